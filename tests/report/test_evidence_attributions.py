@@ -51,10 +51,16 @@ def test_names_are_data_and_no_markup() -> None:
     [
         (
             [((-0.3, -0.1), (0.1, 0.3)), ((-0.2, -0.1), (0.1, 0.2))],
-            "Every method orders the pixels significantly better than chance",
+            "All 2 methods order the pixels significantly better than chance",
         ),
-        ([((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))], "occlusion does not order the pixels significantly"),
-        ([(None, None), ((-0.2, 0.1), (0.1, 0.2))], "No method orders the pixels significantly better than chance"),
+        (
+            [((-0.3, -0.1), (0.1, 0.3)), ((-0.2, 0.1), (0.1, 0.2))],
+            "1 of 2 methods order the pixels significantly better than chance; not occlusion",
+        ),
+        (
+            [(None, None), ((-0.2, 0.1), (0.1, 0.2))],
+            "None of 2 methods orders the pixels significantly better than chance",
+        ),
     ],
 )
 def test_the_title_says_which_methods_beat_chance(gains: Any, finding: str) -> None:

@@ -247,6 +247,15 @@ def test_curves_name_the_validation_images_and_ring_the_best_epoch(best_epoch: i
     assert rings == ([] if best_epoch is None else [[[2, 0.3]]])
 
 
+@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 30])
+def test_the_axis_of_epochs_has_whole_epochs_that_were_trained(epochs: int) -> None:
+    columns = [(0.5,) * epochs] * 4
+    drawing = draw_training_curves({"cnn": History(*columns, (1.0,) * epochs)})
+    ticks = drawing.axes[0].get_xticks().tolist()
+    assert 1 <= len(ticks) <= 7
+    assert set(ticks) <= set(range(1, epochs + 1))
+
+
 def test_curves_without_measured_images_show_training_alone() -> None:
     svg = svg_text(draw_training_curves({"cnn": History((0.5,), (0.9,), seconds=(1.0,))}))
     assert ">train<" in svg

@@ -5,6 +5,7 @@ import zlib
 from collections import Counter, defaultdict
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import pytest
 from convscope.base.errors import ConvscopeError
 from convscope.report import RunContents, render, render_report, write_report
 from convscope.report.evidence import render_evidence
+from convscope.training import History
 
-from .conftest import HOSTILE_NAMES
+from .conftest import HOSTILE_NAMES, make_contents
 
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -26,6 +28,7 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.tags: Counter[str] = Counter()
+        self.order: list[str] = []
         self.attributes: list[tuple[str, str, str]] = []
         self.text = ""
         self.inside: defaultdict[str, str] = defaultdict(str)
@@ -34,6 +37,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
+        self.order.append(tag)
         self.attributes += [(tag, name, value or "") for name, value in attrs]
         if tag not in VOID:
             self.open.append(tag)
@@ -131,7 +135,7 @@ def test_the_bench_stands_before_the_report_and_the_header_has_places_for_the_sc
     header = text[text.index("<header>") : text.index("</header>")]
     for place in ("state", "tools", "badge", "share"):
         assert f'<div id="{place}"></div>' in header
-    assert '</header>\n<div id="bench"></div>\n<div class="sheet">' in text
+    assert re.search(r'</header>\n<div id="bench"></div>\n<noscript>.*</noscript>\n<div class="sheet">', text)
 
 
 def test_every_picture_of_an_image_says_which_it_is(pages: dict[str, str], payloads: dict[str, Any]) -> None:
@@ -199,11 +203,12 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
     assert sections == [
         *(
             "verdict",
-            "data",
-            "model",
             "training",
             "evaluation",
             "comparison",
+            "classes",
+            "data",
+            "model",
             "kernels",
             "maps",
             "ablation",
@@ -211,6 +216,43 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
             "glossary",
         )
     ]
+
+
+@pytest.mark.parametrize("name", ["cnn", "hostile", "tiny", "residual", "many"])
+def test_what_follows_the_comparison_is_folded_behind_a_finding_with_a_figure(pages: dict[str, str], name: str) -> None:
+    text = pages[name]
+    main = text[text.index("<main>") : text.index("</main>")]
+    opened, *folded = main.split('<details class="fold">')
+    sections = re.findall(r'<section[^>]* id="(\w+)"', opened)
+    assert [name for name in sections if name != "comparison"] == ["verdict", "training", "evaluation", "classes"]
+    assert re.findall(r'<section[^>]* id="(\w+)"', main)[len(sections) :] == [
+        *("data", "model", "kernels", "maps", "ablation", "reproduce", "glossary")
+    ]
+    assert "<details open" not in main
+    for one in folded:
+        found = re.match(r"<summary><h2>[^<]+</h2><span>([^<]+\.)</span></summary>", one)
+        assert found
+        assert re.search(r"\d", found[1]) or found[1].startswith("This network has no ")
+
+
+def test_headings_leave_out_no_level(page: Page) -> None:
+    levels = [int(tag[1]) for tag in page.order if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_a_page_says_what_it_lacks_without_a_script(pages: dict[str, str]) -> None:
+    assert re.search(r"<noscript><p[^>]*>Without JavaScript you see the report\.[^<]+</p></noscript>", pages["cnn"])
+
+
+def test_figures_after_one_epoch_claim_no_trend() -> None:
+    page = Page(render_report(make_contents(history=History((0.3,), (0.9,), (0.2,), (0.93,), (1.5,)))))
+    text = page.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Test accuracy is 93.00 % after one epoch" in text
+    assert "Test loss is 0.200 after one epoch" in text
+    assert "each curve is a single point and shows no trend" in text
+    assert not re.search("still (falling|changing)|widening", text)
 
 
 def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> None:

@@ -75,9 +75,8 @@ def draw_training_curves(
                     )
                 prefix = f"{clip(name, 8)} " if len(histories) > 1 else ""
                 labels.append((values[-1], prefix + split, colour))
-        axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
+        number_epochs(axes, epochs, 6)
         axes.margins(y=0.08)
-        axes.xaxis.set_major_locator(MaxNLocator(min(epochs, 6), integer=True) if epochs > 1 else FixedLocator([1]))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         if measure == "accuracy":
             axes.yaxis.set_major_formatter(FuncFormatter(_percent))
@@ -87,6 +86,13 @@ def draw_training_curves(
         axes.tick_params(left=False)
         _label_ends(axes, labels)
     return drawing
+
+
+def number_epochs(axes: Any, epochs: int, most: int) -> None:
+    """Let the axis run from the first epoch to the last, with at most `most` whole epochs written below it."""
+    axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
+    ticks = MaxNLocator(most - 1, integer=True, min_n_ticks=1).tick_values(1, epochs) if epochs > 1 else [1]
+    axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if 1 <= tick <= epochs]))
 
 
 def _percent(value: float, _position: int | None = None) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip, display_width
 from convscope.data.datasets import evenly
+from convscope.report.charts import number_epochs
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 
 Floats = NDArray[np.float64]
@@ -184,9 +185,8 @@ def _write_beside(axes: Any, group: Mapping[str, Any], names: tuple[str, str], m
 
 
 def _frame(axes: Any, epochs: int, limits: tuple[float, float], *, has_names: bool, is_last: bool) -> None:
-    axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
+    number_epochs(axes, epochs, 5)
     axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(MaxNLocator(min(epochs, 5), integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_formatter(FuncFormatter(_percent))
     axes.grid(axis="y")

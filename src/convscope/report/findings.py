@@ -53,6 +53,8 @@ def loss_finding(history: dict[str, Any]) -> str:
     if not measured:
         return f"Training loss ends at {loss[-1]:.3f}"
     name = f"{history['val_split'].capitalize()} loss"
+    if len(measured) == 1:
+        return f"{name} is {measured[0]:.3f} after one epoch"
     best = int(np.argmin(measured)) + 1
     if best < len(measured):
         return f"{name} is lowest in epoch {best} and ends at {measured[-1]:.3f}"
@@ -102,7 +104,8 @@ def classes_finding(evaluation: dict[str, Any]) -> str:
         text = "; ".join(f"recall of class {clip(name, 24)} is {percent(recall)}" for recall, name in found)
         return text[:1].upper() + text[1:]
     threshold = floor(found[1][0] * 200) / 200
-    rest = f"Recall is {percent(threshold, 1)} or higher for {len(found) - 1} of {len(found)} classes"
+    others = f"all {len(found)}" if found[0][0] >= threshold else f"{len(found) - 1} of {len(found)}"
+    rest = f"Recall is {percent(threshold, 1)} or higher for {others} classes"
     return f"{rest}; the lowest is {percent(found[0][0])} (class {clip(found[0][1], 24)})"
 
 

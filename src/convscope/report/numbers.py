@@ -85,5 +85,6 @@ def matrix_view(payload: dict[str, Any], title: str) -> dict[str, Any]:
         "names": names,
         "rows": rows,
         "turned": any(len(name) > _LONGEST_LEVEL for name in names),
+        "is_tall": len(names) > _CELLS[1][0],
         "cell": next(pixels for most, pixels in _CELLS if len(names) <= most),
     }

@@ -21,6 +21,7 @@ from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.report.document import LIVE_POLICY, percent_interval, read_resource, render_document
 from convscope.report.figures import draw_charts
+from convscope.report.folds import fold_findings
 from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.payload import RunContents
@@ -52,14 +53,16 @@ def render_report(contents: RunContents) -> str:
     evaluation, comparison = payload["evaluation"], comparison_view(payload)
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
+    # What the reader sees first, and what a click opens.
     chapters = [
         ("verdict", "Verdict"),
-        ("data", "Data"),
-        ("model", "Model"),
         ("training", "Training"),
-        ("evaluation", "Evaluation"),
+        ("evaluation", "Mistakes"),
         *([("comparison", "Comparison")] if comparison else []),
         *((one.section.anchor, one.section.name) for one in seeds),
+        ("classes", "Classes"),
+        ("data", "Data"),
+        ("model", "Model"),
         ("kernels", "Kernels"),
         ("maps", "Feature maps"),
         *((one.section.anchor, one.section.name) for one in others),
@@ -73,6 +76,9 @@ def render_report(contents: RunContents) -> str:
         bench=_bundle(),
         json=Markup(_script_json(payload)),
         contents=chapters,
+        apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
+        names=dict(chapters),
+        folds=fold_findings(payload, contents.explanation),
         terms=TERMS,
         charts=charts,
         run=run_view(payload),
@@ -89,7 +95,6 @@ def render_report(contents: RunContents) -> str:
         diagram=Markup(contents.trained.model.architecture.diagram()),
         curves_note=curves_note(payload),
         matrix=matrix_view(payload, titles["confusion-matrix"]),
-        classes={"title": findings.classes_finding(evaluation)},
         pairs=pairs_view(payload),
         mistakes=contents.once("mistakes", lambda: mistakes_view(payload)),
         comparison=comparison,

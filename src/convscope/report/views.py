@@ -34,6 +34,7 @@ _RING = (
     "their accuracy there is slightly too optimistic."
 )
 _MOST_BARS = 10
+_MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
@@ -72,6 +73,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "architecture": architecture["name"],
         "recipe": recipe["name"],
         "epochs": _epochs_trained(payload),
+        "epochs_trained": len(payload["history"]["loss"]),
         "seed": record.get("seed", "unknown"),
         "engine": f"{record.get('engine', 'unknown')}",
         "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else "unknown",
@@ -236,7 +238,8 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": findings.mistakes_finding(evaluation),
         "caption": f"{shown}, the most confident first. Would you have classified them differently?",
-        "cards": cards,
+        "cards": cards[:_MOST_OPEN_MISTAKES],
+        "more": cards[_MOST_OPEN_MISTAKES:],
     }
 
 

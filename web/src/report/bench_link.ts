@@ -2,8 +2,22 @@
 import type { Bench } from '../state/bench.svelte';
 import { leaveEntry } from '../state/fragment.svelte';
 
+// The entry that Back returns to remembers where the reader was: browsers restore that only nearly where the address
+// of both entries leads to the same section.
+export function returnToPlaces(): void {
+  window.addEventListener('popstate', ({ state }: PopStateEvent) => {
+    const place = (state as { place?: number } | null)?.place;
+    if (place !== undefined) requestAnimationFrame(() => window.scrollTo({ top: place, behavior: 'instant' }));
+  });
+}
+
 export function goToBench(): void {
-  leaveEntry(); // Back returns to where the reader was
+  try {
+    history.replaceState({ place: window.scrollY }, '');
+  } catch {
+    // A browser that is asked too often, or not allowed to, restores the place by itself.
+  }
+  leaveEntry();
   const target = document.getElementById('bench');
   if (target === null) return;
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;

@@ -1,4 +1,4 @@
-// The contents: marks the section that is being read, and keeps a link to one at its place.
+// The contents: marks the section that is being read, opens the one that a link leads to, and keeps it in its place.
 
 // Of the window's height from above: what lies there is read.
 const LINE = 25; // %
@@ -11,17 +11,31 @@ function show(link: HTMLElement): void {
   if (at.bottom > room.bottom) list.scrollTop += at.bottom - room.bottom;
 }
 
+// The section of the report that a fragment names, opened if it is folded.
+function openSection(hash: string): Element | null {
+  const section = document.querySelector(`main > section[id="${CSS.escape(hash.slice(1))}"]`);
+  const fold = section?.querySelector<HTMLDetailsElement>(':scope > details.fold');
+  if (fold) fold.open = true;
+  return section;
+}
+
 // Goes again to the section that the page was opened at: the bench, which now stands above it, has moved it down.
 function goToSection(): void {
-  const link = [...document.querySelectorAll<HTMLAnchorElement>('nav a')].find(({ hash }) => hash === location.hash);
-  if (link !== undefined) document.getElementById(link.hash.slice(1))?.scrollIntoView({ behavior: 'instant' });
+  openSection(location.hash)?.scrollIntoView({ behavior: 'instant' });
 }
 
 export function followSections(): void {
   goToSection();
+  window.addEventListener('hashchange', () => openSection(location.hash));
+  const nav = document.querySelector<HTMLElement>('nav');
   const links = new Map<Element, HTMLElement>();
-  for (const link of document.querySelectorAll<HTMLAnchorElement>('nav a[href^="#"]')) {
-    const section = document.getElementById(link.hash.slice(1));
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('a[href^="#"]')) {
+    // Before the browser follows the link, also one that it followed before.
+    link.addEventListener('click', () => {
+      openSection(link.hash);
+      if (nav?.matches(':popover-open')) nav.hidePopover();
+    });
+    const section = nav?.contains(link) ? document.getElementById(link.hash.slice(1)) : null;
     if (section !== null) links.set(section, link);
   }
   const observer = new IntersectionObserver(

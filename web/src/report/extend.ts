@@ -4,7 +4,7 @@ import { mount } from 'svelte';
 import type { Bench } from '../state/bench.svelte';
 import { downloadText, rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
-import { button, holdMap, intoButton, putImage } from './bench_link';
+import { button, holdMap, intoButton, putImage, returnToPlaces } from './bench_link';
 import { followSections } from './contents';
 import './extend.css';
 import { extendMatrix } from './matrix';
@@ -82,7 +82,9 @@ function extendCharts(bench: Bench): void {
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  document.getElementById('reproduce')?.append(button('Download all data of this page as JSON', 'see-live', save));
+  document
+    .querySelector('#reproduce > details')
+    ?.append(button('Download all data of this page as JSON', 'see-live', save));
 }
 
 export function extendReport(bench: Bench): void {
@@ -93,4 +95,5 @@ export function extendReport(bench: Bench): void {
   extendImages(bench);
   extendReproduce(bench);
   followSections();
+  returnToPlaces();
 }

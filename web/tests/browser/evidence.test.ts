@@ -14,7 +14,7 @@ const TOPICS = 11;
 const MOST_BYTES = 5_000_000;
 const A4 = 673; // CSS pixels between margins of 16 mm
 
-const openNumbers = (page: Page) =>
+const openAll = (page: Page) =>
   page.$$eval('main details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
 
 // What is wider than the page and does not scroll inside something that a keyboard reaches.
@@ -68,27 +68,71 @@ inEachBrowser((browser) => {
         expect(anchors).toEqual(sections);
         for (const anchor of anchors) {
           await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
-          // Below the header that stays, unless the page ends before.
+          // Opened, and below the header that stays, unless the page ends before.
           const place = () =>
             page.evaluate((selector) => {
-              const { top } = document.querySelector(`${selector} h1, ${selector} h2`)!.getBoundingClientRect();
+              const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
               const header = document.querySelector('header')!.getBoundingClientRect().bottom;
               const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-              return { hidden: top < header, far: top > header + 200 && !atEnd };
+              const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
+              return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
             }, anchor);
-          await expect.poll(place, { message: anchor }).toEqual({ hidden: false, far: false });
+          await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
         }
       });
     }
   });
 
-  test('a link to a section opens the page there, though the bench comes to stand above it', async () => {
+  test('a page is short while it is folded', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
+      expect(await page.$$eval('main details[open]', (all) => all.length)).toBe(0);
+      expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
+    });
+  });
+
+  test('the contents open from the first screen, and close behind the link that is followed', async () => {
+    for (const width of [1280, 390]) {
+      await visit(browser(), pagePath(folder, 'mnist'), { width, height: 720 }, async ({ page }) => {
+        const isOpen = () => page.$eval('nav', (nav) => nav.matches(':popover-open'));
+        await page.click('header [popovertarget="contents"]');
+        expect(await isOpen()).toBe(true);
+        const link = (await page.$('nav a[href="#calibration"]'))!;
+        await link.evaluate((one) => one.scrollIntoView({ block: 'nearest' }));
+        await link.click();
+        expect(await isOpen()).toBe(false);
+        expect(await page.$eval('#calibration > details', (one) => (one as HTMLDetailsElement).open)).toBe(true);
+      });
+    }
+  });
+
+  test('Back from a picture on the bench returns to it, in the section that was open', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
+      for (const [section, image] of [
+        ['attributions', '#attributions button > img'],
+        ['evaluation', '#evaluation .cards button > img'],
+      ]) {
+        await page.$eval(`nav a[href="#${section}"]`, (link) => (link as HTMLElement).click());
+        await page.$eval(image, (one) => one.scrollIntoView({ block: 'center' }));
+        const place = () => page.$eval(image, (one) => Math.round(one.getBoundingClientRect().top));
+        const before = await place();
+        await page.$eval(image, (one) => (one.parentElement as HTMLElement).click());
+        await expect.poll(() => page.evaluate(() => scrollY)).toBe(0);
+        await page.evaluate(() => history.back());
+        await expect.poll(() => page.url()).toContain(`#${section}`);
+        await expect.poll(async () => Math.abs((await place()) - before)).toBeLessThan(3);
+      }
+    });
+  });
+
+  test('a link to a section opens it and the page there, though the bench comes to stand above it', async () => {
     for (const fragment of ['#filters', '#glossary', '#data']) {
       await visit(browser(), pagePath(folder, 'mnist'), { width: 1440, fragment }, async ({ page }) => {
         const section = await page.$eval(fragment, (one) => {
           const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-          return { top: one.getBoundingClientRect().top, atEnd };
+          const { open } = one.querySelector<HTMLDetailsElement>('details.fold')!;
+          return { top: one.getBoundingClientRect().top, atEnd, open };
         });
+        expect(section.open).toBe(true);
         expect(section.top).toBeGreaterThan(0);
         if (!section.atEnd) expect(section.top).toBeLessThan(150);
       });
@@ -111,14 +155,14 @@ inEachBrowser((browser) => {
     });
   });
 
-  test.each(KINDS)('%s scrolls downwards only, with its numbers open', async (name) => {
+  test.each(KINDS)('%s scrolls downwards only, with everything open', async (name) => {
     for (const width of WIDTHS) {
       await visit(browser(), pagePath(folder, name), { width }, async ({ page }) => {
         for (const theme of ['light', 'dark']) {
           await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
           expect(await tooWide(page), `${width}, ${theme}`).toEqual([]);
         }
-        await openNumbers(page);
+        await openAll(page);
         expect(await tooWide(page), `${width}, numbers`).toEqual([]);
         const hidden = await page.$$eval('.evidence details table', (all) =>
           all.filter((table) => table.getBoundingClientRect().height === 0),
@@ -170,21 +214,61 @@ inEachBrowser((browser) => {
 // The elements are the same in every browser, and only Chromium shows them as on paper or switches scripts off.
 inEachBrowser(
   (browser) => {
-    test.each(['mnist', 'hostile'] as const)('axe finds nothing in %s with its numbers open', async (name) => {
+    test('the report does not move while the page opens, wherever it is opened', async () => {
+      for (const [width, fragment] of [
+        [1280, ''],
+        [390, ''],
+        [1280, '#filters'],
+        [390, '#glossary'],
+      ] as const) {
+        await visit(browser(), pagePath(folder, 'mnist'), { width, fragment }, async ({ page }) => {
+          const moved = await page.evaluate(
+            () =>
+              new Promise<number>((done) => {
+                new PerformanceObserver((list) => {
+                  done(list.getEntries().reduce((sum, one) => sum + (one as unknown as { value: number }).value, 0));
+                }).observe({ type: 'layout-shift', buffered: true });
+                setTimeout(() => done(0), 2000); // nothing has moved
+              }),
+          );
+          expect(moved, `${width} ${fragment}`).toBeLessThan(0.05);
+        });
+      }
+    });
+
+    test.each(['mnist', 'hostile'] as const)('axe finds nothing in %s with everything open', async (name) => {
       for (const [width, theme] of [
         [1440, 'light'],
         [360, 'dark'],
       ] as const) {
         await visit(browser(), pagePath(folder, name), { width, theme }, async ({ page }) => {
-          await openNumbers(page);
+          await openAll(page);
           expect(await axeFindings(page, '.evidence')).toEqual([]);
+          await page.click('header [popovertarget="contents"]');
           expect(await axeFindings(page, 'nav')).toEqual([]);
         });
       }
     });
 
-    test.each(KINDS)('%s is whole on paper', async (name) => {
+    test('paper has what is open on the screen, and of the rest the findings', async () => {
+      await visit(browser(), pagePath(folder, 'mnist'), { width: A4, height: 1002 }, async ({ page }) => {
+        await page.$eval('#ablation > details', (one) => ((one as HTMLDetailsElement).open = true));
+        await page.emulateMediaType('print');
+        const heights = await page.$$eval('main > section:has(> .fold)', (all) =>
+          all.map((one) => [one.id, one.getBoundingClientRect().height] as const),
+        );
+        for (const [id, height] of heights) {
+          if (id === 'ablation') expect(height).toBeGreaterThan(1000);
+          else expect(height, id).toBeLessThan(120);
+        }
+        const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
+        expect(words).toMatch(/Calibration\s+Temperature/);
+      });
+    });
+
+    test.each(KINDS)('%s is whole on paper with everything open', async (name) => {
       await visit(browser(), pagePath(folder, name), { width: A4, height: 1002, theme: 'dark' }, async ({ page }) => {
+        await openAll(page);
         await page.emulateMediaType('print');
         const cut = await page.$$eval(
           'main :is(table, svg, img, p, h2, figcaption, .gallery)',
@@ -208,6 +292,7 @@ inEachBrowser(
 
     test('the sections can be read without a script', async () => {
       await visit(browser(), pagePath(folder, 'mnist'), { script: false }, async ({ page }) => {
+        await openAll(page);
         const seen = await page.$$eval('section.evidence', (all) =>
           all.map((one) => ({
             words: (one as HTMLElement).innerText.length,
@@ -221,10 +306,11 @@ inEachBrowser(
           expect(pictures).toBe(true);
           expect(parts).toBeGreaterThan(0);
         }
-        await page.click('.evidence details > summary'); // the browser opens it by itself
-        expect(
-          await page.$eval('.evidence details table', (table) => table.getBoundingClientRect().height),
-        ).toBeGreaterThan(0);
+        const data = '#data > details';
+        const isOpen = () => page.$eval(data, (one) => (one as HTMLDetailsElement).open);
+        const was = await isOpen();
+        await page.click(`${data} > summary`); // the browser opens and closes it by itself
+        expect(await isOpen()).toBe(!was);
       });
     });
   },

@@ -12,6 +12,7 @@ inEachBrowser(
       await visit(browser(), path, { script: false }, async ({ page }) => {
         const seen = await page.evaluate(() => ({
           ready: document.documentElement.dataset.ready,
+          without: document.querySelector<HTMLElement>('.without')?.innerText,
           verdict: document.getElementById('verdict')?.innerText ?? '',
           rows: document.querySelectorAll('main table tr').length,
           cells: document.querySelectorAll('td[data-true]').length,
@@ -19,6 +20,7 @@ inEachBrowser(
           charts: document.querySelectorAll('main figure svg').length,
         }));
         expect(seen.ready).toBeUndefined();
+        expect(seen.without).toContain('Without JavaScript you see the report.');
         expect(seen.verdict).toMatch(/9\d\.\d\d\s% \[9\d\.\d\d, 9\d\.\d\d\]/);
         expect(seen.verdict).toContain('10,000 test images');
         expect(seen.rows).toBeGreaterThan(50);
@@ -26,6 +28,10 @@ inEachBrowser(
         expect(seen.pictures.length).toBeGreaterThan(100);
         expect(Math.min(...seen.pictures)).toBeGreaterThan(0);
         expect(seen.charts).toBeGreaterThanOrEqual(4);
+        await page.click('header [popovertarget="contents"]');
+        await page.click('nav a[href="#model"]');
+        const table = () => page.$eval('#model table', (one) => (one as HTMLElement).checkVisibility());
+        await expect.poll(table).toBe(true);
       });
     });
   },

@@ -35,6 +35,7 @@ def attributions_section(value: dict[str, Any]) -> Section:
         "A map describes one logit near this image. It does not explain why the network learned this, and where "
         "methods disagree, none of them is known to be correct.",
         [_gallery(value), _chart(value["methods"]), _table(value)],
+        main=1,
     )
 
 
@@ -65,11 +66,13 @@ def _finding(methods: Sequence[dict[str, Any]]) -> str:
     """Return which methods order the pixels better than chance, by both curves."""
     good = [one for one in methods if _is_better(one)]
     if len(good) == len(methods):
-        return "Every method orders the pixels significantly better than chance"
+        return f"All {len(methods)} methods order the pixels significantly better than chance"
     if not good:
-        return "No method orders the pixels significantly better than chance"
+        return f"None of {len(methods)} methods orders the pixels significantly better than chance"
     bad = [NAMES[one["method"]] for one in methods if not _is_better(one)]
-    return f"{', '.join(bad)} {'does' if len(bad) == 1 else 'do'} not order the pixels significantly better than chance"
+    return (
+        f"{len(good)} of {len(methods)} methods order the pixels significantly better than chance; not {', '.join(bad)}"
+    )
 
 
 def _is_better(one: dict[str, Any]) -> bool:

@@ -27,6 +27,7 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
     """Return the section of what `Rejection.to_dict()` gave."""
     return Section(
         anchor="rejection",
+        main=1,
         name="None of these",
         shows=(
             "How often the model refuses images that belong to no class, and how many images of its own classes it "

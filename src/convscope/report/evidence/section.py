@@ -84,6 +84,7 @@ class Section:
         name: as in the contents.
         shows: in one sentence.
         does_not_show: in one sentence.
+        main: which of `parts` has the title that says most.
     """
 
     anchor: str
@@ -91,12 +92,23 @@ class Section:
     shows: str
     does_not_show: str
     parts: Sequence[Table | Chart | Gallery]
+    main: int = 0
+
+    @property
+    def finding(self) -> str:
+        """What the section says while it is folded: the title of its main part, or else what it shows."""
+        title = self.parts[self.main].title if self.parts else ""
+        return f"{title}." if title else self.shows
 
 
-def render_section(section: Section) -> Markup:
-    """Return the element of `section`, to be put into a page with the report's style sheet."""
+def render_section(section: Section, *, is_folded: bool = False) -> Markup:
+    """Return the element of `section`, to be put into a page with the report's style sheet.
+
+    Args:
+        is_folded: whether it shows only its name and finding until the reader opens it.
+    """
     parts = [_part(part) for part in section.parts]
-    return Markup(_template().render(section=section, parts=parts))
+    return Markup(_template().render(section=section, parts=parts, is_folded=is_folded))
 
 
 def _part(part: Table | Chart | Gallery) -> dict[str, Any]:

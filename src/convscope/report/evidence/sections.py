@@ -100,4 +100,4 @@ def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
 
 def _render(topic: str, value: dict[str, Any]) -> RenderedSection:
     section = _SECTIONS[topic](value)
-    return RenderedSection(topic, value, section, render_section(section))
+    return RenderedSection(topic, value, section, render_section(section, is_folded=True))
