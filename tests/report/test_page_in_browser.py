@@ -1,5 +1,7 @@
 """The page in a real browser, from a disk and without a network."""
 
+import base64
+import hashlib
 import os
 import re
 import shutil
@@ -58,6 +60,13 @@ def test_a_message_on_the_console_would_be_seen(browser: str, runs: dict[str, Ru
     assert any("Content Security Policy" in message for message in messages)
 
 
+def with_probe(page: str, script: str) -> str:
+    """Return a page with one more script at its end, which its policy lets run."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ", 1)
+    return page.replace("</body>", f"<script>{script}</script></body>")
+
+
 def look_through_frames(browser: str, pages: list[Path], width: int, expression: str) -> list[str]:
     """Return what an expression about `page`, the document of a frame, gives for each page, in frames of one page."""
     outer = pages[0].parents[1] / "outer.html"
@@ -90,8 +99,8 @@ def test_the_theme_is_the_systems_until_the_reader_chooses(
     for chosen in ("light", "dark", "auto"):
         pages.append(write_report(tmp_path / chosen, runs["tiny"]))
         text = pages[-1].read_text(encoding="utf-8").replace('value="auto" checked', 'value="auto"')
-        probe = f"<script>document.getElementById('theme-{chosen}').checked = true</script>"
-        pages[-1].write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+        probe = f"document.getElementById('theme-{chosen}').checked = true"
+        pages[-1].write_text(with_probe(text, probe), encoding="utf-8")
     style = "getComputedStyle(page.documentElement)"
     found = look_through_frames(browser, pages, 900, f"{style}.colorScheme + {style}.getPropertyValue('--paper')")
     # A headless Chromium says that its system is light.
@@ -103,12 +112,20 @@ def test_the_policy_lets_the_engine_and_its_workers_start(
 ) -> None:
     page = write_report(tmp_path, runs["tiny"])
     probe = (
-        "<script>new Worker(URL.createObjectURL(new Blob(['0'])));"
+        "new Worker(URL.createObjectURL(new Blob(['0'])));"
         "const bytes = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0);"  # the smallest module
-        "document.title = `compiled ${new WebAssembly.Module(bytes)}`;</script>"
+        "document.title = `compiled ${new WebAssembly.Module(bytes)}`;"
     )
-    text = page.read_text(encoding="utf-8")
-    page.write_text(text.replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    page.write_text(with_probe(page.read_text(encoding="utf-8"), probe), encoding="utf-8")
     dom, messages = open_page(browser, page)
     assert messages == []
     assert "<title>compiled [object WebAssembly.Module]</title>" in dom
+
+
+def test_the_policy_lets_no_other_script_run(browser: str, runs: dict[str, RunContents], tmp_path: Path) -> None:
+    page = write_report(tmp_path, runs["tiny"])
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("</body>", "<script>document.title = 'ran'</script></body>"), encoding="utf-8")
+    dom, messages = open_page(browser, page)
+    assert any("Content Security Policy" in message for message in messages)
+    assert "<title>ran</title>" not in dom

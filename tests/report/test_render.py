@@ -1,4 +1,5 @@
 import base64
+import hashlib
 import json
 import re
 import zlib
@@ -32,6 +33,7 @@ class Page(HTMLParser):
         self.attributes: list[tuple[str, str, str]] = []
         self.text = ""
         self.inside: defaultdict[str, str] = defaultdict(str)
+        self.last_script = ""
         self.feed(text)
         self.close()
 
@@ -52,6 +54,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.inside[self.open[-1] if self.open else ""] += data
+        if self.open[-1:] == ["script"]:
+            self.last_script = data
         if not self.open or self.open[-1] not in ("style", "script"):
             self.text += data
 
@@ -82,9 +86,10 @@ def test_every_element_is_closed(page: Page) -> None:
 
 def test_a_page_runs_nothing_but_what_is_inside_it(page: Page) -> None:
     assert page.tags["script"] == 3
+    digest = base64.b64encode(hashlib.sha256(page.last_script.encode()).digest()).decode()
     assert (
-        "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
-        "style-src 'unsafe-inline'; img-src data: blob:"
+        f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; "
+        "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     ) in page.values("content")
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
 

@@ -1,6 +1,8 @@
 """HTML documents: the templates that stand on one base, and what a document may do."""
 
+from base64 import b64encode
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -10,14 +12,18 @@ from markupsafe import Markup
 from convscope.base.tables import printable
 from convscope.report import findings
 
-STILL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_ITS_OWN = "base-uri 'none'; form-action 'none'"
+STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"
 """What a page without a script may do: show what is inside it."""
 
-LIVE_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
-    "style-src 'unsafe-inline'; img-src data: blob:"
-)
-"""What the report may do: run what is inside it."""
+
+def live_policy(script: str) -> str:
+    """Return what a page with `script` in it may do: run that script and no other, its engine and its workers."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; "
+        f"style-src 'unsafe-inline'; img-src data: blob:; {_ITS_OWN}"
+    )
 
 
 def render_document(template: str, policy: str = STILL_POLICY, **values: Any) -> str:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from convscope.base.files import inside, write_text
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.report.document import LIVE_POLICY, percent_interval, read_resource, render_document
+from convscope.report.document import live_policy, percent_interval, read_resource, render_document
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings
 from convscope.report.glossary import TERMS
@@ -43,7 +43,7 @@ from convscope.report.views import (
 
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
-    payload, charts = contents.payload, {}
+    payload, charts, bundle = contents.payload, {}, _bundle()
     titles, numbers, drawings = findings.chart_titles(payload), chart_numbers(payload), draw_charts(contents)
     for name in drawings:
         if name in numbers:  # the confusion matrix is a table itself
@@ -72,8 +72,8 @@ def render_report(contents: RunContents) -> str:
     height, width, channels = payload["data"]["train"]["image_shape"]
     return render_document(
         "page.html.jinja",
-        LIVE_POLICY,
-        bench=_bundle(),
+        bundle["policy"],
+        bench=bundle,
         json=Markup(_script_json(payload)),
         contents=chapters,
         apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
@@ -133,13 +133,18 @@ def _script_json(payload: dict[str, Any]) -> str:
 
 @cache
 def _bundle() -> dict[str, str]:
-    """Return what web/ was built into: the style sheet and the script, and the engine, deflated and in base64."""
+    """Return what web/ was built into: the style sheet, the script with its policy, and the engine, deflated."""
     # In the script these stand only in strings and patterns, where an escaped "<" means the same.
     script = re.sub("<(?=!--|/?script)", r"\\x3c", read_resource("bundle/bench.js"), flags=re.IGNORECASE)
     style = read_resource("bundle/bench.css")
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = b64encode(zlib.compress(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes(), 9)).decode()
-    return {"script": Markup(script), "css": Markup(style), "engine": Markup(engine)}
+    return {
+        "script": Markup(script),
+        "policy": live_policy(script),
+        "css": Markup(style),
+        "engine": Markup(engine),
+    }
 
 
 def _limits(payload: dict[str, Any]) -> str:

@@ -330,7 +330,6 @@ class Run:
         if not folder.has("report.html"):
             return html_table(("Run", str(self.path)), self._facts(), left=2)
         page = read_bytes(folder.place("report.html")).decode("utf-8", "replace")
-        page = page.replace("<head>", '<head><base href="about:srcdoc">', 1)  # else links lead into the notebook's page
         return (
             f'<iframe srcdoc="{escape(page)}" width="{_WIDTH}" height="{_HEIGHT}" sandbox="allow-scripts '
             f'allow-downloads" title="Report of {escape(str(self.path))}" style="border: 0; max-width: 100%"></iframe>'

@@ -13,12 +13,13 @@ from convscope.service.served import Served
 from convscope.service.work import Work
 
 REPORT_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval' blob:; worker-src blob:; "
-    "style-src 'unsafe-inline'; img-src data: blob:"
+    "default-src 'none'; script-src 'unsafe-inline' 'wasm-unsafe-eval'; worker-src blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 )
-"""What a report may do, as it says itself; said again here, since the file may come from elsewhere."""
+"""What a report may do, as it says itself but for the digest of its script; said again here, since the file may come
+from elsewhere."""
 
-_FRAMES = "; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_FRAMES = "; frame-ancestors 'none'"
 
 _LIST = """<!doctype html>
 <html lang="en">
@@ -51,7 +52,7 @@ def page_routes(work: Work) -> APIRouter:
     async def home() -> Response:
         if len(work.models) == 1 and work.models[0].report is not None:
             return _report(work.models[0])
-        policy = "default-src 'none'; style-src 'unsafe-inline'" + _FRAMES
+        policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'" + _FRAMES
         html = _LIST.format(rows="\n".join(map(_row, work.models)))
         return HTMLResponse(html, headers={"content-security-policy": policy})
 

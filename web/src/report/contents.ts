@@ -24,18 +24,26 @@ function goToSection(): void {
   openSection(location.hash)?.scrollIntoView({ behavior: 'instant' });
 }
 
+// A link within the page, before the browser follows it, also where it leads to what the address says already.
+function followLink(event: MouseEvent): void {
+  const link = (event.target as Element).closest<HTMLAnchorElement>('a[href^="#"]');
+  if (link === null) return;
+  const section = openSection(link.hash);
+  const nav = link.closest('nav');
+  if (nav?.matches(':popover-open')) nav.hidePopover();
+  // In a frame whose document is an attribute of the page around it, a link would lead into that page.
+  if (section === null || link.href.split('#')[0] === location.href.split('#')[0]) return;
+  event.preventDefault();
+  section.scrollIntoView({ behavior: 'instant' });
+}
+
 export function followSections(): void {
   goToSection();
+  document.addEventListener('click', followLink);
   window.addEventListener('hashchange', () => openSection(location.hash));
-  const nav = document.querySelector<HTMLElement>('nav');
   const links = new Map<Element, HTMLElement>();
-  for (const link of document.querySelectorAll<HTMLAnchorElement>('a[href^="#"]')) {
-    // Before the browser follows the link, also one that it followed before.
-    link.addEventListener('click', () => {
-      openSection(link.hash);
-      if (nav?.matches(':popover-open')) nav.hidePopover();
-    });
-    const section = nav?.contains(link) ? document.getElementById(link.hash.slice(1)) : null;
+  for (const link of document.querySelectorAll<HTMLAnchorElement>('nav a[href^="#"]')) {
+    const section = document.getElementById(link.hash.slice(1));
     if (section !== null) links.set(section, link);
   }
   const observer = new IntersectionObserver(
