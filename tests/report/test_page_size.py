@@ -1,4 +1,4 @@
-"""That the page of a run of MNIST stays below 5 MB, whatever was measured of it."""
+"""That the page of a run of MNIST has at most 4 MB, whatever was measured of it."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ from convscope.training.model import Model
 
 from .conftest import RECORD
 
-MOST_BYTES = 5_000_000
+MOST_BYTES = 4_000_000
 
 
 def make_run(name: str, epochs: int) -> Replay:
@@ -56,12 +56,12 @@ def contents() -> RunContents:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("evidence_bytes", [0, 750_000, 1_500_000])
-def test_a_page_of_mnist_stays_below_five_megabytes(contents: RunContents, evidence_bytes: int) -> None:
-    """All topics of a run of the preset `cnn` take about 750,000 bytes."""
+@pytest.mark.parametrize("evidence_bytes", [0, 350_000, 800_000])
+def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evidence_bytes: int) -> None:
+    """What `convscope run` measures takes about 350,000 bytes, all topics about 800,000."""
     section = Section("size", "Size", "", "", [])
     rendered = [RenderedSection("size", {}, section, f'<section id="size">{"x" * evidence_bytes}</section>')]
     contents = replace(contents, evidence=rendered)
     size = len(render_report(contents).encode())
-    assert evidence_bytes + 1_000_000 < size < MOST_BYTES
+    assert evidence_bytes + 1_000_000 < size <= MOST_BYTES
     assert contents.payload["live"]["models"][0]["snapshots"], "the epochs have their place before training images do"

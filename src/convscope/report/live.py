@@ -1,6 +1,6 @@
 """What the page computes with: the models with their weights, images to show them, images to train on.
 
-A page is to have less than 5 MB. Weights are always whole; images, the weights after each epoch and training images
+A page is to have at most 4 MB. Weights are always whole; images, the weights after each epoch and training images
 share what is left, in this order. What is left out shows in the numbers: `snapshots` lists its epochs, and `training`
 says of how many images it holds some.
 """
@@ -20,9 +20,10 @@ from convscope.evidence.evaluation import Evaluation
 from convscope.training import History
 from convscope.training.model import Model
 
-_SNAPSHOT_BYTES = 1_600_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
+_SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic` for the preset `cnn`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
-_LEAST_TRAINING_BYTES = 400_000  # of training images, where they find no room otherwise
+_TRAINING_BYTES = 200_000  # of training images, before snapshots: some 900 of MNIST
+_LEAST_TRAINING_BYTES = 400_000  # of the fewest training images, where they find no room otherwise
 _MOST_SAMPLE, _MOST_MISTAKES = 300, 500
 _NUM_PARITY = 100
 _MOST_TRAINING, _LEAST_TRAINING = 5_000, 200
@@ -65,7 +66,7 @@ class LivePacker:
         models = [self._model(replay) for replay in replays]
         images, pixels = self._images(shown)
         room -= sum(_bytes(model) for model in models) + _bytes(images)
-        least = _bytes(self._training_images(0))
+        least = _bytes(self._training_images(_TRAINING_BYTES))
         models[0]["snapshots"] = self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))
         training = self._training_images(room - _bytes(models[0]["snapshots"]))
         room -= _bytes(models[0]["snapshots"]) + _bytes(training)

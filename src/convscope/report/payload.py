@@ -20,6 +20,7 @@ from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import Explanation
 from convscope.recipes import Recipe
+from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import LivePacker, Replay
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
@@ -29,7 +30,7 @@ from convscope.training import describe_choice
 _Made = TypeVar("_Made")
 
 FORMAT = 1
-_PAGE_BYTES = 4_000_000  # of a page below 5 MB, without the engine, the script and the report's own words
+_PAGE_BYTES = 3_990_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120
@@ -182,7 +183,7 @@ def _payload(contents: RunContents) -> dict[str, Any]:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
     taken = _REPORT_SHARE * len(json.dumps(facts, separators=(",", ":")))
-    room = _PAGE_BYTES - taken - sum(len(one.html.encode()) for one in evidence)
+    room = _PAGE_BYTES - built().num_bytes - taken - sum(len(one.html.encode()) for one in evidence)
     shown = [index for one in evidence for index in _indices(one, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).payload(replays, round(room), shown)

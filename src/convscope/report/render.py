@@ -6,11 +6,8 @@ script that brings it to life are inside, and its policy forbids the rest.
 
 import json
 import re
-import zlib
-from base64 import b64encode
 from collections.abc import Mapping
-from functools import cache, partial
-from importlib.resources import files
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,8 @@ from markupsafe import Markup
 from convscope.base.files import inside, write_text
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.report.document import live_policy, percent_interval, read_resource, render_document
+from convscope.report.built import built
+from convscope.report.document import percent_interval, render_document
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings
 from convscope.report.glossary import TERMS
@@ -40,10 +38,13 @@ from convscope.report.views import (
     samples_view,
 )
 
+_IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
+"""What of a payload is in the page once: as the report's tables and pictures."""
+
 
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
-    payload, charts, bundle = contents.payload, {}, _bundle()
+    payload, charts, bundle = contents.payload, {}, built()
     titles, numbers, drawings = findings.chart_titles(payload), chart_numbers(payload), draw_charts(contents)
     for name in drawings:
         if name in numbers:  # the confusion matrix is a table itself
@@ -72,7 +73,7 @@ def render_report(contents: RunContents) -> str:
     height, width, channels = payload["data"]["train"]["image_shape"]
     return render_document(
         "page.html.jinja",
-        bundle["policy"],
+        bundle.policy,
         bench=bundle,
         json=Markup(_script_json(payload)),
         contents=chapters,
@@ -126,25 +127,10 @@ def write_report(folder: Path, contents: RunContents) -> Path:
 
 def _script_json(payload: dict[str, Any]) -> str:
     """Return what the script needs of the payload as JSON for an element that no text in it can end or comment out."""
-    needed = payload | {"evidence": {}}  # of which the sections are made already
+    data = {name: value for name, value in payload["data"].items() if name not in ("example", "samples")}
+    needed = {name: value for name, value in payload.items() if name not in _IN_THE_REPORT} | {"data": data}
     text = json.dumps(needed, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
-
-
-@cache
-def _bundle() -> dict[str, str]:
-    """Return what web/ was built into: the style sheet, the script with its policy, and the engine, deflated."""
-    # In the script these stand only in strings and patterns, where an escaped "<" means the same.
-    script = re.sub("<(?=!--|/?script)", r"\\x3c", read_resource("bundle/bench.js"), flags=re.IGNORECASE)
-    style = read_resource("bundle/bench.css")
-    assert "</style" not in style.lower(), "the style sheet would end its element"
-    engine = b64encode(zlib.compress(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes(), 9)).decode()
-    return {
-        "script": Markup(script),
-        "policy": live_policy(script),
-        "css": Markup(style),
-        "engine": Markup(engine),
-    }
 
 
 def _limits(payload: dict[str, Any]) -> str:

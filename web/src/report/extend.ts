@@ -84,7 +84,7 @@ function extendReproduce(bench: Bench): void {
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
   document
     .querySelector('#reproduce > details')
-    ?.append(button('Download all data of this page as JSON', 'see-live', save));
+    ?.append(button('Download the data of the live view as JSON', 'see-live', save));
 }
 
 export function extendReport(bench: Bench): void {

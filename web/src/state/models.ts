@@ -12,7 +12,7 @@ export interface LoadedModel {
   weights: Weights; // of the trained model
   means: Record<string, Float32Array>; // by layer: mean output by filter over the test images
   epochs: number[]; // of the snapshots, in order; 0 is the untrained network
-  snapshots: Map<number, Weights>; // rounded to 8 bits; filled after the page has opened
+  snapshots: Map<number, Weights>; // rounded to 6 bits; filled after the page has opened
 }
 
 export interface Images {

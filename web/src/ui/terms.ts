@@ -76,7 +76,7 @@ export const TERMS = {
   schedule: 'How the learning rate changes during training.',
   seed: 'The start of all random numbers. The same seed gives the same initial weights and the same order of images.',
   sigmoid: 'Maps any number to the range from 0 to 1.',
-  snapshot: 'The weights after an epoch, rounded to 8 bits here.',
+  snapshot: 'The weights after an epoch, rounded to 6 bits here.',
   softmax: 'Turns logits into probabilities: exponentiate each and divide by their sum.',
   step: 'One update of all weights, from one batch of images.',
   stride: 'How many positions a window moves at a time.',
