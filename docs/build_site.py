@@ -16,10 +16,13 @@ from types import ModuleType
 
 import convscope
 from convscope.report.glossary import TERMS
+from convscope.runs.listeners import SILENT
+from convscope.runs.playground import make_playground
 
 ROOT = Path(__file__).parent.parent
 SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
 CONTENTS = "docs/index.md"
+PLAYGROUND = "playground.html"  # to try the page on the site, without a run
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
     "data", "architecture", "recipes", "runs", "training", "storage", "evidence", "prediction", "interchange",
@@ -43,7 +46,10 @@ def main() -> int:
     shutil.rmtree(output, ignore_errors=True)
     strict = ["--fail-on-warning", "--keep-going", "--nitpicky", "--quiet"]
     where = ["-c", str(ROOT / "docs"), "-d", str(ROOT / "build" / "docs-cache"), str(SOURCE), str(output)]
-    return int(sphinx_build(["-b", builder, *strict, *where]))
+    failed = int(sphinx_build(["-b", builder, *strict, *where]))
+    if not failed and not check_links:
+        make_playground(OUTPUT / PLAYGROUND, SILENT)
+    return failed
 
 
 def write_source(folder: Path) -> None:
@@ -67,7 +73,8 @@ def pages() -> list[Path]:
 
 def start_page() -> str:
     """Return README with the contents of the site, by the sections and in the order of docs/index.md."""
-    parts = ["```{include} README.md\n```\n"]
+    playground = f'<p><a href="{PLAYGROUND}">Train a network in this browser</a>: 9 MB, nothing to install.</p>\n'
+    parts = ["```{include} README.md\n```\n", playground]
     for caption, paths in contents():
         lines = "\n".join(path.removesuffix(".md") for path in paths)
         parts.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n")

@@ -76,3 +76,8 @@ def test_a_page_on_a_method_has_a_formula_a_source_and_limits(page: Path):
     assert re.search(r"^#{2,3} Limits$", text, re.MULTILINE)
     assert re.search(r"[A-Z]\w+ (?:and \w+ |and others )?(?:1[89]|20)\d\d", text), "no author with a year"
     assert re.search(r"\$[^$]+\$", text), "no formula"
+
+
+def test_the_start_page_leads_to_the_playground_which_is_built_beside_it(site: ModuleType, source: Path):
+    assert f'<a href="{site.PLAYGROUND}">' in (source / "index.md").read_text(encoding="utf-8")
+    assert site.PLAYGROUND == "playground.html"

@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 import numpy as np
 import pytest
 
-from convscope.base.packing import pack, pack_first, pack_rounded, packed_bytes, unpack
+from convscope.base.packing import pack, pack_first, pack_halved, pack_rounded, packed_bytes, unpack
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.uint16, np.int8])
@@ -37,6 +37,16 @@ def test_a_rounded_array_is_off_by_half_a_scale_at_most() -> None:
     assert np.allclose(block["scales"], scales, rtol=1e-6)
     assert (np.abs(unpack(block) - values) <= scales / 2 * (1 + 1e-5)).all()
     assert not unpack(block)[..., 4].any()
+
+
+def test_a_halved_array_has_16_levels_and_is_off_by_eight_at_most() -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
+    found = unpack(pack_halved(values))
+    assert (found.dtype, found.shape) == (np.uint8, values.shape)
+    assert np.unique(found).tolist() == list(range(0, 256, 17))
+    assert np.abs(found.astype(int) - values).max() == 8
+    with pytest.raises(ValueError, match="length of its shape"):
+        unpack(pack_halved(values) | {"shape": [4, 8, 8, 2]})
 
 
 def test_a_rounded_bias_is_nearly_exact() -> None:

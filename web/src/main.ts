@@ -52,7 +52,7 @@ start().catch((error: unknown) => {
   if (target === null) return;
   const note = document.createElement('p');
   note.className = 'note';
-  note.textContent = `The live view could not start (${error instanceof Error ? error.message : String(error)}). The report below is complete without it.`;
+  note.textContent = `The live view could not start (${error instanceof Error ? error.message : String(error)}).${document.querySelector('main') === null ? '' : ' The report below is complete without it.'}`;
   target.replaceChildren(note);
   document.documentElement.dataset.ready = 'failed';
 });

@@ -53,3 +53,8 @@ test.each([
 ])('%s', (text, isTrained, accuracy, changes) => {
   expect(shown(changes)).toMatchObject({ text, isTrained, accuracy });
 });
+
+test('the network of a page without a run is untrained, is its own, and has no accuracy', () => {
+  const payload = { untrained: true, history: { loss: [] }, evaluation: { split: 'test' } };
+  expect(shown({ payload })).toEqual({ text: 'Untrained', isTrained: true, accuracy: null, split: 'test' });
+});

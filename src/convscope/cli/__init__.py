@@ -28,6 +28,7 @@ _COMMANDS = {
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",
     "log": "Log trained runs to MLflow or TensorBoard.",
     "report": "Rewrite the report of a trained run.",
+    "playground": "Write a page on which you train a network in the browser.",
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
     "data": "List, check or show data sets.",
     "export": "Export a model to the formats of other programs, and verify its predictions there.",

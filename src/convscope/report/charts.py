@@ -145,8 +145,8 @@ def draw_class_balance(
             axes.annotate(text, (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center", color=MUTED)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
         _bare(axes, (0, largest), (count - 0.5, -0.5))
-        drawing.text(left / CHART_WIDTH, 12 / (72 + height), "bar: training images", color=MUTED)
-        drawing.text((left + 88) / CHART_WIDTH, 12 / (72 + height), "mark: test images", color=MUTED)
+        drawing.text(8 / CHART_WIDTH, 12 / (72 + height), "bar: training images", color=MUTED)
+        drawing.text(152 / CHART_WIDTH, 12 / (72 + height), "mark: test images", color=MUTED)
         drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), "train + test", color=MUTED)
     return drawing
 

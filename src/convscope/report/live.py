@@ -25,7 +25,8 @@ _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights ar
 _TRAINING_BYTES = 200_000  # of training images, before snapshots: some 900 of MNIST
 _LEAST_TRAINING_BYTES = 400_000  # of the fewest training images, where they find no room otherwise
 _MOST_SAMPLE, _MOST_MISTAKES = 300, 500
-_NUM_PARITY = 100
+NUM_PARITY = 100
+"""Test images whose logits the page computes again when it opens."""
 _MOST_TRAINING, _LEAST_TRAINING = 5_000, 200
 _MOST_IMBALANCE = 0.2  # which share of the first images may be of other classes than in the whole set
 
@@ -76,7 +77,7 @@ class LivePacker:
         return {
             "models": models,
             "images": images,
-            "parity": {"logits": pack(replays[0].model.logits(pixels[:_NUM_PARITY]))},
+            "parity": {"logits": pack(replays[0].model.logits(pixels[:NUM_PARITY]))},
             "training": training,
             "handwriting": self._splits.train.handwriting.to_dict(),
         }
@@ -85,13 +86,7 @@ class LivePacker:
         model, digest = replay.model, replay.model.weights_sha256
         if digest not in self._models:
             means = filter_means(model, self._splits.test.images) if replay.means is None else replay.means()
-            self._models[digest] = {
-                "name": model.name,
-                "architecture": model.architecture.to_dict(),
-                "weights": {name: pack(weight) for name, weight in model.weights.items()},
-                "means": {layer: pack(mean) for layer, mean in means.items()},
-                "snapshots": [],
-            }
+            self._models[digest] = pack_model(model, means)
         return dict(self._models[digest])
 
     def _images(self, shown: Sequence[int]) -> tuple[dict[str, Any], NDArray[np.uint8]]:
@@ -106,8 +101,8 @@ class LivePacker:
         pixels = test.images[indices]
         images = {
             "split": test.split,
-            "indices": pack(_small(indices)),
-            "labels": pack(_small(test.labels[indices])),
+            "indices": pack_small(indices),
+            "labels": pack_small(test.labels[indices]),
             "pixels": pack(pixels),
             "num_sample": num_sample,
             "num_mistakes": len(found),
@@ -145,7 +140,18 @@ class LivePacker:
             least = first_rows.pack(max(room, _LEAST_TRAINING_BYTES))
             pixels = max(pixels, least, key=lambda packed: packed["shape"][0])
         labels = dataset.labels[chosen[: pixels["shape"][0]]]
-        return {"labels": pack(_small(labels)), "pixels": pixels, "of": len(dataset)}
+        return {"labels": pack_small(labels), "pixels": pixels, "of": len(dataset)}
+
+
+def pack_model(model: Model, means: Mapping[str, NDArray[np.floating[Any]]]) -> dict[str, Any]:
+    """Return a model as the page computes with it; `means` is what `filter_means` gives."""
+    return {
+        "name": model.name,
+        "architecture": model.architecture.to_dict(),
+        "weights": {name: pack(weight) for name, weight in model.weights.items()},
+        "means": {layer: pack(mean) for layer, mean in means.items()},
+        "snapshots": [],
+    }
 
 
 def _bytes(value: Any) -> int:
@@ -157,10 +163,11 @@ def _bytes(value: Any) -> int:
     return packed_bytes(value) if "data" in value else sum(map(_bytes, value.values()))
 
 
-def _small(numbers: NDArray[np.integer[Any]]) -> NDArray[Any]:
-    """Return whole numbers in the smallest type that the page reads and that holds them exactly."""
-    largest = int(numbers.max(initial=0))
-    return numbers.astype(np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32)
+def pack_small(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> dict[str, Any]:
+    """Pack whole numbers in the smallest type that the page reads and that holds them exactly."""
+    values = np.asarray(numbers)
+    largest = int(values.max(initial=0))
+    return pack(values.astype(np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32))
 
 
 def evenly_spaced(values: Sequence[int], most: int) -> list[int]:

@@ -26,6 +26,7 @@ from convscope.report.live import LivePacker, Replay
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.training import describe_choice
+from convscope.training.model import Model
 
 _Made = TypeVar("_Made")
 
@@ -156,14 +157,7 @@ def _fixed_facts(contents: RunContents) -> dict[str, Any]:
     explanation = contents.explanation
     return {
         "data": {**splits.to_dict(), "example": _example(contents), "samples": _samples(contents)},
-        "model": {
-            "architecture": model.architecture.to_dict(),
-            "layers": [row.to_dict() for row in model.architecture.table],
-            "parameters": model.architecture.parameters,
-            "non_trainable_parameters": model.architecture.non_trainable_parameters,
-            "macs": model.architecture.macs,
-            "weights_sha256": model.weights_sha256,
-        },
+        "model": model_facts(model),
         "history": history.to_dict(),
         "choice": describe_choice(history, contents.recipe),
         "evaluation": contents.evaluation.to_dict(),
@@ -176,6 +170,18 @@ def _fixed_facts(contents: RunContents) -> dict[str, Any]:
             for bank in explanation.kernels
         ],
         "feature_maps": [_feature_maps(layer, maps) for layer, maps in explanation.feature_maps.items()],
+    }
+
+
+def model_facts(model: Model) -> dict[str, Any]:
+    """Return what a payload says of a model beside its weights."""
+    return {
+        "architecture": model.architecture.to_dict(),
+        "layers": [row.to_dict() for row in model.architecture.table],
+        "parameters": model.architecture.parameters,
+        "non_trainable_parameters": model.architecture.non_trainable_parameters,
+        "macs": model.architecture.macs,
+        "weights_sha256": model.weights_sha256,
     }
 
 

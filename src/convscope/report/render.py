@@ -4,8 +4,6 @@ The page can be read without its script and asks for nothing: style, charts, pic
 script that brings it to life are inside, and its policy forbids the rest.
 """
 
-import json
-import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -17,7 +15,7 @@ from convscope.base.files import inside, write_text
 from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.report.built import built
-from convscope.report.document import percent_interval, render_document
+from convscope.report.document import percent_interval, render_document, script_json
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings
 from convscope.report.glossary import TERMS
@@ -75,7 +73,7 @@ def render_report(contents: RunContents) -> str:
         "page.html.jinja",
         bundle.policy,
         bench=bundle,
-        json=Markup(_script_json(payload)),
+        json=script_json(_for_script(payload)),
         contents=chapters,
         apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
         names=dict(chapters),
@@ -125,12 +123,10 @@ def write_report(folder: Path, contents: RunContents) -> Path:
     return path
 
 
-def _script_json(payload: dict[str, Any]) -> str:
-    """Return what the script needs of the payload as JSON for an element that no text in it can end or comment out."""
+def _for_script(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page's script needs of the payload."""
     data = {name: value for name, value in payload["data"].items() if name not in ("example", "samples")}
-    needed = {name: value for name, value in payload.items() if name not in _IN_THE_REPORT} | {"data": data}
-    text = json.dumps(needed, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text)
+    return {name: value for name, value in payload.items() if name not in _IN_THE_REPORT} | {"data": data}
 
 
 def _limits(payload: dict[str, Any]) -> str:

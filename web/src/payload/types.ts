@@ -3,7 +3,7 @@ import type { Architecture } from '../engine/types';
 import type { Handwriting } from '../handwriting/recipe';
 
 export interface Block {
-  dtype: 'float32' | 'uint8' | 'uint16' | 'int8';
+  dtype: 'float32' | 'uint8' | 'uint16' | 'int8' | 'uint4'; // uint4: two numbers a byte, each to be multiplied by 17
   shape: number[];
   data: string; // little-endian, deflated, base64
   scales?: number[]; // of int8: one for each index of the last axis
@@ -89,6 +89,7 @@ export interface Payload {
   evaluation: Evaluation;
   comparison: Record<string, unknown> | null;
   live: Live;
+  untrained?: boolean; // the page of no run: nothing was trained or measured
   [other: string]: unknown;
 }
 

@@ -18,11 +18,22 @@ export async function inflate(text: string): Promise<ArrayBuffer> {
   return new Response(stream).arrayBuffer();
 }
 
+// Numbers of 4 bits as those of 8 that they stand for.
+function doubled(halves: Uint8Array): Uint8Array {
+  const numbers = new Uint8Array(2 * halves.length);
+  for (let i = 0; i < halves.length; i++) {
+    numbers[2 * i] = 17 * (halves[i] >> 4);
+    numbers[2 * i + 1] = 17 * (halves[i] & 15);
+  }
+  return numbers;
+}
+
 const ARRAYS = { float32: Float32Array, uint8: Uint8Array, uint16: Uint16Array, int8: Int8Array };
 
 // The numbers as they are stored; of int8 before they are multiplied by their scales.
 export async function unpack(block: Block): Promise<Numbers> {
-  const numbers = new ARRAYS[block.dtype](await inflate(block.data));
+  const bytes = await inflate(block.data);
+  const numbers = block.dtype === 'uint4' ? doubled(new Uint8Array(bytes)) : new ARRAYS[block.dtype](bytes);
   const size = block.shape.reduce((product, n) => product * n, 1);
   if (numbers.length !== size) throw new Error(`a packed array has ${numbers.length} numbers instead of ${size}`);
   return numbers;

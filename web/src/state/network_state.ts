@@ -3,7 +3,7 @@ import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
   text: string;
-  isTrained: boolean; // the run's own model as it was measured, and nothing else
+  isTrained: boolean; // the page's own model as Python has it, and nothing else
   accuracy: number | null; // of this very network; null if it was not measured
   split: string; // on which
 }
@@ -31,6 +31,7 @@ export function networkState(bench: Bench): NetworkState {
   }
   if (removed.length > 0) return other(removed);
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;
+  if (payload.untrained) return { text: 'Untrained', isTrained: true, accuracy: null, split: evaluation.split };
   const text = epochs > 0 ? `Trained model · epoch ${epochs}` : 'Trained model';
   return { text, isTrained: true, accuracy: evaluation.accuracy, split: evaluation.split };
 }

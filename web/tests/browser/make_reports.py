@@ -2,9 +2,10 @@
 
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
-classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all).
-Each page but fashion's has every section that there is, most of few images. mnist has photo.png too, a digit under a
-shadow as a camera would see it.
+classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all),
+and playground, which is of no run and has no expected.json.
+Each page of a run but fashion's has every section that there is, most of few images. mnist has photo.png too, a digit
+under a shadow as a camera would see it.
 """
 
 import json
@@ -57,6 +58,12 @@ def mnist(folder: Path) -> None:
     run_command("export", "--format", "safetensors", folder)
     run_command("report", folder)
     write_photo(folder / PHOTO)
+
+
+def playground(folder: Path) -> None:
+    """The page of no run."""
+    folder.mkdir(parents=True)
+    run_command("playground", "--out", folder / "report.html")
 
 
 def ann(folder: Path) -> None:
@@ -119,6 +126,7 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "letters": letters,
     "hostile": hostile,
     "ann": ann,
+    "playground": playground,
 }
 
 
@@ -235,6 +243,8 @@ def main() -> None:
             continue
         folder = Path(into) / name
         REPORTS[name](folder)
+        if REPORTS[name] is playground:
+            continue
         (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
 
 

@@ -8,7 +8,7 @@ import type { TestProject } from 'vitest/node';
 const ROOT = resolve(import.meta.dirname, '../../..');
 const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
 
-export type ReportName = 'mnist' | 'fashion' | 'letters' | 'hostile' | 'ann';
+export type ReportName = 'mnist' | 'fashion' | 'letters' | 'hostile' | 'ann' | 'playground';
 
 declare module 'vitest' {
   export interface ProvidedContext {

@@ -1,0 +1,39 @@
+"""`convscope playground`: a page on which a network is trained in the browser."""
+
+from pathlib import Path
+
+import click
+
+from convscope.base.tables import printable
+from convscope.cli.options import json_option, print_json
+from convscope.cli.output import echo
+from convscope.cli.progress import DownloadProgress
+from convscope.runs.listeners import Listeners
+from convscope.runs.playground import make_playground
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(path_type=Path), default="playground.html", show_default=True, help="HTML file to write."
+)
+@click.option("--force", is_flag=True, help="Allow --out to replace a file.")
+@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
+@json_option
+def playground(out: Path, force: bool, open_page: bool, as_json: bool) -> None:
+    """Write a page on which you train a network in the browser.
+
+    The page needs no run, no Python and no internet connection. It holds an untrained `cnn`, all training images of
+    MNIST in 16 grey levels, and 1,000 test images exactly. Draw, look into every layer, and train.
+    """
+    with DownloadProgress(quiet=as_json) as progress:
+        made = make_playground(out, Listeners(on_download=progress.on_progress), force=force)
+    if as_json:
+        print_json(made.to_dict())
+    else:
+        echo(
+            printable(
+                f"The page is {made.page} ({made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images)"
+            )
+        )
+    if open_page:
+        click.launch(str(out))

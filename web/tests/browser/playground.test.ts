@@ -1,0 +1,27 @@
+// The page of no run: an untrained network that learns from all of MNIST in the page.
+import { expect, inject, test } from 'vitest';
+import { click, openTab, tabsOf } from './bench';
+import { inEachBrowser, visit } from './open';
+import { pagePath } from './reports';
+
+const path = pagePath(inject('reports'), 'playground');
+
+inEachBrowser((browser) => {
+  test('shows an untrained network, claims nothing of it, and trains it on all images', async () => {
+    await visit(browser(), path, {}, async ({ page }) => {
+      await page.waitForSelector('[data-parity="good"]');
+      const header = await page.$eval('header', (one) => (one as HTMLElement).innerText);
+      expect(header).toContain('Untrained');
+      expect(header).not.toContain('%');
+      expect(header).not.toContain('Report');
+      for (const tab of await tabsOf(page)) await openTab(page, tab);
+      await openTab(page, 'train');
+      await page.waitForSelector('.train .main:not(:disabled)');
+      expect(await page.$eval('.files', (files) => files.textContent)).toContain('all 60,000 training images');
+      await click(page, '.train .main');
+      const accuracy = () => page.$eval('.train', (train) => Number((train as HTMLElement).dataset.accuracy));
+      await expect.poll(accuracy, { timeout: 60_000 }).toBeGreaterThan(0.8);
+      await click(page, '.train .main'); // pauses
+    });
+  });
+});
