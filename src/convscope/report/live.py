@@ -1,7 +1,7 @@
 """What the page computes with: the models with their weights, images to show them, images to train on.
 
-A page is to have at most 4 MB. Weights are always whole; images, the weights after each epoch and training images
-share what is left, in this order. What is left out shows in the numbers: `snapshots` lists its epochs, and `training`
+A page of MNIST is to have at most 4 MB. Weights are always whole; test images, the weights after each epoch and
+training images share what is left. What is left out shows in the numbers: `snapshots` lists its epochs, and `training`
 says of how many images it holds some.
 """
 
