@@ -17,7 +17,7 @@ from convscope.report.ablation_chart import draw_class_changes
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
-from convscope.report.style import ACCENT, INK, MUTED, POINTS, WARM, svg_text
+from convscope.report.style import ACCENT, AGAINST, INK, MUTED, POINTS, WARM, svg_text
 from convscope.training.model import Model
 
 
@@ -299,7 +299,7 @@ def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> No
     assert names == ["double width", "whole network", "no pooling", "linear model"]
     dots = [(line.get_xdata()[0], line.get_color()) for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([place for place, _ in dots], [0.008, 0.01, 0.0104, 0.09])
-    assert [colour for _, colour in dots] == [ACCENT, INK, MUTED, WARM]
+    assert [colour for _, colour in dots] == [AGAINST, INK, MUTED, WARM]
     chart = charts(ablation_section(values))["ablation-architectures"]
     assert chart.title == "1 of 3 variants is significantly worse than the whole network, 1 better"
 

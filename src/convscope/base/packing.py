@@ -27,7 +27,8 @@ def pack_rounded(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
     """Return a float array rounded to 6 bits, with one scale for each index of its last axis.
 
     A value is off by at most half a scale, that is by 1/50 of the largest value with the same last index. Deflated, it
-    takes a quarter less than with 8 bits; the accuracy of `cnn` after each epoch changes by less than 0.1 points.
+    takes a quarter less than with 8 bits; on 3,000 images, the accuracy of `cnn` after each epoch of `classic` changes
+    by at most 0.13 points.
     """
     largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
     # Nine digits tell any two float32 apart, and the shorter text saves room.
