@@ -73,7 +73,7 @@ export async function open(browser: Browser, path: string, asked: Asked = {}): P
   });
   page.on('dialog', (dialog) => {
     complaints.push(`dialog: ${dialog.message()}`);
-    void dialog.dismiss();
+    dialog.dismiss().catch(() => undefined); // the page may have been closed since
   });
   await page.setViewport({ width, height });
   if (script) await page.evaluateOnNewDocument(observe);
