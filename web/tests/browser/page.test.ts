@@ -25,11 +25,10 @@ const SEVEN: [number, number][] = [
 ];
 
 inEachBrowser((browser, name) => {
-  test('is ready within seconds, asks for nothing and says nothing', async () => {
+  test('becomes ready, asks for nothing and says nothing', async () => {
     await visit(browser(), path, {}, async ({ page, readyMilliseconds }) => {
       console.info(`${name}: ready after ${Math.round(readyMilliseconds)} ms`);
       expect(await page.$eval('html', (html) => html.dataset.ready)).toBe('true');
-      expect(readyMilliseconds).toBeLessThan(5000);
       for (const tab of await tabsOf(page)) await openTab(page, tab);
     });
   });
