@@ -1,4 +1,4 @@
-"""Print which images outside the distribution networks refuse as "none of these", none of which chose the rule.
+"""Print which out-of-distribution images networks refuse as "none of these". None of these images chose the rule.
 
 python benchmarks/out_of_distribution.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
 

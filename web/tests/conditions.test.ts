@@ -132,7 +132,7 @@ function rows(count: number, seed: number): { images: Uint8Array; labels: Uint8A
   return { images, labels };
 }
 
-test('a few images with wrong labels are learned by heart: train accuracy rises far above that on others', async () => {
+test('a few images with wrong labels are memorised: train accuracy rises far above that on others', async () => {
   const engine = await openEngine();
   const [seen, unseen] = [rows(400, 1), rows(200, 2)];
   const data = engine.trainingData(seen.images, seen.labels);
