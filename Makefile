@@ -95,8 +95,6 @@ format: $(VENV)/.test ## Put the code and the prose of the pages into their stan
 
 interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves, and execute the notebooks that need Keras or train for long.
 	$(PEERS_PYTEST) tests/interoperability $(ARGS)
-	KERAS_BACKEND=jax $(PEERS_PYTEST) tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
-	KERAS_BACKEND=torch $(PEERS_PYTEST) tests/interoperability/test_round_trips.py tests/interoperability/test_keras_export.py
 	$(PEERS_PYTEST) tests/documentation -k "keras or pytorch or tflite or engines or exports"
 
 docs: $(VENV)/.test .venv-docs/.installed ## Write docs/cli.md again, execute the code and the commands of the pages, and build the site into build/docs (ARGS=--check-links follows links to other sites).

@@ -1,4 +1,4 @@
-"""The tests of the Keras engine and export on the backends that this process does not use, each in one of its own."""
+"""Tests of the Keras engine, export and round trips on the backends that this process does not use, each in one of its own."""
 
 import os
 import subprocess
@@ -11,17 +11,20 @@ import pytest
 from convscope.engine.keras.backend import BACKENDS, backend_name
 
 OTHERS = [name for name in BACKENDS if find_spec(name) and name != backend_name()]
-CHOSEN = "reference and residual or Nesterov or goes_on and Adam or written"
+CHOSEN = {
+    "test_keras_engine.py": "reference and residual or Nesterov or goes_on and Adam",
+    "test_keras_export.py": "written or over_edges or plain_model",
+    "test_round_trips.py": "0 and (as_keras or as_they_are or its_file and keras)",
+}
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("file", CHOSEN)
 @pytest.mark.parametrize("backend", OTHERS)
-def test_the_engine_means_the_same_on_other_backends(backend):
+def test_it_means_the_same_on_other_backends(backend: str, file: str):
     here = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN]
-    files = [str(here / "test_keras_engine.py"), str(here / "test_keras_export.py")]
     done = subprocess.run(
-        [*command, *files],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN[file], str(here / file)],
         env={**os.environ, "KERAS_BACKEND": backend},
         capture_output=True,
         text=True,
