@@ -1,0 +1,72 @@
+// The catalogue of the page's texts: what a text is, and how one is filled in. English is the source: its keys are those
+// of every language.
+//
+// In a text `{name}` stands for a value, and `[[word|term]]` for a word whose meaning the page explains: `word` is what
+// is read, `term` the English name in `ui/terms.ts`, which may be left out where it is the word itself. A text that
+// depends on a number is one text for each plural form of its language, by the value `n`: {"one": …, "other": …}.
+import type en from './en.json';
+
+export const LANGUAGES = {
+  en: 'English',
+  de: 'Deutsch',
+  fr: 'Français',
+  es: 'Español',
+  'zh-CN': '简体中文',
+} as const;
+
+export type Language = keyof typeof LANGUAGES;
+export type Plural = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
+export type Texts = { [key: string]: string | Plural | Texts };
+
+type KeysOf<T> = {
+  [K in keyof T & string]: T[K] extends string | { other: string } ? K : `${K}.${KeysOf<T[K]>}`;
+}[keyof T & string];
+export type Key = KeysOf<typeof en>;
+export type Value = string | number;
+
+export interface Part {
+  text: string;
+  slot?: string; // the name of a value
+  term?: string; // the name of an explained term
+}
+
+const MARKS = /\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]/g;
+
+// The text at a key, in the plural form of the number.
+export function textAt(texts: Texts, key: string, language: Language, n?: Value): string {
+  let found: string | Plural | Texts | undefined = texts;
+  for (const name of key.split('.')) {
+    found = typeof found === 'object' ? (found as Texts)[name] : undefined;
+  }
+  if (typeof found === 'object' && typeof n === 'number') {
+    const form = new Intl.PluralRules(language).select(n);
+    found = (found as Plural)[form] ?? (found as Plural).other;
+  }
+  if (typeof found !== 'string') throw new Error(`there is no text "${key}" in ${language}`);
+  return found;
+}
+
+// A text in parts: what stands between the marks, and each mark.
+export function partsOf(text: string): Part[] {
+  const parts: Part[] = [];
+  let end = 0;
+  for (const match of text.matchAll(MARKS)) {
+    if (match.index > end) parts.push({ text: text.slice(end, match.index) });
+    const [whole, slot, word, term] = match;
+    parts.push(slot === undefined ? { text: word, term: term ?? word } : { text: whole, slot });
+    end = match.index + whole.length;
+  }
+  if (end < text.length) parts.push({ text: text.slice(end) });
+  return parts;
+}
+
+// A text with its values, as one string. A value that is missing is an error, not a hole.
+export function filled(text: string, values: Record<string, Value>, written: (value: Value) => string): string {
+  return partsOf(text)
+    .map(({ text: part, slot }) => {
+      if (slot === undefined) return part;
+      if (!(slot in values)) throw new Error(`no value for {${slot}} in "${text}"`);
+      return written(values[slot]);
+    })
+    .join('');
+}

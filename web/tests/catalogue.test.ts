@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { filled, partsOf, textAt } from '../src/text/catalogue';
+
+const TEXTS = {
+  lens: {
+    images: { one: '{n} image of {name}', other: '{n} images of {name}' },
+    word: 'A [[filter]] has a few [[weights|weight]].',
+  },
+};
+
+test('a text is found by its key, in the plural form of its number', () => {
+  expect(textAt(TEXTS, 'lens.images', 'en', 1)).toBe('{n} image of {name}');
+  expect(textAt(TEXTS, 'lens.images', 'en', 2)).toBe('{n} images of {name}');
+  expect(textAt(TEXTS, 'lens.images', 'zh-CN', 1)).toBe('{n} images of {name}');
+  expect(() => textAt(TEXTS, 'lens.none', 'en')).toThrow('there is no text "lens.none" in en');
+  expect(() => textAt(TEXTS, 'lens.images', 'en')).toThrow('lens.images');
+});
+
+test('a text is taken apart at its values and its terms', () => {
+  expect(partsOf(TEXTS.lens.word)).toEqual([
+    { text: 'A ' },
+    { text: 'filter', term: 'filter' },
+    { text: ' has a few ' },
+    { text: 'weights', term: 'weight' },
+    { text: '.' },
+  ]);
+  expect(partsOf('{n} of')).toEqual([{ text: '{n}', slot: 'n' }, { text: ' of' }]);
+});
+
+test('a missing value is an error', () => {
+  expect(filled('{n} of [[weights|weight]]', { n: 3 }, String)).toBe('3 of weights');
+  expect(() => filled('{n} of {m}', { n: 3 }, String)).toThrow('no value for {m}');
+});
