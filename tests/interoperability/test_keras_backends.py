@@ -1,4 +1,4 @@
-"""Tests of the Keras engine, export and round trips on the backends that this process does not use, each in one of its own."""
+"""Tests of the Keras engine, export and round trips on the backends that this process does not use."""
 
 import os
 import subprocess
