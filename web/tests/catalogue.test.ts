@@ -12,7 +12,7 @@ test('a text is found by its key, in the plural form of its number', () => {
   expect(textAt(TEXTS, 'lens.images', 'en', 1)).toBe('{n} image of {name}');
   expect(textAt(TEXTS, 'lens.images', 'en', 2)).toBe('{n} images of {name}');
   expect(textAt(TEXTS, 'lens.images', 'zh-CN', 1)).toBe('{n} images of {name}');
-  expect(() => textAt(TEXTS, 'lens.none', 'en')).toThrow('there is no text "lens.none" in en');
+  expect(() => textAt(TEXTS, 'lens.none', 'en')).toThrow('the text "lens.none" is missing in en');
   expect(() => textAt(TEXTS, 'lens.images', 'en')).toThrow('lens.images');
 });
 
@@ -29,5 +29,5 @@ test('a text is taken apart at its values and its terms', () => {
 
 test('a missing value is an error', () => {
   expect(filled('{n} of [[weights|weight]]', { n: 3 }, String)).toBe('3 of weights');
-  expect(() => filled('{n} of {m}', { n: 3 }, String)).toThrow('no value for {m}');
+  expect(() => filled('{n} of {m}', { n: 3 }, String)).toThrow('{m} has no value');
 });

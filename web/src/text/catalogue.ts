@@ -42,7 +42,7 @@ export function textAt(texts: Texts, key: string, language: Language, n?: Value)
     const form = new Intl.PluralRules(language).select(n);
     found = (found as Plural)[form] ?? (found as Plural).other;
   }
-  if (typeof found !== 'string') throw new Error(`there is no text "${key}" in ${language}`);
+  if (typeof found !== 'string') throw new Error(`the text "${key}" is missing in ${language}`);
   return found;
 }
 
@@ -65,7 +65,7 @@ export function filled(text: string, values: Record<string, Value>, written: (va
   return partsOf(text)
     .map(({ text: part, slot }) => {
       if (slot === undefined) return part;
-      if (!(slot in values)) throw new Error(`no value for {${slot}} in "${text}"`);
+      if (!(slot in values)) throw new Error(`{${slot}} has no value in "${text}"`);
       return written(values[slot]);
     })
     .join('');
