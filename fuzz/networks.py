@@ -115,7 +115,7 @@ def build_module() -> Path:
         "cmake.define.CMAKE_CXX_COMPILER": "g++",
         "cmake.define.CMAKE_CXX_FLAGS": FLAGS,
         "cmake.define.CONVSCOPE_OPTIMIZATION": "-O1",
-        "cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR": "ON",  # as native/tests/run.sh: ccache then compiles once for both
+        "cmake.define.CMAKE_COMPILE_WARNING_AS_ERROR": "ON",  # as run.sh: ccache compiles once
     }
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade", "--target", BUILD / "module"]
