@@ -42,7 +42,7 @@ def test_the_page_claims_no_result_and_has_no_report(page: str) -> None:
     assert found.open == []
     assert found.tags["main"] == found.tags["nav"] == 0
     assert found.tags["h1"] == 1
-    assert found.tags["script"] == 3
+    assert found.tags["script"] == 4
     assert "popovertarget" not in page
     assert re.search(r"<noscript><p[^>]*>This page trains a network in the browser, which needs JavaScript", page)
 

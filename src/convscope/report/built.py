@@ -1,6 +1,5 @@
-"""What the folders web/ and native/ were built into, as a page takes it: script, policy, style sheet and engine."""
+"""What the folders web/ and native/ were built into, as a page takes it: scripts, policy, style sheet and engine."""
 
-import re
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
@@ -17,10 +16,12 @@ class Built:
     """The texts of a live page that every page has.
 
     Attributes:
-        policy: lets this script run and no other.
-        engine: WebAssembly, deflated and in base64.
+        start: a script that inflates `script` and runs it.
+        script: deflated and in base64, as is the `engine`, which is WebAssembly.
+        policy: lets these two scripts run and no other.
     """
 
+    start: Markup
     script: Markup
     policy: str
     css: Markup
@@ -29,15 +30,17 @@ class Built:
     @property
     def num_bytes(self) -> int:
         """How much of a page they take."""
-        return sum(len(text.encode()) for text in (self.script, self.css, self.engine))
+        return sum(len(text.encode()) for text in (self.start, self.script, self.css, self.engine))
 
 
 @cache
 def built() -> Built:
     """Return the texts of the bundle in this folder."""
-    # In the script these stand only in strings and patterns, where an escaped "<" means the same.
-    script = re.sub("<(?=!--|/?script)", r"\\x3c", read_resource("bundle/bench.js"), flags=re.IGNORECASE)
-    style = read_resource("bundle/bench.css")
+    start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
     assert "</style" not in style.lower(), "the style sheet would end its element"
-    engine = zlib.compress(files("convscope.report").joinpath("bundle/engine.wasm").read_bytes(), 9)
-    return Built(Markup(script), live_policy(script), Markup(style), Markup(b64encode(engine).decode()))
+    engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
+    return Built(Markup(start), _packed(script.encode()), live_policy(start, script), Markup(style), _packed(engine))
+
+
+def _packed(content: bytes) -> Markup:
+    return Markup(b64encode(zlib.compress(content, 9)).decode())

@@ -19,11 +19,11 @@ STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {
 """What a page without a script may do: show what is inside it."""
 
 
-def live_policy(script: str) -> str:
-    """Return what a page with `script` in it may do: run that script and no other, its engine and its workers."""
-    digest = b64encode(sha256(script.encode()).digest()).decode()
+def live_policy(*scripts: str) -> str:
+    """Return what a page with `scripts` in it may do: run these and no others, its engine and its workers."""
+    digests = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
-        f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; "
+        f"default-src 'none'; script-src {digests} 'wasm-unsafe-eval'; worker-src blob:; "
         f"style-src 'unsafe-inline'; img-src data: blob:; {_ITS_OWN}"
     )
 
