@@ -20,7 +20,7 @@ from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits, evenly
-from convscope.engine import Replacement, lesion_effects
+from convscope.engine import Lesion, Replacement, lesion_effects
 from convscope.evidence.ablation.parts import (
     Part,
     Replaced,
@@ -37,6 +37,7 @@ _MOST_RANKING_IMAGES = 10_000
 _LEAST_IMAGES = 100  # before orders and layers are left out
 _LEAST_ORDERS = 5  # before layers are left out
 _LESIONS_AT_ONCE = 256  # whose losses of all images are held together
+_ANSWERS_AT_ONCE = 1 << 22  # of some lesions to all images
 _RANKING_SHARE, _LEAST_SHARE = 0.2, 0.4  # of the multiply-adds; the controls have the rest
 _BAND = (2.5, 97.5)  # percentiles of the random orders
 _HEADER = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Random (95 % band)", "Most important")
@@ -193,10 +194,20 @@ def removal_curves(
         means = filter_means(model, splits.test.images)
     groups = [(layer,) for layer in plan.layers] + ([tuple(plan.layers)] if len(plan.layers) > 1 else [])
     orders = {one: _by_importance(model, ranking, plan.layers, one) for one in replacements}
-    curves = [
-        _curve(model, measured, control, group, replacement, orders[replacement], plan.num_orders, seed, means)
+    removals = [
+        _Removed(
+            group,
+            replacement,
+            [part for part, _ in orders[replacement] if part[0] in group],
+            means if replacement == "mean" else None,
+        )
         for group in groups
         for replacement in replacements
+    ]
+    # All at once: the layers before what is removed are then computed once for each image.
+    whole, *least = _right(model, measured, [[[]], *(one.lesions(one.order[::-1]) for one in removals)])
+    curves = [
+        _curve(model, one, right, control, plan.num_orders, seed) for one, right in zip(removals, least, strict=True)
     ]
     return Removal(
         dataset_name=splits.test.name,
@@ -204,7 +215,7 @@ def removal_curves(
         num_images=len(measured),
         num_images_left_out=len(splits.test) - len(measured),
         num_control_images=len(control),
-        accuracy=float((model.predict(measured.images) == measured.labels).mean()),
+        accuracy=float(whole.mean()),
         num_ranking_images=len(ranking),
         num_orders=plan.num_orders,
         seed=seed,
@@ -272,63 +283,67 @@ def _by_importance(
     return sorted(zip(parts, losses, strict=True), key=lambda one: -one[1])
 
 
+@dataclass(frozen=True)
+class _Removed:
+    """What a curve removes: the filters of `layers`, of which `order` has the most important first."""
+
+    layers: tuple[str, ...]
+    replacement: Replaced
+    order: Sequence[Part]
+    means: Mapping[str, NDArray[np.floating[Any]]] | None
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(P,), how many filters are removed at each point."""
+        return evenly(len(self.order) + 1, _MOST_POINTS)
+
+    def lesions(self, sequence: Sequence[Part]) -> list[list[Replacement]]:
+        """Return what is replaced at each point, where the filters are removed in the order of `sequence`."""
+        return [_lesion(sequence[:count], self.means) for count in self.counts.tolist()]
+
+
 def _curve(
-    model: Model,
-    measured: Dataset,
-    control: Dataset,
-    layers: tuple[str, ...],
-    replacement: Replaced,
-    ranked: Sequence[tuple[Part, float]],
-    num_orders: int,
-    seed: int,
-    means: Mapping[str, NDArray[np.floating[Any]]] | None,
+    model: Model, removed: _Removed, least: NDArray[np.bool_], control: Dataset, num_orders: int, seed: int
 ) -> RemovalCurve:
-    order = [part for part, _ in ranked if part[0] in layers]
-    purpose = f"removal {' '.join(layers)}"
+    """Return a curve; `least` (P, N) is which images are right with the least important filters removed first."""
+    order, counts, num_images = removed.order, removed.counts, least.shape[1]
+    purpose = f"removal {' '.join(removed.layers)}"
     by_number = sorted(order)  # so that an order is the same one whatever is important
     shuffled = [
         [by_number[place] for place in random_stream(seed, purpose, number).permutation(len(order))]
         for number in range(num_orders)
     ]
-    counts = evenly(len(order) + 1, _MOST_POINTS)
-    values = means if replacement == "mean" else None
-    least = _right(model, measured, [order[::-1]], counts, values)[0]  # (P, N)
-    controls = _right(model, control, [order, *shuffled], counts, values).mean(axis=2)  # (1 + orders, P)
-    num_right, most_right = least.sum(axis=1), np.rint(controls[0] * len(control)).astype(np.int64)
+    # With none and all removed the order does not matter.
+    inner = [lesion for sequence in shuffled for lesion in removed.lesions(sequence)[1:-1]]
+    most, rest = _right(model, control, [removed.lesions(order), inner])
+    random = np.tile(most.mean(axis=1), (num_orders, 1))  # (orders, P)
+    random[:, 1:-1] = rest.mean(axis=1).reshape(num_orders, len(counts) - 2)
+    num_right, most_right = least.sum(axis=1), most.sum(axis=1)
     lost, gained = (least[0] & ~least).sum(axis=1), (~least[0] & least).sum(axis=1)
     return RemovalCurve(
-        layers=layers,
-        replacement=replacement,
+        layers=removed.layers,
+        replacement=removed.replacement,
         counts=counts,
-        most_important_first=controls[0],
+        most_important_first=most.mean(axis=1),
         most_important_first_interval=_interval(most_right, len(control)),
-        least_important_first=num_right / len(measured),
-        least_important_first_interval=_interval(num_right, len(measured)),
-        least_important_first_change_interval=np.stack(paired_interval(gained, lost, len(measured)), axis=1),
-        random_mean=controls[1:].mean(axis=0),
-        random_interval=np.percentile(controls[1:], _BAND, axis=0).T,
+        least_important_first=num_right / num_images,
+        least_important_first_interval=_interval(num_right, num_images),
+        least_important_first_change_interval=np.stack(paired_interval(gained, lost, num_images), axis=1),
+        random_mean=random.mean(axis=0),
+        random_interval=np.percentile(random, _BAND, axis=0).T,
         order=tuple(order),
     )
 
 
-def _right(
-    model: Model,
-    dataset: Dataset,
-    sequences: Sequence[Sequence[Part]],
-    counts: NDArray[np.int64],
-    values: Mapping[str, NDArray[np.floating[Any]]] | None,
-) -> NDArray[np.bool_]:
-    """Return (S, P, N), which images are right when the first `counts` (P,) of each sequence are removed."""
-    inner = [int(count) for count in counts[1:-1]]
-    lesions = [_lesion(sequence[:count], values) for count in inner for sequence in sequences]
-    ends = [[], _lesion(sequences[0], values)]  # with none and all removed the order does not matter
-    all_lesions = [*ends, *lesions]
-    effects = lesion_effects(model.network, dataset.images, dataset.labels, all_lesions, with_losses=False)
-    answers = effects.predictions == dataset.labels
-    right = np.empty((len(sequences), len(counts), len(dataset)), bool)
-    right[:, 0], right[:, -1] = answers[0], answers[1]
-    right[:, 1:-1] = answers[2:].reshape(len(inner), len(sequences), len(dataset)).swapaxes(0, 1)
-    return right
+def _right(model: Model, dataset: Dataset, groups: Sequence[Sequence[Lesion]]) -> list[NDArray[np.bool_]]:
+    """Return for each group of L lesions (L, N), which images are right with each lesion."""
+    lesions = [lesion for group in groups for lesion in group]
+    right, at_once = np.empty((len(lesions), len(dataset)), bool), max(1, _ANSWERS_AT_ONCE // len(dataset))
+    for start in range(0, len(lesions), at_once):
+        some = lesions[start : start + at_once]
+        effects = lesion_effects(model.network, dataset.images, dataset.labels, some, with_losses=False)
+        right[start : start + at_once] = effects.predictions == dataset.labels
+    return np.split(right, np.cumsum([len(group) for group in groups])[:-1])
 
 
 def _interval(num_right: NDArray[np.int64], num_images: int) -> NDArray[np.float64]:
