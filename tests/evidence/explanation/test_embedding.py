@@ -71,7 +71,8 @@ def test_where_there_are_fewer_directions_than_components_the_rest_is_zero():
 def test_neighbours_and_their_agreement_are_scikit_learn_s():
     stream = np.random.default_rng(0)
     points, labels = stream.normal(size=(80, 6)), stream.integers(0, 3, 80)
-    found = neighbours(points)[:, :7]
+    found = neighbours(points, 7)
+    np.testing.assert_array_equal(found, neighbours(points)[:, :7])
     theirs = NearestNeighbors(n_neighbors=7).fit(points).kneighbors(return_distance=False)
     np.testing.assert_array_equal(found, theirs)
     expected = [(labels[theirs[one]] == labels[one]).mean() for one in range(80)]
@@ -80,6 +81,11 @@ def test_neighbours_and_their_agreement_are_scikit_learn_s():
 
 def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
     assert neighbours(np.zeros((4, 2))).tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]]
+    some = np.random.default_rng(0).integers(0, 4, (25, 2)).astype(float)
+    points = np.concatenate([some, -some])  # about a middle of zero all distances are whole numbers
+    distances = np.square(points[:, None] - points).sum(axis=2)
+    distances[range(50), range(50)] = np.inf
+    np.testing.assert_array_equal(neighbours(points, 7), np.argsort(distances, axis=1, kind="stable")[:, :7])
 
 
 @pytest.mark.parametrize("k", [1, 5, 19])
@@ -88,8 +94,10 @@ def test_trustworthiness_is_scikit_learn_s(k):
     values = stream.normal(size=(40, 8))
     for picture in (values[:, :2], stream.normal(size=(40, 2))):
         expected = manifold.trustworthiness(values, picture, n_neighbors=k)
-        assert trustworthiness(neighbours(values), neighbours(picture), k) == pytest.approx(expected, abs=1e-12)
-    assert trustworthiness(neighbours(values), neighbours(values), k) == 1
+        assert trustworthiness(values, neighbours(picture, k), k) == pytest.approx(expected, abs=1e-12)
+    assert trustworthiness(values, neighbours(values), k) == 1
+    equal = np.repeat(stream.integers(0, 3, (20, 2)), 2, axis=0).astype(float)  # several points lie at one place
+    assert trustworthiness(equal, neighbours(equal), k) == 1
 
 
 # --- The embedding of a network ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ What the last dense layer reads is a point in many dimensions for each image. A 
 beside it stands how well the classes separate before anything was left out, and how much of the neighbourhoods is left.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from importlib import import_module
@@ -28,10 +29,17 @@ def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[
     Args:
         most: how many others of each point are returned, the nearest ones; None stands for all.
     """
-    points = points - points.mean(axis=0)
-    squares = np.square(points).sum(axis=1)
     count = len(points) - 1 if most is None else min(most, len(points) - 1)
     nearest = np.empty((len(points), count), np.int32)
+    for some, distances in _distances(points):
+        nearest[some] = _places_of_least(distances, count)
+    return nearest
+
+
+def _distances(points: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield the indices of some of `points` (N, D), and their squared distances (n, N) to all; to itself infinite."""
+    points = points - points.mean(axis=0)
+    squares = np.square(points).sum(axis=1)
     for start in range(0, len(points), _ROWS_AT_ONCE):
         some = np.arange(start, min(start + _ROWS_AT_ONCE, len(points)))
         distances = points[some] @ points.T  # squared, in place
@@ -40,12 +48,22 @@ def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[
         distances += squares
         np.maximum(distances, 0, out=distances)
         distances[some - start, some] = np.inf
-        order = np.argsort(distances, axis=1)  # several times faster than a stable sort, which equal distances need
-        ordered = np.take_along_axis(distances, order, axis=1)
-        tied = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
-        order[tied] = np.argsort(distances[tied], axis=1, kind="stable")
-        nearest[some] = order[:, :count]
-    return nearest
+        yield some, distances
+
+
+def _places_of_least(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """Return (n, count) where the least of each row of `values` (n, N) stand, the least first, then by their place.
+
+    Args:
+        count: fewer than N.
+    """
+    chosen = np.sort(np.argpartition(values, count, axis=1)[:, : count + 1], axis=1)  # one more tells of equals
+    least = np.take_along_axis(values, chosen, axis=1)
+    order = np.argsort(least, axis=1, kind="stable")
+    chosen, least = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(least, order, axis=1)
+    tied = least[:, -1] == least[:, -2]  # which of the equals come first is not known of these
+    chosen[tied] = np.argsort(values[tied], axis=1, kind="stable")[:, : count + 1]
+    return chosen[:, :count]
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -57,7 +75,7 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
     return np.asarray((labels[nearest] == labels[:, None]).mean(axis=1))
 
 
-def trustworthiness(original: NDArray[np.int32], picture: NDArray[np.int32], k: int) -> float:
+def trustworthiness(original: NDArray[np.float64], picture: NDArray[np.int32], k: int) -> float:
     """Return how far the k nearest neighbours in a picture are near in the original too: 1 if all are.
 
     It is 1 - 2 / (N·k·(2N - 3k - 1)) · Σ (r - k) over each image's picture neighbours that are none of its k nearest in
@@ -65,17 +83,21 @@ def trustworthiness(original: NDArray[np.int32], picture: NDArray[np.int32], k: 
     say what is torn apart: neighbours in the original may be far away in the picture.
 
     Args:
-        original: what `neighbours` returns for the points in the original space, and `picture` for those in the
-            picture, (N, k) or more.
+        original: (N, D), the points in the original space.
+        picture: what `neighbours` returns for those in the picture, (N, k) or more.
 
     Source: Venna and Kaski 2001, equation 2.
     """
     count, penalty = len(original), 0
-    for start in range(0, count, _ROWS_AT_ONCE):
-        near, shown = original[start : start + _ROWS_AT_ONCE], picture[start : start + _ROWS_AT_ONCE, :k]
-        ranks = np.empty((len(near), count), np.int32)
-        np.put_along_axis(ranks, near, np.arange(1, count)[None, :], axis=1)
-        penalty += int(np.maximum(np.take_along_axis(ranks, shown, axis=1) - k, 0).sum(dtype=np.int64))
+    for some, distances in _distances(original):
+        shown = picture[some, :k]
+        values = np.take_along_axis(distances, shown, axis=1)
+        ordered = np.sort(distances, axis=1)
+        nearer = np.stack([np.searchsorted(row, found) for row, found in zip(ordered, values, strict=True)])
+        for row, place in np.argwhere(np.take_along_axis(ordered, nearer + 1, axis=1) == values):
+            before = distances[row, : shown[row, place]]  # of equals, the first is the nearest
+            nearer[row, place] += np.count_nonzero(before == values[row, place])
+        penalty += int(np.maximum(nearer + 1 - k, 0).sum())
     return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
 
 
@@ -230,8 +252,8 @@ def embed(
     else:
         points = _umap(hidden, num_components, seed)
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
-    original, picture = neighbours(hidden), neighbours(points, k)
-    shares, picture_shares = agreements(original[:, :k], labels), agreements(picture[:, :k], labels)
+    picture = neighbours(points, k)
+    shares, picture_shares = agreements(neighbours(hidden, k), labels), agreements(picture, labels)
     counts = np.bincount(labels, minlength=dataset.num_classes)
     return Embedding(
         method=method,
@@ -249,7 +271,7 @@ def embed(
         num_neighbours=k,
         agreement=float(shares.mean()),
         agreement_in_picture=float(picture_shares.mean()),
-        trustworthiness=trustworthiness(original, picture, k),
+        trustworthiness=trustworthiness(hidden, picture, k),
         agreement_by_class=_by_class(shares, labels, counts),
         agreement_in_picture_by_class=_by_class(picture_shares, labels, counts),
         chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),
