@@ -108,8 +108,9 @@ def synthesize(
     side = min(window[2] - window[0], window[3] - window[1])
     jitter, blur = min(jitter, side // 8), blur if side >= 5 else 0.0
     stream = random_stream(seed, "synthesis")
-    network = _picking_network(model, found, chosen, middle)
-    start = _start(network, stream.normal(0, 1, (1, height, width, channels)), len(chosen))
+    is_alone = _is_window_enough(model.architecture, found)
+    network = _picking_network(model, found, chosen, middle, window if is_alone else None)
+    start = _start(network, window, stream.normal(0, 1, (1, height, width, channels)), len(chosen))
     made = _ascend(
         network,
         start,
@@ -137,17 +138,16 @@ def synthesize(
     )
 
 
-def _start(network: Network, noise: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+def _start(network: Network, window: Window, noise: NDArray[np.float64], count: int) -> NDArray[np.float64]:
     """Return images (count, H, W, C) to begin at: grey, each with as little of `noise` as lets its logit rise.
 
     Where every filter of the first layers is silent at grey no gradient comes through; noise wakes some. All take the
     same noise, so that each image is what it would be alone.
     """
-    dlogits = np.eye(count, network.architecture.num_classes)
     start, waiting = np.empty((count, *noise.shape[1:])), np.ones(count, bool)
     for strength in _NOISES:
         start[waiting] = np.clip(_GREY + strength * noise, 0, 255)
-        gradient = network.layer_gradients(_rounded(start), dlogits, ["input"])["input"]
+        gradient = _gradients(network, window, start)
         waiting &= ~gradient.reshape(count, -1).any(axis=1)
         if not waiting.any():
             break
@@ -168,14 +168,13 @@ def _ascend(
     from scipy.ndimage import gaussian_filter
 
     top, left, bottom, right = window
-    count, steps = len(start), len(shifts)
-    dlogits = np.eye(count, network.architecture.num_classes)
+    steps = len(shifts)
     sign = np.sign(network.architecture.input.scale)  # of the gradient by the pixel against that by the number read
     images = start.copy()
     for step, shift in enumerate(shifts):
         strength = max(0.0, 1 - step / (_REGULARISED * steps))
         moved = np.roll(images, shift, (1, 2)) if strength else images
-        gradient = network.layer_gradients(_rounded(moved), dlogits, ["input"])["input"].astype(np.float64)
+        gradient = _gradients(network, window, moved)
         if strength:
             gradient = np.roll(gradient, -shift, (1, 2))
         inside = gradient[:, top:bottom, left:right]
@@ -190,12 +189,43 @@ def _ascend(
     return _rounded(images)
 
 
-def _picking_network(model: Model, found: FilterLayer, chosen: Sequence[int], middle: tuple[int, int]) -> Network:
+def _gradients(network: Network, window: Window, images: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the gradient (n, H, W, C) of logit i by image i, for a network that reads images or their window alone."""
+    dlogits = np.eye(len(images), network.architecture.num_classes)
+    top, left, bottom, right = window
+    if network.architecture.input.shape == images.shape[1:]:
+        top, left, bottom, right = 0, 0, *images.shape[1:3]
+    part = _rounded(images[:, top:bottom, left:right])
+    gradients = np.zeros(images.shape)
+    gradients[:, top:bottom, left:right] = network.layer_gradients(part, dlogits, ["input"])["input"]
+    return gradients
+
+
+def _is_window_enough(architecture: Architecture, found: FilterLayer) -> bool:
+    """Return whether a network that reads an output's window alone computes that output, as it does without padding."""
+    rows = architecture.table[: architecture.layers.index(found.row.layer) + 1]
+    windows = [getattr(row.layer, "window", None) for row in rows]
+    return all(
+        row.input_shape == row.output_shape if window is None else window.padding == "valid"
+        for row, window in zip(rows, windows, strict=True)
+    )
+
+
+def _picking_network(
+    model: Model, found: FilterLayer, chosen: Sequence[int], middle: tuple[int, int], window: Window | None = None
+) -> Network:
     """Return the network up to the filters' layer, its logits the chosen filters' middle outputs before activation.
 
     Of that layer only the chosen filters are computed, but for a depthwise one. The middle is picked by a depthwise
     kernel as large as the map, with a single one in it; a second logit, where only one filter is chosen, is zero.
+
+    Args:
+        window: of the middle, where the network is to read that alone, and its map is that one place.
     """
+    image, map_size = model.architecture.input, found.map_size
+    if window is not None:
+        image = replace(image, height=window[2] - window[0], width=window[3] - window[1])
+        map_size, middle = (1, 1), (0, 0)
     layers = list(model.architecture.layers)
     first, last = (model.architecture.row(name).layer for name in (found.layer, found.row.layer.name))
     block = {layer.name for layer in layers[layers.index(first) : layers.index(last) + 1]}
@@ -213,8 +243,8 @@ def _picking_network(model: Model, found: FilterLayer, chosen: Sequence[int], mi
     added: list[Any] = [Dense(max(2, len(chosen)), use_bias=False)]
     is_map = len(found.row.output_shape) == 3
     if is_map:
-        added = [DepthwiseConv2D(found.map_size, use_bias=False), Flatten(), *added]
-    architecture = Architecture(model.architecture.input, (*kept, *added))
+        added = [DepthwiseConv2D(map_size, use_bias=False), Flatten(), *added]
+    architecture = Architecture(image, (*kept, *added))
     shapes = architecture.weight_shapes
     names = [layer.name for layer in architecture.layers[len(kept) :]]
     weights = {name: weights[name] for name in shapes if name.partition("/")[0] not in names}
