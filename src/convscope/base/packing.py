@@ -75,7 +75,7 @@ def unpack(block: dict[str, Any]) -> NDArray[Any]:
 
 def packed_bytes(block: dict[str, Any]) -> int:
     """Return how much of a page a packed array takes, and the name before it at most."""
-    return len(json.dumps(block, separators=(",", ":"))) + 32
+    return len(json.dumps({**block, "data": ""}, separators=(",", ":"))) + len(block["data"]) + 32
 
 
 def pack_first(rows: NDArray[np.uint8], room: int) -> dict[str, Any]:

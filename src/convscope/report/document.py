@@ -1,7 +1,6 @@
 """HTML documents: the templates that stand on one base, and what a document may do."""
 
 import json
-import re
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
@@ -41,7 +40,9 @@ def render_document(template: str, policy: str = STILL_POLICY, **values: Any) ->
 def script_json(value: dict[str, Any]) -> Markup:
     """Return plain JSON for an element that no text in it can end or comment out."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Markup(re.sub("[<>&\u2028\u2029]", lambda match: f"\\u{ord(match[0]):04x}", text))
+    for character in "<>&\u2028\u2029":  # much faster than a pattern, for megabytes
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
 
 
 def read_resource(name: str) -> str:

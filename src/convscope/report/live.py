@@ -55,6 +55,7 @@ class LivePacker:
         self._models: dict[str, dict[str, Any]] = {}  # by the digest of the weights, and their epochs
         self._epochs: dict[tuple[str, int], dict[str, Any]] = {}
         self._sample = pack_first(splits.test.images[:_MOST_SAMPLE], _IMAGE_BYTES * 6 // 10)
+        self._images_packed: tuple[list[int], dict[str, Any], NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
     def payload(self, replays: Sequence[Replay], room: int, shown: Sequence[int] = ()) -> dict[str, Any]:
@@ -96,6 +97,8 @@ class LivePacker:
         found = self._evaluation.mistakes
         mistakes = [mistake.index for mistake in found if mistake.index >= num_sample][:_MOST_MISTAKES]
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
+        if self._images_packed is not None and self._images_packed[0] == others:
+            return self._images_packed[1:]
         more = pack_first(test.images[others], _IMAGE_BYTES - packed_bytes(sample))
         indices = np.array([*range(num_sample), *others[: more["shape"][0]]])
         pixels = test.images[indices]
@@ -107,6 +110,7 @@ class LivePacker:
             "num_sample": num_sample,
             "num_mistakes": len(found),
         }
+        self._images_packed = others, images, pixels
         return images, pixels
 
     def _snapshots(self, replay: Replay, room: int) -> list[dict[str, Any]]:
