@@ -12,7 +12,9 @@ import { inflate } from './payload/unpack';
 import { extendReport } from './report/extend';
 import { Bench } from './state/bench.svelte';
 import { followFragment } from './state/fragment.svelte';
+import { chooseLanguage, preferredLanguage } from './state/language';
 import { load, loadSnapshots } from './state/models';
+import { messageOf, say } from './text/say.svelte';
 
 function textOf(id: string): string {
   const element = document.getElementById(id);
@@ -35,8 +37,9 @@ function mountHeader(bench: Bench): void {
 
 async function start(): Promise<void> {
   const payload = JSON.parse(textOf('payload')) as Payload;
+  const language = chooseLanguage(preferredLanguage());
   const module = inflate(textOf('engine')).then((bytes) => loadEngine(new Uint8Array(bytes)));
-  const [engine, { models, images }] = await Promise.all([module, load(payload)]);
+  const [engine, { models, images }] = await Promise.all([module, load(payload), language]);
   const bench = new Bench(payload, engine, models, images);
   bench.choose(0);
   const snapshots = loadSnapshots(payload, models);
@@ -52,7 +55,8 @@ start().catch((error: unknown) => {
   if (target === null) return;
   const note = document.createElement('p');
   note.className = 'note';
-  note.textContent = `The live view could not start (${error instanceof Error ? error.message : String(error)}).${document.querySelector('main') === null ? '' : ' The report below is complete without it.'}`;
+  const reason = messageOf(error);
+  note.textContent = say(document.querySelector('main') === null ? 'app.failed' : 'app.failedReport', { reason });
   target.replaceChildren(note);
   document.documentElement.dataset.ready = 'failed';
 });

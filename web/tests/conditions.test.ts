@@ -9,6 +9,7 @@ import { classWeightsFor, fast, type Recipe } from '../src/training/recipe';
 import { Trainer } from '../src/training/trainer';
 import { atOnce } from './at_once';
 import { openEngine, uniform } from './engine/cases';
+import { refusal } from './refusal';
 
 const own = Uint8Array.from({ length: 1000 }, (_, i) => (i < 900 ? i % 10 : i % 2)); // classes 0 and 1 have more
 const choose = (images: number | null, wrongLabels = 0, seed = 1) =>
@@ -66,10 +67,11 @@ describe('images to train on', () => {
     });
   });
 
-  test('are refused out of range', () => {
-    expect(() => choose(0)).toThrow('must be a whole number of at least 1');
-    expect(() => choose(20, 0.6)).toThrow('must be from 0 to 0.5');
-    expect(() => chooseImages([0, 0], 1, { images: null, wrongLabels: 0.1 }, 1)).toThrow('at least two classes');
+  test('are refused out of range', async () => {
+    expect(await refusal(() => choose(0))).toContain('must be a whole number of at least 1');
+    expect(await refusal(() => choose(20, 0.6))).toContain('must be from 0 to 0.5');
+    const ofOneClass = () => chooseImages([0, 0], 1, { images: null, wrongLabels: 0.1 }, 1);
+    expect(await refusal(ofOneClass)).toContain('at least two classes');
   });
 });
 

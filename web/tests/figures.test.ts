@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { confidence, percent } from '../src/bench/parts/figures';
+import { confidence, percent, plainText, signedText } from '../src/bench/parts/figures';
+import { numberText } from '../src/bench/parts/words';
+import { chosen } from '../src/text/say.svelte';
 
 test('what is not all and not nothing never reads as if it were, and a confidence is never all or nothing', () => {
   expect([1, 0.99999, 0.5, 0.0001, 0].map(percent)).toEqual(['100.0 %', '> 99.9 %', '50.0 %', '< 0.1 %', '0.0 %']);
@@ -10,4 +12,25 @@ test('what is not all and not nothing never reads as if it were, and a confidenc
     '< 0.1 %',
     '< 0.1 %',
   ]);
+});
+
+test('numbers have a true minus and no sign on zero', () => {
+  expect([plainText(-0.5, 2), plainText(-0.001, 2), signedText(0.25), signedText(-0.001)]).toEqual([
+    '−0.50',
+    '0.00',
+    '+0.25',
+    '0.00',
+  ]);
+});
+
+test('numbers have the decimal mark of the language', () => {
+  chosen.language = 'de';
+  expect([percent(0.5), percent(0.99999), plainText(-0.5, 2), signedText(0.25), numberText(1234.5)]).toEqual([
+    '50,0 %',
+    '> 99,9 %',
+    '−0,50',
+    '+0,25',
+    '1235',
+  ]);
+  chosen.language = 'en';
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { linksBack, linksOn } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
-import { decimalsFor, roundTerms, written } from '../src/analysis/rounding';
+import { decimalsFor, roundTerms } from '../src/analysis/rounding';
 import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/flow/grid';
 import { stepAcross, stepWithin } from '../src/bench/flow/steps';
 import { layerTable } from '../src/engine/architecture';
@@ -158,6 +158,5 @@ describe('printed numbers', () => {
   });
   test('have four digits', () => {
     expect([decimalsFor(12.3), decimalsFor(1.2), decimalsFor(0.012), decimalsFor(0)]).toEqual([2, 3, 5, 3]);
-    expect([written(-0.5, 2), written(-0.001, 2)]).toEqual(['−0.50', '0.00']);
   });
 });

@@ -50,6 +50,7 @@ const nothing: Shown = {
   rival: null,
   scaling: 'layer',
   tab: 'how',
+  language: null,
 };
 
 const strokes: Stroke[] = [
@@ -83,6 +84,7 @@ describe('a state of the bench', () => {
       rival: 9,
       scaling: 'map',
       tab: 'why',
+      language: 'de',
     };
     const text = encode(shown);
     expect(text).toMatch(/^#bench\?[\w=&.,:%-]+$/);

@@ -65,7 +65,7 @@ test('a part is a filter, a map, a unit or a class', () => {
 test('every kind of layer has a name and an explanation of its own', () => {
   const kinds = Object.keys(LAYER_KINDS);
   const rows = kinds.map((kind) => ({ ...table[0], layer: { ...table[0].layer, kind } }));
-  const texts = rows.map((row) => explanationOf(row, false, 'as it is'));
+  const texts = rows.map((row) => explanationOf(row, false, architecture.input));
   expect(new Set(texts).size).toBe(kinds.length);
-  expect(explanationOf(table[2], false, '')).not.toMatch(/weight/); // pooling has none
+  expect(explanationOf(table[2], false, architecture.input)).not.toMatch(/weight/); // pooling has none
 });

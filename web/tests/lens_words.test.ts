@@ -17,7 +17,7 @@ const ARCHITECTURE: Architecture = {
 
 test('pooling keeps the largest or the mean and has no weights, and an output becomes probabilities by softmax', () => {
   const [convolution, largest, mean, , output] = layerTable(ARCHITECTURE).map((row, i) =>
-    explanationOf(row, i === 0, 'divided by 255'),
+    explanationOf(row, i === 0, ARCHITECTURE.input),
   );
   expect(convolution).toMatch(
     /3 × 3 kernel slides over the image.*multiply, add up, add the bias, set negatives to zero/,

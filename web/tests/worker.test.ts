@@ -4,6 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { initialWeights } from '../src/engine/initialization';
 import type { Architecture } from '../src/engine/types';
 import { chooseImages } from '../src/training/conditions';
+import { messageOf } from '../src/text/say.svelte';
 import type { Reply, Request } from '../src/training/messages';
 import { fast } from '../src/training/recipe';
 import { uniform } from './engine/cases';
@@ -25,7 +26,7 @@ async function reply<Kind extends Reply['kind']>(kind: Kind): Promise<Extract<Re
   return vi.waitFor(
     () => {
       const failed = heard.find((one) => one.kind === 'failed');
-      if (failed !== undefined) throw new Error(failed.message);
+      if (failed !== undefined) throw new Error(messageOf(failed.problem));
       const found = heard.find((one) => one.kind === kind);
       if (found === undefined) throw new Error(`nothing of kind ${kind} was said`);
       return found as Extract<Reply, { kind: Kind }>;

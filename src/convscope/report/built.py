@@ -1,5 +1,6 @@
 """What the folders web/ and native/ were built into, as a page takes it: scripts, policy, style sheet and engine."""
 
+import json
 import zlib
 from base64 import b64encode
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ class Built:
         start: a script that inflates `script` and runs it.
         script: deflated and in base64, as is the `engine`, which is WebAssembly.
         policy: lets these two scripts run and no other.
+        texts: by language other than English, its texts as JSON, packed like the script.
     """
 
     start: Markup
@@ -26,11 +28,13 @@ class Built:
     policy: str
     css: Markup
     engine: Markup
+    texts: dict[str, Markup]
 
     @property
     def num_bytes(self) -> int:
         """How much of a page they take."""
-        return sum(len(text.encode()) for text in (self.start, self.script, self.css, self.engine))
+        texts = (self.start, self.script, self.css, self.engine, *self.texts.values())
+        return sum(len(text.encode()) for text in texts)
 
 
 @cache
@@ -39,7 +43,13 @@ def built() -> Built:
     start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
-    return Built(Markup(start), _packed(script.encode()), live_policy(start, script), Markup(style), _packed(engine))
+    texts = {
+        language: _packed(json.dumps(texts, ensure_ascii=False, separators=(",", ":")).encode())
+        for language, texts in json.loads(read_resource("bundle/texts.json")).items()
+        if language != "en"  # the script has it
+    }
+    policy = live_policy(start, script)
+    return Built(Markup(start), _packed(script.encode()), policy, Markup(style), _packed(engine), texts)
 
 
 def _packed(content: bytes) -> Markup:

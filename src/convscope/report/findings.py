@@ -8,11 +8,12 @@ import numpy as np
 from convscope.base import tables
 from convscope.base.tables import clip
 from convscope.evidence.comparison.words import SIGNIFICANCE, p_text
+from convscope.report.texts import Figure, Said, figure, rounded, say
 
 
-def percent(fraction: float, digits: int = 2) -> str:
+def percent(fraction: float, digits: int = 2) -> Figure:
     """Return a fraction as text in percent."""
-    return f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%"
+    return Figure(f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%", 100 * fraction, digits, "%")
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:
@@ -20,7 +21,7 @@ def confidence_text(probability: float, digits: int = 1) -> str:
     return tables.confidence_text(probability, digits).replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
+def chart_titles(payload: dict[str, Any]) -> dict[str, Said]:
     """Return the title of each chart of a run by the chart's name."""
     data, evaluation = payload["data"], payload["evaluation"]
     titles = {
@@ -35,117 +36,112 @@ def chart_titles(payload: dict[str, Any]) -> dict[str, str]:
     return titles
 
 
-def accuracy_finding(history: dict[str, Any]) -> str:
+def accuracy_finding(history: dict[str, Any]) -> Said:
     """Return where the accuracy ended, and when it first came within half a point of that."""
     measured = history["val_accuracy"] or history["accuracy"]
-    name = f"{history['val_split']} accuracy" if history["val_accuracy"] else "training accuracy"
+    split = history["val_split"] if history["val_accuracy"] else "training"
+    accuracy = percent(measured[-1])
     if len(measured) == 1:
-        return f"{name.capitalize()} is {percent(measured[0])} after one epoch"
+        return say(f"accuracyOnce.{split}", accuracy=accuracy)
     near = next(epoch for epoch, value in enumerate(measured, 1) if abs(value - measured[-1]) <= 0.005)
     if near == len(measured):
-        return f"{name.capitalize()} is still changing in the last epoch: {percent(measured[-1])}"
-    return f"{name.capitalize()} is within 0.5 points of {percent(measured[-1])} by epoch {near}"
+        return say(f"accuracyChanging.{split}", accuracy=accuracy)
+    return say(f"accuracySettled.{split}", accuracy=accuracy, half=figure(0.5, 1), epoch=near)
 
 
-def loss_finding(history: dict[str, Any]) -> str:
+def loss_finding(history: dict[str, Any]) -> Said:
     """Return how the loss on the kept images ended against the training loss."""
-    loss, measured = history["loss"], history["val_loss"]
+    measured, split = history["val_loss"], history["val_split"]
     if not measured:
-        return f"Training loss ends at {loss[-1]:.3f}"
-    name = f"{history['val_split'].capitalize()} loss"
+        return say("lossTraining", loss=figure(history["loss"][-1], 3))
+    loss = figure(measured[-1], 3)
     if len(measured) == 1:
-        return f"{name} is {measured[0]:.3f} after one epoch"
+        return say(f"lossOnce.{split}", loss=loss)
     best = int(np.argmin(measured)) + 1
     if best < len(measured):
-        return f"{name} is lowest in epoch {best} and ends at {measured[-1]:.3f}"
-    return f"{name} is still falling in the last epoch: {measured[-1]:.3f}"
+        return say(f"lossLowest.{split}", loss=loss, epoch=best)
+    return say(f"lossFalling.{split}", loss=loss)
 
 
-def measured_sentence(payload: dict[str, Any]) -> str:
+def measured_sentence(payload: dict[str, Any]) -> Said:
     """Return which images were measured after each epoch, and what was chosen by them."""
     if payload["history"]["val_split"] == "test":
-        return "The test images were measured after each epoch but were not used to choose anything."
-    fraction = payload["recipe"]["validation_fraction"]
-    held_out = f", {100 * fraction:.4g}\N{NO-BREAK SPACE}% of the training images," if fraction else ""
-    decided = (
-        f"and used for early stopping ({payload['choice']})" if payload["choice"] else "but not used to choose anything"
-    )
-    return (
-        f"The validation images{held_out} were measured after each epoch {decided}. The test images were not used "
-        "for this."
-    )
+        return say("measuredTest")
+    fraction, choice = payload["recipe"]["validation_fraction"], payload["choice"]
+    share = rounded(100 * fraction, 4)
+    if fraction:
+        return say("measuredShareStopped", share=share, choice=choice) if choice else say("measuredShare", share=share)
+    return say("measuredStopped", choice=choice) if choice else say("measuredValidation")
 
 
-def balance_finding(counts: list[int], names: list[str]) -> str:
+def balance_finding(counts: list[int], names: list[str]) -> Said:
     """Return how many times the largest class is as large as the smallest."""
     most, least = int(np.argmax(counts)), int(np.argmin(counts))
     if counts[most] == counts[least]:
-        return f"All {len(counts)} classes have {counts[0]:,} training images"
+        return say("balanceEqual", classes=len(counts), images=counts[0])
     if counts[least] == 0:
-        return f"Class {clip(names[least], 12)} has no training image"
-    ratio = counts[most] / counts[least]
-    return f"Class {clip(names[most], 12)} has {ratio:.2f} times as many images as class {clip(names[least], 12)}"
+        return say("balanceNone", name=clip(names[least], 12))
+    ratio = figure(counts[most] / counts[least], 2)
+    return say("balanceRatio", most=clip(names[most], 12), ratio=ratio, least=clip(names[least], 12))
 
 
-def confusion_finding(evaluation: dict[str, Any]) -> str:
+def confusion_finding(evaluation: dict[str, Any]) -> Said:
     """Return the most frequent mistake."""
     if not evaluation["confused_pairs"]:
-        return f"No mistakes on {evaluation['num_images']:,} images"
+        return say("confusionNone", images=evaluation["num_images"])
     pair = evaluation["confused_pairs"][0]
     names, total = evaluation["class_names"], evaluation["classes"][pair["true"]]["support"]
     true, predicted = clip(names[pair["true"]], 12), clip(names[pair["predicted"]], 12)
-    return f"Most frequent mistake: {true} predicted as {predicted}, {pair['count']:,} of {total:,} images"
+    return say("confusionMost", true=true, predicted=predicted, images=pair["count"], total=total)
 
 
-def classes_finding(evaluation: dict[str, Any]) -> str:
+def classes_finding(evaluation: dict[str, Any]) -> Said:
     """Return what all classes but the weakest reach."""
     found = sorted((c["recall"], c["class_name"]) for c in evaluation["classes"] if c["support"])
-    if len(found) < 3:
-        text = "; ".join(f"recall of class {clip(name, 24)} is {percent(recall)}" for recall, name in found)
-        return text[:1].upper() + text[1:]
+    recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in found[:2]]
+    if len(found) == 1:
+        return say("recallOne", **recalls[0])
+    if len(found) == 2:
+        first, second = recalls
+        return say("recallTwo", **first, otherRecall=second["recall"], other=second["name"])
     threshold = floor(found[1][0] * 200) / 200
-    others = f"all {len(found)}" if found[0][0] >= threshold else f"{len(found) - 1} of {len(found)}"
-    rest = f"Recall is {percent(threshold, 1)} or higher for {others} classes"
-    return f"{rest}; the lowest is {percent(found[0][0])} (class {clip(found[0][1], 24)})"
+    values: dict[str, str | int] = {**recalls[0], "threshold": percent(threshold, 1), "classes": len(found)}
+    if found[0][0] >= threshold:
+        return say("recallAll", **values)
+    return say("recallMost", **values, reached=len(found) - 1)
 
 
-def mistakes_finding(evaluation: dict[str, Any]) -> str:
+def mistakes_finding(evaluation: dict[str, Any]) -> Said:
     """Return how many of the mistakes the model was nearly certain of."""
     mistakes, total = evaluation["mistakes"], evaluation["num_mistakes"]
     if not mistakes:
-        return "No mistakes to show"
+        return say("mistakesNone")
     certain = sum(mistake["probability"] >= 0.99 for mistake in mistakes)
-    more = "at least " if certain == len(mistakes) < total else ""
-    return f"Confidence was 99 % or higher in {more}{certain:,} of {total:,} mistakes"
+    key = "mistakesCertainAtLeast" if certain == len(mistakes) < total else "mistakesCertain"
+    return say(key, mistakes=certain, total=total)
 
 
-def kernels_finding(kernel: Any, limit: float) -> str:
+def kernels_finding(kernel: Any, limit: float) -> Said:
     """Return which part of a bank's weights is positive, and how large they get."""
-    return (
-        f"{100 * float((kernel > 0).mean()):.0f} % of the weights are positive; the largest absolute value is "
-        f"{limit:.3g}."
-    )
+    return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=rounded(limit, 3))
 
 
-def maps_finding(summary: dict[str, Any]) -> str:
+def maps_finding(summary: dict[str, Any]) -> Said:
     """Return how many of a layer's maps answer to the image."""
     count = summary["shape"][-1]
     answering = count - summary["num_dead_maps"]
-    part = "all" if answering == count else f"{answering} of"
-    return (
-        f"{summary['layer']}: {part} {count} maps are active, in {100 * summary['active_fraction']:.0f} % of their "
-        "cells"
-    )
+    values = {"layer": summary["layer"], "maps": count, "share": round(100 * summary["active_fraction"])}
+    return say("mapsAll", **values) if answering == count else say("mapsSome", **values, active=answering)
 
 
-def comparison_finding(comparison: dict[str, Any]) -> str:
+def comparison_finding(comparison: dict[str, Any]) -> Said:
     """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
     names = [clip(name, 12) for name in comparison["names"]]
     p = p_text(comparison["p_value"])
     if comparison["p_value"] >= SIGNIFICANCE:
-        return f"No significant difference between these runs of {names[0]} and {names[1]} ({p})"
+        return say("comparisonNone", first=names[0], second=names[1], p=p)
     first, second = names if comparison["accuracy_difference"] > 0 else reversed(names)
-    return f"This run of {first} makes fewer errors than this run of {second} ({p})"
+    return say("comparisonFewer", first=first, second=second, p=p)
 
 
 def points(change: float) -> str:
@@ -154,18 +150,21 @@ def points(change: float) -> str:
     return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
 
 
-def ablation_finding(filters: list[dict[str, Any]], noun: str) -> str:
+def ablation_finding(filters: list[dict[str, Any]], noun: str) -> Said:
     """Return which filter's removal costs most, of those whose cost stays significant among all, or that none does."""
     silent = [lesion for lesion in filters if lesion["replacement"] == "zero"] or filters
     missed = [lesion for lesion in silent if lesion["is_significant"] and lesion["accuracy_change"] < 0]
     better = sum(lesion["is_significant"] for lesion in silent)
     if not missed and better:
-        return f"No {noun} is needed; accuracy is significantly higher without any one of {better:,} of {len(silent):,}"
+        return say(f"evidence.ablation.higher.{noun}", better=better, total=len(silent))
     if not missed:
-        return f"Removing any one of the {len(silent):,} {noun}s has no significant effect"
+        return say(f"evidence.ablation.none.{noun}", total=len(silent))
     worst = min(missed, key=lambda lesion: lesion["accuracy_change"])
-    cost = f"{-100 * worst['accuracy_change']:.2f}\N{NO-BREAK SPACE}points"
-    return (
-        f"{len(missed):,} of {len(silent):,} {noun}s matter significantly; removing {noun} {worst['filter']} of "
-        f"{worst['layer']} costs most, {cost} of accuracy"
+    return say(
+        f"evidence.ablation.worst.{noun}",
+        significant=len(missed),
+        total=len(silent),
+        index=str(worst["filter"]),
+        layer=worst["layer"],
+        cost=figure(-100 * worst["accuracy_change"], 2),
     )

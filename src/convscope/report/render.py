@@ -17,11 +17,12 @@ from convscope.report import findings
 from convscope.report.built import built
 from convscope.report.document import percent_interval, render_document, script_json
 from convscope.report.figures import draw_charts
-from convscope.report.folds import fold_findings
+from convscope.report.folds import fold_findings, image_size
 from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.payload import RunContents
 from convscope.report.style import Drawing, inline_svg, svg_text
+from convscope.report.texts import Said, say
 from convscope.report.views import (
     comparison_view,
     curves_note,
@@ -54,21 +55,13 @@ def render_report(contents: RunContents) -> str:
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
     # What the reader sees first, and what a click opens.
     chapters = [
-        ("verdict", "Verdict"),
-        ("training", "Training"),
-        ("evaluation", "Mistakes"),
-        *([("comparison", "Comparison")] if comparison else []),
+        *((anchor, say(f"chapter.{anchor}")) for anchor in ("verdict", "training", "evaluation")),
+        *([("comparison", say("chapter.comparison"))] if comparison else []),
         *((one.section.anchor, one.section.name) for one in seeds),
-        ("classes", "Classes"),
-        ("data", "Data"),
-        ("model", "Model"),
-        ("kernels", "Kernels"),
-        ("maps", "Feature maps"),
+        *((anchor, say(f"chapter.{anchor}")) for anchor in ("classes", "data", "model", "kernels", "maps")),
         *((one.section.anchor, one.section.name) for one in others),
-        ("reproduce", "How to reproduce"),
-        ("glossary", "Terms"),
+        *((anchor, say(f"chapter.{anchor}")) for anchor in ("reproduce", "glossary")),
     ]
-    height, width, channels = payload["data"]["train"]["image_shape"]
     return render_document(
         "page.html.jinja",
         bundle.policy,
@@ -83,7 +76,7 @@ def render_report(contents: RunContents) -> str:
         run=run_view(payload),
         recipe=payload["recipe"],
         data=payload["data"],
-        image_size=f"{height} × {width} pixels" + (f" of {channels} channels" if channels > 1 else ""),
+        image_size=image_size(payload["data"]["train"]["image_shape"]),
         model=payload["model"],
         evaluation=evaluation,
         interval=percent_interval(evaluation["accuracy_interval"]),
@@ -129,23 +122,11 @@ def _for_script(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name not in _IN_THE_REPORT} | {"data": data}
 
 
-def _limits(payload: dict[str, Any]) -> str:
-    """Return what the verdict does not say."""
+def _limits(payload: dict[str, Any]) -> list[Said]:
+    """Return what the verdict does not say, in sentences."""
+    images = payload["evaluation"]["num_images"]
     if "imported" in payload["record"]:
-        return (
-            "This network was trained elsewhere. Its file does not say whether these "
-            f"{payload['evaluation']['num_images']:,} images were used to train or choose it. The interval covers the "
-            "choice of test images and nothing else. It does not cover images from other sources."
-        )
-    last = "" if payload["choice"] else "The model is the last epoch of the recipe. "
-    far = (
-        "the runs with other seeds show by how much"
-        if "seeds" in payload["evidence"]
-        else "a single run cannot show by how much"
-    )
-    return (
-        "This page shows one run with one seed. The interval covers the choice of the "
-        f"{payload['evaluation']['num_images']:,} test images. It does not cover the initial weights or the order of "
-        f"training: another seed gives another accuracy, and {far}. {findings.measured_sentence(payload)} "
-        f"{last}Nothing here covers images from other sources."
-    )
+        return [say("limits.imported", images=images)]
+    others = say("limits.otherRuns" if "seeds" in payload["evidence"] else "limits.oneRun", images=images)
+    last = [] if payload["choice"] else [say("limits.last")]
+    return [others, findings.measured_sentence(payload), *last, say("limits.sources")]

@@ -28,11 +28,8 @@ from convscope.report.pixels import (
     png_of,
     scale_to,
 )
+from convscope.report.texts import Said, say
 
-_RING = (
-    "A ring marks the epoch whose weights were used. It was chosen because it was best on the validation images, so "
-    "their accuracy there is slightly too optimistic."
-)
 _MOST_BARS = 10
 _MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
@@ -89,14 +86,20 @@ def runs_view(payload: dict[str, Any]) -> dict[str, str]:
     name = payload["model"]["architecture"]["name"]
     group = next((one for one in seeds["table"] if one["architecture"] == name), None) if seeds else None
     if group is None or group["interval_with_images"] is None:
-        return {"count": "1 run", "place": "one run", "sentence": ""}
+        return {"count": "1 run", "place": say("runs.oneRun"), "sentence": ""}
     low, high = (findings.percent(end) for end in group["interval_with_images"])
-    spread = f"from {findings.percent(group['minimum'])} to {findings.percent(group['maximum'])}"
     return {
         "count": f"1 of {group['num_runs']} runs",
-        "place": f"one of {group['num_runs']} runs",
-        "sentence": f"The mean accuracy of this network over {group['num_runs']} seeds is "
-        f"{findings.percent(group['mean'])} ({spread}). Its 95 % interval over seeds and images is {low} to {high}.",
+        "place": say("runs.oneOf", n=group["num_runs"]),
+        "sentence": say(
+            "runs.spread",
+            seeds=group["num_runs"],
+            mean=findings.percent(group["mean"]),
+            least=findings.percent(group["minimum"]),
+            most=findings.percent(group["maximum"]),
+            low=low,
+            high=high,
+        ),
     }
 
 
@@ -156,19 +159,18 @@ def example_view(payload: dict[str, Any]) -> dict[str, Any]:
     example, names = payload["data"]["example"], payload["evaluation"]["class_names"]
     channels = payload["data"]["train"]["image_shape"][2]
     shown = example["channels"]
-    caption = "All pixel values, 0 to 255. Values above zero are in bold, so the shape is visible."
+    caption = say("example.values")
     if not example["is_whole"]:
-        size = f"{len(shown[0])} × {len(shown[0][0])} pixels"
-        caption = f"Its upper left {size} in the first {len(shown)} channels, as values from 0 to 255."
+        caption = say("example.part", size=f"{len(shown[0])} × {len(shown[0][0])}", channels=len(shown))
     return {
-        "name": f"Labelled {printable(names[example['label']])}",
+        "name": say("example.labelled", name=names[example["label"]]),
         "index": example["index"],
         "split": example["split"],
-        "pixels": "one square per pixel" + ("" if channels in (1, 3) else f", the mean of its {channels} channels"),
+        "pixels": say("example.square") if channels in (1, 3) else say("example.squareMean", channels=channels),
         "caption": caption,
         "picture": _packed(example["picture"], payload, _NATURAL),
         "channels": [
-            {"name": f"Channel {number}" if channels > 1 else "", "text": _matrix_markup(channel)}
+            {"name": say("example.channel", channel=number) if channels > 1 else "", "text": _matrix_markup(channel)}
             for number, channel in enumerate(shown)
         ],
     }
@@ -200,9 +202,9 @@ def samples_view(payload: dict[str, Any]) -> dict[str, Any]:
     return {"many": len(rows) > 26, "rows": rows}
 
 
-def curves_note(payload: dict[str, Any]) -> str:
+def curves_note(payload: dict[str, Any]) -> Said:
     """Return what to know of the measured curves: what was chosen by them."""
-    return findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else _RING
+    return findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else say("look.ring")
 
 
 def pairs_view(payload: dict[str, Any]) -> list[dict[str, Any]]:
@@ -234,10 +236,10 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
         }
         for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
     ]
-    shown = "All mistakes" if len(cards) == evaluation["num_mistakes"] else f"The {len(cards)} most confident mistakes"
+    is_all = len(cards) == evaluation["num_mistakes"]
     return {
         "title": findings.mistakes_finding(evaluation),
-        "caption": f"{shown}, the most confident first. Would you have classified them differently?",
+        "caption": say("look.allMistakes") if is_all else say("look.someMistakes", n=len(cards)),
         "cards": cards[:_MOST_OPEN_MISTAKES],
         "more": cards[_MOST_OPEN_MISTAKES:],
     }
@@ -269,19 +271,23 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
     views = []
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
-        part = f" (the first {MOST_KERNELS} per side)" if max(channels, filters) > MOST_KERNELS else ""
-        few = f" (the first {MOST_MAPS})" if filters > MOST_MAPS else ""
-        reads = ", each of one channel" if bank.kind == "DepthwiseConv2D" else ""
-        reads = ", input channel 0" if channels > 1 else reads
+        first = say("kernels.filters", n=filters)
+        if filters > MOST_MAPS:
+            first = say("kernels.filtersFirst", n=filters, shown=MOST_MAPS)
+        if channels > 1:
+            first = say("kernels.filtersInput", filters=first)
+        elif bank.kind == "DepthwiseConv2D":
+            first = say("kernels.filtersOne", filters=first)
+        key = "kernels.allFirst" if max(channels, filters) > MOST_KERNELS else "kernels.all"
         views.append(
             {
                 "layer": bank.layer,
                 "title": findings.kernels_finding(kernel, limit),
-                "first_caption": f"{filters} {'filter' if filters == 1 else 'filters'}{few}{reads}",
+                "first_caption": first,
                 "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
                 "grey": _uri(kernel_tiles(kernel, "grey", limit, 0, 36)),
                 "all": _uri(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
-                "all_caption": f"All {channels} × {filters}{part}: a row per input channel, a column per filter",
+                "all_caption": say(key, channels=channels, filters=filters, shown=MOST_KERNELS),
                 "signed_scale": _scale("signed", -limit, limit),
                 "grey_scale": _scale("grey", -limit, limit),
             }
@@ -297,11 +303,9 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
     order = list(range(len(names)))
     if len(names) > _MOST_BARS:
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
-    verdict = "correct" if label == predicted else f"wrong (true class {names[label]})"
+    key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation['split']}"
     return {
-        "sentence": f"The output of each layer for {explanation['split']} image {explanation['index']:,}. The model "
-        f"predicts {names[predicted]}, which is {verdict}. Bright cells are strong activations: some maps follow an "
-        "edge, others fill the inside or stay dark. A bright map does not prove an effect on the prediction.",
+        "sentence": say(key, index=f"{explanation['index']:,}", predicted=names[predicted], true=names[label]),
         "label": names[label],
         "split": explanation["split"],
         "index": explanation["index"],
@@ -314,7 +318,7 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
             }
             for i in order
         ],
-        "bars_note": f"The {_MOST_BARS} largest of {len(names)}." if len(names) > _MOST_BARS else "",
+        "bars_note": say("maps.largest", shown=_MOST_BARS, n=len(names)) if len(names) > _MOST_BARS else "",
     }
 
 
@@ -326,14 +330,18 @@ def map_views(explanation: Explanation) -> list[dict[str, Any]]:
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
         pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MOST_MAPS))]
         side, large = max(maps.shape[:2]), large_channels(maps)
-        shown = f"the first {len(pictures)} of {count}" if count > len(pictures) else "all"
+        values = {
+            "kind": summary["kind"],
+            "shape": " × ".join(map(str, summary["shape"])),
+            "channels": ", ".join(map(str, large)),
+        }
         views.append(
             {
                 "layer": layer,
                 "title": findings.maps_finding(summary),
-                "caption": f"{summary['kind']}, {' × '.join(map(str, summary['shape']))}, one colour scale for all "
-                f"maps. Large: the channels with the strongest response, {', '.join(map(str, large))}, counted from "
-                f"0. Below: {shown} maps.",
+                "caption": say("maps.captionFirst", **values, shown=len(pictures), n=count)
+                if count > len(pictures)
+                else say("maps.captionAll", **values),
                 "large": [_map(pictures, maps, channel, scale_to(side, 156)) for channel in large],
                 "all": [_map(pictures, maps, channel, scale_to(side, 56)) for channel in range(len(pictures))],
                 "scale": _scale("viridis", low, high),

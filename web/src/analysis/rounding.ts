@@ -25,9 +25,3 @@ export function decimalsFor(largest: number): number {
   if (!(largest > 0) || !Number.isFinite(largest)) return 3;
   return Math.max(1, Math.min(6, 3 - Math.floor(Math.log10(largest))));
 }
-
-// With a true minus, and no sign on zero.
-export function written(value: number, decimals: number): string {
-  const text = value.toFixed(decimals);
-  return Number(text) === 0 ? (0).toFixed(decimals) : text.replace('-', '−');
-}

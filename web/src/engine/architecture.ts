@@ -1,5 +1,6 @@
 // What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
-import { ArchitectureError, frameOf, LAYER_KINDS, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
+import type en from '../text/en.json';
+import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
 
 export { ArchitectureError } from './layers';
@@ -10,7 +11,7 @@ const ACTIVATIONS = ['linear', 'relu', 'leaky_relu', 'gelu', 'tanh', 'sigmoid', 
 // Throws an ArchitectureError where the layers make no network.
 export function layerTable(architecture: Architecture): LayerRow[] {
   const { input, layers } = architecture;
-  if (layers.length === 0) throw new ArchitectureError('A network needs at least one layer.');
+  if (layers.length === 0) throw new ArchitectureError('refused.network.none');
   checkNames(layers);
   const rows: LayerRow[] = [];
   let shape: Shape = [input.height, input.width, input.channels];
@@ -51,7 +52,7 @@ function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: Recepti
   const own = Object.entries(kind.weightShapes?.(layer, given) ?? {});
   const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
   if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
-    throw new ArchitectureError(`${layer.name} is too large for the engine; make it smaller.`);
+    throw new ArchitectureError('refused.network.large', named(layer));
   }
   return {
     index: before.length,
@@ -111,50 +112,46 @@ function around(seen: ReceptiveField, other: LayerRow | undefined): ReceptiveFie
 function checkNames(layers: LayerSpec[]): void {
   const names = layers.map((layer) => layer.name);
   for (const [i, name] of names.entries()) {
-    if (names.indexOf(name) < i)
-      throw new ArchitectureError(`Two layers are called ${name}; layer names must be unique.`);
+    if (names.indexOf(name) < i) throw new ArchitectureError('refused.network.twice', { layer: name });
     if (!/^[A-Za-z0-9_]+$/.test(name) || name === 'input') {
-      throw new ArchitectureError(
-        `'${name}' is not a valid layer name; use letters, digits and underscores, but not 'input'.`,
-      );
+      throw new ArchitectureError('refused.network.name', { layer: name });
     }
   }
 }
 
 function checkArguments(layer: LayerSpec): void {
   const kind = Object.hasOwn(LAYER_KINDS, layer.kind) ? LAYER_KINDS[layer.kind] : undefined;
-  if (kind === undefined)
-    throw new ArchitectureError(`${layer.name} is a ${layer.kind}, which is not a known kind of layer.`);
-  const refuse = (what: string, rule: string) => {
-    throw new ArchitectureError(`${layer.name} (${layer.kind}): ${what} must be ${rule}.`);
+  if (kind === undefined) throw new ArchitectureError('refused.network.kind', named(layer));
+  const refuse = (argument: string, rule: keyof typeof en.refused.argument, choices = '') => {
+    throw new ArchitectureError(`refused.argument.${rule}`, { ...named(layer), argument, choices });
   };
   const isWhole = (value: unknown, most: number) =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
   for (const name of kind.counts ?? []) {
     const value = name === 'depth_multiplier' ? (layer[name] ?? 1) : layer[name];
-    if (!isWhole(value, 65536)) refuse(name, 'a whole number from 1 to 65536');
+    if (!isWhole(value, 65536)) refuse(name, 'count');
   }
   for (const name of ['kernel_size', 'strides', 'pool_size'] as const) {
     const pair: unknown = layer[name] ?? [1, 1];
     const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isWhole(value, 1024));
-    if (!isPair) refuse(name, 'two whole numbers from 1 to 1024');
+    if (!isPair) refuse(name, 'pair');
   }
   if (layer.kind === 'ZeroPadding2D') {
-    if (!isFrame(layer.padding ?? frameOf(layer))) refuse('padding', 'two pairs of whole numbers from 0 to 1024');
+    if (!isFrame(layer.padding ?? frameOf(layer))) refuse('padding', 'frame');
   } else if (layer.padding !== undefined && layer.padding !== 'valid' && layer.padding !== 'same') {
-    refuse('padding', 'valid or same');
+    refuse('padding', 'padding');
   }
   const { negative_slope: slope = 0 } = layer;
-  if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', '0 or more');
+  if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', 'slope');
   if (kind.hasActivation && !ACTIVATIONS.includes(layer.activation ?? 'linear')) {
-    refuse('activation', `one of ${ACTIVATIONS.join(', ')}`);
+    refuse('activation', 'choice', ACTIVATIONS.join(', '));
   }
   const isFraction = (value: number | undefined) => value !== undefined && value >= 0 && value < 1;
-  if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'at least 0 and less than 1');
+  if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'fraction');
   if (layer.kind === 'BatchNormalization') {
     const { momentum = 0.99, epsilon = 1e-3 } = layer;
-    if (!isFraction(momentum)) refuse('momentum', 'at least 0 and less than 1');
-    if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'above 0 and at most 1');
+    if (!isFraction(momentum)) refuse('momentum', 'fraction');
+    if (!(epsilon > 0 && epsilon <= 1)) refuse('epsilon', 'epsilon');
   }
 }
 
@@ -168,32 +165,32 @@ function isFrame(value: unknown): boolean {
 function checkAddition(layer: LayerSpec, before: LayerRow[]): void {
   const other = before.find((row) => row.layer.name === layer.from_layer);
   if (other === undefined) {
-    throw new ArchitectureError(`${layer.name} (Add) adds ${layer.from_layer}, which is not an earlier layer.`);
+    throw new ArchitectureError('refused.network.summand', { ...named(layer), other: layer.from_layer ?? '' });
   }
   const given = before[before.length - 1];
   if (times(given.outputShape) !== times(other.outputShape)) {
-    throw new ArchitectureError(
-      `${layer.name} (Add) adds ${other.layer.name} of ${times(other.outputShape)} to ${given.layer.name} of ` +
-        `${times(given.outputShape)}; both must have the same shape.`,
-    );
+    throw new ArchitectureError('refused.network.summands', {
+      ...named(layer),
+      other: other.layer.name,
+      otherShape: times(other.outputShape),
+      given: given.layer.name,
+      givenShape: times(given.outputShape),
+    });
   }
 }
 
 function checkEnd(rows: LayerRow[]): void {
   const last = rows[rows.length - 1];
   if (last.outputShape.length !== 1 || last.outputShape[0] < 2) {
-    throw new ArchitectureError(
-      `${last.layer.name} ends the network with ${times(last.outputShape)} numbers; ` +
-        'the last layer must give a vector of two or more, one for each class.',
-    );
+    throw new ArchitectureError('refused.network.end', { ...named(last.layer), shape: times(last.outputShape) });
   }
   for (const { layer } of rows) {
     const activation = layer.activation ?? 'linear';
     if (activation === 'softmax' && layer !== last.layer) {
-      throw new ArchitectureError(`${layer.name} has a softmax, which is allowed in the last layer only.`);
+      throw new ArchitectureError('refused.network.softmax', named(layer));
     }
     if (layer === last.layer && activation !== 'softmax' && activation !== 'linear') {
-      throw new ArchitectureError(`${layer.name} is the last layer; its activation must be softmax or linear.`);
+      throw new ArchitectureError('refused.network.last', named(layer));
     }
   }
 }

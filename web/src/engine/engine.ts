@@ -52,6 +52,6 @@ export async function loadEngine(bytes: Uint8Array): Promise<Engine> {
     exports._initialize();
     return new Engine(exports, bytes);
   } catch (error) {
-    throw new EngineError('This browser cannot start the engine; it needs WebAssembly with SIMD.', { cause: error });
+    throw new EngineError('refused.engine.start', {}, { cause: error });
   }
 }

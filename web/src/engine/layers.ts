@@ -1,8 +1,9 @@
 // The kinds of layers: what shape each gives, what weights it has, how it reads a map and what it costs.
+import { TextError } from '../text/error';
 import type { Frame, LayerSpec, Shape, Window } from './types';
 
-// A sentence for whoever made the architecture.
-export class ArchitectureError extends Error {
+// Why an architecture is no network, for the one who made it.
+export class ArchitectureError extends TextError {
   override name = 'ArchitectureError';
 }
 
@@ -27,11 +28,11 @@ export function times(shape: readonly number[]): string {
   return shape.join(' × ');
 }
 
+export const named = ({ name, kind }: LayerSpec) => ({ layer: name, kind });
+
 function requireMaps(layer: LayerSpec, input: Shape): void {
   if (input.length !== 3) {
-    throw new ArchitectureError(
-      `${layer.name} (${layer.kind}) needs maps, but its input is a vector of ${input[0]} numbers; put it before the Flatten.`,
-    );
+    throw new ArchitectureError('refused.network.maps', { ...named(layer), n: input[0] });
   }
 }
 
@@ -54,10 +55,8 @@ function mapSize(layer: LayerSpec, input: Shape, { size, strides }: Window): [nu
       : Math.floor((input[axis] - size[axis]) / strides[axis]) + 1,
   ) as [number, number];
   if (Math.min(...outputs) < 1) {
-    throw new ArchitectureError(
-      `${layer.name} (${layer.kind}) with a window of ${times(size)} does not fit a map of ${times(input.slice(0, 2))}; ` +
-        `use a smaller window, 'same' padding or fewer pooling layers.`,
-    );
+    const sizes = { window: times(size), map: times(input.slice(0, 2)) };
+    throw new ArchitectureError('refused.network.window', { ...named(layer), ...sizes });
   }
   return outputs;
 }
@@ -118,9 +117,7 @@ const globalPooling: LayerKind = {
 const dense: LayerKind = {
   outputShape: (layer, input) => {
     if (input.length !== 1) {
-      throw new ArchitectureError(
-        `${layer.name} (Dense) needs a vector, but its input is maps of ${times(input)}; put a Flatten before it.`,
-      );
+      throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
     }
     return [layer.units!];
   },

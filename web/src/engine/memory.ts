@@ -1,4 +1,5 @@
 // The WebAssembly module's functions and memory, and arrays that lie there for the length of one call.
+import { TextError } from '../text/error';
 
 type Pointer = number;
 
@@ -115,7 +116,7 @@ export interface Exports {
   ): void;
 }
 
-export class EngineError extends Error {
+export class EngineError extends TextError {
   override name = 'EngineError';
 }
 
@@ -167,12 +168,7 @@ export function call<Result>(exports: Exports, work: (arrays: Arrays) => Result)
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     exports.__stack_pointer.value = stack;
-    throw new EngineError(
-      'There is not enough memory for this; use a smaller network, smaller batches or fewer images.',
-      {
-        cause: error,
-      },
-    );
+    throw new EngineError('refused.engine.memory', {}, { cause: error });
   } finally {
     arrays.release();
   }

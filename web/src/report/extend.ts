@@ -6,6 +6,7 @@ import { downloadText, rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
 import { button, holdMap, intoButton, putImage, returnToPlaces } from './bench_link';
 import { followSections } from './contents';
+import { followLanguage } from './language.svelte';
 import './extend.css';
 import { extendMatrix } from './matrix';
 import { drawTable } from './table_drawing';
@@ -88,6 +89,7 @@ function extendReproduce(bench: Bench): void {
 }
 
 export function extendReport(bench: Bench): void {
+  followLanguage();
   keepTheme();
   extendMatrix(bench);
   extendCharts(bench);

@@ -1,6 +1,8 @@
 // Keeps the address and the bench together: a link restores what was shown, and what is shown can be linked to.
 import type { Bench } from './bench.svelte';
+import { chosen } from '../text/say.svelte';
 import { decode, encode, type Known, type Shown } from './fragment';
+import { chooseLanguage, preferredLanguage } from './language';
 
 const PAUSE = 250; // ms without a change before the address follows
 
@@ -27,10 +29,13 @@ function shownOn(bench: Bench): Shown {
     rival: bench.rival,
     scaling: bench.scaling,
     tab: bench.tab,
+    language: chosen.language === preferredLanguage() ? null : chosen.language,
   };
 }
 
 async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Promise<void> {
+  // Back to an address that names no language keeps the one that is read.
+  const language = shown.language === null ? undefined : chooseLanguage(shown.language);
   bench.show(shown.model);
   if (shown.strokes !== null) bench.source = { kind: 'drawing', strokes: shown.strokes };
   else if (shown.index !== null) bench.choose(bench.images.find(shown.index));
@@ -39,6 +44,7 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.scaling = shown.scaling;
   bench.tab = shown.tab;
   bench.held = shown.cell;
+  await language;
   if (shown.epoch === null) return;
   await snapshots.catch(() => undefined); // what could not be unpacked is not there
   if (bench.modelIndex === shown.model && bench.models[shown.model].snapshots.has(shown.epoch))

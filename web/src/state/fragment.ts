@@ -3,6 +3,7 @@ import { filtersOf, partsOf, sameLesion, type Lesion } from '../analysis/lesions
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
+import { LANGUAGES, type Language } from '../text/catalogue';
 import { packStrokes, unpackStrokes } from './strokes';
 import { TABS, type Tab } from './tabs';
 
@@ -16,6 +17,7 @@ export interface Shown {
   rival: number | null;
   scaling: Scaling;
   tab: Tab;
+  language: Language | null; // null: the one that the browser asks for
 }
 
 // What there is to show; whatever a fragment asks for beyond it is left out.
@@ -69,6 +71,7 @@ export function encode(shown: Shown): string {
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
   if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
+  if (shown.language !== null) fields.push(`lang=${shown.language}`);
   if (shown.strokes !== null) fields.push(`d=${packStrokes(shown.strokes)}`);
   return START + fields.join('&');
 }
@@ -127,5 +130,6 @@ export function decode(fragment: string, known: Known): Shown | null {
     rival: number('r', known.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
+    language: (Object.keys(LANGUAGES) as Language[]).find((one) => one === fields.get('lang')) ?? null,
   };
 }

@@ -1,11 +1,13 @@
 // Which network is on the bench, in words, and the accuracy that is known of just that network.
+import type en from '../text/en.json';
+import { listed, say } from '../text/say.svelte';
 import type { Bench } from './bench.svelte';
 
 export interface NetworkState {
   text: string;
   isTrained: boolean; // the page's own model as Python has it, and nothing else
   accuracy: number | null; // of this very network; null if it was not measured
-  split: string; // on which
+  measured: string; // on which images
 }
 
 export function networkState(bench: Bench): NetworkState {
@@ -15,37 +17,39 @@ export function networkState(bench: Bench): NetworkState {
   const removed = lesions.length === 0 ? [] : [removedText(bench)];
   if (trained !== null) {
     const { isTraining, epoch, accuracy, sample } = trained;
-    const texts = [isTraining ? 'Training here' : 'Trained here', `epoch ${epoch}`, ...removed];
+    const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
+    const split = bench.images.split as keyof typeof en.state.accuracyOnFirst;
     const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
-    return other(texts, measured, `first ${sample} ${bench.images.split}`);
+    return other([text, ...removed], measured, say(`state.accuracyOnFirst.${split}`, { n: sample }));
   }
   const name = modelIndex === 0 ? [] : [bench.model.name];
   if (epoch !== null) {
-    const when = epoch === 0 ? 'Untrained' : `Epoch ${epoch}`;
-    const measured = removed.length > 0 ? undefined : history?.val_accuracy[epoch - 1];
-    return other([...name, when, ...removed], measured, history?.val_split);
+    const when = epoch === 0 ? say('state.untrained') : say('state.epoch', { epoch });
+    const accuracy = removed.length > 0 ? undefined : history?.val_accuracy[epoch - 1];
+    return other([...name, when, ...removed], accuracy, measuredOn(history?.val_split ?? evaluation.split));
   }
+  const measured = measuredOn(evaluation.split);
   if (modelIndex !== 0) {
-    const measured = (payload.comparison?.b as { accuracy?: number } | undefined)?.accuracy;
-    return other([...name, ...removed], removed.length > 0 ? undefined : measured, evaluation.split);
+    const accuracy = (payload.comparison?.b as { accuracy?: number } | undefined)?.accuracy;
+    return other([...name, ...removed], removed.length > 0 ? undefined : accuracy, measured);
   }
   if (removed.length > 0) return other(removed);
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;
-  if (payload.untrained) return { text: 'Untrained', isTrained: true, accuracy: null, split: evaluation.split };
-  const text = epochs > 0 ? `Trained model · epoch ${epochs}` : 'Trained model';
-  return { text, isTrained: true, accuracy: evaluation.accuracy, split: evaluation.split };
+  if (payload.untrained) return { text: say('state.untrained'), isTrained: true, accuracy: null, measured };
+  const text = epochs > 0 ? say('state.trainedAt', { epoch: epochs }) : say('state.trained');
+  return { text, isTrained: true, accuracy: evaluation.accuracy, measured };
 }
 
-function other(texts: string[], accuracy?: number, split = ''): NetworkState {
-  return { text: texts.join(' · '), isTrained: false, accuracy: accuracy ?? null, split };
+function other(texts: string[], accuracy?: number, measured = ''): NetworkState {
+  return { text: texts.join(' · '), isTrained: false, accuracy: accuracy ?? null, measured };
 }
 
-const several = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`;
+const measuredOn = (split: string): string => say(`state.accuracyOn.${split as keyof typeof en.state.accuracyOn}`);
 
 function removedText({ replacements, lesions }: Bench): string {
   const parts = lesions.filter(({ part }) => part !== 'filter').length;
   const texts = [];
-  if (replacements.length > 0) texts.push(`${several(replacements.length, 'filter')} removed`);
-  if (parts > 0) texts.push(`${several(parts, 'part')} removed`);
-  return texts.join(', ');
+  if (replacements.length > 0) texts.push(say('state.filtersRemoved', { n: replacements.length }));
+  if (parts > 0) texts.push(say('state.partsRemoved', { n: parts }));
+  return listed(texts);
 }

@@ -1,19 +1,45 @@
 // Texts and numbers in the language that the reader chose.
 import { filled, textAt, type Key, type Language, type Texts, type Value } from './catalogue';
 import en from './en.json';
+import { toldOf, type Told } from './error';
 
 class Chosen {
-  language = $state<Language>('en');
+  language = $state<Language>('en'); // of the texts
   texts = $state.raw<Texts>(en);
 }
 
 export const chosen = new Chosen();
 
-// A number as the language writes it, with a true minus: whole numbers in groups of three digits, others with `digits`
-// decimals.
-export function number(value: number, digits = 0): string {
-  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: 'negative' } as const;
-  return value.toLocaleString(chosen.language, options).replace('-', '−');
+// A list of facts, or sentences one behind the other, as the language sets them.
+export const listed = (texts: string[]): string =>
+  texts.reduce((first, second) => say('language.list', { first, second }));
+export const sentences = (texts: string[]): string =>
+  texts.reduce((first, second) => say('language.sentences', { first, second }));
+
+const marks = new Map<Language, string>();
+
+// What was written with a decimal point, as the language writes it, with a true minus.
+export function digits(text: string): string {
+  let mark = marks.get(chosen.language);
+  if (mark === undefined) {
+    const parts = new Intl.NumberFormat(chosen.language).formatToParts(0.5);
+    marks.set(chosen.language, (mark = parts.find(({ type }) => type === 'decimal')!.value));
+  }
+  return text.replaceAll('-', '−').replace('.', mark);
+}
+
+const formats = new Map<string, Intl.NumberFormat>();
+
+// A number as the language writes it, with a true minus: whole numbers in groups of three digits, others with `most`
+// decimals, or as few as `least` where the last ones are zeros.
+export function number(value: number, most = 0, least = most): string {
+  const name = `${chosen.language} ${most} ${least}`;
+  let format = formats.get(name);
+  if (format === undefined) {
+    const options = { minimumFractionDigits: least, maximumFractionDigits: most, signDisplay: 'negative' } as const;
+    formats.set(name, (format = new Intl.NumberFormat(chosen.language, options)));
+  }
+  return format.format(value).replace('-', '−');
 }
 
 const written = (value: Value): string => (typeof value === 'number' ? number(value) : value);
@@ -21,4 +47,10 @@ const written = (value: Value): string => (typeof value === 'number' ? number(va
 // The text at a key with its values. A number among them is written as a whole number; give others as text.
 export function say(key: Key, values: Record<string, Value> = {}): string {
   return filled(textAt(chosen.texts, key, chosen.language, values.n), values, written);
+}
+
+// What went wrong, in the reader's language where there is a text for it.
+export function messageOf(error: unknown): string {
+  const told = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
+  return typeof told === 'string' ? told : say(told.key, told.values);
 }

@@ -1,4 +1,5 @@
 // Under which conditions a network is trained: on how many of the images, and how many of their labels are wrong.
+import { TextError } from '../text/error';
 import { permutation, splitMix } from './shuffle';
 
 export interface Conditions {
@@ -25,12 +26,12 @@ export function chooseImages(
   seed: number,
 ): ChosenImages {
   if (images !== null && !(Number.isInteger(images) && images >= 1)) {
-    throw new Error(`The number of training images is ${images}; it must be a whole number of at least 1.`);
+    throw new TextError('refused.training.images', { images: String(images) });
   }
   if (!(wrongLabels >= 0 && wrongLabels <= MOST_WRONG)) {
-    throw new Error(`The share of wrong labels is ${wrongLabels}; it must be from 0 to ${MOST_WRONG}.`);
+    throw new TextError('refused.training.wrongLabels', { share: String(wrongLabels), most: String(MOST_WRONG) });
   }
-  if (wrongLabels > 0 && classes < 2) throw new Error('A wrong label needs at least two classes.');
+  if (wrongLabels > 0 && classes < 2) throw new TextError('refused.training.oneClass');
   const random = splitMix(splitMix(seed)() ^ 0x632be5ab); // another stream than those of the epochs
   const indices = drawEvenly(labels, classes, images ?? labels.length, random);
   const given = Int32Array.from(indices, (i) => labels[i]);

@@ -1,18 +1,17 @@
 // IDX files, the format MNIST came in, plain or gzip: a header that says the shape, then the bytes. Nothing is believed
 // before it is checked, and nothing is allocated that the file's own length cannot fill.
 
+import { TextError } from '../text/error';
+
 export const MOST_BYTES = 512 * 2 ** 20; // of all arrays together
 const UNSIGNED_BYTE = 0x08;
 const MOST_DIMENSIONS = 4; // (N, H, W, C)
 const DEFLATE_RATIO = 1032; // deflate cannot do better
 const TYPES: Record<number, string> = { 9: 'int8', 11: 'int16', 12: 'int32', 13: 'float32', 14: 'float64' };
 
-// A file that is refused, with a sentence that names it.
-export class IdxError extends Error {
-  constructor(file: string, reason: string) {
-    super(`${file} ${reason}.`);
-    this.name = 'IdxError';
-  }
+// Why files are refused.
+export class IdxError extends TextError {
+  override name = 'IdxError';
 }
 
 export interface IdxArray {
@@ -61,24 +60,18 @@ class Pieces {
 }
 
 function checkStart(name: string, start: Uint8Array, held: number): void {
-  if (held === 0) throw new IdxError(name, 'is empty');
+  if (held === 0) throw new IdxError('refused.file.empty', { file: name });
   if (held < 4 || start[0] !== 0 || start[1] !== 0) {
-    throw new IdxError(name, 'is not an IDX file: IDX files start with two zero bytes');
+    throw new IdxError('refused.file.format', { file: name });
   }
   if (start[2] !== UNSIGNED_BYTE) {
     const type = TYPES[start[2]];
-    throw new IdxError(
-      name,
-      `holds ${type ? `numbers of type ${type}` : 'an unknown type of number'}, not unsigned bytes`,
-    );
+    if (type === undefined) throw new IdxError('refused.file.unknownType', { file: name });
+    throw new IdxError('refused.file.type', { file: name, type });
   }
   if (start[3] < 1 || start[3] > MOST_DIMENSIONS) {
-    throw new IdxError(name, `has ${start[3]} dimensions; images or labels have 1 to ${MOST_DIMENSIONS}`);
+    throw new IdxError('refused.file.dimensions', { file: name, dimensions: start[3], most: MOST_DIMENSIONS });
   }
-}
-
-function promise(shape: number[], size: number): string {
-  return `should contain ${shape.join(' × ')} = ${size.toLocaleString('en')} bytes`;
 }
 
 // `fileBytes` is the length of a plain file, `mostBytes` what a compressed one can hold at best.
@@ -90,30 +83,25 @@ async function readPieces(
   const start = new Uint8Array(4);
   checkStart(name, start, await pieces.fill(start));
   const header = new Uint8Array(4 * start[3]);
-  if ((await pieces.fill(header)) < header.length) throw new IdxError(name, 'ends within its header');
+  if ((await pieces.fill(header)) < header.length) throw new IdxError('refused.file.header', { file: name });
   const view = new DataView(header.buffer);
   const shape = Array.from({ length: start[3] }, (_, i) => view.getUint32(4 * i));
-  if (shape.includes(0)) throw new IdxError(name, `has shape ${shape.join(' × ')}; no dimension may be 0`);
   const size = shape.reduce((product, n) => product * n, 1);
+  const promise = { file: name, shape: shape.join(' × '), size };
+  if (shape.includes(0)) throw new IdxError('refused.file.zero', promise);
   const { memory, mostBytes, fileBytes } = bounds;
   if (size > memory) {
-    throw new IdxError(name, `${promise(shape, size)}; the limit in this page is ${MOST_BYTES / 2 ** 20} MB`);
+    throw new IdxError('refused.file.limit', { ...promise, megabytes: MOST_BYTES / 2 ** 20 });
   }
-  if (size > mostBytes)
-    throw new IdxError(name, `${promise(shape, size)}, more than it can hold; the file is incomplete`);
+  if (size > mostBytes) throw new IdxError('refused.file.incomplete', promise);
   if (fileBytes !== null && fileBytes !== 4 + header.length + size) {
     const held = fileBytes - 4 - header.length;
-    throw new IdxError(name, `${promise(shape, size)}, but ${held.toLocaleString('en')} follow its header`);
+    throw new IdxError('refused.file.otherSize', { ...promise, held });
   }
   const values = new Uint8Array(size);
   const filled = await pieces.fill(values);
-  if (filled < size) {
-    throw new IdxError(
-      name,
-      `${promise(shape, size)}, but only ${filled.toLocaleString('en')} follow; the file is incomplete`,
-    );
-  }
-  if ((await pieces.fill(new Uint8Array(1))) > 0) throw new IdxError(name, `${promise(shape, size)}, but more follow`);
+  if (filled < size) throw new IdxError('refused.file.ends', { ...promise, held: filled });
+  if ((await pieces.fill(new Uint8Array(1))) > 0) throw new IdxError('refused.file.more', promise);
   return { name, shape, values };
 }
 
@@ -140,7 +128,7 @@ export async function readIdx(file: NamedFile, memory = MOST_BYTES): Promise<Idx
     return await readPieces(file.name, pieces, bounds);
   } catch (error) {
     if (error instanceof IdxError) throw error;
-    throw new IdxError(file.name, compressed ? 'is a damaged gzip file' : 'could not be read');
+    throw new IdxError(compressed ? 'refused.file.gzip' : 'refused.file.unread', { file: file.name });
   } finally {
     await pieces.close();
   }

@@ -5,6 +5,7 @@ import type { EpochPoint } from './epoch';
 import type { Recipe } from './recipe';
 import type { Score } from './score';
 import type { Update } from './update';
+import type { Told } from '../text/error';
 
 export interface Labelled {
   images: Uint8Array; // (N, H, W, C)
@@ -61,7 +62,7 @@ export interface Progress {
 
 export type Reply =
   | { kind: 'data'; name: string | null; train: number; test: number } // name null: the embedded images
-  | { kind: 'refused'; message: string } // the files; what was there stays
+  | { kind: 'refused'; problem: Told | string } // the files; what was there stays
   | { kind: 'chosen'; run: number; chosen: ChosenImages } // what this run trains on
   | { kind: 'epoch'; run: number; point: EpochPoint } // after each epoch, and first of all for the untrained network
   | { kind: 'step'; run: number; taken: TakenStep }
@@ -69,4 +70,4 @@ export type Reply =
   | { kind: 'paused'; run: number }
   | { kind: 'done'; run: number }
   | { kind: 'test'; run: number; score: Score; seconds: number }
-  | { kind: 'failed'; message: string };
+  | { kind: 'failed'; problem: Told | string };

@@ -1,6 +1,7 @@
 // What the reader has chosen to train, before it starts.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Augmentation, LayerRow } from '../engine/types';
+import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type Conditions } from './conditions';
 import {
   dropoutRate,
@@ -43,7 +44,7 @@ export class Plan {
       const table = layerTable(this.architecture);
       return this.#sameClasses(table) ?? { table, problem: null };
     } catch (error) {
-      return { table: null, problem: error instanceof Error ? error.message : String(error) };
+      return { table: null, problem: messageOf(error) };
     }
   });
   // The recipe with what was changed of it.
@@ -92,6 +93,6 @@ export class Plan {
     const [classes] = table[table.length - 1].outputShape;
     const expected = this.#base.layers[lastIndex(this.#base)].units;
     if (expected === undefined || classes === expected) return null;
-    return { table: null, problem: `The last layer gives ${classes} numbers, but there are ${expected} classes.` };
+    return { table: null, problem: say('refused.network.classes', { numbers: classes, n: expected }) };
   }
 }

@@ -1,5 +1,6 @@
 // A training in the page as the page sees it: what the worker has told, as runes.
 import type { Architecture, Weights } from '../engine/types';
+import { messageOf, say } from '../text/say.svelte';
 import { ALL_IMAGES, type ChosenImages, type Conditions } from './conditions';
 import type { EpochPoint } from './epoch';
 import type { Progress, Reply, Request, TakenStep } from './messages';
@@ -61,7 +62,7 @@ export class TrainingSession {
     if (this.#worker !== null) return this.#worker;
     const worker = new TrainingWorker();
     worker.onmessage = ({ data }: MessageEvent<Reply>) => this.#hear(data);
-    worker.onerror = (event) => this.#fail(event.message || 'The training worker could not start.');
+    worker.onerror = (event) => this.#fail(event.message || say('refused.engine.worker'));
     worker.postMessage({ kind: 'open', ...this.material } satisfies Request);
     return (this.#worker = worker);
   }
@@ -152,7 +153,7 @@ export class TrainingSession {
         return;
       case 'refused':
         this.reading = false;
-        this.message = reply.message;
+        this.message = messageOf(reply.problem);
         return;
       case 'chosen':
         this.chosen = reply.chosen;
@@ -175,7 +176,7 @@ export class TrainingSession {
         this.state = 'done';
         return;
       case 'failed':
-        return this.#fail(reply.message);
+        return this.#fail(messageOf(reply.problem));
     }
   }
 

@@ -22,23 +22,22 @@ function checkImages(array: IdxArray, shape: [number, number, number]): void {
   const [, height, width, channels = 1] = array.shape;
   if (height !== shape[0] || width !== shape[1] || channels !== shape[2]) {
     const given = [height, width, channels].join(' × ');
-    throw new IdxError(array.name, `has images of ${given}, but this network needs ${shape.join(' × ')}`);
+    throw new IdxError('refused.file.shape', { file: array.name, given, shape: shape.join(' × ') });
   }
 }
 
 function checkLabels(array: IdxArray, classes: number): void {
   const at = array.values.findIndex((label) => label >= classes);
   if (at >= 0) {
-    const reason = `has label ${array.values[at]} at index ${at}, but this network has classes 0 to ${classes - 1}`;
-    throw new IdxError(array.name, reason);
+    const place = { label: array.values[at], index: String(at), last: classes - 1 };
+    throw new IdxError('refused.file.label', { file: array.name, ...place });
   }
 }
 
 function pair(images: IdxArray, labels: IdxArray): LabelledImages {
   const [n, m] = [images.shape[0], labels.shape[0]];
   if (n !== m) {
-    const counts = `${n.toLocaleString('en')} images, but ${labels.name} has ${m.toLocaleString('en')} labels`;
-    throw new IdxError(images.name, `has ${counts}`);
+    throw new IdxError('refused.file.counts', { file: images.name, images: n, labelFile: labels.name, labels: m });
   }
   return { name: images.name, images: images.values, labels: labels.values };
 }
@@ -50,31 +49,28 @@ function labelsOf(images: IdxArray, labels: IdxArray[]): IdxArray {
   return labels.find((one) => one.shape[0] === images.shape[0]) ?? labels[0];
 }
 
-// Raises IdxError with a sentence for the reader unless the files are one set, or one to train on and one to test.
+// Raises IdxError unless the files are one set, or one to train on and one to test.
 export function pairSets(arrays: IdxArray[], shape: [number, number, number], classes: number): Sets {
   const images = arrays.filter((array) => array.shape.length > 2);
   const labels = arrays.filter((array) => array.shape.length === 1);
   for (const array of arrays) {
-    if (array.shape.length === 2) throw new IdxError(array.name, 'has 2 dimensions: it is neither images nor labels');
+    if (array.shape.length === 2) throw new IdxError('refused.file.neither', { file: array.name });
   }
   if (images.length !== labels.length || images.length < 1 || images.length > 2) {
-    const found = `${images.length} of images and ${labels.length} of labels`;
-    throw new IdxError(
-      arrays.map((array) => array.name).join(', '),
-      `cannot be used (${found}); open training images with their labels, and optionally the two files of a test set`,
-    );
+    const files = arrays.map((array) => array.name).join(', ');
+    throw new IdxError('refused.file.mix', { files, images: images.length, labels: labels.length });
   }
   for (const array of images) checkImages(array, shape);
   for (const array of labels) checkLabels(array, classes);
   if (images.length === 1) {
     if (isTest(images[0])) {
-      throw new IdxError(images[0].name, 'is a test set by its name; also open the training files');
+      throw new IdxError('refused.file.testOnly', { file: images[0].name });
     }
     return { train: pair(images[0], labels[0]), test: null };
   }
   const [first, second] = images;
   if (labelsOf(first, labels) === labelsOf(second, labels)) {
-    throw new IdxError(`${first.name} and ${second.name}`, 'cannot be distinguished by name or number of images');
+    throw new IdxError('refused.file.alike', { first: first.name, second: second.name });
   }
   const sets = images.map((array) => pair(array, labelsOf(array, labels)));
   // By name; without one that tells, the larger set is trained on.
@@ -85,7 +81,7 @@ export function pairSets(arrays: IdxArray[], shape: [number, number, number], cl
 
 export async function readSets(files: NamedFile[], shape: [number, number, number], classes: number): Promise<Sets> {
   if (files.length > 4) {
-    throw new IdxError(`${files.length} files`, 'are too many; open two, or four with a test set');
+    throw new IdxError('refused.file.many', { n: files.length });
   }
   const arrays: IdxArray[] = [];
   let memory = MOST_BYTES;

@@ -8,6 +8,7 @@ import { readSets } from './sets';
 import { measure, measuring, type Score } from './score';
 import { Trainer } from './trainer';
 import { oneUpdate } from './update';
+import { TextError, toldOf } from '../text/error';
 
 const PIECE = 50; // ms of training without a look at the messages
 const BETWEEN = 100; // ms from one update of the page to the next
@@ -90,9 +91,7 @@ function take(now: Trainer, most: number): void {
     accuracy: stretch.accuracy + share * (taken.accuracy - stretch.accuracy),
   };
   if (!Number.isFinite(taken.loss)) {
-    throw new Error(
-      `Training diverged at step ${now.step}: the loss is not a number. Start again with a lower learning rate.`,
-    );
+    throw new TextError('refused.training.diverged', { step: now.step });
   }
 }
 
@@ -180,7 +179,7 @@ async function piece(): Promise<void> {
 
 function fail(error: unknown): void {
   running = false;
-  reply({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+  reply({ kind: 'failed', problem: toldOf(error) });
 }
 
 function end(): void {
@@ -212,7 +211,7 @@ async function handle(request: Request): Promise<void> {
       return;
     case 'files': {
       const sets = await readSets(request.files, request.shape, classes).catch((error: unknown) => {
-        reply({ kind: 'refused', message: error instanceof Error ? error.message : String(error) });
+        reply({ kind: 'refused', problem: toldOf(error) });
         return null;
       });
       if (sets !== null) useData(materialOf(sets.train), sets.test, sets.train.name);
@@ -222,7 +221,7 @@ async function handle(request: Request): Promise<void> {
       return useData(embedded, null, null);
     case 'start': {
       end();
-      if (data === null) throw new Error('There are no training images; open the files of a data set.');
+      if (data === null) throw new TextError('refused.training.noImages');
       const { architecture, weights, recipe, conditions, seed } = request;
       chosen = chooseImages(data.labels, classes, conditions, seed);
       const given = data.labels.slice();

@@ -1,5 +1,7 @@
 // Files that the page hands over: text as it is, charts as SVG and PNG, tables as CSV.
 
+import { say } from '../text/say.svelte';
+
 export type Value = string | number | null;
 
 // A file's name that tells what is in it: the parts in one, without what a file system might refuse.
@@ -152,6 +154,6 @@ export async function pngOf(svg: SVGSVGElement): Promise<Blob> {
   canvas.height = Math.ceil(DENSITY * height);
   canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height);
   const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
-  if (blob === null) throw new Error('the browser could not convert the drawing to PNG');
+  if (blob === null) throw new Error(say('ui.noPng'));
   return blob;
 }

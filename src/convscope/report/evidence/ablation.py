@@ -11,6 +11,7 @@ from convscope.report.ablation_chart import draw_ablation, draw_class_changes, l
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import ablation_finding, percent, points
+from convscope.report.texts import say
 
 _WIDEST_NAME = 12
 _MOST_ROWS = 200
@@ -38,11 +39,9 @@ def ablation_section(value: Value) -> Section:
         parts += _architectures(value)
     return Section(
         anchor="ablation",
-        name="Ablation",
-        shows="How accuracy changes without a part: a filter, several filters, or a region of every image. Also how "
-        "accuracy changes when the network is trained again without a part of its architecture.",
-        does_not_show="A part whose removal costs nothing may still be in use, because another part can replace it. A "
-        "part that matters in this network may be unnecessary in a network trained without it.",
+        name=say("evidence.ablation.name"),
+        shows=say("evidence.ablation.shows"),
+        does_not_show=say("evidence.ablation.doesNotShow"),
         parts=parts,
     )
 

@@ -13,6 +13,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import say
 
 _NAMES = {"noise": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
@@ -22,33 +23,31 @@ _SIDE = 84
 
 def attacks_section(value: dict[str, Any]) -> Section:
     """Return the section of what `Attacks.to_dict()` holds."""
-    left_out = f", sampled evenly ({value['num_images_left_out']:,} left out)," if value["num_images_left_out"] else ""
+    left_out, restarts = value["num_images_left_out"], value["restarts"]
     parts: list[Chart | Gallery] = [_curve(value)]
     if value["examples"]["indices"]:
         parts.append(_gallery(value))
     return Section(
         "attacks",
-        "Attacks",
-        f"Accuracy on {value['num_images']:,} {value['split']} images{left_out} when each pixel changes by at most ε "
-        "of 255 grey levels. FGSM takes one step along the sign of the gradient of the loss. PGD takes up to "
-        f"{value['steps']} steps along the margin between two logits ({_starts(value['restarts'])}). The control "
-        "changes pixels at random.",
-        "The attacks know the weights. A stronger attack may exist, so the accuracy under PGD is an upper bound on the "
-        "robust accuracy.",
+        say("evidence.attacks.name"),
+        say(
+            f"evidence.attacks.{'showsSampled' if left_out else 'shows'}.{value['split']}",
+            images=value["num_images"],
+            leftOut=left_out,
+            steps=value["steps"],
+            starts=say("evidence.attacks.oneStart") if restarts == 1 else say("evidence.attacks.starts", n=restarts),
+        ),
+        say("evidence.attacks.doesNotShow"),
         parts,
     )
-
-
-def _starts(restarts: int) -> str:
-    return "one start" if restarts == 1 else f"up to {restarts} starts"
 
 
 def attacks_finding(value: dict[str, Any]) -> str:
     """Return at which size PGD fools half of the images, or how many it leaves at the largest."""
     size, last = value["median_epsilon"], _by_method(value)["pgd"][-1]
     if size is None:
-        return f"Accuracy under PGD with ε = {last['epsilon']} of 255 grey levels is {percent(last['accuracy'])}"
-    return f"PGD needs about {size:.0f} of 255 grey levels to fool the network on half of the images"
+        return say("evidence.attacks.accuracy", epsilon=f"{last['epsilon']}", accuracy=percent(last["accuracy"]))
+    return say("evidence.attacks.median", levels=f"{size:.0f}")
 
 
 def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -13,6 +13,7 @@ from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import say
 
 NAMES = {
     "gradient": "gradient",
@@ -30,10 +31,9 @@ def attributions_section(value: dict[str, Any]) -> Section:
     """Return the section of what `AttributionChecks.to_dict()` holds."""
     return Section(
         "attributions",
-        "Attributions",
-        "Which pixels a prediction depends on, according to six methods, with checks of each method.",
-        "A map describes one logit near this image. It does not explain why the network learned this, and where "
-        "methods disagree, none of them is known to be correct.",
+        say("evidence.attributions.name"),
+        say("evidence.attributions.shows"),
+        say("evidence.attributions.doesNotShow"),
         [_gallery(value), _chart(value["methods"]), _table(value)],
         main=1,
     )
@@ -66,13 +66,11 @@ def _finding(methods: Sequence[dict[str, Any]]) -> str:
     """Return which methods order the pixels better than chance, by both curves."""
     good = [one for one in methods if _is_better(one)]
     if len(good) == len(methods):
-        return f"All {len(methods)} methods order the pixels significantly better than chance"
+        return say("evidence.attributions.all", methods=len(methods))
     if not good:
-        return f"None of {len(methods)} methods orders the pixels significantly better than chance"
-    bad = [NAMES[one["method"]] for one in methods if not _is_better(one)]
-    return (
-        f"{len(good)} of {len(methods)} methods order the pixels significantly better than chance; not {', '.join(bad)}"
-    )
+        return say("evidence.attributions.none", methods=len(methods))
+    bad = ", ".join(NAMES[one["method"]] for one in methods if not _is_better(one))
+    return say("evidence.attributions.some", good=len(good), methods=len(methods), bad=bad)
 
 
 def _is_better(one: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from convscope.base.tables import clip
 from convscope.report.evidence.section import Card, Gallery, Section, Table
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
+from convscope.report.texts import say
 
 _MOST_PAIRS = 12
 _MOST_MEMBERS = 3
@@ -35,11 +36,9 @@ def audit_section(value: Value) -> Section:
     ]
     return Section(
         anchor="audit",
-        name="Data faults",
-        shows="Suspect labels (a network that was not trained on the image is confident of another class), labels that "
-        "people rejected, and duplicate images.",
-        does_not_show="A suspect label may be correct: a hard image looks the same as a mistake of the network. A "
-        "wrong label that the network agrees with is not found.",
+        name=say("evidence.audit.name"),
+        shows=say("evidence.audit.shows"),
+        does_not_show=say("evidence.audit.doesNotShow"),
         parts=[part for part in parts if isinstance(part, Table) or part.cards],
     )
 
@@ -80,9 +79,9 @@ def _accuracy_table(value: Value) -> list[Table]:
     }
     if value["known_errors"] and value["known_errors"]["errors"]:
         number, ceiling = len(value["known_errors"]["errors"]), percent(value["known_errors"]["ceiling"])
-        title = f"With {_count(number, 'known errors')}, answers that agree with people score at most {ceiling}"
+        title = say("evidence.audit.known", n=number, ceiling=ceiling)
     else:
-        title = f"{left_out['twins']:,} of {whole['num_images']:,} test images duplicate a training image"
+        title = say("evidence.audit.twins", twins=left_out["twins"], images=whole["num_images"])
     look = " ".join(meanings[name] for name in left_out)
     header = ("Test images", "Images", "Right", "Accuracy", "95 % interval")
     return [Table(title, f"{look} Suspect labels are never left out.", header, rows)]

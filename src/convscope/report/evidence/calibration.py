@@ -3,6 +3,7 @@
 from convscope.report.calibration_charts import Value, draw_gaps, draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
+from convscope.report.texts import figure, rounded, say
 
 _NAMES = {  # with what a value is multiplied by, and its digits
     "ece_by_width": ("ECE, {} bins of equal width, %", 100, 2),
@@ -16,38 +17,33 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 def calibration_section(value: Value) -> Section:
     """Return the section of what `Calibration.to_dict()` gave."""
-    bins = f"{value['num_bins']} bins"
+    bins = value["num_bins"]
     reliability = Chart(
         "reliability",
         error_finding(value),
-        f"Below the diagonal the network is overconfident, above it underconfident. {bins} of equal width. Lines: 95 % "
-        "intervals. Bars: images per bin, on a logarithmic scale.",
+        say("evidence.calibration.reliability", n=bins),
         draw_reliability(value),
         _bins_table(value, "by_width"),
     )
     by_mass = Chart(
         "reliability-by-mass",
         confidence_finding(value),
-        f"{bins} with equally many images, the least confident on the left. Shown is the accuracy minus the "
-        "confidence, with its 95 % interval.",
+        say("evidence.calibration.byMass", n=bins),
         draw_gaps(value),
         _bins_table(value, "by_mass"),
     )
     refusing = Chart(
         "risk-coverage",
         refusal_finding(value),
-        "Images are refused in order of their confidence, the least confident first. The dashed line is the optimum, "
-        "where all errors are refused first. The closer the line is to it, the better confidence predicts errors.",
+        say("evidence.calibration.risk"),
         draw_risk(value),
         _refusal_table(value),
     )
     return Section(
         anchor="calibration",
-        name="Calibration",
-        shows="Whether confidence matches accuracy: of all predictions with 90 % confidence, 90 % should be correct. "
-        "It is shown before and after temperature scaling, with the errors that remain when the least confident images "
-        "are refused.",
-        does_not_show="It holds for images like these. For other images, a network can be confident and wrong.",
+        name=say("evidence.calibration.name"),
+        shows=say("evidence.calibration.shows"),
+        does_not_show=say("evidence.calibration.doesNotShow"),
         parts=(reliability, by_mass, _figures_table(value), refusing),
     )
 
@@ -57,38 +53,33 @@ def error_finding(value: Value) -> str:
     before, after = value["before"], value["after"]
     first, second = percent(before["ece_by_width"]["value"]), percent(after["ece_by_width"]["value"])
     low, high = value["changes"]["ece_by_width"]["interval"]
-    temperature = f"Temperature {value['temperature']:.2f}"
+    key = "lowers"
     if value["is_at_bound"]:
-        return f"{temperature} is the limit of its range: the calibration error is {first} before and {second} after"
-    if low <= 0 <= high:
-        return f"{temperature} does not change the calibration error significantly: {first} before, {second} after"
-    if low > 0:
-        return f"{temperature} raises the calibration error from {first} to {second}"
-    is_chance = after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]
-    return f"{temperature} lowers the calibration error from {first} to {second}" + (
-        ", no more than expected by chance" if is_chance else ""
-    )
+        key = "bound"
+    elif low <= 0 <= high:
+        key = "same"
+    elif low > 0:
+        key = "raises"
+    elif after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]:
+        key = "lowersToChance"
+    return say(f"evidence.calibration.{key}", temperature=figure(value["temperature"], 2), before=first, after=second)
 
 
 def confidence_finding(value: Value) -> str:
     """Return whether the network as trained is overconfident, by its mean confidence and its accuracy."""
     mean, (low, high) = value["before"]["mean_confidence"], value["accuracy_interval"]
-    said = f"its mean confidence is {percent(mean)}, its accuracy {percent(value['accuracy'])}"
-    if mean > high:
-        return f"As trained, the network is overconfident: {said}"
-    if mean < low:
-        return f"As trained, the network is underconfident: {said}"
-    return f"As trained, confidence matches accuracy: {said}"
+    key = "over" if mean > high else "under" if mean < low else "matches"
+    return say(f"evidence.calibration.{key}", confidence=percent(mean), accuracy=percent(value["accuracy"]))
 
 
 def refusal_finding(value: Value) -> str:
     """Return how many of the errors are left when the least sure images are refused."""
     whole, *others = value["after"]["risk_coverage"]["refusals"]
     if not whole["num_errors_left"]:
-        return f"No errors on {whole['num_left']:,} images"
+        return say("evidence.calibration.noErrors", images=whole["num_left"])
     chosen = next((one for one in others if one["num_errors_left"] <= whole["num_errors_left"] / 2), others[-1])
-    left = f"{chosen['num_errors_left']:,} of {whole['num_errors_left']:,} errors"
-    return f"Refusing the least confident {100 * chosen['fraction']:g}{_SPACE}% leaves {left}"
+    left, errors = chosen["num_errors_left"], whole["num_errors_left"]
+    return say("evidence.calibration.refusing", share=rounded(100 * chosen["fraction"], 6), left=left, errors=errors)
 
 
 def _figures_table(value: Value) -> Table:

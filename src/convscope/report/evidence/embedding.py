@@ -14,6 +14,7 @@ from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import say
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
 _MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
@@ -28,18 +29,11 @@ def embedding_section(value: dict[str, Any]) -> Section:
     parts = [_clouds(value)]
     if value["explained_variance"]:
         parts.append(_variance(value))
-    space = f"the {value['num_dimensions']:,} inputs of the last dense layer"
-    lost = (
-        "Distances between clusters and the sizes of clusters have no meaning: the method preserves only which points "
-        "are neighbours, and only approximately."
-        if value["method"] != "pca"
-        else "Two classes that overlap in the plot may be well separated in the dimensions that it leaves out."
-    )
     return Section(
         "embedding",
-        "How the network arranges the images",
-        f"Each point is an image: {space}, projected to two dimensions by {_NAMES[value['method']]}.",
-        lost,
+        say("evidence.embedding.name"),
+        say("evidence.embedding.shows", inputs=value["num_dimensions"], method=_NAMES[value["method"]]),
+        say("evidence.embedding.lost" if value["method"] != "pca" else "evidence.embedding.lostPlane"),
         parts,
     )
 
@@ -50,7 +44,7 @@ def embedding_section(value: dict[str, Any]) -> Section:
 def _clouds(value: dict[str, Any]) -> Chart:
     shown = _shown_classes(value)
     agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
-    title = f"{agreement} of an image's nearest neighbours share its class; in the plot, {picture}"
+    title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     counted = f"{value['num_images']:,} {value['split']} images"
     left_out = f", sampled evenly, {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
     found = sum(count > 0 for count in _counts(value))
@@ -152,7 +146,7 @@ def _numbers(value: dict[str, Any]) -> Table:
 def _variance(value: dict[str, Any]) -> Chart:
     fractions = value["explained_variance"]
     kept = percent(sum(fractions[:2]), 1)
-    title = f"The two plotted dimensions hold {kept} of the variance"
+    title = say("evidence.embedding.variance", share=kept)
     rows = [
         [f"{number}", percent(part, 1), percent(sum(fractions[:number]), 1)] for number, part in enumerate(fractions, 1)
     ]

@@ -9,6 +9,7 @@ from convscope.evidence.comparison.words import p_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
+from convscope.report.texts import say
 
 Group = Mapping[str, Any]
 """As in the `table` of `Experiment.to_dict()`."""
@@ -27,12 +28,17 @@ def experiment_section(value: dict[str, Any]) -> Section:
         parts.append(_diverged_table(diverged))
     fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
     covered = coverage_text(fewest, "the interval over seeds and images") if fewest else ""
+    limits = say("evidence.seeds.doesNotShow")
     return Section(
         "seeds",
-        "Over seeds",
-        f"How accuracy varies with the seed: {len(value['runs']):,} trainings, each measured on the same "
-        f"{value['num_images']:,} test images of {clip(value['dataset'], 40)}.",
-        f"The intervals cover neither other training data nor images from other sources. {covered}".rstrip(),
+        say("evidence.seeds.name"),
+        say(
+            "evidence.seeds.shows",
+            trainings=len(value["runs"]),
+            images=value["num_images"],
+            data=clip(value["dataset"], 40),
+        ),
+        say("both", first=limits, second=covered) if covered else limits,
         parts,
     )
 
@@ -41,25 +47,22 @@ def seeds_finding(value: Mapping[str, Any]) -> str:
     """Return which group has the highest mean and whether it differs from the next, or how one group spreads."""
     groups, lead = value["table"], value["lead"]
     best = max(groups, key=lambda group: group["mean"])
-    first = _title(best, groups)
+    first, mean = _title(best, groups), percent(best["mean"])
     if len(groups) == 1:
         if best["num_runs"] == 1:
-            return f"One run of {first} reaches {percent(best['mean'])}; other seeds may differ"
-        return (
-            f"{first} reaches {percent(best['mean'])} on average over {best['num_runs']:,} seeds, from "
-            f"{percent(best['minimum'])} to {percent(best['maximum'])}"
-        )
+            return say("evidence.seeds.oneRun", first=first, mean=mean)
+        least, most = percent(best["minimum"]), percent(best["maximum"])
+        return say("evidence.seeds.spread", first=first, mean=mean, seeds=best["num_runs"], least=least, most=most)
     second = max((group for group in groups if group is not best), key=lambda group: group["mean"])
-    other = ("" if len(groups) == 2 else "the second best, ") + _title(second, groups)
+    other = _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
     if best["mean"] == second["mean"]:
-        return f"{first} and {other} have the same mean, {percent(best['mean'])}"
-    ahead = f"{first} has the highest mean, {percent(best['mean'])}"
+        return say("evidence.seeds.equal", first=first, other=other, mean=mean)
     p = p_text(lead["p_value"] if lead["adjusted_p_value"] is None else lead["adjusted_p_value"])
     if not lead["is_distinguishable"]:
-        return f"{ahead}, but does not differ significantly from {other} ({p})"
+        return say("evidence.seeds.unclear", first=first, mean=mean, other=other, p=p)
     if best["num_runs"] == 1 or second["num_runs"] == 1:
-        return f"{ahead}; the runs differ significantly from {other} ({p}), but a single run does not cover other seeds"
-    return f"{ahead}, significantly higher than {other} ({p})"
+        return say("evidence.seeds.single", first=first, mean=mean, other=other, p=p)
+    return say("evidence.seeds.higher", first=first, mean=mean, other=other, p=p)
 
 
 def _runs_of(value: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
@@ -71,7 +74,7 @@ def _title(group: Group, groups: Sequence[Group]) -> str:
     """Return what tells the group from the others."""
     name, recipe = group_names(group)
     is_told = len({group_names(one)[0] for one in groups}) == len(groups)
-    return clip(name, 26) if is_told else f"{clip(name, 26)} with {clip(recipe, 18)}"
+    return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
 
 
 def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
@@ -92,7 +95,7 @@ def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Se
     return Chart(
         "seeds",
         title,
-        "Compare the spread of single runs with the difference between two groups.",
+        say("evidence.seeds.compare"),
         draw_strips(groups, [[run["accuracy"] for run in members] for members in runs], title),
         Table("", "", header, rows, left=2),
         is_wide=True,
@@ -119,7 +122,7 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
         )
     single = any(group["num_runs"] == 1 for group in groups)
     return Table(
-        "Accuracy of each group",
+        say("evidence.seeds.groups"),
         "SD is the standard deviation of single runs. The first interval of the mean covers other seeds on these test "
         "images, the second covers other seeds and other images."
         + (" A single run has no interval." if single else ""),

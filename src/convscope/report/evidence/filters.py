@@ -16,6 +16,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.evidence.selectivity import number_text, selectivity_chart
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
+from convscope.report.texts import say
 
 _GRID = 90  # pixels that the nine real pictures take, about, with the synthetic one as large beside them
 _GAP = 3
@@ -29,11 +30,9 @@ def filters_section(value: dict[str, Any]) -> Section:
     noun = _noun(value)
     return Section(
         "filters",
-        "What activates each " + noun,
-        f"The regions of {value['split']} images that activate each {noun} most, a synthetic image that maximises its "
-        "activation, and how much its activation depends on the class.",
-        f"It does not show the purpose of a {noun}: top activations are an extreme of its range, and a {noun} that is "
-        "selective for a class may be unimportant for that class.",
+        say(f"evidence.filters.name.{noun}"),
+        say(f"evidence.filters.shows.{noun}.{value['split']}"),
+        say(f"evidence.filters.doesNotShow.{noun}"),
         _parts(value, noun),
     )
 

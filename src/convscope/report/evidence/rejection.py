@@ -14,6 +14,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import say
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
 _TOP, _BOTTOM, _RIGHT = 64, 40, 120
@@ -28,15 +29,9 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
     return Section(
         anchor="rejection",
         main=1,
-        name="None of these",
-        shows=(
-            "How often the model refuses images that belong to no class, and how many images of its own classes it "
-            "refuses."
-        ),
-        does_not_show=(
-            "It does not cover other kinds of out-of-distribution (OOD) images, nor adversarial images. The intervals "
-            "cover the choice of images or drawn characters, not the choice of fonts or of the photo."
-        ),
+        name=say("evidence.rejection.name"),
+        shows=say("evidence.rejection.shows"),
+        does_not_show=say("evidence.rejection.doesNotShow"),
         parts=(_out_of_distribution(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
     )
 
@@ -83,9 +78,11 @@ def _refused(value: Mapping[str, Any]) -> Table:
             (clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer)
         )
     hardest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["refused"]["value"])
-    title = (
-        f"Hardest to refuse: {clip(hardest['name'], _NAME)}, {percent(hardest['rules'][0]['refused']['value'], 1)} "
-        f"refused, against {percent(right['value'])} of correctly classified images"
+    title = say(
+        "evidence.rejection.hardest",
+        name=clip(hardest["name"], _NAME),
+        refused=percent(hardest["rules"][0]["refused"]["value"], 1),
+        right=percent(right["value"]),
     )
     header = (
         "Images", "Number", "Refused", "95 % interval", "Mean probability", "Confidence at least 99 %",

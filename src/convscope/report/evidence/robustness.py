@@ -16,6 +16,7 @@ from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import say
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most
@@ -35,15 +36,16 @@ def robustness_section(value: dict[str, Any]) -> Section:
     """Return the section of what `Robustness.to_dict()` holds."""
     names = list(dict.fromkeys(one["name"] for one in value["corruptions"]))
     accuracies = np.array([one["accuracy"] for one in value["corruptions"]]).reshape(len(names), -1)
-    left_out = f", sampled evenly ({value['num_images_left_out']:,} left out)" if value["num_images_left_out"] else ""
+    left_out = value["num_images_left_out"]
     return Section(
         "robustness",
-        "Robustness",
-        f"Accuracy on {value['num_images']:,} {value['split']} images{left_out} under fifteen corruptions like those "
-        "of MNIST-C (reimplemented, five strengths each), and under increasing shift, rotation, scale, stroke width "
-        "and noise.",
-        "Other changes may lower accuracy more or less. Means are plain means, not the mean corruption error of "
-        "MNIST-C, which is relative to another network.",
+        say("evidence.robustness.name"),
+        say(
+            f"evidence.robustness.{'showsSampled' if left_out else 'shows'}.{value['split']}",
+            images=value["num_images"],
+            leftOut=left_out,
+        ),
+        say("evidence.robustness.doesNotShow"),
         [_heat(value, names, accuracies), _pictures(value, names, accuracies), _curves(value)],
     )
 
@@ -55,9 +57,10 @@ def _spoken(name: str) -> str:
 def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
     order = np.argsort(accuracies.mean(axis=1), kind="stable")
     worst = order[0]
-    title = (
-        f"{_spoken(names[worst]).capitalize()} lowers accuracy most; the mean over all corruptions is "
-        f"{percent(value['mean_accuracy'])}"
+    title = say(
+        "evidence.robustness.worst",
+        corruption=_spoken(names[worst]).capitalize(),
+        accuracy=percent(value["mean_accuracy"]),
     )
     rows = [
         [
@@ -201,10 +204,7 @@ def _curves(value: dict[str, Any]) -> Chart:
         for curve in value["curves"]
         for place in range(len(curve["values"]))
     ]
-    look = (
-        "Each line shows accuracy under one change, with its 95 % interval. A mark shows where one percentage point is "
-        "lost, interpolated linearly."
-    )
+    look = say("evidence.robustness.curves")
     drawing = _draw_curves(value["curves"], title)
     return Chart("robustness-curves", title, look, drawing, Table("", "", header, rows), is_wide=True)
 

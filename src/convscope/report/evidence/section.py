@@ -16,6 +16,7 @@ from markupsafe import Markup
 from convscope.base.tables import printable
 from convscope.report.pixels import Pixels, png_of, scale_to
 from convscope.report.style import Drawing, inline_svg, svg_text
+from convscope.report.texts import Said, say
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Section:
     def finding(self) -> str:
         """What the section says while it is folded: the title of its main part, or else what it shows."""
         title = self.parts[self.main].title if self.parts else ""
-        return f"{title}." if title else self.shows
+        return say("sentence", text=title) if title else self.shows
 
 
 def render_section(section: Section, *, is_folded: bool = False) -> Markup:
@@ -131,6 +132,8 @@ def _card(card: Card, size: int) -> dict[str, Any]:
 @cache
 def _template() -> Any:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["plain"] = lambda text: printable(str(text))
+    environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
+    environment.filters["text"] = lambda text: text if isinstance(text, Said) else printable(str(text))
+    environment.globals.update(say=say)
     text = files("convscope.report").joinpath("evidence/section.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)

@@ -11,6 +11,7 @@ from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import figure, say
 
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line
@@ -33,19 +34,23 @@ def selectivity_chart(value: dict[str, Any], noun: str) -> Chart:
     layers = value["layers"]
     best = max(layers, key=lambda layer: layer["mean_selectivity"])
     mean, chance = best["mean_selectivity"], best["shuffled_selectivity"]
-    which = f"The {noun}s of {clip(best['layer'], 18)} are the most selective" if len(layers) > 1 else "Selectivity is"
-    title = f"{which}: {mean:.2f} on average" if len(layers) > 1 else f"{which} {mean:.2f} on average"
+    figures = {"mean": figure(mean, 2), "chance": figure(chance, 2)}
+    title = (
+        say(f"evidence.filters.mostSelective.{noun}", layer=clip(best["layer"], 18), **figures)
+        if len(layers) > 1
+        else say("evidence.filters.selective", **figures)
+    )
     counted = f"{value['num_images']:,} {value['split']} images"
     left_out = f" ({value['num_images_left_out']:,} left out)" if value["num_images_left_out"] else ""
     rows = [(layer, card) for layer in layers for card in layer["filters"]]
     shown = [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ROWS)).round().astype(int)]
     return Chart(
         "selectivity",
-        f"{title}, {chance:.2f} with shuffled labels",
+        title,
         "Selectivity is (a − b) / (a + b), where a is the mean activation for the preferred class and b for the other "
         f"classes. 0 means equal activation, 1 means activation for one class only. Measured over {counted}{left_out}. "
         "The line is the chance level.",
-        _draw(layers, f"{title}, {chance:.2f} with shuffled labels"),
+        _draw(layers, title),
         Table("", "", _NUMBERS, [_numbers(layer, card, value["class_names"]) for layer, card in shown], 2),
         is_wide=True,
     )

@@ -8,7 +8,7 @@ export interface Column {
   heading: Heading;
   folds: boolean; // it changes no number, so a thin line stands for it until it is opened
   folded: boolean;
-  parts: string[]; // that lesions took away
+  parts: ('activation' | 'bias' | 'pooling')[]; // that lesions took away
 }
 
 export function columnsOf(table: LayerRow[], lesions: Lesion[], opened: string[], looked: string): Column[] {

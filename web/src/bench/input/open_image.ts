@@ -1,5 +1,6 @@
 // An image file to RGBA bytes, or an error whose message is a sentence for the reader.
 import { imageSize } from '../../handwriting/image_size';
+import { number, say } from '../../text/say.svelte';
 import { fromRgba, reduced, toRgba } from '../../handwriting/picture';
 
 export interface OpenedPicture {
@@ -16,22 +17,20 @@ const MOST_PIXELS = 64e6;
 // The picture upright, on white, averaged down to `largest` pixels on its longer side.
 export async function openImage(file: Blob, name: string, largest: number): Promise<OpenedPicture> {
   if (file.size > MOST_BYTES) {
-    throw new Error(`${name} has ${(file.size / 1e6).toFixed(1)} MB; the limit is 20 MB.`);
+    throw new Error(say('input.refused.bytes', { name, megabytes: number(file.size / 1e6, 1) }));
   }
   const size = imageSize(new Uint8Array(await file.arrayBuffer()));
-  if (size === null) throw new Error(`${name} is not a PNG, JPEG, GIF, WebP or BMP image.`);
+  if (size === null) throw new Error(say('input.refused.format', { name }));
   if (size[0] * size[1] > MOST_PIXELS) {
-    const megapixels = ((size[0] * size[1]) / 1e6).toFixed(0);
-    throw new Error(`${name} has ${size[1]} × ${size[0]} pixels (${megapixels} million); the limit is 64 million.`);
+    const millions = (size[0] * size[1]) / 1e6;
+    throw new Error(say('input.refused.pixels', { name, size: `${size[1]} × ${size[0]}`, millions }));
   }
-  const damaged = new Error(`${name} could not be decoded; the file may be damaged.`);
+  const damaged = new Error(say('input.refused.damaged', { name }));
   const bitmap = await createImageBitmap(file, { imageOrientation: 'from-image' }).catch(() => Promise.reject(damaged));
   const { width, height } = bitmap;
   const context = contextOf(width, height);
   if (!canRead()) {
-    throw new Error(
-      'This browser blocks pages from reading pictures, to prevent fingerprinting. Draw or choose an image instead.',
-    );
+    throw new Error(say('input.refused.blocked'));
   }
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
@@ -43,7 +42,7 @@ function contextOf(width: number, height: number): CanvasRenderingContext2D {
   const canvas = document.createElement('canvas');
   [canvas.width, canvas.height] = [width, height];
   const context = canvas.getContext('2d', { willReadFrequently: true });
-  if (context === null) throw new Error('This browser provides no canvas, so the page cannot read pictures.');
+  if (context === null) throw new Error(say('input.refused.noCanvas'));
   return context;
 }
 

@@ -1,8 +1,10 @@
 // The words and printed numbers of a cell's arithmetic.
 import type { CellArithmetic, Channel } from '../../analysis/cell';
-import { unflattened } from '../../analysis/receptive';
-import { decimalsFor, roundTerms, written } from '../../analysis/rounding';
+import { unflattened, type Cell } from '../../analysis/receptive';
+import { decimalsFor, roundTerms } from '../../analysis/rounding';
 import type { LayerRow } from '../../engine/types';
+import { digits, say } from '../../text/say.svelte';
+import { plainText } from '../parts/figures';
 
 export interface Part {
   text: string;
@@ -15,42 +17,46 @@ export function partsOf(found: CellArithmetic, decimals: number, name: (layer: s
   const { work, bias } = found;
   const add = (texts: string[], values: number[]) => {
     const rounded = roundTerms(values, decimals);
-    return texts.map((text, i) => ({ text, value: written(rounded[i], decimals) }));
+    return texts.map((text, i) => ({ text, value: plainText(rounded[i], decimals) }));
   };
   const withBias = (text: string, value: number) =>
-    bias === null ? add([text], [value]) : add([text, 'bias'], [value, bias]);
+    bias === null ? add([text], [value]) : add([text, say('lens.bias')], [value, bias]);
   switch (work.step) {
     case 'products': {
       const { length } = work.channels;
-      const text = length === 1 ? `Σ of ${work.channels[0].products.length} products` : `Σ of ${length} maps`;
+      const text =
+        length === 1 ? say('lens.products', { n: work.channels[0].products.length }) : say('lens.maps', { n: length });
       return withBias(text, found.sum - (bias ?? 0));
     }
     case 'weighted':
-      return withBias(`Σ of ${work.terms.length} products`, found.sum - (bias ?? 0));
+      return withBias(say('lens.products', { n: work.terms.length }), found.sum - (bias ?? 0));
     case 'largest':
-      return add([`max of ${inside(work.window.values)}`], [found.sum]);
+      return add([say('lens.max', { n: inside(work.window.values) })], [found.sum]);
     case 'mean':
-      return add([`mean of ${work.count}`], [found.sum]);
+      return add([say('lens.mean', { n: work.count })], [found.sum]);
     case 'normalised':
-      return add(['γ × (x − mean) / √(variance + ε)', 'β'], [found.sum - work.beta, work.beta]);
+      return add([say('lens.normalised'), 'β'], [found.sum - work.beta, work.beta]);
     case 'added':
       return add(
         work.cells.map((cell) => name(cell.layer)),
         [work.value, work.other],
       );
     case 'copied':
-      return add(
-        [`${name(work.from.layer)}, map ${work.from.map}, row ${work.from.row}, column ${work.from.column}`],
-        [work.value],
-      );
+      return add([placeText(work.from, name)], [work.value]);
     case 'zero':
-      return add(['zero of the padding'], [0]);
-    case 'pixel':
+      return add([say('lens.padding')], [0]);
+    case 'pixel': {
+      const scale = digits(String(Number(work.scale.toPrecision(6))));
       return add(
-        [`pixel ${work.byte} × ${Number(work.scale.toPrecision(6))}`, 'offset'],
+        [say('lens.pixel', { byte: work.byte, scale }), say('lens.offset')],
         [work.byte * work.scale, work.offset],
       );
+    }
   }
+}
+
+function placeText({ layer, map, row, column }: Cell, name: (layer: string) => string): string {
+  return say('lens.from', { layer: name(layer), map: String(map), row, column });
 }
 
 function inside(values: number[]): number {
@@ -73,9 +79,11 @@ export function inputText(table: LayerRow[], source: string, input: number): str
   while (from >= 0 && ['Dropout', 'Activation'].includes(table[from].layer.kind)) from--;
   if (from >= 0 && table[from].layer.kind === 'Flatten' && table[from].inputShape.length === 3) {
     const { map, row, column } = unflattened(table[from].inputShape, input);
-    return table[from].inputShape[2] === 1 ? `pixel ${row}, ${column}` : `map ${map} at ${row}, ${column}`;
+    return table[from].inputShape[2] === 1
+      ? say('lens.pixelAt', { row, column })
+      : say('lens.mapAt', { map: String(map), row, column });
   }
-  return `unit ${input}`;
+  return say('lens.unit', { unit: String(input) });
 }
 
 // The input channels, the strongest first.
@@ -84,7 +92,6 @@ export function ordered(channels: Channel[]): Channel[] {
 }
 
 export function differenceText(difference: number): string {
-  if (difference === 0) return 'difference 0';
-  const [digits, power] = difference.toExponential(0).split('e');
-  return `difference ${digits}e${Number(power)}`;
+  const [figure, power] = difference.toExponential(0).split('e');
+  return say('lens.difference', { difference: difference === 0 ? '0' : digits(`${figure}e${Number(power)}`) });
 }

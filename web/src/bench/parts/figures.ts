@@ -1,28 +1,33 @@
 // Numbers as text, the same way in every view.
+import { digits, say } from '../../text/say.svelte';
 
 // What is not all and not nothing never reads as if it were.
 export function percent(share: number): string {
-  if (share >= 0.9995 && share < 1) return '> 99.9 %';
-  if (share > 0 && share < 0.0005) return '< 0.1 %';
-  return `${(100 * share).toFixed(1)} %`;
+  if (share >= 0.9995 && share < 1) return say('parts.percentAbove', { share: digits('99.9') });
+  if (share > 0 && share < 0.0005) return say('parts.percentBelow', { share: digits('0.1') });
+  return percentText(share, 1);
+}
+
+export function percentText(share: number, decimals: number): string {
+  return say('parts.percent', { share: digits((100 * share).toFixed(decimals)) });
 }
 
 // Of a prediction: what rounds to all or nothing is stated as a limit, because a softmax is never 1 or 0.
 export function confidence(probability: number): string {
-  const text = percent(probability);
-  return text === '100.0 %' ? '> 99.9 %' : text === '0.0 %' ? '< 0.1 %' : text;
+  return percent(Math.max(1e-9, Math.min(probability, 1 - 1e-9)));
 }
 
 // With a sign, and a minus that is as wide as a plus.
-export function signedText(value: number, digits = 2): string {
-  const text = Math.abs(value).toFixed(digits);
-  if (Number(text) === 0) return text;
-  return (value < 0 ? '−' : '+') + text;
+export function signedText(value: number, decimals = 2): string {
+  const text = Math.abs(value).toFixed(decimals);
+  if (Number(text) === 0) return digits(text);
+  return (value < 0 ? '−' : '+') + digits(text);
 }
 
-export function plainText(value: number, digits = 3): string {
-  const text = value.toFixed(digits);
-  return (Number(text) === 0 ? text.replace('-', '') : text).replace('-', '−');
+// With a true minus, and no sign on zero.
+export function plainText(value: number, decimals = 3): string {
+  const text = value.toFixed(decimals);
+  return digits(Number(text) === 0 ? text.replace('-', '') : text);
 }
 
 export function several(count: number, one: string, many = `${one}s`): string {

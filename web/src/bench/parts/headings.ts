@@ -1,6 +1,8 @@
 // What each layer is called on the page, in words that need no Keras.
 import { logitsRow } from '../../engine/architecture';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
+import { say } from '../../text/say.svelte';
+import type en from '../../text/en.json';
 import { numberText } from './words';
 
 export interface Heading {
@@ -8,41 +10,18 @@ export interface Heading {
   facts: string;
 }
 
-const NAMES: Record<string, string> = {
-  Conv2D: 'Convolution',
-  DepthwiseConv2D: 'Depthwise convolution',
-  MaxPooling2D: 'Max pooling',
-  AveragePooling2D: 'Average pooling',
-  GlobalMaxPooling2D: 'Global max pooling',
-  GlobalAveragePooling2D: 'Global average pooling',
-  Flatten: 'Flatten',
-  ZeroPadding2D: 'Zero padding',
-  Dropout: 'Dropout',
-  BatchNormalization: 'Batch normalisation',
-  Add: 'Addition',
-  Dense: 'Dense',
-};
-const FUNCTIONS: Record<string, string> = {
-  linear: 'Identity',
-  relu: 'ReLU',
-  leaky_relu: 'Leaky ReLU',
-  gelu: 'GELU',
-  tanh: 'Tanh',
-  sigmoid: 'Sigmoid',
-  softmax: 'Softmax',
-};
+type Kind = keyof typeof en.parts.layer;
+type Function = keyof typeof en.parts.function;
 
-export const functionName = (activation: string): string => FUNCTIONS[activation] ?? activation;
+export const functionName = (activation: string): string => say(`parts.function.${activation as Function}`);
 
 export function sizeText([rows, columns]: readonly number[]): string {
   return `${rows} × ${columns}`;
 }
 
-const countText = (count: number, one: string) => `${count.toLocaleString('en')} ${one}${count === 1 ? '' : 's'}`;
-
 export function inputHeading([rows, columns, channels]: Shape): Heading {
-  const depth = channels === 1 ? '' : ` × ${channels}`;
-  return { title: 'Input', facts: `${rows} × ${columns}${depth} pixels` };
+  const size = channels === 1 ? sizeText([rows, columns]) : `${sizeText([rows, columns])} × ${channels}`;
+  return { title: say('parts.input'), facts: say('parts.facts.pixels', { size }) };
 }
 
 // By layer of the table. Layers of one kind are numbered where there are several.
@@ -53,18 +32,21 @@ export function headings(table: LayerRow[]): Heading[] {
   const titles = names.map((name) => {
     if (names.filter((one) => one === name).length === 1) return name;
     seen.set(name, (seen.get(name) ?? 0) + 1);
-    return `${name} ${seen.get(name)}`;
+    return say('parts.numbered', { name, number: seen.get(name)! });
   });
   const titled = (layer: string | undefined) => titles[table.findIndex((row) => row.layer.name === layer)] ?? '';
   return table.map((row, i) => ({
     title: titles[i],
-    facts: row === last ? countText(last.outputShape.at(-1)!, 'logit') : factsOf(row, titled(row.layer.from_layer)),
+    facts:
+      row === last
+        ? say('parts.facts.logits', { n: last.outputShape.at(-1)! })
+        : factsOf(row, titled(row.layer.from_layer)),
   }));
 }
 
 function nameOf({ layer }: LayerRow, isLast: boolean): string {
-  if (isLast && layer.kind !== 'Activation') return 'Output';
-  return layer.kind === 'Activation' ? functionName(layer.activation ?? 'linear') : (NAMES[layer.kind] ?? layer.kind);
+  if (layer.kind === 'Activation') return functionName(layer.activation ?? 'linear');
+  return isLast ? say('parts.output') : say(`parts.layer.${layer.kind as Kind}`);
 }
 
 function factsOf(row: LayerRow, other: string): string {
@@ -72,44 +54,38 @@ function factsOf(row: LayerRow, other: string): string {
   const size = window === null ? '' : sizeText(window.size);
   switch (layer.kind) {
     case 'Conv2D':
-      return `${countText(outputShape[2], 'filter')}, ${size}`;
+      return say('parts.facts.Conv2D', { n: outputShape[2], size });
     case 'DepthwiseConv2D':
-      return `${size}, each map by itself`;
     case 'MaxPooling2D':
-      return `keeps the largest of ${size}`;
     case 'AveragePooling2D':
-      return `mean of ${size}`;
+      return say(`parts.facts.${layer.kind}`, { size });
     case 'GlobalMaxPooling2D':
-      return 'the largest of each map';
     case 'GlobalAveragePooling2D':
-      return 'the mean of each map';
-    case 'Flatten':
-      return `${countText(outputShape[0], 'number')} in a row`;
     case 'ZeroPadding2D':
-      return 'adds a border of zeros';
     case 'Dropout':
-      return 'active in training only';
     case 'BatchNormalization':
-      return 'rescales each map';
-    case 'Add':
-      return `adds ${other}`;
+      return say(`parts.facts.${layer.kind}`);
+    case 'Flatten':
     case 'Dense':
-      return countText(outputShape[0], 'unit');
+      return say(`parts.facts.${layer.kind}`, { n: outputShape[0] });
+    case 'Add':
+      return say('parts.facts.Add', { layer: other });
     default:
       return activationFacts(layer, outputShape);
   }
 }
 
 function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape: Shape): string {
-  if (activation === 'softmax') return `${shape[0]} probabilities`;
-  if (activation === 'leaky_relu') return `slope ${numberText(slope ?? 0.2)} below zero`;
-  return 'applied to each number';
+  if (activation === 'softmax') return say('parts.facts.softmax', { n: shape[0] });
+  if (activation === 'leaky_relu') return say('parts.facts.leakyRelu', { slope: numberText(slope ?? 0.2) });
+  return say('parts.facts.activation');
 }
 
 // What one map or unit of a layer is called: "filter 7" of a convolution, "map 7" of a pooling, "unit 12", or the class.
 export function partName(row: LayerRow | null, map: number, classNames: string[], isAnswer: boolean): string {
-  if (row === null) return `channel ${map}`;
-  if (isAnswer) return `class ${classNames[map]}`;
-  if (row.outputShape.length === 1) return `unit ${map}`;
-  return row.layer.kind.endsWith('Conv2D') ? `filter ${map}` : `map ${map}`;
+  const index = String(map);
+  if (row === null) return say('parts.channel', { index });
+  if (isAnswer) return say('parts.class', { name: classNames[map] });
+  if (row.outputShape.length === 1) return say('parts.unit', { index });
+  return say(row.layer.kind.endsWith('Conv2D') ? 'parts.filter' : 'parts.map', { index });
 }

@@ -1,7 +1,7 @@
-// Layers and cells in words.
-import type { Cell } from '../../analysis/receptive';
+// Layers in words.
 import { frameOf } from '../../engine/layers';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
+import { digits, say } from '../../text/say.svelte';
 
 export function shapeText(shape: Shape): string {
   return shape.length === 1 ? String(shape[0]) : `${shape[2]}×${shape[0]}×${shape[1]}`;
@@ -19,11 +19,11 @@ export function kindText({ layer, window }: LayerRow): string {
 
 export function activationText({ layer }: LayerRow): string {
   const { kind, activation } = layer;
-  if (kind === 'Dropout') return 'no effect';
-  if (kind === 'Flatten') return 'reshapes';
+  if (kind === 'Dropout') return say('parts.about.noEffect');
+  if (kind === 'Flatten') return say('parts.about.reshapes');
   if (kind === 'ZeroPadding2D') return framed(layer);
   if (kind === 'Activation' && activation === 'leaky_relu') {
-    return `leaky_relu, slope ${numberText(layer.negative_slope ?? 0.2)}`;
+    return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) });
   }
   if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
   return activation ?? '';
@@ -31,26 +31,22 @@ export function activationText({ layer }: LayerRow): string {
 
 function framed(layer: LayerSpec): string {
   const [[above, below], [left, right]] = frameOf(layer);
-  if (above !== below || left !== right) return `zeros: rows ${above} + ${below}, columns ${left} + ${right}`;
-  return above === left ? `zeros: ${above} around` : `zeros: rows ${above}, columns ${left}`;
+  const isEven = above === below && left === right;
+  if (isEven && above === left) return say('parts.about.zerosAround', { width: above });
+  const sides = (before: number, behind: number) => (isEven ? String(before) : `${before} + ${behind}`);
+  return say('parts.about.zerosBySide', { rows: sides(above, below), columns: sides(left, right) });
 }
 
 export function parametersText(row: LayerRow): string {
-  return row.parameters === 0 ? 'no weights' : `${row.parameters.toLocaleString('en')} weights`;
-}
-
-export function cellText(cell: Cell, vector: boolean): string {
-  return vector
-    ? `${cell.layer} · unit ${cell.map}`
-    : `${cell.layer} · map ${cell.map} · row ${cell.row}, column ${cell.column}`;
+  return row.parameters === 0 ? say('parts.about.noWeights') : say('parts.about.weights', { n: row.parameters });
 }
 
 // So many digits, as short as they go.
-export function numberText(value: number, digits = 4): string {
+export function numberText(value: number, most = 4): string {
   if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(digits)));
-  return text.replace('-', '−');
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(1) : String(Number(value.toPrecision(most)));
+  return digits(text);
 }
 
 // Where a name may break: behind an underscore, and before a word in the middle of it.
@@ -62,12 +58,14 @@ export function breakable(text: string): string[] {
 export function layerText(row: LayerRow): string {
   const { layer, receptiveField } = row;
   const parts = [`${layer.name}: ${kindText(row)}`];
-  if (layer.strides && layer.strides.some((stride) => stride > 1)) parts.push(`stride ${layer.strides.join('×')}`);
+  if (layer.strides && layer.strides.some((stride) => stride > 1)) {
+    parts.push(say('parts.about.stride', { stride: layer.strides.join('×') }));
+  }
   if (typeof layer.padding === 'string') parts.push(layer.padding);
   const activation = activationText(row);
   if (activation) parts.push(activation);
   parts.push(shapeText(row.outputShape), parametersText(row));
-  if (row.macs > 0) parts.push(`${row.macs.toLocaleString('en')} multiply-adds`);
-  const sees = receptiveField.size.join(' × ');
-  return `${parts.join(' · ')} · receptive field ${sees} pixels`;
+  if (row.macs > 0) parts.push(say('parts.about.multiplyAdds', { n: row.macs }));
+  parts.push(say('parts.about.receptiveField', { size: receptiveField.size.join(' × ') }));
+  return parts.join(' · ');
 }

@@ -1,0 +1,72 @@
+// The report's own sentences in the page's language. Python wrote them in English, each as an element that says which text
+// of the catalogue it is, with its values; numbers in tables follow the language too.
+import { percentText, signedText } from '../bench/parts/figures';
+import { partsOf, textAt } from '../text/catalogue';
+import { chosen, digits, number } from '../text/say.svelte';
+
+type Written = string | number | { value: number; digits: number; unit: string } | { say: string; values: Values };
+type Values = Record<string, Written>;
+
+const parts = (key: string, values: Values) =>
+  partsOf(textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined));
+
+function written(value: Written): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return number(value);
+  if ('say' in value) {
+    const { say, values } = value;
+    return parts(say, values)
+      .map(({ text, slot }) => (slot === undefined ? text : written(values[slot])))
+      .join('');
+  }
+  if (value.unit === '%') return percentText(value.value / 100, value.digits);
+  return value.unit === 'points' ? signedText(value.value, value.digits) : number(value.value, value.digits);
+}
+
+function elementsOf(key: string, values: Values): (string | HTMLElement)[] {
+  return parts(key, values).map(({ text, slot, term }) => {
+    if (slot !== undefined) return written(values[slot]);
+    if (term === undefined) return text;
+    const word = document.createElement('abbr');
+    word.title = textAt(chosen.texts, `report.terms.${term}.meaning`, chosen.language);
+    word.textContent = text;
+    return word;
+  });
+}
+
+const ENGLISH_NUMBER = /\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+/g;
+
+// A number that Python wrote, as the language writes it.
+function translated(text: string): string {
+  return text.replace(ENGLISH_NUMBER, (english) => {
+    const decimals = english.split('.')[1]?.length ?? 0;
+    return english.includes(',') ? number(Number(english.replaceAll(',', '')), decimals) : digits(english);
+  });
+}
+
+export function followLanguage(): void {
+  const sentences = [...document.querySelectorAll<HTMLElement>('[data-say]')].map((element) => ({
+    element,
+    english: [...element.childNodes],
+    values: JSON.parse(element.dataset.values ?? '{}') as Values,
+  }));
+  const cells = [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left)')]
+    .filter((element) => element.children.length === 0 && element.textContent!.search(ENGLISH_NUMBER) >= 0)
+    .map((element) => ({ element, english: element.textContent! }));
+  let shown = 'en';
+  $effect.root(() => {
+    $effect(() => {
+      const { language } = chosen;
+      if (language === shown) return;
+      shown = language;
+      const isEnglish = language === 'en';
+      for (const { element, english, values } of sentences) {
+        element.replaceChildren(...(isEnglish ? english : elementsOf(element.dataset.say!, values)));
+      }
+      for (const { element, english } of cells) {
+        element.textContent = isEnglish ? english : translated(english);
+        element.dataset.value = english.replaceAll(',', '');
+      }
+    });
+  });
+}

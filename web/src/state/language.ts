@@ -1,0 +1,43 @@
+// The language of the page: the one of the link, of the browser, or the one that the reader chooses. English is in the
+// script; the others lie in the page, deflated, as #texts-de and so on, and are opened when they are chosen.
+import { inflate } from '../payload/unpack';
+import { LANGUAGES, type Language, type Texts } from '../text/catalogue';
+import en from '../text/en.json';
+import { chosen } from '../text/say.svelte';
+
+const opened = new Map<Language, Texts>([['en', en]]);
+const packedIn = (language: Language) => document.getElementById(`texts-${language}`);
+
+// Those that this page has.
+export function languages(): Language[] {
+  return (Object.keys(LANGUAGES) as Language[]).filter((one) => opened.has(one) || packedIn(one) !== null);
+}
+
+// The first that the browser asks for and the page has. A region does not matter, a script does.
+export function preferredLanguage(): Language {
+  const written = (tag: string) => {
+    const { language, script } = new Intl.Locale(tag).maximize();
+    return `${language} ${script}`;
+  };
+  for (const wanted of navigator.languages) {
+    const found = languages().find((one) => written(one) === written(wanted));
+    if (found !== undefined) return found;
+  }
+  return 'en';
+}
+
+let last: Language = 'en'; // that was asked for, so that one that opens slowly does not replace a later one
+
+export async function chooseLanguage(language: Language): Promise<void> {
+  if (!languages().includes(language)) return;
+  last = language;
+  let texts = opened.get(language);
+  if (texts === undefined) {
+    texts = JSON.parse(new TextDecoder().decode(await inflate(packedIn(language)!.textContent ?? ''))) as Texts;
+    opened.set(language, texts);
+  }
+  if (language !== last) return;
+  chosen.texts = texts;
+  chosen.language = language;
+  document.documentElement.lang = language;
+}

@@ -1,0 +1,112 @@
+// Every language's catalogue against English, and both against the code that uses them.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { LANGUAGES, partsOf, type Language, type Plural, type Texts } from '../src/text/catalogue';
+import en from '../src/text/en.json';
+import { englishIn } from './english';
+
+type Text = string | Plural;
+
+const SOURCE = join(import.meta.dirname, '../src');
+const REPORT = join(import.meta.dirname, '../../src/convscope/report');
+const fileOf = (language: Language) => join(SOURCE, `text/${language}.json`);
+const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((one) => one !== 'en' && existsSync(fileOf(one)));
+
+const isText = (value: Text | Texts): value is Text => typeof value === 'string' || typeof value.other === 'string';
+
+function flat(texts: Texts, before = ''): [string, Text][] {
+  return Object.entries(texts).flatMap(([name, value]): [string, Text][] =>
+    isText(value) ? [[before + name, value]] : flat(value as Texts, `${before}${name}.`),
+  );
+}
+
+const english = new Map(flat(en));
+const formsOf = (text: Text): string[] => (typeof text === 'string' ? [text] : Object.values(text));
+// What the forms of a text name: values and terms, each once.
+function marksOf(text: Text): string[] {
+  const marks = formsOf(text).flatMap((form) =>
+    partsOf(form).flatMap(({ slot, term }) => (slot !== undefined ? [`{${slot}}`] : term !== undefined ? [term] : [])),
+  );
+  return [...new Set(marks)].sort();
+}
+// The plural forms that whole numbers have in a language. Those of millions alone may be left out.
+function pluralsOf(language: Language): string[] {
+  const rules = new Intl.PluralRules(language);
+  return [...new Set(Array.from({ length: 1000 }, (_, n) => rules.select(n)))].sort();
+}
+
+describe.each(['en', ...OTHERS] as Language[])('the catalogue in %s', (language) => {
+  const texts = new Map(flat(JSON.parse(readFileSync(fileOf(language), 'utf8')) as Texts));
+
+  test('has the keys of English', () => {
+    expect([...texts.keys()]).toEqual([...english.keys()]);
+  });
+
+  test('names the same values and terms, and no other term than those that are explained', () => {
+    for (const [key, text] of texts) {
+      expect(marksOf(text), key).toEqual(marksOf(english.get(key)!));
+      const explained = key.startsWith('report.') ? en.report.terms : en.terms;
+      for (const { term } of formsOf(text).flatMap(partsOf)) {
+        if (term !== undefined) expect(explained, key).toHaveProperty([term]);
+      }
+    }
+  });
+
+  test('has the plural forms that the language needs, and no text is empty', () => {
+    const needed = pluralsOf(language);
+    for (const [key, text] of texts) {
+      if (typeof text !== 'string') expect(Object.keys(text), key).toEqual(expect.arrayContaining(needed));
+      expect(typeof text === 'string', key).toBe(typeof english.get(key) === 'string');
+      for (const form of formsOf(text)) expect(form.trim(), key).not.toBe('');
+    }
+  });
+});
+
+const filesIn = (folder: string, ending: RegExp) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => ending.test(name));
+
+test('every text is used', () => {
+  const code = [
+    ...filesIn(SOURCE, /\.(ts|svelte)$/).map((name) => join(SOURCE, name)),
+    ...filesIn(REPORT, /\.(py|jinja)$/).map((name) => join(REPORT, name)),
+  ]
+    .map((name) => readFileSync(name, 'utf8'))
+    .join('\n');
+  const named = new Set([...code.matchAll(/['"]([\w-]+(?:\.[\w× -]+)+)['"]/g)].map(([, key]) => key));
+  // `parts.layer.${kind}` may be any text below parts.layer.
+  const built = [...code.matchAll(/[`"]([\w-]+(?:\.[\w-]+)*\.)\$?\{[^}]+\}((?:\.\w+)*)[`"]/g)].map(([, a, b]) => [
+    a,
+    b,
+  ]);
+  const unused = [...english.keys()].filter(
+    (key) => !named.has(key) && !built.some(([before, behind]) => key.startsWith(before) && key.endsWith(behind)),
+  );
+  expect(unused).toEqual([]);
+});
+
+// What stands in the code in English for a reason.
+const EXCEPTIONS: Record<string, string[]> = {
+  'bench/lens/Sees.svelte': ['(prefers-reduced-motion: reduce)'],
+  'bench/lens/SlideControls.svelte': ['(prefers-reduced-motion: reduce)'],
+  'bench/parts/file_name.ts': ['with ablation'], // in a file's name
+  'ui/download.ts': ['defs, symbol, clipPath, style, title, desc'],
+  'ui/presentation.svelte.ts': [
+    'input:not([type="range"], [type="checkbox"], [type="radio"]), textarea, select, [contenteditable]',
+  ],
+  'ui/theme.svelte.ts': ['(prefers-color-scheme: dark)'],
+};
+
+// Folders whose texts have not moved yet.
+const LEFT =
+  /^(bench\/(training|step|why|lesions|filter|models|time|fool|Tour\.svelte)|charts|report|training\/(experiments|recipe))/;
+
+test('no sentence or label stands outside the catalogue', () => {
+  const files = filesIn(SOURCE, /\.(ts|svelte)$/).filter((name) => !LEFT.test(name));
+  const found = files.flatMap((name) =>
+    englishIn(readFileSync(join(SOURCE, name), 'utf8'), name.endsWith('.svelte'))
+      .filter((text) => !(EXCEPTIONS[name] ?? []).includes(text))
+      .map((text) => `${name}: ${text}`),
+  );
+  expect(found).toEqual([]);
+});
