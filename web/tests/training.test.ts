@@ -71,7 +71,7 @@ describe('a recipe of a run', () => {
     });
     expect(recipe).toMatchObject({ epochs: 3, batchSize: 32, learningRate: 0.1, clipNorm: 1.5, labelSmoothing: 0.05 });
     expect(recipe.optimizer).toEqual({ kind: 'SGD', momentum: 0.9, nesterov: true, weight_decay: 0 });
-    expect(leftOut).toEqual(['weight averaging']);
+    expect(leftOut).toEqual([{ what: 'averaging', precision: 'float32' }]);
   });
 });
 

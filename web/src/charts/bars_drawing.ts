@@ -1,5 +1,6 @@
 // Bars as a drawing of their own: on the page they are boxes of HTML.
 import { scaleLinear } from 'd3-scale';
+import { say } from '../text/say.svelte';
 import { colour, drawing, element, text, widthOf } from './svg';
 
 export interface DrawnBar {
@@ -21,7 +22,7 @@ export function drawBars(
   signed: boolean,
 ): SVGSVGElement {
   const shown = bars.slice(0, MOST);
-  const heading = shown.length < bars.length ? `${title}: the first ${MOST} of ${bars.length}` : title;
+  const heading = shown.length < bars.length ? say('charts.first', { title, shown: MOST, n: bars.length }) : title;
   const names = Math.max(...shown.map((bar) => widthOf(bar.name)), 0);
   const numbers = Math.max(...shown.map((bar) => widthOf(bar.text)), 0);
   const left = names + 2 * GAP;

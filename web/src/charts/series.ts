@@ -1,4 +1,5 @@
 // What a line chart draws, and the colours that its lines get in turn.
+import { digits, number, say } from '../text/say.svelte';
 import type { Value } from '../ui/download';
 
 export interface Series {
@@ -51,9 +52,9 @@ export const KEY_STEPS: Record<string, number> = {
 // Text for a number whose size is not known before.
 export function plain(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  if (Number.isInteger(value)) return value.toLocaleString('en');
+  if (Number.isInteger(value)) return number(value);
   const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+  return digits(size >= 1e-3 && size < 1e5 ? String(Number(value.toPrecision(3))) : value.toExponential(1));
 }
 
 // Text for a number in a table: five digits, more of an integer.
@@ -61,18 +62,16 @@ export function exact(value: Value): string {
   if (typeof value !== 'number') return value ?? '';
   if (!Number.isFinite(value)) return '–';
   if (value === 0) return '0';
+  if (Number.isInteger(value)) return number(value);
   const size = Math.abs(value);
-  const text = Number.isInteger(value)
-    ? value.toLocaleString('en')
-    : size >= 1e-4 && size < 1e6
-      ? String(Number(value.toPrecision(5)))
-      : value.toExponential(3);
-  return text.replace('-', '−');
+  return digits(size >= 1e-4 && size < 1e6 ? String(Number(value.toPrecision(5))) : value.toExponential(3));
 }
 
 // All lines over their common x, and the edges of their bands.
 export function tableOf(series: Series[], xLabel: string): { columns: { name: string }[]; rows: Value[][] } {
-  const names = series.flatMap(({ name, band }) => (band ? [name, `${name}, low`, `${name}, high`] : [name]));
+  const names = series.flatMap(({ name, band }) =>
+    band ? [name, say('charts.low', { name }), say('charts.high', { name })] : [name],
+  );
   const byX = new Map<number, Value[]>();
   const put = (x: number, place: number, value: number) => {
     const row = byX.get(x) ?? [x, ...names.map(() => null)];

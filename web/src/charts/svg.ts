@@ -2,6 +2,8 @@
 
 const NAMESPACE = 'http://www.w3.org/2000/svg';
 const LETTER = 7; // px, about, at 12 px
+const WIDE_LETTER = 12; // of Chinese, Japanese and Korean
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/g;
 
 type Attributes = Record<string, string | number>;
 
@@ -32,6 +34,16 @@ export function text(content: string, attributes: Attributes): SVGElement {
   return made;
 }
 
+// Pixels, about, at 12 px.
 export function widthOf(content: string): number {
-  return Math.ceil(LETTER * content.length);
+  const wide = content.match(WIDE)?.length ?? 0;
+  return LETTER * (content.length - wide) + WIDE_LETTER * wide;
+}
+
+// As much of a text as fits into so many pixels at 12 px, at least one letter.
+export function clipped(content: string, room: number): string {
+  if (widthOf(content) <= room) return content;
+  let end = content.length - 1;
+  while (end > 1 && widthOf(content.slice(0, end)) + LETTER > room) end--;
+  return `${content.slice(0, Math.max(1, end))}…`;
 }

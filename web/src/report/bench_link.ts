@@ -1,5 +1,6 @@
 // From the report to the bench: an image or a map is put on it, and the page goes there.
 import type { Bench } from '../state/bench.svelte';
+import { onLanguage } from '../text/follow.svelte';
 import { leaveEntry } from '../state/fragment.svelte';
 
 // The entry that Back returns to remembers where the reader was: browsers restore that only nearly where the address
@@ -44,19 +45,18 @@ export function holdMap(bench: Bench, layer: string, map: number): void {
   goToBench();
 }
 
-export function button(text: string, className: string, onclick: () => void): HTMLButtonElement {
+export function button(className: string, onclick: () => void): HTMLButtonElement {
   const made = document.createElement('button');
   made.type = 'button';
   made.className = className;
-  made.textContent = text;
   made.addEventListener('click', onclick);
   return made;
 }
 
-// Puts an element into a button of its own, where it stands.
-export function intoButton(element: Element, title: string, onclick: () => void): void {
-  const made = button('', 'onto-bench', onclick);
-  made.title = title;
+// Puts an element into a button of its own, where it stands. Its title follows the language that the reader chooses.
+export function intoButton(element: Element, title: () => string, onclick: () => void): void {
+  const made = button('onto-bench', onclick);
+  onLanguage(() => (made.title = title()));
   element.replaceWith(made);
   made.append(element);
 }

@@ -2,6 +2,8 @@
 // script none of it is there.
 import { mount } from 'svelte';
 import type { Bench } from '../state/bench.svelte';
+import { say } from '../text/say.svelte';
+import { onLanguage } from '../text/follow.svelte';
 import { downloadText, rowsOfTable, type Value } from '../ui/download';
 import Downloads from '../ui/Downloads.svelte';
 import { button, holdMap, intoButton, putImage, returnToPlaces } from './bench_link';
@@ -24,7 +26,12 @@ function positionOf(bench: Bench, image: HTMLElement): number {
 function extendImages(bench: Bench): void {
   for (const image of all('img[data-index]')) {
     const position = positionOf(bench, image);
-    if (position >= 0) intoButton(image, 'Load into the live view', () => putImage(bench, position));
+    if (position < 0) continue;
+    intoButton(
+      image,
+      () => say('report_tools.load'),
+      () => putImage(bench, position),
+    );
   }
 }
 
@@ -41,15 +48,20 @@ function extendLayers(bench: Bench): void {
       holdMap(bench, layer, map);
     };
     for (const one of all('[data-filter] > img', figure)) {
-      intoButton(one, `Select this map of ${layer} in the live view`, () =>
-        hold(Number(one.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
+      intoButton(
+        one,
+        () => say('report_tools.selectMap', { layer }),
+        () => hold(Number(one.closest<HTMLElement>('[data-filter]')?.dataset.filter)),
       );
     }
     const place = `${section?.id} ${layer}`;
     if (seen.has(place)) continue;
     seen.add(place);
-    const live = button('See it live', 'see-live', () => hold(0));
-    live.setAttribute('aria-label', `See it live: ${layer} in the live view`);
+    const live = button('see-live', () => hold(0));
+    onLanguage(() => {
+      live.textContent = say('report_tools.live');
+      live.setAttribute('aria-label', say('report_tools.liveLayer', { layer }));
+    });
     figure.append(live);
   }
 }
@@ -83,9 +95,9 @@ function extendCharts(bench: Bench): void {
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  document
-    .querySelector('#reproduce > details')
-    ?.append(button('Download the data of the live view as JSON', 'see-live', save));
+  const made = button('see-live', save);
+  onLanguage(() => (made.textContent = say('report_tools.downloadPayload')));
+  document.querySelector('#reproduce > details')?.append(made);
 }
 
 export function extendReport(bench: Bench): void {

@@ -1,5 +1,7 @@
 // The report's confusion matrix as an index: each cell that holds images opens them.
 import { mount, unmount } from 'svelte';
+import { say } from '../text/say.svelte';
+import { onLanguage } from '../text/follow.svelte';
 import type { Bench } from '../state/bench.svelte';
 import { button } from './bench_link';
 import CellImages from './CellImages.svelte';
@@ -55,19 +57,23 @@ export function extendMatrix(bench: Bench): void {
   }
 
   const corner = table.rows[0]?.cells[0];
-  if (corner) corner.dataset.value = 'true / predicted'; // in the download
+  if (corner) onLanguage(() => (corner.dataset.value = say('report_tools.corner'))); // in the download
   for (const cell of table.querySelectorAll<HTMLTableCellElement>('td[data-true]')) {
     const [truth, predicted] = [Number(cell.dataset.true), Number(cell.dataset.predicted)];
     const count = counts[truth]?.[predicted];
     if (count === undefined) continue;
     cell.dataset.value = String(count); // for the download; an empty cell is a zero
     if (count === 0) continue;
-    const made = button(cell.textContent ?? '', 'confused', () => show(made, truth, predicted));
-    const [name, other] = [bench.classNames[truth], bench.classNames[predicted]];
-    const what = truth === predicted ? `${name} classified correctly` : `${name} predicted as ${other}`;
-    made.setAttribute('aria-label', `${what}: ${cell.textContent}, show the images`);
+    const shown = cell.textContent ?? '';
+    const made = button('confused', () => show(made, truth, predicted));
+    made.textContent = shown;
+    const names = { truth: bench.classNames[truth], predicted: bench.classNames[predicted], count: shown };
+    onLanguage(() => {
+      const isRight = truth === predicted;
+      made.title = say(isRight ? 'report_tools.correct' : 'report_tools.wrong', names);
+      made.setAttribute('aria-label', say(isRight ? 'report_tools.showCorrect' : 'report_tools.showWrong', names));
+    });
     made.setAttribute('aria-expanded', 'false');
-    made.title = what;
     made.tabIndex = -1;
     made.addEventListener('focus', () => stopAt(made));
     made.addEventListener('keydown', (event) => move(event, truth, predicted));

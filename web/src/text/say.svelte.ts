@@ -54,3 +54,10 @@ export function messageOf(error: unknown): string {
   const told = typeof error === 'object' && error !== null && 'key' in error ? (error as Told) : toldOf(error);
   return typeof told === 'string' ? told : say(told.key, told.values);
 }
+
+// "test" or "validation" by itself, and as it stands before "images". Any other word of the data stays as it is.
+export const splitName = (split: string): string => (isSplit(split) ? say(`split.name.${split}`) : split);
+export const splitOf = (split: string): string => (isSplit(split) ? say(`split.of.${split}`) : split);
+
+const isSplit = (split: string): split is 'test' | 'validation' | 'train' =>
+  split === 'test' || split === 'validation' || split === 'train';

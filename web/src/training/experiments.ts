@@ -15,22 +15,16 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
   };
 }
 
-const without = ([name, value]: [string, number]) => name !== 'elastic_sigma' && value > 0;
+// Of an augmentation what changes images.
+export const isChange = ([name, value]: [string, number]) => name !== 'elastic_sigma' && value > 0;
 
 export function sameAugmentation(one: Augmentation, other: Augmentation): boolean {
-  const parts = (of: Augmentation) => JSON.stringify(Object.entries(of).filter(without).sort());
+  const parts = (of: Augmentation) => JSON.stringify(Object.entries(of).filter(isChange).sort());
   return parts(one) === parts(other);
 }
 
-// "shift 2, rotation 12", or nothing where images stay as they are.
-export function augmentationText(augmentation: Augmentation): string {
-  const changes = Object.entries(augmentation).filter(without);
-  return changes.map(([name, value]) => `${name.replace('_', ' ')} ${value}`).join(', ');
-}
-
 export interface Experiment {
-  id: string;
-  text: string;
+  id: 'few' | 'augmented' | 'wrong' | 'all';
   recipe: Recipe;
   conditions: Conditions;
 }
@@ -41,19 +35,17 @@ const WRONG = 0.3;
 export function experiments(shape: Shape, own: Recipe): Experiment[] {
   const few = { images: FEW, wrongLabels: 0 };
   return [
-    { id: 'few', text: `${FEW} images`, recipe: memorising, conditions: few },
+    { id: 'few', recipe: memorising, conditions: few },
     {
       id: 'augmented',
-      text: `${FEW} images with augmentation`,
       recipe: { ...memorising, augmentation: augmentations(shape).all },
       conditions: few,
     },
     {
       id: 'wrong',
-      text: `${FEW} images, ${100 * WRONG} % wrong labels`,
       recipe: memorising,
       conditions: { ...few, wrongLabels: WRONG },
     },
-    { id: 'all', text: 'All images', recipe: own, conditions: ALL_IMAGES },
+    { id: 'all', recipe: own, conditions: ALL_IMAGES },
   ];
 }

@@ -2,6 +2,7 @@
 // `cs.load_model` open. docs/files.md describes the file.
 import { layerTable } from '../engine/architecture';
 import type { Architecture, Weights } from '../engine/types';
+import { TextError } from '../text/error';
 import { checkWeights } from '../engine/weights';
 import { writtenRecipe, type Recipe } from './recipe';
 
@@ -35,7 +36,7 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
   checkWeights(table, weights);
   const classes = table[table.length - 1].outputShape[0];
   if (classNames.length !== classes) {
-    throw new Error(`There are ${classNames.length} class names; this network has ${classes} classes.`);
+    throw new TextError('training.save.classNames', { n: classNames.length, classes });
   }
   const description = JSON.stringify({
     format: FORMAT,
@@ -51,9 +52,7 @@ export function modelFile({ architecture, weights, classNames, provenance, handw
   let size = 0;
   for (const [name, shape] of shapes) {
     if (!weights[name].every(Number.isFinite)) {
-      throw new Error(
-        `${name} has a value that is not a finite number, so the network cannot be saved. Train it again.`,
-      );
+      throw new TextError('training.save.notFinite', { name });
     }
     const end = size + 4 * weights[name].length;
     header[name] = { dtype: 'F32', shape, data_offsets: [size, end] };

@@ -51,8 +51,14 @@ export interface WrittenRecipe {
   [other: string]: unknown;
 }
 
-// What of it is done here, and the names of what is not.
-export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: string[] } {
+// Of a run's recipe, what the page does not do.
+export interface LeftOut {
+  what: 'averaging' | 'validation' | 'stopping' | 'precision';
+  precision: string; // of the run's numbers
+}
+
+// What of it is done here, and what is not.
+export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: LeftOut[] } {
   const { learning_rate: learningRate, ...optimizer } = written.optimizer;
   const recipe: Recipe = {
     name: written.name,
@@ -69,11 +75,12 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: str
   if (classWeights === 'balanced' || Array.isArray(classWeights)) {
     recipe.classWeights = classWeights as Recipe['classWeights'];
   }
-  const leftOut: string[] = [];
-  if (Number(written.averaging ?? 0) > 0) leftOut.push('weight averaging');
-  if (Number(written.validation_fraction ?? 0) > 0) leftOut.push('validation images');
-  if (written.early_stopping != null) leftOut.push('early stopping');
-  if ((written.precision ?? 'float32') !== 'float32') leftOut.push(`precision ${String(written.precision)}`);
+  const precision = String(written.precision ?? 'float32');
+  const leftOut: LeftOut[] = [];
+  if (Number(written.averaging ?? 0) > 0) leftOut.push({ what: 'averaging', precision });
+  if (Number(written.validation_fraction ?? 0) > 0) leftOut.push({ what: 'validation', precision });
+  if (written.early_stopping != null) leftOut.push({ what: 'stopping', precision });
+  if (precision !== 'float32') leftOut.push({ what: 'precision', precision });
   return { recipe, leftOut };
 }
 

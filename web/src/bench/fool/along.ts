@@ -19,8 +19,6 @@ export function classesAlong({ shares, probabilities }: Along, names: string[], 
   }));
 }
 
-export const percentPoints = (share: number): string => `${Math.round(100 * share)} %`;
-
 // The change of each pixel, (H, W), the strongest of its channels with its sign; and the largest size, at least one level.
 export function signedMap(from: Uint8Array, to: Uint8Array, channels: number): [Float32Array, number] {
   const map = new Float32Array(from.length / channels);

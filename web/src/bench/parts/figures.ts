@@ -30,10 +30,6 @@ export function plainText(value: number, decimals = 3): string {
   return digits(Number(text) === 0 ? text.replace('-', '') : text);
 }
 
-export function several(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`;
-}
-
 // Of a layer: maps have places, units are single numbers.
 export function unitName(shape: number[]): 'map' | 'unit' {
   return shape.length === 3 ? 'map' : 'unit';

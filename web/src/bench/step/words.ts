@@ -1,21 +1,16 @@
 // What a phase of a step is called, and what happens in it.
 import type { LayerRow } from '../../engine/types';
+import { say, sentences } from '../../text/say.svelte';
 import { confidence, plainText } from '../parts/figures';
 import type { OneStep } from './one_step';
 import type { Phase, StepLab } from './step_lab.svelte';
 
 export function nameOfPhase(phase: Phase, titleOf: (layer: string) => string): string {
   switch (phase.kind) {
-    case 'forward':
-      return 'Forward';
-    case 'loss':
-      return 'Loss';
     case 'back':
-      return `Back to ${titleOf(phase.layer)}`;
-    case 'update':
-      return 'Update';
-    case 'answer':
-      return 'New answer';
+      return say('step.phases.back', { layer: titleOf(phase.layer) });
+    default:
+      return say(`step.phases.${phase.kind}`);
   }
 }
 
@@ -30,31 +25,30 @@ export function explanationOf(phase: Phase, { lab, step, table, name }: About): 
   const { back, update, after } = step;
   switch (phase.kind) {
     case 'forward':
-      return 'The image goes through every layer to the logits, and softmax turns them into probabilities.';
+      return say('step.forward');
     case 'loss': {
       const share = confidence(back.probabilities[lab.label]);
-      return `The label says ${name}, and the network gives that ${share}. Target less answer is the push on each logit: orange up, blue down.`;
+      return say('step.lossIs', { name, share });
     }
     case 'back': {
-      if (phase.layer === 'input')
-        return 'Brighter pixels where it is orange, and darker ones where it is blue, would lower the loss.';
+      if (phase.layer === 'input') return say('step.backToInput');
       const row = table.find(({ layer }) => layer.name === phase.layer);
       const own = row !== undefined && row.parameters > 0;
-      const weights = own ? ` Its ${row.parameters.toLocaleString('en')} weights get their gradient here, too.` : '';
-      return `The chain rule takes the push one layer back. More output where it is orange, and less where it is blue, would lower the loss.${weights}`;
+      return own ? say('step.backWithWeights', { n: row.parameters }) : say('step.backToLayer');
     }
     case 'update': {
-      const clipped =
-        update.clipFactor < 1
-          ? ` The gradient is first shortened to ${plainText(update.clipFactor, 2)} of its length.`
-          : '';
-      const fresh =
-        lab.recipe.optimizer.kind === 'Adam' && lab.taken === 0
-          ? ' Adam has no memory yet, so its first step changes almost every weight by the learning rate, up or down.'
-          : '';
-      return `Every weight moves a little along its push, as the optimizer says.${clipped}${fresh}`;
+      const said = [say('step.update')];
+      if (update.clipFactor < 1) said.push(say('step.clipped', { share: plainText(update.clipFactor, 2) }));
+      if (lab.recipe.optimizer.kind === 'Adam' && lab.taken === 0) said.push(say('step.fresh'));
+      return sentences(said);
     }
     case 'answer':
-      return `The same image in the changed network: the probability of ${name} goes from ${confidence(back.probabilities[lab.label])} to ${confidence(after.probabilities[lab.label])}, the loss from ${plainText(back.loss)} to ${plainText(after.loss)}.`;
+      return say('step.answer', {
+        name,
+        before: confidence(back.probabilities[lab.label]),
+        after: confidence(after.probabilities[lab.label]),
+        loss: plainText(back.loss),
+        newLoss: plainText(after.loss),
+      });
   }
 }

@@ -2,7 +2,7 @@
 import type { Weights } from '../../engine/types';
 import type { History } from '../../payload/types';
 import type { LoadedModel } from '../../state/models';
-import { several } from '../parts/figures';
+import { say } from '../../text/say.svelte';
 
 export interface Stop {
   epoch: number | null; // as the bench has it: null is the trained model
@@ -19,10 +19,10 @@ export function stopsOf(model: LoadedModel, history: History | null): Stop[] {
     epoch,
     at: epoch,
     exact: false,
-    text: epoch === 0 ? 'untrained' : `after epoch ${epoch}`,
+    text: epoch === 0 ? say('time.stops.untrained') : say('time.stops.epoch', { epoch }),
   }));
   const isBest = history !== null && trained < history.loss.length;
-  const text = isBest ? `trained: weights of epoch ${trained}, the best` : `trained, ${several(trained, 'epoch')}`;
+  const text = isBest ? say('time.stops.best', { epoch: trained }) : say('time.stops.trained', { n: trained });
   return [...stops, { epoch: null, at: trained, exact: true, text }];
 }
 

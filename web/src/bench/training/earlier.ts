@@ -1,8 +1,10 @@
 // Trainings of this visit, to compare the gap under one set of conditions with that under another.
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
-import { augmentationText } from '../../training/experiments';
+import { listed, say } from '../../text/say.svelte';
 import type { Conditions } from '../../training/conditions';
 import type { Recipe } from '../../training/recipe';
+import { percentText } from '../parts/figures';
+import { augmentationText } from './words';
 
 export interface Started {
   recipe: Recipe;
@@ -26,12 +28,13 @@ export interface RunRow {
 }
 
 export function conditionsText({ recipe, conditions, dropout, numImages }: Started): string {
-  const parts = [`${numImages.toLocaleString('en')} images`];
-  if (conditions.wrongLabels > 0) parts.push(`${Math.round(100 * conditions.wrongLabels)} % wrong labels`);
-  if (dropout > 0) parts.push(`dropout ${Math.round(100 * dropout)} %`);
+  const parts = [say('training.conditions.images', { n: numImages })];
+  const { wrongLabels } = conditions;
+  if (wrongLabels > 0) parts.push(say('training.conditions.wrong', { percent: percentText(wrongLabels, 0) }));
+  if (dropout > 0) parts.push(say('training.conditions.dropout', { percent: percentText(dropout, 0) }));
   const changes = augmentationText(recipe.augmentation);
-  if (changes !== '') parts.push(`augmentation (${changes})`);
-  return parts.join(', ');
+  if (changes !== '') parts.push(say('training.conditions.augmentation', { changes }));
+  return listed(parts);
 }
 
 // The last epoch of each training that had one.

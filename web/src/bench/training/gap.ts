@@ -1,11 +1,12 @@
 // The gap between the two curves of a training: which part of the axis shows it, and what it says.
 import { wilson } from '../../analysis/statistics';
+import { number, say, splitOf } from '../../text/say.svelte';
 import { accuracyOf, type EpochPoint } from '../../training/epoch';
 
 const TIDY = 0.05; // the axis begins and ends at a multiple of it
 const LEAST_SPAN = 0.1;
 
-export const points = (share: number): string => (100 * share).toFixed(1).replace('-', '−');
+export const points = (share: number): string => number(100 * share, 1);
 
 // From where to where the accuracy axis goes: what the curves do once the first steps are behind them.
 export function accuracyDomain(epochs: EpochPoint[], planned: number): [number, number] {
@@ -24,14 +25,14 @@ export function uncertainty({ test }: EpochPoint): number {
   return (high - low) / 2;
 }
 
-export function gapText(point: EpochPoint, split: string): string {
+export function gapText(point: EpochPoint, ofSplit: string): string {
+  const split = splitOf(ofSplit);
   const { train, test, gap, epoch } = point;
-  if (epoch === 0) return 'Untrained: the network guesses, on all images alike.';
+  if (epoch === 0) return say('training.gaps.untrained');
   const chance = uncertainty(point);
   if (Math.abs(gap) <= chance) {
-    return `The gap is within chance: ${test.count} ${split} images measure the accuracy to about ± ${points(chance)} points.`;
+    return say('training.gaps.chance', { n: test.count, split, points: points(chance) });
   }
-  if (gap < 0) return `The network is better on the ${split} images than on those that it trains on.`;
-  const images = `${train.count.toLocaleString('en')} images`;
-  return `Overfitting: on the ${images} that it trains on, the network is ${points(gap)} points better than on images that it has never seen.`;
+  if (gap < 0) return say('training.gaps.below', { split });
+  return say('training.gaps.overfitting', { n: train.count, points: points(gap) });
 }

@@ -1,5 +1,6 @@
 // The attributions on the input: what they are called, and what to look for in each.
 import type { Method } from '../../analysis/explain';
+import { say } from '../../text/say.svelte';
 import type { TermName } from '../../ui/terms';
 
 export interface MethodWords {
@@ -14,23 +15,23 @@ export function methodWords(answer: string, rival: string, side: number | null):
   return [
     {
       method: 'gradient',
-      title: 'Gradient × input',
+      title: say('why.methods.gradient'),
       term: 'gradient × input',
-      look: `For small changes, orange pixels favour ${answer} and blue pixels favour ${rival}. A gradient is local; it is not a cause.`,
+      look: say('why.methods.gradientLook', { answer, rival }),
       palette: 'signed',
     },
     {
       method: 'cam',
-      title: 'Grad-CAM',
+      title: say('why.methods.cam'),
       term: 'Grad-CAM',
-      look: `Yellow: maps that favour ${answer} are active here. Grad-CAM has the resolution of those maps and hides evidence against ${answer}.`,
+      look: say('why.methods.camLook', { answer }),
       palette: 'sequential',
     },
     {
       method: 'occlusion',
-      title: 'Occlusion',
+      title: say('why.methods.occlusion'),
       term: 'occlusion',
-      look: `Orange is where covering a patch${side === null ? '' : ` of ${side} × ${side} pixels`} lowers the difference most. The network never saw covered images in training.`,
+      look: side === null ? say('why.methods.occlusionLook') : say('why.methods.patchLook', { side }),
       palette: 'signed',
     },
   ];

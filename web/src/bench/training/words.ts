@@ -1,0 +1,13 @@
+// Conditions of a training in words.
+import type { Augmentation } from '../../engine/types';
+import { digits, listed, say } from '../../text/say.svelte';
+import { isChange } from '../../training/experiments';
+
+type Change = Exclude<keyof Augmentation, 'elastic_sigma'>;
+
+// "shift 2, rotation 12", or nothing where images stay as they are.
+export function augmentationText(augmentation: Augmentation): string {
+  const changes = Object.entries(augmentation).filter(isChange) as [Change, number][];
+  if (changes.length === 0) return '';
+  return listed(changes.map(([name, size]) => say(`training.changes.${name}`, { size: digits(String(size)) })));
+}
