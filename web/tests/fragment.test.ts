@@ -51,6 +51,7 @@ const nothing: Shown = {
   scaling: 'layer',
   tab: 'how',
   language: null,
+  lesson: null,
 };
 
 const strokes: Stroke[] = [
@@ -85,6 +86,7 @@ describe('a state of the bench', () => {
       scaling: 'map',
       tab: 'why',
       language: 'de',
+      lesson: 'depth',
     };
     const text = encode(shown);
     expect(text).toMatch(/^#bench\?[\w=&.,:%-]+$/);

@@ -23,6 +23,7 @@ from convscope.recipes import Recipe
 from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import LivePacker, Replay
+from convscope.report.live_map import live_map
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.training import describe_choice
@@ -31,7 +32,7 @@ from convscope.training.model import Model
 _Made = TypeVar("_Made")
 
 FORMAT = 1
-_PAGE_BYTES = 3_990_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
+_PAGE_BYTES = 3_965_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120
@@ -190,10 +191,13 @@ def _payload(contents: RunContents) -> dict[str, Any]:
     facts = contents.facts
     taken = _REPORT_SHARE * len(json.dumps(facts, separators=(",", ":")))
     room = _PAGE_BYTES - built().num_bytes - taken - sum(len(one.html.encode()) for one in evidence)
+    embedding = next((one.value for one in evidence if one.topic == "embedding"), None)
+    of_map = {} if embedding is None else {"map": live_map(embedding)}
+    room -= len(json.dumps(of_map, separators=(",", ":")))
     shown = [index for one in evidence for index in _indices(one, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).payload(replays, round(room), shown)
-    return {**facts, "live": live, "evidence": {one.topic: one.value for one in evidence}}
+    return {**facts, "live": {**live, **of_map}, "evidence": {one.topic: one.value for one in evidence}}
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:

@@ -38,7 +38,8 @@ def noise(count, shape, num_classes, seed=3):
 @pytest.mark.parametrize("shape", [(60, 9), (12, 40)])
 def test_principal_components_are_scikit_learn_s(shape):
     values = np.random.default_rng(0).normal(size=shape) @ np.diag(np.linspace(3, 0.1, shape[1])) + 5
-    points, ratios = principal_components(values, 3)
+    points, ratios, directions = principal_components(values, 3)
+    np.testing.assert_allclose((values - values.mean(axis=0)) @ directions, points, atol=1e-9)
     oracle = PCA(3, svd_solver="full").fit(values)
     theirs = oracle.transform(values)
     theirs *= np.sign((theirs * points).sum(axis=0))  # of a component and its mirror image either is right
@@ -52,16 +53,16 @@ def test_principal_components_are_scikit_learn_s(shape):
 def test_of_a_component_and_its_mirror_image_that_with_a_positive_largest_coefficient_is_taken(shape):
     for seed in range(5):
         values = np.random.default_rng(seed).normal(size=shape)
-        points, _ = principal_components(values, 3)
+        points, _, _ = principal_components(values, 3)
         directions = (values - values.mean(axis=0)).T @ points  # each along its component, by a positive number
         assert (directions[np.abs(directions).argmax(axis=0), range(3)] > 0).all()
 
 
 def test_where_there_are_fewer_directions_than_components_the_rest_is_zero():
-    points, ratios = principal_components(np.array([[1.0], [2], [4], [5]]), 2)
+    points, ratios, directions = principal_components(np.array([[1.0], [2], [4], [5]]), 2)
     assert points.tolist() == [[-2, 0], [-1, 0], [1, 0], [2, 0]]
-    assert ratios.tolist() == [1]
-    points, ratios = principal_components(np.ones((5, 3)), 2)
+    assert (ratios.tolist(), directions.tolist()) == ([1], [[1, 0]])
+    points, ratios, _ = principal_components(np.ones((5, 3)), 2)
     assert (points.any(), ratios.any()) == (False, False)
 
 
@@ -111,6 +112,7 @@ def test_what_is_embedded_is_what_the_last_dense_layer_reads():
     theirs = PCA(3, svd_solver="full").fit(hidden)
     np.testing.assert_allclose(np.abs(embedding.points), np.abs(theirs.transform(hidden)), atol=1e-4)
     np.testing.assert_allclose(embedding.explained_variance[:3], theirs.explained_variance_ratio_, atol=1e-6)
+    np.testing.assert_allclose(hidden @ embedding.directions - embedding.offset, embedding.points, atol=1e-4)
     nearest = NearestNeighbors(n_neighbors=10).fit(hidden).kneighbors(return_distance=False)
     shares = (dataset.labels[nearest] == dataset.labels[:, None]).mean(axis=1)
     assert embedding.agreement == pytest.approx(shares.mean())
@@ -177,7 +179,7 @@ def test_tsne_repeats_its_points_and_keeps_neighbours():
     model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(40, (6, 6, 1), 3)
     first, second = embed(model, dataset, "tsne", seed=5), embed(model, dataset, "tsne", seed=5)
     np.testing.assert_array_equal(first.points, second.points)
-    assert first.explained_variance == ()
+    assert (first.explained_variance, first.directions, first.offset) == ((), None, ())
     assert first.trustworthiness > 0.6
     assert first.agreement == embed(model, dataset).agreement  # before anything is left out
 

@@ -31,12 +31,24 @@ export interface LiveImages {
   num_mistakes: number; // of the first model in the whole split
 }
 
+export interface LiveMap {
+  method: 'pca' | 'tsne' | 'umap';
+  layer: string; // whose numbers an image is put into the map by
+  num_neighbours: number;
+  indices: Block; // of its images, place in the split
+  labels: Block;
+  points: Block; // (N, 2), or (N, 3) of which the first two are shown
+  directions: Block | null; // (D, 2) of pca: a point is the image's D numbers times these, minus the offset
+  offset: number[];
+}
+
 export interface Live {
   models: LiveModel[];
   images: LiveImages;
   parity: { logits: Block };
   training: { labels: Block; pixels: Block; of: number };
   handwriting: Handwriting;
+  map?: LiveMap; // of test images, if it was measured
 }
 
 export interface History {

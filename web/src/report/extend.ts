@@ -13,6 +13,7 @@ import './extend.css';
 import { extendMatrix } from './matrix';
 import { drawTable } from './table_drawing';
 import { keepTheme } from './theme';
+import Whereabouts from './Whereabouts.svelte';
 
 function all(selector: string, within: ParentNode = document): HTMLElement[] {
   return [...within.querySelectorAll<HTMLElement>(selector)];
@@ -92,6 +93,16 @@ function extendCharts(bench: Bench): void {
   }
 }
 
+function extendMap(bench: Bench): void {
+  const { map } = bench.payload.live;
+  const figure = document.querySelector('figure[data-chart="embedding"]');
+  if (map === undefined || figure === null) return;
+  if (!bench.models[0].table.some(({ layer }) => layer.name === map.layer)) return;
+  const target = document.createElement('div');
+  figure.before(target);
+  mount(Whereabouts, { target, props: { bench, map } });
+}
+
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
@@ -108,6 +119,7 @@ export function extendReport(bench: Bench): void {
   extendLayers(bench);
   extendImages(bench);
   extendReproduce(bench);
+  extendMap(bench);
   followSections();
   returnToPlaces();
 }

@@ -10,6 +10,7 @@ import type { Payload } from '../payload/types';
 import type { Images, LoadedModel } from './models';
 import type { Source } from './source';
 import type { Tab } from './tabs';
+import { Told } from './told.svelte';
 
 export type { Cell, Tab };
 
@@ -42,10 +43,13 @@ export class Bench {
   sliding = $state.raw<Cell | null>(null); // where the kernel is while it slides over a map
   reach = $state<number | null>(null); // how many layers back from the cell its window is framed; null: all the way
   tab = $state<Tab>('how'); // which instrument is open
+  lesson = $state<string | null>(null); // that is open, by its id
   source = $state.raw<Source>({ kind: 'drawing', strokes: [] });
   pixels = $state.raw<Uint8Array>(new Uint8Array()); // (H, W, C): what the network sees
   // A network that trained in the page; while it is set it stands in the place of the first model.
   trained = $state.raw<TrainedHere | null>(null);
+
+  readonly told = new Told();
 
   forwardMilliseconds = 0; // of the last pass, for the flow's figure; nothing depends on it
 

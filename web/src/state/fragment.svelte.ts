@@ -30,6 +30,7 @@ function shownOn(bench: Bench): Shown {
     scaling: bench.scaling,
     tab: bench.tab,
     language: chosen.language === preferredLanguage() ? null : chosen.language,
+    lesson: bench.lesson,
   };
 }
 
@@ -43,6 +44,7 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.rival = shown.rival;
   bench.scaling = shown.scaling;
   bench.tab = shown.tab;
+  bench.lesson = shown.lesson;
   bench.held = shown.cell;
   await language;
   if (shown.epoch === null) return;

@@ -18,6 +18,7 @@ export interface Shown {
   scaling: Scaling;
   tab: Tab;
   language: Language | null; // null: the one that the browser asks for
+  lesson: string | null; // a word; the view knows which there are
 }
 
 // What there is to show; whatever a fragment asks for beyond it is left out.
@@ -31,6 +32,7 @@ export interface Known {
 const START = '#bench?';
 const MOST_LETTERS = 100_000;
 const MOST_LESIONS = 2_000;
+const WORD = /^[a-z]{1,20}$/;
 
 // A layer's name; what parts the fields does not stand in it.
 function written(name: string): string {
@@ -72,6 +74,7 @@ export function encode(shown: Shown): string {
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
   if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
   if (shown.language !== null) fields.push(`lang=${shown.language}`);
+  if (shown.lesson !== null) fields.push(`n=${shown.lesson}`);
   if (shown.strokes !== null) fields.push(`d=${packStrokes(shown.strokes)}`);
   return START + fields.join('&');
 }
@@ -115,6 +118,7 @@ export function decode(fragment: string, known: Known): Shown | null {
   const { table, epochs } = known.models[model];
   const index = number('i', Infinity);
   const epoch = number('e', Infinity);
+  const lesson = fields.get('n');
   const lesions: Lesion[] = [];
   for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_LESIONS)) {
     const lesion = readLesion(text, table);
@@ -131,5 +135,6 @@ export function decode(fragment: string, known: Known): Shown | null {
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',
     language: (Object.keys(LANGUAGES) as Language[]).find((one) => one === fields.get('lang')) ?? null,
+    lesson: lesson !== undefined && WORD.test(lesson) ? lesson : null,
   };
 }

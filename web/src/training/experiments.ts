@@ -29,11 +29,11 @@ export interface Experiment {
   conditions: Conditions;
 }
 
-const FEW = 100;
+export const FEW_IMAGES = 100;
 const WRONG = 0.3;
 
 export function experiments(shape: Shape, own: Recipe): Experiment[] {
-  const few = { images: FEW, wrongLabels: 0 };
+  const few = { images: FEW_IMAGES, wrongLabels: 0 };
   return [
     { id: 'few', recipe: memorising, conditions: few },
     {

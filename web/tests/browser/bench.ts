@@ -60,7 +60,7 @@ export function largestDifference(a: number[], b: number[]): number {
 
 // Points are shares of the pad's width and height.
 export async function draw(page: Page, strokes: Point[][]): Promise<void> {
-  const pad = await page.waitForSelector('[data-tour="pad"] canvas', { visible: true });
+  const pad = await page.waitForSelector('.pad canvas', { visible: true });
   await pad!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
   const box = (await pad!.boundingBox())!;
   const at = ([x, y]: Point): Point => [box.x + x * box.width, box.y + y * box.height];

@@ -123,6 +123,9 @@ class Embedding:
         points: (n, 2) or (n, 3) float32; of `pca`, the largest component first.
         explained_variance: of `pca`, the fraction of the variance in each of the first ten directions, or as many as
             there are; empty for other methods.
+        directions: of `pca`, (num_dimensions, 2) or (num_dimensions, 3) float32; None for other methods. An image's
+            point is its numbers times these, minus `offset`, so further images can be put into the picture.
+        offset: of `pca`, the point of the mean image's numbers; empty for other methods.
         num_neighbours: k, in the following three.
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
@@ -145,6 +148,8 @@ class Embedding:
     predicted: NDArray[np.int64] = field(repr=False)
     points: NDArray[np.float32] = field(repr=False)
     explained_variance: tuple[float, ...]
+    directions: NDArray[np.float32] | None = field(repr=False)
+    offset: tuple[float, ...]
     num_neighbours: int
     agreement: float
     agreement_in_picture: float
@@ -170,6 +175,8 @@ class Embedding:
             "predicted": self.predicted.tolist(),
             "points": pack(self.points),
             "explained_variance": list(self.explained_variance),
+            "directions": None if self.directions is None else pack(self.directions),
+            "offset": list(self.offset),
             "num_neighbours": self.num_neighbours,
             "agreement": self.agreement,
             "agreement_in_picture": self.agreement_in_picture,
@@ -243,10 +250,10 @@ def embed(
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
     layer = embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
-    explained = list[float]()
+    explained, directions, offset = list[float](), None, list[float]()
     if method == "pca":
-        points, ratios = principal_components(hidden, num_components)
-        explained = ratios[:10].tolist()
+        points, ratios, directions = principal_components(hidden, num_components)
+        explained, offset = ratios[:10].tolist(), (hidden.mean(axis=0) @ directions).tolist()
     elif method == "tsne":
         points = _tsne(hidden, num_components, seed)
     else:
@@ -268,6 +275,8 @@ def embed(
         predicted=model.predict(images),
         points=points.astype(np.float32),
         explained_variance=tuple(explained),
+        directions=None if directions is None else directions.astype(np.float32),
+        offset=tuple(offset),
         num_neighbours=k,
         agreement=float(shares.mean()),
         agreement_in_picture=float(picture_shares.mean()),
@@ -293,9 +302,12 @@ def embedded_layer(architecture: Architecture) -> str:
     return architecture.layers[max(place - 1, 0)].name
 
 
-def principal_components(values: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (N, count) the first principal components of `values` (N, D), and the variance's fraction by direction.
+def principal_components(
+    values: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the first principal components of `values` (N, D), the variance's fraction by direction, and directions.
 
+    The components are (N, count), and each is the centred values times its direction, of which there are (D, count).
     Where there are fewer directions than `count`, the rest is zero. Of a component and its mirror image, that one is
     returned whose direction's largest coefficient is positive. The smaller of covariance (D, D) and Gram matrix (N, N)
     is decomposed. There are min(N, D) fractions; all are zero where nothing varies.
@@ -310,10 +322,9 @@ def principal_components(values: NDArray[np.float64], count: int) -> tuple[NDArr
     directions = directions / np.where(lengths > 0, lengths, 1)
     largest = np.abs(directions).argmax(axis=0)
     directions = directions * np.where(directions[largest, np.arange(directions.shape[1])] < 0, -1, 1)
-    components = np.zeros((len(values), count))
-    components[:, : directions.shape[1]] = centred @ directions
+    directions = np.pad(directions, ((0, 0), (0, count - directions.shape[1])))
     total = variances.sum()
-    return components, variances / total if total > 0 else np.zeros_like(variances)
+    return centred @ directions, variances / total if total > 0 else np.zeros_like(variances), directions
 
 
 def _tsne(hidden: NDArray[np.float64], num_components: int, seed: int) -> NDArray[np.float64]:

@@ -47,15 +47,17 @@ function widthOf(text: string, weight: string): number {
   return width;
 }
 
-const words = (text: string) => text.replaceAll(' × ', '\u00a0×\u00a0').split(' ');
+// Where a line may end: behind a blank or a hyphen, and beside a Chinese character.
+const pieces = (text: string) =>
+  text.replaceAll(' × ', '\u00a0×\u00a0').split(/(?<=[ -])|(?<=\p{sc=Han})|(?=\p{sc=Han})/u);
 
 function linesIn(text: string, weight: string, width: number): number {
+  if (text === '') return 0;
   let lines = 1;
   let line = '';
-  for (const word of words(text)) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && widthOf(longer, weight) > width) [lines, line] = [lines + 1, word];
-    else line = longer;
+  for (const piece of pieces(text)) {
+    if (line !== '' && widthOf((line + piece).trimEnd(), weight) > width) [lines, line] = [lines + 1, piece];
+    else line += piece;
   }
   return lines;
 }
@@ -63,7 +65,8 @@ function linesIn(text: string, weight: string, width: number): number {
 // The least width at which the title needs at most two lines and the facts three, or where there is room one and two.
 export function narrowestFor({ title, facts }: Heading, scale: number, isRoomy = false): number {
   const [titleLines, factLines] = isRoomy ? [1, 2] : [2, 3];
-  const longest = (text: string, weight: string) => Math.max(...words(text).map((word) => widthOf(word, weight)));
+  const longest = (text: string, weight: string) =>
+    Math.max(...pieces(text).map((piece) => widthOf(piece.trimEnd(), weight)));
   let width = Math.ceil(Math.max(longest(title, BOLD), longest(facts, PLAIN)));
   while (linesIn(title, BOLD, width) > titleLines || linesIn(facts, PLAIN, width) > factLines) width += 4;
   return Math.ceil(width * scale);

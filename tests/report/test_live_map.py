@@ -1,0 +1,51 @@
+"""The map of test images in the payload: a further image can be put into it."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pytest
+from jsonschema import Draft202012Validator
+
+from convscope.architecture import presets
+from convscope.base.errors import RunError
+from convscope.base.packing import unpack
+from convscope.engine import initial_weights
+from convscope.evidence.explanation.embedding import embed
+from convscope.report.live_map import live_map
+from convscope.training.model import Model
+
+from .conftest import make_split
+
+
+def embedding(**options: Any) -> tuple[Model, Any, dict[str, Any]]:
+    dataset = make_split("test", (8, 8, 1), ("a", "b", "c"), 30)
+    network = presets.ann((8, 8, 1), 3)
+    model = Model(network, initial_weights(network, 0), dataset.class_names)
+    return model, dataset, json.loads(json.dumps(embed(model, dataset, **options).to_dict()))
+
+
+def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: dict[str, Any]) -> None:
+    model, dataset, value = embedding(most_images=20)
+    found = live_map(value)
+    hidden = model.activations(dataset.images, [found["layer"]])[found["layer"]]
+    places = hidden @ unpack(found["directions"]) - found["offset"]
+    np.testing.assert_allclose(places[unpack(found["indices"])], unpack(found["points"]), atol=1e-4)
+    np.testing.assert_array_equal(unpack(found["labels"]), dataset.labels[unpack(found["indices"])])
+    schema = json.loads(files("convscope.report").joinpath("payload.schema.json").read_text(encoding="utf-8"))
+    payload = {**payloads["tiny"], "live": {**payloads["tiny"]["live"], "map": found}}
+    assert list(Draft202012Validator(schema).iter_errors(payload)) == []
+
+
+def test_a_map_measured_before_directions_were_kept_has_none() -> None:
+    _, _, value = embedding()
+    del value["directions"], value["offset"]
+    found = live_map(value)
+    assert (found["directions"], found["offset"]) == (None, [])
+
+
+def test_images_that_are_no_numbers_are_rejected() -> None:
+    _, _, value = embedding()
+    with pytest.raises(RunError, match=r"embedding\.json: damaged"):
+        live_map({**value, "indices": ["first"]})

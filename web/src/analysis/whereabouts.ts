@@ -1,0 +1,99 @@
+// Where an image lies in the map of test images: by the map's own projection where it is linear, or else between the images
+// that are nearest to it.
+import { rowNamed } from '../engine/architecture';
+import type { Network } from '../engine/network';
+import type { LiveMap } from '../payload/types';
+import { unpack, unpackFloats } from '../payload/unpack';
+import { inPieces, type Work } from './schedule';
+
+export type Place = [x: number, y: number];
+
+export interface TestMap {
+  layer: string;
+  places: Place[]; // of its images
+  indices: ArrayLike<number>; // of them, in the split
+  labels: ArrayLike<number>;
+  neighbours: number; // that are looked at
+  project: ((hidden: ArrayLike<number>) => Place) | null; // null: the projection puts no further image anywhere
+}
+
+export async function loadMap(map: LiveMap): Promise<TestMap> {
+  const [points, indices, labels, directions] = await Promise.all([
+    unpackFloats(map.points),
+    unpack(map.indices),
+    unpack(map.labels),
+    map.directions === null ? null : unpackFloats(map.directions),
+  ]);
+  const [count, axes] = map.points.shape;
+  const places = Array.from({ length: count }, (_, i): Place => [points[i * axes], points[i * axes + 1]]);
+  const along = (hidden: ArrayLike<number>, axis: number) => {
+    let sum = -map.offset[axis];
+    for (let i = 0; i < hidden.length; i++) sum += hidden[i] * directions![i * axes + axis];
+    return sum;
+  };
+  const project =
+    directions === null ? null : (hidden: ArrayLike<number>): Place => [along(hidden, 0), along(hidden, 1)];
+  return { layer: map.layer, places, indices, labels, neighbours: map.num_neighbours, project };
+}
+
+// An image that others are compared with: its position in the page, its numbers, and where it lies.
+export interface Known {
+  position: number;
+  hidden: Float32Array;
+  place: Place;
+}
+
+// The images at these positions of the page, `size` bytes each; those that lie nowhere in the map are left out.
+export function* knownOf(
+  network: Network,
+  map: TestMap,
+  images: { pixels: Uint8Array; indices: ArrayLike<number>; size: number },
+  positions: number[],
+): Work<Known[]> {
+  const { index } = rowNamed(network.table, map.layer);
+  const placeOf = new Map(Array.from(map.indices, (image, i) => [image, map.places[i]]));
+  const known: Known[] = [];
+  yield* inPieces(positions.length, (from, to) => {
+    for (const position of positions.slice(from, to)) {
+      const pixels = images.pixels.subarray(position * images.size, (position + 1) * images.size);
+      const hidden = network.activations(pixels)[index];
+      const place = map.project === null ? placeOf.get(images.indices[position]) : map.project(hidden);
+      if (place !== undefined) known.push({ position, hidden, place });
+    }
+  });
+  return known;
+}
+
+export interface Neighbour extends Known {
+  distance: number; // by all numbers
+}
+
+// The nearest by all numbers, the nearest first. `except` is an image itself, which is no neighbour of its own.
+export function nearest(known: Known[], hidden: ArrayLike<number>, count: number, except = -1): Neighbour[] {
+  const found = known
+    .filter(({ position }) => position !== except)
+    .map((one) => {
+      let squares = 0;
+      for (let i = 0; i < hidden.length; i++) squares += (hidden[i] - one.hidden[i]) ** 2;
+      return { ...one, distance: Math.sqrt(squares) };
+    });
+  return found.sort((a, b) => a.distance - b.distance).slice(0, count);
+}
+
+// Between the nearest images, each with a weight of one over its distance.
+export function between(neighbours: Neighbour[]): Place | null {
+  if (neighbours.length === 0) return null;
+  const [first] = neighbours;
+  if (first.distance === 0) return first.place;
+  const weights = neighbours.map(({ distance }) => 1 / distance);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const along = (axis: number) => neighbours.reduce((sum, one, i) => sum + weights[i] * one.place[axis], 0) / total;
+  return [along(0), along(1)];
+}
+
+// How often each class is among them, the most frequent first.
+export function classCounts(neighbours: Known[], labels: ArrayLike<number>): [label: number, count: number][] {
+  const counts = new Map<number, number>();
+  for (const { position } of neighbours) counts.set(labels[position], (counts.get(labels[position]) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}

@@ -1,0 +1,238 @@
+// The lessons about what the layers compute: pixels and filters, convolution, pooling, depth.
+import { receptiveFrame, sizesOf, wayBack, type Cell } from '../../analysis/receptive';
+import type { Bench } from '../../state/bench.svelte';
+import { number } from '../../text/say.svelte';
+import { sizeText } from '../parts/headings';
+import { column, SLIDE, type Script, type Task } from './lesson';
+import {
+  firstConvolution,
+  firstPooling,
+  firstWeighted,
+  heldIn,
+  least,
+  lookedIn,
+  mapOf,
+  mean,
+  most,
+  pixelsSeen,
+  shallowAndDeep,
+  sourceOf,
+  titleOf,
+  valueAt,
+  windowOf,
+} from './subject';
+
+const [MOST_SLID, FEW_SLID] = [5, 3]; // places of the window that are watched
+const MOST_LISTED = 9; // numbers of a window
+const NEAR = 0.8; // of the brightest place of a map: bright
+
+// How many places the window went over in this layer, as far as it was watched.
+function slidOver(bench: Bench, layer: string, seen: Set<string>): number {
+  const { sliding } = bench;
+  if (sliding?.layer === layer) seen.add(`${sliding.row} ${sliding.column}`);
+  return seen.size;
+}
+
+export function pixels(bench: Bench): Script {
+  const { table } = bench.models[0];
+  const [rows, columns, channels] = bench.images.shape;
+  const first = firstWeighted(table);
+  const [places] = sizesOf(first.outputShape);
+  const part = places > 1 ? 'maps' : 'units';
+  let [bright, dark]: (number | null)[] = [null, null];
+  const strongest = new Map<number, number>(); // by map
+  const pixel = (isBright: boolean): number | null => {
+    const cell = lookedIn(bench, 'input');
+    if (cell === null) return null;
+    const value = valueAt(bench, cell);
+    return value > (least(bench.pixels) + most(bench.pixels)) / 2 === isBright ? value : null;
+  };
+  return {
+    values: () => ({ n: rows * columns * channels, layer: titleOf(table, first) }),
+    answers: ['lines', 'numbers', 'copy'],
+    tasks: [
+      { id: 'bright', at: column('input'), isDone: () => (bright = pixel(true)) !== null },
+      { id: 'dark', at: column('input'), isDone: () => (dark = pixel(false)) !== null },
+      {
+        id: part,
+        at: column(first.layer.name),
+        isDone: () => {
+          const cell = lookedIn(bench, first.layer.name);
+          if (cell !== null) strongest.set(cell.map, most(mapOf(bench, cell.layer, cell.map)));
+          return strongest.size >= Math.min(2, first.outputShape.at(-1)!);
+        },
+      },
+    ],
+    right: () => 'numbers',
+    found: () => {
+      const [[a, high], ...others] = [...strongest];
+      const [b, other] = others.at(-1) ?? [a, high];
+      const values = { a, b, high: number(high, 2), other: number(other, 2), layer: titleOf(table, first) };
+      const n = rows * columns * channels;
+      return { text: `found_${part}`, values: { ...values, n, bright: bright!, dark: dark! } };
+    },
+  };
+}
+
+export function convolution(bench: Bench): Script | null {
+  const { table } = bench.models[0];
+  const row = firstConvolution(table);
+  if (row === null || row.window === null) return null;
+  const { name, kind } = row.layer;
+  const depth = kind === 'Conv2D' ? row.inputShape[2] : 1;
+  const [rows, columns] = sizesOf(row.outputShape);
+  const [high, wide] = row.window.size;
+  const k = high * wide * depth;
+  const places = rows * columns;
+  const n = Math.min(MOST_SLID, places);
+  const seen = new Set<string>();
+  let bright: Cell | null = null;
+  return {
+    values: () => ({
+      layer: titleOf(table, row),
+      size: [sizeText([high, wide]), ...(depth > 1 ? [depth] : [])].join(' × '),
+      places,
+      all: k * places,
+      k,
+      pixels: row.inputShape.reduce((a, b) => a * b, 1),
+      n,
+    }),
+    answers: ['each', 'same', 'pixels'],
+    tasks: [
+      { id: 'hold', at: column(name), isDone: () => heldIn(bench, name) !== null },
+      { id: 'slide', at: SLIDE, isDone: () => slidOver(bench, name, seen) >= n },
+      {
+        id: 'bright',
+        at: `${column(name)} .head`,
+        isDone: () => {
+          const cell = bench.sliding === null ? heldIn(bench, name) : null;
+          if (cell === null) return false;
+          bright = cell;
+          return valueAt(bench, cell) >= NEAR * most(mapOf(bench, name, cell.map));
+        },
+      },
+    ],
+    right: () => 'same',
+    found: () => {
+      const cell = bright!;
+      const value = number(valueAt(bench, cell), 2);
+      const average = number(mean(mapOf(bench, name, cell.map)), 2);
+      return { text: 'found', values: { n: seen.size, k, value, mean: average, row: cell.row, column: cell.column } };
+    },
+  };
+}
+
+export function pooling(bench: Bench): Script | null {
+  const { table } = bench.models[0];
+  const row = firstPooling(table);
+  if (row === null || row.window === null) return null;
+  const { name, kind } = row.layer;
+  const source = sourceOf(table, row);
+  const [before, after] = [row.inputShape, row.outputShape].map(sizesOf);
+  const [from, to] = [before[0] * before[1], after[0] * after[1]];
+  const other = Math.round(to === Math.round(from / 2) ? from / 4 : from / 2);
+  const seen = new Set<string>();
+  let held: Cell | null = null;
+  const slide: Task = {
+    id: 'slide',
+    at: SLIDE,
+    isDone: () => slidOver(bench, name, seen) >= Math.min(FEW_SLID, to),
+  };
+  const compare: Task = {
+    id: 'compare',
+    at: column(source.layer),
+    isDone: () => lookedIn(bench, source.layer)?.map === held?.map,
+  };
+  const hold: Task = {
+    id: 'hold',
+    at: column(name),
+    isDone: () => (held = heldIn(bench, name)) !== null,
+  };
+  return {
+    values: () => ({
+      layer: titleOf(table, row),
+      source: source.title,
+      size: sizeText(row.window!.size),
+      map: held?.map ?? 0,
+      n: Math.min(FEW_SLID, to),
+      from,
+      to,
+      other,
+    }),
+    answers: from === to ? ['from', 'middle'] : ['from', 'middle', 'to'],
+    tasks: to > 1 ? [hold, slide, compare] : [hold, compare],
+    right: () => (from === to ? 'from' : 'to'),
+    found: () => {
+      const cell = held!;
+      const read = windowOf(bench, cell);
+      const ends = [least(read), most(read)];
+      const numbers =
+        read.length > MOST_LISTED
+          ? ends.map((value) => number(value, 2)).join(' … ')
+          : read.map((value) => number(value, 2)).join(' · ');
+      return {
+        text: kind.includes('Max') ? 'found_largest' : 'found_mean',
+        values: {
+          map: cell.map,
+          row: cell.row,
+          column: cell.column,
+          value: number(valueAt(bench, cell), 2),
+          numbers,
+          from: sizeText(before),
+          to: sizeText(after),
+        },
+      };
+    },
+  };
+}
+
+export function depth(bench: Bench): Script | null {
+  const { table } = bench.models[0];
+  const pair = shallowAndDeep(table);
+  if (pair === null) return null;
+  const [first, deep] = pair;
+  const image = bench.images.shape;
+  const inside = (size: number[]) => size.map((length, i) => Math.min(length, image[i]));
+  const [small, large] = [inside(first.receptiveField.size), inside(deep.receptiveField.size)];
+  const isAll = large[0] === image[0] && large[1] === image[1];
+  const other = isAll ? large.map((length, i) => Math.ceil((length + small[i]) / 2)) : [...image];
+  const { name } = deep.layer;
+  const way = new Set<number>();
+  let held: Cell | null = null;
+  return {
+    values: () => ({
+      first: titleOf(table, first),
+      deep: titleOf(table, deep),
+      small: sizeText(small),
+      large: sizeText(large),
+      other: sizeText(other),
+    }),
+    answers: isAll ? ['small', 'middle', 'large'] : ['small', 'large', 'middle'],
+    tasks: [
+      { id: 'hold', at: column(name), isDone: () => (held = heldIn(bench, name)) !== null },
+      {
+        id: 'sees',
+        at: '.lens:not(.seeing) .swap, .sees .controls',
+        isDone: () => {
+          const { reach } = bench;
+          if (heldIn(bench, name) !== null) held = bench.held;
+          if (reach !== null) way.add(reach);
+          const layers = wayBack(table, receptiveFrame(table, held!)).length;
+          return way.size >= Math.min(2, layers - 1);
+        },
+      },
+      { id: 'compare', at: column(first.layer.name), isDone: () => lookedIn(bench, first.layer.name) !== null },
+    ],
+    right: () => 'large',
+    found: () => ({
+      text: 'found',
+      values: {
+        deep: titleOf(table, deep),
+        first: titleOf(table, first),
+        seen: sizeText(pixelsSeen(bench, held!)),
+        small: sizeText(pixelsSeen(bench, lookedIn(bench, first.layer.name)!)),
+        image: sizeText(image),
+      },
+    }),
+  };
+}

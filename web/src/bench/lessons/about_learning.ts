@@ -1,0 +1,208 @@
+// The lessons about answers and learning: softmax and confidence, training, overfitting, and when it fails.
+import { logitsRow } from '../../engine/architecture';
+import type { Bench } from '../../state/bench.svelte';
+import { number } from '../../text/say.svelte';
+import { FEW_IMAGES } from '../../training/experiments';
+import { memorising } from '../../training/recipe';
+import { confidence, percent } from '../parts/figures';
+import { column, tab, type Script, type Task } from './lesson';
+import { lookedInAnswer, titleOf } from './subject';
+
+export function softmax(bench: Bench): Script {
+  const { table } = bench.models[0];
+  const last = logitsRow(table);
+  const names = bench.classNames;
+  const start = bench.source;
+  const now = () => ({
+    name: names[bench.answer],
+    probability: confidence(bench.forward.probabilities[bench.answer]),
+    logit: number(bench.forward.logits[bench.answer], 1),
+  });
+  const isDrawn = () => bench.source.kind === 'drawing' && !bench.isEmpty && bench.source !== start;
+  let drawn = now();
+  const follow = () => {
+    if (isDrawn()) drawn = now();
+    return isDrawn();
+  };
+  return {
+    values: () => ({
+      n: names.length,
+      share: percent(1 / names.length),
+      layer: titleOf(table, last),
+    }),
+    answers: ['none', 'one', 'equal'],
+    tasks: [
+      { id: 'draw', at: '.pad .paper', isDone: follow },
+      {
+        id: 'output',
+        at: table
+          .slice(last.index)
+          .map(({ layer }) => column(layer.name))
+          .join(', '),
+        isDone: () => {
+          follow();
+          return lookedInAnswer(bench) !== null;
+        },
+      },
+      {
+        id: 'image',
+        at: '.pad .examples',
+        isDone: () => {
+          follow();
+          return bench.source.kind === 'image';
+        },
+      },
+    ],
+    right: () => 'one',
+    found: () => {
+      const image = now();
+      return {
+        text: 'found',
+        values: { ...drawn, image: image.name, sure: image.probability, n: names.length },
+      };
+    },
+  };
+}
+
+export function training(bench: Bench): Script {
+  const [model] = bench.models;
+  const before = bench.told.step;
+  const replays = model.epochs.includes(0) && !bench.payload.untrained;
+  const className = () => bench.classNames[bench.label ?? bench.answer];
+  // Of the network after an epoch, null of the trained one, for the image that the step was taken on.
+  const probability = (epoch: number | null): string => {
+    const { pixels, label } = bench.told.step!;
+    const weights = epoch === null ? model.weights : model.snapshots.get(epoch)!;
+    return confidence(bench.network(model, weights, []).forward(pixels).probabilities[label]);
+  };
+  const step: Task = {
+    id: 'step',
+    at: `${tab('step')}, [data-step-whole]`,
+    isDone: () => {
+      const { step: told } = bench.told;
+      return told !== null && told !== before && told.isWhole && (!replays || bench.epoch === 0);
+    },
+  };
+  const toEnd: Task = { id: 'trained', at: '.epochs .track', isDone: () => bench.epoch === null };
+  return {
+    values: () => ({ name: className() }),
+    answers: ['falls', 'rises', 'stays'],
+    tasks: replays ? [{ id: 'untrained', at: '.epochs .track', isDone: () => bench.epoch === 0 }, step, toEnd] : [step],
+    right: () => {
+      const { before: p, after } = bench.told.step!;
+      return after > p ? 'rises' : after < p ? 'falls' : 'stays';
+    },
+    found: () => {
+      const told = bench.told.step!;
+      const values = {
+        name: bench.classNames[told.label],
+        before: confidence(told.before),
+        after: confidence(told.after),
+        loss: number(told.loss[0], 2),
+        less: number(told.loss[1], 2),
+      };
+      if (!replays) return { text: 'found_step', values };
+      const { best_epoch: best, loss } = bench.payload.history;
+      const n = best ?? loss.length;
+      return { text: 'found', values: { ...values, n, trained: probability(null) } };
+    },
+  };
+}
+
+export function overfitting(bench: Bench): Script | null {
+  const images = Math.min(FEW_IMAGES, bench.payload.live.training.labels.shape[0]);
+  if (images === 0) return null;
+  const start = bench.told.training;
+  const SMALL = 0.05; // of the accuracy: as well as
+  const ran = (isAugmented: boolean) => {
+    const { training: told } = bench.told;
+    const isIt =
+      told !== null &&
+      told !== start &&
+      told.isDone &&
+      told.images === images &&
+      told.wrongLabels === 0 &&
+      told.isAugmented === isAugmented;
+    return isIt ? told : null;
+  };
+  let [plain, augmented] = [start, start];
+  return {
+    values: () => ({ n: images, epochs: memorising.epochs, button: FEW_IMAGES }),
+    answers: ['same', 'worse', 'better'],
+    tasks: [
+      {
+        id: 'few',
+        at: `${tab('train')}, [data-experiment="few"]`,
+        isDone: () => (plain = ran(false)) !== null,
+      },
+      {
+        id: 'augmented',
+        at: `${tab('train')}, [data-experiment="augmented"]`,
+        isDone: () => (augmented = ran(true)) !== null,
+      },
+    ],
+    right: () => (Math.abs(plain!.gap) <= SMALL ? 'same' : plain!.gap > 0 ? 'worse' : 'better'),
+    found: () => ({
+      text: plain!.gap > SMALL ? 'found' : 'found_small',
+      values: {
+        n: images,
+        train: percent(plain!.train),
+        test: percent(plain!.test),
+        gap: number(100 * plain!.gap, 1),
+        less: number(100 * augmented!.gap, 1),
+        better: percent(augmented!.test),
+      },
+    }),
+  };
+}
+
+export function fails(bench: Bench): Script {
+  const [LITTLE, MUCH] = [0.05, 0.25]; // of the range of a pixel
+  const names = bench.classNames;
+  const { evaluation, untrained } = bench.payload;
+  const hasMistakes = untrained || bench.images.numMistakes > 0;
+  const before = bench.told.change;
+  let change = before;
+  let mistake = { label: '', answer: '', probability: '' };
+  const fool: Task = {
+    id: 'fool',
+    at: `${tab('why')}, .fool [data-epsilon]`,
+    isDone: () => {
+      ({ change } = bench.told);
+      if (change === null || change === before) return false;
+      return !change.isFound || (change.share < 1 && change.answer === change.from);
+    },
+  };
+  const wrong: Task = {
+    id: 'mistake',
+    at: '.examples .all, .picker .filters',
+    isDone: () => {
+      const { label, answer } = bench;
+      if (label === null || label === answer) return false;
+      const probability = confidence(bench.forward.probabilities[answer]);
+      mistake = { label: names[label], answer: names[answer], probability };
+      return true;
+    },
+  };
+  const share = () => change!.mean / 255;
+  return {
+    values: () => ({ name: names[bench.answer] }),
+    answers: ['little', 'some', 'much'],
+    tasks: hasMistakes ? [fool, wrong] : [fool],
+    right: () => (!change!.isFound || share() > MUCH ? 'much' : share() < LITTLE ? 'little' : 'some'),
+    found: () => {
+      const { from, wanted, isFound, mean: grey } = change!;
+      const values = {
+        from: names[from],
+        to: names[wanted],
+        mean: number(grey, 1),
+        share: percent(share()),
+        ...mistake,
+        mistakes: Number(evaluation.num_mistakes ?? 0),
+        images: evaluation.num_images,
+      };
+      if (!isFound) return { text: 'found_none', values };
+      return { text: !hasMistakes ? 'found_change' : untrained ? 'found_untrained' : 'found', values };
+    },
+  };
+}

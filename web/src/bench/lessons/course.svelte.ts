@@ -1,0 +1,98 @@
+// Which lesson is open, how far it is, and what was predicted. It lasts as long as the page: nothing is stored.
+import { untrack } from 'svelte';
+import type { Bench } from '../../state/bench.svelte';
+import type { Lesson, Script, Task, Values } from './lesson';
+import { LESSONS } from './lessons';
+
+export const LIST = 'all'; // in the place of a lesson: the list of them
+
+export interface Found {
+  right: string; // the answer that came true
+  text: string;
+  values: Values;
+}
+
+export class Visit {
+  prediction = $state<string | null>(null); // one of the answers
+  done = $state(0); // tasks
+  found = $state.raw<Found | null>(null);
+
+  constructor(
+    readonly id: string,
+    readonly script: Script,
+  ) {}
+
+  get step(): 'predict' | 'try' | 'found' {
+    return this.prediction === null ? 'predict' : this.found === null ? 'try' : 'found';
+  }
+  get task(): Task | null {
+    return this.step === 'try' ? this.script.tasks[this.done] : null;
+  }
+
+  // Goes on if the page shows that the present task was done. Within an effect it follows what the task reads.
+  look(): void {
+    if (this.task === null || !this.task.isDone()) return;
+    untrack(() => {
+      this.done += 1;
+      if (this.done === this.script.tasks.length) this.found = { right: this.script.right(), ...this.script.found() };
+    });
+  }
+}
+
+export class Course {
+  readonly #visits = new Map<string, Visit>();
+  #begun = $state(0); // changes when a lesson begins anew
+
+  constructor(readonly bench: Bench) {}
+
+  readonly present: Lesson[] = $derived.by(() =>
+    untrack(() => LESSONS.filter((one) => one.script(this.bench) !== null)),
+  );
+  readonly missing: Lesson[] = $derived.by(() => LESSONS.filter((one) => !this.present.includes(one)));
+  readonly open: Lesson | null = $derived.by(() => LESSONS.find(({ id }) => id === this.bench.lesson) ?? null);
+  // Of the lesson that is open; null of one whose subject the network lacks.
+  readonly visit: Visit | null = $derived.by(() => {
+    void this.#begun;
+    const { open } = this;
+    return open === null ? null : untrack(() => this.#visitOf(open));
+  });
+  readonly next: Lesson | null = $derived.by(() => {
+    const at = this.open === null ? -1 : this.present.indexOf(this.open);
+    return this.present[at + 1] ?? null;
+  });
+
+  #visitOf(lesson: Lesson): Visit | null {
+    const known = this.#visits.get(lesson.id);
+    if (known !== undefined) return known;
+    const script = lesson.script(this.bench);
+    if (script === null) return null;
+    const visit = new Visit(lesson.id, script);
+    this.#visits.set(lesson.id, visit);
+    return visit;
+  }
+
+  isDone({ id }: Lesson): boolean {
+    return this.#visits.get(id)?.step === 'found';
+  }
+
+  // The list, or a lesson: at its start with the network and the view that it speaks of, unless it was done before.
+  show(lesson: Lesson | null): void {
+    const { bench } = this;
+    if (lesson !== null && (this.#visits.get(lesson.id)?.step ?? 'predict') === 'predict') this.begin(lesson);
+    else bench.lesson = lesson?.id ?? LIST;
+  }
+
+  begin(lesson: Lesson): void {
+    const { bench } = this;
+    bench.showTrained();
+    bench.tab = 'how';
+    if (bench.isEmpty || (lesson.needsLabel && bench.label === null)) bench.choose(0);
+    this.#visits.delete(lesson.id);
+    this.#begun += 1;
+    bench.lesson = lesson.id;
+  }
+
+  leave(): void {
+    this.bench.lesson = null;
+  }
+}

@@ -1,0 +1,33 @@
+// What a lesson is made of. Its texts stand in the catalogue under `lessons.ID`: `title`, `question`, `answers.*`,
+// `tasks.*`, `found` or others that it names, and `missing` if there are networks that lack its subject.
+import type { Bench } from '../../state/bench.svelte';
+import type { Value } from '../../text/catalogue';
+
+export type Values = Record<string, Value>;
+
+export interface Task {
+  id: string; // of its text
+  at: string; // selects what it speaks of, which is marked
+  // Whether the page's state shows that it was done. It may remember numbers for what was found.
+  isDone: () => boolean;
+}
+
+export interface Script {
+  values: () => Values; // for the question, the answers and the tasks
+  answers: string[]; // of the prediction, in the order in which they are offered
+  tasks: Task[];
+  right: () => string; // the answer that came true
+  found: () => { text: string; values: Values }; // what was seen, once every task is done
+}
+
+export interface Lesson {
+  id: string;
+  needsLabel?: boolean; // it begins with an image whose class is known
+  // For the network that the page is about; null where it lacks the subject.
+  script: (bench: Bench) => Script | null;
+}
+
+// What tasks speak of, on the page: a layer in the flow, a tool that is not open yet, and the lens's controls of the window.
+export const column = (layer: string) => `.strip [data-column="${CSS.escape(layer)}"]`;
+export const tab = (id: string) => `[data-tab="${id}"][aria-selected="false"]`;
+export const SLIDE = '.lens .slide';

@@ -1,0 +1,99 @@
+// What lessons read off the page: the layers that they are about, and the numbers in them.
+import { receptiveFrame, sizesOf, type Cell } from '../../analysis/receptive';
+import { logitsRow } from '../../engine/architecture';
+import type { LayerRow } from '../../engine/types';
+import type { Bench } from '../../state/bench.svelte';
+import { say } from '../../text/say.svelte';
+import { headings } from '../parts/headings';
+
+const isConvolution = ({ layer }: LayerRow) => layer.kind.endsWith('Conv2D');
+const isPooling = ({ layer }: LayerRow) => layer.kind.endsWith('Pooling2D');
+const isGlobal = ({ layer }: LayerRow) => layer.kind.startsWith('Global');
+
+// The layers that lessons can be about, in any network.
+export function firstWeighted(table: LayerRow[]): LayerRow {
+  return table.find(({ parameters }) => parameters > 0) ?? table[0];
+}
+export function firstConvolution(table: LayerRow[]): LayerRow | null {
+  return table.find(isConvolution) ?? null;
+}
+// One that leaves several numbers of a map, or else one that leaves a single number of it.
+export function firstPooling(table: LayerRow[]): LayerRow | null {
+  return table.find((row) => isPooling(row) && !isGlobal(row)) ?? table.find(isPooling) ?? null;
+}
+// The first layer that looks through windows, and the last one of which a number depends on more pixels.
+export function shallowAndDeep(table: LayerRow[]): [LayerRow, LayerRow] | null {
+  const looking = table.filter((row) => (isConvolution(row) || isPooling(row)) && !isGlobal(row));
+  const [first, last] = [looking[0], looking.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const [small, large] = [first, last].map(({ receptiveField: { size } }) => size[0] * size[1]);
+  return large > small ? [first, last] : null;
+}
+
+export function titleOf(table: LayerRow[], row: LayerRow): string {
+  return headings(table)[row.index].title;
+}
+// The layer that a layer reads: its title and name; before the first one stands the image.
+export function sourceOf(table: LayerRow[], row: LayerRow): { title: string; layer: string } {
+  const before = table[row.index - 1];
+  return before === undefined
+    ? { title: say('parts.input'), layer: 'input' }
+    : { title: titleOf(table, before), layer: before.layer.name };
+}
+
+// The cell that is looked at, if it is in this layer.
+export function lookedIn(bench: Bench, layer: string): Cell | null {
+  return bench.looked?.layer === layer ? bench.looked : null;
+}
+export function heldIn(bench: Bench, layer: string): Cell | null {
+  return bench.held?.layer === layer ? bench.held : null;
+}
+// The same in the layer that gives the logits, or in a softmax behind it.
+export function lookedInAnswer(bench: Bench): Cell | null {
+  const { looked, table } = bench;
+  const row = table.find(({ layer }) => layer.name === looked?.layer);
+  return row !== undefined && row.index >= logitsRow(table).index ? looked : null;
+}
+
+function valuesIn(bench: Bench, layer: string): { values: ArrayLike<number>; shape: number[] } {
+  const row = bench.table.find((one) => one.layer.name === layer);
+  return row === undefined
+    ? { values: bench.pixels, shape: bench.table[0].inputShape }
+    : { values: bench.forward.activations[row.index], shape: row.outputShape };
+}
+export function valueAt(bench: Bench, { layer, map, row, column }: Cell): number {
+  const { values, shape } = valuesIn(bench, layer);
+  const [, columns, maps] = sizesOf(shape);
+  return values[(row * columns + column) * maps + map];
+}
+// All numbers of one map.
+export function mapOf(bench: Bench, layer: string, map: number): number[] {
+  const { values, shape } = valuesIn(bench, layer);
+  const [rows, columns, maps] = sizesOf(shape);
+  return Array.from({ length: rows * columns }, (_, place) => values[place * maps + map]);
+}
+// The numbers of the layer before that a pooled number was made of.
+export function windowOf(bench: Bench, cell: Cell): number[] {
+  const row = bench.table.find((one) => one.layer.name === cell.layer)!;
+  const { layer } = sourceOf(bench.table, row);
+  const frame = receptiveFrame(bench.table, cell).get(layer);
+  if (frame === undefined) return [];
+  const cells = Array.from({ length: frame.height * frame.width }, (_, i) => ({
+    layer,
+    map: cell.map,
+    row: frame.top + Math.floor(i / frame.width),
+    column: frame.left + (i % frame.width),
+  }));
+  return cells.map((one) => valueAt(bench, one));
+}
+// How many rows and columns of the image a number depends on, without what lies outside the image.
+export function pixelsSeen(bench: Bench, cell: Cell): [number, number] {
+  const frame = receptiveFrame(bench.table, cell).get('input');
+  return frame === undefined ? [0, 0] : [frame.height, frame.width];
+}
+
+export const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+export const most = (values: ArrayLike<number>) =>
+  Array.from(values).reduce((high, value) => Math.max(high, value), -Infinity);
+export const least = (values: ArrayLike<number>) =>
+  Array.from(values).reduce((low, value) => Math.min(low, value), Infinity);

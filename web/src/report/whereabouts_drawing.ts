@@ -1,0 +1,106 @@
+// The map of test images on a canvas: a dot for each, the classes' names, and where the image of the live view lies.
+import type { Neighbour, Place, TestMap } from '../analysis/whereabouts';
+
+export interface Whereabouts {
+  map: TestMap;
+  now: { place: Place; neighbours: Neighbour[]; classes: [label: number, count: number][] } | null;
+  classNames: string[];
+  width: number; // CSS pixels
+  height: number;
+}
+
+const MARGIN = 24; // CSS pixels
+const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
+const MOST_NAMES = 26; // of more classes, those of the neighbours
+
+const endsOf = (places: Place[]) =>
+  [0, 1].map((axis) => places.map((one) => one[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
+
+const [FLAT, TALL] = [0.5, 1]; // height over width, at least and at most
+
+// How high the map is for its width.
+export function aspectOf(places: Place[]): number {
+  const [across, down] = endsOf(places).map(([low, high]) => high - low);
+  return Math.min(TALL, Math.max(FLAT, down / (across || 1)));
+}
+
+// One scale along both axes. What lies beyond the map stands at its edge.
+function placing(places: Place[], width: number, height: number): (place: Place) => Place {
+  const ends = endsOf(places);
+  const [across, down] = ends.map(([low, high]) => high - low || 1);
+  const [x0, y0] = ends.map(([low, high]) => (low + high) / 2);
+  const scale = Math.min((width - 2 * MARGIN) / across, (height - 2 * MARGIN) / down);
+  const inside = (value: number, end: number) => Math.max(HERE, Math.min(end - HERE, value));
+  return ([x, y]) => [inside(width / 2 + scale * (x - x0), width), inside(height / 2 - scale * (y - y0), height)];
+}
+
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+
+export function paintWhereabouts(
+  canvas: HTMLCanvasElement,
+  { map, now, classNames, width, height }: Whereabouts,
+): void {
+  const context = canvas.getContext('2d');
+  if (context === null) return;
+  const scale = devicePixelRatio;
+  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+  context.scale(scale, scale);
+  const colour = (name: string) => getComputedStyle(canvas).getPropertyValue(`--${name}`);
+  const at = placing(map.places, width, height);
+  const main = now?.classes[0]?.[0] ?? null;
+
+  const own = (i: number) => map.labels[i] === main;
+  for (const isMain of [false, true]) {
+    context.fillStyle = colour(isMain ? 'ink' : 'muted');
+    context.globalAlpha = isMain ? 0.8 : 0.35;
+    map.places.forEach((place, i) => {
+      if (own(i) !== isMain) return;
+      const [x, y] = at(place);
+      context.fillRect(x - DOT / 2, y - DOT / 2, DOT, DOT);
+    });
+  }
+  context.globalAlpha = 1;
+
+  context.font = `600 15px ${colour('sans')}`;
+  context.textAlign = 'center';
+  context.textBaseline = 'middle';
+  context.lineJoin = 'round';
+  const named = classNames
+    .map((_, k) => k)
+    .filter((k) => classNames.length <= MOST_NAMES || now?.classes.some(([one]) => one === k));
+  for (const k of named) {
+    const places = map.places.filter((_, i) => map.labels[i] === k).map(at);
+    if (places.length === 0) continue;
+    const [x, y] = [0, 1].map((axis) => median(places.map((one) => one[axis])));
+    context.strokeStyle = colour('paper');
+    context.lineWidth = 4;
+    context.fillStyle = colour(k === main ? 'ink' : 'muted');
+    context.strokeText(classNames[k], x, y);
+    context.fillText(classNames[k], x, y);
+  }
+
+  if (now === null) return;
+  const [x, y] = at(now.place);
+  context.strokeStyle = colour('accent');
+  for (const { place } of now.neighbours) {
+    const [left, top] = at(place);
+    context.lineWidth = 1;
+    context.globalAlpha = 0.5;
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(left, top);
+    context.stroke();
+    context.globalAlpha = 1;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.arc(left, top, RING, 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.fillStyle = colour('accent');
+  context.strokeStyle = colour('paper');
+  context.lineWidth = 2;
+  context.beginPath();
+  context.arc(x, y, HERE, 0, 2 * Math.PI);
+  context.fill();
+  context.stroke();
+}

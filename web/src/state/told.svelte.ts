@@ -1,0 +1,36 @@
+// What the instruments that keep a state of their own found last; the lessons look at it.
+
+export interface ToldTraining {
+  images: number; // that are trained on
+  wrongLabels: number; // share
+  isAugmented: boolean;
+  epoch: number;
+  isDone: boolean;
+  train: number; // accuracy
+  test: number;
+  gap: number; // between the two
+}
+
+export interface ToldStep {
+  pixels: Uint8Array; // of the image that the step was taken on
+  label: number;
+  isWhole: boolean; // whether it was followed to its end
+  before: number; // probability of the label
+  after: number;
+  loss: [before: number, after: number];
+}
+
+export interface ToldChange {
+  from: number; // classes
+  wanted: number;
+  isFound: boolean; // whether a change leads to the wanted class
+  share: number; // of the smallest change that is shown
+  answer: number; // to it
+  mean: number; // of the smallest change, in grey levels per pixel
+}
+
+export class Told {
+  training = $state.raw<ToldTraining | null>(null);
+  step = $state.raw<ToldStep | null>(null);
+  change = $state.raw<ToldChange | null>(null);
+}

@@ -1,0 +1,108 @@
+// The page in every language that it has: nothing is cut off, and switching changes texts and numbers at once.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'puppeteer-core';
+import { expect, inject, test } from 'vitest';
+import { LANGUAGES } from '../../src/text/catalogue';
+import { openTab, tabsOf } from './bench';
+import { inEachBrowser, visit } from './open';
+import { pagePath } from './reports';
+
+const path = pagePath(inject('reports'), 'mnist');
+const TEXTS = join(import.meta.dirname, '../../src/text');
+const WRITTEN = Object.keys(LANGUAGES).filter((language) => existsSync(join(TEXTS, `${language}.json`)));
+
+// Elements with a text of their own of which a part does not show, in the header and the live view.
+const cutOff = (page: Page): Promise<string[]> =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('header *, #bench *')]
+      .filter((one) => {
+        if (one.matches('option, select, canvas, svg *, .run') || one.getClientRects().length === 0) return false;
+        const isClipping = (style: CSSStyleDeclaration) => ['hidden', 'clip'].includes(style.overflowX);
+        const hides = isClipping(getComputedStyle(one)) && getComputedStyle(one).clipPath === 'none';
+        const ownText = [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent!.trim() !== '');
+        if (!ownText) return false;
+        if (hides && one.scrollWidth > one.clientWidth + 1) return true;
+        // Or by what is around it, unless that scrolls or is hidden itself.
+        const { right } = one.getBoundingClientRect();
+        for (let outer = one.parentElement; outer !== null && outer.id !== 'bench'; outer = outer.parentElement) {
+          const style = getComputedStyle(outer);
+          if (style.clipPath !== 'none' || ['auto', 'scroll'].includes(style.overflowX)) return false;
+          if (isClipping(style) && right > outer.getBoundingClientRect().right + 1) return true;
+        }
+        return false;
+      })
+      .map((one) => `${one.tagName}.${one.className}: ${one.textContent!.trim()}`),
+  );
+
+// Parts of the header that lie over each other.
+const overlapping = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    const parts = ['header h1 b', '#state', '#tools', '#accuracy', '#badge', '#share', '.theme'].flatMap((selector) => {
+      const element = document.querySelector(selector)!;
+      const isShown = (element.closest('h1') ?? element).getBoundingClientRect().width > 1;
+      return isShown ? [{ selector, box: element.getBoundingClientRect() }] : [];
+    });
+    return parts.flatMap((one, i) =>
+      parts
+        .slice(i + 1)
+        .filter(({ box }) => one.box.top < box.bottom && box.top < one.box.bottom && one.box.right > box.left + 1)
+        .map((other) => `${one.selector} and ${other.selector}`),
+    );
+  });
+
+inEachBrowser((browser) => {
+  test.each(WRITTEN)('in %s nothing is cut off at 360, 900 and 1280 px', async (language) => {
+    for (const [width, height] of [
+      [360, 780],
+      [900, 700],
+      [1280, 720],
+    ]) {
+      await visit(browser(), path, { width, height, fragment: `#bench?i=0&lang=${language}` }, async ({ page }) => {
+        expect(await page.evaluate(() => document.documentElement.lang)).toBe(language);
+        expect(await overlapping(page), `header at ${width}`).toEqual([]);
+        for (const tab of await tabsOf(page)) {
+          await openTab(page, tab);
+          expect(await cutOff(page), `${tab} at ${width}`).toEqual([]);
+          const [shown, all] = await page.evaluate(() => {
+            const { clientWidth, scrollWidth } = document.documentElement;
+            return [clientWidth, scrollWidth];
+          });
+          expect(all, `${tab} at ${width}`).toBeLessThanOrEqual(shown);
+        }
+      });
+    }
+  });
+
+  test('switching changes texts, numbers and the link at once and keeps what is shown', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=3' }, async ({ page }) => {
+      const seen = () =>
+        page.evaluate(() => ({
+          language: document.documentElement.lang,
+          tool: document.querySelector('[data-tab="filter"]')!.textContent!.trim(),
+          answer: document.querySelector<HTMLElement>('#answer')!.dataset.answer,
+          accuracy: document.querySelector('#accuracy')!.textContent!.trim(),
+          heading: document.querySelector('#training h2')!.textContent,
+          cell: document.querySelector('#classes td:nth-child(4)')!.textContent,
+          hash: location.hash,
+        }));
+      const choose = (language: string) => page.select('.languages select', language);
+      await page.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
+      const english = await seen();
+      expect(english).toMatchObject({ language: 'en', tool: 'Filters', heading: 'Training' });
+      expect(english.accuracy).toMatch(/^\d+\.\d\d %$/);
+
+      await choose('de');
+      await expect.poll(async () => (await seen()).hash).toContain('lang=de');
+      const german = await seen();
+      expect(german).toMatchObject({ language: 'de', tool: 'Filter', answer: english.answer });
+      expect(german.accuracy).toBe(english.accuracy.replace('.', ',').replace(' ', '\u00a0'));
+      expect(german.cell).toBe(english.cell!.replace('.', ','));
+
+      await choose('en');
+      await expect.poll(async () => (await seen()).hash).not.toContain('lang');
+      expect(await seen()).toEqual({ ...english, hash: (await seen()).hash });
+      expect(await page.evaluate(() => (window as unknown as { kept?: boolean }).kept)).toBe(true); // no reload
+    });
+  });
+});

@@ -1,0 +1,293 @@
+// The lessons, walked through as a reader does what they ask.
+import type { Page } from 'puppeteer-core';
+import { expect, inject, test } from 'vitest';
+import { axeFindings, GRAVE } from './axe';
+import { answerOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
+import { inEachBrowser, visit } from './open';
+import { pagePath } from './reports';
+
+const folder = inject('reports');
+const path = pagePath(folder, 'mnist');
+const ALL = ['pixels', 'convolution', 'pooling', 'depth', 'softmax', 'training', 'overfitting', 'fails'];
+const SPIRAL: [number, number][] = Array.from({ length: 40 }, (_, i) => {
+  const [angle, radius] = [i / 3, 0.05 + i / 110];
+  return [0.5 + radius * Math.cos(angle), 0.5 + radius * Math.sin(angle)];
+});
+
+const lessonOf = (page: Page) =>
+  page.$eval(
+    '.lessons',
+    (one) => ({ ...(one as HTMLElement).dataset }) as { lesson: string; step: string; done: string },
+  );
+const textOf = (page: Page, selector: string) =>
+  page.$eval(selector, (one) => (one as HTMLElement).innerText.replace(/\s+/g, ' '));
+
+// A lesson begins with a prediction; then so many tasks are done one after the other.
+async function predict(page: Page, lesson: string, answer: string): Promise<void> {
+  await page.waitForSelector(`.lessons[data-lesson="${lesson}"][data-step="predict"]`);
+  await click(page, `[data-predict="${answer}"]`);
+  await page.waitForSelector('.lessons[data-step="try"][data-done="0"]');
+}
+const done = (page: Page, tasks: number) =>
+  page.waitForSelector(`.lessons:is([data-done="${tasks}"], [data-step="found"])`);
+
+// What it says at the end, and whether the prediction came true.
+async function found(page: Page): Promise<{ text: string; right: boolean }> {
+  await page.waitForSelector('.lessons[data-step="found"]');
+  const right = await page.$eval('.found', (one) => (one as HTMLElement).dataset.right === 'true');
+  const text = await textOf(page, '.found');
+  expect(text).not.toMatch(/[{}]|undefined|NaN|null/);
+  expect(await page.$eval('.lessons [aria-live]', (one) => one.textContent)).not.toBe('');
+  return { text, right };
+}
+
+async function pointAt(page: Page, layer: string, place: Place): Promise<void> {
+  const maps = (await layersOf(page)).find((one) => one.layer === layer)!;
+  await hover(page, maps, place);
+}
+async function hold(page: Page, layer: string, place: Place): Promise<void> {
+  await pointAt(page, layer, place);
+  await page.mouse.down();
+  await page.mouse.up();
+  const cell = `${layer} ${place.map} ${place.row} ${place.column}`;
+  await expect.poll(async () => (await lensOf(page)).cell).toBe(cell);
+}
+// Where the image is brightest.
+const brightest = (page: Page): Promise<Place> =>
+  page.$eval('canvas[data-layer="input"]', (one) => {
+    const canvas = one as HTMLCanvasElement;
+    const [rows, columns] = [Number(canvas.dataset.rows), Number(canvas.dataset.columns)];
+    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+    let best = { map: 0, row: 0, column: 0 };
+    let most = -1;
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        const x = Math.floor(((column + 0.5) * canvas.width) / columns);
+        const value = data[4 * (Math.floor(((row + 0.5) * canvas.height) / rows) * canvas.width + x)];
+        if (value > most) [most, best] = [value, { map: 0, row, column }];
+      }
+    }
+    return best;
+  });
+
+const LESSONS: Record<string, (page: Page) => Promise<void>> = {
+  async pixels(page) {
+    await predict(page, 'pixels', 'numbers');
+    await pointAt(page, 'input', await brightest(page));
+    await done(page, 1);
+    await pointAt(page, 'input', { map: 0, row: 0, column: 0 });
+    await done(page, 2);
+    for (const map of [0, 1]) await pointAt(page, 'conv2d', { map, row: 4, column: 4 });
+    const { text, right } = await found(page);
+    expect(right).toBe(true);
+    expect(text).toMatch(/^As you predicted: 784 numbers.* your bright pixel is 2\d\d, your dark one 0\./);
+  },
+  async convolution(page) {
+    await predict(page, 'convolution', 'each');
+    await hold(page, 'conv2d', { map: 3, row: 2, column: 2 });
+    await done(page, 1);
+    for (let i = 0; i < 5; i++) await click(page, '[data-slide-step]');
+    await done(page, 2);
+    await click(page, '.strip [data-column="conv2d"] .head button');
+    const { text, right } = await found(page);
+    expect(right).toBe(false);
+    expect(text).toContain('You predicted “6,084, different at each place”. It is “9, the same at each place”.');
+    expect(text).toContain(`add up to ${(await lensOf(page)).value.toFixed(2)} `);
+  },
+  async pooling(page) {
+    await predict(page, 'pooling', 'to');
+    await hold(page, 'max_pooling2d', { map: 2, row: 6, column: 6 });
+    const { value } = await lensOf(page);
+    await done(page, 1);
+    for (let i = 0; i < 3; i++) await click(page, '[data-slide-step]');
+    await done(page, 2);
+    await hold(page, 'conv2d', { map: 2, row: 12, column: 12 });
+    const { text, right } = await found(page);
+    expect(right).toBe(true);
+    expect(text).toContain(`row 6, column 6 of map 2, pooling kept ${value.toFixed(2)}, the largest of`);
+    expect(text).toContain('from 26 × 26 to 13 × 13');
+  },
+  async depth(page) {
+    await predict(page, 'depth', 'large');
+    await hold(page, 'max_pooling2d_1', { map: 5, row: 2, column: 2 });
+    await done(page, 1);
+    await click(page, '.lens .swap');
+    const slider = (await page.$('input[aria-label="Layers back"]'))!;
+    await slider.focus();
+    for (let i = 0; i < 2; i++) await page.keyboard.press('ArrowLeft');
+    await done(page, 2);
+    await hold(page, 'conv2d', { map: 0, row: 5, column: 5 });
+    const { text, right } = await found(page);
+    expect(right).toBe(true);
+    expect(text).toContain("depends on 10 × 10 of the image's 28 × 28 pixels, the one of Convolution 1 on 3 × 3");
+  },
+  async softmax(page) {
+    await predict(page, 'softmax', 'none');
+    await click(page, '.pad button[title^="Clear"]');
+    await draw(page, [SPIRAL]);
+    await done(page, 1);
+    const answer = await answerOf(page);
+    await hold(page, 'dense_1', { map: 3, row: 0, column: 0 });
+    await done(page, 2);
+    await click(page, '.few button');
+    const { text, right } = await found(page);
+    expect(right).toBe(false);
+    expect(text).toMatch(new RegExp(`the network answered ${answer} with [<>\\d. ]+ %, from a logit of [−\\d.]+\\.`));
+  },
+  async training(page) {
+    await predict(page, 'training', 'rises');
+    await page.focus('input[aria-label="Epoch"]');
+    await page.keyboard.press('Home');
+    await done(page, 1);
+    await openTab(page, 'step');
+    await click(page, '[data-step-whole]');
+    await done(page, 2);
+    await page.focus('input[aria-label="Epoch"]');
+    await page.keyboard.press('End');
+    const { text, right } = await found(page);
+    expect(right).toBe(true);
+    const [before, after] = text
+      .match(/gave class \d a probability of ([\d.]+) %, and after one step on this image ([\d.]+) %/)!
+      .slice(1)
+      .map(Number);
+    expect(after).toBeGreaterThan(before);
+  },
+  async overfitting(page) {
+    await predict(page, 'overfitting', 'worse');
+    await openTab(page, 'train');
+    for (const [tasks, experiment] of ['few', 'augmented'].entries()) {
+      await click(page, `[data-experiment="${experiment}"]`);
+      await page.waitForSelector(`.lessons:is([data-done="${tasks + 1}"], [data-step="found"])`, { timeout: 120_000 });
+    }
+    const { text, right } = await found(page);
+    expect(right).toBe(true);
+    const gap = Number(text.match(/a gap of ([\d.]+) points/)![1]);
+    expect(gap).toBeGreaterThan(5);
+  },
+  async fails(page) {
+    await predict(page, 'fails', 'little');
+    await openTab(page, 'why');
+    const slider = (await page.waitForSelector('.fool [data-epsilon] input', { visible: true }))!;
+    await slider.focus();
+    for (let i = 0; i < 8 && (await lessonOf(page)).done === '0'; i++) await page.keyboard.press('ArrowLeft');
+    await done(page, 1);
+    await click(page, '.examples .all');
+    await page.$$eval('.picker .filters label', (labels) =>
+      (labels.find((one) => one.textContent?.trim() === 'Wrong') as HTMLElement).click(),
+    );
+    await click(page, '.picker [data-position]');
+    const { text } = await found(page);
+    expect(text).toMatch(/A change of [\d.]+ grey levels per pixel \([<>\d. ]+ % of the range\) turned \d into \d\./);
+    expect(text).toMatch(/of 10,000 test images are classified wrongly/);
+  },
+};
+
+inEachBrowser((browser, name) => {
+  test('all eight can be done on this page, and each says what was seen', async () => {
+    await visit(browser(), path, { width: 1280, height: 720, fragment: '#bench?i=0' }, async ({ page }) => {
+      await click(page, '[data-lessons]');
+      expect(
+        await page.$$eval('[data-open-lesson]', (all) => all.map((one) => (one as HTMLElement).dataset.openLesson)),
+      ).toEqual(ALL);
+      await click(page, '[data-open-lesson="pixels"]');
+      for (const [i, lesson] of ALL.entries()) {
+        await LESSONS[lesson](page);
+        if (name === 'chromium') expect(await axeFindings(page, '.lessons', GRAVE)).toEqual([]);
+        if (i < ALL.length - 1) await click(page, '[data-next]');
+      }
+      await page.$$eval('.ways button', (all) =>
+        (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
+      );
+      await expect.poll(() => page.$$eval('[data-open-lesson] b', (marks) => marks.length)).toBe(8);
+    });
+  });
+
+  test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
+    const asked = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
+    await visit(browser(), path, asked, async ({ page }) => {
+      await page.waitForSelector('.lessons[data-lesson="convolution"]');
+      const boxes = await page.evaluate(() =>
+        ['.lesson', '.pad .paper', '.strip', '.answer li:last-child', '.lens', '.bench > .epochs'].map((selector) => {
+          const { left, right, top, bottom } = document.querySelector(selector)!.getBoundingClientRect();
+          return { left, right, top, bottom };
+        }),
+      );
+      const [lesson, ...parts] = boxes;
+      for (const { top, bottom } of parts) {
+        expect(top).toBeGreaterThanOrEqual(lesson.bottom);
+        expect(bottom).toBeLessThanOrEqual(721);
+      }
+      const clipped = await page.$eval('.lessons .content', (one) => one.scrollHeight - one.clientHeight);
+      expect(clipped).toBeLessThanOrEqual(0);
+      await page.focus('[data-predict="same"]');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('.lessons[data-step="try"]');
+      expect(await page.evaluate(() => document.activeElement?.className)).toContain('lessons');
+      await page.keyboard.press('Escape');
+      await page.waitForSelector('[data-lessons]');
+      expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.lessons)).toBe('');
+      await expect.poll(() => page.url()).not.toContain('n=');
+    });
+  });
+
+  test('on a telephone it is a sheet that folds', async () => {
+    const asked = { width: 390, height: 844, fragment: '#bench?i=0&n=pixels' };
+    await visit(browser(), path, asked, async ({ page }) => {
+      await click(page, '[data-predict="numbers"]');
+      const height = () => page.$eval('.lesson', (one) => one.getBoundingClientRect().height);
+      const seen = () =>
+        page.evaluate(() => {
+          const [sheet, answer] = ['.lesson', '.answer'].map((one) =>
+            document.querySelector(one)!.getBoundingClientRect(),
+          );
+          return [answer.bottom <= sheet.top, sheet.bottom <= innerHeight];
+        });
+      expect(await seen()).toEqual([true, true]);
+      const open = await height();
+      await page.click('.lessons .fold');
+      await expect.poll(height).toBeLessThan(open);
+      expect(await textOf(page, '.tasks')).toContain('bright pixel');
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+    });
+  });
+
+  test('a network without the subject of a lesson has a sentence in its place', async () => {
+    await visit(browser(), pagePath(folder, 'ann'), { fragment: '#bench?i=0&n=all' }, async ({ page }) => {
+      const present = await page.$$eval('[data-open-lesson]', (all) =>
+        all.map((one) => (one as HTMLElement).dataset.openLesson),
+      );
+      expect(present).toEqual(['pixels', 'softmax', 'training', 'overfitting', 'fails']);
+      const missing = await page.$$eval('.missing p', (all) => all.map((one) => one.textContent));
+      expect(missing).toHaveLength(3);
+      expect(missing[0]).toBe('Convolution is left out: this network has no convolution.');
+      await page.evaluate(() => (location.hash = '#bench?i=0&n=pooling'));
+      await expect
+        .poll(() => textOf(page, '.lessons .content'))
+        .toBe('Pooling is left out: this network has no pooling.');
+      await page.evaluate(() => (location.hash = '#bench?i=0&n=pixels'));
+      await predict(page, 'pixels', 'numbers');
+      await pointAt(page, 'input', await brightest(page));
+      await pointAt(page, 'input', { map: 0, row: 0, column: 0 });
+      for (const map of [0, 1]) await pointAt(page, 'dense', { map, row: 0, column: 0 });
+      expect((await found(page)).text).toMatch(/Each unit of Dense.* weighs all of them/);
+    });
+  });
+
+  test('every lesson opens for 26 classes and images that are not square', async () => {
+    await visit(browser(), pagePath(folder, 'letters'), { fragment: '#bench?i=0&n=all' }, async ({ page }) => {
+      for (const lesson of ALL) {
+        await click(page, `[data-open-lesson="${lesson}"]`);
+        await page.waitForSelector(`.lessons[data-lesson="${lesson}"]`);
+        const [first] = await page.$$('[data-predict]');
+        expect(await textOf(page, '.lessons .content')).not.toMatch(/[{}]|undefined|NaN/);
+        await first.click();
+        await page.waitForSelector('.lessons[data-step="try"]');
+        const tasks = await page.$$eval('.tasks li', (all) => all.map((one) => one.textContent));
+        expect(tasks.join(' ')).not.toMatch(/[{}]|undefined|NaN/);
+        await page.$$eval('.ways button', (all) =>
+          (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
+        );
+      }
+    });
+  });
+});

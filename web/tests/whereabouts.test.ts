@@ -1,0 +1,56 @@
+// Where an image lies in the map of test images.
+import { deflateSync } from 'node:zlib';
+import { expect, test } from 'vitest';
+import { between, classCounts, loadMap, nearest, type Known } from '../src/analysis/whereabouts';
+import type { Block, LiveMap } from '../src/payload/types';
+
+const packed = (dtype: Block['dtype'], shape: number[], numbers: Float32Array | Uint8Array): Block => ({
+  dtype,
+  shape,
+  data: deflateSync(new Uint8Array(numbers.buffer)).toString('base64'),
+});
+const map: LiveMap = {
+  method: 'pca',
+  layer: 'dense',
+  num_neighbours: 2,
+  indices: packed('uint8', [3], Uint8Array.of(0, 4, 8)),
+  labels: packed('uint8', [3], Uint8Array.of(1, 0, 1)),
+  points: packed('float32', [3, 2], Float32Array.of(0, 0, 1, 2, 3, 4)),
+  directions: packed('float32', [3, 2], Float32Array.of(1, 0, 0, 1, 2, -1)),
+  offset: [1, 2],
+};
+const known = (position: number, hidden: number[], place: [number, number]): Known => ({
+  position,
+  hidden: Float32Array.from(hidden),
+  place,
+});
+const ALL = [known(0, [0, 0], [0, 0]), known(1, [3, 4], [1, 0]), known(2, [0, 1], [0, 1])];
+
+test('a linear map puts an image where its directions say', async () => {
+  const loaded = await loadMap(map);
+  expect(loaded.places).toEqual([
+    [0, 0],
+    [1, 2],
+    [3, 4],
+  ]);
+  expect(loaded.project!([1, 2, 3])).toEqual([1 + 6 - 1, 2 - 3 - 2]);
+  expect((await loadMap({ ...map, directions: null, offset: [] })).project).toBeNull();
+});
+
+test('the nearest images are found by all numbers, and an image is not its own neighbour', () => {
+  expect(nearest(ALL, [0, 0], 2).map(({ position, distance }) => [position, distance])).toEqual([
+    [0, 0],
+    [2, 1],
+  ]);
+  expect(nearest(ALL, [0, 0], 2, 0).map(({ position }) => position)).toEqual([2, 1]);
+  expect(classCounts(ALL, [7, 7, 3])).toEqual([
+    [7, 2],
+    [3, 1],
+  ]);
+});
+
+test('where the map has no rule, an image stands between its neighbours, the nearer the closer', () => {
+  expect(between(nearest(ALL, [0, 0], 3, 0))).toEqual([1 / 5 / (1 + 1 / 5), 1 / (1 + 1 / 5)]);
+  expect(between(nearest(ALL, [3, 4], 3))).toEqual([1, 0]);
+  expect(between([])).toBeNull();
+});
