@@ -22,7 +22,15 @@ from convscope.base.streams import random_stream
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import DatasetLike, evenly
 from convscope.engine import initial_weights
-from convscope.evidence.explanation.attributions import FORMULAS, Maps, Method, attribute, background_of, methods_for
+from convscope.evidence.explanation.attributions import (
+    FORMULAS,
+    Maps,
+    Method,
+    attribute,
+    background_of,
+    logits_of_distinct,
+    methods_for,
+)
 from convscope.training.model import Model, dataset_for
 
 Interval = tuple[float, float]
@@ -260,7 +268,7 @@ def perturbation_curves(
         changed = np.stack([ranks < round(places * step / _STEPS) for step in steps])
         masks = np.stack([changed, ~changed])  # (2, steps, N, H, W, 1)
         seen = np.where(masks, np.uint8(background), images).reshape(-1, *images.shape[1:])
-        answers = softmax(model.logits(seen)).reshape(2, len(steps), count, -1)
+        answers = softmax(logits_of_distinct(model, seen)).reshape(2, len(steps), count, -1)
         curves[:, :, first : first + len(steps)] = answers[:, :, np.arange(count), targets].swapaxes(1, 2)
     return curves[0], curves[1]
 

@@ -106,6 +106,17 @@ def background_of(images: NDArray[np.uint8]) -> int:
     return int(np.bincount(images.reshape(-1), minlength=256).argmax())
 
 
+def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the logits (N, K) of `images` (N, H, W, C), of which those that are equal are computed once.
+
+    Blanking pixels that are background anyway gives the same image again and again.
+    """
+    numbers = dict[bytes, int]()
+    places = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
+    firsts = np.unique(places, return_index=True)[1]
+    return model.logits(images[firsts])[places]
+
+
 def _input_gradients(
     network: Network, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]]
 ) -> NDArray[np.float64]:
@@ -195,7 +206,7 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
         blanked = np.broadcast_to(images, (len(now), *images.shape)).copy()
         for one, (top, left) in zip(blanked, now, strict=True):
             one[:, top : top + side, left : left + side] = background
-        answers = model.logits(blanked.reshape(-1, *images.shape[1:])).reshape(len(now), len(images), -1)
+        answers = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(now), len(images), -1)
         for answer, (top, left) in zip(answers, now, strict=True):
             fall = whole - answer[places, targets]
             falls[:, top : top + side, left : left + side] += fall[:, None, None]
