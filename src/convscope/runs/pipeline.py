@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from convscope.base.blas import one_blas_thread
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
@@ -60,7 +61,7 @@ def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners
 def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
     """Train, evaluate and write the page; then measure phase after phase, and bring the page up to date behind each."""
     folder = job.folder
-    with tracking.following(folder.path):
+    with tracking.following(folder.path), one_blas_thread():
         run, memory = _train(job, timings, tracking, listeners)
         with timed(timings, "report"):  # matplotlib takes its time to load
             from convscope.runs.page import Found, RunPage

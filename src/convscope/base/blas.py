@@ -1,0 +1,24 @@
+"""Threads of NumPy: between two products they spin, which costs more than they save where products are small."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import CDLL
+from importlib import import_module
+
+_NAMES = tuple(f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", ""))
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let NumPy compute its products on one thread until the block ends, where it does so by OpenBLAS."""
+    library = CDLL(import_module("numpy.linalg._umath_linalg").__file__)  # with all that it is linked to
+    name = next((name for name in _NAMES if hasattr(library, name.format("set"))), None)
+    if name is None:
+        yield
+        return
+    before = getattr(library, name.format("get"))()
+    getattr(library, name.format("set"))(1)
+    try:
+        yield
+    finally:
+        getattr(library, name.format("set"))(before)

@@ -1,0 +1,40 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from convscope.base.blas import one_blas_thread
+
+SCRIPT = """
+import numpy as np
+from threadpoolctl import threadpool_info
+import pytest
+
+from convscope.base.blas import one_blas_thread
+
+def threads():
+    return [one["num_threads"] for one in threadpool_info() if one["internal_api"] == "openblas"]
+
+before = threads()
+with one_blas_thread():
+    inside = threads()
+print(before, inside, threads())
+"""
+
+
+def test_numpy_computes_on_one_thread_within_the_block_and_on_as_many_as_before_behind_it() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "2"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout in ("[2] [1] [2]\n", "[] [] []\n")  # some builds of NumPy have another library
+
+
+def test_a_library_without_such_a_number_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convscope.base.blas.CDLL", lambda _: object())
+    with one_blas_thread():
+        pass
