@@ -1,6 +1,7 @@
 """The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,11 +64,14 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
     folder = job.folder
     with tracking.following(folder.path), one_blas_thread():
         run, memory = _train(job, timings, tracking, listeners)
-        with timed(timings, "report"):  # matplotlib takes its time to load
-            from convscope.runs.page import Found, RunPage
+        subject = Subject(folder, job.splits, run.model, listeners)
+        with timed(timings, "report"), ThreadPoolExecutor(1) as pool:
+            means = pool.submit(lambda: subject.means)  # the page shows them
+            from convscope.runs.page import Found, RunPage  # matplotlib takes its time to load
 
+        means.result()
         assert job.options is not None, "the main job has options"
-        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners)
+        page = RunPage(Found(run), job.splits, job.options.index, timings, subject)
         listeners.on_page(run.evaluation, page.write())
         phases = _Phases(job, page, run, timings, tracking, listeners)
         planned = phases.planned()
