@@ -39,12 +39,12 @@ def test_a_sentence_is_english_text(said: str, english: str | None) -> None:
 def test_a_sentence_in_a_page_names_its_text_and_values_and_explains_its_terms() -> None:
     html = escape(say("head.mcnemar", p="<0.1"))
     assert isinstance(html, Markup)
-    start = """<span data-say="head.mcnemar" data-values='{"p":"&lt;0.1"}'><abbr title="""
+    start = """<say-text key="head.mcnemar" values='{"p":"&lt;0.1"}'><abbr title="""
     assert html.startswith(start)
-    assert html.endswith(">McNemar test</abbr>, exact: p = &lt;0.1</span>")
+    assert html.endswith(">McNemar test</abbr>, exact: p = &lt;0.1</say-text>")
     said = say("sentence", text=say("balanceNone", name="o'k"))
     values = '{"text":{"say":"balanceNone","values":{"name":"o&#39;k"}}}'
-    assert f"data-values='{values}'" in escape(said)
+    assert f"values='{values}'" in escape(said)
 
 
 def test_a_missing_text_or_value_is_an_error() -> None:

@@ -65,12 +65,12 @@ class Said(str):
         values = ""
         if self.values:
             data = json.dumps(_plain(self.values), ensure_ascii=False, separators=(",", ":"))
-            values = f" data-values='{escape(data, quote=False).replace(chr(39), '&#39;')}'"
+            values = f" values='{escape(data, quote=False).replace(chr(39), '&#39;')}'"
         inner = "".join(
             f'<abbr title="{escape(glossary()[term])}">{escape(text)}</abbr>' if term else escape(text)
             for text, term in _marked(_text(self.key, self.values), self.values)
         )
-        return f'<span data-say="{self.key}"{values}>{inner}</span>'
+        return f'<say-text key="{self.key}"{values}>{inner}</say-text>'
 
 
 def say(key: str, **values: str | int | float) -> Said:

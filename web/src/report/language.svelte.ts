@@ -45,10 +45,11 @@ function translated(text: string): string {
 }
 
 export function followLanguage(): void {
-  const sentences = [...document.querySelectorAll<HTMLElement>('[data-say]')].map((element) => ({
+  const sentences = [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
     element,
     english: [...element.childNodes],
-    values: JSON.parse(element.dataset.values ?? '{}') as Values,
+    key: element.getAttribute('key')!,
+    values: JSON.parse(element.getAttribute('values') ?? '{}') as Values,
   }));
   const cells = [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left)')]
     .filter((element) => element.children.length === 0 && element.textContent!.search(ENGLISH_NUMBER) >= 0)
@@ -60,8 +61,8 @@ export function followLanguage(): void {
       if (language === shown) return;
       shown = language;
       const isEnglish = language === 'en';
-      for (const { element, english, values } of sentences) {
-        element.replaceChildren(...(isEnglish ? english : elementsOf(element.dataset.say!, values)));
+      for (const { element, english, key, values } of sentences) {
+        element.replaceChildren(...(isEnglish ? english : elementsOf(key, values)));
       }
       for (const { element, english } of cells) {
         element.textContent = isEnglish ? english : translated(english);
