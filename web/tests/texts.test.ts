@@ -102,6 +102,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
   'charts/LineChart.svelte': ['axis bare'], // a class
   'charts/svg.ts': ['system-ui, "Liberation Sans", "DejaVu Sans", sans-serif'],
+  'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
   'report/bench_link.ts': ['(prefers-reduced-motion: reduce)'],
   'report/language.svelte.ts': ['main td:not(.name, .left)'],
   'report/table_drawing.ts': ['th, td'],

@@ -22,7 +22,9 @@ def fold_findings(payload: dict[str, Any], explanation: Explanation) -> dict[str
         "kernels": _kernels(explanation.kernels),
         "maps": _maps(explanation, payload["evaluation"]["class_names"]),
         "reproduce": _reproduce(payload["record"]),
-        "glossary": say("foldGlossary", n=len(names), first=names[0], last=names[-1]),
+        "glossary": say(
+            "foldGlossary", n=len(names), first=say(f"terms.{names[0]}.name"), last=say(f"terms.{names[-1]}.name")
+        ),
     }
 
 

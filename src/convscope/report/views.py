@@ -103,12 +103,13 @@ def runs_view(payload: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _epochs_trained(payload: dict[str, Any]) -> str:
+def _epochs_trained(payload: dict[str, Any]) -> Said:
     """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
     history, epochs = payload["history"], payload["recipe"]["epochs"]
-    trained = f"{len(history['loss']):,} of " if payload["choice"] else ""
-    taken = f", weights of epoch {history['best_epoch']}" if history["best_epoch"] is not None else ""
-    return f"{trained}{epochs:,} {'epoch' if epochs == 1 else 'epochs'}{taken}"
+    best = history["best_epoch"]
+    values = {"n": epochs, "trained": len(history["loss"]), "best": best}
+    key = "epochsOf" if payload["choice"] else "epochs"
+    return say(f"runs.{key}" if best is None else f"runs.{key}Best", **values)
 
 
 def _python_lines(payload: dict[str, Any]) -> str:

@@ -36,9 +36,10 @@ function elementsOf(key: string, values: Values): (string | HTMLElement)[] {
 
 const ENGLISH_NUMBER = /\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+/g;
 
-// A number that Python wrote, as the language writes it.
+// Numbers that Python wrote, as the language writes them. Where the comma is the decimal mark, a semicolon parts two.
 function translated(text: string): string {
-  return text.replace(ENGLISH_NUMBER, (english) => {
+  const parted = digits('.') === ',' ? text.replace(/(\d), (?=[-−\d])/g, '$1; ') : text;
+  return parted.replace(ENGLISH_NUMBER, (english) => {
     const decimals = english.split('.')[1]?.length ?? 0;
     return english.includes(',') ? number(Number(english.replaceAll(',', '')), decimals) : digits(english);
   });
@@ -51,9 +52,10 @@ export function followLanguage(): void {
     key: element.getAttribute('key')!,
     values: JSON.parse(element.getAttribute('values') ?? '{}') as Values,
   }));
-  const cells = [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left)')]
-    .filter((element) => element.children.length === 0 && element.textContent!.search(ENGLISH_NUMBER) >= 0)
-    .map((element) => ({ element, english: element.textContent! }));
+  const cells = [...document.querySelectorAll<HTMLElement>('main td:not(.name, .left), #verdict dd, .score')]
+    .flatMap((element) => [element, ...element.querySelectorAll('small')])
+    .flatMap((element) => [...element.childNodes].map((node) => ({ element, node, english: node.textContent! })))
+    .filter(({ node, english }) => node.nodeType === Node.TEXT_NODE && english.search(ENGLISH_NUMBER) >= 0);
   let shown = 'en';
   $effect.root(() => {
     $effect(() => {
@@ -64,9 +66,9 @@ export function followLanguage(): void {
       for (const { element, english, key, values } of sentences) {
         element.replaceChildren(...(isEnglish ? english : elementsOf(key, values)));
       }
-      for (const { element, english } of cells) {
-        element.textContent = isEnglish ? english : translated(english);
-        element.dataset.value = english.replaceAll(',', '');
+      for (const { element, node, english } of cells) {
+        node.textContent = isEnglish ? english : translated(english);
+        if (element.tagName === 'TD') element.dataset.value ??= english.replaceAll(/,(?=\d{3})/g, ''); // for its file
       }
     });
   });

@@ -130,10 +130,11 @@ def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], p
             lines.append("also rejected by people")
         cards.append(_card(picture, split, one["index"], lines))
     shown = [card for card in cards if card]
-    title = f"{found['num_suspects']:,} of {found['num_images']:,} {_SPLIT_NAMES[split]} labels are suspect"
+    counts = {"suspects": found["num_suspects"], "labels": found["num_images"]}
+    title = say(f"evidence.audit.suspects.{split}", **counts)
     if rejected:
         both = sum(one["index"] in rejected for one in found["suspects"])
-        title += f"; people rejected {both} of them"
+        title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
     look = (
         "The given label, the label that the network suggests, and its confidence. The most suspect label comes first."
     )
