@@ -89,7 +89,6 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/fool/Fool.svelte': ['make it', 'morph to'], // in a file's name
   'bench/lens/Sees.svelte': ['(prefers-reduced-motion: reduce)'],
   'bench/lens/SlideControls.svelte': ['(prefers-reduced-motion: reduce)'],
-  'bench/lessons/mark.ts': ['outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px'],
   'bench/lesions/Lesions.svelte': ['filter ablation', 'correct predictions'], // in a file's name
   'bench/models/TwoModels.svelte': ['two models'], // in a file's name
   'bench/parts/file_name.ts': ['with ablation'], // in a file's name
@@ -102,9 +101,8 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
   'charts/LineChart.svelte': ['axis bare'], // a class
   'charts/svg.ts': ['system-ui, "Liberation Sans", "DejaVu Sans", sans-serif'],
-  'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
   'report/bench_link.ts': ['(prefers-reduced-motion: reduce)'],
-  'report/language.svelte.ts': ['main td:not(.name, .left)'],
+  'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
   'report/table_drawing.ts': ['th, td'],
   'ui/download.ts': ['defs, symbol, clipPath, style, title, desc'],
   'ui/presentation.svelte.ts': [
