@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +67,11 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
         run, memory = _train(job, timings, tracking, listeners)
         subject = Subject(folder, job.splits, run.model, listeners)
         with timed(timings, "report"), ThreadPoolExecutor(1) as pool:
-            means = pool.submit(lambda: subject.means)  # the page shows them
-            from convscope.runs.page import Found, RunPage  # matplotlib takes its time to load
+            loading = pool.submit(import_module, "convscope.runs.page")  # matplotlib takes its time to load
+            _ = subject.means  # which the page shows
+            loading.result()
+        from convscope.runs.page import Found, RunPage
 
-        means.result()
         assert job.options is not None, "the main job has options"
         page = RunPage(Found(run), job.splits, job.options.index, timings, subject)
         listeners.on_page(run.evaluation, page.write())
