@@ -316,6 +316,8 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
 def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
     with pytest.raises(RunError, match="no such folder; check the path, or name the folder of a run"):
         open_run(tmp_path / "nowhere")
+    with pytest.raises(RunError, match="no such file; check the path, or name the folder of a run"):
+        open_run(tmp_path / "nowhere.safetensors")
 
 
 @pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])

@@ -270,7 +270,8 @@ def open_run(path: Path) -> RunFolder:
     if path.is_file():
         raise RunError(f"{path}: is a file; name the folder of a run")
     if not path.is_dir():
-        raise RunError(f"{path}: no such folder; check the path, or name the folder of a run")
+        kind = "file" if path.suffix == ".safetensors" else "folder"  # commands that take a run take some files too
+        raise RunError(f"{path}: no such {kind}; check the path, or name the folder of a run")
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
         raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
     return _run_folder(path, _read_object(inside(path, "run.json")))
