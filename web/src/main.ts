@@ -15,6 +15,7 @@ import { followFragment } from './state/fragment.svelte';
 import { chooseLanguage, preferredLanguage } from './state/language';
 import { load, loadSnapshots } from './state/models';
 import { messageOf, say } from './text/say.svelte';
+import { keepSource } from './ui/page_source';
 
 function textOf(id: string): string {
   const element = document.getElementById(id);
@@ -36,6 +37,7 @@ function mountHeader(bench: Bench): void {
 }
 
 async function start(): Promise<void> {
+  keepSource();
   const payload = JSON.parse(textOf('payload')) as Payload;
   const language = chooseLanguage(preferredLanguage());
   const module = inflate(textOf('engine')).then((bytes) => loadEngine(new Uint8Array(bytes)));

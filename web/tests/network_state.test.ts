@@ -58,3 +58,23 @@ test('the network of a page without a run is untrained, is its own, and has no a
   const payload = { untrained: true, history: { loss: [] }, evaluation: { split: 'test' } };
   expect(shown({ payload })).toMatchObject({ text: 'Untrained', isTrained: true, accuracy: null });
 });
+
+test('a network for own classes, or trained in the page, is the own one of the page that was saved with it', () => {
+  const payload = (made: object, accuracy?: number) => ({
+    made,
+    history: { loss: [] },
+    evaluation: { split: 'test', num_images: 10, accuracy },
+  });
+  const classes = payload({ from: 'classes', epoch: 60 });
+  const here = { text: 'Your classes', isTrained: false, accuracy: null };
+  expect(shown({ payload: classes, isOnPage: false })).toMatchObject(here);
+  expect(shown({ payload: classes, isOnPage: true })).toMatchObject({ ...here, isTrained: true });
+  const ablated = { lesions: [filter], replacements: [{}] };
+  expect(shown({ payload: classes, isOnPage: true, ...ablated })).toMatchObject({
+    text: 'Your classes · 1 filter removed',
+    isTrained: false,
+  });
+  const text = 'Trained in the page · 1 epoch';
+  const data = payload({ from: 'data', epoch: 1 }, 0.9);
+  expect(shown({ payload: data, isOnPage: true })).toMatchObject({ text, isTrained: true, accuracy: 0.9 });
+});

@@ -65,7 +65,7 @@ export interface Evaluation {
   split: string;
   num_images: number;
   num_mistakes: number;
-  accuracy: number;
+  accuracy?: number; // none where nothing was measured
   accuracy_interval: [number, number];
   loss: number;
   class_names: string[];
@@ -84,6 +84,12 @@ export interface Recipe {
   [other: string]: unknown;
 }
 
+// Of a page that was saved by another page: which network is on it.
+export interface Made {
+  from: 'classes' | 'data'; // trained on examples of the reader's own classes, or on the data set of the other page
+  epoch: number; // how many were trained
+}
+
 export interface Payload {
   format: number;
   record: Record<string, unknown>;
@@ -93,7 +99,7 @@ export interface Payload {
     architecture: Architecture;
     parameters: number;
     macs: number;
-    weights_sha256: string;
+    weights_sha256?: string; // a page that was saved by another page has none
     [other: string]: unknown;
   };
   history: History;
@@ -102,6 +108,7 @@ export interface Payload {
   comparison: Record<string, unknown> | null;
   live: Live;
   untrained?: boolean; // the page of no run: nothing was trained or measured
+  made?: Made;
   [other: string]: unknown;
 }
 

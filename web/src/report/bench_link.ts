@@ -28,6 +28,7 @@ export function goToBench(): void {
 }
 
 export function putImage(bench: Bench, position: number): void {
+  if (!bench.isOnPage) bench.showTrained();
   bench.choose(position);
   goToBench();
 }

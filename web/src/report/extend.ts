@@ -45,6 +45,7 @@ function extendLayers(bench: Bench): void {
     const image = section?.querySelector<HTMLElement>('img[data-index]');
     const position = image ? positionOf(bench, image) : -1;
     const hold = (map: number) => {
+      if (!bench.isOnPage) bench.showTrained();
       if (position >= 0) bench.choose(position);
       holdMap(bench, layer, map);
     };
@@ -68,7 +69,7 @@ function extendLayers(bench: Bench): void {
 }
 
 function reportFile(bench: Bench, what: string): string {
-  const { data, model } = bench.payload;
+  const { data, model } = bench.page.payload;
   return `${data.name}-${model.architecture.name}-${what}`.replace(/[^\p{L}\p{N}._-]+/gu, '-');
 }
 

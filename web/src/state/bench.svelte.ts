@@ -22,16 +22,21 @@ export interface TrainedHere {
   isTraining: boolean;
 }
 
+// What a bench is about: data, the networks for them, and images to look at.
+export interface Subject {
+  payload: Payload;
+  models: LoadedModel[];
+  images: Images;
+}
+
 export type Scaling = 'layer' | 'map';
 
 const MOST_NETWORKS = 8; // kept at once
 
 export class Bench {
-  readonly payload: Payload;
   readonly engine: Engine;
-  readonly models: LoadedModel[];
-  readonly images: Images;
-  readonly classNames: string[];
+  readonly page: Subject; // the page's own
+  subject = $state.raw<Subject>() as Subject; // the page's own, or a network for other classes that was made in the page
 
   modelIndex = $state(0);
   epoch = $state<number | null>(null); // of a snapshot; null is the trained model
@@ -58,13 +63,26 @@ export class Bench {
   #count = 0;
 
   constructor(payload: Payload, engine: Engine, models: LoadedModel[], images: Images) {
-    this.payload = payload;
     this.engine = engine;
-    this.models = models;
-    this.images = images;
-    this.classNames = payload.evaluation.class_names;
+    this.page = this.subject = { payload, models, images };
     const [height, width, channels] = images.shape;
     this.pixels = new Uint8Array(height * width * channels);
+  }
+
+  get payload(): Payload {
+    return this.subject.payload;
+  }
+  get models(): LoadedModel[] {
+    return this.subject.models;
+  }
+  get images(): Images {
+    return this.subject.images;
+  }
+  get classNames(): string[] {
+    return this.payload.evaluation.class_names;
+  }
+  get isOnPage(): boolean {
+    return this.subject === this.page;
   }
 
   readonly model = $derived.by((): LoadedModel => this.trained?.model ?? this.models[this.modelIndex]);
@@ -150,10 +168,20 @@ export class Bench {
     this.held = this.hovered = this.sliding = null;
   }
 
-  // Back to the run's own model as it was trained, whole.
+  // Back to the page's own model as it was trained, whole.
   showTrained(): void {
+    this.use(this.page);
+  }
+
+  // Puts the first model of this subject on the bench. A drawing stays there; an image of another subject does not.
+  use(subject: Subject): void {
+    const isOther = subject !== this.subject;
+    this.subject = subject;
     this.trained = null;
     this.show(0);
+    if (!isOther) return;
+    this.rival = null;
+    if (this.source.kind === 'image') this.choose(0);
   }
 
   // Puts an embedded image on the bench, by its position among them.

@@ -11,16 +11,16 @@ function knownOf(bench: Bench): Known {
     models: bench.models,
     shape: bench.images.shape,
     numClasses: bench.classNames.length,
-    find: (index) => bench.images.find(index),
+    find: (index) => (bench.isOnPage ? bench.images.find(index) : -1), // links are about the page's own images
   };
 }
 
 function shownOn(bench: Bench): Shown {
   const { source } = bench;
   // A network that trained in the page cannot be linked to; the links are then of what it replaces.
-  const own = bench.trained === null;
+  const own = bench.trained === null && bench.isOnPage;
   return {
-    index: source.kind === 'image' ? bench.images.indices[source.position] : null,
+    index: source.kind === 'image' && bench.isOnPage ? bench.images.indices[source.position] : null,
     strokes: source.kind === 'drawing' ? source.strokes : null,
     model: own ? bench.modelIndex : 0,
     epoch: own ? bench.epoch : null,

@@ -18,9 +18,15 @@ export function networkState(bench: Bench): NetworkState {
   if (trained !== null) {
     const { isTraining, epoch, accuracy, sample } = trained;
     const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
-    const split = bench.images.split as keyof typeof en.state.accuracyOnFirst;
     const measured = removed.length > 0 ? undefined : (accuracy ?? undefined);
-    return other([text, ...removed], measured, say(`state.accuracyOnFirst.${split}`, { n: sample }));
+    return other([text, ...removed], measured, measuredOnFirst(bench.images.split, sample));
+  }
+  if (payload.made !== undefined) {
+    const { from, epoch: n } = payload.made;
+    const text = from === 'classes' ? say('symbols.chip') : say('symbols.chipTrained', { n });
+    if (removed.length > 0) return other([text, ...removed]);
+    const measured = measuredOnFirst(evaluation.split, evaluation.num_images);
+    return { text, isTrained: bench.isOnPage, accuracy: evaluation.accuracy ?? null, measured };
   }
   const name = modelIndex === 0 ? [] : [bench.model.name];
   if (epoch !== null) {
@@ -37,7 +43,7 @@ export function networkState(bench: Bench): NetworkState {
   const epochs = history?.best_epoch ?? history?.loss.length ?? 0;
   if (payload.untrained) return { text: say('state.untrained'), isTrained: true, accuracy: null, measured };
   const text = epochs > 0 ? say('state.trainedAt', { epoch: epochs }) : say('state.trained');
-  return { text, isTrained: true, accuracy: evaluation.accuracy, measured };
+  return { text, isTrained: true, accuracy: evaluation.accuracy ?? null, measured };
 }
 
 function other(texts: string[], accuracy?: number, measured = ''): NetworkState {
@@ -45,6 +51,8 @@ function other(texts: string[], accuracy?: number, measured = ''): NetworkState 
 }
 
 const measuredOn = (split: string): string => say(`state.accuracyOn.${split as keyof typeof en.state.accuracyOn}`);
+const measuredOnFirst = (split: string, n: number): string =>
+  say(`state.accuracyOnFirst.${split as keyof typeof en.state.accuracyOnFirst}`, { n });
 
 function removedText({ replacements, lesions }: Bench): string {
   const parts = lesions.filter(({ part }) => part !== 'filter').length;

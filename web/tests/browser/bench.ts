@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 
-export type Tab = 'how' | 'filter' | 'lesions' | 'why' | 'models' | 'train' | 'step';
+export type Tab = 'how' | 'filter' | 'lesions' | 'why' | 'models' | 'train' | 'step' | 'yours';
 type Point = [x: number, y: number];
 
 // The maps of one layer, as its canvas says they lie; lengths in CSS pixels.
@@ -58,8 +58,8 @@ export function largestDifference(a: number[], b: number[]): number {
   return Math.max(...a.map((value, i) => Math.abs(value - b[i])));
 }
 
-// Points are shares of the pad's width and height.
-export async function draw(page: Page, strokes: Point[][]): Promise<void> {
+// Points are shares of the pad's width and height; the pen takes so many steps from one to the next.
+export async function draw(page: Page, strokes: Point[][], steps = 8): Promise<void> {
   const pad = await page.waitForSelector('.pad canvas', { visible: true });
   await pad!.evaluate((one) => one.scrollIntoView({ block: 'center', behavior: 'instant' }));
   const box = (await pad!.boundingBox())!;
@@ -67,7 +67,7 @@ export async function draw(page: Page, strokes: Point[][]): Promise<void> {
   for (const [first, ...others] of strokes) {
     await page.mouse.move(...at(first));
     await page.mouse.down();
-    for (const point of others) await page.mouse.move(...at(point), { steps: 8 });
+    for (const point of others) await page.mouse.move(...at(point), { steps });
     await page.mouse.up();
   }
 }
@@ -165,4 +165,25 @@ export async function architectureOf(page: Page): Promise<string[]> {
     const payload = JSON.parse(script.textContent ?? '') as { model: { architecture: { layers: { name: string }[] } } };
     return payload.model.architecture.layers.map((layer) => layer.name);
   });
+}
+
+// The file that a click on this button hands over.
+export function handedOver(page: Page, button: string): Promise<{ name: string; bytes: number[] }> {
+  return page.evaluate(
+    (button) =>
+      new Promise<{ name: string; bytes: number[] }>((resolve) => {
+        let blob: Blob;
+        const make = URL.createObjectURL;
+        URL.createObjectURL = (given: Blob) => make.call(URL, (blob = given));
+        const click = HTMLAnchorElement.prototype.click;
+        HTMLAnchorElement.prototype.click = function () {
+          URL.createObjectURL = make;
+          HTMLAnchorElement.prototype.click = click;
+          const name = this.download;
+          void blob.arrayBuffer().then((buffer) => resolve({ name, bytes: [...new Uint8Array(buffer)] }));
+        };
+        document.querySelector<HTMLButtonElement>(button)!.click();
+      }),
+    button,
+  );
 }

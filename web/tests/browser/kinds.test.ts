@@ -33,7 +33,7 @@ inEachBrowser((browser) => {
     await visit(browser(), pagePath(folder, name), { width: 360, height: 740 }, async ({ page }) => {
       const tabs = await tabsOf(page);
       const single = name === 'ann' ? [] : ['models'];
-      expect(tabs).toEqual(['how', 'filter', 'lesions', 'why', ...single, 'train', 'step']);
+      expect(tabs).toEqual(['how', 'filter', 'lesions', 'why', ...single, 'train', 'step', 'yours']);
       for (const tab of tabs) {
         await openTab(page, tab);
         const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import type { TestProject } from 'vitest/node';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
-const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
+export const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
 
 export type ReportName = 'mnist' | 'fashion' | 'letters' | 'hostile' | 'ann' | 'playground';
 

@@ -1,13 +1,18 @@
 // A network that trains in the page.
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
-import { expect, inject, test } from 'vitest';
+import { afterAll, expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
-import { click, logitsOf, openTab } from './bench';
+import { click, handedOver, logitsOf, openTab } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
 
 const path = pagePath(inject('reports'), 'mnist');
 const CHANCE = 0.1;
+const folder = mkdtempSync(join(tmpdir(), 'convscope-training-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // Runs an experiment to its end; the gap in points, and how many seconds it took.
 async function experiment(page: Page, id: string): Promise<{ gap: number; seconds: number }> {
@@ -17,27 +22,6 @@ async function experiment(page: Page, id: string): Promise<{ gap: number; second
   await page.waitForSelector('.train[data-state="done"]', { timeout: 120_000 });
   const seconds = (performance.now() - start) / 1000;
   return { gap: await page.$eval('[data-points]', (one) => Number((one as HTMLElement).dataset.points)), seconds };
-}
-
-// The next file that the page hands over.
-function nextFile(page: Page): Promise<{ name: string; bytes: number[] }> {
-  return page.evaluate(
-    () =>
-      new Promise<{ name: string; bytes: number[] }>((resolve) => {
-        let blob: Blob;
-        const make = URL.createObjectURL;
-        URL.createObjectURL = (given: Blob) => make.call(URL, (blob = given));
-        const click = HTMLAnchorElement.prototype.click;
-        HTMLAnchorElement.prototype.click = function () {
-          URL.createObjectURL = make;
-          HTMLAnchorElement.prototype.click = click;
-          const name = this.download;
-          void blob.arrayBuffer().then((buffer) => resolve({ name, bytes: [...new Uint8Array(buffer)] }));
-        };
-        const save = [...document.querySelectorAll('button')].find((one) => one.textContent?.includes('safetensors'));
-        save!.click();
-      }),
-  );
 }
 
 inEachBrowser((browser, name) => {
@@ -57,7 +41,7 @@ inEachBrowser((browser, name) => {
       expect(await page.$$eval('.preview canvas', (copies) => copies.length)).toBeGreaterThan(3);
       if (name === 'chromium') expect(await axeFindings(page, '.train', GRAVE)).toEqual([]);
 
-      const { name: file, bytes } = await nextFile(page);
+      const { name: file, bytes } = await handedOver(page, '.train [data-save="model"]');
       expect(await page.$eval('.save code', (code) => code.textContent)).toContain(`evaluate ${file} --dataset mnist`);
       const length = new DataView(Uint8Array.from(bytes).buffer).getBigUint64(0, true);
       const header = new TextDecoder().decode(Uint8Array.from(bytes.slice(8, 8 + Number(length))));
@@ -65,6 +49,23 @@ inEachBrowser((browser, name) => {
         (JSON.parse(header) as { __metadata__: { convscope: string } }).__metadata__.convscope,
       ) as { provenance: Record<string, unknown> };
       expect(provenance).toMatchObject({ dataset: 'mnist', num_images: 100, engine: 'page', epoch: 30 });
+
+      const logits = await logitsOf(page);
+      const accuracy = await page.$eval('header [data-accuracy]', (one) => one.textContent);
+      const saved = await handedOver(page, '.train [data-save="page"]');
+      expect(saved.bytes.length).toBeLessThan(statSync(path).size);
+      const copy = join(folder, `${name}.html`);
+      writeFileSync(copy, Uint8Array.from(saved.bytes));
+      await visit(browser(), copy, { fragment: '#bench?i=0' }, async ({ page: reopened }) => {
+        expect(await logitsOf(reopened)).toEqual(logits);
+        expect(await reopened.$eval('header [data-state]', (chip) => chip.textContent)).toContain(
+          'Trained in the page · 30 epochs',
+        );
+        expect(await reopened.$eval('header [data-accuracy]', (one) => one.textContent)).toBe(accuracy);
+        expect(await reopened.$('[data-parity]')).toBeNull(); // Python knows nothing of it
+        await openTab(reopened, 'train');
+        await reopened.waitForSelector('.train .main:not(:disabled)');
+      });
     });
   });
 

@@ -1,0 +1,128 @@
+// Trains a network on the reader's own classes in a worker, and puts it on the bench when it is done.
+import { untrack } from 'svelte';
+import { inSlices } from '../../analysis/schedule';
+import { withNetwork } from '../../analysis/with_network';
+import { layerTable } from '../../engine/architecture';
+import type { Architecture } from '../../engine/types';
+import type { Bench } from '../../state/bench.svelte';
+import { classesPayload } from '../../state/made_page';
+import { load } from '../../state/models';
+import type { OwnClasses } from '../../state/own_classes.svelte';
+import { toldOf, type Told } from '../../text/error';
+import {
+  partsOf,
+  recipeFor,
+  startWeights,
+  withClasses,
+  type OwnClass,
+  type Parts,
+  type Start,
+} from '../../training/own_classes';
+import type { Recipe } from '../../training/recipe';
+import { TrainingSession } from '../../training/session.svelte';
+import { meanOutputs } from '../training/means';
+
+const SEED = 0;
+const MOST_AVERAGED = 300; // examples over which the filters' means are taken
+
+interface Asked {
+  classes: readonly OwnClass[];
+  parts: Parts;
+  architecture: Architecture;
+  recipe: Recipe;
+  start: Start;
+}
+
+export class OwnTraining {
+  start = $state<Start>('scratch'); // as good as the filters with ten examples, and quicker
+  session = $state.raw<TrainingSession | null>(null); // while it trains
+  problem = $state.raw<Told | string>(''); // why it could not train
+  readonly hasFilters: boolean; // whether the page's network was trained
+
+  #asked: Asked | null = null;
+
+  constructor(
+    readonly bench: Bench,
+    readonly own: OwnClasses,
+  ) {
+    this.hasFilters = bench.page.payload.untrained !== true;
+    $effect(() => {
+      if (this.session?.state === 'done') untrack(() => void this.#finish());
+    });
+  }
+
+  readonly share = $derived.by(() => {
+    const progress = this.session?.progress ?? null;
+    return progress === null ? 0 : progress.step / progress.steps;
+  });
+
+  train(): void {
+    this.stop();
+    const { bench, own, start } = this;
+    const [page] = bench.page.models;
+    this.problem = '';
+    try {
+      const { classes } = own;
+      const parts = partsOf(classes);
+      const architecture = withClasses(page.architecture, classes.length);
+      const recipe = recipeFor(bench.images.shape, parts.train.labels.length);
+      const weights = startWeights(architecture, SEED, start === 'filters' ? page : null);
+      const { train, heldOut: sample } = parts;
+      this.#asked = { classes, parts, architecture, recipe, start };
+      this.session = new TrainingSession({ engine: bench.engine.bytes, train, sample, classes: classes.length });
+      this.session.start(architecture, weights, recipe, SEED);
+    } catch (error) {
+      this.problem = toldOf(error);
+    }
+  }
+
+  stop(): void {
+    this.session?.close();
+    this.session = null;
+    this.#asked = null;
+  }
+
+  async #finish(): Promise<void> {
+    const { bench, own, session } = this;
+    const asked = this.#asked;
+    if (session === null || asked === null) return;
+    const { weights, message, sample, progress } = session;
+    if (message !== '' || weights === null || progress === null) {
+      this.stop();
+      this.problem = message;
+      return;
+    }
+    const { classes, parts, architecture, recipe, start } = asked;
+    try {
+      const images = classes.flatMap(({ examples }) => examples);
+      const averaged = images.filter((_, i) => i % Math.ceil(images.length / MOST_AVERAGED) === 0);
+      const means = await inSlices(
+        withNetwork(
+          () => bench.engine.network(architecture, weights),
+          (network) => meanOutputs(network, layerTable(architecture), averaged),
+        ),
+        new AbortController().signal,
+      );
+      const names = classes.map(({ name }) => name);
+      const network = { architecture, weights, means, recipe };
+      const payload = await classesPayload(bench.page.payload, network, recipe.epochs, names, parts);
+      const subject = { payload, ...(await load(payload)) };
+      if (this.session !== session) return; // another training was started meanwhile
+      own.network = {
+        ...network,
+        classes,
+        start,
+        seed: SEED,
+        numTrain: parts.train.labels.length,
+        seconds: progress.seconds,
+        heldOut: parts.heldOut.labels.length > 0 ? sample : null,
+        subject,
+      };
+      this.stop();
+      bench.use(subject);
+    } catch (error) {
+      this.stop();
+      this.problem = toldOf(error);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+// Commands that the page shows.
+import type { Payload } from '../../payload/types';
+
+// A word as a shell takes it.
+export function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+interface Recorded {
+  argument?: string; // a name or a path; empty for arrays in memory
+  options?: { test_fraction: number | null; seed: number; image_size: [number, number] | null; skip_damaged: boolean };
+}
+
+// How `convscope evaluate` measures this model file on the test images of the page's data, loaded as they were for the run.
+export function evaluateCommand(payload: Payload, file: string): string {
+  const { argument = payload.data.name, options } = (payload.record.dataset ?? {}) as Recorded;
+  const words = ['convscope', 'evaluate', file, '--dataset', argument === '' ? 'DATASET' : argument, '--split', 'test'];
+  if (options?.test_fraction != null) {
+    words.push('--test-fraction', String(options.test_fraction), '--split-seed', String(options.seed));
+  }
+  if (options?.image_size != null) words.push('--image-size', options.image_size.join('x'));
+  if (options?.skip_damaged) words.push('--skip-damaged');
+  return words.map(quoted).join(' ');
+}

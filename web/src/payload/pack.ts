@@ -1,0 +1,37 @@
+// Typed arrays to packed ones, as `src/convscope/base/packing.py` packs them: what `unpack` takes apart.
+import type { Weights } from '../engine/types';
+import type { Block } from './types';
+
+const CHUNK = 0x8000; // bytes that are made text at once: a call takes only so many arguments
+
+function base64Of(bytes: Uint8Array): string {
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    parts.push(String.fromCharCode(...bytes.subarray(at, at + CHUNK)));
+  }
+  return btoa(parts.join(''));
+}
+
+async function deflated(bytes: Uint8Array): Promise<string> {
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('deflate'));
+  return base64Of(new Uint8Array(await new Response(stream).arrayBuffer()));
+}
+
+export async function pack(numbers: Float32Array | Uint8Array | Uint16Array, shape: number[]): Promise<Block> {
+  const dtype =
+    numbers instanceof Float32Array ? 'float32' : numbers instanceof Uint16Array ? 'uint16' : ('uint8' as const);
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  return { dtype, shape, data: await deflated(bytes) };
+}
+
+export async function packWeights(weights: Weights, shapes: Record<string, number[]>): Promise<Record<string, Block>> {
+  const names = Object.keys(shapes);
+  const blocks = await Promise.all(names.map((name) => pack(weights[name], shapes[name])));
+  return Object.fromEntries(names.map((name, i) => [name, blocks[i]]));
+}
+
+// JSON for an element that no text in it can end or comment out, as `script_json` of the Python package writes it.
+export function scriptJson(value: unknown): string {
+  const escaped = (letter: string) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, escaped);
+}

@@ -1,0 +1,154 @@
+// The payload of a page that holds a network which was trained in this page, on its data or on classes of the reader's own.
+import { layerTable } from '../engine/architecture';
+import type { Architecture, Shape, Weights } from '../engine/types';
+import type { History, LiveModel, Made, Payload, SplitCard } from '../payload/types';
+import { pack, packWeights } from '../payload/pack';
+import type { Labelled } from '../training/messages';
+import { isHeldOut } from '../training/own_classes';
+import { writtenRecipe, type Recipe } from '../training/recipe';
+import type { Subject } from './bench.svelte';
+
+export interface MadeNetwork {
+  architecture: Architecture;
+  weights: Weights;
+  means: Record<string, Float32Array>; // by layer, as those of the payload; none where they were not computed
+  recipe: Recipe;
+}
+
+const NO_HISTORY: History = {
+  loss: [],
+  accuracy: [],
+  val_loss: [],
+  val_accuracy: [],
+  seconds: [],
+  val_split: 'test',
+  best_epoch: null,
+};
+
+async function liveModel({ architecture, weights, means }: MadeNetwork): Promise<LiveModel> {
+  const table = layerTable(architecture);
+  const shapes: Record<string, Shape> = Object.assign({}, ...table.map((row) => row.weightShapes));
+  const layers = Object.fromEntries(Object.entries(means).map(([layer, mean]) => [layer, [mean.length]]));
+  return {
+    name: architecture.name,
+    architecture,
+    weights: await packWeights(weights, shapes),
+    means: await packWeights(means, layers),
+    snapshots: [],
+  };
+}
+
+// What every page of such a network has: nothing that was measured or compared by Python.
+async function common(page: Payload, network: MadeNetwork, made: Made) {
+  const { architecture, recipe } = network;
+  const table = layerTable(architecture);
+  const sum = (numbers: number[]) => numbers.reduce((all, one) => all + one, 0);
+  return {
+    format: page.format,
+    made,
+    record: {} as Record<string, unknown>,
+    recipe: writtenRecipe(recipe),
+    model: {
+      architecture,
+      parameters: sum(table.map((row) => row.parameters)),
+      macs: sum(table.map((row) => row.macs)),
+    },
+    history: NO_HISTORY,
+    baseline_history: null,
+    comparison: null,
+    models: [await liveModel(network)],
+    parity: { logits: await pack(new Float32Array(), [0, table[table.length - 1].outputShape[0]]) },
+  };
+}
+
+// Of a network that was trained on the page's data: the images stay. `score` is of the sample.
+export async function trainedPayload(
+  page: Payload,
+  network: MadeNetwork,
+  epoch: number,
+  score: { right: number; count: number } | null,
+): Promise<Payload> {
+  const { models, parity, ...rest } = await common(page, network, { from: 'data', epoch });
+  const { split, class_names } = page.evaluation;
+  const live = { ...page.live, models, parity };
+  delete (live as { map?: unknown }).map; // one of test images is of another network
+  return {
+    ...rest,
+    record: page.record.dataset === undefined ? {} : { dataset: page.record.dataset },
+    data: page.data,
+    evaluation: evaluationOf(
+      split,
+      score?.count ?? 0,
+      class_names,
+      score === null || score.count === 0 ? undefined : score.right / score.count,
+    ),
+    live,
+  };
+}
+
+// Of a network for other classes: the images are its examples, those that were held out first.
+export async function classesPayload(
+  page: Payload,
+  network: MadeNetwork,
+  epoch: number,
+  classNames: readonly string[],
+  { train, heldOut }: { train: Labelled; heldOut: Labelled },
+): Promise<Payload> {
+  const { models, parity, ...rest } = await common(page, network, { from: 'classes', epoch });
+  const { height, width, channels } = network.architecture.input;
+  const shape: [number, number, number] = [height, width, channels];
+  const count = train.labels.length + heldOut.labels.length;
+  const blocks = (labels: Uint8Array, images: Uint8Array) =>
+    Promise.all([pack(labels, [labels.length]), pack(images, [labels.length, ...shape])]);
+  const joined = (one: Uint8Array, other: Uint8Array) => {
+    const both = new Uint8Array(one.length + other.length);
+    both.set(one);
+    both.set(other, one.length);
+    return both;
+  };
+  const [labels, pixels] = await blocks(joined(heldOut.labels, train.labels), joined(heldOut.images, train.images));
+  const [trainLabels, trainPixels] = await blocks(train.labels, train.images);
+  const split = heldOut.labels.length > 0 ? 'test' : 'train'; // what the first images are
+  const card = (num_images: number): SplitCard => ({ num_images, image_shape: shape, class_names: [...classNames] });
+  return {
+    ...rest,
+    data: { name: 'own classes', train: card(train.labels.length), test: card(heldOut.labels.length) },
+    evaluation: evaluationOf(split, heldOut.labels.length, [...classNames]),
+    live: {
+      models,
+      images: {
+        split,
+        indices: await pack(
+          Uint16Array.from({ length: count }, (_, i) => i),
+          [count],
+        ),
+        labels,
+        pixels,
+        num_sample: heldOut.labels.length > 0 ? heldOut.labels.length : count,
+        num_mistakes: 0,
+      },
+      parity,
+      training: { labels: trainLabels, pixels: trainPixels, of: train.labels.length },
+      handwriting: page.live.handwriting,
+    },
+  };
+}
+
+function evaluationOf(split: string, num_images: number, class_names: string[], accuracy?: number) {
+  const none = { num_mistakes: 0, accuracy_interval: [0, 1] as [number, number], loss: 0, confusion_matrix: [] };
+  return { split, num_images, class_names, ...none, ...(accuracy !== undefined && { accuracy }) };
+}
+
+// The reader's own classes on a page that was saved, each with its examples in the order in which they came.
+export function ownClassesOf({ payload, images }: Subject): { name: string; examples: Uint8Array[] }[] {
+  const { made, evaluation } = payload;
+  if (made?.from !== 'classes') return [];
+  const numHeldOut = evaluation.num_images;
+  const places = Array.from({ length: images.count }, (_, i) => i);
+  return evaluation.class_names.map((name, label) => {
+    const own = places.filter((i) => images.labels[i] === label);
+    const [held, others] = [own.filter((i) => i < numHeldOut), own.filter((i) => i >= numHeldOut)];
+    const order = own.map((_, i) => (isHeldOut(i) && held.length > 0 ? held.shift()! : others.shift()!));
+    return { name, examples: order.map((i) => images.image(i).slice()) };
+  });
+}

@@ -1,0 +1,135 @@
+// The reader's own classes: examples, the network that was trained on them, and what of it is not saved yet.
+import type { Architecture, Weights } from '../engine/types';
+import {
+  HELD_OUT,
+  LEAST_CLASSES,
+  MOST_CLASSES,
+  MOST_EXAMPLES,
+  type OwnClass,
+  type Start,
+} from '../training/own_classes';
+import type { Recipe } from '../training/recipe';
+import type { Score } from '../training/score';
+import { say } from '../text/say.svelte';
+import type { Subject } from './bench.svelte';
+
+export interface OwnNetwork {
+  classes: readonly OwnClass[]; // as they were
+  architecture: Architecture;
+  weights: Weights;
+  start: Start;
+  recipe: Recipe;
+  seed: number;
+  numTrain: number; // examples that it was trained on
+  seconds: number; // of training
+  heldOut: Score | null; // null where no example was held out
+  subject: Subject; // that shows it on the bench
+}
+
+const MOST_STEPS = 100; // that can be undone
+export const LONGEST_NAME = 40; // letters
+
+export class OwnClasses {
+  classes = $state.raw<readonly OwnClass[]>([]);
+  network = $state.raw<OwnNetwork | null>(null);
+  #before = $state.raw<readonly (readonly OwnClass[])[]>([]);
+  #saved = $state.raw<readonly OwnClass[]>([]);
+  #ids = 0;
+
+  // With the classes of a page that was saved, or two empty ones.
+  constructor(saved: readonly { name: string; examples: readonly Uint8Array[] }[] = []) {
+    this.classes =
+      saved.length > 0
+        ? saved.map(({ name, examples }) => ({ id: this.#ids++, name, examples }))
+        : [this.#fresh([]), this.#fresh(['A'])];
+    this.#saved = this.classes; // nothing is lost yet
+  }
+
+  readonly count = $derived.by(() => this.classes.reduce((sum, { examples }) => sum + examples.length, 0));
+  readonly canUndo = $derived.by(() => this.#before.length > 0);
+  // Leaving the page would lose examples.
+  readonly isUnsaved = $derived.by(() => this.count > 0 && !sameExamples(this.classes, this.#saved));
+  readonly isEveryClassFilled = $derived.by(() => this.classes.every(({ examples }) => examples.length > 0));
+  readonly holdsOut = $derived.by(() => this.classes.every(({ examples }) => examples.length >= HELD_OUT));
+  // The network was trained on other examples or classes than there are now.
+  readonly isBehind = $derived.by(() => this.network !== null && this.network.classes !== this.classes);
+
+  #fresh(taken: readonly string[]): OwnClass {
+    const letters = Array.from({ length: MOST_CLASSES }, (_, i) => String.fromCharCode(65 + i));
+    const name = letters.find((letter) => !taken.includes(letter)) ?? String(this.#ids);
+    return { id: this.#ids++, name, examples: [] };
+  }
+
+  #change(classes: readonly OwnClass[]): void {
+    this.#before = [...this.#before, this.classes].slice(-MOST_STEPS);
+    this.classes = classes;
+  }
+
+  #with(id: number, change: Partial<OwnClass>): void {
+    this.#change(this.classes.map((one) => (one.id === id ? { ...one, ...change } : one)));
+  }
+
+  undo(): void {
+    const last = this.#before.at(-1);
+    if (last === undefined) return;
+    this.#before = this.#before.slice(0, -1);
+    this.classes = last;
+  }
+
+  get isFull(): boolean {
+    return this.classes.length >= MOST_CLASSES;
+  }
+  get isLeast(): boolean {
+    return this.classes.length <= LEAST_CLASSES;
+  }
+
+  addClass(): void {
+    if (!this.isFull) this.#change([...this.classes, this.#fresh(this.classes.map(({ name }) => name))]);
+  }
+
+  removeClass(id: number): void {
+    if (!this.isLeast) this.#change(this.classes.filter((one) => one.id !== id));
+  }
+
+  // A sentence where the name cannot be given; then the class keeps its own.
+  rename(id: number, wanted: string): string | null {
+    const name = wanted.replace(/\s+/g, ' ').trim();
+    const others = this.classes.filter((one) => one.id !== id);
+    if (name === '') return say('symbols.noName');
+    if ([...name].length > LONGEST_NAME) return say('symbols.longName', { n: LONGEST_NAME });
+    if (others.some((one) => one.name === name)) return say('symbols.sameName', { name });
+    if (this.classes.some((one) => one.id === id && one.name !== name)) this.#with(id, { name });
+    return null;
+  }
+
+  // A sentence where not all of them had room; those that had are added.
+  add(id: number, images: readonly Uint8Array[]): string | null {
+    const own = this.classes.find((one) => one.id === id);
+    if (own === undefined || images.length === 0) return null;
+    const room = MOST_EXAMPLES - own.examples.length;
+    if (room > 0) this.#with(id, { examples: [...own.examples, ...images.slice(0, room)] });
+    return images.length > room ? say('symbols.fullClass', { name: own.name, n: MOST_EXAMPLES }) : null;
+  }
+
+  removeExample(id: number, at: number): void {
+    const own = this.classes.find((one) => one.id === id);
+    if (own !== undefined) this.#with(id, { examples: own.examples.filter((_, i) => i !== at) });
+  }
+
+  markSaved(classes: readonly OwnClass[]): void {
+    this.#saved = classes;
+  }
+}
+
+function sameExamples(one: readonly OwnClass[], other: readonly OwnClass[]): boolean {
+  return (
+    one.length === other.length &&
+    one.every(({ name, examples }, i) => {
+      const before = other[i];
+      return name === before.name && sameArray(examples, before.examples);
+    })
+  );
+}
+
+const sameArray = <T>(one: readonly T[], other: readonly T[]) =>
+  one.length === other.length && one.every((value, i) => value === other[i]);
