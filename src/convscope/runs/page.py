@@ -13,6 +13,7 @@ from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
 from convscope.runs.topics import QUICK, Subject, measure_topics
 from convscope.storage import RunFolder
@@ -39,18 +40,17 @@ class RunPage:
     """The page of a run, which can be written again and again: what has not changed is drawn and packed once."""
 
     def __init__(
-        self, found: Found, splits: Splits, index: int, timings: dict[str, float], subject: Subject | None = None
+        self, found: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
     ) -> None:
         """Take up what the folder holds on each topic.
 
         Args:
             index: of the test image whose feature maps are shown.
             timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
-            subject: the run as topics measure it, where something of it was measured already.
         """
         run = found.run
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
-        self._subject = subject or Subject(run.folder, splits, run.model)
+        self._subject = Subject(run.folder, splits, run.model, listeners)
         self._comparison, self._baseline = found.comparison, _replay(found.baseline)
         self._evidence: dict[str, dict[str, Any]] = dict(run.folder.read_evidence(TOPICS, run.model))
         self._sections = dict[str, RenderedSection]()

@@ -1,10 +1,8 @@
 """The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,15 +63,11 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
     folder = job.folder
     with tracking.following(folder.path), one_blas_thread():
         run, memory = _train(job, timings, tracking, listeners)
-        subject = Subject(folder, job.splits, run.model, listeners)
-        with timed(timings, "report"), ThreadPoolExecutor(1) as pool:
-            loading = pool.submit(import_module, "convscope.runs.page")  # matplotlib takes its time to load
-            _ = subject.means  # which the page shows
-            loading.result()
-        from convscope.runs.page import Found, RunPage
+        with timed(timings, "report"):  # matplotlib takes its time to load
+            from convscope.runs.page import Found, RunPage
 
         assert job.options is not None, "the main job has options"
-        page = RunPage(Found(run), job.splits, job.options.index, timings, subject)
+        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners)
         listeners.on_page(run.evaluation, page.write())
         phases = _Phases(job, page, run, timings, tracking, listeners)
         planned = phases.planned()
