@@ -90,6 +90,7 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/fool/Fool.svelte': ['make it', 'morph to'], // in a file's name
   'bench/lens/Sees.svelte': ['(prefers-reduced-motion: reduce)'],
   'bench/lens/SlideControls.svelte': ['(prefers-reduced-motion: reduce)'],
+  'bench/lessons/mark.ts': ['outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px'],
   'bench/lesions/Lesions.svelte': ['filter ablation', 'correct predictions'], // in a file's name
   'bench/models/TwoModels.svelte': ['two models'], // in a file's name
   'bench/parts/file_name.ts': ['with ablation'], // in a file's name
