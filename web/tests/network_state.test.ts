@@ -34,7 +34,7 @@ const here = (changes: Record<string, unknown>) => ({
 const filter = { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' };
 
 test.each([
-  ['Trained model · epoch 2', true, 0.95, {}],
+  ['Trained · epoch 2', true, 0.95, {}],
   ['Untrained', false, null, { epoch: 0 }],
   ['Epoch 1', false, 0.9, { epoch: 1 }],
   ['ann', false, 0.85, { modelIndex: 1 }],

@@ -292,7 +292,7 @@ inEachBrowser((browser) => {
       const accuracy = () => page.$$eval('#accuracy a', (all) => all.map((one) => one.textContent));
       const [trained] = await accuracy();
       const state = () => page.$eval('[data-state]', (one) => one.textContent?.trim() ?? '');
-      expect(await state()).toMatch(/^Trained model · epoch \d+$/);
+      expect(await state()).toMatch(/^Trained · epoch \d+$/);
       await page.focus('input[type="range"][aria-label="Epoch"]');
       await page.keyboard.press('Home');
       await expect.poll(state).toMatch(/^Untrained/);
