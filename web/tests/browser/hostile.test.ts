@@ -14,8 +14,9 @@ async function expectNoElement(page: Page): Promise<void> {
     (elements) => elements.map((element) => element.outerHTML),
   );
   expect(made).toEqual([]);
-  // The page's own: payload, engine, bench.
-  expect(await page.$$eval('script', (scripts) => scripts.length)).toBe(3);
+  const ids = await page.$$eval('script', (scripts) => scripts.map((one) => one.id));
+  const texts = ['texts-de', 'texts-fr', 'texts-es', 'texts-zh-CN'];
+  expect(ids).toEqual(['payload', 'engine', ...texts, 'script', '', '']); // the last two: the start, and what it started
 }
 
 inEachBrowser((browser) => {
