@@ -22,6 +22,26 @@ export interface Place {
   column: number;
 }
 
+export interface Box {
+  left: number;
+  top: number;
+  right: number;
+  bottom: number;
+}
+
+export const boxOf = (page: Page, selector: string): Promise<Box> =>
+  page.$eval(selector, (one) => {
+    const { left, top, right, bottom } = one.getBoundingClientRect();
+    return { left, top, right, bottom };
+  });
+
+// Whether it lies in the window, to a pixel.
+export async function isInSight(page: Page, selector: string): Promise<boolean> {
+  const { left, top, right, bottom } = await boxOf(page, selector);
+  const [width, height] = await page.evaluate(() => [innerWidth, innerHeight]);
+  return left >= -1 && top >= -1 && right <= width + 1 && bottom <= height + 1;
+}
+
 export async function click(page: Page, selector: string): Promise<void> {
   const element = await page.waitForSelector(selector, { visible: true });
   // Not by the pointer's place alone: the header and the epochs lie over what scrolls below them.

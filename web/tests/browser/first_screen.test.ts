@@ -1,9 +1,12 @@
 // The first screen: everything in sight at once, and the lens that explains what is pointed at.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
-import { expect, inject, test } from 'vitest';
-import { answerOf, click, draw, layersOf, lensOf, logitsOf, openTab } from './bench';
+import { afterAll, expect, inject, test } from 'vitest';
+import { answerOf, boxOf, click, draw, isInSight, layersOf, lensOf, logitsOf, openTab, type Box } from './bench';
 import { inEachBrowser, visit } from './open';
-import { made, pagePath } from './reports';
+import { expectedOf, made, pagePath } from './reports';
 
 const folder = inject('reports');
 const path = pagePath(folder, 'mnist');
@@ -12,27 +15,30 @@ const ONE: [number, number][] = [
   [0.5, 0.8],
 ];
 
+const NAMES = [
+  'T-shirt/top',
+  'Trouser',
+  'Pullover',
+  'Dress',
+  'Coat',
+  'Sandal',
+  'Shirt',
+  'Sneaker',
+  'Bag',
+  'Ankle boot',
+];
+const scratch = mkdtempSync(join(tmpdir(), 'convscope-named-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+// The page of cnn, as it is where classes have names.
+function withNames(): string {
+  const into = join(scratch, 'report.html');
+  const digits = JSON.stringify(expectedOf(folder, 'mnist').class_names);
+  writeFileSync(into, readFileSync(path, 'utf8').replaceAll(digits, JSON.stringify(NAMES)));
+  return into;
+}
+
 const shifted = (stroke: [number, number][], by: number): [number, number][] => stroke.map(([x, y]) => [x + by, y]);
-
-interface Box {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
-}
-
-const boxOf = (page: Page, selector: string): Promise<Box> =>
-  page.$eval(selector, (one) => {
-    const { left, top, right, bottom } = one.getBoundingClientRect();
-    return { left, top, right, bottom };
-  });
-
-// Whether it lies in the window, to a pixel.
-async function isInSight(page: Page, selector: string): Promise<boolean> {
-  const { left, top, right, bottom } = await boxOf(page, selector);
-  const [width, height] = await page.evaluate(() => [innerWidth, innerHeight]);
-  return left >= -1 && top >= -1 && right <= width + 1 && bottom <= height + 1;
-}
 
 // Where the held cell is drawn.
 const heldBox = (page: Page): Promise<Box> => boxOf(page, '.strip path.frame.held');
@@ -54,6 +60,24 @@ inEachBrowser((browser) => {
       for (const { layer, rows, columns, cell } of layers) {
         expect(Number.isInteger(cell), layer).toBe(true);
         if (rows * columns > 1) expect(cell, layer).toBeGreaterThanOrEqual(width >= 1920 ? 3 : 2);
+      }
+    });
+  });
+
+  test('at 1280 × 720 the names of classes take nothing from the layers of cnn', async () => {
+    const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
+    await visit(browser(), withNames(), asked, async ({ page }) => {
+      expect(await page.$$eval('.answer .class', (all) => all.length)).toBe(NAMES.length);
+      expect(await page.$eval('.answer .name', (one) => one.textContent)).toBe('Sneaker'); // a 7
+      for (const box of ['.strip', '.classes']) {
+        const [wide, room, high, height] = await page.$eval(box, (one) => [
+          one.scrollWidth,
+          one.clientWidth,
+          one.scrollHeight,
+          one.clientHeight,
+        ]);
+        expect(wide, box).toBeLessThanOrEqual(room + 1);
+        expect(high, box).toBeLessThanOrEqual(height + 1);
       }
     });
   });
@@ -194,7 +218,7 @@ inEachBrowser((browser) => {
     }
   });
 
-  test.each(made(folder, ['fashion', 'hostile', 'letters']))('no class name of %s is cut', async (name) => {
+  test.each(made(folder, ['fashion', 'hostile', 'letters', 'wide']))('no class name of %s is cut', async (name) => {
     for (const [width, height] of [
       [390, 844],
       [900, 700],

@@ -2,10 +2,10 @@
 
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
-classes at 20 × 32), hostile (three channels, class names that would like to be markup), ann (no convolution at all),
-and playground, which is of no run and has no expected.json.
-Each page of a run but fashion's has every section that there is, most of few images. mnist has photo.png too, a digit
-under a shadow as a camera would see it.
+classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
+markup), ann (no convolution at all), and playground, which is of no run and has no expected.json.
+Each page of a run but fashion's and wide's has every section that there is, most of few images. mnist has photo.png
+too, a digit under a shadow as a camera would see it.
 """
 
 import json
@@ -107,6 +107,14 @@ def letters(folder: Path) -> None:
     run(folder, made_up((20, 32, 1), names, "letters"), cs.Architecture(cs.Input(20, 32, 1), layers, "residual"))
 
 
+def wide(folder: Path) -> None:
+    """16 layers and 100 classes with names of all lengths, more than fits on a screen; nothing else is measured."""
+    patterns = ("{}", "no. {}", "sign {}", "traffic sign {}", "a traffic sign with the long name {}")
+    names = [patterns[label % len(patterns)].format(label) for label in range(100)]
+    splits = made_up((20, 20, 1), names, "traffic signs")
+    run(folder, splits, cs.presets.deep((20, 20, 1), len(names)), with_evidence=False)
+
+
 def hostile(folder: Path) -> None:
     """Three channels, and names that must stay text."""
     splits = made_up((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
@@ -124,6 +132,7 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "mnist": mnist,
     "fashion": fashion,
     "letters": letters,
+    "wide": wide,
     "hostile": hostile,
     "ann": ann,
     "playground": playground,

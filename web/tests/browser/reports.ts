@@ -8,7 +8,7 @@ import type { TestProject } from 'vitest/node';
 const ROOT = resolve(import.meta.dirname, '../../..');
 export const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
 
-export type ReportName = 'mnist' | 'fashion' | 'letters' | 'hostile' | 'ann' | 'playground';
+export type ReportName = 'mnist' | 'fashion' | 'letters' | 'wide' | 'hostile' | 'ann' | 'playground';
 
 declare module 'vitest' {
   export interface ProvidedContext {
