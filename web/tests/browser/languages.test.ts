@@ -74,17 +74,22 @@ inEachBrowser((browser) => {
     }
   });
 
-  test.each(WRITTEN)('in %s the header has room on wider screens', async (language) => {
-    await visit(browser(), path, { fragment: `#bench?i=0&lang=${language}` }, async ({ page }) => {
-      for (const width of [1440, 1600, 1920]) {
-        await page.setViewport({ width, height: 900 });
-        expect(await overlapping(page), String(width)).toEqual([]);
-        expect(await cutOff(page), String(width)).toEqual([]);
-        const run = await page.$eval('header .run', (one) => one.getBoundingClientRect().right);
-        const state = await page.$eval('#state', (one) => one.getBoundingClientRect().left);
-        expect(run, String(width)).toBeLessThanOrEqual(state);
-      }
-    });
+  test.each(WRITTEN)('in %s header and lead have room on wider screens', async (language) => {
+    await visit(
+      browser(),
+      pagePath(inject('reports'), 'wide'),
+      { fragment: `#bench?i=0&lang=${language}` },
+      async ({ page }) => {
+        for (const width of [1280, 1440, 1600, 1920]) {
+          await page.setViewport({ width, height: 900 });
+          expect(await overlapping(page), String(width)).toEqual([]);
+          expect(await cutOff(page), String(width)).toEqual([]);
+          const run = await page.$eval('header .run', (one) => one.getBoundingClientRect().right);
+          const state = await page.$eval('#state', (one) => one.getBoundingClientRect().left);
+          expect(run, String(width)).toBeLessThanOrEqual(state);
+        }
+      },
+    );
   });
 
   test('switching changes texts, numbers and the link at once and keeps what is shown', async () => {
