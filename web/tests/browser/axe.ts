@@ -13,11 +13,13 @@ interface WithAxe {
 export const GRAVE: ImpactValue[] = ['serious', 'critical'];
 const ANY: ImpactValue[] = ['minor', 'moderate', ...GRAVE];
 
-export async function axeFindings(page: Page, part: string, impacts = ANY): Promise<string[]> {
+// By all rules or by those that are named.
+export async function axeFindings(page: Page, part: string, impacts = ANY, rules?: string[]): Promise<string[]> {
   if (await page.evaluate(() => (window as WithAxe).axe === undefined)) await page.evaluate(AXE);
   const { violations } = await page.evaluate(
-    (context) => (window as WithAxe).axe!.run(context, { resultTypes: ['violations'] }),
+    (context, runOnly) => (window as WithAxe).axe!.run(context, { resultTypes: ['violations'], runOnly }),
     part,
+    rules,
   );
   return violations
     .filter(({ impact }) => impact != null && impacts.includes(impact))
