@@ -12,7 +12,7 @@ export const chosen = new Chosen();
 
 // A list of facts, or sentences one behind the other, as the language sets them.
 export const listed = (texts: string[]): string =>
-  texts.reduce((first, second) => say('language.list', { first, second }));
+  texts.length === 0 ? '' : texts.reduce((first, second) => say('language.list', { first, second }));
 export const sentences = (texts: string[]): string =>
   texts.reduce((first, second) => say('language.sentences', { first, second }));
 
