@@ -41,15 +41,10 @@ export function executable(name) {
   return paths.find((path) => existsSync(path)) ?? null;
 }
 
-// Only Firefox has preferences.
-export async function launch(name, preferences = {}) {
+export async function launch(name) {
   const executablePath = executable(name);
   if (executablePath === null) throw new Error(`no ${COMMANDS[name][0]} is installed`);
   return name === 'firefox'
-    ? puppeteer.launch({
-        browser: 'firefox',
-        executablePath,
-        extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...preferences },
-      })
+    ? puppeteer.launch({ browser: 'firefox', executablePath, extraPrefsFirefox: FIREFOX_PREFERENCES })
     : puppeteer.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 }

@@ -13,13 +13,11 @@ interface WithAxe {
 export const GRAVE: ImpactValue[] = ['serious', 'critical'];
 const ANY: ImpactValue[] = ['minor', 'moderate', ...GRAVE];
 
-// By all rules or by those that are named.
-export async function axeFindings(page: Page, part: string, impacts = ANY, rules?: string[]): Promise<string[]> {
+export async function axeFindings(page: Page, part: string, impacts = ANY): Promise<string[]> {
   if (await page.evaluate(() => (window as WithAxe).axe === undefined)) await page.evaluate(AXE);
   const { violations } = await page.evaluate(
-    (context, runOnly) => (window as WithAxe).axe!.run(context, { resultTypes: ['violations'], runOnly }),
+    (context) => (window as WithAxe).axe!.run(context, { resultTypes: ['violations'] }),
     part,
-    rules,
   );
   return violations
     .filter(({ impact }) => impact != null && impacts.includes(impact))
