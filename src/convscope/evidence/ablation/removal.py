@@ -285,7 +285,7 @@ def _by_importance(
 
 @dataclass(frozen=True)
 class _Removed:
-    """What a curve removes: the filters of `layers`, of which `order` has the most important first."""
+    """What a curve removes: the filters of `layers`. In `order` the most important comes first."""
 
     layers: tuple[str, ...]
     replacement: Replaced

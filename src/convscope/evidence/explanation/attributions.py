@@ -107,7 +107,7 @@ def background_of(images: NDArray[np.uint8]) -> int:
 
 
 def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the logits (N, K) of `images` (N, H, W, C), of which those that are equal are computed once.
+    """Return the logits (N, K) of `images` (N, H, W, C); equal images are computed once.
 
     Blanking pixels that are background anyway gives the same image again and again.
     """

@@ -307,7 +307,7 @@ def principal_components(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the first principal components of `values` (N, D), the variance's fraction by direction, and directions.
 
-    The components are (N, count), and each is the centred values times its direction, of which there are (D, count).
+    The components are (N, count): the centred values times the directions (D, count).
     Where there are fewer directions than `count`, the rest is zero. Of a component and its mirror image, that one is
     returned whose direction's largest coefficient is positive. The smaller of covariance (D, D) and Gram matrix (N, N)
     is decomposed. There are min(N, D) fractions; all are zero where nothing varies.
