@@ -16,14 +16,6 @@ const MOST_NAMES = 26; // of more classes, those of the neighbours
 const endsOf = (places: Place[]) =>
   [0, 1].map((axis) => places.map((one) => one[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
 
-const [FLAT, TALL] = [0.5, 1]; // height over width, at least and at most
-
-// How high the map is for its width.
-export function aspectOf(places: Place[]): number {
-  const [across, down] = endsOf(places).map(([low, high]) => high - low);
-  return Math.min(TALL, Math.max(FLAT, down / (across || 1)));
-}
-
 // One scale along both axes. What lies beyond the map stands at its edge.
 function placing(places: Place[], width: number, height: number): (place: Place) => Place {
   const ends = endsOf(places);

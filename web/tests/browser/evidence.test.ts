@@ -90,6 +90,20 @@ inEachBrowser((browser) => {
     });
   });
 
+  test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
+      await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
+      const height = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).offsetHeight);
+      const place = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).dataset.whereabouts);
+      const empty = await height();
+      await expect.poll(place).not.toBe('');
+      expect(await height()).toBe(empty);
+      await page.$eval('nav a[href="#ablation"]', (link) => (link as HTMLElement).click());
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      expect(await height()).toBe(empty);
+    });
+  });
+
   test('a page is short while it is folded', async () => {
     await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
       expect(await page.$$eval('main details[open]', (all) => all.length)).toBe(0);
