@@ -9,8 +9,8 @@ the medians and their ratios as JSON. Ratios hold where times do not: both sides
 
 import argparse
 import json
-import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,11 +18,11 @@ from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import Any
 
+import machine
 import notebook
 import processes
 
 CONVSCOPE = Path(sys.executable).parent / "convscope"
-LIMITS = {"first_page": 2.0, "whole_cpu": 3.5}  # times `convscope train`
 
 
 def measure_train() -> dict[str, float]:
@@ -60,32 +60,50 @@ def measure_run(*options: str) -> dict[str, float]:
         }
 
 
-def medians(measured: list[dict[str, float]]) -> dict[str, float]:
-    """Return the median of each number."""
-    return {name: median(one[name] for one in measured) for name in measured[0]}
+def in_turns(times: int, sides: Mapping[str, Callable[[], dict[str, float]]]) -> tuple[dict[str, Any], float]:
+    """Measure every side `times` times, one after the other.
+
+    Returns:
+        Per side and figure the median and [min, max] over the turns; and the largest share of the processor that other
+        programs took right before a measurement.
+    """
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+    busiest = 0.0
+    for _ in range(times):
+        for name, side in sides.items():
+            busiest = max(busiest, machine.wait_until_quiet(60))
+            found[name].append(side())
+
+    def spread(values: list[float]) -> dict[str, Any]:
+        return {"median": median(values), "spread": [min(values), max(values)]}
+
+    return {
+        name: {figure: spread([one[figure] for one in measured]) for figure in measured[0]}
+        for name, measured in found.items()
+    }, busiest
 
 
 def measure(times: int, *, with_notebook: bool) -> dict[str, Any]:
-    """Measure both sides `times` times in turns."""
-    trains, runs, wholes, notebooks = (list[dict[str, float]]() for _ in range(4))
-    for _ in range(times):
-        trains.append(measure_train())
-        runs.append(measure_run("--recipe", "fast"))
-        if with_notebook:
-            wholes.append(measure_run())
-            notebooks.append({"seconds": notebook.measure()["seconds"][0]})
-    train, run = medians(trains), medians(runs)
-    ratios = {
-        "first_page": run["first_page_seconds"] / train["seconds"],
-        "whole_cpu": run["cpu_seconds"] / train["cpu_seconds"],
-    }
-    found: dict[str, Any] = {"times": times, "load": os.getloadavg(), "train": train, "run": run, "ratios": ratios}
+    """Measure all sides `times` times in turns, and return their figures and the ratios of the medians."""
+    sides = {"train": measure_train, "run": lambda: measure_run("--recipe", "fast")}
     if with_notebook:
-        whole, keras = medians(wholes), medians(notebooks)
-        found |= {"run_like_the_notebook": whole, "notebook": keras}
-        ratios["notebook_to_whole"] = keras["seconds"] / whole["seconds"]
-        ratios["notebook_to_first_page"] = keras["seconds"] / whole["first_page_seconds"]
-    return found | {"limits": LIMITS}
+        sides |= {"classic_run": measure_run, "notebook": lambda: {"seconds": notebook.measure()["seconds"][0]}}
+    found, busiest = in_turns(times, sides)
+
+    def middle(side: str, figure: str) -> float:
+        value: float = found[side][figure]["median"]
+        return value
+
+    ratios = {
+        "first_page": middle("run", "first_page_seconds") / middle("train", "seconds"),
+        "whole_cpu": middle("run", "cpu_seconds") / middle("train", "cpu_seconds"),
+    }
+    if with_notebook:
+        keras = middle("notebook", "seconds")
+        ratios["notebook_to_whole"] = keras / middle("classic_run", "seconds")
+        ratios["notebook_to_first_page"] = keras / middle("classic_run", "first_page_seconds")
+    peers = notebook.versions() if with_notebook else {}
+    return {"times": times, "busiest": busiest, "sides": found, "ratios": ratios, "peers": peers}
 
 
 if __name__ == "__main__":
@@ -93,4 +111,4 @@ if __name__ == "__main__":
     parser.add_argument("--times", type=int, default=5, help="Measurements of each side.")
     parser.add_argument("--notebook", action="store_true", help="Measure the notebook in Keras too.")
     asked = parser.parse_args()
-    print(json.dumps(measure(asked.times, with_notebook=asked.notebook), indent=1))
+    print(json.dumps(measure(asked.times, with_notebook=asked.notebook)))

@@ -90,19 +90,29 @@ def pictures(measurement: Measurement) -> Part:
     return {"seed": 0, "rows": [{"name": name, **{key: one[key] for key in kept}} for name, one in figures.items()]}
 
 
-def speed(measurement: Measurement) -> Part:
-    """Return the table of benchmarks/compare.py, from a machine on which nothing else ran.
+def main_job(measurement: Measurement) -> Part:
+    """Return the times of `convscope run` beside training alone and beside the notebook."""
+    words = ["first_page.py", "--times", "5", "--notebook"]
+    measurement.commands.append(f"benchmarks/{shlex.join(words)}")
+    found = processes.run_json([sys.executable, BENCHMARKS / words[0], *words[1:]], PROJECT)
+    require_quiet(found["busiest"])
+    return found
 
-    Raises:
-        ValueError: if other programs took part of the processor.
-    """
+
+def require_quiet(busiest: float) -> None:
+    """Raise a ValueError if other programs took part of the processor during a measurement."""
+    if busiest > machine.QUIET:
+        raise ValueError(f"other programs took {busiest:.0%} of the processor; measure on a quiet machine")
+
+
+def speed(measurement: Measurement) -> Part:
+    """Return the table of benchmarks/compare.py, from a machine on which nothing else ran."""
     file = measurement.scratch / "speed.json"
     words = [sys.executable, BENCHMARKS / "compare.py", "--json", file]
     measurement.commands.append("make bench")
     processes.run(words, PROJECT)
     found = json.loads(file.read_text(encoding="utf-8"))
-    if found["busiest"] > machine.QUIET:
-        raise ValueError(f"other programs took {found['busiest']:.0%} of the processor; measure on a quiet machine")
+    require_quiet(found["busiest"])
     rows = []
     for result in found["results"]:
         samples = [{**one, "n": len(one["values"]), "values": None} for one in result["samples"][:2]]
@@ -115,6 +125,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "accuracy": lambda measurement: experiments(measurement, "mnist", ACCURACY),
     "fashion": lambda measurement: experiments(measurement, "fashion-mnist", FASHION),
     "pictures": pictures,
+    "main-job": main_job,
     "speed": speed,
 }
 

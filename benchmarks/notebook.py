@@ -17,6 +17,13 @@ FOLDER = Path(__file__).parent
 PYTHON = FOLDER.parent / ".venv-peers" / "bin" / "python"
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of what executes the notebook."""
+    names = ["tensorflow-cpu", "keras", "nbconvert"]
+    code = f"import json, importlib.metadata as m; print(json.dumps({{name: m.version(name) for name in {names}}}))"
+    return processes.run_json([PYTHON, "-c", code], FOLDER)
+
+
 def measure() -> dict[str, Any]:
     """Execute the notebook once."""
     with TemporaryDirectory() as folder:

@@ -131,9 +131,42 @@ def _speed(part: Part) -> Iterable[str]:
             value = f"{100 * row['value']:.0f} %"
         rows.append([row["title"], f"{value}{unit}" if value else "not measured", _sample(ours), _sample(best)])
     yield from _table(["what", "result", "convscope", "best peer"], rows)
-    peers = ", ".join(f"{name} {number}" for name, number in part["peers"].items())
-    yield from ("", _prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. Peers: {peers}."))
+    yield from ("", _prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. {_peers(part)}"))
     yield from _provenance(part)
+
+
+# What each ratio compares, and the two figures: (side, figure).
+_RATIOS = {
+    "first_page": ("time until the page of `convscope run` opens, over `convscope train`", "run first_page_seconds",
+                   "train seconds"),
+    "whole_cpu": ("processor time of the whole run, over `convscope train`", "run cpu_seconds", "train cpu_seconds"),
+    "notebook_to_first_page": ("time of the notebook, over the time until the page of `convscope run` opens",
+                               "notebook seconds", "classic_run first_page_seconds"),
+    "notebook_to_whole": ("time of the notebook, over that of the whole run", "notebook seconds",
+                          "classic_run seconds"),
+}  # fmt: skip
+
+
+def _main_job(part: Part) -> Iterable[str]:
+    def sample(where: str) -> str:
+        side, figure = where.split()
+        one = part["sides"][side][figure]
+        low, high = one["spread"]
+        return f"{one['median']:.3g} s [{low:.3g}, {high:.3g}]"
+
+    rows = [
+        [text, f"{part['ratios'][name]:.2f}", sample(upper), sample(lower)]
+        for name, (text, upper, lower) in _RATIOS.items()
+    ]
+    yield from _table(["what", "ratio", "first", "second"], rows)
+    memory = part["sides"]["run"]["peak_memory_bytes"]["median"] / 1e6
+    text = f"Medians with [min, max] of {part['times']} turns. Peak memory of the run with `fast`: {memory:.0f} MB."
+    yield from ("", _prose(f"{text} {_peers(part)}"))
+    yield from _provenance(part)
+
+
+def _peers(part: Part) -> str:
+    return f"Peers: {', '.join(f'{name} {number}' for name, number in part['peers'].items())}."
 
 
 def _sample(sample: Part | None) -> str:
@@ -149,6 +182,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "accuracy": ("accuracy", _accuracy),
     "fashion": ("fashion", _accuracy),
     "pictures": ("pictures", _pictures),
+    "main-job": ("main-job", _main_job),
     "speed": ("speed", _speed),
 }
 
