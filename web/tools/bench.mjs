@@ -46,17 +46,29 @@ async function open(browser) {
   return page;
 }
 
+// How long pages take to be ready, and then until the lens of the first map that is pointed at is on the screen.
 async function openings(browser) {
-  const times = [];
+  const [ready, first] = [[], []];
   for (let i = 0; i < OPENINGS; i++) {
     const page = await open(browser);
-    times.push(await page.evaluate(() => window.readyAt));
+    ready.push(await page.evaluate(() => window.readyAt));
+    await page.evaluate(() => {
+      window.answered = new Promise((resolve) => {
+        const begin = () => {
+          const start = performance.now();
+          requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - start)));
+        };
+        window.addEventListener('pointermove', begin, { capture: true, once: true });
+      });
+    });
+    const box = await (await page.$('.flow canvas')).boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    first.push(await page.evaluate(() => window.answered));
     await page.close();
   }
-  return times;
+  return { ready, first };
 }
 
-// From a pointer's move until every layer is painted: the script's part of a frame.
 async function strokes(page) {
   await page.evaluate(() => {
     window.frameTimes = [];
@@ -150,7 +162,9 @@ for (const name of names.length > 0 ? names : BROWSERS) {
   }
   const browser = await launch(name);
   console.log(`\n${await browser.version()}\n\n| what | median | [min, max] | n |\n| --- | --- | --- | --- |`);
-  row('from opening until ready', await openings(browser), 'ms', 0);
+  const { ready, first } = await openings(browser);
+  row('from opening until ready', ready, 'ms', 0);
+  row('from the first move over a map until it is in the lens', first, 'ms', 0);
   const before = process.platform === 'linux' ? memory(browser) : null;
   const page = await open(browser);
   if (before !== null) row('memory of an open page', [memory(browser) - before], 'MB', 0);
