@@ -1,4 +1,7 @@
-// Remembers which theme the reader has chosen, where the browser lets a page from a disk remember.
+// Remembers which theme the reader has chosen, where the browser lets a page from a disk remember, and lets the keys of a
+// button choose, since it looks like one; arrow keys choose without a script.
+import { ground } from '../ui/theme.svelte';
+
 const KEY = 'convscope-theme';
 
 export function keepTheme(): void {
@@ -21,6 +24,13 @@ export function keepTheme(): void {
       } catch {
         // It holds for this visit.
       }
+    });
+    one.addEventListener('keydown', (event) => {
+      if (event.key !== ' ' && event.key !== 'Enter') return;
+      event.preventDefault();
+      const other = choices.find(({ value }) => value === (ground.theme === 'dark' ? 'light' : 'dark'));
+      other?.click();
+      other?.focus();
     });
   }
 }
