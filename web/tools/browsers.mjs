@@ -41,10 +41,15 @@ export function executable(name) {
   return paths.find((path) => existsSync(path)) ?? null;
 }
 
-export async function launch(name) {
+// Only Firefox has preferences.
+export async function launch(name, preferences = {}) {
   const executablePath = executable(name);
   if (executablePath === null) throw new Error(`no ${COMMANDS[name][0]} is installed`);
   return name === 'firefox'
-    ? puppeteer.launch({ browser: 'firefox', executablePath, extraPrefsFirefox: FIREFOX_PREFERENCES })
+    ? puppeteer.launch({
+        browser: 'firefox',
+        executablePath,
+        extraPrefsFirefox: { ...FIREFOX_PREFERENCES, ...preferences },
+      })
     : puppeteer.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 }

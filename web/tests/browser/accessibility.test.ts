@@ -1,71 +1,221 @@
-// What axe-core finds wrong, in both themes and with each instrument open.
-import type { Page } from 'puppeteer-core';
-import { expect, inject, test } from 'vitest';
+// What axe-core finds wrong with each instrument open, what keys reach, and what is spoken.
+import type { Browser, Page } from 'puppeteer-core';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { drawing } from '../symbols';
+import { packStrokes } from '../../src/state/strokes';
+import { launch } from '../../tools/browsers.mjs';
 import { axeFindings, GRAVE } from './axe';
-import { answerOf, click, draw, openTab, tabsOf } from './bench';
+import { answerOf, click, draw, hover, layersOf, lensOf, openTab, tabsOf, type Tab } from './bench';
+import { coveredControls, passedOver, walkByKeys } from './keyboard';
 import { inEachBrowser, visit } from './open';
-import { pagePath } from './reports';
+import { pagePath, type ReportName } from './reports';
 
-const path = pagePath(inject('reports'), 'mnist');
+const reports = inject('reports');
+const path = pagePath(reports, 'mnist');
+const PAGES: ReportName[] = ['mnist', 'playground', 'data', 'prediction', 'experiment'];
 const FRAGMENT = '#bench?i=0&c=conv2d_1.12.4.7&l=conv2d.3:zero'; // something held, something switched off
+const SIZE = { width: 1280, height: 720 };
+const HALF = { width: 640, height: 360, deviceScaleFactor: 2 }; // the same window at 200 %
 
-const grave = (page: Page, part: string) => axeFindings(page, part, GRAVE);
+// What is there once an instrument has computed what it shows.
+const COMPUTED: Partial<Record<Tab, string>> = {
+  filter: '.cost .note',
+  lesions: '.lesions:not([data-running-accuracy=""])',
+  why: '.fool [data-epsilon]',
+  models: '#panel .image',
+};
 
-async function graveWithEachInstrument(page: Page): Promise<string[]> {
-  const found = await grave(page, 'html');
-  for (const tab of await tabsOf(page)) {
-    await openTab(page, tab);
-    await new Promise((resolve) => setTimeout(resolve, 1000)); // what is computed in slices is there
-    found.push(...(await grave(page, '#bench')).map((text) => `${tab}: ${text}`));
-  }
+// How the page is looked at, and what is wrong with a part of it then.
+type Look = (page: Page, part: string) => Promise<string[]>;
+
+const inTheme =
+  (theme: 'light' | 'dark', only?: string[]): Look =>
+  async (page, part) => {
+    await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
+    return axeFindings(page, part, GRAVE, only);
+  };
+const atTwiceTheSize: Look = async (page, part) => {
+  await page.setViewport(HALF);
+  const found = [...(await axeFindings(page, part, GRAVE)), ...(await coveredControls(page, part))];
+  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  if (wide > room) found.push(`${wide} pixels wide`);
+  await page.setViewport(SIZE);
   return found;
+};
+const LOOKS = { dark: inTheme('dark', ['color-contrast']), light: inTheme('light'), 'at 200 %': atTwiceTheSize };
+
+async function open(page: Page, tab: Tab): Promise<void> {
+  await openTab(page, tab);
+  if (COMPUTED[tab] !== undefined) await page.waitForSelector(COMPUTED[tab]);
+  if (tab === 'step') await click(page, '[data-step-whole]');
 }
 
-// The elements are the same in every browser.
-inEachBrowser(
-  (browser) => {
-    test.each(['light', 'dark'] as const)('nothing serious in the %s theme', async (theme) => {
-      await visit(browser(), path, { theme, fragment: FRAGMENT }, async ({ page }) => {
-        expect(await graveWithEachInstrument(page)).toEqual([]);
-      });
-    });
+const openFolds = (page: Page) =>
+  page.$$eval('main details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
 
-    test('with forced colours bars, legends and what is chosen can be seen', async () => {
-      await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d_1.12.4.7' }, async ({ page }) => {
-        const session = await page.createCDPSession();
-        await session.send('Emulation.setEmulatedMedia', { features: [{ name: 'forced-colors', value: 'active' }] });
-        expect(await page.evaluate(() => matchMedia('(forced-colors: active)').matches)).toBe(true);
-        const seen = await page.evaluate(() => {
-          const canvas = getComputedStyle(document.body).backgroundColor;
-          const styleOf = (selector: string) =>
-            [...document.querySelectorAll(selector)].map((one) => getComputedStyle(one));
-          const backgrounds = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'].map((selector) => [
-            selector,
-            styleOf(selector).length > 0 && styleOf(selector).every((style) => style.backgroundColor !== canvas),
-          ]);
-          const [open] = styleOf('[data-tab][aria-selected="true"]').map((style) => style.borderBottomColor);
-          const [other] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
-          const [chosen, not] = ['.chosen', ':not(.chosen)'].map(
-            (one) => styleOf(`.controls label${one}`)[0].backgroundColor,
-          );
-          return { backgrounds, tabs: open !== other, choice: chosen !== not };
-        });
-        expect(seen.backgrounds.filter(([, isSeen]) => !isSeen)).toEqual([]);
-        expect(seen.tabs && seen.choice).toBe(true);
-      });
-    });
+// Looks at a part of the page in every way, or in some.
+type See = (name: string, part: string, ways?: string[]) => Promise<void>;
 
-    test('nothing serious on a telephone', async () => {
-      const telephone = { width: 360, height: 740 };
-      await visit(browser(), path, { ...telephone, fragment: FRAGMENT }, async ({ page }) => {
-        expect(await graveWithEachInstrument(page)).toEqual([]);
-      });
-    });
-  },
-  ['chromium'],
-);
+// The whole page with all its folds open, the first screen among it. axe reads every element each time: rows of a table
+// are alike, and drawings have no colours for it.
+async function seeAll(page: Page, see: See): Promise<void> {
+  await openFolds(page);
+  await page.$$eval('main table:not(.confusion) tr:nth-child(n + 4), main svg > g', (all) =>
+    all.forEach((one) => one.remove()),
+  );
+  await see('page', 'html');
+}
 
-inEachBrowser((browser) => {
+// The contents, each instrument, the choice of images, the lessons, and a network for classes of the reader's own.
+async function seeParts(page: Page, see: See): Promise<void> {
+  await page.$eval('main', (report) => report.remove());
+  await click(page, '.menu');
+  await see('contents', 'nav');
+  await page.keyboard.press('Escape');
+  for (const tab of await tabsOf(page)) {
+    if (tab === 'how') continue; // was seen with the whole page
+    await open(page, tab);
+    await see(tab, '#panel');
+  }
+  await click(page, '[data-tool="time"]');
+  await page.waitForSelector('#panel .counts svg');
+  await see('time', '#panel');
+  await click(page, '.examples .all');
+  await see('images', '.choice');
+  await click(page, '.choice .close');
+
+  await click(page, '[data-lessons]');
+  await see('lessons', '.lesson');
+  const lessons = await page.$$eval('[data-open-lesson]', (all) =>
+    all.map((one) => one.getAttribute('data-open-lesson')),
+  );
+  expect(lessons).toHaveLength(8);
+  for (const lesson of lessons) {
+    await click(page, `[data-open-lesson="${lesson}"]`);
+    await see(`${lesson}, question`, '.lesson', ['light', 'at 200 %']);
+    await click(page, '[data-predict]');
+    await see(`${lesson}, tasks`, '.lesson', ['dark', 'forced colours']);
+    await click(page, '.ways > button'); // all lessons
+  }
+  await trainOwnClasses(page);
+  await see('trained', '#bench');
+}
+
+async function trainOwnClasses(page: Page): Promise<void> {
+  for (const [i, symbol] of ['antenna', 'gate'].entries()) {
+    for (const n of [0, 1]) {
+      await page.evaluate((hash) => (location.hash = hash), `#bench?t=yours&d=${packStrokes(drawing(symbol, n))}`);
+      await page.waitForSelector('[data-own-class] .add:enabled');
+      await page.$$eval('[data-own-class] .add', (all, i) => (all[i] as HTMLButtonElement).click(), i);
+    }
+  }
+  await click(page, '.own .main');
+  await page.waitForSelector('.own[data-state="done"]');
+}
+
+inEachBrowser((browser, name) => {
+  // Firefox has forced colours by its preferences, Chromium by its debugger.
+  let coloured: Browser;
+  beforeAll(async () => {
+    coloured = name === 'firefox' ? await launch(name, { 'browser.display.document_color_use': 2 }) : browser();
+  });
+  afterAll(() => (name === 'firefox' ? coloured?.close() : undefined));
+  async function force(page: Page, value: 'active' | 'none'): Promise<void> {
+    if (name === 'firefox') return;
+    const session = await page.createCDPSession();
+    await session.send('Emulation.setEmulatedMedia', { features: [{ name: 'forced-colors', value }] });
+  }
+  const withForcedColours: Look = async (page, part) => {
+    await force(page, 'active');
+    const isForced = await page.evaluate(() => matchMedia('(forced-colors: active)').matches);
+    const found = await axeFindings(page, part, GRAVE, ['color-contrast']);
+    await force(page, 'none');
+    return isForced ? found : ['colours are not forced'];
+  };
+
+  // What is wrong on each of the pages when it is looked at so.
+  async function wrong(of: Browser, looks: Record<string, Look>): Promise<string[]> {
+    const found: string[] = [];
+    for (const shown of PAGES) {
+      const started = shown === 'mnist' || shown === 'playground';
+      await visit(of, pagePath(reports, shown), { ...SIZE, fragment: FRAGMENT, started }, async ({ page }) => {
+        const see: See = async (stage, part, ways = Object.keys(looks)) => {
+          for (const way of ways.filter((one) => one in looks))
+            found.push(...(await looks[way](page, part)).map((text) => `${shown}, ${stage}, ${way}: ${text}`));
+        };
+        await seeAll(page, see);
+        if (shown === 'mnist') await seeParts(page, see);
+      });
+    }
+    return found;
+  }
+
+  test('nothing serious in both themes, at 200 % and with forced colours, whatever is open', async () => {
+    const forced = { 'forced colours': withForcedColours };
+    const looks = name === 'firefox' ? LOOKS : { ...LOOKS, ...forced };
+    expect(await wrong(browser(), looks)).toEqual([]);
+    if (name === 'firefox') expect(await wrong(coloured, forced)).toEqual([]);
+  });
+
+  test('with forced colours bars, legends and what is chosen can be seen', async () => {
+    await visit(coloured, path, { ...SIZE, fragment: FRAGMENT }, async ({ page }) => {
+      await force(page, 'active');
+      const seen = await page.evaluate(() => {
+        const canvas = getComputedStyle(document.body).backgroundColor;
+        const styleOf = (selector: string) =>
+          [...document.querySelectorAll(selector)].map((one) => getComputedStyle(one));
+        const backgrounds = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'].map((selector) => [
+          selector,
+          styleOf(selector).length > 0 && styleOf(selector).every((style) => style.backgroundColor !== canvas),
+        ]);
+        const [open] = styleOf('[data-tab][aria-selected="true"]').map((style) => style.borderBottomColor);
+        const [other] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
+        const [chosen, not] = ['.chosen', ':not(.chosen)'].map(
+          (one) => styleOf(`.controls label${one}`)[0].backgroundColor,
+        );
+        return { backgrounds, tabs: open !== other, choice: chosen !== not };
+      });
+      expect(seen.backgrounds.filter(([, isSeen]) => !isSeen)).toEqual([]);
+      expect(seen.tabs && seen.choice).toBe(true);
+    });
+  });
+
+  test('keys alone reach everything', async () => {
+    await visit(browser(), path, { ...SIZE, fragment: '#bench?i=0' }, async ({ page }) => {
+      await openFolds(page);
+      expect(await passedOver(page, 'main')).toEqual([]);
+      expect(await walkByKeys(page, 'header, #bench')).toEqual([]);
+      // Arrow keys went one cell to the right from the middle of the first map.
+      expect((await lensOf(page)).cell).toBe('conv2d 0 13 14');
+      for (const tab of await tabsOf(page)) {
+        await open(page, tab);
+        await page.focus('#panel');
+        expect(await walkByKeys(page, '#panel'), tab).toEqual([]);
+      }
+      for (const [opener, part] of [
+        ['[data-tool="time"]', '#panel'],
+        ['.examples .all', '.choice'],
+        ['[data-lessons]', '.lessons'],
+        ['.menu', 'nav'],
+      ]) {
+        await page.focus(opener);
+        await page.keyboard.press('Enter');
+        await page.waitForSelector(part, { visible: true });
+        if (part === '#panel') await page.focus(part);
+        expect(await walkByKeys(page, part), opener).toEqual([]);
+      }
+      await page.focus('[name="theme"]:checked');
+      const theme = () => page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);
+      const themes = [await theme()];
+      for (let i = 0; i < 2; i++) {
+        await page.keyboard.press(' '); // as on the button that it looks like
+        themes.push(await theme());
+      }
+      expect(new Set(themes).size).toBe(2);
+      expect(themes[2]).toBe(themes[0]);
+    });
+  });
+
   test('one key skips the layers', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
       await page.focus('.strip [data-column="input"] button');
@@ -86,19 +236,33 @@ inEachBrowser((browser) => {
     });
   });
 
-  test('the answer is spoken once the pen rests, and politely', async () => {
-    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
+  test('the answer is spoken once it rests, of an image and of a drawing, and nothing is at each move', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=0&c=conv2d.3.4.5' }, async ({ page }) => {
       const spoken = () => page.$eval('.answer [aria-live="polite"]', (one) => one.textContent ?? '');
       await expect.poll(spoken).toMatch(/^The network answers 7, [\d.<> ]+ %, correct\.$/);
       await page.evaluate(() => {
         const seen = ((window as unknown as { said: string[] }).said = [] as string[]);
-        const region = document.querySelector('.answer [aria-live="polite"]')!;
-        new MutationObserver(() => seen.push(region.textContent ?? '')).observe(region, {
-          subtree: true,
-          characterData: true,
-          childList: true,
-        });
+        for (const region of document.querySelectorAll('[aria-live], [role="status"]'))
+          new MutationObserver(() => seen.push(region.textContent ?? '')).observe(region, {
+            subtree: true,
+            characterData: true,
+            childList: true,
+          });
       });
+      const said = () => page.evaluate(() => (window as unknown as { said: string[] }).said.splice(0));
+      await click(page, '.examples .example:nth-child(2)');
+      await expect.poll(spoken).toMatch(/^The network answers 2,/);
+      expect(await said()).toEqual([await spoken()]);
+
+      await page.keyboard.press('Escape'); // lets the held cell go
+      const [input, first] = await layersOf(page);
+      for (const maps of [input, first]) await hover(page, maps, { map: 0, row: 3, column: 3 });
+      await expect.poll(async () => (await lensOf(page)).cell).toBe('conv2d 0 3 3');
+      expect((await said()).join('')).toBe('');
+
+      await page.mouse.down();
+      await page.mouse.up();
+      await expect.poll(said).toEqual([expect.stringContaining('row 3')]);
       await click(page, '.pad button[title^="Clear"]');
       await draw(page, [
         [
@@ -108,9 +272,8 @@ inEachBrowser((browser) => {
       ]);
       await expect.poll(() => answerOf(page)).toBe(1);
       await expect.poll(spoken).toMatch(/^The network answers 1,/);
-      // Not at every move of the pen: the empty pad may be spoken too where the machine is slow.
-      const said = await page.evaluate(() => (window as unknown as { said: string[] }).said);
-      expect(said.length).toBeLessThanOrEqual(2);
+      // The empty pad may be spoken too where the machine is slow.
+      expect((await said()).length).toBeLessThanOrEqual(2);
     });
   });
 });

@@ -4,7 +4,12 @@ import { createRequire } from 'node:module';
 import type { AxeResults, ImpactValue } from 'axe-core';
 import type { Page } from 'puppeteer-core';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+// axe takes the colour of text from its filling. The page gives it none, so it is that of the text; but with forced colours
+// Chromium paints the text in these, and names the page's own colour as that of the filling.
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8').replace(
+  '-webkit-text-fill-color',
+  'color',
+);
 
 interface WithAxe {
   axe?: { run(context: string, options: unknown): Promise<AxeResults> };
@@ -13,11 +18,14 @@ interface WithAxe {
 export const GRAVE: ImpactValue[] = ['serious', 'critical'];
 const ANY: ImpactValue[] = ['minor', 'moderate', ...GRAVE];
 
-export async function axeFindings(page: Page, part: string, impacts = ANY): Promise<string[]> {
+// By all rules or by those that are named.
+export async function axeFindings(page: Page, part: string, impacts = ANY, rules?: string[]): Promise<string[]> {
   if (await page.evaluate(() => (window as WithAxe).axe === undefined)) await page.evaluate(AXE);
   const { violations } = await page.evaluate(
-    (context) => (window as WithAxe).axe!.run(context, { resultTypes: ['violations'] }),
+    (context, runOnly) =>
+      (window as WithAxe).axe!.run(context, { resultTypes: ['violations'], runOnly, preload: false }),
     part,
+    rules,
   );
   return violations
     .filter(({ impact }) => impact != null && impacts.includes(impact))

@@ -3,7 +3,8 @@
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
 classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
-markup), ann (no convolution at all), and playground, which is of no run and has no expected.json.
+markup), ann (no convolution at all), and the pages of no run, which have no expected.json: playground, data, prediction
+and experiment.
 Each page of a run but fashion's and wide's has every section that there is, most of few images. mnist has photo.png
 too, a digit under a shadow as a camera would see it.
 """
@@ -22,12 +23,16 @@ from small_evidence import few_of, small_evidence, with_siblings
 import convscope as cs
 from convscope.cli import main as convscope
 from convscope.data.image_files import read_picture
+from convscope.data.inspection import inspect_dataset
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
-from convscope.experiment import RunSpec
+from convscope.experiment import RunSpec, run_experiment
 from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
+from convscope.report.experiment_page import render_experiment
+from convscope.runs.inspecting import Inspected
+from convscope.runs.predicting import explaining
 from convscope.runs.run_json import run_record
 from convscope.storage import open_run
 from convscope.training import TrainingState
@@ -64,6 +69,34 @@ def playground(folder: Path) -> None:
     """The page of no run."""
     folder.mkdir(parents=True)
     run_command("playground", "--out", folder / "report.html")
+
+
+def data(folder: Path) -> None:
+    """The page that `convscope data info` writes, of few images and with a blank one."""
+    few = few_of(cs.load_dataset("mnist"))
+    few.train.images[0] = 0
+    folder.mkdir(parents=True)
+    about = dict.fromkeys(("title", "licence", "source", "accuracy", "notes"))
+    Inspected(few, inspect_dataset(few), about).write_page(folder / "report.html", "convscope data info mnist")
+
+
+def prediction(folder: Path) -> None:
+    """The page that `convscope predict` writes of two photos."""
+    model, _ = cs.train(cs.presets.ann, few_of(cs.load_dataset("mnist")), RECIPE)
+    folder.mkdir(parents=True)
+    write_photo(folder / PHOTO)
+    reader = explaining(model, Path("runs/one"))
+    assert all(outcome.result for outcome in reader.answers([folder / PHOTO] * 2, None))
+    reader.write_page(folder / "report.html", "convscope predict runs/one photo.png photo.png")
+
+
+def experiment(folder: Path) -> None:
+    """The page that `convscope experiment` writes, of two runs of each of two networks."""
+    few = few_of(cs.load_dataset("mnist"))
+    runs = run_experiment([cs.presets.ann, cs.presets.cnn], few, [RECIPE], range(2), dataset="mnist")
+    folder.mkdir(parents=True)
+    page = render_experiment(runs.to_dict(), "convscope experiment --dataset mnist")
+    (folder / "report.html").write_text(page, encoding="utf-8")
 
 
 def ann(folder: Path) -> None:
@@ -136,6 +169,9 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "hostile": hostile,
     "ann": ann,
     "playground": playground,
+    "data": data,
+    "prediction": prediction,
+    "experiment": experiment,
 }
 
 
@@ -252,9 +288,8 @@ def main() -> None:
             continue
         folder = Path(into) / name
         REPORTS[name](folder)
-        if REPORTS[name] is playground:
-            continue
-        (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
+        if (folder / "model.safetensors").exists():
+            (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
 
 
 if __name__ == "__main__":

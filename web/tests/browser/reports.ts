@@ -8,7 +8,8 @@ import type { TestProject } from 'vitest/node';
 const ROOT = resolve(import.meta.dirname, '../../..');
 export const PYTHON = process.env.CONVSCOPE_PYTHON ?? join(ROOT, '.venv/bin/python');
 
-export type ReportName = 'mnist' | 'fashion' | 'letters' | 'wide' | 'hostile' | 'ann' | 'playground';
+export type ReportName =
+  'mnist' | 'fashion' | 'letters' | 'wide' | 'hostile' | 'ann' | 'playground' | 'data' | 'prediction' | 'experiment';
 
 declare module 'vitest' {
   export interface ProvidedContext {
