@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from convscope.base.palette import BLUE, ORANGE
+from convscope.base.palette import BLUE, RED
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 
 ROOT = Path(__file__).parents[2]
@@ -27,10 +27,10 @@ def test_one_wrong_answer_shows_beside_a_thousand_and_an_empty_cell_is_clear():
 
 
 def test_the_page_has_the_same_two_hues():
-    assert (confusion_hue(1, 1), confusion_hue(1, 2)) == (BLUE, ORANGE)
+    assert (confusion_hue(1, 1), confusion_hue(1, 2)) == (BLUE, RED)
     css = (ROOT / "src/convscope/report/page.css").read_text()
     assert "--blue: {} {} {};".format(*BLUE) in css
-    assert "--orange: {} {} {};".format(*ORANGE) in css
+    assert "--red: {} {} {};".format(*RED) in css
 
 
 def _luminance(colour):
@@ -43,7 +43,7 @@ def _luminance(colour):
 )
 def test_counts_keep_their_contrast_on_the_deepest_cells(ground, ink):
     opacities = confusion_opacities(np.array([[9, 1], [0, 9]]))
-    deepest = [(BLUE, opacities[1, 1]), (ORANGE, opacities[0, 1])]
+    deepest = [(BLUE, opacities[1, 1]), (RED, opacities[0, 1])]
     for hue, opacity in deepest:
         cell = [opacity * h + (1 - opacity) * g for h, g in zip(hue, ground, strict=True)]
         low, high = sorted((_luminance(cell), _luminance(ink)))

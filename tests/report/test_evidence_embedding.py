@@ -6,7 +6,7 @@ import pytest
 
 from convscope.architecture import presets
 from convscope.base.packing import pack
-from convscope.base.palette import BLUE, ORANGE
+from convscope.base.palette import BLUE, RED
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import embed
 from convscope.report.evidence import Chart, render_section
@@ -44,11 +44,11 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
     chart = charts(value)[0]
     pixels = clouds(chart)
     width = (pixels.shape[1] - 16) // 2
-    for panel, blue, orange in ((pixels[:, :width], 2, 1), (pixels[:, -width:], 3, 0)):
-        dots = [(panel == (*colour, 255)).all(axis=2).sum() / 16 for colour in (BLUE, ORANGE)]
-        assert dots == [blue, orange]  # four pixels wide, since there are few
+    for panel, blue, red in ((pixels[:, :width], 2, 1), (pixels[:, -width:], 3, 0)):
+        dots = [(panel == (*colour, 255)).all(axis=2).sum() / 16 for colour in (BLUE, RED)]
+        assert dots == [blue, red]  # four pixels wide, since there are few
     left = pixels[:, :width]
-    rows, columns = np.nonzero((left == (*ORANGE, 255)).all(axis=2))
+    rows, columns = np.nonzero((left == (*RED, 255)).all(axis=2))
     assert rows.max() < left.shape[0] / 2  # the second point lies at the upper left
     assert columns.max() < width / 2
 

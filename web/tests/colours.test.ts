@@ -42,6 +42,19 @@ describe('colours', () => {
     expect(theme.wrong).not.toBe(theme.for);
   });
 
+  // In a confusion matrix, a red cell is no positive weight. Source of the hue: `convscope/base/palette.py`.
+  test('mistakes keep apart from signed values', () => {
+    const red = `#${/--red: ([\d ]+);/
+      .exec(css)![1]
+      .split(' ')
+      .map((part) => Number(part).toString(16).padStart(2, '0'))
+      .join('')}`;
+    for (const theme of THEMES) {
+      for (const role of ['for', 'against', 'right'])
+        expect(apart(red, theme[role]), role).toBeGreaterThanOrEqual(LEAST);
+    }
+  });
+
   test('signed maps end in the colours for and against, and images are grey', () => {
     for (const [i, name] of (['dark', 'light'] as const).entries()) {
       const palette = signed(name, THEMES[i].paper);

@@ -19,5 +19,5 @@ test('a confusion matrix has the opacities that it has in the report', () => {
 
 test('the diagonal is blue, what is beside it orange', () => {
   expect(confusionFill(2, 2, 0.5)).toBe('rgb(var(--blue) / 0.500)');
-  expect(confusionFill(2, 1, 0.25)).toBe('rgb(var(--orange) / 0.250)');
+  expect(confusionFill(2, 1, 0.25)).toBe('rgb(var(--red) / 0.250)');
 });

@@ -195,9 +195,9 @@ def _names_width(names: Sequence[str], most: int) -> int:
 def draw_confusion_matrix(
     confusion_matrix: NDArray[np.integer[Any]], class_names: Sequence[str], title: str = ""
 ) -> Drawing:
-    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is correct, orange where it is wrong.
+    """Draw a confusion matrix (K, K), rows the truth: blue where the answer is correct, red where it is wrong.
 
-    Blue deepens with the fraction of the row, orange with the logarithm of the count. Counts are written
+    Blue deepens with the fraction of the row, red with the logarithm of the count. Counts are written
     where they fit, and names where there is room for them.
     """
     matrix = np.asarray(confusion_matrix)

@@ -30,6 +30,7 @@ HAIRLINE = "#dcdfe3"
 ACCENT = "#7435c9"
 WARM = "#b8530a"
 AGAINST = "#0a5fb0"
+WRONG = "#b3261e"
 
 _DARK = {
     PAPER: "#14171c",
@@ -39,6 +40,7 @@ _DARK = {
     ACCENT: "#c3a0ff",
     WARM: "#f0a35e",
     AGAINST: "#6fb7ff",
+    WRONG: "#ff8a80",
 }
 """The colours of the page's dark theme by those of the light one."""
 
@@ -50,6 +52,7 @@ _VARIABLES = {
     ACCENT: "--accent",
     WARM: "--warm",
     AGAINST: "--against",
+    WRONG: "--wrong",
 }
 
 # A notebook is light or dark, and a drawing in it cannot ask which: text follows the text around it.
@@ -61,6 +64,7 @@ _NOTEBOOK_COLOURS = {
     "--accent": "#9a6ee0",
     "--warm": "#d9772b",
     "--against": "#3d86d8",
+    "--wrong": "#d9534a",
 }
 
 POINTS = 72

@@ -1,8 +1,8 @@
 // How opaque each cell of a confusion matrix is, as in src/convscope/evidence/confusion_colours.py: blue on the diagonal,
-// which deepens with the fraction of the row; orange beside it, which deepens with the logarithm of the count.
+// which deepens with the fraction of the row; red beside it, which deepens with the logarithm of the count.
 
 const MOST_BLUE = 0.5;
-const [LEAST_ORANGE, MOST_ORANGE] = [0.1, 0.55];
+const [LEAST_RED, MOST_RED] = [0.1, 0.55];
 
 export function confusionOpacities(counts: number[][]): number[][] {
   const wrong = counts.flatMap((row, truth) => row.filter((_, predicted) => predicted !== truth));
@@ -14,10 +14,10 @@ export function confusionOpacities(counts: number[][]): number[][] {
     );
     return row.map((n, predicted) => {
       if (truth === predicted) return (MOST_BLUE * n) / total;
-      return n > 0 ? LEAST_ORANGE + ((MOST_ORANGE - LEAST_ORANGE) * Math.log1p(n)) / deepest : 0;
+      return n > 0 ? LEAST_RED + ((MOST_RED - LEAST_RED) * Math.log1p(n)) / deepest : 0;
     });
   });
 }
 
 export const confusionFill = (truth: number, predicted: number, opacity: number): string =>
-  `rgb(var(${truth === predicted ? '--blue' : '--orange'}) / ${opacity.toFixed(3)})`;
+  `rgb(var(${truth === predicted ? '--blue' : '--red'}) / ${opacity.toFixed(3)})`;

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.packing import unpack
-from convscope.base.palette import BLUE, ORANGE
+from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
@@ -55,7 +55,7 @@ def _clouds(value: dict[str, Any]) -> Chart:
     )
     k, chance = value["num_neighbours"], percent(value["chance_agreement"], 1)
     look = (
-        f"Blue: images of one class ({counted}{left_out}). Orange: those that are classified wrongly. Grey: all other "
+        f"Blue: images of one class ({counted}{left_out}). Red: those that are classified wrongly. Grey: all other "
         f"images. Above each plot: how many of the {k} nearest neighbours share the class, first by all "
         f"{value['num_dimensions']:,} dimensions, then in the plot. Chance: {chance}.{part}"
     )
@@ -92,7 +92,7 @@ def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
             _strew(panel, places[others], dot, (*_GREY, 110))
             _strew(panel, places[own & (predicted == label)], 2 * dot, (*BLUE, 255))
-            _strew(panel, places[own & (predicted != label)], 2 * dot, (*ORANGE, 255))
+            _strew(panel, places[own & (predicted != label)], 2 * dot, (*RED, 255))
             whole, plane = (100 * value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
             name = clip(value["class_names"][label], int(side / 7.6))
             which = f" (label {label})" if name.endswith("…") else ""

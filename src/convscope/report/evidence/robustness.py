@@ -9,19 +9,19 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.packing import unpack
-from convscope.base.palette import ORANGE
+from convscope.base.palette import RED
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
-from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, Drawing, add_axes, house_style, new_drawing
+from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, WRONG, Drawing, add_axes, house_style, new_drawing
 from convscope.report.texts import say
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most
 _GAP = 8  # pixels between two corruptions
-_DEEPEST = 0.6  # how opaque the orange of a cell is where everything is lost
+_DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
 _UNITS = {"shift": "pixels", "rotation": "°", "scale": "×", "stroke": "pixels", "noise": "grey levels"}
 _AXES = {
     "shift": "shift, pixels",
@@ -76,7 +76,7 @@ def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.fl
     header = ["Corruption", "Strength", "Accuracy", "low", "high", "Change, points", "low", "high"]
     look = (
         "Accuracy in percent, the most harmful corruption first; without corruption it is "
-        f"{percent(value['accuracy'])}. Darker orange means a larger loss. Framed: the parameters of MNIST-C, with a "
+        f"{percent(value['accuracy'])}. Darker red means a larger loss. Framed: the parameters of MNIST-C, with a "
         f"mean of {percent(value['mean_accuracy_mnist_c'])}."
     )
     marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
@@ -98,7 +98,7 @@ def _draw_heat(
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
     lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
-    colours[..., :3] = ORANGE
+    colours[..., :3] = RED
     colours[..., 3] = np.rint(255 * _DEEPEST * lost)
     foot = gap + height
     with house_style():
@@ -145,7 +145,7 @@ def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[n
     label = clip(classes[example["label"]], 16)
     look = (
         f"Image {example['index']:,}, class {label}, with strength 1 to 5 from left to right. Below each image is the "
-        "accuracy on all images with this corruption, in percent; orange if this image is classified wrongly."
+        "accuracy on all images with this corruption, in percent; red if this image is classified wrongly."
     )
     drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
     header = ["Corruption", "Strength", "Answer", "Probability"]
@@ -182,7 +182,7 @@ def _draw_pictures(
             axes.text(0, -6, _spoken(name), va="baseline", color=INK)
             for strength in range(strengths):
                 text = f"{100 * accuracies[row, strength]:.1f}"
-                colour = WARM if wrong[row, strength] else MUTED
+                colour = WRONG if wrong[row, strength] else MUTED
                 axes.text(
                     strength * step + scale * width / 2, tall + 14, text, ha="center", va="baseline", color=colour
                 )
