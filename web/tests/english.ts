@@ -18,9 +18,9 @@ const LABELS = [
   'aria-description',
   'aria-roledescription',
 ];
-// No reader sees them: what a developer did wrong, what is imported, and what the types are.
+// No reader sees them: classes, what a developer did wrong, what is imported, and what the types are.
 const isHidden = ({ type, callee, name }: Node) =>
-  (type === 'Attribute' && name === 'generics') ||
+  (type === 'Attribute' && (name === 'class' || name === 'generics')) ||
   type.startsWith('Import') ||
   type.startsWith('TS') ||
   (type === 'NewExpression' && (callee as Node).name === 'Error');

@@ -97,12 +97,11 @@ const EXCEPTIONS: Record<string, string[]> = {
   'bench/step/Step.svelte': ['loss of one image', '(prefers-reduced-motion: reduce)'], // a file's name
   'bench/time/Slider.svelte': ['(prefers-reduced-motion: reduce)'],
   'bench/time/Time.svelte': ['this image'], // in a file's name
-  'bench/training/GapChart.svelte': ['axis bare'], // a class
   'bench/training/Train.svelte': ['trained here'], // in a file's name
   'bench/training/TrainProgress.svelte': ['accuracy by epoch'], // in a file's name
-  'charts/LineChart.svelte': ['axis bare'], // a class
   'charts/svg.ts': ['system-ui, "Liberation Sans", "DejaVu Sans", sans-serif'],
   'report/bench_link.ts': ['(prefers-reduced-motion: reduce)'],
+  'report/extend.ts': ['see-live link'], // classes
   'report/language.svelte.ts': ['main td:not(.name, .left), #verdict dd, .score'],
   'report/table_drawing.ts': ['th, td'],
   'state/made_page.ts': ['own classes'], // the name of the data, in files' names

@@ -59,7 +59,7 @@ function extendLayers(bench: Bench): void {
     const place = `${section?.id} ${layer}`;
     if (seen.has(place)) continue;
     seen.add(place);
-    const live = button('see-live', () => hold(0));
+    const live = button('see-live link', () => hold(0));
     onLanguage(() => {
       live.textContent = say('report_tools.live');
       live.setAttribute('aria-label', say('report_tools.liveLayer', { layer }));
@@ -107,7 +107,7 @@ function extendMap(bench: Bench): void {
 function extendReproduce(bench: Bench): void {
   const text = () => document.getElementById('payload')?.textContent ?? '';
   const save = () => downloadText(`${reportFile(bench, 'payload')}.json`, text(), 'application/json');
-  const made = button('see-live', save);
+  const made = button('see-live link', save);
   onLanguage(() => (made.textContent = say('report_tools.downloadPayload')));
   document.querySelector('#reproduce > details')?.append(made);
 }
