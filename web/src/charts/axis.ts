@@ -2,6 +2,7 @@
 import type { Axis } from 'd3-axis';
 import type { NumberValue } from 'd3-scale';
 import { select } from 'd3-selection';
+import './axis.css';
 
 export function axis(drawn: Axis<NumberValue>, ticks: number[], format: (value: number) => string, size: number) {
   const padding = 8 - size;
