@@ -1,0 +1,35 @@
+// What a lesson says, in the reader's language.
+import type { Key } from '../../text/catalogue';
+import { say } from '../../text/say.svelte';
+import type { Visit } from './course.svelte';
+import type { Lesson } from './lesson';
+
+export const keyOf = ({ id }: Lesson, name: string) => `lessons.${id}.${name}` as Key;
+export const titleOf = (lesson: Lesson) => say(keyOf(lesson, 'title'));
+export const missingText = (lesson: Lesson) => say(keyOf(lesson, 'missing'));
+export const answerText = (lesson: Lesson, { script }: Visit, answer: string) =>
+  say(keyOf(lesson, `answers.${answer}`), script.values());
+
+// Whether the prediction came true.
+export function verdictOf(lesson: Lesson, visit: Visit): string {
+  if (visit.found === null || visit.prediction === null) return '';
+  const [answer, right] = [visit.prediction, visit.found.right].map((one) => answerText(lesson, visit, one));
+  return visit.prediction === visit.found.right
+    ? say('lessons.right', { answer })
+    : say('lessons.wrong', { answer, right });
+}
+
+// What a screen reader hears at each step.
+export function spokenText(lesson: Lesson | null, visit: Visit | null): string {
+  if (lesson === null) return say('lessons.lead');
+  if (visit === null) return missingText(lesson);
+  const values = visit.script.values();
+  if (visit.task !== null) {
+    const task = say(keyOf(lesson, `tasks.${visit.task.id}`), values);
+    return say('lessons.task', { number: visit.done + 1, of: visit.script.tasks.length, task });
+  }
+  if (visit.found !== null) {
+    return `${verdictOf(lesson, visit)} ${say(keyOf(lesson, visit.found.text), visit.found.values)}`;
+  }
+  return `${titleOf(lesson)}. ${say(keyOf(lesson, 'question'), values)}`;
+}
