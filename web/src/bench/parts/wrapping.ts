@@ -1,0 +1,35 @@
+// How text wraps, before it is written: widths in CSS pixels at the page's size of 15.
+const LETTER = 8.4; // where nothing can be measured
+export const [BOLD, PLAIN] = ['600', '400'];
+
+let pen: CanvasRenderingContext2D | null = null;
+const known = new Map<string, number>();
+
+export function widthOf(text: string, weight: string): number {
+  if (typeof document === 'undefined') return text.length * LETTER;
+  const key = weight + text;
+  let width = known.get(key);
+  if (width === undefined) {
+    pen ??= document.createElement('canvas').getContext('2d');
+    if (pen === null) return text.length * LETTER;
+    pen.font = `${weight} 15px ${getComputedStyle(document.body).fontFamily}`;
+    known.set(key, (width = pen.measureText(text).width));
+  }
+  return width;
+}
+
+// Where a line may end: behind a blank or a hyphen, and beside a Chinese character.
+export const pieces = (text: string) =>
+  text.replaceAll(' × ', '\u00a0×\u00a0').split(/(?<=[ -])|(?<=\p{sc=Han})|(?=\p{sc=Han})/u);
+
+export function linesIn(text: string, weight: string, width: number): number {
+  if (text === '') return 0;
+  let lines = 1;
+  let line = '';
+  for (const piece of pieces(text)) {
+    if (line !== '' && widthOf((line + piece).trimEnd(), weight) > width) [lines, line] = [lines + 1, piece];
+    else line += piece;
+    lines += Math.max(0, Math.ceil(widthOf(piece.trimEnd(), weight) / width) - 1); // a long word breaks anywhere
+  }
+  return lines;
+}
