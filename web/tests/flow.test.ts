@@ -4,7 +4,7 @@ import { linksBack, linksOn } from '../src/analysis/links';
 import { mapRanges, signedLayers, wholeRange } from '../src/analysis/ranges';
 import { decimalsFor, roundTerms } from '../src/analysis/rounding';
 import { canvasSize, cornerOf, fitGrids, numberAt, paintMaps, type Grid } from '../src/bench/flow/grid';
-import { stepAcross, stepWithin } from '../src/bench/flow/steps';
+import { stepAcross, stepOfBracket, stepWithin } from '../src/bench/flow/steps';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';
 
@@ -145,6 +145,19 @@ describe('keys', () => {
   test('another layer is entered at the corresponding place', () => {
     const small = { ...grid, rows: 2, columns: 2, shown: 3 };
     expect(stepAcross(cell, grid, 'pool', small)).toEqual({ layer: 'pool', map: 2, row: 0, column: 1 });
+  });
+  test('a bracket is one whatever writes it: a key of its own, AltGr or Option', () => {
+    const pressed = (key: string, ...held: string[]) =>
+      stepOfBracket({
+        key,
+        altKey: held.includes('alt'),
+        ctrlKey: held.includes('ctrl'),
+        metaKey: held.includes('meta'),
+      });
+    for (const held of [[], ['alt'], ['ctrl', 'alt']]) {
+      expect([pressed('[', ...held), pressed(']', ...held), pressed('8', ...held)]).toEqual([-1, 1, 0]);
+    }
+    expect([pressed('[', 'meta'), pressed(']', 'ctrl')]).toEqual([0, 0]); // back and on, in some browsers
   });
 });
 

@@ -9,12 +9,21 @@ const ARROWS: Record<string, [number, number]> = {
   ArrowDown: [1, 0],
 };
 
+type Pressed = Pick<KeyboardEvent, 'key' | 'altKey' | 'ctrlKey' | 'metaKey'>;
+
 export function isArrow(key: string): boolean {
   return key in ARROWS;
 }
 
 function within(value: number, count: number): number {
   return Math.max(0, Math.min(count - 1, value));
+}
+
+// A bracket leads to the layer before or behind. Where AltGr or Option writes it, browsers report Ctrl and Alt, or Alt
+// alone; with Ctrl or Cmd alone it belongs to the browser.
+export function stepOfBracket({ key, altKey, ctrlKey, metaKey }: Pressed): number {
+  if (metaKey || (ctrlKey && !altKey)) return 0;
+  return key === ']' ? 1 : key === '[' ? -1 : 0;
 }
 
 // An arrow moves within the map; with shift, and where maps are single numbers, to the neighbouring map.
