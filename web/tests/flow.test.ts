@@ -53,6 +53,12 @@ describe('grids', () => {
     expect(fitted(1600, 1)[0].cell).toBeGreaterThanOrEqual(fitted(600, 1)[0].cell);
   });
 
+  test('large maps get their pixels before small ones grow', () => {
+    const cnn = [[26, 26, 16], [13, 13, 16], [11, 11, 32], [5, 5, 32], [128], [10]];
+    const wanted = cnn.map((shape) => ({ shape, all: false, narrowest: 110, folded: null }));
+    expect([1110, 1000, 800].map((width) => fitGrids(wanted, width, 432, 1)[0].cell)).toEqual([4, 3, 2]);
+  });
+
   test('many maps are shown when they are asked for', () => {
     expect(fitted(700, 1)[2].shown).toBe(64);
     expect(fitted(700, 1, true)[2].shown).toBe(176);

@@ -26,6 +26,7 @@ const FEW_UNITS = 32;
 export const BETWEEN = 8; // columns
 const READABLE = 40; // at least the side of a map where the columns are wider than the flow, unless a cell would exceed 8
 const SMALLEST = 20; // the side of a map, where that makes all columns fit
+const LEAST_CELLS = [4, 3, 2]; // of every map, the first that makes all columns fit: the smaller maps grow behind the others
 const LARGEST_CELL = 12;
 const LARGEST_SIDE = 168; // of a map
 const LARGEST_UNIT = 20;
@@ -118,8 +119,11 @@ function columnWidth({ folded, narrowest }: Wanted, grid: Grid, scale: number): 
 export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
   const first = (side: number, least: number) =>
     wanted.map((one) => gridOf(one, firstCell(one, side, least, scale), height, scale));
-  const small = first(SMALLEST, 2);
-  const grids = widthOf(wanted, small, scale) <= width ? small : first(READABLE, 1);
+  const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);
+  const small = LEAST_CELLS.map((least) => first(SMALLEST, least)).find(
+    (grids, i) => widthOf(wanted, grids, scale) <= width && (i === LEAST_CELLS.length - 1 || fits(grids)),
+  );
+  const grids = small ?? first(READABLE, 1);
   let left = width - widthOf(wanted, grids, scale);
   const side = (grid: Grid) => Math.max(grid.rows, grid.columns) * grid.cell;
   const grow = (growing: Set<number>, largestCell: number) => {
