@@ -119,6 +119,8 @@ const LESSONS: Record<string, (page: Page) => Promise<void>> = {
     await hold(page, 'conv2d', { map: 0, row: 5, column: 5 });
     const { text, right } = await found(page);
     expect(right).toBe(true);
+    // It sees the image through no other layer, so its arithmetic is back.
+    await page.waitForSelector('.lens .work', { visible: true });
     expect(text).toContain("depends on 10 × 10 of the image's 28 × 28 pixels, the one of Convolution 1 on 3 × 3");
   },
   async softmax(page) {
@@ -196,6 +198,7 @@ inEachBrowser((browser, name) => {
         if (i === ALL.length - 1) continue;
         await page.focus('[data-next]');
         await page.keyboard.press('Enter');
+        await expect.poll(() => page.evaluate(() => scrollY)).toBe(0); // also after a tool below the first screen
       }
       await page.$$eval('.ways button', (all) =>
         (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
@@ -245,6 +248,15 @@ inEachBrowser((browser, name) => {
           return [answer.bottom <= sheet.top, sheet.bottom <= innerHeight];
         });
       expect(await seen()).toEqual([true, true]);
+      // The layer that the task is about stands above the sheet.
+      const isShown = () =>
+        page.evaluate(() => {
+          const [sheet, layer] = ['.lesson', '.strip [data-column="input"] canvas'].map((one) =>
+            document.querySelector(one)!.getBoundingClientRect(),
+          );
+          return layer.top >= 0 && layer.bottom <= sheet.top;
+        });
+      await expect.poll(isShown).toBe(true);
       const open = await height();
       await page.click('.lessons .fold');
       await expect.poll(height).toBeLessThan(open);

@@ -7,6 +7,13 @@ export function mark(selector: string | null): void {
     sheet = new CSSStyleSheet();
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   }
-  const marked = 'outline: 2px solid var(--accent); outline-offset: 2px; border-radius: 4px';
+  const marked = 'outline: 2px solid var(--accent); outline-offset: var(--mark, 2px); border-radius: 4px';
   sheet.replaceSync(selector === null ? '' : `:is(${selector}) { ${marked} }`);
+}
+
+// On a telephone, what a task speaks of may be anywhere above or below. The epochs are always in sight.
+export function reveal(selector: string): void {
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth';
+  const target = document.querySelector(selector);
+  if (target?.closest('.epochs') === null) target.scrollIntoView({ block: 'nearest', inline: 'nearest', behavior });
 }
