@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 LEAST_PAIRS = 5
 """So many pairs of seeds are compared pair by pair; pairing fewer would halve what little is known of their spread."""
 
-_COVERAGE = ((5, "96 to 100"), (30, "94 to 99"))  # percent, with fewer seeds than this; printed by benchmarks/claims.py
+_COVERAGE = ((5, (96, 100)), (30, (94, 99)))  # percent, with fewer seeds than this; printed by benchmarks/claims.py
 _MOST_FREEDOM = 2.0  # times that of the seeds; see `group_difference`
 _STEP, _FURTHEST = 0.25, 100.0  # of the logarithm of a ratio
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min
@@ -220,14 +220,24 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
     )
 
 
+def coverage(num_seeds: int) -> tuple[int, int] | None:
+    """Return in how many percent of simulations, (least, most), 95 % intervals over seeds and images held the truth.
+
+    None for 30 seeds or more.
+    """
+    return next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
+
+
 def coverage_text(num_seeds: int, which: str = "the interval") -> str:
-    """Return how often 95 % intervals over seeds and images held the truth in simulations; "" for 30 seeds or more.
+    """Return `coverage` in words; "" for 30 seeds or more.
 
     >>> coverage_text(2)
     'With 2 seeds the interval covers the true value in 96 to 100 % of cases.'
     """
-    share = next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
-    return f"With {num_seeds} seeds {which} covers the true value in {share} % of cases." if share else ""
+    share = coverage(num_seeds)
+    if share is None:
+        return ""
+    return f"With {num_seeds} seeds {which} covers the true value in {share[0]} to {share[1]} % of cases."
 
 
 def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:

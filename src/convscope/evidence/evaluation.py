@@ -3,7 +3,7 @@
 An evaluation holds the predictions and what was computed from them, and no handle to the model or the images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
@@ -337,35 +337,48 @@ def _second_line(evaluation: Evaluation) -> str:
     return f"Balanced accuracy: {balanced}, macro F1: {macro}, loss: {evaluation.loss:.4f}"
 
 
-def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
-    """Return what these images are too few or too unevenly spread to say."""
+def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
+    """Return what these images are too few or too unevenly spread to say: each caution's numbers by its kind."""
     low, high = evaluation.accuracy_interval
     support = evaluation.confusion_matrix.sum(axis=1)
-    found = []
+    found = dict[str, dict[str, Any]]()
     if high - low > _WIDE:
-        found.append(
-            f"With {evaluation.num_images:,} images, the 95 % interval of the accuracy is {100 * (high - low):.0f} "
-            "points wide. To compare networks, use the same images and `convscope compare`."
-        )
+        found["wide"] = {"images": evaluation.num_images, "points": round(100 * (high - low))}
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
-        found.append(
-            f"{_of_classes(few, evaluation)} fewer than {_FEW} images, so the figures of these classes are unreliable."
-        )
+        found["few"] = {"n": few, "classes": evaluation.num_classes, "least": _FEW}
     if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
         names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
-        found.append(f"{_of_classes(len(none), evaluation)} no images and cannot be measured: {names}.")
+        found["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
     largest = int(support.argmax())
     if low <= support[largest] / evaluation.num_images:
-        found.append(
-            f"Always answering {clip(evaluation.class_names[largest], _WIDEST_NAME)!r} would be correct for "
-            f"{100 * support[largest] / evaluation.num_images:.2f} % of the images. This accuracy is not significantly "
-            "better."
-        )
-    return tuple(found)
+        name = repr(clip(evaluation.class_names[largest], _WIDEST_NAME))
+        found["always"] = {"name": name, "share": float(support[largest] / evaluation.num_images)}
+    return found
 
 
-def _of_classes(count: int, evaluation: Evaluation) -> str:
-    return f"{count:,} of {evaluation.num_classes:,} classes {'has' if count == 1 else 'have'}"
+_CAUTIONS: Mapping[str, Callable[..., str]] = {
+    "wide": lambda images, points: (
+        f"With {images:,} images, the 95 % interval of the accuracy is {points} points wide. "
+        "To compare networks, use the same images and `convscope compare`."
+    ),
+    "few": lambda n, classes, least: (
+        f"{_of_classes(n, classes)} fewer than {least} images, so the figures of "
+        f"{'this class' if n == 1 else 'these classes'} are unreliable."
+    ),
+    "none": lambda n, classes, names: f"{_of_classes(n, classes)} no images and cannot be measured: {names}.",
+    "always": lambda name, share: (
+        f"Always answering {name} would be correct for {100 * share:.2f} % of the images. "
+        "This accuracy is not significantly better."
+    ),
+}
+
+
+def _cautions(evaluation: Evaluation) -> tuple[str, ...]:
+    return tuple(_CAUTIONS[kind](**facts) for kind, facts in caution_facts(evaluation).items())
+
+
+def _of_classes(count: int, classes: int) -> str:
+    return f"{count:,} of {classes:,} classes {'has' if count == 1 else 'have'}"
 
 
 def _matrix_left_out(evaluation: Evaluation) -> str:

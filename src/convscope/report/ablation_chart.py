@@ -10,9 +10,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, points_tick
 from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import rounded, say
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
 _LEAST_WIDTH = 560  # of the drawing, for its title
@@ -62,8 +63,8 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
     starts = np.cumsum([0, *(slot * len(group) + gap for group in layers.values())])[:-1]
     longest = max(_LETTER * display_width(clip(name, 18)) for name in layers)
     turned = any(_LETTER * display_width(clip(name, 18)) > slot * len(group) + gap for name, group in layers.items())
-    legend = ["mark: replaced by its mean"] if has_both else []  # from the lowest line up
-    legend.append(f"dot: {'set to zero' if main == 'zero' else 'replaced by its mean'}, with 95 % interval")
+    legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
+    legend.append(say(f"evidence.ablation.chart.{'dotZero' if main == 'zero' else 'dotMean'}"))
     height = _TOP + _PLOT_HEIGHT + (longest if turned else _LINE) + 16 + _LINE * len(legend) + 16
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)
@@ -87,8 +88,8 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
         axes.tick_params(axis="x", length=0, labelcolor=INK)
         axes.tick_params(axis="y", left=False)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(_points))
-        axes.set_ylabel("accuracy, percentage points")
+        axes.yaxis.set_major_formatter(FuncFormatter(points_tick))
+        axes.set_ylabel(say("evidence.ablation.chart.axis"))
         axes.yaxis.set_label_coords(-48 / width, 0.5)
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
@@ -131,7 +132,10 @@ def draw_class_changes(
     row = max(4, min(_SLOT, 640 // len(classes)))
     height = row * len(classes)
     limit = float(np.abs(changes).max()) or 1.0
-    texts = [f"deepest colour: {100 * limit:.3g} points of recall", "blue: lower recall, orange: higher"]
+    texts = [
+        say("evidence.ablation.chart.deepest", limit=rounded(100 * limit, 3)),
+        say("evidence.ablation.chart.colours"),
+    ]
     total = max(left + width + _RIGHT, _LEAST_WIDTH)
     below = _TOP + height + 24 + _LINE * (len(texts) + 1) + 12
     with house_style():
@@ -156,7 +160,7 @@ def draw_class_changes(
             start = end + gap
         if marked and len(marked) <= _MOST_MARKS and min(slot, row) >= 6:
             axes.plot(*zip(*marked, strict=True), "o", color=INK, markersize=3, markeredgewidth=0)
-            texts.append("dot: statistically significant")
+            texts.append(say("evidence.ablation.chart.dot"))
         axes.set_xlim(0, width)
         axes.set_ylim(len(classes), 0)
         for spine in axes.spines.values():
@@ -170,7 +174,3 @@ def draw_class_changes(
         for line, text in enumerate(reversed(texts)):
             drawing.text(left / total, (12 + line * _LINE) / below, text, color=MUTED)
     return drawing
-
-
-def _points(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g}".replace("-", "\N{MINUS SIGN}")

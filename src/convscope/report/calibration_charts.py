@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
-
-_SPACE = "\N{NO-BREAK SPACE}"
+from convscope.report.texts import Figure, figure, rounded, say, signed
 
 Value = Mapping[str, Any]
 """As `Calibration.to_dict()` gives it."""
@@ -31,7 +30,8 @@ def draw_reliability(value: Value) -> Drawing:
             dot = {"markersize": 6, "markeredgecolor": PAPER, "clip_on": False}
             axes.plot(bins["confidence"], bins["accuracy"], "o", color=ACCENT, **dot)
             temperature = 1.0 if name == "before" else value["temperature"]
-            axes.set_title(f"{name}, temperature {temperature:.2f}", fontsize=12, color=INK, pad=8)
+            title = say(f"evidence.calibration.panel.{name}", temperature=figure(temperature, 2))
+            axes.set_title(title, fontsize=12, color=INK, pad=8)
             counts = add_axes(drawing, start, top + side + between, side, bars)
             widths = 0.86 * np.subtract(bins["high"], bins["low"])
             counts.bar(bins["low"], bins["num_images"], widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
@@ -42,12 +42,12 @@ def draw_reliability(value: Value) -> Drawing:
             axes.set_yticks([0, 0.5, 1])
             counts.grid(visible=False)
             counts.set_xticks([0, 0.5, 1])
-            counts.xaxis.set_major_formatter(FuncFormatter(_percent))
-            counts.set_yticks([1, most] if most > 1 else [1], ["1", f"{most:,}"] if most > 1 else ["1"])
+            counts.xaxis.set_major_formatter(FuncFormatter(percent_tick))
+            counts.set_yticks([1, most] if most > 1 else [1], ["1", figure(most, 0)] if most > 1 else ["1"])
             counts.minorticks_off()
-            counts.set_xlabel("confidence")
+            counts.set_xlabel(say("evidence.calibration.axis.confidence"))
             if column == 0:
-                axes.set_ylabel("accuracy")
+                axes.set_ylabel(say("evidence.calibration.axis.accuracy"))
                 axes.yaxis.set_label_coords(-46 / side, 0.5)
             else:
                 axes.tick_params(labelleft=False)
@@ -82,9 +82,9 @@ def draw_gaps(value: Value) -> Drawing:
         axes.set_xticks(shown, [sure_text(after[place]) for place in shown])
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(FuncFormatter(_points))
-        axes.set_ylabel("points")
+        axes.set_ylabel(say("evidence.calibration.axis.points"))
         axes.yaxis.set_label_coords(-48 / width, 0.5)
-        axes.set_xlabel("mean confidence of the bin, calibrated")
+        axes.set_xlabel(say("evidence.calibration.axis.bin"))
         _name_ends(axes, ends, height)
     return drawing
 
@@ -110,12 +110,13 @@ def draw_risk(value: Value) -> Drawing:
         top_of_axes = 1.05 * max(one["interval"][1] for one in curve["refusals"])
         _frame(axes, (-0.02 * most, most), (0, top_of_axes))
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_xlabel("refused images")
-        axes.set_ylabel("errors among answered images")
+        axes.set_xlabel(say("evidence.calibration.axis.refused"))
+        axes.set_ylabel(say("evidence.calibration.axis.errors"))
         axes.yaxis.set_label_coords(-58 / width, 0.5)
-        for place, text, colour in ((0, "by confidence", ACCENT), (144, "dashed: all errors first", MUTED)):
+        for place, key, colour in ((0, "byConfidence", ACCENT), (120, "errorsFirst", MUTED)):
+            text = say(f"evidence.calibration.{key}")
             axes.annotate(text, (0, 1), (place, 10), "axes fraction", "offset points", color=colour)
     return drawing
 
@@ -136,7 +137,7 @@ def _frame(axes: Any, xlim: tuple[float, float] | None, ylim: tuple[float, float
         axes.set_xlim(*xlim)
     if ylim is not None:
         axes.set_ylim(*ylim)
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     axes.grid(axis="y")
     axes.tick_params(left=False, bottom=False)
     axes.spines["left"].set_visible(False)
@@ -150,21 +151,19 @@ def _name_ends(axes: Any, ends: Sequence[tuple[float, str, str]], height: int) -
     if places[1][0] - places[0][0] < 16:
         places = [(middle - 8 + 16 * number, name, colour) for number, (_, name, colour) in enumerate(places)]
     for place, name, colour in places:
-        axes.annotate(name, (1, place / height), (8, 0), "axes fraction", "offset points", color=colour, va="center")
+        text = say(f"evidence.calibration.side.{name}")
+        axes.annotate(text, (1, place / height), (8, 0), "axes fraction", "offset points", color=colour, va="center")
 
 
-def _percent(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g}{_SPACE}%"
-
-
-def _points(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:+.4g}".replace("-", "\N{MINUS SIGN}") if value else "0"
+def _points(value: float, _position: int | None = None) -> Figure:
+    change = rounded(100 * value, 4)
+    return signed(100 * value, change.digits)
 
 
 def sure_text(confidence: float) -> str:
     """Return a confidence in percent with as many digits as tell it from certain, four behind the point at most."""
     if confidence == 1:
-        return f"100{_SPACE}%"
+        return percent(confidence, 0)
     if confidence > 0.9999995:
-        return f">{_SPACE}99.9999{_SPACE}%"
+        return say("above", value=percent(0.999999, 4))
     return percent(confidence, 1 if confidence < 0.99 else int(np.clip(-np.floor(np.log10(1 - confidence)), 2, 6)) - 2)

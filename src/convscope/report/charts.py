@@ -20,9 +20,11 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
+from convscope.report.texts import Figure, Said, known, rounded, say
 from convscope.training import History
 
 CHART_WIDTH = 448
+_NAMES = 144  # pixels for the names at the ends of the curves
 _LINE = 16  # pixels from one line of text to the next
 _MOST_NAMED_BARS = 40
 _MOST_CLASSES_WITH_LINES = 40
@@ -46,8 +48,7 @@ def draw_training_curves(
         raise ValueError("histories has no epochs; train for at least one epoch")
     with house_style():
         drawing = new_drawing(CHART_WIDTH, 272, title)
-        room = 104 if all(history.val_split == "test" for history in histories.values()) else 144
-        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - room, 184)
+        axes = add_axes(drawing, 56, 40, CHART_WIDTH - 56 - _NAMES, 184)
         labels = []
         for number, (name, history) in enumerate(histories.items()):
             colour = ACCENT if number == 0 else MUTED
@@ -73,14 +74,16 @@ def draw_training_curves(
                     axes.plot(
                         [best], [values[best - 1]], "o", color=colour, markersize=11, fillstyle="none", clip_on=False
                     )
-                prefix = f"{clip(name, 8)} " if len(histories) > 1 else ""
-                labels.append((values[-1], prefix + split, colour))
+                text = known("curve", split)
+                if len(histories) > 1:
+                    text = say("charts.curve", model=name if isinstance(name, Said) else clip(name, 8), split=text)
+                labels.append((values[-1], text, colour))
         number_epochs(axes, epochs, 6)
         axes.margins(y=0.08)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         if measure == "accuracy":
-            axes.yaxis.set_major_formatter(FuncFormatter(_percent))
-        axes.set_xlabel("epoch")
+            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
+        axes.set_xlabel(say("charts.epoch"))
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(left=False)
@@ -95,8 +98,14 @@ def number_epochs(axes: Any, epochs: int, most: int) -> None:
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if 1 <= tick <= epochs]))
 
 
-def _percent(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g} %"
+def percent_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a fraction as an axis writes it, in percent."""
+    return rounded(100 * value, 4, "%")
+
+
+def points_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a change of a fraction as an axis writes it, in percentage points."""
+    return rounded(100 * value, 4)
 
 
 def _label_ends(axes: Any, labels: list[tuple[float, str, str]]) -> None:
@@ -129,9 +138,9 @@ def draw_class_balance(
             axes.bar(np.arange(count), train_share, width=0.7, color=ACCENT, alpha=0.6)
             axes.hlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
             axes.set_xlim(-1, count)
-            axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-            axes.set_xlabel("label")
+            axes.set_xlabel(say("charts.label"))
             return drawing
         left = _names_width(class_names, 18)
         height = 24 * count
@@ -141,13 +150,12 @@ def draw_class_balance(
         axes.barh(rows, train_share, height=0.58, color=ACCENT, alpha=0.6)
         axes.vlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
         for row in rows:
-            text = f"{train_counts[row]:,} + {test_counts[row]:,}"
+            text = say("charts.sum", train=train_counts[row], test=test_counts[row])
             axes.annotate(text, (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center", color=MUTED)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
         _bare(axes, (0, largest), (count - 0.5, -0.5))
-        drawing.text(8 / CHART_WIDTH, 12 / (72 + height), "bar: training images", color=MUTED)
-        drawing.text(152 / CHART_WIDTH, 12 / (72 + height), "mark: test images", color=MUTED)
-        drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), "train + test", color=MUTED)
+        drawing.text(8 / CHART_WIDTH, 12 / (72 + height), say("charts.balance"), color=MUTED)
+        drawing.text((CHART_WIDTH - 120) / CHART_WIDTH, 12 / (72 + height), say("charts.trainTest"), color=MUTED)
     return drawing
 
 
@@ -164,16 +172,15 @@ def draw_accuracies(
             colour = ACCENT if row == 0 else MUTED
             axes.plot([low, high], [row, row], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
             axes.plot([accuracy], [row], "o", color=colour, markersize=8, markeredgecolor=PAPER)
-            axes.annotate(
-                f"{100 * accuracy:.2f} %", (1, row), (16, 0), ("axes fraction", "data"), "offset points", va="center"
-            )
+            text = Figure(f"{100 * accuracy:.2f} %", 100 * accuracy, 2, "%")
+            axes.annotate(text, (1, row), (16, 0), ("axes fraction", "data"), "offset points", va="center")
         axes.set_yticks(range(count), [clip(name, 18) for name in names])
         lowest, highest = min(low for low, _ in intervals), max(high for _, high in intervals)
         spare = 0.08 * (highest - lowest) or 0.01
         _bare(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
         axes.tick_params(bottom=True, labelbottom=True)
         axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.grid(axis="x")
     return drawing
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.report.texts import rounded, say
+from convscope.report.texts import attribute, figure, rounded, say
 
 _ITS_OWN = "base-uri 'none'; form-action 'none'"
 STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"
@@ -68,5 +68,5 @@ def _templates() -> Environment:
     environment.filters["percent"] = findings.percent
     environment.filters["interval"] = percent_interval
     environment.filters["thousands"] = "{:,}".format
-    environment.globals.update(say=say, rounded=rounded)
+    environment.globals.update(say=say, figure=figure, rounded=rounded, attribute=attribute, between=findings.between)
     return environment

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip, display_width
 from convscope.data.datasets import evenly
-from convscope.report.charts import number_epochs
+from convscope.report.charts import number_epochs, percent_tick
+from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import figure, known, say
 
 Floats = NDArray[np.float64]
 
 WIDTH = 720
-_RIGHT = 112  # pixels for the numbers beside a strip, or for the names beside the curves
+_RIGHT = 144  # pixels for the numbers beside a strip, or for the names beside the curves
 _ROW, _DOTS = 64, 34  # pixels of a strip, and of it those that the dots have
 _DOT = 6.0  # pixels
 _LINE = 16  # pixels from one line of text to the next
@@ -93,13 +95,12 @@ def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[f
             _write_beside(axes, group, names[row], middle)
         axes.set_yticks([])
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.grid(axis="x")
         for spine in axes.spines.values():
             spine.set_visible(False)
         axes.tick_params(bottom=False)
-        legend = "dot: a run; mark: the mean; band: its 95 % interval over seeds and images"
-        drawing.text(left / WIDTH, 12 / (96 + height), legend, color=MUTED)
+        drawing.text(8 / WIDTH, 12 / (96 + height), say("evidence.seeds.legend"), color=MUTED)
     return drawing
 
 
@@ -176,24 +177,27 @@ def _draw_lines(axes: Any, lines: Sequence[tuple[NDArray[Any], Floats]], **look:
 
 def _write_beside(axes: Any, group: Mapping[str, Any], names: tuple[str, str], middle: float) -> None:
     """Write what the group is called to the left of its strip, and its mean and spread to the right."""
-    runs = "one run" if group["sd"] is None else f"sd {100 * group['sd']:.2f}, n {group['num_runs']}"
-    for x, texts, align in ((0, names, "right"), (1, (f"{100 * group['mean']:.2f} %", runs), "left")):
+    runs = say("runs.oneRun")
+    if group["sd"] is not None:
+        runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group["sd"], 2), n=group["num_runs"])
+    own = [clip(name, _LONGEST_NAME) for name in names]
+    for x, texts, align in ((0, own, "right"), (1, [percent(group["mean"]), runs], "left")):
         shift = -16 if align == "right" else 16
         for text, up, colour in ((texts[0], 8, INK), (texts[1], -8, MUTED)):
             place = (x, middle - 8), (shift, up), ("axes fraction", "data"), "offset points"
-            axes.annotate(clip(text, _LONGEST_NAME), *place, ha=align, va="center", color=colour)
+            axes.annotate(text, *place, ha=align, va="center", color=colour)
 
 
 def _frame(axes: Any, epochs: int, limits: tuple[float, float], *, has_names: bool, is_last: bool) -> None:
     number_epochs(axes, epochs, 5)
     axes.set_ylim(*limits)
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(left=False, labelleft=has_names)
     if is_last:
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(say("charts.epoch"))
 
 
 def _draw_group(axes: Any, group: Curves, colour: str, groups: Sequence[Curves]) -> None:
@@ -230,16 +234,20 @@ def _label_ends(axes: Any, groups: Sequence[Curves], ends: Sequence[float], heig
         places[above] = max(places[above], places[below] + 2.5 * _LINE)
     overshoot = max(places[-1] + _LINE - height, 0)
     for place, (_, number) in zip(places, wanted, strict=True):
-        detail = f"{groups[number].detail}, {groups[number].split}"
-        for text, up, colour in ((groups[number].name, 8, (ACCENT, INK)[number]), (detail, -8, MUTED)):
+        name, own = clip(groups[number].name, 16), (ACCENT, INK)[number]
+        for text, up, colour in ((name, 8, own), (_detail(groups[number], 8), -8, MUTED)):
             where = (1, (place - overshoot) / height), (12, up), "axes fraction", "offset points"
-            axes.annotate(clip(text, 13), *where, va="center", color=colour)
+            axes.annotate(text, *where, va="center", color=colour)
 
 
 def _write_above(axes: Any, group: Curves, letters: int) -> None:
-    for text, up, colour in ((group.name, 24, INK), (f"{group.detail}, {group.split}", 8, MUTED)):
+    for text, up, colour in ((clip(group.name, letters), 24, INK), (_detail(group, letters - 12), 8, MUTED)):
         place = (0, 1), (0, up), "axes fraction", "offset points"
-        axes.annotate(clip(text, letters), *place, va="center", color=colour)
+        axes.annotate(text, *place, va="center", color=colour)
+
+
+def _detail(group: Curves, letters: int) -> str:
+    return say("evidence.seeds.detail", recipe=clip(group.detail, letters), split=known("curve", group.split))
 
 
 def _early(count: int, most: int) -> NDArray[np.int64]:
@@ -247,7 +255,3 @@ def _early(count: int, most: int) -> NDArray[np.int64]:
     if count <= most:
         return np.arange(count)
     return np.unique((np.linspace(0, 1, most) ** 2 * (count - 1)).round().astype(np.int64))
-
-
-def _percent(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g} %"

@@ -26,6 +26,7 @@ from convscope.report.pictures import (
     large_channels,
 )
 from convscope.report.style import Drawing, figure_bytes
+from convscope.report.texts import say
 
 
 class Drawings(Mapping[str, Drawing]):
@@ -50,7 +51,7 @@ def draw_charts(contents: RunContents) -> Drawings:
     trained, baseline = contents.trained, contents.baseline
     histories = {trained.model.architecture.name: trained.history}
     if baseline is not None and baseline.history.loss:
-        histories["baseline" if comparison is None else comparison.names[1]] = baseline.history
+        histories[say("baseline") if comparison is None else comparison.names[1]] = baseline.history
     names, titles = evaluation.class_names, findings.chart_titles(contents.facts)
     train, test = (part.class_counts.tolist() for part in (splits.train, splits.test))
     charts: dict[str, Callable[[], Drawing]] = {

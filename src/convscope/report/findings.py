@@ -1,14 +1,16 @@
 """The findings of a payload in words: the titles of the figures, each computed from the numbers below it."""
 
+from collections.abc import Callable, Mapping, Sequence
 from math import floor
 from typing import Any
 
 import numpy as np
 
-from convscope.base import tables
 from convscope.base.tables import clip
-from convscope.evidence.comparison.words import SIGNIFICANCE, p_text
-from convscope.report.texts import Figure, Said, figure, rounded, say
+from convscope.evidence.comparison.words import SIGNIFICANCE
+from convscope.evidence.evaluation import Evaluation, caution_facts
+from convscope.report.comparison_words import p_said
+from convscope.report.texts import Figure, Said, figure, rounded, say, signed
 
 
 def percent(fraction: float, digits: int = 2) -> Figure:
@@ -17,8 +19,29 @@ def percent(fraction: float, digits: int = 2) -> Figure:
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:
-    """Return what `tables.confidence_text` gives, on one line."""
-    return tables.confidence_text(probability, digits).replace(" ", "\N{NO-BREAK SPACE}")
+    """Return what `tables.confidence_text` gives: what rounds to 100 % or 0 % is stated as a limit."""
+    number, step = percent(probability, digits), 10.0**-digits
+    rounded_number = round(100 * probability, digits)
+    if rounded_number >= 100:
+        return say("above", value=percent(1 - step / 100, digits))
+    return say("below", value=percent(step / 100, digits)) if rounded_number <= 0 else number
+
+
+def interval_said(bounds: Sequence[float]) -> Said:
+    """Return an interval of fractions in percent, without the sign."""
+    low, high = (figure(100 * end, 2) for end in bounds)
+    return say("interval", low=low, high=high)
+
+
+def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> Said:
+    """Return an interval as its two ends in words."""
+    return say("to", low=text(bounds[0]), high=text(bounds[1]))
+
+
+def counted(value: Mapping[str, Any]) -> Said:
+    """Return on how many images something was measured, and how many were left out."""
+    images, left_out = say(f"counted.{value['split']}", n=value["num_images"]), value.get("num_images_left_out", 0)
+    return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
 
 
 def chart_titles(payload: dict[str, Any]) -> dict[str, Said]:
@@ -63,11 +86,32 @@ def loss_finding(history: dict[str, Any]) -> Said:
     return say(f"lossFalling.{split}", loss=loss)
 
 
+def choice_said(payload: dict[str, Any]) -> Said | None:
+    """Return after which epoch a training ended and which epoch's weights it took; None without early stopping."""
+    stopping, epochs = payload["recipe"]["early_stopping"], payload["recipe"]["epochs"]
+    if stopping is None:
+        return None
+    done, best = len(payload["history"]["loss"]), payload["history"]["best_epoch"]
+    ended = say("choice.all", n=done)
+    if done < epochs:
+        monitor, patience = stopping["monitor"], stopping["patience"]
+        ended = say("choice.stopped", n=patience, epoch=done, epochs=epochs, monitor=monitor)
+    return say("choice.weights", ended=ended, epoch=best or done)
+
+
+def cautions_said(evaluation: Evaluation) -> list[Said]:
+    """Return what the test images are too few or too unevenly spread to say."""
+    return [
+        say(f"caution.{kind}", **{name: percent(value) if name == "share" else value for name, value in facts.items()})
+        for kind, facts in caution_facts(evaluation).items()
+    ]
+
+
 def measured_sentence(payload: dict[str, Any]) -> Said:
     """Return which images were measured after each epoch, and what was chosen by them."""
     if payload["history"]["val_split"] == "test":
         return say("measuredTest")
-    fraction, choice = payload["recipe"]["validation_fraction"], payload["choice"]
+    fraction, choice = payload["recipe"]["validation_fraction"], choice_said(payload)
     share = rounded(100 * fraction, 4)
     if fraction:
         return say("measuredShareStopped", share=share, choice=choice) if choice else say("measuredShare", share=share)
@@ -137,17 +181,16 @@ def maps_finding(summary: dict[str, Any]) -> Said:
 def comparison_finding(comparison: dict[str, Any]) -> Said:
     """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
     names = [clip(name, 12) for name in comparison["names"]]
-    p = p_text(comparison["p_value"])
+    p = p_said(comparison["p_value"])
     if comparison["p_value"] >= SIGNIFICANCE:
         return say("comparisonNone", first=names[0], second=names[1], p=p)
     first, second = names if comparison["accuracy_difference"] > 0 else reversed(names)
     return say("comparisonFewer", first=first, second=second, p=p)
 
 
-def points(change: float) -> str:
+def points(change: float) -> Figure:
     """Return a change of a fraction as text in percentage points, with its sign."""
-    value = round(100 * change, 2)
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}") if value else "0.00"
+    return signed(100 * change, 2)
 
 
 def ablation_finding(filters: list[dict[str, Any]], noun: str) -> Said:

@@ -86,7 +86,7 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
         f"foldMaps.{explanation.split}",
         active=count - dead,
         maps=count,
-        index=f"{explanation.index:,}",
+        index=explanation.index,
         name=clip(names[explanation.label], 16),
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 from convscope.base.tables import printable
 from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.findings import percent
+from convscope.report.texts import known, say
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
@@ -18,7 +19,7 @@ def chart_numbers(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
     train, test = data["train"]["class_counts"], data["test"]["class_counts"]
     tables = {
         "class-balance": {
-            "header": ["Class", "Train", "of all", "Test", "of all"],
+            "header": [say("head.class"), say("split.train"), say("head.ofAll"), say("split.test"), say("head.ofAll")],
             "rows": [
                 [name, f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
                 for name, a, b in zip(names, train, test, strict=True)
@@ -32,7 +33,7 @@ def chart_numbers(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
     if comparison is not None:
         sides = zip(comparison["names"], (comparison[side] for side in "ab"), strict=True)
         tables["comparison"] = {
-            "header": ["Model", "Accuracy", "Low", "High"],
+            "header": [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")],
             "rows": [
                 [printable(name), percent(side["accuracy"]), *map(percent, side["accuracy_interval"])]
                 for name, side in sides
@@ -46,13 +47,13 @@ def _curves(payload: dict[str, Any], measure: str) -> dict[str, Any]:
     comparison, other = payload["comparison"], payload["baseline_history"]
     histories = [(payload["model"]["architecture"]["name"], payload["history"])]
     if other is not None and other["loss"]:
-        histories.append(("baseline" if comparison is None else comparison["names"][1], other))
-    header, columns = ["Epoch"], []
+        histories.append((say("baseline") if comparison is None else comparison["names"][1], other))
+    header, columns = [say("head.epoch")], []
     for name, history in histories:
-        prefix = f"{printable(name)} " if len(histories) > 1 else ""
-        for title, column in ((history["val_split"], f"val_{measure}"), ("train", measure), ("seconds", "seconds")):
+        titles = (known("curve", history["val_split"]), say("curve.train"), say("head.seconds"))
+        for title, column in zip(titles, (f"val_{measure}", measure, "seconds"), strict=True):
             if history[column]:
-                header.append(prefix + title)
+                header.append(say("charts.curve", model=name, split=title) if len(histories) > 1 else title)
                 columns.append([f"{v:.2f}" if column == "seconds" else _value(v, measure) for v in history[column]])
     epochs = max(map(len, columns))
     return {

@@ -12,7 +12,6 @@ from typing import Any
 from markupsafe import Markup
 
 from convscope.base.files import inside, write_text
-from convscope.base.tables import printable
 from convscope.report import findings
 from convscope.report.built import built
 from convscope.report.document import percent_interval, render_document, script_json
@@ -21,11 +20,12 @@ from convscope.report.folds import fold_findings, image_size
 from convscope.report.glossary import TERMS
 from convscope.report.numbers import chart_numbers, matrix_view
 from convscope.report.payload import RunContents
-from convscope.report.style import Drawing, inline_svg, svg_text
+from convscope.report.style import Drawing, svg_element
 from convscope.report.texts import Said, say
 from convscope.report.views import (
     comparison_view,
     curves_note,
+    diagram_view,
     example_view,
     explained_view,
     kernel_views,
@@ -79,12 +79,13 @@ def render_report(contents: RunContents) -> str:
         image_size=image_size(payload["data"]["train"]["image_shape"]),
         model=payload["model"],
         evaluation=evaluation,
+        cautions=findings.cautions_said(contents.evaluation),
         interval=percent_interval(evaluation["accuracy_interval"]),
         limits=_limits(payload),
         runs=runs_view(payload),
         example=contents.once("example", lambda: example_view(payload)),
         samples=contents.once("samples", lambda: samples_view(payload)),
-        diagram=Markup(contents.trained.model.architecture.diagram()),
+        diagram=diagram_view(contents.trained.model.architecture),
         curves_note=curves_note(payload),
         matrix=matrix_view(payload, titles["confusion-matrix"]),
         pairs=pairs_view(payload),
@@ -101,7 +102,7 @@ def render_report(contents: RunContents) -> str:
 def _chart(
     drawings: Mapping[str, Drawing], name: str, titles: Mapping[str, str], numbers: Mapping[str, Any]
 ) -> dict[str, Any]:
-    svg = inline_svg(svg_text(drawings[name]), name, printable(titles[name]))
+    svg = svg_element(drawings[name], name, titles[name])
     return {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
 
 

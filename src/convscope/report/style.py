@@ -19,9 +19,11 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.colors import is_color_like, to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from convscope.base.figure_style import FigureStyle
 from convscope.base.tables import clip, display_width
+from convscope.report.texts import attribute, follow_language
 
 PAPER = "#fbfaf7"
 INK = "#1b2028"
@@ -135,7 +137,7 @@ class Drawing(Figure):
         name = f"drawing-{sha256(svg.encode()).hexdigest()[:12]}"
         return (
             f'<figure style="{colours}; margin: 0.5em 0"><figcaption style="font-size: 14px; margin: 0 8px 8px">'
-            f"{escape(title)}</figcaption>{inline_svg(svg, name, title)}</figure>"
+            f"{escape(title)}</figcaption>{inline_svg(svg, name, attribute('aria-label', title))}</figure>"
         )
 
     def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
@@ -233,12 +235,23 @@ def _in_dark(colour: Any) -> tuple[float, float, float, float] | None:
     return None if dark is None else to_rgba(dark, to_rgba(colour)[3])
 
 
-def inline_svg(svg: str, name: str, description: str) -> str:
-    """Return a file's `svg` as an element for the page: in the theme's colours and the page's fonts, its title cut off.
+def svg_element(drawing: Figure, name: str, description: str) -> str:
+    """Return a drawing as an element for the page, whose texts follow the language.
 
     Args:
         name: a prefix for the element's ids, which must differ between the drawings of a page.
         description: what a screen reader says.
+    """
+    svg = svg_text(drawing)  # saving makes the labels of the axes
+    texts = [text.get_text() for text in drawing.findobj(Text)]
+    return follow_language(inline_svg(svg, name, attribute("aria-label", description)), texts)
+
+
+def inline_svg(svg: str, name: str, label: str) -> str:
+    """Return a file's `svg` as an element: in the theme's colours and the page's fonts, its title cut off.
+
+    Args:
+        label: the attribute that a screen reader reads.
     """
     body = svg[svg.index("<svg") :]
     body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
@@ -251,7 +264,7 @@ def inline_svg(svg: str, name: str, description: str) -> str:
     top = titles * TITLE_HEIGHT
     opening = (
         f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 {top} {width:g} {height - top:g}" '
-        f'width="{width:g}" height="{height - top:g}" role="img" aria-label="{escape(description)}">'
+        f'width="{width:g}" height="{height - top:g}" role="img" {label}>'
     )
     body = opening + body[body.index(">") + 1 :]
     for colour, variable in _VARIABLES.items():

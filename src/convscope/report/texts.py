@@ -1,31 +1,47 @@
 """The report's sentences: English from the page's catalogue, with what another language needs to write them.
 
 A sentence is a `str`, and is used like one wherever only English is needed: on the terminal, in figures, in tests. Put
-into a template it becomes an element that says which text of the catalogue it is, with its values.
+into a template it becomes an element that says which text of the catalogue it is, with its values; in an attribute or
+in a drawing, an attribute `data-say` says so.
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, reduce
 from html import escape
 from importlib.resources import files
+from re import Match
 from re import compile as pattern
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
+
+from markupsafe import Markup
 
 from convscope.base.tables import printable
 
 _MARK = pattern(
     r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]"
 )  # {value} and [[word|Term]], as in web/src/text/catalogue.ts
+_DRAWN = pattern(r"<text( [^>]*)>([^<]*)</text>")
+_MINUS = "\N{MINUS SIGN}"
 
 
-class Figure(str):
+class _Told(str):
+    """A text that stays what it is when it is asked for as a string or copied, so that a drawing keeps it."""
+
+    def __str__(self) -> str:
+        return self
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        return self
+
+
+class Figure(_Told):
     """A number as English writes it, with the number itself.
 
     Attributes:
         value: in percent where `unit` is `%`.
-        unit: `%`, `points` for a number with its sign, or nothing.
+        unit: `%`, `points` for a number with its sign, `e` for one with a power of ten, or nothing.
     """
 
     value: float
@@ -39,7 +55,7 @@ class Figure(str):
         return figure
 
 
-class Said(str):
+class Said(_Told):
     """A sentence of the catalogue, filled with its values.
 
     Attributes:
@@ -62,10 +78,7 @@ class Said(str):
 
     def __html__(self) -> str:
         """Return it as an element; terms that it explains carry their meaning."""
-        values = ""
-        if self.values:
-            data = json.dumps(_plain(self.values), ensure_ascii=False, separators=(",", ":"))
-            values = f" values='{escape(data, quote=False).replace(chr(39), '&#39;')}'"
+        values = f" values={_quoted(_plain(self.values))}" if self.values else ""
         inner = "".join(
             f'<abbr title="{escape(glossary()[term])}">{escape(text)}</abbr>' if term else escape(text)
             for text, term in _marked(_text(self.key, self.values), self.values)
@@ -78,15 +91,70 @@ def say(key: str, **values: str | int | float) -> Said:
     return Said(key, values)
 
 
+def known(group: str, name: str) -> str:
+    """Return the report's text for a name that the program gives, or the name itself if it is data."""
+    return say(f"{group}.{name}") if name in below(group) else printable(name)
+
+
+def alike(name: str, candidates: Iterable[str]) -> str:
+    """Return the first of `candidates` that is a name which the program gives, or the name itself if none is."""
+    return next((said for said in candidates if said == name), printable(name))
+
+
+def listed(texts: Sequence[str], key: str = "list") -> str:
+    """Return texts behind each other, as the language sets them."""
+    return reduce(lambda first, second: say(key, first=first, second=second), texts) if texts else ""
+
+
+def sentences(*texts: str) -> str:
+    """Return sentences behind each other, without those that are empty."""
+    return listed([text for text in texts if text], "both")
+
+
 def figure(value: float, digits: int) -> Figure:
-    """Return a number with so many decimals."""
-    return Figure(f"{value:,.{digits}f}", value, digits)
+    """Return a number with so many decimals, and zero with no sign."""
+    value = value if round(value, digits) else 0.0
+    return Figure(f"{value:,.{digits}f}".replace("-", _MINUS), value, digits)
 
 
-def rounded(value: float, significant: int) -> Figure:
+def signed(value: float, digits: int) -> Figure:
+    """Return a number with its sign, and zero with none."""
+    number = round(value, digits)
+    text = f"{number:+.{digits}f}" if number else f"{0:.{digits}f}"
+    return Figure(text.replace("-", _MINUS), number, digits, "points")
+
+
+def rounded(value: float, significant: int, unit: str = "") -> Figure:
     """Return a number with so many digits, as short as they go."""
     text = f"{value:.{significant}g}"
-    return Figure(text, value, len(text.partition(".")[2]))
+    if "e" in text:  # of a size that is written as a power of ten
+        return Figure(text.replace("-", _MINUS), value, significant, "e")
+    digits = len(text.partition(".")[2])
+    return Figure(text.replace("-", _MINUS) + (f"\N{NO-BREAK SPACE}{unit}" if unit else ""), value, digits, unit)
+
+
+def attribute(name: str, text: str) -> Markup:
+    """Return an attribute of an element, and with it what another language needs to write it."""
+    written = f'{name}="{escape(printable(text))}"'
+    return Markup(f"{written} data-say-{name}={_quoted(_told(text))}" if isinstance(text, _Told) else written)
+
+
+def follow_language(svg: str, drawn: Iterable[str]) -> str:
+    """Return an SVG whose sentences and figures follow the language.
+
+    Args:
+        drawn: all texts of the drawing, in which sentences and figures are what `say`, `figure` and their like return.
+            Where data reads the same, neither follows.
+    """
+    texts = list(drawn)
+    data = {text for text in texts if not isinstance(text, _Told)}
+    told = {escape(text, quote=False): text for text in texts if isinstance(text, _Told) and text not in data}
+
+    def mark(match: Match[str]) -> str:
+        look, text = match.groups()
+        return f"<text data-say={_quoted(_told(told[text]))}{look}>{text}</text>" if text in told else match[0]
+
+    return _DRAWN.sub(mark, svg)
 
 
 @cache
@@ -102,10 +170,16 @@ def _texts() -> dict[str, Any]:
     return texts
 
 
-def _text(key: str, values: Mapping[str, Any]) -> str:
+def below(key: str) -> Any:
+    """Return the text at a key, or the texts below it by name."""
     found: Any = _texts()
     for name in key.split("."):
         found = found[name]
+    return found
+
+
+def _text(key: str, values: Mapping[str, Any]) -> str:
+    found = below(key)
     return found if isinstance(found, str) else found["one" if values["n"] == 1 else "other"]
 
 
@@ -128,14 +202,20 @@ def _written(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
+def _quoted(value: Any) -> str:
+    """Return JSON as an attribute's value."""
+    data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return f"'{escape(data, quote=False).replace(chr(39), '&#39;')}'"
+
+
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values as the page's script reads them."""
-    plain = dict[str, Any]()
-    for name, value in values.items():
-        if isinstance(value, Said):
-            plain[name] = {"say": value.key, "values": _plain(value.values)}
-        elif isinstance(value, Figure):
-            plain[name] = {"value": value.value, "digits": value.digits, "unit": value.unit}
-        else:
-            plain[name] = value if isinstance(value, int) else printable(str(value))
-    return plain
+    return {name: _told(value) for name, value in values.items()}
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Said):
+        return {"say": value.key, "values": _plain(value.values)}
+    if isinstance(value, Figure):
+        return {"value": value.value, "digits": value.digits, "unit": value.unit}
+    return value if isinstance(value, int) else printable(str(value))

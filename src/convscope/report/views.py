@@ -3,6 +3,7 @@
 Everything here is data for a template that escapes it; nothing is markup but the digits of an image's matrix.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from itertools import groupby
@@ -19,6 +20,7 @@ from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.recipes import RECIPES
 from convscope.report import findings
+from convscope.report.comparison_words import pair_said, verdict_said
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import (
     Palette,
@@ -28,7 +30,7 @@ from convscope.report.pixels import (
     png_of,
     scale_to,
 )
-from convscope.report.texts import Said, say
+from convscope.report.texts import Said, attribute, figure, follow_language, known, listed, say
 
 _MOST_BARS = 10
 _MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
@@ -54,16 +56,20 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     record, architecture, recipe = payload["record"], payload["model"]["architecture"], payload["recipe"]
     seconds = sum(payload["history"]["seconds"])
     cpu = record.get("cpu", {})
-    facts = [(f"{name} version", str(version)) for name, version in record.get("versions", {}).items()]
-    facts += [("Threads", str(record["threads"]))] if "threads" in record else []
-    facts += [("Processor", ", ".join(f"{value}" if key == "name" else f"{value} {key}" for key, value in cpu.items()))]
-    facts += [(f"Time to {step} (s)", f"{value:.2f}") for step, value in record.get("timings", {}).items()]
-    facts += [("SHA-256 of the training data", payload["data"]["train"]["sha256"])]
-    facts += [("SHA-256 of the test data", payload["data"]["test"]["sha256"])]
-    facts += [("SHA-256 of the weights", payload["model"]["weights_sha256"])]
+    facts = [(say("facts.version", name=name), str(version)) for name, version in record.get("versions", {}).items()]
+    facts += [(say("facts.threads"), str(record["threads"]))] if "threads" in record else []
+    processor = [say("facts.cores", n=value) if key == "cores" else f"{value}" for key, value in cpu.items()]
+    facts += [(say("facts.processor"), listed(processor))]
+    facts += [
+        (say("facts.time", step=known("facts.step", step)), figure(value, 2))
+        for step, value in record.get("timings", {}).items()
+    ]
+    facts += [(say("facts.trainingHash"), payload["data"]["train"]["sha256"])]
+    facts += [(say("facts.testHash"), payload["data"]["test"]["sha256"])]
+    facts += [(say("head.weightsHash"), payload["model"]["weights_sha256"])]
     imported = record.get("imported")
     if imported is not None:
-        facts += [("SHA-256 of the file", str(imported["sha256"]))]
+        facts += [(say("facts.fileHash"), str(imported["sha256"]))]
     return {
         "imported": imported,
         "origin": f"{recipe['name']} · seed {record.get('seed', 'unknown')}" if imported is None else "imported",
@@ -73,10 +79,10 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "epochs_trained": len(payload["history"]["loss"]),
         "seed": record.get("seed", "unknown"),
         "engine": f"{record.get('engine', 'unknown')}",
-        "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else "unknown",
+        "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else say("head.unknown"),
         "command": printable(str(record.get("command", ""))),
         "python": _python_lines(payload),
-        "facts": [(printable(name), printable(value)) for name, value in facts if value],
+        "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
     }
 
 
@@ -86,10 +92,10 @@ def runs_view(payload: dict[str, Any]) -> dict[str, str]:
     name = payload["model"]["architecture"]["name"]
     group = next((one for one in seeds["table"] if one["architecture"] == name), None) if seeds else None
     if group is None or group["interval_with_images"] is None:
-        return {"count": "1 run", "place": say("runs.oneRun"), "sentence": ""}
+        return {"count": say("runs.count", n=1), "place": say("runs.oneRun"), "sentence": ""}
     low, high = (findings.percent(end) for end in group["interval_with_images"])
     return {
-        "count": f"1 of {group['num_runs']} runs",
+        "count": say("runs.countOf", n=group["num_runs"]),
         "place": say("runs.oneOf", n=group["num_runs"]),
         "sentence": say(
             "runs.spread",
@@ -256,7 +262,7 @@ def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
     for name, side in zip(names, "ab", strict=True):
         costs = comparison[side]
         times = {
-            text: seconds_text(costs[cost])
+            text: say("head.unknown") if costs[cost] is None else seconds_text(costs[cost])
             for text, cost in (
                 ("seconds", "training_seconds"),
                 ("one", "latency_seconds"),
@@ -264,7 +270,8 @@ def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
             )
         }
         sides.append({**costs, "name": name, **times})
-    return {**comparison, "names": names, "sides": sides}
+    said = {"verdict": verdict_said(comparison), "sentence": pair_said(comparison)}
+    return {**comparison, **said, "names": names, "sides": sides}
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
@@ -296,6 +303,18 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
     return views
 
 
+def diagram_view(architecture: Architecture) -> Markup:
+    """Return the drawing of the layers, whose labels follow the language."""
+    last = architecture.table[-1]
+    size = " × ".join(map(str, architecture.input.shape))
+    title = say("diagram.title", layers=len(architecture.table), size=size, classes=last.output_shape[0])
+    labels = [say(f"diagram.{name}") for name in ("name", "output", "parameters", "macs")]
+    described = re.sub(r"<title>.*</desc>\n", "", architecture.diagram(), flags=re.DOTALL)  # its English description
+    return Markup(
+        follow_language(described.replace('role="img"', f'role="img" {attribute("aria-label", title)}'), labels)
+    )
+
+
 def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
     """Return the image that the feature maps are of, and the model's answer."""
     explanation = payload["explanation"]
@@ -306,7 +325,7 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
     key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation['split']}"
     return {
-        "sentence": say(key, index=f"{explanation['index']:,}", predicted=names[predicted], true=names[label]),
+        "sentence": say(key, index=explanation["index"], predicted=names[predicted], true=names[label]),
         "label": names[label],
         "split": explanation["split"],
         "index": explanation["index"],

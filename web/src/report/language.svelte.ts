@@ -1,5 +1,6 @@
 // The report's own sentences in the page's language. Python wrote them in English, each as an element that says which text
-// of the catalogue it is, with its values; numbers in tables follow the language too.
+// of the catalogue it is, with its values; texts of drawings and of attributes have an attribute that says so. Numbers in
+// tables follow the language too.
 import { percentText, signedText } from '../bench/parts/figures';
 import { partsOf, textAt } from '../text/catalogue';
 import { chosen, digits, number } from '../text/say.svelte';
@@ -20,6 +21,7 @@ function written(value: Written): string {
       .join('');
   }
   if (value.unit === '%') return percentText(value.value / 100, value.digits);
+  if (value.unit === 'e') return digits(value.value.toExponential(value.digits - 1));
   return value.unit === 'points' ? signedText(value.value, value.digits) : number(value.value, value.digits);
 }
 
@@ -45,7 +47,28 @@ function translated(text: string): string {
   });
 }
 
+const ATTRIBUTES = ['aria-label', 'title', 'alt'];
+
+// Each text that is no element of its own: how it is set, and what it is in English and in the catalogue.
+function attributesAndDrawings() {
+  const told = (element: Element, name: string) => JSON.parse(element.getAttribute(name)!) as Written;
+  const drawn = [...document.querySelectorAll('[data-say]')].map((element) => ({
+    set: (text: string) => (element.textContent = text),
+    english: element.textContent!,
+    value: told(element, 'data-say'),
+  }));
+  const attributes = ATTRIBUTES.flatMap((name) =>
+    [...document.querySelectorAll(`[data-say-${name}]`)].map((element) => ({
+      set: (text: string) => element.setAttribute(name, text),
+      english: element.getAttribute(name)!,
+      value: told(element, `data-say-${name}`),
+    })),
+  );
+  return [...drawn, ...attributes];
+}
+
 export function followLanguage(): void {
+  const others = attributesAndDrawings();
   const sentences = [...document.querySelectorAll<HTMLElement>('say-text')].map((element) => ({
     element,
     english: [...element.childNodes],
@@ -66,6 +89,7 @@ export function followLanguage(): void {
       for (const { element, english, key, values } of sentences) {
         element.replaceChildren(...(isEnglish ? english : elementsOf(key, values)));
       }
+      for (const { set, english, value } of others) set(isEnglish ? english : written(value));
       for (const { element, node, english } of cells) {
         node.textContent = isEnglish ? english : translated(english);
         if (element.tagName === 'TD') element.dataset.value ??= english.replaceAll(/,(?=\d{3})/g, ''); // for its file

@@ -9,7 +9,9 @@ from convscope.evidence.comparison.counts import PairedCounts
 SIGNIFICANCE = 0.05
 """Below it, two are said to differ."""
 
-_SMALLEST_PRINTED_P = 1e-300  # near the smallest float; below it a p-value may have become 0
+SMALLEST_PRINTED_P = 1e-300
+"""Near the smallest float: below it a p-value may have become 0."""
+
 _KIND_OF_IMAGE = {"train": "training image", "validation": "validation image", "test": "test image"}
 _WIDEST_NAME = 32
 
@@ -43,12 +45,12 @@ def p_text(p_value: float) -> str:
     >>> p_text(0.0212), p_text(0.0)
     ('p = 0.021', 'p < 1e-300')
     """
-    return f"p = {p_number(p_value)}" if p_value >= _SMALLEST_PRINTED_P else f"p {p_number(p_value)}"
+    return f"p = {p_number(p_value)}" if p_value >= SMALLEST_PRINTED_P else f"p {p_number(p_value)}"
 
 
 def p_number(p_value: float) -> str:
     """Return a p-value as a number alone, or as the bound below which it lies."""
-    return f"{p_value:.2g}" if p_value >= _SMALLEST_PRINTED_P else f"< {_SMALLEST_PRINTED_P}"
+    return f"{p_value:.2g}" if p_value >= SMALLEST_PRINTED_P else f"< {SMALLEST_PRINTED_P}"
 
 
 def points_with_interval(value: float, interval: tuple[float, float]) -> str:

@@ -6,15 +6,15 @@ import numpy as np
 
 from convscope.base.packing import unpack
 from convscope.base.tables import clip
-from convscope.evidence.ablation.inputs import place_text
 from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import ablation_finding, percent, points
-from convscope.report.texts import say
+from convscope.report.findings import ablation_finding, between, counted, percent, points
+from convscope.report.texts import Said, alike, below, figure, known, listed, say, sentences
 
 _WIDEST_NAME = 12
 _MOST_ROWS = 200
+_MOST_TIMES = 1000  # multiply-adds of a variant, in a reason
 _TOLERANCE = 0.01  # below what the loss surely stays, in the sentence that says how many filters can go
 
 Value = dict[str, Any]
@@ -50,39 +50,58 @@ def _noun(value: Value) -> str:
     return "unit" if "Dense" in value.get("layer_kinds", {}).values() else "filter"
 
 
-def _measured(value: Value) -> str:
+def _measured(value: Value) -> Said:
     """Return on how many images something was measured."""
-    left_out = value["num_images_left_out"]
-    rest = f", sampled evenly from {value['num_images'] + left_out:,}" if left_out else ""
-    return f"Measured on {value['num_images']:,} {value['split']} images{rest}."
+    return say("measured", images=counted(value))
+
+
+def _significant(marking: Value) -> Said:
+    return say("evidence.ablation.significant", n=marking["num_significant"], tests=marking["num_tests"])
+
+
+def _heads(*names: str) -> list[str]:
+    return [say(f"evidence.ablation.head.{name}") for name in names]
+
+
+def _ends() -> list[str]:
+    return [say("head.low"), say("head.high")]
 
 
 def _filters(value: Value) -> list[Table | Chart]:
     filters, noun, names = value["filters"], _noun(value), value["class_names"]
     title, marking, by_class = ablation_finding(filters, noun), value["marking"], value["marking_by_class"]
     left_out = value["num_filters_left_out"]
-    part = f" {left_out:,} {noun}s, evenly spread, were not tested." if left_out else ""
     chart = Chart(
         name="ablation",
         title=title,
-        look=f"Look for the few {noun}s whose removal lowers accuracy. "
-        f"{_measured(value)}{part} {marking['num_significant']:,} of {marking['num_tests']:,} changes are "
-        "statistically significant; at most one in twenty of these is expected to be a false positive. Each interval "
-        f"is for a single {noun}; the largest of many losses tends to be overestimated.",
+        look=sentences(
+            say(f"evidence.ablation.lookFew.{noun}"),
+            _measured(value),
+            say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
+            _significant(marking),
+            say("evidence.ablation.false"),
+        ),
         drawing=draw_ablation(filters, title),
         numbers=_lesion_numbers(value),
         is_wide=True,
     )
     is_significant = unpack(value["is_significant_by_class"]).astype(bool)
     finding = _class_finding(filters, is_significant, names, noun)
-    shown = f" The 100 of {len(names):,} classes that change most are drawn." if len(names) > 100 else ""
+    luck = say(
+        "evidence.ablation.luck",
+        luck=round(by_class["num_expected_by_luck"]),
+        tests=by_class["num_tests"],
+        below=by_class["num_below"],
+        n=by_class["num_significant"],
+    )
     classes = Chart(
         name="ablation-classes",
         title=finding,
-        look=f"Look for columns with one dark square: a {noun} that a single class depends on. The {noun}s are in the "
-        f"order of the chart above. By chance, up to {by_class['num_expected_by_luck']:,.0f} of "
-        f"{by_class['num_tests']:,} changes would have p < 0.05; {by_class['num_below']:,} do, and "
-        f"{by_class['num_significant']:,} remain significant after the correction for many tests.{shown}",
+        look=sentences(
+            say(f"evidence.ablation.lookColumns.{noun}"),
+            luck,
+            say("evidence.ablation.hundred", classes=len(names)) if len(names) > 100 else "",
+        ),
         drawing=draw_class_changes(filters, is_significant, names, finding),
         numbers=_class_numbers(value, is_significant),
         is_wide=True,
@@ -98,21 +117,18 @@ def _class_finding(filters: list[Value], is_significant: Any, names: list[str], 
     marked = np.where(is_significant[rows], changes, 0.0)
     row, label = np.unravel_index(int(marked.argmin()), marked.shape)
     if marked[row, label] >= 0:
-        return f"Removing a single {noun} lowers the recall of no class significantly"
-    one = filters[rows[int(row)]]
-    cost = f"{-100 * marked[row, label]:.1f}\N{NO-BREAK SPACE}points"
-    return (
-        f"Class {clip(names[int(label)], _WIDEST_NAME)} loses {cost} without {noun} {one['filter']} of {one['layer']}"
-    )
+        return say(f"evidence.ablation.classNone.{noun}")
+    one, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
+    place = {"index": str(one["filter"]), "layer": one["layer"]}
+    return say(f"evidence.ablation.classLoses.{noun}", name=clip(names[int(label)], _WIDEST_NAME), cost=cost, **place)
 
 
 def _lesion_numbers(value: Value) -> Table:
     """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
     kinds = list(dict.fromkeys(lesion["replacement"] for lesion in value["filters"]))
-    header = ["Layer", _noun(value).capitalize()]
+    header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:
-        silent = "Set to zero, points" if kind == "zero" else "Replaced by its mean, points"
-        header += [silent, "low", "high", "significant", "largest change in class", "points in class"]
+        header += [*_heads(kind), *_ends(), *_heads("significant", "largest", "inClass")]
     rows = list[list[str]]()
     for layer, group in lesions_by_layer(value["filters"]).items():
         for lesions in group:
@@ -122,7 +138,7 @@ def _lesion_numbers(value: Value) -> Table:
                 by_class = lesion["accuracy_change_by_class"]
                 most = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
                 row += [points(lesion["accuracy_change"]), *map(points, lesion["interval"])]
-                row.append("yes" if lesion["is_significant"] else "")
+                row.append(say("yes") if lesion["is_significant"] else "")
                 name = clip(value["class_names"][most], _WIDEST_NAME)
                 row += [name, points(by_class[most])] if by_class[most] else ["", ""]
             rows.append(row)
@@ -138,22 +154,23 @@ def _class_numbers(value: Value, is_significant: Any) -> Table:
         [
             clip(names[label], _WIDEST_NAME),
             one["layer"],
-            f"by {one['replacement']}",
+            say(f"evidence.ablation.by.{one['replacement']}"),
             f"{one['filter']}",
             points(one["accuracy_change_by_class"][label]),
             *(points(float(end)) for end in intervals[lesion, label]),
         ]
         for one, lesion, label in found[:_MOST_ROWS]
     ]
-    header = ["Class", "Layer", "Replaced", _noun(value).capitalize(), "Points", "low", "high"]
-    return Table("", "", header, rows or [["none", "", "", "", "", "", ""]], left=3)
+    header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{_noun(value)}"), *_heads("points")]
+    nothing = [say("evidence.ablation.noChange"), *[""] * 6]
+    return Table("", "", [*header, *_ends()], rows or [nothing], left=3)
 
 
 def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
     rows = [
         [
             pair["layer"],
-            f"{pair['filters'][0]} and {pair['filters'][1]}",
+            say("and", first=str(pair["filters"][0]), second=str(pair["filters"][1])),
             f"{pair['correlation']:.3f}",
             f"{pair['kernel_cosine']:.3f}",
         ]
@@ -162,37 +179,34 @@ def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
     layers = dict[str, list[str]]()
     for one in value["constant_filters"]:
         layers.setdefault(one["layer"], []).append(f"{one['filter']}")
-    rows += [[layer, ", ".join(numbers), "never changes", ""] for layer, numbers in layers.items()]
+    rows += [[layer, ", ".join(numbers), say("evidence.ablation.never"), ""] for layer, numbers in layers.items()]
     if not rows:
         return []
     silent = len(value["constant_filters"])
     count = value["num_pairs"]
-    said = [f"{count:,} pair{'' if count == 1 else 's'} of {noun}s {'is' if count == 1 else 'are'} redundant"]
-    said = said if count else []
-    said += [f"{silent:,} {noun}{' never changes' if silent == 1 else 's never change'}"] if silent else []
-    look = (
-        "One filter of a redundant pair can usually be removed without a loss. A pair is redundant if the outputs have "
-        f"a correlation of at least 0.99, or the kernels a cosine similarity of at least 0.999, on "
-        f"{value['num_images']:,} images."
-    )
-    return [Table("; ".join(said), look, ["Layer", f"{noun.capitalize()}s", "Correlation", "Cosine"], rows, left=2)]
+    said = [say(f"evidence.ablation.pairs.{noun}", n=count)] if count else []
+    said += [say(f"evidence.ablation.constant.{noun}", n=silent)] if silent else []
+    look = say("evidence.ablation.redundant", images=say("counted.images", n=value["num_images"]))
+    header = [say("head.layer"), say(f"nouns.{noun}"), *_heads("correlation", "cosine")]
+    return [Table(listed(said, "semicolon"), look, header, rows, left=2)]
 
 
 def _removal(value: Value) -> list[Table | Chart]:
     noun, curves, left_out = _noun(value), value["curves"], value["layers_left_out"]
     if not curves:
-        title = f"Removing several {noun}s together was not measured"
-        look = f"It would take too long in each layer that has {noun}s."
-        return [Table(title, look, ["Layer"], [[layer] for layer in left_out])] if left_out else []
+        title, look = say(f"evidence.ablation.removalNone.{noun}"), say("evidence.ablation.tooLong")
+        return [Table(title, look, [say("head.layer")], [[layer] for layer in left_out])] if left_out else []
     title = _removal_finding(curves, noun)
-    without = f" {', '.join(left_out)} would take too long." if left_out else ""
     chart = Chart(
         name="ablation-removal",
         title=title,
-        look=f"The violet line shows how many {noun}s can be removed before accuracy falls. The importance of a {noun} "
-        f"is the increase of the loss without it on {value['num_ranking_images']:,} training images. "
-        f"{_measured(value)} The other orders ({value['num_orders']:,} random ones) were measured on "
-        f"{value['num_control_images']:,} of these images.{without}",
+        look=sentences(
+            say(f"evidence.ablation.violet.{noun}", images=say("counted.train", n=value["num_ranking_images"])),
+            say("evidence.ablation.chart.band"),
+            _measured(value),
+            say("evidence.ablation.orders", n=value["num_orders"], images=value["num_control_images"]),
+            say("evidence.ablation.layersTooLong", layers=", ".join(left_out)) if left_out else "",
+        ),
         drawing=draw_removal(curves, title),
         numbers=_removal_numbers(curves),
         is_wide=True,
@@ -208,21 +222,23 @@ def _removal_finding(curves: list[Value], noun: str) -> str:
     place = 0
     while place + 1 < len(intervals) and intervals[place + 1][0] > -_TOLERANCE:
         place += 1
-    whole = f"{curve['counts'][-1]:,} {noun}s" + (f" of {curve['layers'][0]}" if len(curve["layers"]) == 1 else "")
-    shown = max(place, 1)
-    low, high = (points(end) for end in intervals[shown])
-    change = f"{points(accuracies[shown] - accuracies[0])} points, 95 % interval {low} to {high}"
-    count = f"the {curve['counts'][shown]:,} least important of {whole}"
-    if place == 0:
-        return f"Removing {count} may cost a point of accuracy or more ({change})"
-    return f"Removing {count} costs less than a point of accuracy ({change})"
+    shown, layers = max(place, 1), curve["layers"]
+    values: dict[str, Any] = {"layer": layers[0]} if len(layers) == 1 else {}
+    return say(
+        f"evidence.ablation.{'less' if place else 'more'}.{'layer' if values else 'all'}.{noun}",
+        **values,
+        count=curve["counts"][shown],
+        whole=curve["counts"][-1],
+        change=points(accuracies[shown] - accuracies[0]),
+        interval=between(intervals[shown], points),
+    )
 
 
 def _removal_numbers(curves: list[Value]) -> Table:
     rows = [
         [
-            curve["layers"][0] if len(curve["layers"]) == 1 else "all",
-            f"by {curve['replacement']}",
+            curve["layers"][0] if len(curve["layers"]) == 1 else say("evidence.ablation.all"),
+            say(f"evidence.ablation.by.{curve['replacement']}"),
             f"{count:,}",
             percent(curve["least_important_first"][place]),
             percent(curve["random_mean"][place]),
@@ -232,43 +248,55 @@ def _removal_numbers(curves: list[Value]) -> Table:
         for curve in curves
         for place, count in enumerate(curve["counts"])
     ]
-    header = ["Layers", "Replaced", "Removed", "Least important", "Random", "low", "high", "Most important"]
+    header = [*_heads("layers", "replaced", "removed", "least", "random"), *_ends(), *_heads("most")]
     return Table("", "", header, rows, left=2)
+
+
+def _place(kind: str, place: list[int]) -> str:
+    """Return where an ablation is, as `place_text` does."""
+    if kind in ("border", "resolution"):
+        return say(f"evidence.ablation.place.{kind}", n=str(place[0]))
+    if kind == "quadrant":
+        side = "Right" if place[1] else "Left"
+        return say(f"evidence.ablation.place.{'lower' if place[0] else 'upper'}{side}")
+    if kind == "window":
+        top, left, height, width = map(str, place)
+        return say("evidence.ablation.place.window", size=f"{height} × {width}", row=top, column=left)
+    first, last = place[0], place[0] + place[1] - 1
+    return f"{first}" if first == last else say("to", low=str(first), high=str(last))
 
 
 def _inputs(value: Value) -> Chart:
     places = [one for one in value["ablations"] if one["kind"] in ("window", "row", "column", "quadrant")]
     windows = [one for one in places if one["kind"] == "window"]
     missed = [one for one in windows if one["is_significant"] and one["accuracy_change"] < 0]
-    title = (
-        f"None of the {len({tuple(one['place']) for one in windows}):,} windows has a significant effect on accuracy"
-    )
+    title = say("evidence.ablation.windowNone", n=len({tuple(one["place"]) for one in windows}))
     if missed:
         worst = min(missed, key=lambda one: one["accuracy_change"])
-        where, cost = place_text("window", worst["place"]), -100 * worst["accuracy_change"]
-        title = f"The window of {where} matters most: without it accuracy falls by {cost:.1f} points"
+        where, cost = _place("window", worst["place"]), figure(-100 * worst["accuracy_change"], 1)
+        title = say("evidence.ablation.windowMost", place=where, cost=cost)
     marking = value["marking"]
     background = ", ".join(map(str, value["background"]))
     rows = [
         [
-            one["kind"],
-            place_text(one["kind"], one["place"]),
-            one["fill"],
+            known("evidence.ablation.kind", one["kind"]),
+            _place(one["kind"], one["place"]),
+            known("evidence.ablation.fill", one["fill"]),
             points(one["accuracy_change"]),
             *map(points, one["interval"]),
-            "yes" if one["is_significant"] else "",
+            say("yes") if one["is_significant"] else "",
         ]
         for one in value["ablations"]
     ]
+    header = [*_heads("removed", "where", "filled", "points"), *_ends(), *_heads("significant")]
     return Chart(
         name="ablation-inputs",
         title=title,
-        look="Shows which regions of the image this network relies on; another network may differ. Removed regions are "
-        f"filled with the background ({background}); to reduce resolution, each block is replaced by its mean. "
-        f"{_measured(value)} {marking['num_significant']:,} of {marking['num_tests']:,} changes are statistically "
-        "significant.",
+        look=sentences(
+            say("evidence.ablation.regions", background=background), _measured(value), _significant(marking)
+        ),
         drawing=draw_inputs(value, title),
-        numbers=Table("", "", ["Removed", "Where", "Filled", "Points", "low", "high", "significant"], rows, left=3),
+        numbers=Table("", "", header, rows, left=3),
         is_wide=True,
     )
 
@@ -277,30 +305,29 @@ def _architectures(value: Value) -> list[Table | Chart]:
     whole, *others = value["architectures"]
     runs = value["architecture_runs"]
     counts = {verdict: sum(one["verdict"] == verdict for one in others) for verdict in ("worse", "better")}
-    title = (
-        f"{counts['worse'] or 'None'} of {len(others)} variants {'is' if counts['worse'] <= 1 else 'are'} "
-        f"significantly worse than the whole network, {counts['better'] or 'none'} better"
+    title = say("evidence.ablation.variants.worse", n=counts["worse"], variants=len(others), better=counts["better"])
+    look = say(
+        "evidence.ablation.variants.look",
+        n=len(runs["seeds"]),
+        recipe=clip(runs["recipe"], 18),
+        images=say(f"counted.{runs['split']}", n=runs["num_images"]),
     )
-    seeds = f"{len(runs['seeds'])} seed{'' if len(runs['seeds']) == 1 else 's'}"
     chart = Chart(
         name="ablation-architectures",
         title=title,
-        look=f"Shows which parts of the architecture are unnecessary. Each variant was trained from the same {seeds} "
-        f"with recipe {clip(runs['recipe'], 18)} and measured on {runs['num_images']:,} {runs['split']} images. A band "
-        "is the 95 % interval of the mean over seeds and images. Orange: worse, blue: better, grey: not significantly "
-        "different.",
+        look=look,
         drawing=draw_architectures(value["architectures"], runs["num_images"], title),
         is_wide=True,
     )
     rows = [
         [
-            one["name"],
-            one["change"],
+            _variant(one["name"]),
+            known("evidence.ablation.changed", one["change"]),
             percent(one["mean"]),
             _interval(one["interval"], percent),
             "" if one is whole else points(one["difference"]),
             "" if one is whole else _interval(one["difference_interval"], points),
-            "" if one is whole else one["verdict"],
+            "" if one is whole else known("evidence.ablation.verdict", one["verdict"]),
             f"{one['parameters']:,}",
             f"{one['macs']:,}",
             f"{one['num_images']:,}",
@@ -308,13 +335,14 @@ def _architectures(value: Value) -> list[Table | Chart]:
         ]
         for one in value["architectures"]
     ]
-    header = ["Variant", "Difference from the network", "Accuracy", "95 % interval", "Points", "95 % interval"]
-    header += ["Verdict", "Parameters", "MACs", "Images", "Seconds"]
-    left_out = "; ".join(f"{one['name']} ({one['reason']})" for one in runs["left_out"])
-    look = "All variants use the same recipe, although another recipe might suit a variant better."
+    interval = say("head.interval")
+    header = [*_heads("variant", "change"), say("head.accuracy"), interval, *_heads("points"), interval]
+    header += [*_heads("verdict"), *(say(f"head.{name}") for name in ("parameters", "macs", "images"))]
+    header += _heads("seconds")
+    left_out = listed([_left_out(one) for one in runs["left_out"]], "semicolon")
     table = Table(
-        title=f"{clip(runs['architecture'], 18)} and its variants",
-        look=look + (f" Left out: {left_out}." if left_out else ""),
+        title=say("evidence.ablation.variants.title", architecture=clip(runs["architecture"], 18)),
+        look=sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
         header=header,
         rows=rows,
         left=2,
@@ -323,4 +351,17 @@ def _architectures(value: Value) -> list[Table | Chart]:
 
 
 def _interval(interval: list[float] | None, text: Any) -> str:
-    return "" if interval is None else f"{text(interval[0])} to {text(interval[1])}"
+    return "" if interval is None else between(interval, text)
+
+
+def _variant(name: str) -> str:
+    return known("evidence.ablation.variant", name)
+
+
+def _left_out(one: Value) -> Said:
+    reasons = [known("evidence.ablation.reasons", one["reason"])]
+    reasons += [
+        say("evidence.ablation.identical", name=name) for name in map(_variant, below("evidence.ablation.variant"))
+    ]
+    reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MOST_TIMES)]
+    return say("evidence.ablation.reason", name=_variant(one["name"]), reason=alike(one["reason"], reasons))

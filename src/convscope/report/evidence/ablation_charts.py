@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from convscope.base.tables import clip, display_width
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
+from convscope.report.findings import percent, points
 from convscope.report.pixels import paint
 from convscope.report.style import (
     ACCENT,
@@ -22,10 +23,12 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
+from convscope.report.texts import figure, known, say
 
 _TOP, _LINE = 40, 16  # pixels
 _LETTER = 7.6  # pixels, as wide as a letter gets
 _MOST_GROUPS = 3
+_LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _MAP_SIDE = 196
 _DEEPEST = 0.6  # of a colour under numbers
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -57,17 +60,12 @@ def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
             axes = add_axes(drawing, left + column * (panel + between), _TOP + 20 + row * (tall + below), panel, tall)
             _removal_panel(axes, curve)
             axes.tick_params(labelleft=column == 0)
-            how = "silent" if curve["replacement"] == "zero" else "replaced by their means"
-            name = clip(group[0], 18) if len(group) == 1 else "all layers"
-            axes.annotate(f"{name}, {how}", (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
-        start = float(left)
-        for text, colour in (
-            ("least important first", ACCENT),
-            ("random orders, with a band of 95 % of them" if width > 700 else "random orders", MUTED),
-            ("most important first", WARM),
-        ):
-            drawing.text(start / width, 10 / height, text, color=colour)
-            start += 6.6 * len(text) + 20
+            name = clip(group[0], 18) if len(group) == 1 else say("evidence.ablation.chart.allLayers")
+            text = say(f"evidence.ablation.chart.panel.{curve['replacement']}", layer=name)
+            axes.annotate(text, (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
+        for number, (key, colour) in enumerate((("leastFirst", ACCENT), ("random", MUTED), ("mostFirst", WARM))):
+            place = (left + number * (width - left) / 3) / width
+            drawing.text(place, 10 / height, say(f"evidence.ablation.chart.{key}"), color=colour)
     return drawing
 
 
@@ -80,9 +78,9 @@ def _removal_panel(axes: Any, curve: Value) -> None:
     axes.set_xlim(0, counts[-1])
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1])
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     axes.set_xticks([counts[0], counts[len(counts) // 2], counts[-1]])
-    axes.set_xlabel("removed", labelpad=2)
+    axes.set_xlabel(say("evidence.ablation.chart.removed"), labelpad=2)
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", left=False)
@@ -111,12 +109,12 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
         rows = add_axes(drawing, left + wide + gap, _TOP + 20, profile, tall)
         _profile(rows, kinds["row"], is_across=True)
         rows.set_ylim(height, 0)
-        rows.set_title("rows", loc="left", fontsize=12, color=INK, pad=4)
+        rows.set_title(say("evidence.ablation.chart.rows"), loc="left", fontsize=12, color=INK, pad=4)
         columns = add_axes(drawing, left, _TOP + 20 + tall + gap, wide, profile)
         _profile(columns, kinds["column"], is_across=False)
         columns.set_xlim(0, width)
-        columns.set_ylabel("columns", color=INK)
-        axes.set_title("windows", loc="left", fontsize=12, color=INK, pad=4)
+        columns.set_ylabel(say("evidence.ablation.chart.columns"), color=INK)
+        axes.set_title(say("evidence.ablation.chart.windows"), loc="left", fontsize=12, color=INK, pad=4)
         if kinds["border"]:
             borders = add_axes(drawing, right, _TOP + 20, curve, tall)
             _borders(borders, kinds["border"])
@@ -124,14 +122,9 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
         if blocks:
             resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
             _resolution(resolution, blocks)
-        drawing.text(
-            right / total,
-            (whole - _TOP - 20 - tall - gap - 60) / whole,
-            "All in percentage points of accuracy.\nBands and bars: 95 % intervals.",
-            color=MUTED,
-            va="top",
-            linespacing=1.4,
-        )
+        for line, key in enumerate(("points", "bands")):
+            up = whole - _TOP - 20 - tall - gap - 60 - _LINE * line
+            drawing.text(right / total, up / whole, say(f"evidence.ablation.chart.{key}"), color=MUTED, va="top")
     return drawing
 
 
@@ -149,13 +142,15 @@ def _windows(axes: Any, windows: Sequence[Value], height: int, width: int, scale
     if min(cell) >= 24:
         for row, column in np.ndindex(changes.shape):
             place = ((column + 0.5) * width / len(lefts), (row + 0.5) * height / len(tops))
-            axes.text(*place, _points(float(changes[row, column])), ha="center", va="center_baseline", fontsize=9)
+            axes.text(
+                *place, figure(100 * float(changes[row, column]), 0), ha="center", va="center_baseline", fontsize=9
+            )
     axes.set_xlim(0, width)
     axes.set_ylim(height, 0)
     axes.set_xticks([])
     axes.set_yticks([0, height], ["0", f"{height}"])
     axes.tick_params(length=0)
-    axes.set_ylabel("row")
+    axes.set_ylabel(say("evidence.ablation.chart.row"))
     axes.yaxis.set_label_coords(-28 / (scale * width), 0.5)
     for spine in axes.spines.values():
         spine.set_visible(True)
@@ -169,12 +164,12 @@ def _profile(axes: Any, lines: Sequence[Value], *, is_across: bool) -> None:
     middles = (np.array(edges[:-1]) + edges[1:]) / 2
     fill = axes.fill_betweenx if is_across else axes.fill_between
     fill(middles, low, high, color=ACCENT, alpha=0.25, linewidth=0)
-    points = (changes, middles) if is_across else (middles, changes)
-    axes.plot(*points, color=ACCENT, linewidth=1.5)
+    line = (changes, middles) if is_across else (middles, changes)
+    axes.plot(*line, color=ACCENT, linewidth=1.5)
     value_axis, place_axis = (axes.xaxis, axes.yaxis) if is_across else (axes.yaxis, axes.xaxis)
     (axes.axvline if is_across else axes.axhline)(0, color=MUTED, linewidth=1)
     value_axis.set_major_locator(MaxNLocator(2, min_n_ticks=2))
-    value_axis.set_major_formatter(FuncFormatter(_points_label))
+    value_axis.set_major_formatter(FuncFormatter(points_tick))
     place_axis.set_major_locator(NullLocator())
     axes.grid(axis="x" if is_across else "y")
     axes.spines["left"].set_visible(False)
@@ -189,8 +184,8 @@ def _borders(axes: Any, borders: Sequence[Value]) -> None:
     axes.plot(widths, [one["accuracy_change"] for one in borders], color=ACCENT, marker="o", markersize=4)
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.set_xlabel("pixels from each edge")
-    axes.set_title("borders", loc="left", fontsize=12, color=INK, pad=4)
+    axes.set_xlabel(say("evidence.ablation.chart.edge"))
+    axes.set_title(say("evidence.ablation.chart.borders"), loc="left", fontsize=12, color=INK, pad=4)
     _value_axis(axes)
 
 
@@ -204,14 +199,14 @@ def _resolution(axes: Any, blocks: Sequence[Value]) -> None:
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set_xlim(-0.5, len(blocks) - 0.5)
     axes.set_xticks(places, [f"{one['place'][0]}" for one in blocks])
-    axes.set_xlabel("block size in pixels")
-    axes.set_title("resolution", loc="left", fontsize=12, color=INK, pad=4)
+    axes.set_xlabel(say("evidence.ablation.chart.block"))
+    axes.set_title(say("evidence.ablation.chart.resolution"), loc="left", fontsize=12, color=INK, pad=4)
     _value_axis(axes)
 
 
 def _value_axis(axes: Any) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(_points_label))
+    axes.yaxis.set_major_formatter(FuncFormatter(points_tick))
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_visible(False)
@@ -228,8 +223,8 @@ def draw_architectures(architectures: Sequence[Value], num_images: int, title: s
         num_images: of the test; less than half an image in error cannot be drawn.
     """
     whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one["mean"])
-    names = [clip(one["name"], 24) for one in ordered]
-    left, right = 24 + round(_LETTER * max(map(display_width, names))), 136
+    names = [known("evidence.ablation.variant", clip(one["name"], 24)) for one in ordered]
+    left, right = 24 + round(_LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
     row = 24
 
     def errors(accuracy: float) -> float:
@@ -252,33 +247,20 @@ def draw_architectures(architectures: Sequence[Value], num_images: int, title: s
                 ends = [errors(end) for end in one["interval"]]
                 axes.plot(ends, [place, place], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
             axes.plot([errors(one["mean"])], [place], "o", color=colour, markersize=7, markeredgecolor=PAPER)
-            change = "" if one is whole else f"  {_points(one['difference'], 2, '+')}"
-            text = f"{100 * one['mean']:.2f} %{change}"
+            text: str = percent(one["mean"])
+            if one is not whole:
+                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one["difference"]))
             axes.annotate(text, (1, place), (12, 0), ("axes fraction", "data"), "offset points", va="center", color=INK)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.set_yticks(range(len(ordered)), names)
         ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole["mean"])]
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(ticks, [f"{100 * tick:.3g} %" for tick in ticks])
-        axes.set_xlabel("errors")
+        axes.set_xticks(ticks, [percent_tick(tick) for tick in ticks])
+        axes.set_xlabel(say("evidence.ablation.chart.errors"))
         axes.grid(axis="x", color=HAIRLINE)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.tick_params(axis="x", length=0)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        drawing.text((width - right + 12) / width, 1 - 30 / height, "change of accuracy", color=MUTED)
+        drawing.text((width - right + 12) / width, 1 - 30 / height, say("evidence.ablation.chart.change"), color=MUTED)
     return drawing
-
-
-def _percent(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g} %"
-
-
-def _points_label(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _points(value: float, digits: int = 0, sign: str = "") -> str:
-    """Return a change in points, with no sign of a zero."""
-    text = f"{100 * value:{sign}.{digits}f}"
-    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")

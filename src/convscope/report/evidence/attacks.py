@@ -8,14 +8,13 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.packing import unpack
 from convscope.base.tables import clip
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 from convscope.report.texts import say
 
-_NAMES = {"noise": "random signs", "fgsm": "FGSM", "pgd": "PGD"}
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
 _LINE = 16  # pixels from one line of text to the next
 _SIDE = 84
@@ -51,15 +50,16 @@ def attacks_finding(value: dict[str, Any]) -> str:
 
 
 def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    return {method: [one for one in value["attacks"] if one["method"] == method] for method in _NAMES}
+    return {method: [one for one in value["attacks"] if one["method"] == method] for method in _COLOURS}
 
 
 def _curve(value: dict[str, Any]) -> Chart:
     title = attacks_finding(value)
     by_method = _by_method(value)
-    header = ["ε, grey levels"]
-    for name in _NAMES.values():
-        header += [name, "low", "high", "changed"]
+    header: list[str] = [say("evidence.attacks.head.epsilon")]
+    for method in by_method:
+        changed = say("evidence.attacks.head.changed")
+        header += [_name(method), say("head.low"), say("head.high"), changed]
     rows = [
         [
             f"{ones[0]['epsilon']}",
@@ -70,16 +70,18 @@ def _curve(value: dict[str, Any]) -> Chart:
     return Chart(
         "attacks",
         title,
-        "Accuracy over ε with 95 % intervals. The gap between random signs and the attacks shows the effect of knowing "
-        "the weights. In the table, changed is the share of predictions that an attack changes. 25.5, 51 and 76.5 "
-        "grey levels correspond to ε = 0.1, 0.2 and 0.3 in the literature.",
+        say("evidence.attacks.look"),
         _draw(by_method, title),
         Table("", "", header, rows, left=0),
     )
 
 
+def _name(method: str) -> str:
+    return say(f"evidence.attacks.method.{method}")
+
+
 def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Drawing:
-    left, top, right, height = 56, 48, 96, 200
+    left, top, right, height = 56, 48, 136, 200
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, title)
         axes = add_axes(drawing, left, top, CHART_WIDTH - left - right, height)
@@ -91,10 +93,10 @@ def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Draw
             axes.plot(sizes, accuracies, "o-", color=_COLOURS[method], markersize=5, markeredgewidth=0, clip_on=False)
         axes.set_ylim(0, 1)
         axes.margins(x=0.02)
-        axes.set_xlabel("ε, grey levels of 255")
+        axes.set_xlabel(say("evidence.attacks.axis"))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", left=False)
@@ -104,9 +106,13 @@ def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Draw
             place = max(end, place + _LINE)
             at = (1, place / height)
             axes.annotate(
-                _NAMES[method], at, (8, 0), "axes fraction", "offset points", color=_COLOURS[method], va="center"
+                _name(method), at, (8, 0), "axes fraction", "offset points", color=_COLOURS[method], va="center"
             )
     return drawing
+
+
+def _size(size: float) -> str:
+    return say("evidence.attacks.size", size=f"{size}")
 
 
 def _gallery(value: dict[str, Any]) -> Gallery:
@@ -120,21 +126,21 @@ def _gallery(value: dict[str, Any]) -> Gallery:
             for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
         ]
         clean = pictures[row, 0]
-        cards.append(Card(image_pixels(clean), [*lines[0], f"image {index:,}"], value["split"], index))
+        cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value["split"], index))
         for place, size in enumerate(shown["epsilons"], 1):
             moved = (pictures[row, place].astype(np.float64) - clean).mean(axis=2)
-            cards.append(Card(image_pixels(pictures[row, place]), [*lines[place], f"ε = {size}"]))
-            cards.append(Card(paint(moved, "signed", -widest, widest), ["difference", f"ε = {size}"]))
+            cards.append(Card(image_pixels(pictures[row, place]), [*lines[place], _size(size)]))
+            cards.append(
+                Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _size(size)])
+            )
     fooled = np.array(shown["answers"])[:, 1:] != np.array(shown["labels"])[:, None]
     share = fooled.mean(axis=0)
     best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
-    title = (
-        f"At ε = {shown['epsilons'][best]} grey levels, {fooled[:, best].sum()} of {len(fooled)} images are "
-        "predicted differently"
+    title = say(
+        "evidence.attacks.fooled",
+        epsilon=f"{shown['epsilons'][best]}",
+        fooled=int(fooled[:, best].sum()),
+        images=len(fooled),
     )
-    look = (
-        "Each row shows one image, then the same image under PGD for three values of ε, with the predicted class and "
-        "its probability. Beside each is the change: "
-        f"orange is added, blue is subtracted; the full colour is {widest} grey levels."
-    )
+    look = say("evidence.attacks.rows", widest=f"{widest}")
     return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown["epsilons"]))

@@ -6,15 +6,13 @@ from typing import Any
 from convscope.base.packing import unpack
 from convscope.base.tables import clip
 from convscope.report.evidence.section import Card, Gallery, Section, Table
-from convscope.report.findings import confidence_text, percent
+from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
-from convscope.report.texts import say
+from convscope.report.texts import figure, listed, rounded, say, sentences
 
 _MOST_PAIRS = 12
 _MOST_MEMBERS = 3
 _WIDEST_NAME, _WIDEST_IN_TABLE = 12, 24
-_LEFT_OUT_NAMES = {"known errors": "known errors", "twins": "duplicates"}
-_SPLIT_NAMES = {"train": "training", "test": "test"}
 
 Value = dict[str, Any]
 Picture = Callable[[str, int], Pixels | None]
@@ -63,28 +61,28 @@ def _accuracy_table(value: Value) -> list[Table]:
     left_out = {part["left_out"]: whole["num_images"] - part["num_images"] for part in parts}
     rows = [
         (
-            f"without {_count(left_out[part['left_out']], _LEFT_OUT_NAMES[part['left_out']])}"
+            say(f"evidence.audit.without.{part['left_out']}", n=left_out[part["left_out"]])
             if part is not whole
-            else "all",
+            else say("evidence.ablation.all"),
             f"{part['num_images']:,}",
             f"{part['num_right']:,}",
             percent(part["accuracy"]),
-            f"{percent(part['interval'][0])} to {percent(part['interval'][1])}",
+            between(part["interval"]),
         )
         for part in value["accuracies"]
     ]
-    meanings = {
-        "known errors": "A known error is a test image whose label most people rejected.",
-        "twins": "A duplicate is a test image that is identical or similar to a training image.",
-    }
     if value["known_errors"] and value["known_errors"]["errors"]:
         number, ceiling = len(value["known_errors"]["errors"]), percent(value["known_errors"]["ceiling"])
         title = say("evidence.audit.known", n=number, ceiling=ceiling)
     else:
         title = say("evidence.audit.twins", twins=left_out["twins"], images=whole["num_images"])
-    look = " ".join(meanings[name] for name in left_out)
-    header = ("Test images", "Images", "Right", "Accuracy", "95 % interval")
-    return [Table(title, f"{look} Suspect labels are never left out.", header, rows)]
+    look = sentences(*(say(f"evidence.audit.meaning.{name}") for name in left_out), say("evidence.audit.neverLeftOut"))
+    header = [*_heads("testImages"), say("head.images"), *_heads("right"), say("head.accuracy"), say("head.interval")]
+    return [Table(title, look, header, rows)]
+
+
+def _heads(*names: str) -> list[str]:
+    return [say(f"evidence.audit.head.{name}") for name in names]
 
 
 def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
@@ -100,20 +98,17 @@ def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) 
         other = "?" if error["agreed_label"] is None else names[error["agreed_label"]]
         lines = [
             f"{names[error['given']]} → {other}",
-            f"{error['votes_given']} of {people} confirmed {names[error['given']]}",
-            f"network: {names[error['predicted']]}, {confidence_text(error['probability'])}",
+            say("evidence.audit.confirmed", votes=error["votes_given"], people=people, name=names[error["given"]]),
+            say(
+                "evidence.audit.network",
+                name=names[error["predicted"]],
+                probability=confidence_text(error["probability"]),
+            ),
         ]
         cards.append(_card(picture, "test", error["index"], lines))
     found = sum(error["rank"] is not None for error in errors)
-    title = (
-        f"People rejected {len(errors)} test labels. Where they agreed on another label, the network gives the same "
-        f"one in {joined} of {len(agreed)} cases"
-    )
-    look = (
-        "The given label, then the label that most people chose (? if there is no majority). The network predicts "
-        f"{kept} of the rejected labels and marks {found} of these images as suspect (below). Only "
-        f"{known['num_reviewed']} images were reviewed by people."
-    )
+    title = say("evidence.audit.rejected", n=len(errors), joined=joined, agreed=len(agreed))
+    look = say("evidence.audit.rejectedLook", kept=kept, found=found, reviewed=known["num_reviewed"])
     return [Gallery(title, look, [card for card in cards if card])]
 
 
@@ -124,10 +119,10 @@ def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], p
     for one in found["suspects"]:
         lines = [
             f"{names[one['given']]} → {names[one['suggested']]}",
-            f"confidence {confidence_text(one['probability'], 2)}",
+            say("head.confidence", probability=confidence_text(one["probability"], 2)),
         ]
         if one["index"] in rejected:
-            lines.append("also rejected by people")
+            lines.append(say("evidence.audit.also"))
         cards.append(_card(picture, split, one["index"], lines))
     shown = [card for card in cards if card]
     counts = {"suspects": found["num_suspects"], "labels": found["num_images"]}
@@ -135,34 +130,33 @@ def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], p
     if rejected:
         both = sum(one["index"] in rejected for one in found["suspects"])
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
-    look = (
-        "The given label, the label that the network suggests, and its confidence. The most suspect label comes first."
+    look = sentences(
+        say("evidence.audit.suspectLook"),
+        say("sentence", text=say("evidence.filters.areShown", n=len(shown)))
+        if len(shown) < found["num_suspects"]
+        else "",
     )
-    if len(shown) < found["num_suspects"]:
-        look += f" {len(shown)} are shown."
     return Gallery(title, look, shown)
 
 
 def _counts_table(suspects: dict[str, Value]) -> Table:
     rows = [
         (
-            _SPLIT_NAMES[split],
+            say(f"split.{split}"),
             f"{found['num_images']:,}",
             f"{found['num_confident']:,}",
             f"{found['num_suspects']:,}",
         )
         for split, found in suspects.items()
     ]
-    counts = " and ".join(
-        f"{found['num_suspects']:,} of {found['num_images']:,} {_SPLIT_NAMES[split]} labels"
+    counts = [
+        say(f"evidence.audit.count.{split}", suspects=found["num_suspects"], labels=found["num_images"])
         for split, found in suspects.items()
-    )
+    ]
     return Table(
-        f"Suspect: {counts}",
-        "An image counts as confident for a class if its probability reaches the average for images with that label. "
-        "The number of wrong labels cannot be derived from this table, because confident mistakes of the network count "
-        "too.",
-        ("Split", "Labels", "Network is confident", "Suspect"),
+        say("evidence.audit.suspect", counts=listed(counts, "and")),
+        say("evidence.audit.confidentLook"),
+        _heads("split", "labels", "confident", "suspect"),
         rows,
     )
 
@@ -178,14 +172,15 @@ def _pairs_table(suspects: dict[str, Value], names: Sequence[str]) -> list[Table
     order = sorted(counts, key=lambda pair: (-sum(counts[pair].values()), pair))
     given, suggested = (names[label] for label in order[0])
     most = sum(counts[order[0]].values())
-    look = "Suspect labels by given and suggested class."
-    if len(order) > _MOST_PAIRS:
-        look += f" The {_MOST_PAIRS} most frequent of {len(order)} pairs are shown."
+    look = sentences(
+        say("evidence.audit.pairLook"),
+        say("evidence.audit.pairsShown", shown=_MOST_PAIRS, n=len(order)) if len(order) > _MOST_PAIRS else "",
+    )
     return [
         Table(
-            f"Most frequent suspect pair: {given} that may be {suggested}, {_count(most, 'labels')}",
+            say("evidence.audit.pair", given=given, suggested=suggested, n=most),
             look,
-            ("Given", "Suggested", *(f"{_SPLIT_NAMES[split].capitalize()} labels" for split in suspects)),
+            _heads("given", "suggested", *(f"{split}Labels" for split in suspects)),
             [
                 (names[pair[0]], names[pair[1]], *(f"{counts[pair].get(split, 0):,}" for split in suspects))
                 for pair in order[:_MOST_PAIRS]
@@ -199,25 +194,25 @@ def _duplicates_table(found: Value) -> Table:
     equal, near = found["num_equal_groups"], found["num_groups"] - found["num_equal_groups"]
     images = found["num_train"] + found["num_test"]
     if equal:
-        title = f"{_count(equal, 'groups')} of identical images and {near:,} of similar images among {images:,} images"
+        title = say("evidence.audit.groups.equal", n=equal, near=near, images=images)
     elif near:
-        title = f"No two of {images:,} images are identical; there are {_count(near, 'groups')} of similar images"
+        title = say("evidence.audit.groups.near", n=near, images=images)
     else:
-        title = f"No two of {images:,} images are identical or similar"
-    look = (
-        f"Images count as similar if their pixels have a correlation of at least {found['threshold']:g}. Two different "
-        "but simple drawings can reach this too."
+        title = say("evidence.audit.groups.none", images=images)
+    left_out = found["num_left_out"]
+    look = sentences(
+        say("evidence.audit.similar", threshold=rounded(found["threshold"], 6)),
+        say("evidence.audit.notSearched", n=left_out) if left_out else "",
     )
-    if found["num_left_out"]:
-        look += f" {found['num_left_out']:,} images were not searched for similar ones."
-    rows = [
-        ("Groups of identical images", f"{equal:,}"),
-        ("Groups of similar images", f"{near:,}"),
-        ("Groups with different labels", f"{found['num_groups_with_two_labels']:,}"),
-        ("Groups across the splits", f"{found['num_groups_across_splits']:,}"),
-        ("Test images that duplicate a training image", f"{found['num_test_twins']:,}"),
-    ]
-    return Table(title, look, ("What", "Number"), rows)
+    counts = {
+        "equal": equal,
+        "near": near,
+        "labels": found["num_groups_with_two_labels"],
+        "across": found["num_groups_across_splits"],
+        "twins": found["num_test_twins"],
+    }
+    rows = [(say(f"evidence.audit.row.{name}"), f"{count:,}") for name, count in counts.items()]
+    return Table(title, look, [*_heads("what"), say("evidence.rejection.head.number")], rows)
 
 
 def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) -> list[Gallery]:
@@ -227,31 +222,35 @@ def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) ->
         shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MOST_MEMBERS]
         if len(shown) < 2:
             continue
-        labels = " or ".join(names[label] for label in dict.fromkeys(one["label"] for one in group["members"]))
+        labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(one["label"] for one in group["members"])]
         more = group["num_images"] - len(shown)
+        members_shown = listed(
+            [say(f"evidence.audit.member.{one['split']}", index=str(one["index"])) for one, _ in shown]
+        )
         lines = [
-            clip(labels, 3 * _WIDEST_NAME),
-            ", ".join(f"{one['split']} {one['index']}" for one, _ in shown) + (f" and {more:,} more" if more else ""),
-            "equal" if group["is_equal"] else f"correlation {group['correlation']:.4f}",
+            listed(labels[:_MOST_MEMBERS], "or"),
+            say("evidence.audit.andMore", members=members_shown, more=more) if more else members_shown,
+            say("evidence.audit.equal")
+            if group["is_equal"]
+            else say("evidence.audit.correlation", value=figure(group["correlation"], 4)),
         ]
         first = shown[-1][0]  # of the test images where there is one
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
         cards.append(Card(tiled, lines, first["split"], first["index"]))
-    title = (
-        f"Groups with different labels: {found['num_groups_with_two_labels']:,} of {found['num_groups']:,}; across "
-        f"training and test images: {found['num_groups_across_splits']:,}"
+    title = say(
+        "evidence.audit.gallery",
+        labels=found["num_groups_with_two_labels"],
+        n=found["num_groups"],
+        across=found["num_groups_across_splits"],
     )
-    look = "The images of each group side by side. Groups with different labels or across the splits come first."
-    if len(cards) < found["num_groups"]:
-        look += f" {len(cards)} of {found['num_groups']:,} groups are shown."
+    is_all = len(cards) == found["num_groups"]
+    look = sentences(
+        say("evidence.audit.galleryLook"),
+        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=found["num_groups"]),
+    )
     return [Gallery(title, look, cards, size=270)]
 
 
 def _card(picture: Picture, split: str, index: int, lines: Iterable[str]) -> Card | None:
     pixels = picture(split, index)
     return None if pixels is None else Card(pixels, list(lines), split, index)
-
-
-def _count(number: int, plural: str) -> str:
-    """Return a number with its noun, as "1 label" and "2 labels"."""
-    return f"{number:,} {plural.removesuffix('s') if number == 1 else plural}"

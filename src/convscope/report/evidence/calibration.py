@@ -2,17 +2,17 @@
 
 from convscope.report.calibration_charts import Value, draw_gaps, draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import percent, points
-from convscope.report.texts import figure, rounded, say
+from convscope.report.findings import between, percent, points
+from convscope.report.texts import Said, alike, figure, known, rounded, say, sentences
 
-_NAMES = {  # with what a value is multiplied by, and its digits
-    "ece_by_width": ("ECE, {} bins of equal width, %", 100, 2),
-    "ece_by_mass": ("ECE, {} bins of equal size, %", 100, 2),
-    "brier": ("Brier score, 0 to 2", 1, 4),
-    "negative_log_likelihood": ("Negative log-likelihood, nats", 1, 4),
-    "aurc": ("AURC × 1000", 1000, 3),
+_NUMBERS = {  # what a value is multiplied by, and its digits
+    "ece_by_width": (100, 2),
+    "ece_by_mass": (100, 2),
+    "brier": (1, 4),
+    "negative_log_likelihood": (1, 4),
+    "aurc": (1000, 3),
 }
-_SPACE = "\N{NO-BREAK SPACE}"
+_MOST_SIBLINGS = 20
 
 
 def calibration_section(value: Value) -> Section:
@@ -84,8 +84,9 @@ def refusal_finding(value: Value) -> str:
 
 def _figures_table(value: Value) -> Table:
     sides, rows = (value["before"], value["after"]), list[list[str]]()
-    for name, (title, factor, digits) in _NAMES.items():
-        row = [title.format(value["num_bins"])]
+    for name, (factor, digits) in _NUMBERS.items():
+        key = f"evidence.calibration.figure.{name}"
+        row = [say(key, bins=value["num_bins"]) if name.startswith("ece") else say(key)]
         for one in (*(side[name] for side in sides), value["changes"][name]):
             number, low, high = (_number(factor * each, digits) for each in (one["value"], *one["interval"]))
             row += [number, f"[{low}, {high}]"]
@@ -93,47 +94,46 @@ def _figures_table(value: Value) -> Table:
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
             limits = [_number(100 * side[f"chance_{binning}"]["limit"], 2) for side in sides]
-            rows.append(["expected by chance, upper limit, %", limits[0], "", limits[1], "", "", ""])
+            rows.append([say("evidence.calibration.chance"), limits[0], "", limits[1], "", "", ""])
             largest = [
                 cell
                 for side in sides
-                for cell in (_number(100 * side[binning]["mce"], 2), _images(side[binning]["mce_num_images"]))
+                for cell in (
+                    _number(100 * side[binning]["mce"], 2),
+                    say("counted.images", n=side[binning]["mce_num_images"]),
+                )
             ]
-            rows.append(["MCE, the largest gap of any bin, %", *largest, "", ""])
+            rows.append([say("evidence.calibration.mce"), *largest, "", ""])
     classwise = [_number(100 * side["class_wise_ece"], 2) for side in sides]
-    rows.append(
-        [f"Class-wise ECE, {value['num_bins']} bins of equal width, %", classwise[0], "", classwise[1], "", "", ""]
-    )
-    header = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
-    return Table(_temperature_sentence(value), _figures_look(value), header, rows)
+    bins = say("evidence.calibration.classWise", bins=value["num_bins"])
+    rows.append([bins, classwise[0], "", classwise[1], "", "", ""])
+    header = list[str]()
+    for name in ("before", "after", "change"):
+        header += [say(f"evidence.calibration.head.{name}"), say("head.interval")]
+    figures = [say("evidence.calibration.head.figure"), *header]
+    return Table(_temperature_sentence(value), _figures_look(value), figures, rows)
 
 
-def _images(count: int) -> str:
-    return f"{count:,} image{'' if count == 1 else 's'}"
-
-
-def _temperature_sentence(value: Value) -> str:
+def _temperature_sentence(value: Value) -> Said:
     interval, left_out = value["temperature_interval"], value["num_fitted_left_out"]
-    within = f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""
-    less = f", {left_out:,} left out" if left_out else ""
-    return (
-        f"Temperature {value['temperature']:.2f}{within}, fitted on {value['num_fitted']:,} {value['fitted_on']}{less}"
-    )
+    temperature: str = figure(value["temperature"], 2)
+    if interval:
+        temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
+    siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MOST_SIBLINGS))
+    images = alike(value["fitted_on"], [known("evidence.calibration.on", value["fitted_on"]), *siblings])
+    values = {"temperature": temperature, "images": images}
+    if left_out:
+        return say("evidence.calibration.fittedLeftOut", n=value["num_fitted"], leftOut=left_out, **values)
+    return say("evidence.calibration.fitted", n=value["num_fitted"], **values)
 
 
 def _figures_look(value: Value) -> str:
-    bound = (
-        "The temperature reached the limit of its range, so these images do not determine it. "
-        if value["is_at_bound"]
-        else ""
-    )
+    images = say(f"counted.{value['split']}", n=value["num_images"])
     errors = value["before"]["risk_coverage"]["refusals"][0]["num_errors_left"]
-    few = f" With only {errors} errors, these bootstrap intervals are too narrow." if errors < 10 else ""
-    return (
-        f"{bound}Lower is better. All figures are for {value['num_images']:,} {value['split']} images, which were not "
-        "used to fit the temperature; it changes no predicted class. Noise raises a calibration error on average, so "
-        "its interval can lie below the measured value. In simulations with 2,000 images this interval contained the "
-        f"true error in 82 to 98 % of cases.{few}"
+    return sentences(
+        say("evidence.calibration.atBound") if value["is_at_bound"] else "",
+        say("evidence.calibration.figures", images=images),
+        say("evidence.calibration.fewErrors", n=errors) if errors < 10 else "",
     )
 
 
@@ -149,14 +149,15 @@ def _refusal_table(value: Value) -> Table:
         low, high = one["interval"]
         rows.append(
             [
-                f"{100 * one['fraction']:g}{_SPACE}%",
+                rounded(100 * one["fraction"], 6, "%"),
                 f"{one['num_left']:,}",
-                f"{one['num_errors_left']:,} of {whole['num_errors_left']:,}",
+                say("ofTotal", n=one["num_errors_left"], total=whole["num_errors_left"]),
                 percent(one["risk"]),
                 f"[{100 * low:.2f}, {100 * high:.2f}]",
             ]
         )
-    return Table("", "", ("Refused", "Images left", "Errors left", "Error rate of those left", "95 % interval"), rows)
+    header = [say(f"evidence.calibration.head.{name}") for name in ("refused", "left", "errors", "rate")]
+    return Table("", "", [*header, say("head.interval")], rows)
 
 
 def _bins_table(value: Value, binning: str) -> Table:
@@ -169,8 +170,8 @@ def _bins_table(value: Value, binning: str) -> Table:
         ):
             rows.append(
                 [
-                    side,
-                    f"{sure_text(low)} to {sure_text(high)}",
+                    say(f"evidence.calibration.side.{side}"),
+                    between((low, high), sure_text),
                     f"{images:,}",
                     sure_text(confidence),
                     percent(accuracy),
@@ -178,5 +179,8 @@ def _bins_table(value: Value, binning: str) -> Table:
                     points(accuracy - confidence),
                 ]
             )
-    header = ("When", "Confidence", "Images", "Mean confidence", "Accuracy", "95 % interval", "Gap, points")
+    when, confidence, mean, gap = (
+        say(f"evidence.calibration.head.{name}") for name in ("when", "confidence", "mean", "gap")
+    )
+    header = [when, confidence, say("head.images"), mean, say("head.accuracy"), say("head.interval"), gap]
     return Table("", "", header, rows, left=2)

@@ -7,16 +7,18 @@ from typing import Any
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
-from convscope.evidence.comparison.words import p_number
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
+from convscope.report.comparison_words import limits_said, p_said, verdict_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
+from convscope.report.texts import figure, rounded, say, sentences
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
 _LETTER = 7.6  # pixels, as wide as a letter gets
 _LONGEST_NAME = 16
+_DIFFERENCE = 10  # letters of this word, in the language in which it is longest
 _MOST_DOTS = 200  # of a group: more would make the drawing heavy
 
 Value = Mapping[str, Any]
@@ -26,15 +28,14 @@ Value = Mapping[str, Any]
 def comparison_section(value: Value) -> Section:
     """Return the section of what `GroupComparison.to_dict()` gave."""
     chart = Chart(
-        "comparison-difference", value["verdict"], _difference_look(value), draw_difference(value), _numbers(value)
+        "comparison-difference", verdict_said(value), _difference_look(value), draw_difference(value), _numbers(value)
     )
     counts = [] if value["both_right"] is None else [_counts_table(value)]
     return Section(
         anchor="comparison",
-        name="Comparison",
-        shows="How many errors two networks make on the same images, whether the difference is significant, and what "
-        "each network costs.",
-        does_not_show=value["limits"],
+        name=say("chapter.comparison"),
+        shows=say("evidence.comparison.shows"),
+        does_not_show=sentences(*limits_said(value)),
         parts=[chart, *counts, _costs_table(value)],
     )
 
@@ -42,7 +43,7 @@ def comparison_section(value: Value) -> Section:
 def draw_difference(value: Value) -> Drawing:
     """Draw each group's models as faint dots and its mean within its interval, and below them the difference in its."""
     names = [clip(name, _LONGEST_NAME) for name in value["names"]]
-    left = 24 + round(_LETTER * max(display_width(name) for name in [*names, "difference"]))
+    left = 24 + round(_LETTER * max(_DIFFERENCE, *map(display_width, names)))
     width, top, between = CHART_WIDTH - left - _RIGHT, 16, 48
     sides = [value[side] for side in "ab"]
     height = _ROW * len(sides)
@@ -63,17 +64,17 @@ def draw_difference(value: Value) -> Drawing:
         _frame(
             axes, [each for side in sides for each in (*side["accuracies"], *side["accuracy_interval"])], height, 1.0
         )
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         below = add_axes(drawing, left, top + height + between, width, _ROW)
         low, high = value["accuracy_difference_interval"]
         below.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         colour = ACCENT if value["is_distinguishable"] else MUTED
         _draw_interval(below, value["accuracy_difference"], (low, high), _ROW / 2, colour)
         _write_right(below, _ROW / 2, points(value["accuracy_difference"]), _p_text(value))
-        below.set_yticks([_ROW / 2], ["difference"])
+        below.set_yticks([_ROW / 2], [say("evidence.comparison.difference")])
         _frame(below, [0, low, high], _ROW)
-        below.xaxis.set_major_formatter(FuncFormatter(_points))
-        below.set_xlabel("percentage points of accuracy; above 0 the first is better")
+        below.xaxis.set_major_formatter(FuncFormatter(points_tick))
+        drawing.text(8 / CHART_WIDTH, 12 / (height + 132), say("evidence.comparison.axis"), color=MUTED)
     return drawing
 
 
@@ -102,37 +103,23 @@ def _frame(axes: Any, values: Sequence[float], height: float, most: float = inf)
         spine.set_visible(False)
 
 
-def _percent(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g}\N{NO-BREAK SPACE}%"
-
-
-def _points(value: float, _position: int | None = None) -> str:
-    return f"{100 * value:.4g}".replace("-", "\N{MINUS SIGN}")
-
-
 def _models(side: Value) -> str:
-    return "one model" if side["num_models"] == 1 else f"n = {side['num_models']}"
+    count = side["num_models"]
+    return say("evidence.comparison.oneModel") if count == 1 else say("evidence.comparison.models", n=count)
 
 
 def _p_text(value: Value) -> str:
-    p = value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"]
-    return f"p = {p_number(p)}"
+    return p_said(value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"])
 
 
 def _difference_look(value: Value) -> str:
-    several = [value[side]["num_models"] > 1 for side in "ab"]
-    if not any(several):
-        luck = "the choice of test images only (the bands above are Wilson intervals)"
-        how = "McNemar's exact test"
-    else:
-        luck = "both seeds and test images, as do the bands above. Each dot is one seed"
-        how = f"t-test over seeds and images with {value['degrees_of_freedom']:.3g} degrees of freedom"
-        if value["is_paired"]:
-            how += ", paired by seed"
-    holm = "" if value["adjusted_p_value"] is None else ", with Holm's correction"
-    return (
-        "The lowest band is the 95\N{NO-BREAK SPACE}% interval of the difference: check whether it contains zero. "
-        f"It covers {luck}. p: {how}{holm}."
+    look = say("evidence.comparison.lookSingle")
+    if any(value[side]["num_models"] > 1 for side in "ab"):
+        look = say("evidence.comparison.lookSeveral", freedom=rounded(value["degrees_of_freedom"], 3))
+    return sentences(
+        look,
+        say("evidence.comparison.paired") if value["is_paired"] else "",
+        "" if value["adjusted_p_value"] is None else say("evidence.comparison.holm"),
     )
 
 
@@ -143,24 +130,37 @@ def _numbers(value: Value) -> Table:
         rows[-1] += ["" if side["sd"] is None else f"{100 * side['sd']:.3f}", f"{side['num_errors']:,.6g}"]
         if side["num_models"] > 1:
             rows += [
-                [f"{name}, seed {seed}", percent(accuracy, 3), "", "", f"{(1 - accuracy) * value['num_images']:,.0f}"]
+                [
+                    say("evidence.comparison.seed", name=name, seed=str(seed)),
+                    percent(accuracy, 3),
+                    "",
+                    "",
+                    f"{(1 - accuracy) * value['num_images']:,.0f}",
+                ]
                 for seed, accuracy in zip(side["seeds"], side["accuracies"], strict=True)
             ]
     interval = value["accuracy_difference_interval"]
     rows.append(
-        ["difference, percentage points", points(value["accuracy_difference"]), _interval(interval, 100, 3), "", ""]
+        [
+            say("evidence.comparison.differencePoints"),
+            points(value["accuracy_difference"]),
+            _interval(interval, 100, 3),
+            "",
+            "",
+        ]
     )
     ratio = value["error_ratio"]
     rows.append(
         [
-            "errors of the second divided by errors of the first",
-            "none" if ratio is None else f"{ratio:.3g}",
+            say("evidence.comparison.ratio"),
+            say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}",
             _interval(value["error_ratio_interval"], 1, 2),
             "",
             "",
         ]
     )
-    return Table("", "", ("", "Accuracy", "95 % interval", "SD, points", "Errors"), rows)
+    header = ["", say("head.accuracy"), say("head.interval"), say("evidence.comparison.sd")]
+    return Table("", "", [*header, say("evidence.comparison.errors")], rows)
 
 
 def _interval(interval: Sequence[float | None], factor: float, digits: int) -> str:
@@ -171,14 +171,13 @@ def _interval(interval: Sequence[float | None], factor: float, digits: int) -> s
 def _counts_table(value: Value) -> Table:
     first, second = value["names"]
     differing = value["only_a_right"] + value["only_b_right"]
-    images = f"image{'' if differing == 1 else 's'}"
     return Table(
-        f"Exactly one of the two classifies {differing:,} {images} of {value['num_images']:,} correctly",
-        "Only these images tell the two apart. If both were equally good, each would be correct on about half of them.",
-        ("", f"{second} correct", f"{second} wrong"),
+        say("evidence.comparison.one", n=differing, total=value["num_images"]),
+        say("evidence.comparison.tell"),
+        ["", say("head.modelCorrect", model=second), say("head.modelWrong", model=second)],
         [
-            [f"{first} correct", f"{value['both_right']:,}", f"{value['only_a_right']:,}"],
-            [f"{first} wrong", f"{value['only_b_right']:,}", f"{value['both_wrong']:,}"],
+            [say("head.modelCorrect", model=first), f"{value['both_right']:,}", f"{value['only_a_right']:,}"],
+            [say("head.modelWrong", model=first), f"{value['only_b_right']:,}", f"{value['both_wrong']:,}"],
         ],
     )
 
@@ -186,39 +185,38 @@ def _counts_table(value: Value) -> Table:
 def _costs_table(value: Value) -> Table:
     sides = [value[side] for side in "ab"]
     has_latency = any(side[f"latency_{many}seconds"] is not None for side in sides for many in ("", "1000_"))
-    header = ["Model", "Parameters", "Weights", "Multiply-adds per image", "Training"]
-    header += ["One image", "1,000 images"] if has_latency else []
+    header: list[str] = [say(f"head.{name}") for name in ("model", "parameters", "weights")]
+    header += [say("evidence.comparison.multiplyAdds"), say("head.training")]
+    header += [say("head.oneImage"), say("head.thousandImages")] if has_latency else []
     rows = [
         [
             name,
             f"{side['parameters']:,}",
-            f"{side['weights_bytes'] / 1024:,.1f} KB",
+            say("head.size", size=figure(side["weights_bytes"] / 1024, 1)),
             f"{side['macs']:,}",
             _seconds(side["training_seconds"]),
             *([_seconds(side["latency_seconds"]), _seconds(side["latency_1000_seconds"])] if has_latency else []),
         ]
         for name, side in zip(value["names"], sides, strict=True)
     ]
-    look = "Times hold for this machine under its load at the time" + (
-        "; for several models they are means." if any(side["num_models"] > 1 for side in sides) else "."
-    )
+    is_mean = any(side["num_models"] > 1 for side in sides)
+    look = say("evidence.comparison.timesMeans") if is_mean else say("evidence.comparison.times")
     return Table(costs_finding(value), look, header, rows)
 
 
 def costs_finding(value: Value) -> str:
     """Return how many times the weights and the multiply-adds of the second the first costs."""
     first, second = (clip(name, _LONGEST_NAME) for name in value["names"])
-    said = [
-        f"{value['a'][cost] / value['b'][cost]:.3g} times the {noun}"
-        for cost, noun in (("weights_bytes", "weights"), ("macs", "multiply-adds"))
-        if value["b"][cost]
-    ]
-    return f"{first} has {' and '.join(said)} of {second}" if said else f"What {first} and {second} cost"
+    costs = {"weights": "weights_bytes", "macs": "macs"}
+    if not all(value["b"][cost] for cost in costs.values()):
+        return say("evidence.comparison.cost.none", first=first, second=second)
+    times = {name: rounded(value["a"][cost] / value["b"][cost], 3) for name, cost in costs.items()}
+    return say("evidence.comparison.cost.both", first=first, second=second, **times)
 
 
 def _seconds(seconds: float | None) -> str:
     if seconds is None:
-        return "unknown"
+        return say("head.unknown")
     for factor, unit in ((1, "s"), (1e3, "ms")):
         if factor * seconds >= 0.1 or seconds == 0:
             return f"{factor * seconds:,.2f} {unit}"

@@ -11,15 +11,14 @@ from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import percent
+from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import say
+from convscope.report.texts import figure, say, sentences
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
 _MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
 _GREY = (128, 128, 128)
-_NAMES = {"pca": "principal components", "tsne": "t-SNE", "umap": "UMAP"}
 _FEW_IMAGES = 300  # with no more, dots are larger
 _GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
 
@@ -32,7 +31,11 @@ def embedding_section(value: dict[str, Any]) -> Section:
     return Section(
         "embedding",
         say("evidence.embedding.name"),
-        say("evidence.embedding.shows", inputs=value["num_dimensions"], method=_NAMES[value["method"]]),
+        say(
+            "evidence.embedding.shows",
+            inputs=value["num_dimensions"],
+            method=say(f"evidence.embedding.method.{value['method']}"),
+        ),
         say("evidence.embedding.lost" if value["method"] != "pca" else "evidence.embedding.lostPlane"),
         parts,
     )
@@ -45,20 +48,15 @@ def _clouds(value: dict[str, Any]) -> Chart:
     shown = _shown_classes(value)
     agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
-    counted = f"{value['num_images']:,} {value['split']} images"
-    left_out = f", sampled evenly, {value['num_images_left_out']:,} left out" if value["num_images_left_out"] else ""
     found = sum(count > 0 for count in _counts(value))
-    part = (
-        ""
-        if len(shown) == found
-        else f" The {len(shown)} classes with the fewest neighbours of their own class are shown."
+    look = say(
+        "evidence.embedding.look",
+        images=counted(value),
+        n=value["num_neighbours"],
+        dimensions=value["num_dimensions"],
+        chance=percent(value["chance_agreement"], 1),
     )
-    k, chance = value["num_neighbours"], percent(value["chance_agreement"], 1)
-    look = (
-        f"Blue: images of one class ({counted}{left_out}). Red: those that are classified wrongly. Grey: all other "
-        f"images. Above each plot: how many of the {k} nearest neighbours share the class, first by all "
-        f"{value['num_dimensions']:,} dimensions, then in the plot. Chance: {chance}.{part}"
-    )
+    look = sentences(look, "" if len(shown) == found else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
 
@@ -93,11 +91,13 @@ def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
             _strew(panel, places[others], dot, (*_GREY, 110))
             _strew(panel, places[own & (predicted == label)], 2 * dot, (*BLUE, 255))
             _strew(panel, places[own & (predicted != label)], 2 * dot, (*RED, 255))
-            whole, plane = (100 * value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
+            whole, plane = (value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
             name = clip(value["class_names"][label], int(side / 7.6))
-            which = f" (label {label})" if name.endswith("…") else ""
+            text = say("evidence.embedding.arrow", whole=figure(100 * whole, 0), plot=percent(plane, 0))
+            if name.endswith("…"):
+                text = say("both", first=text, second=say("evidence.embedding.label", label=str(label)))
             axes.text(left, top - 22, name, color=INK)
-            axes.text(left, top - 6, f"{whole:.0f} \N{RIGHTWARDS ARROW} {plane:.0f} %{which}", color=MUTED)
+            axes.text(left, top - 6, text, color=MUTED)
         axes.imshow(clouds, interpolation="none", extent=(0, width, height, 0), aspect="auto")
         axes.axis("off")
     return drawing
@@ -131,13 +131,21 @@ def _numbers(value: dict[str, Any]) -> Table:
         )
         if whole is not None and plane is not None
     ]
-    rows.append(["all", f"{counts.sum():,}", percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)])
-    header = ["Class", "Images", "Neighbours of the same class", "In the plot"]
-    look = (
-        f"Trustworthiness of the plot: {value['trustworthiness']:.3f} (1 means that all neighbours in the plot are "
-        "true neighbours)."
+    rows.append(
+        [
+            say("evidence.ablation.all"),
+            f"{counts.sum():,}",
+            percent(value["agreement"], 1),
+            percent(value["agreement_in_picture"], 1),
+        ]
     )
+    header = [say("head.class"), say("head.images"), _head("neighbours"), _head("plot")]
+    look = say("evidence.embedding.trust", value=figure(value["trustworthiness"], 3))
     return Table("", look, header, rows)
+
+
+def _head(name: str) -> str:
+    return say(f"evidence.embedding.head.{name}")
 
 
 # --- What is left out -------------------------------------------------------------------------------------------------
@@ -164,12 +172,15 @@ def _variance(value: dict[str, Any]) -> Chart:
         axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
         for spine in axes.spines.values():
             spine.set_visible(False)
-    total = f"{value['num_dimensions']:,}"
     return Chart(
         "embedding-variance",
         title,
-        f"Share of the variance of the first {len(fractions)} of {total} principal components. The first two are "
-        f"plotted above. Trustworthiness of that plot: {value['trustworthiness']:.3f}.",
+        say(
+            "evidence.embedding.components",
+            n=len(fractions),
+            total=value["num_dimensions"],
+            value=figure(value["trustworthiness"], 3),
+        ),
         drawing,
-        Table("", "", ["Component", "Share of the variance", "Cumulative"], rows),
+        Table("", "", [_head(name) for name in ("component", "share", "cumulative")], rows),
     )

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from convscope.base.statistics import coverage_text, mean_share_interval
+from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
-from convscope.evidence.comparison.words import p_text
+from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
-from convscope.report.texts import say
+from convscope.report.texts import figure, known, say, sentences
 
 Group = Mapping[str, Any]
 """As in the `table` of `Experiment.to_dict()`."""
@@ -27,8 +27,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
         parts.append(_diverged_table(diverged))
     fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
-    covered = coverage_text(fewest, "the interval over seeds and images") if fewest else ""
-    limits = say("evidence.seeds.doesNotShow")
+    covered = coverage_said(fewest, "comparing.coverageSeeds") if fewest else []
     return Section(
         "seeds",
         say("evidence.seeds.name"),
@@ -38,7 +37,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
             images=value["num_images"],
             data=clip(value["dataset"], 40),
         ),
-        say("both", first=limits, second=covered) if covered else limits,
+        sentences(say("evidence.seeds.doesNotShow"), *covered),
         parts,
     )
 
@@ -57,7 +56,7 @@ def seeds_finding(value: Mapping[str, Any]) -> str:
     other = _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
     if best["mean"] == second["mean"]:
         return say("evidence.seeds.equal", first=first, other=other, mean=mean)
-    p = p_text(lead["p_value"] if lead["adjusted_p_value"] is None else lead["adjusted_p_value"])
+    p = p_said(lead["p_value"] if lead["adjusted_p_value"] is None else lead["adjusted_p_value"])
     if not lead["is_distinguishable"]:
         return say("evidence.seeds.unclear", first=first, mean=mean, other=other, p=p)
     if best["num_runs"] == 1 or second["num_runs"] == 1:
@@ -91,7 +90,8 @@ def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Se
         for group, members in zip(groups, runs, strict=True)
         for run in members
     ]
-    header = ["Architecture", "Recipe", "Seed", "Accuracy", "Loss", "Training", "SHA-256 of the weights"]
+    header = [_head("architecture"), _head("recipe")]
+    header += [say(f"head.{name}") for name in ("seed", "accuracy", "loss", "training", "weightsHash")]
     return Chart(
         "seeds",
         title,
@@ -111,7 +111,7 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
                 *group_names(group),
                 f"{group['num_runs']:,}",
                 percent(group["mean"], 3),
-                "none" if group["sd"] is None else f"{100 * group['sd']:.3f}",
+                say("evidence.comparison.none") if group["sd"] is None else f"{100 * group['sd']:.3f}",
                 _interval(group["interval"]),
                 _interval(group["interval_with_images"]),
                 percent(group["minimum"]),
@@ -123,21 +123,13 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
     single = any(group["num_runs"] == 1 for group in groups)
     return Table(
         say("evidence.seeds.groups"),
-        "SD is the standard deviation of single runs. The first interval of the mean covers other seeds on these test "
-        "images, the second covers other seeds and other images."
-        + (" A single run has no interval." if single else ""),
+        sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
         [
-            "Architecture",
-            "Recipe",
-            "Runs",
-            "Mean",
-            "SD, points",
-            "95 %, seeds",
-            "95 %, seeds and images",
-            "Least",
-            "Most",
-            "Training",
-            "Parameters",
+            *map(_head, ("architecture", "recipe", "runs", "mean")),
+            say("evidence.comparison.sd"),
+            *map(_head, ("seeds", "both", "least", "most")),
+            say("head.training"),
+            say("head.parameters"),
         ],
         rows,
         left=2,
@@ -146,18 +138,23 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
 
 def _diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
     rows = [[*group_names(run), f"{run['seed']}", run["reason"]] for run in diverged]
-    title = f"{len(diverged):,} run{' whose' if len(diverged) == 1 else 's whose'} training diverged"
     return Table(
-        title,
-        "They have no model and are not part of any mean.",
-        ["Architecture", "Recipe", "Seed", "Why"],
+        say("evidence.seeds.diverged", n=len(diverged)),
+        say("evidence.seeds.noModel"),
+        [_head("architecture"), _head("recipe"), say("head.seed"), _head("why")],
         rows,
         left=4,
     )
 
 
+def _head(name: str) -> str:
+    return say(f"evidence.seeds.head.{name}")
+
+
 def _interval(interval: Sequence[float] | None) -> str:
-    return "none" if interval is None else f"[{100 * interval[0]:.3f}, {100 * interval[1]:.3f}]"
+    return (
+        say("evidence.comparison.none") if interval is None else f"[{100 * interval[0]:.3f}, {100 * interval[1]:.3f}]"
+    )
 
 
 def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
@@ -170,12 +167,12 @@ def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]
         for group, members in zip(groups, runs, strict=True)
     ]
     title = _curves_finding(curves, groups)
-    look = "Bold lines are means, bands their 95 % intervals over seeds on these images, faint lines single runs."
-    if any(len(set(map(len, curve.lines))) > 1 for curve in curves):
-        look += " Runs end at different epochs; the mean ends with the shortest run."
     total, drawn = sum(len(curve.lines) for curve in curves), lines_drawn(curves)
-    if drawn < total:
-        look += f" {drawn} of {total:,} runs are drawn, sampled evenly."
+    look = sentences(
+        say("evidence.seeds.curves"),
+        say("evidence.seeds.shortest") if any(len(set(map(len, curve.lines))) > 1 for curve in curves) else "",
+        say("evidence.seeds.drawn", drawn=drawn, n=total) if drawn < total else "",
+    )
     return Chart(
         "seeds-curves", title, look, draw_experiment_curves(curves, title), _curve_numbers(curves), is_wide=True
     )
@@ -185,15 +182,18 @@ def _curves_finding(curves: Sequence[Curves], groups: Sequence[Group]) -> str:
     """Return by how much the mean still moved in the last epoch of the longest training."""
     longest, group = max(zip(curves, groups, strict=True), key=lambda pair: pair[0].epochs)
     if longest.epochs == 1:
-        return f"Accuracy on the {longest.split} images per epoch"
+        return say(f"evidence.seeds.perEpoch.{longest.split}")
     before, after = (
         sum(line[epoch - 1] for line in longest.lines) / len(longest.lines)
         for epoch in (longest.epochs - 1, longest.epochs)
     )
     change = round(100 * (after - before), 2)
-    moved = "does not change" if not change else f"{'rises' if change > 0 else 'falls'} by {abs(change):.2f} points"
-    mean = "accuracy" if len(longest.lines) == 1 else "mean"
-    return f"In the last epoch ({longest.epochs}), the {mean} of {_title(group, groups)} {moved}"
+    what = "accuracy" if len(longest.lines) == 1 else "mean"
+    values = {"epoch": longest.epochs, "group": _title(group, groups)}
+    if not change:
+        return say(f"evidence.seeds.last.{what}.same", **values)
+    how = "rises" if change > 0 else "falls"
+    return say(f"evidence.seeds.last.{what}.{how}", **values, change=figure(abs(change), 2))
 
 
 def _curve_numbers(curves: Sequence[Curves]) -> Table:
@@ -211,5 +211,14 @@ def _curve_numbers(curves: Sequence[Curves]) -> Table:
             within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
             row.append(f"{percent(sum(values) / len(values))}{within}")
         rows.append(row)
-    header = ["Epoch", *(f"{clip(curve.name, 18)}, {clip(curve.detail, 18)}, {curve.split}" for curve in curves)]
+    names = [
+        say(
+            "evidence.seeds.curve",
+            name=clip(curve.name, 18),
+            recipe=clip(curve.detail, 18),
+            split=known("curve", curve.split),
+        )
+        for curve in curves
+    ]
+    header = [say("head.epoch"), *names]
     return Table("", "", header, rows)

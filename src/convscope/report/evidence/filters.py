@@ -13,10 +13,10 @@ from convscope.base.tables import clip
 from convscope.evidence.explanation.filter_cards import NUM_EXCITING
 from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
-from convscope.report.evidence.selectivity import number_text, selectivity_chart
+from convscope.report.evidence.selectivity import selectivity_chart
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
-from convscope.report.texts import say
+from convscope.report.texts import figure, rounded, say, sentences
 
 _GRID = 90  # pixels that the nine real pictures take, about, with the synthetic one as large beside them
 _GAP = 3
@@ -39,7 +39,7 @@ def filters_section(value: dict[str, Any]) -> Section:
 
 def _parts(value: dict[str, Any], noun: str) -> list[Table | Chart | Gallery]:
     if not value["layers"]:
-        return [Table("This network has neither convolutions nor hidden layers", "", ["Layer"], [])]
+        return [Table(say("evidence.filters.nothing"), "", [say("head.layer")], [])]
     parts: list[Table | Chart | Gallery] = [selectivity_chart(value, noun), _layer_table(value, noun)]
     if any(layer["duplicates"] for layer in value["layers"]):
         parts.append(_duplicates(value, noun))
@@ -61,11 +61,13 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
     total = sum(len(layer["filters"]) for layer in layers)
     made = [card for layer in layers for card in layer["filters"] if card["synthetic_value"] is not None]
     woken = sum(card["is_dead"] and card["synthetic_value"] > card["quantiles"][-1] for card in made)
-    title = f"{dead} of {total:,} {noun}s {'is' if dead == 1 else 'are'} dead" if dead else f"No {noun} is dead"
-    look = (
-        "Dead: the same output everywhere for every image. Nearly dead: active on fewer than 1 % of the images. "
-        f"{f'Synthetic images activated {woken} of the dead {noun}s. ' if woken else ''}Synthetic below: the synthetic "
-        f"image activates the {noun} less than the best real image."
+    title = say(f"evidence.filters.noneDead.{noun}")
+    if dead:
+        title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
+    look = sentences(
+        say("evidence.filters.lookDead"),
+        say(f"evidence.filters.woken.{noun}", n=woken) if woken else "",
+        say(f"evidence.filters.lookBelow.{noun}"),
     )
     rows = []
     for layer in layers:
@@ -81,23 +83,28 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
                 f"{len(layer['duplicates']):,}",
                 f"{layer['mean_selectivity']:.3f}",
                 f"{layer['shuffled_selectivity']:.3f}",
-                f"{below:,} of {len(tried):,}" if tried else "",
+                say("ofTotal", n=below, total=len(tried)) if tried else "",
             ]
         )
-    header = ["Layer", f"{noun.capitalize()}s", "Dead", "Nearly dead", "Duplicate pairs", "Selectivity", "By chance"]
-    return Table(title, look, [*header, "Synthetic below"], rows)
+    own = [
+        say(f"evidence.filters.head.{name}")
+        for name in ("dead", "rare", "duplicates", "selectivity", "chance", "below")
+    ]
+    return Table(title, look, [say("head.layer"), say(f"nouns.{noun}"), *own], rows)
 
 
 def _duplicates(value: dict[str, Any], noun: str) -> Table:
     pairs = [(layer["layer"], *pair) for layer in value["layers"] for pair in layer["duplicates"]]
     pairs.sort(key=lambda pair: -pair[3])
-    rows = [[clip(layer, 24), f"{first} and {second}", f"{value:.4f}"] for layer, first, second, value in pairs]
-    many = f"{len(pairs):,} pairs of {noun}s are redundant" if len(pairs) > 1 else f"One pair of {noun}s is redundant"
-    shown = f" The first {_MOST_PAIRS} are shown." if len(pairs) > _MOST_PAIRS else ""
+    rows = [
+        [clip(layer, 24), say("and", first=str(first), second=str(second)), f"{value:.4f}"]
+        for layer, first, second, value in pairs
+    ]
+    shown = say("evidence.filters.firstShown", n=_MOST_PAIRS) if len(pairs) > _MOST_PAIRS else ""
     return Table(
-        f"{many}",
-        f"Correlation of at least 0.99 over all images and positions, so one of each pair is enough.{shown}",
-        ["Layer", noun.capitalize() + "s", "Correlation"],
+        say(f"evidence.ablation.pairs.{noun}", n=len(pairs)),
+        sentences(say("evidence.filters.correlated"), shown),
+        [say("head.layer"), say(f"nouns.{noun}"), say("evidence.ablation.head.correlation")],
         rows[:_MOST_PAIRS],
         2,
     )
@@ -110,17 +117,16 @@ def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str)
     cards = [card for layer in layers for card in _cards(value, layer, noun, is_named=len(layers) > 1)]
     total = sum(len(layer["filters"]) for layer in layers)
     if len(layers) > 1:
-        title = f"{len(cards)} of {total:,} {noun}s in {len(layers)} layers"
+        title: str = say(f"evidence.filters.ofLayers.{noun}", shown=len(cards), n=total, layers=len(layers))
         reads = ""
     else:
-        names = clip(layers[0]["layer"], 24)
-        title = f"{names}: {_liveliness(layers[0]['filters'], noun)}"
-        reads = f" {_reads(value, layers[0], noun)}"
-        title += f"; {len(cards)} are shown" if len(cards) < total else ""
-    synthetic = "; right: a synthetic image from gradient ascent, starting from grey" if _is_made(layers) else ""
-    look = (
-        f"Left: the {value['split']} images that activate the {noun} most, the strongest at the upper "
-        f"left{synthetic}.{reads}"
+        title, reads = _liveliness(layers[0], noun), _reads(value, layers[0], noun)
+        if len(cards) < total:
+            title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
+    look = sentences(
+        say(f"evidence.filters.left.{value['split']}.{noun}"),
+        say("evidence.filters.right") if _is_made(layers) else "",
+        reads,
     )
     height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
     cards = [replace(card, picture=_padded(card.picture, height, width)) for card in cards]  # one scale for all
@@ -131,24 +137,25 @@ def _is_made(layers: Sequence[dict[str, Any]]) -> bool:
     return any(layer["synthesis"] is not None for layer in layers)
 
 
-def _liveliness(cards: Sequence[dict[str, Any]], noun: str) -> str:
-    dead, total = sum(card["is_dead"] for card in cards), len(cards)
-    return f"{'all' if not dead else total - dead} {f'of {total:,} ' if dead else f'{total:,} '}{noun}s are active"
+def _liveliness(layer: dict[str, Any], noun: str) -> str:
+    cards, name = layer["filters"], clip(layer["layer"], 24)
+    dead = sum(card["is_dead"] for card in cards)
+    if not dead:
+        return say(f"evidence.filters.alive.all.{noun}", layer=name, n=len(cards))
+    return say(f"evidence.filters.alive.some.{noun}", layer=name, n=len(cards), active=len(cards) - dead)
 
 
 def _reads(value: dict[str, Any], layer: dict[str, Any], noun: str) -> str:
     height, width, _ = value["image_shape"]
     rows, columns = layer["receptive_field"]["size"]
     if layer["map_size"] == [1, 1] and rows >= height and columns >= width:
-        return f"Each {noun} depends on the whole image."
+        return say(f"evidence.filters.whole.{noun}")
     if rows >= height and columns >= width:
-        return (
-            f"Each position of a {noun} can depend on the whole image; the parts outside its receptive field are "
-            "dimmed."
-        )
-    factor = layer["pictures"]["factor"]
-    reduced = f", shown at 1/{factor} of their size" if factor > 1 else ""
-    return f"Each position depends on {rows} × {columns} pixels{reduced}."
+        return say("evidence.filters.wholePositions")
+    factor, size = layer["pictures"]["factor"], f"{rows} × {columns}"
+    if factor > 1:
+        return say("evidence.filters.positionsReduced", size=size, factor=factor)
+    return say("evidence.filters.positions", size=size)
 
 
 def _cards(value: dict[str, Any], layer: dict[str, Any], noun: str, *, is_named: bool) -> list[Card]:
@@ -165,7 +172,9 @@ def _cards(value: dict[str, Any], layer: dict[str, Any], noun: str, *, is_named:
         if card["synthetic_value"] is not None:
             made = _shown(value, layer, synthetic[number], tuple(layer["synthesis"]["place"]), 3 * scale)
             grid = _beside(grid, tile([made], 1, framed=True))
-        name = f"{clip(layer['layer'], 14)}, {noun} {which}" if is_named else f"{noun.capitalize()} {which}"
+        name = say(f"evidence.filters.card.{noun}", index=str(which))
+        if is_named:
+            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer["layer"], 14), index=str(which))
         where = (value["split"], card["exciting"]["index"][0]) if spots else (None, None)
         cards.append(Card(grid, [name, *_lines(card, value["class_names"])], *where))
     return cards
@@ -205,19 +214,25 @@ def _padded(picture: Pixels, height: int, width: int) -> Pixels:
 
 
 def _lines(card: dict[str, Any], names: Sequence[str]) -> list[str]:
+    highest, synthetic = card["quantiles"][-1], card["synthetic_value"]
     if card["is_dead"]:
-        lines = [f"dead: always {number_text(card['quantiles'][-1])}"]
-        if card["synthetic_value"] is not None and card["synthetic_value"] > card["quantiles"][-1]:
-            lines.append(f"synthetic image: {number_text(card['synthetic_value'])}")
+        lines = [_line("dead", value=rounded(highest, 3))]
+        if synthetic is not None and synthetic > highest:
+            lines.append(_line("synthetic", value=rounded(synthetic, 3)))
         return lines
-    lines = [f"selectivity {card['selectivity']:.2f}, for {clip(names[card['selective_label']], 12)}"]
-    highest = f"maximum {number_text(card['quantiles'][-1])}"
-    if card["synthetic_value"] is not None:
-        highest += f", synthetic {number_text(card['synthetic_value'])}"
-        highest += " (lower)" if card["synthetic_value"] < card["quantiles"][-1] else ""
-    lines.append(highest)
+    name = clip(names[card["selective_label"]], 12)
+    lines = [_line("selective", value=figure(card["selectivity"], 2), name=name)]
+    if synthetic is None:
+        lines.append(_line("maximum", value=rounded(highest, 3)))
+    else:
+        key = "maximumLower" if synthetic < highest else "maximumHigher"
+        lines.append(_line(key, value=rounded(highest, 3), synthetic=rounded(synthetic, 3)))
     if card["is_rare"]:
-        lines.append(f"nearly dead: active on {percent(card['answering_fraction'])}")
+        lines.append(_line("rare", share=percent(card["answering_fraction"])))
     if card["correlation"] is not None and card["correlation"] >= 0.99:
-        lines.append(f"similar to {card['most_alike']} ({card['correlation']:.3f})")
+        lines.append(_line("similar", index=str(card["most_alike"]), correlation=figure(card["correlation"], 3)))
     return lines
+
+
+def _line(key: str, **values: str | int) -> str:
+    return say(f"evidence.filters.line.{key}", **values)

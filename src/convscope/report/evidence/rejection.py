@@ -2,6 +2,7 @@
 refuses."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,18 @@ from numpy.typing import NDArray
 from convscope.base.packing import unpack
 from convscope.base.tables import clip, display_width
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
-from convscope.report.findings import confidence_text, percent
+from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import say
+from convscope.report.texts import alike, figure, known, listed, rounded, say, sentences
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
 _TOP, _BOTTOM, _RIGHT = 64, 40, 120
 _NAME = 20  # columns of a set's name
+_LONGEST_SET = 18  # columns of the longest name of our own sets, in any language
 _COLUMNS = 8  # pictures in a row, at most
 _CLASS = 14  # columns of a class's name
-_MINUS = "\N{MINUS SIGN}"
+_MOST_CHANGE = 100  # pixels or degrees
 
 
 def rejection_section(value: Mapping[str, Any]) -> Section:
@@ -43,145 +45,151 @@ def _out_of_distribution(value: Mapping[str, Any]) -> Gallery:
         answers = zip(shown["answers"], shown["probabilities"], shown["refused"], strict=True)
         for image, (answer, probability, refused) in zip(unpack(shown["images"]), answers, strict=True):
             taken_for = clip(names[answer], _CLASS)
-            lines = (f"{taken_for}, {confidence_text(probability)}", clip(one["name"], _NAME), _verdict(refused))
+            lines = (_answer(taken_for, confidence_text(probability)), _set(one["name"]), _verdict(refused))
             cards.append(Card(image_pixels(image), lines))
             if not refused:
                 through.append((probability, one["name"], taken_for))
-    title = "All of these out-of-distribution images are refused"
+    title = say("evidence.rejection.allRefused")
     if through:
         probability, name, answer = max(through)
-        title = (
-            f"Confident and wrong: an image of the set {clip(name, _NAME)} is predicted as {answer} "
-            f"(confidence {confidence_text(probability)})"
-        )
+        values = {"name": _set(name), "answer": answer, "probability": confidence_text(probability)}
+        title = say("evidence.rejection.confident", **values)
     each = max(len(one["examples"]["answers"]) for one in value["out_of_distribution"])
-    look = "The prediction is below each image. Each set is ordered by score, from the most to the least like a class."
-    return Gallery(title, look, cards, columns=each * max(1, _COLUMNS // each))
+    return Gallery(title, say("evidence.rejection.below"), cards, columns=each * max(1, _COLUMNS // each))
+
+
+def _answer(name: str, text: str) -> str:
+    return say("evidence.rejection.line", name=name, probability=text)
+
+
+def _set(name: str) -> str:
+    return known("evidence.rejection.set", clip(name, _NAME))
+
+
+def _altered(name: str) -> str:
+    """Return what was done to images, as `alter` calls it."""
+    shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MOST_CHANGE))
+    rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MOST_CHANGE))
+    return alike(name, chain(shifted, rotated))
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    return listed(
+        [known("evidence.rejection.score", score) for score in rule["name"].split("+")], "evidence.rejection.plus"
+    )
+
+
+def _heads(*names: str) -> list[str]:
+    return [say(f"evidence.rejection.head.{name}") for name in names]
 
 
 def _refused(value: Mapping[str, Any]) -> Table:
-    rule, known, names = value["rules"][0], value["known"], value["class_names"]
-    right = known["right"][rule["name"]]
+    rule, own, names = value["rules"][0], value["known"], value["class_names"]
+    right = own["right"][rule["name"]]
     shares = [
-        ("classified correctly", right),
-        ("classified wrongly", known["wrong"][rule["name"]]),
-        *((one["name"], one["right"][rule["name"]]) for one in value["altered"]),
+        (say("evidence.rejection.right"), right),
+        (say("evidence.rejection.wrong"), own["wrong"][rule["name"]]),
+        *((_altered(one["name"]), one["right"][rule["name"]]) for one in value["altered"]),
     ]
     rows: list[tuple[str, ...]] = [
         (name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares
     ]
     for one in value["out_of_distribution"]:
         counts = (one["num_sure"], one["num_sure_answered"])
-        answer = f"{clip(names[one['answer']], _CLASS)}, {percent(one['num_answer'] / one['num_images'], 0)}"
+        answer = _answer(clip(names[one["answer"]], _CLASS), percent(one["num_answer"] / one["num_images"], 0))
         cells = (confidence_text(one["mean_probability"]), *(percent(count / one["num_images"], 1) for count in counts))
-        rows.append(
-            (clip(one["name"], _NAME), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer)
-        )
+        rows.append((_set(one["name"]), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer))
     hardest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["refused"]["value"])
     title = say(
         "evidence.rejection.hardest",
-        name=clip(hardest["name"], _NAME),
+        name=_set(hardest["name"]),
         refused=percent(hardest["rules"][0]["refused"]["value"], 1),
         right=percent(right["value"]),
     )
-    header = (
-        "Images", "Number", "Refused", "95 % interval", "Mean probability", "Confidence at least 99 %",
-        "of these, accepted", "Most frequent",
-    )  # fmt: skip
+    header = [say("head.images"), *_heads("number", "refused"), say("head.interval")]
+    header += _heads("mean", "sure", "accepted", "frequent")
     return Table(title, _refused_look(value), header, rows)
 
 
 def _refused_look(value: Mapping[str, Any]) -> str:
     """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
     rule, right = value["rules"][0], value["known"]["right"]
-    sentences = [
-        f"The thresholds accept {percent(rule['num_kept'] / rule['num_held_out'], 1)} of {rule['num_held_out']:,} "
-        "held-out training images."
-    ]
+    share = percent(rule["num_kept"] / rule["num_held_out"], 1)
+    said = [say("evidence.rejection.accept", share=share, n=rule["num_held_out"])]
     altered = [(one["right"][rule["name"]]["value"], one["name"]) for one in value["altered"]]
     if altered and max(altered)[0] > right[rule["name"]]["value"]:
         cost, name = max(altered)
-        sentences.append(
-            f"This holds for images like those in training. Of correctly classified test images {name}, "
-            f"{percent(cost, 1)} are refused."
-        )
-    at = (
-        "uncalibrated (no temperature)"
-        if value["temperature"] is None
-        else f"calibrated with temperature {value['temperature']:.3g}"
-    )
-    sentences.append(f"Probabilities are {at}, as in `convscope predict`.")
+        said.append(say("evidence.rejection.holds", name=_altered(name), cost=percent(cost, 1)))
+    if value["temperature"] is None:
+        said.append(say("evidence.rejection.uncalibrated"))
+    else:
+        said.append(say("evidence.rejection.calibrated", temperature=rounded(value["temperature"], 3)))
     clustered = [one for one in value["out_of_distribution"] if one["num_clusters"] is not None]
     if clustered:
-        groups = ", ".join(f"{one['name']} in {one['num_clusters']} {one['clustered_by']}" for one in clustered)
-        sentences.append(f"The intervals treat similar images as clusters: {groups}.")
-    return " ".join([*sentences, _left_out(value)]).strip()
+        groups = [
+            say(f"evidence.rejection.cluster.{one['clustered_by']}", name=_set(one["name"]), n=one["num_clusters"])
+            for one in clustered
+        ]
+        said.append(say("evidence.rejection.clusters", groups=listed(groups)))
+    return sentences(*said, *_left_out(value))
 
 
 def _separation(value: Mapping[str, Any]) -> Chart:
     nearest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["auroc"])
     area = percent(nearest["rules"][0]["auroc"], 1)
-    title = (
-        f"Hardest to separate: {clip(nearest['name'], _NAME)}, with a lower score than a test image in {area} of pairs"
-    )
-    titles = {rule["name"]: rule["title"] for rule in value["rules"]}
+    title = say("evidence.rejection.separate", name=_set(nearest["name"]), area=area)
+    titles = {rule["name"]: _rule(rule) for rule in value["rules"]}
     rows = [
         (
-            clip(one["name"], _NAME),
+            _set(one["name"]),
             titles[result["rule"]],
             percent(result["refused"]["value"]),
             f"{result['auroc']:.4f}",
-            f"{result['auroc_interval'][0]:.4f} to {result['auroc_interval'][1]:.4f}",
+            between(result["auroc_interval"], lambda end: figure(end, 4)),
             percent(result["false_positive_rate"]),
         )
         for one in value["out_of_distribution"]
         for result in one["rules"]
     ]
     numbers = Table(
-        "All rules on all sets",
-        "FPR at 95 %: the share of these images accepted when 95 % of the test images are accepted.",
-        ("Images", "Scores", "Refused", "AUROC", "95 % interval", "FPR at 95 %"),
+        say("evidence.rejection.allRules"),
+        say("evidence.rejection.fprLook"),
+        [say("head.images"), *_heads("scores", "refused"), "AUROC", say("head.interval"), *_heads("fpr")],
         rows,
         left=2,
     )
-    look = "Orange: below the threshold, refused. Each row has its own vertical scale."
+    look = say("evidence.rejection.orange")
     return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
 def _rules(value: Mapping[str, Any]) -> tuple[Table, ...]:
     """Return the table of all rules, where there are several."""
-    rules, known = value["rules"], value["known"]
+    rules, own = value["rules"], value["known"]
     if len(rules) == 1:
         return ()
-    header = ("Refused", *(rule["title"] for rule in rules))
+    header = [*_heads("refused"), *map(_rule, rules)]
     shares = [
-        ("classified correctly", known["right"]),
-        ("classified wrongly", known["wrong"]),
-        *((one["name"], one["right"]) for one in value["altered"]),
+        (say("evidence.rejection.right"), own["right"]),
+        (say("evidence.rejection.wrong"), own["wrong"]),
+        *((_altered(one["name"]), one["right"]) for one in value["altered"]),
     ]
     rows = [(name, *(percent(by_rule[rule["name"]]["value"]) for rule in rules)) for name, by_rule in shares]
     for one in value["out_of_distribution"]:
-        rows.append((clip(one["name"], _NAME), *(percent(result["refused"]["value"]) for result in one["rules"])))
-    rows.append(("synthetic OOD images, mean", *(percent(rule["mean_made_up"]) for rule in rules)))
+        rows.append((_set(one["name"]), *(percent(result["refused"]["value"]) for result in one["rules"])))
+    rows.append((say("evidence.rejection.madeUp"), *(percent(rule["mean_made_up"]) for rule in rules)))
     outdone = sum(
         max(result["refused"]["value"] for result in one["rules"]) > one["rules"][0]["refused"]["value"]
         for one in value["out_of_distribution"]
     )
-    title = (
-        f"Chosen rule: {rules[0]['title']}; on {outdone} of {len(value['out_of_distribution'])} sets another rule "
-        "refuses more"
-    )
-    look = (
-        "The first column is the chosen rule. It refuses the most synthetic out-of-distribution images, which are made "
-        "from held-out training images (last row). The sets above were not used for the choice."
-    )
-    return (Table(title, look, header, rows),)
+    sets = len(value["out_of_distribution"])
+    title = say("evidence.rejection.chosen", rule=_rule(rules[0]), n=outdone, sets=sets)
+    return (Table(title, say("evidence.rejection.chosenLook"), header, rows),)
 
 
 def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
     """Return test images that are refused, where there are any."""
-    rule, known, names = value["rules"][0]["name"], value["known"], value["class_names"]
-    right, wrong, shown = known["right"][rule], known["wrong"][rule], known["refused"]
+    rule, own, names = value["rules"][0]["name"], value["known"], value["class_names"]
+    right, wrong, shown = own["right"][rule], own["wrong"][rule], own["refused"]
     if not shown["answers"]:
         return ()
     cards = []
@@ -189,45 +197,51 @@ def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
     for image, answer, label, probability, index in zip(
         unpack(shown["images"]), *(shown[column] for column in columns), strict=True
     ):
-        truth = "right" if answer == label else f"truth: {clip(names[label], _CLASS)}"
-        lines = (f"{clip(names[answer], _CLASS)}, {confidence_text(probability)}", truth)
+        truth = say("evidence.rejection.truthRight")
+        if answer != label:
+            truth = say("evidence.rejection.truth", name=clip(names[label], _CLASS))
+        lines = (_answer(clip(names[answer], _CLASS), confidence_text(probability)), truth)
         cards.append(Card(image_pixels(image), lines, value["split"], index))
-    title = f"The rule refuses {right['count']:,} of {right['total']:,} correctly classified images"
+    counts = {"right": right["count"], "total": right["total"]}
+    title = say("evidence.rejection.cost", **counts)
     if wrong["total"]:
-        title += f" and {wrong['count']:,} of {wrong['total']:,} wrongly classified ones"
-    answered = known["right_among_answered"][rule]
-    look = f"Some of the refused {value['split']} images, from the highest to the lowest score."
-    if answered["total"]:
-        look += f" Accuracy on the accepted images is {percent(answered['value'])}."
+        title = say("evidence.rejection.costBoth", **counts, wrong=wrong["count"], others=wrong["total"])
+    answered = own["right_among_answered"][rule]
+    look = sentences(
+        say(f"evidence.rejection.some.{value['split']}"),
+        say("evidence.rejection.answered", accuracy=percent(answered["value"])) if answered["total"] else "",
+    )
     return (Gallery(title, look, cards),)
 
 
 def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
     """Draw how the chosen rule's score spreads over the test images and each set of out-of-distribution images, about
     the threshold."""
-    rule, known = value["rules"][0], value["known"]
+    rule, own = value["rules"][0], value["known"]
     edges = np.array(value["edges"])
-    refused = sum(known[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
-    rows = [(f"{value['split']} images", known["histogram"], refused / value["num_images"])]
+    refused = sum(own[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
+    rows = [(say(f"evidence.rejection.row.{value['split']}"), own["histogram"], refused / value["num_images"])]
     rows += [
-        (one["name"], one["histogram"], one["rules"][0]["refused"]["value"]) for one in value["out_of_distribution"]
+        (_set(one["name"]), one["histogram"], one["rules"][0]["refused"]["value"])
+        for one in value["out_of_distribution"]
     ]
-    left = 24 + round(7.6 * max(display_width(clip(name, _NAME)) for name, _, _ in rows))
+    left = 24 + round(7.6 * max(_LONGEST_SET, *(display_width(name) for name, _, _ in rows)))
     with house_style():
         drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
         for number, (name, histogram, share) in enumerate(rows):
             axes = add_axes(drawing, left, _TOP + number * _ROW, _WIDTH - left - _RIGHT, _BAND)
             _draw_histogram(axes, edges, np.array(histogram), MUTED if number else ACCENT)
             beside = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "color": INK}
-            axes.annotate(clip(name, _NAME), (0, 0.5), (-12, 0), ha="right", **beside)
-            axes.annotate(f"{100 * share:.1f} % refused", (1, 0.5), (12, 0), **beside)
+            axes.annotate(name, (0, 0.5), (-12, 0), ha="right", **beside)
+            text = say("evidence.rejection.shareRefused", share=percent(share, 1))
+            axes.annotate(text, (1, 0.5), (12, 0), **beside)
             if number == 0:
                 above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-                axes.annotate("threshold", (0, 1), (0, 10), color=MUTED, **above)
+                axes.annotate(say("evidence.rejection.threshold"), (0, 1), (0, 10), color=MUTED, **above)
         axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
         ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
-        axes.set_xticks(ticks, [f"{tick:.4g}".replace("-", _MINUS) for tick in ticks])
-        axes.set_xlabel("lowest of the scores; 1 is the median of the held-out images", loc="left")
+        axes.set_xticks(ticks, [rounded(tick, 4) for tick in ticks])
+        drawing.text(8 / _WIDTH, 8 / (_TOP + _ROW * len(rows) + _BOTTOM), say("evidence.rejection.axis"), color=MUTED)
     return drawing
 
 
@@ -251,12 +265,15 @@ def _share(share: Mapping[str, Any]) -> tuple[str, str]:
     if not share["total"]:
         return "", ""
     low, high = share["interval"]
-    return percent(share["value"]), f"{percent(low)} to {percent(high)}"
+    return percent(share["value"]), between((low, high))
 
 
-def _left_out(value: Mapping[str, Any]) -> str:
-    return " ".join(f"Left out: {name}; {why}." for name, why in value["left_out"].items())
+def _left_out(value: Mapping[str, Any]) -> list[str]:
+    return [
+        say("evidence.rejection.leftOut", name=_set(name), why=known("evidence.rejection.why", why))
+        for name, why in value["left_out"].items()
+    ]
 
 
 def _verdict(refused: bool) -> str:
-    return "refused" if refused else "let through"
+    return say("evidence.rejection.refused") if refused else say("evidence.rejection.through")

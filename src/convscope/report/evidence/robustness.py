@@ -11,25 +11,17 @@ from numpy.typing import NDArray
 from convscope.base.packing import unpack
 from convscope.base.palette import RED
 from convscope.base.tables import clip
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, WRONG, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import say
+from convscope.report.texts import Figure, figure, known, listed, rounded, say, signed
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most
 _GAP = 8  # pixels between two corruptions
 _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
-_UNITS = {"shift": "pixels", "rotation": "°", "scale": "×", "stroke": "pixels", "noise": "grey levels"}
-_AXES = {
-    "shift": "shift, pixels",
-    "rotation": "rotation, degrees counterclockwise",
-    "scale": "scale factor",
-    "stroke": "stroke, pixels added on each side",
-    "noise": "noise, grey levels (standard deviation)",
-}
 
 
 def robustness_section(value: dict[str, Any]) -> Section:
@@ -51,7 +43,15 @@ def robustness_section(value: dict[str, Any]) -> Section:
 
 
 def _spoken(name: str) -> str:
-    return name.replace("_", " ")
+    return known("evidence.robustness.corruption", name)
+
+
+def _heads(*names: str) -> list[str]:
+    return [say(f"evidence.robustness.head.{name}") for name in names]
+
+
+def _ends() -> list[str]:
+    return [say("head.low"), say("head.high")]
 
 
 def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
@@ -59,7 +59,7 @@ def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.fl
     worst = order[0]
     title = say(
         "evidence.robustness.worst",
-        corruption=_spoken(names[worst]).capitalize(),
+        corruption=_spoken(names[worst]),
         accuracy=percent(value["mean_accuracy"]),
     )
     rows = [
@@ -73,17 +73,13 @@ def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.fl
         ]
         for one in value["corruptions"]
     ]
-    header = ["Corruption", "Strength", "Accuracy", "low", "high", "Change, points", "low", "high"]
-    look = (
-        "Accuracy in percent, the most harmful corruption first; without corruption it is "
-        f"{percent(value['accuracy'])}. Darker red means a larger loss. Framed: the parameters of MNIST-C, with a "
-        f"mean of {percent(value['mean_accuracy_mnist_c'])}."
-    )
+    header = [*_heads("corruption", "strength"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
+    accuracy, mean = percent(value["accuracy"]), percent(value["mean_accuracy_mnist_c"])
+    look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)
     marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
-    return Chart(
-        "robustness-heat", title, look, drawing, Table("", "* Parameters of MNIST-C.", header, rows), is_wide=True
-    )
+    numbers = Table("", say("evidence.robustness.parameters"), header, rows)
+    return Chart("robustness-heat", title, look, drawing, numbers, is_wide=True)
 
 
 def _draw_heat(
@@ -94,7 +90,7 @@ def _draw_heat(
     title: str,
 ) -> Drawing:
     rows, strengths = accuracies.shape
-    left, top, gap, (width, height) = 112, 64, 8, _CELL
+    left, top, gap, (width, height) = 136, 64, 8, _CELL
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
     lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
@@ -107,7 +103,7 @@ def _draw_heat(
             axes = add_axes(drawing, start, top, width * (last - first), height * rows)
             axes.imshow(colours[:, first:last], interpolation="none", aspect="auto")
             for row, column in np.ndindex(rows, last - first):
-                text = f"{100 * shown[row, first + column]:.1f}"
+                text = figure(100 * shown[row, first + column], 1)
                 axes.text(column, row, text, ha="center", va="center_baseline")
                 if first == 0 and marked[row, column]:
                     corner = column - 0.5 + 1.5 / width, row - 0.5 + 1.5 / height
@@ -117,13 +113,28 @@ def _draw_heat(
             means = [value["mean_accuracy"]] if first else value["mean_accuracy_by_strength"]
             for column, mean in enumerate(means):
                 below = rows - 0.5 + (gap + height / 2) / height
-                axes.text(column, below, f"{100 * mean:.1f}", ha="center", va="center_baseline", color=MUTED)
-            heads = ["mean"] if first else [f"{strength}" for strength in range(1, strengths + 1)]
+                axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)
+            heads = (
+                [say("evidence.robustness.mean")] if first else [f"{strength}" for strength in range(1, strengths + 1)]
+            )
             _bare_table(axes, heads, names if first == 0 else ())
             if first == 0:
                 place = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
-                axes.text(*place, "mean", ha="right", va="center", color=MUTED, transform=axes.transAxes)
-                axes.text(0, 1 + 24 / (height * rows), "strength", color=MUTED, transform=axes.transAxes)
+                axes.text(
+                    *place,
+                    say("evidence.robustness.mean"),
+                    ha="right",
+                    va="center",
+                    color=MUTED,
+                    transform=axes.transAxes,
+                )
+                axes.text(
+                    0,
+                    1 + 24 / (height * rows),
+                    say("evidence.robustness.strength"),
+                    color=MUTED,
+                    transform=axes.transAxes,
+                )
     return drawing
 
 
@@ -141,14 +152,11 @@ def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[n
     example, classes = value["example"], value["class_names"]
     answers = np.array(example["answers"])
     wrong = int((answers != example["label"]).sum())
-    title = f"One image under {answers.size} corruptions: {wrong} are classified wrongly"
+    title = say("evidence.robustness.one", n=answers.size, wrong=wrong)
     label = clip(classes[example["label"]], 16)
-    look = (
-        f"Image {example['index']:,}, class {label}, with strength 1 to 5 from left to right. Below each image is the "
-        "accuracy on all images with this corruption, in percent; red if this image is classified wrongly."
-    )
+    look = say("evidence.robustness.oneLook", index=example["index"], name=label)
     drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
-    header = ["Corruption", "Strength", "Answer", "Probability"]
+    header = _heads("corruption", "strength", "answer", "probability")
     rows = [
         [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), confidence_text(probability)]
         for row, name in enumerate(names)
@@ -181,7 +189,7 @@ def _draw_pictures(
             axes.set_axis_off()
             axes.text(0, -6, _spoken(name), va="baseline", color=INK)
             for strength in range(strengths):
-                text = f"{100 * accuracies[row, strength]:.1f}"
+                text = figure(100 * accuracies[row, strength], 1)
                 colour = WRONG if wrong[row, strength] else MUTED
                 axes.text(
                     strength * step + scale * width / 2, tall + 14, text, ha="center", va="baseline", color=colour
@@ -191,10 +199,10 @@ def _draw_pictures(
 
 def _curves(value: dict[str, Any]) -> Chart:
     title = curves_finding(value["curves"])
-    header = ["Change", "Value", "Accuracy", "low", "high", "Change, points", "low", "high"]
+    header = [*_heads("what", "value"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
     rows = [
         [
-            curve["name"],
+            known("evidence.robustness.curve", curve["name"]),
             f"{curve['values'][place]:g}",
             percent(curve["accuracies"][place]),
             *map(percent, curve["intervals"][place]),
@@ -211,29 +219,28 @@ def _curves(value: dict[str, Any]) -> Chart:
 
 def curves_finding(curves: Sequence[dict[str, Any]]) -> str:
     """Return by how much the images can be moved, turned and scaled until a point of accuracy is lost."""
-    found = {curve["name"]: _ends(curve) for curve in curves}
+    found = {curve["name"]: _lost_at(curve) for curve in curves}
     parts = []
     if found.get("shift"):
-        parts.append(f"a shift by {_text(found['shift'][-1], 1)} pixels")
+        parts.append(say("evidence.robustness.by.shift", size=_place(found["shift"][-1], 1)))
     if found.get("rotation"):
-        parts.append(f"a rotation by {_text(min(map(abs, found['rotation'])), 0)}°")
+        parts.append(say("evidence.robustness.by.rotation", size=_place(min(map(abs, found["rotation"])), 0)))
     if found.get("noise"):
-        parts.append(f"noise of {_text(found['noise'][-1], 0)} grey levels")
+        parts.append(say("evidence.robustness.by.noise", size=_place(found["noise"][-1], 0)))
     if not parts:
-        return "No tested shift, rotation or noise lowers accuracy by one point"
-    listed = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " or " + parts[-1]
-    return f"Accuracy falls by one point under {listed}"
+        return say("evidence.robustness.none")
+    *others, last = parts
+    return say("evidence.robustness.falls", changes=say("or", first=listed(others), second=last) if others else last)
 
 
-def _text(place: float, digits: int, sign: str = "") -> str:
-    """Return a place of a curve as text, with more digits where so many would leave nothing of it."""
-    text = f"{place:{sign}.{digits}f}"
-    if place and not float(text):
-        text = f"{place:{sign}.1g}"
-    return text.replace("-", "\N{MINUS SIGN}")
+def _place(place: float, digits: int, *, has_sign: bool = False) -> Figure:
+    """Return a place of a curve, with more digits where so many would leave nothing of it."""
+    if place and not round(place, digits):
+        digits = rounded(place, 1).digits
+    return signed(place, digits) if has_sign else figure(place, digits)
 
 
-def _ends(curve: dict[str, Any]) -> list[float]:
+def _lost_at(curve: dict[str, Any]) -> list[float]:
     return [place for place in curve["point_lost"] if place is not None]
 
 
@@ -250,15 +257,15 @@ def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
             axes.fill_between(curve["values"], low, high, color=ACCENT, alpha=0.25, linewidth=0)
             dot = {"marker": "o", "markersize": 5, "markeredgecolor": PAPER, "markeredgewidth": 0.75}
             axes.plot(curve["values"], curve["accuracies"], color=ACCENT, clip_on=False, **dot)
-            for place in _ends(curve):
+            for place in _lost_at(curve):
                 axes.axvline(place, color=WARM, linewidth=1.5, linestyle=(0, (4, 3)))
             axes.set_title(_lost(curve), fontsize=12, color=INK, pad=8)
-            axes.set_xlabel(_AXES[curve["name"]])
+            axes.set_xlabel(say(f"evidence.robustness.axis.{curve['name']}"))
             axes.set_ylim(max(0.0, lowest - 0.02), 1)
             axes.margins(x=0.03)
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_locator(MaxNLocator(4))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.4g} %"))
+            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
             axes.grid(axis="y")
             axes.spines["left"].set_visible(False)
             axes.tick_params(axis="y", left=False)
@@ -267,9 +274,9 @@ def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
 
 def _lost(curve: dict[str, Any]) -> str:
     """Return where a point is lost, in words."""
-    unit = _UNITS[curve["name"]]
     digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve["name"]]
-    signed = "+" if curve["point_lost"][0] is not None and curve["neutral"] == 0 else ""
-    ends = [_text(place, digits, signed) for place in _ends(curve)]
-    space = "" if unit in "°×" else "\N{NO-BREAK SPACE}"
-    return f"\N{MINUS SIGN}1 point at {' and '.join(ends)}{space}{unit}" if ends else "no point lost"
+    has_sign = curve["point_lost"][0] is not None and curve["neutral"] == 0
+    places = [_place(place, digits, has_sign=has_sign) for place in _lost_at(curve)]
+    if not places:
+        return say("evidence.robustness.notLost")
+    return say(f"evidence.robustness.lost.{curve['name']}", places=listed(places, "and"))

@@ -15,8 +15,8 @@ from markupsafe import Markup
 
 from convscope.base.tables import printable
 from convscope.report.pixels import Pixels, png_of, scale_to
-from convscope.report.style import Drawing, inline_svg, svg_text
-from convscope.report.texts import Said, say
+from convscope.report.style import Drawing, svg_element
+from convscope.report.texts import Said, attribute, say
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,7 @@ def _part(part: Table | Chart | Gallery) -> dict[str, Any]:
     if isinstance(part, Table):
         return {"kind": "table", **vars(part)}
     if isinstance(part, Chart):
-        svg = inline_svg(svg_text(part.drawing), part.name, printable(part.title))
-        return {"kind": "chart", **vars(part), "svg": Markup(svg)}
+        return {"kind": "chart", **vars(part), "svg": Markup(svg_element(part.drawing, part.name, part.title))}
     return {"kind": "gallery", **vars(part), "cards": [_card(card, part.size) for card in part.cards]}
 
 
@@ -126,7 +125,7 @@ def _card(card: Card, size: int) -> dict[str, Any]:
     scale = scale_to(max(height, width), size)
     uri = "data:image/png;base64," + b64encode(png_of(card.picture)).decode()
     size_on_page = {"width": width * scale, "height": height * scale}
-    return {**vars(card), **size_on_page, "uri": uri, "alt": ", ".join(card.lines[:1]) or "picture"}
+    return {**vars(card), **size_on_page, "uri": uri, "alt": next(iter(card.lines), say("label.picture"))}
 
 
 @cache
@@ -134,6 +133,6 @@ def _template() -> Any:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
     environment.filters["text"] = lambda text: text if isinstance(text, Said) else printable(str(text))
-    environment.globals.update(say=say)
+    environment.globals.update(say=say, attribute=attribute)
     text = files("convscope.report").joinpath("evidence/section.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)

@@ -19,14 +19,14 @@ from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section, render_section
 from convscope.report.style import Drawing
-from convscope.report.texts import say
+from convscope.report.texts import say, sentences
 
 
 def seeds_section(value: dict[str, Any]) -> Section:
     """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
     section, comparison = experiment_section(value), value["comparison"]
     parts = [] if comparison is None else comparison_section(comparison).parts
-    return replace(section, shows=say("both", first=section.shows, second=value["why"]), parts=[*section.parts, *parts])
+    return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
 
 
 _SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {

@@ -4,29 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Table
-from convscope.report.findings import percent
+from convscope.report.findings import counted, percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import figure, say
+from convscope.report.texts import figure, rounded, say
 
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line
 _LEFT, _RIGHT, _TOP, _HEIGHT, _LINE, _LETTER = 64, 16, 40, 176, 16, 7.6
-_NUMBERS = (
-    "Layer",
-    "Number",
-    "Selectivity",
-    "Class",
-    "Median answer",
-    "Highest",
-    "Synthetic",
-    "Active on",
-    "Most similar to",
-)
+_NUMBERS = ("number", "selectivity", "class", "median", "highest", "synthetic", "active", "similar")
 
 
 def selectivity_chart(value: dict[str, Any], noun: str) -> Chart:
@@ -40,32 +30,33 @@ def selectivity_chart(value: dict[str, Any], noun: str) -> Chart:
         if len(layers) > 1
         else say("evidence.filters.selective", **figures)
     )
-    counted = f"{value['num_images']:,} {value['split']} images"
-    left_out = f" ({value['num_images_left_out']:,} left out)" if value["num_images_left_out"] else ""
     rows = [(layer, card) for layer in layers for card in layer["filters"]]
     shown = [rows[place] for place in np.linspace(0, len(rows) - 1, min(len(rows), _MOST_ROWS)).round().astype(int)]
+    header = [say("head.layer")]
+    header += [say("head.class") if name == "class" else say(f"evidence.filters.head.{name}") for name in _NUMBERS]
     return Chart(
         "selectivity",
         title,
-        "Selectivity is (a − b) / (a + b), where a is the mean activation for the preferred class and b for the other "
-        f"classes. 0 means equal activation, 1 means activation for one class only. Measured over {counted}{left_out}. "
-        "The line is the chance level.",
+        say("evidence.filters.formula", images=counted(value)),
         _draw(layers, title),
-        Table("", "", _NUMBERS, [_numbers(layer, card, value["class_names"]) for layer, card in shown], 2),
+        Table("", "", header, [_numbers(layer, card, value["class_names"]) for layer, card in shown], 2),
         is_wide=True,
     )
 
 
 def _numbers(layer: dict[str, Any], card: dict[str, Any], names: Sequence[str]) -> list[str]:
-    alike = "" if card["most_alike"] is None else f"{card['most_alike']} ({_signed(card['correlation'])})"
+    alike = ""
+    if card["most_alike"] is not None:
+        correlation = figure(card["correlation"], 2)
+        alike = say("evidence.filters.similarTo", index=str(card["most_alike"]), correlation=correlation)
     return [
         clip(layer["layer"], 18),
         f"{card['filter']}",
         "" if card["is_dead"] else f"{card['selectivity']:.3f}",
         "" if card["is_dead"] else clip(names[card["selective_label"]], 12),
-        number_text(card["quantiles"][2]),
-        number_text(card["quantiles"][-1]),
-        "" if card["synthetic_value"] is None else number_text(card["synthetic_value"]),
+        rounded(card["quantiles"][2], 3),
+        rounded(card["quantiles"][-1], 3),
+        "" if card["synthetic_value"] is None else rounded(card["synthetic_value"], 3),
         percent(card["answering_fraction"], 1),
         alike,
     ]
@@ -106,20 +97,11 @@ def _draw(layers: Sequence[dict[str, Any]], title: str) -> Drawing:
         axes.tick_params(axis="x", length=0, labelcolor=INK)
         axes.tick_params(axis="y", left=False)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.set_ylabel("selectivity")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rounded(value, 3)))
+        axes.set_ylabel(say("evidence.filters.axis"))
         axes.yaxis.set_label_coords(-44 / width, 0.5)
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
         axes.spines["bottom"].set_visible(False)
-        legend = "line: mean of the layer with shuffled labels; dead ones have no dot"
-        drawing.text(_LEFT / (_LEFT + width + _RIGHT), 12 / height, legend, color=MUTED)
+        drawing.text(8 / (_LEFT + width + _RIGHT), 12 / height, say("evidence.filters.legend"), color=MUTED)
     return drawing
-
-
-def number_text(value: float) -> str:
-    """Return a filter's output as text of three digits."""
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _signed(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,111 @@
+"""What a comparison says, as sentences of the catalogue; `convscope.evidence.comparison.words` is its English.
+
+A comparison is plain JSON here: of two runs as `Comparison.to_dict()` gives it, of two groups as
+`GroupComparison.to_dict()` does.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import Any
+
+from convscope.base.statistics import coverage
+from convscope.base.tables import clip
+from convscope.evidence.comparison.words import SIGNIFICANCE, SMALLEST_PRINTED_P
+from convscope.report.texts import Figure, Said, figure, rounded, say, signed
+
+_WIDEST_NAME = 32
+
+Value = Mapping[str, Any]
+
+
+def p_said(p_value: float) -> Said:
+    """Return a p-value, or the bound below which it lies."""
+    if p_value >= SMALLEST_PRINTED_P:
+        return say("p", p=rounded(p_value, 2))
+    return say("pBelow", p=rounded(SMALLEST_PRINTED_P, 2))
+
+
+def verdict_said(value: Value) -> Said:
+    """Return who makes fewer errors and by how much, or that the two do not differ significantly."""
+    names = [clip(name, _WIDEST_NAME) for name in value["names"]]
+    sides, difference = [value["a"], value["b"]], value["accuracy_difference"]
+    single = [side.get("num_models", 1) == 1 for side in sides]
+    adjusted = value.get("adjusted_p_value")
+    if (value["p_value"] if adjusted is None else adjusted) >= SIGNIFICANCE or difference == 0:
+        key = "comparing.sameRuns" if all(single) else "comparing.same"
+        change = _points(difference, value["accuracy_difference_interval"])
+        return say(key, first=names[0], second=names[1], change=change)
+    low, high = (inf if end is None else end for end in value["error_ratio_interval"])
+    errors = [side["num_errors"] for side in sides]
+    better = 0 if difference > 0 else 1
+    if better == 0:  # its errors as a share of the second's
+        low, high = 1 / high, 1 / low if low else inf
+    share = errors[better] / errors[1 - better]
+    return say(
+        "comparing.fewerMore" if any(single) else "comparing.fewer",
+        first=say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
+        second=say("comparing.thisRun", name=names[1 - better]) if single[1 - better] else names[1 - better],
+        fewer=_fewer(share),
+        least=_fewer(high),
+        most=_fewer(low),
+    )
+
+
+def pair_said(value: Value) -> list[Said]:
+    """Return what the counts of two single runs say and what they cannot say."""
+    first, second = value["names"]
+    errors = [value[side]["num_errors"] for side in "ab"]
+    a, b = (say("comparing.errors", n=count) if count else say("comparing.noErrors") for count in errors)
+    if errors == [0, 0]:
+        said = say("comparing.neither", first=first, second=second)
+    elif errors[0] == errors[1]:
+        said = say("comparing.each", first=first, second=second, errors=a)
+    elif 0 in errors:
+        said = say("comparing.makes", first=first, second=second, errors=a, others=b)
+    else:
+        fewer, better = _fewer(min(errors) / max(errors)), first if errors[0] < errors[1] else second
+        said = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
+    told = say(f"comparing.on.{value['split']}", n=value["num_images"], data=value["dataset"], said=said)
+    return [told, _chance(value), say("comparing.oneRun")]
+
+
+def limits_said(value: Value) -> list[Said]:
+    """Return what a comparison of groups does not show."""
+    counts = [value[side]["num_models"] for side in "ab"]
+    alone = [name for name, count in zip(value["names"], counts, strict=True) if count == 1]
+    if len(alone) == 2:
+        return [say("comparing.oneRun")]
+    if alone:
+        return [say("comparing.alone", name=alone[0])]
+    return [say("comparing.covers"), *coverage_said(min(counts), "comparing.coverage")]
+
+
+def coverage_said(num_seeds: int, key: str) -> list[Said]:
+    """Return how often an interval over seeds and images holds the truth; nothing for 30 seeds or more."""
+    share = coverage(num_seeds)
+    return [say(key, n=num_seeds, least=share[0], most=share[1])] if share else []
+
+
+def _points(value: float, interval: Sequence[float]) -> Said:
+    digits = 2 if max(abs(100 * each) for each in (value, *interval)) >= 0.1 else 3
+    number, low, high = (signed(100 * each, digits) for each in (value, *interval))
+    return say("points", change=say("within", value=number, low=low, high=high))
+
+
+def _fewer(share: float) -> Figure | str:
+    """Return how many percent less than 1 a share is, with two digits or, near 100, as many as tell it from 100."""
+    value = 100 * (1 - share)
+    if value == -inf:
+        return "\N{MINUS SIGN}\N{INFINITY}"
+    if 99.5 <= value < 100:
+        return rounded(value, 4)
+    return figure(value, 0) if abs(value) >= 9.5 else rounded(value, 2)
+
+
+def _chance(value: Value) -> Said:
+    differing = value["only_a_right"] + value["only_b_right"]
+    if differing == 0:
+        return say("comparing.equal")
+    p = value["p_value"]
+    how = "often" if p >= SIGNIFICANCE else "rarely" if p >= 0.001 else "never"
+    return say(f"comparing.chance.{how}", n=differing, p=p_said(p))

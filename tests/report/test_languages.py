@@ -1,0 +1,72 @@
+"""That all a reader sees or hears of a report follows the language, but for what is data."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+_EMPTY = {"br", "hr", "img", "input", "link", "meta"}
+_DATA = {"script", "style", "pre", "title", "noscript"}  # programs, code, pixels, and what no script can change
+_SPOKEN = ("aria-label", "title", "alt")
+
+# Names and units that every language writes alike.
+_NAMES = {
+    "convscope",
+    "numpy",
+    "python",
+    "AUROC",
+    "kB",
+    "ms",
+    "µs",
+    "native",
+    "idx",
+    "ubyte",
+    "gz",
+    "model",
+    "safetensors",
+}
+_ARGUMENTS = {"same", "relu", "softmax", "stride"}  # of layers, in the diagram
+_MACHINE = "#reproduce"  # its processor
+
+
+class _Page(HTMLParser):
+    """Collects each text and spoken attribute that does not follow the language."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = list[str]()
+        self._open = list[tuple[str, bool]]()  # tags, and whether what is in them follows or is none of ours
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        own = dict(attrs)
+        spoken = [own[name] or "" for name in _SPOKEN if name in own and f"data-say-{name}" not in own]
+        self.found += spoken
+        if tag not in _EMPTY:
+            is_said = tag == "say-text" or "data-say" in own or tag in _DATA
+            self._open.append((tag, is_said or (bool(self._open) and self._open[-1][1])))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _EMPTY:
+            assert self._open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not self._open[-1][1]:
+            self.found.append(data.strip())
+
+
+def _words(text: str) -> list[str]:
+    without_numbers = re.sub(r"\b[0-9a-f]{12,}\b|\b[\d.]+e[+-]?\d+\b", "", text)
+    return re.findall(r"[^\W\d_]{2,}", without_numbers)
+
+
+@pytest.mark.slow
+def test_all_of_a_report_but_data_follows_the_language(measured_run: Path) -> None:
+    page = _Page()
+    page.feed((measured_run / "report.html").read_text(encoding="utf-8"))
+    run = json.loads((measured_run / "run.json").read_text())
+    data = json.dumps([run["architecture"], run["recipe"]["name"], run["dataset"], run["cpu"], run["versions"]])
+    verbatim = {*_words(data), *_NAMES, *_ARGUMENTS, "cnn", "ann"}
+    assert len(page.found) > 500
+    assert [text for text in page.found if not verbatim.issuperset(_words(text))] == []
