@@ -311,7 +311,7 @@ def test_variants_that_lie_close_together_have_a_tick() -> None:
     labels = [
         label.get_text() for label in draw_architectures(values["architectures"], 10_000).axes[0].get_xticklabels()
     ]
-    assert labels == ["0.7 %"]
+    assert labels == ["0.7\xa0%"]
 
 
 def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:

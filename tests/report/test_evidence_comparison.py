@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.report.comparison_words import pair_said, verdict_said
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.comparison import comparison_section, costs_finding
 from convscope.report.style import svg_text
@@ -49,6 +50,16 @@ def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers()
     assert [row[4] for row in chart.numbers.rows[1:6]] == [f"{errors}" for errors in comparison.a.errors]
     low, high = comparison.accuracy_difference_interval
     assert chart.numbers.rows[-2][2] == f"[{100 * low:.3f}, {100 * high:.3f}]"
+
+
+@pytest.mark.parametrize("accuracies", [(0.95, 0.85), (0.85, 0.95), (0.9, 0.9), (1.0, 1.0)])
+def test_two_single_runs_read_as_on_the_terminal(accuracies: tuple[float, float]) -> None:
+    a, b = (make_group(name, 1, accuracy, seed) for name, accuracy, seed in zip("ab", accuracies, (1, 2), strict=True))
+    comparison = compare_groups(a, b)
+    value = value_of(comparison)
+    assert " ".join(pair_said(value)).replace("\xa0", " ") == comparison.sentence.replace(" none.", " no errors.")
+    if comparison.is_distinguishable:
+        assert verdict_said(value) == comparison.verdict
 
 
 def test_the_drawing_shows_means_difference_and_p() -> None:
@@ -98,7 +109,7 @@ def test_what_it_does_not_show_is_what_cannot_be_told(models: tuple[int, int]) -
 def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
     comparison = replace(compared(), adjusted_p_value=0.0625)
     chart = chart_of(comparison_section(value_of(comparison)))
-    assert "with Holm's correction" in chart.look
+    assert chart.look.endswith("p has Holm’s correction.")
     assert "p = 0.062" in svg_text(chart.drawing)
 
 
@@ -110,7 +121,7 @@ def test_drawings_of_any_number_of_models_stay_small(models: tuple[int, int]) ->
 def test_models_without_an_error_are_drawn() -> None:
     perfect = compare_groups(make_group("a", 3, 2.0, 1), make_group("b", 3, 2.0, 2))
     section = comparison_section(value_of(perfect))
-    assert chart_of(section).title.startswith("No significant difference between a and b")
+    assert chart_of(section).title.startswith("No significant difference: accuracy of a minus accuracy of b is 0.00")
     numbers = chart_of(section).numbers
     assert numbers is not None
     assert numbers.rows[-1][1:3] == ["none", "[0.00, \N{INFINITY}]"]

@@ -56,7 +56,7 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
 def test_over_each_cloud_stands_how_many_neighbours_agree_before_and_after() -> None:
     value = embedding_of(("a", "b"), 12)
     value |= {"agreement_by_class": [0.987, 0.5], "agreement_in_picture_by_class": [0.64, 0.25]}
-    assert texts(charts(value)[0]) == ["a", "99 → 64 %", "b", "50 → 25 %"]
+    assert texts(charts(value)[0]) == ["a", "99 → 64\xa0%", "b", "50 → 25\xa0%"]
 
 
 def test_titles_and_numbers_are_those_measured() -> None:

@@ -79,7 +79,7 @@ def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
     assert table.title == "1 of 6 filters is dead"
     assert table.rows[0][:5] == ["conv2d", "4", "1", "1", "1"]
     assert isinstance(pairs, Table)
-    assert pairs.title == "One pair of filters is redundant"
+    assert pairs.title == "1 pair of filters is redundant"
     assert pairs.rows == [["conv2d", "0 and 2", "1.0000"]]
     first, dead, third, _ = galleries(value)[0].cards
     assert "similar to 2 (1.000)" in first.lines

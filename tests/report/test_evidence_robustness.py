@@ -186,8 +186,9 @@ def test_no_text_is_a_number_of_python(small):
 
 
 @pytest.mark.parametrize(
-    ("place", "digits", "sign", "text"),
-    [(2.14, 1, "", "2.1"), (0.3, 0, "", "0.3"), (-0.04, 1, "+", "−0.04"), (0.0, 0, "", "0"), (-12.4, 0, "+", "−12")],
-)
-def test_a_place_never_shows_as_nothing_unless_it_is(place: float, digits: int, sign: str, text: str) -> None:
-    assert robustness._text(place, digits, sign) == text
+    ("place", "digits", "has_sign", "text"),
+    [(2.14, 1, False, "2.1"), (0.3, 0, False, "0.3"), (-0.04, 1, True, "−0.04"), (0.0, 0, False, "0"),
+     (-12.4, 0, True, "−12")],
+)  # fmt: skip
+def test_a_place_never_shows_as_nothing_unless_it_is(place: float, digits: int, has_sign: bool, text: str) -> None:
+    assert robustness._place(place, digits, has_sign=has_sign) == text

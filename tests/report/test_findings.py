@@ -1,8 +1,15 @@
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
+from convscope.evidence.evaluation import evaluate_predictions
+from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import findings
+from convscope.training import History, describe_choice
+
+from .conftest import make_split
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -52,21 +59,24 @@ def test_findings_name_the_images_that_were_measured() -> None:
 
 
 @pytest.mark.parametrize(
-    ("val_split", "choice", "fraction", "sentence"),
+    ("val_split", "patience", "fraction", "sentence"),
     [
-        ("test", "", 0, "The test images were measured after each epoch but were not used to choose anything."),
-        ("validation", "", 0.25, "The validation images, 25 % of the training images, were measured after each epoch "
+        ("test", 0, 0, "The test images were measured after each epoch but were not used to choose anything."),
+        ("validation", 0, 0.25, "The validation images, 25 % of the training images, were measured after each epoch "
          "but not used to choose anything. The test images were not used for this."),
-        ("validation", "stopped; weights of epoch 2", 0, "The validation images were measured after each epoch and "
-         "used for early stopping (stopped; weights of epoch 2). The test images were not used for this."),
+        ("validation", 1, 0, "The validation images were measured after each epoch and used for early stopping "
+         "(stopped after epoch 3 of 9, 1 epoch without a better val_loss; weights of epoch 2). The test images were "
+         "not used for this."),
     ],
 )  # fmt: skip
 def test_the_measured_sentence_says_what_was_chosen_by(
-    val_split: str, choice: str, fraction: float, sentence: str
+    val_split: str, patience: int, fraction: float, sentence: str
 ) -> None:
+    stopping = Recipe(early_stopping=EarlyStopping(patience=patience)).to_dict()["early_stopping"] if patience else None
     payload = {
-        "history": {"val_split": val_split}, "choice": choice, "recipe": {"validation_fraction": fraction}
-    }  # fmt: skip
+        "history": {"val_split": val_split, "loss": [0.5] * 3, "best_epoch": 2},
+        "recipe": {"validation_fraction": fraction, "early_stopping": stopping, "epochs": 9},
+    }
     assert findings.measured_sentence(payload).replace(SPACE, " ") == sentence
 
 
@@ -149,3 +159,25 @@ def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does
 )
 def test_points_have_a_sign_unless_they_are_none(change: float, text: str) -> None:
     assert findings.points(change) == text
+
+
+@pytest.mark.parametrize(
+    ("stopping", "epochs", "best"),
+    [(EarlyStopping(), 3, 2), (EarlyStopping("val_accuracy", 4), 6, None), (EarlyStopping(), 9, 8)],
+)
+def test_the_choice_reads_as_on_the_terminal(stopping: EarlyStopping, epochs: int, best: int | None) -> None:
+    column, recipe = (0.5,) * epochs, Recipe(epochs=9, early_stopping=stopping)
+    kept = History(column, column, column, column, column, "validation", best)
+    payload = {"history": kept.to_dict(), "recipe": recipe.to_dict()}
+    assert findings.choice_said(payload) == describe_choice(kept, recipe)
+
+
+@pytest.mark.parametrize("counts", [(25, 5, 0), (900, 100, 0)])
+def test_cautions_read_as_on_the_terminal(counts: tuple[int, int, int]) -> None:
+    labels = np.repeat(np.arange(3), counts)
+    images = make_split("test", (2, 2, 1), ("a", "b", "c"), len(labels))
+    images = replace(images, labels=labels)
+    evaluation = evaluate_predictions(np.tile([2.0, 1.0, 0.0], (len(labels), 1)), images)
+    said = [text.replace(SPACE, " ") for text in findings.cautions_said(evaluation)]
+    assert len(said) > 1
+    assert said == list(evaluation.cautions)

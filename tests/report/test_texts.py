@@ -6,7 +6,7 @@ from markupsafe import Markup, escape
 
 from convscope.report.built import read_resource
 from convscope.report.findings import percent
-from convscope.report.texts import figure, rounded, say
+from convscope.report.texts import alike, attribute, figure, follow_language, known, listed, rounded, say, signed
 
 CATALOGUE = Path(__file__).parents[2] / "web" / "src" / "text"
 
@@ -43,7 +43,7 @@ def test_a_sentence_in_a_page_names_its_text_and_values_and_explains_its_terms()
     assert html.startswith(start)
     assert html.endswith(">McNemar test</abbr>, exact: p = &lt;0.1</say-text>")
     said = say("sentence", text=say("balanceNone", name="o'k"))
-    values = '{"text":{"say":"balanceNone","values":{"name":"o&#39;k"}}}'
+    values = '{"text":["balanceNone",{"name":"o&#39;k"}]}'
     assert f"values='{values}'" in escape(said)
 
 
@@ -52,3 +52,36 @@ def test_a_missing_text_or_value_is_an_error() -> None:
         say("nothing")
     with pytest.raises(KeyError, match="images"):
         say("confusionNone")
+
+
+def test_a_figure_is_a_number_as_english_writes_it() -> None:
+    assert [figure(-0.04, 1), figure(-1234.5, 1), signed(0.004, 2), signed(-1.5, 1)] == [
+        "0.0",
+        "−1,234.5",
+        "0.00",
+        "−1.5",
+    ]
+    assert [rounded(92.5, 4, "%"), rounded(2.7e-33, 2)] == ["92.5\N{NO-BREAK SPACE}%", "2.7e-33"]
+
+
+def test_an_attribute_names_its_text_and_data_stays_data() -> None:
+    assert attribute("alt", 'a "b"') == 'alt="a &quot;b&quot;"'
+    said = attribute("title", say("head.more", n=2))
+    assert said == """title="2 more" data-say-title='["head.more",{"n":2}]'"""
+
+
+def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
+    svg = '<text x="1">epoch</text><text x="2">90 %</text><text x="3">mean</text>'
+    mean = say("evidence.robustness.mean")
+    marked = follow_language(svg, [say("charts.epoch"), percent(0.9, 0), mean, "mean"])
+    assert """<text data-say='["charts.epoch"]' x="1">epoch</text>""" in marked
+    assert '<text x="3">mean</text>' in marked
+
+
+def test_names_of_the_program_are_looked_up_and_others_stay() -> None:
+    assert known("evidence.rejection.set", "letters").key == "evidence.rejection.set.letters"  # type: ignore[attr-defined]
+    assert known("evidence.rejection.set", "Fashion-MNIST") == "Fashion-MNIST"
+    shifts = [say("evidence.rejection.shifted", n=pixels) for pixels in (1, 2)]
+    assert alike("shifted by 2 pixels", shifts) is shifts[1]
+    assert alike("bent", shifts) == "bent"
+    assert listed(["a", "b", "c"], "or") == "a or b or c"

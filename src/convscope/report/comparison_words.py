@@ -55,7 +55,8 @@ def pair_said(value: Value) -> list[Said]:
     """Return what the counts of two single runs say and what they cannot say."""
     first, second = value["names"]
     errors = [value[side]["num_errors"] for side in "ab"]
-    a, b = (say("comparing.errors", n=count) if count else say("comparing.noErrors") for count in errors)
+    a = say("comparing.errors", n=errors[0]) if errors[0] else say("comparing.noErrors")
+    b = errors[1] if errors[1] else say("comparing.noErrors")
     if errors == [0, 0]:
         said = say("comparing.neither", first=first, second=second)
     elif errors[0] == errors[1]:

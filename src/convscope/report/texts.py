@@ -128,7 +128,7 @@ def rounded(value: float, significant: int, unit: str = "") -> Figure:
     """Return a number with so many digits, as short as they go."""
     text = f"{value:.{significant}g}"
     if "e" in text:  # of a size that is written as a power of ten
-        return Figure(text.replace("-", _MINUS), value, significant, "e")
+        return Figure(text, value, significant, "e")
     digits = len(text.partition(".")[2])
     return Figure(text.replace("-", _MINUS) + (f"\N{NO-BREAK SPACE}{unit}" if unit else ""), value, digits, unit)
 
@@ -215,7 +215,8 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _told(value: Any) -> Any:
     if isinstance(value, Said):
-        return {"say": value.key, "values": _plain(value.values)}
+        return [value.key, _plain(value.values)] if value.values else [value.key]
     if isinstance(value, Figure):
-        return {"value": value.value, "digits": value.digits, "unit": value.unit}
+        number = value.value if value.unit == "e" else round(value.value, value.digits)
+        return [number, value.digits, value.unit] if value.unit else [number, value.digits]
     return value if isinstance(value, int) else printable(str(value))

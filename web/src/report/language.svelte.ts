@@ -5,24 +5,29 @@ import { percentText, signedText } from '../bench/parts/figures';
 import { partsOf, textAt } from '../text/catalogue';
 import { chosen, digits, number } from '../text/say.svelte';
 
-type Written = string | number | { value: number; digits: number; unit: string } | { say: string; values: Values };
+type Figure = [value: number, digits: number, unit?: string];
+type Said = [key: string, values?: Values];
+type Written = string | number | Figure | Said;
 type Values = Record<string, Written>;
 
 const parts = (key: string, values: Values) =>
   partsOf(textAt(chosen.texts, `report.${key}`, chosen.language, typeof values.n === 'number' ? values.n : undefined));
 
+const isSaid = (value: Figure | Said): value is Said => typeof value[0] === 'string';
+
 function written(value: Written): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number') return number(value);
-  if ('say' in value) {
-    const { say, values } = value;
-    return parts(say, values)
+  if (isSaid(value)) {
+    const [key, values = {}] = value;
+    return parts(key, values)
       .map(({ text, slot }) => (slot === undefined ? text : written(values[slot])))
       .join('');
   }
-  if (value.unit === '%') return percentText(value.value / 100, value.digits);
-  if (value.unit === 'e') return digits(value.value.toExponential(value.digits - 1));
-  return value.unit === 'points' ? signedText(value.value, value.digits) : number(value.value, value.digits);
+  const [figure, decimals, unit] = value;
+  if (unit === '%') return percentText(figure / 100, decimals);
+  if (unit === 'e') return digits(figure.toExponential(decimals - 1));
+  return unit === 'points' ? signedText(figure, decimals) : number(figure, decimals);
 }
 
 function elementsOf(key: string, values: Values): (string | HTMLElement)[] {

@@ -18,7 +18,7 @@ from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, 
 from convscope.report.texts import alike, figure, known, listed, rounded, say, sentences
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
-_TOP, _BOTTOM, _RIGHT = 64, 40, 120
+_TOP, _BOTTOM, _RIGHT = 64, 40, 136
 _NAME = 20  # columns of a set's name
 _LONGEST_SET = 18  # columns of the longest name of our own sets, in any language
 _COLUMNS = 8  # pictures in a row, at most

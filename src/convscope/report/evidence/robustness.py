@@ -90,7 +90,7 @@ def _draw_heat(
     title: str,
 ) -> Drawing:
     rows, strengths = accuracies.shape
-    left, top, gap, (width, height) = 136, 64, 8, _CELL
+    left, top, gap, (width, height) = 136, 68, 8, _CELL
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
     lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
