@@ -27,8 +27,7 @@ _NAMES = {
     "model",
     "safetensors",
 }
-_ARGUMENTS = {"same", "relu", "softmax", "stride"}  # of layers, in the diagram
-_MACHINE = "#reproduce"  # its processor
+_ARGUMENTS = {"Input", "input", "same", "relu", "softmax", "stride"}  # of layers, in the diagram
 
 
 class _Page(HTMLParser):
@@ -40,12 +39,11 @@ class _Page(HTMLParser):
         self._open = list[tuple[str, bool]]()  # tags, and whether what is in them follows or is none of ours
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        own = dict(attrs)
-        spoken = [own[name] or "" for name in _SPOKEN if name in own and f"data-say-{name}" not in own]
-        self.found += spoken
+        own, is_said = dict(attrs), bool(self._open) and self._open[-1][1]
+        if not is_said:
+            self.found += [own[name] or "" for name in _SPOKEN if name in own and f"data-say-{name}" not in own]
         if tag not in _EMPTY:
-            is_said = tag == "say-text" or "data-say" in own or tag in _DATA
-            self._open.append((tag, is_said or (bool(self._open) and self._open[-1][1])))
+            self._open.append((tag, is_said or tag == "say-text" or "data-say" in own or tag in _DATA))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in _EMPTY:
@@ -54,6 +52,8 @@ class _Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if data.strip() and not self._open[-1][1]:
             self.found.append(data.strip())
+            if self._open[-1][0] == "text" and re.search(r"\d\.\d", data):  # which is followed in cells only
+                self.found.append(f"the number {data}")
 
 
 def _words(text: str) -> list[str]:

@@ -81,8 +81,7 @@ def draw_training_curves(
         number_epochs(axes, epochs, 6)
         axes.margins(y=0.08)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        if measure == "accuracy":
-            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
+        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick if measure == "accuracy" else number_tick))
         axes.set_xlabel(say("charts.epoch"))
         axes.grid(axis="y")
         axes.spines["left"].set_visible(False)
@@ -101,6 +100,11 @@ def number_epochs(axes: Any, epochs: int, most: int) -> None:
 def percent_tick(value: float, _position: int | None = None) -> Figure:
     """Return a fraction as an axis writes it, in percent."""
     return rounded(100 * value, 4, "%")
+
+
+def number_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a number as an axis writes it."""
+    return rounded(value, 4)
 
 
 def points_tick(value: float, _position: int | None = None) -> Figure:

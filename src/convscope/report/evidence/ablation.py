@@ -359,9 +359,7 @@ def _variant(name: str) -> str:
 
 
 def _left_out(one: Value) -> Said:
-    reasons = [known("evidence.ablation.reasons", one["reason"])]
-    reasons += [
-        say("evidence.ablation.identical", name=name) for name in map(_variant, below("evidence.ablation.variant"))
-    ]
+    reasons = [say("evidence.ablation.identical", name=_variant(other)) for other in below("evidence.ablation.variant")]
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MOST_TIMES)]
-    return say("evidence.ablation.reason", name=_variant(one["name"]), reason=alike(one["reason"], reasons))
+    why = alike(one["reason"], [*reasons, known("evidence.ablation.reasons", one["reason"])])
+    return say("evidence.ablation.reason", name=_variant(one["name"]), reason=why)

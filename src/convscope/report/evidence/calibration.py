@@ -120,7 +120,7 @@ def _temperature_sentence(value: Value) -> Said:
     if interval:
         temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
     siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MOST_SIBLINGS))
-    images = alike(value["fitted_on"], [known("evidence.calibration.on", value["fitted_on"]), *siblings])
+    images = alike(value["fitted_on"], [*siblings, known("evidence.calibration.on", value["fitted_on"])])
     values = {"temperature": temperature, "images": images}
     if left_out:
         return say("evidence.calibration.fittedLeftOut", n=value["num_fitted"], leftOut=left_out, **values)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.packing import unpack
 from convscope.base.palette import RED
 from convscope.base.tables import clip
-from convscope.report.charts import CHART_WIDTH, percent_tick
+from convscope.report.charts import CHART_WIDTH, number_tick, percent_tick
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
@@ -264,6 +264,7 @@ def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
             axes.set_ylim(max(0.0, lowest - 0.02), 1)
             axes.margins(x=0.03)
             axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_formatter(FuncFormatter(number_tick))
             axes.yaxis.set_major_locator(MaxNLocator(4))
             axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
             axes.grid(axis="y")

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.charts import CHART_WIDTH, number_tick
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import counted, percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
@@ -97,7 +97,7 @@ def _draw(layers: Sequence[dict[str, Any]], title: str) -> Drawing:
         axes.tick_params(axis="x", length=0, labelcolor=INK)
         axes.tick_params(axis="y", left=False)
         axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: rounded(value, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(number_tick))
         axes.set_ylabel(say("evidence.filters.axis"))
         axes.yaxis.set_label_coords(-44 / width, 0.5)
         axes.grid(axis="y")
