@@ -51,6 +51,32 @@ const overlapping = (page: Page): Promise<string[]> =>
     );
   });
 
+// Texts of the report's drawings that leave their drawing or lie over another.
+const drawnOver = (page: Page): Promise<string[]> =>
+  page.evaluate(() => {
+    for (const fold of document.querySelectorAll<HTMLDetailsElement>('main details.fold')) fold.open = true;
+    const within = (one: DOMRect, other: DOMRect) =>
+      one.left >= other.left - 1 &&
+      one.right <= other.right + 1 &&
+      one.top >= other.top - 1 &&
+      one.bottom <= other.bottom + 1;
+    const meet = (one: DOMRect, other: DOMRect) =>
+      Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
+      Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 5;
+    return [...document.querySelectorAll('main figure[data-chart] .chart > svg')].flatMap((svg) => {
+      const texts = [...svg.querySelectorAll('text')].map((text) => ({
+        said: text.hasAttribute('data-say'),
+        written: text.textContent!,
+        box: text.getBoundingClientRect(),
+      }));
+      const cut = texts.filter(({ box }) => !within(box, svg.getBoundingClientRect()));
+      const over = texts.flatMap((one, i) =>
+        texts.slice(i + 1).filter((other) => (one.said || other.said) && meet(one.box, other.box)),
+      );
+      return [...cut, ...over].map(({ written }) => `${svg.getAttribute('aria-label')}: ${written}`);
+    });
+  });
+
 inEachBrowser((browser) => {
   test.each(WRITTEN)('in %s nothing is cut off at 360, 900 and 1280 px', async (language) => {
     for (const [width, height] of [
@@ -72,6 +98,12 @@ inEachBrowser((browser) => {
         }
       });
     }
+  });
+
+  test.each(WRITTEN)("in %s the texts of the report's drawings have room", async (language) => {
+    await visit(browser(), path, { fragment: `#bench?i=0&lang=${language}` }, async ({ page }) => {
+      expect(await drawnOver(page)).toEqual([]);
+    });
   });
 
   test.each(WRITTEN)('in %s header and lead have room on wider screens', async (language) => {
@@ -102,18 +134,23 @@ inEachBrowser((browser) => {
           accuracy: document.querySelector('#accuracy')!.textContent!.trim(),
           heading: document.querySelector('#training h2')!.textContent,
           cell: document.querySelector('#classes td:nth-child(4)')!.textContent,
+          axis: document.querySelector('figure[data-chart="training-loss"] svg [data-say*="charts.epoch"]')!
+            .textContent,
+          spoken: document.querySelector('.diagram')!.getAttribute('aria-label'),
           hash: location.hash,
         }));
       const choose = (language: string) => page.select('.languages select', language);
       await page.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
       const english = await seen();
-      expect(english).toMatchObject({ language: 'en', tool: 'Filters', heading: 'Training' });
+      expect(english).toMatchObject({ language: 'en', tool: 'Filters', heading: 'Training', axis: 'epoch' });
+      expect(english.spoken).toBe('Diagram of the layers');
       expect(english.accuracy).toMatch(/^\d+\.\d\d %$/);
 
       await choose('de');
       await expect.poll(async () => (await seen()).hash).toContain('lang=de');
       const german = await seen();
-      expect(german).toMatchObject({ language: 'de', tool: 'Filter', answer: english.answer });
+      expect(german).toMatchObject({ language: 'de', tool: 'Filter', answer: english.answer, axis: 'Epoche' });
+      expect(german.spoken).toBe('Diagramm der Schichten');
       expect(german.accuracy).toBe(english.accuracy.replace('.', ',').replace(' ', '\u00a0'));
       expect(german.cell).toBe(english.cell!.replace('.', ','));
 
