@@ -175,7 +175,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     one = value["filters"][4]
     assert (
         chart.title
-        == f"Class {names[7]} loses 50.0\N{NO-BREAK SPACE}points without filter {one['filter']} of {one['layer']}"
+        == f"Class {names[7]} loses 50.0 points without filter {one['filter']} of {one['layer']}"
     )
     assert chart.numbers is not None
     assert [row[:5] for row in chart.numbers.rows] == [

@@ -61,7 +61,7 @@ def test_the_heat_table_says_what_each_corruption_leaves(small):
     for one in value["corruptions"]:
         means.setdefault(one["name"], []).append(one["accuracy"])
     worst = min(means, key=lambda name: np.mean(means[name])).replace("_", " ")
-    assert heat.title.startswith(worst.capitalize())
+    assert heat.title.startswith(f"Largest loss of accuracy: {worst}")
     assert f"{100 * value['mean_accuracy']:.2f}" in heat.title
     written = re.findall(r">([^<>]+)</text>", svg_text(heat.drawing))
     for one in value["corruptions"]:

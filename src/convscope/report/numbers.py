@@ -48,7 +48,8 @@ def _curves(payload: dict[str, Any], measure: str) -> dict[str, Any]:
     histories = [(payload["model"]["architecture"]["name"], payload["history"])]
     if other is not None and other["loss"]:
         histories.append((say("baseline") if comparison is None else comparison["names"][1], other))
-    header, columns = [say("head.epoch")], []
+    header: list[str] = [say("head.epoch")]
+    columns = []
     for name, history in histories:
         titles = (known("curve", history["val_split"]), say("curve.train"), say("head.seconds"))
         for title, column in zip(titles, (f"val_{measure}", measure, "seconds"), strict=True):

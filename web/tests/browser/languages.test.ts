@@ -55,11 +55,12 @@ const overlapping = (page: Page): Promise<string[]> =>
 const drawnOver = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     for (const fold of document.querySelectorAll<HTMLDetailsElement>('main details.fold')) fold.open = true;
+    const SPARE = 4; // pixels that the box of a line is larger than its letters
     const within = (one: DOMRect, other: DOMRect) =>
-      one.left >= other.left - 1 &&
-      one.right <= other.right + 1 &&
-      one.top >= other.top - 1 &&
-      one.bottom <= other.bottom + 1;
+      one.left >= other.left - SPARE &&
+      one.right <= other.right + SPARE &&
+      one.top >= other.top - SPARE &&
+      one.bottom <= other.bottom + SPARE;
     const meet = (one: DOMRect, other: DOMRect) =>
       Math.min(one.right, other.right) - Math.max(one.left, other.left) > 1 &&
       Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > 5;

@@ -196,10 +196,10 @@ def _removal(value: Value) -> list[Table | Chart]:
     if not curves:
         title, look = say(f"evidence.ablation.removalNone.{noun}"), say("evidence.ablation.tooLong")
         return [Table(title, look, [say("head.layer")], [[layer] for layer in left_out])] if left_out else []
-    title = _removal_finding(curves, noun)
+    finding = _removal_finding(curves, noun)
     chart = Chart(
         name="ablation-removal",
-        title=title,
+        title=finding,
         look=sentences(
             say(f"evidence.ablation.violet.{noun}", images=say("counted.train", n=value["num_ranking_images"])),
             say("evidence.ablation.chart.band"),
@@ -207,7 +207,7 @@ def _removal(value: Value) -> list[Table | Chart]:
             say("evidence.ablation.orders", n=value["num_orders"], images=value["num_control_images"]),
             say("evidence.ablation.layersTooLong", layers=", ".join(left_out)) if left_out else "",
         ),
-        drawing=draw_removal(curves, title),
+        drawing=draw_removal(curves, finding),
         numbers=_removal_numbers(curves),
         is_wide=True,
     )

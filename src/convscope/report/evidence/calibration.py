@@ -86,7 +86,7 @@ def _figures_table(value: Value) -> Table:
     sides, rows = (value["before"], value["after"]), list[list[str]]()
     for name, (factor, digits) in _NUMBERS.items():
         key = f"evidence.calibration.figure.{name}"
-        row = [say(key, bins=value["num_bins"]) if name.startswith("ece") else say(key)]
+        row: list[str] = [say(key, bins=value["num_bins"]) if name.startswith("ece") else say(key)]
         for one in (*(side[name] for side in sides), value["changes"][name]):
             number, low, high = (_number(factor * each, digits) for each in (one["value"], *one["interval"]))
             row += [number, f"[{low}, {high}]"]

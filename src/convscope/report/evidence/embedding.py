@@ -49,14 +49,14 @@ def _clouds(value: dict[str, Any]) -> Chart:
     agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     found = sum(count > 0 for count in _counts(value))
-    look = say(
+    blue = say(
         "evidence.embedding.look",
         images=counted(value),
         n=value["num_neighbours"],
         dimensions=value["num_dimensions"],
         chance=percent(value["chance_agreement"], 1),
     )
-    look = sentences(look, "" if len(shown) == found else say("evidence.embedding.fewest", n=len(shown)))
+    look = sentences(blue, "" if len(shown) == found else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
 

@@ -189,11 +189,11 @@ def _curves_finding(curves: Sequence[Curves], groups: Sequence[Group]) -> str:
     )
     change = round(100 * (after - before), 2)
     what = "accuracy" if len(longest.lines) == 1 else "mean"
-    values = {"epoch": longest.epochs, "group": _title(group, groups)}
+    epoch, title = longest.epochs, _title(group, groups)
     if not change:
-        return say(f"evidence.seeds.last.{what}.same", **values)
-    how = "rises" if change > 0 else "falls"
-    return say(f"evidence.seeds.last.{what}.{how}", **values, change=figure(abs(change), 2))
+        return say(f"evidence.seeds.last.{what}.same", epoch=epoch, group=title)
+    key = f"evidence.seeds.last.{what}.{'rises' if change > 0 else 'falls'}"
+    return say(key, epoch=epoch, group=title, change=figure(abs(change), 2))
 
 
 def _curve_numbers(curves: Sequence[Curves]) -> Table:

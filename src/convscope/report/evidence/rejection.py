@@ -220,7 +220,8 @@ def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
     rule, own = value["rules"][0], value["known"]
     edges = np.array(value["edges"])
     refused = sum(own[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
-    rows = [(say(f"evidence.rejection.row.{value['split']}"), own["histogram"], refused / value["num_images"])]
+    first = (say(f"evidence.rejection.row.{value['split']}"), own["histogram"], refused / value["num_images"])
+    rows: list[tuple[str, Any, Any]] = [first]
     rows += [
         (_set(one["name"]), one["histogram"], one["rules"][0]["refused"]["value"])
         for one in value["out_of_distribution"]
