@@ -173,10 +173,7 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     value["is_significant_by_class"] = pack(marked)
     chart = charts(ablation_section(value))["ablation-classes"]
     one = value["filters"][4]
-    assert (
-        chart.title
-        == f"Class {names[7]} loses 50.0 points without filter {one['filter']} of {one['layer']}"
-    )
+    assert chart.title == f"Class {names[7]} loses 50.0 points without filter {one['filter']} of {one['layer']}"
     assert chart.numbers is not None
     assert [row[:5] for row in chart.numbers.rows] == [
         [names[7], one["layer"], "by zero", str(one["filter"]), "\N{MINUS SIGN}50.00"]
