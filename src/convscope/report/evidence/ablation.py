@@ -88,8 +88,8 @@ def _filters(value: Value) -> list[Table | Chart]:
     is_significant = unpack(value["is_significant_by_class"]).astype(bool)
     finding = _class_finding(filters, is_significant, names, noun)
     luck = say(
-        "evidence.ablation.luck",
-        luck=round(by_class["num_expected_by_luck"]),
+        "evidence.ablation.byChance",
+        chance=round(by_class["num_expected_by_luck"]),
         tests=by_class["num_tests"],
         below=by_class["num_below"],
         n=by_class["num_significant"],
