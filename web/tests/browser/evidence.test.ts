@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { ElementHandle, Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings } from './axe';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath, type ReportName } from './reports';
 
 const folder = inject('reports');
@@ -57,41 +57,127 @@ async function downloaded(page: Page, button: ElementHandle<Element>): Promise<{
   return (await seen.jsonValue()) as { name: string; text: string };
 }
 
+// How far everything has moved since the page began to open, as Chromium counts it.
+const movedBy = (page: Page): Promise<number> =>
+  page.evaluate(
+    () =>
+      new Promise<number>((done) => {
+        new PerformanceObserver((list) => {
+          done(list.getEntries().reduce((sum, one) => sum + (one as unknown as { value: number }).value, 0));
+        }).observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => done(0), 2000); // nothing has moved
+      }),
+  );
+
 test.each(KINDS)('%s is a small file', (name) => {
   const most = name === 'mnist' || name === 'ann' ? MOST_BYTES : 1.25 * MOST_BYTES;
   expect(statSync(pagePath(folder, name)).size).toBeLessThanOrEqual(most);
 });
 
-inEachBrowser((browser) => {
-  test.each([
-    ['mnist', 1440],
-    ['letters', 1440],
-    ['hostile', 360],
-    ['ann', 360],
-  ] as const)('%s has every section, and the contents lead to each', async (name, width) => {
-    await visit(browser(), pagePath(folder, name), { width, theme: 'light' }, async ({ page }) => {
-      expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
-      const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
-      const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
-      expect(anchors).toEqual(sections);
-      for (const anchor of anchors) {
-        await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
-        // Opened, and below the header that stays, unless the page ends before.
-        const place = () =>
-          page.evaluate((selector) => {
-            const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
-            const header = document.querySelector('header')!.getBoundingClientRect().bottom;
-            const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-            const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
-            return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
-          }, anchor);
-        await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
-      }
-    });
-  });
+inEachBrowser((browser, browserName) => {
+  // Only Chromium shows a page as on paper, or switches scripts off; and elements are the same in every browser.
+  const isChromium = browserName === 'chromium';
 
-  test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
-    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
+  for (const name of KINDS) {
+    inOnePage(browser, pagePath(folder, name), (goTo) => {
+      test('has every section, and the contents lead to each', async () => {
+        const page = await goTo({ width: name === 'mnist' || name === 'letters' ? 1440 : 360 });
+        expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
+        const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
+        const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
+        expect(anchors).toEqual(sections);
+        for (const anchor of anchors) {
+          await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
+          // Opened, and below the header that stays, unless the page ends before.
+          const place = () =>
+            page.evaluate((selector) => {
+              const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
+              const header = document.querySelector('header')!.getBoundingClientRect().bottom;
+              const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+              const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
+              return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
+            }, anchor);
+          await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
+        }
+      });
+
+      test('scrolls downwards only, with everything open', async () => {
+        const page = await goTo({ width: WIDTHS[0] });
+        for (const opens of [false, true]) {
+          if (opens) await openAll(page);
+          for (const width of WIDTHS) {
+            await page.setViewport({ width, height: 900 });
+            for (const theme of opens ? ['dark'] : ['light', 'dark']) {
+              await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
+              await expect.poll(() => tooWide(page), { message: `${width}, ${theme}, ${opens}` }).toEqual([]);
+            }
+          }
+        }
+        const hidden = await page.$$eval('.evidence details table', (all) =>
+          all.filter((table) => table.getBoundingClientRect().height === 0),
+        );
+        expect(hidden).toEqual([]);
+      });
+
+      if (name === 'mnist' || name === 'ann')
+        test('a click on any test image puts it on the bench', async () => {
+          const page = await goTo();
+          const images = '.evidence img[data-split="test"]';
+          const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
+          expect(new Set(sections)).toContain('attributions');
+          const left = await page.$$eval(
+            images,
+            (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
+          );
+          expect(left).toBe(0);
+          for (const section of new Set(sections)) {
+            const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
+            const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
+            await image.evaluate((one) => (one.parentElement as HTMLElement).click());
+            await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
+          }
+        });
+
+      // Both have every section, and with everything open it takes long.
+      const looks = { mnist: { width: 1440, theme: 'light' }, hostile: { width: 360, theme: 'dark' } } as const;
+      if (isChromium && (name === 'mnist' || name === 'hostile'))
+        test('axe finds nothing with everything open', async () => {
+          const page = await goTo(looks[name]);
+          await openAll(page);
+          expect(await axeFindings(page, '.evidence')).toEqual([]);
+          await page.click('header [popovertarget="contents"]');
+          expect(await axeFindings(page, 'nav')).toEqual([]);
+        });
+
+      if (isChromium && (name === 'letters' || name === 'hostile'))
+        test('is whole on paper with everything open', async () => {
+          const page = await goTo({ width: A4, height: 1002, theme: 'dark' });
+          await openAll(page);
+          await page.emulateMediaType('print');
+          const cut = await page.$$eval(
+            'main :is(table, svg, img, p, h2, figcaption, .gallery)',
+            (all, width) =>
+              all
+                .filter((one) => one.getBoundingClientRect().right > width + 1)
+                .map(
+                  (one) =>
+                    `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
+                ),
+            A4,
+          );
+          expect(cut).toEqual([]);
+          const tables = await page.$$eval('.evidence details table', (all) =>
+            all.map((table) => table.getBoundingClientRect().height),
+          );
+          expect(Math.min(...tables)).toBeGreaterThan(0);
+          expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
+        });
+    });
+  }
+
+  inOnePage(browser, pagePath(folder, 'mnist'), (goTo) => {
+    test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
+      const page = await goTo({ width: 1280 });
       await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
       const height = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).offsetHeight);
       const place = () => page.$eval('.whereabouts', (one) => (one as HTMLElement).dataset.whereabouts);
@@ -102,18 +188,10 @@ inEachBrowser((browser) => {
       await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       expect(await height()).toBe(empty);
     });
-  });
 
-  test('a page is short while it is folded', async () => {
-    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
-      expect(await page.$$eval('main details[open]', (all) => all.length)).toBe(0);
-      expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
-    });
-  });
-
-  test('the contents open from the first screen, and close behind the link that is followed', async () => {
-    for (const width of [1280, 390]) {
-      await visit(browser(), pagePath(folder, 'mnist'), { width, height: 720 }, async ({ page }) => {
+    test('the contents open from the first screen, and close behind the link that is followed', async () => {
+      for (const width of [1280, 390]) {
+        const page = await goTo({ width, height: 720 });
         const isOpen = () => page.$eval('nav', (nav) => nav.matches(':popover-open'));
         await page.click('header [popovertarget="contents"]');
         expect(await isOpen()).toBe(true);
@@ -122,12 +200,26 @@ inEachBrowser((browser) => {
         await link.click();
         expect(await isOpen()).toBe(false);
         expect(await page.$eval('#calibration > details', (one) => (one as HTMLDetailsElement).open)).toBe(true);
-      });
-    }
-  });
+      }
+    });
 
-  test('Back from a picture on the bench returns to it, in the section that was open', async () => {
-    await visit(browser(), pagePath(folder, 'mnist'), { width: 1280 }, async ({ page }) => {
+    test('the contents mark the section that is read', async () => {
+      const page = await goTo({ width: 1440, height: 500 });
+      for (const anchor of ['#audit', '#ablation', '#data']) {
+        await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
+        const marked = () =>
+          page.$$eval('nav a[aria-current]', (links) =>
+            links.map((link) => {
+              const [at, room] = [link.getBoundingClientRect(), link.closest('ol')!.getBoundingClientRect()];
+              return [link.getAttribute('href'), at.top >= room.top - 1 && at.bottom <= room.bottom + 1];
+            }),
+          );
+        await expect.poll(marked).toEqual([[anchor, true]]);
+      }
+    });
+
+    test('Back from a picture on the bench returns to it, in the section that was open', async () => {
+      const page = await goTo({ width: 1280 });
       for (const [section, image] of [
         ['attributions', '#attributions button > img'],
         ['evaluation', '#evaluation .cards button > img'],
@@ -143,75 +235,22 @@ inEachBrowser((browser) => {
         await expect.poll(async () => Math.abs((await place()) - before)).toBeLessThan(3);
       }
     });
-  });
 
-  test('a link to a section opens it and the page there, though the bench comes to stand above it', async () => {
-    for (const fragment of ['#filters', '#glossary', '#data']) {
-      await visit(browser(), pagePath(folder, 'mnist'), { width: 1440, fragment }, async ({ page }) => {
-        const section = await page.$eval(fragment, (one) => {
-          const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-          const { open } = one.querySelector<HTMLDetailsElement>('details.fold')!;
-          return { top: one.getBoundingClientRect().top, atEnd, open };
-        });
-        expect(section.open).toBe(true);
-        expect(section.top).toBeGreaterThan(0);
-        if (!section.atEnd) expect(section.top).toBeLessThan(150);
-      });
-    }
-  });
-
-  test('the contents mark the section that is read', async () => {
-    await visit(browser(), pagePath(folder, 'mnist'), { width: 1440, height: 500 }, async ({ page }) => {
-      for (const anchor of ['#audit', '#ablation', '#data']) {
-        await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
-        const marked = () =>
-          page.$$eval('nav a[aria-current]', (links) =>
-            links.map((link) => {
-              const [at, room] = [link.getBoundingClientRect(), link.closest('ol')!.getBoundingClientRect()];
-              return [link.getAttribute('href'), at.top >= room.top - 1 && at.bottom <= room.bottom + 1];
-            }),
-          );
-        await expect.poll(marked).toEqual([[anchor, true]]);
-      }
-    });
-  });
-
-  test.each(KINDS)('%s scrolls downwards only, with everything open', async (name) => {
-    await visit(browser(), pagePath(folder, name), { width: WIDTHS[0] }, async ({ page }) => {
-      for (const opens of [false, true]) {
-        if (opens) await openAll(page);
-        for (const width of WIDTHS) {
-          await page.setViewport({ width, height: 900 });
-          for (const theme of opens ? ['dark'] : ['light', 'dark']) {
-            await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
-            await expect.poll(() => tooWide(page), { message: `${width}, ${theme}, ${opens}` }).toEqual([]);
-          }
+    if (isChromium)
+      test('paper has what is open on the screen, and of the rest the findings', async () => {
+        const page = await goTo({ width: A4, height: 1002 });
+        await page.$eval('#ablation > details', (one) => ((one as HTMLDetailsElement).open = true));
+        await page.emulateMediaType('print');
+        const heights = await page.$$eval('main > section:has(> .fold)', (all) =>
+          all.map((one) => [one.id, one.getBoundingClientRect().height] as const),
+        );
+        for (const [id, height] of heights) {
+          if (id === 'ablation') expect(height).toBeGreaterThan(1000);
+          else expect(height, id).toBeLessThan(120);
         }
-      }
-      const hidden = await page.$$eval('.evidence details table', (all) =>
-        all.filter((table) => table.getBoundingClientRect().height === 0),
-      );
-      expect(hidden).toEqual([]);
-    });
-  });
-
-  test.each(['mnist', 'ann'] as const)('a click on any test image of %s puts it on the bench', async (name) => {
-    await visit(browser(), pagePath(folder, name), {}, async ({ page }) => {
-      const images = '.evidence img[data-split="test"]';
-      const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
-      expect(new Set(sections)).toContain('attributions');
-      const left = await page.$$eval(
-        images,
-        (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
-      );
-      expect(left).toBe(0);
-      for (const section of new Set(sections)) {
-        const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
-        const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
-        await image.evaluate((one) => (one.parentElement as HTMLElement).click());
-        await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
-      }
-    });
+        const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
+        expect(words).toMatch(/Calibration\s+Temperature/);
+      });
   });
 
   test('each drawing and its numbers can be saved', async () => {
@@ -232,110 +271,58 @@ inEachBrowser((browser) => {
       }
     });
   });
+
+  test.each([
+    [1280, ''],
+    [390, ''],
+    [1280, '#filters'],
+    [390, '#glossary'],
+    [1440, '#data'],
+  ] as const)(
+    'opened at %i px and "%s" it is folded but for that section, and does not move',
+    async (width, fragment) => {
+      await visit(browser(), pagePath(folder, 'mnist'), { width, fragment }, async ({ page }) => {
+        const open = await page.$$eval('main details[open]', (all) => all.map((one) => `#${one.parentElement!.id}`));
+        expect(open).toEqual(fragment === '' ? [] : [fragment]);
+        if (isChromium) expect(await movedBy(page)).toBeLessThan(0.05);
+        if (fragment === '') {
+          if (width === 1280)
+            expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(9000);
+          return;
+        }
+        // The bench has come to stand above the section.
+        const [top, isAtEnd] = await page.$eval(fragment, (one) => {
+          const { scrollHeight } = document.documentElement;
+          return [one.getBoundingClientRect().top, scrollY + innerHeight >= scrollHeight - 2] as const;
+        });
+        expect(top).toBeGreaterThan(0);
+        if (!isAtEnd) expect(top).toBeLessThan(150);
+      });
+    },
+  );
+
+  if (!isChromium) return;
+  test('the sections can be read without a script', async () => {
+    await visit(browser(), pagePath(folder, 'mnist'), { script: false }, async ({ page }) => {
+      await openAll(page);
+      const seen = await page.$$eval('section.evidence', (all) =>
+        all.map((one) => ({
+          words: (one as HTMLElement).innerText.length,
+          pictures: [...one.querySelectorAll('img')].every((image) => image.naturalWidth > 0),
+          parts: one.querySelectorAll('svg, img, table').length,
+        })),
+      );
+      expect(seen).toHaveLength(TOPICS);
+      for (const { words, pictures, parts } of seen) {
+        expect(words).toBeGreaterThan(400);
+        expect(pictures).toBe(true);
+        expect(parts).toBeGreaterThan(0);
+      }
+      const data = '#data > details';
+      const isOpen = () => page.$eval(data, (one) => (one as HTMLDetailsElement).open);
+      const was = await isOpen();
+      await page.click(`${data} > summary`); // the browser opens and closes it by itself
+      expect(await isOpen()).toBe(!was);
+    });
+  });
 });
-
-// The elements are the same in every browser, and only Chromium shows them as on paper or switches scripts off.
-inEachBrowser(
-  (browser) => {
-    test('the report does not move while the page opens, wherever it is opened', async () => {
-      for (const [width, fragment] of [
-        [1280, ''],
-        [390, ''],
-        [1280, '#filters'],
-        [390, '#glossary'],
-      ] as const) {
-        await visit(browser(), pagePath(folder, 'mnist'), { width, fragment }, async ({ page }) => {
-          const moved = await page.evaluate(
-            () =>
-              new Promise<number>((done) => {
-                new PerformanceObserver((list) => {
-                  done(list.getEntries().reduce((sum, one) => sum + (one as unknown as { value: number }).value, 0));
-                }).observe({ type: 'layout-shift', buffered: true });
-                setTimeout(() => done(0), 2000); // nothing has moved
-              }),
-          );
-          expect(moved, `${width} ${fragment}`).toBeLessThan(0.05);
-        });
-      }
-    });
-
-    test.each(['mnist', 'hostile'] as const)('axe finds nothing in %s with everything open', async (name) => {
-      for (const [width, theme] of [
-        [1440, 'light'],
-        [360, 'dark'],
-      ] as const) {
-        await visit(browser(), pagePath(folder, name), { width, theme }, async ({ page }) => {
-          await openAll(page);
-          expect(await axeFindings(page, '.evidence')).toEqual([]);
-          await page.click('header [popovertarget="contents"]');
-          expect(await axeFindings(page, 'nav')).toEqual([]);
-        });
-      }
-    });
-
-    test('paper has what is open on the screen, and of the rest the findings', async () => {
-      await visit(browser(), pagePath(folder, 'mnist'), { width: A4, height: 1002 }, async ({ page }) => {
-        await page.$eval('#ablation > details', (one) => ((one as HTMLDetailsElement).open = true));
-        await page.emulateMediaType('print');
-        const heights = await page.$$eval('main > section:has(> .fold)', (all) =>
-          all.map((one) => [one.id, one.getBoundingClientRect().height] as const),
-        );
-        for (const [id, height] of heights) {
-          if (id === 'ablation') expect(height).toBeGreaterThan(1000);
-          else expect(height, id).toBeLessThan(120);
-        }
-        const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
-        expect(words).toMatch(/Calibration\s+Temperature/);
-      });
-    });
-
-    test.each(['letters', 'hostile'] as const)('%s is whole on paper with everything open', async (name) => {
-      await visit(browser(), pagePath(folder, name), { width: A4, height: 1002, theme: 'dark' }, async ({ page }) => {
-        await openAll(page);
-        await page.emulateMediaType('print');
-        const cut = await page.$$eval(
-          'main :is(table, svg, img, p, h2, figcaption, .gallery)',
-          (all, width) =>
-            all
-              .filter((one) => one.getBoundingClientRect().right > width + 1)
-              .map(
-                (one) =>
-                  `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
-              ),
-          A4,
-        );
-        expect(cut).toEqual([]);
-        const tables = await page.$$eval('.evidence details table', (all) =>
-          all.map((table) => table.getBoundingClientRect().height),
-        );
-        expect(Math.min(...tables)).toBeGreaterThan(0);
-        expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
-      });
-    });
-
-    test('the sections can be read without a script', async () => {
-      await visit(browser(), pagePath(folder, 'mnist'), { script: false }, async ({ page }) => {
-        await openAll(page);
-        const seen = await page.$$eval('section.evidence', (all) =>
-          all.map((one) => ({
-            words: (one as HTMLElement).innerText.length,
-            pictures: [...one.querySelectorAll('img')].every((image) => image.naturalWidth > 0),
-            parts: one.querySelectorAll('svg, img, table').length,
-          })),
-        );
-        expect(seen).toHaveLength(TOPICS);
-        for (const { words, pictures, parts } of seen) {
-          expect(words).toBeGreaterThan(400);
-          expect(pictures).toBe(true);
-          expect(parts).toBeGreaterThan(0);
-        }
-        const data = '#data > details';
-        const isOpen = () => page.$eval(data, (one) => (one as HTMLDetailsElement).open);
-        const was = await isOpen();
-        await page.click(`${data} > summary`); // the browser opens and closes it by itself
-        expect(await isOpen()).toBe(!was);
-      });
-    });
-  },
-  ['chromium'],
-);

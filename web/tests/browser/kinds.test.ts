@@ -1,57 +1,57 @@
 // The same page with other data and networks: nothing in it knows MNIST or cnn.
 import { expect, inject, test } from 'vitest';
 import { architectureOf, checkArithmetic, click, largestDifference, logitsOf, openTab, tabsOf } from './bench';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage } from './open';
 import { expectedOf, made, pagePath } from './reports';
 
 const folder = inject('reports');
 const KINDS = made(folder, ['fashion', 'letters', 'hostile', 'ann']);
 
 inEachBrowser((browser) => {
-  test.each(KINDS)('%s computes what Python computed', async (name) => {
-    const { class_names, logits } = expectedOf(folder, name);
-    await visit(browser(), pagePath(folder, name), { fragment: '#bench?i=0' }, async ({ page }) => {
-      await page.waitForSelector('[data-parity="good"]');
-      for (const [index, row] of logits.entries()) {
-        await page.evaluate((i) => (location.hash = `#bench?i=${i}`), index);
-        const difference = async () => largestDifference(await logitsOf(page), row);
-        await expect.poll(difference).toBeLessThanOrEqual(1e-4);
-        const answer = await page.$eval('[data-answer] .name', (element) => element.textContent);
-        expect(answer).toBe(class_names[row.indexOf(Math.max(...row))]);
-      }
-    });
-  });
+  for (const name of KINDS) {
+    inOnePage(browser, pagePath(folder, name), (goTo) => {
+      test('computes what Python computed', async () => {
+        const { class_names, logits } = expectedOf(folder, name);
+        const page = await goTo({ fragment: '#bench?i=0' });
+        await page.waitForSelector('[data-parity="good"]');
+        for (const [index, row] of logits.entries()) {
+          await page.evaluate((i) => (location.hash = `#bench?i=${i}`), index);
+          const difference = async () => largestDifference(await logitsOf(page), row);
+          await expect.poll(difference).toBeLessThanOrEqual(1e-4);
+          const answer = await page.$eval('[data-answer] .name', (element) => element.textContent);
+          expect(answer).toBe(class_names[row.indexOf(Math.max(...row))]);
+        }
+      });
 
-  test.each(KINDS)('%s writes out the arithmetic of every layer, and it adds up', async (name) => {
-    const asked = { width: 1600, height: 1100, fragment: '#bench?i=1' };
-    await visit(browser(), pagePath(folder, name), asked, async ({ page }) => {
-      expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
-    });
-  });
+      test('writes out the arithmetic of every layer, and it adds up', async () => {
+        const asked = { width: 1600, height: 1100, fragment: '#bench?i=1' };
+        const page = await goTo(asked);
+        expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
+      });
 
-  test.each(KINDS)('%s has all its instruments, on a telephone too', async (name) => {
-    await visit(browser(), pagePath(folder, name), { width: 360, height: 740 }, async ({ page }) => {
-      const tabs = await tabsOf(page);
-      const single = name === 'ann' ? [] : ['models'];
-      expect(tabs).toEqual(['how', 'filter', 'lesions', 'why', ...single, 'train', 'step', 'yours']);
-      for (const tab of tabs) {
-        await openTab(page, tab);
-        const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-        expect(wide, tab).toBeLessThanOrEqual(room);
-      }
-    });
-  });
+      test('has all its instruments, on a telephone too', async () => {
+        const page = await goTo({ width: 360, height: 740 });
+        const tabs = await tabsOf(page);
+        const single = name === 'ann' ? [] : ['models'];
+        expect(tabs).toEqual(['how', 'filter', 'lesions', 'why', ...single, 'train', 'step', 'yours']);
+        for (const tab of tabs) {
+          await openTab(page, tab);
+          const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+          expect(wide, tab).toBeLessThanOrEqual(room);
+        }
+      });
 
-  test.each(KINDS)('%s trains a fresh network for a step', async (name) => {
-    await visit(browser(), pagePath(folder, name), {}, async ({ page }) => {
-      await openTab(page, 'train');
-      const before = await logitsOf(page);
-      await click(page, '.train .buttons button:nth-of-type(2)');
-      await page.waitForSelector('.train[data-state="paused"][data-step="1"]');
-      await expect.poll(() => logitsOf(page)).not.toEqual(before);
-      await click(page, '.train .buttons button:nth-of-type(3)');
-      await page.waitForSelector('.train[data-state="idle"]');
-      await expect.poll(() => logitsOf(page)).toEqual(before);
+      test('trains a fresh network for a step', async () => {
+        const page = await goTo();
+        await openTab(page, 'train');
+        const before = await logitsOf(page);
+        await click(page, '.train .buttons button:nth-of-type(2)');
+        await page.waitForSelector('.train[data-state="paused"][data-step="1"]');
+        await expect.poll(() => logitsOf(page)).not.toEqual(before);
+        await click(page, '.train .buttons button:nth-of-type(3)');
+        await page.waitForSelector('.train[data-state="idle"]');
+        await expect.poll(() => logitsOf(page)).toEqual(before);
+      });
     });
-  });
+  }
 });

@@ -5,7 +5,7 @@ import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { LANGUAGES } from '../../src/text/catalogue';
 import { openTab, tabsOf } from './bench';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath } from './reports';
 
 const path = pagePath(inject('reports'), 'mnist');
@@ -78,15 +78,18 @@ const drawnOver = (page: Page): Promise<string[]> =>
     });
   });
 
+const languageOf = (page: Page) => page.evaluate(() => document.documentElement.lang);
+
 inEachBrowser((browser) => {
-  test.each(WRITTEN)('in %s nothing is cut off at 360, 900 and 1280 px', async (language) => {
-    for (const [width, height] of [
-      [360, 780],
-      [900, 700],
-      [1280, 720],
-    ]) {
-      await visit(browser(), path, { width, height, fragment: `#bench?i=0&lang=${language}` }, async ({ page }) => {
-        expect(await page.evaluate(() => document.documentElement.lang)).toBe(language);
+  inOnePage(browser, path, (goTo) => {
+    test.each(WRITTEN)('in %s nothing is cut off at 360, 900 and 1280 px', async (language) => {
+      for (const [width, height] of [
+        [360, 780],
+        [900, 700],
+        [1280, 720],
+      ]) {
+        const page = await goTo({ width, height, fragment: `#bench?i=0&lang=${language}` });
+        await expect.poll(() => languageOf(page)).toBe(language);
         expect(await overlapping(page), `header at ${width}`).toEqual([]);
         for (const tab of await tabsOf(page)) {
           await openTab(page, tab);
@@ -97,36 +100,32 @@ inEachBrowser((browser) => {
           });
           expect(all, `${tab} at ${width}`).toBeLessThanOrEqual(shown);
         }
-      });
-    }
-  });
+      }
+    });
 
-  test.each(WRITTEN)("in %s the texts of the report's drawings have room", async (language) => {
-    await visit(browser(), path, { fragment: `#bench?i=0&lang=${language}` }, async ({ page }) => {
+    test.each(WRITTEN)("in %s the texts of the report's drawings have room", async (language) => {
+      const page = await goTo({ fragment: `#bench?i=0&lang=${language}` });
+      await expect.poll(() => languageOf(page)).toBe(language);
       expect(await drawnOver(page)).toEqual([]);
     });
   });
 
-  test.each(WRITTEN)('in %s header and lead have room on wider screens', async (language) => {
-    await visit(
-      browser(),
-      pagePath(inject('reports'), 'wide'),
-      { fragment: `#bench?i=0&lang=${language}` },
-      async ({ page }) => {
-        for (const width of [1280, 1440, 1600, 1920]) {
-          await page.setViewport({ width, height: 900 });
-          expect(await overlapping(page), String(width)).toEqual([]);
-          expect(await cutOff(page), String(width)).toEqual([]);
-          const run = await page.$eval('header .run', (one) => one.getBoundingClientRect().right);
-          const state = await page.$eval('#state', (one) => one.getBoundingClientRect().left);
-          expect(run, String(width)).toBeLessThanOrEqual(state);
-        }
-      },
-    );
+  inOnePage(browser, pagePath(inject('reports'), 'wide'), (goTo) => {
+    test.each(WRITTEN)('in %s header and lead have room on wider screens', async (language) => {
+      for (const width of [1280, 1440, 1600, 1920]) {
+        const page = await goTo({ width, fragment: `#bench?i=0&lang=${language}` });
+        await expect.poll(() => languageOf(page)).toBe(language);
+        expect(await overlapping(page), String(width)).toEqual([]);
+        expect(await cutOff(page), String(width)).toEqual([]);
+        const run = await page.$eval('header .run', (one) => one.getBoundingClientRect().right);
+        const state = await page.$eval('#state', (one) => one.getBoundingClientRect().left);
+        expect(run, String(width)).toBeLessThanOrEqual(state);
+      }
+    });
   });
 
-  test('switching changes texts, numbers and the link at once and keeps what is shown', async () => {
-    await visit(browser(), path, { fragment: '#bench?i=3' }, async ({ page }) => {
+  test('a link opens it in a language, and switching changes texts, numbers and link and keeps what is shown', async () => {
+    await visit(browser(), path, { fragment: '#bench?i=3&lang=de' }, async ({ page }) => {
       const seen = () =>
         page.evaluate(() => ({
           language: document.documentElement.lang,
@@ -142,6 +141,9 @@ inEachBrowser((browser) => {
         }));
       const choose = (language: string) => page.select('.languages select', language);
       await page.evaluate(() => ((window as unknown as { kept: boolean }).kept = true));
+      expect(await seen()).toMatchObject({ language: 'de', tool: 'Filter' });
+      await choose('en');
+      await expect.poll(async () => (await seen()).hash).not.toContain('lang');
       const english = await seen();
       expect(english).toMatchObject({ language: 'en', tool: 'Filters', heading: 'Training', axis: 'epoch' });
       expect(english.spoken).toBe('Diagram of the layers');

@@ -3,7 +3,7 @@ import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
 import { answerOf, click, draw, hover, layersOf, lensOf, openTab, type Place } from './bench';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage, visit } from './open';
 import { pagePath } from './reports';
 
 const folder = inject('reports');
@@ -207,9 +207,10 @@ inEachBrowser((browser, name) => {
     });
   });
 
-  test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
-    const asked = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
-    await visit(browser(), path, asked, async ({ page }) => {
+  inOnePage(browser, path, (goTo) => {
+    test('a lesson hides neither pad, layers, answer nor lens, and is in the link', async () => {
+      const asked = { width: 1280, height: 720, fragment: '#bench?i=0&n=convolution' };
+      const page = await goTo(asked);
       await page.waitForSelector('.lessons[data-lesson="convolution"]');
       const boxes = await page.evaluate(() =>
         ['.lesson', '.pad .paper', '.strip', '.answer li:last-child', '.lens', '.bench > .epochs'].map((selector) => {
@@ -233,11 +234,10 @@ inEachBrowser((browser, name) => {
       expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.lessons)).toBe('');
       await expect.poll(() => page.url()).not.toContain('n=');
     });
-  });
 
-  test('on a telephone it is a sheet that folds', async () => {
-    const asked = { width: 390, height: 844, fragment: '#bench?i=0&n=pixels' };
-    await visit(browser(), path, asked, async ({ page }) => {
+    test('on a telephone it is a sheet that folds', async () => {
+      const asked = { width: 390, height: 844, fragment: '#bench?i=0&n=pixels' };
+      const page = await goTo(asked);
       await click(page, '[data-predict="numbers"]');
       const height = () => page.$eval('.lesson', (one) => one.getBoundingClientRect().height);
       const seen = () =>

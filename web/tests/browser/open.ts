@@ -1,7 +1,8 @@
 // Opens pages from the disk in a real browser that reaches no network, and writes down whatever they should not do.
+import { basename, dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSERS, executable, launch, type BrowserName } from '../../tools/browsers.mjs';
 
 const PATIENCE = 30_000; // ms; a busy machine included
@@ -13,11 +14,14 @@ export interface Opened {
   readyMilliseconds: number; // from the start of the navigation until the bench stood
 }
 
-export interface Asked {
+export interface View {
   fragment?: string;
   width?: number;
   height?: number;
   theme?: 'light' | 'dark';
+}
+
+export interface Asked extends View {
   started?: boolean; // whether the visit begins when the live network has started; otherwise when the page has loaded
   script?: boolean;
 }
@@ -56,6 +60,49 @@ export async function visit(
   } finally {
     await opened.page.close();
   }
+}
+
+// Tests that share one open page, since opening one takes seconds. Each goes to what it looks at; whatever an address does
+// not hold, such as a network that was trained, would be there for the next one too and needs a visit of its own.
+export function inOnePage(
+  browser: () => Browser,
+  path: string,
+  tests: (goTo: (view?: View) => Promise<Page>) => void,
+): void {
+  describe(basename(dirname(path)), () => {
+    let opened: Opened;
+    beforeAll(async () => {
+      opened = await open(browser(), path);
+    });
+    afterEach(async () => expect(await complaintsOf(opened)).toEqual([]));
+    afterAll(() => opened?.page.close());
+    tests(async (view) => {
+      await show(opened.page, view);
+      return opened.page;
+    });
+  });
+}
+
+// Brings an open page to what it would show if it were opened so: the report is folded, and nothing pointed at.
+export async function show(page: Page, view: View = {}): Promise<void> {
+  const { fragment = '#', width = 1280, height = 900, theme = 'light' } = view;
+  await page.mouse.move(0, 0);
+  await page.setViewport({ width, height });
+  await page.evaluate(
+    async (fragment, theme) => {
+      (document.activeElement as HTMLElement | null)?.blur();
+      document.querySelector<HTMLInputElement>(`#theme-${theme}`)!.click();
+      for (const one of document.querySelectorAll<HTMLDetailsElement>('main details')) one.open = false;
+      document.querySelector<HTMLElement>(':popover-open')?.hidePopover();
+      history.pushState(null, '', fragment);
+      window.dispatchEvent(new PopStateEvent('popstate', { state: null }));
+      scrollTo({ top: 0, behavior: 'instant' });
+      // What follows from a size is measured in one frame and drawn in the next.
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+    },
+    fragment,
+    theme,
+  );
 }
 
 export async function open(browser: Browser, path: string, asked: Asked = {}): Promise<Opened> {

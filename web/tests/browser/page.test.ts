@@ -11,7 +11,7 @@ import {
   openTab,
   tabsOf,
 } from './bench';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage, visit } from './open';
 import { expectedOf, pagePath } from './reports';
 
 const folder = inject('reports');
@@ -30,70 +30,6 @@ inEachBrowser((browser, name) => {
       console.info(`${name}: ready after ${Math.round(readyMilliseconds)} ms`);
       expect(await page.$eval('html', (html) => html.dataset.ready)).toBe('true');
       for (const tab of await tabsOf(page)) await openTab(page, tab);
-    });
-  });
-
-  test('computes what Python computed', async () => {
-    await visit(browser(), path, {}, async ({ page }) => {
-      await page.waitForSelector('[data-parity="good"]');
-    });
-    const { logits } = expectedOf(folder, 'mnist');
-    for (const [index, row] of logits.entries()) {
-      await visit(browser(), path, { fragment: `#bench?i=${index}` }, async ({ page }) => {
-        expect(largestDifference(await logitsOf(page), row)).toBeLessThanOrEqual(1e-4);
-      });
-    }
-  });
-
-  test('reads a drawn 7 as 7', async () => {
-    await visit(browser(), path, {}, async ({ page }) => {
-      await draw(page, [SEVEN]);
-      await expect.poll(() => answerOf(page)).toBe(7);
-      await draw(page, [
-        [
-          [0.3, 0.52],
-          [0.8, 0.52],
-        ],
-      ]); // a stroke across it
-      const before = await logitsOf(page);
-      await click(page, '.pad button[title^="Remove the last stroke"]');
-      await expect.poll(() => answerOf(page)).toBe(7);
-      expect(await logitsOf(page)).not.toEqual(before);
-    });
-  });
-
-  test('writes out the arithmetic of every layer, and it adds up', async () => {
-    await visit(browser(), path, { width: 1600, height: 1100 }, async ({ page }) => {
-      expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
-    });
-  });
-
-  test('leads from a cell of the confusion matrix to the bench', async () => {
-    await visit(browser(), path, {}, async ({ page }) => {
-      const wrong = (await page.$$eval('td[data-true] > button', (buttons) =>
-        buttons.map((button) => ({ ...(button.parentElement as HTMLElement).dataset })),
-      )) as { true: string; predicted: string }[];
-      const cell = wrong.find((one) => one.true !== one.predicted)!;
-      await click(page, `td[data-true="${cell.true}"][data-predicted="${cell.predicted}"] > button`);
-      await click(page, '#evaluation .panel li button');
-      await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));
-      await expect.poll(() => page.url()).toMatch(/#bench\?i=\d+/);
-      const top = () => page.$eval('#bench', (bench) => Math.abs(bench.getBoundingClientRect().top));
-      await expect.poll(top).toBeLessThan(200);
-    });
-  });
-
-  test('goes back to the untrained network, and to the trained one', async () => {
-    await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
-      const slider = await page.waitForSelector('input[type="range"][aria-label="Epoch"]');
-      const trained = await logitsOf(page);
-      await slider!.focus();
-      await page.keyboard.press('Home');
-      await expect.poll(() => logitsOf(page)).not.toEqual(trained);
-      expect(Math.max(...(await logitsOf(page)))).toBeLessThan(2); // a network that has not learned is not sure
-      await expect.poll(() => page.url()).toMatch(/[?&]e=0(&|$)/);
-      await page.keyboard.press('End');
-      await expect.poll(() => logitsOf(page)).toEqual(trained);
     });
   });
 
@@ -121,16 +57,74 @@ inEachBrowser((browser, name) => {
     });
   });
 
-  test('does not scroll sideways on a telephone or in the frame of a notebook', async () => {
-    for (const width of [360, 620, 900]) {
-      await visit(browser(), path, { width, height: 740 }, async ({ page }) => {
+  inOnePage(browser, path, (goTo) => {
+    test('computes what Python computed', async () => {
+      const { logits } = expectedOf(folder, 'mnist');
+      for (const [index, row] of logits.entries()) {
+        const page = await goTo({ fragment: `#bench?i=${index}` });
+        await page.waitForSelector('[data-parity="good"]');
+        expect(largestDifference(await logitsOf(page), row)).toBeLessThanOrEqual(1e-4);
+      }
+    });
+
+    test('reads a drawn 7 as 7', async () => {
+      const page = await goTo();
+      await draw(page, [SEVEN]);
+      await expect.poll(() => answerOf(page)).toBe(7);
+      await draw(page, [
+        [
+          [0.3, 0.52],
+          [0.8, 0.52],
+        ],
+      ]); // a stroke across it
+      const before = await logitsOf(page);
+      await click(page, '.pad button[title^="Remove the last stroke"]');
+      await expect.poll(() => answerOf(page)).toBe(7);
+      expect(await logitsOf(page)).not.toEqual(before);
+    });
+
+    test('writes out the arithmetic of every layer, and it adds up', async () => {
+      const page = await goTo({ width: 1600, height: 1100 });
+      expect(await checkArithmetic(page)).toEqual(['input', ...(await architectureOf(page))]);
+    });
+
+    test('leads from a cell of the confusion matrix to the bench', async () => {
+      const page = await goTo();
+      const wrong = (await page.$$eval('td[data-true] > button', (buttons) =>
+        buttons.map((button) => ({ ...(button.parentElement as HTMLElement).dataset })),
+      )) as { true: string; predicted: string }[];
+      const cell = wrong.find((one) => one.true !== one.predicted)!;
+      await click(page, `td[data-true="${cell.true}"][data-predicted="${cell.predicted}"] > button`);
+      await click(page, '#evaluation .panel li button');
+      await expect.poll(() => answerOf(page)).toBe(Number(cell.predicted));
+      await expect.poll(() => page.url()).toMatch(/#bench\?i=\d+/);
+      const top = () => page.$eval('#bench', (bench) => Math.abs(bench.getBoundingClientRect().top));
+      await expect.poll(top).toBeLessThan(200);
+    });
+
+    test('goes back to the untrained network, and to the trained one', async () => {
+      const page = await goTo({ fragment: '#bench?i=0' });
+      const slider = await page.waitForSelector('input[type="range"][aria-label="Epoch"]');
+      const trained = await logitsOf(page);
+      await slider!.focus();
+      await page.keyboard.press('Home');
+      await expect.poll(() => logitsOf(page)).not.toEqual(trained);
+      expect(Math.max(...(await logitsOf(page)))).toBeLessThan(2); // a network that has not learned is not sure
+      await expect.poll(() => page.url()).toMatch(/[?&]e=0(&|$)/);
+      await page.keyboard.press('End');
+      await expect.poll(() => logitsOf(page)).toEqual(trained);
+    });
+
+    test('does not scroll sideways on a telephone or in the frame of a notebook', async () => {
+      for (const width of [360, 620, 900]) {
+        const page = await goTo({ width, height: 740 });
         await page.waitForSelector('[data-parity]');
         for (const tab of await tabsOf(page)) {
           await openTab(page, tab);
           const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
           expect(widths[0], `${width}, ${tab}`).toBeLessThanOrEqual(widths[1]);
         }
-      });
-    }
+      }
+    });
   });
 });

@@ -4,7 +4,7 @@ import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
 import { answerOf, click, largestDifference, logitsOf } from './bench';
-import { inEachBrowser, visit } from './open';
+import { inEachBrowser, inOnePage } from './open';
 import { expectedOf, pagePath, photoPath } from './reports';
 
 const folder = inject('reports');
@@ -35,10 +35,11 @@ async function stagesOf(page: Page): Promise<Shown[]> {
 const toggle = (page: Page, step: string) => click(page, `.steps input[aria-describedby$="-${step}"]`);
 
 inEachBrowser((browser) => {
-  test('is read as Python reads it', async () => {
-    const { hints, stages, logits } = expectedOf(folder, 'mnist').photo!;
-    expect(hints).toEqual(['inverted']);
-    await visit(browser(), path, {}, async ({ page }) => {
+  inOnePage(browser, path, (goTo) => {
+    test('is read as Python reads it', async () => {
+      const { hints, stages, logits } = expectedOf(folder, 'mnist').photo!;
+      expect(hints).toEqual(['inverted']);
+      const page = await goTo();
       await drop(page, photoPath(folder));
       await expect.poll(() => answerOf(page)).toBe(7);
       expect(largestDifference(await logitsOf(page), logits)).toBeLessThanOrEqual(1e-4);
@@ -49,10 +50,19 @@ inEachBrowser((browser) => {
         expect.stringContaining('Polarity inverts it'),
       ]);
     });
-  });
 
-  test('is another image without the step for light, and upright with the one for slant', async () => {
-    await visit(browser(), path, {}, async ({ page }) => {
+    test.each(['light', 'dark'] as const)(
+      'fits a telephone, and nothing is wrong with it in the %s theme',
+      async (theme) => {
+        const page = await goTo({ width: 320, height: 740, theme });
+        await drop(page, photoPath(folder));
+        expect(await axeFindings(page, '.lens', GRAVE)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+      },
+    );
+
+    test('is another image without the step for light, and upright with the one for slant', async () => {
+      const page = await goTo();
       await drop(page, photoPath(folder));
       await expect.poll(() => answerOf(page)).toBe(7);
       const read = await logitsOf(page);
@@ -68,15 +78,4 @@ inEachBrowser((browser) => {
       expect((await cropped())[0]).toBe(height);
     });
   });
-
-  test.each(['light', 'dark'] as const)(
-    'fits a telephone, and nothing is wrong with it in the %s theme',
-    async (theme) => {
-      await visit(browser(), path, { width: 320, height: 740, theme }, async ({ page }) => {
-        await drop(page, photoPath(folder));
-        expect(await axeFindings(page, '.lens', GRAVE)).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
-      });
-    },
-  );
 });
