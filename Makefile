@@ -35,7 +35,7 @@ coverage: $(VENV)/.measuring ## Measure which branches of the Python and the C++
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html:build/coverage $(ARGS)
 	native/tests/run.sh coverage
 	$(BIN)/gcovr --root . --filter native/ --exclude native/tests/ --exclude-throw-branches --txt-metric branch \
-	  --print-summary build/native/coverage/CMakeFiles/*.dir build/native/coverage/native
+	  --print-summary build/native-coverage/CMakeFiles/*.dir build/native-coverage/native
 
 mutants: $(VENV)/.measuring ## Change single operators in the code that counts and reads, and see whether tests notice (ARGS="--count 20 readers").
 	git diff --quiet -- src || { echo "src has changes that are not committed; commit them first"; exit 1; }

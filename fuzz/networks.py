@@ -109,7 +109,7 @@ def build_module() -> Path:
     """Return the engine's module for this interpreter, built under the sanitizers; what is unchanged is kept."""
     start = time.monotonic()
     settings = {
-        "build-dir": str(BUILD / "cmake"),
+        "build-dir": str(BUILD),
         "install.strip": "false",
         "cmake.build-type": "Debug",  # with assertions
         "cmake.define.CMAKE_CXX_COMPILER": "g++",
