@@ -15,7 +15,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import alike, figure, known, listed, rounded, say, sentences
+from convscope.report.texts import alike, below, figure, known, listed, rounded, say, sentences
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
 _TOP, _BOTTOM, _RIGHT = 64, 40, 136
@@ -126,12 +126,15 @@ def _refused_look(value: Mapping[str, Any]) -> str:
         said.append(say("evidence.rejection.calibrated", temperature=rounded(value["temperature"], 3)))
     clustered = [one for one in value["out_of_distribution"] if one["num_clusters"] is not None]
     if clustered:
-        groups = [
-            say(f"evidence.rejection.cluster.{one['clustered_by']}", name=_set(one["name"]), n=one["num_clusters"])
-            for one in clustered
-        ]
+        groups = [_clusters(one) for one in clustered]
         said.append(say("evidence.rejection.clusters", groups=listed(groups)))
     return sentences(*said, *_left_out(value))
+
+
+def _clusters(one: Mapping[str, Any]) -> str:
+    by = one["clustered_by"]
+    kind = by if by in below("evidence.rejection.cluster") else "groups"
+    return say(f"evidence.rejection.cluster.{kind}", name=_set(one["name"]), n=one["num_clusters"])
 
 
 def _separation(value: Mapping[str, Any]) -> Chart:
