@@ -80,7 +80,7 @@ def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_
     assert json.loads(done.stdout)["seeds"] is None
     assert not (out / "seeds.json").exists()
     page = (out / "report.html").read_text()
-    assert ', 1 run">' in page  # beside the accuracy
+    assert ', 1 run"' in page  # beside the accuracy
     assert "a single run cannot show by how much" in page
     assert ' id="seeds"' not in page
 
