@@ -200,7 +200,7 @@ def test_text_shows_accuracy_interval_images_matrix_and_pairs():
 
 def test_a_notebook_colours_the_matrix_as_the_report_does():
     html = evaluate_answers([0] * 9 + [1], [0] * 8 + [1, 1], "ab")._repr_html_()
-    right, wrong, empty = "rgba(33, 113, 196, 0.444)", "rgba(222, 107, 20, 0.550)", "></td>"
+    right, wrong, empty = "rgba(33, 113, 196, 0.444)", "rgba(220, 50, 60, 0.550)", "></td>"
     assert html.index(right) < html.index(wrong) < html.index(empty)
 
 
