@@ -3,9 +3,11 @@
 import json
 import zlib
 from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from markupsafe import Markup
 
@@ -20,7 +22,8 @@ class Built:
         start: a script that inflates `script` and runs it.
         script: deflated and in base64, as is the `engine`, which is WebAssembly.
         policy: lets these two scripts run and no other.
-        texts: by language other than English, its texts as JSON, packed like the script.
+        texts: the keys of the catalogue as `keys`, and by language other than English the texts at these keys, as JSON,
+            packed like the script.
     """
 
     start: Markup
@@ -43,13 +46,25 @@ def built() -> Built:
     start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
-    texts = {
-        language: _packed(json.dumps(texts, ensure_ascii=False, separators=(",", ":")).encode())
-        for language, texts in json.loads(read_resource("bundle/texts.json")).items()
-        if language != "en"  # the script has it
+    catalogue = {name: dict(_leaves(texts)) for name, texts in json.loads(read_resource("bundle/texts.json")).items()}
+    keys = list(catalogue.pop("en"))  # whose texts the script has
+    lists: dict[str, list[Any]] = {"keys": keys}
+    lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}
+    packed = {
+        name: _packed(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
+        for name, one in lists.items()
     }
     policy = live_policy(start, script)
-    return Built(Markup(start), _packed(script.encode()), policy, Markup(style), _packed(engine), texts)
+    return Built(Markup(start), _packed(script.encode()), policy, Markup(style), _packed(engine), packed)
+
+
+def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each text, or its plural forms, with its key: the names that lead to it, with dots between them."""
+    for name, found in texts.items():
+        if isinstance(found, str) or isinstance(found.get("other"), str):
+            yield above + name, found
+        else:
+            yield from _leaves(found, f"{above}{name}.")
 
 
 def _packed(content: bytes) -> Markup:

@@ -1,12 +1,13 @@
 // The language of the page: the one of the link, of the browser, or the one that the reader chooses. English is in the
-// script; the others lie in the page, deflated, as #texts-de and so on, and are opened when they are chosen.
+// script; the others lie in the page, deflated, as #texts-de and so on, and are opened when they are chosen. The keys of
+// their texts lie there once, as #texts-keys.
 import { inflate } from '../payload/unpack';
 import { LANGUAGES, type Language, type Texts } from '../text/catalogue';
 import en from '../text/en.json';
 import { chosen } from '../text/say.svelte';
 
 const opened = new Map<Language, Texts>([['en', en]]);
-const packedIn = (language: Language) => document.getElementById(`texts-${language}`);
+const packedIn = (language: Language | 'keys') => document.getElementById(`texts-${language}`);
 
 // Those that this page has.
 export function languages(): Language[] {
@@ -26,6 +27,15 @@ export function preferredLanguage(): Language {
   return 'en';
 }
 
+async function listIn<T>(name: Language | 'keys'): Promise<T[]> {
+  return JSON.parse(new TextDecoder().decode(await inflate(packedIn(name)!.textContent ?? '')));
+}
+
+function put(texts: Texts, [name, ...rest]: string[], text: Texts[string]): void {
+  if (rest.length === 0) texts[name] = text;
+  else put((texts[name] ??= {}) as Texts, rest, text);
+}
+
 let last: Language = 'en'; // that was asked for, so that one that opens slowly does not replace a later one
 
 export async function chooseLanguage(language: Language): Promise<void> {
@@ -33,7 +43,9 @@ export async function chooseLanguage(language: Language): Promise<void> {
   last = language;
   let texts = opened.get(language);
   if (texts === undefined) {
-    texts = JSON.parse(new TextDecoder().decode(await inflate(packedIn(language)!.textContent ?? ''))) as Texts;
+    const [keys, values] = await Promise.all([listIn<string>('keys'), listIn<Texts[string]>(language)]);
+    texts = {};
+    for (const [i, key] of keys.entries()) put(texts, key.split('.'), values[i]);
     opened.set(language, texts);
   }
   if (language !== last) return;

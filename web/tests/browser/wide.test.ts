@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { answerOf, boxOf, draw, hover, isInSight, layersOf, lensOf } from './bench';
-import { inEachBrowser, inOnePage } from './open';
+import { inEachBrowser, visit } from './open';
 import { expectedOf, pagePath } from './reports';
 
 const folder = inject('reports');
@@ -43,9 +43,8 @@ async function isHeld(page: Page, cell: string): Promise<void> {
 }
 
 inEachBrowser((browser) => {
-  inOnePage(browser, path, (goTo) => {
-    test.each([...SCREENS, TELEPHONE])('at %i × %i a held cell shows, however it is chosen', async (width, height) => {
-      const page = await goTo({ width, height, fragment });
+  test.each([...SCREENS, TELEPHONE])('at %i × %i a held cell shows, however it is chosen', async (width, height) => {
+    await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
       const [within, room] = await page.$eval('.strip', (strip) => [strip.scrollWidth, strip.clientWidth]);
       expect(within).toBeGreaterThan(room);
       expect(await isScrolledSideways(page)).toBe(false);
@@ -86,9 +85,10 @@ inEachBrowser((browser) => {
           for (const part of firstScreen) expect(await isInSight(page, part), part).toBe(true);
       }
     });
+  });
 
-    test.each([...SCREENS, TELEPHONE])('at %i × %i all classes scroll within their box', async (width, height) => {
-      const page = await goTo({ width, height, fragment });
+  test.each([...SCREENS, TELEPHONE])('at %i × %i all classes scroll within their box', async (width, height) => {
+    await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
       const answers = expectedOf(folder, 'wide').logits.map((row) => row.indexOf(Math.max(...row)));
       const places = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
       const before = await places();
@@ -107,10 +107,11 @@ inEachBrowser((browser) => {
       await expect.poll(() => isAnswerListed(page)).toBe(true);
       expect(await places()).toEqual(before);
     });
+  });
 
-    test('on a telephone drawing moves neither the answer nor what lies below it', async () => {
-      const [width, height] = TELEPHONE;
-      const page = await goTo({ width, height, fragment });
+  test('on a telephone drawing moves neither the answer nor what lies below it', async () => {
+    const [width, height] = TELEPHONE;
+    await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
       const places = () => Promise.all(['.answer', '.panel'].map((part) => boxOf(page, part)));
       const before = await places();
       await draw(page, [
