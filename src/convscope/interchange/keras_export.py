@@ -21,7 +21,7 @@ from convscope.base.files import write_bytes
 from convscope.engine.keras import build_keras, load_keras, versions
 from convscope.engine.keras.backend import predicting, quiet, to_numpy
 from convscope.engine.keras.builder import Output
-from convscope.interchange.keras_files.archive import DESCRIPTION
+from convscope.interchange.keras_files.reading import DESCRIPTION
 from convscope.training.model import Model
 
 SUFFIX = ".keras"

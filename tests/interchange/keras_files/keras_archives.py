@@ -76,8 +76,8 @@ def archive(config, weights, compression=zipfile.ZIP_STORED, **more):
     return content.getvalue()
 
 
-def legacy(config, arrays, root="model_weights"):
-    """Return a whole model as Keras 2 writes it, from arrays by ("dense", "dense/kernel:0")."""
+def legacy(config, arrays, root="model_weights", version="2.15.0", backend="tensorflow"):
+    """Return a whole model as Keras 2 and 1 write it, from arrays by ("dense", "dense/kernel:0")."""
     prefix = f"{root}/" if root else ""
     names = list(dict.fromkeys(owner for owner, _ in arrays))
     attributes = {(root or "/", "layer_names"): np.array([name.encode() for name in names])}
@@ -86,5 +86,7 @@ def legacy(config, arrays, root="model_weights"):
         attributes[(f"{prefix}{name}", "weight_names")] = np.array(weights)
     if config is not None:
         attributes[("/", "model_config")] = json.dumps(config)
-        attributes[("/", "keras_version")] = "2.15.0"
+        attributes[("/", "keras_version")] = version
+    if config is not None and version > "2":
+        attributes[("/", "backend")] = backend
     return hdf5({f"{prefix}{owner}/{weight}": array for (owner, weight), array in arrays.items()}, attributes)

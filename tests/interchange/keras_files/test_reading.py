@@ -198,8 +198,6 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
         ([layer("GlobalMaxPooling2D", "end")], "needs maps"),
         ([layer("ReLU", "end", max_value=6.0)], "max_value is 6.0"),
         ([layer("ReLU", "end", threshold=1.0)], "threshold 1.0"),
-        ([layer("Identity", "end")], "it has no effect at prediction; remove it from"),
-        ([layer("RandomFlip", "end")], "it has no effect at prediction; remove it from"),
         ([layer("Rescaling", "end", scale=[1.0, 2.0])], "it must be one number, or one for each channel"),
         ([layer("Dropout", "end", rate=0.5, noise_shape=[1, 1])], "its noise_shape"),
         ([layer("BatchNormalization", "end", axis=2)], "its axis is 2"),
@@ -218,7 +216,7 @@ def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why)
 
 @pytest.mark.parametrize("field", ["data_format", "groups", "dilation_rate"])
 def test_convolutions_of_other_kinds_are_refused(read, field):
-    value = {"data_format": "channels_first", "groups": 2, "dilation_rate": [2, 1]}[field]
+    value = {"data_format": "th", "groups": 2, "dilation_rate": [2, 1]}[field]
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][1]["config"][field] = value
     with pytest.raises(InterchangeError, match=f"'conv2d_7' .Conv2D.: its {field} is"):

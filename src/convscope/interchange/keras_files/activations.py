@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from convscope.architecture import Layer, Shape
-from convscope.interchange.keras_files.refusal import quoted
+from convscope.interchange.refusal import quoted
 
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
 _NAMES = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax")
+_OTHER_NAMES = {"softmax_v2": "softmax"}  # what Keras 2 writes for tf.nn.softmax
 _NEEDED = "train with one of linear, relu, leaky_relu, gelu, tanh, sigmoid or, at the end, softmax"
 
 
@@ -39,6 +40,7 @@ def read_activation(value: Any) -> Slope:
     if value is None:
         return Slope("linear")
     if isinstance(value, str):
+        value = _OTHER_NAMES.get(value, value)
         if value not in _NAMES:
             raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
         return Slope(value)

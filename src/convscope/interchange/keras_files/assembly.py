@@ -14,11 +14,12 @@ from convscope.architecture import Add, Architecture, Flatten, Input, Layer, Sha
 from convscope.architecture.layer_json import layer_from_dict
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
+from convscope.interchange.keras_files.channels import FLATTENS_CHANNELS_FIRST, channels_last
 from convscope.interchange.keras_files.front import open_front
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_stem
 from convscope.interchange.keras_files.hdf5 import Hdf5File
-from convscope.interchange.keras_files.layers import check_activation, check_supported, convert_layer
-from convscope.interchange.keras_files.refusal import ModelFileError, quoted
+from convscope.interchange.keras_files.layers import check_activation, check_supported, convert_layer, is_unused
+from convscope.interchange.refusal import ModelFileError, quoted
 
 _MOST_TOLD = 40
 
@@ -78,11 +79,13 @@ class Stored:
     Attributes:
         variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
         weights: by our names, such as `conv2d/kernel`.
+        turned: the shape (H, W, C) of the maps that the rows of its kernel stand for, if they do so channel by channel.
     """
 
     layer: KerasLayer
     variables: Mapping[str, Shape]
     weights: Mapping[str, WeightSource]
+    turned: Shape | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def assemble(graph: KerasGraph, image_shape: Shape | None, scale: float | None, 
             what it reads, or ends in no logits.
         ArchitectureError: if the layers do not fit each other.
     """
-    return _Row(graph, image_shape).assemble(scale, offset)
+    turned = channels_last(graph)
+    assembly = _Row(turned, image_shape).assemble(scale, offset)
+    note = ("its maps have the channels first; here they have them last",) if turned is not graph else ()
+    return replace(assembly, notes=(*note, *assembly.notes))
 
 
 class _Row:
@@ -118,6 +124,7 @@ class _Row:
         self._notes: list[str] = []
         self._input: Input | None = None
         self._shape: Shape | None = None  # None before the first layer, and behind one that is not supported
+        self._turned: Shape | None = None  # of maps that were flattened channel by channel, until a Dense reads them
         self._layers: list[Layer] = []
         self._stored: list[Stored] = []
         self._is_private = False  # whether nothing but the layer that comes next reads what the last of them gives
@@ -142,6 +149,9 @@ class _Row:
         return Assembly(architecture, tuple(self._stored), (*self._front.notes, *self._notes))
 
     def _take(self, place: int, layer: KerasLayer, scale: float | None, offset: float | None) -> None:
+        if is_unused(layer):
+            self._leave_out(place, layer)
+            return
         check_supported(layer)
         self._check_row(place, layer)
         self._check_kept_axes(place, layer)
@@ -164,6 +174,12 @@ class _Row:
         else:
             self._convert(place, layer, convert_layer(layer, self._shape))
         self._is_private = self._readers[place] == 1 and (len(self._layers) > count or self._is_private)
+        self._names_by_place[place] = self._layers[-1].name if self._layers else None
+
+    def _leave_out(self, place: int, layer: KerasLayer) -> None:
+        self._check_row(place, layer)
+        self._notes.append(f"`{layer.name}` does nothing at prediction and was left out")
+        self._is_private = self._is_private and self._readers[place] == 1
         self._names_by_place[place] = self._layers[-1].name if self._layers else None
 
     def _check_row(self, place: int, layer: KerasLayer) -> None:
@@ -197,11 +213,15 @@ class _Row:
     def _convert(self, place: int, layer: KerasLayer, conversion: Conversion) -> None:
         self._notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
         weights: dict[str, WeightSource] = {}
+        if layer.config.get(FLATTENS_CHANNELS_FIRST):
+            self._turned = self._shape
         for part in conversion.parts:
             name = self._append(part.layer, layer.name + part.suffix, layer.class_name)
             weights.update({f"{name}/{weight}": source for weight, source in part.sources.items()})
         if weights:
-            self._stored.append(Stored(layer, conversion.variables, weights))
+            turned = self._turned if layer.class_name == "Dense" else None
+            self._stored.append(Stored(layer, conversion.variables, weights, turned))
+            self._turned = None if turned else self._turned
         if conversion.activation is not None:
             self._activate(place, layer, conversion.activation, is_own=bool(conversion.parts))
 

@@ -11,7 +11,7 @@ from convscope.architecture import Input, Shape
 from convscope.interchange.keras_files.activations import UnsupportedError
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.layers import rescaling_numbers, reshaped
-from convscope.interchange.keras_files.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError
 
 _BYTE = 1 / 255
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from convscope.interchange.keras_files.dialect import in_new_words
 from convscope.interchange.keras_files.nodes import inbound, layer_names
-from convscope.interchange.keras_files.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quoted
 
 IMAGE = -1
 """The place of the image in `KerasLayer.inputs`."""
@@ -162,6 +163,8 @@ class _Reader:
         call: str = "",
     ) -> tuple[int, ...]:
         kind, name, config = str(entry.get("class_name")), _name(entry), _config(entry)
+        if isinstance(config, dict):
+            kind, config = in_new_words(kind, config)
         is_foreign = _is_foreign(entry)
         if kind in _CHAINS + _GRAPHS and not is_foreign:
             return self.model(entry, inputs, (*path, name), group, depth + 1)

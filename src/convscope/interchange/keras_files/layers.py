@@ -32,7 +32,7 @@ from convscope.interchange.keras_files.activations import (
     read_activation,
 )
 from convscope.interchange.keras_files.graph import KerasLayer
-from convscope.interchange.keras_files.refusal import quoted
+from convscope.interchange.refusal import quoted
 
 _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 _EPSILON = 1e-3  # of a batch normalisation that stands for a Rescaling; its variance is what makes the sum 1
@@ -61,10 +61,10 @@ def check_supported(layer: KerasLayer) -> None:
             "it is Python code from outside Keras, which is never run; replace it by layers of Keras"
         )
     if layer.class_name not in SUPPORTED:
-        needed = _NEEDED.get(layer.class_name) or next(
-            (need for start, need in _NEEDED_BY_START.items() if layer.class_name.startswith(start)), None
+        raise UnsupportedError(
+            _NEEDED.get(layer.class_name)
+            or "convscope has no such layer; replace it by layers that docs/keras.md lists"
         )
-        raise UnsupportedError(needed or "convscope has no such layer; replace it by layers that docs/keras.md lists")
     if layer.call:
         raise UnsupportedError(f"{layer.call}; call each layer once, with its input only")
     for field, (plain, needed) in _PLAIN.items():
@@ -73,6 +73,12 @@ def check_supported(layer: KerasLayer) -> None:
     policy = layer.config.get("dtype")
     if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
         raise UnsupportedError("its weights are quantized; save the model before quantization")
+
+
+def is_unused(layer: KerasLayer) -> bool:
+    """Say whether a layer gives at prediction what it is given: it only changes images or outputs in training."""
+    is_random = layer.class_name.startswith("Random") and layer.class_name != "RandomCrop"
+    return (is_random or layer.class_name in _UNUSED_AT_PREDICTION) and not layer.is_foreign and not layer.call
 
 
 def check_activation(layer: KerasLayer) -> None:
@@ -250,26 +256,28 @@ _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last",), "build the model with channels_last"),
     "dilation_rate": (_ONE, "only 1 is supported"),
     "groups": (_ONE, "only 1 is supported"),
+    "mode": ((0,), "normalise each channel over all images (mode 0)"),
     "renorm": ((False,), "train it without"),
     "noise_shape": ((), "train it without"),
     "lora_rank": ((), "merge the LoRA into the kernel and save again"),
     "quantization_config": ((), "save the model before quantization"),
 }
-_AT_PREDICTION = "it has no effect at prediction; remove it from the model and copy the weights with set_weights"
+_UNUSED_AT_PREDICTION = (
+    "ActivityRegularization",
+    "AlphaDropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "Identity",
+    "SpatialDropout2D",
+)
 _NEEDED: Mapping[str, str] = {
     "TFSMLayer": "it loads and runs a program from a folder, which is never done; replace it by layers of Keras",
     "TorchModuleWrapper": "it holds a module of PyTorch, pickled, which is never loaded; replace it by layers of Keras",
     "JaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
-    "Identity": _AT_PREDICTION,
-    "ActivityRegularization": _AT_PREDICTION,
-    "GaussianNoise": _AT_PREDICTION,
-    "GaussianDropout": _AT_PREDICTION,
-    "AlphaDropout": _AT_PREDICTION,
-    "SpatialDropout2D": _AT_PREDICTION,
     "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
     "Normalization": "write its mean and variance as a Rescaling: scale = 1 / sqrt(variance), offset = -mean * scale",
     "PReLU": "its slopes are learned; train with LeakyReLU",
     "ELU": "train with one of relu, leaky_relu, gelu, tanh or sigmoid",
+    "RandomCrop": "it cuts images at prediction too; crop the images of the data, and build the model without",
 }
-_NEEDED_BY_START: Mapping[str, str] = {"Random": _AT_PREDICTION}

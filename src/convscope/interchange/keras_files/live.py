@@ -11,8 +11,8 @@ from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
-from convscope.interchange.keras_files.refusal import ModelFileError, named, parse_json
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
+from convscope.interchange.refusal import ModelFileError, named, parse_json
 from convscope.training.model import Model
 
 _Arrays = list[tuple[str, NDArray[Any]]]

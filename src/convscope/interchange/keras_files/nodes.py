@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convscope.interchange.keras_files.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quoted
 
 
 @dataclass(frozen=True)

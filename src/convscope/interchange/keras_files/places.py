@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 
 from convscope.interchange.keras_files.assembly import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
-from convscope.interchange.keras_files.refusal import ModelFileError
 from convscope.interchange.keras_files.weights import Places
+from convscope.interchange.refusal import ModelFileError
 
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
 _MOST_PARTS = 100
-_OTHER_NAMES = {"depthwise_kernel": "kernel"}  # of a DepthwiseConv2D in Keras 2
+# Of a DepthwiseConv2D in Keras 2, and of Keras 1, in which what is called a deviation is a variance.
+_OTHER_NAMES = {
+    "depthwise_kernel": "kernel",
+    "W": "kernel",
+    "b": "bias",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+}
 
 
 def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
@@ -19,8 +26,9 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
     Raises:
         ModelFileError: if it keeps none, as far as Keras's ways of doing so are known.
     """
+    tops = {group.partition("/")[0] for group in file.groups}
     for layers in (_LAYERS, _LAYERS_BEFORE):
-        if layers in file.groups:
+        if layers in tops:
             return _Grouped(file, layers)
     for root in ("model_weights", ""):
         names = _listed(file, root, "layer_names")
@@ -31,8 +39,22 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
 
 def variable_name(name: str, stored: Stored) -> str:
     """Return what Keras 3 calls a variable of a layer, such as `kernel` for `sequential/conv2d/depthwise_kernel:0`."""
-    last = name.rpartition("/")[2].partition(":")[0]
+    last = name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored.layer.name}_")  # which Keras 1 puts before
     return last if last in stored.variables else _OTHER_NAMES.get(last, last)
+
+
+def is_of_theano(file: Hdf5File) -> bool:
+    """Say whether the weights are of Keras on Theano, which turns each kernel of a convolution by 180 degrees."""
+    root = "model_weights" if "model_weights" in file.groups else ""
+    backend = file.texts(root, "backend") or file.texts("", "backend")
+    if backend is not None:
+        return backend == ["theano"]
+    if (file.texts(root, "keras_version") or file.texts("", "keras_version") or ["1"])[0][:1] != "1":
+        return False
+    # Keras 1 does not say it, but TensorFlow gives each of its variables a number: kernel:0.
+    groups = [f"{root}/{layer}".strip("/") for layer in _listed(file, root, "layer_names") or []]
+    names = [name for group in groups for name in _listed(file, group, "weight_names") or []]
+    return bool(names) and not any(":" in name for name in names)
 
 
 class _Grouped:

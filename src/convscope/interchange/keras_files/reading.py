@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from convscope.architecture import Shape
 from convscope.architecture.network import architecture_in
+from convscope.interchange.archive import MAX_WEIGHT_BYTES, ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported
-from convscope.interchange.keras_files.archive import CONFIG, DESCRIPTION, METADATA, KerasArchive
-from convscope.interchange.keras_files.archive import MAGIC as ZIP_MAGIC
 from convscope.interchange.keras_files.assembly import Assembly, assemble, assembly_of
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
-from convscope.interchange.keras_files.places import places_of_weights
-from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
+from convscope.interchange.keras_files.places import is_of_theano, places_of_weights
 from convscope.interchange.keras_files.weights import read_weights
+from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+DESCRIPTION = "convscope.json"
+"""What convscope itself adds to a file that it exports: the class names among other things."""
 
 
 def read_keras(
@@ -48,7 +52,7 @@ def read_keras(
         start = file.read(8)
         if start.startswith(ZIP_MAGIC):
             _refuse_second(architecture)
-            return _read_archive(KerasArchive(file), asked)
+            return _read_archive(Archive(file, ".keras archive"), asked)
         if start == HDF5_MAGIC:
             return _read_hdf5(file, architecture, asked)
         if start.lstrip().startswith(b"{"):
@@ -70,19 +74,25 @@ class _Asked:
         return assemble(read_graph(config), self.image_shape, self.scale, self.offset)
 
 
-def _read_archive(archive: KerasArchive, asked: _Asked) -> Imported:
-    assembly = asked.assemble(parse_json(archive.json_text(CONFIG), CONFIG))
-    metadata = parse_json(archive.json_text(METADATA), METADATA) if archive.has(METADATA) else {}
+def _read_archive(archive: Archive, asked: _Asked) -> Imported:
+    assembly = asked.assemble(_json(archive, CONFIG))
+    metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    imported = _imported(archive.weights(), assembly, version if isinstance(version, str) else None)
+    imported = _imported(
+        BytesIO(archive.read(WEIGHTS, MAX_WEIGHT_BYTES)), assembly, version if isinstance(version, str) else None
+    )
     return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes))
 
 
-def _class_names(archive: KerasArchive, num_classes: int) -> tuple[str, ...] | None:
+def _json(archive: Archive, name: str) -> dict[str, Any]:
+    return parse_json(archive.read(name, MAX_JSON_BYTES), name)
+
+
+def _class_names(archive: Archive, num_classes: int) -> tuple[str, ...] | None:
     """Return the class names in a file that convscope wrote; what it says beside is not needed."""
     if not archive.has(DESCRIPTION):
         return None
-    names = parse_json(archive.json_text(DESCRIPTION), DESCRIPTION).get("class_names")
+    names = _json(archive, DESCRIPTION).get("class_names")
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
         raise ModelFileError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
     return tuple(names)
@@ -115,8 +125,15 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
     file_bytes = file.seek(0, 2)
     places = places_of_weights(contents, assembly.stored)
     weights = read_weights(contents, file_bytes, places, assembly.architecture, assembly.stored)
+    notes = assembly.notes
+    if is_of_theano(contents):
+        weights = {name: array[::-1, ::-1].copy() if array.ndim == 4 else array for name, array in weights.items()}
+        notes = (
+            *notes,
+            "the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",
+        )
     program = f"Keras {version[:40]}" if version else "Keras"
-    return Imported(assembly.architecture, weights, assembly.notes, program=program)
+    return Imported(assembly.architecture, weights, notes, program=program)
 
 
 def _refuse_second(architecture: Path | str | None) -> None:

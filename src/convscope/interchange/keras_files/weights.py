@@ -10,7 +10,7 @@ from convscope.architecture import Architecture
 from convscope.engine.network import check_weights, float_array
 from convscope.interchange.keras_files.assembly import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
-from convscope.interchange.keras_files.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError
 
 
 class Places(Protocol):
@@ -58,7 +58,11 @@ def as_weights(
         for one, held in zip(stored, arrays, strict=True):
             for name, source in one.weights.items():
                 if isinstance(source, str):
-                    weights[name] = np.ascontiguousarray(float_array(held[source]).reshape(shapes[name]))
+                    array = held[source]
+                    if one.turned and source == "kernel":
+                        height, width, channels = one.turned
+                        array = array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+                    weights[name] = np.ascontiguousarray(float_array(array).reshape(shapes[name]))
                 else:
                     weights[name] = np.array(np.broadcast_to(np.asarray(source, np.float32), shapes[name]))
         check_weights(architecture, weights)

@@ -20,7 +20,7 @@ from convscope.interchange.keras_files.hdf5.objects import (
     unpacked,
     unusual,
 )
-from convscope.interchange.keras_files.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_DEPTH = 64
@@ -48,6 +48,8 @@ class Hdf5File:
             path, address = pending.pop()
             if address in seen:
                 raise unusual(f"one object under two names (the second is {path[:80]!r})")
+            if path in self._attributes:
+                raise unusual(f"two objects under one name ({path[:80]!r})")
             seen.add(address)
             messages = read_messages(self._source, address)
             self._attributes[path] = messages.by_type.get(ATTRIBUTE, [])
@@ -56,6 +58,7 @@ class Hdf5File:
                     raise damaged("tree of groups (too deep)")
                 tables = unpacked("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
                 for name, child in read_links(self._source, *tables).items():
+                    name = name.replace("\\", "/")
                     pending.append((f"{path}/{name}" if path else name, child))
             elif LAYOUT in messages.by_type:
                 found[path] = stored_array(self._source, path, messages)

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from convscope.interchange.keras_files.refusal import ModelFileError
+from convscope.interchange.refusal import ModelFileError
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 """The address of what is not there."""

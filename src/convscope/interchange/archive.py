@@ -1,6 +1,5 @@
-"""A `.keras` file: a zip archive of configuration, metadata and weights, read by member, never unpacked to disk."""
+"""A zip archive that is a model: `.keras`, or a file of PyTorch. It is read by member and never unpacked to disk."""
 
-import io
 import os
 import stat
 import struct
@@ -8,20 +7,19 @@ import zipfile
 import zlib
 from typing import BinaryIO
 
-from convscope.interchange.keras_files.refusal import MAX_JSON_BYTES, ModelFileError, quoted
+from convscope.interchange.refusal import ModelFileError, quoted
 
-MAGIC = b"PK\x03\x04"
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-DESCRIPTION = "convscope.json"
-"""What convscope itself adds to a file that it exports: the class names among other things."""
+ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
 """Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
 _MOST_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
-_MOST_MEMBERS = 1000  # Keras writes three, and more only for assets such as vocabularies
+_MOST_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
 _DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
 _MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
 _ENCRYPTED = 0x1
-_END_BYTES, _MOST_DIRECTORY_BYTES = 22, 1 << 20
+_LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22  # what ends the table; the first two for large archives
+_TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
+_MOST_DIRECTORY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 # What zipfile and zlib raise on damaged bytes.
 _DAMAGE = (
@@ -36,24 +34,28 @@ _DAMAGE = (
 )
 
 
-class KerasArchive:
-    """An open `.keras` file whose table is checked: every name plain and once, every size one that the file can hold.
+class Archive:
+    """An open archive whose table is checked: every name plain and once, every size one that the file can hold.
+
+    Args:
+        kind: what it is called in errors, such as ".keras archive".
 
     Raises:
         ModelFileError: if it is damaged, has too many members, or one that climbs out of a folder, is a link, is there
             twice, encrypted, or larger than it can be, or if all of them are too large together.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file_bytes = file.seek(0, os.SEEK_END)
-        _check_directory(file, self._file_bytes)
+        self._left_bytes = _MOST_UNPACKED_BYTES
+        _check_directory(file, self._file_bytes, kind)
         try:
             self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
-            raise ModelFileError(f"is not a complete .keras archive ({_reason(error)}); download it again") from error
+            raise ModelFileError(f"is not a complete {kind} ({_reason(error)}); download it again") from error
         infos = self._zip.infolist()
         if len(infos) > _MOST_MEMBERS:
-            raise ModelFileError(f"is an archive of {len(infos):,} members; a .keras file has three")
+            raise ModelFileError(f"is an archive of {len(infos):,} members; a {kind} of a small network has fewer")
         for info in infos:
             _check_name(info)
         largest = max(infos, key=lambda info: info.file_size, default=None)
@@ -67,22 +69,20 @@ class KerasArchive:
             twice = next(name for name in names if names.count(name) > 1)
             raise ModelFileError(f"its archive has two members called {quoted(twice)}; save the model again")
 
-    def json_text(self, name: str) -> bytes:
-        """Return a member that is a description; raises `ModelFileError` if it is missing, damaged or too large."""
-        return self._read(name, MAX_JSON_BYTES)
-
-    def weights(self) -> BinaryIO:
-        """Return the weights' HDF5 file; raises `ModelFileError` if it is missing, damaged or too large."""
-        return io.BytesIO(self._read(WEIGHTS, MAX_WEIGHT_BYTES))
+    @property
+    def names(self) -> list[str]:
+        """The names of its members."""
+        return list(self._zip.NameToInfo)
 
     def has(self, name: str) -> bool:
         """Return whether there is a member of that name."""
         return name in self._zip.NameToInfo
 
-    def _read(self, name: str, most: int) -> bytes:
+    def read(self, name: str, most: int) -> bytes:
+        """Return a member of at most `most` bytes; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
             held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
-            raise ModelFileError(f"has no {name} (it holds {held}); save the model with Keras again")
+            raise ModelFileError(f"has no {name} (it holds {held}); save the model again")
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MOST_RATIO:
             raise ModelFileError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
@@ -96,6 +96,9 @@ class KerasArchive:
                 f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
                 f"{self._file_bytes:,} bytes cannot hold; it is damaged or malicious"
             )
+        self._left_bytes -= info.file_size  # members may lie over each other, and be asked for again
+        if self._left_bytes < 0:
+            raise ModelFileError("its archive unpacks to more than a network of this size; it is damaged or malicious")
         content = bytearray()
         try:
             with self._zip.open(info) as member:
@@ -109,15 +112,20 @@ class KerasArchive:
         return bytes(content)
 
 
-def _check_directory(file: BinaryIO, size: int) -> None:
-    """Refuse an archive whose table is too large to be parsed, or which does not end where Keras lets it end."""
-    file.seek(max(size - _END_BYTES, 0))
-    end = file.read(_END_BYTES)
+def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
+    """Refuse an archive whose table is too large to be parsed, or which does not end where its table lets it end."""
+    file.seek(max(size - _TABLE_END_BYTES, 0))
+    ending = file.read(_TABLE_END_BYTES)
+    end = ending[-_END_BYTES:]
     if len(end) < _END_BYTES or not end.startswith(b"PK\x05\x06") or not end.endswith(b"\0\0"):
-        raise ModelFileError("is not a complete .keras archive (its end is missing); download it again")
+        raise ModelFileError(f"is not a complete {kind} (its end is missing); download it again")
     (directory_bytes,) = struct.unpack_from("<I", end, 12)
+    if ending[_LARGE_END_BYTES:].startswith(b"PK\x06\x07"):  # then a size of 64 bits counts, as PyTorch writes it too
+        if not ending.startswith(b"PK\x06\x06") or len(ending) < _TABLE_END_BYTES:
+            raise ModelFileError(f"is not a complete {kind} (its table is damaged); download it again")
+        directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))
     if directory_bytes > _MOST_DIRECTORY_BYTES:
-        raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a .keras file has three members")
+        raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a {kind} has fewer")
 
 
 def _check_name(info: zipfile.ZipInfo) -> None:

@@ -1,0 +1,54 @@
+"""Layers of Keras 1 in the words of Keras 2 and 3: only what a configuration calls them changed in between."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_CLASSES = {
+    "Convolution2D": "Conv2D",
+    "AtrousConvolution2D": "Conv2D",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "Deconvolution2D": "Conv2DTranspose",
+}
+_FIELDS = {
+    "nb_filter": "filters",
+    "subsample": "strides",
+    "border_mode": "padding",
+    "bias": "use_bias",
+    "output_dim": "units",
+    "p": "rate",
+    "atrous_rate": "dilation_rate",
+}
+_DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
+
+
+def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """Return a layer's class and configuration as Keras 2 writes them; what is written so already stays as it is."""
+    if class_name == "Merge" and config.get("mode") == "sum":
+        return "Add", {key: value for key, value in config.items() if key != "mode"}
+    old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()
+    class_name = _CLASSES.get(class_name, class_name)
+    if not old and "nb_row" not in config and class_name != "ZeroPadding2D":
+        return class_name, config
+    new = {
+        _FIELDS.get(key, key): value for key, value in config.items() if key not in ("dim_ordering", "nb_row", "nb_col")
+    }
+    if "nb_row" in config:
+        new["kernel_size"] = [config["nb_row"], config.get("nb_col")]
+    if "dim_ordering" in config:
+        ordering = config["dim_ordering"]
+        new["data_format"] = _DATA_FORMATS.get(ordering, ordering) if isinstance(ordering, str) else ordering
+    if class_name == "ZeroPadding2D":
+        new["padding"] = _padding(config.get("padding", 1))
+    return class_name, new
+
+
+def _padding(value: Any) -> Any:
+    """Return ((top, bottom), (left, right)), which Keras 1 wrote as two numbers, four or a dictionary."""
+    if isinstance(value, dict):
+        value = [value.get(f"{side}_pad", 0) for side in ("top", "bottom", "left", "right")]
+    if isinstance(value, list) and all(isinstance(number, int) for number in value):
+        if len(value) == 2:
+            return [[value[0], value[0]], [value[1], value[1]]]
+        if len(value) == 4:
+            return [value[:2], value[2:]]
+    return value

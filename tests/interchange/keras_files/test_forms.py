@@ -1,0 +1,209 @@
+"""Models of older versions of Keras, of Windows, with the channels first, and with layers that only training uses."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
+
+from convscope.base.errors import InterchangeError
+
+CONFIG, ARRAYS = small()
+
+
+def same(one, other):
+    assert one.architecture.layers == other.architecture.layers
+    assert one.weights.keys() == other.weights.keys()
+    assert all(np.array_equal(one.weights[name], weight) for name, weight in other.weights.items())
+
+
+UNUSED = [
+    layer("RandomFlip", "flip", mode="horizontal"),
+    layer("RandomRotation", "turn", factor=[-0.1, 0.1], data_format="channels_last"),
+    layer("GaussianNoise", "noise", stddev=0.1),
+    layer("GaussianDropout", "gaussian", rate=0.1),
+    layer("SpatialDropout2D", "spatial", rate=0.2, data_format="channels_last", noise_shape=None),
+    layer("AlphaDropout", "alpha", rate=0.1, noise_shape=None),
+    layer("ActivityRegularization", "regular", l1=0.1, l2=0.0),
+    layer("Identity", "same"),
+]
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_layers_that_do_nothing_at_prediction_are_left_out_by_name(place, read):
+    layers = CONFIG["config"]["layers"]
+    found = read(archive(sequential(*layers[:place], *UNUSED, *layers[place:]), hdf5(ARRAYS)))
+    same(found, read(archive(CONFIG, hdf5(ARRAYS))))
+    said = [note for note in found.notes if "does nothing at prediction" in note]
+    assert said == [f"`{each['config']['name']}` does nothing at prediction and was left out" for each in UNUSED]
+
+
+def test_an_activation_behind_a_layer_that_does_nothing_still_goes_into_its_layer(read):
+    layers = [dict(each, config=dict(each["config"])) for each in CONFIG["config"]["layers"]]
+    layers[1]["config"]["activation"] = "linear"
+    found = read(archive(sequential(*layers[:2], UNUSED[2], layer("ReLU", "relu"), *layers[2:]), hdf5(ARRAYS)))
+    same(found, read(archive(CONFIG, hdf5(ARRAYS))))
+
+
+def test_what_cuts_images_or_is_called_as_in_training_is_refused(read):
+    layers = CONFIG["config"]["layers"]
+    crop = layer("RandomCrop", "crop", height=3, width=3)
+    with pytest.raises(InterchangeError, match=r"'crop' \(RandomCrop\): it cuts images at prediction too"):
+        read(archive(sequential(layers[0], crop, *layers[1:]), hdf5(ARRAYS)))
+    foreign = layer("RandomFlip", "flip") | {"module": "mine"}
+    with pytest.raises(InterchangeError, match="Python code from outside Keras"):
+        read(archive(sequential(layers[0], foreign, *layers[1:]), hdf5(ARRAYS)))
+
+
+@pytest.mark.parametrize("top", ["layers", "_layer_checkpoint_dependencies"])
+def test_group_names_with_backslashes_are_read(top, read, tmp_path):
+    def change(file: h5py.File) -> None:
+        for path, array in ARRAYS.items():
+            group, _, name = path.replace("layers", top).rpartition("/vars/")
+            file.require_group(group.replace("/", "\\")).require_group("vars")[name] = array
+
+    whole = read(archive(CONFIG, hdf5(ARRAYS)))
+    same(read(archive(CONFIG, hdf5({}, change=change))), whole)
+    if top == "layers":
+        (tmp_path / "ours.json").write_text(json.dumps(whole.architecture.to_dict()))
+        same(read(hdf5({}, change=change), architecture=tmp_path / "ours.json"), whole)
+
+
+def test_two_names_that_differ_in_the_slash_alone_are_refused(read):
+    def change(file: h5py.File) -> None:
+        file.require_group("layers\\conv2d").require_group("vars")["0"] = ARRAYS["layers/conv2d/vars/0"]
+
+    with pytest.raises(InterchangeError, match="two objects under one name"):
+        read(archive(CONFIG, hdf5(ARRAYS, change=change)))
+
+
+def old(class_name, name, **config):
+    """Return a layer as Keras 1 writes it."""
+    return {"class_name": class_name, "config": {"name": name, "trainable": True, **config}}
+
+
+KERAS_1 = [
+    old("Convolution2D", "convolution2d_1", batch_input_shape=[None, 8, 9, 1], input_dtype="float32", nb_filter=3,
+        nb_row=3, nb_col=2, border_mode="valid", subsample=[1, 2], dim_ordering="tf", bias=True, activation="linear",
+        init="glorot_uniform", W_regularizer=None, b_constraint=None),
+    old("BatchNormalization", "batchnormalization_1", mode=0, axis=-1, momentum=0.99, epsilon=0.001),
+    old("Activation", "activation_1", activation="relu"),
+    old("ZeroPadding2D", "zeropadding2d_1", padding=[1, 0], dim_ordering="tf"),
+    old("MaxPooling2D", "maxpooling2d_1", pool_size=[2, 2], strides=[2, 2], border_mode="valid", dim_ordering="tf"),
+    old("Dropout", "dropout_1", p=0.25),
+    old("Flatten", "flatten_1"),
+    old("Dense", "dense_1", output_dim=4, input_dim=None, bias=True, activation="softmax", init="glorot_uniform"),
+]  # fmt: skip
+
+
+def keras_1_weights(suffix):
+    random = np.random.default_rng(5)
+
+    def numbers(*shape):
+        return random.uniform(0.1, 1, shape).astype(np.float32)
+
+    return {
+        ("convolution2d_1", f"convolution2d_1_W{suffix}"): numbers(3, 2, 1, 3),
+        ("convolution2d_1", f"convolution2d_1_b{suffix}"): numbers(3),
+        **{
+            ("batchnormalization_1", f"batchnormalization_1_{name}{suffix}"): numbers(3)
+            for name in ("gamma", "beta", "running_mean", "running_std")
+        },
+        ("dense_1", f"dense_1_W{suffix}"): numbers(24, 4),
+        ("dense_1", f"dense_1_b{suffix}"): numbers(4),
+    }
+
+
+@pytest.mark.parametrize("suffix", [":0", ""])
+def test_a_model_of_keras_1_is_read(suffix, read):
+    arrays = keras_1_weights(suffix)
+    found = read(legacy({"class_name": "Sequential", "config": KERAS_1}, arrays, version="1.2.2"))
+    kinds = [each.kind for each in found.architecture.layers]
+    assert kinds == [
+        "Conv2D", "BatchNormalization", "ZeroPadding2D", "MaxPooling2D", "Dropout", "Flatten", "Dense",
+    ]  # fmt: skip
+    convolution, normalization, padding, _, dropout, _, dense = found.architecture.layers
+    assert (convolution.kernel_size, convolution.strides, convolution.padding) == ((3, 2), (1, 2), "valid")
+    assert (normalization.activation, padding.padding, dropout.rate) == ("relu", ((1, 1), (0, 0)), 0.25)
+    assert (dense.units, dense.activation) == (4, "softmax")
+    kernel = arrays["convolution2d_1", f"convolution2d_1_W{suffix}"]
+    # Theano, which gives variables no number, turns each kernel by 180 degrees.
+    expected = kernel if suffix else kernel[::-1, ::-1]
+    np.testing.assert_array_equal(found.weights["convolution2d_1/kernel"], expected)
+    variance = arrays["batchnormalization_1", f"batchnormalization_1_running_std{suffix}"]
+    np.testing.assert_array_equal(found.weights["batchnormalization_1/moving_variance"], variance)
+    assert any("Theano" in note for note in found.notes) == (not suffix)
+    assert found.program == "Keras 1.2.2"
+
+
+@pytest.mark.parametrize(
+    ("index", "changes", "message"),
+    [
+        (0, {"dim_ordering": "th"}, "its data_format is 'th'"),
+        (1, {"mode": 1}, r"its mode is 1; normalise each channel"),
+        (0, {"border_mode": "full"}, "padding"),
+    ],
+)
+def test_what_keras_1_did_otherwise_is_refused(index, changes, message, read):
+    layers = [dict(each, config=dict(each["config"])) for each in KERAS_1]
+    layers[index]["config"] |= changes
+    with pytest.raises(InterchangeError, match=message):
+        read(legacy({"class_name": "Sequential", "config": layers}, keras_1_weights(":0"), version="1.2.2"))
+
+
+def test_keras_2_on_theano_says_so(read):
+    arrays = {
+        ("conv2d_7", "conv2d_7/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
+        ("conv2d_7", "conv2d_7/bias:0"): ARRAYS["layers/conv2d/vars/1"],
+        ("dense_2", "dense_2/kernel:0"): ARRAYS["layers/dense/vars/0"],
+        ("dense_2", "dense_2/bias:0"): ARRAYS["layers/dense/vars/1"],
+    }
+    for backend, step in (("tensorflow", 1), ("theano", -1)):
+        found = read(legacy(CONFIG, arrays, backend=backend))
+        expected = ARRAYS["layers/conv2d/vars/0"][::step, ::step]
+        np.testing.assert_array_equal(found.weights["conv2d_7/kernel"], expected)
+
+
+@pytest.mark.parametrize("flatten", [None, "channels_last", "channels_first"])
+def test_channels_first_are_told_as_channels_last(flatten, read):
+    random = np.random.default_rng(1)
+    first = {"data_format": "channels_first"}
+    config = sequential(
+        image(2, 5, 4),
+        layer("Conv2D", "conv2d", filters=3, kernel_size=[2, 2], **first),
+        layer("BatchNormalization", "normal", axis=1),
+        layer("MaxPooling2D", "pool", pool_size=[2, 1], **first),
+        layer("Flatten", "flatten", **({} if flatten is None else {"data_format": flatten})),
+        layer("Dense", "dense", units=4),
+        layer("Dense", "last", units=3, activation="softmax"),
+    )
+    arrays = {
+        "layers/conv2d/vars/0": random.normal(size=(2, 2, 2, 3)),
+        "layers/conv2d/vars/1": random.normal(size=3),
+        **{f"layers/batch_normalization/vars/{i}": random.uniform(0.5, 1, 3) for i in range(4)},
+        "layers/dense/vars/0": random.normal(size=(18, 4)),
+        "layers/dense/vars/1": random.normal(size=4),
+        "layers/dense_1/vars/0": random.normal(size=(4, 3)),
+        "layers/dense_1/vars/1": random.normal(size=3),
+    }
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    found = read(archive(config, hdf5(arrays)))
+    assert found.architecture.input.shape == (5, 4, 2)
+    np.testing.assert_array_equal(found.weights["conv2d/kernel"], arrays["layers/conv2d/vars/0"])
+    rows = np.arange(18) if flatten == "channels_first" else np.arange(18).reshape(3, 2, 3).transpose(1, 2, 0).ravel()
+    np.testing.assert_array_equal(found.weights["dense/kernel"], arrays["layers/dense/vars/0"][rows])
+    np.testing.assert_array_equal(found.weights["last/kernel"], arrays["layers/dense_1/vars/0"])
+    assert "channels first" in found.notes[0]
+
+
+def test_what_works_on_the_last_axis_of_channels_first_is_refused(read):
+    first = {"data_format": "channels_first"}
+    start = [image(2, 5, 4), layer("Conv2D", "conv2d", filters=3, kernel_size=[2, 2], **first)]
+    end = [layer("Flatten", "flatten"), layer("Dense", "last", units=3)]
+    for between in (layer("Dense", "mixed", units=3), layer("BatchNormalization", "normal", axis=-1)):
+        with pytest.raises(InterchangeError, match="its data_format is 'channels_first'"):
+            read(archive(sequential(*start, between, *end), hdf5({})))
+    pool = layer("MaxPooling2D", "pool", data_format="channels_last")
+    with pytest.raises(InterchangeError, match="its data_format is 'channels_first'"):
+        read(archive(sequential(*start, pool, *end), hdf5({})))
