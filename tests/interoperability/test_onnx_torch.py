@@ -92,8 +92,9 @@ def shaken(module: nn.Module) -> nn.Module:
         if isinstance(each, nn.BatchNorm1d | nn.BatchNorm2d):
             nn.init.normal_(each.running_mean, 0, 0.3)
             nn.init.uniform_(each.running_var, 0.3, 2)
-            nn.init.uniform_(each.weight, 0.5, 1.5)
-            nn.init.normal_(each.bias)
+            if each.affine:
+                nn.init.uniform_(each.weight, 0.5, 1.5)
+                nn.init.normal_(each.bias)
     return module.eval()
 
 
@@ -128,3 +129,16 @@ def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: 
 @pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
 def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):
     compare(shaken(pooled(size[2], 5)), size, tmp_path / "m.onnx", exporter)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("onnxscript") is None, reason="this exporter needs onnxscript")
+def test_what_the_exporter_writes_by_default_is_read(tmp_path: Path):
+    module = shaken(pooled(1, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (torch.zeros(1, 1, 28, 28),), tmp_path / "net.onnx", verbose=False)
+    assert (tmp_path / "net.onnx.data").exists()
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    with torch.no_grad():
+        expected = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()
+    np.testing.assert_allclose(cs.import_model(tmp_path / "net.onnx").logits(images), expected, atol=1e-4)

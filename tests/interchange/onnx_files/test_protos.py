@@ -133,14 +133,14 @@ def _attributes_of_another_type(model: onnx.ModelProto) -> None:
 
 
 BAD = {
-    _external: "are in another file, which is never opened",
-    _external_in_an_attribute: "are in another file, which is never opened",
+    _external: "in '/etc/passwd', and only a file beside it, named without a folder, is read",
+    _external_in_an_attribute: "are in another file, though it is no weight of the network",
     _one_dimension_more: "'w' is damaged: it holds 216 bytes",
     _negative_dimension: "'w' is damaged: its shape is",
     _text_as_weights: "not a type of weights",
     _too_few_floats: "it holds 1 numbers",
     _circle: "the graph has a cycle",
-    _missing_input: r"needs 'nothing\\n', which no earlier node provides",
+    _missing_input: r"needs 'nothing\\n', which no node provides",
     _twice_the_same_output: "one that another node already has",
     _no_output: "output 'z' is not provided by any node",
     _two_inputs: "it has 2 inputs",
@@ -225,7 +225,7 @@ def test_a_file_that_runs_but_is_another_network_is_refused_by_open_onnx(tmp_pat
         open_onnx(save(broken, tmp_path))
     external = _good()
     _external(external)
-    with pytest.raises(InterchangeError, match="never opened"):
+    with pytest.raises(InterchangeError, match="only a file beside it"):
         open_onnx(save(external, tmp_path))
 
 

@@ -3,19 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from convscope.base.errors import ArchitectureError, InterchangeError
-from convscope.engine.network import check_weights
+from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.declared import declared_architecture, declared_class_names, renamed
+from convscope.interchange.onnx_files.graph import graph_of
 from convscope.interchange.onnx_files.protos import read_proto
-from convscope.interchange.onnx_files.translation.assembly import assemble
-from convscope.interchange.onnx_files.translation.steps import NotTranslated
-from convscope.interchange.onnx_files.translation.walk import Translated, translate
-from convscope.interchange.onnx_files.versions import READ_OPSETS
-
-_DEFAULT_SCALE = 1 / 255
-_SCALES_BYTES = 1 / 64
-"""A file that multiplies its input by less reads bytes: numbers from 0 to 1 would all but vanish."""
+from convscope.interchange.translation.network import network_of
 
 
 def read_onnx(
@@ -27,7 +20,8 @@ def read_onnx(
 ) -> Imported:
     """Return the network in the ONNX file at `path` as layers and weights of ours.
 
-    Nothing in the file is run and no other file is opened. docs/onnx.md lists the operators that are read.
+    Nothing in the file is run, and no other file is opened but one beside it that holds its weights. docs/onnx.md lists
+    the operators that are read.
 
     Args:
         image_shape: (H, W, C), where the file leaves the size of its images open or takes them as vectors.
@@ -47,23 +41,13 @@ def read_onnx(
         return _imported(proto, image_shape, scale, offset)
     except InterchangeError as error:
         raise InterchangeError(f"{path}: {error}") from error
-    except (ArchitectureError, NotTranslated) as error:
-        raise InterchangeError(f"{path}: cannot be converted to layers: {error}") from error
 
 
 def _imported(
     proto: Any, image_shape: tuple[int, int, int] | None, scale: float | None, offset: float | None
 ) -> Imported:
-    if any(function.domain in ("", "ai.onnx") for function in proto.functions):
-        raise InterchangeError("it defines its own ONNX operators; export it again without functions")
-    translated = translate(proto, _opset(proto), image_shape)
-    notes = list(translated.notes)
-    scale, offset = _bytes_as_numbers(translated, scale, offset, notes)
-    architecture, weights = assemble(translated.state, translated.end, scale, offset)
-    try:
-        check_weights(architecture, weights)
-    except ValueError as error:
-        raise InterchangeError(f"{error}; use another copy") from error
+    network = network_of(graph_of(proto), image_shape, scale, offset)
+    architecture, weights, notes = network.architecture, network.weights, list(network.notes)
     properties = {each.key: each.value for each in proto.metadata_props}
     declared = declared_architecture(properties, architecture)
     if declared is not None:
@@ -78,31 +62,3 @@ def _program(proto: Any) -> str:
     """Return which program wrote the file, as far as it says so."""
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
     return f"{writer[:40]} (ONNX)" if writer else "ONNX"
-
-
-def _opset(proto: Any) -> int:
-    """Return the version of ONNX's own operators."""
-    versions = [each.version for each in proto.opset_import if each.domain in ("", "ai.onnx")]
-    if len(versions) != 1 or versions[0] not in READ_OPSETS:
-        raise InterchangeError(
-            f"its opset is {versions}; one from {READ_OPSETS[0]} to {READ_OPSETS[-1]} is needed: export it again"
-        )
-    return int(versions[0])
-
-
-def _bytes_as_numbers(
-    translated: Translated, scale: float | None, offset: float | None, notes: list[str]
-) -> tuple[float, float]:
-    """Return how a byte becomes what the file reads, and note what was assumed."""
-    if scale is not None or offset is not None:
-        return (1.0 if scale is None else scale), (0.0 if offset is None else offset)
-    step = translated.end.step
-    while step.before is not None:
-        step = step.before
-    if translated.is_bytes:
-        return 1.0, 0.0
-    if abs(float(step.weights["scale"])) <= _SCALES_BYTES:
-        notes.append("it scales its input itself, so the input is taken as bytes from 0 to 255")
-        return 1.0, 0.0
-    notes.append("it does not say how bytes are scaled: byte / 255 is assumed; give scale and offset if it differs")
-    return _DEFAULT_SCALE, 0.0

@@ -1,16 +1,16 @@
-"""Nodes of a graph as plain values."""
+"""A graph and its nodes as plain values, from whatever file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from convscope.interchange.onnx_files.protos import tensor_array
-from convscope.interchange.onnx_files.translation.steps import NotTranslated
+from convscope.interchange.translation.steps import NotTranslated
 
-_FLOAT, _INT, _STRING, _TENSOR, _FLOATS, _INTS = 1, 2, 3, 4, 6, 7  # as AttributeProto.AttributeType numbers them
-_FIELDS = {_FLOAT: "f", _INT: "i", _STRING: "s", _TENSOR: "t", _FLOATS: "floats", _INTS: "ints"}
+Sizes = tuple[int | None, ...]
+"""The sizes of a tensor's axes, None where the file leaves one open."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +20,7 @@ class Node:
     Attributes:
         label: what it is called in an error.
         inputs: names; an input that is left out is "".
+        domain: of whom the operator is; "" of ONNX itself.
     """
 
     operator: str
@@ -28,6 +29,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
+    domain: str = ""
 
     def ints(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """Return a list of whole numbers."""
@@ -60,21 +62,34 @@ class Node:
         return value
 
 
-def read_node(proto: Any, number: int) -> Node:
-    """Return a `NodeProto` as a node; an attribute that it cannot hold is refused when it is asked for."""
-    attributes: dict[str, Any] = {}
-    for each in proto.attribute:
-        if each.type == _TENSOR:
-            try:
-                attributes[each.name] = tensor_array(each.t)
-            except ValueError:
-                attributes[each.name] = None
-        elif each.type in _FIELDS:
-            value = getattr(each, _FIELDS[each.type])
-            attributes[each.name] = list(value) if each.type in (_FLOATS, _INTS) else value
-        else:
-            attributes[each.name] = None
-    name = f"{proto.name!r:.60}" if proto.name else f"number {number}"
-    operator = proto.op_type if proto.op_type.isidentifier() else repr(proto.op_type)
-    label = f"{name} ({operator:.40})"
-    return Node(proto.op_type, proto.name, label, tuple(proto.input), tuple(proto.output), attributes)
+@dataclass(frozen=True)
+class ImageInput:
+    """What a graph reads: its name, the sizes of its axes, and whether it takes bytes.
+
+    Attributes:
+        has_batch: whether the first axis counts images; None where the nodes must tell.
+    """
+
+    name: str
+    sizes: Sizes
+    is_bytes: bool
+    has_batch: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """What a file computes, in the operators of ONNX.
+
+    Attributes:
+        outputs: the sizes of each by its name; None where the file does not say them.
+        weights: the names of constants.
+        weight: returns one of them; raises `ValueError` if it is damaged.
+        opset: the version of the operators.
+    """
+
+    nodes: tuple[Node, ...]
+    image: ImageInput
+    outputs: Mapping[str, Sizes | None]
+    weights: frozenset[str]
+    weight: Callable[[str], NDArray[Any]]
+    opset: int

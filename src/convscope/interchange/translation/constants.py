@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.state import BATCH, State
-from convscope.interchange.onnx_files.translation.steps import NotTranslated
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.state import BATCH, State
+from convscope.interchange.translation.steps import NotTranslated
 
 _TYPES = {1: np.float32, 6: np.int64, 7: np.int64, 10: np.float16, 11: np.float64, 16: np.float32}
 """What a constant becomes by a Cast; integers stay 64 bits wide, as the mark of the batch needs them."""
@@ -27,7 +27,8 @@ def constant(_: State, node: Node) -> NDArray[Any]:
 
 def shape_of(state: State, node: Node) -> NDArray[Any]:
     """Shape: of a value, with `BATCH` for the number of images."""
-    shape = (BATCH if state.batch is None else state.batch, *state.value(node).index.shape)
+    value = state.value(node)
+    shape = (BATCH if state.batch is None else state.batch, *value.index.shape)[not value.has_batch :]
     end = node.int("end", len(shape))
     return np.array(shape[node.int("start", 0) : end], np.int64)
 

@@ -73,6 +73,7 @@ class FileTensor:
             left to do. Where it is one, what that does can be put into the step's layer.
         factor: a number or (C,).
         shift: a number or (C,).
+        has_batch: whether the tensor has the axis of the batch in front, which `index` never has.
     """
 
     step: Step
@@ -81,6 +82,18 @@ class FileTensor:
     factor: Any = 1.0
     shift: Any = 0.0
     curve: Curve = ""
+    has_batch: bool = True
+
+    @property
+    def rank(self) -> int:
+        """How many axes the tensor has in the file."""
+        return self.index.ndim + self.has_batch
+
+    def axis(self, number: int) -> int:
+        """Return which axis of `index` the tensor's axis `number` is; -1 is the batch."""
+        if not -self.rank <= number < self.rank:
+            raise NotTranslated(f"has axis {number} of {self.rank}")
+        return number % self.rank - self.has_batch
 
     @property
     def is_plain(self) -> bool:

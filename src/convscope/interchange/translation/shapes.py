@@ -6,20 +6,20 @@ from math import prod
 import numpy as np
 
 from convscope.architecture import Dense, Flatten
-from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.state import BATCH, State
-from convscope.interchange.onnx_files.translation.steps import FileTensor, Index, NotTranslated
-from convscope.interchange.onnx_files.translation.windows import layer_name
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.state import BATCH, State
+from convscope.interchange.translation.steps import FileTensor, Index, NotTranslated
+from convscope.interchange.translation.windows import layer_name
 
 
 def transpose(state: State, node: Node) -> FileTensor:
     """Transpose: other axes in front, but for the batch."""
     value = state.value(node)
-    rank = value.index.ndim + 1
-    axes = node.ints("perm", tuple(reversed(range(rank))))
-    if sorted(axes) != list(range(rank)) or axes[0] != 0:
-        raise NotTranslated(f"has perm {axes!r:.60}; the batch must remain the first axis")
-    return replace(value, index=value.index.transpose([axis - 1 for axis in axes[1:]]))
+    axes = tuple(map(value.axis, node.ints("perm", tuple(reversed(range(value.rank))))))
+    own = axes[1:] if value.has_batch else axes
+    if (value.has_batch and axes[:1] != (-1,)) or sorted(own) != list(range(value.index.ndim)):
+        raise NotTranslated(f"has perm {node.ints('perm')!r:.60}; the batch must remain the first axis")
+    return replace(value, index=value.index.transpose(own))
 
 
 def reshape(state: State, node: Node) -> FileTensor:
@@ -29,55 +29,71 @@ def reshape(state: State, node: Node) -> FileTensor:
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        given = (0, *value.index.shape)
+        given = (0, *value.index.shape) if value.has_batch else value.index.shape
         wanted = tuple(
-            (given[i] if i < len(given) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
+            (given[i] if i < len(given) else -2) if size == 0 and (i or not value.has_batch) else size
+            for i, size in enumerate(wanted)
         )
-    first, rest = wanted[0], list(wanted[1:])
-    size = value.index.size
-    if rest.count(-1) == 1 and first != -1:
-        others = -prod(rest)
-        rest[rest.index(-1)] = size // others if others > 0 else -2
+    first, rest, size = wanted[0], wanted[1:], value.index.size
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
-    if not keeps_batch or any(each < 1 for each in rest) or prod(rest) != size:
-        raise NotTranslated(
-            f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis"
-        )
-    return _flat(state, node, value, tuple(rest))
+    shape = _filled(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
+    if shape is not None:
+        return replace(_flat(state, node, value, shape), has_batch=True)
+    if state.batch == 1 and (shape := _filled(wanted, size)) is not None:
+        return replace(_flat(state, node, value, shape), has_batch=False)
+    raise NotTranslated(f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis")
+
+
+def _filled(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
+    """Return a shape of so many numbers, with what -1 stands for; None where it is none."""
+    others = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
+    shape = tuple(size // others if each == -1 and others else each for each in wanted)
+    return shape if all(each >= 1 for each in shape) and prod(shape) == size else None
 
 
 def flatten(state: State, node: Node) -> FileTensor:
     """Flatten: vectors of maps."""
     value = state.value(node)
     axis = node.int("axis", 1)
-    if axis not in (1, -value.index.ndim):
+    if axis not in ((1, 1 - value.rank) if value.has_batch else (0, -value.rank)):
         raise NotTranslated(f"has axis {axis}; it must be 1, because the batch must remain the first axis")
-    return _flat(state, node, value, (value.index.size,))
+    return replace(_flat(state, node, value, (value.index.size,)), has_batch=True)
 
 
 def squeeze(state: State, node: Node) -> FileTensor:
     """Squeeze: axes of size 1 left out."""
     value = state.value(node)
     shape = value.index.shape
-    axes = state.integers(node, 1, "axes")
-    if axes is None:
-        axes = tuple(i + 1 for i, size in enumerate(shape) if size == 1)
-    axes = tuple(axis % (len(shape) + 1) for axis in axes)
-    if any(axis == 0 or shape[axis - 1] != 1 for axis in axes):
-        raise NotTranslated(f"removes axes {axes}, of which one is not of size 1")
-    return _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i + 1 not in axes))
+    given = state.integers(node, 1, "axes")
+    axes = {i for i, size in enumerate(shape) if size == 1} if given is None else {value.axis(axis) for axis in given}
+    if any((axis == -1 and state.batch != 1) or (axis >= 0 and shape[axis] != 1) for axis in axes):
+        raise NotTranslated(f"removes axes {given}, of which one is not of size 1")
+    left = _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
+    return replace(left, has_batch=value.has_batch and -1 not in axes and not (given is None and state.batch == 1))
 
 
 def unsqueeze(state: State, node: Node) -> FileTensor:
     """Unsqueeze: axes of size 1 put in."""
     value = state.value(node)
     axes = state.integers(node, 1, "axes") or ()
-    rank = value.index.ndim + 1 + len(axes)
+    rank = value.rank + len(axes)
     places = {axis % rank for axis in axes}
-    if 0 in places or len(places) != len(axes) or rank > 8:
+    if (0 in places and value.has_batch) or len(places) != len(axes) or rank > 8:
         raise NotTranslated(f"inserts axes {axes!r:.60}; the batch must remain the first axis")
+    has_batch = value.has_batch or 0 in places
     sizes = iter(value.index.shape)
-    return _flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
+    shape = tuple(1 if axis in places else next(sizes) for axis in range(has_batch, rank))
+    return replace(_flat(state, node, value, shape), has_batch=has_batch)
+
+
+def gather(state: State, node: Node) -> FileTensor:
+    """Gather: the first image of a file that takes one at a time."""
+    value = state.value(node)
+    index = state.constant(node, 1)
+    is_first = index is not None and index.ndim == 0 and int(index) in (0, -1) and value.axis(node.int("axis", 0)) == -1
+    if not is_first or state.batch != 1:
+        raise NotTranslated("takes a part of its input; no layer does that")
+    return replace(value, has_batch=False)
 
 
 def gemm(state: State, node: Node) -> FileTensor:
@@ -120,7 +136,7 @@ def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None
         ours[value.index] = kernel
     weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
     step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, layer_name(node, 1)), weights)
-    return FileTensor(step, state.work.order(step.shape, (0,)))
+    return FileTensor(step, state.work.order(step.shape, (0,)), has_batch=value.has_batch)
 
 
 def _flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
@@ -130,7 +146,7 @@ def _flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -
     index: Index = value.index.reshape(shape)
     if not np.shares_memory(index, value.index):
         state.work.spend(index.size)
-    if len(shape) != 1 or len(value.step.shape) == 1:
+    if len(shape) != 1 or len(value.step.shape) == 1:  # no maps that become vectors
         return replace(value, index=index)
     if value.curve or np.ndim(value.factor) or np.ndim(value.shift):
         value = replace(state.plain(node), index=index)

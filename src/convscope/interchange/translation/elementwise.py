@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add, BatchNormalization
-from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.state import State, activated
-from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated, Step, simple
-from convscope.interchange.onnx_files.translation.windows import CHANNELS_FIRST, layer_name
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.state import State, activated
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step, simple
+from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name, without_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2
@@ -52,16 +52,27 @@ def erf(state: State, node: Node) -> FileTensor:
 def softmax(state: State, node: Node) -> FileTensor:
     """Softmax and LogSoftmax: the end."""
     value = state.plain(node)
-    rank = value.index.ndim + 1
     axis = node.int("axis", 1 if state.opset < 13 else -1)
-    if rank != 2 or axis not in (1, -1):
-        raise NotTranslated(f"goes over axis {axis} of {rank}; the classes of (N, K) are needed")
-    if node.operator == "LogSoftmax":
-        state.notes.append(
-            "its outputs are logarithms of probabilities: a softmax, which gives probabilities, is used instead"
-        )
-        return replace(value, curve="log_softmax")
-    return replace(value, curve="softmax")
+    classes = value.axis(axis)
+    if classes < 0 or value.index.shape[classes] != value.index.size:
+        raise NotTranslated(f"goes over axis {axis} of {value.rank}; the classes of (N, K) are needed")
+    softmax = replace(value, curve="softmax")
+    return _logarithm(state, softmax) if node.operator == "LogSoftmax" else softmax
+
+
+def log(state: State, node: Node) -> FileTensor:
+    """Log: behind a softmax, the same as a LogSoftmax."""
+    value = state.value(node)
+    if value.curve != "softmax":
+        raise NotTranslated("is a logarithm of something other than a softmax; no layer does that")
+    return _logarithm(state, value)
+
+
+def _logarithm(state: State, value: FileTensor) -> FileTensor:
+    state.notes.append(
+        "its outputs are logarithms of probabilities: a softmax, which gives probabilities, is used instead"
+    )
+    return replace(value, curve="log_softmax")
 
 
 def same(state: State, node: Node) -> FileTensor:
@@ -102,6 +113,9 @@ def arithmetic(state: State, node: Node) -> FileTensor:
     constant, position = (second, 0) if first is None else (first, 1)
     assert constant is not None
     value = state.value(node, position)
+    is_divided = node.operator == "Div" and position == 0 and value.is_plain and value.users == 1
+    if is_divided and (means := without_padding(state, value, constant)) is not None:
+        return means
     numbers = _by_channel(state, value, constant)
     factor: Any
     shift: Any
@@ -130,14 +144,14 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
     if node.int("training_mode", 0):
         raise NotTranslated("is in training mode; export the network for inference")
     is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
-    if not is_maps and value.index.ndim != 1:
+    if not is_maps and value.index.shape[0] != value.index.size:  # (N, C), or (N, C, 1) as PyTorch's exporter writes it
         raise NotTranslated("its input is neither maps (N, C, H, W) nor vectors (N, C)")
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights: dict[str, NDArray[Any]] = {name: state.weight(node, i + 1, name) for i, name in enumerate(names)}
     if any(array.shape != (step.shape[-1],) for array in weights.values()):
         raise NotTranslated(f"its weights do not fit the {step.shape[-1]} channels of its input")
     if not is_maps:
-        weights = {name: _put(value.index, array) for name, array in weights.items()}
+        weights = {name: _put(value.index.ravel(), array) for name, array in weights.items()}
     epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
     if not 0 < epsilon <= 1:
         # Beyond what a layer takes: the root goes into gamma, and √(0.999 + 0.001) = 1 stands for it.
@@ -159,7 +173,11 @@ def _of_two(state: State, node: Node) -> FileTensor:
     if node.operator != "Add":
         raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
     first, second = state.plain(node, 0), state.plain(node, 1)
-    if first.index.shape != second.index.shape or first.step.shape != second.step.shape:
+    if (first.index.shape, first.has_batch, first.step.shape) != (
+        second.index.shape,
+        second.has_batch,
+        second.step.shape,
+    ):
         raise NotTranslated(
             f"adds values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
         )
@@ -172,7 +190,8 @@ def _of_two(state: State, node: Node) -> FileTensor:
             "adds two branches that both have their own layers; one of them must be an unchanged earlier output"
         )
     layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
-    return FileTensor(state.work.step(longer.step, layer, other=shorter.step), longer.index)
+    step = state.work.step(longer.step, layer, other=shorter.step)
+    return FileTensor(step, longer.index, has_batch=longer.has_batch)
 
 
 def _product(state: State, node: Node) -> FileTensor:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from convscope.architecture import BatchNormalization, Flatten, Layer
 from convscope.architecture.layer_json import LAYER_KINDS
-from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.steps import (
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.steps import (
     LINEAR_KINDS,
     Array,
     FileTensor,
@@ -32,14 +32,14 @@ class State:
     """The values and constants of a graph by name, as far as they are translated.
 
     Attributes:
-        batch: how many images the file takes at once, where it says a number.
         readers: how many nodes read each value.
+        batch: how many images the file takes at once, where it says a number.
     """
 
     opset: int
-    batch: int | None
     readers: Counter[str]
     constants: dict[str, NDArray[Any]]
+    batch: int | None = None
     values: dict[str, FileTensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     work: TranslationBudget = field(default_factory=TranslationBudget)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Flatten, Input, Layer
 from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
-from convscope.interchange.onnx_files.translation.state import State, new_layer
-from convscope.interchange.onnx_files.translation.steps import FileTensor, Step, with_activation
+from convscope.interchange.translation.outputs import check_classes
+from convscope.interchange.translation.state import State, new_layer
+from convscope.interchange.translation.steps import FileTensor, Step, with_activation
 
 
 def assemble(
@@ -20,7 +21,7 @@ def assemble(
     """Return what ends in the value `end`, for bytes that the file reads as `byte * scale + offset`.
 
     Raises:
-        InterchangeError: if the value is not (N, K) in our order, or no layers lead to it.
+        InterchangeError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
         ArchitectureError: if the layers are no network: one class, an activation at the end.
     """
     is_softmax = end.curve in ("softmax", "log_softmax")
@@ -28,6 +29,7 @@ def assemble(
         end = replace(end, curve="")
     end = state.finished(end)
     last = end.step
+    check_classes("its output", end.index.shape)
     state.work.spend(end.index.size)
     if not (end.index.ravel() == np.arange(end.index.size)).all():
         raise InterchangeError("its outputs are not in the order of a layer")

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.architecture import (
     AveragePooling2D,
@@ -17,9 +18,9 @@ from convscope.architecture import (
     Shape,
 )
 from convscope.architecture.layers import padding_before
-from convscope.interchange.onnx_files.translation.nodes import Node
-from convscope.interchange.onnx_files.translation.state import State, new_layer
-from convscope.interchange.onnx_files.translation.steps import FileTensor, NotTranslated, Step
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.state import State, new_layer
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
@@ -54,7 +55,7 @@ def conv(state: State, node: Node) -> FileTensor:
         multiplier = filters // channels
         weights["kernel"] = weights["kernel"].reshape(*size, channels, multiplier)
         layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, layer_name(node, 1))
-    return _as_maps(state, state.work.step(step, layer, weights))
+    return _as_maps(state, value, state.work.step(step, layer, weights))
 
 
 def max_pool(state: State, node: Node) -> FileTensor:
@@ -78,7 +79,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
                 f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
             )
         step, padding = _zero_padded(state, step, pads), "valid"
-    return _as_maps(state, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
+    return _as_maps(state, value, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
 
 
 def average_pool(state: State, node: Node) -> FileTensor:
@@ -97,7 +98,35 @@ def average_pool(state: State, node: Node) -> FileTensor:
         raise NotTranslated(
             f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
         )
-    return _as_maps(state, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
+    return _as_maps(state, value, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
+
+
+def without_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> FileTensor | None:
+    """Return the means of pixels alone, where `value` is means that count zeros beside the maps and is divided by the
+    share (1, 1, H, W) of each window that lies on the maps; None where it is not.
+    """
+    step = value.step
+    padded = step.before
+    if step.kind != "AveragePooling2D" or padded is None or padded.kind != "ZeroPadding2D" or padded.before is None:
+        return None
+    pooling: Any = step.layer
+    padding: Any = padded.layer
+    axes = list(zip(padded.before.shape, padding.padding, pooling.pool_size, pooling.window.strides, strict=False))
+    outputs = [_outputs(*axis) for axis in axes]
+    rows, columns = (_shares(*axis, count) for axis, count in zip(axes, outputs, strict=True))
+    if shares.shape != (1, 1, *outputs) or not np.allclose(shares[0, 0], np.outer(rows, columns), rtol=1e-5, atol=0):
+        return None
+    size, strides = pooling.pool_size, pooling.window.strides
+    if _padding_of(padded.before.shape, padding.padding, size, strides, outputs) != "same":
+        return None
+    layer = AveragePooling2D(size, strides, "same", pooling.name)
+    return _as_maps(state, value, state.work.step(padded.before, layer))
+
+
+def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
+    """Return which share of each window along an axis lies on the map."""
+    first, end = pads[0], pads[0] + given
+    return [(min(i * stride + kernel, end) - max(i * stride, first)) / kernel for i in range(count)]
 
 
 def global_pool(state: State, node: Node) -> FileTensor:
@@ -110,12 +139,11 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
     """ReduceMean and ReduceMax over rows and columns: the same by other operators."""
     value = state.plain(node)
     axes = state.integers(node, 1, "axes") or ()
-    rank = value.index.ndim + 1
-    axes = tuple(sorted(axis + rank if axis < 0 else axis for axis in axes))
-    for order, spatial in ((CHANNELS_FIRST, (2, 3)), (CHANNELS_LAST, (1, 2))):
+    axes = tuple(sorted(map(value.axis, axes)))
+    for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
         if axes == spatial and state.work.is_order(value.index, value.step.shape, order):
             return _pooled(state, node, value, order, keep=bool(node.int("keepdims", 1)))
-    raise NotTranslated(f"goes over axes {axes}; rows and columns of maps are needed")
+    raise NotTranslated(f"goes over axes {state.integers(node, 1, 'axes')}; rows and columns of maps are needed")
 
 
 def pad(state: State, node: Node) -> FileTensor:
@@ -126,7 +154,7 @@ def pad(state: State, node: Node) -> FileTensor:
     if node.float("value", 0.0) or (fill is not None and fill.astype(np.float64).any()):
         raise NotTranslated("pads with other numbers than zero; zeros are needed")
     pads = state.integers(node, 1, "pads") or ()
-    rank = state.value(node).index.ndim + 1
+    rank = state.value(node).rank
     axes = state.integers(node, 3, "axes") or tuple(range(rank))
     if len(pads) != 2 * len(axes):
         raise NotTranslated(f"has {len(pads)} pads for {len(axes)} axes; two each are needed")
@@ -134,15 +162,15 @@ def pad(state: State, node: Node) -> FileTensor:
         return state.value(node)
     value = state.plain(node)
     both = {
-        axis % rank: (before, after)
+        value.axis(axis): (before, after)
         for axis, before, after in zip(axes, pads[: len(axes)], pads[len(axes) :], strict=True)
     }
-    for order, spatial in ((CHANNELS_FIRST, (2, 3)), (CHANNELS_LAST, (1, 2))):
+    for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
         others = [amount for axis, amount in both.items() if axis not in spatial and any(amount)]
         if not others and state.work.is_order(value.index, value.step.shape, order):
             amounts = (both.get(spatial[0], (0, 0)), both.get(spatial[1], (0, 0)))
             step = _zero_padded(state, value.step, amounts, layer_name(node))
-            return FileTensor(step, state.work.order(step.shape, order))
+            return FileTensor(step, state.work.order(step.shape, order), has_batch=value.has_batch)
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
 
 
@@ -153,7 +181,7 @@ def _pooled(state: State, node: Node, value: FileTensor, order: tuple[int, ...],
     index = state.work.order(step.shape, (0,))
     if keep:
         index = index.reshape([step.shape[0] if axis == 2 else 1 for axis in order])
-    return FileTensor(step, index)
+    return FileTensor(step, index, has_batch=value.has_batch)
 
 
 def _maps(state: State, node: Node) -> FileTensor:
@@ -164,8 +192,8 @@ def _maps(state: State, node: Node) -> FileTensor:
     return value
 
 
-def _as_maps(state: State, step: Step) -> FileTensor:
-    return FileTensor(step, state.work.order(step.shape, CHANNELS_FIRST))
+def _as_maps(state: State, value: FileTensor, step: Step) -> FileTensor:
+    return FileTensor(step, state.work.order(step.shape, CHANNELS_FIRST), has_batch=value.has_batch)
 
 
 def _strides(node: Node) -> tuple[int, int]:

@@ -1,0 +1,86 @@
+"""Weights that an ONNX file keeps in a second file beside it, which is how PyTorch's exporter writes by default.
+
+One file is opened: a regular one in the same folder, by a plain name. Its size is held against the tensors before
+anything is read.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from convscope.base.errors import ConvscopeError, InterchangeError
+from convscope.base.files import open_file
+from convscope.interchange.onnx_files.tensors import num_bytes
+
+
+def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> None:
+    """Put the numbers of `tensors` of the ONNX file at `path` into them, from the file beside it that they name.
+
+    Raises:
+        InterchangeError: if they name another kind of place, or the file is missing, too large, too short or too long.
+    """
+    entries = [{each.key: each.value for each in tensor.external_data} for tensor in tensors]
+    names = sorted({entry.get("location", "") for entry in entries})
+    if len(names) > 1:
+        raise InterchangeError(
+            f"{path}: its weights are in {len(names)} other files; only one beside it is read: save the model again "
+            "with all weights in one file"
+        )
+    beside = path.parent / _plain(path, names[0])
+    if beside.is_symlink():
+        raise InterchangeError(
+            f"{path}: its weights are in {names[0]!r}, which is a link and is not followed; copy the file itself"
+        )
+    try:
+        with open_file(beside) as file:
+            _fill(file, tensors, entries, most_bytes)
+    except FileNotFoundError as error:
+        raise InterchangeError(
+            f"{path}: its weights are in {names[0]!r}, which is not beside it; copy both files into one folder"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InterchangeError(
+            f"{path}: its weights in {names[0]!r} cannot be read ({error}); copy both files again"
+        ) from error
+    except ConvscopeError as error:  # names the file beside, and what it is instead of one to read
+        raise InterchangeError(f"{path}: its weights cannot be read: {error}") from error
+
+
+def _plain(path: Path, name: str) -> str:
+    """Return a name that can only be that of a file in the same folder."""
+    if not name or name in (".", "..") or re.search(r"[/\\:\0]", name):
+        raise InterchangeError(
+            f"{path}: its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
+            "save the model with all data in one file"
+        )
+    return name
+
+
+def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], most_bytes: int) -> None:
+    size = os.fstat(file.fileno()).st_size
+    if size > most_bytes:
+        raise ValueError(f"it is larger than {most_bytes >> 20} MiB; only small networks are read")
+    places = [(_number(entry, "offset", 0), num_bytes(tensor)) for entry, tensor in zip(entries, tensors, strict=True)]
+    for tensor, entry, (_, length) in zip(tensors, entries, places, strict=True):
+        if _number(entry, "length", length) != length:
+            raise ValueError(f"{tensor.name!r:.60} is said to have {entry['length']} bytes, but its shape has {length}")
+    end = max(offset + length for offset, length in places)
+    if end > size:
+        raise ValueError(f"it has {size:,} bytes, but the weights end at {end:,}")
+    if sum(length for _, length in places) > size:
+        raise ValueError("its weights overlap")
+    for tensor, (offset, length) in zip(tensors, places, strict=True):
+        file.seek(offset)
+        tensor.raw_data = file.read(length)
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+
+
+def _number(entry: dict[str, str], key: str, default: int) -> int:
+    value = entry.get(key)
+    if value is None:
+        return default
+    if not re.fullmatch("[0-9]{1,15}", value):
+        raise ValueError(f"its {key} is {value!r:.40}")
+    return int(value)

@@ -1,0 +1,126 @@
+"""What the file reads: which tensor is the image, and in which order its axes stand."""
+
+from collections.abc import Sequence
+from math import prod
+
+from convscope.architecture import Input
+from convscope.base.errors import ArchitectureError, InterchangeError
+from convscope.interchange.translation.constants import constant
+from convscope.interchange.translation.nodes import ImageInput, Node, Sizes
+from convscope.interchange.translation.state import State
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, first_step
+from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST
+
+_THROUGH = ("Cast", "Identity", "Mul", "Add", "Sub", "Div", "Dropout")
+_READS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "BatchNormalization")
+_COLOURS = (1, 3, 4)
+"""How many channels pictures have, where nothing else tells their axis from the others."""
+
+Size = tuple[int, int, int]
+
+
+def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_shape: Size | None) -> FileTensor:
+    """Return the image as a value, and note in `state` how many of them the file takes at once.
+
+    Raises:
+        InterchangeError: if the file does not say of what size it is, nor `image_shape`, or they differ.
+    """
+    has_batch = given.has_batch if given.has_batch is not None else not _is_alone(state, given, nodes)
+    sizes = given.sizes[1:] if has_batch else given.sizes
+    if not 1 <= len(sizes) <= 3:
+        raise InterchangeError(
+            f"input {given.name!r:.60} has {len(given.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
+            "vectors (N, pixels) are needed"
+        )
+    state.batch = given.sizes[0] if has_batch else 1
+    if not has_batch:
+        state.notes.append(f"input {given.name!r:.60} is one image and not a batch, which makes no difference here")
+    order: tuple[int, ...] = CHANNELS_FIRST
+    if len(sizes) == 3:
+        order = _order(state, given.name, sizes, nodes, image_shape)
+        axes = [image_shape[axis] for axis in order] if image_shape else [None] * 3
+    elif len(sizes) == 2:
+        axes, order = list(image_shape[:2]) if image_shape else [None] * 2, CHANNELS_LAST
+    else:
+        axes, order = [prod(image_shape)] if image_shape else [None], CHANNELS_LAST
+    known = [size if size is not None else other for size, other in zip(sizes, axes, strict=True)]
+    if None in known or (len(sizes) == 1 and image_shape is None):
+        raise InterchangeError(
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give image_shape, such "
+            "as (28, 28, 1)"
+        )
+    numbers = [size for size in known if size is not None]
+    if image_shape is not None and any(size != axis for size, axis in zip(numbers, axes, strict=True)):
+        raise InterchangeError(
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {image_shape}; give another "
+            "image_shape or omit it"
+        )
+    if len(numbers) == 3:
+        shape = (numbers[order.index(0)], numbers[order.index(1)], numbers[order.index(2)])
+    elif len(numbers) == 2:
+        shape = (numbers[0], numbers[1], 1 if image_shape is None else image_shape[2])
+    else:
+        assert image_shape is not None
+        shape = image_shape
+    if len(numbers) == 2 and shape[2] != 1:
+        raise InterchangeError(
+            f"input {given.name!r:.60} is {_text(sizes)}: images of one channel; image_shape must have one channel"
+        )
+    try:
+        Input(*shape)
+        index = state.work.order(shape, order)
+    except (ArchitectureError, NotTranslated) as error:
+        raise InterchangeError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
+    return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]), has_batch=has_batch)
+
+
+def _order(state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_shape: Size | None) -> tuple[int, ...]:
+    """Return in which order the axes hold rows, columns and channels: by what reads them, else by the sizes."""
+    for node in _readers(name, nodes):
+        if node.operator == "Transpose" and node.attributes.get("perm") == [0, 3, 1, 2]:
+            return CHANNELS_LAST
+        if node.operator in _READS_FIRST:
+            return CHANNELS_FIRST
+    fits = [
+        order
+        for order in (CHANNELS_FIRST, CHANNELS_LAST)
+        if sizes[order.index(2)] in (image_shape[2:] if image_shape else _COLOURS)
+    ]
+    if len(fits) == 2:
+        state.notes.append(f"input {name!r:.60} is {_text(sizes)}: used as (N, C, H, W)")
+    return fits[0] if fits else CHANNELS_FIRST
+
+
+def _is_alone(state: State, given: ImageInput, nodes: Sequence[Node]) -> bool:
+    """Say whether the file takes one image without a batch: then it is given that axis by what reads it first."""
+    for node in _readers(given.name, nodes):
+        if node.operator == "Unsqueeze":
+            axes = node.attributes.get("axes") or _early_integers(state, node, nodes)
+            return 0 in axes or -len(given.sizes) - len(axes) in axes
+    return False
+
+
+def _early_integers(state: State, node: Node, nodes: Sequence[Node]) -> list[int]:
+    """Return the second input of a node, if it is a constant before anything is computed."""
+    name = node.inputs[1] if len(node.inputs) > 1 else ""
+    array = state.constants.get(name)
+    if array is None:
+        made = [other for other in nodes if other.operator == "Constant" and name in other.outputs]
+        array = constant(state, made[0]) if made else None
+    return [] if array is None or array.size > 8 else [int(number) for number in array.ravel()]
+
+
+def _readers(name: str, nodes: Sequence[Node]) -> list[Node]:
+    """Return the nodes that read the value called `name`, also behind others that leave its axes as they are."""
+    reached, found = {name}, []
+    for node in nodes:
+        if reached & set(node.inputs):
+            if node.operator in _THROUGH:
+                reached |= set(node.outputs)
+            else:
+                found.append(node)
+    return found
+
+
+def _text(sizes: Sizes) -> str:
+    return "(N, " + ", ".join("?" if size is None else str(size) for size in sizes) + ")"

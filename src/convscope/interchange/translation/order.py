@@ -1,0 +1,51 @@
+"""Nodes in the order in which they compute."""
+
+from collections import defaultdict
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.translation.nodes import Graph, Node
+
+
+def in_order(graph: Graph, notes: list[str]) -> list[Node]:
+    """Return the nodes so that each stands behind those whose outputs it reads, and note it if they were not so.
+
+    Raises:
+        InterchangeError: if a node reads what no other gives, two give the same, or they form a cycle.
+    """
+    nodes = graph.nodes
+    known = {graph.image.name, *graph.weights, ""}
+    makers = _makers(nodes, known)
+    missing, readers = [0] * len(nodes), defaultdict[int, list[int]](list)
+    is_in_order = True
+    for number, node in enumerate(nodes):
+        for name in set(node.inputs) - known:
+            if name not in makers:
+                raise InterchangeError(f"{node.label} needs {name!r:.60}, which no node provides: an input is missing")
+            missing[number] += 1
+            readers[makers[name]].append(number)
+            is_in_order &= makers[name] < number
+    if is_in_order:
+        return list(nodes)
+    ready = [number for number, count in enumerate(missing) if not count]
+    for number in ready:  # which grows meanwhile
+        for reader in readers[number]:
+            missing[reader] -= 1
+            if not missing[reader]:
+                ready.append(reader)
+    if len(ready) < len(nodes):
+        first = next(node for node, count in zip(nodes, missing, strict=True) if count)
+        raise InterchangeError(f"{first.label} needs what is computed from its own output: the graph has a cycle")
+    notes.append("its nodes are not in the order in which they compute, and were sorted")
+    return [nodes[number] for number in ready]
+
+
+def _makers(nodes: tuple[Node, ...], known: set[str]) -> dict[str, int]:
+    """Return which node gives each value."""
+    makers: dict[str, int] = {}
+    for number, node in enumerate(nodes):
+        outputs = [name for name in node.outputs if name]
+        taken = known & set(outputs) or makers.keys() & set(outputs)
+        if not node.outputs or not node.outputs[0] or taken or len(set(outputs)) < len(outputs):
+            raise InterchangeError(f"{node.label} has no output, or one that another node already has")
+        makers |= dict.fromkeys(outputs, number)
+    return makers

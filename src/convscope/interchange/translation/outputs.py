@@ -1,0 +1,52 @@
+"""Which output of a graph holds one number for each class, and what networks have none."""
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.translation.nodes import Graph, Sizes
+
+_BEHIND_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
+
+
+def answer(graph: Graph, notes: list[str]) -> str:
+    """Return the name of the value that holds the logits or probabilities.
+
+    Raises:
+        InterchangeError: if none does: the network is no classifier.
+    """
+    names = list(graph.outputs)
+    softmaxes = {node.outputs[0] for node in graph.nodes if node.operator in ("Softmax", "LogSoftmax")}
+    for candidates in (names if len(names) == 1 else [], [name for name in names if name in softmaxes], ["logits"]):
+        if len(candidates) == 1 and candidates[0] in names:
+            name = candidates[0]
+            check_classes(f"output {name!r:.60}", (graph.outputs[name] or ())[1:])
+            return _before_argmax(graph, name, notes)
+    told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
+    raise InterchangeError(
+        f"it has {len(names)} outputs ({told}); it must have one, or one called 'logits'. A detector, which gives "
+        "boxes and scores, is no classifier and cannot be imported"
+    )
+
+
+def check_classes(what: str, sizes: Sizes) -> None:
+    """Raise `InterchangeError` if an output of these sizes, without the batch, is not one number a class."""
+    if sum(size not in (1, None) for size in sizes) > 1:
+        shape = " x ".join("?" if size is None else str(size) for size in sizes)
+        raise InterchangeError(
+            f"{what} is {shape} numbers for each image, and a classifier has one for each class. It may be a denoiser, "
+            "an autoencoder or a segmentation, which give images, or a detector; only classifiers can be imported"
+        )
+
+
+def _before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
+    """Return the name of the value from which the class is chosen, where the output is the number of the class."""
+    makers = {name: node for node in graph.nodes for name in node.outputs}
+    if end not in makers and end not in graph.weights and end != graph.image.name:
+        raise InterchangeError(f"output {end!r:.60} is not provided by any node")
+    node = makers.get(end)
+    while node is not None and node.operator in _BEHIND_ARGMAX:
+        node = makers.get(node.inputs[0]) if node.inputs else None
+    if node is None or node.operator != "ArgMax" or not node.inputs:
+        return end
+    if node.int("axis", 0) not in (1, -1):
+        raise InterchangeError(f"{node.label} goes over axis {node.int('axis', 0)}; the classes of (N, K) are needed")
+    notes.append("its output is the number of the class (ArgMax): what that is chosen from is used as logits")
+    return node.inputs[0]

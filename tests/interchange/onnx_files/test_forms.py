@@ -1,0 +1,133 @@
+"""Forms of graphs that exporters write in place of an operator of a layer, and networks that are no classifiers."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.onnx_files import read_onnx
+
+K = numbers(126, 4)
+HEAD = [node("Flatten", "x", "f"), node("Gemm", "f k", "g")]
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 9, 7, 2), dtype=np.uint8)
+
+
+def test_a_logarithm_of_a_softmax_is_read_as_the_softmax(tmp_path: Path):
+    model = proto([*HEAD, node("Softmax", "g", "s"), node("Log", "s", "y")], {"k": K})
+    imported = read_onnx(save(model, tmp_path))
+    np.testing.assert_allclose(
+        np.log(as_model(imported).probabilities(IMAGES)), runtime_answer(model, IMAGES), atol=1e-4
+    )
+    assert "logarithms of probabilities" in imported.notes[0]
+    other = proto([node("Log", "x", "l"), node("Flatten", "l", "f"), node("Gemm", "f k", "y")], {"k": K})
+    with pytest.raises(InterchangeError, match="logarithm of something other than a softmax"):
+        read_onnx(save(other, tmp_path))
+
+
+def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):
+    nodes = [
+        node("Flatten", "x", "f"),
+        node("Gemm", "f k", "g"),
+        node("Unsqueeze", "g axes", "u"),
+        node("BatchNormalization", "u s b m v", "n"),
+        node("Squeeze", "n axes", "y"),
+    ]
+    constants = {"axes": np.array([2]), "k": K, "v": numbers(4) ** 2 + 0.1} | {name: numbers(4) for name in "sbm"}
+    model = proto(nodes, constants)
+    imported = read_onnx(save(model, tmp_path))
+    assert [layer.kind for layer in imported.architecture.layers] == ["Flatten", "Dense", "BatchNormalization"]
+    np.testing.assert_allclose(as_model(imported).logits(IMAGES), runtime_answer(model, IMAGES), atol=1e-5)
+
+
+def test_nodes_out_of_order_are_sorted_and_it_is_said(tmp_path: Path):
+    nodes = [node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Relu", "g", "r"), node("Gemm", "r k2", "y")]
+    constants = {"k": K, "k2": numbers(4, 4)}
+    expected = as_model(read_onnx(save(proto(nodes, constants), tmp_path))).logits(IMAGES)
+    for order in ([3, 2, 1, 0], [1, 3, 0, 2]):
+        imported = read_onnx(save(proto([nodes[i] for i in order], constants), tmp_path))
+        assert (as_model(imported).logits(IMAGES) == expected).all()
+        assert "were sorted" in imported.notes[0]
+
+
+@pytest.mark.parametrize("keepdims", [0, 1])
+def test_the_number_of_the_class_leads_to_the_logits(keepdims: int, tmp_path: Path):
+    nodes = [*HEAD, node("ArgMax", "g", "a", axis=1, keepdims=keepdims), node("Cast", "a", "y", to=TensorProto.FLOAT)]
+    model = proto(nodes, {"k": K})
+    imported = read_onnx(save(model, tmp_path))
+    assert as_model(imported).predict(IMAGES).tolist() == runtime_answer(model, IMAGES).ravel().astype(int).tolist()
+    assert "number of the class (ArgMax)" in imported.notes[0]
+    nodes[2] = node("ArgMax", "g", "a", axis=0)
+    with pytest.raises(InterchangeError, match="goes over axis 0; the classes"):
+        read_onnx(save(proto(nodes, {"k": K}), tmp_path))
+
+
+CONVOLUTION = [node("Conv", "b w", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"), node("Gemm", "f k2", "g")]
+ALONE = {
+    "an axis put in and left out": [
+        node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Squeeze", "g zero", "y"),
+    ],
+    "an axis put in, which stays": [node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Identity", "g", "y")],
+    "the first of one image": [
+        node("Sub", "x mean", "s"), node("Unsqueeze", "s zero", "b"), *CONVOLUTION,
+        node("Gather", "g index", "y", axis=0),
+    ],
+    "reshaped at the end": [node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Reshape", "g all", "y")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_one_image_without_a_batch_is_read(name: str, tmp_path: Path):
+    constants = {
+        "zero": np.array([0]), "index": np.array(0), "all": np.array([-1]), "w": numbers(3, 2, 3, 3),
+        "k2": numbers(105, 4), "mean": numbers(2, 1, 1),
+    }  # fmt: skip
+    model = proto(ALONE[name], constants, shape=(2, 9, 7))
+    imported = read_onnx(save(model, tmp_path))
+    assert imported.architecture.input.shape == (9, 7, 2)
+    assert "is one image and not a batch" in imported.notes[0]
+    expected = [_alone(model, image) for image in IMAGES]
+    np.testing.assert_allclose(as_model(imported).logits(IMAGES), expected, atol=1e-5)
+
+
+def _alone(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"x": (image.astype(np.float32) / 255).transpose(2, 0, 1)})[0].ravel()
+
+
+def test_a_file_for_one_image_at_a_time_may_leave_out_the_batch_at_its_end(tmp_path: Path):
+    model = proto([*HEAD, node("Squeeze", "g", "y")], {"k": K}, shape=(1, 2, 9, 7))
+    expected = [runtime_answer(model, image[None]) for image in IMAGES]
+    np.testing.assert_allclose(as_model(read_onnx(save(model, tmp_path))).logits(IMAGES), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_a_denoiser_is_called_no_classifier(is_declared: bool, tmp_path: Path):
+    model = proto([node("Conv", "x w", "y", pads=[1] * 4)], {"w": numbers(2, 2, 3, 3)})
+    if is_declared:
+        model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, ("N", 2, 9, 7)))
+    with pytest.raises(
+        InterchangeError, match="2 x 9 x 7 numbers for each image, and a classifier has one for each class"
+    ):
+        read_onnx(save(model, tmp_path))
+
+
+def test_a_detector_is_called_no_classifier(tmp_path: Path):
+    model = proto([*HEAD, node("Gemm", "f k", "boxes")], {"k": K}, output="g")
+    model.graph.output.append(helper.make_tensor_value_info("boxes", 1, None))
+    with pytest.raises(InterchangeError, match=r"it has 2 outputs \('g', 'boxes'\).* A detector"):
+        read_onnx(save(model, tmp_path))
+    model = proto([node("Identity", "x", "y")], {})
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, ("N", 84, 8400)))
+    with pytest.raises(InterchangeError, match=r"84 x 8400 numbers for each image.* or a detector"):
+        read_onnx(save(model, tmp_path))
+
+
+def test_maps_of_one_pixel_are_classes(tmp_path: Path):
+    model = proto([node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "y")], {"w": numbers(4, 2, 3, 3)})
+    assert as_model(read_onnx(save(model, tmp_path))).logits(IMAGES).shape == (6, 4)
