@@ -11,7 +11,8 @@ from convscope.base.arguments import check_seed, checked
 
 FUNCTIONS = {name: value for name in cs.__all__ if isfunction(value := getattr(cs, name))}
 FUNCTIONS |= {f"presets.{name}": getattr(cs.presets, name) for name in ("cnn", "ann")}
-ANYTHING = {("from_keras", "keras_model")}  # a class of another library, which is not imported to look
+# Classes of other libraries, which are not imported to look.
+ANYTHING = {("from_keras", "keras_model"), ("from_torch", "module")}
 ARGUMENTS = [
     (name, parameter)
     for name, function in FUNCTIONS.items()
@@ -66,7 +67,7 @@ def good() -> dict[str, object]:
         "logits": answers, "held_out_logits": answers, "held_out_labels": dataset.labels, "fitted_on": "siblings",
         "a": candidate, "b": candidate, "groups": [], "name": "gaussian_noise", "strength": 1, "path": "model",
         "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32", "rules": [],
-        "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
+        "module": None, "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
         "image_shape": (28, 28, 1), "class_names": ("a", "b"), "runner": _Runner(),
     }  # fmt: skip
 

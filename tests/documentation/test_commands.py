@@ -16,11 +16,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from tests.interchange.keras_files.keras_archives import archive, hdf5, small
+from tests.interchange.torch_files.programs import Program
 
 import convscope as cs
 from convscope.cli import main
 from convscope.data.datasets.named import catalogue
-from convscope.interchange.onnx_files import write_onnx
 
 ROOT = Path(__file__).parent.parent.parent
 PLANS = {"design.md", "style.md"}  # they also speak of what is not built yet
@@ -111,6 +111,7 @@ def desk(
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
     (tmp_path / "my_model.keras").write_bytes(keras_file())
+    torch_file(tmp_path)
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
     (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     return tmp_path
@@ -126,8 +127,20 @@ def keras_file() -> bytes:
     return archive(config, hdf5(arrays))
 
 
+def torch_file(folder: Path) -> None:
+    """Write net.pt2, a network of PyTorch."""
+    random, program = np.random.default_rng(0), Program((1, 1, 28, 28))
+    kernel = program.weight("conv.weight", random.normal(0, 0.3, (4, 1, 5, 5)).astype(np.float32))
+    dense = program.weight("head.weight", random.normal(0, 0.1, (10, 144)).astype(np.float32))
+    maps = program.call("conv2d.default", (1, 4, 24, 24), input="x", weight=kernel)
+    pooled = program.call("max_pool2d.default", (1, 4, 6, 6), self=maps, kernel_size=[4, 4])
+    flat = program.call("flatten.using_ints", (1, 144), self=pooled, start_dim=1)
+    program.outputs.append(program.call("linear.default", (1, 10), input=flat, weight=dense))
+    program.save(folder)
+
+
 @pytest.fixture
-def readers_folder(small_run: Path, mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def readers_folder(mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder but for the files that the first pages call the reader's own; MNIST is cut short."""
     monkeypatch.chdir(tmp_path)
     cut_mnist_short(monkeypatch)
@@ -136,7 +149,7 @@ def readers_folder(small_run: Path, mnist: cs.Splits, tmp_path: Path, monkeypatc
             save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
     save_digits(mnist.test, 7, tmp_path, count=1)
-    write_onnx(cs.load_model(small_run), tmp_path / "net.onnx")
+    torch_file(tmp_path)
     return tmp_path
 
 

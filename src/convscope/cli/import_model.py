@@ -81,10 +81,10 @@ def import_model(
     open_report: bool,
     as_json: bool,
 ) -> None:
-    """Import a network from Keras or ONNX, evaluate and explain it, and write a report.
+    """Import a network from Keras, PyTorch or ONNX, evaluate and explain it, and write a report.
 
-    FILE is a .keras, .h5, .weights.h5 or .onnx file. No code in the file is run. Layers that convscope does not support
-    are listed. The result is a run folder without a training history.
+    FILE is a .keras, .h5, .weights.h5, .pt2 or .onnx file. No code in the file is run. Layers that convscope does not
+    support are listed. The result is a run folder without a training history.
     """
     request = ImportRequest(
         path,

@@ -7,6 +7,7 @@ from convscope.interchange.keras_export import to_keras
 from convscope.interchange.keras_files import from_keras
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.interchange.torch_export import to_torch
+from convscope.interchange.torch_files import from_torch
 
 __all__ = [
     "DTYPES",
@@ -17,6 +18,7 @@ __all__ = [
     "ParityTable",
     "export_model",
     "from_keras",
+    "from_torch",
     "import_model",
     "measure_parity",
     "read_network",

@@ -3,48 +3,17 @@
 No reader trusts its file, and none runs anything in it.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError
 from convscope.base.files import file_digest, inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
+from convscope.interchange.recognition import kind_of
 from convscope.storage import load_model
 from convscope.training.model import Model
-
-Kind = Literal["Keras", "ONNX", "convscope"]
-_ZIP = b"PK\x03\x04"
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
-_MOST_BYTES = 1 << 31
-
-
-def kind_of(path: Path) -> Kind:
-    """Return which program's file lies at `path`, by its first bytes; the name says nothing.
-
-    Raises:
-        InterchangeError, RunError: if it cannot be read, is no regular file or is too large.
-    """
-    if path.is_dir():
-        return "convscope"
-    try:
-        with open_file(path) as file:
-            start, size = file.read(16), os.fstat(file.fileno()).st_size
-    except OSError as error:
-        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
-    if size > _MOST_BYTES:
-        raise InterchangeError(
-            f"{path}: has {size:,} bytes, and the limit is {_MOST_BYTES:,}; only small networks can be imported"
-        )
-    if start.startswith((_ZIP, _HDF5)):
-        return "Keras"
-    if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
-        return "convscope"
-    return "ONNX"
 
 
 def read_network(
@@ -55,7 +24,7 @@ def read_network(
     scale: float | None = None,
     offset: float | None = None,
 ) -> Imported:
-    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), ONNX or convscope.
+    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), ONNX or convscope.
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
@@ -76,6 +45,10 @@ def read_network(
         from convscope.interchange.keras_files import read_keras
 
         return read_keras(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
+    if kind == "PyTorch":
+        from convscope.interchange.torch_files import read_torch
+
+        return read_torch(path, image_shape=image_shape, scale=scale, offset=offset)
     if kind == "ONNX":
         from convscope.interchange.onnx_files import read_onnx
 

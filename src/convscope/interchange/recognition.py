@@ -1,0 +1,164 @@
+"""What a file is, by its content: the reader it is for, or one sentence on what it is instead and what to do.
+
+Magic bytes, the names in an archive and the opcodes of a pickle are looked at. Nothing is run or unpickled.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from convscope.base.errors import InterchangeError
+from convscope.base.files import open_file
+from convscope.interchange.archive import ZIP_MAGIC, Archive
+from convscope.interchange.refusal import ModelFileError, named, quoted
+from convscope.interchange.torch_files.archives import is_program
+from convscope.interchange.torch_files.pickles import Foreign, StoredTensor
+from convscope.interchange.torch_files.saved import PICKLE, saved_objects
+
+Kind = Literal["Keras", "ONNX", "PyTorch", "convscope"]
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
+_MOST_BYTES = 1 << 31
+_START_BYTES = 1 << 12
+_SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
+_ANOTHER = "import the .keras, .h5, .pt2, .onnx or .safetensors file of the same network"
+_FLATBUFFERS = {
+    b"TFL3": f"is a TensorFlow Lite model, whose weights are packed for its runtime and not read back; {_ANOTHER}. If "
+    "convscope wrote it, use the run that it was exported from",
+    b"ORTM": f"is a model in ONNX Runtime's own format; {_ANOTHER}",
+    b"ET12": f"is an ExecuTorch program; {_ANOTHER}",
+}
+"""By the identifier of the flatbuffer, which stands behind its first four bytes."""
+_STARTS = {
+    b"GGUF": f"is a GGUF file, which holds a language model; {_ANOTHER}",
+    b"\x93NUMPY": "is a NumPy array and no network; weights alone cannot be imported without their layers",
+    b"\x1f\x8b": "is packed with gzip; unpack it and import the file that was in it",
+    b"\x89PNG": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
+    b"\xff\xd8\xff": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
+    b"<?xml": f"is an XML file, such as OpenVINO writes; {_ANOTHER}",
+}
+_SCRIPT = (
+    "is a TorchScript program, which is code and is never run. Run torch.onnx.export(torch.jit.load(file), "
+    "(torch.zeros(1, 1, 28, 28),), 'net.onnx', dynamo=False) with the shape of your images in place of 1, 1, 28, 28; "
+    "then import net.onnx"
+)
+_C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
+
+
+def kind_of(path: Path) -> Kind:
+    """Return which reader the file at `path` is for; its name says nothing.
+
+    Raises:
+        InterchangeError: if it cannot be read or is too large, or it is known to be something else: then it says what.
+        RunError: if it is no regular file.
+    """
+    if path.is_dir():
+        if (path / "saved_model.pb").exists():
+            raise InterchangeError(
+                f"{path}: is a SavedModel folder of TensorFlow, which holds a program to run; save the Keras model "
+                "with model.save('net.keras') and import that file"
+            )
+        return "convscope"
+    try:
+        with open_file(path) as file, named(str(path)):
+            return _kind(file, os.fstat(file.fileno()).st_size)
+    except OSError as error:
+        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
+
+
+def _kind(file: BinaryIO, size: int) -> Kind:
+    start = file.read(_START_BYTES)
+    if size > _MOST_BYTES:
+        raise ModelFileError(
+            f"has {size:,} bytes, and the limit is {_MOST_BYTES:,}; only small networks can be imported"
+        )
+    if start.startswith(_HDF5):
+        return "Keras"
+    if start.startswith(ZIP_MAGIC):
+        return _kind_of_archive(Archive(file, "zip archive, as Keras and PyTorch write it"))
+    if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
+        return "convscope"
+    if (said := _other(start)) is not None:
+        raise ModelFileError(said)
+    return "ONNX"
+
+
+def _other(start: bytes) -> str | None:
+    """Return what a file is whose start is that of no network which can be read, and what to do; None if unknown."""
+    if (said := _FLATBUFFERS.get(start[4:8])) is not None:
+        return said
+    for magic, said in _STARTS.items():
+        if start.startswith(magic):
+            return said
+    if start.startswith(_SAVED_BEFORE_ZIP):
+        return f"is a file of torch.save as PyTorch wrote it before 1.6; {_export_line(1)}"
+    if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
+        return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_ANOTHER}"
+    if start.startswith(b"\x08\x01\x12") and b"serve" in start:
+        return "is the program of a SavedModel of TensorFlow; save the Keras model with model.save('net.keras')"
+    if _C_HEADER.match(start):
+        return f"is source code, such as the C header that convscope exports; {_ANOTHER}, or use the run itself"
+    if start.lstrip()[:1] in (b"{", b"["):
+        return (
+            "is a description in JSON without weights; import the file with the weights, and name this one with "
+            "`architecture`"
+        )
+    return None
+
+
+def _kind_of_archive(archive: Archive) -> Kind:
+    names = archive.names
+    inner = {name.partition("/")[2] for name in names}
+    if is_program(names):
+        return "PyTorch"
+    if any(name.startswith("data/aotinductor/") for name in inner):
+        raise ModelFileError(f"is a program that PyTorch compiled for one machine; {_export_line(1)}")
+    if PICKLE in inner:
+        is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
+        raise ModelFileError(_SCRIPT if is_script else _saved(archive))
+    if "config.json" in names or "model.weights.h5" in names:
+        return "Keras"
+    if names and all(name.endswith(".npy") for name in names):
+        raise ModelFileError("holds NumPy arrays and no network; weights alone cannot be imported without their layers")
+    held = ", ".join(quoted(name) for name in names[:6]) or "nothing"
+    raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {held}); {_ANOTHER}")
+
+
+def _saved(archive: Archive) -> str:
+    """Return what a file of `torch.save` holds, and what to do."""
+    found = saved_objects(archive)
+    parts = found if isinstance(found, dict) else {"": found}
+    weights = next((each for each in (parts, *parts.values()) if _tensors(each)), None)
+    if weights is not None:
+        what = "a state_dict" if weights is found else f"a checkpoint ({', '.join(map(quoted, list(parts)[:4]))})"
+        tensors = _tensors(weights)
+        names = ", ".join([*map(quoted, list(tensors)[:3]), *(["..."] if len(tensors) > 3 else [])])
+        kernel = next((each for each in tensors.values() if len(each.shape) == 4), None)
+        line = _export_line(1 if kernel is None else kernel.shape[1])
+        return (
+            f"is {what} of PyTorch: {len(tensors)} weights ({names}) without the network that they belong to. Build "
+            f"the network in Python, load them with load_state_dict, and {line}"
+        )
+    module = next((each for each in parts.values() if isinstance(each, Foreign)), None)
+    if module is not None:
+        return (
+            f"is a pickled object of PyTorch ({quoted(module.name)}), which runs code when it is opened, so convscope "
+            "never opens one. If you trust it, run network = torch.load(file, weights_only=False), and "
+            f"{_export_line(1)}"
+        )
+    return f"is a file of torch.save without a network; {_export_line(1)}"
+
+
+def _tensors(value: Any) -> dict[Any, StoredTensor]:
+    items = value.items() if isinstance(value, dict) else ()
+    return {key: each for key, each in items if isinstance(each, StoredTensor)}
+
+
+def _export_line(channels: int) -> str:
+    """Return the line that exports a module, and what to do with its file."""
+    shape = f"1, {channels}, 28, 28"
+    return (
+        f"run torch.export.save(torch.export.export(network.eval(), (torch.zeros({shape}),)), 'net.pt2') with the "
+        f"shape of your images in place of {shape}; then import net.pt2"
+    )

@@ -1,0 +1,127 @@
+"""One call of an operator in an exported program, as plain values."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.interchange.translation.nodes import Sizes
+
+FLOAT_TYPES = (6, 7, 8, 13)
+"""Of floating-point numbers, as ScalarType numbers them."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a program says of a value: its sizes, None where they depend on the input, and the number of its type."""
+
+    sizes: Sizes
+    type: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor as an argument."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of an operator.
+
+    Attributes:
+        operator: its name, such as `conv2d`; `relu_`, which changes its input in place, is `relu` too.
+        library: whose it is: "" for PyTorch's own.
+        label: what the call is called in an error.
+        arguments: as far as they are given, by their names in the operator's signature.
+        outputs: names of tensors; "" for one behind the first that nobody reads.
+        result: of the first.
+    """
+
+    operator: str
+    library: str
+    label: str
+    is_in_place: bool
+    arguments: Mapping[str, Any]
+    outputs: tuple[str, ...]
+    result: Value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return an argument, or `default` where it is left out or None."""
+        value = self.arguments.get(name)
+        return default if value is None else value
+
+    @property
+    def first(self) -> Tensor:
+        """The tensor that the operator works on."""
+        tensor = self.get("self", self.get("input"))
+        if not isinstance(tensor, Tensor):
+            raise ValueError(f"{self.label} has no input")
+        return tensor
+
+    def name(self, argument: str) -> str:
+        """Return the name of a tensor that is an argument; "" if it is left out."""
+        value = self.arguments.get(argument)
+        return value.name if isinstance(value, Tensor) else ""
+
+    def pair(self, argument: str, default: Any) -> list[int]:
+        """Return two whole numbers, which may be given as one."""
+        value = self.get(argument, default)
+        numbers = list(value) if isinstance(value, list) else [value]
+        if not numbers:
+            numbers = [default] if isinstance(default, int) else list(default)
+        if len(numbers) not in (1, 2) or not all(isinstance(number, int) for number in numbers):
+            raise ValueError(f"{self.label} has {argument} {value!r:.40}")
+        return numbers * 2 if len(numbers) == 1 else numbers
+
+
+def read_call(
+    node: Mapping[str, Any], number: int, current: Callable[[str], str], values: Mapping[str, Value]
+) -> Call | None:
+    """Return a node of the description as a call; None if it gives no tensor, as checks of sizes do.
+
+    Args:
+        current: what a value is called now.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: if it is damaged.
+    """
+    outputs = tuple(_output_name(output) for output in node["outputs"])
+    if not any(outputs):
+        return None
+    if not outputs[0]:
+        raise ValueError(f"node {number} has no first output")
+    target = str(node["target"]).removeprefix("torch.ops.")
+    library, _, signature = target.partition(".")
+    operator = signature.partition(".")[0]
+    is_in_place = operator.endswith("_") and not operator.startswith("_")
+    arguments = {each["name"]: _argument(each["arg"], current, values) for each in node["inputs"]}
+    name = node.get("name") or outputs[0] or f"number {number}"
+    return Call(
+        operator.removesuffix("_") if is_in_place else operator,
+        "" if library == "aten" else library,
+        f"{name!r:.60} ({target:.60})",
+        is_in_place,
+        arguments,
+        outputs,
+        values[outputs[0]],
+    )
+
+
+def _output_name(output: Mapping[str, Any]) -> str:
+    return str(output["as_tensor"]["name"]) if "as_tensor" in output else ""
+
+
+def _argument(union: Mapping[str, Any], current: Callable[[str], str], values: Mapping[str, Value]) -> Any:
+    ((kind, value),) = union.items()
+    if kind == "as_tensor":
+        name = current(value["name"])
+        return Tensor(name, values[name])
+    if kind == "as_tensors":
+        return [_argument({"as_tensor": each}, current, values) for each in value]
+    if kind in ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats"):
+        return float(value) if kind == "as_float" else value
+    if kind == "as_scalar_type":
+        return value
+    return None  # left out, or a size, a device, a memory layout: the result's description says what comes of it

@@ -1,0 +1,147 @@
+"""The graph of an exported program, with PyTorch's operators said in those of ONNX.
+
+A program states the sizes of every value, so whatever only changes a shape is a Reshape to the sizes of its result.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.torch_files.archives import ProgramArchive
+from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Value, read_call
+from convscope.interchange.torch_files.operators import VIEWS, translated
+from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
+
+_OPSET = 20
+_UINT8 = 1  # of ScalarType
+
+
+def graph_of(program: ProgramArchive) -> Graph:
+    """Return the graph of a program.
+
+    Raises:
+        InterchangeError: if it has another input than one image, trains, or changes a value that is read afterwards.
+        KeyError, TypeError, ValueError, AttributeError, IndexError: if its description is damaged.
+    """
+    return _Reader(program).graph()
+
+
+@dataclass(eq=False)
+class _Names:
+    """What values are called now: an operator that changes one in place gives it another name."""
+
+    now: dict[str, str] = field(default_factory=dict)
+    bases: dict[str, str] = field(default_factory=dict)
+    stale: set[str] = field(default_factory=set)
+
+    def of(self, name: str) -> str:
+        for _ in range(len(self.now)):  # at most; names of a damaged file may lead back to each other
+            name = self.now.get(name, name)
+        if name in self.stale:
+            raise InterchangeError(f"{name!r:.60} is read after a part of it was changed in place; build it without")
+        return name
+
+    def see(self, call: Call) -> None:
+        """Note what an operator does to the names of what it reads."""
+        given, result = call.name("self") or call.name("input"), call.outputs[0]
+        base = self.bases.get(given, given)
+        if call.is_in_place:
+            self.stale |= {base, *(name for name, own in self.bases.items() if own == base)} - {given}
+            self.now[given] = result
+        if call.is_in_place or call.operator in VIEWS:
+            self.bases[result] = base
+
+
+class _Reader:
+    def __init__(self, program: ProgramArchive) -> None:
+        self._program = program
+        module = program.document["graph_module"]
+        self._graph, self._signature = module["graph"], module["signature"]
+        self._values = {name: _value(meta) for name, meta in self._graph["tensor_values"].items()}
+        self._weights: dict[str, tuple[str, str]] = {}  # by what they are called: the name in the file, and where
+        self._constants: dict[str, NDArray[Any]] = {}
+        self._names = _Names()
+
+    def graph(self) -> Graph:
+        images = self._inputs()
+        if len(images) != 1:
+            raise InterchangeError(f"it has {len(images)} inputs; it must have one, the images")
+        outputs = self._outputs()
+        nodes = [node for number, each in enumerate(self._graph["nodes"]) for node in self._node(each, number)]
+        image = self._values[images[0]]
+        if image.type not in (_UINT8, *FLOAT_TYPES):
+            raise InterchangeError(
+                f"input {images[0]!r:.60} has the type {image.type}; floating-point numbers or bytes are needed"
+            )
+        return Graph(
+            tuple(nodes),
+            ImageInput(images[0], image.sizes, image.type == _UINT8, not self._is_alone(image, outputs)),
+            {self._names.of(name): self._values[name].sizes for name in outputs},
+            frozenset({*self._weights, *self._constants}),
+            self._weight,
+            _OPSET,
+        )
+
+    def _inputs(self) -> list[str]:
+        """Return the names of the images, and note what all weights are called."""
+        images = []
+        for spec in self._signature["input_specs"]:
+            ((kind, value),) = spec.items()
+            if kind == "user_input":
+                images.append(value["arg"]["as_tensor"]["name"])
+                continue
+            field_of_name = {"parameter": "parameter_name", "buffer": "buffer_name"}.get(kind, "tensor_constant_name")
+            if field_of_name not in value:
+                raise InterchangeError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
+            place = "weights" if kind == "parameter" or value.get("persistent") else "constants"
+            called, own = value["arg"]["name"], value[field_of_name]
+            # A name with a dot is no value's, and says which layer a weight is of.
+            name = own if "." in own else called
+            self._weights[name] = own, place
+            self._names.now |= {called: name} if name != called else {}
+            self._values[name] = self._values[called]
+        return images
+
+    def _outputs(self) -> list[str]:
+        outputs = []
+        for spec in self._signature["output_specs"]:
+            ((kind, value),) = spec.items()
+            if kind != "user_output":
+                raise InterchangeError(
+                    f"it changes its own weights ({kind!r:.40}), as in training; export network.eval() instead"
+                )
+            if "as_tensor" in value["arg"]:
+                outputs.append(value["arg"]["as_tensor"]["name"])
+        return outputs
+
+    def _node(self, description: Mapping[str, Any], number: int) -> list[Node]:
+        call = read_call(description, number, self._names.of, self._values)
+        if call is None:
+            return []
+        self._names.see(call)
+        nodes, constants = translated(call)
+        self._constants |= constants
+        return nodes
+
+    def _weight(self, name: str) -> NDArray[Any]:
+        if name in self._constants:
+            return self._constants[name]
+        try:
+            return self._program.array(*self._weights[name])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"its description is damaged ({error!r:.60})") from error
+
+    def _is_alone(self, image: Value, outputs: list[str]) -> bool:
+        """Say whether the program takes one image without a batch: it adds that axis, or its answer has none."""
+        if None in image.sizes or len(image.sizes) > 3:
+            return False
+        is_added = any(value.sizes == (1, *image.sizes) for value in self._values.values())
+        return is_added or any(len(self._values[name].sizes) == 1 for name in outputs)
+
+
+def _value(meta: Mapping[str, Any]) -> Value:
+    sizes: Sizes = tuple(size.get("as_int") for size in meta["sizes"])
+    return Value(sizes, int(meta["dtype"]))

@@ -1,0 +1,85 @@
+"""A PyTorch module in memory as a model: PyTorch exports it, and the reader of files reads what that wrote."""
+
+import copy
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+from convscope.base.arguments import checked
+from convscope.base.errors import MissingPackageError
+from convscope.interchange.archive import Archive
+from convscope.interchange.refusal import ModelFileError, named
+from convscope.interchange.torch_files.archives import ProgramArchive
+from convscope.interchange.torch_files.reading import ImageShape, imported
+from convscope.training.model import Model
+
+
+@checked
+def from_torch(
+    module: Any,
+    image_shape: ImageShape,
+    *,
+    class_names: Sequence[str] | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Model:
+    """Return a `torch.nn.Module` as a model of ours, with the same answers in evaluation mode.
+
+    The module itself is left as it is. It may read images (N, C, H, W), (N, H, W, C) or (N, pixels), or one image
+    (C, H, W).
+
+    Args:
+        image_shape: (H, W, C).
+        class_names: K names; the classes' numbers by default.
+        scale: with `offset`, how a byte of an image becomes a number that the module reads: `byte * scale + offset`.
+            By default 1/255 as `ToTensor` does, or 1 if the module itself divides by so much. For `Normalize(mean,
+            std)` behind `ToTensor` they are `1 / (255 * std)` and `-mean / std`.
+        offset: by default 0.
+
+    Raises:
+        InterchangeError: if PyTorch cannot export it for such images, or it computes what no layers do: every such
+            operator is named with what would be needed.
+        MissingPackageError: if PyTorch is not installed.
+        ValueError: if the class names are not as many as the logits.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingPackageError("PyTorch is not installed; pip install 'convscope[torch]'") from error
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
+    with named(f"PyTorch module {type(module).__name__}"), _quiet():
+        content = BytesIO()
+        torch.export.save(_exported(torch, module, image_shape), content)
+        found = imported(ProgramArchive(Archive(content, "program")), image_shape, scale, offset)
+    return found.to_model(class_names)
+
+
+def _exported(torch: Any, module: Any, image_shape: ImageShape) -> Any:
+    """Return the program of a module for images in the first layout that it takes."""
+    height, width, channels = image_shape
+    network = copy.deepcopy(module).cpu().eval()
+    dtype = next((weight.dtype for weight in network.parameters() if weight.is_floating_point()), torch.float32)
+    first: Exception | None = None
+    for shape in (
+        (2, channels, height, width),
+        (2, height, width, channels),
+        (2, height * width * channels),
+        (channels, height, width),
+    ):
+        try:
+            return torch.export.export(network, (torch.zeros(shape, dtype=dtype),))
+        except Exception as error:  # PyTorch raises whatever the module raises
+            first = first or error
+    reason = (str(first).strip().splitlines() or [type(first).__name__])[0][:200]
+    raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {reason}") from first
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the warnings of PyTorch's exporter, which are about itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,63 @@
+"""Read an exported program of PyTorch (`.pt2`) as layers, without PyTorch: nothing in it is run or unpickled."""
+
+from pathlib import Path
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.archive import Archive
+from convscope.interchange.imported import Imported
+from convscope.interchange.refusal import ModelFileError, open_model_file
+from convscope.interchange.torch_files.archives import ProgramArchive
+from convscope.interchange.torch_files.graph import graph_of
+from convscope.interchange.translation.network import network_of
+
+ImageShape = tuple[int, int, int]
+_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
+
+def read_torch(
+    path: Path | str,
+    *,
+    image_shape: ImageShape | None = None,
+    scale: float | None = None,
+    offset: float | None = None,
+) -> Imported:
+    """Return the network in a file of `torch.export.save` as layers and weights of ours.
+
+    Args:
+        image_shape: (H, W, C), where the program leaves the size of its images open or takes them as vectors.
+        scale: with `offset`, how a byte of an image becomes a number that the program reads, as in `read_onnx`.
+        offset: by default 0.
+
+    Raises:
+        InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such
+            operator is named with what would be needed.
+    """
+    path = Path(path)
+    with open_model_file(path) as file:
+        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, scale, offset)
+
+
+def imported(
+    program: ProgramArchive, image_shape: ImageShape | None, scale: float | None, offset: float | None
+) -> Imported:
+    """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
+    try:
+        graph = graph_of(program)
+    except InterchangeError as error:
+        raise ModelFileError(str(error)) from error
+    except _DAMAGE as error:
+        raise ModelFileError(
+            f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
+        ) from error
+    try:
+        network = network_of(graph, image_shape, scale, offset)
+    except InterchangeError as error:
+        raise ModelFileError(str(error)) from error
+    version = str(program.document.get("torch_version", ""))[:20]
+    return Imported(
+        network.architecture,
+        network.weights,
+        network.notes,
+        program.class_names(network.architecture.num_classes),
+        f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
+    )

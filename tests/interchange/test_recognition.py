@@ -1,0 +1,104 @@
+"""What a file is said to be that is no network, or one that is not read; every sentence says what to do."""
+
+import gzip
+import io
+import json
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.torch_files.programs import pickled, saved
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+
+STATE_DICT = {
+    "conv1.weight": np.zeros((8, 3, 5, 5), np.float32),
+    "conv1.bias": np.zeros(8, np.float32),
+    "fc.weight": np.zeros((10, 8), np.float32),
+    "fc.bias": np.zeros(10, np.float32),
+}
+MODULE = b"\x80\x02cmynet\nNet\n)\x81}X\x08\x00\x00\x00trainingK\x01sb."
+CHECKPOINT = b"\x80\x02}(X\x05\x00\x00\x00epochK\x03X\x05\x00\x00\x00model" + pickled(STATE_DICT)[2:-1] + b"u."
+
+
+def _zip(*names: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return content.getvalue()
+
+
+def _npz() -> bytes:
+    content = io.BytesIO()
+    np.savez(content, a=np.zeros(3))
+    return content.getvalue()
+
+
+EXPORT = (
+    r"torch\.export\.save\(torch\.export\.export\(network\.eval\(\), \(torch\.zeros\(1, {}, 28, 28\),\)\), 'net\.pt2'\)"
+)
+FILES = {
+    "a state_dict": (
+        saved(STATE_DICT),
+        rf"is a state_dict of PyTorch: 4 weights \('conv1.weight', .*{EXPORT.format(3)}",
+    ),
+    "a checkpoint": (
+        saved({}, CHECKPOINT),
+        rf"is a checkpoint \('epoch', 'model'\) of PyTorch: 4 weights .*{EXPORT.format(3)}",
+    ),
+    "a module": (
+        saved({}, MODULE),
+        rf"is a pickled object of PyTorch \('mynet.Net'\), which runs code.*{EXPORT.format(1)}",
+    ),
+    "TorchScript": (
+        _zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
+        r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load",
+    ),
+    "numbers": (saved({}, pickle.dumps([1, 2], 2)), "is a file of torch.save without a network"),
+    "a damaged state_dict": (saved({}, b"\x80\x02}"), "is a damaged file of torch.save"),
+    "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),
+    "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
+    "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),
+    "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(64), "is a TensorFlow Lite model.*the run that it was exported from"),
+    "ORT": (b"\x1c\0\0\0ORTM" + bytes(64), "ONNX Runtime's own format"),
+    "ExecuTorch": (b"\x1c\0\0\0ET12" + bytes(64), "ExecuTorch"),
+    "NumPy": (_npz(), "NumPy arrays and no network"),
+    "one array": (b"\x93NUMPY\x01\0", "is a NumPy array"),
+    "gzip": (gzip.compress(b"x"), "unpack it"),
+    "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(20), "is a picture.*convscope predict"),
+    "another archive": (_zip("word/document.xml"), r"neither of Keras nor of PyTorch \(it holds 'word/document.xml'\)"),
+    "half an archive": (_zip("config.json")[:-4], "is not a complete zip archive, as Keras and PyTorch write it"),
+    "a description": (json.dumps({"layers": []}).encode(), "is a description in JSON without weights"),
+    "GGUF": (b"GGUF\x03\0\0\0", "language model"),
+    "XML": (b'<?xml version="1.0"?><net>', "OpenVINO"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_no_network_is_called_what_it_is(name: str, tmp_path: Path):
+    content, message = FILES[name]
+    path = tmp_path / "file.keras"  # the name says nothing
+    path.write_bytes(content)
+    with pytest.raises(InterchangeError, match=message) as caught:
+        cs.import_model(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_c_header_of_convscope_is_called_source_code(tmp_path: Path):
+    path = tmp_path / "model.h"
+    layers = (cs.Flatten(), cs.Dense(2))
+    weights = {"dense/kernel": np.ones((4, 2), np.float32), "dense/bias": np.zeros(2, np.float32)}
+    cs.export_model(cs.Model(cs.Architecture(cs.Input(2, 2), layers), weights, ("a", "b")), path, "c")
+    with pytest.raises(InterchangeError, match="is source code, such as the C header that convscope exports"):
+        cs.import_model(path)
+
+
+def test_a_saved_model_folder_is_called_so(tmp_path: Path):
+    (tmp_path / "saved_model.pb").write_bytes(b"\x08\x01\x12")
+    with pytest.raises(InterchangeError, match=r"SavedModel folder.*model\.save\('net\.keras'\)"):
+        cs.import_model(tmp_path)

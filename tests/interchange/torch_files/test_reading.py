@@ -1,0 +1,276 @@
+"""Exported programs of PyTorch, made by hand, against networks of ours with the same weights."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.torch_files.programs import LAYOUTS, Program, zipped
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+from convscope.interchange.torch_files import read_torch
+
+RNG = np.random.default_rng(7)
+KERNEL, BIAS, DENSE = (RNG.normal(0, 0.4, shape).astype(np.float32) for shape in ((3, 2, 3, 3), (3,), (4, 36)))
+
+
+def network(program: Program, head: str = "linear") -> Program:
+    """Add a convolution, a ReLU, a pooling and a dense layer."""
+    kernel, bias = program.weight("block.conv.weight", KERNEL), program.weight("block.conv.bias", BIAS)
+    dense = program.weight("head.weight", DENSE)
+    maps = program.call("conv2d.default", (None, 3, 9, 7), input="x", weight=kernel, bias=bias, padding=[1, 1])
+    program.call("relu_.default", (None, 3, 9, 7), self=maps)  # in place: what follows reads `maps`
+    pooled = program.call("max_pool2d.default", (None, 3, 4, 3), self=maps, kernel_size=[2, 2], stride=[])
+    flat = program.call("flatten.using_ints", (None, 36), self=pooled, start_dim=1)
+    if head == "linear":
+        logits = program.call("linear.default", (None, 4), input=flat, weight=dense)
+    else:  # as decomposed programs have it
+        turned = program.call("permute.default", (36, 4), self=dense, dims=[1, 0])
+        logits = program.call("mm.default", (None, 4), self=flat, mat2=turned)
+    program.outputs.append(program.call("softmax.int", (None, 4), self=logits, dim=-1))
+    return program
+
+
+def ours() -> cs.Model:
+    """Return what `network` computes."""
+    layers = (
+        cs.Conv2D(3, 3, padding="same", activation="relu", name="block_conv"),
+        cs.MaxPooling2D(2),
+        cs.Flatten(),
+        cs.Dense(4, "softmax", use_bias=False, name="head"),
+    )
+    rows = np.arange(36).reshape(3, 4, 3).transpose(1, 2, 0).ravel()  # channels last
+    weights = {
+        "block_conv/kernel": np.ascontiguousarray(KERNEL.transpose(2, 3, 1, 0)),
+        "block_conv/bias": BIAS,
+        "head/kernel": np.ascontiguousarray(DENSE.T[rows]),
+    }
+    return cs.Model(cs.Architecture(cs.Input(9, 7, 2), layers), weights, tuple("0123"))
+
+
+def images(count: int = 5, shape: tuple[int, ...] = (9, 7, 2)) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_gives_the_same_network(layout: str, tmp_path: Path):
+    read = cs.import_model(network(Program()).save(tmp_path, layout))
+    assert [layer.name for layer in read.architecture.layers][::3] == ["block_conv", "head"]
+    np.testing.assert_allclose(read.logits(images()), ours().logits(images()), atol=1e-5)
+    assert read.provenance["imported"]["program"] == "PyTorch 2.13.0"
+    assert "byte / 255 is assumed" in read.provenance["imported"]["notes"][-1]
+
+
+def test_a_decomposed_program_gives_the_same(tmp_path: Path):
+    read = cs.import_model(network(Program(), "mm").save(tmp_path))
+    np.testing.assert_allclose(read.logits(images()), ours().logits(images()), atol=1e-5)
+
+
+def test_class_names_of_convscope_are_kept(tmp_path: Path):
+    program = network(Program())
+    for names, expected in ((["a", "b", "ü", "d"], ("a", "b", "ü", "d")), (["a"], None)):
+        program.class_names = names
+        assert read_torch(program.save(tmp_path)).class_names == expected
+
+
+def test_bytes_and_scales_are_taken_as_in_onnx_files(tmp_path: Path):
+    program = Program((None, 2, 9, 7), "uint8")
+    dense = program.weight("head.weight", RNG.normal(size=(4, 126)).astype(np.float32))
+    number = program.call("to.dtype", (None, 2, 9, 7), self="x", dtype=7)
+    scaled = program.call("div.Tensor", (None, 2, 9, 7), self=number, other=255)
+    flat = program.call("view.default", (None, 126), self=scaled)
+    program.outputs.append(program.call("linear.default", (None, 4), input=flat, weight=dense))
+    image = read_torch(program.save(tmp_path)).architecture.input
+    np.testing.assert_allclose((image.scale, image.offset), (1 / 255, 0), rtol=1e-6)
+    image = read_torch(network(Program()).save(tmp_path), scale=0.5, offset=-3).architecture.input
+    assert (image.scale, image.offset) == (0.5, -3)
+
+
+def test_one_image_without_a_batch_is_read(tmp_path: Path):
+    program = Program((2, 9, 7))
+    kernel, dense = program.weight("conv.weight", KERNEL), program.weight("head.weight", DENSE)
+    maps = program.call("conv2d.default", (3, 9, 7), input="x", weight=kernel, padding=[1, 1])
+    pooled = program.call("max_pool2d.default", (3, 4, 3), self=maps, kernel_size=[2, 2])
+    flat = program.call("flatten.using_ints", (36,), self=pooled)
+    program.outputs.append(program.call("linear.default", (4,), input=flat, weight=dense))
+    read = cs.import_model(program.save(tmp_path))
+    layers = (
+        cs.Conv2D(3, 3, padding="same", use_bias=False),
+        cs.MaxPooling2D(2),
+        cs.Flatten(),
+        cs.Dense(4, use_bias=False),
+    )
+    weights = ours().weights
+    kept = {"conv2d/kernel": weights["block_conv/kernel"], "dense/kernel": weights["head/kernel"]}
+    same = cs.Model(cs.Architecture(cs.Input(9, 7, 2), layers), kept, tuple("0123"))
+    np.testing.assert_allclose(read.logits(images()), same.logits(images()), atol=1e-5)
+    assert "one image and not a batch" in read.provenance["imported"]["notes"][0]
+
+
+def test_what_was_changed_in_place_is_read_as_it_is_now(tmp_path: Path):
+    program = network(Program())
+    assert read_torch(program.save(tmp_path)).architecture.layers[0].activation == "relu"
+    flat = program.nodes[3]["outputs"][0]["as_tensor"]["name"]
+    program.call("tanh_.default", (None, 36), self=flat)
+    program.outputs = [program.call("linear.default", (None, 4), input=flat, weight="p_head_weight")]
+    kinds = [layer.kind for layer in read_torch(program.save(tmp_path)).architecture.layers]
+    assert kinds == ["Conv2D", "MaxPooling2D", "Flatten", "Activation", "Dense"]
+    pooled = program.nodes[2]["outputs"][0]["as_tensor"]["name"]
+    again = program.call("flatten.using_ints", (None, 36), self=pooled, start_dim=1)
+    program.outputs = [program.call("linear.default", (None, 4), input=again, weight="p_head_weight")]
+    with pytest.raises(InterchangeError, match="is read after a part of it was changed in place"):
+        read_torch(program.save(tmp_path))
+
+
+def _conv(program: Program, target: str, sizes: tuple[int | None, ...] = (None, 3, 9, 7), **arguments) -> None:
+    kernel = program.weight("conv.weight", KERNEL)
+    maps = program.call("conv2d.default", (None, 3, 9, 7), input="x", weight=kernel, padding=[1, 1])
+    program.outputs.append(program.call(target, sizes, self=maps, **arguments))
+
+
+REFUSED = {
+    "an unknown operator": ("elu.default", {}, r"'elu_1' \(aten.elu.default\) is not supported: no layer does"),
+    "a denoiser": ("relu.default", {}, "is 3 x 9 x 7 numbers for each image.* denoiser"),
+    "another divisor": ("avg_pool2d.default", {"kernel_size": [2, 2], "divisor_override": 3}, "not supported"),
+    "whole numbers": ("add.Tensor", {"result": "int64", "other": 1}, "not supported"),
+    "training": (
+        "batch_norm.default",
+        {"weight": None, "bias": None, "running_mean": "x", "running_var": "x", "training": True},
+        "training mode",
+    ),
+    "a softmax over pixels": ("softmax.int", {"dim": 2}, "goes over axis 2"),
+    "an uneven adaptive pooling": ("adaptive_avg_pool2d.default", {"output_size": [2, 2]}, "is not supported"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_layer_does_is_named(name: str, tmp_path: Path):
+    target, arguments, message = REFUSED[name]
+    program = Program()
+    _conv(program, target, **arguments)
+    if name != "a denoiser":  # whose sizes tell what it is
+        program.values[program.outputs[0]]["sizes"] = program.values["x"]["sizes"][:1] + [{"as_int": 1}] * 3
+    path = program.save(tmp_path)
+    with pytest.raises(InterchangeError, match=message) as caught:
+        read_torch(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def _without_a_weight(members: dict[str, bytes]) -> None:
+    del members["net/data/weights/weight_0"]
+
+
+def _short_weight(members: dict[str, bytes]) -> None:
+    members["net/data/weights/weight_0"] = members["net/data/weights/weight_0"][:-4]
+
+
+def _pickled_weight(members: dict[str, bytes]) -> None:
+    _replace(members, "net/data/weights/model_weights_config.json", '"use_pickle": false', '"use_pickle": true')
+
+
+def _negative_stride(members: dict[str, bytes]) -> None:
+    _replace(members, "net/data/weights/model_weights_config.json", '"as_int": 18', '"as_int": -18')
+
+
+def _no_json(members: dict[str, bytes]) -> None:
+    members["net/models/model.json"] = b"{"
+
+
+def _deep_json(members: dict[str, bytes]) -> None:
+    members["net/models/model.json"] = b'{"a":' * 50_000
+
+
+def _no_graph(members: dict[str, bytes]) -> None:
+    members["net/models/model.json"] = b'{"graph_module": {}}'
+
+
+def _two_programs(members: dict[str, bytes]) -> None:
+    members["net/models/other.json"] = members["net/models/model.json"]
+
+
+def _two_inputs(members: dict[str, bytes]) -> None:
+    document = json.loads(members["net/models/model.json"])
+    specs = document["graph_module"]["signature"]["input_specs"]
+    specs.append(specs[-1])
+    members["net/models/model.json"] = json.dumps(document).encode()
+
+
+def _changed_weights(members: dict[str, bytes]) -> None:
+    _replace(members, "net/models/model.json", '"user_output"', '"buffer_mutation"')
+
+
+def _missing_name(members: dict[str, bytes]) -> None:
+    _replace(members, "net/models/model.json", '"self": ', '"other": ')
+    _replace(members, "net/models/model.json", '{"name": "conv2d_0"}', '{"name": "nothing"}')
+
+
+def _climbs_out(members: dict[str, bytes]) -> None:
+    members["net/../../x"] = b""
+
+
+def _replace(members: dict[str, bytes], name: str, old: str, new: str) -> None:
+    assert old.encode() in members[name] or old == '"self": '
+    members[name] = members[name].replace(old.encode(), new.encode())
+
+
+BAD = {
+    _without_a_weight: "has no net/data/weights/weight_0",
+    _short_weight: "weight 'block.conv.weight' is damaged: it needs 54 numbers of float32, but its storage has 53",
+    _pickled_weight: "it is missing, or pickled",
+    _negative_stride: "its shape is .* with strides",
+    _no_json: "is not JSON",
+    _deep_json: "nested too deeply",
+    _no_graph: "its description of the program is damaged",
+    _two_programs: "holds 2 programs",
+    _two_inputs: "it has 2 inputs",
+    _changed_weights: "as in training; export network.eval",
+    _missing_name: "its description of the program is damaged",
+    _climbs_out: "whose path leaves the archive",
+}
+
+
+@pytest.mark.parametrize("change", BAD)
+def test_a_damaged_or_hostile_file_is_one_clear_error(change, tmp_path: Path):
+    members = network(Program()).members()
+    change(members)
+    path = zipped(members, tmp_path / "net.pt2")
+    with pytest.raises(InterchangeError, match=BAD[change]) as caught:
+        read_torch(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_truncated_file_is_refused_wherever_it_ends(layout: str, tmp_path: Path):
+    path = network(Program()).save(tmp_path, layout)
+    content = path.read_bytes()
+    for end in range(0, len(content), 499):
+        path.write_bytes(content[:end])
+        with pytest.raises(InterchangeError):
+            read_torch(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_changed_file_is_read_or_refused_and_nothing_else(layout: str, tmp_path: Path):
+    rng = np.random.default_rng(3)
+    members = network(Program()).members(layout)
+    named = [name for name in members if re.search(r"json|\.pt$|\.pkl", name)]
+    for _ in range(300):
+        changed = dict(members)
+        name = named[rng.integers(len(named))]
+        content = bytearray(changed[name])
+        for _ in range(rng.integers(1, 4)):
+            content[rng.integers(len(content))] = rng.choice([rng.integers(256), ord("0"), ord('"'), ord("a")])
+        changed[name] = bytes(content)
+        path = zipped(changed, tmp_path / "net.pt2")
+        try:
+            found = read_torch(path)
+        except InterchangeError as error:
+            assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
+        else:
+            assert found.weights.keys() == found.architecture.weight_shapes.keys()

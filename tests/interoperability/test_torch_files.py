@@ -1,0 +1,223 @@
+"""Networks of PyTorch, from memory and as exported programs, against PyTorch's own answers."""
+
+import io
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tests.interoperability.test_onnx_torch import Network, log_softmax, pooled, shaken
+from torch import nn
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+
+
+class InPlace(nn.Module):
+    """Operators that change their input, whose result nobody takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding="same", bias=False)
+        self.norm = nn.BatchNorm2d(4, affine=False)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.conv(x))
+        torch.relu_(x)
+        y = nn.functional.leaky_relu(x, 0.3)
+        y += x
+        y.mul_(2).sub_(0.5)
+        return self.head(y.mean((2, 3)))
+
+
+class Alone(nn.Module):
+    """One image without a batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4 * 10 * 12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.conv(x.unsqueeze(0))).reshape(-1))
+
+
+class Last(nn.Module):
+    """Channels last in front, and a normalisation of vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor([0.1, 0.2, 0.3]))
+        self.conv, self.norm, self.head = nn.Conv2d(3, 6, 5, 2), nn.BatchNorm1d(6), nn.Linear(6, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = ((x - self.mean) / 0.5).permute(0, 3, 1, 2)
+        x = nn.functional.adaptive_max_pool2d(nn.functional.gelu(self.conv(nn.functional.pad(x, (1, 2, 0, 1)))), 1)
+        return torch.softmax(self.head(self.norm(x.squeeze(-1).squeeze(-1))), dim=-1).log()
+
+
+SIZE = (12, 14, 3)
+MODULES = {
+    "residual": lambda: Network(3, 12, 14, 5),
+    "pooled": lambda: pooled(3, 5),
+    "in place": InPlace,
+    "one image": Alone,
+    "channels last": Last,
+    "vectors": lambda: nn.Sequential(nn.Linear(504, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(), nn.Linear(16, 5)),
+    "a ready pooling": lambda: nn.Sequential(
+        nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d((5, 4)), nn.Flatten(), nn.Linear(80, 5)
+    ),
+    "fully convolutional": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.Dropout2d(), nn.ReLU(), nn.Conv2d(8, 5, 1), nn.AdaptiveAvgPool2d(1)
+    ),
+}
+
+
+def made(name: str) -> nn.Module:
+    torch.manual_seed(1)
+    return shaken(MODULES[name]())
+
+
+def answers(name: str, module: nn.Module, images: np.ndarray) -> np.ndarray:
+    """Return the logits that PyTorch computes."""
+    given = torch.from_numpy(images).float() / 255
+    if name != "channels last":
+        given = given.permute(0, 3, 1, 2)
+    if name == "vectors":
+        given = given.permute(0, 2, 3, 1).flatten(1)
+    with torch.no_grad():
+        if name == "one image":
+            return torch.stack([module(image) for image in given]).numpy()
+        return module(given).flatten(1).numpy()
+
+
+def check(name: str, model: cs.Model, module: nn.Module) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, *SIZE), dtype=np.uint8)
+    expected = answers(name, module, images)
+    np.testing.assert_allclose(log_softmax(model.logits(images)), log_softmax(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_in_memory_answers_as_in_pytorch(name: str):
+    module = made(name).train()
+    model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"])
+    assert all(each.training for each in module.modules())
+    assert model.class_names == ("a", "b", "c", "d", "e")
+    check(name, model, module.eval())
+
+
+@pytest.mark.parametrize("is_decomposed", [False, True])
+@pytest.mark.parametrize("name", MODULES)
+def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_path: Path):
+    module = made(name)
+    shape = {"channels last": (2, *SIZE), "vectors": (2, 504), "one image": (3, 12, 14)}.get(name, (2, 3, 12, 14))
+    batch = None if name == "one image" else ({0: torch.export.Dim("N")},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(module, (torch.zeros(shape),), dynamic_shapes=batch)
+        program = program.run_decompositions() if is_decomposed else program
+        torch.export.save(program, tmp_path / "net.pt2")
+    from convscope.interchange import read_network
+
+    found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
+    check(name, found.to_model(), module)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_types_are_read(dtype: torch.dtype):
+    exact, rounded = cs.from_torch(made("pooled"), SIZE), cs.from_torch(made("pooled").to(dtype), SIZE)
+    for name, weight in exact.weights.items():
+        np.testing.assert_allclose(rounded.weights[name], weight, rtol=1e-2)
+
+
+def test_a_model_of_ours_returns_through_pytorch(architecture, weights, images, tmp_path: Path):
+    model = cs.Model(architecture, weights, tuple(map(str, range(architecture.num_classes))))
+    logits = model.logits(images)
+    cs.export_model(model, tmp_path / "model.pt2", "torch")
+    again = cs.import_model(tmp_path / "model.pt2")
+    assert again.class_names == model.class_names
+    for other in (again, cs.from_torch(cs.to_torch(model), architecture.input.shape)):
+        np.testing.assert_allclose(other.logits(images), logits, atol=1e-4)
+
+
+def test_what_is_no_module_or_cannot_be_exported_is_named():
+    with pytest.raises(TypeError, match=r"module is .*; it must be a torch\.nn\.Module"):
+        cs.from_torch(made("pooled").state_dict(), SIZE)
+    with pytest.raises(
+        InterchangeError, match=r"PyTorch module Sequential: PyTorch cannot export it for images of \(5, 5, 1\)"
+    ):
+        cs.from_torch(made("pooled"), (5, 5, 1))
+    denoiser = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
+    with pytest.raises(InterchangeError, match=r"3 x 12 x 14 numbers for each image.*denoiser"):
+        cs.from_torch(denoiser, SIZE)
+    with pytest.raises(InterchangeError, match=r"\(aten\.elu\.default\) is not supported"):
+        cs.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(504, 4), nn.ELU()), SIZE)
+
+
+def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):
+    module, path = made("pooled"), tmp_path / "net.pt"
+    script = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(module), script)
+    for content, message in (
+        (
+            module.state_dict(),
+            r"is a state_dict of PyTorch: 6 weights \('0.weight', '0.bias', '3.weight', \.{3}\).*zeros\(1, 3, 28, 28\)",
+        ),
+        ({"epoch": 3, "model_state_dict": module.state_dict()}, "is a checkpoint .* of PyTorch: 6 weights"),
+        (module, r"is a pickled object of PyTorch \('torch.nn.modules.container.Sequential'\)"),
+    ):
+        torch.save(content, path)
+        with pytest.raises(InterchangeError, match=message):
+            cs.import_model(path)
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+        with pytest.raises(InterchangeError, match=r"before 1\.6"):
+            cs.import_model(path)
+    path.write_bytes(script.getvalue())
+    with pytest.raises(InterchangeError, match="is a TorchScript program"):
+        cs.import_model(path)
+
+
+def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    network = shaken(pooled(1, 5))
+    torch.save(network.state_dict(), "net.pt")
+    with pytest.raises(InterchangeError) as caught:
+        cs.import_model("net.pt")
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
+    expected = cs.from_torch(network, (28, 28, 1)).logits(images)
+    line = str(caught.value).partition(" and run ")[2].partition(" with the shape")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(line, {"torch": torch, "network": network})
+    np.testing.assert_allclose(cs.import_model("net.pt2").logits(images), expected, atol=1e-5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(network), "script.pt")
+    with pytest.raises(InterchangeError) as caught:
+        cs.import_model("script.pt")
+    line = str(caught.value).partition("Run ")[2].partition(" with the shape")[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(line, {"torch": torch, "file": "script.pt"})
+    np.testing.assert_allclose(cs.import_model("net.onnx").logits(images), expected, atol=1e-5)
+
+
+def test_a_program_with_a_pickle_is_not_unpickled(tmp_path: Path):
+    class Hostile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(504, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x.flatten(1))
+
+    torch.export.save(torch.export.export(Hostile(), (torch.zeros(2, 3, 12, 14),)), tmp_path / "net.pt2")
+    with zipfile.ZipFile(tmp_path / "net.pt2") as archive:
+        assert any(
+            name.endswith("sample_inputs/model.pt") for name in archive.namelist()
+        )  # a pickle, which is not read
+    assert cs.import_model(tmp_path / "net.pt2").architecture.num_classes == 3
