@@ -152,6 +152,47 @@ def test_what_keras_1_did_otherwise_is_refused(index, changes, message, read):
         read(legacy({"class_name": "Sequential", "config": layers}, keras_1_weights(":0"), version="1.2.2"))
 
 
+def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read):
+    def function(called, name, *inbound):
+        return {
+            "class_name": "TFOpLambda",
+            "config": {"name": called, "function": name},
+            "name": called,
+            "inbound_nodes": [list(inbound)],
+        }
+
+    def node(each, *sources):
+        return each | {"name": each["config"]["name"], "inbound_nodes": [[[name, 0, 0, {}] for name in sources]]}
+
+    layers = [
+        node(old("InputLayer", "image", batch_input_shape=[None, 4, 5, 1])),
+        node(old("Conv2D", "conv2d", filters=2, kernel_size=[3, 3], padding="same"), "image"),
+        function("tf.nn.relu", "nn.relu", "conv2d", 0, 0, {"name": None}),
+        node(old("Conv2D", "conv2d_1", filters=2, kernel_size=[1, 1]), "tf.nn.relu"),
+        function("sum", "__operators__.add", "conv2d_1", 0, 0, {"y": ["tf.nn.relu", 0, 0], "name": None}),
+        node(old("Flatten", "flatten"), "sum"),
+        node(old("Dense", "dense", units=3), "flatten"),
+    ]
+    model = {"name": "m", "layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["dense", 0, 0]]}
+    arrays = {
+        ("conv2d", "conv2d/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
+        ("conv2d", "conv2d/bias:0"): ARRAYS["layers/conv2d/vars/1"],
+        ("conv2d_1", "conv2d_1/kernel:0"): np.ones((1, 1, 2, 2), np.float32),
+        ("conv2d_1", "conv2d_1/bias:0"): np.zeros(2, np.float32),
+        ("dense", "dense/kernel:0"): ARRAYS["layers/dense/vars/0"],
+        ("dense", "dense/bias:0"): ARRAYS["layers/dense/vars/1"],
+    }
+    found = read(legacy({"class_name": "Functional", "config": model}, arrays)).architecture.layers
+    assert [each.kind for each in found] == ["Conv2D", "Conv2D", "Add", "Flatten", "Dense"]
+    assert (found[0].activation, found[2].from_layer) == ("relu", "conv2d")
+    layers[2]["inbound_nodes"][0][3] = {"name": None, "alpha": 0.3}
+    with pytest.raises(InterchangeError, match=r"'tf.nn.relu' \(Activation\): it is called with alpha=0.3"):
+        read(legacy({"class_name": "Functional", "config": model}, arrays))
+    layers[2]["config"]["function"] = "math.erf"
+    with pytest.raises(InterchangeError, match=r"'tf.nn.relu' \(TFOpLambda\): convscope has no such layer"):
+        read(legacy({"class_name": "Functional", "config": model}, arrays))
+
+
 def test_keras_2_on_theano_says_so(read):
     arrays = {
         ("conv2d_7", "conv2d_7/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
@@ -195,6 +236,12 @@ def test_channels_first_are_told_as_channels_last(flatten, read):
     np.testing.assert_array_equal(found.weights["dense/kernel"], arrays["layers/dense/vars/0"][rows])
     np.testing.assert_array_equal(found.weights["last/kernel"], arrays["layers/dense_1/vars/0"])
     assert "channels first" in found.notes[0]
+
+
+def test_a_denoiser_is_called_no_classifier(read):
+    denoiser = sequential(image(8, 8, 1), layer("Conv2D", "conv2d", filters=1, kernel_size=[3, 3], padding="same"))
+    with pytest.raises(InterchangeError, match=r"with the shape \(8, 8, 1\).* a denoiser.* is no classifier"):
+        read(archive(denoiser, hdf5({})))
 
 
 def test_what_works_on_the_last_axis_of_channels_first_is_refused(read):

@@ -274,7 +274,8 @@ class _Row:
             if len(self._shape) != 1 or self._shape[0] < 2:
                 wrong = (
                     f"it ends the model with the shape {self._shape}; the model must end with a vector of two or more "
-                    "logits, one per class (instead of a single sigmoid output, train with two and softmax)"
+                    "logits, one per class (instead of a single sigmoid output, train with two and softmax; a "
+                    "denoiser, an autoencoder or a segmentation, which give images, is no classifier)"
                 )
             elif activation not in ("linear", "softmax"):
                 wrong = f"it ends the model with {activation}; the last layer must have softmax or linear"

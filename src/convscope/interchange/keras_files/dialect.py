@@ -1,4 +1,7 @@
-"""Layers of Keras 1 in the words of Keras 2 and 3: only what a configuration calls them changed in between."""
+"""Layers of Keras 1, and functions of TensorFlow in a model of Keras 2, in the words of Keras 3.
+
+Only what a configuration calls them changed in between.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +21,28 @@ _FIELDS = {
     "p": "rate",
     "atrous_rate": "dilation_rate",
 }
+_FUNCTIONS = {
+    "nn.relu": "relu",
+    "nn.leaky_relu": "leaky_relu",
+    "nn.gelu": "gelu",
+    "nn.tanh": "tanh",
+    "math.tanh": "tanh",
+    "nn.sigmoid": "sigmoid",
+    "math.sigmoid": "sigmoid",
+    "nn.softmax": "softmax",
+}
+_SUMS = ("__operators__.add", "math.add")
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
 
 
 def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return a layer's class and configuration as Keras 2 writes them; what is written so already stays as it is."""
+    if class_name == "TFOpLambda":
+        function = config.get("function")
+        if function in _SUMS:
+            return "Add", config
+        if isinstance(function, str) and function in _FUNCTIONS:
+            return "Activation", {**config, "activation": _FUNCTIONS[function]}
     if class_name == "Merge" and config.get("mode") == "sum":
         return "Add", {key: value for key, value in config.items() if key != "mode"}
     old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()

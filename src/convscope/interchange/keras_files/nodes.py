@@ -58,6 +58,11 @@ def _node(node: Any, name: str) -> Inbound:
                 else:
                     sources.append(history[0])
         return Inbound(tuple(sources), ", ".join(calls))
+    if isinstance(node, list) and _is_tensor(node[:3]):  # a function of TensorFlow, in Keras 2
+        keywords = node[3] if len(node) > 3 and isinstance(node[3], dict) else {}
+        sources = [node[0], *(value[0] for value in keywords.values() if _is_tensor(value))]
+        others = {key: value for key, value in keywords.items() if not _is_tensor(value)}
+        return Inbound(tuple(sources), ", ".join(_calls(others)))
     if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):  # Keras 2
         calls = [call for tensor in node for call in _calls(tensor[3] if len(tensor) > 3 else {})]
         return Inbound(tuple(tensor[0] for tensor in node), ", ".join(calls))
