@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tests.interchange.torch_files.programs import zipped
 from tests.interoperability.test_onnx_torch import Network, log_softmax, pooled, shaken
 from torch import nn
 
@@ -123,6 +124,34 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
 
     found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
     check(name, found.to_model(), module)
+
+
+@pytest.mark.parametrize("name", ["residual", "in place"])
+def test_the_layouts_of_older_versions_give_the_same(name: str, tmp_path: Path):
+    from torch._export.serde.serialize import serialize
+
+    module = made(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(
+            module, (torch.zeros(2, 3, 12, 14),), dynamic_shapes=({0: torch.export.Dim("N")},)
+        )
+        written = serialize(program)
+        torch.export.save(program, tmp_path / "new.pt2")
+    flat = {
+        "serialized_exported_program.json": written.exported_program,
+        "serialized_state_dict.pt": written.state_dict,
+        "serialized_constants.pt": written.constants,
+        "version": b"8.2",
+    }
+    folders = {
+        "net/models/model.json": written.exported_program,
+        "net/data/weights/model.pt": written.state_dict,
+        "net/data/constants/model.pt": written.constants,
+    }
+    for members in (flat, folders):
+        check(name, cs.import_model(zipped(members, tmp_path / "net.pt2")), module)
+    check(name, cs.import_model(tmp_path / "new.pt2"), module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -117,6 +117,12 @@ def test_a_denoiser_is_called_no_classifier(is_declared: bool, tmp_path: Path):
         read_onnx(save(model, tmp_path))
 
 
+def test_an_autoencoder_of_vectors_is_called_no_classifier(tmp_path: Path):
+    model = proto([node("Flatten", "x", "f"), node("Gemm", "f k", "h"), node("Gemm", "h d", "y")], {"k": K, "d": K.T})
+    with pytest.raises(InterchangeError, match=r"as many outputs as an image has numbers \(126\), as an autoencoder"):
+        read_onnx(save(model, tmp_path))
+
+
 def test_a_detector_is_called_no_classifier(tmp_path: Path):
     model = proto([*HEAD, node("Gemm", "f k", "boxes")], {"k": K}, output="g")
     model.graph.output.append(helper.make_tensor_value_info("boxes", 1, None))

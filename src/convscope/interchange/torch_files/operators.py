@@ -167,6 +167,8 @@ def _arithmetic(operator: str) -> Callable[[Call, Constants], list[Node]]:
         other, nodes = call.get("other"), []
         name = call.name("other") or _constant(call, constants, "other", np.float32(other))
         alpha = call.get("alpha", 1)
+        if alpha != 1 and call.operator == "rsub":
+            return [_node(call, "Sub of a multiple", [call.first.name])]
         if alpha != 1:
             share = f"{call.outputs[0]}/share"
             nodes.append(
@@ -198,8 +200,9 @@ def _softmax(operator: str) -> Callable[[Call, Constants], list[Node]]:
 
 
 _SHAPES = ("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze")
+_DROPOUTS = ("dropout", "feature_dropout", "native_dropout", "alpha_dropout", "feature_alpha_dropout")
 VIEWS = frozenset(
-    (*_SHAPES, "permute", "transpose", "t", "alias", "detach", "contiguous", "to", "select", "expand", "slice")
+    (*_SHAPES, *_DROPOUTS, "permute", "transpose", "t", "alias", "detach", "contiguous", "to", "select", "expand")
 )
 """What may give other names to the same numbers."""
 _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
@@ -221,10 +224,9 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     **dict.fromkeys(("permute", "transpose", "t", "numpy_T"), _permute),
     **dict.fromkeys(("to", "_to_copy", "type_as"), _cast),
     **dict.fromkeys(
-        ("clone", "contiguous", "detach", "alias", "lift_fresh_copy", "dropout", "feature_dropout", "native_dropout"),
+        ("clone", "contiguous", "detach", "alias", "lift_fresh_copy", *_DROPOUTS),
         _plain("Identity"),
     ),
-    **dict.fromkeys(("alpha_dropout", "feature_alpha_dropout"), _plain("Identity")),
     "add": _arithmetic("Add"),
     "sub": _arithmetic("Sub"),
     "rsub": _arithmetic("Sub"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Flatten, Input, Layer
 from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
-from convscope.interchange.translation.outputs import check_classes
+from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, Step, with_activation
 
@@ -48,6 +48,7 @@ def assemble(
         raise InterchangeError("it has no layers")
     file_scale, file_offset = float(root.weights["scale"]), float(root.weights["offset"])
     height, width, channels = root.shape
+    check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, file_scale * scale, file_scale * offset + file_offset)
     names = _names(steps)
     layers: list[Layer] = []

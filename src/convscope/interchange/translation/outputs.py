@@ -3,6 +3,8 @@
 from convscope.base.errors import InterchangeError
 from convscope.interchange.translation.nodes import Graph, Sizes
 
+_MOST_CLASSES_BY_CHANCE = 64
+"""A smaller image may have as many numbers as there are classes."""
 _BEHIND_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
@@ -33,6 +35,15 @@ def check_classes(what: str, sizes: Sizes) -> None:
         raise InterchangeError(
             f"{what} is {shape} numbers for each image, and a classifier has one for each class. It may be a denoiser, "
             "an autoencoder or a segmentation, which give images, or a detector; only classifiers can be imported"
+        )
+
+
+def check_no_autoencoder(outputs: int, pixels: int) -> None:
+    """Raise `InterchangeError` if a network gives as many numbers as its images have: these are no classes."""
+    if outputs == pixels >= _MOST_CLASSES_BY_CHANCE:
+        raise InterchangeError(
+            f"it has as many outputs as an image has numbers ({outputs}), as an autoencoder or a denoiser has; only "
+            "classifiers can be imported"
         )
 
 
