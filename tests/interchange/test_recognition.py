@@ -39,7 +39,8 @@ def _npz() -> bytes:
 
 
 EXPORT = (
-    r"torch\.export\.save\(torch\.export\.export\(network\.eval\(\), \(torch\.zeros\(1, {}, 28, 28\),\)\), 'net\.pt2'\)"
+    r"`torch\.export\.save\(torch\.export\.export\(network\.eval\(\), "
+    r"\(torch\.zeros\(1, {}, 28, 28\),\)\), 'net\.pt2'\)`"
 )
 FILES = {
     "a state_dict": (
@@ -48,7 +49,8 @@ FILES = {
     ),
     "a checkpoint": (
         saved({}, CHECKPOINT),
-        rf"is a checkpoint \('epoch', 'model'\) of PyTorch: 4 weights .*{EXPORT.format(3)}",
+        r"is a checkpoint \('epoch', 'model'\) of PyTorch: 4 weights .*load\('file.keras'\)\['model'\]\)`.*"
+        + EXPORT.format(3),
     ),
     "a module": (
         saved({}, MODULE),

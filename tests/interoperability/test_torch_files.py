@@ -1,6 +1,7 @@
 """Networks of PyTorch, from memory and as exported programs, against PyTorch's own answers."""
 
 import io
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -210,6 +211,16 @@ def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):
         cs.import_model(path)
 
 
+def run_lines(error: Exception, network: nn.Module | None = None) -> None:
+    """Run the lines of code in a message."""
+    lines = re.findall("`([^`]+)`", str(error))
+    assert lines
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for line in lines:
+            exec(line, {"torch": torch, "network": network})
+
+
 def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     network = shaken(pooled(1, 5))
@@ -218,20 +229,14 @@ def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.Monk
         cs.import_model("net.pt")
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
     expected = cs.from_torch(network, (28, 28, 1)).logits(images)
-    line = str(caught.value).partition(" and run ")[2].partition(" with the shape")[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(line, {"torch": torch, "network": network})
+    run_lines(caught.value, pooled(1, 5))
     np.testing.assert_allclose(cs.import_model("net.pt2").logits(images), expected, atol=1e-5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(network), "script.pt")
     with pytest.raises(InterchangeError) as caught:
         cs.import_model("script.pt")
-    line = str(caught.value).partition("Run ")[2].partition(" with the shape")[0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(line, {"torch": torch, "file": "script.pt"})
+    run_lines(caught.value)
     np.testing.assert_allclose(cs.import_model("net.onnx").logits(images), expected, atol=1e-5)
 
 

@@ -38,11 +38,6 @@ _STARTS = {
     b"\xff\xd8\xff": "is a picture and no network; `convscope predict RUN PICTURE` classifies it",
     b"<?xml": f"is an XML file, such as OpenVINO writes; {_ANOTHER}",
 }
-_SCRIPT = (
-    "is a TorchScript program, which is code and is never run. Run torch.onnx.export(torch.jit.load(file), "
-    "(torch.zeros(1, 1, 28, 28),), 'net.onnx', dynamo=False) with the shape of your images in place of 1, 1, 28, 28; "
-    "then import net.onnx"
-)
 _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
 
 
@@ -62,12 +57,12 @@ def kind_of(path: Path) -> Kind:
         return "convscope"
     try:
         with open_file(path) as file, named(str(path)):
-            return _kind(file, os.fstat(file.fileno()).st_size)
+            return _kind(file, os.fstat(file.fileno()).st_size, path.name)
     except OSError as error:
         raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing file") from error
 
 
-def _kind(file: BinaryIO, size: int) -> Kind:
+def _kind(file: BinaryIO, size: int, name: str) -> Kind:
     start = file.read(_START_BYTES)
     if size > _MOST_BYTES:
         raise ModelFileError(
@@ -76,7 +71,7 @@ def _kind(file: BinaryIO, size: int) -> Kind:
     if start.startswith(_HDF5):
         return "Keras"
     if start.startswith(ZIP_MAGIC):
-        return _kind_of_archive(Archive(file, "zip archive, as Keras and PyTorch write it"))
+        return _kind_of_archive(Archive(file, "zip archive, as Keras and PyTorch write it"), name)
     if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
         return "convscope"
     if (said := _other(start)) is not None:
@@ -92,7 +87,7 @@ def _other(start: bytes) -> str | None:
         if start.startswith(magic):
             return said
     if start.startswith(_SAVED_BEFORE_ZIP):
-        return f"is a file of torch.save as PyTorch wrote it before 1.6; {_export_line(1)}"
+        return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_export_line(1)}"
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_ANOTHER}"
     if start.startswith(b"\x08\x01\x12") and b"serve" in start:
@@ -107,16 +102,16 @@ def _other(start: bytes) -> str | None:
     return None
 
 
-def _kind_of_archive(archive: Archive) -> Kind:
+def _kind_of_archive(archive: Archive, file_name: str) -> Kind:
     names = archive.names
     inner = {name.partition("/")[2] for name in names}
     if is_program(names):
         return "PyTorch"
     if any(name.startswith("data/aotinductor/") for name in inner):
-        raise ModelFileError(f"is a program that PyTorch compiled for one machine; {_export_line(1)}")
+        raise ModelFileError(f"is a program that PyTorch compiled for one machine; in PyTorch, run {_export_line(1)}")
     if PICKLE in inner:
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
-        raise ModelFileError(_SCRIPT if is_script else _saved(archive))
+        raise ModelFileError(_script(file_name) if is_script else _saved(archive, file_name))
     if "config.json" in names or "model.weights.h5" in names:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
@@ -125,29 +120,38 @@ def _kind_of_archive(archive: Archive) -> Kind:
     raise ModelFileError(f"is a zip archive, but neither of Keras nor of PyTorch (it holds {held}); {_ANOTHER}")
 
 
-def _saved(archive: Archive) -> str:
+def _script(file_name: str) -> str:
+    line = f"torch.onnx.export(torch.jit.load({file_name!r}), (torch.zeros(1, 1, 28, 28),), 'net.onnx', dynamo=False)"
+    return (
+        f"is a TorchScript program, which is code and is never run. Run `{line}`, with the shape of your images in "
+        "place of 1, 1, 28, 28, and import net.onnx"
+    )
+
+
+def _saved(archive: Archive, file_name: str) -> str:
     """Return what a file of `torch.save` holds, and what to do."""
     found = saved_objects(archive)
     parts = found if isinstance(found, dict) else {"": found}
-    weights = next((each for each in (parts, *parts.values()) if _tensors(each)), None)
+    weights = next(((key, each) for key, each in [("", parts), *parts.items()] if _tensors(each)), None)
     if weights is not None:
-        what = "a state_dict" if weights is found else f"a checkpoint ({', '.join(map(quoted, list(parts)[:4]))})"
-        tensors = _tensors(weights)
+        key, tensors = weights[0], _tensors(weights[1])
+        what = f"a checkpoint ({', '.join(map(quoted, list(parts)[:4]))})" if key else "a state_dict"
         names = ", ".join([*map(quoted, list(tensors)[:3]), *(["..."] if len(tensors) > 3 else [])])
         kernel = next((each for each in tensors.values() if len(each.shape) == 4), None)
-        line = _export_line(1 if kernel is None else kernel.shape[1])
+        loaded = f"torch.load({file_name!r}){f'[{quoted(key)}]' if key else ''}"
         return (
             f"is {what} of PyTorch: {len(tensors)} weights ({names}) without the network that they belong to. Build "
-            f"the network in Python, load them with load_state_dict, and {line}"
+            f"the network in Python, and run `network.load_state_dict({loaded})` and "
+            f"{_export_line(1 if kernel is None else kernel.shape[1])}"
         )
     module = next((each for each in parts.values() if isinstance(each, Foreign)), None)
     if module is not None:
         return (
             f"is a pickled object of PyTorch ({quoted(module.name)}), which runs code when it is opened, so convscope "
-            "never opens one. If you trust it, run network = torch.load(file, weights_only=False), and "
+            f"never opens one. If you trust it, run `network = torch.load({file_name!r}, weights_only=False)` and "
             f"{_export_line(1)}"
         )
-    return f"is a file of torch.save without a network; {_export_line(1)}"
+    return f"is a file of torch.save without a network; run {_export_line(1)}"
 
 
 def _tensors(value: Any) -> dict[Any, StoredTensor]:
@@ -159,6 +163,6 @@ def _export_line(channels: int) -> str:
     """Return the line that exports a module, and what to do with its file."""
     shape = f"1, {channels}, 28, 28"
     return (
-        f"run torch.export.save(torch.export.export(network.eval(), (torch.zeros({shape}),)), 'net.pt2') with the "
-        f"shape of your images in place of {shape}; then import net.pt2"
+        f"`torch.export.save(torch.export.export(network.eval(), (torch.zeros({shape}),)), 'net.pt2')`, with the shape "
+        f"of your images in place of {shape}, and import net.pt2"
     )
