@@ -137,7 +137,10 @@ def open_tensors(path: Path) -> safe_open:
     except FileNotFoundError as error:
         raise RunError(f"{path}: no such file; check the path, or name a run folder or model file") from error
     except (SafetensorError, OSError) as error:
-        raise RunError(f"{path}: damaged or not a safetensors file ({error}); use another copy") from error
+        raise RunError(
+            f"{path}: damaged or not a safetensors file ({error}); use another copy, or `convscope import` for a "
+            "network of another program"
+        ) from error
 
 
 def read_description(path: Path, file: safe_open) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,6 +205,17 @@ def _changed_weights(members: dict[str, bytes]) -> None:
     _replace(members, "net/models/model.json", '"user_output"', '"buffer_mutation"')
 
 
+def _no_axes(members: dict[str, bytes]) -> None:
+    """A value without axes, and an operator that turns its axes."""
+    document = json.loads(members["net/models/model.json"])
+    graph = document["graph_module"]["graph"]
+    node = graph["nodes"][1]
+    node["target"] = "torch.ops.aten.permute.default"
+    node["inputs"].append({"name": "dims", "arg": {"as_ints": [1]}})
+    graph["tensor_values"][node["inputs"][0]["arg"]["as_tensor"]["name"]]["sizes"] = []
+    members["net/models/model.json"] = json.dumps(document).encode()
+
+
 def _missing_name(members: dict[str, bytes]) -> None:
     _replace(members, "net/models/model.json", '"self": ', '"other": ')
     _replace(members, "net/models/model.json", '{"name": "conv2d_0"}', '{"name": "nothing"}')
@@ -227,6 +241,7 @@ BAD = {
     _two_programs: "holds 2 programs",
     _two_inputs: "it has 2 inputs",
     _changed_weights: "as in training; export network.eval",
+    _no_axes: "its description of the program is damaged",
     _missing_name: "its description of the program is damaged",
     _climbs_out: "whose path leaves the archive",
 }
@@ -274,3 +289,30 @@ def test_a_changed_file_is_read_or_refused_and_nothing_else(layout: str, tmp_pat
             assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
         else:
             assert found.weights.keys() == found.architecture.weight_shapes.keys()
+
+
+VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5}, {"as_expr": {}}, {"as_none": True}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["net/models/model.json", "net/data/weights/model_weights_config.json"])
+def test_a_description_of_other_values_is_read_or_refused_and_nothing_else(name: str, tmp_path: Path):
+    random = Random(5)
+    members = network(Program()).members()
+    for _ in range(400):
+        document = json.loads(members[name])
+        for _ in range(random.randint(1, 3)):
+            holder, key = random.choice(list(_places(document)))
+            holder[key] = random.choice(VALUES)
+        path = zipped(members | {name: json.dumps(document).encode()}, tmp_path / "net.pt2")
+        try:
+            read_torch(path)
+        except InterchangeError as error:
+            assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place in a JSON document that holds a value."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield value, key
+        yield from _places(value[key])

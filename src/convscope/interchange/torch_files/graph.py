@@ -24,7 +24,7 @@ def graph_of(program: ProgramArchive) -> Graph:
 
     Raises:
         InterchangeError: if it has another input than one image, trains, or changes a value that is read afterwards.
-        KeyError, TypeError, ValueError, AttributeError, IndexError: if its description is damaged.
+        ArithmeticError, AttributeError, LookupError, TypeError, ValueError: if its description is damaged.
     """
     return _Reader(program).graph()
 
@@ -131,7 +131,7 @@ class _Reader:
             return self._constants[name]
         try:
             return self._program.array(*self._weights[name])
-        except (KeyError, TypeError, AttributeError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"its description is damaged ({error!r:.60})") from error
 
     def _is_alone(self, image: Value, outputs: list[str]) -> bool:

@@ -74,9 +74,9 @@ def _batch_norm(call: Call, constants: Constants) -> list[Node]:
     for name, number in (("weight", 1), ("bias", 0)):
         given = call.name(name)
         if not given and isinstance(mean, Tensor):
-            given = _constant(
-                call, constants, name, np.full([size or 0 for size in mean.value.sizes], number, np.float32)
-            )
+            # One number seen as many: the file alone says how many.
+            many = np.broadcast_to(np.float32(number), [size or 0 for size in mean.value.sizes])
+            given = _constant(call, constants, name, many)
         inputs.append(given)
     inputs += [call.name("running_mean"), call.name("running_var")]
     is_training = bool(call.get("training", False))

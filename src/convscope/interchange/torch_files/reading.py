@@ -11,7 +11,7 @@ from convscope.interchange.torch_files.graph import graph_of
 from convscope.interchange.translation.network import network_of
 
 ImageShape = tuple[int, int, int]
-_DAMAGE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def read_torch(
