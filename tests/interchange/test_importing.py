@@ -11,7 +11,7 @@ from tests.random_networks import random_images, random_model
 import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange import read_network
-from convscope.interchange.importing import kind_of
+from convscope.interchange.recognition import kind_of
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from convscope.interchange.keras_export import to_keras
 from convscope.interchange.keras_files import from_keras
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.interchange.torch_export import to_torch
-from convscope.interchange.torch_files import from_torch
+from convscope.interchange.torch_files.live import from_torch
 
 __all__ = [
     "DTYPES",

@@ -11,7 +11,6 @@ from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError
 from convscope.base.files import file_digest, inside, open_file
 from convscope.interchange.imported import NAMELESS, Imported
-from convscope.interchange.recognition import kind_of
 from convscope.storage import load_model
 from convscope.training.model import Model
 
@@ -37,6 +36,8 @@ def read_network(
             names each of them.
         RunError: as `load_model` does.
     """
+    from convscope.interchange.recognition import kind_of
+
     path = Path(path)
     kind = kind_of(path)
     if kind != "Keras" and architecture is not None:
@@ -46,7 +47,7 @@ def read_network(
 
         return read_keras(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
     if kind == "PyTorch":
-        from convscope.interchange.torch_files import read_torch
+        from convscope.interchange.torch_files.reading import read_torch
 
         return read_torch(path, image_shape=image_shape, scale=scale, offset=offset)
     if kind == "ONNX":

@@ -13,7 +13,7 @@ from tests.interchange.torch_files.programs import LAYOUTS, Program, zipped
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
-from convscope.interchange.torch_files import read_torch
+from convscope.interchange.torch_files.reading import read_torch
 
 RNG = np.random.default_rng(7)
 KERNEL, BIAS, DENSE = (RNG.normal(0, 0.4, shape).astype(np.float32) for shape in ((3, 2, 3, 3), (3,), (4, 36)))

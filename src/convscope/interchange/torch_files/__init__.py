@@ -1,6 +1,4 @@
-"""Bring a network of PyTorch: from a file that nobody has to trust, or from memory. Reading a file needs no PyTorch."""
+"""Bring a network of PyTorch: from a file that nobody has to trust (`reading`), or from memory (`live`).
 
-from convscope.interchange.torch_files.live import from_torch
-from convscope.interchange.torch_files.reading import read_torch
-
-__all__ = ["from_torch", "read_torch"]
+Reading a file needs no PyTorch. The readers are imported when they are used.
+"""

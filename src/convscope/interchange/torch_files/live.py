@@ -11,15 +11,13 @@ from convscope.base.arguments import checked
 from convscope.base.errors import MissingPackageError
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, named
-from convscope.interchange.torch_files.archives import ProgramArchive
-from convscope.interchange.torch_files.reading import ImageShape, imported
 from convscope.training.model import Model
 
 
 @checked
 def from_torch(
     module: Any,
-    image_shape: ImageShape,
+    image_shape: tuple[int, int, int],
     *,
     class_names: Sequence[str] | None = None,
     scale: float | None = None,
@@ -44,6 +42,9 @@ def from_torch(
         MissingPackageError: if PyTorch is not installed.
         ValueError: if the class names are not as many as the logits.
     """
+    from convscope.interchange.torch_files.archives import ProgramArchive
+    from convscope.interchange.torch_files.reading import imported
+
     try:
         import torch
     except ImportError as error:
@@ -57,7 +58,7 @@ def from_torch(
     return found.to_model(class_names)
 
 
-def _exported(torch: Any, module: Any, image_shape: ImageShape) -> Any:
+def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
     """Return the program of a module for images in the first layout that it takes."""
     height, width, channels = image_shape
     network = copy.deepcopy(module).cpu().eval()
