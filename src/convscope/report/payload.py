@@ -32,7 +32,7 @@ from convscope.training.model import Model
 _Made = TypeVar("_Made")
 
 FORMAT = 1
-_PAGE_BYTES = 3_965_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
+_PAGE_BYTES = 3_930_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
 _MOST_SAMPLES = 120
