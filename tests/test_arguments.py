@@ -27,6 +27,7 @@ VALUES = {
     cs.Conv2D: {"filters": 2}, cs.DepthwiseConv2D: {}, cs.Dense: {"units": 2}, cs.Dropout: {"rate": 0.5},
     cs.MaxPooling2D: {}, cs.AveragePooling2D: {}, cs.ZeroPadding2D: {}, cs.BatchNormalization: {},
     cs.Activation: {}, cs.Add: {"from_layer": "conv2d"},
+    cs.Scaling: {},
     cs.RunSpec: {"dataset": "", "architecture": cs.presets.ann(), "recipe": cs.Recipe(), "seed": 0},
 }  # fmt: skip
 FIELDS = [(kind, field.name) for kind in VALUES for field in fields(kind) if field.name != "name"]

@@ -1,12 +1,14 @@
 """`convscope import` through its entry point: a network trained elsewhere becomes a run that every command reads."""
 
 import json
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, sequential, small
 from tests.shared import bare_reports
 
 import convscope as cs
@@ -124,6 +126,100 @@ def test_one_that_only_guesses_says_what_may_be_wrong(model_file: Path, small_fo
     assert "little better than guessing" in done.output
 
 
+@pytest.fixture(scope="module")
+def foreign(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of Keras without a Rescaling, whose network was trained on -1 to 1."""
+    start = cs.Architecture(cs.Input(28, 28, 1, 1 / 127.5, -1.0), (cs.Flatten(), cs.Dense(16, "relu"), cs.Dense(10)))
+    model, _ = cs.train(start, small_mnist.train, cs.Recipe(epochs=8, optimizer=cs.Adam(0.003)))
+    layers = [layer("Flatten", "flatten"), layer("Dense", "dense", units=16, activation="relu")]
+    config = sequential(image(28, 28, 1), *layers, layer("Dense", "dense_1", units=10, activation="softmax"))
+    arrays = {
+        f"layers/{name}/vars/{number}": model.weights[f"{name}/{weight}"]
+        for name in ("dense", "dense_1")
+        for number, weight in enumerate(("kernel", "bias"))
+    }
+    path = tmp_path_factory.mktemp("foreign") / "net.keras"
+    path.write_bytes(archive(config, hdf5(arrays)))
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: Path, tmp_path: Path):
+    done = invoke("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run")
+    assert done.exit_code == 0, done.output
+    assert "A byte becomes" in done.stdout
+    assert "its scaling is -1 to 1, of 10 that were tried" in done.stdout
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["imported"]["scaling"] == cs.Scaling(mean=0.5, std=0.5).to_dict()
+    assert record["imported"]["scalings"][0]["name"] == "-1 to 1"
+    given = cs.load_model(tmp_path / "run").architecture.input
+    assert (given.scale, given.offset) == (pytest.approx(1 / 127.5), -1.0)
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "its scaling is -1 to 1" in page
+    assert "scaling=cs.Scaling(mean=0.5, std=0.5)" in page
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, small_folder: Path, tmp_path: Path):
+    options = ("--scale", "1/255/0.5", "--mean", "1", "--inverted", "--std", "-1")
+    done = invoke("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run", *options, "--json")
+    assert done.exit_code == 0, done.output
+    stated = cs.Scaling(1 / 255 / 0.5, 1.0, -1.0, inverted=True)
+    imported = json.loads(done.stdout)["imported"]
+    assert imported["scaling"] == stated.to_dict()
+    assert "scalings" not in imported
+    words = shlex.split(json.loads((tmp_path / "run" / "run.json").read_text())["command"])
+    again = invoke(*words[1:], "--out", tmp_path / "again", "--json")
+    assert json.loads(again.stdout)["imported"]["scaling"] == stated.to_dict()
+
+
+@pytest.mark.slow
+def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_path: Path):
+    config, arrays = small(28, 28, units=10)
+    (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))
+    done = invoke("import", tmp_path / "new.keras", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "A byte becomes" in done.stderr
+    assert "new.keras: its scaling is unclear" in done.stderr
+    assert done.stderr.endswith("state it with --scale\n")
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Path):
+    done = invoke("import", foreign, "--out", tmp_path / "m.safetensors")
+    assert done.exit_code == 1
+    assert "does not say how a byte becomes the number that it reads; state it with --scale" in done.stderr
+    done = invoke("import", foreign, "--mean", "0.5", "--std", "0.5", "--out", tmp_path / "m.safetensors")
+    assert done.exit_code == 0, done.output
+    assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(["--bgr"], "bgr is an order of 3 channels"), (["--mean", "1,2"], "of which images have 1")],
+)
+def test_a_scaling_for_other_images_is_an_error_of_one_line(
+    foreign: Path, small_folder: Path, tmp_path: Path, options: list[str], message: str
+):
+    for data in ((), ("--dataset", small_folder)):
+        out = tmp_path / ("run" if data else "m.safetensors")
+        done = invoke("import", foreign, *data, *options, "--out", out)
+        assert done.exit_code == 1
+        assert done.stderr.startswith("Error: ")
+        assert message in done.stderr
+        assert "net.keras" in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--scale", "0"), ("--std", "1,0")])
+def test_a_scaling_that_is_none_is_a_wrong_command_line(model_file: Path, options: tuple[str, str]):
+    done = invoke("import", model_file, *options)
+    assert done.exit_code == 2
+    assert "finite numbers other than 0" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
@@ -153,7 +249,7 @@ def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path,
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("scale", ["1/0", "x", "1/2/3"])
+@pytest.mark.parametrize("scale", ["1/0", "x", "1//3", ""])
 def test_a_scale_is_a_number_or_a_fraction(model_file: Path, scale: str):
     done = invoke("import", model_file, "--scale", scale)
     assert done.exit_code == 2

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from tests.interchange.keras_files.keras_archives import archive, hdf5, small
+from tests.interchange.keras_files.keras_archives import archive, hdf5, layer, small
 from tests.interchange.torch_files.programs import Program
 
 import convscope as cs
@@ -111,7 +111,7 @@ def desk(
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
     (tmp_path / "my_model.keras").write_bytes(keras_file())
-    torch_file(tmp_path)
+    torch_file(mnist.train.take(np.arange(4000)), tmp_path)
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
     (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     return tmp_path
@@ -124,18 +124,22 @@ def cut_mnist_short(patch: pytest.MonkeyPatch) -> None:
 
 def keras_file() -> bytes:
     config, arrays = small(28, 28, units=10)
+    config["config"]["layers"].insert(1, layer("Rescaling", "rescaling", scale=1 / 255))
     return archive(config, hdf5(arrays))
 
 
-def torch_file(folder: Path) -> None:
-    """Write net.pt2, a network of PyTorch."""
-    random, program = np.random.default_rng(0), Program((1, 1, 28, 28))
-    kernel = program.weight("conv.weight", random.normal(0, 0.3, (4, 1, 5, 5)).astype(np.float32))
-    dense = program.weight("head.weight", random.normal(0, 0.1, (10, 144)).astype(np.float32))
-    maps = program.call("conv2d.default", (1, 4, 24, 24), input="x", weight=kernel)
-    pooled = program.call("max_pool2d.default", (1, 4, 6, 6), self=maps, kernel_size=[4, 4])
-    flat = program.call("flatten.using_ints", (1, 144), self=pooled, start_dim=1)
-    program.outputs.append(program.call("linear.default", (1, 10), input=flat, weight=dense))
+def torch_file(digits: cs.Dataset, folder: Path) -> None:
+    """Write net.pt2, a network of PyTorch that was trained on byte / 255."""
+    layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10))
+    model, _ = cs.train(cs.Architecture(cs.Input(28, 28), layers), digits, cs.Recipe(epochs=5))
+    program, value = Program((1, 1, 28, 28)), "x"
+    value = program.call("flatten.using_ints", (1, 784), self=value, start_dim=1)
+    for name, units in (("dense", 32), ("dense_1", 10)):
+        kernel = program.weight(f"{name}.weight", model.weights[f"{name}/kernel"].T.copy())
+        bias = program.weight(f"{name}.bias", model.weights[f"{name}/bias"])
+        value = program.call("linear.default", (1, units), input=value, weight=kernel, bias=bias)
+        value = program.call("relu.default", (1, units), self=value) if name == "dense" else value
+    program.outputs.append(value)
     program.save(folder)
 
 
@@ -149,7 +153,7 @@ def readers_folder(mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyP
             save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
     save_digits(mnist.test, 7, tmp_path, count=1)
-    torch_file(tmp_path)
+    torch_file(mnist.train.take(np.arange(4000)), tmp_path)
     return tmp_path
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.engine import initial_weights
 from convscope.interchange import FORMATS, ExportOptions
+from convscope.interchange.imported import Imported
 
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 
@@ -70,6 +72,19 @@ def test_its_keras_file_is_read_again(pair: tuple[cs.Model, np.ndarray, np.ndarr
     assert again.weights_sha256 == model.weights_sha256
     assert again.class_names == model.class_names
     assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
+
+
+@pytest.mark.parametrize("name", ["keras", "torch", "tflite"])
+def test_a_scaling_by_channel_is_in_the_file(tmp_path: Path, name: str):
+    layers = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten(), cs.Dense(3))
+    architecture = cs.Architecture(cs.Input(9, 8, 3, 1.0), layers)
+    network = Imported(architecture, initial_weights(architecture, 0))
+    model = network.scaled(cs.Scaling(1 / 128, (0.1, 0.2, 0.3), (1.0, 0.5, 2.0), inverted=True, bgr=True)).to_model()
+    images = np.random.default_rng(0).integers(0, 256, (5, 9, 8, 3), dtype=np.uint8)
+    expected = model.logits(images)
+    path = tmp_path / FORMATS[name].file_name("float32")
+    cs.export_model(model, path, name)
+    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= allowed(expected)
 
 
 def test_8_bits_stay_within_what_the_header_states(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path):

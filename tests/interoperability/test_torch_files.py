@@ -104,7 +104,7 @@ def check(name: str, model: cs.Model, module: nn.Module) -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_in_memory_answers_as_in_pytorch(name: str):
     module = made(name).train()
-    model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"])
+    model = cs.from_torch(module, SIZE, class_names=["a", "b", "c", "d", "e"], scaling=cs.Scaling())
     assert all(each.training for each in module.modules())
     assert model.class_names == ("a", "b", "c", "d", "e")
     check(name, model, module.eval())
@@ -124,7 +124,7 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
     from convscope.interchange import read_network
 
     found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
-    check(name, found.to_model(), module)
+    check(name, found.scaled(cs.Scaling()).to_model(), module)
 
 
 @pytest.mark.parametrize("name", ["residual", "in place"])
@@ -151,13 +151,14 @@ def test_the_layouts_of_older_versions_give_the_same(name: str, tmp_path: Path):
         "net/data/constants/model.pt": written.constants,
     }
     for members in (flat, folders):
-        check(name, cs.import_model(zipped(members, tmp_path / "net.pt2")), module)
-    check(name, cs.import_model(tmp_path / "new.pt2"), module)
+        check(name, cs.import_model(zipped(members, tmp_path / "net.pt2"), scaling=cs.Scaling()), module)
+    check(name, cs.import_model(tmp_path / "new.pt2", scaling=cs.Scaling()), module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_weights_of_other_types_are_read(dtype: torch.dtype):
-    exact, rounded = cs.from_torch(made("pooled"), SIZE), cs.from_torch(made("pooled").to(dtype), SIZE)
+    modules = made("pooled"), made("pooled").to(dtype)
+    exact, rounded = (cs.from_torch(module, SIZE, scaling=cs.Scaling()) for module in modules)
     for name, weight in exact.weights.items():
         np.testing.assert_allclose(rounded.weights[name], weight, rtol=1e-2)
 
@@ -226,18 +227,18 @@ def test_the_lines_in_the_messages_work(tmp_path: Path, monkeypatch: pytest.Monk
     network = shaken(pooled(1, 5))
     torch.save(network.state_dict(), "net.pt")
     with pytest.raises(InterchangeError) as caught:
-        cs.import_model("net.pt")
+        cs.import_model("net.pt", scaling=cs.Scaling())
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
-    expected = cs.from_torch(network, (28, 28, 1)).logits(images)
+    expected = cs.from_torch(network, (28, 28, 1), scaling=cs.Scaling()).logits(images)
     run_lines(caught.value, pooled(1, 5))
-    np.testing.assert_allclose(cs.import_model("net.pt2").logits(images), expected, atol=1e-5)
+    np.testing.assert_allclose(cs.import_model("net.pt2", scaling=cs.Scaling()).logits(images), expected, atol=1e-5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.jit.save(torch.jit.script(network), "script.pt")
     with pytest.raises(InterchangeError) as caught:
         cs.import_model("script.pt")
     run_lines(caught.value)
-    np.testing.assert_allclose(cs.import_model("net.onnx").logits(images), expected, atol=1e-5)
+    np.testing.assert_allclose(cs.import_model("net.onnx", scaling=cs.Scaling()).logits(images), expected, atol=1e-5)
 
 
 def test_a_program_with_a_pickle_is_not_unpickled(tmp_path: Path):
@@ -254,4 +255,4 @@ def test_a_program_with_a_pickle_is_not_unpickled(tmp_path: Path):
         assert any(
             name.endswith("sample_inputs/model.pt") for name in archive.namelist()
         )  # a pickle, which is not read
-    assert cs.import_model(tmp_path / "net.pt2").architecture.num_classes == 3
+    assert cs.import_model(tmp_path / "net.pt2", scaling=cs.Scaling()).architecture.num_classes == 3

@@ -1,6 +1,9 @@
 """`convscope import`: a network of another program as a run."""
 
+from functools import reduce
+from operator import truediv
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +14,8 @@ from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
+from convscope.interchange.scaling import Scaling
+from convscope.interchange.scaling_search import UnclearScalingError
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.importing import ImportRequest, import_alone, import_run
 from convscope.runs.listeners import Listeners
@@ -20,12 +25,18 @@ _SUFFIX = ".safetensors"
 
 
 def _number(value: str) -> float:
-    """Return a number that may be written as a fraction such as 1/255."""
-    above, _, below = value.partition("/")
+    """Return a number that may be written as a fraction such as 1/255 or 1/255/0.3081."""
+    above, *below = value.split("/")
     try:
-        return float(above) / float(below or 1)
+        return reduce(truediv, map(float, below), float(above))
     except (ValueError, ZeroDivisionError) as error:
         raise click.BadParameter(f"{value!r}: use a number, or a fraction such as 1/255") from error
+
+
+def _numbers(value: str) -> float | tuple[float, ...]:
+    """Return one number, or one for each channel, separated by commas."""
+    numbers = tuple(map(_number, value.split(",")))
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 @click.command("import")
@@ -41,16 +52,16 @@ def _number(value: str) -> float:
 )
 @click.option(
     "--scale",
+    "scaling",
     type=_number,
     metavar="NUMBER",
-    help="Factor for each pixel byte, if the network has no scaling of its own; by default 1/255.",
+    help="Factor for each pixel byte, such as 1/255 or 1/255/0.3081; without any of these five options, the scaling is "
+    "found on training images, unless the file states it.",
 )
-@click.option(
-    "--offset",
-    type=_number,
-    metavar="NUMBER",
-    help="Number added to each scaled pixel, if the network adds none itself; by default 0.",
-)
+@click.option("--mean", type=_numbers, metavar="NUMBERS", help="Mean subtracted then; one number, or one per channel.")
+@click.option("--std", type=_numbers, metavar="NUMBERS", help="Divisor of the rest; one number, or one per channel.")
+@click.option("--inverted", is_flag=True, help="255 - byte in place of each byte, before all else.")
+@click.option("--bgr", is_flag=True, help="Channels in the order blue, green, red.")
 @click.option(
     "--recipe",
     default=DEFAULT_RECIPE,
@@ -73,8 +84,11 @@ def import_model(
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
     architecture: Path | None,
-    scale: float | None,
-    offset: float | None,
+    scaling: float | None,
+    mean: float | tuple[float, ...] | None,
+    std: float | tuple[float, ...] | None,
+    inverted: bool,
+    bgr: bool,
     recipe: str,
     index: int,
     out: Path | None,
@@ -91,8 +105,7 @@ def import_model(
         dataset,
         LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architecture=architecture,
-        scale=scale,
-        offset=offset,
+        scaling=_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
         recipe=recipe,
         index=index,
         out=out,
@@ -105,8 +118,12 @@ def import_model(
             _describe(found, alone)
             echo(f"\nThe model is {out}")
         return
-    with DownloadProgress(quiet=as_json) as progress:
-        done = import_run(request, Listeners(on_download=progress.on_progress))
+    try:
+        with DownloadProgress(quiet=as_json) as progress:
+            done = import_run(request, Listeners(on_download=progress.on_progress))
+    except UnclearScalingError as error:
+        echo(error.table, err=True)
+        raise
     evaluation, model = done.measured.evaluation, done.measured.model
     if as_json:
         imported = done.folder.record["imported"]
@@ -119,11 +136,22 @@ def import_model(
             }
         )
     else:
+        if done.found.scalings is not None:
+            echo(f"{done.found.scalings}\n")
         _describe(done.found, model)
         last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
         print_result([*filter(None, (evaluation, in_options(done.advice))), last])
     if open_report:
         click.launch(str(done.report))
+
+
+def _scaling(**given: Any) -> Scaling | None:
+    """Return what the options say, None if they say nothing."""
+    stated = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Scaling(**stated) if stated else None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _describe(found: Imported, model: Model) -> None:

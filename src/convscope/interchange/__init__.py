@@ -6,6 +6,8 @@ from convscope.interchange.importing import import_model, read_network
 from convscope.interchange.keras_export import to_keras
 from convscope.interchange.keras_files import from_keras
 from convscope.interchange.parity import Parity, ParityTable, measure_parity
+from convscope.interchange.scaling import Scaling, ScalingTable
+from convscope.interchange.scaling_search import UnclearScalingError, find_scaling
 from convscope.interchange.torch_export import to_torch
 from convscope.interchange.torch_files.live import from_torch
 
@@ -16,7 +18,11 @@ __all__ = [
     "Imported",
     "Parity",
     "ParityTable",
+    "Scaling",
+    "ScalingTable",
+    "UnclearScalingError",
     "export_model",
+    "find_scaling",
     "from_keras",
     "from_torch",
     "import_model",

@@ -1,16 +1,21 @@
-"""What a file of another program holds, as convscope understands it."""
+"""What a reader of files of other programs returns, how its input is scaled, and how it becomes a `Model`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture
+from convscope.architecture import Add, Architecture, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Flatten
+from convscope.base.errors import InterchangeError
+from convscope.interchange.scaling import Scaling, ScalingTable
 from convscope.training.model import Model
 
 NAMELESS = "imported"
 """What a network is called that its file gives no name."""
+SCALES_BYTES = 1 / 32
+"""A network that multiplies its input by no more than this is given bytes, and no numbers near 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,10 +23,14 @@ class Imported:
     """A network read from a file, before it is known what its answers mean.
 
     Attributes:
+        architecture: its `input` says what the file itself does to the numbers that it is given.
         weights: float32 arrays by name, in Keras layout.
         notes: sentences on what became what, and on what the file left open.
         class_names: K names, where the file says them.
         program: which program wrote it, with its version where the file says it.
+        reads_bytes: whether the numbers that it is given are the bytes of an image.
+        scaling: what was done so that it reads bytes; None if the file did so.
+        scalings: those that were tried, where it was not known.
     """
 
     architecture: Architecture
@@ -29,6 +38,67 @@ class Imported:
     notes: tuple[str, ...] = ()
     class_names: tuple[str, ...] | None = None
     program: str = ""
+    reads_bytes: bool = False
+    scaling: Scaling | None = None
+    scalings: ScalingTable | None = None
+
+    def scaled(self, scaling: Scaling) -> "Imported":
+        """Return the network for images as they are in the data set, whose bytes become numbers as `scaling` says.
+
+        A scale and an offset for all channels are the input's. One for each channel is a `BatchNormalization` in front,
+        and the order of channels is put into the weights that mix them; all other layers stay as they are in the file.
+
+        Raises:
+            InterchangeError: if the network scales bytes itself and would do so twice, or its layers allow no other
+                order of channels.
+            ValueError: if the scaling is for another number of channels.
+        """
+        architecture, weights, notes = self.architecture, self.weights, [f"a byte becomes {scaling.formula}"]
+        image = architecture.input
+        scales, offsets = scaling.numbers(image.channels)
+        if self.reads_bytes and (np.abs(scales) <= SCALES_BYTES).all():
+            raise InterchangeError(
+                f"it scales bytes itself, and {scaling.formula} before it would scale them twice; with a scale of 1, "
+                "only the rest is done to a byte"
+            )
+        if scaling.bgr:
+            weights = _reversed_channels(architecture, weights)
+        scales, offsets = image.scale * scales, image.scale * offsets + image.offset
+        if np.ptp(scales) == np.ptp(offsets) == 0:
+            image = replace(image, scale=float(scales[0]), offset=float(offsets[0]))
+            architecture = replace(architecture, input=image)
+        else:
+            layer = BatchNormalization(name=_free_name("scaling", architecture))
+            # A normalisation by nothing: √(0.999 + 0.001) = 1.
+            new = {
+                "gamma": scales,
+                "beta": offsets,
+                "moving_mean": 0 * scales,
+                "moving_variance": 0 * scales + 1 - layer.epsilon,
+            }
+            weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
+            image = replace(image, scale=1.0, offset=0.0)
+            architecture = replace(architecture, input=image, layers=(layer, *architecture.layers))
+            notes.append(f"the numbers of each channel are the layer `{layer.name}`, which training would change")
+        return replace(
+            self,
+            architecture=architecture,
+            weights=weights,
+            notes=(*self.notes, *notes),
+            reads_bytes=True,
+            scaling=scaling,
+        )
+
+    @property
+    def can_reorder(self) -> bool:
+        """Whether `scaled` can take the channels of images in the order blue, green, red."""
+        if self.architecture.input.channels != 3:
+            return False
+        try:
+            _reversed_channels(self.architecture, self.weights)
+        except InterchangeError:
+            return False
+        return True
 
     def to_model(self, class_names: Sequence[str] | None = None, **source: object) -> Model:
         """Return the model; its classes are called `class_names`, as the file says, or by their numbers.
@@ -40,5 +110,48 @@ class Imported:
             ValueError: if the names are not as many as the logits.
         """
         names = class_names or self.class_names or [str(label) for label in range(self.architecture.num_classes)]
-        provenance = {"imported": {**source, "program": self.program, "notes": list(self.notes)}}
-        return Model(self.architecture, self.weights, tuple(names), provenance)
+        said = {**source, "program": self.program, "notes": list(self.notes)}
+        said |= {} if self.scaling is None else {"scaling": self.scaling.to_dict()}
+        said |= {} if self.scalings is None else {"scalings": self.scalings.to_dict()["rows"]}
+        return Model(self.architecture, self.weights, tuple(names), {"imported": said})
+
+
+def _free_name(wanted: str, architecture: Architecture) -> str:
+    taken = {layer.name for layer in architecture.layers}
+    return next(name for i in range(len(taken) + 1) if (name := f"{wanted}_{i}" if i else wanted) not in taken)
+
+
+def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the weights with which the network answers images as with `weights` those of reversed channels.
+
+    Until a convolution or a dense layer mixes them, the outputs of layers are in another order too: at the place i is
+    what was at `order[i]`. Every order here is its own inverse.
+    """
+    changed: dict[str, NDArray[Any]] = {}
+    orders: dict[str, NDArray[np.intp]] = {}
+    order = np.arange(architecture.input.channels)[::-1]
+    for row in architecture.table:
+        layer = row.layer
+        own = {name: weights[f"{layer.name}/{name}"] for name in layer.weight_shapes(row.input_shape)}
+        match layer:
+            case Conv2D():
+                own["kernel"] = own["kernel"][:, :, order]
+                order = np.arange(layer.filters)
+            case Dense():
+                own["kernel"] = own["kernel"][order]
+                order = np.arange(layer.units)
+            case DepthwiseConv2D():
+                own["kernel"] = own["kernel"][:, :, order]
+                order = np.arange(row.output_shape[2]).reshape(len(order), -1)[order].ravel()
+                own |= {"bias": own["bias"][order]} if "bias" in own else {}
+            case Flatten() if len(row.input_shape) == 3:
+                order = np.arange(row.output_shape[0]).reshape(row.input_shape)[:, :, order].ravel()
+            case Add() if not np.array_equal(order, orders[layer.from_layer]):
+                raise InterchangeError(f"{layer.name} adds colours to what was mixed of them, so their order is fixed")
+            case _:  # what works on each channel by itself
+                own = {name: weight[order] for name, weight in own.items()}
+        orders[layer.name] = order
+        changed |= {f"{layer.name}/{name}": weight for name, weight in own.items()}
+    if not np.array_equal(order, np.arange(architecture.num_classes)):
+        raise InterchangeError("no layer mixes the colours, so their order is fixed")
+    return changed

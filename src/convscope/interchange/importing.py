@@ -10,7 +10,10 @@ from pathlib import Path
 from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError
 from convscope.base.files import file_digest, inside, open_file
+from convscope.data.datasets import DatasetLike
 from convscope.interchange.imported import NAMELESS, Imported
+from convscope.interchange.scaling import Scaling
+from convscope.interchange.scaling_search import with_scaling
 from convscope.storage import load_model
 from convscope.training.model import Model
 
@@ -20,16 +23,14 @@ def read_network(
     *,
     architecture: Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
 ) -> Imported:
     """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), ONNX or convscope.
+
+    Its input is what the file is given: bytes, or numbers that `Imported.scaled` makes of bytes.
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
         image_shape: (H, W, C), for a network that reads images as rows of pixels, or of any size.
-        scale, offset: how a byte becomes the number that the network reads, `byte * scale + offset`, where the network
-            does not do that itself; by default 1/255 and 0.
 
     Raises:
         InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; then it
@@ -45,19 +46,17 @@ def read_network(
     if kind == "Keras":
         from convscope.interchange.keras_files import read_keras
 
-        return read_keras(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
+        return read_keras(path, architecture=architecture, image_shape=image_shape)
     if kind == "PyTorch":
         from convscope.interchange.torch_files.reading import read_torch
 
-        return read_torch(path, image_shape=image_shape, scale=scale, offset=offset)
+        return read_torch(path, image_shape=image_shape)
     if kind == "ONNX":
         from convscope.interchange.onnx_files import read_onnx
 
-        return read_onnx(path, image_shape=image_shape, scale=scale, offset=offset)
-    if scale is not None or offset is not None:
-        raise InterchangeError(f"{path}: a convscope model holds its own scale; omit the scale")
+        return read_onnx(path, image_shape=image_shape)
     model = load_model(path)
-    return Imported(model.architecture, model.weights, (), model.class_names, "convscope")
+    return Imported(model.architecture, model.weights, (), model.class_names, "convscope", reads_bytes=True)
 
 
 @checked
@@ -67,20 +66,24 @@ def import_model(
     class_names: Sequence[str] | None = None,
     architecture: Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
+    scaling: Scaling | None = None,
+    training: DatasetLike | None = None,
 ) -> Model:
     """Return the network in a file of another program as a model.
 
     Args:
         class_names: what its answers mean; by default what the file says, and else "0", "1", ...
-
-    The other arguments and the errors are those of `read_network`.
+        architecture, image_shape: as `read_network` takes them.
+        scaling: how a byte becomes the number that the network reads.
+        training: labelled images that the network was trained on, by which the scaling is found, see `find_scaling`. A
+            network that scales bytes itself needs neither.
 
     Raises:
-        ValueError: if there are not as many names as the network has outputs.
+        InterchangeError, RunError: as `read_network` does; if the scaling is not known or not clear.
+        ValueError: if there are not as many names as the network has outputs, or `scaling` or `training` do not fit it.
     """
-    found = read_network(path, architecture=architecture, image_shape=image_shape, scale=scale, offset=offset)
+    found = read_network(path, architecture=architecture, image_shape=image_shape)
+    found = with_scaling(found, scaling, training, str(path))
     return model_of(found, Path(path), class_names)
 
 

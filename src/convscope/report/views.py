@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import is_preset
+from convscope.base.errors import RunError
+from convscope.base.plain import from_plain
 from convscope.base.tables import printable
 from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.explanation import Explanation, KernelBank
+from convscope.interchange.scaling import Scaling
 from convscope.recipes import RECIPES
 from convscope.report import findings
 from convscope.report.comparison_words import pair_said, verdict_said
@@ -118,13 +121,26 @@ def _epochs_trained(payload: dict[str, Any]) -> Said:
     return say(f"runs.{key}" if best is None else f"runs.{key}Best", **values)
 
 
+def _scaling(value: Any) -> str:
+    """Return a scaling, as plain JSON from a file, as Python writes it."""
+    try:
+        scaling, plain = from_plain(Scaling, value, "scaling", RunError), Scaling()
+    except (RunError, TypeError, ValueError) as error:
+        raise RunError(f"run.json: damaged ({error}); use another copy of the run") from error
+    given = {name: getattr(scaling, name) for name in value if getattr(scaling, name) != getattr(plain, name)}
+    return f"cs.Scaling({', '.join(f'{name}={one!r}' for name, one in given.items())})"
+
+
 def _python_lines(payload: dict[str, Any]) -> str:
     record, name, recipe = payload["record"], payload["model"]["architecture"]["name"], payload["recipe"]
     dataset = record.get("dataset", {})
     argument = dataset.get("argument", payload["data"]["name"]) if isinstance(dataset, dict) else str(dataset)
     loading = f"data = cs.load_dataset({', '.join([repr(printable(argument)), *_loading_arguments(dataset)])})"
     if "imported" in record:
-        read = f"model = cs.import_model({printable(record['imported']['file'])!r}, class_names=data.class_names)"
+        scaling = record["imported"].get("scaling")
+        stated = "" if scaling is None else f", scaling={_scaling(scaling)}"
+        file = printable(record["imported"]["file"])
+        read = f"model = cs.import_model({file!r}, class_names=data.class_names{stated})"
         return "\n".join(["import convscope as cs", "", loading, read, "print(cs.evaluate(model, data.test))"])
     architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
     needs_file = False

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from convscope.base.errors import ArchitectureError, RunError
-from convscope.data.datasets import LoadOptions, Splits
+from convscope.base.errors import ArchitectureError, InterchangeError, RunError
+from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.experiment import RunSpec, argument_of
 from convscope.experiment.run_json import available_cores, loading_words
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
+from convscope.interchange.scaling import Scaling
+from convscope.interchange.scaling_search import with_scaling
 from convscope.recipes import RECIPES
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import recipe_for
@@ -33,7 +35,7 @@ class ImportRequest:
         path: the file of the network.
         data: a name or path, as `load_dataset` takes it.
         architecture: JSON of convscope or Keras, for a file that holds weights alone.
-        scale, offset: what a byte is multiplied by and what is then added, where the network does not.
+        scaling: how a byte becomes the number that the network reads; None: as the file says, or it is found.
         recipe: by which evidence trains networks like it, where it must.
         index: of the test image whose feature maps the page shows.
         out: the folder; None is a new one under runs/.
@@ -43,8 +45,7 @@ class ImportRequest:
     data: str = "mnist"
     loading: LoadOptions = field(default_factory=LoadOptions)
     architecture: Path | None = None
-    scale: float | None = None
-    offset: float | None = None
+    scaling: Scaling | None = None
     recipe: str = DEFAULT_RECIPE
     index: int = 0
     out: Path | None = None
@@ -56,9 +57,8 @@ class ImportRequest:
         words += loading_words(splits.options)
         if self.recipe != DEFAULT_RECIPE:
             words += ["--recipe", self.recipe if self.recipe in RECIPES else str(place.resolve() / "run.json")]
-        network = None if self.architecture is None else self.architecture.resolve()
-        for option, value in (("--architecture", network), ("--scale", self.scale), ("--offset", self.offset)):
-            words += [] if value is None else [option, str(value)]
+        words += [] if self.architecture is None else ["--architecture", str(self.architecture.resolve())]
+        words += [] if self.scaling is None else _scaling_words(self.scaling)
         return shlex.join([*words, *(["--index", str(self.index)] if self.index else [])])
 
 
@@ -82,8 +82,17 @@ class ImportedRun:
             return ""
         return (
             "This is little better than guessing. If the network did better where it was trained, its pixels had "
-            "another `scale` or `offset`, its images were inverted or rotated, or its labels were in another order."
+            "another `scaling`, its images were inverted or rotated, or its labels were in another order."
         )
+
+
+def _scaling_words(scaling: Scaling) -> list[str]:
+    """Return the options of the command line that say so."""
+    words = ["--scale", str(scaling.scale)]
+    for option, value, plain in (("--mean", scaling.mean, 0.0), ("--std", scaling.std, 1.0)):
+        numbers = ",".join(map(str, value if isinstance(value, tuple) else (value,)))
+        words += [] if value == plain else [f"{option}={numbers}"]  # one word, since a number may begin with a minus
+    return [*words, *(["--inverted"] if scaling.inverted else []), *(["--bgr"] if scaling.bgr else [])]
 
 
 def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
@@ -124,9 +133,8 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
         request.path,
         architecture=request.architecture,
         image_shape=None if size is None else (*size, 1),
-        scale=request.scale,
-        offset=request.offset,
     )
+    found = _scaled(found, request)
     model = model_of(found, request.path)
     save_model(model, out)
     return found, model
@@ -135,21 +143,23 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
 def _read(request: ImportRequest, splits: Splits) -> tuple[Imported, Model]:
     """Return the network in the file, and as a model for `splits`."""
     path = request.path
-    found = read_network(
-        path,
-        architecture=request.architecture,
-        image_shape=splits.image_shape,
-        scale=request.scale,
-        offset=request.offset,
-    )
+    found = read_network(path, architecture=request.architecture, image_shape=splits.image_shape)
+    names = None if found.class_names else splits.class_names
     try:
         for part in (splits.train, splits.test):
             check_fit(found.architecture, part)
-        model = model_of(found, path, None if found.class_names else splits.class_names)
-        model.check_classes(splits.test)
+        model_of(found, path, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
-    return found, replace(model, handwriting=splits.train.handwriting)
+    found = _scaled(found, request, splits.train)
+    return found, replace(model_of(found, path, names), handwriting=splits.train.handwriting)
+
+
+def _scaled(found: Imported, request: ImportRequest, training: Dataset | None = None) -> Imported:
+    try:
+        return with_scaling(found, request.scaling, training, str(request.path))
+    except ValueError as error:
+        raise InterchangeError(f"{request.path}: {error}") from error
 
 
 def _measure(

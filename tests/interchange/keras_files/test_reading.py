@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
 
+import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
@@ -132,18 +133,38 @@ def test_the_dialect_of_keras_2_is_read(read):
 
 
 @pytest.mark.parametrize(
-    ("options", "scale", "offset"),
+    ("rescaling", "reads_bytes"),
     [
-        ({}, 1 / 255, 0.0),
-        ({"scale": 1.0}, 1.0, 0.0),
-        ({"offset": -127.5}, 1.0, -127.5),
-        ({"scale": 2.0, "offset": 3.0}, 2.0, 3.0),
+        (None, False),
+        ({"scale": 1 / 255}, True),
+        ({"scale": 1 / 127.5, "offset": -1.0}, True),
+        ({"scale": 2.0, "offset": -1.0}, False),
+        ({"scale": [0.02]}, True),
+        ({"scale": [2.0]}, False),
     ],
 )
-def test_how_a_byte_becomes_a_number_without_a_rescaling(read, options, scale, offset):
-    result = read(archive(CONFIG, hdf5(ARRAYS)), **options)
-    assert (result.architecture.input.scale, result.architecture.input.offset) == (scale, offset)
-    assert any("no Rescaling" in note for note in result.notes) == (not options)
+def test_a_rescaling_of_bytes_says_that_the_model_is_given_bytes(read, rescaling, reads_bytes):
+    config = json.loads(json.dumps(CONFIG))
+    if rescaling is not None:
+        config["config"]["layers"][1:1] = [layer("Rescaling", "one", **rescaling)]
+    result = read(archive(config, hdf5(ARRAYS)))
+    assert result.reads_bytes == reads_bytes
+    plain = rescaling if rescaling is not None and not isinstance(rescaling["scale"], list) else {}
+    assert result.architecture.input.scale == plain.get("scale", 1.0)
+    assert result.architecture.input.offset == plain.get("offset", 0.0)
+
+
+def test_a_normalization_becomes_one_by_its_stored_numbers(read):
+    config = json.loads(json.dumps(CONFIG))
+    config["config"]["layers"][1:1] = [
+        layer("Normalization", "norm", axis=[-1], invert=False, mean=None, variance=None)
+    ]
+    stored = {"0": np.float32([33.3]), "1": np.float32([0.0]), "2": np.int64(784)}
+    stored = {f"layers/normalization/vars/{number}": array for number, array in stored.items()}
+    model = read(archive(config, hdf5(ARRAYS | stored))).scaled(cs.Scaling(1.0)).to_model()
+    images = np.full((1, 4, 5, 1), 34, np.uint8)
+    expected = np.float32((34 - np.float32(33.3)) / 1e-7)  # Keras divides by 1e-7 where nothing varies
+    np.testing.assert_allclose(model.activations(images, ["norm"])["norm"], expected, rtol=1e-3)
 
 
 def test_rescalings_at_the_front_become_scale_and_offset(read):
@@ -152,9 +173,9 @@ def test_rescalings_at_the_front_become_scale_and_offset(read):
         layer("Rescaling", "one", scale=0.5, offset=1.0),
         layer("Rescaling", "two", scale=4.0, offset=-3.0),
     ]
-    given = read(archive(config, hdf5(ARRAYS))).architecture.input
-    assert (given.scale, given.offset) == (2.0, 1.0)
-    given = read(archive(config, hdf5(ARRAYS)), scale=10.0, offset=1.0).architecture.input
+    result = read(archive(config, hdf5(ARRAYS)))
+    assert (result.architecture.input.scale, result.architecture.input.offset) == (2.0, 1.0)
+    given = result.scaled(cs.Scaling(scale=10.0, mean=-1.0)).architecture.input
     assert (given.scale, given.offset) == (20.0, 3.0)
 
 
@@ -196,6 +217,9 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
         ([layer("Dense", "end", units=3, activation="swish")], "its activation is 'swish'; train with one of"),
         ([layer("Softmax", "end", axis=1)], "its axis is 1"),
         ([layer("GlobalMaxPooling2D", "end")], "needs maps"),
+        ([layer("Normalization", "end", axis=2)], "its axis is 2"),
+        ([layer("Normalization", "end", invert=True)], "it undoes a normalisation"),
+        ([layer("Normalization", "end", mean=0.5, variance=0.1)], "write them as a Rescaling"),
         ([layer("ReLU", "end", max_value=6.0)], "max_value is 6.0"),
         ([layer("ReLU", "end", threshold=1.0)], "threshold 1.0"),
         ([layer("Rescaling", "end", scale=[1.0, 2.0])], "it must be one number, or one for each channel"),

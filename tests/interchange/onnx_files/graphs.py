@@ -54,5 +54,7 @@ def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)
 
 
 def as_model(imported) -> cs.Model:
+    """Return what was read as a model, of bytes / 255 where the file does not scale bytes itself."""
+    imported = imported if imported.reads_bytes else imported.scaled(cs.Scaling())
     names = tuple(map(str, range(imported.architecture.num_classes)))
     return cs.Model(imported.architecture, imported.weights, imported.class_names or names)

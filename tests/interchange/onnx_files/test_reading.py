@@ -320,20 +320,19 @@ def test_images_are_taken_in_the_order_that_the_file_has(shape, image_shape, axe
     np.testing.assert_allclose(as_model(imported).logits(images), runtime_answer(model, images, axes), atol=1e-5)
 
 
-def test_bytes_become_numbers_as_asked_or_as_the_file_says(tmp_path: Path):
+def test_a_file_says_whether_it_is_given_bytes(tmp_path: Path):
     head = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
     constants = {"k": numbers(126, 4), "c": np.float32(255)}
     plain, divided = [node("Identity", "x", "m"), *head], [node("Div", "x c", "m"), *head]
-    for nodes, dtype, arguments, expected, note in (
-        (plain, TensorProto.FLOAT, {}, (1 / 255, 0), "scaled: byte / 255 is assumed"),
-        (plain, TensorProto.FLOAT, {"scale": 0.5, "offset": -3}, (0.5, -3), None),
-        (plain, TensorProto.FLOAT, {"scale": 1.0}, (1, 0), None),
-        (divided, TensorProto.FLOAT, {}, (1 / 255, 0), "taken as bytes from 0 to 255"),
-        ([node("Cast", "x", "z", to=1), node("Identity", "z", "m"), *head], TensorProto.UINT8, {}, (1, 0), None),
+    for nodes, dtype, reads_bytes, scale, note in (
+        (plain, TensorProto.FLOAT, False, 1, None),
+        (divided, TensorProto.FLOAT, True, 1 / 255, "taken as bytes from 0 to 255"),
+        ([node("Cast", "x", "z", to=1), node("Identity", "z", "m"), *head], TensorProto.UINT8, True, 1, None),
     ):
-        imported = read_onnx(save(proto(nodes, constants, dtype=dtype), tmp_path), **arguments)
+        imported = read_onnx(save(proto(nodes, constants, dtype=dtype), tmp_path))
         image = imported.architecture.input
-        np.testing.assert_allclose((image.scale, image.offset), expected, rtol=1e-6)
+        assert (imported.reads_bytes, image.offset) == (reads_bytes, 0)
+        assert image.scale == pytest.approx(scale)
         assert imported.notes == () if note is None else note in imported.notes[-1]
 
 

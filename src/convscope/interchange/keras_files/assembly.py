@@ -90,14 +90,19 @@ class Stored:
 
 @dataclass(frozen=True)
 class Assembly:
-    """An architecture, where its weights come from, and what was turned into what."""
+    """An architecture, where its weights come from, and what was turned into what.
+
+    Attributes:
+        reads_bytes: whether the model scales the bytes of an image itself.
+    """
 
     architecture: Architecture
     stored: tuple[Stored, ...]
     notes: tuple[str, ...]
+    reads_bytes: bool
 
 
-def assemble(graph: KerasGraph, image_shape: Shape | None, scale: float | None, offset: float | None) -> Assembly:
+def assemble(graph: KerasGraph, image_shape: Shape | None) -> Assembly:
     """Return the architecture that computes what the Keras model computes.
 
     Raises:
@@ -106,7 +111,7 @@ def assemble(graph: KerasGraph, image_shape: Shape | None, scale: float | None, 
         ArchitectureError: if the layers do not fit each other.
     """
     turned = channels_last(graph)
-    assembly = _Row(turned, image_shape).assemble(scale, offset)
+    assembly = _Row(turned, image_shape).assemble()
     note = ("its maps have the channels first; here they have them last",) if turned is not graph else ()
     return replace(assembly, notes=(*note, *assembly.notes))
 
@@ -130,11 +135,11 @@ class _Row:
         self._is_private = False  # whether nothing but the layer that comes next reads what the last of them gives
         self._names_by_place: dict[int, str | None] = {IMAGE: None}
 
-    def assemble(self, scale: float | None, offset: float | None) -> Assembly:
+    def assemble(self) -> Assembly:
         """Take over all layers in their order."""
         for place, layer in enumerate(self._graph.layers):
             try:
-                self._take(place, layer, scale, offset)
+                self._take(place, layer)
             except _NOT_TAKEN as error:
                 self._problems.add(layer, error)
                 self._shape = None
@@ -146,9 +151,10 @@ class _Row:
             self._problems.refuse()
         assert self._input is not None, "a first layer left the front"
         architecture = Architecture(self._input, tuple(self._layers), self._graph.name)
-        return Assembly(architecture, tuple(self._stored), (*self._front.notes, *self._notes))
+        notes = (*self._front.notes, *self._notes)
+        return Assembly(architecture, tuple(self._stored), notes, self._front.reads_bytes)
 
-    def _take(self, place: int, layer: KerasLayer, scale: float | None, offset: float | None) -> None:
+    def _take(self, place: int, layer: KerasLayer) -> None:
         if is_unused(layer):
             self._leave_out(place, layer)
             return
@@ -159,7 +165,7 @@ class _Row:
             if self._front.absorb(layer):
                 self._names_by_place[place] = None
                 return
-            self._input, needs_flatten = self._front.leave(layer, scale, offset)
+            self._input, needs_flatten = self._front.leave(layer)
             self._shape = self._input.shape
             if needs_flatten:
                 self._append(Flatten(), "flatten", "Flatten")
@@ -305,4 +311,4 @@ def assembly_of(architecture: Architecture, file: Hdf5File) -> Assembly:
             keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
             stored.append(Stored(keras_layer, shapes, {f"{layer.name}/{weight}": weight for weight in shapes}))
     how = "names" if is_named else "order"
-    return Assembly(architecture, tuple(stored), (f"the weights were assigned to the layers by their {how}",))
+    return Assembly(architecture, tuple(stored), (f"the weights were assigned to the layers by their {how}",), True)

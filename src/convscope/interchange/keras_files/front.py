@@ -1,19 +1,19 @@
 """The start of a model: what image it reads, and how a byte of it becomes a number.
 
 Scalar Rescalings, and Reshapes that only add or drop the axis of a single channel or make an image of flat pixels, are
-no layers here: they become the input's `scale` and `offset` and its shape.
+no layers here: they become the input's `scale` and `offset` and its shape. What else is done to a byte before the model
+is given it, nobody knows here.
 """
 
 from dataclasses import dataclass, field
 from math import isqrt, prod
 
 from convscope.architecture import Input, Shape
+from convscope.interchange.imported import SCALES_BYTES
 from convscope.interchange.keras_files.activations import UnsupportedError
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.keras_files.layers import rescaling_numbers, reshaped
 from convscope.interchange.refusal import ModelFileError
-
-_BYTE = 1 / 255
 
 
 @dataclass
@@ -24,12 +24,14 @@ class Front:
         shape: as Keras has it at this place: (H, W, C), (H, W) or (pixels,).
         image: (H, W, C), None while only the number of pixels is known.
         rescalings: what was done to a pixel so far: scale, offset.
+        reads_bytes: whether that makes numbers near 1 of bytes.
     """
 
     shape: Shape
     image: Shape | None
     notes: list[str] = field(default_factory=list)
     rescalings: list[tuple[float, float]] = field(default_factory=list)
+    reads_bytes: bool = False
 
     def absorb(self, layer: KerasLayer) -> bool:
         """Return whether `layer` only says how the image is read, and take that up; raises `UnsupportedError`."""
@@ -53,12 +55,8 @@ class Front:
         self.notes.append(f"`{layer.name}` became the input's shape")
         return True
 
-    def leave(self, first: KerasLayer, scale: float | None, offset: float | None) -> tuple[Input, bool]:
+    def leave(self, first: KerasLayer) -> tuple[Input, bool]:
         """Return the input, and whether a Flatten has to stand before the layer `first`.
-
-        Args:
-            scale: by which the model's user multiplies a byte before the model sees it; None if nobody says.
-            offset: what is added then.
 
         Raises:
             UnsupportedError: if `first` does not read such an image.
@@ -72,15 +70,11 @@ class Front:
         if image is None:
             image = _square(self.shape[0])
             self.notes.append(f"{self.shape[0]} pixels are used as an image of {' x '.join(map(str, image))}")
-        is_rescaled = bool(self.rescalings) or first.class_name == "Rescaling"
-        if scale is None and offset is None and not is_rescaled:
-            self.notes.append(
-                "no Rescaling layer: bytes are divided by 255; give scale and offset if it was trained differently"
-            )
-        factor = scale if scale is not None else 1.0 if is_rescaled or offset is not None else _BYTE
-        total = 0.0 if offset is None else offset
+        factor, total = 1.0, 0.0
         for one, other in self.rescalings:
             factor, total = factor * one, total * one + other
+        by_channel = rescaling_numbers(first.config, image[2], "scale") if first.class_name == "Rescaling" else (1.0,)
+        self.reads_bytes = all(abs(factor * scale) <= SCALES_BYTES for scale in by_channel)
         height, width, channels = image
         return Input(height, width, channels, factor, total), len(self.shape) == 1 and first.class_name != "Flatten"
 

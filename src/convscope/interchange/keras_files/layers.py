@@ -143,10 +143,7 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    axis = config.get("axis", -1)
-    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-    if axis not in (-1, len(shape)):
-        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
+    _check_last_axis(config, shape)
     held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
     missing: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
@@ -160,6 +157,31 @@ def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
     sources = {"gamma": scales, "beta": offsets, "moving_mean": (0.0,), "moving_variance": (1 - _EPSILON,)}
     note = "{} became a BatchNormalization with the same numbers, which training would change"
     return Conversion((ConvertedLayer(BatchNormalization(epsilon=_EPSILON), sources),), notes=(note,))
+
+
+def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    _check_last_axis(config, shape)
+    if config.get("invert"):
+        raise UnsupportedError("it undoes a normalisation (invert=True); build it without")
+    if config.get("mean") is not None or config.get("variance") is not None:
+        raise UnsupportedError(
+            "its mean and variance are arguments; write them as a Rescaling: scale = 1 / sqrt(variance), "
+            "offset = -mean * scale"
+        )
+    # Keras divides by the standard deviation, but not by less than 1e-7, which this ε is the square of.
+    layer = BatchNormalization(epsilon=1e-14)
+    sources: dict[str, str | tuple[float, ...]] = {"gamma": (1.0,), "beta": (0.0,)}
+    sources |= {"moving_mean": "mean", "moving_variance": "variance"}
+    variables = {"mean": shape[-1:], "variance": shape[-1:], "count": ()}
+    note = "{} became a BatchNormalization with the same numbers, which training would change"
+    return Conversion((ConvertedLayer(layer, sources),), variables, notes=(note,))
+
+
+def _check_last_axis(config: Mapping[str, Any], shape: Shape) -> None:
+    axis = config.get("axis", -1)
+    axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
+    if axis not in (-1, len(shape)):
+        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
 
 
 def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
@@ -247,6 +269,7 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "Dropout": _dropout,
     "Reshape": _reshape,
     "Rescaling": _rescaling,
+    "Normalization": _normalization,
     "ZeroPadding2D": _zero_padding2d,
 }
 SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
@@ -276,7 +299,6 @@ _NEEDED: Mapping[str, str] = {
     "JaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
-    "Normalization": "write its mean and variance as a Rescaling: scale = 1 / sqrt(variance), offset = -mean * scale",
     "PReLU": "its slopes are learned; train with LeakyReLU",
     "ELU": "train with one of relu, leaky_relu, gelu, tanh or sigmoid",
     "RandomCrop": "it cuts images at prediction too; crop the images of the data, and build the model without",

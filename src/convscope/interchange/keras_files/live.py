@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Shape
 from convscope.base.arguments import checked
+from convscope.data.datasets import DatasetLike
 from convscope.interchange.imported import Imported
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
 from convscope.interchange.keras_files.weights import as_weights, check_shapes
 from convscope.interchange.refusal import ModelFileError, named, parse_json
+from convscope.interchange.scaling import Scaling
+from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
 
 _Arrays = list[tuple[str, NDArray[Any]]]
@@ -24,26 +27,28 @@ def from_keras(
     *,
     class_names: Sequence[str] | None = None,
     image_shape: Shape | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
+    scaling: Scaling | None = None,
+    training: DatasetLike | None = None,
 ) -> Model:
     """Return a `keras.Model` (of Keras 3 or 2) as a model of ours, with the same answers.
 
     Args:
         class_names: K names; the classes' numbers by default.
         image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
-        scale: by which a byte is multiplied before the model sees it; 1 if it has a Rescaling, else 1/255.
-        offset: what is added then.
+        scaling: how a byte becomes the number that the model reads.
+        training: labelled images that the model was trained on, by which the scaling is found, see `find_scaling`. A
+            model that begins with a Rescaling of bytes needs neither.
 
     Raises:
         InterchangeError: if it is not built, or has layers that are not supported, of which the error names each and
-            what would be needed.
-        ValueError: if the class names are not as many as the logits.
+            what would be needed; if its scaling is neither known nor clear.
+        ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the model.
     """
-    with named(f"Keras model {getattr(keras_model, 'name', '')}".strip()):
+    name = f"Keras model {getattr(keras_model, 'name', '')}".strip()
+    with named(name):
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
-        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()")), image_shape, scale, offset)
+        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()")), image_shape)
         held = dict(_layer_arrays(keras_model, ()))
         arrays = []
         for stored in assembly.stored:
@@ -51,7 +56,8 @@ def from_keras(
             check_shapes({name: array.shape for name, array in own.items()}, stored)
             arrays.append(own)
         weights = as_weights(assembly.architecture, assembly.stored, arrays)
-    return Imported(assembly.architecture, weights, assembly.notes, program="Keras").to_model(class_names)
+    found = Imported(assembly.architecture, weights, assembly.notes, program="Keras", reads_bytes=assembly.reads_bytes)
+    return with_scaling(found, scaling, training, name).to_model(class_names)
 
 
 def _layer_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:

@@ -1,7 +1,6 @@
 """Read a Keras model from a file that may be hostile, without Keras: nothing in it is run, nothing unpacked to disk."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,33 +27,28 @@ def read_keras(
     *,
     architecture: Path | str | None = None,
     image_shape: Shape | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
 ) -> Imported:
     """Read a `.keras` file, a whole model in `.h5`, or weights beside an architecture; told apart by their content.
 
     Args:
         architecture: of weights alone, an architecture of ours as JSON, or a Keras model's `to_json()`.
         image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
-        scale: by which a byte is multiplied before the model sees it; 1 if it has a Rescaling, else 1/255.
-        offset: what is added then.
 
     Returns:
-        the architecture, the weights, and what was turned into what.
+        the architecture, which is given what the model is given, the weights, and what was turned into what.
 
     Raises:
         InterchangeError: if a file is missing, damaged, unsafe or larger than such a model's, or if it has layers that
             are not supported, of which the error names each and what would be needed.
     """
     path = Path(path)
-    asked = _Asked(image_shape, scale, offset)
     with open_model_file(path) as file:
         start = file.read(8)
         if start.startswith(ZIP_MAGIC):
             _refuse_second(architecture)
-            return _read_archive(Archive(file, ".keras archive"), asked)
+            return _read_archive(Archive(file, ".keras archive"), image_shape)
         if start == HDF5_MAGIC:
-            return _read_hdf5(file, architecture, asked)
+            return _read_hdf5(file, architecture, image_shape)
         if start.lstrip().startswith(b"{"):
             raise ModelFileError(
                 "is a description without weights; name the weights file, and give this file as architecture"
@@ -62,62 +56,51 @@ def read_keras(
         raise ModelFileError("is not a Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the caller knows of how the model is used."""
-
-    image_shape: Shape | None
-    scale: float | None
-    offset: float | None
-
-    def assemble(self, config: Mapping[str, Any]) -> Assembly:
-        return assemble(read_graph(config), self.image_shape, self.scale, self.offset)
-
-
-def _read_archive(archive: Archive, asked: _Asked) -> Imported:
-    assembly = asked.assemble(_json(archive, CONFIG))
+def _read_archive(archive: Archive, image_shape: Shape | None) -> Imported:
+    assembly = assemble(read_graph(_json(archive, CONFIG)), image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     imported = _imported(
         BytesIO(archive.read(WEIGHTS, MAX_WEIGHT_BYTES)), assembly, version if isinstance(version, str) else None
     )
-    return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes))
+    if not archive.has(DESCRIPTION):
+        return imported
+    return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes), reads_bytes=True)
 
 
 def _json(archive: Archive, name: str) -> dict[str, Any]:
     return parse_json(archive.read(name, MAX_JSON_BYTES), name)
 
 
-def _class_names(archive: Archive, num_classes: int) -> tuple[str, ...] | None:
+def _class_names(archive: Archive, num_classes: int) -> tuple[str, ...]:
     """Return the class names in a file that convscope wrote; what it says beside is not needed."""
-    if not archive.has(DESCRIPTION):
-        return None
     names = _json(archive, DESCRIPTION).get("class_names")
     if not isinstance(names, list) or len(names) != num_classes or not all(isinstance(name, str) for name in names):
         raise ModelFileError(f"{DESCRIPTION} does not name its {num_classes} classes; export the model again")
     return tuple(names)
 
 
-def _read_hdf5(file: BinaryIO, architecture: Path | str | None, asked: _Asked) -> Imported:
+def _read_hdf5(file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None) -> Imported:
     contents = Hdf5File(file)
     config = contents.texts("", "model_config")
     version = "".join(contents.texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_second(architecture)
-        return _imported(file, asked.assemble(parse_json("".join(config), "model_config")), version, contents)
+        assembly = assemble(read_graph(parse_json("".join(config), "model_config")), image_shape)
+        return _imported(file, assembly, version, contents)
     if architecture is None:
         raise ModelFileError(
             "holds weights only; also give its architecture, as JSON of convscope or of Keras's to_json()"
         )
-    return _imported(file, _read_architecture(Path(architecture), contents, asked), version, contents)
+    return _imported(file, _read_architecture(Path(architecture), contents, image_shape), version, contents)
 
 
-def _read_architecture(path: Path, contents: Hdf5File, asked: _Asked) -> Assembly:
+def _read_architecture(path: Path, contents: Hdf5File, image_shape: Shape | None) -> Assembly:
     with open_model_file(path) as file:
         description = parse_json(file.read(MAX_JSON_BYTES + 1), "it")
         if "class_name" in description:
-            return asked.assemble(description)
-        return assembly_of(architecture_in(description, asked.image_shape), contents)
+            return assemble(read_graph(description), image_shape)
+        return assembly_of(architecture_in(description, image_shape), contents)
 
 
 def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents: Hdf5File | None = None) -> Imported:
@@ -133,7 +116,7 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
             "the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",
         )
     program = f"Keras {version[:40]}" if version else "Keras"
-    return Imported(assembly.architecture, weights, notes, program=program)
+    return Imported(assembly.architecture, weights, notes, program=program, reads_bytes=assembly.reads_bytes)
 
 
 def _refuse_second(architecture: Path | str | None) -> None:

@@ -40,7 +40,10 @@ def read_weights(
             f"it holds {len(extra)} weights that belong to no layer of the model, the first {extra[0][:100]!r}; "
             "the configuration is not the one of these weights"
         )
-    arrays = [{name: file.read(array) for name, array in one.items()} for one in found]
+    arrays = [
+        {name: file.read(array) for name, array in held.items() if name in one.weights.values()}
+        for one, held in zip(stored, found, strict=True)
+    ]
     return as_weights(architecture, stored, arrays)
 
 

@@ -11,13 +11,7 @@ from convscope.interchange.onnx_files.protos import read_proto
 from convscope.interchange.translation.network import network_of
 
 
-def read_onnx(
-    path: Path | str,
-    *,
-    image_shape: tuple[int, int, int] | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
-) -> Imported:
+def read_onnx(path: Path | str, *, image_shape: tuple[int, int, int] | None = None) -> Imported:
     """Return the network in the ONNX file at `path` as layers and weights of ours.
 
     Nothing in the file is run, and no other file is opened but one beside it that holds its weights. docs/onnx.md lists
@@ -25,10 +19,10 @@ def read_onnx(
 
     Args:
         image_shape: (H, W, C), where the file leaves the size of its images open or takes them as vectors.
-        scale: with `offset`, how a byte of an image becomes a number that the file reads: `byte * scale + offset`. By
-            default the file's input if that is bytes, and otherwise byte / 255, unless the file itself divides by so
-            much; a note says what was assumed.
-        offset: by default 0.
+
+    Returns:
+        a network that is given what the file is given; these are bytes where the file's input is bytes or it divides by
+        so much itself, which a note says.
 
     Raises:
         InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such node is
@@ -38,15 +32,13 @@ def read_onnx(
     path = Path(path)
     proto = read_proto(path)
     try:
-        return _imported(proto, image_shape, scale, offset)
+        return _imported(proto, image_shape)
     except InterchangeError as error:
         raise InterchangeError(f"{path}: {error}") from error
 
 
-def _imported(
-    proto: Any, image_shape: tuple[int, int, int] | None, scale: float | None, offset: float | None
-) -> Imported:
-    network = network_of(graph_of(proto), image_shape, scale, offset)
+def _imported(proto: Any, image_shape: tuple[int, int, int] | None) -> Imported:
+    network = network_of(graph_of(proto), image_shape)
     architecture, weights, notes = network.architecture, network.weights, list(network.notes)
     properties = {each.key: each.value for each in proto.metadata_props}
     declared = declared_architecture(properties, architecture)
@@ -55,7 +47,7 @@ def _imported(
     elif "convscope_version" in properties:
         notes.append("written with folded layers, which are kept as they are in the file")
     names = declared_class_names(properties, architecture.num_classes)
-    return Imported(architecture, weights, tuple(notes), names, _program(proto))
+    return Imported(architecture, weights, tuple(notes), names, _program(proto), network.reads_bytes)
 
 
 def _program(proto: Any) -> str:

@@ -9,8 +9,11 @@ from typing import Any
 
 from convscope.base.arguments import checked
 from convscope.base.errors import MissingPackageError
+from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, named
+from convscope.interchange.scaling import Scaling
+from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
 
 
@@ -20,8 +23,8 @@ def from_torch(
     image_shape: tuple[int, int, int],
     *,
     class_names: Sequence[str] | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
+    scaling: Scaling | None = None,
+    training: DatasetLike | None = None,
 ) -> Model:
     """Return a `torch.nn.Module` as a model of ours, with the same answers in evaluation mode.
 
@@ -31,16 +34,16 @@ def from_torch(
     Args:
         image_shape: (H, W, C).
         class_names: K names; the classes' numbers by default.
-        scale: with `offset`, how a byte of an image becomes a number that the module reads: `byte * scale + offset`.
-            By default 1/255 as `ToTensor` does, or 1 if the module itself divides by so much. For `Normalize(mean,
-            std)` behind `ToTensor` they are `1 / (255 * std)` and `-mean / std`.
-        offset: by default 0.
+        scaling: how a byte becomes the number that the module reads: `Scaling()` for `ToTensor`, `Scaling(mean=mean,
+            std=std)` for `Normalize(mean, std)` behind it.
+        training: labelled images that the module was trained on, by which the scaling is found, see `find_scaling`. A
+            module that scales bytes itself needs neither.
 
     Raises:
         InterchangeError: if PyTorch cannot export it for such images, or it computes what no layers do: every such
-            operator is named with what would be needed.
+            operator is named with what would be needed; if its scaling is neither known nor clear.
         MissingPackageError: if PyTorch is not installed.
-        ValueError: if the class names are not as many as the logits.
+        ValueError: if the class names are not as many as the logits, or `scaling` or `training` do not fit the module.
     """
     from convscope.interchange.torch_files.archives import ProgramArchive
     from convscope.interchange.torch_files.reading import imported
@@ -51,11 +54,12 @@ def from_torch(
         raise MissingPackageError("PyTorch is not installed; pip install 'convscope[torch]'") from error
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
-    with named(f"PyTorch module {type(module).__name__}"), _quiet():
+    name = f"PyTorch module {type(module).__name__}"
+    with named(name), _quiet():
         content = BytesIO()
         torch.export.save(_exported(torch, module, image_shape), content)
-        found = imported(ProgramArchive(Archive(content, "program")), image_shape, scale, offset)
-    return found.to_model(class_names)
+        found = imported(ProgramArchive(Archive(content, "program")), image_shape)
+    return with_scaling(found, scaling, training, name).to_model(class_names)
 
 
 def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:

@@ -14,19 +14,14 @@ ImageShape = tuple[int, int, int]
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def read_torch(
-    path: Path | str,
-    *,
-    image_shape: ImageShape | None = None,
-    scale: float | None = None,
-    offset: float | None = None,
-) -> Imported:
+def read_torch(path: Path | str, *, image_shape: ImageShape | None = None) -> Imported:
     """Return the network in a file of `torch.export.save` as layers and weights of ours.
 
     Args:
         image_shape: (H, W, C), where the program leaves the size of its images open or takes them as vectors.
-        scale: with `offset`, how a byte of an image becomes a number that the program reads, as in `read_onnx`.
-        offset: by default 0.
+
+    Returns:
+        a network that is given what the program is given, as `read_onnx` does.
 
     Raises:
         InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such
@@ -34,12 +29,10 @@ def read_torch(
     """
     path = Path(path)
     with open_model_file(path) as file:
-        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, scale, offset)
+        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape)
 
 
-def imported(
-    program: ProgramArchive, image_shape: ImageShape | None, scale: float | None, offset: float | None
-) -> Imported:
+def imported(program: ProgramArchive, image_shape: ImageShape | None) -> Imported:
     """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
         graph = graph_of(program)
@@ -50,7 +43,7 @@ def imported(
             f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
         ) from error
     try:
-        network = network_of(graph, image_shape, scale, offset)
+        network = network_of(graph, image_shape)
     except InterchangeError as error:
         raise ModelFileError(str(error)) from error
     version = str(program.document.get("torch_version", ""))[:20]
@@ -60,4 +53,5 @@ def imported(
         network.notes,
         program.class_names(network.architecture.num_classes),
         f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
+        network.reads_bytes,
     )

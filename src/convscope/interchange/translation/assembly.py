@@ -15,10 +15,8 @@ from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, Step, with_activation
 
 
-def assemble(
-    state: State, end: FileTensor, scale: float, offset: float
-) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
-    """Return what ends in the value `end`, for bytes that the file reads as `byte * scale + offset`.
+def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
+    """Return what ends in the value `end`; the input is given the numbers that the file is given.
 
     Raises:
         InterchangeError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
@@ -46,10 +44,9 @@ def assemble(
         steps.insert(0, first)
     if not steps:
         raise InterchangeError("it has no layers")
-    file_scale, file_offset = float(root.weights["scale"]), float(root.weights["offset"])
     height, width, channels = root.shape
     check_no_autoencoder(end.index.size, height * width * channels)
-    image = Input(height, width, channels, file_scale * scale, file_scale * offset + file_offset)
+    image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
     names = _names(steps)
     layers: list[Layer] = []
     weights: dict[str, NDArray[np.float32]] = {}

@@ -1,0 +1,142 @@
+"""How the bytes of an image become the numbers that a network of another program was trained on."""
+
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.arguments import check_fields
+from convscope.base.plain import PlainFields
+from convscope.base.tables import html_table, text_table
+
+_WHITE = 255
+_HEADER = ("Scaling", "A byte becomes", "Images", "Accuracy", "Loss", "")
+
+
+@dataclass(frozen=True)
+class Scaling(PlainFields):
+    """How a byte becomes the number that a network reads: `(byte * scale - mean) / std`.
+
+    Attributes:
+        scale: what a byte is multiplied by.
+        mean, std: what is subtracted, and what the rest is divided by: one number, or one for each channel of an image.
+        inverted: whether 255 - byte takes the place of the byte.
+        bgr: whether the network reads the three channels of an image as blue, green, red.
+
+    Raises:
+        ValueError: if a number is not finite, or `scale` or `std` is 0.
+
+    >>> Scaling(mean=0.1307, std=0.3081).formula
+    '(byte / 255 - 0.1307) / 0.3081'
+    """
+
+    scale: float = 1 / _WHITE
+    mean: float | tuple[float, ...] = 0.0
+    std: float | tuple[float, ...] = 1.0
+    inverted: bool = False
+    bgr: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name in ("scale", "mean", "std"):
+            value = getattr(self, name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            if not numbers or not all(isfinite(number) and (number or name == "mean") for number in numbers):
+                rule = "finite numbers" if name == "mean" else "finite numbers other than 0"
+                raise ValueError(f"{name} is {value}; it must be made of {rule}")
+
+    def numbers(self, channels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (C,) scales and (C,) offsets: a byte of channel c becomes `byte * scales[c] + offsets[c]`.
+
+        Raises:
+            ValueError: if `mean` or `std` has another number of channels, or the order of others than three is named.
+        """
+        for name in ("mean", "std"):
+            value = getattr(self, name)
+            if isinstance(value, tuple) and len(value) not in (1, channels):
+                raise ValueError(
+                    f"{name} is {value}; give one number, or one for each channel, of which images have {channels}"
+                )
+        if self.bgr and channels != 3:
+            raise ValueError(f"bgr is an order of 3 channels, but images have {channels}")
+        std = np.asarray(self.std, np.float64)
+        scales = np.broadcast_to(self.scale / std, channels)
+        offsets = np.broadcast_to(0.0 - np.asarray(self.mean) / std, channels)
+        return (-scales, offsets + _WHITE * scales) if self.inverted else (scales, offsets)
+
+    @property
+    def formula(self) -> str:
+        """Return what happens to a byte as people write it."""
+        text = f"{_WHITE} - byte" if self.inverted else "byte"
+        if self.scale != 1:
+            text = f"({text})" if self.inverted else text
+            divisor = 1 / self.scale
+            whole = round(divisor, 9)
+            text = f"{text} / {whole:g}" if abs(divisor) >= 1 and whole == divisor else f"{text} * {self.scale:.6g}"
+        if np.any(self.mean):
+            text = f"{text} - {_text(self.mean)}"
+        if np.any(np.asarray(self.std) != 1):
+            text = f"({text}) / {_text(self.std)}" if " " in text else f"{text} / {_text(self.std)}"
+        return f"{text}, channels in the order blue, green, red" if self.bgr else text
+
+
+def _text(value: float | tuple[float, ...]) -> str:
+    return f"({', '.join(f'{one:.4g}' for one in value)})" if isinstance(value, tuple) else f"{value:.4g}"
+
+
+@dataclass(frozen=True)
+class ScalingRow(PlainFields):
+    """A scaling that was tried.
+
+    Attributes:
+        num_images: how many training images the network classified with it.
+        accuracy: the share of them that it classified correctly.
+        loss: its mean cross-entropy on them, in nats.
+        verdict: why it is the best, clearly worse, or neither.
+    """
+
+    name: str
+    scaling: Scaling
+    num_images: int
+    accuracy: float
+    loss: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ScalingTable:
+    """The scalings that were tried, the most accurate first.
+
+    Attributes:
+        best: the one that the network was trained with, None where that is unclear.
+        sentence: what the table says, in words.
+    """
+
+    rows: tuple[ScalingRow, ...]
+    best: Scaling | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        rows = [{**row.to_dict(), "formula": row.scaling.formula} for row in self.rows]
+        return {"rows": rows, "best": self.best and self.best.to_dict(), "sentence": self.sentence}
+
+    def __str__(self) -> str:
+        return f"{text_table(_HEADER, self._cells(), left=2)}\n\n{self.sentence}"
+
+    def _repr_html_(self) -> str:
+        return html_table(_HEADER, self._cells(), self.sentence, left=2)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                row.name,
+                row.scaling.formula,
+                f"{row.num_images:,}",
+                f"{100 * row.accuracy:.2f} %",
+                f"{row.loss:,.3f}",
+                row.verdict,
+            )
+            for row in self.rows
+        ]

@@ -1,0 +1,184 @@
+"""How the bytes of an image become what an imported network reads: as stated, in every layer that may come first."""
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+from convscope.engine import initial_weights
+from convscope.engine.reference_passes import Passes
+from convscope.interchange.c_header import open_c
+from convscope.interchange.imported import Imported
+from convscope.interchange.onnx_files import open_onnx, read_onnx
+
+MIXED = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten())
+LAYERS = {
+    "convolution": MIXED,
+    "dense": (cs.Flatten(),),
+    "depthwise": (cs.DepthwiseConv2D(3, depth_multiplier=2, padding="same", activation="tanh"), *MIXED),
+    "normalised": (cs.BatchNormalization(activation="relu"), cs.MaxPooling2D(), cs.ZeroPadding2D(1), cs.Flatten()),
+    "sum of colours": (
+        cs.DepthwiseConv2D(3, padding="same", name="a"),
+        cs.AveragePooling2D(3, 1, "same"),
+        cs.Add("a"),
+        cs.GlobalMaxPooling2D(),
+        cs.BatchNormalization(),
+    ),
+    "flattened twice": (cs.Flatten(), cs.Dropout(0.3), cs.Flatten()),
+}
+SCALINGS = {
+    "byte / 255": cs.Scaling(),
+    "raw": cs.Scaling(1.0),
+    "-1 to 1, inverted": cs.Scaling(mean=0.5, std=0.5, inverted=True),
+    "by channel": cs.Scaling(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "blue, green, red": cs.Scaling(bgr=True),
+    "all at once": cs.Scaling(1 / 128, (0.1, 0.2, 0.3), (1.0, 0.5, 2.0), inverted=True, bgr=True),
+}
+
+
+def as_read(*layers, channels: int = 3) -> Imported:
+    """Return a network that is given numbers near 1, as a file may hold it."""
+    architecture = cs.Architecture(cs.Input(9, 8, channels, 1.0), (*layers, cs.Dense(3, "softmax")), "theirs")
+    stream = np.random.default_rng(0)
+    weights = {
+        name: np.asarray(array + stream.uniform(0.1, 0.4, array.shape), np.float32)
+        for name, array in initial_weights(architecture, 0).items()
+    }
+    return Imported(architecture, weights)
+
+
+def images_of(channels: int = 3) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (5, 9, 8, channels), dtype=np.uint8)
+
+
+def by_hand(network: Imported, scaling: cs.Scaling, images: np.ndarray) -> np.ndarray:
+    """Return the logits of the network for what the scaling makes of the images, in NumPy."""
+    numbers = (255.0 - images if scaling.inverted else images.astype(float)) * scaling.scale
+    numbers = (numbers - np.array(scaling.mean)) / np.array(scaling.std)
+    weights = {name: array.astype(np.float64) for name, array in network.weights.items()}
+    return Passes(network.architecture).forward(weights, numbers[..., ::-1] if scaling.bgr else numbers)[-1]
+
+
+@pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS)
+@pytest.mark.parametrize("layers", LAYERS.values(), ids=LAYERS)
+def test_bytes_become_the_numbers_that_the_network_reads(layers, scaling: cs.Scaling):
+    network, images = as_read(*layers), images_of()
+    model = network.scaled(scaling).to_model()
+    expected = by_hand(network, scaling, images)
+    np.testing.assert_allclose(model.logits(images), expected, atol=2e-5 * np.abs(expected).max())
+    assert model.provenance["imported"]["scaling"] == scaling.to_dict()
+    kinds = [layer.kind for layer in model.architecture.layers][-len(network.architecture.layers) :]
+    assert kinds == [layer.kind for layer in network.architecture.layers]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_other_numbers_of_channels_are_scaled_too(channels: int):
+    network, images = as_read(*MIXED, channels=channels), images_of(channels)
+    scaling = cs.Scaling(mean=tuple(np.linspace(0.1, 0.4, channels)), std=0.3)
+    expected = by_hand(network, scaling, images)
+    actual = network.scaled(scaling).to_model().logits(images)
+    np.testing.assert_allclose(actual, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_a_scaling_of_all_channels_is_the_inputs_own():
+    scaled = as_read(*MIXED).scaled(cs.Scaling(mean=0.1307, std=0.3081)).architecture
+    assert len(scaled.layers) == len(MIXED) + 1
+    assert scaled.input.scale == pytest.approx(1 / 255 / 0.3081)
+    assert scaled.input.offset == pytest.approx(-0.1307 / 0.3081)
+
+
+def test_the_layer_of_a_scaling_by_channel_has_a_name_of_its_own():
+    network = as_read(cs.Flatten(name="scaling"))
+    layers = network.scaled(SCALINGS["by channel"]).architecture.layers
+    assert [layer.name for layer in layers] == ["scaling_1", "scaling", "dense"]
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (
+            (cs.DepthwiseConv2D(1, name="a"), cs.Conv2D(3, 1), cs.Add("a"), cs.Flatten()),
+            "adds colours to what was mixed",
+        ),
+        ((cs.Flatten(),), None),
+    ],
+)
+def test_colours_are_reversed_only_where_that_can_be(layers, message: str | None):
+    network = as_read(*layers)
+    assert network.can_reorder == (message is None)
+    if message is not None:
+        with pytest.raises(InterchangeError, match=message):
+            network.scaled(cs.Scaling(bgr=True))
+
+
+def test_colours_that_nothing_mixes_stay_as_they_are():
+    architecture = cs.Architecture(cs.Input(9, 8, 3, 1.0), (cs.GlobalAveragePooling2D(),))
+    assert not Imported(architecture, {}).can_reorder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"scale": 0.0}, "scale is 0.0"),
+        ({"std": (0.2, 0.0)}, "std is"),
+        ({"mean": float("nan")}, "mean is nan"),
+        ({"mean": ()}, "mean is"),
+    ],
+)
+def test_numbers_that_scale_nothing_are_refused(arguments: dict, message: str):
+    with pytest.raises(ValueError, match=message):
+        cs.Scaling(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "message"),
+    [
+        (cs.Scaling(mean=(0.1, 0.2)), "mean is .* of which images have 3"),
+        (cs.Scaling(std=(1.0, 2.0, 3.0, 4.0)), "std is .* of which images have 3"),
+    ],
+)
+def test_numbers_for_other_channels_are_refused(scaling: cs.Scaling, message: str):
+    with pytest.raises(ValueError, match=message):
+        as_read(*MIXED).scaled(scaling)
+    with pytest.raises(ValueError, match="order of 3 channels"):
+        as_read(*MIXED, channels=1).scaled(cs.Scaling(bgr=True))
+
+
+def test_bytes_are_not_scaled_twice():
+    once = as_read(*MIXED).scaled(cs.Scaling())
+    with pytest.raises(InterchangeError, match="it scales bytes itself"):
+        once.scaled(cs.Scaling(inverted=True))
+    inverted = once.scaled(cs.Scaling(scale=1.0, inverted=True)).to_model()
+    np.testing.assert_allclose(inverted.logits(images_of()), once.to_model().logits(255 - images_of()), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "formula"),
+    [
+        (cs.Scaling(), "byte / 255"),
+        (cs.Scaling(1.0), "byte"),
+        (cs.Scaling(1.0, std=255), "byte / 255"),
+        (cs.Scaling(mean=0.1307, std=0.3081), "(byte / 255 - 0.1307) / 0.3081"),
+        (cs.Scaling(inverted=True, bgr=True), "(255 - byte) / 255, channels in the order blue, green, red"),
+        (cs.Scaling(0.3, (1, 2)), "byte * 0.3 - (1, 2)"),
+    ],
+)
+def test_a_scaling_says_what_becomes_of_a_byte(scaling: cs.Scaling, formula: str):
+    assert scaling.formula == formula
+
+
+@pytest.mark.parametrize("scaling", ["-1 to 1, inverted", "all at once"])
+def test_a_scaling_is_in_saved_models_and_exports(scaling: str, tmp_path):
+    model, images = as_read(*MIXED).scaled(SCALINGS[scaling]).to_model(), images_of()
+    expected = model.logits(images)
+    atol = 2e-5 * np.abs(expected).max()
+    cs.save_model(model, tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(cs.load_model(tmp_path / "m.safetensors").logits(images), expected)
+    for fold in (True, False):
+        cs.export_model(model, tmp_path / "m.onnx", "onnx", cs.ExportOptions(fold=fold))
+        found = read_onnx(tmp_path / "m.onnx")
+        assert found.reads_bytes
+        np.testing.assert_allclose(found.to_model().logits(images), expected, atol=atol)
+        np.testing.assert_allclose(open_onnx(tmp_path / "m.onnx").logits(images), expected, atol=atol)
+    cs.export_model(model, tmp_path / "m.h", "c")
+    np.testing.assert_allclose(open_c(tmp_path / "m.h").logits(images), expected, atol=atol)

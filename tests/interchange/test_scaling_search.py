@@ -1,0 +1,149 @@
+"""The scaling of networks that convscope trained itself at each of them is found; where it cannot be, that is said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+from convscope.engine import initial_weights
+from convscope.interchange import UnclearScalingError, find_scaling
+from convscope.interchange.imported import Imported
+from convscope.interchange.scaling_search import with_scaling
+
+GREY = {
+    "byte / 255": cs.Scaling(),
+    "raw bytes": cs.Scaling(1.0),
+    "-1 to 1": cs.Scaling(mean=0.5, std=0.5),
+    "mean and std of the data": cs.Scaling(mean=0.1307, std=0.3081),
+    "mean and std of ImageNet": cs.Scaling(mean=0.449, std=0.226),
+    "byte / 255, inverted": cs.Scaling(inverted=True),
+    "-1 to 1, inverted": cs.Scaling(mean=0.5, std=0.5, inverted=True),
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> cs.Dataset:
+    return cs.load_dataset("mnist").train.take(np.arange(4000))
+
+
+@pytest.fixture(scope="module")
+def coloured(digits: cs.Dataset) -> cs.Dataset:
+    """Digits of 14 × 14 whose colour says half of what they are, on grounds of all colours."""
+    stream = np.random.default_rng(0)
+    small = digits.images.reshape(-1, 14, 2, 14, 2, 1).mean(axis=(2, 4)) / 255
+    inks, grounds = np.array([[255, 60, 20], [90, 200, 255]])[digits.labels % 2], stream.uniform(0, 60, (4000, 3))
+    images = small * inks[:, None, None] + (1 - small) * grounds[:, None, None]
+    return replace(digits, images=images.astype(np.uint8), name="coloured")
+
+
+def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12) -> Imported:
+    """Return a network trained on what the scaling makes of the images, as a file would hold it."""
+    image = cs.Input(*data.image_shape, 1.0)
+    layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10, "softmax"))
+    stated = Imported(cs.Architecture(image, layers), initial_weights(cs.Architecture(image, layers), 0))
+    start = stated.scaled(replace(scaling, bgr=False)).architecture
+    images = data.images[..., ::-1].copy() if scaling.bgr else data.images
+    rate = 0.0005 if scaling.scale == 1 else 0.003
+    model, _ = cs.train(start, replace(data, images=images), cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate)))
+    return Imported(stated.architecture, {name: model.weights[name] for name in stated.architecture.weight_shapes})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GREY)
+def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):
+    table = find_scaling(trained(digits, GREY[name]), digits)
+    assert table.best is not None, str(table)
+    assert table.rows[0].name == name, str(table)
+    np.testing.assert_allclose(table.best.numbers(1), GREY[name].numbers(1), atol=0.01)
+    assert name in str(table)
+    assert len({row.name for row in table.rows}) == len(table.rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bgr", [False, True])
+def test_the_order_of_channels_is_found(coloured: cs.Dataset, bgr: bool):
+    table = find_scaling(trained(coloured, cs.Scaling(bgr=bgr)), coloured)
+    assert table.best == cs.Scaling(bgr=bgr), str(table)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("num_classes", [10, 2])
+def test_the_scaling_of_an_untrained_network_is_unclear(digits: cs.Dataset, num_classes: int):
+    data = digits if num_classes == 10 else replace(digits, labels=digits.labels % 2, class_names=("even", "odd"))
+    architecture = cs.Architecture(
+        cs.Input(28, 28, 1, 1.0),
+        (cs.Conv2D(4, 5, activation="relu"), cs.MaxPooling2D(4), cs.Flatten(), cs.Dense(num_classes)),
+    )
+    for seed in range(5):
+        network = Imported(architecture, initial_weights(architecture, seed))
+        with pytest.raises(UnclearScalingError, match=r"scaling is unclear: .* untrained.*`scaling`") as caught:
+            with_scaling(network, None, data, "net.onnx")
+        assert str(caught.value).startswith("net.onnx: ")
+        assert caught.value.table.best is None
+
+
+@pytest.mark.slow
+def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
+    network = trained(digits, cs.Scaling(), epochs=4)
+    renamed = replace(digits, labels=(digits.labels + 1) % 10)
+    table = find_scaling(network, renamed)
+    assert table.best is None
+    assert "outputs would fit other classes as well" in table.sentence
+
+
+def test_scalings_that_differ_in_confidence_alone_are_unclear():
+    """Without biases a factor changes no answer, and without errors a larger one only makes it more confident."""
+    images = np.full((100, 3, 3, 1), 100, np.uint8)
+    images[::2, 0], images[1::2, 2] = 200, 200
+    kernel = np.zeros((9, 2), np.float32)
+    kernel[:3, 0] = kernel[6:, 1] = 0.001
+    architecture = cs.Architecture(cs.Input(3, 3, 1, 1.0), (cs.Flatten(), cs.Dense(2, use_bias=False)))
+    data = cs.Dataset(images, np.arange(100) % 2, ("top", "bottom"))
+    table = find_scaling(Imported(architecture, {"dense/kernel": kernel}), data)
+    assert table.best is None
+    assert "byte / 255" in table.sentence
+    assert "raw bytes" in table.sentence
+
+
+@pytest.mark.slow
+def test_an_order_of_channels_that_changes_nothing_is_not_tried(digits: cs.Dataset):
+    grey = replace(digits, images=np.repeat(digits.images[:, ::2, ::2], 3, axis=3))
+    names = [row.name for row in find_scaling(trained(grey, cs.Scaling(), epochs=4), grey).rows]
+    assert "byte / 255" in names
+    assert not any("BGR" in name for name in names if "ImageNet" not in name)
+
+
+def network_of(scale: float, **stated) -> Imported:
+    architecture = cs.Architecture(cs.Input(28, 28, 1, scale), (cs.Flatten(), cs.Dense(10)))
+    return Imported(architecture, initial_weights(architecture, 0), **stated)
+
+
+def test_a_network_that_scales_bytes_itself_is_left_alone(digits: cs.Dataset):
+    network = network_of(1 / 255, reads_bytes=True)
+    assert with_scaling(network, None, digits) is network
+    assert with_scaling(network) is network
+
+
+def test_a_scaling_is_never_assumed():
+    with pytest.raises(InterchangeError, match=r"^net.onnx: does not say how a byte becomes .* `scaling`"):
+        with_scaling(network_of(1.0), name="net.onnx")
+
+
+def test_what_is_stated_is_not_tried(digits: cs.Dataset):
+    scaled = with_scaling(network_of(1.0), cs.Scaling(1.0), digits)
+    assert scaled.scalings is None
+    assert scaled.scaling == cs.Scaling(1.0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"images": np.zeros((4000, 8, 8, 1), np.uint8)},
+        {"class_names": tuple("abcdefghijk")},
+    ],
+)
+def test_images_of_other_data_are_refused(digits: cs.Dataset, change: dict):
+    with pytest.raises(ValueError, match=r"training has images .* the network reads .28, 28, 1. and has 10 outputs"):
+        find_scaling(network_of(1.0), replace(digits, **change))
