@@ -109,7 +109,7 @@ async function trainOwnClasses(page: Page): Promise<void> {
       await page.$$eval('[data-own-class] .add', (all, i) => (all[i] as HTMLButtonElement).click(), i);
     }
   }
-  await click(page, '.own .main');
+  await click(page, '[data-own="train"]');
   await page.waitForSelector('.own[data-state="done"]');
 }
 

@@ -71,7 +71,7 @@ inEachBrowser((browser, name) => {
         await page.keyboard.type(NAMES[i]);
         await page.keyboard.press('Enter');
       }
-      expect(await page.$eval('.own .main', (button) => (button as HTMLButtonElement).disabled)).toBe(true);
+      expect(await page.$eval('[data-own="train"]', (button) => (button as HTMLButtonElement).disabled)).toBe(true);
       expect(await leavesFreely(page)).toBe(true);
 
       for (const [i, symbol] of NAMES.entries()) {
@@ -93,7 +93,7 @@ inEachBrowser((browser, name) => {
       expect(await countsOf(page)).toEqual(NAMES.map((symbol) => `${symbol} ${EXAMPLES}`));
       expect(await leavesFreely(page)).toBe(false);
 
-      await click(page, '.own .main');
+      await click(page, '[data-own="train"]');
       await page.waitForSelector('.own[data-state="done"]', { timeout: 120_000 });
       const { seconds, right, heldOut } = await page.$eval('.own .result', (one) => ({
         ...(one as HTMLElement).dataset,
@@ -162,7 +162,7 @@ inEachBrowser((browser, name) => {
       await page.$eval('[data-own-class] li button', (button) => (button as HTMLButtonElement).click());
       expect((await countsOf(page))[0]).toBe(`${NAMES[0]} ${EXAMPLES - 1}`);
       expect(await leavesFreely(page)).toBe(false);
-      await click(page, '.own .main');
+      await click(page, '[data-own="train"]');
       await page.waitForSelector('.own[data-state="done"]', { timeout: 120_000 });
       const again = await handedOver(page, '.own [data-save="page"]');
       expect(again.bytes.length).toBeLessThan(1.1 * statSync(copy).size);
