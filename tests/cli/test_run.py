@@ -157,7 +157,7 @@ def test_a_run_that_stops_early_says_so_wherever_it_is_read(small_mnist: cs.Spli
     page = (out / "report.html").read_text()
     assert f"and used for early stopping ({words})." in page
     assert f"{trained} of 9 epochs, weights of epoch {best}" in page
-    assert "<th>cnn validation</th>" in page
+    assert ">cnn validation</say-text></th>" in page
     model = cs.load_model(out)
     kept = cs.load_model(out / "checkpoints" / f"epoch-{best:04}.safetensors")
     assert model.weights_sha256 == record["weights_sha256"] == kept.weights_sha256

@@ -64,7 +64,7 @@ def test_the_notebook_on_own_arrays_shows_its_report_in_six_cells(tmp_path: Path
     (frame,) = frames_of(page)
     assert (frame["width"], frame["sandbox"]) == ("900", "allow-scripts allow-downloads")
     assert frame["srcdoc"] == report.read_text(encoding="utf-8")
-    assert "lowers accuracy most" in page  # the robustness, measured when it was asked for
+    assert "Largest loss of accuracy: " in page  # the robustness, measured when it was asked for
 
 
 def run_cell(code: str, names: dict[str, object]) -> None:
