@@ -4,9 +4,9 @@ import os
 import stat
 import struct
 import zipfile
-import zlib
 from typing import BinaryIO
 
+from convscope.data.datasets.readers.unpack import ZIP_DAMAGE
 from convscope.interchange.refusal import ModelFileError, quoted
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -21,17 +21,6 @@ _LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22  # what ends the table
 _TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
 _MOST_DIRECTORY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
-# What zipfile and zlib raise on damaged bytes.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    RuntimeError,
-    ValueError,
-)
 
 
 class Archive:
@@ -51,7 +40,7 @@ class Archive:
         _check_directory(file, self._file_bytes, kind)
         try:
             self._zip = zipfile.ZipFile(file)
-        except _DAMAGE as error:
+        except ZIP_DAMAGE as error:
             raise ModelFileError(f"is not a complete {kind} ({_reason(error)}); download it again") from error
         infos = self._zip.infolist()
         if len(infos) > _MOST_MEMBERS:
@@ -105,7 +94,7 @@ class Archive:
                 # Beyond what the table says zipfile reads nothing; at the end it compares the checksum.
                 while piece := member.read(_CHUNK_BYTES):
                     content += piece
-        except _DAMAGE as error:
+        except ZIP_DAMAGE as error:
             raise ModelFileError(f"{name} is damaged ({_reason(error)}); download the file again") from error
         if len(content) != info.file_size:
             raise ModelFileError(f"{name} is incomplete; download the file again")

@@ -236,10 +236,9 @@ def _knows_classes(trial: _Trial) -> bool:
     chance = float(matrix.sum(axis=1).max() / matrix.sum())
     if num_classes <= _FEW_CLASSES:
         return trial.accuracy - chance >= (1 - chance) / 2
-    stream, classes = random_stream(2, "scaling"), np.arange(num_classes)
-    orders = stream.permuted(np.tile(classes, (_RELABELLINGS, 1)), axis=1)
-    others = orders[(orders != classes).any(axis=1)]
-    return bool((matrix[classes, others].sum(axis=1) < np.trace(matrix)).all())
+    stream, classes, right = random_stream(2, "scaling"), np.arange(num_classes), np.trace(matrix)
+    orders = (stream.permutation(num_classes) for _ in range(_RELABELLINGS))
+    return not any((order != classes).any() and matrix[classes, order].sum() >= right for order in orders)
 
 
 def _table(trials: list[_Trial], left: list[_Trial]) -> ScalingTable:
