@@ -158,15 +158,17 @@ inEachBrowser((browser, name) => {
   });
 
   test('with forced colours bars, legends and what is chosen can be seen', async () => {
+    const coloursOf = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'];
     await visit(coloured, path, { ...SIZE, fragment: FRAGMENT }, async ({ page }) => {
       await force(page, 'active');
-      const seen = await page.evaluate(() => {
+      for (const part of coloursOf) await page.waitForSelector(part); // the epochs are drawn once the page is ready
+      const seen = await page.evaluate((coloursOf) => {
         const canvas = getComputedStyle(document.body).backgroundColor;
         const styleOf = (selector: string) =>
           [...document.querySelectorAll(selector)].map((one) => getComputedStyle(one));
-        const backgrounds = ['.answer .chosen .bar i', '.channels i', '.grid span', '.ticks i'].map((selector) => [
+        const backgrounds = coloursOf.map((selector) => [
           selector,
-          styleOf(selector).length > 0 && styleOf(selector).every((style) => style.backgroundColor !== canvas),
+          styleOf(selector).every((style) => style.backgroundColor !== canvas),
         ]);
         const [open] = styleOf('[data-tab][aria-selected="true"]').map((style) => style.borderBottomColor);
         const [other] = styleOf('[data-tab][aria-selected="false"]').map((style) => style.borderBottomColor);
@@ -174,7 +176,7 @@ inEachBrowser((browser, name) => {
           (one) => styleOf(`.controls label${one}`)[0].backgroundColor,
         );
         return { backgrounds, tabs: open !== other, choice: chosen !== not };
-      });
+      }, coloursOf);
       expect(seen.backgrounds.filter(([, isSeen]) => !isSeen)).toEqual([]);
       expect(seen.tabs && seen.choice).toBe(true);
     });
