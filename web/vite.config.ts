@@ -33,7 +33,7 @@ export default defineConfig({
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: 'tests/browser/reports.ts',
-          maxWorkers: 2, // browsers have processes of their own
+          maxWorkers: 3, // browsers wait a lot, and have processes of their own
           testTimeout: 600_000,
           hookTimeout: 600_000,
           expect: { poll: { timeout: 30_000 } }, // a browser beside other work is slow, and a failure waits only once
