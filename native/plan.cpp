@@ -70,7 +70,9 @@ std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers)
 }
 
 // Whether the largest of activated numbers is the activated largest, and none of its equals is activated otherwise.
-bool commutes_with_maximum(Activation activation) { return activation != Activation::gelu; }
+bool commutes_with_maximum(Activation activation) {
+    return activation != Activation::gelu && activation != Activation::silu && activation != Activation::hard_silu;
+}
 
 // Whether a later addition reads what `layer` gives.
 bool is_added(const std::vector<Layer>& layers, std::size_t layer) {

@@ -38,7 +38,7 @@ from convscope.architecture import (
 from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
 
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid")
+ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid")
 INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offset
 
 MAP_KINDS = (

@@ -16,9 +16,14 @@ CONVSCOPE_INLINE Vector polynomial(Vector x, const float (&c)[N]) {
     return sum;
 }
 
+// e^x = scale (1 + rest), where scale is a power of two.
+struct Exponential {
+    Vector scale, rest;
+};
+
 // e^x = 2^k e^r with |r| <= ln 2 / 2 and the polynomial for e^r of Cephes (Moshier). x is clamped to where floats are
 // normal; what is not a number stays none.
-CONVSCOPE_INLINE Vector exponential(Vector x) {
+CONVSCOPE_INLINE Exponential exponential_parts(Vector x) {
     const Vector most = broadcast(88.0f), least = broadcast(-87.0f);
     x = x > most ? most : x;
     x = x < least ? least : x;
@@ -29,10 +34,38 @@ CONVSCOPE_INLINE Vector exponential(Vector x) {
     const Vector r = x - k * 0.693359375f + k * 2.12194440e-4f;
     const Vector tail = polynomial(r, {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f, 8.3334519073e-3f,
                                        1.3981999507e-3f, 1.9875691500e-4f});
-    return (tail * r * r + r + 1.0f) * (Vector)((power + 127) << 23);
+    return {(Vector)((power + 127) << 23), tail * r * r + r};
+}
+
+CONVSCOPE_INLINE Vector exponential(Vector x) {
+    const Exponential parts = exponential_parts(x);
+    return (parts.rest + 1.0f) * parts.scale;
+}
+
+// e^x - 1, also where that is near zero.
+CONVSCOPE_INLINE Vector exponential_less_one(Vector x) {
+    const Exponential parts = exponential_parts(x);
+    return parts.rest * parts.scale + (parts.scale - 1.0f);
 }
 
 CONVSCOPE_INLINE Vector sigmoid(Vector x) { return 1.0f / (1.0f + exponential(-x)); }
+
+CONVSCOPE_INLINE Vector clamp(Vector x, float least, float most) {
+    x = x < broadcast(least) ? broadcast(least) : x;
+    return x > broadcast(most) ? broadcast(most) : x;
+}
+
+// x sigmoid(x), and its derivative s + x s (1 - s). Beyond, what the exponential gives would matter times a huge x.
+CONVSCOPE_INLINE Vector silu(Vector x) {
+    return x < broadcast(-88.0f) ? Vector{} : x / (1.0f + exponential(-x));
+}
+CONVSCOPE_INLINE Vector silu_derivative(Vector x) {
+    x = clamp(x, -87.0f, 87.0f);
+    const Vector e = exponential(-x), s = 1.0f / (1.0f + e);
+    return s + s * s * e * x;
+}
+
+CONVSCOPE_INLINE Vector hard_sigmoid(Vector x) { return clamp(x + 3.0f, 0, 6) * (1 / 6.0f); }
 
 // Near zero, where 1 - 2 / (e^2x + 1) would cancel, Cephes's polynomial.
 CONVSCOPE_INLINE Vector hyperbolic_tangent(Vector x) {
@@ -93,6 +126,14 @@ void activate(Activation activation, float slope, const float* x, int64_t count,
             return apply(x, count, y, [](Vector x) { return sigmoid(x); });
         case Activation::relu:
             return apply(x, count, y, [](Vector x) { return x < Vector{} ? Vector{} : x; });
+        case Activation::relu6:
+            return apply(x, count, y, [](Vector x) { return clamp(x, 0, 6); });
+        case Activation::elu:
+            return apply(x, count, y, [](Vector x) { return x > Vector{} ? x : exponential_less_one(x); });
+        case Activation::silu:
+            return apply(x, count, y, [](Vector x) { return silu(x); });
+        case Activation::hard_silu:
+            return apply(x, count, y, [](Vector x) { return x * hard_sigmoid(x); });
     }
 }
 
@@ -123,6 +164,21 @@ void activate_backward(Activation activation, float slope, const float* x, const
         case Activation::relu:
             return apply_backward(x, dy, count, dx,
                                   [](Vector x) { return x > Vector{} ? broadcast(1) : Vector{}; });
+        case Activation::relu6:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                const Vector zero{};
+                return x > zero ? (x < broadcast(6) ? broadcast(1) : zero) : zero;
+            });
+        case Activation::elu:
+            return apply_backward(x, dy, count, dx,
+                                  [](Vector x) { return x > Vector{} ? broadcast(1) : exponential(x); });
+        case Activation::silu:
+            return apply_backward(x, dy, count, dx, [](Vector x) { return silu_derivative(x); });
+        case Activation::hard_silu:
+            return apply_backward(x, dy, count, dx, [](Vector x) {
+                const Vector share = hard_sigmoid(x), sum = share + x * (1 / 6.0f);
+                return x > broadcast(-3) ? (x < broadcast(3) ? sum : share) : share;
+            });
     }
 }
 

@@ -11,7 +11,7 @@ namespace convscope {
 
 // Activations that are a pass of their own. Relu is one only where its derivative is wanted by itself: elsewhere it is part
 // of a product's Finish.
-enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu };
+enum class Activation { none, leaky_relu, gelu, tanh, sigmoid, relu, relu6, elu, silu, hard_silu };
 
 // What becomes of the sums of a product.
 enum class Finish {

@@ -51,7 +51,11 @@ constexpr Named<Activation> activation_names[] = {
     {"linear", Activation::none},
     {"relu", Activation::relu},
     {"leaky_relu", Activation::leaky_relu},
+    {"relu6", Activation::relu6},
+    {"elu", Activation::elu},
     {"gelu", Activation::gelu},
+    {"silu", Activation::silu},
+    {"hard_silu", Activation::hard_silu},
     {"tanh", Activation::tanh},
     {"sigmoid", Activation::sigmoid},
     {"softmax", Activation::none},  // only of the last layer, and what the engine gives are the logits before it

@@ -30,6 +30,10 @@ const Case cases[] = {
     {Activation::tanh, 0.2f, 2 * epsilon, least, 2 * epsilon},
     {Activation::sigmoid, 0.2f, 2 * epsilon, least, epsilon},
     {Activation::relu, 0.2f, epsilon, least, epsilon},
+    {Activation::relu6, 0.2f, epsilon, least, epsilon},
+    {Activation::elu, 0.2f, 2 * epsilon, least, 2 * epsilon},
+    {Activation::silu, 0.2f, 3 * epsilon, 1e-36, 3 * epsilon},  // absolute: where its exponential ends
+    {Activation::hard_silu, 0.2f, 2 * epsilon, least, 2 * epsilon},
 };
 
 // Zero, all magnitudes up to the largest, and densely where the functions bend; each of either sign.

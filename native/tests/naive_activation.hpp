@@ -1,7 +1,9 @@
 // The activations that are a pass of their own, and their derivatives, in double and as their definitions have them.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/kernels.hpp"
 
@@ -25,6 +27,14 @@ inline double activated(Activation activation, float slope, double x) {
             return 1 / (1 + std::exp(-x));
         case Activation::relu:
             return x > 0 ? x : 0;
+        case Activation::relu6:
+            return std::min(std::max(x, 0.0), 6.0);
+        case Activation::elu:
+            return x > 0 ? x : std::expm1(x);
+        case Activation::silu:
+            return x / (1 + std::exp(-x));
+        case Activation::hard_silu:
+            return x * std::min(std::max(x + 3, 0.0), 6.0) / 6;
     }
     return x;
 }
@@ -43,8 +53,31 @@ inline double derivative(Activation activation, float slope, double x) {
             return 1 / (1 + std::exp(-x)) / (1 + std::exp(x));
         case Activation::relu:
             return x > 0 ? 1 : 0;
+        case Activation::relu6:
+            return x > 0 && x < 6 ? 1 : 0;
+        case Activation::elu:
+            return x > 0 ? 1 : std::exp(x);
+        case Activation::silu:
+            return std::fabs(x) > 700 ? (x > 0 ? 1 : 0) : (1 + x / (1 + std::exp(x))) / (1 + std::exp(-x));
+        case Activation::hard_silu:
+            return x <= -3 ? 0 : x >= 3 ? 1 : (2 * x + 3) / 6;
     }
     return 1;
+}
+
+// How far x is from the nearest number at which the derivative jumps.
+inline double distance_from_jump(Activation activation, double x) {
+    switch (activation) {
+        case Activation::relu:
+        case Activation::leaky_relu:
+            return std::fabs(x);
+        case Activation::relu6:
+            return std::min(std::fabs(x), std::fabs(x - 6));
+        case Activation::hard_silu:
+            return std::fabs(std::fabs(x) - 3);
+        default:
+            return std::numeric_limits<double>::infinity();
+    }
 }
 
 }  // namespace convscope::test

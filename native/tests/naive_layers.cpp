@@ -266,10 +266,8 @@ double distance_from_jumps(const Layer& layer, const Weights& weights, const Rea
     const auto take = [&](double distance) {
         if (distance != 0) least = std::min(least, std::fabs(distance));
     };
-    if (layer.relu || layer.activation == Activation::relu || layer.activation == Activation::leaky_relu) {
-        for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
-            for (double value : image) take(value);
-        }
+    for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
+        for (double value : image) take(distance_from_jump(layer.relu ? Activation::relu : layer.activation, value));
     }
     if (layer.kind != Kind::max_pooling) return least;
     const int64_t channels = layer.input.channels;

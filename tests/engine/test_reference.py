@@ -133,14 +133,26 @@ def test_max_pooling_backward_adds_up_where_windows_overlap():
     ("name", "expected"),
     [
         ("relu", [0, 0, 1]),
+        ("relu6", [0, 0, 1]),
         ("leaky_relu", [-0.4, 0, 1]),
+        ("elu", [-0.8646647167633873, 0, 1]),
         ("gelu", [-0.04550026389635842, 0, 0.8413447460685429]),  # -2 Φ(-2) and Φ(1), from tables of the normal law
+        ("silu", [-0.2384058440442351, 0, 0.7310585786300049]),
+        ("hard_silu", [-1 / 3, 0, 2 / 3]),
         ("tanh", [-0.9640275800758169, 0, 0.7615941559557649]),
         ("sigmoid", [0.11920292202211755, 0.5, 0.7310585786300049]),
     ],
 )
 def test_activations_give_the_numbers_of_tables(name, expected):
     np.testing.assert_allclose(ACTIVATIONS[name][0](np.array([-2.0, 0.0, 1.0])), expected, rtol=1e-12)
+
+
+def test_activations_give_the_ends_of_their_ranges():
+    x = np.array([-1000.0, -3, 3, 6, 7, 1000])
+    np.testing.assert_array_equal(ACTIVATIONS["relu6"][0](x), [0, 0, 3, 6, 6, 6])
+    np.testing.assert_array_equal(ACTIVATIONS["hard_silu"][0](x), [0, 0, 3, 6, 7, 1000])
+    np.testing.assert_allclose(ACTIVATIONS["elu"][0](x), [-1, np.exp(-3) - 1, 3, 6, 7, 1000])
+    np.testing.assert_allclose(ACTIVATIONS["silu"][0](x), [0, -3 / (1 + np.exp(3)), *x[2:] / (1 + np.exp(-x[2:]))])
 
 
 def test_dropout_keeps_the_mean():

@@ -26,7 +26,7 @@ def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
         return str(rng.choice(["valid", "same"]))
 
     def activation() -> str:
-        return str(rng.choice(["linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid"]))
+        return str(rng.choice(["linear", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid"]))
 
     ends = [layers.Flatten()], [layers.GlobalAveragePooling2D(), layers.Flatten()], [layers.GlobalMaxPooling2D()]
     end = ends[seed % 3]

@@ -73,7 +73,7 @@ def random_network(seed):
     """Return a chain of layers of every kind that needs no layer but the old ones, of random sizes."""
     random = np.random.default_rng(seed)
     shape = (int(random.integers(14, 22)), int(random.integers(14, 22)), int(random.choice([1, 3])))
-    activation = [None, "relu", "leaky_relu", "gelu", "tanh", "sigmoid"]
+    activation = [None, "relu", "relu6", "leaky_relu", "elu", "gelu", "swish", "hard_silu", "tanh", "sigmoid"]
 
     def size(low, high):
         return int(random.integers(low, high))
@@ -250,7 +250,7 @@ def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
     x = layers.Conv2D(4, 3, dilation_rate=2, name="wide")(x)
     left, right = layers.Conv2D(2, 3, name="left")(x), layers.Conv2D(2, 3, name="right")(x)
     x = layers.Concatenate(name="joined")([left, right])
-    x = layers.Conv2D(4, 3, activation="swish", name="swished")(x)
+    x = layers.Conv2D(4, 3, activation="mish", name="swished")(x)
     x = layers.Flatten()(layers.ReLU(6.0, name="clipped")(x))
     model = keras.Model(given, layers.Dense(1, activation="sigmoid", name="single")(x))
     model.save(tmp_path / "model.keras")
@@ -277,8 +277,10 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
             layers.Activation("gelu"),
             layers.ReLU(negative_slope=0.05),
             layers.GlobalAveragePooling2D(),
-            layers.Dense(5, activation="relu"),
+            layers.Dense(5, activation=["relu", "hard_silu", "elu"][seed]),
             layers.LeakyReLU(),
+            layers.Dense(5),
+            [layers.ReLU(6), layers.ELU(), layers.Activation("silu")][seed],
             layers.Dense(4),
             layers.Softmax(),
         ]

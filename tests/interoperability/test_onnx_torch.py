@@ -72,6 +72,26 @@ def pooled(channels: int, classes: int) -> nn.Module:
     )
 
 
+def activated(channels: int, classes: int) -> nn.Module:
+    """Return a network with an activation of each kind, within layers and behind others."""
+    return nn.Sequential(
+        nn.Conv2d(channels, 6, 3, bias=False),
+        nn.BatchNorm2d(6),
+        nn.ReLU6(),
+        nn.Conv2d(6, 6, 3, padding=1),
+        nn.Hardswish(),
+        nn.MaxPool2d(2),
+        nn.SiLU(),
+        nn.Conv2d(6, 6, 3),
+        nn.ELU(),
+        nn.Hardtanh(0, 6),
+        nn.Flatten(),
+        nn.LazyLinear(9),
+        nn.Hardswish(),
+        nn.Linear(9, classes),
+    )
+
+
 def exported(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
     arguments = dict(EXPORTERS[exporter])
     if arguments["dynamo"]:
@@ -130,6 +150,15 @@ def test_a_residual_network_answers_as_in_pytorch(exporter: str, size, classes: 
 @pytest.mark.parametrize("size", [(28, 28, 1), (19, 26, 3)])
 def test_paddings_on_both_sides_answer_as_in_pytorch(exporter: str, size, tmp_path: Path):
     compare(shaken(pooled(size[2], 5)), size, tmp_path / "m.onnx", exporter)
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_activations_answer_as_in_pytorch(exporter: str, tmp_path: Path):
+    module = activated(1, 4)
+    module(torch.zeros(2, 1, 14, 12))
+    architecture = compare(shaken(module), (14, 12, 1), tmp_path / "m.onnx", exporter)
+    found = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
+    assert found == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxscript") is None, reason="this exporter needs onnxscript")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from tests.interchange.torch_files.programs import zipped
-from tests.interoperability.test_onnx_torch import Network, log_softmax, pooled, shaken
+from tests.interoperability.test_onnx_torch import Network, activated, log_softmax, pooled, shaken
 from torch import nn
 
 import convscope as cs
@@ -64,6 +64,7 @@ SIZE = (12, 14, 3)
 MODULES = {
     "residual": lambda: Network(3, 12, 14, 5),
     "pooled": lambda: pooled(3, 5),
+    "activated": lambda: activated(3, 5),
     "in place": InPlace,
     "one image": Alone,
     "channels last": Last,
@@ -183,8 +184,8 @@ def test_what_is_no_module_or_cannot_be_exported_is_named():
     denoiser = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 3, padding=1))
     with pytest.raises(InterchangeError, match=r"3 x 12 x 14 numbers for each image.*denoiser"):
         cs.from_torch(denoiser, SIZE)
-    with pytest.raises(InterchangeError, match=r"\(aten\.elu\.default\) is not supported"):
-        cs.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(504, 4), nn.ELU()), SIZE)
+    with pytest.raises(InterchangeError, match=r"\(aten\.mish\.default\) is not supported"):
+        cs.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(504, 4), nn.Mish()), SIZE)
 
 
 def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):

@@ -297,6 +297,29 @@ def leaky_relu_backward(dy: Array, x: Array, slope: float = LEAKY_SLOPE) -> Arra
     return np.where(x > 0, dy, slope * dy)
 
 
+def relu6(x: Array) -> Array:
+    """Return y = min(max(x, 0), 6), number by number."""
+    return np.clip(x, 0, 6)
+
+
+def relu6_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where 0 < x < 6, else 0."""
+    return np.where((x > 0) & (x < 6), dy, 0)
+
+
+def elu(x: Array) -> Array:
+    """Return y = x where x > 0, else exp(x) - 1, number by number.
+
+    Source: Clevert, Unterthiner and Hochreiter 2015, equation 15, with α = 1.
+    """
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+def elu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy where x > 0, else dy · exp(x)."""
+    return np.asarray(dy * np.exp(np.minimum(x, 0)))
+
+
 def gelu(x: Array) -> Array:
     """Return y = x · Φ(x), where Φ(x) = (1 + erf(x / √2)) / 2 is the normal distribution's share below x.
 
@@ -308,6 +331,32 @@ def gelu(x: Array) -> Array:
 def gelu_backward(dy: Array, x: Array) -> Array:
     """Return dx = dy · (Φ(x) + x · φ(x)), where φ(x) = exp(-x² / 2) / √(2π) is the normal density."""
     return np.asarray(dy * (ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)))
+
+
+def silu(x: Array) -> Array:
+    """Return y = x · sigmoid(x), also called swish, number by number.
+
+    Source: Elfwing, Uchibe and Doya 2017, equation 10.
+    """
+    return np.asarray(x * expit(x))
+
+
+def silu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · s · (1 + x · (1 - s)), where s = sigmoid(x)."""
+    return np.asarray(dy * expit(x) * (1 + x * expit(-x)))
+
+
+def hard_silu(x: Array) -> Array:
+    """Return y = x · relu6(x + 3) / 6, also called hard swish, number by number.
+
+    Source: Howard and others 2019, section 5.2.
+    """
+    return np.asarray(x * relu6(x + 3) / 6)
+
+
+def hard_silu_backward(dy: Array, x: Array) -> Array:
+    """Return dx = dy · (relu6(x + 3) + x) / 6 where -3 < x < 3, else dy · relu6(x + 3) / 6, which is 0 or dy."""
+    return np.asarray((relu6_backward(dy, x + 3) * x + dy * relu6(x + 3)) / 6)
 
 
 def tanh(x: Array) -> Array:
@@ -333,7 +382,11 @@ def sigmoid_backward(dy: Array, x: Array) -> Array:
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     "relu": (relu, relu_backward),
     "leaky_relu": (leaky_relu, leaky_relu_backward),
+    "relu6": (relu6, relu6_backward),
+    "elu": (elu, elu_backward),
     "gelu": (gelu, gelu_backward),
+    "silu": (silu, silu_backward),
+    "hard_silu": (hard_silu, hard_silu_backward),
     "tanh": (tanh, tanh_backward),
     "sigmoid": (sigmoid, sigmoid_backward),
 }

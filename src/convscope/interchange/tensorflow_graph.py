@@ -114,6 +114,14 @@ def _activated(x: Any, name: str, negative_slope: float = 0.2) -> Any:
             return tf.nn.relu(x)
         case "leaky_relu":
             return tf.nn.leaky_relu(x, negative_slope)
+        case "relu6":
+            return tf.nn.relu6(x)
+        case "elu":
+            return tf.nn.elu(x)
+        case "silu":
+            return tf.nn.silu(x)
+        case "hard_silu":
+            return x * tf.nn.relu6(x + 3) * (1 / 6)
         case "gelu":
             return tf.nn.gelu(x, approximate=False)
         case "tanh":

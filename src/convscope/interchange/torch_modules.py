@@ -164,6 +164,14 @@ def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
             return nn.ReLU()
         case "leaky_relu":
             return nn.LeakyReLU(negative_slope)
+        case "relu6":
+            return nn.ReLU6()
+        case "elu":
+            return nn.ELU()
+        case "silu":
+            return nn.SiLU()
+        case "hard_silu":
+            return nn.Hardswish()
         case "gelu":
             return nn.GELU()
         case "tanh":

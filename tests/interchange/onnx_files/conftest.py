@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.random_networks import ACTIVATIONS
 
 import convscope as cs
 from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.base.errors import ArchitectureError
 from convscope.engine import initial_weights
 
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid")
 SEEDS = range(24)
 
 

@@ -337,7 +337,11 @@ def test_a_file_says_whether_it_is_given_bytes(tmp_path: Path):
 
 
 REFUSED = {
-    "an unknown operator": ([node("Elu", "x", "m"), *HEAD], {}, r"'n_m' \(Elu\) is not supported: .*Relu"),
+    "an unknown operator": (
+        [node("Selu", "x", "m"), *HEAD],
+        {},
+        r"'n_m' \(Selu\) is not supported: .*docs/architecture.md",
+    ),
     "two branches with layers": (
         [node("Conv", "x w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
         {"w": numbers(2, 2, 1, 1)},
@@ -371,6 +375,10 @@ REFUSED = {
     "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one per channel"),
     "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "allowed at the end"),
     "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),
+    "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
+    "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
+    "a hard sigmoid by itself": ([node("HardSigmoid", "x", "m", alpha=1 / 6), *HEAD], {}, "outside of a HardSwish"),
+    "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
     "whole numbers": ([node("Cast", "x", "m", to=6), *HEAD], {}, "whole numbers"),
@@ -399,9 +407,9 @@ def test_what_no_layer_does_is_named_with_what_would_be_needed(name: str, tmp_pa
 
 
 def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
-    nodes = [node("Elu", "x", "a"), node("Resize", "a - s", "b"), node("Conv", "b w", "m"), *HEAD]
+    nodes = [node("Selu", "x", "a"), node("Resize", "a - s", "b"), node("Conv", "b w", "m"), *HEAD]
     model = proto(nodes, {"w": numbers(2, 2, 1, 1), "k": numbers(126, 4), "s": np.float32([1, 1, 1, 1])})
-    with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Elu\).*'n_b' \(Resize\)"):
+    with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Selu\).*'n_b' \(Resize\)"):
         read_onnx(save(model, tmp_path))
     nodes = [node("Conv", "x w", "a", dilations=[2, 2]), node("Relu", "a", "b"), *HEAD]
     nodes += [node("MaxPool", "x", "c", kernel_shape=[3]), node("Add", "c b", "m")]

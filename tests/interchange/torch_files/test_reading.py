@@ -134,7 +134,7 @@ def _conv(program: Program, target: str, sizes: tuple[int | None, ...] = (None, 
 
 
 REFUSED = {
-    "an unknown operator": ("elu.default", {}, r"'elu_1' \(aten.elu.default\) is not supported: no layer does"),
+    "an unknown operator": ("mish.default", {}, r"'mish_1' \(aten.mish.default\) is not supported: no layer does"),
     "a denoiser": ("relu.default", {}, "is 3 x 9 x 7 numbers for each image.* denoiser"),
     "another divisor": ("avg_pool2d.default", {"kernel_size": [2, 2], "divisor_override": 3}, "not supported"),
     "whole numbers": ("add.Tensor", {"result": "int64", "other": 1}, "not supported"),

@@ -21,6 +21,14 @@ export function activate(activation: Exclude<Activation, 'softmax'>, x: number, 
       return x < 0 ? 0 : x;
     case 'leaky_relu':
       return x > 0 ? x : slope * x;
+    case 'relu6':
+      return Math.min(Math.max(x, 0), 6);
+    case 'elu':
+      return x > 0 ? x : Math.expm1(x);
+    case 'silu':
+      return x / (1 + Math.exp(-x));
+    case 'hard_silu':
+      return (x * Math.min(Math.max(x + 3, 0), 6)) / 6;
     case 'gelu':
       return x * normalShare(x);
     case 'tanh':

@@ -6,7 +6,7 @@ export interface Range {
   high: number;
 }
 
-const NEVER_BELOW_ZERO = ['relu', 'sigmoid', 'softmax'];
+const NEVER_BELOW_ZERO = ['relu', 'relu6', 'sigmoid', 'softmax'];
 const WITH_WEIGHTS = ['Conv2D', 'DepthwiseConv2D', 'Dense', 'BatchNormalization'];
 
 // By layer: whether its numbers can be negative, whatever the image and the weights are.

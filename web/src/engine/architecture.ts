@@ -1,12 +1,12 @@
 // What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
 import type en from '../text/en.json';
 import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
+import { ACTIVATIONS } from './types';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
 
 export { ArchitectureError } from './layers';
 
 const MAXIMUM_VALUES = 2 ** 31 - 1; // of one layer's weights or outputs: what a 32-bit index reaches
-const ACTIVATIONS = ['linear', 'relu', 'leaky_relu', 'gelu', 'tanh', 'sigmoid', 'softmax'];
 
 // Throws an ArchitectureError where the layers make no network.
 export function layerTable(architecture: Architecture): LayerRow[] {

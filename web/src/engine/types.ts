@@ -10,7 +10,20 @@ export interface Input {
   offset: number;
 }
 
-export type Activation = 'linear' | 'relu' | 'leaky_relu' | 'gelu' | 'tanh' | 'sigmoid' | 'softmax';
+export const ACTIVATIONS = [
+  'linear',
+  'relu',
+  'relu6',
+  'leaky_relu',
+  'elu',
+  'gelu',
+  'silu',
+  'hard_silu',
+  'tanh',
+  'sigmoid',
+  'softmax',
+] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
 export type Padding = 'valid' | 'same';
 export type Frame = [[number, number], [number, number]]; // rows (above, below), columns (left, right)
 

@@ -126,12 +126,30 @@ static inline void PREFIX_depthwise(
     }
 }
 
+//// elu
+static inline void PREFIX_elu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] > 0.0f ? y[i] : expm1f(y[i]);
+    }
+}
+
 //// gelu
 /* y * (1 + erf(y / sqrt(2))) / 2, written so that no digits are lost below zero. */
 static inline void PREFIX_gelu(float *y, int32_t size)
 {
     for (int32_t i = 0; i < size; i++) {
         y[i] = 0.5f * y[i] * erfcf(-0.70710678f * y[i]);
+    }
+}
+
+//// hard_silu
+/* y * (y + 3) / 6, with y + 3 kept between 0 and 6. */
+static inline void PREFIX_hard_silu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        const float gate = y[i] + 3.0f;
+        y[i] *= (gate < 0.0f ? 0.0f : gate > 6.0f ? 6.0f : gate) / 6.0f;
     }
 }
 
@@ -205,11 +223,27 @@ static inline void PREFIX_relu(float *y, int32_t size)
     }
 }
 
+//// relu6
+static inline void PREFIX_relu6(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] > 6.0f ? 6.0f : y[i] > 0.0f ? y[i] : 0.0f;
+    }
+}
+
 //// sigmoid
 static inline void PREFIX_sigmoid(float *y, int32_t size)
 {
     for (int32_t i = 0; i < size; i++) {
         y[i] = 1.0f / (1.0f + expf(-y[i]));
+    }
+}
+
+//// silu
+static inline void PREFIX_silu(float *y, int32_t size)
+{
+    for (int32_t i = 0; i < size; i++) {
+        y[i] = y[i] / (1.0f + expf(-y[i]));
     }
 }
 

@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from convscope.architecture import Layer, Shape
+from convscope.architecture.layers import ActivationName
 from convscope.interchange.refusal import quoted
 
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
-_NAMES = ("linear", "relu", "leaky_relu", "gelu", "tanh", "sigmoid", "softmax")
-_OTHER_NAMES = {"softmax_v2": "softmax"}  # what Keras 2 writes for tf.nn.softmax
-_NEEDED = "train with one of linear, relu, leaky_relu, gelu, tanh, sigmoid or, at the end, softmax"
+_NAMES = get_args(ActivationName)
+_OTHER_NAMES = {
+    "swish": "silu",
+    "hard_swish": "hard_silu",
+    "softmax_v2": "softmax",  # what Keras 2 writes for tf.nn.softmax
+}
+_NEEDED = f"train with one of {', '.join(_NAMES[:-1])} or, at the end, softmax"
 
 
 @dataclass(frozen=True)
@@ -66,13 +71,11 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
     if class_name == "Activation":
         return read_activation(config.get("activation"))
     if class_name == "ReLU":
-        if config.get("max_value") is not None or config.get("threshold") not in (None, 0, 0.0):
-            raise UnknownActivationError(
-                f"max_value is {quoted(config.get('max_value'))} and threshold {quoted(config.get('threshold'))}; "
-                "train with a plain ReLU"
-            )
-        slope = _slope(config.get("negative_slope") or 0.0)
-        return Slope("leaky_relu", slope) if slope else Slope("relu")
+        return _relu(config)
+    if class_name == "ELU":
+        if config.get("alpha", 1.0) != 1:
+            raise UnknownActivationError(f"its alpha is {quoted(config.get('alpha'))}; train with alpha 1")
+        return Slope("elu")
     if class_name == "LeakyReLU":
         return Slope("leaky_relu", _slope(config.get("negative_slope", config.get("alpha", 0.3))))
     if class_name == "GELU":
@@ -84,7 +87,19 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
     return Slope("softmax")
 
 
-ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "GELU", "Softmax")
+ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "GELU", "Softmax")
+
+
+def _relu(config: Mapping[str, Any]) -> Slope:
+    most, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
+    if config.get("threshold") not in (None, 0, 0.0) or most not in (None, 6) or (most == 6 and slope):
+        raise UnknownActivationError(
+            f"max_value is {quoted(most)}, threshold {quoted(config.get('threshold'))} and negative_slope {slope:g}; "
+            "train with a plain ReLU, or one with max_value 6"
+        )
+    if most == 6:
+        return Slope("relu6")
+    return Slope("leaky_relu", slope) if slope else Slope("relu")
 
 
 def _slope(value: Any) -> float:

@@ -24,7 +24,11 @@ _FIELDS = {
 _FUNCTIONS = {
     "nn.relu": "relu",
     "nn.leaky_relu": "leaky_relu",
+    "nn.relu6": "relu6",
+    "nn.elu": "elu",
     "nn.gelu": "gelu",
+    "nn.silu": "silu",
+    "nn.swish": "silu",
     "nn.tanh": "tanh",
     "math.tanh": "tanh",
     "nn.sigmoid": "sigmoid",

@@ -300,6 +300,5 @@ _NEEDED: Mapping[str, str] = {
     "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
     "PReLU": "its slopes are learned; train with LeakyReLU",
-    "ELU": "train with one of relu, leaky_relu, gelu, tanh or sigmoid",
     "RandomCrop": "it cuts images at prediction too; crop the images of the data, and build the model without",
 }

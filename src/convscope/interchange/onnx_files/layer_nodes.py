@@ -194,6 +194,18 @@ def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: 
             graph.add(stage.activation.capitalize(), [given.name], name, output)
         case "leaky_relu":
             graph.add("LeakyRelu", [given.name], name, output, alpha=stage.slope)
+        case "elu":
+            graph.add("Elu", [given.name], name, output)
+        case "relu6":
+            bounds = [graph.weight(f"{stage.name}/relu6/{key}", np.array(n)) for key, n in (("least", 0), ("most", 6))]
+            graph.add("Clip", [given.name, *bounds], name, output)
+        case "silu" | "hard_silu":
+            # HardSwish is an operator from opset 14 on; its product is one in all of them.
+            settings = {"alpha": 1 / 6, "beta": 0.5} if stage.activation == "hard_silu" else {}
+            operator = "HardSigmoid" if settings else "Sigmoid"
+            share = f"{stage.name}/{stage.activation}/share"
+            graph.add(operator, [given.name], share, share, **settings)
+            graph.add("Mul", [given.name, share], name, output)
         case "gelu" if graph.opset >= 20:
             graph.add("Gelu", [given.name], name, output)
         case "gelu":

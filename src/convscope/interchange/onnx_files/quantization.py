@@ -28,9 +28,10 @@ _OPERATORS = (
     "Reshape",
     "Pad",
     "Relu",
+    "Clip",
     "LeakyRelu",
 )
-"""What ONNX Runtime computes in 8 bits. Tanh, Sigmoid and Gelu stay in float32 between them."""
+"""What ONNX Runtime computes in 8 bits. All other activations stay in float32 between them."""
 
 
 def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:

@@ -85,6 +85,30 @@ def _batch_norm(call: Call, constants: Constants) -> list[Node]:
     return [_node(call, "BatchNormalization", inputs, training_mode=is_training, epsilon=epsilon, momentum=momentum)]
 
 
+def _clip(**defaults: float | None) -> Callable[[Call, Constants], list[Node]]:
+    """Return what says a Clip; `defaults`: what PyTorch calls the lower and the upper bound, and what they are."""
+
+    def say(call: Call, constants: Constants) -> list[Node]:
+        inputs = [call.first.name]
+        for name, default in defaults.items():
+            bound = call.get(name, default)
+            is_number = bound is not None and not isinstance(bound, Tensor)
+            inputs.append(_constant(call, constants, name, np.float32(bound)) if is_number else call.name(name))
+        return [_node(call, "Clip", inputs)]
+
+    return say
+
+
+def _elu(call: Call, _: Constants) -> list[Node]:
+    if call.get("scale", 1) != 1 or call.get("input_scale", 1) != 1:
+        return [_node(call, "Selu", [call.first.name])]
+    return [_node(call, "Elu", [call.first.name], alpha=float(call.get("alpha", 1)))]
+
+
+def _hard_sigmoid(call: Call, _: Constants) -> list[Node]:
+    return [_node(call, "HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)]
+
+
 def _pool(operator: str) -> Callable[[Call, Constants], list[Node]]:
     def say(call: Call, _: Constants) -> list[Node]:
         if call.get("divisor_override") is not None:
@@ -238,6 +262,13 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     "sqrt": _plain("Sqrt"),
     "relu": _plain("Relu"),
     "leaky_relu": _plain("LeakyRelu", alpha="negative_slope"),
+    **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), _clip(min=None, max=None)),
+    "hardtanh": _clip(min_val=-1, max_val=1),
+    "relu6": _clip(min_val=0, max_val=6),
+    "elu": _elu,
+    "silu": _plain("Swish"),
+    "hardswish": _plain("HardSwish"),
+    "hardsigmoid": _hard_sigmoid,
     "gelu": _plain("Gelu", approximate="approximate"),
     "tanh": _plain("Tanh"),
     "sigmoid": _plain("Sigmoid"),
@@ -248,7 +279,9 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     "select": _select,
 }
 _UNREAD: Mapping[str, str] = {
-    "cat": "Concat", "elu": "Elu", "selu": "Selu", "prelu": "PRelu", "hardtanh": "Clip", "relu6": "Clip",
-    "clamp": "Clip", "hardswish": "HardSwish", "hardsigmoid": "HardSigmoid", "silu": "Swish", "mish": "Mish",
-}  # fmt: skip
+    "cat": "Concat",
+    "selu": "Selu",
+    "prelu": "PRelu",
+    "mish": "Mish",
+}
 """What ONNX calls operators that are not read, for what is said of them."""

@@ -10,21 +10,57 @@ from numpy.typing import NDArray
 from convscope.architecture import Add, BatchNormalization
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activated
-from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step, simple
+from convscope.interchange.translation.steps import Curve, FileTensor, NotTranslated, Step, simple
 from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name, without_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2
 _TOLERANCE = 2e-3
-"""Of the constants in a Gelu, as float16 rounds them."""
+"""Of the constants in a Gelu or HardSwish, as float16 rounds them."""
+_PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
+"""By what x is multiplied by, the activation that this gives."""
 
 
 def activation(state: State, node: Node) -> FileTensor:
-    """Relu, Tanh, Sigmoid and LeakyRelu."""
-    value = state.plain(node)
-    if node.operator != "LeakyRelu":
-        return activated(state, value, node.operator.lower())
-    return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
+    """Relu, Tanh, Sigmoid, HardSwish, LeakyRelu, Elu and Swish."""
+    value, name = state.plain(node), node.operator.lower()
+    if name == "leakyrelu":
+        return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
+    if name in ("elu", "swish") and (alpha := node.float("alpha", 1.0)) != 1:
+        raise NotTranslated(f"has alpha {alpha:g}; the layer has 1")
+    return activated(state, value, {"swish": "silu", "hardswish": "hard_silu"}.get(name, name))
+
+
+def clip(state: State, node: Node) -> FileTensor:
+    """Clip: from 0 on a Relu, from 0 to 6 a ReLU6, and of x + 3 what HardSwish multiplies by, at once or in two."""
+    least = _bound(state, node, 1, "min", -np.inf)
+    most = _bound(state, node, 2, "max", np.inf)
+    value = state.value(node)
+    is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
+    if least == 0 and is_3_more and most in (6, np.inf):
+        curve: Curve = "hard_sigmoid" if most == 6 else "relu_of_3_more"
+        return replace(value, curve=curve, factor=6.0 if most == 6 else 1.0, shift=0.0)
+    if value.curve == "relu_of_3_more" and (least, most) == (-np.inf, 6):
+        return replace(value, curve="hard_sigmoid", factor=6.0)
+    if least == 0 and most in (6, np.inf):
+        return activated(state, state.plain(node), "relu" if most == np.inf else "relu6")
+    raise NotTranslated(f"clips to {least:g} and {most:g}; only 0 and 6, a ReLU6, or 0 alone can be converted")
+
+
+def _bound(state: State, node: Node, position: int, attribute: str, default: float) -> float:
+    """Return a bound of a Clip: an attribute in old opsets, an input in new ones."""
+    if attribute in node.attributes:
+        return node.float(attribute, default)
+    if position >= len(node.inputs) or not node.inputs[position]:
+        return default
+    return float(state.weight(node, position, attribute).reshape(()))
+
+
+def hard_sigmoid(state: State, node: Node) -> FileTensor:
+    """HardSigmoid: what HardSwish multiplies by."""
+    if abs(6 * node.float("alpha", 0.2) - 1) > _TOLERANCE or node.float("beta", 0.5) != 0.5:
+        raise NotTranslated("has another alpha and beta than 1/6 and 1/2, those of a HardSwish; no layer does that")
+    return replace(state.plain(node), curve="hard_sigmoid")
 
 
 def gelu(state: State, node: Node) -> FileTensor:
@@ -195,26 +231,38 @@ def _of_two(state: State, node: Node) -> FileTensor:
 
 
 def _product(state: State, node: Node) -> FileTensor:
-    """Return x · (1 + erf(x / √2)) · a, which is 2a · gelu(x)."""
-    values = sorted((state.value(node, 0), state.value(node, 1)), key=lambda value: value.curve)
-    line, share = values
+    """Return x · (1 + erf(x / √2)) · a, which is 2a · gelu(x), or x · sigmoid(x) · a, which is a · silu(x).
+
+    As that, x · hard_sigmoid(x) · a is a · hard_silu(x).
+    """
+    values = (state.value(node, 0), state.value(node, 1))
+    line, share = sorted(values, key=lambda value: (value.curve, value.step.depth))
+    curve = share.curve
+    if not curve and share.step.kind == "Activation" and share.step.activation == "sigmoid":
+        assert share.step.before is not None
+        share = replace(share, step=share.step.before, curve="", users=1)
+        curve = "sigmoid"
     fits = (
-        (line.curve, share.curve) == ("", "erf")
+        not line.curve
+        and curve in _PRODUCTS
         and line.step is share.step
         and line.index.shape == share.index.shape
         and all(np.ndim(number) == 0 for number in (line.factor, line.shift, share.factor, share.shift))
     )
-    if not fits or line.shift or abs(share.shift - share.factor) > _TOLERANCE * abs(share.factor):
-        raise NotTranslated("is the product of two values, but not a Gelu; no layer does that")
+    factor = float(line.factor * share.factor) if fits else 0.0
+    shift = share.factor if curve == "erf" else 0.0
+    if not fits or line.shift or abs(share.shift - shift) > _TOLERANCE * abs(share.factor):
+        raise NotTranslated("is the product of two values, but not a Gelu, a SiLU or a HardSwish; no layer does that")
     state.work.spend(line.index.size)
     if not (line.index == share.index).all():
         raise NotTranslated("multiplies values with different memory order")
-    factor = float(2 * line.factor * share.factor)
+    if curve == "erf":
+        factor *= 2
     if abs(factor - 1) < _TOLERANCE:
         factor = 1.0  # what is left is rounding
     # Both factors read the step's output, which is one user more than a layer with an activation has.
     base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
-    return replace(activated(state, base, "gelu"), factor=factor, users=1)
+    return replace(activated(state, base, _PRODUCTS[curve]), factor=factor, users=1)
 
 
 def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:

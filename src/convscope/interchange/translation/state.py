@@ -90,6 +90,8 @@ class State:
         """Return a value of which nothing is left to do."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
+        if value.curve in ("relu_of_3_more", "hard_sigmoid"):
+            raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
         if value.curve:
             raise NotTranslated("has a softmax as input, which is allowed at the end only")
         if value.is_plain:

@@ -23,10 +23,12 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "BatchNormalization": elementwise.batch_normalization,
     "Cast": elementwise.cast,
     "CastLike": elementwise.cast_like,
+    "Clip": elementwise.clip,
     "Constant": constants.constant,
     "Conv": windows.conv,
     "Div": elementwise.arithmetic,
     "Dropout": elementwise.same,
+    "Elu": elementwise.activation,
     "Erf": elementwise.erf,
     "Erfc": elementwise.erf,
     "Flatten": shapes.flatten,
@@ -35,6 +37,8 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Gemm": shapes.gemm,
     "GlobalAveragePool": windows.global_pool,
     "GlobalMaxPool": windows.global_pool,
+    "HardSigmoid": elementwise.hard_sigmoid,
+    "HardSwish": elementwise.activation,
     "Identity": elementwise.same,
     "LeakyRelu": elementwise.activation,
     "Log": elementwise.log,
@@ -53,6 +57,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Softmax": elementwise.softmax,
     "Squeeze": shapes.squeeze,
     "Sub": elementwise.arithmetic,
+    "Swish": elementwise.activation,
     "Tanh": elementwise.activation,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
@@ -60,10 +65,10 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
 _ON_CONSTANTS = ("Concat", "Expand", "Slice", "Sqrt")
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
-_OTHER_ACTIVATION = "no layer does that; Relu, LeakyRelu, Gelu, Tanh and Sigmoid are"
+_OTHER_ACTIVATION = "no layer does that; train with an activation that docs/architecture.md lists"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
-    **dict.fromkeys(("Clip", "Elu", "Selu", "PRelu", "HardSwish", "HardSigmoid", "Swish", "Mish"), _OTHER_ACTIVATION),
+    **dict.fromkeys(("Selu", "PRelu", "Mish"), _OTHER_ACTIVATION),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
     "Concat": "branches can be added but not concatenated; use Add",
 }
