@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { confidence, percent, plainText, signedText } from '../src/bench/parts/figures';
+import { confidence, percent, plainText, signedText, subtrahend } from '../src/bench/parts/figures';
 import { numberText } from '../src/bench/parts/words';
 import { chosen } from '../src/text/say.svelte';
 
@@ -21,6 +21,10 @@ test('numbers have a true minus and no sign on zero', () => {
     '+0.25',
     '0.00',
   ]);
+});
+
+test('a negative number that is subtracted stands in parentheses', () => {
+  expect([subtrahend(1.26, 1), subtrahend(-0.2, 1), subtrahend(-0.01, 1)]).toEqual(['1.3', '(−0.2)', '0.0']);
 });
 
 test('numbers have the decimal mark of the language', () => {

@@ -30,6 +30,12 @@ export function plainText(value: number, decimals = 3): string {
   return digits(Number(text) === 0 ? text.replace('-', '') : text);
 }
 
+// What is subtracted: a negative number in parentheses.
+export function subtrahend(value: number, decimals = 3): string {
+  const text = plainText(value, decimals);
+  return value < 0 && Number(value.toFixed(decimals)) !== 0 ? `(${text})` : text;
+}
+
 // Of a layer: maps have places, units are single numbers.
 export function unitName(shape: number[]): 'map' | 'unit' {
   return shape.length === 3 ? 'map' : 'unit';
