@@ -84,6 +84,19 @@ ARCHITECTURES = {
             Activation("softmax"),
         ),
     ),
+    "activations": Architecture(
+        Input(9, 8, 2),
+        (
+            Conv2D(5, 3, activation="relu6"),
+            BatchNormalization(activation="hard_silu"),
+            DepthwiseConv2D(2, activation="silu"),
+            MaxPooling2D(2),
+            Activation("elu"),
+            Flatten(),
+            Dense(9, "hard_silu"),
+            Dense(3, "softmax"),
+        ),
+    ),
     "no dense layer": Architecture(
         Input(7, 6, 2), (Conv2D(4, 3, activation="relu"), Conv2D(3, 2, 2), GlobalAveragePooling2D())
     ),

@@ -251,7 +251,7 @@ def test_everything_that_is_not_supported_is_named_at_once(tmp_path):
     left, right = layers.Conv2D(2, 3, name="left")(x), layers.Conv2D(2, 3, name="right")(x)
     x = layers.Concatenate(name="joined")([left, right])
     x = layers.Conv2D(4, 3, activation="mish", name="swished")(x)
-    x = layers.Flatten()(layers.ReLU(6.0, name="clipped")(x))
+    x = layers.Flatten()(layers.ReLU(4.0, name="clipped")(x))
     model = keras.Model(given, layers.Dense(1, activation="sigmoid", name="single")(x))
     model.save(tmp_path / "model.keras")
     with pytest.raises(InterchangeError) as told:

@@ -66,8 +66,9 @@ def test_convolutions_that_skip_pixels_are_placed_as_ours(kind: type, tmp_path: 
         assert np.abs(open_tflite(tmp_path / "model.tflite").logits(images) - model.logits(images)).max() < 1e-5
 
 
-def test_a_relu_behind_a_gelu_is_converted(tmp_path: Path) -> None:
-    relu = cs.architecture.Activation("relu")
+@pytest.mark.parametrize("activation", ["relu", "relu6"])
+def test_a_relu_behind_a_gelu_is_converted(activation: Any, tmp_path: Path) -> None:
+    relu = cs.architecture.Activation(activation)
     model = model_of(Architecture(Input(7, 6), (Conv2D(3, 3, activation="gelu"), relu, Flatten(), Dense(2))))
     images = random_images(model.architecture, np.random.default_rng(0), 3)
     write_tflite(model, tmp_path / "model.tflite")

@@ -84,8 +84,9 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
         case _:
             assert isinstance(layer, Activation), layer
             # The converter fuses a relu into the last product of a gelu, and then knows neither of them.
-            if layer.activation == "relu" and "gelu" in activations:
-                return tf.nn.leaky_relu(x, 0.0)
+            if layer.activation in ("relu", "relu6") and "gelu" in activations:
+                above = tf.nn.leaky_relu(x, 0.0)
+                return tf.minimum(above, 6.0) if layer.activation == "relu6" else above
             return _activated(x, layer.activation, layer.negative_slope)
     if getattr(layer, "use_bias", False):
         x = x + weight("bias")

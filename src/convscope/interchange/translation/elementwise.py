@@ -237,7 +237,7 @@ def _product(state: State, node: Node) -> FileTensor:
     """
     values = (state.value(node, 0), state.value(node, 1))
     line, share = sorted(values, key=lambda value: (value.curve, value.step.depth))
-    curve = share.curve
+    curve: str = share.curve
     if not curve and share.step.kind == "Activation" and share.step.activation == "sigmoid":
         assert share.step.before is not None
         share = replace(share, step=share.step.before, curve="", users=1)
