@@ -54,6 +54,8 @@ _COMPUTED = (
     "depthwise",
     "depthwise_backward",
     "max_pooling_backward",
+    "prelu",
+    "prelu_backward",
 )
 
 

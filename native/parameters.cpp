@@ -10,11 +10,11 @@ Parameters::Parameters(const Layer& layer, const Kernels& kernels)
       width_(kernels.panel_width),
       vector_(kernels.vector_width),
       kernel_{layer.window[0], layer.window[1]},
-      channels_(layer.kind == Kind::depthwise || layer.kind == Kind::normalization ? 1 : layer.input.channels),
+      channels_(layer.is_by_channel() ? 1 : layer.input.channels),
       filters_(layer.output.channels),
       inputs_(layer.window[0] * layer.window[1] * channels_),
       panels_((filters_ + width_ - 1) / width_),
-      has_bias_(layer.has_bias),
+      has_bias_(layer.has_bias && layer.kind != Kind::prelu),
       weights_(make_buffer<float>(size())),
       m_(make_buffer<float>(size())),
       v_(make_buffer<float>(size())) {}

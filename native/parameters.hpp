@@ -3,7 +3,7 @@
 //
 // Weights in Keras layout are a matrix of `inputs` rows (kernel row, kernel column, channel) by `filters` columns. Here
 // they are cut into panels of panel_width columns; in a panel the rows lie one behind another, and the bias is one more
-// row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
+// row at the end. Of batch normalisation gamma is the one row of weights, and beta the bias; of PReLU the slopes are it. Columns beyond the last filter hold zeros and stay zero. m, v and gradients have the same layout.
 #pragma once
 
 #include <memory>

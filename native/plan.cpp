@@ -296,6 +296,10 @@ void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<Moving
         case Kind::activation:
             step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
             break;
+        case Kind::prelu:
+            step.computes =
+                std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient, step.parameters);
+            break;
         case Kind::flatten:
             step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
             break;

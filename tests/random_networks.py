@@ -32,6 +32,7 @@ from convscope.architecture import (
     Input,
     Layer,
     MaxPooling2D,
+    PReLU,
     Shape,
     ZeroPadding2D,
 )
@@ -51,9 +52,10 @@ MAP_KINDS = (
     "Add",
     "ZeroPadding2D",
     "Activation",
+    "PReLU",
 )
 WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
-VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten", "Activation")
+VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten", "Activation", "PReLU")
 VECTOR = "vector "
 """Stands before a kind in a sequence where the layer works on vectors: an engine may compute it otherwise there."""
 
@@ -107,7 +109,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
 
     >>> len(kind_sequences(2)), len(kind_sequences(3))
-    (173, 1572)
+    (212, 2138)
     """
     sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
     for _ in range(length - 1):
@@ -184,6 +186,8 @@ def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str,
             is_depthwise = isinstance(network.row(layer).layer, DepthwiseConv2D)
             fan_in = np.prod(shape[:2]) if is_depthwise else np.prod(shape[:-1])
             value = rng.normal(0, np.sqrt(2 / fan_in), shape)
+        elif part == "alpha":
+            value = rng.uniform(-0.5, 1.5, shape)
         elif part in ("gamma", "moving_variance"):
             value = rng.uniform(0.5, 1.5, shape)
         else:
@@ -344,6 +348,8 @@ def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:
             return GlobalMaxPooling2D()
         case "Dense":
             return Dense(ranges.count(32), _activation(rng), use_bias=has_bias)
+        case "PReLU":
+            return PReLU()
         case "ZeroPadding2D":
             top, bottom, left, right = ranges.frame()
             return ZeroPadding2D(((top, bottom), (left, right)))

@@ -182,4 +182,20 @@ void activate_backward(Activation activation, float slope, const float* x, const
     }
 }
 
+void prelu(const float* x, const float* slopes, int64_t count, float* y) {
+    for (int64_t i = 0; i < count; i += width) {
+        const Vector value = load(x + i);
+        store_first(y + i, value > Vector{} ? value : value * load(slopes + i), count - i);
+    }
+}
+
+void prelu_backward(const float* x, const float* dy, const float* slopes, int64_t count, float* dx, float* sums) {
+    const Vector zero{};
+    for (int64_t i = 0; i < count; i += width) {
+        const Vector value = load(x + i), gradient = load(dy + i);
+        store_first(dx + i, value > zero ? gradient : gradient * load(slopes + i), count - i);
+        store_first(sums + i, load(sums + i) + (value > zero ? zero : gradient * value), count - i);
+    }
+}
+
 }  // namespace convscope::CONVSCOPE_ISA

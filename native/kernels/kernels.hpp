@@ -301,6 +301,9 @@ struct Kernels {
     // y[i] = f(x[i]), and dx[i] = dy[i] f'(x[i]); both may read past the end as products do
     void (*activate)(Activation, float slope, const float* x, int64_t count, float* y);
     void (*activate_backward)(Activation, float slope, const float* x, const float* dy, int64_t count, float* dx);
+    // The same of leaky relu with a slope for each number; sums[i] += dy[i] x[i] where that is multiplied by its slope
+    void (*prelu)(const float* x, const float* slopes, int64_t count, float* y);
+    void (*prelu_backward)(const float* x, const float* dy, const float* slopes, int64_t count, float* dx, float* sums);
     // y[i] = 0 where the number first + i of the sequence `start` says so, for `dropped` in 2^24 of them, else
     // x[i] / (1 - dropped / 2^24)
     void (*dropout)(uint64_t start, int64_t first, int64_t dropped, const float* x, int64_t count, float* y);

@@ -165,6 +165,8 @@ void scale_channels(const float*, int64_t, int64_t, const float*, const float*, 
 void combine_channels(const float*, const float*, int64_t, int64_t, const ChannelFactors&, float*);
 void activate(Activation, float, const float*, int64_t, float*);
 void activate_backward(Activation, float, const float*, const float*, int64_t, float*);
+void prelu(const float*, const float*, int64_t, float*);
+void prelu_backward(const float*, const float*, const float*, int64_t, float*, float*);
 void even_pairs(uint64_t, int64_t, float*, float*);
 void normal_pairs(uint64_t, int64_t, float*, float*);
 void smooth(const float*, int64_t, const float*, int64_t, int64_t, float*);

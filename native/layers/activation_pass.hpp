@@ -8,20 +8,28 @@
 #pragma once
 
 #include "map_layer.hpp"
+#include "parameters.hpp"
 
 namespace convscope {
 
 class ActivationPass final : public MapLayer {
    public:
+    // `slopes` are those of PReLU, a leaky relu with one that is learned for each channel.
     ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
-                   bool wants_input_gradient);
+                   bool wants_input_gradient, const Parameters* slopes = nullptr);
 
     Extents extents() const override;
-    int64_t scratch_size() const override { return input_.value.shape.width * input_.value.shape.channels; }
+    int64_t forward_scratch_size() const override { return slopes_ == nullptr ? 0 : row_; }
+    int64_t scratch_size() const override { return slopes_ == nullptr ? row_ : 3 * row_; }
+    int64_t gradient_size() const override { return slopes_ == nullptr ? 0 : slopes_->panels() * kernels_.panel_width; }
+    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
+                 float* total) const override;
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+    // Writes the slope of each number of a row.
+    void write_slopes(float* slopes) const;
 
     const Activation activation_;
     const float slope_;
@@ -29,6 +37,8 @@ class ActivationPass final : public MapLayer {
     const Map input_, output_;
     const Kernels& kernels_;
     const bool wants_input_gradient_;
+    const Parameters* const slopes_;
+    const int64_t channels_, row_;  // numbers of a row of the input
 };
 
 }  // namespace convscope

@@ -27,6 +27,7 @@ enum class Kind {
     addition,
     zero_padding,
     activation,
+    prelu,
 };
 
 // As an architecture has them in Python, in files and in the page.
@@ -42,6 +43,7 @@ constexpr Named<Kind> kind_names[] = {
     {"Dropout", Kind::dropout},
     {"BatchNormalization", Kind::normalization},
     {"Activation", Kind::activation},
+    {"PReLU", Kind::prelu},
     {"Add", Kind::addition},
     {"Dense", Kind::dense},
 };
@@ -102,8 +104,10 @@ struct Layer {
 #endif
     }
 
-    bool has_weights() const {
-        return kind == Kind::convolution || kind == Kind::dense || kind == Kind::depthwise || kind == Kind::normalization;
+    bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
+    // Whether its weights are for each channel by itself.
+    bool is_by_channel() const {
+        return kind == Kind::depthwise || kind == Kind::normalization || kind == Kind::prelu;
     }
 };
 

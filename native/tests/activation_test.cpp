@@ -142,4 +142,30 @@ TEST(activations_stay_within_their_count_and_give_every_place_the_same) {
     }
 }
 
+TEST(learned_slopes_agree_with_loops_and_stay_within_their_count) {
+    for (int64_t count = 1; count <= 2 * kernels.vector_width + 1; ++count) {
+        const auto size = static_cast<std::size_t>(count);
+        std::vector<float> numbers, slopes, gradients;
+        for (std::size_t i = 0; i < size; ++i) {
+            numbers.push_back(i % 3 == 0 ? 0.5f * static_cast<float>(i + 1) : -0.25f * static_cast<float>(i));
+            slopes.push_back(static_cast<float>(i) - 3);
+            gradients.push_back(2 - 0.5f * static_cast<float>(i));
+        }
+        const Buffer<float> x = buffer_of(numbers), alpha = buffer_of(slopes), dy = buffer_of(gradients);
+        Buffer<float> y = plain_buffer<float>(count), dx = y, sums = y;
+        std::fill(y.begin(), y.end(), untouched);
+        std::fill(dx.begin(), dx.end(), untouched);
+        std::fill(sums.begin(), sums.end(), untouched);
+        std::fill_n(sums.begin(), count, 1.0f);
+        kernels.prelu(x.data(), alpha.data(), count, y.data());
+        kernels.prelu_backward(x.data(), dy.data(), alpha.data(), count, dx.data(), sums.data());
+        for (std::size_t i = 0; i < y.size(); ++i) {
+            const bool inside = i < size, above = inside && numbers[i] > 0;
+            CHECK(y[i] == (above ? numbers[i] : inside ? numbers[i] * slopes[i] : untouched));
+            CHECK(dx[i] == (above ? gradients[i] : inside ? gradients[i] * slopes[i] : untouched));
+            CHECK(sums[i] == (above ? 1 : inside ? 1 + gradients[i] * numbers[i] : untouched));
+        }
+    }
+}
+
 }  // namespace convscope::test

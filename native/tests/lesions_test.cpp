@@ -80,6 +80,7 @@ std::vector<Architecture> architectures() {
             .dense(3),
         // Sums of the second dense layer need a little more memory than those of the first.
         A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),
+        A(8, 7, 2).convolution(5, 3, 3, false).prelu().depthwise(1, 2, 2, false).prelu().flatten().prelu().dense(4, true).dense(3),
     };
 }
 

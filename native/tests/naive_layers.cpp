@@ -90,6 +90,12 @@ bool takes_as_is(const Layer& layer) {
 Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
     if (takes_as_is(layer)) return input;
     Numbers output(at(layer.output.size()));
+    if (layer.kind == Kind::prelu) {
+        for (std::size_t i = 0; i < input.size(); ++i) {
+            output[i] = input[i] > 0 ? input[i] : weights.kernel[i % weights.kernel.size()] * input[i];
+        }
+        return output;
+    }
     if (layer.kind == Kind::zero_padding) {
         for_inner(layer, [&](std::size_t to, std::size_t from) { output[to] = input[from]; });
         return output;
@@ -121,6 +127,14 @@ Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers&
                       Weights& gradients) {
     if (takes_as_is(layer)) return gradient;
     Numbers by_input(input.size());
+    if (layer.kind == Kind::prelu) {
+        for (std::size_t i = 0; i < input.size(); ++i) {
+            const std::size_t c = i % weights.kernel.size();
+            by_input[i] = input[i] > 0 ? gradient[i] : weights.kernel[c] * gradient[i];
+            if (input[i] <= 0) gradients.kernel[c] += input[i] * gradient[i];
+        }
+        return by_input;
+    }
     if (layer.kind == Kind::zero_padding) {
         for_inner(layer, [&](std::size_t to, std::size_t from) { by_input[from] = gradient[to]; });
         return by_input;
@@ -268,6 +282,11 @@ double distance_from_jumps(const Layer& layer, const Weights& weights, const Rea
     };
     for (const Numbers& image : before_activation(layer, weights, reads, of_batch)) {
         for (double value : image) take(distance_from_jump(layer.relu ? Activation::relu : layer.activation, value));
+    }
+    if (layer.kind == Kind::prelu) {
+        for (const Numbers& image : reads.input) {
+            for (double value : image) take(value);
+        }
     }
     if (layer.kind != Kind::max_pooling) return least;
     const int64_t channels = layer.input.channels;

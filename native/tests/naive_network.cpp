@@ -229,6 +229,11 @@ Architecture& Architecture::activation(Activation activation, float slope) {
     return *this;
 }
 
+Architecture& Architecture::prelu() {
+    append(Kind::prelu, last()).has_bias = false;
+    return *this;
+}
+
 Architecture& Architecture::activated(Activation activation) {
     layers.back().activation = activation;
     return *this;
@@ -251,14 +256,13 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
         Weights all;
         if (layer.has_weights()) {
             const int64_t places = layer.window[0] * layer.window[1];
-            const bool by_channel = layer.kind == Kind::depthwise || layer.kind == Kind::normalization;
-            const int64_t inputs = by_channel ? places : places * layer.input.channels;
-            const float size = std::sqrt(6.0f / static_cast<float>(inputs));
+            const int64_t inputs = layer.is_by_channel() ? places : places * layer.input.channels;
+            const float size = layer.kind == Kind::prelu ? 0.5f : std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
                 all.kernel.push_back(static_cast<double>(size * random.number()));
             }
             for (int64_t i = 0; i < layer.output.channels; ++i) {
-                all.bias.push_back(static_cast<double>(0.25f * random.number()));
+                all.bias.push_back(layer.has_bias ? static_cast<double>(0.25f * random.number()) : 0);
             }
         }
         for (int64_t c = 0; layer.kind == Kind::normalization && c < layer.input.channels; ++c) {

@@ -35,6 +35,7 @@ struct Architecture {
     Architecture& dense(int64_t units, bool relu = false);
     Architecture& zero_padding(int64_t above, int64_t below, int64_t left, int64_t right);
     Architecture& activation(Activation activation, float slope = 0.2f);
+    Architecture& prelu();
     // Gives the last layer an activation.
     Architecture& activated(Activation activation);
 

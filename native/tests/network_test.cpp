@@ -273,6 +273,24 @@ std::vector<Architecture> architectures() {
             .depthwise(2, 2, 2, false, {2, 2})
             .flatten()
             .dense(3),
+        // Learned slopes: of the image, of maps in frames and cut to what is read, of vectors, and of logits.
+        A(9, 11, 3)
+            .prelu()
+            .convolution(18, 3, 3, false)
+            .prelu()
+            .zero_padding(1, 0, 2, 1)
+            .depthwise(2, 3, 3, false, same)
+            .prelu()
+            .convolution(33, 2, 2, false)
+            .prelu()
+            .max_pooling(3, 2, {3, 3})
+            .flatten()
+            .prelu()
+            .dense(19)
+            .prelu()
+            .addition(11)
+            .dense(4)
+            .prelu(),
     };
 }
 

@@ -55,6 +55,7 @@ Architecture with_every_layer() {
         .depthwise(2, 3, 3, false)
         .activation(Activation::leaky_relu, 0.1f)
         .average_pooling(2, 2, {1, 1, true})
+        .prelu()
         .flatten()
         .dropout(0.5)
         .dense(20)

@@ -18,6 +18,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    PReLU,
     ZeroPadding2D,
     presets,
 )
@@ -132,6 +133,7 @@ __all__ = [
     "Inspection",
     "MaxPooling2D",
     "Model",
+    "PReLU",
     "Parity",
     "ParityTable",
     "Prediction",

@@ -16,6 +16,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     MaxPooling2D,
+    PReLU,
     ZeroPadding2D,
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
@@ -41,6 +42,7 @@ LAYERS = [
     ZeroPadding2D(),
     ZeroPadding2D(((0, 1), (2, 3)), name="frame"),
     Activation(),
+    PReLU(name="learned"),
     Activation("leaky_relu", 0.01, name="leak"),
     Flatten(),
     Flatten(name="vector"),
@@ -106,6 +108,7 @@ def test_flatten_and_dense_give_vectors():
 def test_weights_have_the_shapes_that_keras_gives_them():
     assert Conv2D(4, (5, 3)).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4), "bias": (4,)}
     assert Dense(7).weight_shapes((800,)) == {"kernel": (800, 7), "bias": (7,)}
+    assert PReLU().weight_shapes((9, 8, 2)) == PReLU().weight_shapes((2,)) == {"alpha": (2,)}
     normal = {"gamma": (2,), "beta": (2,), "moving_mean": (2,), "moving_variance": (2,)}
     assert BatchNormalization().weight_shapes((9, 8, 2)) == BatchNormalization().weight_shapes((2,)) == normal
     assert MaxPooling2D().weight_shapes((9, 9, 2)) == {}

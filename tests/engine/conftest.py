@@ -19,6 +19,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    PReLU,
     ZeroPadding2D,
     presets,
 )
@@ -75,6 +76,22 @@ ARCHITECTURES = {
             Flatten(),
             Dense(20, "relu"),
             Dense(6),
+        ),
+    ),
+    "learned slopes": Architecture(  # of the image, of maps cut to what is read, of vectors
+        Input(12, 11, 3),
+        (
+            PReLU(),
+            Conv2D(17, 3, activation="silu"),
+            PReLU(),
+            DepthwiseConv2D(3, padding="same"),
+            PReLU(),
+            MaxPooling2D(3),
+            Flatten(),
+            PReLU(),
+            Dense(19),
+            PReLU(),
+            Dense(4),
         ),
     ),
     "pooled first": Architecture(

@@ -28,6 +28,7 @@ from convscope.engine.reference_layers import (
     dropout_kept,
     max_pooling,
     max_pooling_backward,
+    prelu,
 )
 from convscope.recipes import SGD, Adam
 
@@ -153,6 +154,10 @@ def test_activations_give_the_ends_of_their_ranges():
     np.testing.assert_array_equal(ACTIVATIONS["hard_silu"][0](x), [0, 0, 3, 6, 7, 1000])
     np.testing.assert_allclose(ACTIVATIONS["elu"][0](x), [-1, np.exp(-3) - 1, 3, 6, 7, 1000])
     np.testing.assert_allclose(ACTIVATIONS["silu"][0](x), [0, -3 / (1 + np.exp(3)), *x[2:] / (1 + np.exp(-x[2:]))])
+
+
+def test_prelu_gives_each_channel_its_slope():
+    np.testing.assert_array_equal(prelu(np.array([[-2.0, -2, 3]]), np.array([0.5, -1, 7])), [[-1, 2, 3]])
 
 
 def test_dropout_keeps_the_mean():

@@ -41,6 +41,8 @@ from convscope.engine.reference_layers import (
     dropout_kept,
     max_pooling,
     max_pooling_backward,
+    prelu,
+    prelu_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,
@@ -163,6 +165,19 @@ def test_activations_backward_agree_with_finite_differences(name):
     x = x[np.abs((x + 1.5) % 3 - 1.5) > 0.1]  # away from the kinks at 0, -3, 3 and 6
     dy = stream.normal(size=x.shape)
     assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=x.size)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (2, 4, 3, 5)], ids=str)
+def test_prelu_backward_agrees_with_finite_differences(shape):
+    stream = random_stream(0, f"prelu {shape}")
+    x = stream.uniform(0.1, 4, shape) * stream.choice([-1, 1], shape)  # away from the kink at zero
+    alpha, dy = stream.normal(size=5), stream.normal(size=shape)
+
+    def loss():
+        return np.vdot(dy, prelu(x, alpha))
+
+    for array, gradient in zip((x, alpha), prelu_backward(dy, x, alpha), strict=True):
+        assert_gradient(loss, array, gradient, stream, count=5)
 
 
 @pytest.mark.parametrize("slope", [0, 0.01, 0.2, 3.5])

@@ -28,6 +28,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    PReLU,
     ZeroPadding2D,
 )
 
@@ -74,12 +75,14 @@ ARCHITECTURES = {
             ZeroPadding2D(((1, 0), (2, 3))),
             Conv2D(4, 3),
             Activation("leaky_relu", 0.05),
+            PReLU(),
             ZeroPadding2D(1),
             MaxPooling2D(2),
             Activation("gelu"),
             Flatten(),
             Dense(12),
             Activation("tanh"),
+            PReLU(),
             Dense(3),
             Activation("softmax"),
         ),

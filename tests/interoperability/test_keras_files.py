@@ -273,6 +273,7 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
             layers.ZeroPadding2D(padding),
             layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)),
             layers.LeakyReLU(0.45),
+            layers.PReLU("random_normal", shared_axes=(2, 1)),
             layers.MaxPooling2D(),
             layers.Activation("gelu"),
             layers.ReLU(negative_slope=0.05),
@@ -281,6 +282,7 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
             layers.LeakyReLU(),
             layers.Dense(5),
             [layers.ReLU(6), layers.ELU(), layers.Activation("silu")][seed],
+            layers.PReLU("random_normal"),
             layers.Dense(4),
             layers.Softmax(),
         ]

@@ -92,6 +92,16 @@ def activated(channels: int, classes: int) -> nn.Module:
     )
 
 
+def sloped(channels: int, classes: int) -> nn.Module:
+    """Return a network of images of 12 x 14 or 14 x 12 with learned slopes: by channel, one for all, and of vectors."""
+    learned = nn.PReLU(4), nn.PReLU(), nn.PReLU(9)
+    for module in learned:
+        nn.init.uniform_(module.weight, -0.5, 1.5)
+    convolution, hidden = nn.Conv2d(channels, 4, 3), nn.Linear(120, 9)
+    stem = (convolution, learned[0], nn.MaxPool2d(2), learned[1], nn.Flatten())
+    return nn.Sequential(*stem, hidden, learned[2], nn.Linear(9, classes))
+
+
 def exported(module: nn.Module, image: torch.Tensor, path: Path, exporter: str) -> None:
     arguments = dict(EXPORTERS[exporter])
     if arguments["dynamo"]:
@@ -157,6 +167,12 @@ def test_activations_answer_as_in_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(activated(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     found = [layer.activation for layer in architecture.layers if getattr(layer, "activation", "linear") != "linear"]
     assert found == ["relu6", "hard_silu", "silu", "elu", "relu6", "hard_silu"]
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+def test_learned_slopes_answer_as_in_pytorch(exporter: str, tmp_path: Path):
+    architecture = compare(shaken(sloped(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
+    assert [layer.kind for layer in architecture.layers].count("PReLU") == 3
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxscript") is None, reason="this exporter needs onnxscript")

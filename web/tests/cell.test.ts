@@ -102,6 +102,7 @@ const NETWORKS: [string, Architecture][] = [
           activation: 'leaky_relu',
           use_bias: true,
         },
+        { kind: 'PReLU', name: 'learned' },
         { kind: 'Add', name: 'add', from_layer: 'norm', activation: 'tanh' },
         pool('AveragePooling2D', 'mean', { pool_size: [3, 3], padding: 'same' }),
         {
@@ -154,6 +155,23 @@ const NETWORKS: [string, Architecture][] = [
       [flatten, dense('dense', 5, 'gelu'), { kind: 'Dropout', name: 'dropout', rate: 0.2 }, dense('out', 7, 'softmax')],
       5,
       4,
+      1,
+    ),
+  ],
+  [
+    'other activations',
+    network(
+      [
+        conv('conv2d', 3, { activation: 'relu6' }),
+        { kind: 'Activation', name: 'hard', activation: 'hard_silu' },
+        flatten,
+        dense('dense', 7, 'silu'),
+        { kind: 'PReLU', name: 'learned' },
+        dense('dense_1', 5, 'elu'),
+        dense('out', 2, 'softmax'),
+      ],
+      5,
+      6,
       1,
     ),
   ],

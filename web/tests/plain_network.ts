@@ -146,6 +146,8 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
     case 'Dropout':
     case 'Activation':
       return { ...input, values: input.values.slice() };
+    case 'PReLU':
+      return { ...input, values: input.values.map((x, i) => (x > 0 ? x : x * weight('alpha')[i % input.channels])) };
     case 'BatchNormalization': {
       const scaled = input.values.map((x, i) => {
         const k = i % input.channels;

@@ -19,7 +19,7 @@ from convscope.recipes import Precision
 EngineName = Literal["native", "reference", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 _COMPUTES_IN: Mapping[EngineName, str] = {"reference": "float64", "keras": "float32"}
-_CONSTANTS = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1}
+_CONSTANTS = {"bias": 0, "gamma": 1, "beta": 0, "moving_mean": 0, "moving_variance": 1, "alpha": 0.25}
 
 
 def open_network(
@@ -89,8 +89,8 @@ def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[
     """Return Glorot-uniform kernels, each drawn from its own stream "initialize LAYER/kernel", and all else constant.
 
     A kernel's values lie within ±sqrt(6 / (fan_in + fan_out)), where a convolution's fans count the kernel's positions.
-    Biases are zero; a batch normalisation starts as none would be, with gamma and variance one, beta and mean zero.
-    Source: Glorot and Bengio 2010, equation 16.
+    Biases are zero; a batch normalisation starts as none would be, with gamma and variance one, beta and mean zero; the
+    slopes of PReLU are 0.25. Sources: Glorot and Bengio 2010, equation 16; He and others 2015, section 2.1.
     """
     weights = {}
     for name, shape in architecture.weight_shapes.items():

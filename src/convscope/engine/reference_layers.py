@@ -320,6 +320,21 @@ def elu_backward(dy: Array, x: Array) -> Array:
     return np.asarray(dy * np.exp(np.minimum(x, 0)))
 
 
+def prelu(x: Array, alpha: Array) -> Array:
+    """Return y = x where x > 0, else alpha[c] · x, for x (..., C) and alpha (C,)."""
+    return np.where(x > 0, x, alpha * x)
+
+
+def prelu_backward(dy: Array, x: Array, alpha: Array) -> tuple[Array, Array]:
+    """Return dx (..., C) and dalpha (C,) for dy (..., C).
+
+    dx[...,c] = dy[...,c] where x[...,c] > 0, else alpha[c] · dy[...,c]
+    dalpha[c] = Σ dy[...,c] · x[...,c] where x[...,c] ≤ 0
+    """
+    dalpha = (dy * np.minimum(x, 0)).sum(axis=tuple(range(x.ndim - 1)))
+    return np.where(x > 0, dy, alpha * dy), dalpha
+
+
 def gelu(x: Array) -> Array:
     """Return y = x · Φ(x), where Φ(x) = (1 + erf(x / √2)) / 2 is the normal distribution's share below x.
 

@@ -19,6 +19,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Layer,
     MaxPooling2D,
+    PReLU,
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
@@ -45,6 +46,8 @@ from convscope.engine.reference_layers import (
     dropout_kept,
     max_pooling,
     max_pooling_backward,
+    prelu,
+    prelu_backward,
     whole_map,
     zero_padding,
     zero_padding_backward,
@@ -126,6 +129,8 @@ class Passes:
                     gamma, beta = _layer_weights(weights, layer)
                     mean, variance = _moving_statistics(weights, layer) if kept is None else batch_statistics(x)
                     y = batch_normalization(x, gamma, beta, mean, variance, layer.epsilon)
+                case PReLU():
+                    y = prelu(x, weights[f"{layer.name}/alpha"])
                 case Add():
                     y = x + values[self.output_of[layer.from_layer]]
                 case _:
@@ -179,6 +184,8 @@ class Passes:
                     dy, dgamma, dbeta = batch_normalization_backward(dy, x, gamma, mean, variance, layer.epsilon)
                     dy = dy if kept is None else batch_statistics_backward(dy, x, layer.epsilon)
                     gradients |= {f"{layer.name}/gamma": dgamma, f"{layer.name}/beta": dbeta}
+                case PReLU():
+                    dy, gradients[f"{layer.name}/alpha"] = prelu_backward(dy, x, weights[f"{layer.name}/alpha"])
                 case Add():  # y = x + other, so both are given dy
                     other = self.output_of[layer.from_layer]
                     added[other] = added.get(other, 0) + dy

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Activation, Add, Architecture, Dropout, LayerRow, MaxPooling2D, ZeroPadding2D
+from convscope.architecture import Activation, Add, Architecture, Dropout, LayerRow, MaxPooling2D, PReLU, ZeroPadding2D
 from convscope.architecture.layers import padding_before
 from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
@@ -224,7 +224,7 @@ def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
         elif isinstance(layer, ZeroPadding2D):
             wanted = tuple(max(n - before, 0) for n, (before, _) in zip(read[number], layer.padding, strict=True))
-        elif isinstance(layer, Dropout | Activation | Add):
+        elif isinstance(layer, Dropout | Activation | PReLU | Add):
             wanted = read[number]
         for source in (number - 1, *([numbers[layer.from_layer]] if isinstance(layer, Add) else [])):
             read[source] = tuple(max(n, min(pair)) for n, *pair in zip(read[source], wanted, given, strict=True))

@@ -22,6 +22,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     LayerRow,
     MaxPooling2D,
+    PReLU,
     Shape,
     ZeroPadding2D,
 )
@@ -77,6 +78,8 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
         case Add():
             x = x + earlier[layer.from_layer]
+        case PReLU():  # in the form of which the converter makes one operator
+            return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
         case Dense():
             x = tf.matmul(x, weight("kernel"))
         case ZeroPadding2D():

@@ -24,6 +24,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     LayerRow,
     MaxPooling2D,
+    PReLU,
     Shape,
     ZeroPadding2D,
 )
@@ -148,6 +149,8 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
         case ZeroPadding2D():
             (top, bottom), (left, right) = layer.padding
             yield "", nn.ZeroPad2d((left, right, top, bottom))
+        case PReLU():
+            yield "", _with_slopes(nn.PReLU(row.input_shape[-1]), weights)
         case Activation():
             yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
             return
@@ -205,6 +208,12 @@ def _batch_normalization(row: LayerRow, layer: BatchNormalization, weights: Weig
             ("moving_variance", module.running_var),
         ):
             theirs.copy_(_tensor(weights[ours]))
+    return module
+
+
+def _with_slopes(module: nn.PReLU, weights: Weights) -> nn.PReLU:
+    with torch.no_grad():
+        module.weight.copy_(_tensor(weights["alpha"]))
     return module
 
 

@@ -240,6 +240,13 @@ def test_what_is_not_supported_is_refused_with_what_is_needed(read, layers, why)
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("shared_axes", [None, [1], [1, 2, 3]], ids=str)
+def test_slopes_that_are_not_one_a_channel_are_refused(read, shared_axes):
+    config = sequential(image(4, 5, 2), layer("PReLU", "slopes", shared_axes=shared_axes), layer("Flatten", "end"))
+    with pytest.raises(InterchangeError, match=r"'slopes' \(PReLU\): its shared_axes is .* build it with \[1, 2\]"):
+        read(archive(config, hdf5({"layers/x": np.ones(1)})))
+
+
 @pytest.mark.parametrize("field", ["data_format", "groups", "dilation_rate"])
 def test_convolutions_of_other_kinds_are_refused(read, field):
     value = {"data_format": "th", "groups": 2, "dilation_rate": [2, 1]}[field]

@@ -80,6 +80,8 @@ def _map_layer(rng: np.random.Generator, image: cs.Input, layers: list):
             rows = cs.Architecture(image, (*layers, cs.Flatten(), cs.Dense(2))).table[: len(layers)]
             fitting = [row.layer.name for row in rows if row.output_shape == rows[-1].output_shape]
             return cs.Add(str(rng.choice(fitting)), activation)
+        case "PReLU":
+            return cs.PReLU()
         case "ZeroPadding2D":
             return LAYER_KINDS[kind](((1, 2), (0, 1)))
         case "Activation":

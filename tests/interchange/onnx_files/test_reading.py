@@ -257,6 +257,29 @@ PADDED = {
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
     ),
+    "a silu, and a hard silu in three forms": (
+        [
+            node("Sigmoid", "x", "s"),
+            node("Mul", "s x", "a"),
+            node("HardSwish", "a", "b"),
+            node("Add", "b three", "c"),
+            node("Clip", "c zero six", "d"),
+            node("Mul", "b d", "e"),
+            node("Div", "e six", "q"),
+            node("HardSigmoid", "q", "h", alpha=1 / 6),
+            node("Mul", "q h", "m"),
+            *HEAD,
+        ],
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
+    ),
+    "a relu6, a relu and an elu": (
+        [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
+        {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
+    ),
+    "a slope for each channel, and one for all": (
+        [node("PRelu", "x c", "a"), node("PRelu", "a d", "m"), *HEAD],
+        {"c": numbers(2, 1, 1), "d": numbers(1), "k": numbers(126, 4)},
+    ),
     "relu of a pooling, with a slope": (
         [node("MaxPool", "x", "p", kernel_shape=[2, 2]), node("LeakyRelu", "p", "m", alpha=0.05), *HEAD],
         {"k": numbers(96, 4)},
@@ -375,6 +398,7 @@ REFUSED = {
     "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one per channel"),
     "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "allowed at the end"),
     "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),
+    "slopes by pixel": ([node("PRelu", "x c", "m"), *HEAD], {"c": numbers(2, 9, 7)}, "one per channel"),
     "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
     "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
     "a hard sigmoid by itself": ([node("HardSigmoid", "x", "m", alpha=1 / 6), *HEAD], {}, "outside of a HardSwish"),

@@ -74,8 +74,9 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const biases = pass.weights[`${cell.layer}/bias`];
   const bias = biases === undefined ? null : biases[cell.map];
   const sum = resultOf(work) + (bias ?? 0);
-  const activation = row.layer.activation ?? 'linear';
-  const slope = row.layer.negative_slope ?? LEAKY_SLOPE;
+  const learned = pass.weights[`${cell.layer}/alpha`]; // of a PReLU: a leaky relu with a slope for each channel
+  const activation = learned ? 'leaky_relu' : (row.layer.activation ?? 'linear');
+  const slope = learned?.[cell.map] ?? row.layer.negative_slope ?? LEAKY_SLOPE;
   const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
   const computed =
     activation === 'softmax' ? Math.exp(sum - shares!.most) / shares!.total : activate(activation, sum, slope);
@@ -217,6 +218,7 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
     }
     case 'Dropout':
     case 'Activation':
+    case 'PReLU':
       return { step: 'copied', value: given.at(place(row.inputShape, cell)), from: { ...cell, layer: given.name } };
     default:
       throw new Error(`no arithmetic for ${kind}`);

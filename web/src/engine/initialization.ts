@@ -3,7 +3,14 @@ import { layerTable } from './architecture';
 import { product } from './layers';
 import type { Architecture, Weights } from './types';
 
-const CONSTANTS: Record<string, number> = { bias: 0, gamma: 1, beta: 0, moving_mean: 0, moving_variance: 1 };
+const CONSTANTS: Record<string, number> = {
+  bias: 0,
+  gamma: 1,
+  beta: 0,
+  moving_mean: 0,
+  moving_variance: 1,
+  alpha: 0.25,
+};
 
 // Glorot-uniform kernels, each drawn from a stream of its own, and all else constant.
 // Source: Glorot and Bengio 2010, equation 16; a convolution's fans count the kernel's positions.

@@ -173,6 +173,7 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Dropout: { outputShape: unchanged, isLinear: true },
   BatchNormalization: normalization,
   Activation: { outputShape: unchanged, isLinear: true, hasActivation: true },
+  PReLU: { outputShape: unchanged, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
   Add: { outputShape: unchanged, hasActivation: true },
   Dense: dense,
 };

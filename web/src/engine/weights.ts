@@ -1,5 +1,5 @@
 // A network's weights on their way into the engine and out of it. It keeps two arrays of a layer together: a kernel and its
-// bias, the gamma and the beta of a normalisation, and its moving means and variances.
+// bias, the gamma and the beta of a normalisation, and its moving means and variances. The slopes of a PReLU stand alone.
 import { NON_TRAINABLE_WEIGHTS, product } from './layers';
 import type { Arrays } from './memory';
 import type { LayerRow, OptimizerState, Shape, Weights } from './types';
@@ -10,24 +10,20 @@ interface Pair {
   sizes: [number, number];
 }
 
-function pair(row: LayerRow, first: string, second: string): Pair {
-  const [one, other] = [`${row.layer.name}/${first}`, `${row.layer.name}/${second}`];
-  const sizes: [number, number] = [product(row.weightShapes[one]), row.outputShape.at(-1)!];
-  return { layer: row.index, names: [one, other in row.weightShapes ? other : undefined], sizes };
-}
-
-function trainedPairs(table: LayerRow[]): Pair[] {
+// The weights of each layer that are trained, or those that are not.
+function pairs(table: LayerRow[], isMoving: boolean): Pair[] {
   return table.flatMap((row) => {
-    if (row.layer.kind === 'BatchNormalization') return [pair(row, 'gamma', 'beta')];
-    return `${row.layer.name}/kernel` in row.weightShapes ? [pair(row, 'kernel', 'bias')] : [];
+    const isOne = (name: string) => NON_TRAINABLE_WEIGHTS.includes(name.slice(row.layer.name.length + 1)) === isMoving;
+    const [one, other] = Object.keys(row.weightShapes).filter(isOne);
+    if (one === undefined) return [];
+    return [
+      { layer: row.index, names: [one, other], sizes: [product(row.weightShapes[one]), row.outputShape.at(-1)!] },
+    ];
   });
 }
 
-function movingPairs(table: LayerRow[]): Pair[] {
-  return table
-    .filter((row) => row.layer.kind === 'BatchNormalization')
-    .map((row) => pair(row, 'moving_mean', 'moving_variance'));
-}
+const trainedPairs = (table: LayerRow[]) => pairs(table, false);
+const movingPairs = (table: LayerRow[]) => pairs(table, true);
 
 export function readWeights(arrays: Arrays, network: number, table: LayerRow[]): Weights {
   const { exports } = arrays;

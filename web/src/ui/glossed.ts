@@ -14,6 +14,7 @@ const WORDS: Record<string, TermName> = {
   Dropout: 'dropout',
   BatchNormalization: 'batch normalisation',
   Activation: 'activation function',
+  PReLU: 'prelu',
   Add: 'addition',
   Dense: 'dense',
   linear: 'linear',

@@ -5,7 +5,7 @@ Shapes are without the batch: (H, W, C) for maps, (units,) for vectors.
 """
 
 from convscope.architecture.layers.convolutions import Conv2D, Dense, DepthwiseConv2D
-from convscope.architecture.layers.elementwise import Activation, Add, BatchNormalization, Dropout
+from convscope.architecture.layers.elementwise import Activation, Add, BatchNormalization, Dropout, PReLU
 from convscope.architecture.layers.poolings import (
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -36,6 +36,7 @@ Layer = (
     | Dropout
     | BatchNormalization
     | Activation
+    | PReLU
     | Add
     | Dense
 )
@@ -57,6 +58,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "Layer",
     "MaxPooling2D",
+    "PReLU",
     "Padding",
     "Pair",
     "Shape",

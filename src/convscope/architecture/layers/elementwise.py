@@ -128,3 +128,23 @@ class Activation:
 
     def macs(self, input_shape: Shape) -> int:
         return 0
+
+
+@dataclass(frozen=True)
+class PReLU:
+    """Each number as it is above zero, else times a slope that is learned for its channel.
+
+    Weights: `alpha` (C,), in Keras that of `PReLU(shared_axes=[1, 2])` on maps. Source: He and others 2015, equation 1.
+    """
+
+    name: str = ""
+    kind: ClassVar[str] = "PReLU"
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {"alpha": input_shape[-1:]}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0

@@ -99,7 +99,7 @@ def weight_variables(blocks: list[Block], names: Mapping[str, Any]) -> dict[str,
 def set_weights(blocks: list[Block], weights: Weights) -> None:
     """Give the layers of a model their weights."""
     for name, variable in weight_variables(blocks, weights).items():
-        variable.assign(float_array(weights[name]))
+        variable.assign(float_array(weights[name]).reshape(variable.shape))
 
 
 class _FreeNames:
@@ -158,6 +158,8 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
             return layers.BatchNormalization(axis=-1, **settings, **common)
         case "Add":
             return layers.Add(**common)
+        case "PReLU":  # one slope a channel
+            return layers.PReLU(shared_axes=list(range(1, len(row.input_shape))) or None, **common)
     raise AssertionError(layer.kind)
 
 

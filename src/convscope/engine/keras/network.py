@@ -74,7 +74,7 @@ class KerasNetwork:
         self._trained = {name: self._variables[name] for name in architecture.trainable_weight_shapes}
         places = {id(variable): place for place, variable in enumerate(self._model.trainable_variables)}
         self._places = {name: places[id(variable)] for name, variable in self._trained.items()}
-        self._state = _State(0, _zeros(self._trained), _zeros(self._trained))
+        self._state = _State(0, _zeros(architecture), _zeros(architecture))
         self._compiled: tuple[Any, ...] | None = None
 
     @property
@@ -82,7 +82,11 @@ class KerasNetwork:
         return self._architecture
 
     def weights(self) -> dict[str, Array]:
-        return {name: to_numpy(variable) for name, variable in self._variables.items()}
+        return {name: self._array(name, variable) for name, variable in self._variables.items()}
+
+    def _array(self, name: str, variable: Any) -> Array:
+        """Return a variable in the shape of our weight; in Keras, that of a PReLU has axes for rows and columns."""
+        return to_numpy(variable).reshape(self._architecture.weight_shapes[name])
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
@@ -188,7 +192,7 @@ class KerasNetwork:
                 fitting.moment_variables(optimizer, place), (self._state.m, self._state.v), strict=True
             ):
                 if variable is not None:
-                    variable.assign(values[name])
+                    variable.assign(values[name].reshape(variable.shape))
 
     def _read_state(self) -> None:
         optimizer = self._model.optimizer
@@ -196,18 +200,19 @@ class KerasNetwork:
         for name, place in self._places.items():
             for variable, values in zip(fitting.moment_variables(optimizer, place), (m, v), strict=True):
                 if variable is not None:
-                    values[name] = to_numpy(variable)
+                    values[name] = self._array(name, variable)
         step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
         self._state = _State(step, m, v)
 
     def _by_place(self, values: Mapping[str, Array]) -> list[Any]:
         """Return values as tensors in the order of the model's trained weights."""
         ordered = sorted(values, key=self._places.__getitem__)
-        return [load_keras().ops.convert_to_tensor(values[name]) for name in ordered]
+        shapes = {name: self._variables[name].shape for name in ordered}
+        return [load_keras().ops.convert_to_tensor(values[name].reshape(shapes[name])) for name in ordered]
 
     def _assign(self, values: Mapping[str, Array]) -> None:
         for name, value in values.items():
-            self._variables[name].assign(value)
+            self._variables[name].assign(value.reshape(self._variables[name].shape))
 
     def logits(self, images: NDArray[np.uint8]) -> Array:
         check_images(images, self._architecture.input.shape)
@@ -333,5 +338,5 @@ def _replacing(lesion: Lesion) -> Callable[[str, Any], Any]:
     return changed
 
 
-def _zeros(variables: Mapping[str, Any]) -> dict[str, Array]:
-    return {name: np.zeros(tuple(variable.shape), np.float32) for name, variable in variables.items()}
+def _zeros(architecture: Architecture) -> dict[str, Array]:
+    return {name: np.zeros(shape, np.float32) for name, shape in architecture.trainable_weight_shapes.items()}

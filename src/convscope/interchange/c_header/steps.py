@@ -82,7 +82,9 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
         ConvscopeError: if a weight, or what batch normalisation makes of it, is not finite in float32.
     """
     rows = model.architecture.table
-    plan = _Plan(kept={row.layer.from_layer for row in rows if isinstance(row.layer, Add)})
+    plan = _Plan(
+        {row.layer.name for row in rows}, kept={row.layer.from_layer for row in rows if isinstance(row.layer, Add)}
+    )
     for row in rows:
         prefix = f"{row.layer.name}/"
         weights = {
@@ -101,8 +103,9 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
 class _Plan:
     """The steps so far, and which layers' outputs their values are."""
 
-    def __init__(self, kept: set[str]) -> None:
+    def __init__(self, layers: set[str], kept: set[str]) -> None:
         self.steps: list[ComputedStep] = []
+        self._layers = layers
         self._kept = kept
         self._value_of: dict[str, int] = {}
         self._names: defaultdict[int, set[str]] = defaultdict(set)
@@ -116,6 +119,8 @@ class _Plan:
                 self._normalize(row, weights, layer)
             case "Activation":
                 self._activate(row)
+            case "PReLU":
+                self._learned_slopes(row, weights["alpha"])
             case "Add":
                 reads = (len(self.steps), self._value_of[layer.from_layer])
                 self.steps.append(replace(_step(row, "add", self._last), reads=reads))
@@ -189,6 +194,17 @@ class _Plan:
             self.steps[-1] = replace(last, layers=layers, activation=activation, slope=slope)
             return
         self.steps.append(replace(_step(row, "activation", self._last), slope=slope))
+
+    def _learned_slopes(self, row: LayerRow, alpha: Array) -> None:
+        """Add α x and (1 - α) relu(x): two multiplications a number, by steps that other layers have too."""
+        given, above = self._last, f"{row.layer.name}_above"
+        while above in self._layers:
+            above += "_"
+        self.steps.append(replace(_step(row, "activation", given), layers=(above,), activation="relu"))
+        for reads, name, slopes in ((self._last, above, 1 - alpha), (given, row.layer.name, alpha)):
+            step = _linear(_step(row, "depthwise", reads), {"kernel": slopes.reshape(1, 1, -1, 1)})
+            self.steps.append(replace(step, layers=(name,)))
+        self.steps.append(replace(_step(row, "add", self._last), reads=(self._last - 1, self._last)))
 
 
 def _step(row: LayerRow, kind: StepKind, reads: int) -> ComputedStep:

@@ -20,6 +20,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     GlobalMaxPooling2D,
     MaxPooling2D,
+    PReLU,
     Shape,
 )
 from convscope.architecture.layer_json import layer_from_dict
@@ -195,6 +196,15 @@ def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> t
     return tuple(float(number) for number in numbers)
 
 
+def _prelu(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    shared = config.get("shared_axes") or []
+    needed = list(range(1, len(shape)))
+    if not isinstance(shared, list) or set(map(str, shared)) != set(map(str, needed)):
+        raise UnsupportedError(f"its shared_axes is {quoted(shared)}; build it with {needed}, one slope per channel")
+    alpha = (*(1 for _ in needed), shape[-1])
+    return Conversion((ConvertedLayer(PReLU(), {"alpha": "alpha"}),), {"alpha": alpha})
+
+
 def _zero_padding2d(config: Mapping[str, Any], _: Shape) -> Conversion:
     return Conversion(
         (ConvertedLayer(layer_from_dict({"kind": "ZeroPadding2D", "padding": config.get("padding", 1)})),)
@@ -271,6 +281,7 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "Rescaling": _rescaling,
     "Normalization": _normalization,
     "ZeroPadding2D": _zero_padding2d,
+    "PReLU": _prelu,
 }
 SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
 _ONE = (1, [1], [1, 1])
@@ -299,6 +310,5 @@ _NEEDED: Mapping[str, str] = {
     "JaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
-    "PReLU": "its slopes are learned; train with LeakyReLU",
     "RandomCrop": "it cuts images at prediction too; crop the images of the data, and build the model without",
 }

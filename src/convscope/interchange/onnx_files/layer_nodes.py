@@ -128,6 +128,11 @@ def _linear(
         case "BatchNormalization":
             _batch_normalization(graph, stage, given, output)
             return NodeOutput(output, shape, given.order)
+        case "PReLU":
+            alpha = stage.weights["alpha"] if given.order is None else stage.weights["alpha"][given.order]
+            slopes = graph.weight(f"{name}/alpha", alpha.reshape(-1, *[1] * (len(shape) - 1)))
+            graph.add("PRelu", [given.name, slopes], name, output)
+            return NodeOutput(output, shape, given.order)
         case "Dense":
             kernel = stage.weights["kernel"]
             inputs = [graph.weight(f"{name}/kernel", kernel if given.order is None else kernel[given.order])]
@@ -200,7 +205,7 @@ def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: 
             bounds = [graph.weight(f"{stage.name}/relu6/{key}", np.array(n)) for key, n in (("least", 0), ("most", 6))]
             graph.add("Clip", [given.name, *bounds], name, output)
         case "silu" | "hard_silu":
-            # HardSwish is an operator from opset 14 on; its product is one in all of them.
+            # Products, which every opset has: Swish is an operator from 24 on, and HardSwish stands for this one.
             settings = {"alpha": 1 / 6, "beta": 0.5} if stage.activation == "hard_silu" else {}
             operator = "HardSigmoid" if settings else "Sigmoid"
             share = f"{stage.name}/{stage.activation}/share"

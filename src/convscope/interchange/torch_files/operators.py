@@ -105,6 +105,15 @@ def _elu(call: Call, _: Constants) -> list[Node]:
     return [_node(call, "Elu", [call.first.name], alpha=float(call.get("alpha", 1)))]
 
 
+def _prelu(call: Call, constants: Constants) -> list[Node]:
+    shape = np.array([-1] + [1] * (len(call.first.value.sizes) - 2), np.int64)  # behind the batch
+    slopes = f"{call.outputs[0]}/slopes"
+    return [
+        _node(call, "Reshape", [call.name("weight"), _constant(call, constants, "shape", shape)], output=slopes),
+        _node(call, "PRelu", [call.first.name, slopes]),
+    ]
+
+
 def _hard_sigmoid(call: Call, _: Constants) -> list[Node]:
     return [_node(call, "HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)]
 
@@ -266,6 +275,7 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     "hardtanh": _clip(min_val=-1, max_val=1),
     "relu6": _clip(min_val=0, max_val=6),
     "elu": _elu,
+    "prelu": _prelu,
     "silu": _plain("Swish"),
     "hardswish": _plain("HardSwish"),
     "hardsigmoid": _hard_sigmoid,
@@ -281,7 +291,6 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
 _UNREAD: Mapping[str, str] = {
     "cat": "Concat",
     "selu": "Selu",
-    "prelu": "PRelu",
     "mish": "Mish",
 }
 """What ONNX calls operators that are not read, for what is said of them."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, BatchNormalization
+from convscope.architecture import Add, BatchNormalization, PReLU
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activated
 from convscope.interchange.translation.steps import Curve, FileTensor, NotTranslated, Step, simple
@@ -54,6 +54,15 @@ def _bound(state: State, node: Node, position: int, attribute: str, default: flo
     if position >= len(node.inputs) or not node.inputs[position]:
         return default
     return float(state.weight(node, position, attribute).reshape(()))
+
+
+def prelu(state: State, node: Node) -> FileTensor:
+    """PRelu: one slope for each channel, or one for all."""
+    value = state.plain(node)
+    slopes = _by_channel(state, value, state.weight(node, 1, "slope"))
+    alpha = np.broadcast_to(slopes, value.step.shape[-1:]).astype(np.float32)
+    layer = PReLU(name=layer_name(node, 1))
+    return replace(value, step=state.after(value, layer, {"alpha": alpha}), users=1)
 
 
 def hard_sigmoid(state: State, node: Node) -> FileTensor:

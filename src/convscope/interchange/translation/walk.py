@@ -47,6 +47,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "MaxPool": windows.max_pool,
     "Mul": elementwise.arithmetic,
     "Neg": elementwise.negative,
+    "PRelu": elementwise.prelu,
     "Pad": windows.pad,
     "ReduceMax": windows.reduce_maps,
     "ReduceMean": windows.reduce_maps,
@@ -68,7 +69,7 @@ _FLOATS = "8-bit numbers are not supported; import the float model it was made f
 _OTHER_ACTIVATION = "no layer does that; train with an activation that docs/architecture.md lists"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
-    **dict.fromkeys(("Selu", "PRelu", "Mish"), _OTHER_ACTIVATION),
+    **dict.fromkeys(("Selu", "Mish"), _OTHER_ACTIVATION),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
     "Concat": "branches can be added but not concatenated; use Add",
 }

@@ -30,6 +30,7 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
     case 'Dropout':
     case 'ZeroPadding2D':
     case 'BatchNormalization':
+    case 'PReLU':
     case 'Add':
       return say(`lens.what.${layer.kind}`);
     case 'Dense':

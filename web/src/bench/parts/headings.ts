@@ -64,6 +64,7 @@ function factsOf(row: LayerRow, other: string): string {
     case 'ZeroPadding2D':
     case 'Dropout':
     case 'BatchNormalization':
+    case 'PReLU':
       return say(`parts.facts.${layer.kind}`);
     case 'Flatten':
     case 'Dense':
