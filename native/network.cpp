@@ -44,9 +44,14 @@ bool has_clean_frame(const Layout& layout, const float* map) {
     }
 }
 
-// The layers with relu where it is computed: see `Layer`.
-std::vector<Layer> with_relu_within(std::vector<Layer> layers) {
+// The layers as they are computed: with relu where `Layer` has it, and a convolution whose groups are single channels as
+// the depthwise one that it is; the weights of both lie alike.
+std::vector<Layer> as_computed(std::vector<Layer> layers) {
     for (Layer& layer : layers) {
+        if (layer.kind == Kind::convolution && layer.groups > 1 && layer.groups == layer.input.channels) {
+            layer.kind = Kind::depthwise;
+            layer.groups = 1;
+        }
         if (layer.kind == Kind::activation || layer.activation != Activation::relu) continue;
         layer.relu = true;
         layer.activation = Activation::none;
@@ -57,7 +62,7 @@ std::vector<Layer> with_relu_within(std::vector<Layer> layers) {
 }  // namespace
 
 Network::Network(const Input& input, const std::vector<Layer>& layers, const Kernels& kernels)
-    : input_(input), layers_(with_relu_within(layers)), kernels_(kernels) {
+    : input_(input), layers_(as_computed(layers)), kernels_(kernels) {
     for (const Layer& layer : layers_) {
         parameters_.push_back(layer.has_weights() ? std::make_unique<Parameters>(layer, kernels) : nullptr);
         parameter_pointers_.push_back(parameters_.back().get());

@@ -10,21 +10,30 @@ Parameters::Parameters(const Layer& layer, const Kernels& kernels)
       width_(kernels.panel_width),
       vector_(kernels.vector_width),
       kernel_{layer.window[0], layer.window[1]},
-      channels_(layer.is_by_channel() ? 1 : layer.input.channels),
+      groups_(layer.groups),
+      channels_(layer.is_by_channel() ? 1 : layer.input.channels / groups_),
       filters_(layer.output.channels),
+      group_filters_(filters_ / groups_),
       inputs_(layer.window[0] * layer.window[1] * channels_),
-      panels_((filters_ + width_ - 1) / width_),
+      panels_(groups_ * ((group_filters_ + width_ - 1) / width_)),
       has_bias_(layer.has_bias && layer.kind != Kind::prelu),
       weights_(make_buffer<float>(size())),
       m_(make_buffer<float>(size())),
       v_(make_buffer<float>(size())) {}
 
-int64_t Parameters::columns(int64_t panel) const { return std::min(width_, filters_ - panel * width_); }
+int64_t Parameters::columns(int64_t panel) const {
+    return std::min(width_, group_filters_ - panel % group_panels() * width_);
+}
+
+int64_t Parameters::column(int64_t filter) const {
+    const int64_t group = filter / group_filters_, within = filter % group_filters_;
+    return (group * group_panels() + within / width_) * panel_size() + within % width_;
+}
 
 void Parameters::keep_turned() {
     if (!turned_.empty()) return;
     // Kept once it is complete: a process forked meanwhile makes its own.
-    Buffer<float> turned = make_buffer<float>(turned_panels() * turned_rows() * width_);
+    Buffer<float> turned = make_buffer<float>(groups_ * turned_panels() * turned_rows() * width_);
     for (int64_t p = 0; p < panels_; ++p) copy_to_turned(p, 0, inputs_, turned.data());
     turned_ = std::move(turned);
 }
@@ -89,11 +98,12 @@ void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
 
 // In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
 void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const {
-    const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
+    const int64_t places = kernel_[0] * kernel_[1], filter = panel % group_panels() * width_;
+    turned += group(panel) * turned_panels() * turned_rows() * width_;
     for (int64_t row = begin, count; row < end; row += count) {
         const int64_t place = row / channels_, channel = row % channels_;
         count = std::min({end - row, channels_ - channel, width_ - channel % width_});
-        const int64_t turned_row = (places - 1 - place) * filters_ + filter;
+        const int64_t turned_row = (places - 1 - place) * group_filters_ + filter;
         float* to = turned + (channel / width_ * turned_rows() + turned_row) * width_ + channel % width_;
         kernels_.transpose(this->panel(panel) + row * width_, width_, to, width_, count, columns(panel));
     }
@@ -112,7 +122,7 @@ void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end) {
 void Parameters::write(Field field, const float* kernel, const float* bias) {
     float* to = array(field).data();
     for (int64_t filter = 0; filter < filters_; ++filter) {
-        float* column = to + filter / width_ * panel_size() + filter % width_;
+        float* column = to + this->column(filter);
         for (int64_t row = 0; row < inputs_; ++row) column[row * width_] = kernel[row * filters_ + filter];
         column[inputs_ * width_] = bias[filter];
     }
@@ -146,7 +156,7 @@ void Parameters::read(Field field, float* kernel, float* bias) const {
 
 void Parameters::unpack(const float* packed, float* kernel, float* bias) const {
     for (int64_t filter = 0; filter < filters_; ++filter) {
-        const float* column = packed + filter / width_ * panel_size() + filter % width_;
+        const float* column = packed + this->column(filter);
         for (int64_t row = 0; row < inputs_; ++row) kernel[row * filters_ + filter] = column[row * width_];
         bias[filter] = column[inputs_ * width_];
     }

@@ -33,16 +33,20 @@ class Parameters {
     int64_t panels() const { return panels_; }
     int64_t panel_size() const { return rows() * width_; }
     int64_t size() const { return panels_ * panel_size(); }
+    // A convolution's groups have panels of their own: as many each, one group's behind the other's.
+    int64_t group_panels() const { return panels_ / groups_; }
+    int64_t group(int64_t panel) const { return panel / group_panels(); }
+    int64_t first_filter(int64_t panel) const { return group(panel) * group_filters_ + panel % group_panels() * width_; }
     int64_t columns(int64_t panel) const;  // of a panel that are filters
 
     const float* panel(int64_t panel) const { return weights_.data() + panel * panel_size(); }
     const float* bias(int64_t panel) const { return this->panel(panel) + inputs_ * width_; }
 
     // The matrix of the way back, for the gradient by the input: rows (kernel row and column from last to first, filter)
-    // by columns (channel), in panels.
+    // by columns (channel), in panels; of each group its own.
     const float* turned_panel(int64_t panel) const { return turned_.data() + panel * turned_rows() * width_; }
-    int64_t turned_rows() const { return inputs_ / channels_ * filters_; }
-    int64_t turned_panels() const { return (channels_ + width_ - 1) / width_; }
+    int64_t turned_rows() const { return inputs_ / channels_ * group_filters_; }
+    int64_t turned_panels() const { return (channels_ + width_ - 1) / width_; }  // of a group
     // The kernels by channel block, filter, place: what `winners_input` reads.
     const float* back() const { return back_.data(); }
 
@@ -88,11 +92,14 @@ class Parameters {
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
     void copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const;
     void copy_to_back(int64_t panel, int64_t begin, int64_t end);
+    int64_t column(int64_t filter) const;  // where that of a filter begins
 
     const Kernels& kernels_;
     int64_t width_, vector_;
     int64_t kernel_[2];
-    int64_t channels_, filters_, inputs_, panels_;
+    int64_t groups_;
+    int64_t channels_;  // that a filter reads
+    int64_t filters_, group_filters_, inputs_, panels_;
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;

@@ -237,6 +237,18 @@ class Usual:
         rows, columns = (int(n) for n in self.rng.integers(1, 6, 2))
         return (rows, columns), window
 
+    def dilation(self, strides: int | tuple[int, int]) -> tuple[int, int]:
+        """Return how far the rows and columns of a kernel lie apart; 1 beside strides."""
+        if strides not in (1, (1, 1)) or self.rng.random() < 0.6:
+            return (1, 1)
+        rows, columns = (int(n) for n in self.rng.integers(1, 4, 2))
+        return rows, columns
+
+    def groups(self, shape: Shape) -> int:
+        """Return in how many groups a convolution of such maps is."""
+        divisors = [n for n in range(2, shape[-1] + 1) if shape[-1] % n == 0]
+        return int(self.rng.choice(divisors)) if divisors and self.rng.random() < 0.5 else 1
+
     def count(self, usual: int) -> int:
         """Return how many filters, units or kernels a channel there are: 1 to `usual`."""
         return int(self.rng.integers(1, usual + 1))
@@ -326,9 +338,12 @@ def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:
     has_bias = bool(rng.random() < 0.7)
     match kind:
         case "Conv2D":
-            return Conv2D(ranges.count(9), size, **window, activation=_activation(rng), use_bias=has_bias)
+            groups = ranges.groups(shape)
+            window |= {"dilation_rate": ranges.dilation(window["strides"]), "groups": groups}
+            return Conv2D(groups * ranges.count(9), size, **window, activation=_activation(rng), use_bias=has_bias)
         case "DepthwiseConv2D":
             multiplier = ranges.count(3)
+            window["dilation_rate"] = ranges.dilation(window["strides"])
             return DepthwiseConv2D(
                 size, **window, depth_multiplier=multiplier, activation=_activation(rng), use_bias=has_bias
             )

@@ -35,8 +35,8 @@ void forward(const DepthwiseImage& p) {
                 const float* weights = p.weights + weights_of(p, o);
                 Vector sum = load(weights + places * panel);
                 for (int64_t r = 0; r < p.size[0]; ++r) {
-                    const float* place = first + r * p.input_row;
-                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.channels, weights += panel) {
+                    const float* place = first + r * p.kernel_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.kernel_column, weights += panel) {
                         sum += channels_of<Spread>(p, place, o) * load(weights);
                     }
                 }
@@ -61,7 +61,7 @@ void kernel_gradient(const DepthwiseImage& p) {
                 Vector sum{};
                 for (int64_t y = 0; y < p.out_rows; ++y) {
                     for (int64_t x = 0; x < p.out_columns; ++x, gradient += p.outputs) {
-                        const float* place = p.input + first_place(p, y, x) + r * p.input_row + s * p.channels;
+                        const float* place = p.input + first_place(p, y, x) + r * p.kernel_row + s * p.kernel_column;
                         sum += channels_of<Spread>(p, place, o) * load(gradient);
                     }
                 }
@@ -84,8 +84,8 @@ void input_gradient(const DepthwiseImage& p) {
                 const float* weights = p.weights + weights_of(p, o);
                 const Vector share = load(gradient + o);
                 for (int64_t r = 0; r < p.size[0]; ++r) {
-                    float* place = first + r * p.input_row;
-                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.channels, weights += panel) {
+                    float* place = first + r * p.kernel_row;
+                    for (int64_t s = 0; s < p.size[1]; ++s, place += p.kernel_column, weights += panel) {
                         const Vector product = share * load(weights);
                         if constexpr (Spread) {
                             for (int64_t lane = 0; lane < width && o + lane < p.outputs; ++lane) {

@@ -36,6 +36,7 @@ struct Product {
     const float* a = nullptr;
     const int64_t* a_rows = nullptr;
     int64_t a_segment = 0;
+    const int64_t* a_jumps = nullptr;  // from each segment to the next, where they do not lie a_segment apart; not for pool
     int64_t a_step = 1;
     const float* b = nullptr;
     int64_t b_segment = 0;
@@ -47,7 +48,7 @@ struct Product {
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;
-    int64_t products = 1;  // that many of a kind, whose A, B and C lie so far apart:
+    int64_t products = 1;  // that many of a kind, whose A, B and C lie so far apart, bias as B and mask as C:
     int64_t a_product = 0, b_product = 0, c_product = 0;
     Finish finish = Finish::store;
     const float* bias = nullptr;
@@ -83,6 +84,7 @@ struct DepthwiseImage {
     const int64_t* sources = nullptr;  // by output, its channel, to the end of a register; null: output o reads channel o
     int64_t out_rows = 0, out_columns = 0;
     int64_t size[2] = {}, stride[2] = {};
+    int64_t kernel_row = 0, kernel_column = 0;  // in the input, from one of the kernel to the next
     const float* weights = nullptr;
     int64_t panel_size = 0;
     bool relu = false;

@@ -24,11 +24,13 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
     }
     const int64_t a_step = p.a_step, b_step = p.b_step;
     const float* segment = p.b;
-    for (int64_t q = p.segments; q > 0; segment += p.b_segment) {
+    int64_t first = 0;  // of the segment, from each row's place
+    for (int64_t q = 0; q < p.segments; ++q, segment += p.b_segment) {
+        if (q > 0) first += p.a_jumps ? p.a_jumps[q - 1] : p.a_segment;
         const float* b[(V + 1) / 2];  // a panel each
         CONVSCOPE_UNROLL
         for (int v = 0; v < V; v += 2) b[v / 2] = segment + v / 2 * p.b_panel;
-        int64_t at = 0;
+        int64_t at = first;
         for (int64_t k = p.length; k > 0; --k) {
             CONVSCOPE_KEEP(at);  // one number that grows for all rows, instead of a pointer for each
             Vector columns[V];
@@ -48,9 +50,6 @@ CONVSCOPE_INLINE void sum_up(const Product& p, int64_t row, Vector (&sums)[M][V]
             for (int v = 0; v < V; v += 2) b[v / 2] += b_step;
             at += a_step;
         }
-        if (--q == 0) break;
-        CONVSCOPE_UNROLL
-        for (int m = 0; m < M; ++m) a[m] += p.a_segment;
     }
 }
 
@@ -285,6 +284,8 @@ void multiply(const Product& product) {
         p.a += p.a_product;
         p.b += p.b_product;
         p.c += p.c_product;
+        if (p.bias) p.bias += p.b_product;
+        if (p.mask) p.mask += p.c_product;
     }
 }
 

@@ -15,7 +15,7 @@ class Bfloat16Convolution final : public Convolution {
     // would be zeros. Instructions that multiply vectors do twice as much in bfloat16 at most, and Winograd's way saves more.
     static bool fits(const Layer& layer, const Kernels& kernels) {
         const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
-        return layer.bfloat16 && by_one && 2 * layer.window[1] * layer.input.channels >= bfloat16_step &&
+        return layer.bfloat16 && by_one && layer.has_plain_kernel() && 2 * layer.window[1] * layer.input.channels >= bfloat16_step &&
                (kernels.multiplies_tiles || choose_winograd(layer) == WinogradAlgorithm::none);
     }
 

@@ -1,6 +1,7 @@
 #include "channel_sums.hpp"
 
-#include "convolution.hpp"
+#include <algorithm>
+
 #include "max_pooling.hpp"
 
 namespace convscope {
@@ -26,6 +27,7 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
       parameters_(parameters),
       kernels_(kernels),
       ones_(with_one_channel(Convolution::input_layout(convolution))),
+      walk_(convolution, input),
       reads_(kernel_corners(convolution, input)),
       ones_reads_(kernel_corners(convolution, ones_)),
       writes_(multiples(convolution.output.channels, convolution.output.height * convolution.output.width)),
@@ -33,24 +35,36 @@ ConvolutionSums::ConvolutionSums(const Layer& convolution, const Layer* pooling,
 
 Product ConvolutionSums::product() const {
     Product p;
-    p.a_segment = input_.row();
-    p.b_step = kernels_.panel_width;
-    p.segments = layer_.window[0];
-    p.length = layer_.window[1] * layer_.input.channels;
-    p.b_segment = p.length * p.b_step;
+    walk_.set(p, layer_.window[0], kernels_.panel_width);
     p.b = parameters_.panel(0);
     p.b_panel = parameters_.panel_size();
-    p.columns = parameters_.filters();
+    p.products = layer_.groups;
+    p.columns = p.c_product = layer_.output.channels / layer_.groups;
+    p.a_product = layer_.input.channels / layer_.groups;
+    p.b_product = parameters_.group_panels() * p.b_panel;
     return p;
 }
 
 Product ConvolutionSums::product_of(int64_t channel) const {
+    const int64_t channels = layer_.input.channels / layer_.groups, group = channel / channels;
     Product p = product();
-    p.a_step = layer_.input.channels;
-    p.b_step *= layer_.input.channels;
+    p.products = 1;
+    p.a_segment = walk_.row;
+    p.a_jumps = nullptr;
+    p.a_step = layer_.dilation[1] * layer_.input.channels;
+    p.b_step *= channels;
+    p.segments = layer_.window[0];
     p.length = layer_.window[1];
-    p.b += channel * kernels_.panel_width;
+    p.b_segment = p.length * p.b_step;
+    p.b += group * p.b_product + channel % channels * kernels_.panel_width;
     return p;
+}
+
+float* ConvolutionSums::sums_of(int64_t channel, float* sums) const {
+    if (layer_.groups == 1) return sums;
+    std::fill_n(sums, size(), 0.0f);
+    const int64_t group = channel / (layer_.input.channels / layer_.groups);
+    return sums + group * (layer_.output.channels / layer_.groups);
 }
 
 void ConvolutionSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
@@ -68,7 +82,7 @@ void ConvolutionSums::part(const Workspace& workspace, int64_t count, int64_t ch
     Product p = product_of(channel);
     for (int64_t image = 0; image < count; ++image) {
         p.a = workspace.values[map_].image(image) + channel;
-        p.c = sums + image * size();
+        p.c = sums_of(channel, sums + image * size());
         multiply_places(kernels_, p, reads_, writes_);
     }
 }
@@ -78,9 +92,9 @@ void ConvolutionSums::part_of_one(int64_t channel, float* sums) const {
     for (int64_t place : ones_.places()) ones[static_cast<std::size_t>(place)] = 1;
     Product p = product_of(channel);
     p.a = ones.data();
-    p.a_step = 1;
-    p.a_segment = ones_.row();
-    p.c = sums;
+    p.a_step = layer_.dilation[1];
+    p.a_segment = layer_.dilation[0] * ones_.row();
+    p.c = sums_of(channel, sums);
     multiply_places(kernels_, p, ones_reads_, writes_);
 }
 

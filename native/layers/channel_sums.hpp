@@ -1,6 +1,7 @@
 // The sums of convolutions and dense layers, channel by channel: see `ChannelSums`.
 #pragma once
 
+#include "convolution.hpp"
 #include "map_layer.hpp"
 #include "parameters.hpp"
 
@@ -24,7 +25,8 @@ class ConvolutionSums final : public ChannelSums {
     // Products by the whole kernel, and by its rows of one channel.
     Product product() const;
     Product product_of(int64_t channel) const;
-    // Writes the product with what stands at `reads`, by place of the convolution's output.
+    // Where the sums begin that a channel is part of; those of other groups become zero.
+    float* sums_of(int64_t channel, float* sums) const;
 
     const Layer layer_;
     const std::unique_ptr<const Layer> pooling_;
@@ -33,6 +35,7 @@ class ConvolutionSums final : public ChannelSums {
     const Parameters& parameters_;
     const Kernels& kernels_;
     const Layout ones_;  // of a map of one channel
+    const KernelWalk walk_;
     const std::vector<int64_t> reads_, ones_reads_, writes_;
     const std::vector<int64_t> cells_;  // where the pixels of the output map lie
 };

@@ -39,26 +39,53 @@ void multiply_places(const Kernels& kernels, Product product, const std::vector<
 std::vector<int64_t> kernel_places(const Layer& layer, const Layout& input) {
     std::vector<int64_t> places;
     for (int64_t r = 0; r < layer.window[0]; ++r) {
-        for (int64_t i = 0; i < layer.window[1] * layer.input.channels; ++i) places.push_back(r * input.row() + i);
+        for (int64_t s = 0; s < layer.window[1]; ++s) {
+            const int64_t place = r * layer.dilation[0] * input.row() + s * layer.dilation[1] * layer.input.channels;
+            for (int64_t c = 0; c < layer.input.channels / layer.groups; ++c) places.push_back(place + c);
+        }
     }
     return places;
+}
+
+KernelWalk::KernelWalk(const Layer& layer, const Layout& map)
+    : row(layer.dilation[0] * map.row()), length(map.shape.channels / layer.groups) {
+    const int64_t column = layer.dilation[1] * map.shape.channels;
+    if (column == length || length == 1) {
+        step = column == length ? 1 : column;
+        length *= layer.window[1];
+        return;
+    }
+    row_segments = layer.window[1];
+    for (int64_t q = 1; q < layer.window[0] * row_segments; ++q) {
+        jumps.push_back(q % row_segments == 0 ? row - (row_segments - 1) * column : column);
+    }
+}
+
+void KernelWalk::set(Product& product, int64_t rows, int64_t width) const {
+    product.a_segment = row;
+    product.a_jumps = jumps.empty() ? nullptr : jumps.data();
+    product.a_step = step;
+    product.segments = rows * row_segments;
+    product.length = length;
+    product.b_step = width;
+    product.b_segment = length * width;
 }
 
 Layout Convolution::input_layout(const Layer& layer) {
     const Shape in = layer.input, out = layer.output;
     return {in,
-            std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.window[0]),
-            std::max(layer.padding[1] + in.width, (out.width - 1) * layer.stride[1] + layer.window[1]),
+            std::max(layer.padding[0] + in.height, (out.height - 1) * layer.stride[0] + layer.reach(0)),
+            std::max(layer.padding[1] + in.width, (out.width - 1) * layer.stride[1] + layer.reach(1)),
             layer.padding[0],
             layer.padding[1]};
 }
 
 Layout Convolution::gradient_layout(const Layer& layer) {
     return {layer.output,
-            layer.input.height + layer.window[0] - 1,
-            layer.input.width + layer.window[1] - 1,
-            layer.window[0] - 1 - layer.padding[0],
-            layer.window[1] - 1 - layer.padding[1],
+            layer.input.height + layer.reach(0) - 1,
+            layer.input.width + layer.reach(1) - 1,
+            layer.reach(0) - 1 - layer.padding[0],
+            layer.reach(1) - 1 - layer.padding[1],
             {layer.stride[0], layer.stride[1]}};
 }
 
@@ -72,21 +99,25 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient),
       has_few_channels_(has_few_channels(layer, kernels)),
+      walk_(layer, input_.value),
       reads_(kernel_corners(layer, input_.value)),
       writes_(output_.value.places()),
       kernel_reads_(kernel_places(layer, input_.value)),
       kernel_writes_(multiples(kernels.panel_width, parameters.inputs())) {
     if (wants_input_gradient) {
         parameters.keep_turned();
+        back_walk_ = std::make_unique<const KernelWalk>(layer, output_.gradient);
         for (int64_t y = 0; y < layer.input.height; ++y) {
             for (int64_t x = 0; x < layer.input.width; ++x) {
                 back_reads_.push_back(y * output_.gradient.row() + x * layer.output.channels);
             }
         }
         const Layout& from = output_.gradient;
-        const int64_t below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
+        const int64_t step = layer.dilation[0], below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
         for (int64_t y = 0; y < layer.input.height; ++y) {
-            const int64_t first = std::max<int64_t>(0, from.top - y), end = std::max(first, std::min(layer.window[0], below - y));
+            // The first row at or behind `place`, from the place of the first.
+            const auto row = [&](int64_t place) { return std::max<int64_t>(0, (place - y + step - 1) / step); };
+            const int64_t first = row(from.top), end = std::max(first, std::min(layer.window[0], row(below)));
             const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
             if (!as_before) bands_.push_back({y * layer.input.width, 0, first, end});
             bands_.back().end = (y + 1) * layer.input.width;
@@ -103,15 +134,14 @@ Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& 
 void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     Product p;
     p.a = workspace.values[static_cast<std::size_t>(index_)].image(image);
-    p.a_segment = input_.value.row();
-    p.b_step = kernels_.panel_width;
-    p.segments = layer_.window[0];
-    p.length = layer_.window[1] * layer_.input.channels;
-    p.b_segment = p.length * p.b_step;
+    walk_.set(p, layer_.window[0], kernels_.panel_width);
     p.b = parameters_.panel(0);
     p.b_panel = parameters_.panel_size();
     p.bias = parameters_.bias(0);
-    p.columns = parameters_.filters();
+    p.products = layer_.groups;
+    p.columns = p.c_product = layer_.output.channels / layer_.groups;
+    p.a_product = layer_.input.channels / layer_.groups;
+    p.b_product = parameters_.group_panels() * p.b_panel;
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
     p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
     multiply_places(kernels_, p, reads_, writes_);
@@ -129,6 +159,7 @@ void Convolution::backward_image(Workspace& workspace, int64_t image, float* gra
 }
 
 bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
+    if (layer.groups > 1) return false;
     const auto registers = [&](int64_t numbers) { return (numbers + kernels.vector_width - 1) / kernels.vector_width; };
     const int64_t run = layer.window[1] * layer.input.channels, kernel = layer.window[0] * run;
     const int64_t taps = layer.window[0] * layer.window[1];
@@ -169,13 +200,15 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
     kernels_.multiply(p);
 
     std::memset(frame, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
-    const int64_t run = layer_.window[1] * layer_.input.channels, row = input_.value.row();
+    const int64_t runs = layer_.dilation[1] == 1 ? 1 : layer_.window[1];  // of numbers side by side, in a kernel row
+    const int64_t run = layer_.window[1] * layer_.input.channels / runs, from_run = layer_.dilation[1] * layer_.input.channels;
     const float* product = products;
     for (const int64_t place : reads_) {
         for (int64_t r = 0; r < layer_.window[0]; ++r) {
-            float* const to = frame + place + r * row;
-            for (int64_t i = 0; i < run; ++i) to[i] += product[i];
-            product += run;
+            float* to = frame + place + r * walk_.row;
+            for (int64_t s = 0; s < runs; ++s, to += from_run, product += run) {
+                for (int64_t i = 0; i < run; ++i) to[i] += product[i];
+            }
         }
     }
     for (int64_t y = 0; y < layer_.input.height; ++y) {
@@ -193,7 +226,8 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
     p.finish = Finish::accumulate;
     p.c_rows = kernel_writes_.data();
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        const float* gradient_panel = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        const float* gradient_panel = output_gradient + layout.at(0, 0) + parameters_.first_filter(panel);
+        const float* input_group = input + parameters_.group(panel) * (layer_.input.channels / layer_.groups);
         p.columns = parameters_.columns(panel);
         p.c = gradient + panel * parameters_.panel_size();
         p.a_rows = kernel_reads_.data();
@@ -204,7 +238,7 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
         const int64_t rows_at_once = std::max<int64_t>(1, gradient_places_at_once / p.length);
         for (int64_t y = 0; y < layout.shape.height; y += rows_at_once) {
             p.segments = std::min(rows_at_once, layout.shape.height - y);
-            p.a = input + y * p.a_segment;
+            p.a = input_group + y * p.a_segment;
             p.b = gradient_panel + y * p.b_segment;
             kernels_.multiply(p);
         }
@@ -225,7 +259,7 @@ void Convolution::bias_gradient(const float* output_gradient, float* gradient) c
     p.c_rows = kernel_writes_.data();
     p.finish = Finish::accumulate;
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
+        p.b = output_gradient + layout.at(0, 0) + parameters_.first_filter(panel);
         p.columns = parameters_.columns(panel);
         p.c = gradient + panel * parameters_.panel_size() + parameters_.inputs() * kernels_.panel_width;
         kernels_.multiply(p);
@@ -235,19 +269,18 @@ void Convolution::bias_gradient(const float* output_gradient, float* gradient) c
 void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
                                  std::size_t map) const {
     Product p;
-    p.a_segment = output_.gradient.row();
-    p.b_step = kernels_.panel_width;
-    p.length = layer_.window[1] * layer_.output.channels;
-    p.b_segment = p.length * p.b_step;
     p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
-    p.columns = layer_.input.channels;
+    p.products = layer_.groups;
+    p.columns = p.c_product = layer_.input.channels / layer_.groups;
+    p.a_product = layer_.output.channels / layer_.groups;
+    p.b_product = parameters_.turned_panels() * p.b_panel;
     p.c = workspace.gradients[map].image(image);
     p.mask = workspace.values[map].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     for (const Band& band : bands_) {
-        p.a = output_gradient + band.first_row * p.a_segment;
-        p.b = parameters_.turned_panel(0) + band.first_row * p.b_segment;
-        p.segments = band.end_row - band.first_row;
+        back_walk_->set(p, band.end_row - band.first_row, kernels_.panel_width);
+        p.a = output_gradient + band.first_row * back_walk_->row;
+        p.b = parameters_.turned_panel(0) + band.first_row * back_walk_->row_segments * p.b_segment;
         for (int64_t begin = band.begin; begin < band.end; begin += places_at_once) {
             p.rows = std::min(places_at_once, band.end - begin);
             p.a_rows = back_reads_.data() + begin;
@@ -269,14 +302,14 @@ std::unique_ptr<ChannelSums> Convolution::channel_sums() const {
 }
 
 Extents Convolution::extents() const {
-    const int64_t window = (layer_.window[0] - 1) * input_.value.row() + layer_.window[1] * layer_.input.channels;
+    const int64_t window = (layer_.reach(0) - 1) * input_.value.row() + layer_.reach(1) * layer_.input.channels;
     Extents extents = {{layer_.input, reads_.back() + window},
                        Cells::in(output_.value, layer_.output),
                        Cells::in(output_.gradient, layer_.output),
                        Cells::in(input_.gradient, layer_.input)};
     for (const Band& band : bands_) {
         const int64_t last = back_reads_[static_cast<std::size_t>(band.end - 1)];
-        const int64_t end = last + (band.end_row - 1) * output_.gradient.row() + layer_.window[1] * layer_.output.channels;
+        const int64_t end = last + (band.end_row - 1) * back_walk_->row + layer_.reach(1) * layer_.output.channels;
         extents.reads_gradient.end = std::max(extents.reads_gradient.end, end);
     }
     return extents;

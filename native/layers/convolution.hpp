@@ -6,6 +6,20 @@
 
 namespace convscope {
 
+// How the sum of a product runs over a kernel that stands on a map: in segments whose numbers lie side by side in the map.
+// They are the kernel's rows, or its places one by one where dilation or groups leave a gap between those.
+struct KernelWalk {
+    KernelWalk(const Layer& layer, const Layout& map);
+
+    int64_t row;               // from one kernel row to the next
+    int64_t row_segments = 1;  // of a kernel row
+    int64_t length, step = 1;
+    std::vector<int64_t> jumps;  // from each segment to the next; none where they are rows
+
+    // Rows of the kernel, from the first that the product's A and B have, whose panels hold `width` numbers a row.
+    void set(Product& product, int64_t rows, int64_t width) const;
+};
+
 class Convolution : public MapLayer {
    public:
     // `wants_input_gradient` says whether a layer before this one has weights.
@@ -50,8 +64,10 @@ class Convolution : public MapLayer {
     const Parameters& parameters_;
     const Kernels& kernels_;
     const bool wants_input_gradient_, has_few_channels_;
+    const KernelWalk walk_;
     std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
     std::vector<Band> bands_;                                         // input_gradient
+    std::unique_ptr<const KernelWalk> back_walk_;                     // input_gradient
     std::vector<int64_t> back_reads_, back_writes_, back_masks_;      // input_gradient
     std::vector<int64_t> kernel_reads_, kernel_writes_;               // kernel_gradient
     std::vector<int64_t> gradient_places_, product_rows_;             // input_gradient_of_few_channels

@@ -35,6 +35,8 @@ DepthwiseImage DepthwiseConvolution::sizes() const {
         p.size[axis] = layer_.window[axis];
         p.stride[axis] = layer_.stride[axis];
     }
+    p.kernel_row = layer_.dilation[0] * p.input_row;
+    p.kernel_column = layer_.dilation[1] * p.channels;
     p.weights = parameters_.panel(0);
     p.panel_size = parameters_.panel_size();
     return p;
@@ -75,8 +77,8 @@ void DepthwiseConvolution::collect(const Batch& batch, int64_t, int64_t offset, 
 }
 
 Extents DepthwiseConvolution::extents() const {
-    const int64_t last_row = (layer_.output.height - 1) * layer_.stride[0] + layer_.window[0] - 1;
-    const int64_t columns = (layer_.output.width - 1) * layer_.stride[1] + layer_.window[1];
+    const int64_t last_row = (layer_.output.height - 1) * layer_.stride[0] + layer_.reach(0) - 1;
+    const int64_t columns = (layer_.output.width - 1) * layer_.stride[1] + layer_.reach(1);
     return {{layer_.input, last_row * input_.value.row() + columns * layer_.input.channels},
             Cells::in(output_.value, layer_.output),
             Cells::plainly(layer_.output),

@@ -69,6 +69,8 @@ struct Layer {
     Shape input, output;  // vectors are 1 x 1 maps
     std::array<int64_t, 2> window = {1, 1}, stride = {1, 1};
     std::array<int64_t, 2> padding = {0, 0};  // zeros before the first row and column
+    std::array<int64_t, 2> dilation = {1, 1};  // from one row or column of a kernel to the next
+    int64_t groups = 1;                        // of a convolution, which cut channels and filters into equal parts
     // Relu is computed within a layer, by `relu`, and every other activation behind it. An activation layer has none of
     // its own: `activation` is what it computes. `Network` sets `relu` where `activation` says so.
     bool relu = false;
@@ -92,6 +94,8 @@ struct Layer {
         visit("window", &Layer::window);
         visit("strides", &Layer::stride);
         visit("padding", &Layer::padding);
+        visit("dilation_rate", &Layer::dilation);
+        visit("groups", &Layer::groups);
         visit("activation", &Layer::activation);
         visit("negative_slope", &Layer::slope);
         visit("dropped", &Layer::dropped);
@@ -104,6 +108,10 @@ struct Layer {
 #endif
     }
 
+    // How many rows or columns a window reaches over.
+    int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
+    // Whether a kernel reads all channels of pixels that lie side by side, as the fast ways of a convolution do.
+    bool has_plain_kernel() const { return dilation[0] == 1 && dilation[1] == 1 && groups == 1; }
     bool has_weights() const { return kind == Kind::convolution || kind == Kind::dense || is_by_channel(); }
     // Whether its weights are for each channel by itself.
     bool is_by_channel() const {

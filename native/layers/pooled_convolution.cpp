@@ -18,7 +18,7 @@ bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
     const auto inside = [&](std::size_t axis, int64_t in, int64_t out) {  // no window reaches into padding
         return pooling.padding[axis] == 0 && (out - 1) * pooling.stride[axis] + pooling.window[axis] <= in;
     };
-    return convolution.kind == Kind::convolution && pooling.kind == Kind::max_pooling &&
+    return convolution.kind == Kind::convolution && convolution.has_plain_kernel() && pooling.kind == Kind::max_pooling &&
            pooling.window[0] * pooling.window[1] == 4 && inside(0, pooling.input.height, pooling.output.height) &&
            inside(1, pooling.input.width, pooling.output.width);
 }

@@ -17,7 +17,7 @@ constexpr int64_t least_channels = 8;
 WinogradAlgorithm choose_winograd(const Layer& layer) {
     const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
     const bool square = layer.window[0] == layer.window[1];
-    if (layer.kind != Kind::convolution || !by_one || !square) return WinogradAlgorithm::none;
+    if (layer.kind != Kind::convolution || !by_one || !square || !layer.has_plain_kernel()) return WinogradAlgorithm::none;
     if (std::min(layer.input.channels, layer.output.channels) < least_channels) return WinogradAlgorithm::none;
     WinogradAlgorithm best = WinogradAlgorithm::none;
     // At most three quarters of the direct way's: the rest is what the transforms cost.

@@ -11,19 +11,21 @@ constexpr float before = 0.5;  // the gradients are added to what is there
 
 struct Case {
     int64_t channels, multiplier, rows, columns, stride_down, stride_right, out_rows, out_columns;
+    int64_t row_dilation = 1, column_dilation = 1;
 };
 
 // A map that reaches past the last window, and one output place after another in no order.
 struct Depthwise {
     Depthwise(const Kernels& kernels, const Case& c, Random& random)
         : shape(c), outputs(c.channels * c.multiplier), cells(c.out_rows * c.out_columns), panel(kernels.panel_width) {
-        image.input_row = ((c.out_columns - 1) * c.stride_right + c.columns + 1) * c.channels;
+        image.input_row = ((c.out_columns - 1) * c.stride_right + c.columns * c.column_dilation + 1) * c.channels;
         image.channels = c.channels;
         image.outputs = outputs;
         image.out_rows = c.out_rows;
         image.out_columns = c.out_columns;
         image.size[0] = c.rows, image.size[1] = c.columns;
         image.stride[0] = c.stride_down, image.stride[1] = c.stride_right;
+        image.kernel_row = c.row_dilation * image.input_row, image.kernel_column = c.column_dilation * c.channels;
         image.panel_size = (c.rows * c.columns + 1) * panel;
         if (c.multiplier > 1) {
             for (int64_t o = 0; o < round_up(outputs, kernels.vector_width); ++o) {
@@ -31,7 +33,7 @@ struct Depthwise {
             }
             image.sources = sources.data();
         }
-        input_size = ((c.out_rows - 1) * c.stride_down + c.rows + 1) * image.input_row;
+        input_size = ((c.out_rows - 1) * c.stride_down + c.rows * c.row_dilation + 1) * image.input_row;
         weights_size = (outputs + panel - 1) / panel * image.panel_size;
         input = random.numbers(input_size);
         weights = random.numbers(weights_size);
@@ -43,8 +45,9 @@ struct Depthwise {
     // Where output `o` of a cell reads through a place of the kernel, and its weight there; the place behind the last
     // is that of the bias.
     int64_t read(int64_t cell, int64_t place, int64_t o) const {
-        const int64_t row = cell / shape.out_columns * shape.stride_down + place / shape.columns;
-        const int64_t column = cell % shape.out_columns * shape.stride_right + place % shape.columns;
+        const int64_t row = cell / shape.out_columns * shape.stride_down + place / shape.columns * shape.row_dilation;
+        const int64_t column =
+            cell % shape.out_columns * shape.stride_right + place % shape.columns * shape.column_dilation;
         return row * image.input_row + column * shape.channels + o / shape.multiplier;
     }
     int64_t weight(int64_t place, int64_t o) const { return o / panel * image.panel_size + place * panel + o % panel; }
@@ -61,7 +64,8 @@ std::vector<Case> cases(const Kernels& kernels) {
     const int64_t width = kernels.vector_width, panel = kernels.panel_width;
     std::vector<Case> cases = {{1, 1, 1, 1, 1, 1, 1, 1}, {3, 1, 3, 3, 1, 1, 4, 5},
                                {5, 3, 2, 4, 2, 1, 3, 2}, {1, panel + 3, 3, 3, 1, 1, 3, 3},
-                               {3, 2, 5, 5, 1, 3, 2, 2}, {2, width, 1, 3, 3, 2, 2, 4}};
+                               {3, 2, 5, 5, 1, 3, 2, 2}, {2, width, 1, 3, 3, 2, 2, 4},
+                               {5, 1, 3, 2, 1, 1, 3, 4, 2, 3}, {3, 2, 2, 3, 2, 1, 2, 3, 1, 4}};
     for (int64_t channels : {width - 1, width, width + 1, panel - 1, panel, panel + 1, 2 * panel + width + 2}) {
         cases.push_back({channels, 1, 3, 3, 1, 1, 3, 4});
         cases.push_back({channels, 1, 2, 3, 2, 2, 3, 2});

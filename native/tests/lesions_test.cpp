@@ -78,6 +78,19 @@ std::vector<Architecture> architectures() {
             .max_pooling(3, 2, {3, 3})
             .flatten()
             .dense(3),
+        // Dilation and groups.
+        A(11, 12, 4)
+            .convolution(8, 3, 3, true, {1, 1, true, 2, 3})
+            .convolution(36, 3, 2, false, {1, 1, false, 1, 1, 2})
+            .convolution(9, 2, 2, true, {1, 1, true, 2, 2, 9})
+            .flatten()
+            .dense(3),
+        A(9, 8, 9)
+            .depthwise(2, 2, 2, true, {1, 1, false, 3, 2})
+            .convolution(18, 2, 2, true, {1, 1, true, 1, 1, 18})
+            .convolution(6, 3, 3, false, {2, 2, true, 1, 1, 3})
+            .flatten()
+            .dense(3),
         // Sums of the second dense layer need a little more memory than those of the first.
         A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),
         A(8, 7, 2).convolution(5, 3, 3, false).prelu().depthwise(1, 2, 2, false).prelu().flatten().prelu().dense(4, true).dense(3),

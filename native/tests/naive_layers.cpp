@@ -20,8 +20,8 @@ void for_windows(const Layer& layer, Visit visit) {
         for (int64_t x = 0; x < layer.output.width; ++x) {
             for (int64_t r = 0; r < layer.window[0]; ++r) {
                 for (int64_t s = 0; s < layer.window[1]; ++s) {
-                    const int64_t row = y * layer.stride[0] + r - layer.padding[0];
-                    const int64_t column = x * layer.stride[1] + s - layer.padding[1];
+                    const int64_t row = y * layer.stride[0] + r * layer.dilation[0] - layer.padding[0];
+                    const int64_t column = x * layer.stride[1] + s * layer.dilation[1] - layer.padding[1];
                     if (row < 0 || row >= layer.input.height || column < 0 || column >= layer.input.width) continue;
                     visit(y * layer.output.width + x, row * layer.input.width + column, r * layer.window[1] + s);
                 }
@@ -54,7 +54,7 @@ std::vector<double> window_sizes(const Layer& layer) {
 template <class Visit>
 void for_products(const Layer& layer, Visit visit) {
     const int64_t channels = layer.input.channels, filters = layer.output.channels;
-    const int64_t multiplier = filters / channels;
+    const int64_t multiplier = filters / channels, group_channels = channels / layer.groups, group_filters = filters / layer.groups;
     for_windows(layer, [&](int64_t to, int64_t from, int64_t place) {
         for (int64_t c = 0; c < channels; ++c) {
             if (layer.kind == Kind::depthwise) {
@@ -63,8 +63,9 @@ void for_products(const Layer& layer, Visit visit) {
                 }
                 continue;
             }
-            for (int64_t f = 0; f < filters; ++f) {
-                visit(at(to * filters + f), at(from * channels + c), at((place * channels + c) * filters + f));
+            const int64_t first = c / group_channels * group_filters, row = place * group_channels + c % group_channels;
+            for (int64_t f = first; f < first + group_filters; ++f) {
+                visit(at(to * filters + f), at(from * channels + c), at(row * filters + f));
             }
         }
     });

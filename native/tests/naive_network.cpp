@@ -158,20 +158,22 @@ Layer& Architecture::append(Kind kind, Shape output) {
 }
 
 Layer& Architecture::append_window(Kind kind, int64_t channels, int64_t rows, int64_t columns, Moves moves) {
-    const int64_t in[] = {last().height, last().width}, window[] = {rows, columns},
-                  stride[] = {moves.down, moves.right};
+    const int64_t in[] = {last().height, last().width}, stride[] = {moves.down, moves.right};
+    const int64_t reach[] = {(rows - 1) * moves.row_dilation + 1, (columns - 1) * moves.column_dilation + 1};
     int64_t out[2], padding[] = {0, 0};
     for (int axis = 0; axis < 2; ++axis) {
         out[axis] =
-            moves.same ? (in[axis] + stride[axis] - 1) / stride[axis] : (in[axis] - window[axis]) / stride[axis] + 1;
+            moves.same ? (in[axis] + stride[axis] - 1) / stride[axis] : (in[axis] - reach[axis]) / stride[axis] + 1;
         if (moves.same) {
-            padding[axis] = std::max<int64_t>((out[axis] - 1) * stride[axis] + window[axis] - in[axis], 0) / 2;
+            padding[axis] = std::max<int64_t>((out[axis] - 1) * stride[axis] + reach[axis] - in[axis], 0) / 2;
         }
     }
     Layer& layer = append(kind, {out[0], out[1], channels});
-    layer.window = {window[0], window[1]};
+    layer.window = {rows, columns};
     layer.stride = {stride[0], stride[1]};
     layer.padding = {padding[0], padding[1]};
+    layer.dilation = {moves.row_dilation, moves.column_dilation};
+    layer.groups = moves.groups;
     return layer;
 }
 
@@ -256,7 +258,7 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
         Weights all;
         if (layer.has_weights()) {
             const int64_t places = layer.window[0] * layer.window[1];
-            const int64_t inputs = layer.is_by_channel() ? places : places * layer.input.channels;
+            const int64_t inputs = layer.is_by_channel() ? places : places * layer.input.channels / layer.groups;
             const float size = layer.kind == Kind::prelu ? 0.5f : std::sqrt(6.0f / static_cast<float>(inputs));
             for (int64_t i = 0; i < inputs * layer.output.channels; ++i) {
                 all.kernel.push_back(static_cast<double>(size * random.number()));

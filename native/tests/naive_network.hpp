@@ -11,10 +11,12 @@
 
 namespace convscope::test {
 
-// How a window moves over a map: its stride, and whether the padding is Keras's "same" or "valid".
+// How a window moves over a map: its stride, whether the padding is Keras's "same" or "valid", and how far its rows and
+// columns lie apart. A convolution may have groups.
 struct Moves {
     int64_t down = 1, right = 1;
     bool same = false;
+    int64_t row_dilation = 1, column_dilation = 1, groups = 1;
 };
 constexpr Moves same = {1, 1, true};
 

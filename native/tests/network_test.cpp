@@ -107,6 +107,39 @@ std::vector<Architecture> architectures() {
             .max_pooling(2, 2, {2, 2})
             .flatten()
             .dense(3),
+        // Dilation: of the image, of few and many channels, along one axis and both, beside a pooling that would fit, wider
+        // than the map, and of a depthwise convolution.
+        A(15, 17, 1)
+            .convolution(9, 3, 3, true, {1, 1, true, 2, 3})
+            .convolution(18, 3, 2, true, {1, 1, false, 3, 1})
+            .max_pooling(2, 2, {2, 2})
+            .depthwise(1, 2, 3, true, {1, 1, true, 2, 2})
+            .convolution(7, 2, 4, false, {1, 1, true, 1, 9})
+            .depthwise(3, 3, 1, true, {1, 1, true, 5, 1})
+            .max_pooling(2, 2, {2, 2})
+            .flatten()
+            .dense(3),
+        A(9, 8, 3)
+            .convolution(35, 3, 3, true, {1, 1, false, 2, 2})
+            .convolution(3, 2, 2, false, {1, 1, true, 4, 3})
+            .convolution(6, 5, 5, false, {1, 1, true, 2, 2})
+            .activated(Activation::gelu)
+            .average_pooling(2, 2, {2, 2})
+            .flatten()
+            .dense(3),
+        // Groups: of few and many channels and filters, strided, dilated, with one filter each, and of one channel each.
+        A(9, 10, 4)
+            .convolution(6, 3, 3, true, {1, 1, true, 1, 1, 2})
+            .convolution(72, 3, 2, true, {2, 1, true, 1, 1, 3})
+            .convolution(32, 3, 3, true, {1, 1, true, 1, 1, 8})
+            .max_pooling(2, 2, {2, 2})
+            .convolution(64, 3, 3, false, {1, 1, true, 2, 2, 2})
+            .convolution(16, 1, 1, true, {1, 1, false, 1, 1, 16})
+            .convolution(32, 2, 2, true, {1, 1, true, 2, 1, 16})
+            .normalization()
+            .convolution(32, 3, 1, true, {1, 1, true, 1, 1, 32})
+            .flatten()
+            .dense(3),
         // Activations: of maps and vectors, before a pooling of either kind, and of the layer before the logits.
         A(12, 12, 1)
             .convolution(9, 3, 3, false)

@@ -100,6 +100,23 @@ def test_depthwise_convolution_has_filters_for_each_channel():
     assert layer.macs((11, 8, 3)) == 6 * 8 * 12 * 15
 
 
+def test_a_dilated_window_reaches_further_with_the_same_weights():
+    plain, layer = Conv2D(8, (3, 2)), Conv2D(8, (3, 2), dilation_rate=(2, 3))
+    assert layer.window.reach == (5, 4)
+    assert layer.output_shape((11, 8, 3)) == (7, 5, 8)
+    assert layer.weight_shapes((11, 8, 3)) == plain.weight_shapes((11, 8, 3))
+    assert layer.macs((11, 8, 3)) == 7 * 5 * 8 * 6 * 3
+    assert Conv2D(8, 3, padding="same", dilation_rate=4).output_shape((5, 8, 3)) == (5, 8, 8)
+    assert DepthwiseConv2D(3, dilation_rate=2).output_shape((11, 8, 3)) == (7, 4, 3)
+
+
+def test_filters_in_groups_have_weights_for_the_channels_of_their_group():
+    layer = Conv2D(8, (3, 2), 2, "same", groups=4)
+    assert layer.output_shape((11, 8, 12)) == (6, 4, 8)
+    assert layer.weight_shapes((11, 8, 12)) == {"kernel": (3, 2, 3, 8), "bias": (8,)}
+    assert layer.macs((11, 8, 12)) == 6 * 4 * 8 * 6 * 3
+
+
 def test_flatten_and_dense_give_vectors():
     assert Flatten().output_shape((5, 5, 32)) == (800,)
     assert Dense(7).output_shape((800,)) == (7,)
@@ -208,6 +225,15 @@ def test_a_layer_as_data_says_its_kind_first():
     assert next(iter(layer_to_dict(Flatten()))) == "kind"
 
 
+def test_dilation_and_groups_are_left_out_of_the_data_where_they_change_nothing():
+    plain, layer = Conv2D(8, dilation_rate=1, groups=1), Conv2D(8, dilation_rate=(2, 1), groups=4)
+    assert layer_to_dict(plain).keys() == layer_to_dict(Conv2D(8)).keys()
+    assert layer_to_dict(layer) == layer_to_dict(plain) | {"dilation_rate": [2, 1], "groups": 4}
+    assert layer_from_dict(layer_to_dict(layer)) == layer
+    depthwise = DepthwiseConv2D(dilation_rate=3)
+    assert layer_from_dict(layer_to_dict(depthwise)) == depthwise != DepthwiseConv2D()
+
+
 # --- Errors -----------------------------------------------------------------------------------------------------------
 
 COUNT = "must be a whole number from 1 to 65536"
@@ -229,6 +255,14 @@ FRAME = r"must be a whole number from 0 to 1024, a pair \(rows, columns\) of the
         (Conv2D, {"filters": 8, "kernel_size": True}, f"kernel_size is True; it {PAIR}"),
         (Conv2D, {"filters": 8, "kernel_size": None}, f"kernel_size is None; it {PAIR}"),
         (Conv2D, {"filters": 8, "strides": (0, 1)}, rf"strides is \(0, 1\); it {PAIR}"),
+        (Conv2D, {"filters": 8, "dilation_rate": 0}, f"dilation_rate is 0; it {PAIR}"),
+        (Conv2D, {"filters": 8, "groups": 0}, f"groups is 0; it {COUNT}"),
+        (
+            Conv2D,
+            {"filters": 8, "strides": 2, "dilation_rate": (1, 3)},
+            r"strides is \(2, 2\) and dilation_rate is \(1, 3\); only one",
+        ),
+        (DepthwiseConv2D, {"strides": (1, 2), "dilation_rate": 2}, "only one of them may be above 1"),
         (Conv2D, {"filters": 8, "strides": 1025}, f"strides is 1025; it {PAIR}"),
         (Conv2D, {"filters": 8, "padding": "full"}, "padding is 'full'; it must be one of valid, same"),
         (

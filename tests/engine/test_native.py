@@ -219,6 +219,27 @@ def test_depthwise_convolutions_agree_with_the_reference(arguments: tuple[Any, .
         assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, instruction_sets())
 
 
+@pytest.mark.parametrize(
+    "middle",
+    [
+        Conv2D(5, 3, padding="same", activation="relu", dilation_rate=2),
+        Conv2D(33, (3, 2), dilation_rate=(3, 5)),
+        Conv2D(4, (1, 4), padding="same", activation="gelu", dilation_rate=(1, 9)),
+        Conv2D(8, 3, padding="same", activation="relu", groups=2),
+        Conv2D(48, (3, 2), (2, 1), "same", groups=24),
+        Conv2D(72, 3, activation="tanh", groups=4, dilation_rate=(1, 2)),
+        Conv2D(96, 3, padding="same", activation="relu", groups=48, use_bias=False),
+        DepthwiseConv2D(3, padding="same", activation="relu", dilation_rate=2),
+        DepthwiseConv2D((2, 3), depth_multiplier=3, dilation_rate=(4, 1)),
+    ],
+    ids=str,
+)
+def test_dilation_and_groups_agree_with_the_reference(middle: Layer) -> None:
+    layers = (Conv2D(48, 3, activation="relu"), middle, MaxPooling2D(2), Flatten(), Dense(5, "softmax"))
+    assert_agrees(Architecture(Input(13, 14, 3), layers), 9, instruction_sets())
+    assert_agrees(Architecture(Input(11, 12, 48), layers[1:]), 9, instruction_sets())
+
+
 def test_depthwise_convolutions_in_a_row_agree_with_the_reference() -> None:
     layers = (
         DepthwiseConv2D(3, padding="same", depth_multiplier=7, activation="relu"),

@@ -16,6 +16,7 @@ from convscope.architecture import (
     Conv2D,
     Dense,
     Flatten,
+    GlobalAveragePooling2D,
     Input,
     Layer,
     MaxPooling2D,
@@ -116,6 +117,27 @@ def test_networks_agree_with_the_reference_whose_operands_are_rounded(isa: str, 
     assert loss == pytest.approx(expected_loss, rel=1e-4)
     assert gradients.keys() == expected_gradients.keys()
     assert distance(gradients, expected_gradients) < 1e-3
+
+
+@needs_bfloat16
+@every_set
+def test_convolutions_with_dilation_or_groups_are_computed_in_float32(isa: str) -> None:
+    layers = (
+        Conv2D(32, 3, padding="same", activation="relu", dilation_rate=2),
+        MaxPooling2D(2),
+        Conv2D(32, 3, groups=2),
+        GlobalAveragePooling2D(),
+    )
+    architecture = Architecture(Input(13, 11, 16, 1 / 256), layers)
+    weights, images = random_weights(architecture), random_images((13, 11, 16), 9)
+    network, expected = (
+        NativeNetwork(architecture, weights, 2, isa, "bfloat16"),
+        ReferenceNetwork(architecture, weights),
+    )
+    assert distance({"logits": network.logits(images)}, {"logits": expected.logits(images)}) < 1e-6
+    labels = random_labels(32, 9)
+    gradients, expected_gradients = network.gradients(images, labels)[1], expected.gradients(images, labels)[1]
+    assert distance(gradients, expected_gradients) < 1e-5
 
 
 @pytest.mark.slow

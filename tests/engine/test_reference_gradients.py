@@ -52,7 +52,7 @@ CASES = ((7, (8, 8)), (1, (31, 17)))  # batches and sizes
 WINDOWS = [
     Window((size, size), (stride, stride), padding)
     for size, stride, padding in product((1, 2, 3, 5), (1, 2), ("valid", "same"))
-]
+] + [Window((2, 3), (1, 1), padding, (3, 2)) for padding in ("valid", "same")]
 
 
 def random_images(seed, shape):
@@ -86,12 +86,12 @@ def assert_gradient(function, array, gradient, stream, count=3, step=1e-3):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
 def test_convolution_backward_agrees_with_finite_differences(window):
-    for channels, (batch, size) in product((1, 3, 17), CASES):
+    for (channels, groups), (batch, size) in product(((1, 1), (3, 1), (17, 1), (6, 3)), CASES):
         stream = random_stream(channels, f"convolution {window} {batch} {size}")
         x = stream.normal(size=(batch, *size, channels))
-        kernel, bias = stream.normal(size=(*window.size, channels, 3)), stream.normal(size=3)
+        kernel, bias = stream.normal(size=(*window.size, channels // groups, 3)), stream.normal(size=3)
         dy = stream.normal(size=convolution(x, kernel, bias, window).shape)
 
         def loss(x=x, kernel=kernel, bias=bias, dy=dy):
@@ -123,7 +123,7 @@ def test_pooling_backward_agrees_with_finite_differences(pooling, backward, wind
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}")
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
 def test_depthwise_backward_agrees_with_finite_differences(window):
     for multiplier, (batch, size) in product((1, 3), CASES):
         stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")

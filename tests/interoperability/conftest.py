@@ -100,6 +100,21 @@ ARCHITECTURES = {
             Dense(3, "softmax"),
         ),
     ),
+    "dilation and groups": Architecture(
+        Input(11, 12, 2),
+        (
+            Conv2D(6, (2, 3), padding="same", activation="relu", dilation_rate=(3, 2)),
+            Conv2D(8, 3, (1, 2), "same", "tanh", groups=2),
+            DepthwiseConv2D(3, padding="same", dilation_rate=2),
+            BatchNormalization(activation="relu"),
+            Conv2D(16, 3, padding="same", groups=8, use_bias=False),
+            ZeroPadding2D(((0, 1), (1, 0))),
+            Conv2D(12, 2, groups=4, dilation_rate=(1, 2)),
+            MaxPooling2D(2),
+            Flatten(),
+            Dense(4),
+        ),
+    ),
     "no dense layer": Architecture(
         Input(7, 6, 2), (Conv2D(4, 3, activation="relu"), Conv2D(3, 2, 2), GlobalAveragePooling2D())
     ),

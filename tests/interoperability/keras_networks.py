@@ -41,9 +41,12 @@ def random_keras_model(seed: int) -> tuple[keras.Model, np.ndarray]:
             layers.BatchNormalization(scale=bool(count(0, 1)), center=bool(count(0, 1))),
             layers.ReLU(),
             layers.MaxPooling2D(2, strides=count(1, 2), padding=padding()),
-            layers.DepthwiseConv2D(3, strides=1, padding=padding(), depth_multiplier=count(1, 2)),
+            layers.DepthwiseConv2D(
+                3, strides=1, padding=padding(), depth_multiplier=count(1, 2), dilation_rate=count(1, 2)
+            ),
             layers.LeakyReLU(negative_slope=float(rng.choice([0.01, 0.2, 0.3]))),
-            layers.SeparableConv2D(count(4, 10), 3, padding="same", activation=activation()),
+            layers.SeparableConv2D(2 * count(2, 5), 3, padding="same", activation=activation()),
+            layers.Conv2D(2 * count(2, 4), (2, 3), padding="same", dilation_rate=(count(1, 3), count(1, 2)), groups=2),
             layers.Activation(str(rng.choice(["gelu", "tanh", "sigmoid"]))),
             # On PyTorch, Keras counts pixels beyond the edge where windows are larger.
             layers.AveragePooling2D(

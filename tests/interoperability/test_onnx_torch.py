@@ -64,6 +64,7 @@ def pooled(channels: int, classes: int) -> nn.Module:
         nn.Conv2d(channels, 8, 5, stride=2, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(3, 2, padding=1),
+        nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=2),
         nn.Conv2d(8, 12, 3, stride=2, padding=1),
         nn.Sigmoid(),
         nn.AdaptiveAvgPool2d(1),

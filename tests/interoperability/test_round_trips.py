@@ -74,6 +74,29 @@ def test_its_keras_file_is_read_again(pair: tuple[cs.Model, np.ndarray, np.ndarr
     assert np.abs(again.logits(images) - expected).max() <= allowed(expected)
 
 
+@pytest.mark.parametrize("name", ["keras", "onnx", "torch", "tflite", "c"])
+def test_dilation_and_groups_are_in_the_file(architectures: dict[str, cs.Architecture], tmp_path: Path, name: str):
+    spread = architectures["dilation and groups"]
+    one_by_one = cs.Conv2D(2 * spread.input.channels, (2, 3), groups=spread.input.channels, dilation_rate=(1, 2))
+    architecture = cs.Architecture(spread.input, (one_by_one, *spread.layers))
+    weights = {
+        weight: value + np.float32(0.1) if weight.endswith("bias") else value
+        for weight, value in initial_weights(architecture, 0).items()
+    }
+    model = Imported(architecture, weights).to_model()
+    images = np.random.default_rng(0).integers(0, 256, (5, *architecture.input.shape), dtype=np.uint8)
+    expected = model.logits(images)
+    path = tmp_path / FORMATS[name].file_name("float32")
+    cs.export_model(model, path, name)
+    assert np.abs(FORMATS[name].open(path).logits(images) - expected).max() <= 1e-4 * np.abs(expected).max()
+    if name in ("keras", "onnx", "torch"):
+        again = cs.import_model(path)
+        assert np.abs(again.logits(images) - expected).max() <= 1e-4 * np.abs(expected).max()
+        assert [layer.window for layer in again.architecture.layers if layer.kind.endswith("Conv2D")] == [
+            layer.window for layer in architecture.layers if layer.kind.endswith("Conv2D")
+        ]
+
+
 @pytest.mark.parametrize("name", ["keras", "torch", "tflite"])
 def test_a_scaling_by_channel_is_in_the_file(tmp_path: Path, name: str):
     layers = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten(), cs.Dense(3))

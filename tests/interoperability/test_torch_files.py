@@ -203,9 +203,9 @@ def test_other_files_of_pytorch_are_called_what_they_are(tmp_path: Path):
     for content, message in (
         (
             module.state_dict(),
-            r"is a state_dict of PyTorch: 6 weights \('0.weight', '0.bias', '3.weight', \.{3}\).*zeros\(1, 3, 28, 28\)",
+            r"is a state_dict of PyTorch: 8 weights \('0.weight', '0.bias', '3.weight', \.{3}\).*zeros\(1, 3, 28, 28\)",
         ),
-        ({"epoch": 3, "model_state_dict": module.state_dict()}, "is a checkpoint .* of PyTorch: 6 weights"),
+        ({"epoch": 3, "model_state_dict": module.state_dict()}, "is a checkpoint .* of PyTorch: 8 weights"),
         (module, r"is a pickled object of PyTorch \('torch.nn.modules.container.Sequential'\)"),
     ):
         torch.save(content, path)

@@ -175,6 +175,32 @@ const NETWORKS: [string, Architecture][] = [
       1,
     ),
   ],
+  [
+    'dilation and groups',
+    network(
+      [
+        conv('wide', 4, { padding: 'same', dilation_rate: [3, 2] }),
+        conv('halves', 6, { kernel_size: [2, 3], groups: 2 }),
+        {
+          kind: 'DepthwiseConv2D',
+          name: 'depthwise',
+          kernel_size: [2, 2],
+          strides: [1, 1],
+          padding: 'valid',
+          dilation_rate: [1, 3],
+          depth_multiplier: 1,
+          activation: 'tanh',
+          use_bias: true,
+        },
+        conv('apart', 6, { kernel_size: [1, 1], groups: 6 }),
+        { kind: 'GlobalAveragePooling2D', name: 'global' },
+        dense('out', 3, 'softmax'),
+      ],
+      8,
+      9,
+      2,
+    ),
+  ],
 ];
 
 function passThrough(
@@ -283,6 +309,17 @@ describe('the parts of the arithmetic', () => {
     expect(channel.top).toBe(-1);
     expect(channel.values.slice(0, 2).every(Number.isNaN)).toBe(true);
     expect(channel.products.slice(0, 2)).toEqual([0, 0]);
+  });
+
+  test('a dilated window reads cells that lie apart, and a filter the maps of its group', () => {
+    const spread = passThrough(NETWORKS.find(([name]) => name === 'dilation and groups')![1], 3);
+    const wide = explainCell(spread, { layer: 'wide', map: 0, row: 4, column: 4 }).work;
+    if (wide.step !== 'products') throw new Error(wide.step);
+    expect(wide.channels[1]).toMatchObject({ map: 1, top: 1, left: 2, rows: 3, columns: 3, dilation: [3, 2] });
+    expect(wide.channels[1].values[5]).toBe(spread.pixels[(4 * 9 + 6) * 2 + 1] * spread.input.scale);
+    const halves = explainCell(spread, { layer: 'halves', map: 4, row: 0, column: 0 }).work;
+    if (halves.step !== 'products') throw new Error(halves.step);
+    expect(halves.channels.map((channel) => channel.map)).toEqual([2, 3]);
   });
 
   test('a depthwise convolution reads the channel that its output belongs to', () => {

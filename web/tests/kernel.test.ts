@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { kernelLikeness, kernelOf } from '../src/analysis/kernel';
+import { linksBack } from '../src/analysis/links';
 import type { LayerRow } from '../src/engine/types';
 
 function row(
@@ -31,6 +32,29 @@ test('a convolution reads every map with its own weights', () => {
   // ((row * 2 + column) * 2 + channel) * 3 + filter
   expect([...kernel.readings[1].weights!]).toEqual([4, 10, 16, 22]);
   expect(kernel.readings[0].strength).toBeCloseTo(Math.hypot(1, 7, 13, 19), 5);
+});
+
+test('a filter in groups reads the maps of its own', () => {
+  const table = [row(0, { kind: 'Conv2D', filters: 4, groups: 2 }, [5, 5, 6], [5, 5, 4], [1, 1, 3, 4])];
+  const weights = { 'layer_0/kernel': upTo(12) };
+  const maps = (filter: number) =>
+    kernelOf(table, weights, table[0], filter).readings.map((one) => [one.map, ...one.weights!]);
+  expect(maps(1)).toEqual([
+    [0, 1],
+    [1, 5],
+    [2, 9],
+  ]);
+  expect(maps(2)).toEqual([
+    [3, 2],
+    [4, 6],
+    [5, 10],
+  ]);
+  expect(kernelLikeness({ 'layer_0/kernel': upTo(16) }, table[0], 1)).toBeNull();
+  expect(linksBack(table, weights, 0, 2, 9).map(({ map, weight }) => [map, weight])).toEqual([
+    [5, 10],
+    [4, 6],
+    [3, 2],
+  ]);
 });
 
 test('a depthwise filter reads one map', () => {

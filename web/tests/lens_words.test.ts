@@ -15,6 +15,20 @@ const ARCHITECTURE: Architecture = {
   ],
 };
 
+test('dilation and groups are told', () => {
+  const [wide, apart] = layerTable({
+    ...ARCHITECTURE,
+    layers: [
+      { name: 'wide', kind: 'Conv2D', filters: 4, dilation_rate: [2, 3] },
+      { name: 'apart', kind: 'Conv2D', filters: 4, kernel_size: [1, 1], groups: 2 },
+      { name: 'flatten', kind: 'Flatten' },
+      { name: 'dense', kind: 'Dense', units: 3 },
+    ],
+  }).map((row, i) => explanationOf(row, i === 0, ARCHITECTURE.input));
+  expect(wide).toMatch(/slides over the image. The pixels that it reads lie 2 × 3 apart\. At each place/);
+  expect(apart).toMatch(/2 kernels.*slide over the 2 maps before.*4 maps before are cut into 2 groups/);
+});
+
 test('pooling keeps the largest or the mean and has no weights, and an output becomes probabilities by softmax', () => {
   const [convolution, largest, mean, , output] = layerTable(ARCHITECTURE).map((row, i) =>
     explanationOf(row, i === 0, ARCHITECTURE.input),

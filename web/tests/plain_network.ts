@@ -53,17 +53,19 @@ function windows(
 ): PlainMap {
   const [kr, kc] = layer.kernel_size ?? layer.pool_size!;
   const [sr, sc] = layer.strides!;
+  const [dr, dc] = layer.dilation_rate ?? [1, 1];
+  const [high, wide] = [(kr - 1) * dr + 1, (kc - 1) * dc + 1];
   const padding = layer.padding as string;
   const count = (size: number, kernel: number, stride: number) =>
     padding === 'same' ? Math.ceil(size / stride) : Math.floor((size - kernel) / stride) + 1;
-  const output = emptyMap(count(input.rows, kr, sr), count(input.columns, kc, sc), channels);
-  const [top, left] = [firstOf(input.rows, kr, sr, padding), firstOf(input.columns, kc, sc, padding)];
+  const output = emptyMap(count(input.rows, high, sr), count(input.columns, wide, sc), channels);
+  const [top, left] = [firstOf(input.rows, high, sr, padding), firstOf(input.columns, wide, sc, padding)];
   for (let y = 0; y < output.rows; y++) {
     for (let x = 0; x < output.columns; x++) {
       const seen: [number, number, number, number][] = [];
       for (let r = 0; r < kr; r++) {
         for (let c = 0; c < kc; c++) {
-          const [row, column] = [top + y * sr + r, left + x * sc + c];
+          const [row, column] = [top + y * sr + r * dr, left + x * sc + c * dc];
           if (row >= 0 && row < input.rows && column >= 0 && column < input.columns) seen.push([row, column, r, c]);
         }
       }
@@ -93,10 +95,13 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
     case 'Conv2D':
       return collect(layer.filters!, (f, seen) => {
         let sum = bias(f);
+        const groups = layer.groups ?? 1;
+        const read = input.channels / groups;
+        const first = Math.floor(f / (layer.filters! / groups)) * read;
         for (const [row, column, r, c] of seen) {
-          for (let k = 0; k < input.channels; k++) {
-            const place = ((r * layer.kernel_size![1] + c) * input.channels + k) * layer.filters! + f;
-            sum += value(row, column, k) * weight('kernel')[place];
+          for (let k = 0; k < read; k++) {
+            const place = ((r * layer.kernel_size![1] + c) * read + k) * layer.filters! + f;
+            sum += value(row, column, first + k) * weight('kernel')[place];
           }
         }
         return sum;

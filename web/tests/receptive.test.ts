@@ -103,6 +103,13 @@ test('every layer between has its frame', () => {
   expect(frames.get('input')).toEqual({ top: 2, left: 0, height: 8, width: 8, map: null });
 });
 
+test('a dilated window has a frame from its first pixel to its last, on the maps of its group', () => {
+  const wide: LayerSpec = { ...conv('b', 3, 1, 'same'), filters: 6, dilation_rate: [2, 1], groups: 3 };
+  const table = layerTable(network([{ ...conv('a', 1, 1, 'same'), filters: 6 }, wide]));
+  const frames = receptiveFrame(table, { layer: 'b', map: 3, row: 5, column: 5 });
+  expect(frames.get('a')).toEqual({ top: 3, left: 4, height: 5, width: 3, map: null, maps: { first: 2, count: 2 } });
+});
+
 test('layers behind the cell have none, and an Add marks both that it reads', () => {
   const table = layerTable(network(LAYERS['a residual around a convolution']));
   const frames = receptiveFrame(table, { layer: 'add', map: 0, row: 4, column: 4 });

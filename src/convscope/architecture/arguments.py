@@ -76,6 +76,16 @@ def set_pair(layer: Named, field: str) -> None:
     object.__setattr__(layer, field, tuple(pair))
 
 
+def check_dilation(layer: Named) -> None:
+    """Set `dilation_rate` as a pair, and refuse one above 1 beside `strides` above 1, as Keras does."""
+    set_pair(layer, "dilation_rate")
+    strides, dilation = (getattr(layer, field) for field in ("strides", "dilation_rate"))
+    if max(strides) > 1 and max(dilation) > 1:
+        raise ArchitectureError(
+            f"{label(layer)}: strides is {strides!r} and dilation_rate is {dilation!r}; only one of them may be above 1"
+        )
+
+
 def set_frame(layer: Named, field: str) -> None:
     """Make `1`, `(1, 1)` and `[[1, 1], [1, 1]]` the same ((above, below), (left, right)), and refuse what is none."""
     value = getattr(layer, field)

@@ -119,7 +119,7 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
         )
         texts.append(((row.layer.kind,), _settings(row.layer), _name(row.layer.name), *counts))
         kinds.append(row.layer.kind)
-    windows = [window.size if (window := getattr(row.layer, "window", None)) else None for row in table]
+    windows = [window.reach if (window := getattr(row.layer, "window", None)) else None for row in table]
     blocks: list[_Block] = []
     numbers = {row.layer.name: number for number, row in enumerate(table, 1)}
     added = [None, *(numbers[row.layer.from_layer] if isinstance(row.layer, Add) else None for row in table)]
@@ -140,15 +140,17 @@ def _sizes(shape: Shape) -> str:
 
 
 def _settings(layer: Layer) -> tuple[str, ...]:
-    """Return what a reader must know beside the kind: the window, its stride, the padding, the activation."""
+    """Return what a reader must know beside the kind: the window, how it reads, the padding, the activation."""
     words = []
     added = _name(f"+ {layer.from_layer}") if isinstance(layer, Add) else ()
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
         usual = getattr(layer, "pool_size", (1, 1))
-        if window.strides != usual:
-            rows, columns = window.strides
-            words.append(f"stride {rows}" if rows == columns else f"stride {_sizes(window.strides)}")
+        for word, pair, least in (("stride", window.strides, usual), ("dilation", window.dilation, (1, 1))):
+            if pair != least:
+                words.append(f"{word} {pair[0] if pair[0] == pair[1] else _sizes(pair)}")
+        if (groups := getattr(layer, "groups", 1)) > 1:
+            words.append(f"groups {groups}")
         if window.padding == "same":
             words.append("same")
     if isinstance(layer, ZeroPadding2D):

@@ -12,8 +12,16 @@ LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(L
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
-    """Return the layer as plain JSON, `kind` first."""
-    values = {field.name: getattr(layer, field.name) for field in fields(layer)}
+    """Return the layer as plain JSON, `kind` first.
+
+    Arguments that layers once did not have (the keyword-only ones) are left out where they are the default, so that
+    an architecture without a use for them is written as before.
+    """
+    values = {
+        field.name: getattr(layer, field.name)
+        for field in fields(layer)
+        if not (field.kw_only and getattr(layer, field.name) == field.default)
+    }
     name = values.pop("name")
     return {"kind": layer.kind, "name": name, **{key: _plain(value) for key, value in values.items()}}
 

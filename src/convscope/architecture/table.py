@@ -132,9 +132,10 @@ def _check_addition(layer: Add, before: list[LayerRow]) -> None:
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
     if (window := getattr(layer, "window", None)) is not None:
         before = tuple(
-            padding_before(n, k, s, window.padding) for n, k, s in zip(given, window.size, window.strides, strict=False)
+            padding_before(n, k, s, window.padding)
+            for n, k, s in zip(given, window.reach, window.strides, strict=False)
         )
-        axes = zip(seen.size, seen.jump, seen.start, window.size, window.strides, before, strict=True)
+        axes = zip(seen.size, seen.jump, seen.start, window.reach, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
     if isinstance(layer, ZeroPadding2D):

@@ -90,7 +90,7 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
         plain.window, plain.strides = list(window.size), list(window.strides)
         plain.padding = [
             padding_before(size, kernel, stride, window.padding)
-            for size, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
+            for size, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
         ]
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map

@@ -4,19 +4,20 @@ It is written to be read, and to be the oracle that the native engine is checked
 and makes no attempt not to be.
 
 Letters: n image, i j output row and column, c input channel, f filter (output channel), u v row and column within a
-window, s t row and column strides. x is a layer's input, y its output. A backward function is given dy, the gradient of
-the loss by y, and returns the gradients of the loss by everything that y was computed from (the chain rule).
+window, s t row and column strides, d e row and column dilation. x is a layer's input, y its output. A backward function
+is given dy, the gradient of the loss by y, and returns the gradients of the loss by everything that y was computed from
+(the chain rule).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import expit, ndtr
 
-from convscope.architecture.layers import Frame, Pair, Window, padding_before
+from convscope.architecture.layers import Frame, Window
+from convscope.engine.reference_windows import all_windows, positions, with_padding, without_padding
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.uint8] | NDArray[np.int64]
@@ -26,31 +27,49 @@ Labels = NDArray[np.uint8] | NDArray[np.int64]
 
 
 def convolution(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
-    """Return the convolution of x (N, H, W, C) by kernel (U, V, C, F) with bias (F,): y (N, H', W', F).
+    """Return the convolution of x (N, H, W, G·C) by kernel (U, V, C, F) with bias (F,): y (N, H', W', F).
 
-    y[n,i,j,f] = bias[f] + Σ_u Σ_v Σ_c x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,f]
+    y[n,i,j,f] = bias[f] + Σ_u Σ_v Σ_c x̂[n, i·s+u·d, j·t+v·e, g·C+c] · kernel[u,v,c,f]      g = ⌊f / (F/G)⌋
 
-    where x̂ is x with the zeros of `same` padding around it. (Mathematicians call this a cross-correlation.)
+    where x̂ is x with the zeros of `same` padding around it. Of G groups of filters each reads C channels of its own; in
+    a plain convolution there is one group, which reads all. (Mathematicians call this a cross-correlation.)
     """
-    return bias + np.tensordot(_windows(_padded(x, window), window), kernel, axes=([4, 5, 3], [0, 1, 2]))
+    windows = all_windows(with_padding(x, window), window)
+    groups = [
+        np.tensordot(windows[..., channels, :, :], kernel[..., filters], axes=([4, 5, 3], [0, 1, 2]))
+        for channels, filters in _groups(x, kernel)
+    ]
+    return bias + np.concatenate(groups, axis=3)
 
 
 def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
-    """Return dx (N, H, W, C), dkernel (U, V, C, F) and dbias (F,) for dy (N, H', W', F).
+    """Return dx (N, H, W, G·C), dkernel (U, V, C, F) and dbias (F,) for dy (N, H', W', F).
 
-    dkernel[u,v,c,f]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,f]
-    dbias[f]                  = Σ_n Σ_i Σ_j dy[n,i,j,f]
-    dx̂[n, i·s+u, j·t+v, c]  += Σ_f dy[n,i,j,f] · kernel[u,v,c,f]      for all u, v, i, j
+    dkernel[u,v,c,f]                   = Σ_n Σ_i Σ_j x̂[n, i·s+u·d, j·t+v·e, g·C+c] · dy[n,i,j,f]      g = ⌊f / (F/G)⌋
+    dbias[f]                           = Σ_n Σ_i Σ_j dy[n,i,j,f]
+    dx̂[n, i·s+u·d, j·t+v·e, g·C+c]  += Σ_f dy[n,i,j,f] · kernel[u,v,c,f]      for all u, v, i, j, and f of group g
 
     and dx is dx̂ without the padding: nobody wants to know how the zeros should change.
     """
-    padded = _padded(x, window)
-    dkernel = np.tensordot(_windows(padded, window), dy, axes=([0, 1, 2], [0, 1, 2])).transpose(1, 2, 0, 3)
-    dbias = dy.sum(axis=(0, 1, 2))
-    dpadded = np.zeros_like(padded)
-    for u, v, pixels in _positions(window, dy.shape[1:3]):
-        dpadded[pixels] += dy @ kernel[u, v].T
-    return _without_padding(dpadded, x, window), dkernel, dbias
+    padded = with_padding(x, window)
+    windows = all_windows(padded, window)
+    dkernel, dpadded = np.zeros_like(kernel), np.zeros_like(padded)
+    for channels, filters in _groups(x, kernel):
+        products = np.tensordot(windows[..., channels, :, :], dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
+        dkernel[..., filters] = products.transpose(1, 2, 0, 3)
+        for u, v, pixels in positions(window, dy.shape[1:3]):
+            dpadded[(*pixels, channels)] += dy[..., filters] @ kernel[u, v][:, filters].T
+    return without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
+
+
+def _groups(x: Array, kernel: Array) -> list[tuple[slice, slice]]:
+    """Return the input channels and the filters of each group."""
+    count = x.shape[3] // kernel.shape[2]
+    filters = kernel.shape[3] // count
+    return [
+        (slice(g * kernel.shape[2], (g + 1) * kernel.shape[2]), slice(g * filters, (g + 1) * filters))
+        for g in range(count)
+    ]
 
 
 # --- Depthwise convolution --------------------------------------------------------------------------------------------
@@ -59,26 +78,26 @@ def convolution_backward(dy: Array, x: Array, kernel: Array, window: Window) -> 
 def depthwise(x: Array, kernel: Array, bias: Array, window: Window) -> Array:
     """Return the convolution of each channel of x (N, H, W, C) by its own kernels (U, V, C, M): y (N, H', W', C·M).
 
-    y[n,i,j,c·M+m] = bias[c·M+m] + Σ_u Σ_v x̂[n, i·s+u, j·t+v, c] · kernel[u,v,c,m]
+    y[n,i,j,c·M+m] = bias[c·M+m] + Σ_u Σ_v x̂[n, i·s+u·d, j·t+v·e, c] · kernel[u,v,c,m]
     """
-    y = np.einsum("nijcuv,uvcm->nijcm", _windows(_padded(x, window), window), kernel)
+    y = np.einsum("nijcuv,uvcm->nijcm", all_windows(with_padding(x, window), window), kernel)
     return np.asarray(y.reshape(*y.shape[:3], -1) + bias)
 
 
 def depthwise_backward(dy: Array, x: Array, kernel: Array, window: Window) -> tuple[Array, Array, Array]:
     """Return dx (N, H, W, C), dkernel (U, V, C, M) and dbias (C·M,) for dy (N, H', W', C·M).
 
-    dkernel[u,v,c,m]          = Σ_n Σ_i Σ_j x̂[n, i·s+u, j·t+v, c] · dy[n,i,j,c·M+m]
-    dbias[o]                  = Σ_n Σ_i Σ_j dy[n,i,j,o]
-    dx̂[n, i·s+u, j·t+v, c]  += Σ_m dy[n,i,j,c·M+m] · kernel[u,v,c,m]      for all u, v, i, j
+    dkernel[u,v,c,m]              = Σ_n Σ_i Σ_j x̂[n, i·s+u·d, j·t+v·e, c] · dy[n,i,j,c·M+m]
+    dbias[o]                      = Σ_n Σ_i Σ_j dy[n,i,j,o]
+    dx̂[n, i·s+u·d, j·t+v·e, c]  += Σ_m dy[n,i,j,c·M+m] · kernel[u,v,c,m]      for all u, v, i, j
     """
-    padded = _padded(x, window)
+    padded = with_padding(x, window)
     by_channel = dy.reshape(*dy.shape[:3], *kernel.shape[2:])
-    dkernel = np.einsum("nijcuv,nijcm->uvcm", _windows(padded, window), by_channel)
+    dkernel = np.einsum("nijcuv,nijcm->uvcm", all_windows(padded, window), by_channel)
     dpadded = np.zeros_like(padded)
-    for u, v, pixels in _positions(window, dy.shape[1:3]):
+    for u, v, pixels in positions(window, dy.shape[1:3]):
         dpadded[pixels] += (by_channel * kernel[u, v]).sum(axis=4)
-    return _without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
+    return without_padding(dpadded, x, window), dkernel, dy.sum(axis=(0, 1, 2))
 
 
 # --- Pooling ------------------------------------------------------------------------------------------------------
@@ -91,7 +110,7 @@ def max_pooling(x: Array, window: Window) -> Array:
 
     where x̂ is x with the padding of `same`, which is never the largest.
     """
-    return np.asarray(_windows(_padded(x, window, -np.inf), window).max(axis=(4, 5)))
+    return np.asarray(all_windows(with_padding(x, window, -np.inf), window).max(axis=(4, 5)))
 
 
 def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
@@ -101,13 +120,13 @@ def max_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
 
     Equal values happen often (a relu makes zeros), so which of them wins has to be said.
     """
-    padded = _padded(x, window, -np.inf)
-    windows = _windows(padded, window)
+    padded = with_padding(x, window, -np.inf)
+    windows = all_windows(padded, window)
     winner = windows.reshape(*windows.shape[:4], -1).argmax(axis=4)
     dpadded = np.zeros_like(padded)
-    for u, v, pixels in _positions(window, dy.shape[1:3]):
+    for u, v, pixels in positions(window, dy.shape[1:3]):
         dpadded[pixels] += dy * (winner == u * window.size[1] + v)
-    return _without_padding(dpadded, x, window)
+    return without_padding(dpadded, x, window)
 
 
 def average_pooling(x: Array, window: Window) -> Array:
@@ -117,7 +136,7 @@ def average_pooling(x: Array, window: Window) -> Array:
 
     where pixels[i,j] is how many of the window's pixels lie in the map: those of `same` padding are not counted.
     """
-    return np.asarray(_windows(_padded(x, window), window).sum(axis=(4, 5)) / _pixels(x, window))
+    return np.asarray(all_windows(with_padding(x, window), window).sum(axis=(4, 5)) / _pixels(x, window))
 
 
 def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
@@ -125,16 +144,16 @@ def average_pooling_backward(dy: Array, x: Array, window: Window) -> Array:
 
     dx̂[n, i·s+u, j·t+v, c] += dy[n,i,j,c] / pixels[i,j]      for all u, v, i, j
     """
-    dpadded = np.zeros_like(_padded(x, window))
+    dpadded = np.zeros_like(with_padding(x, window))
     part = dy / _pixels(x, window)
-    for _, _, pixels in _positions(window, dy.shape[1:3]):
+    for _, _, pixels in positions(window, dy.shape[1:3]):
         dpadded[pixels] += part
-    return _without_padding(dpadded, x, window)
+    return without_padding(dpadded, x, window)
 
 
 def _pixels(x: Array, window: Window) -> Array:
     """Return how many pixels of each window lie in the map, (1, H', W', 1)."""
-    return np.asarray(_windows(_padded(np.ones((1, *x.shape[1:3], 1)), window), window).sum(axis=(4, 5)))
+    return np.asarray(all_windows(with_padding(np.ones((1, *x.shape[1:3], 1)), window), window).sum(axis=(4, 5)))
 
 
 def whole_map(x: Array) -> Window:
@@ -420,42 +439,3 @@ def activated_backward(dy: Array, x: Array, activation: str, slope: float = LEAK
     if activation == "leaky_relu":
         return leaky_relu_backward(dy, x, slope)
     return ACTIVATIONS[activation][1](dy, x) if activation in ACTIVATIONS else dy
-
-
-# --- Windows ----------------------------------------------------------------------------------------------------------
-
-
-def _padding(x: Array, window: Window) -> tuple[Pair, Pair]:
-    """Return how many zeros stand (above, below) and (left of, right of) the maps."""
-    pairs = []
-    for size, kernel, stride in zip(x.shape[1:3], window.size, window.strides, strict=True):
-        before = padding_before(size, kernel, stride, window.padding)
-        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
-        pairs.append((before, max(needed - before, 0)))
-    return pairs[0], pairs[1]
-
-
-def _padded(x: Array, window: Window, value: float = 0) -> Array:
-    rows, columns = _padding(x, window)
-    return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
-
-
-def _without_padding(padded: Array, x: Array, window: Window) -> Array:
-    (top, _), (left, _) = _padding(x, window)
-    return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
-
-
-def _windows(x: Array, window: Window) -> Array:
-    """Return every window of x (N, H, W, C) as a view, (N, H', W', C, U, V)."""
-    s, t = window.strides
-    return sliding_window_view(x, window.size, axis=(1, 2))[:, ::s, ::t]
-
-
-def _positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int, tuple[slice, slice, slice]]]:
-    """Yield each position (u, v) of a window with the pixels that lie there, over all windows (rows, columns)."""
-    s, t = window.strides
-    rows, columns = windows
-    for u in range(window.size[0]):
-        for v in range(window.size[1]):
-            pixels = (slice(None), slice(u, u + s * (rows - 1) + 1, s), slice(v, v + t * (columns - 1) + 1, t))
-            yield u, v, pixels

@@ -220,7 +220,7 @@ def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
         layer, given = table[number].layer, table[number].input_shape[:-1]
         wanted = given
         if (window := getattr(layer, "window", None)) is not None:
-            axes = zip(given, read[number], window.size, window.strides, strict=True)
+            axes = zip(given, read[number], window.reach, window.strides, strict=True)
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
         elif isinstance(layer, ZeroPadding2D):
             wanted = tuple(max(n - before, 0) for n, (before, _) in zip(read[number], layer.padding, strict=True))

@@ -56,10 +56,11 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
     match layer:
         case Conv2D():
             x, padding = _read(x, layer.window, row.input_shape)
-            x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding)
+            x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding, dilations=layer.dilation_rate)
         case DepthwiseConv2D():
             x, padding = _read(x, layer.window, row.input_shape)
-            x = tf.nn.depthwise_conv2d(x, weight("kernel"), (1, *layer.strides, 1), padding)
+            strides = (1, *layer.strides, 1)
+            x = tf.nn.depthwise_conv2d(x, weight("kernel"), strides, padding, dilations=layer.dilation_rate)
         case MaxPooling2D():
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
         case AveragePooling2D():  # without the pixels beyond an edge, in TensorFlow as in TFLite
@@ -104,7 +105,7 @@ def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     """
     if window.padding == "valid":
         return x, "VALID"
-    axes = list(zip(input_shape, window.size, window.strides, strict=False))
+    axes = list(zip(input_shape, window.reach, window.strides, strict=False))
     needed = [(-(-size // stride) - 1) * stride + kernel for size, kernel, stride in axes]  # by all windows together
     beyond = [pixels - size for pixels, (size, _, _) in zip(needed, axes, strict=True)]
     if max(beyond) <= 0:

@@ -189,8 +189,9 @@ def _convolution(
     row: LayerRow, layer: Conv2D | DepthwiseConv2D, padding: tuple[int, int], weights: Weights
 ) -> nn.Module:
     channels, filters = row.input_shape[2], row.output_shape[2]
-    groups = 1 if isinstance(layer, Conv2D) else channels
-    module = nn.Conv2d(channels, filters, layer.kernel_size, layer.strides, padding, groups=groups, bias=layer.use_bias)
+    groups = layer.groups if isinstance(layer, Conv2D) else channels
+    window = (layer.kernel_size, layer.strides, padding, layer.dilation_rate)
+    module = nn.Conv2d(channels, filters, *window, groups=groups, bias=layer.use_bias)
     kernel = weights["kernel"].transpose(3, 2, 0, 1)  # out, in, rows, columns
     if isinstance(layer, DepthwiseConv2D):
         kernel = weights["kernel"].transpose(2, 3, 0, 1).reshape(filters, 1, *layer.kernel_size)
@@ -233,7 +234,7 @@ def _tensor(array: Any) -> torch.Tensor:
 def _sides(window: Window, input_shape: Shape) -> Sides:
     """Return how far windows reach beyond a map, by TensorFlow's rule."""
     sides: list[int] = []
-    for size, kernel, stride in zip(input_shape, window.size, window.strides, strict=False):
+    for size, kernel, stride in zip(input_shape, window.reach, window.strides, strict=False):
         before = padding_before(size, kernel, stride, window.padding)
         needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
         sides = [before, max(needed - before, 0), *sides]

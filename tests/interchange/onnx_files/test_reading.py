@@ -73,6 +73,22 @@ GRAPHS = {
         [node("Conv", "x w", "m", group=2, pads=[1, 1, 1, 1]), *HEAD],
         {"w": numbers(6, 1, 3, 3), "k": numbers(378, 4)},
     ),
+    "dilated": (
+        [node("Conv", "x w", "m", pads=[2, 1, 2, 2], dilations=[2, 3]), *HEAD],
+        {"w": numbers(3, 2, 3, 2), "k": numbers(189, 4)},
+    ),
+    "in groups, dilated along one axis": (
+        [
+            node("Conv", "x w", "a", dilations=[4, 4]),
+            node("Conv", "a v", "m", group=2, dilations=[1, 2], pads=[1, 2, 1, 2]),
+            *HEAD,
+        ],
+        {"w": numbers(4, 2, 1, 1), "v": numbers(6, 2, 3, 3), "k": numbers(378, 4)},
+    ),
+    "depthwise and dilated": (
+        [node("Conv", "x w", "m", group=2, dilations=[2, 1]), *HEAD],
+        {"w": numbers(4, 1, 3, 3), "k": numbers(100, 4)},
+    ),
     "batch normalisation, then Gemm transposed and scaled": (
         [
             node("BatchNormalization", "x g b m0 v", "n", epsilon=0.0),
@@ -257,25 +273,6 @@ PADDED = {
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
     ),
-    "a silu, and a hard silu in three forms": (
-        [
-            node("Sigmoid", "x", "s"),
-            node("Mul", "s x", "a"),
-            node("HardSwish", "a", "b"),
-            node("Add", "b three", "c"),
-            node("Clip", "c zero six", "d"),
-            node("Mul", "b d", "e"),
-            node("Div", "e six", "q"),
-            node("HardSigmoid", "q", "h", alpha=1 / 6),
-            node("Mul", "q h", "m"),
-            *HEAD,
-        ],
-        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
-    ),
-    "a relu6, a relu and an elu": (
-        [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
-        {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
-    ),
     "a slope for each channel, and one for all": (
         [node("PRelu", "x c", "a"), node("PRelu", "a d", "m"), *HEAD],
         {"c": numbers(2, 1, 1), "d": numbers(1), "k": numbers(126, 4)},
@@ -370,7 +367,16 @@ REFUSED = {
         {"w": numbers(2, 2, 1, 1)},
         "two branches that both have",
     ),
-    "dilation": ([node("Conv", "x w", "m", dilations=[2, 2]), *HEAD], {"w": numbers(2, 2, 3, 3)}, "dilations"),
+    "dilation beside strides": (
+        [node("Conv", "x w", "m", dilations=[2, 2], strides=[1, 2]), *HEAD],
+        {"w": numbers(2, 2, 3, 3)},
+        "only one of them may be above 1",
+    ),
+    "dilation of a pooling": (
+        [node("MaxPool", "x", "m", kernel_shape=[2, 2], dilations=[2, 2]), *HEAD],
+        {},
+        r"dilations \(2, 2\); 1 is needed",
+    ),
     "groups": ([node("Conv", "x w", "m", group=2), *HEAD], {"w": numbers(2, 2, 3, 3)}, "does not fit 2 channels"),
     "one axis": ([node("Conv", "x w", "m"), *HEAD], {"w": numbers(2, 2, 3)}, "4"),
     "a kernel from the images": ([node("Conv", "x x", "m"), *HEAD], {}, "it must be constant"),
@@ -435,7 +441,7 @@ def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
     model = proto(nodes, {"w": numbers(2, 2, 1, 1), "k": numbers(126, 4), "s": np.float32([1, 1, 1, 1])})
     with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Selu\).*'n_b' \(Resize\)"):
         read_onnx(save(model, tmp_path))
-    nodes = [node("Conv", "x w", "a", dilations=[2, 2]), node("Relu", "a", "b"), *HEAD]
+    nodes = [node("Conv", "x w", "a", group=3), node("Relu", "a", "b"), *HEAD]
     nodes += [node("MaxPool", "x", "c", kernel_shape=[3]), node("Add", "c b", "m")]
     model = proto(nodes[:2] + nodes[4:] + HEAD, {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)})
     with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Conv\).*'n_c' \(MaxPool\)"):

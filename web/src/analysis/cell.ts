@@ -1,5 +1,6 @@
 // A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
 import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
+import { mapsRead } from '../engine/layers';
 import { sharesOf, type Shares } from '../engine/softmax';
 import { activate, LEAKY_SLOPE } from './activation';
 import { sizesOf, unflattened, type Cell } from './receptive';
@@ -21,6 +22,7 @@ export interface WindowValues {
   left: number;
   rows: number;
   columns: number;
+  dilation: [number, number]; // how far these lie apart
   values: number[];
 }
 
@@ -144,19 +146,11 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
   const weight = (part: string) => pass.weights[`${name}/${part}`];
   switch (kind) {
     case 'Conv2D': {
-      const channels = Array.from({ length: row.inputShape[2] }, (_, c) => c);
+      const { first, count } = mapsRead(row.layer, row.inputShape, cell.map);
       const filters = row.outputShape[2];
-      return {
-        step: 'products',
-        channels: channels.map((c) =>
-          multiplied(
-            windowOf(row, given, cell, c),
-            weight('kernel'),
-            channels.length * filters,
-            c * filters + cell.map,
-          ),
-        ),
-      };
+      const multiply = (c: number) =>
+        multiplied(windowOf(row, given, cell, first + c), weight('kernel'), count * filters, c * filters + cell.map);
+      return { step: 'products', channels: Array.from({ length: count }, (_, c) => multiply(c)) };
     }
     case 'DepthwiseConv2D': {
       const channel = Math.floor(cell.map / (row.layer.depth_multiplier ?? 1));
@@ -227,17 +221,17 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
 
 function windowOf(row: LayerRow, given: Given, cell: Cell, map: number): WindowValues {
   if (row.window === null) throw new Error(`${row.layer.name} has no window`);
-  const { size, strides, padding } = row.window;
+  const { size, strides, dilation, padding } = row.window;
   const [height, width, channels] = sizesOf(given.shape);
   const top = cell.row * strides[0] - padding[0];
   const left = cell.column * strides[1] - padding[1];
   const values = Array.from({ length: size[0] * size[1] }, (_, i) => {
-    const r = top + Math.floor(i / size[1]);
-    const c = left + (i % size[1]);
+    const r = top + Math.floor(i / size[1]) * dilation[0];
+    const c = left + (i % size[1]) * dilation[1];
     const inside = r >= 0 && r < height && c >= 0 && c < width;
     return inside ? given.at((r * width + c) * channels + map) : NaN;
   });
-  return { map, top, left, rows: size[0], columns: size[1], values };
+  return { map, top, left, rows: size[0], columns: size[1], dilation, values };
 }
 
 // The kernel's number i stands at i * step + first; beyond the map stand zeros.

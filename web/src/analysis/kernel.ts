@@ -1,4 +1,5 @@
 // A filter's kernel, and the maps that it reads.
+import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { cosine } from './statistics';
 
@@ -70,6 +71,7 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   const [rows, columns, channels, count] = shape;
   const all = weights[`${name}/kernel`];
   const multiplier = row.layer.depth_multiplier ?? 1;
+  const first = kind === 'Conv2D' ? mapsRead(row.layer, row.inputShape, filter).first : 0;
   [kernel.rows, kernel.columns] = [rows, columns];
   for (let channel = 0; channel < channels; channel++) {
     const values = new Float32Array(rows * columns);
@@ -80,11 +82,14 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
       kernel.low = Math.min(kernel.low, value);
       kernel.high = Math.max(kernel.high, value);
     }
-    const map = kind === 'DepthwiseConv2D' ? Math.floor(filter / multiplier) : channel;
+    const map = kind === 'DepthwiseConv2D' ? Math.floor(filter / multiplier) : first + channel;
     kernel.readings.push({ map, weights: values, strength: Math.sqrt(square) });
   }
   return kernel;
 }
+
+// Whether filters read different maps.
+const readsOwnMaps = ({ layer }: LayerRow) => layer.kind === 'DepthwiseConv2D' || (layer.groups ?? 1) > 1;
 
 const FEW = 4; // so few weights point the same way by chance
 
@@ -93,7 +98,7 @@ const FEW = 4; // so few weights point the same way by chance
 export function kernelLikeness(weights: Weights, row: LayerRow, filter: number): Float32Array | null {
   const all = weights[`${row.layer.name}/kernel`];
   const count = row.outputShape[row.outputShape.length - 1];
-  if (all === undefined || row.layer.kind === 'DepthwiseConv2D' || all.length < FEW * count) return null;
+  if (all === undefined || readsOwnMaps(row) || all.length < FEW * count) return null;
   const weightsOf = (k: number) => Float32Array.from({ length: all.length / count }, (_, i) => all[i * count + k]);
   const own = weightsOf(filter);
   return Float32Array.from({ length: count }, (_, k) => cosine(own, weightsOf(k)));

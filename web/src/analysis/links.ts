@@ -1,4 +1,5 @@
 // Between which maps weights stand: what a map reads and what it feeds.
+import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { sizesOf } from './receptive';
 
@@ -40,9 +41,10 @@ function between(
   const kernel = weights[`${row.layer.name}/kernel`];
   switch (row.layer.kind) {
     case 'Conv2D': {
-      const [, , channels] = sizesOf(row.inputShape);
+      const { first, count } = mapsRead(row.layer, row.inputShape, to);
       const filters = row.outputShape[2];
-      return summed(kernel, from * filters + to, channels * filters);
+      if (from < first || from >= first + count) return null;
+      return summed(kernel, (from - first) * filters + to, count * filters);
     }
     case 'DepthwiseConv2D': {
       const multiplier = row.layer.depth_multiplier ?? 1;

@@ -1,4 +1,5 @@
 // Which numbers of the image and of every layer before a number was made of.
+import { mapsRead } from '../engine/layers';
 import type { LayerRow, Shape } from '../engine/types';
 
 // A number of a layer's output; of a vector row and column are 0. The layer "input" is the image.
@@ -15,6 +16,7 @@ export interface Frame {
   height: number;
   width: number;
   map: number | null; // the one map that is read, or null for all of them
+  maps?: { first: number; count: number }; // of all those that are read, where `map` is null and others are not
 }
 
 // Height, width and number of maps; a vector is as many maps of one number.
@@ -73,10 +75,12 @@ function readBy(row: LayerRow, frame: Frame): Frame {
     return { top, left, height: 1, width: 1, map };
   }
   if (row.window === null) return frame;
-  const { size, strides, padding } = row.window;
-  const [top, bottom] = reach(frame.top, frame.height, size[0], strides[0], padding[0], height);
-  const [left, right] = reach(frame.left, frame.width, size[1], strides[1], padding[1], width);
-  return { top, left, height: bottom - top, width: right - left, map: mapReadBy(row, frame.map) };
+  const { reach, strides, padding } = row.window;
+  const [top, bottom] = covered(frame.top, frame.height, reach[0], strides[0], padding[0], height);
+  const [left, right] = covered(frame.left, frame.width, reach[1], strides[1], padding[1], width);
+  const read = { top, left, height: bottom - top, width: right - left, map: mapReadBy(row, frame.map) };
+  if (kind !== 'Conv2D' || (row.layer.groups ?? 1) === 1 || frame.map === null) return read;
+  return { ...read, maps: mapsRead(row.layer, row.inputShape, frame.map) };
 }
 
 function mapReadBy(row: LayerRow, map: number | null): number | null {
@@ -85,7 +89,7 @@ function mapReadBy(row: LayerRow, map: number | null): number | null {
 }
 
 // The first and the one behind the last of `pixels` that the windows of `count` outputs from `first` on cover.
-function reach(
+function covered(
   first: number,
   count: number,
   size: number,
@@ -114,5 +118,6 @@ function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
     height: Math.max(known.top + known.height, more.top + more.height) - top,
     width: Math.max(known.left + known.width, more.left + more.width) - left,
     map: known.map === more.map ? known.map : null,
+    ...(known.maps && known.maps.first === more.maps?.first ? { maps: known.maps } : {}),
   });
 }

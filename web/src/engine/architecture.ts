@@ -80,7 +80,7 @@ function receptiveField(
   const both = (of: (axis: 0 | 1) => number): [number, number] => [of(0), of(1)];
   if (window !== null && !layer.kind.startsWith('Global')) {
     return {
-      size: both((axis) => size[axis] + (window.size[axis] - 1) * jump[axis]),
+      size: both((axis) => size[axis] + (window.reach[axis] - 1) * jump[axis]),
       jump: both((axis) => jump[axis] * window.strides[axis]),
       start: both((axis) => start[axis] - window.padding[axis] * jump[axis]),
     };
@@ -128,13 +128,17 @@ function checkArguments(layer: LayerSpec): void {
   const isWhole = (value: unknown, most: number) =>
     Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
   for (const name of kind.counts ?? []) {
-    const value = name === 'depth_multiplier' ? (layer[name] ?? 1) : layer[name];
+    const value = name === 'depth_multiplier' || name === 'groups' ? (layer[name] ?? 1) : layer[name];
     if (!isWhole(value, 65536)) refuse(name, 'count');
   }
-  for (const name of ['kernel_size', 'strides', 'pool_size'] as const) {
+  for (const name of ['kernel_size', 'strides', 'dilation_rate', 'pool_size'] as const) {
     const pair: unknown = layer[name] ?? [1, 1];
     const isPair = Array.isArray(pair) && pair.length === 2 && pair.every((value) => isWhole(value, 1024));
     if (!isPair) refuse(name, 'pair');
+  }
+  const isAboveOne = (pair: number[] = [1, 1]) => Math.max(...pair) > 1;
+  if (isAboveOne(layer.strides) && isAboveOne(layer.dilation_rate)) {
+    throw new ArchitectureError('refused.network.dilation', named(layer));
   }
   if (layer.kind === 'ZeroPadding2D') {
     if (!isFrame(layer.padding ?? frameOf(layer))) refuse('padding', 'frame');

@@ -12,7 +12,7 @@ export interface LayerKind {
   outputShape: (layer: LayerSpec, input: Shape) => Shape;
   weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
   macs?: (layer: LayerSpec, input: Shape) => number;
-  counts?: ('filters' | 'units' | 'depth_multiplier')[]; // arguments that are whole numbers
+  counts?: ('filters' | 'units' | 'depth_multiplier' | 'groups')[]; // arguments that are whole numbers
   hasActivation?: boolean;
   isLinear?: boolean; // but for its activation, and up to a constant
 }
@@ -44,18 +44,28 @@ function paddingBefore(size: number, kernel: number, stride: number, { padding }
 
 function windowOf(layer: LayerSpec, input: Shape, size: [number, number], strides: [number, number]): Window {
   requireMaps(layer, input);
-  const before = (axis: 0 | 1) => paddingBefore(input[axis], size[axis], strides[axis], layer);
-  return { size, strides, padding: [before(0), before(1)] };
+  const dilation = layer.dilation_rate ?? [1, 1];
+  const reach: [number, number] = [(size[0] - 1) * dilation[0] + 1, (size[1] - 1) * dilation[1] + 1];
+  const before = (axis: 0 | 1) => paddingBefore(input[axis], reach[axis], strides[axis], layer);
+  return { size, dilation, reach, strides, padding: [before(0), before(1)] };
 }
 
-function mapSize(layer: LayerSpec, input: Shape, { size, strides }: Window): [number, number] {
+const wholeWindow = (size: [number, number], padding: [number, number]): Window => ({
+  size,
+  dilation: [1, 1],
+  reach: size,
+  strides: [1, 1],
+  padding,
+});
+
+function mapSize(layer: LayerSpec, input: Shape, { reach, strides }: Window): [number, number] {
   const outputs = ([0, 1] as const).map((axis) =>
     layer.padding === 'same'
       ? Math.ceil(input[axis] / strides[axis])
-      : Math.floor((input[axis] - size[axis]) / strides[axis]) + 1,
+      : Math.floor((input[axis] - reach[axis]) / strides[axis]) + 1,
   ) as [number, number];
   if (Math.min(...outputs) < 1) {
-    const sizes = { window: times(size), map: times(input.slice(0, 2)) };
+    const sizes = { window: times(reach), map: times(input.slice(0, 2)) };
     throw new ArchitectureError('refused.network.window', { ...named(layer), ...sizes });
   }
   return outputs;
@@ -70,12 +80,34 @@ export const kernelSize = (layer: LayerSpec): [number, number] => layer.kernel_s
 const convolutionWindow = (layer: LayerSpec, input: Shape): Window =>
   windowOf(layer, input, kernelSize(layer), layer.strides ?? [1, 1]);
 
+// The maps that a filter of a convolution reads: all, or those of its group. They follow each other.
+export function mapsRead(layer: LayerSpec, input: Shape, filter: number): { first: number; count: number } {
+  const { groups = 1 } = layer;
+  const count = input[2] / groups;
+  if (groups === 1) return { first: 0, count };
+  return { first: Math.floor((filter * groups) / layer.filters!) * count, count };
+}
+
 const convolution: LayerKind = {
   window: convolutionWindow,
-  outputShape: (layer, input) => [...mapSize(layer, input, convolutionWindow(layer, input)), layer.filters!],
-  weightShapes: (layer, input) => withBias(layer, [...kernelSize(layer), input[2], layer.filters!], layer.filters!),
-  macs: (layer, input) => product(convolution.outputShape(layer, input)) * product(kernelSize(layer)) * input[2],
-  counts: ['filters'],
+  outputShape: (layer, input) => {
+    const size = mapSize(layer, input, convolutionWindow(layer, input));
+    const { groups = 1, filters } = layer;
+    if (input[2] % groups > 0 || filters! % groups > 0) {
+      throw new ArchitectureError('refused.network.groups', {
+        ...named(layer),
+        groups,
+        n: input[2],
+        filters: filters!,
+      });
+    }
+    return [...size, filters!];
+  },
+  weightShapes: (layer, input) =>
+    withBias(layer, [...kernelSize(layer), mapsRead(layer, input, 0).count, layer.filters!], layer.filters!),
+  macs: (layer, input) =>
+    product(convolution.outputShape(layer, input)) * product(kernelSize(layer)) * mapsRead(layer, input, 0).count,
+  counts: ['filters', 'groups'],
   isLinear: true,
   hasActivation: true,
 };
@@ -109,7 +141,7 @@ const pooling: LayerKind = {
 const globalPooling: LayerKind = {
   window: (layer, input) => {
     requireMaps(layer, input);
-    return { size: [input[0], input[1]], strides: [1, 1], padding: [0, 0] };
+    return wholeWindow([input[0], input[1]], [0, 0]);
   },
   outputShape: (_, input) => [input[2]],
 };
@@ -140,7 +172,7 @@ const zeroPadding: LayerKind = {
   window: (layer, input) => {
     requireMaps(layer, input);
     const [[above], [left]] = frameOf(layer);
-    return { size: [1, 1], strides: [1, 1], padding: [above, left] };
+    return wholeWindow([1, 1], [above, left]);
   },
   outputShape: (layer, [height, width, channels]) => {
     const [[above, below], [left, right]] = frameOf(layer);

@@ -37,6 +37,8 @@ export interface LayerSpec {
   strides?: [number, number];
   pool_size?: [number, number];
   padding?: Padding | Frame; // a frame of zero padding alone
+  dilation_rate?: [number, number];
+  groups?: number;
   activation?: Activation;
   negative_slope?: number;
   use_bias?: boolean;
@@ -55,6 +57,8 @@ export interface Architecture {
 
 export interface Window {
   size: [number, number];
+  dilation: [number, number]; // from one of its rows or columns to the next
+  reach: [number, number]; // from its first row or column to its last
   strides: [number, number];
   padding: [number, number]; // zeros, or pixels that do not exist, before the first row and column
 }

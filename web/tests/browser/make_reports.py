@@ -152,10 +152,9 @@ def hostile(folder: Path) -> None:
     """Three channels, and names that must stay text."""
     splits = made_up((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
     layers = (
-        cs.Conv2D(8, 3, activation="hard_silu"),
+        cs.Conv2D(8, 3, activation="relu"),
         cs.MaxPooling2D(2),
-        cs.Conv2D(16, 3),
-        cs.PReLU(),
+        cs.Conv2D(16, 3, activation="relu"),
         cs.GlobalAveragePooling2D(),
         cs.Dense(len(HOSTILE), activation="softmax"),
     )

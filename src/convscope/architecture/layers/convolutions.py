@@ -1,10 +1,17 @@
 """The layers with kernels: two convolutions over maps, and the dense layer over vectors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import ClassVar, get_args
 
-from convscope.architecture.arguments import check_choice, check_count, check_flag, label, set_pair
+from convscope.architecture.arguments import (
+    check_choice,
+    check_count,
+    check_dilation,
+    check_flag,
+    label,
+    set_pair,
+)
 from convscope.architecture.layers.windows import ActivationName, Padding, Pair, Shape, Window, map_size
 from convscope.base.errors import ArchitectureError
 
@@ -13,7 +20,9 @@ from convscope.base.errors import ArchitectureError
 class Conv2D:
     """A convolution (cross-correlation, as in every such library) with bias, stride and activation.
 
-    Weights: `kernel` (kernel rows, kernel columns, C, filters) and, unless `use_bias` is false, `bias` (filters,).
+    With `groups` the input channels are so many groups side by side, and so are the filters: each filter reads the
+    channels of its own group. The rows and columns of a kernel read pixels `dilation_rate` apart. Weights: `kernel`
+    (kernel rows, kernel columns, C / groups, filters) and, unless `use_bias` is false, `bias` (filters,).
     """
 
     filters: int
@@ -22,6 +31,8 @@ class Conv2D:
     padding: Padding = "valid"
     activation: ActivationName = "linear"
     use_bias: bool = True
+    dilation_rate: Pair = field(default=(1, 1), kw_only=True)
+    groups: int = field(default=1, kw_only=True)
     name: str = ""
     kind: ClassVar[str] = "Conv2D"
 
@@ -32,19 +43,27 @@ class Conv2D:
         check_choice(self, "padding", get_args(Padding))
         check_choice(self, "activation", get_args(ActivationName))
         check_flag(self, "use_bias")
+        check_dilation(self)
+        check_count(self, "groups")
 
     @property
     def window(self) -> Window:
-        return Window(self.kernel_size, self.strides, self.padding)
+        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        return (*map_size(self, input_shape, self.window), self.filters)
+        size = map_size(self, input_shape, self.window)
+        if input_shape[2] % self.groups or self.filters % self.groups:
+            raise ArchitectureError(
+                f"{label(self)} has {self.groups} groups, but {input_shape[2]} input channels and {self.filters} "
+                "filters; choose groups that divide both"
+            )
+        return (*size, self.filters)
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return _with_bias(self, (*self.kernel_size, input_shape[2], self.filters), self.filters)
+        return _with_bias(self, (*self.kernel_size, input_shape[2] // self.groups, self.filters), self.filters)
 
     def macs(self, input_shape: Shape) -> int:
-        return prod(self.output_shape(input_shape)) * prod(self.kernel_size) * input_shape[2]
+        return prod(self.output_shape(input_shape)) * prod(self.kernel_size) * (input_shape[2] // self.groups)
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,7 @@ class DepthwiseConv2D:
     depth_multiplier: int = 1
     activation: ActivationName = "linear"
     use_bias: bool = True
+    dilation_rate: Pair = field(default=(1, 1), kw_only=True)
     name: str = ""
     kind: ClassVar[str] = "DepthwiseConv2D"
 
@@ -71,10 +91,11 @@ class DepthwiseConv2D:
         check_count(self, "depth_multiplier")
         check_choice(self, "activation", get_args(ActivationName))
         check_flag(self, "use_bias")
+        check_dilation(self)
 
     @property
     def window(self) -> Window:
-        return Window(self.kernel_size, self.strides, self.padding)
+        return Window(self.kernel_size, self.strides, self.padding, self.dilation_rate)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*map_size(self, input_shape, self.window), input_shape[2] * self.depth_multiplier)

@@ -22,15 +22,27 @@ NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
 
 @dataclass(frozen=True)
 class Window:
-    """How the outputs of a layer read a map: a kernel of `size` (rows, columns) moved by `strides`."""
+    """How the outputs of a layer read a map: a kernel of `size` (rows, columns) moved by `strides`.
+
+    Its rows and columns read pixels that lie `dilation` apart, so that it reaches over `reach` of them.
+    """
 
     size: Pair
     strides: Pair
     padding: Padding
+    dilation: Pair = (1, 1)
+
+    @property
+    def reach(self) -> Pair:
+        rows, columns = ((k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True))
+        return rows, columns
 
 
 def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
-    """Return how many zeros stand before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow."""
+    """Return how many zeros stand before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow.
+
+    A dilated `kernel` counts as large as it reaches.
+    """
     if padding == "valid":
         return 0
     return max((-(-size // stride) - 1) * stride + kernel - size, 0) // 2
@@ -41,11 +53,11 @@ def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
     check_maps(layer, input_shape)
     rows, columns = (
         -(-size // stride) if window.padding == "same" else (size - kernel) // stride + 1
-        for size, kernel, stride in zip(input_shape, window.size, window.strides, strict=False)
+        for size, kernel, stride in zip(input_shape, window.reach, window.strides, strict=False)
     )
     if rows < 1 or columns < 1:
         raise ArchitectureError(
-            f"{label(layer)} with a window of {window.size[0]} × {window.size[1]} does not fit a map of "
+            f"{label(layer)} with a window of {window.reach[0]} × {window.reach[1]} does not fit a map of "
             f"{input_shape[0]} × {input_shape[1]} (height × width); use a smaller window, `same` padding or fewer "
             "poolings"
         )

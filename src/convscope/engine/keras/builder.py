@@ -132,7 +132,8 @@ def _layers(row: LayerRow, activation: str, free: _FreeNames) -> tuple[Any, ...]
         if isinstance(layer, DepthwiseConv2D):
             return _depthwise(row, weighted, maps, free)
         window = _window(layer)
-        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **weighted, **maps),)
+        own = {"dilation_rate": layer.dilation_rate, "groups": layer.groups}  # type: ignore[union-attr]
+        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **own, **weighted, **maps),)
     one = _unweighted(row, common, maps)
     if activation == "linear":
         return (one,)
@@ -188,7 +189,7 @@ def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], fr
     layers, layer = load_keras().layers, row.layer
     assert isinstance(layer, DepthwiseConv2D)
     window = layer.window
-    settings = {"depth_multiplier": layer.depth_multiplier, **weighted, **maps}
+    settings = {"depth_multiplier": layer.depth_multiplier, "dilation_rate": layer.dilation_rate, **weighted, **maps}
     if window.strides[0] == window.strides[1]:
         same = {"strides": window.strides, "padding": window.padding}
         return (layers.DepthwiseConv2D(window.size, **same, **settings),)

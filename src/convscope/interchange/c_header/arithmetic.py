@@ -19,8 +19,12 @@ def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
     y = np.zeros((len(x), *step.output_shape))
     for u, v, pixels in _positions(step, x, 0.0):
-        if step.kind == "conv2d":
+        if step.kind == "conv2d" and step.groups == 1:
             y += pixels @ kernel[u, v]
+        elif step.kind == "conv2d":  # (N, H', W', G, C/G) by (C/G, G, F/G)
+            grouped = pixels.reshape(*pixels.shape[:3], step.groups, -1)
+            by_group = kernel[u, v].reshape(grouped.shape[4], step.groups, -1)
+            y += np.einsum("nijgc,cgf->nijgf", grouped, by_group).reshape(y.shape)
         else:
             y += (pixels[..., None] * kernel[u, v]).reshape(y.shape)
     return y
@@ -95,10 +99,12 @@ def _positions(step: ComputedStep, x: Array, outside: float) -> Iterator[tuple[i
     """Yield each position (u, v) of a window and the pixels there, (N, H', W', C); outside the map `outside`."""
     edges = []
     for axis in (0, 1):
-        last = (step.output_shape[axis] - 1) * step.strides[axis] + step.size[axis]
+        reach = (step.size[axis] - 1) * step.dilation[axis] + 1
+        last = (step.output_shape[axis] - 1) * step.strides[axis] + reach
         edges.append((step.before[axis], max(last - step.before[axis] - x.shape[axis + 1], 0)))
     padded = np.pad(x, ((0, 0), edges[0], edges[1], (0, 0)), constant_values=outside)
     rows, columns = (n * s for n, s in zip(step.output_shape[:2], step.strides, strict=True))
     for u in range(step.size[0]):
         for v in range(step.size[1]):
-            yield u, v, padded[:, u : u + rows : step.strides[0], v : v + columns : step.strides[1]]
+            top, left = u * step.dilation[0], v * step.dilation[1]
+            yield u, v, padded[:, top : top + rows : step.strides[0], left : left + columns : step.strides[1]]

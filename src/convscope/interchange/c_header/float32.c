@@ -143,6 +143,44 @@ static inline void PREFIX_gelu(float *y, int32_t size)
     }
 }
 
+//// grouped_conv2d
+/* As conv2d, but for the pixels and channels that a window reads: its rows and columns lie row_dilation and
+   column_dilation apart, and of the filters, which are so many groups, each reads the channels of its own group:
+   kernel[f, u, v, c] has channels / groups of them. */
+static inline void PREFIX_grouped_conv2d(
+    const float *x, int32_t height, int32_t width, int32_t channels, const float *kernel, const float *bias,
+    int32_t rows, int32_t columns, int32_t row_stride, int32_t column_stride, int32_t row_dilation,
+    int32_t column_dilation, int32_t top, int32_t left, float *y, int32_t y_height, int32_t y_width, int32_t filters,
+    int32_t groups)
+{
+    const int32_t size = channels / groups;
+    for (int32_t i = 0; i < y_height; i++) {
+        for (int32_t j = 0; j < y_width; j++) {
+            for (int32_t f = 0; f < filters; f++) {
+                float sum = bias[f];
+                for (int32_t u = 0; u < rows; u++) {
+                    const int32_t row = i * row_stride + u * row_dilation - top;
+                    if (row < 0 || row >= height) {
+                        continue;
+                    }
+                    for (int32_t v = 0; v < columns; v++) {
+                        const int32_t column = j * column_stride + v * column_dilation - left;
+                        if (column < 0 || column >= width) {
+                            continue;
+                        }
+                        const float *pixel = x + (row * width + column) * channels + f / (filters / groups) * size;
+                        const float *weight = kernel + ((f * rows + u) * columns + v) * size;
+                        for (int32_t c = 0; c < size; c++) {
+                            sum += pixel[c] * weight[c];
+                        }
+                    }
+                }
+                *y++ = sum;
+            }
+        }
+    }
+}
+
 //// hard_silu
 /* y * (y + 3) / 6, with y + 3 kept between 0 and 6. */
 static inline void PREFIX_hard_silu(float *y, int32_t size)

@@ -30,13 +30,18 @@ def _part(step: ComputedStep, read: list[str], target: str) -> StepText:
     size = prod(step.output_shape)
     functions, arrays, calls = [str(step.kind)], _arrays(step), []
     weights = [f"PREFIX_{array.name}" for array in arrays]
-    window = (*step.size, *step.strides, *step.before)
+    window: tuple[int, ...] = (*step.size, *step.strides, *step.before)
     match step.kind:
+        case "conv2d" if not step.is_plain:
+            functions = ["grouped_conv2d"]
+            window = (*step.size, *step.strides, *step.dilation, *step.before)
+            shape = (*step.output_shape, step.groups)
+            calls.append(call("grouped_conv2d", *read, *step.input_shape, *weights, *window, target, *shape))
         case "conv2d":
             calls.append(call("conv2d", *read, *step.input_shape, *weights, *window, target, *step.output_shape))
         case "depthwise":
-            shape = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            calls.append(call("depthwise", *read, *step.input_shape, *weights, *window, target, *shape))
+            maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
+            calls.append(call("depthwise", *read, *step.input_shape, *weights, *window, target, *maps))
         case "dense":
             calls.append(call("dense", *read, prod(step.input_shape), *weights, target, size))
         case "max_pool" | "average_pool":

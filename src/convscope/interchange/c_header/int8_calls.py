@@ -38,20 +38,27 @@ def _image_part(network: QuantizedNetwork, memory: WorkingMemory) -> StepText:
 
 def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
     step, given, result = quantized.step, quantized.given, quantized.result
-    size, window = prod(step.output_shape), (*step.size, *step.strides, *step.before)
+    size = prod(step.output_shape)
+    window: tuple[int, ...] = (*step.size, *step.strides, *step.before)
     entry = quantized.before_table
     zeros: tuple[int, ...] = () if entry is None else (entry.zero,)  # of what the sums become
     arrays = _arrays(quantized)
     weights = [f"PREFIX_{array.name}" for array in arrays]
     functions, calls = [str(step.kind)], []
     match step.kind:
+        case "conv2d" if not step.is_plain:
+            functions = ["grouped_conv2d"]
+            given_shape = (*step.input_shape, given[0].zero)
+            window = (*step.size, *step.strides, *step.dilation, *step.before)
+            shape = (*step.output_shape, step.groups)
+            calls.append(call("grouped_conv2d", *read, *given_shape, *weights, *window, target, *shape, *zeros))
         case "conv2d":
             given_shape = (*step.input_shape, given[0].zero)
             calls.append(call("conv2d", *read, *given_shape, *weights, *window, target, *step.output_shape, *zeros))
         case "depthwise":
             given_shape = (*step.input_shape, given[0].zero)
-            shape = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            calls.append(call("depthwise", *read, *given_shape, *weights, *window, target, *shape, *zeros))
+            maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
+            calls.append(call("depthwise", *read, *given_shape, *weights, *window, target, *maps, *zeros))
         case "dense":
             inputs: tuple[str | int, ...] = (read[0], prod(step.input_shape), given[0].zero, *weights)
             if result is None:

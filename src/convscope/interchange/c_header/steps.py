@@ -41,6 +41,7 @@ class ComputedStep:
         before: rows above and columns left of the map that a window may stand on without reading anything.
         kernel: (U, V, C, F) of a conv2d, (U, V, C, M) of a depthwise, (inputs, units) of a dense step.
         bias: (F,), (C·M,) or (units,), also where the layer has none.
+        dilation, groups: of a conv2d; its kernel is (U, V, C / groups, F). A dilated depthwise convolution is one.
         activation: what is applied to the result; the softmax of a last layer is left out, as logits come before it.
         slope: of leaky_relu below zero.
     """
@@ -53,6 +54,8 @@ class ComputedStep:
     size: Pair = (1, 1)
     strides: Pair = (1, 1)
     before: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
     kernel: Array | None = None
     bias: Array | None = None
     activation: str = "linear"
@@ -68,6 +71,11 @@ class ComputedStep:
         assert self.kernel is not None, self.kind
         assert self.bias is not None, self.kind
         return self.kernel, self.bias
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the rows, columns and channels that a window reads lie side by side, without dilation or groups."""
+        return self.dilation == (1, 1) and self.groups == 1
 
     @property
     def is_whole_map(self) -> bool:
@@ -149,8 +157,15 @@ class _Plan:
         padding = self.steps.pop() if self._is_open and self.steps[-1].kind == "pad" else None
         if padding is not None:
             self._names.pop(self._last + 1, None)
-        kind: StepKind = "conv2d" if row.layer.kind == "Conv2D" else "depthwise"
-        step = _linear(_windowed(_step(row, kind, self._last), row.layer), weights)
+        layer: Any = row.layer
+        kind: StepKind = "conv2d" if layer.kind == "Conv2D" else "depthwise"
+        groups = layer.groups if kind == "conv2d" else 1
+        if kind == "depthwise" and layer.dilation_rate != (1, 1):
+            kind, groups = "conv2d", row.input_shape[2]
+            kernel = weights["kernel"]
+            weights = {**weights, "kernel": kernel.reshape(*kernel.shape[:2], 1, -1)}
+        step = replace(_windowed(_step(row, kind, self._last), layer), groups=groups)
+        step = _linear(step, weights)
         if padding is not None:
             # The padded map is never made: its rim is where the windows read nothing.
             (top, left), (above, beside) = step.before, padding.before
@@ -216,9 +231,9 @@ def _windowed(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window
-    axes = zip(step.input_shape[:2], window.size, window.strides, strict=True)
+    axes = zip(step.input_shape[:2], window.reach, window.strides, strict=True)
     top, left = (padding_before(size, kernel, stride, window.padding) for size, kernel, stride in axes)
-    return replace(step, size=window.size, strides=window.strides, before=(top, left))
+    return replace(step, size=window.size, strides=window.strides, dilation=window.dilation, before=(top, left))
 
 
 def _linear(step: ComputedStep, weights: Mapping[str, Array]) -> ComputedStep:

@@ -96,6 +96,7 @@ def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
         use_bias=config.get("use_bias", True),
+        groups=config.get("groups", 1),
     )
     return _with_own_variables(layer, layer.weight_shapes(_maps(shape)), config)
 
@@ -252,7 +253,11 @@ def _with_own_variables(
 
 
 def _window(config: Mapping[str, Any]) -> dict[str, Any]:
-    return {"strides": config.get("strides", (1, 1)), "padding": config.get("padding", "valid")}
+    return {
+        "strides": config.get("strides", (1, 1)),
+        "padding": config.get("padding", "valid"),
+        "dilation_rate": config.get("dilation_rate", (1, 1)),
+    }
 
 
 def _maps(shape: Shape) -> Shape:
@@ -284,12 +289,9 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "PReLU": _prelu,
 }
 SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
-_ONE = (1, [1], [1, 1])
 # Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last",), "build the model with channels_last"),
-    "dilation_rate": (_ONE, "only 1 is supported"),
-    "groups": (_ONE, "only 1 is supported"),
     "mode": ((0,), "normalise each channel over all images (mode 0)"),
     "renorm": ((False,), "train it without"),
     "noise_shape": ((), "train it without"),

@@ -48,7 +48,8 @@ def declared_class_names(properties: Mapping[str, str], number: int) -> tuple[st
 
 def renamed(weights: Weights, found: Architecture, declared: Architecture) -> Weights:
     """Return the weights found in the graph by the names of the declared layers."""
-    return {name: weights[other] for name, other in zip(declared.weight_shapes, found.weight_shapes, strict=True)}
+    names = zip(declared.weight_shapes.items(), found.weight_shapes, strict=True)
+    return {name: weights[other].reshape(shape) for (name, shape), other in names}
 
 
 def _json(properties: Mapping[str, str], key: str) -> Any:
@@ -92,10 +93,7 @@ def _computation(architecture: Architecture) -> list[tuple[Any, ...]]:
 def _operation(row: LayerRow, padding: Any, place: Mapping[str, int]) -> tuple[Any, ...]:
     """Return what a layer computes before its activation, as plain values to compare."""
     layer: Any = row.layer
-    kind = layer.kind
-    if kind == "DepthwiseConv2D" and row.input_shape[2] == 1:
-        kind = "Conv2D"  # of one channel they are the same, and have the same weights
-    match kind:
+    match kind := layer.kind:
         case "Add":
             return kind, place.get(layer.from_layer, layer.from_layer)
         case "BatchNormalization":
@@ -107,7 +105,10 @@ def _operation(row: LayerRow, padding: Any, place: Mapping[str, int]) -> tuple[A
         case "Conv2D" | "DepthwiseConv2D":
             first = _first_pixels(layer, row)
             start = (first[0] + padding[0][0], first[1] + padding[1][0])
-            return kind, layer.kernel_size, layer.strides, start, row.output_shape, layer.use_bias
+            # A depthwise convolution is one with a group a channel, and has the same weights.
+            groups = layer.groups if kind == "Conv2D" else row.input_shape[2]
+            window = (layer.kernel_size, layer.strides, layer.dilation_rate, start)
+            return "Conv2D", groups, *window, row.output_shape, layer.use_bias
         case "MaxPooling2D" | "AveragePooling2D":
             return kind, layer.pool_size, layer.strides, _first_pixels(layer, row), row.output_shape
         case _:
@@ -119,6 +120,6 @@ def _first_pixels(layer: Layer, row: LayerRow) -> tuple[int, int]:
     window = layer.window  # type: ignore[union-attr]
     top, left = (
         padding_before(given, kernel, stride, window.padding)
-        for given, kernel, stride in zip(row.input_shape, window.size, window.strides, strict=False)
+        for given, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
     )
     return top, left

@@ -87,7 +87,7 @@ def pads(stage: FoldedStage) -> tuple[int, int, int, int]:
     window = stage.layer.window
     before, after = [], []
     for size, given, kernel, stride in zip(
-        stage.output_shape, stage.input_shape, window.size, window.strides, strict=False
+        stage.output_shape, stage.input_shape, window.reach, window.strides, strict=False
     ):
         first = padding_before(given, kernel, stride, window.padding)
         before.append(first)

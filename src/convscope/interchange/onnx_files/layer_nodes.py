@@ -101,7 +101,7 @@ def _linear(
     name, shape = stage.name, stage.output_shape
     match stage.kind:
         case "Conv2D" | "DepthwiseConv2D":
-            group = 1 if stage.kind == "Conv2D" else stage.input_shape[2]
+            group = stage.layer.groups if stage.kind == "Conv2D" else stage.input_shape[2]
             inputs = [given.name, *_convolution_weights(graph, stage)]
             graph.add("Conv", inputs, name, output, group=group, **_window(stage))
         case "MaxPooling2D":
@@ -169,7 +169,8 @@ def _convolution_weights(graph: OnnxGraph, stage: FoldedStage) -> list[str]:
 
 def _window(stage: FoldedStage) -> dict[str, Any]:
     window = stage.layer.window
-    return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage))}
+    dilations = {} if window.dilation == (1, 1) else {"dilations": list(window.dilation)}
+    return {"kernel_shape": list(window.size), "strides": list(window.strides), "pads": list(pads(stage)), **dilations}
 
 
 def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> None:

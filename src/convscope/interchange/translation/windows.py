@@ -17,7 +17,7 @@ from convscope.architecture import (
     Padding,
     Shape,
 )
-from convscope.architecture.layers import padding_before
+from convscope.architecture.layers import Window, padding_before
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step
@@ -30,7 +30,7 @@ _MAX_PAD = 1024
 
 
 def conv(state: State, node: Node) -> FileTensor:
-    """Conv: a convolution, or one of each channel by itself."""
+    """Conv: a convolution, in groups or not, or one of each channel by itself."""
     value = _maps(state, node)
     kernel = state.weight(node, 1, "kernel")
     if kernel.ndim != 4:
@@ -38,23 +38,29 @@ def conv(state: State, node: Node) -> FileTensor:
     if (declared := node.ints("kernel_shape", kernel.shape[2:])) != kernel.shape[2:]:
         raise NotTranslated(f"kernel_shape is {declared}, but its kernel is {kernel.shape[2:]}")
     channels, group, filters = value.step.shape[2], node.int("group", 1), kernel.shape[0]
-    if group not in (1, channels):
-        raise NotTranslated(f"has {group} groups for {channels} channels; it must have 1, or one per channel")
-    if kernel.shape[1] * group != channels or (group > 1 and filters % channels):
-        raise NotTranslated(f"its kernel has shape {kernel.shape}, which does not fit {channels} channels")
-    size, strides = kernel.shape[2:], _strides(node)
+    if group < 1 or kernel.shape[1] * group != channels or filters % group:
+        raise NotTranslated(
+            f"its kernel has shape {kernel.shape}, which does not fit {channels} channels in {group} groups"
+        )
+    size, strides = kernel.shape[2:], _pair(node, "strides", (1, 1))
+    dilation = _dilation(node, size)
+    if max(strides) > 1 and max(dilation) > 1:
+        raise NotTranslated(f"has strides {strides} and dilations {dilation}; only one of them may be above 1")
     weights = {"kernel": kernel.transpose(2, 3, 1, 0)}
     has_bias = len(node.inputs) > 2 and bool(node.inputs[2])
     if has_bias:
         weights["bias"] = state.weight(node, 2, "bias")
-    step, padding = _padded(state, node, value, size, strides)
+    window = Window(size, strides, "valid", dilation)
+    step, padding = _padded(state, node, value, window.reach, strides)
+    name = layer_name(node, 1)
     layer: Layer
-    if group == 1:
-        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, layer_name(node, 1))
-    else:
+    if group == channels > 1:
         multiplier = filters // channels
         weights["kernel"] = weights["kernel"].reshape(*size, channels, multiplier)
-        layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, layer_name(node, 1))
+        layer = DepthwiseConv2D(size, strides, padding, multiplier, "linear", has_bias, name, dilation_rate=dilation)
+    else:
+        own: dict[str, Any] = {"dilation_rate": dilation, "groups": group}
+        layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, **own)
     return _as_maps(state, value, state.work.step(step, layer, weights))
 
 
@@ -200,6 +206,12 @@ def _strides(node: Node) -> tuple[int, int]:
     if any(each != 1 for each in node.ints("dilations")):
         raise NotTranslated(f"has dilations {node.ints('dilations')}; 1 is needed")
     return _pair(node, "strides", (1, 1))
+
+
+def _dilation(node: Node, size: tuple[int, ...]) -> tuple[int, int]:
+    """Return the dilation of a convolution; 1 along an axis where its kernel has one pixel, as it changes nothing."""
+    rows, columns = _pair(node, "dilations", (1, 1))
+    return (rows if size[0] > 1 else 1), (columns if size[1] > 1 else 1)
 
 
 def _size(node: Node) -> tuple[int, int]:

@@ -1,4 +1,5 @@
 // What a layer does to the numbers before it, in a few sentences.
+import { mapsRead } from '../../engine/layers';
 import type { Activation, Input, LayerRow } from '../../engine/types';
 import { say, sentences } from '../../text/say.svelte';
 import { functionName, sizeText } from '../parts/headings';
@@ -12,15 +13,18 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
   const size = window === null ? '' : sizeText(window.size);
   const activation = layer.activation ?? 'linear';
   const place = () => say(`lens.what.place.${activation as Exclude<Activation, 'softmax'>}`);
-  const n = inputShape.at(-1)!;
+  const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
       const one = isFirst ? 'lens.what.slideImage' : 'lens.what.slideMap';
       const several = isFirst ? 'lens.what.slideImages' : 'lens.what.slideMaps';
-      return sentences([say(n === 1 ? one : several, { n, size }), place(), say('lens.what.oneCell')]);
+      const groups = layer.groups ?? 1;
+      const own = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
+      const slid = say(n === 1 ? one : several, { n, size });
+      return sentences([slid, ...own, ...dilationText(row), place(), say('lens.what.oneCell')]);
     }
     case 'DepthwiseConv2D':
-      return sentences([say('lens.what.slideOne', { size }), place()]);
+      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), place()]);
     case 'MaxPooling2D':
     case 'AveragePooling2D':
       return say(`lens.what.${layer.kind}`, { size });
@@ -41,6 +45,10 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
         say(`lens.what.function.${activation}`),
       ]);
   }
+}
+
+function dilationText({ layer: { dilation_rate: dilation = [1, 1] } }: LayerRow): string[] {
+  return Math.max(...dilation) > 1 ? [say('lens.what.dilation', { size: sizeText(dilation) })] : [];
 }
 
 function readText({ scale, offset }: Input): string {

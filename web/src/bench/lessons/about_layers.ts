@@ -1,5 +1,6 @@
 // The lessons about what the layers compute: pixels and filters, convolution, pooling, depth.
 import { receptiveFrame, sizesOf, wayBack, type Cell } from '../../analysis/receptive';
+import { mapsRead } from '../../engine/layers';
 import type { Bench } from '../../state/bench.svelte';
 import { number } from '../../text/say.svelte';
 import { sizeText } from '../parts/headings';
@@ -79,7 +80,7 @@ export function convolution(bench: Bench): Script | null {
   const row = firstConvolution(table);
   if (row === null || row.window === null) return null;
   const { name, kind } = row.layer;
-  const depth = kind === 'Conv2D' ? row.inputShape[2] : 1;
+  const depth = kind === 'Conv2D' ? mapsRead(row.layer, row.inputShape, 0).count : 1;
   const [rows, columns] = sizesOf(row.outputShape);
   const [high, wide] = row.window.size;
   const k = high * wide * depth;

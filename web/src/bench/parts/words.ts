@@ -61,6 +61,8 @@ export function layerText(row: LayerRow): string {
   if (layer.strides && layer.strides.some((stride) => stride > 1)) {
     parts.push(say('parts.about.stride', { stride: layer.strides.join('×') }));
   }
+  if (layer.dilation_rate) parts.push(say('parts.about.dilation', { dilation: layer.dilation_rate.join('×') }));
+  if (layer.groups) parts.push(say('parts.about.groups', { groups: layer.groups }));
   if (typeof layer.padding === 'string') parts.push(layer.padding);
   const activation = activationText(row);
   if (activation) parts.push(activation);
