@@ -55,6 +55,7 @@ struct Map {
     Layout value, gradient;
     bool relu = false;
     bool gradient_crosses = false;  // is read in an earlier stage of the plan than it is written in
+    bool read_by_vectors = false;   // by a step that computes a slice's images once all have come so far
 };
 
 // Writes row `y` of the gradient by `map`, a plain row of all its columns and channels, where it belongs: with the

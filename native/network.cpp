@@ -84,7 +84,8 @@ Workspace Network::make_workspace(const Plan& plan, Kept kept) const {
     for (std::size_t i = 0; i < plan.maps.size(); ++i) {
         MapImages values, gradients;
         const bool in_batch = i >= plan.first_vector;
-        const bool passes = !in_batch && kept == Kept::logits;  // nobody reads it once its images are through
+        // Whether nobody reads it once its images are through.
+        const bool passes = !in_batch && kept == Kept::logits && !plan.maps[i].read_by_vectors;
         values.held = passes ? plan.group : slice_images;
         values.used = plan.maps[i].value.size();
         values.stride = round_up(values.used, 16) + map_gap;
@@ -295,7 +296,7 @@ void Network::step_back(const Plan& plan, Range steps, std::size_t step, Workspa
     } else {
         at.computes->backward(workspace, begin, end, gradient);
     }
-    for (const Addition* addition : at.additions) addition->add_to_other(workspace, begin, end);
+    for (const Joining* joining : at.joinings) joining->add_to_other(workspace, begin, end);
 }
 
 void Network::backward(const Plan& plan, Range steps, Workspace& workspace, Batch& batch, int64_t begin, int64_t end,

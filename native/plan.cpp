@@ -5,9 +5,11 @@
 #include <stdexcept>
 
 #include "layers/activation_pass.hpp"
+#include "layers/addition.hpp"
 #include "layers/average_pooling.hpp"
 #include "layers/bfloat16_convolution.hpp"
 #include "layers/bfloat16_dense.hpp"
+#include "layers/concatenation.hpp"
 #include "layers/convolution.hpp"
 #include "layers/dense.hpp"
 #include "layers/depthwise_convolution.hpp"
@@ -24,13 +26,23 @@ namespace {
 
 bool works_on_maps(const Layer& layer) { return layer.kind != Kind::flatten && layer.kind != Kind::dense; }
 
+// The number of layers up to the last that reads a map: vectors begin behind it, where a branch may have had some before.
+std::size_t count_on_maps(const std::vector<Layer>& layers) {
+    const auto reads_map = [](const Layer& layer) {
+        const bool is_windowed = layer.kind == Kind::convolution || layer.kind == Kind::depthwise ||
+                                 layer.kind == Kind::max_pooling || layer.kind == Kind::average_pooling;
+        return is_windowed || layer.input.height * layer.input.width > 1;
+    };
+    return static_cast<std::size_t>(layers.rend() - std::find_if(layers.rbegin(), layers.rend(), reads_map));
+}
+
 // The layers with their maps cut to the rows and columns that a later layer reads: a pooling leaves out what fills no
 // whole window, and a stride may do so too. Images stay whole.
 std::vector<Layer> cut_to_what_is_read(std::vector<Layer> layers) {
     std::size_t maps = 0;
     while (maps < layers.size() && works_on_maps(layers[maps])) ++maps;
     for (const Layer& layer : layers) {
-        if (layer.kind == Kind::addition) return layers;  // it reads two maps of one size
+        if (layer.reads_earlier()) return layers;  // two maps of one size, or one that is read whole elsewhere
     }
     for (std::size_t i = maps; i-- > 1;) {
         // Which numbers a dropout drops goes by their place in the whole map, a mean is that of all of it, and without its
@@ -74,11 +86,10 @@ bool commutes_with_maximum(Activation activation) {
     return activation != Activation::gelu && activation != Activation::silu && activation != Activation::hard_silu;
 }
 
-// Whether a later addition reads what `layer` gives.
-bool is_added(const std::vector<Layer>& layers, std::size_t layer) {
-    return std::any_of(layers.begin(), layers.end(), [layer](const Layer& reader) {
-        return reader.kind == Kind::addition && reader.added == layer;
-    });
+// Whether not only the next layer reads what layer `number` gives, or the image, -1.
+bool is_read_again(const std::vector<Layer>& layers, int64_t number) {
+    return std::any_of(layers.begin(), layers.end(),
+                       [number](const Layer& reader) { return reader.reads_earlier() && reader.earlier == number; });
 }
 
 // Which step begins with layer `next`.
@@ -86,7 +97,7 @@ StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose
     const Layer& layer = layers[next];
     if (layer.kind != Kind::convolution) return StepKind::layer;
     if (purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
-        PooledConvolution::fits(layer, layers[next + 1]) && !is_added(layers, next)) {
+        PooledConvolution::fits(layer, layers[next + 1]) && !is_read_again(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
     }
     if (Bfloat16Convolution::fits(layer, kernels)) return StepKind::bfloat16_convolution;
@@ -105,7 +116,8 @@ bool is_unpooled_convolution(StepKind kind) {
 bool needs_no_copy(const std::vector<Layer>& layers, std::size_t flatten, const std::vector<Plan::Step>& steps) {
     const bool plain_gradient = steps.empty() || !is_unpooled_convolution(steps.back().kind);
     const bool before_dense = flatten + 1 == layers.size() || layers[flatten + 1].kind == Kind::dense;
-    return plain_gradient && before_dense && !is_added(layers, flatten) && !(flatten > 0 && is_added(layers, flatten - 1));
+    const auto number = static_cast<int64_t>(flatten);
+    return plain_gradient && before_dense && !is_read_again(layers, number) && !is_read_again(layers, number - 1);
 }
 
 // Whether the cells are cells of `layout` and lie within the `room` of an image; and, where they are written, whether they
@@ -151,19 +163,21 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
 
 void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels) {
     bool on_maps = true;
+    const std::size_t on_maps_until = count_on_maps(layers);
     for (std::size_t next = 0; next < layers.size();) {
         const Layer& layer = layers[next];
         const bool of_vector = !on_maps;
-        if (on_maps && !works_on_maps(layer)) {
+        if (on_maps && !works_on_maps(layer) && next + 1 >= on_maps_until) {
             on_maps = false;
             first_vector = steps.size();
         }
         if (layer.kind == Kind::flatten) {
-            // What an addition reads of the vector before is no part of the flattened one, though its numbers are the same.
-            const bool apart = of_vector ? is_added(layers, next - 1) : !needs_no_copy(layers, next, steps);
+            // What is read again of the vector before is no part of the flattened one, though its numbers are the same.
+            const bool apart = of_vector ? is_read_again(layers, static_cast<int64_t>(next) - 1)
+                                         : on_maps || !needs_no_copy(layers, next, steps);
             if (apart) {
                 steps.push_back({next, StepKind::layer, layer.output});
-                if (!of_vector) first_vector = steps.size();
+                if (!of_vector && !on_maps) first_vector = steps.size();
             }
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
@@ -179,13 +193,6 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
         map_of_layer[next - 1] = static_cast<int>(steps.size());
     }
     if (on_maps) first_vector = steps.size();
-    // Vectors are computed once all images of a slice have come so far, when of an earlier map only some are left: what they
-    // add to themselves, as a global pooling gives it, is a vector too.
-    for (std::size_t step = steps.size(); step-- > first_vector;) {
-        const Layer& layer = layers[steps[step].layer];
-        if (layer.kind != Kind::addition) continue;
-        first_vector = std::min(first_vector, static_cast<std::size_t>(map_of_layer[layer.added]));
-    }
 }
 
 void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
@@ -208,8 +215,12 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             if (is_unpooled_convolution(writer->kind)) map.gradient = Convolution::gradient_layout(layer);
             if (writer->kind == StepKind::winograd_convolution) map.gradient = WinogradConvolution::gradient_layout(layer);
             map.relu = layer.relu;
-            const bool may_cross = layer.kind == Kind::normalization || layer.kind == Kind::addition;
+            const bool may_cross = layer.kind == Kind::normalization || layer.reads_earlier();
             map.gradient_crosses = staged && may_cross && writer->kind != StepKind::activation;
+        }
+        for (std::size_t step = std::max(first_vector, i); step < steps.size(); ++step) {
+            const Layer& layer = layers[steps[step].layer];
+            map.read_by_vectors |= layer.reads_earlier() && map_read_earlier(layer) == i;
         }
         // Of a slice every gradient is read at the end.
         if (purpose == Purpose::gradients) map.gradient_crosses = true;
@@ -283,11 +294,18 @@ void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<Moving
             step.computes = std::move(normalization);
             break;
         }
-        case Kind::addition: {
-            const auto other = static_cast<std::size_t>(map_of_layer[layer.added]);
-            auto addition = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
-            if (this->wants_gradient(other)) steps[other].additions.push_back(addition.get());
-            step.computes = std::move(addition);
+        case Kind::addition:
+        case Kind::branch:
+        case Kind::concatenation: {
+            const std::size_t other = map_read_earlier(layer);
+            std::unique_ptr<Joining> joining;
+            if (layer.kind == Kind::addition) {
+                joining = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
+            } else {
+                joining = std::make_unique<Concatenation>(index, other, maps, kernels, wants_gradient);
+            }
+            if (this->wants_gradient(other)) steps[other].joinings.push_back(joining.get());
+            step.computes = std::move(joining);
             break;
         }
         case Kind::zero_padding:

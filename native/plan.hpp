@@ -4,8 +4,8 @@
 #include <memory>
 #include <vector>
 
-#include "layers/addition.hpp"
 #include "layers/batch_normalization.hpp"
+#include "layers/joining.hpp"
 #include "layers/map_layer.hpp"
 #include "parameters.hpp"
 
@@ -46,7 +46,7 @@ struct Plan {
         Parameters* parameters = nullptr;
         std::unique_ptr<MapLayer> computes = nullptr;
         BatchNormalization* normalizes = nullptr;  // `computes`, where it is one
-        std::vector<Addition*> additions = {};     // the later steps that read the map which this one reads
+        std::vector<Joining*> joinings = {};       // the later steps that also read the map which this one reads
     };
 
     const Purpose purpose;
@@ -60,6 +60,11 @@ struct Plan {
     // Whether the way back writes the gradient by a map.
     bool wants_gradient(std::size_t map) const {
         return purpose == Purpose::gradients || (purpose == Purpose::training && map > first_trained);
+    }
+
+    // The map that a layer reads beside the one before it, or in its place.
+    std::size_t map_read_earlier(const Layer& layer) const {
+        return layer.earlier < 0 ? 0 : static_cast<std::size_t>(map_of_layer[static_cast<std::size_t>(layer.earlier)]);
     }
 
     // The steps between two batch normalisations, each of which begins a stage.

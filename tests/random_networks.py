@@ -7,6 +7,7 @@ what to give it. `random_weights(architecture, rng)` draws weights under which l
 same state of `rng` gives the same network.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
@@ -22,6 +23,8 @@ from convscope.architecture import (
     Architecture,
     AveragePooling2D,
     BatchNormalization,
+    Branch,
+    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -50,12 +53,25 @@ MAP_KINDS = (
     "BatchNormalization",
     "Dropout",
     "Add",
+    "Branch",
+    "Concatenate",
     "ZeroPadding2D",
     "Activation",
     "PReLU",
 )
 WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
-VECTOR_KINDS = ("Dense", "BatchNormalization", "Dropout", "Add", "Flatten", "Activation", "PReLU")
+VECTOR_KINDS = (
+    "Dense",
+    "BatchNormalization",
+    "Dropout",
+    "Add",
+    "Branch",
+    "Concatenate",
+    "Flatten",
+    "Activation",
+    "PReLU",
+)
+JOINING = ("Add", "Branch", "Concatenate")
 VECTOR = "vector "
 """Stands before a kind in a sequence where the layer works on vectors: an engine may compute it otherwise there."""
 
@@ -83,13 +99,15 @@ def random_architecture(
     ranges = Usual(rng)
     for _ in range(rng.integers(4, 9)):
         _append(ranges, layers, shapes, MAP_KINDS)
-    if rng.random() < 0.2:  # as networks without a dense layer end
+    if rng.random() < 0.2 and not _unread(layers):  # as networks without a dense layer end
         pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
         return Architecture(image, (*layers, Conv2D(classes, 1), pooling))
     layers.append([Flatten(), Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()][rng.integers(4)])
     shapes.append(layers[-1].output_shape(shapes[-1]))
+    _join(rng, layers, shapes)
     for _ in range(rng.integers(0, 4)):
-        _append(ranges, layers, shapes, VECTOR_KINDS)
+        _append(ranges, layers, shapes, _VECTORS)
+    _join(rng, layers, shapes)
     ends = _ends(classes)
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
@@ -109,7 +127,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
 
     >>> len(kind_sequences(2)), len(kind_sequences(3))
-    (212, 2138)
+    (257, 2890)
     """
     sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
     for _ in range(length - 1):
@@ -133,14 +151,14 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
     scale, offset = INPUTS[rng.integers(len(INPUTS))]
     image = Input(height, width, int(rng.integers(1, 5)), scale, offset)
     kinds = [kind for kind in sequence if kind != "Input"]
-    # Around them no addition, whose network is computed in whole maps: the others are cut to what is read.
-    others = [kind for kind in MAP_KINDS if kind != "Add"]
+    # Around them nothing that reads an earlier layer: maps of such networks are not cut to what is read.
+    others = [kind for kind in MAP_KINDS if kind not in JOINING]
     if sequence[0] != "Input":
         before = [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
         if sequence[0] in _VECTORS:
             before.append(WAYS_TO_VECTORS[rng.integers(3)])
         kinds = [*before, *kinds]
-        if kinds[0] == "Add":  # there is nothing to add yet
+        if kinds[0] in ("Add", "Concatenate"):  # there is nothing to join yet
             kinds.insert(0, ("Conv2D", "BatchNormalization", "ZeroPadding2D")[rng.integers(3)])
     if kinds[-1] in MAP_KINDS:
         kinds += [others[k] for k in rng.integers(len(others), size=rng.integers(0, 3))]
@@ -150,14 +168,18 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]
     ranges = Wide(rng)
-    for kind in kinds:
-        _append(ranges, layers, shapes, (kind.removeprefix(VECTOR),))
+    for place, kind in enumerate(kinds):
+        # What a branch leaves unread is joined straight behind the way to vectors, unless a vector is to follow there.
+        _append(ranges, layers, shapes, (kind,), may_leave=not "".join(kinds[place + 2 : place + 3]).startswith(VECTOR))
+        if kind in WAYS_TO_VECTORS:
+            _join(rng, layers, shapes)
+    _join(rng, layers, shapes)
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
         return Architecture(image, tuple(layers))
     most = max(2, MOST_WEIGHTS // shapes[-1][0])
     ends = _ends(min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most))
     if rng.random() < 0.8:
-        ends = [end for end in ends if not any(isinstance(layer, Add) for layer in end)]
+        ends = [end for end in ends if not any(layer.kind in JOINING for layer in end)]
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
 
@@ -167,8 +189,10 @@ _VECTORS = tuple(VECTOR + kind for kind in VECTOR_KINDS)
 def _followers(kind: str) -> tuple[str, ...]:
     """Return the kinds that a layer behind one of `kind` can have."""
     if kind == "Input":
-        return tuple(one for one in (*MAP_KINDS, *WAYS_TO_VECTORS) if one != "Add")
-    return (*MAP_KINDS, *WAYS_TO_VECTORS) if kind in MAP_KINDS else _VECTORS
+        return tuple(one for one in (*MAP_KINDS, *WAYS_TO_VECTORS) if one not in ("Add", "Concatenate"))
+    if kind in MAP_KINDS:
+        return (*MAP_KINDS, *WAYS_TO_VECTORS)
+    return (*_VECTORS, "Branch") if kind in WAYS_TO_VECTORS else _VECTORS
 
 
 def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
@@ -300,35 +324,93 @@ class Wide(Usual):
 
     def may_follow(self, layer: Layer, shape: Shape) -> bool:
         return (
-            prod(layer.output_shape(shape)) <= MOST_NUMBERS
-            and sum(map(prod, layer.weight_shapes(shape).values())) <= MOST_WEIGHTS
+            prod(layer.output_shape(shape)) <= max(MOST_NUMBERS, prod(shape))  # joined maps may be larger
+            and sum(map(prod, layer.weight_shapes(shape).values())) <= max(MOST_WEIGHTS, 8 * prod(shape))
             and layer.macs(shape) <= MOST_PRODUCTS
         )
 
 
-def _append(ranges: Usual, layers: list[Layer], shapes: list[Shape], kinds: tuple[str, ...]) -> None:
-    """Draw layers until one fits behind `layers`, and append it and its shape."""
+def _append(
+    ranges: Usual, layers: list[Layer], shapes: list[Shape], kinds: tuple[str, ...], may_leave: bool = True
+) -> None:
+    """Draw layers until one fits behind `layers`, and append it and its shape.
+
+    Args:
+        may_leave: whether a `Branch` may go back to any layer, so that another must read the one before it.
+    """
     while True:
-        kind = kinds[ranges.rng.integers(len(kinds))]
+        drawn = kinds[ranges.rng.integers(len(kinds))]
+        kind, given = drawn.removeprefix(VECTOR), shapes[-1]
         try:
-            layer = _add(ranges.rng, layers, shapes) if kind == "Add" else _layer(ranges, kind, shapes[-1])
-            shape = layer and layer.output_shape(shapes[-1])
+            if kind in JOINING:
+                found = _joining(ranges.rng, drawn, layers, shapes, may_leave)
+                if found is None:
+                    continue
+                layer, given = found
+            else:
+                layer = _layer(ranges, kind, given)
+            shape = layer.output_shape(given)
         except ArchitectureError:  # a window larger than the map
             continue
-        if layer and shape and ranges.may_follow(layer, shapes[-1]):
+        if kind in JOINING or ranges.may_follow(layer, given):  # of the joined maps one may be as large as may be
             layers.append(layer)
             shapes.append(shape)
             return
 
 
-def _add(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape]) -> Layer | None:
-    """Return an addition of an earlier layer of the last shape, which gets a name; None where there is none."""
-    fitting = [index for index in range(len(layers)) if shapes[index + 1] == shapes[-1]]
-    if not fitting:
+def _joining(
+    rng: np.random.Generator, kind: str, layers: list[Layer], shapes: list[Shape], may_leave: bool
+) -> tuple[Layer, Shape] | None:
+    """Return a layer that reads an earlier one, which gets a name, and what it is given; None where none fits."""
+    last, axes = shapes[-1], 1 if kind.startswith(VECTOR) else 3
+    kind = kind.removeprefix(VECTOR)
+    if kind == "Branch":
+        fitting = [index for index in range(-1, len(layers)) if len(shapes[index + 1]) == axes]
+        if not may_leave and len(last) == axes:
+            fitting = [len(layers) - 1]
+    else:
+        read = slice(0, None if kind == "Add" else -1)
+        fitting = [index for index in range(-1, len(layers)) if shapes[index + 1][read] == last[read]]
+        fitting = [index for index in fitting if index in _unread(layers)] or fitting
+    if not fitting or (not layers and kind != "Branch"):
         return None
-    index = fitting[rng.integers(len(fitting))]
-    layers[index] = replace(layers[index], name=layers[index].name or f"shortcut_{index}")
-    return Add(layers[index].name, _activation(rng))
+    index = int(fitting[rng.integers(len(fitting))])
+    name, shape = _name(layers, index), shapes[index + 1]
+    if kind == "Add":
+        return Add(name, _activation(rng)), last
+    if kind == "Branch":
+        return Branch(name), shape
+    return Concatenate(name), (*last[:-1], shape[-1] + last[-1])
+
+
+def _name(layers: list[Layer], index: int) -> str:
+    """Return the name of a layer that another is to read, which gets one if it has none; -1 is the image."""
+    if index < 0:
+        return "input"
+    layers[index] = replace(layers[index], name=layers[index].name or f"layer_{index}")
+    return layers[index].name
+
+
+def _unread(layers: list[Layer]) -> list[int]:
+    """Return which layers stand before a `Branch` and are read by none so far."""
+    read = {getattr(layer, "from_layer", "") for layer in layers}
+    return [
+        index
+        for index, (layer, behind) in enumerate(itertools.pairwise(layers))
+        if isinstance(behind, Branch) and (not layer.name or layer.name not in read)
+    ]
+
+
+def _join(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape]) -> None:
+    """Append what makes vectors of the maps that nobody reads, and then joins the vectors that nobody reads."""
+    for index in _unread(layers):
+        if len(shapes[index + 1]) == 3:
+            pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
+            layers += [Branch(_name(layers, index)), pooling]
+            shapes += [shapes[index + 1], (shapes[index + 1][-1],)]
+    for index in _unread(layers):
+        layers.append(Concatenate(_name(layers, index)))
+        shapes.append((shapes[index + 1][0] + shapes[-1][0],))
 
 
 def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:

@@ -48,6 +48,7 @@ def test_the_example_of_the_page_is_valid_and_can_be_built():
         {"layers": [{"kind": "Dense", "units": 10, "activation": "mish"}]},
         {"layers": [{"kind": "Dropout", "rate": 1.0}]},
         {"layers": [{"kind": "Add"}]},
+        {"layers": [{"kind": "Branch"}]},
         {"layers": [{"kind": "Flatten", "name": "a-b"}]},
     ],
     ids=str,

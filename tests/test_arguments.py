@@ -26,7 +26,8 @@ VALUES = {
     cs.Input: {"height": 8, "width": 8},
     cs.Conv2D: {"filters": 2}, cs.DepthwiseConv2D: {}, cs.Dense: {"units": 2}, cs.Dropout: {"rate": 0.5},
     cs.MaxPooling2D: {}, cs.AveragePooling2D: {}, cs.ZeroPadding2D: {}, cs.BatchNormalization: {},
-    cs.Activation: {}, cs.Add: {"from_layer": "conv2d"},
+    cs.Activation: {}, cs.Add: {"from_layer": "conv2d"}, cs.Branch: {"from_layer": "conv2d"},
+    cs.Concatenate: {"from_layer": "conv2d"},
     cs.Scaling: {},
     cs.RunSpec: {"dataset": "", "architecture": cs.presets.ann(), "recipe": cs.Recipe(), "seed": 0},
 }  # fmt: skip

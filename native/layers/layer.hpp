@@ -25,6 +25,8 @@ enum class Kind {
     depthwise,
     normalization,
     addition,
+    branch,
+    concatenation,
     zero_padding,
     activation,
     prelu,
@@ -45,6 +47,8 @@ constexpr Named<Kind> kind_names[] = {
     {"Activation", Kind::activation},
     {"PReLU", Kind::prelu},
     {"Add", Kind::addition},
+    {"Branch", Kind::branch},
+    {"Concatenate", Kind::concatenation},
     {"Dense", Kind::dense},
 };
 constexpr std::span<const Named<Kind>> names_of(Kind) { return kind_names; }
@@ -84,7 +88,7 @@ struct Layer {
     bool bfloat16 = false;  // whether products may multiply bfloat16 numbers
 #endif
     double momentum = 0.99, epsilon = 1e-3;  // of batch normalisation: what its moving statistics keep, and what variance gains
-    std::size_t added = 0;             // by addition: the layer whose output it reads too
+    int64_t earlier = -1;              // where `reads_earlier`: the layer whose output it reads, -1 of the image
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
@@ -102,12 +106,15 @@ struct Layer {
         visit("use_bias", &Layer::has_bias);
         visit("momentum", &Layer::momentum);
         visit("epsilon", &Layer::epsilon);
-        visit("added", &Layer::added);
+        visit("earlier", &Layer::earlier);
 #if !defined(CONVSCOPE_NO_BFLOAT16)
         visit("bfloat16", &Layer::bfloat16);
 #endif
     }
 
+    bool reads_earlier() const {
+        return kind == Kind::addition || kind == Kind::branch || kind == Kind::concatenation;
+    }
     // How many rows or columns a window reaches over.
     int64_t reach(std::size_t axis) const { return (window[axis] - 1) * dilation[axis] + 1; }
     // Whether a kernel reads all channels of pixels that lie side by side, as the fast ways of a convolution do.

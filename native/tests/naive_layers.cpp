@@ -84,7 +84,8 @@ void for_inner(const Layer& layer, Visit visit) {
 }
 
 bool takes_as_is(const Layer& layer) {
-    return layer.kind == Kind::flatten || layer.kind == Kind::dropout || layer.kind == Kind::activation;
+    return layer.kind == Kind::flatten || layer.kind == Kind::dropout || layer.kind == Kind::activation ||
+           layer.kind == Kind::branch || layer.kind == Kind::concatenation;
 }
 
 // What a layer that takes each image by itself computes before its activation.

@@ -60,8 +60,27 @@ class Pass {
             std::vector<Numbers> gradient = by_map[l + 1];
             drop(l, gradient);
             gradient = backward(layer, weights_[l], reads(l), training_ != nullptr, std::move(gradient), gradients[l]);
-            add(gradient, by_map[l]);
-            if (layer.kind == Kind::addition) add(gradient, by_map[layer.added + 1]);
+            if (!layer.reads_earlier()) {
+                add(gradient, by_map[l]);
+                continue;
+            }
+            std::vector<Numbers>& earlier = by_map[at(layer.earlier + 1)];
+            if (layer.kind == Kind::addition) add(gradient, by_map[l]);
+            if (layer.kind != Kind::concatenation) {
+                add(gradient, earlier);
+                continue;
+            }
+            for (std::size_t n = 0; n < gradient.size(); ++n) {
+                const std::size_t first = at(shape_of(layer.earlier).channels), all = at(layer.output.channels);
+                for (std::size_t i = 0; i < gradient[n].size(); ++i) {
+                    const std::size_t pixel = i / all, channel = i % all;
+                    if (channel < first) {
+                        earlier[n][pixel * first + channel] += gradient[n][i];
+                    } else {
+                        by_map[l][n][pixel * (all - first) + channel - first] += gradient[n][i];
+                    }
+                }
+            }
         }
         return by_map;
     }
@@ -96,8 +115,25 @@ class Pass {
    private:
     Reads reads(std::size_t l) const {
         Reads reads = {l == 0 ? images_ : outputs_[l - 1], {}};
-        if (architecture_.layers[l].kind == Kind::addition) reads.added = outputs_[architecture_.layers[l].added];
+        const Layer& layer = architecture_.layers[l];
+        if (!layer.reads_earlier()) return reads;
+        reads.added = layer.earlier < 0 ? images_ : outputs_[at(layer.earlier)];
+        if (layer.kind == Kind::branch) reads.input = reads.added;
+        for (std::size_t n = 0; layer.kind == Kind::concatenation && n < reads.input.size(); ++n) {
+            const std::size_t first = at(shape_of(layer.earlier).channels), all = at(layer.output.channels);
+            Numbers joined(at(layer.output.size()));
+            for (std::size_t i = 0; i < joined.size(); ++i) {
+                const std::size_t pixel = i / all, channel = i % all;
+                joined[i] = channel < first ? reads.added[n][pixel * first + channel]
+                                            : reads.input[n][pixel * (all - first) + channel - first];
+            }
+            reads.input[n] = joined;
+        }
         return reads;
+    }
+
+    Shape shape_of(int64_t layer) const {
+        return layer < 0 ? architecture_.input.shape : architecture_.layers[at(layer)].output;
     }
 
     // Multiplies a dropout layer's numbers, or their gradient, by nothing or by what keeps the mean.
@@ -210,11 +246,28 @@ Architecture& Architecture::normalization(bool relu) {
     return *this;
 }
 
-Architecture& Architecture::addition(std::size_t added, bool relu) {
-    assert(layers[added].output.size() == last().size());
+Architecture& Architecture::addition(int64_t earlier, bool relu) {
+    assert(earlier < 0 || layers[at(earlier)].output.size() == last().size());
     Layer& layer = append(Kind::addition, last());
-    layer.added = added;
+    layer.earlier = earlier;
     layer.relu = relu;
+    return *this;
+}
+
+Architecture& Architecture::branch(int64_t earlier) {
+    const Shape shape = earlier < 0 ? input.shape : layers[at(earlier)].output;
+    Layer& layer = append(Kind::branch, shape);
+    layer.input = shape;
+    layer.earlier = earlier;
+    return *this;
+}
+
+Architecture& Architecture::concatenation(int64_t earlier) {
+    Shape shape = last();
+    shape.channels += (earlier < 0 ? input.shape : layers[at(earlier)].output).channels;
+    Layer& layer = append(Kind::concatenation, shape);
+    layer.input = shape;
+    layer.earlier = earlier;
     return *this;
 }
 

@@ -31,8 +31,11 @@ struct Architecture {
     Architecture& average_pooling(int64_t rows, int64_t columns, Moves moves);
     Architecture& dropout(double chance);
     Architecture& normalization(bool relu = false);
-    // Adds the output of layer number `added`.
-    Architecture& addition(std::size_t added, bool relu = false);
+    // Adds the output of layer number `earlier`.
+    Architecture& addition(int64_t earlier, bool relu = false);
+    // Goes on from that output, or from the image, -1; and puts its channels before those of the last layer.
+    Architecture& branch(int64_t earlier);
+    Architecture& concatenation(int64_t earlier);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
     Architecture& zero_padding(int64_t above, int64_t below, int64_t left, int64_t right);

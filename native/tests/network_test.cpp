@@ -244,6 +244,43 @@ std::vector<Architecture> architectures() {
             .flatten()
             .addition(11, true)
             .dense(3),
+        // Branches: a shortcut with a convolution and a normalisation, of a map and beside it, and joined channels.
+        A(9, 8, 2)
+            .convolution(9, 3, 3)
+            .convolution(7, 3, 3, true, same)
+            .convolution(12, 3, 3, false, {2, 2, true})
+            .normalization()
+            .branch(1)
+            .convolution(12, 1, 1, false, {2, 2})
+            .normalization()
+            .addition(3, true)
+            .max_pooling(2, 2, {1, 1, true})
+            .branch(7)
+            .convolution(5, 1, 1)
+            .concatenation(8)
+            .concatenation(7)
+            .dropout(0.25)
+            .flatten()
+            .dense(4),
+        // Branches of the image, of a map that was flattened before, and of vectors on both sides of the first dense layer.
+        A(6, 7, 3)
+            .convolution(5, 3, 3, false)
+            .activated(Activation::tanh)
+            .concatenation(0)
+            .flatten()
+            .dropout(0.25)
+            .branch(-1)
+            .convolution(6, 2, 2, true, {2, 2})
+            .average_pooling(3, 3)
+            .concatenation(3)
+            .dense(8, true)
+            .branch(3)
+            .dense(8)
+            .addition(8)
+            .concatenation(6)
+            .branch(12)
+            .dense(3),
+        A(5, 4, 2).convolution(3, 3, 3, true, same).concatenation(-1).depthwise(2, 2, 2, true).flatten().dense(3),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
         // Zero padding and activations as layers: of the image, of maps in frames and between strides, of vectors, and of

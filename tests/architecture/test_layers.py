@@ -8,6 +8,8 @@ from convscope.architecture import (
     Add,
     AveragePooling2D,
     BatchNormalization,
+    Branch,
+    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -39,6 +41,8 @@ LAYERS = [
     BatchNormalization(0.9, 1e-5, "gelu", name="normal"),
     Add("edges"),
     Add("edges", "relu", name="sum"),
+    Branch("edges"),
+    Concatenate("sum", name="both"),
     ZeroPadding2D(),
     ZeroPadding2D(((0, 1), (2, 3)), name="frame"),
     Activation(),
@@ -162,6 +166,7 @@ def test_a_pair_of_a_zero_padding_is_rows_and_columns():
 @pytest.mark.parametrize("shape", [(9, 8, 2), (5,)], ids=str)
 def test_normalisation_activation_and_addition_keep_the_shape_of_maps_and_vectors(shape):
     assert BatchNormalization().output_shape(shape) == Add("other").output_shape(shape) == shape
+    assert Branch("other").output_shape(shape) == Concatenate("other").output_shape(shape) == shape
     assert Activation().output_shape(shape) == shape
     assert Activation().weight_shapes(shape) == {}
     assert Activation().macs(shape) == 0
@@ -298,6 +303,8 @@ FRAME = r"must be a whole number from 0 to 1024, a pair \(rows, columns\) of the
         (Add, {"from_layer": ""}, "Add: from_layer is ''; it must be the name of a layer"),
         (Add, {"from_layer": 3}, "from_layer is 3"),
         (Add, {"from_layer": "edges", "activation": "mish"}, "activation is 'mish'"),
+        (Branch, {"from_layer": ""}, "Branch: from_layer is ''; it must be the name of a layer"),
+        (Concatenate, {"from_layer": None}, "Concatenate: from_layer is None"),
         (ZeroPadding2D, {"padding": -1}, f"ZeroPadding2D: padding is -1; it {FRAME}"),
         (ZeroPadding2D, {"padding": 1025}, f"padding is 1025; it {FRAME}"),
         (ZeroPadding2D, {"padding": True}, f"padding is True; it {FRAME}"),

@@ -1,4 +1,15 @@
-from convscope.architecture import Add, Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, presets
+from convscope.architecture import (
+    Add,
+    Architecture,
+    BatchNormalization,
+    Branch,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Flatten,
+    Input,
+    presets,
+)
 
 
 def test_summary_of_the_cnn_is_the_table_that_keras_users_know():
@@ -35,6 +46,16 @@ def test_summary_says_what_an_addition_reads():
     assert lines[6].endswith("3 × 3  conv2d_1, conv2d")
     assert lines[5].endswith("3 × 3")
     assert "Connected" not in presets.cnn().summary()
+
+
+def test_summary_says_what_branches_read():
+    layers = (Conv2D(4, name="a"), Branch("input"), Conv2D(2, name="b"), Concatenate("a"), Flatten(), Dense(3))
+    lines = Architecture(Input(5, 5), layers).summary().splitlines()
+    assert [" ".join(line.split()) for line in lines[5:8]] == [
+        "branch (Branch) (None, 5, 5, 1) 0 0 1 × 1 input",
+        "b (Conv2D) (None, 3, 3, 2) 20 162 3 × 3",
+        "concatenate (Concatenate) (None, 3, 3, 6) 0 0 3 × 3 b, a",
+    ]
 
 
 def test_columns_of_numbers_end_at_one_edge():

@@ -24,7 +24,17 @@ def test_it_means_the_same_on_other_backends(backend: str):
     here = Path(__file__).parent
     chosen = " or ".join(f"({file} and ({names}))" for file, names in CHOSEN.items())
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen, *(here / file for file in CHOSEN)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            chosen,
+            *(here / file for file in CHOSEN),
+        ],
         # JAX compiles each network once for the few steps it does here.
         env={**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"},
         capture_output=True,

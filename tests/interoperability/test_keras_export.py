@@ -43,15 +43,13 @@ def test_a_written_file_gives_the_same_logits(model, images, tmp_path):
 
 @pytest.mark.parametrize("output", ["logits", "probabilities"])
 def test_a_plain_model_gives_one_output_and_keeps_the_names(model, images, output):
-    exported, has_addition = (
-        to_keras(model, output=output),
-        any(row.layer.kind == "Add" for row in model.architecture.table),
-    )
+    exported, has_branches = to_keras(model, output=output), bool(model.architecture.read_again)
     expected = getattr(model, output)(images)
     assert np.abs(numbers(exported(images)) - expected).max() < 1e-5 * max(1, np.abs(expected).max())
-    assert isinstance(exported, load_keras().Sequential) != has_addition
+    assert isinstance(exported, load_keras().Sequential) != has_branches
     names = [layer.name for layer in model.architecture.layers]
-    assert [layer.name for layer in exported.layers if layer.name in names] == names
+    found = [layer.name for layer in exported.layers if layer.name in names]
+    assert found == names or (has_branches and sorted(found) == sorted(names))  # Keras may order branches otherwise
     assert exported.count_params() == sum(weight.size for weight in model.weights.values())
 
 

@@ -104,6 +104,8 @@ const NETWORKS: [string, Architecture][] = [
         },
         { kind: 'PReLU', name: 'learned' },
         { kind: 'Add', name: 'add', from_layer: 'norm', activation: 'tanh' },
+        { kind: 'Branch', name: 'again', from_layer: 'norm' },
+        { kind: 'Concatenate', name: 'both', from_layer: 'add' },
         pool('AveragePooling2D', 'mean', { pool_size: [3, 3], padding: 'same' }),
         {
           kind: 'DepthwiseConv2D',
@@ -347,7 +349,7 @@ describe('the parts of the arithmetic', () => {
     if (work.step !== 'weighted') throw new Error(work.step);
     const sizes = work.terms.map((term) => Math.abs(term.product));
     expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
-    expect(new Set(work.terms.map((term) => term.input)).size).toBe(8);
+    expect(new Set(work.terms.map((term) => term.input)).size).toBe(16);
   });
 
   test('a copy says where it is from', () => {

@@ -163,6 +163,20 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
     }
     case 'Add':
       return { ...input, values: input.values.map((x, i) => x + byName.get(layer.from_layer!)!.values[i]) };
+    case 'Branch':
+      return { ...byName.get(layer.from_layer!)! };
+    case 'Concatenate': {
+      const first = byName.get(layer.from_layer!)!;
+      const output = emptyMap(input.rows, input.columns, first.channels + input.channels);
+      output.values.forEach((_, i) => {
+        const [place, channel] = [Math.floor(i / output.channels), i % output.channels];
+        output.values[i] =
+          channel < first.channels
+            ? first.values[place * first.channels + channel]
+            : input.values[place * input.channels + channel - first.channels];
+      });
+      return output;
+    }
     case 'Dense': {
       const output = emptyMap(1, 1, layer.units!);
       for (let u = 0; u < layer.units!; u++) {
@@ -190,7 +204,8 @@ export function plainForward(
     channels: input.channels,
     values: Float64Array.from(pixels, (byte) => byte * input.scale + input.offset),
   };
-  const byName = new Map<string, PlainMap>();
+  const image = map;
+  const byName = new Map([['input', image]]);
   let logits = new Float64Array();
   for (const layer of layers) {
     map = layerOutput(layer, map, byName, weights);
@@ -207,5 +222,5 @@ export function plainForward(
     }
     byName.set(layer.name, map);
   }
-  return { activations: [...byName.values()].map(({ values }) => values), logits };
+  return { activations: layers.map(({ name }) => byName.get(name)!.values), logits };
 }

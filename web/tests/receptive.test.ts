@@ -49,6 +49,17 @@ const LAYERS: Record<string, LayerSpec[]> = {
     { kind: 'Add', name: 'add', from_layer: 'a', activation: 'linear' },
     conv('c', 3, 2, 'same'),
   ],
+  'branches of two strides and the image again': [
+    conv('a', 3, 1, 'same'),
+    conv('b', 3, 2, 'same'),
+    { kind: 'Branch', name: 'again', from_layer: 'a' },
+    conv('shortcut', 1, 2, 'same'),
+    { kind: 'Concatenate', name: 'both', from_layer: 'b' },
+    { kind: 'Branch', name: 'image', from_layer: 'input' },
+    conv('d', 2, 2, 'same'),
+    { kind: 'Concatenate', name: 'all', from_layer: 'both' },
+    conv('c', 2, 1, 'valid'),
+  ],
 };
 
 // The layers, and an end as every network has one.

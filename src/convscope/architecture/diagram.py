@@ -2,7 +2,8 @@
 
 Maps are stacks of planes and vectors are bars. A side follows the square root of its size, the number of planes and the
 height of a bar the logarithm: they hint at the shape, and the text beneath says it. Long networks wrap into rows. What
-an `Add` reads beside the layer before it comes in an arc from above, or from above alone where that is in another row.
+a layer reads of an earlier one comes in an arc from above, or from above alone where that is in another row. No arrow
+leads to a `Branch` from the layer before it.
 It has no script, style sheet or ids; its text has the colour of the page, and `--accent` is the colour of its marks.
 """
 
@@ -13,8 +14,8 @@ from itertools import pairwise
 from math import log2
 from re import findall
 
-from convscope.architecture.layers import Activation, Add, Dropout, Layer, Pair, Shape, ZeroPadding2D
-from convscope.architecture.table import Input, LayerRow
+from convscope.architecture.layers import Activation, Add, Branch, Dropout, Layer, Pair, Shape, ZeroPadding2D
+from convscope.architecture.table import Input, LayerRow, earlier
 
 # All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
@@ -43,7 +44,7 @@ class _Block:
     width: float
     planes: int
     read_by: Pair | None  # the window of the next layer, marked on the front plane
-    adds: "_Block | None"  # what an `Add` reads beside the block before it
+    earlier: "_Block | None"  # what it reads by `from_layer`
 
     @property
     def drawn_height(self) -> float:
@@ -73,7 +74,7 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
         arcs = _arcs(row)
         above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
         middle = top + drawn / 2
-        if leaving is not None:
+        if leaving is not None and row[0].kind != "Branch":
             start, start_y = leaving
             turns = [
                 (start, start_y),
@@ -83,7 +84,8 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
             ]
             parts.append(_arrow([*turns, (8, middle), (_drawn_left(*places[0]), middle)]))
         for before, after in pairwise(places):
-            parts.append(_arrow([(_drawn_right(*before), middle), (_drawn_left(*after), middle)]))
+            if after[0].kind != "Branch":
+                parts.append(_arrow([(_drawn_right(*before), middle), (_drawn_left(*after), middle)]))
         parts += [_arrow(_arc(places, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
         for block, centre in places:
             parts.append(_drawing(block, centre, middle))
@@ -121,17 +123,17 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
         kinds.append(row.layer.kind)
     windows = [window.reach if (window := getattr(row.layer, "window", None)) else None for row in table]
     blocks: list[_Block] = []
-    numbers = {row.layer.name: number for number, row in enumerate(table, 1)}
-    added = [None, *(numbers[row.layer.from_layer] if isinstance(row.layer, Add) else None for row in table)]
-    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], added, strict=True):
+    numbers = {"input": 0} | {row.layer.name: number for number, row in enumerate(table, 1)}
+    read = [None, *(numbers.get(earlier(row.layer)) for row in table)]
+    for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], read, strict=True):
         if len(shape) == 3:
             height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
             planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MOST_PLANES)
         else:
             height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
             width, planes = _BAR_WIDTH, 1
-        adds = None if number is None else blocks[number]
-        blocks.append(_Block(kind, text, shape, height, width, planes, window, adds))
+        source = None if number is None else blocks[number]
+        blocks.append(_Block(kind, text, shape, height, width, planes, window, source))
     return blocks
 
 
@@ -142,7 +144,9 @@ def _sizes(shape: Shape) -> str:
 def _settings(layer: Layer) -> tuple[str, ...]:
     """Return what a reader must know beside the kind: the window, how it reads, the padding, the activation."""
     words = []
-    added = _name(f"+ {layer.from_layer}") if isinstance(layer, Add) else ()
+    source = _name(
+        f"{'+' if isinstance(layer, Add) else 'of' if isinstance(layer, Branch) else 'and'} {earlier(layer)}"
+    )
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
         usual = getattr(layer, "pool_size", (1, 1))
@@ -161,7 +165,7 @@ def _settings(layer: Layer) -> tuple[str, ...]:
         words.append(activation)
     if isinstance(layer, Activation) and activation == "leaky_relu":
         words.append(f"slope {layer.negative_slope:g}")
-    return (*added, *_lines([f"{word}, " for word in words[:-1]] + words[-1:]))
+    return (*(source if earlier(layer) else ()), *_lines([f"{word}, " for word in words[:-1]] + words[-1:]))
 
 
 def _padding(layer: ZeroPadding2D) -> list[str]:
@@ -199,14 +203,14 @@ def _title(image: Input, table: tuple[LayerRow, ...]) -> str:
 
 def _description(table: tuple[LayerRow, ...]) -> str:
     return "; ".join(
-        f"{row.layer.name} ({row.layer.kind}{_addition(row.layer)}): output {_sizes(row.output_shape)}, "
+        f"{row.layer.name} ({row.layer.kind}{_source(row.layer)}): output {_sizes(row.output_shape)}, "
         f"{row.parameters + row.non_trainable_parameters:,} parameters, {row.macs:,} multiply-adds"
         for row in table
     )
 
 
-def _addition(layer: Layer) -> str:
-    return f" of {layer.from_layer}" if isinstance(layer, Add) else ""
+def _source(layer: Layer) -> str:
+    return f" of {earlier(layer)}" if earlier(layer) else ""
 
 
 # --- Where it stands --------------------------------------------------------------------------------------------------
@@ -240,14 +244,14 @@ def _places(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
 
 
 def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
-    """Return for each `Add` of a row the places of what it adds (None: in another row) and of itself, and its lane.
+    """Return for each arc of a row the places of the earlier block (None: in another row) and its reader, and its lane.
 
     Lanes count from 1, upwards from the blocks; a long arc runs over the short ones that it spans.
     """
     ends = []
     for target, block in enumerate(row):
-        if block.adds is not None:
-            ends.append((next((place for place, other in enumerate(row) if other is block.adds), None), target))
+        if block.earlier is not None:
+            ends.append((next((place for place, other in enumerate(row) if other is block.earlier), None), target))
     arcs: list[tuple[int | None, int, int]] = []
     for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
         first = target if source is None else source

@@ -13,7 +13,7 @@ from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape
 from convscope.architecture.summary import summary_text
-from convscope.architecture.table import Input, LayerRow, layer_table
+from convscope.architecture.table import Input, LayerRow, earlier, layer_table
 from convscope.base.errors import ArchitectureError
 from convscope.base.plain import from_plain
 
@@ -22,8 +22,9 @@ from convscope.base.plain import from_plain
 class Architecture:
     """An input and the layers that follow it; the last gives K numbers, one for each class (the logits).
 
-    Each layer reads the one before it, an `Add` also an earlier one by its name. Layers without a name are named as
-    Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only stand at the end.
+    Each layer reads the one before it, an `Add` or a `Concatenate` also an earlier one by its name, and a `Branch` the
+    earlier one alone. Layers without a name are named as Keras names them: `conv2d`, `conv2d_1`, ... `softmax` may only
+    stand at the end.
 
     >>> from convscope.architecture import Architecture, Dense, Flatten, Input
     >>> linear = Architecture(Input(28, 28), (Flatten(), Dense(10, "softmax")), name="linear")
@@ -31,9 +32,9 @@ class Architecture:
     (7850, 10, 'dense')
 
     Raises:
-        ArchitectureError: if a shape is not positive, two layers have one name, an `Add` does not find an earlier layer
-            of its shape, the end is not a vector of at least two numbers, or the network costs more than
-            `convscope.architecture.cost` allows.
+        ArchitectureError: if a shape is not positive, two layers have one name, an earlier layer is missing or does not
+            fit, a layer is read by none, the end is not a vector of at least two numbers, or the network costs more
+            than `convscope.architecture.cost` allows.
     """
 
     input: Input
@@ -78,6 +79,11 @@ class Architecture:
     def macs(self) -> int:
         """Multiply-adds that one image costs on its way forward; of convolutions and dense layers alone."""
         return sum(row.macs for row in self.table)
+
+    @property
+    def read_again(self) -> frozenset[str]:
+        """The names of the layers, and "input" for the image, that a later layer reads by its `from_layer`."""
+        return frozenset(map(earlier, self.layers)) - {""}
 
     @property
     def num_classes(self) -> int:

@@ -1,18 +1,18 @@
 """The layer table as text."""
 
-from convscope.architecture.layers import Add
-from convscope.architecture.table import Input, LayerRow
+from convscope.architecture.layers import Branch
+from convscope.architecture.table import Input, LayerRow, earlier
 
 
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
     """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
 
     As in Keras's summary a layer's parameters are all its weights, and what no gradient changes is told at the end. A
-    network that is no plain sequence has one column more: what an `Add` reads.
+    network that is no plain sequence has one column more: what a layer with a `from_layer` reads.
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_cells(row) for row in table)]
-    if any(isinstance(row.layer, Add) for row in table):
+    if any(earlier(row.layer) for row in table):
         sources = [_sources(row, before) for row, before in zip(table, [None, *table], strict=False)]
         lines = [(*line, source) for line, source in zip(lines, ["Connected to", *sources], strict=True)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -38,7 +38,9 @@ def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
 
 
 def _sources(row: LayerRow, before: LayerRow | None) -> str:
-    return f"{before.layer.name}, {row.layer.from_layer}" if before and isinstance(row.layer, Add) else ""
+    if not (source := earlier(row.layer)) or isinstance(row.layer, Branch):
+        return source
+    return f"{before.layer.name if before else 'input'}, {source}"
 
 
 def _cells(row: LayerRow) -> tuple[str, ...]:

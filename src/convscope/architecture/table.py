@@ -1,6 +1,8 @@
 """What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -9,6 +11,9 @@ from convscope.architecture.cost import Budget, check_layer_count
 from convscope.architecture.layers import (
     NON_TRAINABLE_WEIGHTS,
     Add,
+    Branch,
+    Concatenate,
+    Dense,
     Layer,
     Pair,
     Shape,
@@ -60,6 +65,7 @@ class LayerRow:
     """One line of the layer table: what a layer is given, gives, holds, costs and sees.
 
     Attributes:
+        input_shape: of a `Branch` that of the earlier layer, of a `Concatenate` that of both together.
         parameters: how many numbers training can change.
         non_trainable_parameters: how many are weights too, but no gradient changes them.
         macs: multiply-adds for one image on its way forward.
@@ -78,7 +84,7 @@ class LayerRow:
         return {
             "name": self.layer.name,
             "kind": self.layer.kind,
-            "from_layer": self.layer.from_layer if isinstance(self.layer, Add) else None,
+            "from_layer": earlier(self.layer) or None,
             "output_shape": list(self.output_shape),
             "parameters": self.parameters,
             "non_trainable_parameters": self.non_trainable_parameters,
@@ -91,42 +97,100 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     """Return a row for each of `layers`, in their order.
 
     Raises:
-        ArchitectureError: where a shape is not positive, an `Add` reads no earlier layer or one of another shape, or
-            the layers cost more than `convscope.architecture.cost` allows.
+        ArchitectureError: where a shape is not positive, `from_layer` names no earlier layer or one that does not fit,
+            nobody reads a layer, maps are computed behind a `Dense`, or the layers cost more than
+            `convscope.architecture.cost` allows.
     """
     check_layer_count(len(layers))
     budget = Budget(image.shape)
     rows: list[LayerRow] = []
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
+    outputs = {"input": (shape, seen)}
     for layer in layers:
-        given, shape = shape, layer.output_shape(shape)
-        if isinstance(layer, Add):
-            _check_addition(layer, rows)
+        given, other = shape, outputs[_checked_earlier(layer, outputs)]
+        if isinstance(layer, Branch):
+            _check_branch(layer, rows, other[0])
+            given, seen = other
+        elif earlier(layer):
+            _check_joined(layer, rows[-1].layer.name if rows else "", shape, other[0])
+        if isinstance(layer, Concatenate):
+            given = (*shape[:-1], other[0][-1] + shape[-1])
+        shape = layer.output_shape(given)
         sizes = {name: prod(size) for name, size in layer.weight_shapes(given).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
         budget.spend(layer, given, shape, sum(sizes.values()))
         seen = _receptive_field(layer, given, seen, image)
-        if isinstance(layer, Add):
-            other = next(row for row in rows if row.layer.name == layer.from_layer)
-            seen = _around(seen, other.receptive_field, shape)
+        if isinstance(layer, Add | Concatenate):
+            seen = _around(seen, other[1], shape)
+        outputs[layer.name] = shape, seen
         rows.append(LayerRow(layer, given, shape, sum(sizes.values()) - fixed, fixed, layer.macs(given), seen))
+    _check_all_are_read(layers)
     return tuple(rows)
 
 
-def _check_addition(layer: Add, before: list[LayerRow]) -> None:
-    shapes = {row.layer.name: row.output_shape for row in before}
-    if layer.from_layer not in shapes:
-        known = f"before it are {', '.join(shapes)}" if shapes else "it is the first"
+def earlier(layer: Layer) -> str:
+    """Return the name of the layer that `layer` reads beside the one before it, or in its place; "" if there is none.
+
+    It may be "input", the image.
+    """
+    return str(getattr(layer, "from_layer", ""))
+
+
+def leading_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
+    """Return the layers up to the one called `name`, without branches that do not lead to it."""
+    needed, kept = {name}, list[Layer]()
+    for place in reversed(range(len(layers))):
+        layer = layers[place]
+        if layer.name not in needed:
+            continue
+        kept.append(layer)
+        needed.add(earlier(layer))
+        if place and not isinstance(layer, Branch):
+            needed.add(layers[place - 1].name)
+    return tuple(reversed(kept))
+
+
+def _checked_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
+    name = earlier(layer) or "input"
+    if name not in outputs:
         raise ArchitectureError(
-            f"{label(layer)}: from_layer is {layer.from_layer!r}, which is not an earlier layer; {known}"
+            f"{label(layer)}: from_layer is {name!r}, which is not an earlier layer; before it are {', '.join(outputs)}"
         )
-    given, other = before[-1], shapes[layer.from_layer]
-    if given.output_shape != other:
+    return name
+
+
+def _check_joined(layer: Layer, before: str, given: Shape, other: Shape) -> None:
+    if not before:
+        raise ArchitectureError(f"{label(layer)} is the first layer; put the layers before it whose outputs it joins")
+    if isinstance(layer, Add) and given != other:
         raise ArchitectureError(
-            f"{label(layer)} adds {layer.from_layer} of shape {other} to {given.layer.name} of shape "
-            f"{given.output_shape}; give both the same shape, with `same` padding, strides of 1 and equal numbers of "
-            "filters"
+            f"{label(layer)} adds {layer.from_layer} of shape {other} to {before} of shape {given}; give both the same "
+            "shape, with `same` padding, strides of 1 and equal numbers of filters"
         )
+    if given[:-1] != other[:-1]:
+        raise ArchitectureError(
+            f"{label(layer)} joins {earlier(layer)} of shape {other} and {before} of shape {given}; give both as many "
+            "rows and columns, with `same` padding and equal strides"
+        )
+
+
+def _check_branch(layer: Branch, before: list[LayerRow], given: Shape) -> None:
+    dense = next((row.layer.name for row in before if isinstance(row.layer, Dense)), None)
+    if dense is not None and len(given) == 3:  # a vector never becomes a map again, so all maps can come first
+        raise ArchitectureError(
+            f"{label(layer)} goes back to the maps of {layer.from_layer} behind the dense layer {dense}; put all "
+            "layers that read maps before the first dense one"
+        )
+
+
+def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
+    named = {earlier(layer) for layer in layers}
+    for layer, behind in pairwise(layers):
+        if isinstance(behind, Branch) and layer.name not in named:
+            raise ArchitectureError(
+                f"no layer reads {label(layer)}, since {behind.name} behind it goes back to {behind.from_layer}; read "
+                "it by an Add or a Concatenate"
+            )
 
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:

@@ -41,7 +41,7 @@ class Layer:
     padding: list[int]
     dropped: int
     bfloat16: bool
-    added: int
+    earlier: int
 
     def __setattr__(self, name: str, value: Any) -> None: ...  # and the arguments of this kind
 

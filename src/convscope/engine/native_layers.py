@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import (
-    Add,
     Architecture,
     BatchNormalization,
     Dropout,
@@ -18,6 +17,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
+from convscope.architecture.table import earlier
 from convscope.engine import _native
 from convscope.engine.network import float_array
 from convscope.recipes import Precision
@@ -72,7 +72,7 @@ def _pair(index: int, row: LayerRow, kernel: str, bias: str | None) -> Pair:
 
 def plain_layers(architecture: Architecture, precision: Precision) -> list[_native.Layer]:
     """Return the layers as the C++ side has them."""
-    numbers = {layer.name: index for index, layer in enumerate(architecture.layers)}
+    numbers = {"input": -1} | {layer.name: index for index, layer in enumerate(architecture.layers)}
     layers = [_plain(row, numbers) for row in architecture.table]
     for layer in layers:
         layer.bfloat16 = precision == "bfloat16"
@@ -92,6 +92,8 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
             padding_before(size, kernel, stride, window.padding)
             for size, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
         ]
+    if name := earlier(layer):
+        plain.earlier = numbers[name]
     match layer:
         case GlobalMaxPooling2D() | GlobalAveragePooling2D():  # a pooling whose window is the map
             plain.window = plain.input[:2]
@@ -100,8 +102,6 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
             plain.padding = [above, left]
         case Dropout():
             plain.dropped = layer.dropped
-        case Add():
-            plain.added = numbers[layer.from_layer]
         case _:
             pass
     return plain

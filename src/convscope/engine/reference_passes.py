@@ -11,6 +11,8 @@ from convscope.architecture import (
     Architecture,
     AveragePooling2D,
     BatchNormalization,
+    Branch,
+    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -133,6 +135,10 @@ class Passes:
                     y = prelu(x, weights[f"{layer.name}/alpha"])
                 case Add():
                     y = x + values[self.output_of[layer.from_layer]]
+                case Branch():
+                    y = values[self.output_of[layer.from_layer]]
+                case Concatenate():
+                    y = np.concatenate([values[self.output_of[layer.from_layer]], x], axis=-1)
                 case _:
                     y = x.reshape(len(x), -1)
             if self.output_of[layer.name] == len(values):
@@ -145,7 +151,7 @@ class Passes:
     ) -> tuple[dict[str, Array], list[Array]]:
         """Return the gradients by each trained weight and by each of the values that `forward` returned."""
         gradients: dict[str, Array] = {}
-        added: dict[int, Array] = {}  # to the gradient by one of `values`, by those `Add` layers that read it
+        added: dict[int, Array] = {}  # to the gradient by one of `values`, by later layers that read it by its name
         dy = dlogits
         dvalues = [dy]
         for number, ((layer, activation), x) in reversed(list(enumerate(zip(self._steps, values[:-1], strict=True)))):
@@ -189,6 +195,15 @@ class Passes:
                 case Add():  # y = x + other, so both are given dy
                     other = self.output_of[layer.from_layer]
                     added[other] = added.get(other, 0) + dy
+                case Branch():  # y = other
+                    other = self.output_of[layer.from_layer]
+                    added[other] = added.get(other, 0) + dy
+                    dy = np.zeros_like(x)
+                case Concatenate():  # each is given its own channels
+                    other = self.output_of[layer.from_layer]
+                    channels = values[other].shape[-1]
+                    added[other] = added.get(other, 0) + dy[..., :channels]
+                    dy = dy[..., channels:]
                 case _:
                     dy = dy.reshape(x.shape)
             dy = dy + added.pop(number, 0)

@@ -13,8 +13,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Activation, Add, Architecture, Dropout, LayerRow, MaxPooling2D, PReLU, ZeroPadding2D
+from convscope.architecture import (
+    Activation,
+    Add,
+    Architecture,
+    Branch,
+    Concatenate,
+    Dropout,
+    LayerRow,
+    MaxPooling2D,
+    PReLU,
+    ZeroPadding2D,
+)
 from convscope.architecture.layers import padding_before
+from convscope.architecture.table import earlier
 from convscope.base.plain import PlainFields
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, evenly
@@ -84,7 +96,7 @@ def training_macs(architecture: Architecture) -> int:
     engine that computes a convolution by fewer multiplications than the direct way is counted as if it did not.
     """
     table, read = architecture.table, _places_read(architecture)
-    added = {layer.from_layer for layer in architecture.layers if isinstance(layer, Add)}
+    again = architecture.read_again
     first = next((i for i, row in enumerate(table) if row.parameters), len(table))
     total = 0
     for i, row in enumerate(table):
@@ -93,7 +105,7 @@ def training_macs(architecture: Architecture) -> int:
             continue
         inputs = prod(kernel)  # multiply-adds a place
         places = prod(read[i])
-        pooling = _pooling_behind(table, i, added)
+        pooling = _pooling_behind(table, i, again)
         carrying = places if pooling is None else min(places, prod(read[pooling]))
         total += inputs * (places + carrying * (1 if i == first else 2))
     return total
@@ -199,9 +211,9 @@ def _spread(work: Callable[[], object], n: int) -> Spread:
     return Spread(statistics.median(counted), min(counted), max(counted), n)
 
 
-def _pooling_behind(table: tuple[LayerRow, ...], number: int, added: set[str]) -> int | None:
+def _pooling_behind(table: tuple[LayerRow, ...], number: int, again: frozenset[str]) -> int | None:
     """Return the number of the max pooling that alone reads a layer, if only behind activations; None without one."""
-    while table[number].layer.name not in added and number + 1 < len(table):
+    while table[number].layer.name not in again and number + 1 < len(table):
         number += 1
         if isinstance(table[number].layer, MaxPooling2D):
             return number
@@ -216,7 +228,7 @@ def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
     numbers = {row.layer.name: number for number, row in enumerate(table)}
     read = [(0,) * (len(row.output_shape) - 1) for row in table]
     read[-1] = table[-1].output_shape[:-1]
-    for number in range(len(table) - 1, 0, -1):
+    for number in reversed(range(len(table))):
         layer, given = table[number].layer, table[number].input_shape[:-1]
         wanted = given
         if (window := getattr(layer, "window", None)) is not None:
@@ -224,8 +236,9 @@ def _places_read(architecture: Architecture) -> list[tuple[int, ...]]:
             wanted = tuple((n - 1) * s + k - padding_before(size, k, s, window.padding) for size, n, k, s in axes)
         elif isinstance(layer, ZeroPadding2D):
             wanted = tuple(max(n - before, 0) for n, (before, _) in zip(read[number], layer.padding, strict=True))
-        elif isinstance(layer, Dropout | Activation | PReLU | Add):
+        elif isinstance(layer, Dropout | Activation | PReLU | Add | Branch | Concatenate):
             wanted = read[number]
-        for source in (number - 1, *([numbers[layer.from_layer]] if isinstance(layer, Add) else [])):
+        sources = {numbers.get(earlier(layer), -1), -1 if isinstance(layer, Branch) else number - 1} - {-1}  # the image
+        for source in sources:
             read[source] = tuple(max(n, min(pair)) for n, *pair in zip(read[source], wanted, given, strict=True))
     return read

@@ -64,7 +64,8 @@ def to_keras(model: Model, *, output: Output = "both") -> Any:
 
     Args:
         output: "both" is a functional model that gives a dict of "logits" (N, K) and "probabilities" (N, K); "logits"
-            or "probabilities" is a `keras.Sequential` that gives one of them, functional where a layer is an `Add`.
+            or "probabilities" is a `keras.Sequential` that gives one of them, functional where a layer reads an earlier
+            one.
 
     Raises:
         ValueError: for another `output`.

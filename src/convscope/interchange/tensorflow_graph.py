@@ -13,6 +13,8 @@ from convscope.architecture import (
     Add,
     AveragePooling2D,
     BatchNormalization,
+    Branch,
+    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -35,7 +37,7 @@ def answers(model: Model, images: Any) -> dict[str, Any]:
     """Return `logits` and `probabilities`, tensors (N, K) float32, for a tensor of images (N, H, W, C), 0 to 255."""
     image = model.architecture.input
     x = tf.cast(images, tf.float32) * image.scale + image.offset
-    outputs: dict[str, Any] = {}
+    outputs: dict[str, Any] = {"input": x}
     activations = {getattr(layer, "activation", "linear") for layer in model.architecture.layers}
     for row in model.architecture.table:
         x = _output(row, model.weights, x, outputs, activations)
@@ -81,6 +83,10 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             x = x + earlier[layer.from_layer]
         case PReLU():  # in the form of which the converter makes one operator
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
+        case Branch():
+            return earlier[layer.from_layer]
+        case Concatenate():
+            return tf.concat((earlier[layer.from_layer], x), -1)
         case Dense():
             x = tf.matmul(x, weight("kernel"))
         case ZeroPadding2D():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add
+from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.base.files import write_bytes
@@ -37,8 +37,8 @@ def to_torch(model: Model) -> "nn.Sequential":
     (`conv2d` is an `nn.Conv2d`); what PyTorch has as modules of their own stands beside it (`conv2d_padding` before,
     `conv2d_relu` behind). Flatten keeps our order, row, column, channel, so the weights of a dense layer are ours
     transposed. `train()` starts training mode; batch normalisation then takes PyTorch's running variance, which
-    is m / (m - 1) times ours in each step. Where the architecture has an `Add`, the result is a `Residual`, an
-    `nn.Sequential` whose sums are given an earlier output too.
+    is m / (m - 1) times ours in each step. Where layers read earlier ones, the result is a `Residual`, an
+    `nn.Sequential` whose sums and the like are given an earlier output too.
 
     >>> network = to_torch(model)  # doctest: +SKIP
     >>> network.conv2d.weight.shape  # doctest: +SKIP
@@ -132,20 +132,19 @@ def _import_torch() -> Any:
 def _network(model: Model) -> Any:
     from torch import nn
 
-    from convscope.interchange.torch_modules import Images, Residual, Sum, layer_modules
+    from convscope.interchange.torch_modules import JOINING, Images, Residual, layer_modules
 
     architecture = model.architecture
-    is_residual = any(isinstance(layer, Add) for layer in architecture.layers)
-    network: Any = Residual() if is_residual else nn.Sequential()
+    network: Any = Residual() if architecture.read_again else nn.Sequential()
     network.add_module("input", Images(architecture.input.scale, architecture.input.offset))
     taken = {layer.name for layer in architecture.layers}
-    outputs: dict[str, str] = {}  # by layer, the child that gives its output
+    outputs = {"input": "input"}  # by layer, the child that gives its output
     for row in architecture.table:
         layer = row.layer
         prefix = f"{layer.name}/"
         weights = {name.removeprefix(prefix): value for name, value in model.weights.items() if name.startswith(prefix)}
-        if isinstance(layer, Add):
-            outputs[layer.name] = _append(network, layer.name, Sum(outputs[layer.from_layer]))
+        if source := earlier(layer):
+            outputs[layer.name] = _append(network, layer.name, JOINING[type(layer)](outputs[source]))
         for part, module in layer_modules(row, weights):
             name = f"{layer.name}_{part}" if part else layer.name
             while part and name in taken:

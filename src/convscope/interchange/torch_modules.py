@@ -3,7 +3,7 @@
 Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from convscope.architecture import (
     Add,
     AveragePooling2D,
     BatchNormalization,
+    Branch,
+    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -83,8 +85,25 @@ class Sum(nn.Module):
         return self.source
 
 
+class Again(Sum):
+    """What the module called `source` gave; what the module before gives is not read."""
+
+    def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+        return earlier
+
+
+class Joined(Sum):
+    """The channels that the module called `source` gave, and behind them those that the module before gives."""
+
+    def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+        return torch.cat((earlier, x), 1)
+
+
+JOINING: Mapping[type, type[Sum]] = {Add: Sum, Branch: Again, Concatenate: Joined}
+
+
 class Residual(nn.Sequential):
-    """An nn.Sequential in which each `Sum` is also given the output of an earlier module, by its name."""
+    """An nn.Sequential in which each `Sum` or the like is also given the output of an earlier module, by its name."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         sources = {module.source for module in self if isinstance(module, Sum)}
@@ -112,8 +131,8 @@ class Answers(nn.Module):
 def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Module]]:
     """Yield the modules that compute a layer with `weights` (of this layer alone), each with what it adds to the name.
 
-    "" names the module that is the layer itself; "padding" stands before it; the others behind it. `Add` is none of
-    them, since it needs the names of others. A softmax is left out: what stands before it are the logits.
+    "" names the module that is the layer itself; "padding" stands before it; the others behind it. Those of `JOINING`
+    are none of them, since they need the names of others. A softmax is left out: what stands before it are the logits.
     """
     layer: Any = row.layer
     match layer:
@@ -155,7 +174,7 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
             return
         case _:
-            assert isinstance(layer, Add), layer
+            assert type(layer) in JOINING, layer
     if activation := _activation(getattr(layer, "activation", "linear")):
         yield layer.activation, activation
 

@@ -42,6 +42,13 @@ def test_batch_normalization_goes_into_the_convolution_before_it() -> None:
         (cs.BatchNormalization(),),
         (cs.Conv2D(3), cs.Flatten(), cs.BatchNormalization()),  # numbers a pixel, not a channel
         (cs.Conv2D(3, name="c"), cs.Dropout(0.1, name="d"), cs.BatchNormalization(), cs.Add("d")),
+        (
+            cs.Conv2D(3, name="c"),
+            cs.Conv2D(3, 1, name="d"),
+            cs.Branch("c"),
+            cs.BatchNormalization(),
+            cs.Concatenate("d"),
+        ),
     ],
 )
 def test_batch_normalization_stays_a_step_where_it_cannot_be_folded(layers: tuple[object, ...]) -> None:

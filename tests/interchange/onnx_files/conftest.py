@@ -82,6 +82,9 @@ def _map_layer(rng: np.random.Generator, image: cs.Input, layers: list):
             return cs.Add(str(rng.choice(fitting)), activation)
         case "PReLU":
             return cs.PReLU()
+        case "Branch" | "Concatenate" if layers:
+            named = [layers[-1].name, "input", *(layer.name for layer in layers)]
+            return LAYER_KINDS[kind](str(rng.choice(named)))
         case "ZeroPadding2D":
             return LAYER_KINDS[kind](((1, 2), (0, 1)))
         case "Activation":

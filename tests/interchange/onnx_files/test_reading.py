@@ -356,16 +356,33 @@ def test_a_file_says_whether_it_is_given_bytes(tmp_path: Path):
         assert imported.notes == () if note is None else note in imported.notes[-1]
 
 
+def test_a_weight_that_two_nodes_read_is_copied(tmp_path):
+    nodes = [node("Conv", "x w", "a"), node("Conv", "a w", "b"), node("Concat", "b a", "m", axis=1)]
+    nodes += [node("GlobalAveragePool", "m", "g"), node("Flatten", "g", "y")]
+    imported = read_onnx(save(proto(nodes, {"w": numbers(2, 2, 1, 1)}), tmp_path))
+    layers = imported.architecture.layers
+    assert [layer.kind for layer in layers] == ["Conv2D", "Conv2D", "Branch", "Concatenate", "GlobalAveragePooling2D"]
+    one, other = (imported.weights[f"{layer.name}/kernel"] for layer in layers[:2])
+    assert (one == other).all()
+    assert any("'w' are used more than once" in note for note in imported.notes)
+
+
 REFUSED = {
     "an unknown operator": (
         [node("Selu", "x", "m"), *HEAD],
         {},
         r"'n_m' \(Selu\) is not supported: .*docs/architecture.md",
     ),
-    "two branches with layers": (
-        [node("Conv", "x w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
+    "two branches that scale the image each in its own way": (
+        [node("Mul", "x s", "z"), node("Conv", "z w", "a"), node("Conv", "x w", "b"), node("Add", "a b", "m"), *HEAD],
+        {"w": numbers(2, 2, 1, 1), "s": np.float32([[[[3]]]])},
+        "two of its branches scale the image differently",
+    ),
+    "joined images": ([node("Concat", "x x", "m", axis=0), *HEAD], {}, "joins images to one batch"),
+    "joined rows": (
+        [node("Conv", "x w", "a"), node("Concat", "a x", "b", axis=2), node("GlobalMaxPool", "b", "m"), *HEAD],
         {"w": numbers(2, 2, 1, 1)},
-        "two branches that both have",
+        "n_m",
     ),
     "dilation beside strides": (
         [node("Conv", "x w", "m", dilations=[2, 2], strides=[1, 2]), *HEAD],

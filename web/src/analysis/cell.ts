@@ -1,4 +1,5 @@
 // A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
+import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
 import { mapsRead } from '../engine/layers';
 import { sharesOf, type Shares } from '../engine/softmax';
@@ -71,7 +72,8 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const index = pass.table.findIndex((row) => row.layer.name === cell.layer);
   if (index < 0) throw new Error(`no layer ${cell.layer}`);
   const row = pass.table[index];
-  const before = inputOf(pass, index);
+  const first = channelsOfEarlier(pass.table, index);
+  const before = outputAt(pass, cell.map < first ? earlierOf(pass.table, index)! : beforeOf(pass.table, index));
   const work = workOf(pass, row, before, cell);
   const biases = pass.weights[`${cell.layer}/bias`];
   const bias = biases === undefined ? null : biases[cell.map];
@@ -126,14 +128,14 @@ interface Given {
   at(i: number): number;
 }
 
-function inputOf(pass: ForwardPass, index: number): Given {
-  const shape = pass.table[index].inputShape;
-  if (index > 0) {
-    const values = pass.activations[index - 1];
-    return { name: pass.table[index - 1].layer.name, shape, at: (i) => values[i] };
+// What a layer gives; -1 is the image.
+function outputAt(pass: ForwardPass, index: number): Given {
+  if (index >= 0) {
+    const [row, values] = [pass.table[index], pass.activations[index]];
+    return { name: row.layer.name, shape: row.outputShape, at: (i) => values[i] };
   }
-  const { scale, offset } = pass.input;
-  return { name: 'input', shape, at: (i) => pass.pixels[i] * scale + offset };
+  const { height, width, channels, scale, offset } = pass.input;
+  return { name: 'input', shape: [height, width, channels], at: (i) => pass.pixels[i] * scale + offset };
 }
 
 function place(shape: Shape, { map, row, column }: Omit<Cell, 'layer'>): number {
@@ -188,18 +190,22 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
         beta: weight('beta')[cell.map],
       };
     case 'Add': {
-      const from = row.layer.from_layer ?? '';
-      const other = pass.activations[pass.table.findIndex((one) => one.layer.name === from)];
+      const other = outputAt(pass, earlierOf(pass.table, row.index)!);
       const at = place(row.outputShape, cell);
       return {
         step: 'added',
         value: given.at(at),
-        other: other[at],
+        other: other.at(at),
         cells: [
           { ...cell, layer: given.name },
-          { ...cell, layer: from },
+          { ...cell, layer: other.name },
         ],
       };
+    }
+    case 'Concatenate': {
+      const first = channelsOfEarlier(pass.table, row.index);
+      const from = { ...cell, layer: given.name, map: cell.map < first ? cell.map : cell.map - first };
+      return { step: 'copied', value: given.at(place(given.shape, from)), from };
     }
     case 'Flatten': {
       const from = { layer: given.name, ...unflattened(row.inputShape, cell.map) };
@@ -213,6 +219,7 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
     case 'Dropout':
     case 'Activation':
     case 'PReLU':
+    case 'Branch':
       return { step: 'copied', value: given.at(place(row.inputShape, cell)), from: { ...cell, layer: given.name } };
     default:
       throw new Error(`no arithmetic for ${kind}`);

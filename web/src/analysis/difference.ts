@@ -1,9 +1,9 @@
 // The difference between two logits, split over what the last layers read.
 import type { Forward } from '../engine/network';
-import { logitsRow } from '../engine/architecture';
+import { beforeOf, logitsRow } from '../engine/architecture';
 import { LAYER_KINDS } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
-import { shapeBefore } from './kernel';
+import { shapeBefore, sourceOf } from './kernel';
 
 export interface Term {
   place: number; // of the unit or the map
@@ -57,7 +57,8 @@ export function splitOverUnits(
   if (kind !== 'Dense' || (activation !== 'softmax' && activation !== 'linear')) return null;
   const kernel = weights[`${name}/kernel`];
   const classes = forward.logits.length;
-  const read = last.index === 0 ? image : forward.activations[last.index - 1];
+  const before = beforeOf(table, last.index);
+  const read = before < 0 ? image : forward.activations[before];
   const values = new Float64Array(read.length);
   const terms = Array.from(read, (activation, place) => {
     const weight = kernel[place * classes + answer] - kernel[place * classes + rival];
@@ -68,10 +69,7 @@ export function splitOverUnits(
   const bias = biases === undefined ? 0 : biases[answer] - biases[rival];
   const shape = shapeBefore(table, last);
   const flattened = shape[0] * shape[1] > 1;
-  const source = table
-    .slice(0, last.index)
-    .findLast((row) => row.layer.kind !== 'Flatten' && row.layer.kind !== 'Dropout');
-  const layer = source?.layer.name ?? 'input';
+  const layer = sourceOf(table, last)?.layer.name ?? 'input';
   return {
     layer,
     terms,

@@ -1,4 +1,5 @@
 // A filter's kernel, and the maps that it reads.
+import { beforeOf, channelsOfEarlier } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { cosine } from './statistics';
@@ -22,18 +23,20 @@ export interface Kernel {
 }
 
 // The layer whose output a layer reads, through those that change nothing about it.
-function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
-  let index = row.index - 1;
-  while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) index--;
+export function sourceOf(table: LayerRow[], row: LayerRow): LayerRow | null {
+  let index = beforeOf(table, row.index);
+  while (index >= 0 && (table[index].layer.kind === 'Flatten' || table[index].layer.kind === 'Dropout')) {
+    index = beforeOf(table, index);
+  }
   return index < 0 ? null : table[index];
 }
 
 // The shape that a layer's input had before it was flattened: (H, W, C), of a vector (1, 1, units).
 export function shapeBefore(table: LayerRow[], row: LayerRow): [number, number, number] {
-  for (let index = row.index; index >= 0; index--) {
+  for (let index = row.index; index >= 0; index = beforeOf(table, index)) {
     const shape = table[index].inputShape;
     if (shape.length === 3) return [shape[0], shape[1], shape[2]];
-    const before = table[index - 1];
+    const before = table[beforeOf(table, index)];
     if (before === undefined || (before.layer.kind !== 'Flatten' && before.layer.kind !== 'Dropout')) break;
   }
   return [1, 1, row.inputShape[0]];
@@ -53,7 +56,7 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   const { name, kind, from_layer: from } = row.layer;
   const kernel: Kernel = {
     source: sourceOf(table, row)?.layer.name ?? 'input',
-    others: from === undefined ? [] : [from],
+    others: kind === 'Add' ? [from!] : [],
     rows: 1,
     columns: 1,
     readings: [],
@@ -64,7 +67,10 @@ export function kernelOf(table: LayerRow[], weights: Weights, row: LayerRow, fil
   const shape = kernelShape(table, row);
   if (shape === null) {
     // Pooling, normalization, dropout and addition work map by map; a flattened number came from one map.
-    const map = kind === 'Flatten' ? filter % row.inputShape[row.inputShape.length - 1] : filter;
+    let map = kind === 'Flatten' ? filter % row.inputShape[row.inputShape.length - 1] : filter;
+    const first = channelsOfEarlier(table, row.index);
+    if (filter < first) kernel.source = from!;
+    else map -= first;
     kernel.readings.push({ map, weights: null, strength: 1 });
     return kernel;
   }

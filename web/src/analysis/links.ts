@@ -1,4 +1,5 @@
 // Between which maps weights stand: what a map reads and what it feeds.
+import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Weights } from '../engine/types';
 import { sizesOf } from './receptive';
@@ -18,8 +19,8 @@ function passesOn(row: LayerRow): boolean {
 
 // The layer whose maps this one reads, past those that only pass on.
 function sourceOf(table: LayerRow[], index: number): number {
-  let source = index - 1;
-  while (source >= 0 && passesOn(table[source])) source--;
+  let source = beforeOf(table, index);
+  while (source >= 0 && passesOn(table[source])) source = beforeOf(table, source);
   return source;
 }
 
@@ -61,7 +62,7 @@ function between(
       return to % maps === from ? PASSED : null;
     }
     default:
-      return from === to ? PASSED : null;
+      return from + channelsOfEarlier(table, index) === to ? PASSED : null;
   }
 }
 
@@ -89,8 +90,10 @@ export function linksBack(table: LayerRow[], weights: Weights, index: number, ma
     const found = between(table, weights, index, from, map);
     if (found !== null) links.push({ layer: source, map: from, ...found });
   }
-  const { kind, from_layer } = table[index].layer;
-  if (kind === 'Add') links.push({ layer: table.findIndex((row) => row.layer.name === from_layer), map, ...PASSED });
+  const earlier = earlierOf(table, index);
+  if (earlier !== null && (table[index].layer.kind === 'Add' || map < channelsOfEarlier(table, index))) {
+    links.push({ layer: earlier, map, ...PASSED });
+  }
   return strongest(links, most);
 }
 
@@ -99,17 +102,17 @@ export function linksOn(table: LayerRow[], weights: Weights, index: number, map:
   let target = index + 1;
   while (target < table.length && passesOn(table[target])) target++;
   const links: Link[] = [];
-  if (target < table.length && !(index >= 0 && passesOn(table[index]))) {
+  const isRead = target < table.length && table[target].layer.kind !== 'Branch';
+  if (isRead && !(index >= 0 && passesOn(table[index]))) {
     const maps = sizesAt(table, target)[2];
     for (let to = 0; to < maps; to++) {
       const found = between(table, weights, target, map, to);
       if (found !== null) links.push({ layer: target, map: to, ...found });
     }
   }
+  const name = index < 0 ? 'input' : table[index].layer.name;
   table.forEach((row, i) => {
-    if (index >= 0 && row.layer.kind === 'Add' && row.layer.from_layer === table[index].layer.name) {
-      links.push({ layer: i, map, ...PASSED });
-    }
+    if (row.layer.from_layer === name) links.push({ layer: i, map, ...PASSED });
   });
   return strongest(links, most);
 }

@@ -1,4 +1,5 @@
 // From where to where the numbers of a layer go, for the colours that show them.
+import { beforeOf, earlierOf } from '../engine/architecture';
 import type { Input, LayerRow } from '../engine/types';
 
 export interface Range {
@@ -14,12 +15,12 @@ export function signedLayers(input: Input, table: LayerRow[]): boolean[] {
   const signed: boolean[] = [];
   const imageIsSigned = input.offset < 0 || input.offset + 255 * input.scale < 0;
   for (const [i, { layer }] of table.entries()) {
-    const before = i === 0 ? imageIsSigned : signed[i - 1];
+    const signedAt = (index: number) => (index < 0 ? imageIsSigned : signed[index]);
+    const before = signedAt(beforeOf(table, i));
+    const earlier = earlierOf(table, i);
     if (NEVER_BELOW_ZERO.includes(layer.activation ?? 'linear')) signed.push(false);
     else if (WITH_WEIGHTS.includes(layer.kind)) signed.push(true);
-    else if (layer.kind === 'Add') {
-      signed.push(before || signed[table.findIndex((row) => row.layer.name === layer.from_layer)]);
-    } else signed.push(before);
+    else signed.push(before || (earlier !== null && signedAt(earlier)));
   }
   return signed;
 }

@@ -1,4 +1,5 @@
 // Which numbers of the image and of every layer before a number was made of.
+import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
 import { mapsRead } from '../engine/layers';
 import type { LayerRow, Shape } from '../engine/types';
 
@@ -49,11 +50,16 @@ export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame
   const at = table.findIndex((row) => row.layer.name === cell.layer);
   frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, map: cell.map });
   for (let i = at; i >= 0; i--) {
-    const { layer } = table[i];
-    const frame = frames.get(layer.name);
-    if (frame === undefined) continue; // an Add reads past this layer
-    extend(frames, i === 0 ? 'input' : table[i - 1].layer.name, readBy(table[i], frame));
-    if (layer.kind === 'Add' && layer.from_layer !== undefined) extend(frames, layer.from_layer, frame);
+    const frame = frames.get(table[i].layer.name);
+    if (frame === undefined) continue; // a layer reads past this one
+    const nameAt = (index: number) => (index < 0 ? 'input' : table[index].layer.name);
+    const [before, earlier, first] = [beforeOf(table, i), earlierOf(table, i), channelsOfEarlier(table, i)];
+    const { map } = frame;
+    // Each map of a concatenation is one of either layer.
+    if (map === null || map >= first) {
+      extend(frames, nameAt(before), readBy(table[i], { ...frame, map: map === null ? null : map - first }));
+    }
+    if (earlier !== null && (first === 0 || map === null || map < first)) extend(frames, nameAt(earlier), frame);
   }
   return frames;
 }
@@ -102,7 +108,7 @@ function covered(
   return [Math.min(start, pixels), Math.max(end, Math.min(start, pixels))];
 }
 
-// Around both, where an Add reads a layer that is read by its neighbour too.
+// Around both, where several layers read one.
 function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
   if (more.height === 0 || more.width === 0) return; // zeros of padding alone
   const known = frames.get(name);

@@ -7,6 +7,7 @@ import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, W
 export { ArchitectureError } from './layers';
 
 const MAXIMUM_VALUES = 2 ** 31 - 1; // of one layer's weights or outputs: what a 32-bit index reaches
+const JOINING = ['Add', 'Branch', 'Concatenate'];
 
 // Throws an ArchitectureError where the layers make no network.
 export function layerTable(architecture: Architecture): LayerRow[] {
@@ -23,6 +24,7 @@ export function layerTable(architecture: Architecture): LayerRow[] {
     seen = row.receptiveField;
     rows.push(row);
   }
+  checkAllAreRead(layers);
   checkEnd(rows);
   return rows;
 }
@@ -44,11 +46,35 @@ export function logitsRow(table: LayerRow[]): LayerRow {
 
 const isLinearBeforeSoftmax = ({ activation = 'linear' }: LayerSpec) => ['linear', 'softmax'].includes(activation);
 
-function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: ReceptiveField, input: Input): LayerRow {
+// Where the layer stands whose output one reads first; -1 is the image.
+export function beforeOf(table: LayerRow[], index: number): number {
+  const { kind, from_layer } = table[index].layer;
+  return kind === 'Branch' ? table.findIndex((row) => row.layer.name === from_layer) : index - 1;
+}
+
+// Where the earlier layer stands that one reads too; null where it reads none.
+export function earlierOf(table: LayerRow[], index: number): number | null {
+  const { kind, from_layer } = table[index].layer;
+  return kind === 'Branch' || from_layer === undefined ? null : table.findIndex((row) => row.layer.name === from_layer);
+}
+
+// Of a concatenation, how many channels are the earlier layer's: those come first. Of others none.
+export function channelsOfEarlier(table: LayerRow[], index: number): number {
+  if (table[index].layer.kind !== 'Concatenate') return 0;
+  return table[index].inputShape.at(-1)! - table[index - 1].outputShape.at(-1)!;
+}
+
+type Output = Pick<LayerRow, 'outputShape' | 'receptiveField'>;
+
+function rowOf(layer: LayerSpec, before: LayerRow[], last: Shape, lastSeen: ReceptiveField, input: Input): LayerRow {
   const kind = LAYER_KINDS[layer.kind];
+  const other = layer.from_layer === undefined ? undefined : earlierOutput(layer, before, input);
+  if (layer.kind === 'Branch') checkBranch(layer, before, other!.outputShape);
+  else if (other !== undefined) checkJoined(layer, before, other.outputShape);
+  const seen = layer.kind === 'Branch' ? other!.receptiveField : lastSeen;
+  const given = givenTo(layer, last, other);
   const window = kind.window?.(layer, given) ?? null;
   const outputShape = kind.outputShape(layer, given);
-  if (layer.kind === 'Add') checkAddition(layer, before);
   const own = Object.entries(kind.weightShapes?.(layer, given) ?? {});
   const count = (weights: [string, Shape][]) => weights.reduce((sum, [, shape]) => sum + product(shape), 0);
   if (Math.max(count(own), product(outputShape)) > MAXIMUM_VALUES) {
@@ -63,11 +89,16 @@ function rowOf(layer: LayerSpec, before: LayerRow[], given: Shape, seen: Recepti
     window,
     receptiveField: around(
       receptiveField(layer, given, window, seen, input),
-      before.find((row) => layer.kind === 'Add' && row.layer.name === layer.from_layer),
+      layer.kind === 'Branch' ? undefined : other,
     ),
     parameters: count(own.filter(([name]) => !NON_TRAINABLE_WEIGHTS.includes(name))),
     macs: kind.macs?.(layer, given) ?? 0,
   };
+}
+
+function givenTo({ kind }: LayerSpec, last: Shape, other: Output | undefined): Shape {
+  if (kind === 'Branch') return other!.outputShape;
+  return kind === 'Concatenate' ? [...last.slice(0, -1), other!.outputShape.at(-1)! + last.at(-1)!] : last;
 }
 
 function receptiveField(
@@ -96,7 +127,7 @@ function receptiveField(
 
 // The field with the jump of `seen` in which at every place lies that of the other layer too. Mostly that has seen a part
 // of the same; where strides lie between the two, and padding that made up for them, their jumps differ.
-function around(seen: ReceptiveField, other: LayerRow | undefined): ReceptiveField {
+function around(seen: ReceptiveField, other: Output | undefined): ReceptiveField {
   if (other === undefined) return seen;
   const axes = ([0, 1] as const).map((axis) => {
     const places = other.outputShape.length === 3 ? other.outputShape[axis] : 1;
@@ -122,6 +153,9 @@ function checkNames(layers: LayerSpec[]): void {
 function checkArguments(layer: LayerSpec): void {
   const kind = Object.hasOwn(LAYER_KINDS, layer.kind) ? LAYER_KINDS[layer.kind] : undefined;
   if (kind === undefined) throw new ArchitectureError('refused.network.kind', named(layer));
+  if (JOINING.includes(layer.kind) && layer.from_layer === undefined) {
+    throw new ArchitectureError('refused.network.summand', { ...named(layer), other: '' });
+  }
   const refuse = (argument: string, rule: keyof typeof en.refused.argument, choices = '') => {
     throw new ArchitectureError(`refused.argument.${rule}`, { ...named(layer), argument, choices });
   };
@@ -166,21 +200,44 @@ function isFrame(value: unknown): boolean {
   return isPair(value, (pair) => isPair(pair, isWidth));
 }
 
-function checkAddition(layer: LayerSpec, before: LayerRow[]): void {
+function earlierOutput(layer: LayerSpec, before: LayerRow[], { height, width, channels }: Input): Output {
+  if (layer.from_layer === 'input') {
+    const outputShape = [height, width, channels];
+    return { outputShape, receptiveField: { size: [1, 1], jump: [1, 1], start: [0, 0] } };
+  }
   const other = before.find((row) => row.layer.name === layer.from_layer);
-  if (other === undefined) {
-    throw new ArchitectureError('refused.network.summand', { ...named(layer), other: layer.from_layer ?? '' });
+  if (other !== undefined) return other;
+  throw new ArchitectureError('refused.network.summand', { ...named(layer), other: layer.from_layer! });
+}
+
+function checkJoined(layer: LayerSpec, before: LayerRow[], otherShape: Shape): void {
+  const given = before.at(-1);
+  if (given === undefined) throw new ArchitectureError('refused.network.first', named(layer));
+  const values = {
+    ...named(layer),
+    other: layer.from_layer!,
+    otherShape: times(otherShape),
+    given: given.layer.name,
+    givenShape: times(given.outputShape),
+  };
+  if (layer.kind === 'Add' && values.givenShape !== values.otherShape) {
+    throw new ArchitectureError('refused.network.summands', values);
   }
-  const given = before[before.length - 1];
-  if (times(given.outputShape) !== times(other.outputShape)) {
-    throw new ArchitectureError('refused.network.summands', {
-      ...named(layer),
-      other: other.layer.name,
-      otherShape: times(other.outputShape),
-      given: given.layer.name,
-      givenShape: times(given.outputShape),
-    });
+  if (times(given.outputShape.slice(0, -1)) !== times(otherShape.slice(0, -1))) {
+    throw new ArchitectureError('refused.network.joined', values);
   }
+}
+
+function checkBranch(layer: LayerSpec, before: LayerRow[], shape: Shape): void {
+  if (shape.length === 3 && before.some((row) => row.layer.kind === 'Dense')) {
+    throw new ArchitectureError('refused.network.late', named(layer));
+  }
+}
+
+function checkAllAreRead(layers: LayerSpec[]): void {
+  const read = new Set(layers.map((layer) => layer.from_layer));
+  const unread = layers.find((layer, i) => layers[i + 1]?.kind === 'Branch' && !read.has(layer.name));
+  if (unread !== undefined) throw new ArchitectureError('refused.network.unread', named(unread));
 }
 
 function checkEnd(rows: LayerRow[]): void {

@@ -207,5 +207,7 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Activation: { outputShape: unchanged, isLinear: true, hasActivation: true },
   PReLU: { outputShape: unchanged, weightShapes: (_, input) => ({ alpha: input.slice(-1) }) },
   Add: { outputShape: unchanged, hasActivation: true },
+  Branch: { outputShape: unchanged },
+  Concatenate: { outputShape: unchanged }, // of the channels of both together
   Dense: dense,
 };

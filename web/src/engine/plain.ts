@@ -72,7 +72,7 @@ export function plainLayers(exports: Exports, table: LayerRow[]): Float64Array {
         strides: window?.strides,
         padding: window?.padding,
         dropped: Math.floor((layer.rate ?? 0) * 2 ** 24), // of 2^24 numbers
-        added: numbers.get(layer.from_layer ?? ''),
+        earlier: layer.from_layer === undefined ? undefined : (numbers.get(layer.from_layer) ?? -1),
       }),
     ),
   );

@@ -46,7 +46,7 @@ export interface LayerSpec {
   rate?: number;
   momentum?: number;
   epsilon?: number;
-  from_layer?: string;
+  from_layer?: string; // "input" is the image
 }
 
 export interface Architecture {
@@ -73,7 +73,7 @@ export interface ReceptiveField {
 export interface LayerRow {
   index: number;
   layer: LayerSpec;
-  inputShape: Shape;
+  inputShape: Shape; // of a Branch that of the earlier layer, of a Concatenate that of both together
   outputShape: Shape;
   weightShapes: Record<string, Shape>; // by full name, "conv2d/kernel"
   window: Window | null; // how an output reads the map before; a global pooling's is the whole map, a zero padding's one place; null for the others

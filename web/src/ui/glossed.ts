@@ -16,6 +16,8 @@ const WORDS: Record<string, TermName> = {
   Activation: 'activation function',
   PReLU: 'prelu',
   Add: 'addition',
+  Branch: 'branch',
+  Concatenate: 'concatenation',
   Dense: 'dense',
   linear: 'linear',
   relu: 'relu',

@@ -125,12 +125,44 @@ test.each<[string, LayerSpec[], string]>([
   [
     'an unknown summand',
     [{ kind: 'Add', name: 'add', from_layer: 'x' }, flatten, dense],
-    'adds x, which is not an earlier layer',
+    'add (Add) reads x, which is not an earlier layer',
   ],
   [
     'summands of two shapes',
     [conv(), conv({ name: 'conv2d_1' }), { kind: 'Add', name: 'add', from_layer: 'conv2d' }, flatten, dense],
     'adds conv2d of 6 × 4 × 2 to conv2d_1 of 4 × 2 × 2',
+  ],
+  [
+    'a layer that nobody reads',
+    [conv(), conv({ name: 'b' }), { kind: 'Branch', name: 'again', from_layer: 'conv2d' }, flatten, dense],
+    'No layer reads b (Conv2D)',
+  ],
+  [
+    'a branch without its layer',
+    [conv(), { kind: 'Branch', name: 'again' }, flatten, dense],
+    'which is not an earlier layer',
+  ],
+  [
+    'a concatenation of two sizes',
+    [conv(), conv({ name: 'b' }), { kind: 'Concatenate', name: 'both', from_layer: 'conv2d' }, flatten, dense],
+    'joins conv2d of 6 × 4 × 2 and b of 4 × 2 × 2',
+  ],
+  [
+    'a concatenation of nothing',
+    [{ kind: 'Concatenate', name: 'both', from_layer: 'input' }, flatten, dense],
+    'is the first layer',
+  ],
+  [
+    'maps behind a dense layer',
+    [
+      flatten,
+      { ...dense, activation: 'linear', name: 'd' },
+      { kind: 'Branch', name: 'again', from_layer: 'input' },
+      { ...flatten, name: 'f' },
+      { kind: 'Concatenate', name: 'both', from_layer: 'd' },
+      dense,
+    ],
+    'goes back to maps behind a dense layer',
   ],
   ['too many weights', [flatten, { ...dense, units: 65536 }, { ...dense, name: 'd', units: 65536 }], 'd is too large'],
   ['maps at the end', [conv()], 'conv2d ends the network with 6 × 4 × 2 numbers'],

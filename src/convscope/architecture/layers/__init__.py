@@ -5,7 +5,8 @@ Shapes are without the batch: (H, W, C) for maps, (units,) for vectors.
 """
 
 from convscope.architecture.layers.convolutions import Conv2D, Dense, DepthwiseConv2D
-from convscope.architecture.layers.elementwise import Activation, Add, BatchNormalization, Dropout, PReLU
+from convscope.architecture.layers.elementwise import Activation, BatchNormalization, Dropout, PReLU
+from convscope.architecture.layers.joining import Add, Branch, Concatenate
 from convscope.architecture.layers.poolings import (
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -38,6 +39,8 @@ Layer = (
     | Activation
     | PReLU
     | Add
+    | Branch
+    | Concatenate
     | Dense
 )
 
@@ -48,6 +51,8 @@ __all__ = [
     "Add",
     "AveragePooling2D",
     "BatchNormalization",
+    "Branch",
+    "Concatenate",
     "Conv2D",
     "Dense",
     "DepthwiseConv2D",

@@ -6,7 +6,6 @@ from typing import ClassVar, get_args
 from convscope.architecture.arguments import (
     check_choice,
     check_fraction,
-    check_name,
     check_not_negative,
     check_positive,
 )
@@ -71,33 +70,6 @@ class BatchNormalization:
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), input_shape[-1:])
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
-
-@dataclass(frozen=True)
-class Add:
-    """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
-
-    It makes a list of layers a residual network: what stands between the two learns the difference from its input.
-    Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
-    """
-
-    from_layer: str
-    activation: ActivationName = "linear"
-    name: str = ""
-    kind: ClassVar[str] = "Add"
-
-    def __post_init__(self) -> None:
-        check_name(self, "from_layer")
-        check_choice(self, "activation", get_args(ActivationName))
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
 
     def macs(self, input_shape: Shape) -> int:
         return 0

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
 from convscope.architecture.layers import padding_before
+from convscope.architecture.table import earlier
 from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
@@ -21,32 +22,40 @@ Output = Literal["logits", "probabilities", "both"]
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """The Keras layers that compute one of ours, one after the other; the first of an `Add` reads two values.
+    """The Keras layers that compute one of ours, one after the other.
 
     Attributes:
         name: of our layer; "input" is the normalisation of the image.
-        reads: the name of the further block whose output an `Add` reads; "" for all else.
+        reads: the name of the earlier block whose output the first reads too, a `Branch` alone; "" for all else.
         layers: Keras's, at least one.
     """
 
     name: str
+    kind: str
     reads: str
     layers: tuple[Any, ...]
 
     def __call__(self, values: Mapping[str, Any], x: Any) -> Any:
         """Return the block's output, for the output `x` of the block before it and all `values` by name."""
         first, *rest = self.layers
-        y = first([x, values[self.reads]]) if self.reads else first(x)
+        y = first(self._given(values, x))
         for layer in rest:
             y = layer(y)
         return y
+
+    def _given(self, values: Mapping[str, Any], x: Any) -> Any:
+        if not self.reads:
+            return x
+        again = values[self.reads]
+        return again if self.kind == "Branch" else [again, x]  # in the order of their channels
 
 
 def build_keras(architecture: Architecture, weights: Weights, *, output: Output = "probabilities") -> Any:
     """Return `architecture` with `weights` as a Keras model of images (N, H, W, C) from 0 to 255, float32 or uint8.
 
-    It is a `keras.Sequential`; where a layer is an `Add`, or both outputs are asked for, a functional `keras.Model`.
-    It computes in float32 and channels last, whatever Keras's settings are, and normalises the images itself.
+    It is a `keras.Sequential`; where a layer reads an earlier one, or both outputs are asked for, a functional
+    `keras.Model`. It computes in float32 and channels last, whatever Keras's settings are, and normalises the images
+    itself.
 
     Args:
         weights: by name, of any type that `float_array` takes.
@@ -70,13 +79,14 @@ def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
     free = _FreeNames(layer.name for layer in architecture.layers)
     image = architecture.input
     scaling = keras.layers.Rescaling(image.scale, image.offset, name=free("rescaling"), dtype="float32")
-    blocks = [Block("input", "", (scaling,))]
+    blocks = [Block("input", "", "", (scaling,))]
     last = architecture.layers[-1]
     for row in architecture.table:
         activation = getattr(row.layer, "activation", "linear")
         if row.layer is last:
             activation = "softmax" if softmax else "linear"
-        blocks.append(Block(row.layer.name, getattr(row.layer, "from_layer", ""), _layers(row, activation, free)))
+        layer = row.layer
+        blocks.append(Block(layer.name, layer.kind, earlier(layer), _layers(row, activation, free)))
     return blocks
 
 
@@ -161,6 +171,10 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
             return layers.Add(**common)
         case "PReLU":  # one slope a channel
             return layers.PReLU(shared_axes=list(range(1, len(row.input_shape))) or None, **common)
+        case "Branch":
+            return layers.Activation("linear", **common)
+        case "Concatenate":
+            return layers.Concatenate(axis=-1, **common)
     raise AssertionError(layer.kind)
 
 

@@ -12,7 +12,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Dense, DepthwiseConv2D, Flatten
+from convscope.architecture import Architecture, Branch, Dense, DepthwiseConv2D, Flatten
+from convscope.architecture.table import leading_to
 from convscope.base.arguments import Seed, checked
 from convscope.base.streams import random_stream
 from convscope.engine import Network, open_network
@@ -205,6 +206,8 @@ def _is_window_enough(architecture: Architecture, found: FilterLayer) -> bool:
     """Return whether a network that reads an output's window alone computes that output, as it does without padding."""
     rows = architecture.table[: architecture.layers.index(found.row.layer) + 1]
     windows = [getattr(row.layer, "window", None) for row in rows]
+    if any(isinstance(row.layer, Branch) for row in rows):
+        return False  # the branches' windows may differ in size
     return all(
         row.input_shape == row.output_shape if window is None else window.padding == "valid"
         for row, window in zip(rows, windows, strict=True)
@@ -238,7 +241,8 @@ def _picking_network(
             weights |= {key: weight[..., picked] for key, weight in weights.items() if key.startswith(f"{name}/")}
         picked = np.arange(len(chosen))
     kept: list[Any] = [
-        replace(cast(Any, layer), **changed.get(layer.name, {})) for layer in layers[: layers.index(last) + 1]
+        replace(cast(Any, layer), **changed.get(layer.name, {}))
+        for layer in leading_to(model.architecture.layers, last.name)
     ]
     added: list[Any] = [Dense(max(2, len(chosen)), use_bias=False)]
     is_map = len(found.row.output_shape) == 3

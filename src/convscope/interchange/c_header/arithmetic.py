@@ -5,6 +5,7 @@ both, in any order of summation.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,12 @@ def pad(step: ComputedStep, x: Array, value: float) -> Array:
     return y
 
 
+def concatenate(step: ComputedStep, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
+    """Return the channels of `a` and behind them those of `b`."""
+    pixels = (len(a), *step.output_shape[:2])
+    return np.concatenate([a.reshape(*pixels, step.size[0]), b.reshape(*pixels, step.size[1])], axis=-1)
+
+
 def activation(name: str, slope: float, x: Array) -> Array:
     """Return the activation called `name` of x, number by number; `slope` is that of leaky_relu below zero."""
     if name == "linear":
@@ -72,6 +79,8 @@ def activation(name: str, slope: float, x: Array) -> Array:
 
 def float_step(step: ComputedStep, read: list[Array]) -> Array:
     """Return what a step makes of the values it reads, each (N, H, W, C), before its activation."""
+    if step.kind == "concatenate":
+        return concatenate(step, *read)
     x = read[0].reshape(len(read[0]), *step.input_shape)
     match step.kind:
         case "conv2d" | "depthwise" | "dense":
@@ -86,7 +95,7 @@ def float_step(step: ComputedStep, read: list[Array]) -> Array:
             return pad(step, x, 0.0)
         case "add":
             return x + read[1].reshape(x.shape)
-        case "activation":
+        case _:  # an activation
             return x
 
 

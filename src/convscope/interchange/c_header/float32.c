@@ -36,6 +36,21 @@ static inline void PREFIX_average_pool(
     }
 }
 
+//// concatenate
+/* The channels of a and behind them those of b, pixel by pixel. */
+static inline void PREFIX_concatenate(
+    const float *a, int32_t a_channels, const float *b, int32_t b_channels, int32_t pixels, float *y)
+{
+    for (int32_t i = 0; i < pixels; i++) {
+        for (int32_t c = 0; c < a_channels; c++) {
+            *y++ = a[i * a_channels + c];
+        }
+        for (int32_t c = 0; c < b_channels; c++) {
+            *y++ = b[i * b_channels + c];
+        }
+    }
+}
+
 //// conv2d
 /* y[i, j, f] = bias[f] + sum over u, v, c of x[i * row_stride + u - top, j * column_stride + v - left, c] *
    kernel[f, u, v, c], added in this order: the bias, then window rows, window columns, channels. Pixels outside the map

@@ -50,6 +50,9 @@ def _part(step: ComputedStep, read: list[str], target: str) -> StepText:
             calls.append(call("pad", *read, *step.input_shape, *step.before, target, *step.output_shape[:2]))
         case "add":
             calls.append(call("add", *read, size, target))
+        case "concatenate":
+            (a, b), pixels = step.size, prod(step.output_shape[:2])
+            calls.append(call("concatenate", read[0], a, read[1], b, pixels, target))
         case "activation":
             functions = []
             if read[0] != target:

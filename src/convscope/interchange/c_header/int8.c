@@ -55,6 +55,23 @@ static inline void PREFIX_average_pool(
     }
 }
 
+//// concatenate
+/* The channels of a and behind them those of b, pixel by pixel, each brought to the steps of the result. */
+static inline void PREFIX_concatenate(
+    const int8_t *a, int32_t a_channels, int32_t a_zero, int32_t a_multiplier, int32_t a_bias, const int8_t *b,
+    int32_t b_channels, int32_t b_zero, int32_t b_multiplier, int32_t b_bias, int32_t shift, int32_t pixels, int8_t *y,
+    int32_t y_zero)
+{
+    for (int32_t i = 0; i < pixels; i++) {
+        for (int32_t c = 0; c < a_channels; c++) {
+            *y++ = PREFIX_requantize((a[i * a_channels + c] - a_zero) * a_multiplier + a_bias, 1, shift, y_zero);
+        }
+        for (int32_t c = 0; c < b_channels; c++) {
+            *y++ = PREFIX_requantize((b[i * b_channels + c] - b_zero) * b_multiplier + b_bias, 1, shift, y_zero);
+        }
+    }
+}
+
 //// conv2d
 /* y[i, j, f] = requantize(bias[f] + sum over u, v, c of (x[i * row_stride + u - top, j * column_stride + v - left, c] -
    x_zero) * kernel[f, u, v, c]). Pixels outside the map are zeros. */

@@ -81,6 +81,13 @@ def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
             summands: tuple[str | int, ...] = (read[0], given[0].zero, one, read[1], given[1].zero, two)
             rest: tuple[str | int, ...] = (*_numbers(quantized.bias), *_numbers(quantized.shifts), size, target, *zeros)
             calls.append(call("add", *summands, *rest))
+        case "concatenate":
+            both: list[str | int] = []
+            parts = zip(read, step.size, given, _numbers(quantized.multipliers), _numbers(quantized.bias), strict=True)
+            for value, channels, scale, multiplier, bias in parts:
+                both += [value, channels, scale.zero, multiplier, bias]
+            pixels = prod(step.output_shape[:2])
+            calls.append(call("concatenate", *both, *_numbers(quantized.shifts), pixels, target, *zeros))
         case "activation":
             functions = []
     if quantized.table is not None:

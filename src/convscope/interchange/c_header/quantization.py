@@ -29,7 +29,7 @@ _ALL = np.arange(LOWEST, HIGHEST + 1)
 _MARGIN = 1.5  # see docs/c_header.md for what it was chosen by
 _SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
-_ADD_BITS = 21  # of the factors of an `add`: two of them times 255, and a half, stay below 2^31
+_ADD_BITS = 21  # of the factors of an `add` and the like: two of them times 255, and a half, stay below 2^31
 _LARGEST_WINDOW = 2**23  # pixels that an average sums in 32 bits: 255 · 2^23 < 2^31
 _BLOCK_VALUES = 2**22  # numbers of 8 bytes at a time, of all steps together: 32 MiB
 
@@ -43,7 +43,7 @@ class QuantizedStep:
         result: the scale of what it gives, behind its table; None where its sums become logits.
         kernel: int8, as in the `ComputedStep`; bias: int32. Of linear steps.
         multipliers, shifts: from sums to integers, one a channel, or one for all; of an `add` one a summand, with one
-            shift and one bias.
+            shift and one bias, and of a `concatenate` with one shift.
         before_table: the scale of the integers that the table is entered with.
         table: the activation of each of -128 to 127, (256,).
         logit_scales: by which sums are multiplied to give logits, (K,) float32.
@@ -150,11 +150,14 @@ def _quantize(step: ComputedStep, given: tuple[Scale, ...], range_: _Range, *, i
         kernel, bias, sum_scales = _weights(step, given[0])
         return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32))
     result, entry, table = _through_table(step, range_)
-    if step.kind == "add":
+    if step.kind in ("add", "concatenate"):
         factors = np.array([scale.scale for scale in given]) / entry.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
-        bias = np.rint([sum(scale.residue for scale in given) / entry.scale * 2.0**shift])
+        residues = np.array([scale.residue for scale in given])
+        if step.kind == "add":
+            residues = np.array([residues.sum()])
+        bias = np.rint(residues / entry.scale * 2.0**shift)
         sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
         return QuantizedStep(step, given, result, None, *sums, np.array([shift]), entry, table)
     if is_global:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError
-from convscope.interchange.c_header.arithmetic import linear, pad, window_max, window_sum
+from convscope.interchange.c_header.arithmetic import concatenate, linear, pad, window_max, window_sum
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers, rescale
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep, calibration_blocks
 from convscope.training.model import Model
@@ -23,7 +23,8 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
     values = [network.image_table[images]]
     for quantized in network.steps:
         read = [values[value] for value in quantized.step.reads]
-        read[0] = read[0].reshape(len(images), *quantized.step.input_shape)
+        if quantized.step.kind != "concatenate":
+            read[0] = read[0].reshape(len(images), *quantized.step.input_shape)
         sums = _sums(quantized, read)
         if quantized.logit_scales is not None:
             with np.errstate(over="ignore"):  # infinite, as in C
@@ -61,6 +62,12 @@ def _sums(quantized: QuantizedStep, read: list[Integers]) -> Integers:
             other = read[1].reshape(read[0].shape)
             sums = (read[0] - given.zero) * one + (other - quantized.given[1].zero) * two + bias
             return _rescale(quantized, sums, multipliers=1)
+        case "concatenate":
+            assert quantized.multipliers is not None
+            assert bias is not None
+            parts = zip(read, quantized.given, quantized.multipliers.tolist(), bias.tolist(), strict=True)
+            a, b = ((value - scale.zero) * multiplier + shift for value, scale, multiplier, shift in parts)
+            return _rescale(quantized, concatenate(step, a, b), multipliers=1)
         case "activation":
             return read[0]
 

@@ -1,19 +1,20 @@
 """A model as the few steps that its answers need, before anything is said of number types or C.
 
-Dropout and Flatten cost nothing at prediction and vanish; batch normalisation and `Activation` layers go into the step
-before them, zero padding into the convolution behind it, wherever nobody else reads what lies between.
+Dropout, Flatten and Branch cost nothing at prediction and vanish; batch normalisation and `Activation` layers go into
+the step before them, zero padding into the convolution behind it, wherever nobody else reads what lies between.
 Vectors are maps of one pixel, so every shape here is (H, W, C).
 """
 
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, BatchNormalization, LayerRow, Shape
+from convscope.architecture import BatchNormalization, LayerRow, Shape
 from convscope.architecture.layers import Pair, padding_before
 from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
@@ -21,7 +22,9 @@ from convscope.training.model import Model
 
 Map = tuple[int, int, int]
 Array = NDArray[np.float64]
-StepKind = Literal["conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "activation"]
+StepKind = Literal[
+    "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "concatenate", "activation"
+]
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
 _POOLS: Mapping[str, StepKind] = {
     "MaxPooling2D": "max_pool",
@@ -37,7 +40,9 @@ class ComputedStep:
 
     Attributes:
         layers: the names of the layers that it computes; it is called by the first.
-        reads: the numbers of the values it reads: 0 is the image, s + 1 what step s gives. An `add` reads two.
+        reads: the numbers of the values it reads: 0 is the image, s + 1 what step s gives. An `add` and a
+            `concatenate` read two.
+        size: rows and columns of a window; of a `concatenate` how many channels it takes of either.
         before: rows above and columns left of the map that a window may stand on without reading anything.
         kernel: (U, V, C, F) of a conv2d, (U, V, C, M) of a depthwise, (inputs, units) of a dense step.
         bias: (F,), (C·M,) or (units,), also where the layer has none.
@@ -90,9 +95,7 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
         ConvscopeError: if a weight, or what batch normalisation makes of it, is not finite in float32.
     """
     rows = model.architecture.table
-    plan = _Plan(
-        {row.layer.name for row in rows}, kept={row.layer.from_layer for row in rows if isinstance(row.layer, Add)}
-    )
+    plan = _Plan(model.architecture.input.shape, {row.layer.name for row in rows}, model.architecture.read_again)
     for row in rows:
         prefix = f"{row.layer.name}/"
         weights = {
@@ -111,11 +114,12 @@ def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
 class _Plan:
     """The steps so far, and which layers' outputs their values are."""
 
-    def __init__(self, layers: set[str], kept: set[str]) -> None:
+    def __init__(self, image: Shape, layers: set[str], kept: frozenset[str]) -> None:
         self.steps: list[ComputedStep] = []
-        self._layers = layers
+        self._image, self._layers = image, layers
         self._kept = kept
-        self._value_of: dict[str, int] = {}
+        self._last = 0  # the value that the next layer reads
+        self._value_of = {"input": 0}
         self._names: defaultdict[int, set[str]] = defaultdict(set)
 
     def append(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
@@ -129,34 +133,45 @@ class _Plan:
                 self._activate(row)
             case "PReLU":
                 self._learned_slopes(row, weights["alpha"])
+            case "Branch":
+                self._last = self._value_of[layer.from_layer]
             case "Add":
-                reads = (len(self.steps), self._value_of[layer.from_layer])
-                self.steps.append(replace(_step(row, "add", self._last), reads=reads))
+                reads = (self._last, self._value_of[layer.from_layer])
+                self._push(replace(_step(row, "add", self._last), reads=reads))
+            case "Concatenate":
+                reads = (self._value_of[layer.from_layer], self._last)
+                step = _step(row, "concatenate", self._last)
+                first = self._numbers(reads[0]) // prod(step.output_shape[:2])
+                self._push(replace(step, reads=reads, size=(first, step.output_shape[2] - first)))
             case "ZeroPadding2D":
                 (top, _), (left, _) = layer.padding
-                self.steps.append(replace(_step(row, "pad", self._last), before=(top, left)))
+                self._push(replace(_step(row, "pad", self._last), before=(top, left)))
             case "Conv2D" | "DepthwiseConv2D":
                 self._convolve(row, weights)
             case "Dense":
-                self.steps.append(_linear(_step(row, "dense", self._last), weights))
+                self._push(_linear(_step(row, "dense", self._last), weights))
             case _:
-                self.steps.append(_windowed(_step(row, _POOLS[layer.kind], self._last), layer))
+                self._push(_windowed(_step(row, _POOLS[layer.kind], self._last), layer))
         self._value_of[layer.name] = self._last
         self._names[self._last].add(layer.name)
 
-    @property
-    def _last(self) -> int:
-        return len(self.steps)
+    def _numbers(self, value: int) -> int:
+        return prod(self.steps[value - 1].output_shape if value else self._image)
+
+    def _push(self, step: ComputedStep) -> None:
+        self.steps.append(step)
+        self._last = len(self.steps)
 
     @property
     def _is_open(self) -> bool:
-        """Whether nobody but the next layer reads what the last step gives."""
-        return bool(self.steps) and not self._names[self._last] & self._kept
+        """Whether the next layer, and nobody else, reads what the last step gives."""
+        return 0 < self._last == len(self.steps) and not self._names[self._last] & self._kept
 
     def _convolve(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         padding = self.steps.pop() if self._is_open and self.steps[-1].kind == "pad" else None
         if padding is not None:
-            self._names.pop(self._last + 1, None)
+            self._names.pop(self._last, None)
+            (self._last,) = padding.reads
         layer: Any = row.layer
         kind: StepKind = "conv2d" if layer.kind == "Conv2D" else "depthwise"
         groups = layer.groups if kind == "conv2d" else 1
@@ -175,7 +190,7 @@ class _Plan:
                 input_shape=padding.input_shape,
                 before=(top + above, left + beside),
             )
-        self.steps.append(step)
+        self._push(step)
 
     def _normalize(self, row: LayerRow, weights: Mapping[str, Array], layer: BatchNormalization) -> None:
         """Multiply and shift the outputs of the step before, or be a step with one multiplication a number."""
@@ -186,7 +201,7 @@ class _Plan:
         last = self.steps[-1] if self._is_open else None
         if last is None or last.kind not in LINEAR or last.activation != "linear" or last.output_shape != given:
             weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
-            self.steps.append(_linear(_step(row, "depthwise", self._last), weights))
+            self._push(_linear(_step(row, "depthwise", self._last), weights))
             return
         kernel, bias = last.weights
         each = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
@@ -208,18 +223,18 @@ class _Plan:
             layers = (*last.layers, layer.name)
             self.steps[-1] = replace(last, layers=layers, activation=activation, slope=slope)
             return
-        self.steps.append(replace(_step(row, "activation", self._last), slope=slope))
+        self._push(replace(_step(row, "activation", self._last), slope=slope))
 
     def _learned_slopes(self, row: LayerRow, alpha: Array) -> None:
         """Add α x and (1 - α) relu(x): two multiplications a number, by steps that other layers have too."""
         given, above = self._last, f"{row.layer.name}_above"
         while above in self._layers:
             above += "_"
-        self.steps.append(replace(_step(row, "activation", given), layers=(above,), activation="relu"))
+        self._push(replace(_step(row, "activation", given), layers=(above,), activation="relu"))
         for reads, name, slopes in ((self._last, above, 1 - alpha), (given, row.layer.name, alpha)):
             step = _linear(_step(row, "depthwise", reads), {"kernel": slopes.reshape(1, 1, -1, 1)})
-            self.steps.append(replace(step, layers=(name,)))
-        self.steps.append(replace(_step(row, "add", self._last), reads=(self._last - 1, self._last)))
+            self._push(replace(step, layers=(name,)))
+        self._push(replace(_step(row, "add", self._last), reads=(self._last - 1, self._last)))
 
 
 def _step(row: LayerRow, kind: StepKind, reads: int) -> ComputedStep:

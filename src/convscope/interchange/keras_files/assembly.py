@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convscope.architecture import Add, Architecture, Flatten, Input, Layer, Shape
+from convscope.architecture import Add, Architecture, Branch, Concatenate, Flatten, Input, Layer, Shape
 from convscope.architecture.layer_json import layer_from_dict
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
@@ -116,6 +116,18 @@ def assemble(graph: KerasGraph, image_shape: Shape | None) -> Assembly:
     return replace(assembly, notes=(*note, *assembly.notes))
 
 
+@dataclass(frozen=True)
+class _Value:
+    """What a Keras layer gives: the name of our layer that gives it, its shape, and as `_Row._turned`."""
+
+    name: str
+    shape: Shape | None
+    turned: Shape | None
+
+
+_JOINING = ("Add", "Concatenate")
+
+
 class _Row:
     """The layers of ours so far."""
 
@@ -133,7 +145,9 @@ class _Row:
         self._layers: list[Layer] = []
         self._stored: list[Stored] = []
         self._is_private = False  # whether nothing but the layer that comes next reads what the last of them gives
-        self._names_by_place: dict[int, str | None] = {IMAGE: None}
+        self._at = IMAGE  # the place of what the last of them gives
+        self._values: dict[int, _Value] = {}  # by place, of those that are no longer part of the front
+        self._uses = Counter(layer.path for layer in graph.layers)
 
     def assemble(self) -> Assembly:
         """Take over all layers in their order."""
@@ -159,62 +173,114 @@ class _Row:
             self._leave_out(place, layer)
             return
         check_supported(layer)
-        self._check_row(place, layer)
+        self._check_inputs(layer)
         self._check_kept_axes(place, layer)
         if self._input is None and not self._problems.found:
-            if self._front.absorb(layer):
-                self._names_by_place[place] = None
+            if layer.inputs == (self._at,) and self._front.absorb(layer):
+                self._at = place
                 return
             self._input, needs_flatten = self._front.leave(layer)
             self._shape = self._input.shape
             if needs_flatten:
                 self._append(Flatten(), "flatten", "Flatten")
                 self._notes.append(f"a Flatten is inserted before `{layer.name}`, which needs flat pixels")
-                self._is_private = True
-        if self._shape is None:
+                self._is_private = self._readers[self._at] == 1
+            self._keep(self._at)
+        if self._problems.found:
             check_activation(layer)  # all that can be said without a shape
             return
         count = len(self._layers)
-        if layer.class_name == "Add":
-            self._add(place, layer)
+        if layer.class_name in _JOINING:
+            self._join(layer)
         else:
+            self._go_to(layer.inputs[0])
+            assert self._shape is not None, "nothing was refused so far"
             self._convert(place, layer, convert_layer(layer, self._shape))
         self._is_private = self._readers[place] == 1 and (len(self._layers) > count or self._is_private)
-        self._names_by_place[place] = self._layers[-1].name if self._layers else None
+        self._keep(place)
+
+    def _keep(self, place: int) -> None:
+        """Note that what the last layer gives is what that of Keras at `place` gives."""
+        self._at = place
+        self._values[place] = _Value(self._layers[-1].name if self._layers else "input", self._shape, self._turned)
+
+    def _go_to(self, place: int) -> None:
+        """Go on from what the layer at `place` gives."""
+        if place == self._at:
+            return
+        value = self._value(place)
+        self._shape = value.shape
+        self._append(Branch(value.name), "branch", "Branch")
+        self._turned, self._at, self._is_private = value.turned, place, False
+
+    def _value(self, place: int) -> _Value:
+        if place not in self._values:
+            raise UnsupportedError("it reads the image as it was before it was scaled or reshaped; build it without")
+        return self._values[place]
 
     def _leave_out(self, place: int, layer: KerasLayer) -> None:
-        self._check_row(place, layer)
+        self._check_inputs(layer)
+        if not self._problems.found and self._input is not None:
+            self._go_to(layer.inputs[0])
         self._notes.append(f"`{layer.name}` does nothing at prediction and was left out")
         self._is_private = self._is_private and self._readers[place] == 1
-        self._names_by_place[place] = self._layers[-1].name if self._layers else None
+        if self._input is not None:
+            self._keep(place)
+        elif layer.inputs == (self._at,):
+            self._at = place
 
-    def _check_row(self, place: int, layer: KerasLayer) -> None:
-        before = place - 1 if place else IMAGE
-        expected = 2 if layer.class_name == "Add" else 1
-        if len(layer.inputs) != expected:
-            raise UnsupportedError(f"it has {len(layer.inputs)} inputs, where {expected} can be converted")
-        if before not in layer.inputs:
-            read = ", ".join("the image" if i == IMAGE else self._graph.layers[i].name for i in layer.inputs)
-            raise UnsupportedError(
-                f"its input is {read}, so the network branches here; a network must be a chain of layers, in which an "
-                "Add takes the layer before it and an earlier one"
-            )
+    def _check_inputs(self, layer: KerasLayer) -> None:
+        is_joining = layer.class_name in _JOINING
+        if len(layer.inputs) != 1 and not is_joining:
+            raise UnsupportedError(f"it has {len(layer.inputs)} inputs, where 1 can be converted")
+        if is_joining and len(layer.inputs) < 2:
+            raise UnsupportedError(f"it has {len(layer.inputs)} inputs, where 2 or more are needed")
 
     def _check_kept_axes(self, place: int, layer: KerasLayer) -> None:
         if not layer.config.get("keepdims"):
             return
-        following = self._graph.layers[place + 1 : place + 2]
+        following = [other for other in self._graph.layers if place in other.inputs]
         if self._readers[place] != 1 or [other.class_name for other in following] not in (["Flatten"], ["Reshape"]):
             raise UnsupportedError(
                 "it keeps the axes of one pixel (keepdims=True); build it without, or with a Flatten behind"
             )
 
-    def _add(self, place: int, layer: KerasLayer) -> None:
-        others = [other for other in layer.inputs if other != place - 1] or [place - 1]
-        earlier = self._names_by_place.get(others[0])
-        if earlier is None:
-            raise UnsupportedError("it adds the image itself; only outputs of layers can be added")
-        self._append(Add(earlier), layer.name, "Add")
+    def _join(self, layer: KerasLayer) -> None:
+        """Add or concatenate two and two, of which the second is what the last layer gives."""
+        values = [self._value(place) for place in layer.inputs]
+        if len({value.shape for value in values if layer.class_name == "Add"}) > 1:
+            raise UnsupportedError(
+                f"it adds the shapes {', '.join(str(value.shape) for value in values)}; only equal ones"
+            )
+        if any(value.turned for value in values):
+            raise UnsupportedError("it reads maps that were flattened with the channels first; build it with them last")
+        if not self._layers:  # a first layer joins nothing
+            self._append(Branch("input"), "branch", "Branch")
+        if layer.class_name == "Concatenate":
+            self._concatenate(layer, values)
+            return
+        places = list(layer.inputs)
+        last = self._at if self._at in places else places[-1]
+        places.remove(last)
+        self._go_to(last)
+        for number, place in enumerate(places, 1):
+            suffix = f"_{number}" if number < len(places) else ""
+            self._append(Add(self._value(place).name), layer.name + suffix, "Add")
+
+    def _concatenate(self, layer: KerasLayer, values: list[_Value]) -> None:
+        axis, shapes = layer.config.get("axis", -1), [value.shape for value in values if value.shape is not None]
+        if axis not in (-1, len(shapes[0])) or len({shape[:-1] for shape in shapes}) > 1:
+            raise UnsupportedError(
+                f"it joins the shapes {', '.join(map(str, shapes))} along axis {axis!r:.20}; only channels of maps of "
+                "one size, or vectors, can be joined"
+            )
+        name, shape = values[0].name, shapes[0]
+        for number, (place, own) in enumerate(zip(layer.inputs[1:], shapes[1:], strict=True), 1):
+            self._go_to(place)
+            suffix = f"_{number}" if number < len(values) - 1 else ""
+            shape = self._shape = (*own[:-1], shape[-1] + own[-1])
+            name = self._append(Concatenate(name), layer.name + suffix, "Concatenate")
+            self._at = IMAGE - 1  # what is joined so far is no value of Keras's
 
     def _convert(self, place: int, layer: KerasLayer, conversion: Conversion) -> None:
         self._notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
@@ -228,6 +294,8 @@ class _Row:
             turned = self._turned if layer.class_name == "Dense" else None
             self._stored.append(Stored(layer, conversion.variables, weights, turned))
             self._turned = None if turned else self._turned
+            if self._uses.pop(layer.path, 1) > 1:
+                self._notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
         if conversion.activation is not None:
             self._activate(place, layer, conversion.activation, is_own=bool(conversion.parts))
 

@@ -41,6 +41,8 @@ def _config(layer: KerasLayer, is_maps: bool, is_turned: bool) -> Mapping[str, A
         is_turned: whether it is given vectors of maps in the order of channels first.
     """
     config, kind = dict(layer.config), layer.class_name
+    if kind == "Concatenate" and is_maps:
+        return config | ({"axis": -1} if config.get("axis", -1) == 1 else _FIRST)
     if kind == "BatchNormalization":
         if is_maps:
             return config | ({"axis": -1} if config.get("axis", -1) in (1, [1]) else _FIRST)

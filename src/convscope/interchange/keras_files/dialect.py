@@ -36,6 +36,7 @@ _FUNCTIONS = {
     "nn.softmax": "softmax",
 }
 _SUMS = ("__operators__.add", "math.add")
+_MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
 
 
@@ -47,8 +48,9 @@ def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mappi
             return "Add", config
         if isinstance(function, str) and function in _FUNCTIONS:
             return "Activation", {**config, "activation": _FUNCTIONS[function]}
-    if class_name == "Merge" and config.get("mode") == "sum":
-        return "Add", {key: value for key, value in config.items() if key != "mode"}
+    if class_name == "Merge" and (merge := _MERGES.get(str(config.get("mode")))):
+        changes = {"axis": config.get("concat_axis", -1)} if merge == "Concatenate" else {}
+        return merge, {key: value for key, value in config.items() if key != "mode"} | changes
     old = {**_FIELDS, "dim_ordering": "data_format"}.keys() & config.keys()
     class_name = _CLASSES.get(class_name, class_name)
     if not old and "nb_row" not in config and class_name != "ZeroPadding2D":

@@ -1,17 +1,17 @@
 """From a model's configuration, in Keras 2's dialect or Keras 3's, to its layers in a row with what each one reads.
 
-Models within models are laid open. Nothing is made of a class that a configuration names: it is compared with names
-that are known, and a module is only ever looked at as text.
+Models within models are laid open, and a layer that is used twice is two. Nothing is made of a class that a
+configuration names: it is compared with names that are known, and a module is only ever looked at as text.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from convscope.interchange.keras_files.dialect import in_new_words
-from convscope.interchange.keras_files.nodes import inbound, layer_names
+from convscope.interchange.keras_files.nodes import inbound, layer_uses
 from convscope.interchange.refusal import ModelFileError, quoted
 
 IMAGE = -1
@@ -76,13 +76,42 @@ def read_graph(model: Mapping[str, Any]) -> KerasGraph:
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
-    return KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
+    return _in_order(KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80]))
 
 
 def keras_stem(class_name: str) -> str:
     """Return how Keras spells a class in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
     words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+
+
+def _in_order(graph: KerasGraph) -> KerasGraph:
+    """Return the layers branch after branch, each mostly straight behind the last that it reads.
+
+    Those that read a dense layer's vectors come last: a network here has all maps before them.
+    """
+    row: list[int] = []
+    seen = {IMAGE}
+    waiting = [(place, False) for place in sorted(graph.outputs, reverse=True)]
+    while waiting:
+        place, is_ready = waiting.pop()
+        if is_ready:
+            row.append(place)
+        elif place not in seen:
+            seen.add(place)
+            waiting.append((place, True))
+            waiting += [(other, False) for other in reversed(graph.layers[place].inputs)]
+    late: set[int] = set()
+    for place in row:
+        layer = graph.layers[place]
+        if layer.class_name == "Dense" or late & set(layer.inputs):
+            late.add(place)
+    row.sort(key=late.__contains__)
+    places = {IMAGE: IMAGE} | {old: new for new, old in enumerate(row)}
+    layers = tuple(
+        replace(graph.layers[old], inputs=tuple(places[place] for place in graph.layers[old].inputs)) for old in row
+    )
+    return replace(graph, layers=layers, outputs=tuple(places[place] for place in graph.outputs))
 
 
 class _Reader:
@@ -131,27 +160,29 @@ class _Reader:
         if len(named) < len(entries):
             raise ModelFileError("two layers of one model have the same name; save the model with Keras again")
         read = {name: inbound(entry, name) for name, (entry, _) in named.items()}
-        starts = layer_names(config.get("input_layers"))
-        if len(starts) != 1 or starts[0] not in named:
+        starts = layer_uses(config.get("input_layers"))
+        if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
-        places: dict[str, tuple[int, ...]] = {}
-        waiting = list(named)
+        places: dict[tuple[str, int], tuple[int, ...]] = {}
+        waiting = [(name, number) for name, uses in read.items() for number in range(len(uses))]
+        self._entries += len(waiting) - len(named)
         while waiting:
-            ready = [name for name in waiting if all(source in places for source in read[name].sources)]
+            ready = [use for use in waiting if all(source in places for source in read[use[0]][use[1]].sources)]
             if not ready:
-                raise ModelFileError(f"the layers {quoted(waiting[:4])} form a cycle, or need a layer that is missing")
-            for name in ready:
-                entry, group = named[name]
-                given = tuple(place for source in read[name].sources for place in places[source])
-                given = inputs if name == starts[0] else given
-                places[name] = self._entry(entry, given, path, group, depth, read[name].call)
-            waiting = [name for name in waiting if name not in places]
-        outputs = layer_names(config.get("output_layers"))
-        if not outputs or any(name not in places for name in outputs):
+                names = [name for name, _ in waiting[:4]]
+                raise ModelFileError(f"the layers {quoted(names)} form a cycle, or need a layer that is missing")
+            for name, number in ready:
+                (entry, group), use = named[name], read[name][number]
+                given = tuple(place for source in use.sources for place in places[source])
+                given = inputs if name == starts[0][0] else given
+                places[name, number] = self._entry(entry, given, path, group, depth, use.call)
+            waiting = [use for use in waiting if use not in places]
+        outputs = layer_uses(config.get("output_layers"))
+        if not outputs or any(use not in places for use in outputs):
             raise ModelFileError(
                 "the output of its model does not come from any of its layers; save it with Keras again"
             )
-        return tuple(place for name in outputs for place in places[name])
+        return tuple(place for use in outputs for place in places[use])
 
     def _entry(
         self,

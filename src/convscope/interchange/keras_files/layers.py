@@ -288,7 +288,7 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "ZeroPadding2D": _zero_padding2d,
     "PReLU": _prelu,
 }
-SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add"})
+SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate"})
 # Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "data_format": (("channels_last",), "build the model with channels_last"),
@@ -311,6 +311,5 @@ _NEEDED: Mapping[str, str] = {
     "TorchModuleWrapper": "it holds a module of PyTorch, pickled, which is never loaded; replace it by layers of Keras",
     "JaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
     "FlaxLayer": "it holds Python code, which is never run; replace it by layers of Keras",
-    "Concatenate": "a network here is a chain of layers; two outputs can be added but not concatenated",
     "RandomCrop": "it cuts images at prediction too; crop the images of the data, and build the model without",
 }

@@ -9,14 +9,14 @@ from convscope.interchange.refusal import ModelFileError, quoted
 
 @dataclass(frozen=True)
 class Inbound:
-    """The names of the layers that are read, and how the layer is called if in a way that matters."""
+    """Which layers are read, by name and number of their use, and how the layer is called if that matters."""
 
-    sources: tuple[str, ...]
+    sources: tuple[tuple[str, int], ...]
     call: str = ""
 
 
-def inbound(entry: Mapping[str, Any], name: str) -> Inbound:
-    """Return what an entry of a Functional model's `layers` reads.
+def inbound(entry: Mapping[str, Any], name: str) -> list[Inbound]:
+    """Return what an entry of a Functional model's `layers` reads, each time that it is used.
 
     Raises:
         ModelFileError: if it is damaged.
@@ -24,14 +24,10 @@ def inbound(entry: Mapping[str, Any], name: str) -> Inbound:
     nodes = entry.get("inbound_nodes", [])
     if not isinstance(nodes, list):
         raise _odd(name)
-    if not nodes:
-        return Inbound(())
-    if len(nodes) > 1:
-        return Inbound(_node(nodes[0], name).sources, f"it is used {len(nodes)} times with one set of weights")
-    return _node(nodes[0], name)
+    return [_node(node, name) for node in nodes] or [Inbound(())]
 
 
-def layer_names(tensors: Any) -> list[str]:
+def layer_uses(tensors: Any) -> list[tuple[str, int]]:
     """Return the layers of a model's inputs or outputs: `[name, 0, 0]`, a list of such or a dictionary of such."""
     if isinstance(tensors, dict):
         tensors = list(tensors.values())
@@ -41,12 +37,12 @@ def layer_names(tensors: Any) -> list[str]:
         tensors = [tensors]
     if not all(_is_tensor(tensor) for tensor in tensors):
         raise ModelFileError(f"the inputs or outputs of its model are {quoted(tensors)}; build a model with one output")
-    return [tensor[0] for tensor in tensors]
+    return [(tensor[0], tensor[1]) for tensor in tensors]
 
 
 def _node(node: Any, name: str) -> Inbound:
     if isinstance(node, dict):  # Keras 3
-        sources: list[str] = []
+        sources: list[tuple[str, int]] = []
         calls = _calls(node.get("kwargs"))
         for argument in node.get("args") or []:
             for tensor in argument if isinstance(argument, list) else [argument]:
@@ -56,16 +52,17 @@ def _node(node: Any, name: str) -> Inbound:
                 elif not _is_tensor(history) or history[2] != 0:
                     raise _odd(name)
                 else:
-                    sources.append(history[0])
+                    sources.append((history[0], history[1]))
         return Inbound(tuple(sources), ", ".join(calls))
     if isinstance(node, list) and _is_tensor(node[:3]):  # a function of TensorFlow, in Keras 2
         keywords = node[3] if len(node) > 3 and isinstance(node[3], dict) else {}
-        sources = [node[0], *(value[0] for value in keywords.values() if _is_tensor(value))]
+        read = [node[:3], *(value for value in keywords.values() if _is_tensor(value))]
+        sources = [(tensor[0], tensor[1]) for tensor in read]
         others = {key: value for key, value in keywords.items() if not _is_tensor(value)}
         return Inbound(tuple(sources), ", ".join(_calls(others)))
     if isinstance(node, list) and all(isinstance(t, list) and _is_tensor(t[:3]) and t[2] == 0 for t in node):  # Keras 2
         calls = [call for tensor in node for call in _calls(tensor[3] if len(tensor) > 3 else {})]
-        return Inbound(tuple(tensor[0] for tensor in node), ", ".join(calls))
+        return Inbound(tuple((tensor[0], tensor[1]) for tensor in node), ", ".join(calls))
     raise _odd(name)
 
 

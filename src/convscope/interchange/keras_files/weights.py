@@ -32,7 +32,8 @@ def read_weights(
         ModelFileError: if an array is missing, of another shape, no float or not finite, or belongs to no layer.
     """
     found = [_in_shape(places.arrays(one), one) for one in stored]
-    claimed = [array for arrays in found for array in arrays.values()]
+    # Once each: a layer that is used twice has two copies here.
+    claimed = {array.path: array for arrays in found for array in arrays.values()}.values()
     if sum(array.num_bytes for array in claimed) > file_bytes:
         raise ModelFileError("its arrays overlap; it is damaged or malicious")
     if extra := sorted(places.all_paths() - {array.path for array in claimed}):

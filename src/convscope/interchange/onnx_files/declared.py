@@ -62,9 +62,9 @@ def _json(properties: Mapping[str, str], key: str) -> Any:
 def _computation(architecture: Architecture) -> list[tuple[Any, ...]]:
     """Return what the layers compute, one operation after the other, without how they are cut and called."""
     rows = architecture.table
-    added = {row.layer.from_layer for row in rows if row.layer.kind == "Add"}  # type: ignore[union-attr]
+    again = architecture.read_again
     done: list[tuple[Any, ...]] = []
-    place: dict[str, int] = {}
+    place = {"input": 0}
     padding = ((0, 0), (0, 0))
     for row, following in pairwise([*rows, None]):
         assert row is not None
@@ -72,11 +72,14 @@ def _computation(architecture: Architecture) -> list[tuple[Any, ...]]:
         if layer.kind == "Dropout":
             place[layer.name] = len(done)
             continue
+        if layer.kind == "Branch" and place[layer.from_layer] == len(done):  # it goes on from the layer before it
+            place[layer.name] = len(done)
+            continue
         is_absorbed = (
             layer.kind == "ZeroPadding2D"
             and following is not None
             and following.layer.kind in ("Conv2D", "DepthwiseConv2D")
-            and layer.name not in added
+            and layer.name not in again
         )
         if is_absorbed:
             padding = layer.padding
@@ -94,7 +97,7 @@ def _operation(row: LayerRow, padding: Any, place: Mapping[str, int]) -> tuple[A
     """Return what a layer computes before its activation, as plain values to compare."""
     layer: Any = row.layer
     match kind := layer.kind:
-        case "Add":
+        case "Add" | "Branch" | "Concatenate":
             return kind, place.get(layer.from_layer, layer.from_layer)
         case "BatchNormalization":
             return kind, float(np.float32(layer.epsilon))

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, Architecture, Shape
+from convscope.architecture import Architecture, Shape
 from convscope.architecture.layers import padding_before
+from convscope.architecture.table import earlier
 from convscope.training.model import Model
 
 Array = NDArray[np.float64]
@@ -65,7 +66,7 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool, kept: frozenset[str
         kept: layers whose outputs are asked for: nothing is folded across these.
     """
     architecture = model.architecture
-    kept |= {row.layer.from_layer for row in architecture.table if isinstance(row.layer, Add)}
+    kept |= architecture.read_again
     stages: list[FoldedStage] = []
     for stage in _stages(model):
         merged = _with_normalization(stages[-1], stage, kept) if fold and stages else None
@@ -135,6 +136,8 @@ def _with_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset
 
 def _first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
     """Return which stage can read bytes instead of numbers, with other weights, and give the same."""
+    if "input" in kept:
+        return None
     for number, stage in enumerate(stages):
         if stage.kind in WEIGHTED:
             # The zeros of padding stand for the number 0, which is the byte 0 only where nothing is added.
@@ -163,7 +166,7 @@ def permutation(stages: tuple[FoldedStage, ...], flatten: int) -> NDArray[np.int
     It can if nothing but layers that work number by number stands between, and nobody else reads these.
     """
     shape = stages[flatten].input_shape
-    readers = {stage.layer.from_layer for stage in stages if stage.kind == "Add"}
+    readers = {earlier(stage.layer) for stage in stages}
     if readers & set(stages[flatten].outputs):
         return None
     for stage in stages[flatten + 1 :]:

@@ -75,10 +75,13 @@ def add_layer(
     """Add the nodes of one stage and return what it gives, before a softmax.
 
     Args:
-        other: what an `Add` adds.
+        other: the earlier output that an `Add` or a `Concatenate` reads too, and a `Branch` alone.
         order: in which a `Flatten` may leave the numbers of its maps; None: in ours.
         output: how the value that the stage gives is called.
     """
+    if stage.kind == "Branch":
+        assert other is not None
+        return other
     if stage.kind == "Dropout" or (stage.kind == "Flatten" and len(given.shape) == 1):
         return given
     has_activation = stage.activation not in ("linear", "softmax")
@@ -125,6 +128,11 @@ def _linear(
             assert other.order is None
             assert given.order is None
             graph.add("Add", [given.name, other.name], name, output)
+        case "Concatenate":
+            assert other is not None
+            assert other.order is None
+            assert given.order is None
+            graph.add("Concat", [other.name, given.name], name, output, axis=1)
         case "BatchNormalization":
             _batch_normalization(graph, stage, given, output)
             return NodeOutput(output, shape, given.order)

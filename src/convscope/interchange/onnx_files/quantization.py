@@ -22,6 +22,7 @@ _OPERATORS = (
     "Conv",
     "Gemm",
     "Add",
+    "Concat",
     "MaxPool",
     "AveragePool",
     "GlobalAveragePool",

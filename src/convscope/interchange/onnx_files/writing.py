@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.architecture.table import earlier
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.engine.network import check_images
@@ -146,14 +147,13 @@ def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> NodeOutp
 
 def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> dict[str, NodeOutput]:
     """Add all stages and the outputs, and return what each layer gives by the layer's name; softmax is not applied."""
-    values: dict[str, NodeOutput] = {}
-    value = image
+    value, values = image, {"input": image}
     for number, stage in enumerate(plan.stages):
         order = None
         if stage.kind == "Flatten" and len(value.shape) == 3:
             can_stay = is_one_row(value.shape)
             order = permutation(plan.stages, number) if fold and not can_stay else None
-        other = values[stage.layer.from_layer] if stage.kind == "Add" else None
+        other = values[name] if (name := earlier(stage.layer)) else None
         output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
         if stage is plan.stages[-1] and graph.dtype == np.float32:
             output = "logits"

@@ -159,6 +159,13 @@ def _reduce(operator: str) -> Callable[[Call, Constants], list[Node]]:
     return say
 
 
+def _concatenation(call: Call, _: Constants) -> list[Node]:
+    tensors = call.get("tensors", [])
+    if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise ValueError(f"{call.label} has no list of inputs")
+    return [_node(call, "Concat", [tensor.name for tensor in tensors], axis=call.get("dim", 0))]
+
+
 def _linear(call: Call, _: Constants) -> list[Node]:
     return [_node(call, "Gemm", [call.first.name, call.name("weight"), call.name("bias")], transB=1)]
 
@@ -260,6 +267,7 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
         ("clone", "contiguous", "detach", "alias", "lift_fresh_copy", *_DROPOUTS),
         _plain("Identity"),
     ),
+    **dict.fromkeys(("cat", "concat", "concatenate"), _concatenation),
     "add": _arithmetic("Add"),
     "sub": _arithmetic("Sub"),
     "rsub": _arithmetic("Sub"),
@@ -289,7 +297,6 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     "select": _select,
 }
 _UNREAD: Mapping[str, str] = {
-    "cat": "Concat",
     "selu": "Selu",
     "mish": "Mish",
 }

@@ -1,4 +1,4 @@
-"""A row of steps as an architecture with named weights."""
+"""Steps in a row, with a `Branch` wherever one goes on from an earlier one, as an architecture with named weights."""
 
 import re
 from dataclasses import replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Flatten, Input, Layer
+from convscope.architecture import Architecture, Branch, Flatten, Input, Layer
 from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
 from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
@@ -39,23 +39,31 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
         else:
             last = state.work.step(last, new_layer("Activation", "a softmax by itself", activation="softmax"))
     steps = _row(last)
-    root, first = steps.pop(0), steps.pop(0)
-    if any(step.other is first for step in steps):
-        steps.insert(0, first)
+    first = _first(steps)
+    root = first.before
+    assert root is not None
+    steps = [step for step in steps if step.depth > first.depth]
     if not steps:
         raise InterchangeError("it has no layers")
     height, width, channels = root.shape
     check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
-    names = _names(steps)
+    names = _names(steps) | {id(step): "input" for step in _sources(steps) if step.depth == first.depth}
     layers: list[Layer] = []
     weights: dict[str, NDArray[np.float32]] = {}
+    before = "input"
     for step in steps:
         assert step.layer is not None
         changes: dict[str, Any] = {"name": names[id(step)]}
-        if step.other is not None:
-            changes["from_layer"] = names[id(step.other)]
+        wanted, other = names[id(step.before)], "" if step.other is None else names[id(step.other)]
+        if step.kind == "Add" and before == other:  # a sum has no order
+            wanted, other = other, wanted
+        if wanted != before or (other and not layers):  # a first layer joins nothing
+            layers.append(Branch(wanted))
+        if other:
+            changes["from_layer"] = other
         layers.append(replace(step.layer, **changes))
+        before = names[id(step)]
         for weight, array in step.weights.items():
             # Infinity where a float64 is beyond float32: what makes the model refuses it by name.
             with np.errstate(over="ignore"):
@@ -64,10 +72,43 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
 
 
 def _row(last: Step) -> list[Step]:
-    steps = [last]
-    while steps[-1].before is not None:
-        steps.append(steps[-1].before)
-    return steps[::-1]
+    """Return all steps that lead to `last`, each behind those that it reads, and all that read maps before the others.
+
+    Of what a step reads, `before` comes last: so the step mostly stands straight behind it.
+    """
+    row: list[Step] = []
+    seen: set[int] = set()
+    waiting = [(last, False)]
+    while waiting:
+        step, is_ready = waiting.pop()
+        if is_ready:
+            row.append(step)
+        elif id(step) not in seen:
+            seen.add(id(step))
+            waiting.append((step, True))
+            waiting += [
+                (read, False) for read in (step.before, step.other) if read is not None and id(read) not in seen
+            ]
+    return sorted(row, key=lambda step: step.before is not None and len(step.before.shape) == 1)
+
+
+def _first(steps: list[Step]) -> Step:
+    """Return the image as the layers read it.
+
+    Raises:
+        InterchangeError: if two of them read it in other scalings.
+    """
+    found = [step for step in _sources(steps) if step.depth == 1]
+    scalings = {
+        (float(root.weights["scale"]), float(root.weights["offset"])) for step in found if (root := step.before)
+    }
+    if len(scalings) > 1:
+        raise InterchangeError("two of its branches scale the image differently; scale it once, before both")
+    return found[0] if found else steps[1]
+
+
+def _sources(steps: list[Step]) -> list[Step]:
+    return [read for step in steps for read in (step.before, step.other) if read is not None]
 
 
 def _names(steps: list[Step]) -> dict[int, str]:

@@ -1,16 +1,16 @@
 """Operators that work number by number: activations, constants to add or multiply, normalisation, the sum of two."""
 
 from dataclasses import replace
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, BatchNormalization, PReLU
+from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activated
-from convscope.interchange.translation.steps import Curve, FileTensor, NotTranslated, Step, simple
+from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, simple
 from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name, without_padding
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
@@ -229,14 +229,41 @@ def _of_two(state: State, node: Node) -> FileTensor:
     state.work.spend(first.index.size)
     if not (first.index == second.index).all():
         raise NotTranslated("adds values with different memory order; both must have the same layout")
-    longer, shorter = (first, second) if first.step.depth >= second.step.depth else (second, first)
-    if not _leads_to(shorter.step, longer.step):
-        raise NotTranslated(
-            "adds two branches that both have their own layers; one of them must be an unchanged earlier output"
-        )
+    if second.step.depth > first.step.depth and _leads_to(first.step, second.step):
+        first, second = second, first  # so that a shortcut without layers needs no branch
     layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
-    step = state.work.step(longer.step, layer, other=shorter.step)
-    return FileTensor(step, longer.index, has_batch=longer.has_batch)
+    step = state.work.step(first.step, layer, other=second.step)
+    return FileTensor(step, first.index, has_batch=first.has_batch)
+
+
+def concatenation(state: State, node: Node) -> FileTensor:
+    """Concat: one value after the other is joined with those before it, whose channels come first."""
+    joined, *others = (state.plain(node, position) for position in range(len(node.inputs)))
+    for value in others:
+        if (value.index.ndim, value.has_batch, value.step.shape[:-1]) != (
+            joined.index.ndim,
+            joined.has_batch,
+            joined.step.shape[:-1],
+        ):
+            raise NotTranslated(
+                f"joins values of shapes {joined.step.shape} and {value.step.shape}; both need as many rows and columns"
+            )
+        axis = joined.axis(node.int("axis", 1))
+        if axis < 0:
+            raise NotTranslated("joins images to one batch; no layer does that")
+        step = state.work.step(value.step, Concatenate("layer", name=layer_name(node)), other=joined.step)
+        state.work.spend(prod(step.shape))
+        first, own = joined.step.shape[-1], value.step.shape[-1]
+        index = np.concatenate(
+            [_among(joined.index, first, first + own, 0), _among(value.index, own, first + own, first)], axis
+        )
+        joined = FileTensor(step, index, has_batch=joined.has_batch)
+    return joined
+
+
+def _among(index: Index, channels: int, all_channels: int, before: int) -> Index:
+    """Return where numbers stand once their channels are some of more, behind `before` others."""
+    return index // channels * all_channels + index % channels + np.int32(before)
 
 
 def _product(state: State, node: Node) -> FileTensor:
@@ -306,8 +333,14 @@ def _put(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
 
 
 def _leads_to(step: Step, later: Step) -> bool:
-    """Say whether `later` stands in the row of layers that begins with `step`."""
-    current: Step | None = later
-    while current is not None and current.depth > step.depth:
-        current = current.before
-    return current is step
+    """Say whether `later` is computed from `step`."""
+    waiting, seen = [later], set[int]()
+    while waiting:
+        current = waiting.pop()
+        if current is step:
+            return True
+        if id(current) in seen or current.depth <= step.depth:
+            continue
+        seen.add(id(current))
+        waiting += [one for one in (current.before, current.other) if one is not None]
+    return False

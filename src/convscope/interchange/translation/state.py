@@ -43,6 +43,7 @@ class State:
     values: dict[str, FileTensor] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     work: TranslationBudget = field(default_factory=TranslationBudget)
+    _weights_read: set[str] = field(default_factory=set)
 
     def constant(self, node: Node, position: int) -> NDArray[Any] | None:
         """Return an input that is the same for all images; None where it is left out or no constant."""
@@ -67,6 +68,10 @@ class State:
             raise NotTranslated(f"its {what} is computed from the images; it must be constant")
         if array.dtype.kind != "f":
             raise NotTranslated(f"its {what} is {array.dtype}; floating-point numbers are needed")
+        name = node.inputs[position]
+        if what == "kernel" and name in self._weights_read:
+            self.notes.append(f"the weights {name!r:.60} are used more than once; each layer has a copy of its own")
+        self._weights_read.add(name)
         return array
 
     def value(self, node: Node, position: int = 0) -> FileTensor:

@@ -1,7 +1,7 @@
 """What is known of a value while a graph is translated.
 
-A step is a layer and the step before it. Steps never change, so two values that come from one step share it, and an
-`Add` of two branches finds where they part. A value is a step's output, and how the tensor of the file differs from it:
+A step is a layer and the step before it. Steps never change, so two values that come from one step share it: that is
+where a network branches. A value is a step's output, and how the tensor of the file differs from it:
 in which order its numbers stand, and what is still to be multiplied, added or put through a curve.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Dropout, Layer, Shape
+from convscope.architecture import Concatenate, Dropout, Layer, Shape
 from convscope.base.errors import InterchangeError
 
 Array = NDArray[np.floating[Any]]
@@ -36,9 +36,10 @@ class Step:
 
     Attributes:
         before: the step whose output it reads; None of the image.
-        layer: None of the image. The `from_layer` of an `Add` is filled in at the end, from `other`.
+        layer: None of the image. The `from_layer` of an `Add` or `Concatenate` is filled in at the end, from `other`.
         weights: by their names within the layer, in Keras layout.
         shape: of the output, in our layout.
+        depth: how many steps stand before, in the longest branch.
     """
 
     before: "Step | None"
@@ -143,20 +144,23 @@ class TranslationBudget:
     ) -> Step:
         """Return the step of `layer` after `before`; raises `ArchitectureError` where it does not fit."""
         weights = weights or {}
-        shape = layer.output_shape(before.shape)
+        given = before.shape
+        if isinstance(layer, Concatenate) and other is not None:
+            given = (*given[:-1], other.shape[-1] + given[-1])
+        shape = layer.output_shape(given)
         if prod(shape) > MAX_VALUES:
             raise NotTranslated(f"gives {prod(shape)} numbers per image; the limit is {MAX_VALUES}")
         for name, expected in layer.weight_shapes(before.shape).items():
             if weights[name].shape != expected:
                 raise NotTranslated(f"{name} has shape {weights[name].shape}, but its input needs {expected}")
         self.spend(sum(weight.size for weight in weights.values()))
-        return Step(before, layer, shape, weights, other, before.depth + 1)
+        return Step(before, layer, shape, weights, other, max(before.depth, 0 if other is None else other.depth) + 1)
 
 
 def first_step(shape: Shape, scale: float, offset: float) -> Step:
     """Return the image, `scale · number of the file's input + offset`, and a layer after it that does nothing.
 
-    An `Add` can read a layer and not the image; where none reads this one, it is left out at the end.
+    It is left out at the end; with it every value has a layer, whose image is told by `is_image`.
     """
     image = Step(None, None, shape, {"scale": np.array(scale), "offset": np.array(offset)})
     return Step(image, Dropout(0.0), shape, depth=1)

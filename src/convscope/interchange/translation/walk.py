@@ -24,6 +24,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Cast": elementwise.cast,
     "CastLike": elementwise.cast_like,
     "Clip": elementwise.clip,
+    "Concat": elementwise.concatenation,
     "Constant": constants.constant,
     "Conv": windows.conv,
     "Div": elementwise.arithmetic,
@@ -64,14 +65,13 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Unsqueeze": shapes.unsqueeze,
 }
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
-_ON_CONSTANTS = ("Concat", "Expand", "Slice", "Sqrt")
+_ON_CONSTANTS = ("Expand", "Slice", "Sqrt")
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
 _OTHER_ACTIVATION = "no layer does that; train with an activation that docs/architecture.md lists"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
     **dict.fromkeys(("Selu", "Mish"), _OTHER_ACTIVATION),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
-    "Concat": "branches can be added but not concatenated; use Add",
 }
 _MOST_TOLD = 10
 

@@ -36,6 +36,8 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
     case 'BatchNormalization':
     case 'PReLU':
     case 'Add':
+    case 'Branch':
+    case 'Concatenate':
       return say(`lens.what.${layer.kind}`);
     case 'Dense':
       return say(`lens.what.dense.${showsLogits(row) ? 'softmax' : activation}`, { n });

@@ -34,7 +34,8 @@ export function headings(table: LayerRow[]): Heading[] {
     seen.set(name, (seen.get(name) ?? 0) + 1);
     return say('parts.numbered', { name, number: seen.get(name)! });
   });
-  const titled = (layer: string | undefined) => titles[table.findIndex((row) => row.layer.name === layer)] ?? '';
+  const titled = (layer: string | undefined) =>
+    layer === 'input' ? say('parts.input') : (titles[table.findIndex((row) => row.layer.name === layer)] ?? '');
   return table.map((row, i) => ({
     title: titles[i],
     facts:
@@ -70,7 +71,9 @@ function factsOf(row: LayerRow, other: string): string {
     case 'Dense':
       return say(`parts.facts.${layer.kind}`, { n: outputShape[0] });
     case 'Add':
-      return say('parts.facts.Add', { layer: other });
+    case 'Branch':
+    case 'Concatenate':
+      return say(`parts.facts.${layer.kind}`, { layer: other });
     default:
       return activationFacts(layer, outputShape);
   }

@@ -26,6 +26,8 @@ export function activationText({ layer }: LayerRow): string {
     return say('parts.about.slope', { slope: numberText(layer.negative_slope ?? 0.2) });
   }
   if (kind === 'Add') return `+ ${layer.from_layer}${activation && activation !== 'linear' ? `, ${activation}` : ''}`;
+  if (kind === 'Branch') return `← ${layer.from_layer}`;
+  if (kind === 'Concatenate') return `${layer.from_layer} + …`;
   return activation ?? '';
 }
 

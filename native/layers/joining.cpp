@@ -1,0 +1,45 @@
+#include "joining.hpp"
+
+namespace convscope {
+
+void Joining::take_channels(const Workspace& workspace, int64_t image, int64_t y, int64_t first, int64_t count,
+                            const float* mask, float* row) const {
+    const Shape shape = output_.value.shape;
+    const float* from = workspace.gradients[map_ + 1].image(image);
+    if (count == shape.channels) {
+        kernels_.copy_where_positive(row, from + output_.gradient.at(y, 0), mask, shape.width * count);
+        return;
+    }
+    for (int64_t x = 0; x < shape.width; ++x) {
+        const float* pixel = from + output_.gradient.at(y, x) + first;
+        kernels_.copy_where_positive(row + x * count, pixel, mask == nullptr ? nullptr : mask + x * count, count);
+    }
+}
+
+void Joining::add_to_other(Workspace& workspace, int64_t begin, int64_t end) const {
+    const Shape shape = earlier_.value.shape;
+    float* row = workspace.scratch->backward[map_].data();
+    for (int64_t image = begin; image < end; ++image) {
+        const float* values = workspace.values[other_].image(image);
+        float* gradient = workspace.gradients[other_].image(image);
+        for (int64_t y = 0; y < shape.height; ++y) {
+            const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
+            take_channels(workspace, image, y, 0, shape.channels, mask, row);
+            for (int64_t x = 0; x < shape.width; ++x) {
+                kernels_.add(gradient + earlier_.gradient.at(y, x), row + x * shape.channels, shape.channels);
+            }
+        }
+    }
+}
+
+Extents Joining::extents() const {
+    return {Cells::in(input_.value, input_.value.shape),
+            Cells::in(output_.value, output_.value.shape),
+            Cells::in(output_.gradient, output_.value.shape),
+            Cells::in(input_.gradient, input_.value.shape),
+            other_,
+            Cells::in(earlier_.value, earlier_.value.shape),
+            Cells::in(earlier_.gradient, earlier_.value.shape)};
+}
+
+}  // namespace convscope
