@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the commands' own help, and docs/architecture.schema.json from the layer classes.
+"""Write what the pages take from the code: docs/cli.md, docs/architecture.schema.json, and tables of other pages.
 
 With --check write nothing, and exit 1 if one of them is out of date.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 from architecture_schema import architecture_schema
+from supported import PAGES, with_tables
 from wrap import wrapped
 
 from convscope.cli import main
@@ -93,7 +94,9 @@ if __name__ == "__main__":
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     is_check = parser.parse_args().check
     schema = json.dumps(architecture_schema(), indent=1) + "\n"
-    for path, text in ((FOLDER / "cli.md", wrapped(cli_page())), (FOLDER / "architecture.schema.json", schema)):
+    texts = {"cli.md": wrapped(cli_page()), "architecture.schema.json": schema}
+    texts |= {page: wrapped(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
+    for path, text in ((FOLDER / name, text) for name, text in texts.items()):
         if not is_check:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -1,8 +1,9 @@
 """Run every fuzzing entry, or those that are named, for so many seconds each, and fail if one finds anything.
 
-    python fuzz/run.py [--seconds 600] [--folder build/fuzz] [idx npz csv parquet image safetensors keras onnx]
+    python fuzz/run.py [--seconds 600] [--folder build/fuzz] [ENTRY...]
     python fuzz/run.py networks [OPTION...]
 
+An entry is one of idx, npz, csv, parquet, image, safetensors, keras, pt2, tflite and onnx; by default all are run.
 `networks` computes random networks instead of reading files, and has options of its own: see networks.py.
 
 A finding is any exception that is not the reader's own error, a file that takes more than `--megabytes`, or one that
@@ -19,7 +20,7 @@ from pathlib import Path
 import networks
 
 HERE = Path(__file__).parent
-ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras", "onnx")
+ENTRIES = ("idx", "npz", "csv", "parquet", "image", "safetensors", "keras", "pt2", "tflite", "onnx")
 TIMEOUT_SECONDS = 60
 MAX_BYTES = 1 << 16  # of an input; larger ones are slower and find no more
 

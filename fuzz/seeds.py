@@ -10,7 +10,7 @@ import lzma
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +102,70 @@ def zipped_members(config: bytes, weights: bytes) -> bytes:
         archive.writestr("config.json", config)
         archive.writestr("model.weights.h5", weights)
     return packed.getvalue()
+
+
+PT2_PLACES = (
+    ("2.9", "net/models/model.json"),
+    ("2.9", "net/data/weights/model_weights_config.json"),
+    ("2.7", "serialized_state_dict.pt"),
+)
+"""The members of an exported program that are parsed, each with a layout that has it."""
+
+
+def pt2_members(layout: str) -> dict[str, bytes]:
+    """Return the members of a small exported program of PyTorch."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which makes such programs
+    from tests.interchange.torch_files.programs import Program
+
+    program = Program((None, 1, 4, 4))
+    shapes = {"conv.weight": (2, 1, 3, 3), "norm.weight": (2,), "norm.bias": (2,), "head.weight": (2, 8)}
+    kernel, scale, mean, dense = (program.weight(name, np.ones(shape, np.float32)) for name, shape in shapes.items())
+    maps = program.call("conv2d.default", (None, 2, 4, 4), input="x", weight=kernel, padding=[1, 1])
+    normal = program.call("batch_norm.default", (None, 2, 4, 4), input=maps, weight=scale, bias=mean,
+                          running_mean=mean, running_var=scale, training=False, momentum=0.1, eps=1e-5)  # fmt: skip
+    program.call("relu_.default", (None, 2, 4, 4), self=normal)
+    pooled = program.call("max_pool2d.default", (None, 2, 2, 2), self=normal, kernel_size=[2, 2], stride=[])
+    flat = program.call("flatten.using_ints", (None, 8), self=pooled, start_dim=1)
+    program.outputs.append(program.call("linear.default", (None, 2), input=flat, weight=dense))
+    return program.members(layout)
+
+
+def zipped_all(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of these members."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def pt2() -> Iterator[bytes]:
+    """Yield a program of PyTorch in each layout, and the members that are parsed."""
+    for layout in ("2.7", "2.8", "2.9"):
+        yield zipped_all(pt2_members(layout))
+    for layout, name in PT2_PLACES:
+        yield pt2_members(layout)[name]
+
+
+def tflite() -> Iterator[bytes]:
+    """Yield a model of TensorFlow Lite with weights in float32 and in 8 bits."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from tests.interchange.tflite_files.models import Model
+
+    for dtype in ("<f4", "i1"):
+        scales = {"scales": np.ones(2), "zero": 1} if dtype == "i1" else {}
+        model = Model()
+        model.see("x", (1, 4, 4, 1))
+        model.constant("k", np.ones((2, 3, 3, 1), dtype), **scales)
+        model.constant("b", np.ones(2, "<f4"))
+        model.constant("w", np.ones((2, 8), dtype), **scales)
+        for name, shape in (("c", (1, 4, 4, 2)), ("p", (1, 2, 2, 2)), ("g", (1, 2)), ("y", (1, 2))):
+            model.see(name, shape)
+        model.call(3, ["x", "k", "b"], "c", {0: ("b", 0), 1: ("i", 1), 2: ("i", 1), 3: ("b", 1)})
+        model.call(17, ["c"], "p", {0: ("b", 1), 1: ("i", 2), 2: ("i", 2), 3: ("i", 2), 4: ("i", 2)})
+        model.call(9, ["p", "w"], "g", {})
+        model.call(25, ["g"], "y", {0: ("f", 1.0)})
+        yield model.bytes()
 
 
 def idx() -> Iterator[bytes]:
@@ -247,7 +311,9 @@ def onnx() -> Iterator[bytes]:
     yield helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString()
 
 
-ENTRIES = {function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors, keras, onnx)}
+ENTRIES = {
+    function.__name__: function for function in (idx, npz, csv, parquet, image, safetensors, keras, pt2, tflite, onnx)
+}
 
 
 def write_seeds(folder: Path) -> None:

@@ -41,11 +41,11 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
-# --- The generated page -----------------------------------------------------------------------------------------------
+# --- What is generated ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_the_command_line_s_page_and_the_schema_are_what_the_code_says():
+def test_the_command_line_s_page_the_schema_and_the_tables_are_what_the_code_says():
     done = subprocess.run(
         [sys.executable, ROOT / "docs" / "generate.py", "--check"], capture_output=True, text=True, check=False
     )

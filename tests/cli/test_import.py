@@ -197,6 +197,61 @@ def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Pa
     assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
 
 
+def flat(folder: Path, pixels: int) -> Path:
+    """Return a file of Keras that reads pixels in a row, and has two outputs."""
+    heads = [layer("Dense", "kinds", units=10, activation="softmax"), layer("Dense", "sizes", units=3)]
+    layers = [image(pixels), *heads]
+    for one, before in zip(layers, [None, "image", "image"], strict=True):
+        one |= {"name": one["config"]["name"], "inbound_nodes": [[[before, 0, 0, {}]]] if before else []}
+    graph = {"layers": layers, "input_layers": [["image", 0, 0]], "output_layers": [["kinds", 0, 0], ["sizes", 0, 0]]}
+    arrays = {f"layers/dense{end}/vars/0": np.ones((pixels, units), np.float32) for end, units in (("", 10), ("_1", 3))}
+    arrays |= {f"layers/dense{end}/vars/1": np.ones(units, np.float32) for end, units in (("", 10), ("_1", 3))}
+    path = folder / "flat.keras"
+    path.write_bytes(archive({"class_name": "Functional", "config": {"name": "flat", **graph}}, hdf5(arrays)))
+    return path
+
+
+def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
+    words = ("import", flat(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
+    done = invoke(*words)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "outputs are kinds, sizes; name the one with a number for each class with --output" in done.stderr
+    done = invoke(*words, "--output", "kind")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?" in done.stderr
+    done = invoke(*words, "--output", "sizes")
+    assert done.exit_code == 1
+    assert "600 flat pixels as input, which are not a square; give --image-shape: height x width" in done.stderr
+    done = invoke(*words, "--output", "sizes", "--image-shape", "20x30x1")
+    assert done.exit_code == 0, done.output
+    model = cs.load_model(tmp_path / "m.safetensors")
+    assert (model.architecture.input.shape, model.class_names) == ((20, 30, 1), ("0", "1", "2"))
+    assert model.provenance["imported"]["output"] == "sizes"
+    assert model.provenance["imported"]["image_shape"] == [20, 30, 1]
+
+
+@pytest.mark.parametrize("shape", ["28x28", "28x28x0", "28x28x1x1", "x", "28,28,1", ""])
+def test_a_shape_is_three_sizes(model_file: Path, shape: str):
+    done = invoke("import", model_file, "--image-shape", shape)
+    assert done.exit_code == 2
+    assert "give height, width and channels, such as 28x28x1" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_what_was_stated_stands_in_the_command_and_on_the_page(small_folder: Path, tmp_path: Path):
+    file, out = flat(tmp_path, 784), tmp_path / "run"
+    words = ("import", file, "--dataset", small_folder, "--scale", "1/255", "--output", "kinds", "--out", out)
+    done = invoke(*words, "--image-shape", "14x56x1")
+    assert done.exit_code == 1
+    assert "name the data that it is for with --dataset" in done.stderr
+    done = invoke(*words, "--image-shape", "28x28x1")
+    assert done.exit_code == 0, done.output
+    assert "--image-shape 28x28x1 --output=kinds" in json.loads((out / "run.json").read_text())["command"]
+    page = (out / "report.html").read_text()
+    assert "image_shape=(28, 28, 1), output=&#39;kinds&#39;, scaling=cs.Scaling()" in page
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [(["--bgr"], "bgr is an order of 3 channels"), (["--mean", "1,2"], "of which images have 1")],

@@ -65,7 +65,7 @@ FILES = {
     "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),
     "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
     "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),
-    "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(64), "is a TensorFlow Lite model.*the run that it was exported from"),
+    "TensorFlow Lite": (b"\x1c\0\0\0TFL3" + bytes(64), "is a damaged TensorFlow Lite model"),
     "ORT": (b"\x1c\0\0\0ORTM" + bytes(64), "ONNX Runtime's own format"),
     "ExecuTorch": (b"\x1c\0\0\0ET12" + bytes(64), "ExecuTorch"),
     "NumPy": (_npz(), "NumPy arrays and no network"),

@@ -50,6 +50,17 @@ def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12) -> Imported
     return Imported(stated.architecture, {name: model.weights[name] for name in stated.architecture.weight_shapes})
 
 
+def test_how_many_images_were_answered_is_told(digits: cs.Dataset):
+    told = list[tuple[int, int]]()
+    table = find_scaling(trained(digits.take(np.arange(300)), cs.Scaling(), 1), digits, lambda *how: told.append(how))
+    counts, totals = zip(*told, strict=True)
+    assert list(counts) == sorted(counts)
+    assert counts[-1] == totals[-1]
+    assert sorted(set(totals)) == list(dict.fromkeys(totals))
+    assert totals[0] == 10 * 1000
+    assert totals[-1] - totals[0] == sum(row.num_images == 4000 for row in table.rows) * 4000
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GREY)
 def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):

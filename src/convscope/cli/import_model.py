@@ -1,5 +1,6 @@
 """`convscope import`: a network of another program as a run."""
 
+import re
 from functools import reduce
 from operator import truediv
 from pathlib import Path
@@ -11,7 +12,7 @@ from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import RECIPE_NAMES, index_option, json_option, print_json
 from convscope.cli.output import echo
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import DownloadProgress, StepProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling
@@ -39,6 +40,14 @@ def _numbers(value: str) -> float | tuple[float, ...]:
     return numbers if len(numbers) > 1 else numbers[0]
 
 
+def _shape(value: str) -> tuple[int, int, int]:
+    """Return the height, width and channels of a text such as 28x28x1."""
+    match = re.fullmatch(r"([1-9]\d{0,5})[x×]([1-9]\d{0,5})[x×]([1-9]\d{0,5})", value.strip())
+    if not match:
+        raise click.BadParameter(f"{value!r}: give height, width and channels, such as 28x28x1")
+    return int(match[1]), int(match[2]), int(match[3])
+
+
 @click.command("import")
 @click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
@@ -50,6 +59,14 @@ def _numbers(value: str) -> float | tuple[float, ...]:
     type=click.Path(path_type=Path),
     help="JSON file of convscope or Keras, for a file with weights only.",
 )
+@click.option(
+    "--image-shape",
+    type=_shape,
+    metavar="HxWxC",
+    help="Height, width and channels of an image, such as 28x28x1, for a file that leaves them open or reads rows of "
+    "pixels; by default those of the data.",
+)
+@click.option("--output", metavar="NAME", help="Output with a number for each class, for a file with several.")
 @click.option(
     "--scale",
     "scaling",
@@ -84,6 +101,8 @@ def import_model(
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
     architecture: Path | None,
+    image_shape: tuple[int, int, int] | None,
+    output: str | None,
     scaling: float | None,
     mean: float | tuple[float, ...] | None,
     std: float | tuple[float, ...] | None,
@@ -95,16 +114,19 @@ def import_model(
     open_report: bool,
     as_json: bool,
 ) -> None:
-    """Import a network from Keras, PyTorch or ONNX, evaluate and explain it, and write a report.
+    """Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.
 
-    FILE is a .keras, .h5, .weights.h5, .pt2 or .onnx file. No code in the file is run. Layers that convscope does not
-    support are listed. The result is a run folder without a training history.
+    FILE is a .keras, .h5, .weights.h5, .pt2, .onnx or .tflite file. No code in the file is run. Layers that convscope
+    does not support are listed. The network is evaluated on the test images of --dataset. The result is a run folder
+    without a training history.
     """
     request = ImportRequest(
         path,
         dataset,
         LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architecture=architecture,
+        image_shape=image_shape,
+        output=output,
         scaling=_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
         recipe=recipe,
         index=index,
@@ -119,8 +141,8 @@ def import_model(
             echo(f"\nThe model is {out}")
         return
     try:
-        with DownloadProgress(quiet=as_json) as progress:
-            done = import_run(request, Listeners(on_download=progress.on_progress))
+        with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
+            done = import_run(request, Listeners(on_download=download.on_progress, on_step=steps.on_step))
     except UnclearScalingError as error:
         echo(error.table, err=True)
         raise

@@ -74,6 +74,7 @@ class JobProgress:
         self._training = TrainingProgress("", 0, 0, quiet=True)
         self._runs = RunsProgress(0, quiet=True)
         self._siblings: tqdm | None = None
+        self._steps = StepProgress(quiet=quiet)
 
     def listeners(self) -> Listeners:
         """Return the functions that the job calls."""
@@ -92,6 +93,7 @@ class JobProgress:
             on_file=lambda path: self._show(printable(str(path))),
             on_topic=self._on_topic,
             on_page=self._on_page,
+            on_step=self._steps.on_step,
             on_phase=self._on_phase,
         )
 
@@ -141,7 +143,7 @@ class JobProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for bar in (self._download, self._training, self._runs, self._siblings):
+        for bar in (self._download, self._training, self._runs, self._siblings, self._steps):
             if bar is not None:
                 bar.close()
 
@@ -234,6 +236,45 @@ class DownloadProgress:
             self._bar = None
 
     def __enter__(self) -> "DownloadProgress":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class StepProgress:
+    """A bar on stderr for what may take long, on a terminal alone; one name after the other, `quiet` none.
+
+    Used as a context manager, which takes the bar away at the end or when something broke off.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: tqdm | None = None
+        self._name = ""
+
+    def on_step(self, name: str, done: int, total: int) -> None:
+        """Move the bar of what is called `name` to `done` of `total`; it goes when all is done."""
+        if self._quiet or not sys.stderr.isatty():
+            return
+        if self._bar is None or name != self._name:
+            self.close()
+            self._name = name
+            self._bar = tqdm(total=total, desc=printable(name), leave=False, file=sys.stderr)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self.close()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> "StepProgress":
         return self
 
     def __exit__(

@@ -209,15 +209,23 @@ class Evaluation:
 
 
 @checked
-def evaluate(model: Model, dataset: DatasetLike, batch_size: int = 1000) -> Evaluation:
+def evaluate(
+    model: Model,
+    dataset: DatasetLike,
+    batch_size: int = 1000,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
     """Return the evaluation of `model` on `dataset`, `batch_size` images at a time.
+
+    Args:
+        on_progress: called with how many images were answered, and will be in all, after each batch.
 
     Raises:
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
             finite, or `batch_size` is below 1.
     """
     dataset = dataset_for(model, dataset)
-    return evaluate_predictions(_logits(model, dataset, batch_size), dataset)
+    return evaluate_predictions(_logits(model, dataset, batch_size, on_progress), dataset)
 
 
 def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000) -> Evaluation:
@@ -247,12 +255,18 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
     return _measure(logits, dataset.labels.astype(np.int64), dataset.class_names, dataset.name, dataset.split)
 
 
-def _logits(model: Model, dataset: Dataset, batch_size: int) -> NDArray[np.float32]:
+def _logits(
+    model: Model, dataset: Dataset, batch_size: int, on_progress: Callable[[int, int], None] | None = None
+) -> NDArray[np.float32]:
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     model.check_classes(dataset)
-    starts = range(0, len(dataset), batch_size)
-    return np.concatenate([model.logits(dataset.images[start : start + batch_size]) for start in starts])
+    logits = []
+    for start in range(0, len(dataset), batch_size):
+        logits.append(model.logits(dataset.images[start : start + batch_size]))
+        if on_progress is not None:
+            on_progress(min(start + batch_size, len(dataset)), len(dataset))
+    return np.concatenate(logits)
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Imported:
         reads_bytes: whether the numbers that it is given are the bytes of an image.
         scaling: what was done so that it reads bytes; None if the file did so.
         scalings: those that were tried, where it was not known.
+        weights_file: beside the file, where its weights lie in one of their own.
     """
 
     architecture: Architecture
@@ -41,6 +43,7 @@ class Imported:
     reads_bytes: bool = False
     scaling: Scaling | None = None
     scalings: ScalingTable | None = None
+    weights_file: Path | None = None
 
     def scaled(self, scaling: Scaling) -> "Imported":
         """Return the network for images as they are in the data set, whose bytes become numbers as `scaling` says.
@@ -114,6 +117,15 @@ class Imported:
         said |= {} if self.scaling is None else {"scaling": self.scaling.to_dict()}
         said |= {} if self.scalings is None else {"scalings": self.scalings.to_dict()["rows"]}
         return Model(self.architecture, self.weights, tuple(names), {"imported": said})
+
+
+def scales_bytes(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> bool:
+    """Say whether a network makes its input so small that it is given bytes, also channel by channel at its front."""
+    scales, first = np.array(architecture.input.scale), architecture.layers[0]
+    if isinstance(first, BatchNormalization):
+        gamma, variance = (weights[f"{first.name}/{name}"] for name in ("gamma", "moving_variance"))
+        scales = scales * gamma / np.sqrt(variance + first.epsilon)
+    return bool((np.abs(scales) <= SCALES_BYTES).all())
 
 
 def _free_name(wanted: str, architecture: Architecture) -> str:

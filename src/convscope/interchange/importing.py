@@ -23,14 +23,17 @@ def read_network(
     *,
     architecture: Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    output: str | None = None,
 ) -> Imported:
-    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), ONNX or convscope.
+    """Return the network in a file of Keras (`.keras`, `.h5`, `.weights.h5`), PyTorch (`.pt2`), TensorFlow Lite, ONNX
+    or convscope.
 
     Its input is what the file is given: bytes, or numbers that `Imported.scaled` makes of bytes.
 
     Args:
         architecture: a JSON file, of convscope or of Keras, for a file that holds weights alone.
         image_shape: (H, W, C), for a network that reads images as rows of pixels, or of any size.
+        output: the name of the output that is a number for each class, for a network with several.
 
     Raises:
         InterchangeError: if the file is missing, damaged, hostile, or has layers that convscope does not have; then it
@@ -46,15 +49,21 @@ def read_network(
     if kind == "Keras":
         from convscope.interchange.keras_files import read_keras
 
-        return read_keras(path, architecture=architecture, image_shape=image_shape)
+        return read_keras(path, architecture=architecture, image_shape=image_shape, output=output)
     if kind == "PyTorch":
         from convscope.interchange.torch_files.reading import read_torch
 
-        return read_torch(path, image_shape=image_shape)
+        return read_torch(path, image_shape=image_shape, output=output)
+    if kind == "TensorFlow Lite":
+        from convscope.interchange.tflite_files import read_tflite
+
+        return read_tflite(path, image_shape=image_shape, output=output)
     if kind == "ONNX":
         from convscope.interchange.onnx_files import read_onnx
 
-        return read_onnx(path, image_shape=image_shape)
+        return read_onnx(path, image_shape=image_shape, output=output)
+    if output is not None:
+        raise InterchangeError(f"{path}: has one output; omit `output`")
     model = load_model(path)
     return Imported(model.architecture, model.weights, (), model.class_names, "convscope", reads_bytes=True)
 
@@ -66,6 +75,7 @@ def import_model(
     class_names: Sequence[str] | None = None,
     architecture: Path | None = None,
     image_shape: tuple[int, int, int] | None = None,
+    output: str | None = None,
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
@@ -73,7 +83,7 @@ def import_model(
 
     Args:
         class_names: what its answers mean; by default what the file says, and else "0", "1", ...
-        architecture, image_shape: as `read_network` takes them.
+        architecture, image_shape, output: as `read_network` takes them.
         scaling: how a byte becomes the number that the network reads.
         training: labelled images that the network was trained on, by which the scaling is found, see `find_scaling`. A
             network that scales bytes itself needs neither.
@@ -82,15 +92,26 @@ def import_model(
         InterchangeError, RunError: as `read_network` does; if the scaling is not known or not clear.
         ValueError: if there are not as many names as the network has outputs, or `scaling` or `training` do not fit it.
     """
-    found = read_network(path, architecture=architecture, image_shape=image_shape)
+    found = read_network(path, architecture=architecture, image_shape=image_shape, output=output)
     found = with_scaling(found, scaling, training, str(path))
-    return model_of(found, Path(path), class_names)
+    return model_of(found, Path(path), class_names, image_shape=image_shape, output=output)
 
 
-def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None) -> Model:
-    """Return what was read from the file at `path` as a model that says where it came from."""
-    with open_file(inside(path, "model.safetensors") if path.is_dir() else path) as opened:
-        digest = file_digest(opened)
+def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
+    """Return what was read from the file at `path` as a model that says where it came from.
+
+    Args:
+        stated: arguments of `read_network` with which the file was read; None is one that was left out.
+    """
+    digests = {"sha256": _digest(inside(path, "model.safetensors") if path.is_dir() else path)}
+    if found.weights_file is not None:
+        digests |= {"weights_file": found.weights_file.name, "weights_file_sha256": _digest(found.weights_file)}
     if found.architecture.name == NAMELESS:
         found = replace(found, architecture=replace(found.architecture, name=path.name.partition(".")[0] or NAMELESS))
-    return found.to_model(class_names, file=path.name, sha256=digest)
+    given = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items() if value}
+    return found.to_model(class_names, file=path.name, **digests, **given)
+
+
+def _digest(path: Path) -> str:
+    with open_file(path) as opened:
+        return file_digest(opened)

@@ -1,6 +1,6 @@
 """The proof that an exported file answers as the model does: the same images through both, every difference counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,12 @@ def measure_parity(
     format: str,
     dtype: Dtype,
     dataset: DatasetLike,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Parity:
     """Return how the file at `path`, opened as `runner`, answers the images of `dataset` against `model`.
+
+    Args:
+        on_progress: called with how many images were answered so far, and will be in all.
 
     Raises:
         ValueError: if the images are not those that the model reads.
@@ -134,6 +138,8 @@ def measure_parity(
         changed += int((ours_best != theirs_best).sum())
         right += int((theirs_best == labels).sum())
         model_right += int((ours_best == labels).sum())
+        if on_progress is not None:
+            on_progress(block.start + len(labels), len(dataset))
     image_seconds, thousand_seconds = measure_latency(runner, dataset.images)
     return Parity(
         format,

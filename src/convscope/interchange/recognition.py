@@ -16,16 +16,15 @@ from convscope.interchange.torch_files.archives import is_program
 from convscope.interchange.torch_files.pickles import Foreign, StoredTensor
 from convscope.interchange.torch_files.saved import PICKLE, saved_objects
 
-Kind = Literal["Keras", "ONNX", "PyTorch", "convscope"]
+Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
 _MOST_BYTES = 1 << 31
 _START_BYTES = 1 << 12
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
-_ANOTHER = "import the .keras, .h5, .pt2, .onnx or .safetensors file of the same network"
+_ANOTHER = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
+_TFLITE = b"TFL3"
 _FLATBUFFERS = {
-    b"TFL3": f"is a TensorFlow Lite model, whose weights are packed for its runtime and not read back; {_ANOTHER}. If "
-    "convscope wrote it, use the run that it was exported from",
     b"ORTM": f"is a model in ONNX Runtime's own format; {_ANOTHER}",
     b"ET12": f"is an ExecuTorch program; {_ANOTHER}",
 }
@@ -74,6 +73,8 @@ def _kind(file: BinaryIO, size: int, name: str) -> Kind:
         return _kind_of_archive(Archive(file, "zip archive, as Keras and PyTorch write it"), name)
     if start[8:9] == _SAFETENSORS_JSON and int.from_bytes(start[:8], "little") < size:
         return "convscope"
+    if start[4:8] == _TFLITE:
+        return "TensorFlow Lite"
     if (said := _other(start)) is not None:
         raise ModelFileError(said)
     return "ONNX"

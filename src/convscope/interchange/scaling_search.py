@@ -4,6 +4,7 @@ A wrong scaling seldom breaks a network; many still classify nine images of ten.
 apart, and to say so where it cannot. `find_scaling` states it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from math import erfc, sqrt
@@ -21,6 +22,7 @@ from convscope.evidence.calibration import fit_temperature
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling, ScalingRow, ScalingTable
 
+OnProgress = Callable[[int, int], None]
 _FIRST, _MOST = 1000, 16_000  # images: for all scalings, and for those that are about as accurate as the best
 _LEVEL = 0.001  # of each test
 _OVERCONFIDENT, _PLAUSIBLE = 1.25, (0.2, 1.1)  # temperatures on images that the network was trained on
@@ -39,12 +41,17 @@ class UnclearScalingError(InterchangeError):
 
 
 def with_scaling(
-    found: Imported, scaling: Scaling | None = None, training: DatasetLike | None = None, name: str = ""
+    found: Imported,
+    scaling: Scaling | None = None,
+    training: DatasetLike | None = None,
+    name: str = "",
+    on_progress: OnProgress | None = None,
 ) -> Imported:
     """Return the network for images as they are in the data set: scaled as stated, as its file says, or as is found.
 
     Args:
         name: of the file, for errors.
+        on_progress: as `find_scaling` calls it.
 
     Raises:
         InterchangeError: if nothing says how its input is scaled, or `Imported.scaled` refuses what was stated.
@@ -63,7 +70,7 @@ def with_scaling(
             f"{name}: does not say how a byte becomes the number that it reads; state it with `scaling`, for example "
             "1/255, or import it together with labelled images that it was trained on".removeprefix(": ")
         )
-    table = find_scaling(found, training)
+    table = find_scaling(found, training, on_progress)
     if table.best is None:
         raise UnclearScalingError(name, table)
     scaled = found.scaled(table.best)
@@ -71,7 +78,7 @@ def with_scaling(
 
 
 @checked
-def find_scaling(found: Imported, training: DatasetLike) -> ScalingTable:
+def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress | None = None) -> ScalingTable:
     """Return how a network answers labelled training images with each of the usual scalings, and which is its own.
 
     Tried are byte / 255, raw bytes, -1 to 1, the mean and standard deviation of the images and those of ImageNet, each
@@ -95,6 +102,7 @@ def find_scaling(found: Imported, training: DatasetLike) -> ScalingTable:
     Args:
         training: images (N, H, W, C) uint8 with labels that mean what the outputs mean. They should be those that the
             network was trained on: on others it may be overconfident with its own scaling too.
+        on_progress: called with how many images were answered so far and will be in all, which grows once.
 
     Raises:
         ValueError: if the images or the classes do not fit the network.
@@ -111,11 +119,14 @@ def find_scaling(found: Imported, training: DatasetLike) -> ScalingTable:
     order = random_stream(1, "scaling").permutation(len(drawn))
     images = dataset.take(drawn)
     few = images.take(order[:_FIRST])
-    trials = _different([_Trial(name, scaling, found, few) for name, scaling in _candidates(found, dataset).items()])
+    candidates = _candidates(found, dataset)
+    answered = _Answered(on_progress, len(candidates) * len(few))
+    trials = _different([_Trial(name, scaling, found, few, answered) for name, scaling in candidates.items()])
     left = _as_accurate(trials)
     if len(left) > 1 and len(images) > len(few):
+        answered.total += len(left) * len(images)
         for trial in left:
-            trial.answer(images)
+            trial.answer(images, answered)
         left = _as_accurate(left)
     if len(left) > 1:
         usual = [trial for trial in left if not trial.is_rare]
@@ -123,21 +134,36 @@ def find_scaling(found: Imported, training: DatasetLike) -> ScalingTable:
     return _table(trials, left)
 
 
+class _Answered:
+    """Counts the images that were answered, and tells it."""
+
+    def __init__(self, on_progress: OnProgress | None, total: int) -> None:
+        self._on_progress, self._done, self.total = on_progress, 0, total
+
+    def add(self, images: int) -> None:
+        self._done += images
+        if self._on_progress is not None:
+            self._on_progress(self._done, self.total)
+
+
 class _Trial:
     """A network with one scaling, and what it answers."""
 
-    def __init__(self, name: str, scaling: Scaling, found: Imported, images: Dataset) -> None:
+    def __init__(self, name: str, scaling: Scaling, found: Imported, images: Dataset, answered: _Answered) -> None:
         self.name, self.scaling = name, scaling
         self.is_rare = name.startswith(_IMAGENET) and images.image_shape[2] != 3
         self._model = found.scaled(scaling).to_model()
         self.verdict = ""
-        self.answer(images)
+        self.answer(images, answered)
 
-    def answer(self, images: Dataset) -> None:
+    def answer(self, images: Dataset, answered: _Answered) -> None:
         """Classify `images`, and nothing of what was classified before counts any more."""
         self.labels = images.labels.astype(np.int64)
-        logits = np.concatenate([self._model.logits(block) for block in blocks(images.images)])
-        self.logits = np.nan_to_num(logits.astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
+        logits = []
+        for block in blocks(images.images):
+            logits.append(self._model.logits(block))
+            answered.add(len(block))
+        self.logits = np.nan_to_num(np.concatenate(logits).astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
         self.is_right = self.logits.argmax(axis=1) == self.labels
         self.accuracy = float(self.is_right.mean())
         self.losses = cross_entropies(self.logits, self.labels)

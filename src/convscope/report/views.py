@@ -14,14 +14,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.architecture.presets import is_preset
-from convscope.base.errors import RunError
-from convscope.base.plain import from_plain
 from convscope.base.tables import printable
 from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.explanation import Explanation, KernelBank
-from convscope.interchange.scaling import Scaling
-from convscope.recipes import RECIPES
 from convscope.report import findings
 from convscope.report.comparison_words import pair_said, verdict_said
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
@@ -33,6 +28,7 @@ from convscope.report.pixels import (
     png_of,
     scale_to,
 )
+from convscope.report.python_lines import python_lines
 from convscope.report.texts import Said, attribute, figure, follow_language, known, listed, say
 
 _MOST_BARS = 10
@@ -84,7 +80,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "engine": f"{record.get('engine', 'unknown')}",
         "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else say("head.unknown"),
         "command": printable(str(record.get("command", ""))),
-        "python": _python_lines(payload),
+        "python": python_lines(payload),
         "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
     }
 
@@ -119,62 +115,6 @@ def _epochs_trained(payload: dict[str, Any]) -> Said:
     values = {"n": epochs, "trained": len(history["loss"]), "best": best}
     key = "epochsOf" if payload["choice"] else "epochs"
     return say(f"runs.{key}" if best is None else f"runs.{key}Best", **values)
-
-
-def _scaling(value: Any) -> str:
-    """Return a scaling, as plain JSON from a file, as Python writes it."""
-    try:
-        scaling, plain = from_plain(Scaling, value, "scaling", RunError), Scaling()
-    except (RunError, TypeError, ValueError) as error:
-        raise RunError(f"run.json: damaged ({error}); use another copy of the run") from error
-    given = {name: getattr(scaling, name) for name in value if getattr(scaling, name) != getattr(plain, name)}
-    return f"cs.Scaling({', '.join(f'{name}={one!r}' for name, one in given.items())})"
-
-
-def _python_lines(payload: dict[str, Any]) -> str:
-    record, name, recipe = payload["record"], payload["model"]["architecture"]["name"], payload["recipe"]
-    dataset = record.get("dataset", {})
-    argument = dataset.get("argument", payload["data"]["name"]) if isinstance(dataset, dict) else str(dataset)
-    loading = f"data = cs.load_dataset({', '.join([repr(printable(argument)), *_loading_arguments(dataset)])})"
-    if "imported" in record:
-        scaling = record["imported"].get("scaling")
-        stated = "" if scaling is None else f", scaling={_scaling(scaling)}"
-        file = printable(record["imported"]["file"])
-        read = f"model = cs.import_model({file!r}, class_names=data.class_names{stated})"
-        return "\n".join(["import convscope as cs", "", loading, read, "print(cs.evaluate(model, data.test))"])
-    architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
-    needs_file = False
-    if not is_preset(Architecture.from_dict(payload["model"]["architecture"])):
-        architecture, needs_file = 'cs.Architecture.from_dict(run["architecture"])', True
-    known = RECIPES.get(recipe["name"])
-    if known is None or known.to_dict() != recipe:
-        settings, needs_file = 'cs.Recipe.from_dict(run["recipe"])', True
-    lines = ["import convscope as cs", ""]
-    if needs_file:
-        lines = ["import json", *lines, 'run = json.load(open("run.json"))']
-    return "\n".join(
-        [
-            *lines,
-            loading,
-            f"model, history = cs.train({architecture}, data, {settings}, seed={record.get('seed', 0)})",
-            "print(cs.evaluate(model, data.test))",
-        ]
-    )
-
-
-def _loading_arguments(dataset: Any) -> list[str]:
-    """Return the arguments by which `load_dataset` gives the data of a run again, beside the path."""
-    options = dataset.get("options") if isinstance(dataset, dict) else None
-    if not isinstance(options, dict):
-        return []
-    words = []
-    if options["test_fraction"] is not None:
-        words += [f"test_fraction={options['test_fraction']}", f"seed={options['seed']}"]
-    if options["image_size"] is not None:
-        words += [f"image_size={tuple(options['image_size'])}"]
-    if options.get("skip_damaged"):
-        words += ["skip_damaged=True"]
-    return words
 
 
 def example_view(payload: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from convscope.base.errors import ConvscopeError, InterchangeError, MissingPackageError
@@ -78,7 +79,9 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             try:
                 export_model(model, place, form.name, options)
                 if splits is not None:
-                    rows.append(measure_parity(model, form.open(place), place, form.name, dtype, splits.test))
+                    on_progress = partial(listeners.on_step, f"verifying {place.name}")
+                    runner = form.open(place)
+                    rows.append(measure_parity(model, runner, place, form.name, dtype, splits.test, on_progress))
             except MissingPackageError as error:
                 if not request.leave_out:
                     raise

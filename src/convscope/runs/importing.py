@@ -2,8 +2,9 @@
 
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
@@ -35,6 +36,8 @@ class ImportRequest:
         path: the file of the network.
         data: a name or path, as `load_dataset` takes it.
         architecture: JSON of convscope or Keras, for a file that holds weights alone.
+        image_shape: (H, W, C) of the network, where its file leaves it open; None: as the images of the data.
+        output: the name of the output that is a number for each class, where the network has several.
         scaling: how a byte becomes the number that the network reads; None: as the file says, or it is found.
         recipe: by which evidence trains networks like it, where it must.
         index: of the test image whose feature maps the page shows.
@@ -45,6 +48,8 @@ class ImportRequest:
     data: str = "mnist"
     loading: LoadOptions = field(default_factory=LoadOptions)
     architecture: Path | None = None
+    image_shape: tuple[int, int, int] | None = None
+    output: str | None = None
     scaling: Scaling | None = None
     recipe: str = DEFAULT_RECIPE
     index: int = 0
@@ -58,6 +63,8 @@ class ImportRequest:
         if self.recipe != DEFAULT_RECIPE:
             words += ["--recipe", self.recipe if self.recipe in RECIPES else str(place.resolve() / "run.json")]
         words += [] if self.architecture is None else ["--architecture", str(self.architecture.resolve())]
+        words += [] if self.image_shape is None else ["--image-shape", "x".join(map(str, self.image_shape))]
+        words += [] if self.output is None else [f"--output={self.output}"]
         words += [] if self.scaling is None else _scaling_words(self.scaling)
         return shlex.join([*words, *(["--index", str(self.index)] if self.index else [])])
 
@@ -106,7 +113,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         _, splits = load_data(request.data, request.loading, listeners.on_download)
         check_index(request.index, splits)
         recipe = recipe_for(request.recipe)
-        found, model = _read(request, splits)
+        found, model = _read(request, splits, listeners)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
     record = run_record(spec, splits, available_cores())
     place = request.out or free_folder(f"{splits.name}-imported")
@@ -114,7 +121,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         record |= {"imported": model.provenance["imported"], "command": request.command(place, splits)}
         folder = create_run(place, record)
         try:
-            return _measure(folder, found, model, splits, request.index, timings)
+            return _measure(folder, found, model, splits, request.index, timings, listeners)
         except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
@@ -129,51 +136,71 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
     if out.exists():
         raise RunError(f"{out}: already exists; choose another `out`")
     size = request.loading.image_size
-    found = read_network(
-        request.path,
-        architecture=request.architecture,
-        image_shape=None if size is None else (*size, 1),
-    )
-    found = _scaled(found, request)
-    model = model_of(found, request.path)
+    found = _scaled(_network(request, None if size is None else (*size, 1)), request)
+    model = _model(found, request)
     save_model(model, out)
     return found, model
 
 
-def _read(request: ImportRequest, splits: Splits) -> tuple[Imported, Model]:
+def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
     """Return the network in the file, and as a model for `splits`."""
     path = request.path
-    found = read_network(path, architecture=request.architecture, image_shape=splits.image_shape)
+    found = _network(request, splits.image_shape)
     names = None if found.class_names else splits.class_names
     try:
         for part in (splits.train, splits.test):
             check_fit(found.architecture, part)
-        model_of(found, path, names).check_classes(splits.test)
+        _model(found, request, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
-    found = _scaled(found, request, splits.train)
-    return found, replace(model_of(found, path, names), handwriting=splits.train.handwriting)
+    found = _scaled(found, request, splits.train, partial(listeners.on_step, "trying scalings"))
+    return found, replace(_model(found, request, names), handwriting=splits.train.handwriting)
 
 
-def _scaled(found: Imported, request: ImportRequest, training: Dataset | None = None) -> Imported:
+def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -> Imported:
+    return read_network(
+        request.path,
+        architecture=request.architecture,
+        image_shape=request.image_shape or image_shape,
+        output=request.output,
+    )
+
+
+def _model(found: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
+    return model_of(found, request.path, class_names, image_shape=request.image_shape, output=request.output)
+
+
+def _scaled(
+    found: Imported,
+    request: ImportRequest,
+    training: Dataset | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Imported:
     try:
-        return with_scaling(found, request.scaling, training, str(request.path))
+        return with_scaling(found, request.scaling, training, str(request.path), on_progress)
     except ValueError as error:
         raise InterchangeError(f"{request.path}: {error}") from error
 
 
 def _measure(
-    folder: RunFolder, found: Imported, model: Model, splits: Splits, index: int, timings: dict[str, float]
+    folder: RunFolder,
+    found: Imported,
+    model: Model,
+    splits: Splits,
+    index: int,
+    timings: dict[str, float],
+    listeners: Listeners,
 ) -> ImportedRun:
     history = History()
     folder.write_history(history)
     folder.write_model(model, history)
     with timed(timings, "evaluate"):
-        measured = measure_run(Trained(folder, model, history), splits)
+        on_progress = partial(listeners.on_step, "evaluating")
+        measured = measure_run(Trained(folder, model, history), splits, on_progress)
     with timed(timings, "report"):  # matplotlib takes its time to load
         from convscope.runs.page import Found, complete_page
 
-    report = complete_page(Found(measured), splits, index, timings).write()
+    report = complete_page(Found(measured), splits, index, timings, listeners).write()
     timings["total"] = sum(timings.values())
     folder.write("timings.json", timings)
     folder.finish()

@@ -41,6 +41,7 @@ class Listeners:
         on_left_out: with a sentence on what cannot be measured, and why.
         on_topic: with a topic and its result, when it has been measured.
         on_page: with the evaluation and the path of the page, when the page of a run can be opened for the first time.
+        on_step: with the name of what is done, how much of it is done and in all, while one that may take long goes on.
         on_phase: with what is measured next and about how many seconds are left, before each phase behind that.
     """
 
@@ -59,6 +60,7 @@ class Listeners:
     on_left_out: Callable[[str], None] = _ignore
     on_topic: Callable[[str, Result], None] = _ignore
     on_page: Callable[[Evaluation, Path], None] = _ignore
+    on_step: Callable[[str, int, int], None] = _ignore
     on_phase: Callable[[str, float], None] = _ignore
 
 

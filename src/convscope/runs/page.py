@@ -113,12 +113,20 @@ class RunPage:
             return write_report(folder.path, contents)
 
 
-def complete_page(found: Found, splits: Splits, index: int, timings: dict[str, float]) -> RunPage:
-    """Return the page of a run after measuring what takes seconds and is missing; the arguments are `RunPage`'s."""
+def complete_page(
+    found: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
+) -> RunPage:
+    """Return the page of a run after measuring what takes seconds and is missing; the arguments are `RunPage`'s.
+
+    `listeners.on_step` hears of each topic.
+    """
     page, test = RunPage(found, splits, index, timings), splits.test
     if page.missing:  # none of them can be measured of a model whose logits are not finite
         evaluate_run(found.run.folder, found.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
-        page.measure(page.missing)
+        missing = list(page.missing)
+        for done, topic in enumerate(missing):
+            listeners.on_step(f"measuring {topic}", done, len(missing))
+            page.measure([topic])
     return page
 
 

@@ -1,6 +1,6 @@
 """The steps of a job, each from and into the run folder: train, evaluate, and compare with the baseline."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import inf
@@ -133,17 +133,19 @@ def memory_of(folder: RunFolder, splits: Splits) -> Memory:
     )
 
 
-def measure_run(trained: Trained, splits: Splits) -> Measured:
-    """Evaluate on the test images and keep the result."""
-    evaluation = evaluate_run(trained.folder, trained.model, splits.test)
+def measure_run(trained: Trained, splits: Splits, on_progress: Callable[[int, int], None] | None = None) -> Measured:
+    """Evaluate on the test images and keep the result; `on_progress` is that of `evaluate`."""
+    evaluation = evaluate_run(trained.folder, trained.model, splits.test, on_progress)
     trained.folder.write_evaluation(evaluation)
     return Measured(trained, evaluation)
 
 
-def evaluate_run(folder: RunFolder, model: Model, dataset: Dataset) -> Evaluation:
+def evaluate_run(
+    folder: RunFolder, model: Model, dataset: Dataset, on_progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
     """Evaluate the model of a run; raises `RunError` if it gives numbers that are not finite."""
     try:
-        return evaluate(model, dataset)
+        return evaluate(model, dataset, on_progress=on_progress)
     except DivergedError as error:
         raise RunError(f"{folder.path}: {error}") from error
 

@@ -330,7 +330,17 @@ def _is_start(value: Any) -> bool:
 
 def _is_import(value: Any) -> bool:
     texts = ("file", "sha256", "program")
-    return _is_object(value) and all(_is_text(value.get(name)) for name in texts) and _are_texts(value.get("notes"))
+    return (
+        _is_object(value)
+        and all(_is_text(value.get(name)) for name in texts)
+        and _are_texts(value.get("notes"))
+        and _is_text(value.get("output", ""))
+        and _are_sizes(value.get("image_shape", [1, 1, 1]))
+    )
+
+
+def _are_sizes(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 3 and all(_is_whole(size, 1, 1 << 31) for size in value)
 
 
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {

@@ -46,6 +46,23 @@ def test_an_activation_behind_a_layer_that_does_nothing_still_goes_into_its_laye
     same(found, read(archive(CONFIG, hdf5(ARRAYS))))
 
 
+@pytest.mark.parametrize(("kind", "is_read"), [("RandomFlip", True), ("GaussianNoise", False)])
+def test_random_layers_of_a_functional_model_are_called_as_in_training_and_left_out(kind, is_read, read):
+    # Keras 3 writes training=True for random layers alone, and says training=False to them all when it predicts.
+    chain = [image(4, 5, 1), layer(kind, "flip"), *small()[0]["config"]["layers"][1:]]
+    for one, before in zip(chain, [None, "image", "flip", "conv2d_7", "flatten"], strict=True):
+        history = {"class_name": "__keras_tensor__", "config": {"keras_history": [before, 0, 0]}}
+        called = {"args": [history], "kwargs": {"training": True} if one["config"]["name"] == "flip" else {}}
+        one |= {"name": one["config"]["name"], "inbound_nodes": [called] if before else []}
+    graph = {"layers": chain, "input_layers": [["image", 0, 0]], "output_layers": [["dense_2", 0, 0]]}
+    content = archive({"class_name": "Functional", "config": {"name": "small", **graph}}, hdf5(ARRAYS))
+    if is_read:
+        same(read(content), read(archive(CONFIG, hdf5(ARRAYS))))
+    else:
+        with pytest.raises(InterchangeError, match=r"'flip' \(GaussianNoise\)"):
+            read(content)
+
+
 def test_what_cuts_images_or_is_called_as_in_training_is_refused(read):
     layers = CONFIG["config"]["layers"]
     crop = layer("RandomCrop", "crop", height=3, width=3)

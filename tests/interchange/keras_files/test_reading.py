@@ -190,7 +190,7 @@ def test_a_size_that_the_model_leaves_open_is_given(read, declared, options, sha
     config = json.loads(json.dumps(CONFIG))
     config["config"]["layers"][0]["config"]["batch_shape"] = [None, *declared]
     assert read(archive(config, hdf5(ARRAYS)), **options).architecture.input.shape == shape
-    with pytest.raises(InterchangeError, match="images of any size; give image_shape"):
+    with pytest.raises(InterchangeError, match="images of any size; give `image_shape`"):
         read(archive(config, hdf5(ARRAYS)))
 
 
@@ -202,17 +202,84 @@ def test_flat_pixels_are_a_square_or_what_is_said(read):
     assert read(flat(784)).architecture.input.shape == (28, 28, 1)
     assert read(flat(48)).architecture.input.shape == (4, 4, 3)
     assert read(flat(600), image_shape=(20, 30)).architecture.input.shape == (20, 30, 1)
-    with pytest.raises(InterchangeError, match=r"600 flat pixels as input, which are not a square; give image_shape"):
+    with pytest.raises(InterchangeError, match=r"600 flat pixels as input, which are not a square; give `image_shape`"):
         read(flat(600))
     with pytest.raises(InterchangeError, match=r"not images of .28, 28."):
         read(flat(600), image_shape=(28, 28))
 
 
+def two_heads():
+    """Return a model whose convolution is read by two layers at its two outputs, and its weights."""
+    heads = [layer("Dense", "kinds", units=3, activation="softmax"), layer("Dense", "sizes", units=2)]
+    chain = [*small()[0]["config"]["layers"][:-1], *heads]
+    for one, before in zip(chain, [None, "image", "conv2d_7", "flatten", "flatten"], strict=True):
+        one["name"] = one["config"]["name"]
+        one["inbound_nodes"] = [[[before, 0, 0, {}]]] if before else []
+    graph = {"layers": chain, "input_layers": [["image", 0, 0]]}
+    graph |= {"output_layers": [["kinds", 0, 0], ["sizes", 0, 0]]}
+    random = np.random.default_rng(3)
+    more = {"dense_1/vars/0": random.normal(size=(40, 2)), "dense_1/vars/1": random.normal(size=2)}
+    arrays = ARRAYS | {f"layers/{name}": array.astype(np.float32) for name, array in more.items()}
+    return {"class_name": "Functional", "config": {"name": "heads", **graph}}, arrays
+
+
+def test_one_of_several_outputs_is_read_where_it_is_named(read):
+    config, arrays = two_heads()
+    content = archive(config, hdf5(arrays))
+    kinds, sizes = read(content, output="kinds"), read(content, output="sizes")
+    assert [layer.name for layer in kinds.architecture.layers] == ["conv2d_7", "flatten", "kinds"]
+    assert [layer.name for layer in sizes.architecture.layers] == ["conv2d_7", "flatten", "sizes"]
+    np.testing.assert_array_equal(kinds.weights["kinds/kernel"], arrays["layers/dense/vars/0"])
+    np.testing.assert_array_equal(sizes.weights["sizes/kernel"], arrays["layers/dense_1/vars/0"])
+    legacy_names = {
+        "conv2d_7/kernel:0": "conv2d/vars/0", "conv2d_7/bias:0": "conv2d/vars/1", "kinds/kernel:0": "dense/vars/0",
+        "kinds/bias:0": "dense/vars/1", "sizes/kernel:0": "dense_1/vars/0", "sizes/bias:0": "dense_1/vars/1",
+    }  # fmt: skip
+    old = legacy(config, {(n.partition("/")[0], n): arrays[f"layers/{place}"] for n, place in legacy_names.items()})
+    assert read(old, output="sizes").architecture == sizes.architecture
+    with pytest.raises(InterchangeError, match=r"outputs are kinds, sizes; name the one .* with `output`"):
+        read(content)
+    with pytest.raises(InterchangeError, match=r"no output 'size', but 'kinds', 'sizes'; did you mean 'sizes'\?"):
+        read(content, output="size")
+    with pytest.raises(InterchangeError, match="has no output 'conv2d_7', but"):
+        read(archive(CONFIG, hdf5(ARRAYS)), output="conv2d_7")
+    assert read(archive(CONFIG, hdf5(ARRAYS)), output="dense_2").architecture.num_classes == 3
+
+
+@pytest.mark.parametrize("end", ["within", "behind", "pooled"])
+def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(read, end):
+    config, arrays = small(units=1)
+    layers = config["config"]["layers"]
+    if end == "pooled":
+        layers[1]["config"] |= {"filters": 1, "activation": "linear"}
+        layers[2:] = [layer("GlobalAveragePooling2D", "mean"), layer("Activation", "end", activation="sigmoid")]
+        arrays = {name: array[..., :1] for name, array in arrays.items() if "conv2d" in name}
+    else:
+        layers[-1]["config"]["activation"] = "sigmoid" if end == "within" else "linear"
+        layers += [layer("Activation", "end", activation="sigmoid")] if end == "behind" else []
+    imported = read(archive(config, hdf5(arrays)))
+    assert "became two logits" in imported.notes[-1]
+    assert imported.architecture.layers[-1].activation == "softmax"
+    model = imported.scaled(cs.Scaling()).to_model()
+    images = np.random.default_rng(1).integers(0, 256, (6, 4, 5, 1), dtype=np.uint8)
+    # The same layers with three outputs, of which the first is the one that the sigmoid was taken of.
+    if end != "pooled":
+        plain, _ = small()
+        arrays = arrays | {k: np.repeat(v, 3, axis=-1) for k, v in arrays.items() if "dense" in k}
+        before = read(archive(plain, hdf5(arrays))).scaled(cs.Scaling()).to_model().logits(images)[:, 0]
+    else:
+        before = model.activations(images)["mean"][:, 0]
+    np.testing.assert_allclose(model.logits(images), np.stack([0 * before, before], axis=1), atol=1e-6)
+    np.testing.assert_allclose(model.probabilities(images)[:, 1], 1 / (1 + np.exp(-before)), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("layers", "why"),
     [
-        ([layer("Dense", "end", units=1, activation="sigmoid")], "a vector of two or more logits"),
-        ([layer("Dense", "end", units=3, activation="sigmoid")], "ends the model with sigmoid"),
+        ([layer("Dense", "end", units=1)], "a single number without a sigmoid, as a regression does"),
+        ([layer("Dense", "end", units=1, activation="softmax")], "a single number without a sigmoid"),
+        ([layer("Dense", "end", units=3, activation="sigmoid")], "is a multi-label network, with a sigmoid for each"),
+        ([layer("Dense", "end", units=3, activation="tanh")], "ends the model with tanh"),
         ([layer("Dense", "end", units=3, activation="softmax"), layer("Dense", "last", units=2)], "softmax is allowed"),
         ([layer("Dense", "end", units=3, activation="mish")], "its activation is 'mish'; train with one of"),
         ([layer("Softmax", "end", axis=1)], "its axis is 1"),

@@ -1,5 +1,6 @@
 """Weights in a second file beside an ONNX file: read if it is what the exporters of PyTorch write, refused if not."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto
 
+import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx
 
@@ -36,6 +38,14 @@ def test_weights_beside_the_file_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert (as_model(read_onnx(path)).logits(images) == expected).all()
     monkeypatch.chdir(tmp_path)
     assert (as_model(read_onnx(path.name)).logits(images) == expected).all()
+
+
+def test_the_digest_of_a_model_covers_both_files(tmp_path: Path):
+    path = written(tmp_path)
+    imported = cs.import_model(path, scaling=cs.Scaling()).provenance["imported"]
+    assert imported["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert imported["weights_file"] == DATA
+    assert imported["weights_file_sha256"] == hashlib.sha256((tmp_path / DATA).read_bytes()).hexdigest()
 
 
 def _changed(path: Path, **entries: str) -> None:

@@ -126,7 +126,9 @@ def test_an_autoencoder_of_vectors_is_called_no_classifier(tmp_path: Path):
 def test_a_detector_is_called_no_classifier(tmp_path: Path):
     model = proto([*HEAD, node("Gemm", "f k", "boxes")], {"k": K}, output="g")
     model.graph.output.append(helper.make_tensor_value_info("boxes", 1, None))
-    with pytest.raises(InterchangeError, match=r"it has 2 outputs \('g', 'boxes'\).* A detector"):
+    with pytest.raises(
+        InterchangeError, match=r"it has 2 outputs \('g', 'boxes'\); name the one .* with `output`. A detector"
+    ):
         read_onnx(save(model, tmp_path))
     model = proto([node("Identity", "x", "y")], {})
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, ("N", 84, 8400)))
@@ -137,3 +139,61 @@ def test_a_detector_is_called_no_classifier(tmp_path: Path):
 def test_maps_of_one_pixel_are_classes(tmp_path: Path):
     model = proto([node("Conv", "x w", "c"), node("GlobalAveragePool", "c", "y")], {"w": numbers(4, 2, 3, 3)})
     assert as_model(read_onnx(save(model, tmp_path))).logits(IMAGES).shape == (6, 4)
+
+
+ONE = {"k": numbers(126, 1), "b": numbers(1)}
+GEMM = [node("Flatten", "x", "f"), node("Gemm", "f k b", "g")]
+KERNEL = {"k": numbers(1, 2, 3, 3)}
+SIGMOIDS = {
+    "dense": ([*GEMM, node("Sigmoid", "g", "y")], ONE, ["Flatten", "Dense"]),
+    "without its axis": ([*GEMM, node("Sigmoid", "g", "s"), node("Squeeze", "s axes", "y")],
+                         ONE | {"axes": np.array([1])}, ["Flatten", "Dense"]),
+    "scaled": ([node("Flatten", "x", "f"), node("MatMul", "f k", "m"), node("Mul", "m b", "n"),
+                node("Sigmoid", "n", "y")], ONE, ["Flatten", "Dense"]),
+    "pooled": ([node("Conv", "x k", "c"), node("GlobalAveragePool", "c", "p"), node("Sigmoid", "p", "y")],
+               KERNEL, ["Conv2D", "GlobalAveragePooling2D", "Dense"]),
+    "flattened": ([node("Conv", "x k", "c"), node("GlobalMaxPool", "c", "p"), node("Sigmoid", "p", "s"),
+                   node("Flatten", "s", "y")], KERNEL, ["Conv2D", "GlobalMaxPooling2D", "Dense"]),
+    "of maps": ([node("Conv", "x k", "c"), node("Sigmoid", "c", "s"), node("Flatten", "s", "y")],
+                {"k": numbers(1, 2, 9, 7)}, ["Conv2D", "Flatten", "Dense"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", SIGMOIDS)
+def test_one_sigmoid_becomes_two_classes_with_the_same_probabilities(form: str, tmp_path: Path):
+    nodes, constants, kinds = SIGMOIDS[form]
+    model = proto(nodes, constants)
+    imported = read_onnx(save(model, tmp_path))
+    assert [layer.kind for layer in imported.architecture.layers] == kinds
+    assert "became two logits" in imported.notes[-1]
+    ours, theirs = as_model(imported), runtime_answer(model, IMAGES).ravel()
+    assert (ours.logits(IMAGES)[:, 0] == 0).all()
+    np.testing.assert_allclose(ours.probabilities(IMAGES)[:, 1], theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "why"),
+    [
+        ([*HEAD, node("Sigmoid", "g", "y")], {"k": K}, "is a multi-label network, with a sigmoid for each of its 4"),
+        ([node("Flatten", "x", "f"), node("Gemm", "f k b", "y")], ONE, "a single number without a sigmoid"),
+        ([*GEMM, node("Softmax", "g", "y")], ONE, "a single number without a sigmoid"),
+    ],
+)
+def test_other_ends_are_refused_by_name(nodes, constants, why: str, tmp_path: Path):
+    with pytest.raises(InterchangeError, match=why):
+        read_onnx(save(proto(nodes, constants), tmp_path))
+
+
+def test_one_of_several_outputs_is_read_where_it_is_named(tmp_path: Path):
+    nodes = [*HEAD, node("Relu", "g", "r"), node("Gemm", "r k2", "y"), node("Gemm", "f k3", "other")]
+    constants = {"k": K, "k2": numbers(4, 3), "k3": numbers(126, 2)}
+    model = proto(nodes, constants)
+    model.graph.output.append(helper.make_tensor_value_info("other", TensorProto.FLOAT, None))
+    path = save(model, tmp_path)
+    first = as_model(read_onnx(path, output="y"))
+    np.testing.assert_allclose(first.logits(IMAGES), runtime_answer(model, IMAGES), atol=1e-5)
+    assert len(as_model(read_onnx(path, output="other")).architecture.layers) == 2
+    with pytest.raises(InterchangeError, match=r"it has no output 'othr', but 'y', 'other'; did you mean 'other'\?"):
+        read_onnx(path, output="othr")
+    with pytest.raises(InterchangeError, match=r"it has no output 'g', but 'y', 'other'$"):
+        read_onnx(path, output="g")

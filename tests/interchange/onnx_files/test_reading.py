@@ -435,7 +435,7 @@ REFUSED = {
         {"w": numbers(2, 2, 1, 1), "c": numbers(5)},
         "bias has shape",
     ),
-    "one class": (HEAD, {"k": numbers(126, 1)}, "two or more numbers"),
+    "one class": (HEAD, {"k": numbers(126, 1)}, "a single number without a sigmoid"),
     "weights that are not finite": (HEAD, {"k": numbers(126, 4) * np.float32(np.nan)}, "not finite"),
 }
 
@@ -468,8 +468,8 @@ def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
 @pytest.mark.parametrize(
     ("shape", "image_shape", "message"),
     [
-        (("N", 126), None, r"give image_shape, such as \(28, 28, 1\)"),
-        (("N", 2, None, 7), None, "give image_shape"),
+        (("N", 126), None, r"give it with `image_shape`: height x width x channels"),
+        (("N", 2, None, 7), None, "give it with `image_shape`"),
         (("N", 126), (9, 7, 1), "does not fit images"),
         (("N", 2, 9, 7), (7, 9, 2), "does not fit images"),
         (("N", 9, 7), (9, 7, 3), "one channel"),

@@ -36,6 +36,17 @@ def network(program: Program, head: str = "linear") -> Program:
     return program
 
 
+def test_one_sigmoid_becomes_two_classes(tmp_path: Path):
+    program = Program()
+    kernel = program.weight("head.weight", DENSE[:1].repeat(4, axis=1)[:, :126])
+    flat = program.call("flatten.using_ints", (None, 126), self="x", start_dim=1)
+    one = program.call("linear.default", (None, 1), input=flat, weight=kernel)
+    program.outputs.append(program.call("sigmoid.default", (None, 1), self=one))
+    logits = cs.import_model(program.save(tmp_path), scaling=cs.Scaling()).logits(images())
+    expected = images().transpose(0, 3, 1, 2).reshape(5, -1) / 255 @ program.weights["head.weight"].T
+    np.testing.assert_allclose(logits, np.concatenate([0 * expected, expected], axis=1), atol=1e-5)
+
+
 def ours() -> cs.Model:
     """Return what `network` computes."""
     layers = (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from convscope.architecture import Add, Architecture, Branch, Concatenate, Flatten, Input, Layer, Shape
+from convscope.architecture import Add, Architecture, Branch, Concatenate, Dense, Flatten, Input, Layer, Shape
 from convscope.architecture.layer_json import layer_from_dict
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
@@ -19,7 +19,7 @@ from convscope.interchange.keras_files.front import open_front
 from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_stem
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import check_activation, check_supported, convert_layer, is_unused
-from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, ModelFileError, multi_label, quoted
 
 _MOST_TOLD = 40
 
@@ -80,12 +80,14 @@ class Stored:
         variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
         weights: by our names, such as `conv2d/kernel`.
         turned: the shape (H, W, C) of the maps that the rows of its kernel stand for, if they do so channel by channel.
+        is_second: whether its one output becomes the second of two, of which the first is 0.
     """
 
     layer: KerasLayer
     variables: Mapping[str, Shape]
     weights: Mapping[str, WeightSource]
     turned: Shape | None = None
+    is_second: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,14 @@ class Assembly:
 
     Attributes:
         reads_bytes: whether the model scales the bytes of an image itself.
+        is_part: whether layers of the model, with their weights, were left out.
     """
 
     architecture: Architecture
     stored: tuple[Stored, ...]
     notes: tuple[str, ...]
     reads_bytes: bool
+    is_part: bool = False
 
 
 def assemble(graph: KerasGraph, image_shape: Shape | None) -> Assembly:
@@ -113,7 +117,7 @@ def assemble(graph: KerasGraph, image_shape: Shape | None) -> Assembly:
     turned = channels_last(graph)
     assembly = _Row(turned, image_shape).assemble()
     note = ("its maps have the channels first; here they have them last",) if turned is not graph else ()
-    return replace(assembly, notes=(*note, *assembly.notes))
+    return replace(assembly, notes=(*note, *assembly.notes), is_part=graph.is_part)
 
 
 @dataclass(frozen=True)
@@ -342,21 +346,44 @@ class _Row:
         )
         if outputs != {end} and not (outputs == {end - 1, end} and is_softmax):
             names = ", ".join(self._graph.layers[place].name for place in sorted(outputs) if place >= 0) or "the image"
-            wrong = f"the model's outputs are {names}; it must have one, or the logits and their Softmax"
+            wrong = f"the model's outputs are {names}; name the one with a number for each class with `output`"
         elif self._shape is not None and self._layers:
             activation = getattr(self._layers[-1], "activation", "linear")
-            if len(self._shape) != 1 or self._shape[0] < 2:
+            if len(self._shape) != 1:
                 wrong = (
                     f"it ends the model with the shape {self._shape}; the model must end with a vector of two or more "
-                    "logits, one per class (instead of a single sigmoid output, train with two and softmax; a "
-                    "denoiser, an autoencoder or a segmentation, which give images, is no classifier)"
+                    "logits, one per class; a denoiser, an autoencoder or a segmentation, which give images, is no "
+                    "classifier"
                 )
+            elif self._shape == (1,):
+                if activation == "sigmoid":
+                    self._end_in_two_classes(last)
+                else:
+                    wrong = SINGLE_NUMBER
+            elif activation == "sigmoid":
+                wrong = multi_label(self._shape[0])
             elif activation not in ("linear", "softmax"):
                 wrong = f"it ends the model with {activation}; the last layer must have softmax or linear"
             elif activation == "linear":
                 self._notes.append(f"`{last.name}` ends without softmax: its outputs are used as logits")
         if wrong is not None:
             self._problems.add(last, UnsupportedError(wrong))
+
+    def _end_in_two_classes(self, last: KerasLayer) -> None:
+        """Make two logits of the one number that a sigmoid is taken of."""
+        self._notes.append(TWO_CLASSES)
+        if self._layers[-1].kind == "Activation":
+            del self._layers[-1]
+        end = self._layers[-1] if self._layers else None
+        if isinstance(end, Dense):
+            self._layers[-1] = replace(end, units=2, activation="softmax")
+            self._stored[-1] = replace(self._stored[-1], is_second=True)
+            return
+        if end is not None and getattr(end, "activation", "linear") != "linear":
+            linear: dict[str, Any] = {"activation": "linear"}
+            self._layers[-1] = replace(end, **linear)
+        name = self._append(Dense(2, "softmax", use_bias=False), "dense", "Dense")
+        self._stored.append(Stored(last, {}, {f"{name}/kernel": (0.0, 1.0)}))
 
 
 def assembly_of(architecture: Architecture, file: Hdf5File) -> Assembly:

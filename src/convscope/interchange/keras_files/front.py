@@ -90,7 +90,9 @@ def open_front(declared: tuple[int | None, ...] | None, given: Shape | None) -> 
     image = None if given is None else given if len(given) == 3 else (*given, 1)
     if declared is None:
         if given is None or image is None:
-            raise ModelFileError("its model does not declare its input shape; give image_shape, such as (28, 28, 1)")
+            raise ModelFileError(
+                "its model does not declare its input shape; give `image_shape`: height x width x channels"
+            )
         return Front(image, image)
     if len(declared) not in (1, 2, 3):
         raise ModelFileError(f"its model has input {declared}; an image is (H, W, C), (H, W) or flat pixels")
@@ -99,11 +101,15 @@ def open_front(declared: tuple[int | None, ...] | None, given: Shape | None) -> 
     if image is not None:
         fits = (prod(image),) if len(declared) == 1 else image[:2] if len(declared) == 2 and image[2] == 1 else image
         if len(fits) != len(declared) or any(n is not None and n != own for n, own in zip(declared, fits, strict=True)):
-            raise ModelFileError(f"its model has input {declared}, not images of {given}; omit or correct image_shape")
+            raise ModelFileError(
+                f"its model has input {declared}, not images of {given}; omit or correct `image_shape`"
+            )
         return Front(fits, image)
     shape = tuple(n for n in declared if n is not None)
     if len(shape) < len(declared):
-        raise ModelFileError(f"its model accepts {declared}, images of any size; give image_shape, such as (28, 28, 1)")
+        raise ModelFileError(
+            f"its model accepts {declared}, images of any size; give `image_shape`: height x width x channels"
+        )
     return Front(shape, {1: None, 2: (*shape, 1), 3: shape}[len(shape)])
 
 
@@ -113,5 +119,6 @@ def _square(pixels: int) -> Shape:
         if side * side * channels == pixels:
             return side, side, channels
     raise UnsupportedError(
-        f"its model has {pixels} flat pixels as input, which are not a square; give image_shape, such as (20, 30)"
+        f"its model has {pixels} flat pixels as input, which are not a square; give "
+        "`image_shape`: height x width x channels"
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convscope.base.spelling import did_you_mean
 from convscope.interchange.keras_files.dialect import in_new_words
 from convscope.interchange.keras_files.nodes import inbound, layer_uses
 from convscope.interchange.refusal import ModelFileError, quoted
@@ -52,16 +53,21 @@ class KerasGraph:
         outputs: the places of the layers whose outputs are the model's.
         input_shape: as the model declares it, without the batch; None where a size is left open or nothing is said.
         name: of the model.
+        is_part: whether layers of the model were left out.
     """
 
     layers: tuple[KerasLayer, ...]
     outputs: tuple[int, ...]
     input_shape: tuple[int | None, ...] | None
     name: str
+    is_part: bool = False
 
 
-def read_graph(model: Mapping[str, Any]) -> KerasGraph:
+def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGraph:
     """Return the layers of a model by its configuration, `{"class_name": ..., "config": ...}`.
+
+    Args:
+        output: of several outputs, the layer at the one that is read; what does not lead to it is left out.
 
     Raises:
         ModelFileError: if it is not a Sequential or Functional model with one input, or damaged.
@@ -76,7 +82,8 @@ def read_graph(model: Mapping[str, Any]) -> KerasGraph:
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
-    return _in_order(KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80]))
+    graph = _in_order(KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80]))
+    return graph if output is None else _ending_in(graph, output)
 
 
 def keras_stem(class_name: str) -> str:
@@ -112,6 +119,24 @@ def _in_order(graph: KerasGraph) -> KerasGraph:
         replace(graph.layers[old], inputs=tuple(places[place] for place in graph.layers[old].inputs)) for old in row
     )
     return replace(graph, layers=layers, outputs=tuple(places[place] for place in graph.outputs))
+
+
+def _ending_in(graph: KerasGraph, output: str) -> KerasGraph:
+    """Return the layers that lead to one of the outputs."""
+    ends = {graph.layers[place].name: place for place in graph.outputs if place != IMAGE}
+    if output not in ends:
+        told = ", ".join(map(quoted, ends))
+        raise ModelFileError(f"its model has no output {quoted(output)}, but {told}{did_you_mean(output, ends)}")
+    end = ends[output]
+    needed = {end}
+    for place in range(end, IMAGE, -1):
+        needed |= set(graph.layers[place].inputs) if place in needed else set()
+    kept = sorted(needed - {IMAGE})
+    places = {IMAGE: IMAGE} | {place: number for number, place in enumerate(kept)}
+    layers = tuple(
+        replace(graph.layers[place], inputs=tuple(places[one] for one in graph.layers[place].inputs)) for place in kept
+    )
+    return replace(graph, layers=layers, outputs=(places[end],), is_part=len(kept) < len(graph.layers))
 
 
 class _Reader:

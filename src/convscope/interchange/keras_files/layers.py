@@ -79,7 +79,9 @@ def check_supported(layer: KerasLayer) -> None:
 def is_unused(layer: KerasLayer) -> bool:
     """Say whether a layer gives at prediction what it is given: it only changes images or outputs in training."""
     is_random = layer.class_name.startswith("Random") and layer.class_name != "RandomCrop"
-    return (is_random or layer.class_name in _UNUSED_AT_PREDICTION) and not layer.is_foreign and not layer.call
+    # What Keras 3 writes of random layers in a Functional model, whose prediction says training=False all the same.
+    is_called_plainly = not layer.call or (is_random and layer.call == "it is called with training=True")
+    return (is_random or layer.class_name in _UNUSED_AT_PREDICTION) and not layer.is_foreign and is_called_plainly
 
 
 def check_activation(layer: KerasLayer) -> None:
@@ -112,6 +114,7 @@ def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """SeparableConv2D: a `DepthwiseConv2D`, then a `Conv2D` of 1 × 1."""
     each = DepthwiseConv2D(
         config.get("kernel_size"),  # type: ignore[arg-type]
         **_window(config),
@@ -133,6 +136,7 @@ def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """Dense: the same; applied to maps, a `Conv2D` of 1 × 1."""
     units, use_bias = config.get("units"), config.get("use_bias", True)
     dense = Dense(units, use_bias=use_bias)  # type: ignore[arg-type]
     if len(shape) == 1:
@@ -145,6 +149,7 @@ def _dense(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """BatchNormalization: over the last axis, the same; without `scale` or `center`, with ones or zeros."""
     _check_last_axis(config, shape)
     held = [name for name in _NORMALIZATION if config.get({"gamma": "scale", "beta": "center"}.get(name, ""), True)]
     layer = BatchNormalization(config.get("momentum", 0.99), config.get("epsilon", 1e-3))
@@ -154,6 +159,7 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """Rescaling: at the front, `scale` and `offset` of the input; by channel, or later, a `BatchNormalization`."""
     scales = rescaling_numbers(config, shape[-1], "scale")
     offsets = rescaling_numbers(config, shape[-1], "offset")
     sources = {"gamma": scales, "beta": offsets, "moving_mean": (0.0,), "moving_variance": (1 - _EPSILON,)}
@@ -162,6 +168,7 @@ def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
 
 
 def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """Normalization: one that was adapted over the last axis, a `BatchNormalization`; not inverted."""
     _check_last_axis(config, shape)
     if config.get("invert"):
         raise UnsupportedError("it undoes a normalisation (invert=True); build it without")
@@ -225,6 +232,7 @@ def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
 
 
 def _reshape(config: Mapping[str, Any], shape: Shape) -> Conversion:
+    """Reshape: at the front, the shape of the input; later, one that flattens is a `Flatten`."""
     if reshaped(config, prod(shape)) != (prod(shape),):
         raise UnsupportedError(
             f"its target_shape is {quoted(config.get('target_shape'))}; behind the first layers, only one that "

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Shape
 from convscope.base.arguments import checked
 from convscope.data.datasets import DatasetLike
-from convscope.interchange.imported import Imported
+from convscope.interchange.imported import Imported, scales_bytes
 from convscope.interchange.keras_files.assembly import assemble
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
@@ -27,6 +27,7 @@ def from_keras(
     *,
     class_names: Sequence[str] | None = None,
     image_shape: Shape | None = None,
+    output: str | None = None,
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
@@ -35,6 +36,7 @@ def from_keras(
     Args:
         class_names: K names; the classes' numbers by default.
         image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
+        output: the name of the layer at the output that is a number for each class, of a model with several.
         scaling: how a byte becomes the number that the model reads.
         training: labelled images that the model was trained on, by which the scaling is found, see `find_scaling`. A
             model that begins with a Rescaling of bytes needs neither.
@@ -48,7 +50,7 @@ def from_keras(
     with named(name):
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
-        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()")), image_shape)
+        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()"), output), image_shape)
         held = dict(_layer_arrays(keras_model, ()))
         arrays = []
         for stored in assembly.stored:
@@ -56,7 +58,8 @@ def from_keras(
             check_shapes({name: array.shape for name, array in own.items()}, stored)
             arrays.append(own)
         weights = as_weights(assembly.architecture, assembly.stored, arrays)
-    found = Imported(assembly.architecture, weights, assembly.notes, program="Keras", reads_bytes=assembly.reads_bytes)
+    reads_bytes = assembly.reads_bytes or scales_bytes(assembly.architecture, weights)
+    found = Imported(assembly.architecture, weights, assembly.notes, program="Keras", reads_bytes=reads_bytes)
     return with_scaling(found, scaling, training, name).to_model(class_names)
 
 

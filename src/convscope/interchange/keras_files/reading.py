@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from convscope.architecture import Shape
 from convscope.architecture.network import architecture_in
 from convscope.interchange.archive import MAX_WEIGHT_BYTES, ZIP_MAGIC, Archive
-from convscope.interchange.imported import Imported
+from convscope.interchange.imported import Imported, scales_bytes
 from convscope.interchange.keras_files.assembly import Assembly, assemble, assembly_of
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
@@ -27,12 +27,14 @@ def read_keras(
     *,
     architecture: Path | str | None = None,
     image_shape: Shape | None = None,
+    output: str | None = None,
 ) -> Imported:
     """Read a `.keras` file, a whole model in `.h5`, or weights beside an architecture; told apart by their content.
 
     Args:
         architecture: of weights alone, an architecture of ours as JSON, or a Keras model's `to_json()`.
         image_shape: (H, W) or (H, W, C), where the model reads flat pixels or images of any size.
+        output: the name of the layer at the output that is a number for each class, of a model with several.
 
     Returns:
         the architecture, which is given what the model is given, the weights, and what was turned into what.
@@ -46,9 +48,9 @@ def read_keras(
         start = file.read(8)
         if start.startswith(ZIP_MAGIC):
             _refuse_second(architecture)
-            return _read_archive(Archive(file, ".keras archive"), image_shape)
+            return _read_archive(Archive(file, ".keras archive"), image_shape, output)
         if start == HDF5_MAGIC:
-            return _read_hdf5(file, architecture, image_shape)
+            return _read_hdf5(file, architecture, image_shape, output)
         if start.lstrip().startswith(b"{"):
             raise ModelFileError(
                 "is a description without weights; name the weights file, and give this file as architecture"
@@ -56,8 +58,8 @@ def read_keras(
         raise ModelFileError("is not a Keras model: neither a .keras archive nor HDF5 (.h5); save it with model.save()")
 
 
-def _read_archive(archive: Archive, image_shape: Shape | None) -> Imported:
-    assembly = assemble(read_graph(_json(archive, CONFIG)), image_shape)
+def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
+    assembly = assemble(read_graph(_json(archive, CONFIG), output), image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
     imported = _imported(
@@ -80,26 +82,30 @@ def _class_names(archive: Archive, num_classes: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _read_hdf5(file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None) -> Imported:
+def _read_hdf5(
+    file: BinaryIO, architecture: Path | str | None, image_shape: Shape | None, output: str | None
+) -> Imported:
     contents = Hdf5File(file)
     config = contents.texts("", "model_config")
     version = "".join(contents.texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_second(architecture)
-        assembly = assemble(read_graph(parse_json("".join(config), "model_config")), image_shape)
+        assembly = assemble(read_graph(parse_json("".join(config), "model_config"), output), image_shape)
         return _imported(file, assembly, version, contents)
     if architecture is None:
         raise ModelFileError(
             "holds weights only; also give its architecture, as JSON of convscope or of Keras's to_json()"
         )
-    return _imported(file, _read_architecture(Path(architecture), contents, image_shape), version, contents)
+    return _imported(file, _read_architecture(Path(architecture), contents, image_shape, output), version, contents)
 
 
-def _read_architecture(path: Path, contents: Hdf5File, image_shape: Shape | None) -> Assembly:
+def _read_architecture(path: Path, contents: Hdf5File, image_shape: Shape | None, output: str | None) -> Assembly:
     with open_model_file(path) as file:
         description = parse_json(file.read(MAX_JSON_BYTES + 1), "it")
         if "class_name" in description:
-            return assemble(read_graph(description), image_shape)
+            return assemble(read_graph(description, output), image_shape)
+        if output is not None:
+            raise ModelFileError("has one output; omit `output`")
         return assembly_of(architecture_in(description, image_shape), contents)
 
 
@@ -107,7 +113,7 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
     contents = contents or Hdf5File(file)
     file_bytes = file.seek(0, 2)
     places = places_of_weights(contents, assembly.stored)
-    weights = read_weights(contents, file_bytes, places, assembly.architecture, assembly.stored)
+    weights = read_weights(contents, file_bytes, places, assembly)
     notes = assembly.notes
     if is_of_theano(contents):
         weights = {name: array[::-1, ::-1].copy() if array.ndim == 4 else array for name, array in weights.items()}
@@ -116,7 +122,8 @@ def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents:
             "the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",
         )
     program = f"Keras {version[:40]}" if version else "Keras"
-    return Imported(assembly.architecture, weights, notes, program=program, reads_bytes=assembly.reads_bytes)
+    reads_bytes = assembly.reads_bytes or scales_bytes(assembly.architecture, weights)
+    return Imported(assembly.architecture, weights, notes, program=program, reads_bytes=reads_bytes)
 
 
 def _refuse_second(architecture: Path | str | None) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.engine.network import check_weights, float_array
-from convscope.interchange.keras_files.assembly import Stored
+from convscope.interchange.keras_files.assembly import Assembly, Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
 from convscope.interchange.refusal import ModelFileError
 
@@ -23,20 +23,20 @@ class Places(Protocol):
         """Return the paths of all arrays that are weights of layers."""
 
 
-def read_weights(
-    file: Hdf5File, file_bytes: int, places: Places, architecture: Architecture, stored: Sequence[Stored]
-) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of `architecture` by name; none is read before all are there in their shapes.
+def read_weights(file: Hdf5File, file_bytes: int, places: Places, assembly: Assembly) -> dict[str, NDArray[np.float32]]:
+    """Return the weights of an architecture by name; none is read before all are there in their shapes.
 
     Raises:
         ModelFileError: if an array is missing, of another shape, no float or not finite, or belongs to no layer.
     """
+    stored = assembly.stored
     found = [_in_shape(places.arrays(one), one) for one in stored]
     # Once each: a layer that is used twice has two copies here.
     claimed = {array.path: array for arrays in found for array in arrays.values()}.values()
     if sum(array.num_bytes for array in claimed) > file_bytes:
         raise ModelFileError("its arrays overlap; it is damaged or malicious")
-    if extra := sorted(places.all_paths() - {array.path for array in claimed}):
+    extra = sorted(places.all_paths() - {array.path for array in claimed})
+    if extra and not assembly.is_part:
         raise ModelFileError(
             f"it holds {len(extra)} weights that belong to no layer of the model, the first {extra[0][:100]!r}; "
             "the configuration is not the one of these weights"
@@ -45,7 +45,7 @@ def read_weights(
         {name: file.read(array) for name, array in held.items() if name in one.weights.values()}
         for one, held in zip(stored, found, strict=True)
     ]
-    return as_weights(architecture, stored, arrays)
+    return as_weights(assembly.architecture, stored, arrays)
 
 
 def as_weights(
@@ -66,7 +66,10 @@ def as_weights(
                     if one.turned and source == "kernel":
                         height, width, channels = one.turned
                         array = array.reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
-                    weights[name] = np.ascontiguousarray(float_array(array).reshape(shapes[name]))
+                    array = float_array(array)
+                    if one.is_second:
+                        array = np.concatenate([np.zeros_like(array), array], axis=-1)
+                    weights[name] = np.ascontiguousarray(array.reshape(shapes[name]))
                 else:
                     weights[name] = np.array(np.broadcast_to(np.asarray(source, np.float32), shapes[name]))
         check_weights(architecture, weights)

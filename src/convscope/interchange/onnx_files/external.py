@@ -14,8 +14,8 @@ from convscope.base.files import open_file
 from convscope.interchange.onnx_files.tensors import num_bytes
 
 
-def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> None:
-    """Put the numbers of `tensors` of the ONNX file at `path` into them, from the file beside it that they name.
+def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> Path:
+    """Put the numbers of `tensors` of the ONNX file at `path` into them, from the file beside it that is returned.
 
     Raises:
         InterchangeError: if they name another kind of place, or the file is missing, too large, too short or too long.
@@ -45,6 +45,7 @@ def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> None:
         ) from error
     except ConvscopeError as error:  # names the file beside, and what it is instead of one to read
         raise InterchangeError(f"{path}: its weights cannot be read: {error}") from error
+    return beside
 
 
 def _plain(path: Path, name: str) -> str:

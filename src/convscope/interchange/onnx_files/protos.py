@@ -16,8 +16,8 @@ MAX_BYTES = 1 << 28
 """Of a file: a thousand times a network of this package."""
 
 
-def read_proto(path: Path) -> Any:
-    """Return the `onnx.ModelProto` in the file at `path`.
+def read_proto(path: Path) -> tuple[Any, Path | None]:
+    """Return the `onnx.ModelProto` in the file at `path`, and the file beside it with its weights, if there is one.
 
     Raises:
         InterchangeError: if the file is missing, too large, damaged, or needs other files than one beside it.
@@ -44,15 +44,14 @@ def read_proto(path: Path) -> Any:
     if not proto.HasField("graph") or not proto.graph.node:
         raise InterchangeError(f"{path}: holds no network; use another copy")
     outside = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    if outside:
-        read_external_data(path, outside, MAX_BYTES)
+    beside = read_external_data(path, outside, MAX_BYTES) if outside else None
     for tensor in _tensors(proto.graph):
         if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise InterchangeError(
                 f"{path}: the data of {tensor.name!r:.80} are in another file, though it is no weight of the network; "
                 "save the model with all data in one file"
             )
-    return proto
+    return proto, beside
 
 
 def _tensors(graph: Any) -> Iterator[Any]:

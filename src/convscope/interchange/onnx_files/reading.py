@@ -1,5 +1,6 @@
 """Read an ONNX file of any program as layers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from convscope.interchange.onnx_files.protos import read_proto
 from convscope.interchange.translation.network import network_of
 
 
-def read_onnx(path: Path | str, *, image_shape: tuple[int, int, int] | None = None) -> Imported:
+def read_onnx(
+    path: Path | str, *, image_shape: tuple[int, int, int] | None = None, output: str | None = None
+) -> Imported:
     """Return the network in the ONNX file at `path` as layers and weights of ours.
 
     Nothing in the file is run, and no other file is opened but one beside it that holds its weights. docs/onnx.md lists
@@ -19,6 +22,7 @@ def read_onnx(path: Path | str, *, image_shape: tuple[int, int, int] | None = No
 
     Args:
         image_shape: (H, W, C), where the file leaves the size of its images open or takes them as vectors.
+        output: the name of the output that is a number for each class, of a file with several.
 
     Returns:
         a network that is given what the file is given; these are bytes where the file's input is bytes or it divides by
@@ -30,15 +34,15 @@ def read_onnx(path: Path | str, *, image_shape: tuple[int, int, int] | None = No
         ConvscopeError: if `onnx` is not installed.
     """
     path = Path(path)
-    proto = read_proto(path)
+    proto, beside = read_proto(path)
     try:
-        return _imported(proto, image_shape)
+        return replace(_imported(proto, image_shape, output), weights_file=beside)
     except InterchangeError as error:
         raise InterchangeError(f"{path}: {error}") from error
 
 
-def _imported(proto: Any, image_shape: tuple[int, int, int] | None) -> Imported:
-    network = network_of(graph_of(proto), image_shape)
+def _imported(proto: Any, image_shape: tuple[int, int, int] | None, output: str | None) -> Imported:
+    network = network_of(graph_of(proto), image_shape, output)
     architecture, weights, notes = network.architecture, network.weights, list(network.notes)
     properties = {each.key: each.value for each in proto.metadata_props}
     declared = declared_architecture(properties, architecture)

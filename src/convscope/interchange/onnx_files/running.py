@@ -62,7 +62,7 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> OnnxRunner:
     if threads < 1:
         raise ValueError(f"threads is {threads}; it must be at least 1")
     runtime = need("onnxruntime")
-    content = read_proto(Path(path)).SerializeToString()
+    content = read_proto(Path(path))[0].SerializeToString()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -23,6 +23,7 @@ def from_torch(
     image_shape: tuple[int, int, int],
     *,
     class_names: Sequence[str] | None = None,
+    output: str | None = None,
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
 ) -> Model:
@@ -34,6 +35,8 @@ def from_torch(
     Args:
         image_shape: (H, W, C).
         class_names: K names; the classes' numbers by default.
+        output: the name of the output that is a number for each class, of a module with several; without it the error
+            lists them.
         scaling: how a byte becomes the number that the module reads: `Scaling()` for `ToTensor`, `Scaling(mean=mean,
             std=std)` for `Normalize(mean, std)` behind it.
         training: labelled images that the module was trained on, by which the scaling is found, see `find_scaling`. A
@@ -58,7 +61,7 @@ def from_torch(
     with named(name), _quiet():
         content = BytesIO()
         torch.export.save(_exported(torch, module, image_shape), content)
-        found = imported(ProgramArchive(Archive(content, "program")), image_shape)
+        found = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
     return with_scaling(found, scaling, training, name).to_model(class_names)
 
 

@@ -14,11 +14,12 @@ ImageShape = tuple[int, int, int]
 _DAMAGE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-def read_torch(path: Path | str, *, image_shape: ImageShape | None = None) -> Imported:
+def read_torch(path: Path | str, *, image_shape: ImageShape | None = None, output: str | None = None) -> Imported:
     """Return the network in a file of `torch.export.save` as layers and weights of ours.
 
     Args:
         image_shape: (H, W, C), where the program leaves the size of its images open or takes them as vectors.
+        output: the name of the output that is a number for each class, of a program with several.
 
     Returns:
         a network that is given what the program is given, as `read_onnx` does.
@@ -29,10 +30,10 @@ def read_torch(path: Path | str, *, image_shape: ImageShape | None = None) -> Im
     """
     path = Path(path)
     with open_model_file(path) as file:
-        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape)
+        return imported(ProgramArchive(Archive(file, "file of torch.export.save")), image_shape, output)
 
 
-def imported(program: ProgramArchive, image_shape: ImageShape | None) -> Imported:
+def imported(program: ProgramArchive, image_shape: ImageShape | None, output: str | None = None) -> Imported:
     """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
         graph = graph_of(program)
@@ -43,7 +44,7 @@ def imported(program: ProgramArchive, image_shape: ImageShape | None) -> Importe
             f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
         ) from error
     try:
-        network = network_of(graph, image_shape)
+        network = network_of(graph, image_shape, output)
     except InterchangeError as error:
         raise ModelFileError(str(error)) from error
     version = str(program.document.get("torch_version", ""))[:20]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Branch, Flatten, Input, Layer
+from convscope.architecture import Architecture, Branch, Dense, Flatten, Input, Layer
 from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
+from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, multi_label
 from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, Step, with_activation
@@ -20,7 +21,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
 
     Raises:
         InterchangeError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
-        ArchitectureError: if the layers are no network: one class, an activation at the end.
+        ArchitectureError: if the layers are no network: an activation at the end.
     """
     is_softmax = end.curve in ("softmax", "log_softmax")
     if is_softmax:
@@ -33,6 +34,10 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
         raise InterchangeError("its outputs are not in the order of a layer")
     if len(last.shape) == 3:
         last = state.work.step(last, Flatten())
+    if end.index.size == 1:
+        last, is_softmax = _two_classes(state, last), True
+    elif not is_softmax and last.activation == "sigmoid":
+        raise InterchangeError(multi_label(end.index.size))
     if is_softmax:
         if last.layer is not None and last.activation == "linear":
             last = with_activation(last, "softmax")
@@ -69,6 +74,27 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
             with np.errstate(over="ignore"):
                 weights[f"{names[id(step)]}/{weight}"] = np.ascontiguousarray(array, np.float32)
     return Architecture(image, tuple(layers), NAMELESS), weights
+
+
+def _two_classes(state: State, last: Step) -> Step:
+    """Return the two logits of a network whose one output is a sigmoid."""
+    before = last.before if last.kind == "Flatten" and last.before is not None else last
+    if before.activation != "sigmoid":
+        raise InterchangeError(SINGLE_NUMBER)
+    state.notes.append(TWO_CLASSES)
+    if before.kind == "Activation":
+        assert before.before is not None
+        before = before.before
+    else:
+        before = with_activation(before, "linear")
+    if len(before.shape) == 3:
+        before = state.work.step(before, Flatten())
+    if before.kind != "Dense":
+        return state.work.step(before, Dense(2, use_bias=False), {"kernel": np.array([[0, 1]], np.float32)})
+    assert before.before is not None
+    weights = {name: np.concatenate([np.zeros_like(array), array], axis=-1) for name, array in before.weights.items()}
+    layer: Any = before.layer
+    return state.work.step(before.before, replace(layer, units=2), weights)
 
 
 def _row(last: Step) -> list[Step]:

@@ -26,7 +26,7 @@ def constant(_: State, node: Node) -> NDArray[Any]:
 
 
 def shape_of(state: State, node: Node) -> NDArray[Any]:
-    """Shape: of a value, with `BATCH` for the number of images."""
+    """Shape: a constant, but for the number of images, for which `BATCH` stands."""
     value = state.value(node)
     shape = (BATCH if state.batch is None else state.batch, *value.index.shape)[not value.has_batch :]
     end = node.int("end", len(shape))

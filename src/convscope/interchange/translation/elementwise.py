@@ -22,7 +22,7 @@ _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
 
 
 def activation(state: State, node: Node) -> FileTensor:
-    """Relu, Tanh, Sigmoid, HardSwish, LeakyRelu, Elu and Swish."""
+    """Relu, Tanh, Sigmoid, HardSwish, LeakyRelu, Elu, Swish: the activation of the layer before, or an `Activation`."""
     value, name = state.plain(node), node.operator.lower()
     if name == "leakyrelu":
         return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
@@ -73,7 +73,7 @@ def hard_sigmoid(state: State, node: Node) -> FileTensor:
 
 
 def gelu(state: State, node: Node) -> FileTensor:
-    """Gelu as an operator."""
+    """Gelu: the activation `gelu`; its approximation by tanh is refused."""
     if node.text("approximate", "none") != "none":
         raise NotTranslated("is the tanh approximation of Gelu; the exact Gelu (error function) is needed")
     return activated(state, state.plain(node), "gelu")
@@ -95,7 +95,7 @@ def erf(state: State, node: Node) -> FileTensor:
 
 
 def softmax(state: State, node: Node) -> FileTensor:
-    """Softmax and LogSoftmax: the end."""
+    """Softmax and LogSoftmax: at the end, the `softmax` of the last layer."""
     value = state.plain(node)
     axis = node.int("axis", 1 if state.opset < 13 else -1)
     classes = value.axis(axis)
@@ -121,12 +121,12 @@ def _logarithm(state: State, value: FileTensor) -> FileTensor:
 
 
 def same(state: State, node: Node) -> FileTensor:
-    """Identity, and Dropout, which does nothing when a network answers."""
+    """Identity and Dropout: nothing."""
     return state.value(node)
 
 
 def cast(state: State, node: Node) -> FileTensor:
-    """Cast between types of numbers."""
+    """Cast: nothing, between types of floating-point numbers."""
     value, to = state.value(node), node.int("to", 0)
     if to not in _FLOAT_TYPES and not (to == _UINT8 and value.step.is_image and value.is_plain):
         raise NotTranslated("rounds to whole numbers; no layer does that")
@@ -134,7 +134,7 @@ def cast(state: State, node: Node) -> FileTensor:
 
 
 def cast_like(state: State, node: Node) -> FileTensor | NDArray[Any]:
-    """CastLike: to the type of a value, which is one of floating-point numbers."""
+    """CastLike: nothing, since the type of a value is one of floating-point numbers."""
     constant = state.constant(node, 0)
     if constant is None:
         return state.value(node)
@@ -151,7 +151,9 @@ def negative(state: State, node: Node) -> FileTensor:
 
 
 def arithmetic(state: State, node: Node) -> FileTensor:
-    """Add, Sub, Mul and Div of two values, or of a value and constants."""
+    """Add, Sub, Mul and Div: with constants, the weights of the layer before, `scale` and `offset` of the input, or
+    a `BatchNormalization`; the sum of two values is an `Add`.
+    """
     first, second = (state.constants.get(name) for name in node.inputs[:2])
     if first is None and second is None:
         return _of_two(state, node)
@@ -183,7 +185,7 @@ def arithmetic(state: State, node: Node) -> FileTensor:
 
 
 def batch_normalization(state: State, node: Node) -> FileTensor:
-    """BatchNormalization with the statistics that the file holds."""
+    """BatchNormalization: the same, with the statistics that the file holds."""
     value = state.plain(node)
     step = value.step
     if node.int("training_mode", 0):

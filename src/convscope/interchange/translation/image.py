@@ -37,7 +37,7 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
         state.notes.append(f"input {given.name!r:.60} is one image and not a batch, which makes no difference here")
     order: tuple[int, ...] = CHANNELS_FIRST
     if len(sizes) == 3:
-        order = _order(state, given.name, sizes, nodes, image_shape)
+        order = CHANNELS_LAST if given.has_channels_last else _order(state, given.name, sizes, nodes, image_shape)
         axes = [image_shape[axis] for axis in order] if image_shape else [None] * 3
     elif len(sizes) == 2:
         axes, order = list(image_shape[:2]) if image_shape else [None] * 2, CHANNELS_LAST
@@ -46,8 +46,8 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
     known = [size if size is not None else other for size, other in zip(sizes, axes, strict=True)]
     if None in known or (len(sizes) == 1 and image_shape is None):
         raise InterchangeError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give image_shape, such "
-            "as (28, 28, 1)"
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
+            "`image_shape`: height x width x channels"
         )
     numbers = [size for size in known if size is not None]
     if image_shape is not None and any(size != axis for size, axis in zip(numbers, axes, strict=True)):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.errors import ArchitectureError, InterchangeError
 from convscope.engine.network import check_weights
-from convscope.interchange.imported import SCALES_BYTES
+from convscope.interchange.imported import scales_bytes
 from convscope.interchange.translation.assembly import assemble
 from convscope.interchange.translation.image import Size
 from convscope.interchange.translation.nodes import Graph
@@ -30,14 +30,14 @@ class Network:
     reads_bytes: bool
 
 
-def network_of(graph: Graph, image_shape: Size | None) -> Network:
-    """Return the layers and weights of a graph.
+def network_of(graph: Graph, image_shape: Size | None, output: str | None = None) -> Network:
+    """Return the layers and weights of a graph that lead to `output`, where it has several.
 
     Raises:
         InterchangeError: if the graph computes what no layers do: every such node is named with what would be needed.
     """
     try:
-        translated = translate(graph, image_shape)
+        translated = translate(graph, image_shape, output)
         architecture, weights = assemble(translated.state, translated.end)
     except (ArchitectureError, NotTranslated) as error:
         raise InterchangeError(f"cannot be converted to layers: {error}") from error
@@ -46,7 +46,7 @@ def network_of(graph: Graph, image_shape: Size | None) -> Network:
     except ValueError as error:
         raise InterchangeError(f"{error}; use another copy") from error
     notes, reads_bytes = translated.state.notes, translated.is_bytes
-    if not reads_bytes and abs(architecture.input.scale) <= SCALES_BYTES:
+    if not reads_bytes and scales_bytes(architecture, weights):
         notes.append("it scales its input itself, so the input is taken as bytes from 0 to 255")
         reads_bytes = True
     return Network(architecture, weights, tuple(notes), reads_bytes)

@@ -68,12 +68,14 @@ class ImageInput:
 
     Attributes:
         has_batch: whether the first axis counts images; None where the nodes must tell.
+        has_channels_last: whether the last of three axes counts channels; otherwise the nodes must tell.
     """
 
     name: str
     sizes: Sizes
     is_bytes: bool
     has_batch: bool | None = None
+    has_channels_last: bool = False
 
 
 @dataclass(frozen=True, eq=False)

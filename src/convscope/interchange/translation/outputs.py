@@ -1,6 +1,9 @@
 """Which output of a graph holds one number for each class, and what networks have none."""
 
+from collections.abc import Sequence
+
 from convscope.base.errors import InterchangeError
+from convscope.base.spelling import did_you_mean
 from convscope.interchange.translation.nodes import Graph, Sizes
 
 _MOST_CLASSES_BY_CHANCE = 64
@@ -8,13 +11,16 @@ _MOST_CLASSES_BY_CHANCE = 64
 _BEHIND_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
 
-def answer(graph: Graph, notes: list[str]) -> str:
-    """Return the name of the value that holds the logits or probabilities.
+def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
+    """Return the name of the value that holds the logits or probabilities: the output that is asked for.
 
     Raises:
-        InterchangeError: if none does: the network is no classifier.
+        InterchangeError: if there is no such output, or none is one number for each class.
     """
     names = list(graph.outputs)
+    if output is not None:
+        check_output(output, names)
+        names = [output]
     softmaxes = {node.outputs[0] for node in graph.nodes if node.operator in ("Softmax", "LogSoftmax")}
     for candidates in (names if len(names) == 1 else [], [name for name in names if name in softmaxes], ["logits"]):
         if len(candidates) == 1 and candidates[0] in names:
@@ -23,9 +29,16 @@ def answer(graph: Graph, notes: list[str]) -> str:
             return _before_argmax(graph, name, notes)
     told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
     raise InterchangeError(
-        f"it has {len(names)} outputs ({told}); it must have one, or one called 'logits'. A detector, which gives "
-        "boxes and scores, is no classifier and cannot be imported"
+        f"it has {len(names)} outputs ({told}); name the one with a number for each class with `output`. A detector, "
+        "which gives boxes and scores, is no classifier and cannot be imported"
     )
+
+
+def check_output(output: str, names: Sequence[str]) -> None:
+    """Raise `InterchangeError` if a network has no such output."""
+    if output not in names:
+        told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
+        raise InterchangeError(f"it has no output {output!r:.60}, but {told}{did_you_mean(output, names)}")
 
 
 def check_classes(what: str, sizes: Sizes) -> None:

@@ -23,7 +23,7 @@ def transpose(state: State, node: Node) -> FileTensor:
 
 
 def reshape(state: State, node: Node) -> FileTensor:
-    """Reshape to a constant shape, or one computed from that of the images."""
+    """Reshape: to a constant shape, or one computed from that of the images."""
     value = state.value(node)
     wanted = state.integers(node, 1, "shape")
     if not wanted:

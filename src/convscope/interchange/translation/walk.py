@@ -85,7 +85,7 @@ class Translated:
     state: State
 
 
-def translate(graph: Graph, image_shape: Size | None) -> Translated:
+def translate(graph: Graph, image_shape: Size | None, output: str | None) -> Translated:
     """Return what a graph computes.
 
     Raises:
@@ -93,7 +93,7 @@ def translate(graph: Graph, image_shape: Size | None) -> Translated:
     """
     notes: list[str] = []
     nodes = in_order(graph, notes)
-    end = answer(graph, notes)
+    end = answer(graph, output, notes)
     used = _needed_nodes(nodes, end)
     faults = _unknown(used)
     if faults:

@@ -65,7 +65,7 @@ def conv(state: State, node: Node) -> FileTensor:
 
 
 def max_pool(state: State, node: Node) -> FileTensor:
-    """MaxPool: pixels of padding are never the largest."""
+    """MaxPool: a `MaxPooling2D`, in which pixels of padding are never the largest."""
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
     value, size, strides = _maps(state, node), _size(node), _strides(node)
@@ -89,7 +89,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
 
 
 def average_pool(state: State, node: Node) -> FileTensor:
-    """AveragePool: pixels of padding are not counted, or they are zeros."""
+    """AveragePool: an `AveragePooling2D`, which does not count pixels of padding, unless they are zeros."""
     value, size, strides = _maps(state, node), _size(node), _strides(node)
     shape, step = value.step.shape, value.step
     pads = _pads(node, shape, size, strides)
@@ -142,7 +142,7 @@ def global_pool(state: State, node: Node) -> FileTensor:
 
 
 def reduce_maps(state: State, node: Node) -> FileTensor:
-    """ReduceMean and ReduceMax over rows and columns: the same by other operators."""
+    """ReduceMean and ReduceMax: over rows and columns, the same as the global poolings."""
     value = state.plain(node)
     axes = state.integers(node, 1, "axes") or ()
     axes = tuple(sorted(map(value.axis, axes)))
@@ -153,7 +153,7 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
 
 
 def pad(state: State, node: Node) -> FileTensor:
-    """Pad with zeros around the maps."""
+    """Pad: with zeros around the maps, a `ZeroPadding2D` or the padding of the layer behind it."""
     if node.text("mode", "constant") != "constant":
         raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
     fill = state.constant(node, 2)

@@ -1,0 +1,29 @@
+"""Fuzz the reader of PyTorch's exported programs: the archive, the description and the pickle of weights."""
+
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["convscope.interchange"]):
+    from convscope.base.errors import InterchangeError
+    from convscope.interchange.torch_files.reading import read_torch
+
+from entry import fuzz
+from seeds import PT2_PLACES, pt2_members, zipped_all
+
+
+def read(path: Path) -> None:
+    """Read the bytes as a file; then sound archives of which they are one member, since members have checksums."""
+    content = path.read_bytes()
+    changed = [zipped_all({**_members(layout), name: content}) for layout, name in PT2_PLACES]
+    for whole in (content, *changed):
+        path.write_bytes(whole)
+        with suppress(InterchangeError):
+            read_torch(path)
+
+
+_members = cache(pt2_members)
+
+fuzz(read, InterchangeError, "model.pt2")

@@ -1,0 +1,141 @@
+"""The graph of a TensorFlow Lite model, with its operators said in those of ONNX."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.tflite_files.flatbuffer import Table
+from convscope.interchange.tflite_files.operators import Call, is_of_sizes, operator_name, translate
+from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, UINT8, Tensor, read_tensors
+from convscope.interchange.translation.nodes import Graph, ImageInput, Node
+
+_OPSET = 20
+_MOST = 10_000  # tensors or operators
+_CUSTOM = 32  # the number of what is no operator of the format
+
+
+class TfliteGraph:
+    """What a file computes.
+
+    Attributes:
+        graph: in the operators of ONNX.
+        is_quantized: whether it computes in whole numbers.
+
+    Raises:
+        ModelFileError: if it has another input than one image.
+        ValueError: if it is damaged.
+    """
+
+    def __init__(self, model: Table, file_bytes: int) -> None:
+        graphs = model.tables(2)
+        if not graphs:
+            raise ValueError("it holds no graph")
+        self._codes = [_code(table) for table in model.tables(1)]
+        self._tensors = read_tensors(graphs[0], model.tables(4))
+        self._names = _names(self._tensors)
+        self._nodes: list[Node] = []
+        self._constants: dict[str, NDArray[Any]] = {}
+        operators = graphs[0].tables(3)
+        if max(len(operators), len(self._tensors)) > _MOST:
+            raise ValueError(f"it has more than {_MOST:,} tensors or operators")
+        held = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
+        if sum(self._tensors[number].num_bytes for number in held) > file_bytes:
+            raise ValueError("its weights overlap")
+        self._held = {self._names[number]: number for number in held}
+        image = self._image([int(number) for number in graphs[0].numbers(1, "<i4")])
+        for number, operator in enumerate(operators):
+            self._operator(operator, number)
+        self.is_quantized = any(
+            tensor.quantization is not None and tensor.type in (INT8, UINT8, 7) for tensor in self._tensors
+        )
+        outputs = self._outputs(model, [int(number) for number in graphs[0].numbers(2, "<i4")])
+        self.graph = Graph(
+            tuple(self._nodes),
+            image,
+            {name: self._tensors[number].sizes for name, number in outputs.items()},
+            frozenset({*self._held, *self._constants}),
+            self._weight,
+            _OPSET,
+        )
+
+    def _weight(self, name: str) -> NDArray[Any]:
+        return self._constants[name] if name in self._constants else self._tensors[self._held[name]].array()
+
+    def _image(self, inputs: list[int]) -> ImageInput:
+        """Return the input, behind which a quantised one becomes the numbers that its bytes stand for."""
+        if len(inputs) != 1 or not 0 <= inputs[0] < len(self._tensors):
+            raise ModelFileError(f"has {len(inputs)} inputs; it must have one, the images")
+        tensor, name = self._tensors[inputs[0]], self._names[inputs[0]]
+        if tensor.type not in (FLOAT32, UINT8, INT8):
+            raise ModelFileError(
+                f"its input has the type number {tensor.type}; floating-point numbers or bytes are read"
+            )
+        if tensor.type == FLOAT32 or tensor.quantization is None:
+            return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, True, True)
+        scale, zero = float(tensor.quantization.scales[0]), float(tensor.quantization.zeros[0])
+        zero += 128 if tensor.type == INT8 else 0  # a byte less 128 is what such a file is given
+        self._constants |= {
+            f"{name}/scale": np.array(scale, np.float32),
+            f"{name}/offset": np.array(-zero * scale, np.float32),
+        }
+        made = (("Mul", "bytes", "scale", "scaled"), ("Add", "scaled", "offset", ""))
+        for operator, first, second, output in made:
+            inputs_of = (f"{name}/{first}", f"{name}/{second}")
+            self._nodes.append(
+                Node(operator, "", f"input {quoted(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
+            )
+        return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, True, True)
+
+    def _operator(self, table: Table, number: int) -> None:
+        index = table.whole(0, "I")
+        if index >= len(self._codes):
+            raise ValueError(f"operator {number} is of kind {index} of {len(self._codes)}")
+        code, custom = self._codes[index]
+        inputs, outputs = ([int(each) for each in table.numbers(field, "<i4")] for field in (1, 2))
+        if (
+            not outputs
+            or any(not -1 <= each < len(self._tensors) for each in inputs)
+            or any(not 0 <= each < len(self._tensors) for each in outputs)
+        ):
+            raise ValueError(f"operator {number} reads or gives tensors that are not there")
+        name = operator_name(code, custom)
+        label = f"{quoted(self._names[outputs[0]])} ({name})"
+        call = Call(name, label, inputs, outputs, table.table(4), self._tensors, self._names)
+        if is_of_sizes(call):
+            return
+        translate(call, code, custom)
+        self._nodes += call.nodes
+        self._constants |= call.constants
+
+    def _outputs(self, model: Table, numbers: list[int]) -> dict[str, int]:
+        """Return the outputs by their names; a signature's names are given to them, which are those a user knows."""
+        if any(not 0 <= number < len(self._tensors) for number in numbers):
+            raise ValueError("its outputs are not there")
+        said = {table.whole(1, "I"): table.text(0)[:200] for each in model.tables(7)[:1] for table in each.tables(1)}
+        outputs = {}
+        for number in dict.fromkeys(numbers):
+            name, own = said.get(number, self._names[number]), self._names[number]
+            if name != own and name not in self._names and name not in outputs:
+                self._nodes.append(Node("Identity", "", f"output {quoted(name)}", (own,), (name,), {}))
+            else:
+                name = own
+            outputs[name] = number
+        return outputs
+
+
+def _code(table: Table) -> tuple[int, str]:
+    """Return the number of an operator, and the name of one that is not of the format."""
+    number = max(table.whole(0, "b"), table.whole(3))  # old files have the first alone, new ones both
+    return number, table.text(1)[:60] if number == _CUSTOM else ""
+
+
+def _names(tensors: list[Tensor]) -> list[str]:
+    """Return a name for each tensor, its own where no other has it."""
+    counts = Counter(tensor.name for tensor in tensors)
+    return [
+        tensor.name if tensor.name and counts[tensor.name] == 1 else f"{tensor.name}#{number}"
+        for number, tensor in enumerate(tensors)
+    ]

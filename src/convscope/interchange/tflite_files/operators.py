@@ -1,0 +1,246 @@
+"""Each operator of TensorFlow Lite that is read, in ONNX's terms: one function an operator.
+
+Maps have their channels last here and first in ONNX, so an operator of maps stands between two Transposes.
+Numbers of operators and of their options are those of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.interchange.tflite_files.flatbuffer import Table
+from convscope.interchange.tflite_files.tensors import WHOLE, Tensor
+from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.state import BATCH
+
+_FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # from channels last to channels first, and back
+_FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}
+_LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}  # RELU_N1_TO_1 and RELU6
+_PADDING = {0: "SAME_UPPER", 1: "VALID"}
+_MOST_TOLD = 60
+
+
+@dataclass(eq=False)
+class Call:
+    """An operator with the tensors that it reads and gives.
+
+    Attributes:
+        options: of this operator, as its table in the schema has them; None where all have their defaults.
+        names: of all tensors, none twice.
+        nodes, constants: what it becomes.
+    """
+
+    name: str
+    label: str
+    inputs: list[int]
+    outputs: list[int]
+    options: Table | None
+    tensors: list[Tensor]
+    names: list[str]
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def result(self) -> str:
+        return self.names[self.outputs[0]]
+
+    def tensor(self, position: int) -> Tensor:
+        return self.tensors[self.inputs[position]]
+
+    def given(self, position: int) -> str:
+        """Return the name of an input; "" if it is left out."""
+        left_out = position >= len(self.inputs) or self.inputs[position] < 0
+        return "" if left_out else self.names[self.inputs[position]]
+
+    def whole(self, option: int, kind: str = "i", default: int = 0) -> int:
+        return default if self.options is None else self.options.whole(option, kind, default)
+
+    def constant(self, what: str, array: Any) -> str:
+        name = f"{self.result}/{what}"
+        self.constants[name] = np.asarray(array)
+        return name
+
+    def node(self, operator: str, inputs: list[str], output: str = "", domain: str = "", **attributes: Any) -> str:
+        """Add a node; without `output` it gives a new value. Returns the name of what it gives."""
+        output = output or f"{self.result}/{len(self.nodes)}"
+        while inputs and not inputs[-1]:
+            inputs = inputs[:-1]
+        self.nodes.append(Node(operator, "", self.label, tuple(inputs), (output,), attributes, domain))
+        return output
+
+    def end(self, value: str, activation: int = 0) -> None:
+        """Make a value the operator's result, behind the activation that is fused into it."""
+        attributes: dict[str, Any] = dict(zip(("min", "max"), _LIMITS.get(activation, ()), strict=False))
+        operator = "Identity" if activation == 0 else _FUSED.get(activation, f"Activation {activation}")
+        self.node(operator, [value], self.result, **attributes)
+
+    def on_maps(self, operator: str, others: list[str], activation: int, **attributes: Any) -> None:
+        """Add an operator of maps, with the channels first."""
+        maps = self.node("Transpose", [self.given(0)], perm=_FIRST)
+        maps = self.node(operator, [maps, *others], **attributes)
+        self.end(self.node("Transpose", [maps], perm=_LAST), activation)
+
+    def shape(self, sizes: Any) -> str:
+        """Return the name of a constant shape; an open size is that of the batch."""
+        return self.constant("shape", np.array([BATCH if size is None else size for size in sizes], np.int64))
+
+    def integers(self, position: int) -> list[int]:
+        """Return an input that is constant whole numbers."""
+        return [int(number) for number in self.tensor(position).array().ravel()[:_MOST_TOLD]]
+
+
+def _window(call: Call, **options: int) -> dict[str, Any]:
+    """Return padding and strides, and by the options' numbers other pairs (rows, columns)."""
+    window: dict[str, Any] = {"auto_pad": _PADDING.get(call.whole(0, "b"), "unknown")}
+    window["strides"] = [call.whole(2), call.whole(1)]
+    return window | {
+        name: [call.whole(rows, default=1), call.whole(rows - 1, default=1)] for name, rows in options.items()
+    }
+
+
+def _conv(call: Call) -> None:
+    kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
+    group = channels // kernel.shape[-1] if kernel.shape[-1] else 0
+    weights = [call.constant("kernel", kernel.transpose(0, 3, 1, 2)), call.given(2)]
+    call.on_maps("Conv", weights, call.whole(3, "b"), group=group, **_window(call, dilations=5))
+
+
+def _depthwise(call: Call) -> None:
+    kernel, channels = call.tensor(1).array(), call.tensor(0).shape[-1]
+    weights = [call.constant("kernel", kernel.transpose(3, 0, 1, 2)), call.given(2)]
+    call.on_maps("Conv", weights, call.whole(4, "b"), group=channels, **_window(call, dilations=6))
+
+
+def _pool(operator: str) -> Callable[[Call], None]:
+    def pool(call: Call) -> None:
+        call.on_maps(operator, [], call.whole(5, "b"), **_window(call, kernel_shape=4))
+
+    return pool
+
+
+def _dense(call: Call) -> None:
+    kernel = call.tensor(1)
+    vectors = call.node("Reshape", [call.given(0), call.shape((None, kernel.shape[-1]))])
+    call.end(call.node("Gemm", [vectors, call.given(1), call.given(2)], transB=1), call.whole(0, "b"))
+
+
+def _arithmetic(operator: str) -> Callable[[Call], None]:
+    def arithmetic(call: Call) -> None:
+        call.end(call.node(operator, [call.given(0), call.given(1)]), call.whole(0, "b"))
+
+    return arithmetic
+
+
+def _plain(operator: str, **attributes: Any) -> Callable[[Call], None]:
+    """Return what says an operator of one input without options."""
+
+    def plain(call: Call) -> None:
+        call.node(operator, [call.given(0)], call.result, **attributes)
+
+    return plain
+
+
+def _leaky_relu(call: Call) -> None:
+    slope = 0.0 if call.options is None else float(call.options.number(0, "f"))
+    call.node("LeakyRelu", [call.given(0)], call.result, alpha=slope)
+
+
+def _gelu(call: Call) -> None:
+    call.node("Gelu", [call.given(0)], call.result, approximate="tanh" if call.whole(0, "b") else "none")
+
+
+def _softmax(call: Call) -> None:
+    beta = 0.0 if call.options is None else float(call.options.number(0, "f"))
+    call.node("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.given(0)], call.result, axis=-1)
+
+
+def _mean(operator: str) -> Callable[[Call], None]:
+    def mean(call: Call) -> None:
+        call.node(operator, [call.given(0)], call.result, axes=call.integers(1), keepdims=call.whole(0, "b"))
+
+    return mean
+
+
+def _pad(call: Call) -> None:
+    pairs = np.array(call.integers(1), np.int64).reshape(-1, 2)
+    others = ["", call.given(2)] if call.name == "PADV2" else []
+    call.node("Pad", [call.given(0), *others], call.result, pads=[int(pad) for pad in pairs.T.ravel()])
+
+
+def _transpose(call: Call) -> None:
+    call.node("Transpose", [call.given(0)], call.result, perm=call.integers(1))
+
+
+def _reshape(call: Call) -> None:
+    given, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
+    if given[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
+        sizes = (None, *sizes[1:])
+    call.node("Reshape", [call.given(0), call.shape(sizes)], call.result)
+
+
+def _arg_max(call: Call) -> None:
+    call.node("ArgMax", [call.given(0)], call.result, axis=call.integers(1)[0])
+
+
+OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
+    0: ("ADD", _arithmetic("Add")),
+    1: ("AVERAGE_POOL_2D", _pool("AveragePool")),
+    3: ("CONV_2D", _conv),
+    4: ("DEPTHWISE_CONV_2D", _depthwise),
+    6: ("DEQUANTIZE", _plain("Identity")),
+    9: ("FULLY_CONNECTED", _dense),
+    14: ("LOGISTIC", _plain("Sigmoid")),
+    17: ("MAX_POOL_2D", _pool("MaxPool")),
+    18: ("MUL", _arithmetic("Mul")),
+    19: ("RELU", _plain("Relu")),
+    21: ("RELU6", _plain("Clip", min=0.0, max=6.0)),
+    22: ("RESHAPE", _reshape),
+    25: ("SOFTMAX", _softmax),
+    28: ("TANH", _plain("Tanh")),
+    34: ("PAD", _pad),
+    39: ("TRANSPOSE", _transpose),
+    40: ("MEAN", _mean("ReduceMean")),
+    41: ("SUB", _arithmetic("Sub")),
+    42: ("DIV", _arithmetic("Div")),
+    43: ("SQUEEZE", _reshape),
+    50: ("LOG_SOFTMAX", _plain("LogSoftmax", axis=-1)),
+    53: ("CAST", _plain("Identity")),
+    56: ("ARG_MAX", _arg_max),
+    59: ("NEG", _plain("Neg")),
+    60: ("PADV2", _pad),
+    70: ("EXPAND_DIMS", _reshape),
+    73: ("LOG", _plain("Log")),
+    82: ("REDUCE_MAX", _mean("ReduceMax")),
+    98: ("LEAKY_RELU", _leaky_relu),
+    111: ("ELU", _plain("Elu")),
+    114: ("QUANTIZE", _plain("Identity")),
+    117: ("HARD_SWISH", _plain("HardSwish")),
+    150: ("GELU", _gelu),
+}
+"""By the number of an operator its name, and what says it."""
+_OTHERS = {2: ("CONCATENATION", "Concat"), 54: ("PRELU", "PRelu")}
+"""Operators that are not read, and what ONNX calls them, for what is said of them."""
+
+
+def translate(call: Call, number: int, custom: str) -> None:
+    """Put the nodes that compute what a call does, and the constants that they read, into it."""
+    if number in OPERATORS:
+        OPERATORS[number][1](call)
+        return
+    given = [call.given(position) for position in range(len(call.inputs))]
+    operator = _OTHERS.get(number, ("", custom or f"operator {number}"))[1]
+    call.node(operator, [name for name in given if name], call.result, domain="custom" if custom else "")
+
+
+def operator_name(number: int, custom: str) -> str:
+    """Return what TensorFlow Lite calls an operator."""
+    known = OPERATORS.get(number) or _OTHERS.get(number)
+    return known[0] if known else repr(custom)[:40] if custom else f"operator {number}"
+
+
+def is_of_sizes(call: Call) -> bool:
+    """Say whether a call only computes sizes, which the file states for every tensor anyway."""
+    return call.name != "ARG_MAX" and all(call.tensors[number].type in WHOLE for number in call.outputs)

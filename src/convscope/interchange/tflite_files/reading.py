@@ -1,0 +1,62 @@
+"""Read a model of TensorFlow Lite (`.tflite`) as layers, without TensorFlow: nothing in it is run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from convscope.base.errors import InterchangeError
+from convscope.interchange.imported import Imported
+from convscope.interchange.refusal import ModelFileError, open_model_file
+from convscope.interchange.tflite_files.flatbuffer import root
+from convscope.interchange.tflite_files.graph import TfliteGraph
+from convscope.interchange.translation.network import Network, network_of
+
+_MAX_BYTES = 1 << 28
+_DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)
+_NOTE = "it computes in whole numbers: its weights became float32, and what it rounds on the way is not rounded here"
+
+
+def read_tflite(
+    path: Path | str, *, image_shape: tuple[int, int, int] | None = None, output: str | None = None
+) -> Imported:
+    """Return the network in a file of TensorFlow Lite as layers and weights of ours.
+
+    Args:
+        image_shape: (H, W, C), where the file leaves the size of its images open or takes them as vectors.
+        output: the name of the output that is a number for each class, of a file with several.
+
+    Returns:
+        a network that is given what the file is given, as `read_onnx` does; of one that computes in whole numbers the
+        same in float32, which a note says.
+
+    Raises:
+        InterchangeError: if the file is missing, damaged, too large, or computes what no layers do: every such operator
+            is named with what would be needed.
+    """
+    with open_model_file(Path(path)) as file:
+        content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ModelFileError(f"is larger than {_MAX_BYTES >> 20} MiB; only small networks are read")
+        with np.errstate(all="ignore"):  # numbers of a damaged file; what is not finite is refused by name
+            read, network = _network(content, image_shape, output)
+    notes = (*network.notes, _NOTE) if read.is_quantized else network.notes
+    return Imported(
+        network.architecture,
+        network.weights,
+        notes,
+        program="TensorFlow Lite",
+        reads_bytes=network.reads_bytes,
+    )
+
+
+def _network(
+    content: bytes, image_shape: tuple[int, int, int] | None, output: str | None
+) -> tuple[TfliteGraph, Network]:
+    try:
+        read = TfliteGraph(root(content), len(content))
+    except _DAMAGE as error:
+        raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
+    try:
+        return read, network_of(read.graph, image_shape, output)
+    except InterchangeError as error:
+        raise ModelFileError(str(error)) from error

@@ -1,0 +1,118 @@
+"""The tensors of a TensorFlow Lite model: what is said of each, and the numbers of constants as floating-point numbers.
+
+Field numbers and types are those of tensorflow/compiler/mlir/lite/schema/schema.fbs.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.interchange.tflite_files.flatbuffer import Table
+from convscope.interchange.translation.nodes import Sizes
+
+FLOAT32, UINT8, INT8 = 0, 3, 9
+_DTYPES = {FLOAT32: "<f4", 1: "<f2", 2: "<i4", UINT8: "u1", 4: "<i8", 7: "<i2", INT8: "i1", 10: "<f8"}
+WHOLE = (2, 4)
+"""The types of sizes and places."""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantization:
+    """How whole numbers stand for others, `(number - zero) * scale`: for all, or one for each place along an axis."""
+
+    scales: NDArray[np.float64]
+    zeros: NDArray[np.float64]
+    axis: int
+
+    def real(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
+        """Return the numbers that they stand for."""
+        shape = [-1 if axis == self.axis else 1 for axis in range(numbers.ndim)] if len(self.scales) > 1 else [1]
+        scales, zeros = self.scales.reshape(shape), self.zeros.reshape(shape if len(self.zeros) > 1 else [1])
+        return ((numbers.astype(np.float64) - zeros) * scales).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """A tensor.
+
+    Attributes:
+        shape: with 1 where the number of images is open.
+        sizes: with None where it is.
+        data: its bytes, if it is a constant.
+    """
+
+    name: str
+    type: int
+    shape: tuple[int, ...]
+    sizes: Sizes
+    data: NDArray[np.uint8] | None
+    quantization: Quantization | None
+    is_sparse: bool
+
+    @property
+    def num_bytes(self) -> int:
+        """How many bytes a constant of its shape and type has; 0 for a type that is not read."""
+        return prod(self.shape) * np.dtype(_DTYPES[self.type]).itemsize if self.type in _DTYPES else 0
+
+    def array(self) -> NDArray[Any]:
+        """Return the numbers of a constant: floating-point ones, or sizes as they are.
+
+        Raises:
+            ValueError: if it is none, sparse, of another type, or has not as many bytes as its shape needs.
+        """
+        if self.data is None:
+            raise ValueError("it is no constant")
+        if self.is_sparse:
+            raise ValueError("it is sparse; convert the model without sparsity")
+        if self.type not in _DTYPES:
+            raise ValueError(f"its type has number {self.type}, which is not a type of weights")
+        if len(self.data) != self.num_bytes:
+            raise ValueError(f"it has {len(self.data)} bytes, but its shape {self.shape} needs {self.num_bytes}")
+        numbers = self.data.view(_DTYPES[self.type]).reshape(self.shape)
+        if self.quantization is not None:
+            return self.quantization.real(numbers)
+        return numbers if self.type in WHOLE else numbers.astype(np.float32)
+
+
+def read_tensors(graph: Table, buffers: list[Table]) -> list[Tensor]:
+    """Return the tensors of a subgraph; raises `ValueError` if one is damaged."""
+    tensors = []
+    for table in graph.tables(0):
+        shape = tuple(int(size) for size in table.numbers(0, "<i4"))
+        if any(size < 0 for size in shape) or len(shape) > 8:
+            raise ValueError(f"a tensor has the shape {shape!r:.60}")
+        signature = [int(size) for size in table.numbers(7, "<i4")] or shape
+        sizes = tuple(None if size < 0 else size for size in signature)
+        number = table.whole(2, "I")
+        if number >= len(buffers):
+            raise ValueError(f"a tensor is in buffer {number} of {len(buffers)}")
+        data = buffers[number].numbers(0, "u1") if number else None
+        tensors.append(
+            Tensor(
+                table.text(3)[:200],
+                table.whole(1, "b"),
+                shape,
+                sizes if len(sizes) == len(shape) else shape,
+                None if data is None or not len(data) else data.view(np.uint8),
+                _quantization(table.table(4), shape),
+                table.table(6) is not None,
+            )
+        )
+    return tensors
+
+
+def _quantization(table: Table | None, shape: tuple[int, ...]) -> Quantization | None:
+    scales = np.zeros(0) if table is None else table.numbers(2, "<f4").astype(np.float64)
+    if table is None or not len(scales):
+        return None
+    zeros = table.numbers(3, "<i8").astype(np.float64)
+    zeros = zeros if len(zeros) else np.zeros(1)
+    axis = table.whole(6)
+    if len(scales) > 1 and not (0 <= axis < len(shape) and shape[axis] == len(scales)):
+        raise ValueError(f"a tensor of shape {shape} has {len(scales)} scales along axis {axis}")
+    if len(zeros) not in (1, len(scales)) or not np.isfinite(scales).all():
+        raise ValueError(f"a tensor has {len(scales)} scales and {len(zeros)} zero points")
+    return Quantization(scales, zeros, axis)

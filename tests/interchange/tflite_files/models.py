@@ -1,0 +1,128 @@
+"""Models of TensorFlow Lite made by hand: a small writer of FlatBuffers, and what a model is of."""
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Fields = dict[int, Any]
+TYPES = {"float32": 0, "float16": 1, "int32": 2, "uint8": 3, "int64": 4, "int8": 9}
+
+
+@dataclass
+class Model:
+    """A model as it is put together.
+
+    Attributes:
+        changes: fields that each table gets instead, by its kind: "model", "graph", or the name of a tensor.
+    """
+
+    tensors: list[Fields] = field(default_factory=list)
+    buffers: list[Fields] = field(default_factory=lambda: [{}])
+    operators: list[Fields] = field(default_factory=list)
+    codes: list[Fields] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    inputs: tuple[str, ...] = ("x",)
+    outputs: tuple[str, ...] = ("y",)
+    signature: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, Fields] = field(default_factory=dict)
+
+    def see(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        dtype: str = "float32",
+        scales: Any = None,
+        zero: int = 0,
+        axis: int = 0,
+    ) -> str:
+        """Add a tensor that is computed."""
+        self.names.append(name)
+        tensor: Fields = {0: np.array(shape, "<i4"), 1: ("b", TYPES[dtype]), 2: ("I", 0), 3: name}
+        if scales is not None:
+            scales = np.atleast_1d(np.asarray(scales, "<f4"))
+            tensor[4] = {2: scales, 3: np.full(len(scales), zero, "<i8"), 6: ("i", axis)}
+        self.tensors.append(tensor)
+        return name
+
+    def constant(self, name: str, array: np.ndarray, **how: Any) -> str:
+        """Add a tensor with its numbers."""
+        self.see(name, array.shape, array.dtype.name, **how)
+        self.tensors[-1][2] = ("I", len(self.buffers))
+        self.buffers.append({0: np.frombuffer(array.tobytes(), "u1")})
+        return name
+
+    def call(self, code: int, inputs: list[str], output: str, options: Fields | None = None, custom: str = "") -> None:
+        """Add an operator by its number."""
+        self.codes.append({0: ("b", min(code, 127)), 3: ("i", code)} | ({1: custom} if custom else {}))
+        places = [self.names.index(name) if name else -1 for name in inputs]
+        operator: Fields = {0: ("I", len(self.codes) - 1), 1: np.array(places, "<i4")}
+        operator |= {2: np.array([self.names.index(output)], "<i4")} | ({} if options is None else {4: options})
+        self.operators.append(operator)
+
+    def bytes(self) -> bytes:
+        """Return the file."""
+        places = {name: np.array([self.names.index(one) for one in names], "<i4")
+                  for name, names in (("inputs", self.inputs), ("outputs", self.outputs))}  # fmt: skip
+        tensors = [tensor | self.changes.get(name, {}) for name, tensor in zip(self.names, self.tensors, strict=True)]
+        graph = {0: tensors, 1: places["inputs"], 2: places["outputs"], 3: self.operators} | self.changes.get(
+            "graph", {}
+        )
+        said = [{0: name, 1: ("I", self.names.index(own))} for name, own in self.signature.items()]
+        model = {0: ("I", 3), 1: self.codes, 2: [graph], 4: self.buffers} | ({7: [{1: said}]} if said else {})
+        return flatbuffer(model | self.changes.get("model", {}))
+
+    def save(self, folder: Path) -> Path:
+        path = folder / "net.tflite"
+        path.write_bytes(self.bytes())
+        return path
+
+
+def flatbuffer(fields: Fields) -> bytes:
+    """Return the FlatBuffer of a table: texts, arrays, tables and lists of tables, and numbers with their letter."""
+    content = bytearray(b"\0\0\0\0TFL3")
+    struct.pack_into("<I", content, 0, _table(content, fields))
+    return bytes(content)
+
+
+def _aligned(content: bytearray) -> int:
+    content.extend(bytes(-len(content) % 8))
+    return len(content)
+
+
+def _table(content: bytearray, fields: Fields) -> int:
+    most = max(fields, default=-1) + 1
+    vtable = _aligned(content)
+    content.extend(bytes(4 + 2 * most))
+    place = _aligned(content)
+    content.extend(bytes(8 + 8 * len(fields)))
+    struct.pack_into("<HH", content, vtable, 4 + 2 * most, 8 + 8 * len(fields))
+    struct.pack_into("<i", content, place, place - vtable)
+    for number, (key, value) in enumerate(fields.items()):
+        at = place + 8 + 8 * number
+        struct.pack_into("<H", content, vtable + 4 + 2 * key, at - place)
+        if isinstance(value, tuple):
+            struct.pack_into(f"<{value[0]}", content, at, value[1])
+        else:
+            struct.pack_into("<I", content, at, _child(content, value) - at)
+    return place
+
+
+def _child(content: bytearray, value: Any) -> int:
+    if isinstance(value, dict):
+        return _table(content, value)
+    if isinstance(value, str):
+        value = np.frombuffer(value.encode(), "u1")
+    place = _aligned(content) + 4  # so that the items of eight bytes are aligned
+    content.extend(struct.pack("<II", 0, len(value)))
+    if isinstance(value, np.ndarray):
+        content.extend(value.tobytes())
+        return place
+    start = len(content)
+    content.extend(bytes(4 * len(value)))
+    for number, each in enumerate(value):
+        at = start + 4 * number
+        struct.pack_into("<I", content, at, _table(content, each) - at)
+    return place

@@ -1,0 +1,231 @@
+"""Models of TensorFlow Lite as layers, without TensorFlow; and damaged ones as one error each."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.tflite_files.models import Model
+
+import convscope as cs
+from convscope.base.errors import InterchangeError
+from convscope.interchange.recognition import kind_of
+from convscope.interchange.tflite_files import read_tflite
+
+RNG = np.random.default_rng(2)
+KERNEL, DEPTHWISE = RNG.normal(0, 0.4, (6, 3, 3, 2)), RNG.normal(0, 0.4, (1, 2, 2, 12))
+BIAS, DENSE = RNG.normal(0, 0.4, 6), RNG.normal(0, 0.1, (4, 3 * 2 * 12))
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 9, 7, 2), dtype=np.uint8)
+RELU = {3: ("b", 1)}
+
+
+def network(*, image: str = "float32", weights: str = "float32") -> Model:
+    """Return a convolution with a ReLU, a depthwise one, a pooling, a dense layer and a softmax."""
+    model = Model()
+    model.see("x", (1, 9, 7, 2), image, **({} if image == "float32" else {"scales": 1 / 255, "zero": INT8_ZERO[image]}))
+    for name, array, axis in (("k", KERNEL, 0), ("d", DEPTHWISE, 3), ("w", DENSE, 0)):
+        model.constant(name, *stored(array, weights, axis))
+        if weights == "int8":
+            model.tensors[-1][4] = quantized(array, axis)[1]
+    model.constant("b", BIAS.astype("<f4"))
+    for name, shape in (("c", (1, 5, 4, 6)), ("e", (1, 4, 3, 12)), ("p", (1, 3, 2, 12)), ("g", (1, 4)), ("y", (1, 4))):
+        model.see(name, shape)
+    model.call(3, ["x", "k", "b"], "c", {0: ("b", 0), 1: ("i", 2), 2: ("i", 2)} | RELU)
+    model.call(4, ["c", "d"], "e", {0: ("b", 1), 1: ("i", 1), 2: ("i", 1), 3: ("i", 2)})
+    model.call(17, ["e"], "p", {0: ("b", 1), 1: ("i", 1), 2: ("i", 1), 3: ("i", 2), 4: ("i", 2)})
+    model.call(9, ["p", "w"], "g", {})
+    model.call(25, ["g"], "y", {0: ("f", 1.0)})
+    return model
+
+
+INT8_ZERO = {"uint8": 0, "int8": -128}
+
+
+def stored(array: np.ndarray, dtype: str, axis: int) -> tuple[np.ndarray]:
+    return (quantized(array, axis)[0] if dtype == "int8" else array.astype(f"<{np.dtype(dtype).str[1:]}"),)
+
+
+def quantized(array: np.ndarray, axis: int) -> tuple[np.ndarray, dict]:
+    """Return weights of 8 bits with a scale for each filter, and what says so."""
+    others = tuple(i for i in range(array.ndim) if i != axis)
+    scales = (np.abs(array).max(axis=others) / 127).astype("<f4")
+    shape = [-1 if i == axis else 1 for i in range(array.ndim)]
+    numbers = np.round(array / scales.reshape(shape)).astype("i1")
+    return numbers, {2: scales, 3: np.zeros(len(scales), "<i8"), 6: ("i", axis)}
+
+
+def ours() -> cs.Model:
+    """Return what `network` computes."""
+    layers = (
+        cs.Conv2D(6, 3, 2, "same", "relu", name="conv2d"),
+        cs.DepthwiseConv2D(2, depth_multiplier=2, use_bias=False, name="each"),
+        cs.MaxPooling2D(2, 1),
+        cs.Flatten(),
+        cs.Dense(4, "softmax", use_bias=False, name="dense"),
+    )
+    weights = {
+        "conv2d/kernel": KERNEL.transpose(1, 2, 3, 0), "conv2d/bias": BIAS,
+        "each/kernel": DEPTHWISE.reshape(2, 2, 6, 2), "dense/kernel": DENSE.T,
+    }  # fmt: skip
+    weights = {name: np.ascontiguousarray(array, np.float32) for name, array in weights.items()}
+    return cs.Model(cs.Architecture(cs.Input(9, 7, 2), layers), weights, tuple("0123"))
+
+
+@pytest.mark.parametrize("weights", ["float32", "float16", "int8"])
+def test_a_network_is_read_from_each_type_of_weights(weights: str, tmp_path: Path):
+    path = network(weights=weights).save(tmp_path)
+    assert kind_of(path) == "TensorFlow Lite"
+    imported = read_tflite(path)
+    assert [layer.kind for layer in imported.architecture.layers] == [
+        layer.kind for layer in ours().architecture.layers
+    ]
+    assert not imported.reads_bytes
+    assert any("computes in whole numbers" in note for note in imported.notes) == (weights == "int8")
+    logits = cs.import_model(path, scaling=cs.Scaling()).logits(IMAGES)
+    expected = ours().logits(IMAGES)
+    tolerance = {"float32": 1e-5, "float16": 2e-3, "int8": 2e-2}[weights]
+    np.testing.assert_allclose(logits, expected, atol=tolerance * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("image", ["uint8", "int8"])
+def test_a_quantised_input_reads_bytes(image: str, tmp_path: Path):
+    path = network(image=image).save(tmp_path)
+    imported = read_tflite(path)
+    assert imported.reads_bytes
+    assert imported.architecture.input.scale == pytest.approx(1 / 255)
+    assert imported.architecture.input.offset == pytest.approx(0, abs=1e-6)
+    np.testing.assert_allclose(cs.import_model(path).logits(IMAGES), ours().logits(IMAGES), atol=1e-5)
+
+
+def simple(code: int, options: dict | None = None, **others: np.ndarray) -> Model:
+    """Return one operator of maps (9, 7, 2), between the image and a dense layer."""
+    model = Model()
+    model.see("x", (1, 9, 7, 2))
+    for name, array in others.items():
+        model.constant(name, array)
+    model.see("m", (1, 9, 7, 2))
+    model.constant("w", RNG.normal(0, 0.1, (3, 126)).astype("<f4"))
+    model.see("y", (1, 3))
+    model.call(code, ["x", *others], "m", options)
+    model.call(9, ["m", "w"], "y", {})
+    return model
+
+
+PLAIN = {
+    "RELU": (19, None, {}, lambda x: np.maximum(x, 0)),
+    "RELU6": (21, None, {}, lambda x: np.clip(x, 0, 6)),
+    "MUL and RELU6": (18, {0: ("b", 3)}, {"c": np.array([99], "<f4")}, lambda x: np.clip(99 * x, 0, 6)),
+    "ELU": (111, None, {}, lambda x: np.where(x > 0, x, np.expm1(x))),
+    "HARD_SWISH": (117, None, {}, lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "TANH": (28, None, {}, np.tanh),
+    "LOGISTIC": (14, None, {}, lambda x: 1 / (1 + np.exp(-x))),
+    "LEAKY_RELU": (98, {0: ("f", 0.25)}, {}, lambda x: np.where(x > 0, x, 0.25 * x)),
+    "NEG": (59, None, {}, np.negative),
+    "ADD": (0, {}, {"c": np.array([0.5, -2], "<f4")}, lambda x: x + np.array([0.5, -2])),
+    "SUB": (41, {}, {"c": np.array([0.5], "<f4")}, lambda x: x - 0.5),
+    "MUL and RELU": (18, {0: ("b", 1)}, {"c": np.array([2, -3], "<f4")}, lambda x: np.maximum(x * [2, -3], 0)),
+    "DIV": (42, {}, {"c": np.array([4], "<f4")}, lambda x: x / 4),
+    "TRANSPOSE": (39, None, {"p": np.array([0, 1, 2, 3], "<i4")}, lambda x: x),
+    "CAST": (53, None, {}, lambda x: x),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_what_works_number_by_number_is_read(name: str, tmp_path: Path):
+    code, options, others, expected = PLAIN[name]
+    model = simple(code, options, **others)
+    logits = cs.import_model(model.save(tmp_path), scaling=cs.Scaling(mean=0.5)).logits(IMAGES)
+    kernel = np.frombuffer(model.buffers[-1][0].tobytes(), "<f4").reshape(3, 126)
+    np.testing.assert_allclose(logits, expected(IMAGES / 255 - 0.5).reshape(5, -1) @ kernel.T, atol=1e-5)
+
+
+def test_padding_means_and_shapes_that_are_computed_are_read(tmp_path: Path):
+    model = Model()
+    model.see("x", (1, 9, 7, 2))
+    model.constant("pads", np.array([[0, 0], [1, 2], [0, 3], [0, 0]], "<i4"))
+    model.constant("axes", np.array([1, 2], "<i4"))
+    for name, shape, dtype in (("p", (1, 12, 10, 2), "float32"), ("m", (1, 2), "float32"), ("s", (2,), "int32"),
+                               ("y", (1, 2), "float32")):  # fmt: skip
+        model.see(name, shape, dtype)
+    model.call(34, ["x", "pads"], "p")
+    model.call(40, ["p", "axes"], "m", {})
+    model.call(77, ["m"], "s")  # SHAPE, which nothing needs
+    model.call(22, ["m", "s"], "y")
+    logits = cs.import_model(model.save(tmp_path), scaling=cs.Scaling()).logits(IMAGES)
+    np.testing.assert_allclose(logits, (IMAGES / 255).sum(axis=(1, 2)) / 120, atol=1e-5)
+
+
+def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
+    model = network()
+    model.outputs, model.signature = ("g", "y"), {"logits": "g", "probabilities": "y"}
+    read = cs.import_model(model.save(tmp_path), scaling=cs.Scaling())  # the softmax, of the two
+    np.testing.assert_allclose(read.logits(IMAGES), ours().logits(IMAGES), atol=1e-5)
+    plain = read_tflite(tmp_path / "net.tflite", output="logits")
+    assert plain.architecture.layers[-1].activation == "linear"
+    with pytest.raises(InterchangeError, match="has no output 'logit', but 'logits', 'probabilities'; did you mean"):
+        read_tflite(tmp_path / "net.tflite", output="logit")
+
+
+@pytest.mark.parametrize(
+    ("code", "options", "custom", "why"),
+    [
+        (54, None, "", r"'m' \(PRELU\) is not supported"),
+        (0, {0: ("b", 2)}, "", r"'m' \(ADD\) clips to -1 and 1"),
+        (25, {0: ("f", 2.0)}, "", r"'m' \(SOFTMAX\) is not supported"),
+        (13, None, "", r"'m' \(operator 13\) is not supported"),
+        (32, None, "FlexErf", r"'m' \('FlexErf'\) is an operator of 'custom'"),
+        (150, {0: ("b", 1)}, "", "tanh approximation of Gelu"),
+    ],
+)
+def test_what_no_layer_does_is_named(code: int, options: dict | None, custom: str, why: str, tmp_path: Path):
+    model = simple(code, options, **({"c": np.ones(1, "<f4")} if code == 0 else {}))
+    model.codes[0] |= {1: custom} if custom else {}
+    with pytest.raises(InterchangeError, match=why):
+        read_tflite(model.save(tmp_path))
+
+
+CHANGES = {
+    "no graph": ({"model": {2: []}}, "it holds no graph"),
+    "a buffer that is not there": ({"k": {2: ("I", 99)}}, "in buffer 99 of"),
+    "a shape below zero": ({"k": {0: np.array([-3, 3], "<i4")}}, "has the shape"),
+    "fewer numbers than the shape": ({"w": {0: np.array([4, 9], "<i4")}}, "bytes, but its shape"),
+    "weights that overlap": ({"b": {0: np.array([1 << 20], "<i4")}}, "its weights overlap"),
+    "text as weights": ({"w": {1: ("b", 5)}}, "not a type of weights"),
+    "sparse weights": ({"w": {6: {}}}, "it is sparse"),
+    "scales that do not fit": ({"w": {1: ("b", 9), 4: {2: np.ones(3, "<f4")}}}, "has 3 scales along axis 0"),
+    "two inputs": ({"graph": {1: np.array([0, 1], "<i4")}}, "has 2 inputs"),
+    "outputs that are not there": ({"graph": {2: np.array([77], "<i4")}}, "outputs are not there"),
+    "complex images": ({"x": {1: ("b", 8)}}, "its input has the type number 8"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_damaged_model_is_refused(name: str, tmp_path: Path):
+    model = network()
+    model.changes, why = CHANGES[name]
+    with pytest.raises(InterchangeError, match=why) as caught:
+        read_tflite(model.save(tmp_path))
+    assert str(tmp_path / "net.tflite") in str(caught.value)
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
+    content, path = network().bytes(), tmp_path / "net.tflite"
+    for end in range(0, len(content) - 8, 37):
+        path.write_bytes(content[:end])
+        with pytest.raises(InterchangeError):
+            read_tflite(path)
+
+
+@pytest.mark.slow
+def test_a_changed_file_is_read_or_refused_and_nothing_else(tmp_path: Path):
+    rng, content, path = np.random.default_rng(1), network(weights="int8").bytes(), tmp_path / "net.tflite"
+    for _ in range(1500):
+        changed = bytearray(content)
+        for _ in range(rng.integers(1, 5)):
+            changed[rng.integers(len(changed))] = rng.choice([rng.integers(256), 0, 255, 127])
+        path.write_bytes(changed)
+        try:
+            found = read_tflite(path)
+        except InterchangeError as error:
+            assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
+        else:
+            assert found.weights.keys() == found.architecture.weight_shapes.keys()

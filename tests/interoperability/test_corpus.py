@@ -1,0 +1,268 @@
+"""The corpus: networks as people have them, in every file that PyTorch and Keras write, through all that is done here.
+
+Each file gives the logits of its network. Each network is imported as a run, with its own scaling found, evaluated,
+reported, exported to every format, and read from there again.
+"""
+
+import json
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.interoperability.corpus_networks import KERAS, TORCH, Entry
+from tests.interoperability.test_onnx_torch import shaken
+from tests.shared import bare_reports, invoke
+
+import convscope as cs
+from convscope.base.errors import InterchangeError, MissingPackageError
+from convscope.interchange import FORMATS, Imported, find_scaling, read_network
+
+Images = NDArray[np.uint8]
+SCALINGS = {
+    "byte / 255": cs.Scaling(),
+    "raw bytes": cs.Scaling(1.0),
+    "-1 to 1": cs.Scaling(mean=0.5, std=0.5),
+    "mean and std of the data": cs.Scaling(mean=0.1307, std=0.3081),
+    "byte / 255, inverted": cs.Scaling(inverted=True),
+    "-1 to 1, inverted": cs.Scaling(mean=0.5, std=0.5, inverted=True),
+}
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Keep back what the exporters say of themselves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def some_images(shape: tuple[int, ...], count: int = 32) -> Images:
+    return np.random.default_rng(0).integers(0, 256, (count, *shape), dtype=np.uint8)
+
+
+def numbers_of(entry: Entry, images: Images) -> NDArray[np.float32]:
+    """Return what a network is given for images."""
+    scales, offsets = (entry.scaling or cs.Scaling(1.0)).numbers(entry.image_shape[2])
+    return (images * scales + offsets).astype(np.float32)
+
+
+def torch_logits(entry: Entry, module: torch.nn.Module, images: Images) -> NDArray[np.float32]:
+    with torch.no_grad():
+        given = torch.from_numpy(numbers_of(entry, images)).permute(0, 3, 1, 2)
+        return np.concatenate([module(block).numpy() for block in given.split(500)])
+
+
+def check(entry: Entry, model: cs.Model, images: Images, expected: NDArray[np.float32]) -> None:
+    """Hold the logits of a model against those of its network, within 1e-4 of the largest."""
+    logits = model.logits(images)
+    if entry.ends_in != "logits":  # which forgets what all logits of an image have in common
+        expected = np.log(expected) if entry.ends_in == "softmax" else expected
+        logits, expected = (each - each.mean(axis=1, keepdims=True) for each in (logits, expected))
+    assert np.abs(logits - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def to_pt2(module: torch.nn.Module, image: torch.Tensor, path: Path) -> Path:
+    torch.export.save(torch.export.export(module, (image,)), path)
+    return path
+
+
+def programs(module: torch.nn.Module, image: torch.Tensor, folder: Path) -> list[Path]:
+    return [to_pt2(module, image, folder / "net.pt2")]
+
+
+def old_onnx(module: torch.nn.Module, image: torch.Tensor, folder: Path) -> list[Path]:
+    torch.onnx.export(module, (image,), folder / "old.onnx", dynamo=False)
+    return [folder / "old.onnx"]
+
+
+def new_onnx(module: torch.nn.Module, image: torch.Tensor, folder: Path) -> list[Path]:
+    """Write what the newer exporter makes with its weights in a file beside, as it does by default, and in one."""
+    pytest.importorskip("onnxscript")
+    program = torch.onnx.export(module, (image,), dynamo=True, verbose=False)
+    assert program is not None
+    program.save(folder / "two.onnx", external_data=True)
+    program.save(folder / "one.onnx")
+    assert (folder / "two.onnx.data").exists()
+    assert not (folder / "one.onnx.data").exists()
+    return [folder / "one.onnx", folder / "two.onnx"]
+
+
+@pytest.mark.parametrize("write", [programs, old_onnx, new_onnx])
+@pytest.mark.parametrize("name", TORCH)
+def test_each_file_of_pytorch_gives_its_network(
+    name: str, write: Callable[[torch.nn.Module, torch.Tensor, Path], list[Path]], tmp_path: Path
+):
+    entry = TORCH[name]
+    height, width, channels = entry.image_shape
+    torch.manual_seed(0)
+    module = shaken(entry.make())
+    images = some_images(entry.image_shape)
+    expected = torch_logits(entry, module, images)
+    for path in write(module, torch.zeros(1, channels, height, width), tmp_path):
+        check(entry, cs.import_model(path, scaling=entry.scaling), images, expected)
+
+
+def of_windows(content: bytes) -> bytes:
+    """Return the weights of a `.keras` file with the names of groups as Keras writes them on Windows."""
+    changed = BytesIO()
+    with h5py.File(BytesIO(content)) as given, h5py.File(changed, "w") as made:
+        arrays = dict[str, Any]()
+        given.visititems(lambda path, item: arrays.update({path: item[()]} if isinstance(item, h5py.Dataset) else {}))
+        for path, array in arrays.items():
+            group, _, name = path.rpartition("/vars/")
+            made.require_group(group.replace("/", "\\")).require_group("vars")[name] = array
+    return changed.getvalue()
+
+
+def on_windows(model: Any, folder: Path) -> Path:
+    model.save(folder / "first.keras")
+    with zipfile.ZipFile(folder / "first.keras") as first, zipfile.ZipFile(folder / "net.keras", "w") as made:
+        for name in first.namelist():
+            content = first.read(name)
+            made.writestr(name, of_windows(content) if name.endswith(".h5") else content)
+    return folder / "net.keras"
+
+
+def saved(name: str) -> Callable[[Any, Path], Path]:
+    def save(model: Any, folder: Path) -> Path:
+        model.save(folder / name)
+        return folder / name
+
+    return save
+
+
+def weights_alone(model: Any, folder: Path) -> Path:
+    (folder / "net.json").write_text(model.to_json())
+    model.save_weights(folder / "net.weights.h5")
+    return folder / "net.weights.h5"
+
+
+KERAS_FILES = {
+    ".keras": saved("net.keras"),
+    ".keras, Windows": on_windows,
+    ".h5": saved("net.h5"),
+    "weights": weights_alone,
+}
+
+
+@pytest.mark.parametrize("form", KERAS_FILES)
+@pytest.mark.parametrize("name", KERAS)
+def test_each_file_of_keras_gives_its_network(name: str, form: str, tmp_path: Path):
+    entry = KERAS[name]
+    keras.utils.set_random_seed(0)
+    model = entry.make()
+    if form == ".h5" and any(layer.name.startswith("random") for layer in model.layers):
+        pytest.skip("Keras cannot write it so")
+    path = KERAS_FILES[form](model, tmp_path)
+    images = some_images(entry.image_shape)
+    architecture = tmp_path / "net.json" if form == "weights" else None
+    read = cs.import_model(path, architecture=architecture, scaling=entry.scaling)
+    check(entry, read, images, np.asarray(model.predict(numbers_of(entry, images), verbose=0)))
+
+
+def coloured(part: cs.Dataset, seed: int) -> cs.Dataset:
+    """Return grey images with a margin, 32 x 32, in colours by chance."""
+    stream = np.random.default_rng(seed)
+    images = np.pad(part.images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+    inks = stream.uniform(0.3, 1, (len(images), 1, 1, 3))
+    return replace(part, images=(images * inks).astype(np.uint8), name="coloured")
+
+
+@pytest.fixture
+def folder_of(small_mnist: cs.Splits, small_folder: Path, tmp_path: Path) -> Callable[[Entry], tuple[Path, cs.Splits]]:
+    """Return what gives the data of a network, as a file or folder and in memory."""
+
+    def data(entry: Entry) -> tuple[Path, cs.Splits]:
+        if entry.image_shape[2] == 1:
+            return small_folder, cs.load_dataset(small_folder)
+        path = tmp_path / "coloured.npz"
+        train, test = coloured(small_mnist.train, 0), coloured(small_mnist.test, 1)
+        np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
+        return path, cs.load_dataset(path)
+
+    return data
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_each_network_is_imported_evaluated_reported_and_exported_to_every_format(
+    name: str, folder_of: Callable[[Entry], tuple[Path, cs.Splits]], tmp_path: Path
+):
+    entry = TORCH[name]
+    path, splits = folder_of(entry)
+    torch.manual_seed(0)
+    module = shaken(entry.make())
+    height, width, channels = entry.image_shape
+    to_pt2(module, torch.zeros(1, channels, height, width), tmp_path / "net.pt2")
+    scaling = entry.scaling or cs.Scaling()
+    stated = ["--mean", ",".join(map(str, np.ravel(scaling.mean))), "--std", ",".join(map(str, np.ravel(scaling.std)))]
+    words = () if entry.scaling is None else ("--scale", "1/255", *stated)
+    with bare_reports():
+        done = invoke("import", tmp_path / "net.pt2", "--dataset", path, "--out", tmp_path / "run", *words, "--json")
+    assert done.exit_code == 0, done.output
+    expected = torch_logits(entry, module, splits.test.images)
+    right = float((expected.argmax(axis=1) == splits.test.labels).mean())
+    assert json.loads(done.stdout)["evaluation"]["accuracy"] == pytest.approx(right, abs=1 / len(expected))
+    assert (tmp_path / "run" / "report.html").stat().st_size > 1e5
+    model = cs.load_model(tmp_path / "run")
+    check(entry, model, splits.test.images, expected)
+    check_exports(model, splits.test.images[:100], tmp_path)
+
+
+def check_exports(model: cs.Model, images: Images, folder: Path) -> None:
+    """Export a model to every format; each file gives its logits where it runs, and again when it is read."""
+    expected = model.logits(images)
+    most = 1e-4 * np.abs(expected).max()
+    for form in FORMATS.values():
+        path = folder / f"again{form.suffix}"
+        try:
+            cs.export_model(model, path, form.name)
+            assert np.abs(form.open(path).logits(images) - expected).max() < most, form.name
+        except MissingPackageError as error:
+            pytest.skip(str(error))
+        if form.name == "c":  # a program, which is compiled and not read
+            with pytest.raises(InterchangeError, match="is source code"):
+                cs.import_model(path)
+            continue
+        assert np.abs(cs.import_model(path).logits(images) - expected).max() < most, form.name
+
+
+@pytest.fixture(scope="session")
+def digits() -> cs.Splits:
+    mnist = cs.load_dataset("mnist")
+    return cs.Splits(mnist.train.take(np.arange(4000)), mnist.test.take(np.arange(10)))
+
+
+def read(name: str, folder: Path) -> Imported:
+    """Return a network of PyTorch as its file has it."""
+    entry = TORCH[name]
+    height, width, channels = entry.image_shape
+    torch.manual_seed(0)
+    return read_network(to_pt2(entry.make().eval(), torch.zeros(1, channels, height, width), folder / "net.pt2"))
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_each_scaling_of_a_trained_network_is_found(name: str, digits: cs.Splits, tmp_path: Path):
+    found, scaling = read("lenet5", tmp_path), SCALINGS[name]
+    recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.0005 if scaling.scale == 1 else 0.001))
+    model, _ = cs.train(found.scaled(scaling).architecture, digits.train, recipe)
+    table = find_scaling(replace(found, weights=model.weights), digits.train)
+    assert table.best is not None, str(table)
+    np.testing.assert_allclose(table.best.numbers(1), scaling.numbers(1), atol=0.01, err_msg=str(table))
+
+
+@pytest.mark.parametrize("name", ["lenet5", "colour"])
+def test_the_scaling_of_an_untrained_network_is_unclear(name: str, small_mnist: cs.Splits, tmp_path: Path):
+    data = small_mnist.train if name == "lenet5" else coloured(small_mnist.train, 0)
+    table = find_scaling(read(name, tmp_path), data)
+    assert table.best is None
+    assert "its scaling is unclear" in table.sentence
