@@ -7,14 +7,13 @@ what to give it. `random_weights(architecture, rng)` draws weights under which l
 same state of `rng` gives the same network.
 """
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.random_branches import JOINING, VECTOR, join_unread, joining_layer, unread
 
 from convscope import Model
 from convscope.architecture import (
@@ -23,8 +22,6 @@ from convscope.architecture import (
     Architecture,
     AveragePooling2D,
     BatchNormalization,
-    Branch,
-    Concatenate,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -71,9 +68,6 @@ VECTOR_KINDS = (
     "Activation",
     "PReLU",
 )
-JOINING = ("Add", "Branch", "Concatenate")
-VECTOR = "vector "
-"""Stands before a kind in a sequence where the layer works on vectors: an engine may compute it otherwise there."""
 
 MOST_NUMBERS = 1 << 13  # in a map of `architecture_around`
 MOST_WEIGHTS = 1 << 15  # of one of its layers
@@ -99,15 +93,15 @@ def random_architecture(
     ranges = Usual(rng)
     for _ in range(rng.integers(4, 9)):
         _append(ranges, layers, shapes, MAP_KINDS)
-    if rng.random() < 0.2 and not _unread(layers):  # as networks without a dense layer end
+    if rng.random() < 0.2 and not unread(layers):  # as networks without a dense layer end
         pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
         return Architecture(image, (*layers, Conv2D(classes, 1), pooling))
     layers.append([Flatten(), Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()][rng.integers(4)])
     shapes.append(layers[-1].output_shape(shapes[-1]))
-    _join(rng, layers, shapes)
+    join_unread(rng, layers, shapes)
     for _ in range(rng.integers(0, 4)):
         _append(ranges, layers, shapes, _VECTORS)
-    _join(rng, layers, shapes)
+    join_unread(rng, layers, shapes)
     ends = _ends(classes)
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
@@ -127,7 +121,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     """Return every sequence of so many kinds that layers can have one behind the other; "Input" may be the first.
 
     >>> len(kind_sequences(2)), len(kind_sequences(3))
-    (257, 2890)
+    (304, 3717)
     """
     sequences = [(kind,) for kind in ("Input", *MAP_KINDS, *WAYS_TO_VECTORS, *_VECTORS)]
     for _ in range(length - 1):
@@ -172,8 +166,8 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
         # What a branch leaves unread is joined straight behind the way to vectors, unless a vector is to follow there.
         _append(ranges, layers, shapes, (kind,), may_leave=not "".join(kinds[place + 2 : place + 3]).startswith(VECTOR))
         if kind in WAYS_TO_VECTORS:
-            _join(rng, layers, shapes)
-    _join(rng, layers, shapes)
+            join_unread(rng, layers, shapes)
+    join_unread(rng, layers, shapes)
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
         return Architecture(image, tuple(layers))
     most = max(2, MOST_WEIGHTS // shapes[-1][0])
@@ -343,7 +337,8 @@ def _append(
         kind, given = drawn.removeprefix(VECTOR), shapes[-1]
         try:
             if kind in JOINING:
-                found = _joining(ranges.rng, drawn, layers, shapes, may_leave)
+                activation = _activation(ranges.rng)
+                found = joining_layer(ranges.rng, drawn, layers, shapes, activation, may_leave)
                 if found is None:
                     continue
                 layer, given = found
@@ -356,61 +351,6 @@ def _append(
             layers.append(layer)
             shapes.append(shape)
             return
-
-
-def _joining(
-    rng: np.random.Generator, kind: str, layers: list[Layer], shapes: list[Shape], may_leave: bool
-) -> tuple[Layer, Shape] | None:
-    """Return a layer that reads an earlier one, which gets a name, and what it is given; None where none fits."""
-    last, axes = shapes[-1], 1 if kind.startswith(VECTOR) else 3
-    kind = kind.removeprefix(VECTOR)
-    if kind == "Branch":
-        fitting = [index for index in range(-1, len(layers)) if len(shapes[index + 1]) == axes]
-        if not may_leave and len(last) == axes:
-            fitting = [len(layers) - 1]
-    else:
-        read = slice(0, None if kind == "Add" else -1)
-        fitting = [index for index in range(-1, len(layers)) if shapes[index + 1][read] == last[read]]
-        fitting = [index for index in fitting if index in _unread(layers)] or fitting
-    if not fitting or (not layers and kind != "Branch"):
-        return None
-    index = int(fitting[rng.integers(len(fitting))])
-    name, shape = _name(layers, index), shapes[index + 1]
-    if kind == "Add":
-        return Add(name, _activation(rng)), last
-    if kind == "Branch":
-        return Branch(name), shape
-    return Concatenate(name), (*last[:-1], shape[-1] + last[-1])
-
-
-def _name(layers: list[Layer], index: int) -> str:
-    """Return the name of a layer that another is to read, which gets one if it has none; -1 is the image."""
-    if index < 0:
-        return "input"
-    layers[index] = replace(layers[index], name=layers[index].name or f"layer_{index}")
-    return layers[index].name
-
-
-def _unread(layers: list[Layer]) -> list[int]:
-    """Return which layers stand before a `Branch` and are read by none so far."""
-    read = {getattr(layer, "from_layer", "") for layer in layers}
-    return [
-        index
-        for index, (layer, behind) in enumerate(itertools.pairwise(layers))
-        if isinstance(behind, Branch) and (not layer.name or layer.name not in read)
-    ]
-
-
-def _join(rng: np.random.Generator, layers: list[Layer], shapes: list[Shape]) -> None:
-    """Append what makes vectors of the maps that nobody reads, and then joins the vectors that nobody reads."""
-    for index in _unread(layers):
-        if len(shapes[index + 1]) == 3:
-            pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
-            layers += [Branch(_name(layers, index)), pooling]
-            shapes += [shapes[index + 1], (shapes[index + 1][-1],)]
-    for index in _unread(layers):
-        layers.append(Concatenate(_name(layers, index)))
-        shapes.append((shapes[index + 1][0] + shapes[-1][0],))
 
 
 def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:

@@ -44,7 +44,7 @@ def test_the_example_of_the_page_is_valid_and_can_be_built():
         {"layers": [{"kind": "Conv2D"}]},
         {"layers": [{"kind": "Conv2D", "filters": 8, "kernel_size": [3, 3, 3]}]},
         {"layers": [{"kind": "Conv2D", "filters": "8"}]},
-        {"layers": [{"kind": "Conv2D", "filters": 8, "dilation_rate": 2}]},
+        {"layers": [{"kind": "Conv2D", "filters": 8, "dilation": 2}]},
         {"layers": [{"kind": "Dense", "units": 10, "activation": "mish"}]},
         {"layers": [{"kind": "Dropout", "rate": 1.0}]},
         {"layers": [{"kind": "Add"}]},

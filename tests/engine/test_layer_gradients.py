@@ -29,7 +29,11 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
     # A first layer that does nothing stands for the image.
     first = Dropout(0.0, name="first")
     images = images[:2]
-    network = ReferenceNetwork(replace(architecture, layers=(first, *architecture.layers)), weights)
+    others = (
+        replace(layer, from_layer="first") if getattr(layer, "from_layer", "") == "input" else layer
+        for layer in architecture.layers
+    )
+    network = ReferenceNetwork(replace(architecture, layers=(first, *others)), weights)
     dlogits = random_dlogits(architecture, len(images))
     moved = {}
     monkeypatch.setattr(reference_passes, "_lesioned", lambda y, layer, _: y + moved.get(layer.name, 0.0))

@@ -10,7 +10,7 @@ from convscope.engine import initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
 from convscope.engine.network import EpochOptions
 from convscope.engine.reference import ReferenceNetwork
-from convscope.engine.reference_layers import (
+from convscope.engine.reference_normalization import (
     batch_normalization,
     batch_normalization_backward,
     batch_statistics,

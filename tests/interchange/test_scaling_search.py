@@ -104,6 +104,16 @@ def test_classes_in_another_order_are_unclear(digits: cs.Dataset):
     assert "outputs would fit other classes as well" in table.sentence
 
 
+@pytest.mark.slow
+def test_a_network_that_is_far_surer_than_it_is_right_is_unclear(digits: cs.Dataset):
+    network = trained(digits, cs.Scaling(mean=0.5, std=0.5), epochs=4)
+    sure = replace(network, weights={**network.weights, "dense_1/kernel": 40 * network.weights["dense_1/kernel"]})
+    assert find_scaling(network, digits).best is not None
+    table = find_scaling(sure, digits)
+    assert table.best is None
+    assert "far more confident" in table.sentence or "as good" in table.sentence
+
+
 def test_scalings_that_differ_in_confidence_alone_are_unclear():
     """Without biases a factor changes no answer, and without errors a larger one only makes it more confident."""
     images = np.full((100, 3, 3, 1), 100, np.uint8)

@@ -9,11 +9,14 @@ import pytest
 import torch
 from tests.interoperability.test_keras_files import assert_same, images_for, models_of, randomized, saved
 from tests.interoperability.test_onnx_torch import EXPORTERS, compare, log_softmax, shaken
+from tests.random_networks import random_images, random_weights
 from torch import nn
 
 import convscope as cs
-from convscope.interchange import read_network
+from convscope.interchange import FORMATS, ExportOptions, read_network
 from convscope.interchange.keras_files import from_keras
+
+from .conftest import ARCHITECTURES
 
 layers = keras.layers
 
@@ -102,3 +105,34 @@ def test_a_program_of_pytorch_gives_the_same_logits(is_decomposed: bool, tmp_pat
         expected = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()
     for model in (found, cs.from_torch(module, (12, 14, 3), scaling=cs.Scaling())):
         np.testing.assert_allclose(log_softmax(model.logits(images)), log_softmax(expected), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def written() -> tuple[cs.Model, np.ndarray, np.ndarray]:
+    """A model of ours with every kind of branch, images, and its logits."""
+    architecture, rng = ARCHITECTURES["branches"], np.random.default_rng(4)
+    model = cs.Model(architecture, random_weights(architecture, rng), tuple("abcde"))
+    images = random_images(architecture, rng, 40)
+    return model, images, model.logits(images)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_each_export_gives_the_same_logits(written, name: str, tmp_path: Path):
+    model, images, expected = written
+    path = tmp_path / FORMATS[name].file_name("float32")
+    cs.export_model(model, path, name)
+    for logits in (
+        FORMATS[name].open(path).logits(images),
+        *([cs.import_model(path).logits(images)] if name in ("safetensors", "keras", "onnx") else []),
+    ):
+        assert np.abs(logits - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", ["onnx", "tflite", "c"])
+def test_each_export_in_8_bits_gives_nearly_the_same_logits(written, name: str, tmp_path: Path):
+    model, images, expected = written
+    path = tmp_path / FORMATS[name].file_name("int8")
+    calibration = random_images(model.architecture, np.random.default_rng(5), 400)
+    cs.export_model(model, path, name, ExportOptions("int8", calibration))
+    logits = FORMATS[name].open(path).logits(images)
+    assert np.abs(logits - expected).max() <= 0.15 * np.abs(expected).max()

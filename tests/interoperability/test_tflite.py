@@ -55,6 +55,21 @@ def test_random_networks_give_the_same_logits_in_every_type(seed: int, tmp_path:
     assert differences["int8"].mean() < 0.1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_files_in_every_type_are_read_back(seed: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(seed)
+    model = random_model(rng)
+    images = random_images(model.architecture, rng, 40)
+    expected = model.logits(images)
+    for dtype, most in (("float32", 3e-5), ("float16", 0.02), ("int8", 0.4)):
+        path = tmp_path / f"{dtype}.tflite"
+        write_tflite(model, path, dtype=dtype, calibration_images=images if dtype == "int8" else None)
+        read = cs.import_model(path)
+        assert np.abs(read.logits(images) - expected).max() < most, dtype
+        notes = read.provenance["imported"]["notes"]
+        assert any("computes in whole numbers" in note for note in notes) == (dtype == "int8")
+
+
 @pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D])
 def test_convolutions_that_skip_pixels_are_placed_as_ours(kind: type, tmp_path: Path) -> None:
     for kernel, strides in (((1, 1), (2, 2)), ((1, 5), (3, 3)), ((2, 3), (3, 4)), ((4, 1), (1, 3))):

@@ -61,10 +61,18 @@ class Last(nn.Module):
 
 
 SIZE = (12, 14, 3)
+
+
+def sized(module: nn.Module) -> nn.Module:
+    """Return a module whose lazy layer has seen an image."""
+    module(torch.zeros(2, 3, 12, 14))
+    return module
+
+
 MODULES = {
     "residual": lambda: Network(3, 12, 14, 5),
     "pooled": lambda: pooled(3, 5),
-    "activated": lambda: activated(3, 5),
+    "activated": lambda: sized(activated(3, 5)),
     "in place": InPlace,
     "one image": Alone,
     "channels last": Last,

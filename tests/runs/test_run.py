@@ -54,6 +54,15 @@ def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Split
     assert (run.path / "DONE").exists()
 
 
+def test_of_three_test_images_all_is_measured_but_the_embedding(data: cs.Splits, tmp_path: Path):
+    few = cs.Splits(data.train, data.test.take(np.arange(3)))
+    run = cs.run(few, architecture=cs.presets.ann, recipe=RECIPE, seeds=1, out=tmp_path / "few")
+    assert run.report().is_file()
+    assert (run.path / "ablation.json").is_file()
+    with pytest.raises(RunError, match="3 test images are too few to embed; it takes at least 4"):
+        run.embedding  # noqa: B018
+
+
 def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run):
     before = files_of(run.path)
     again = cs.open_run(run.path)  # without the arrays

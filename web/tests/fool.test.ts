@@ -11,7 +11,7 @@ import { imagesOf, openEngine, readCases, uniform, weightsOf } from './engine/ca
 const engine = await openEngine();
 const cases = await readCases();
 
-const REACHABLE = ['valid', 'letters', 'ann', 'wide', 'padded', 'activated', 'branches'];
+const REACHABLE = ['valid', 'letters', 'ann', 'wide', 'padded', 'activated', 'spread', 'branches'];
 
 describe.each(cases.map(({ architecture, seed }) => ({ name: architecture.name, architecture, seed })))(
   '$name',

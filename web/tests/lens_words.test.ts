@@ -26,7 +26,7 @@ test('dilation and groups are told', () => {
     ],
   }).map((row, i) => explanationOf(row, i === 0, ARCHITECTURE.input));
   expect(wide).toMatch(/slides over the image. The pixels that it reads lie 2 × 3 apart\. At each place/);
-  expect(apart).toMatch(/2 kernels.*slide over the 2 maps before.*4 maps before are cut into 2 groups/);
+  expect(apart).toMatch(/2 kernels.*slide over the 2 maps before.*maps of its group: 2 groups share the 4 maps/);
 });
 
 test('pooling keeps the largest or the mean and has no weights, and an output becomes probabilities by softmax', () => {

@@ -194,7 +194,7 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
 def _keras_stem(kind: str) -> str:
     """Return what Keras calls layers of a class that have no name.
 
-    >>> _keras_stem("GlobalMaxPooling2D")
-    'global_max_pooling2d'
+    >>> _keras_stem("GlobalMaxPooling2D"), _keras_stem("PReLU")
+    ('global_max_pooling2d', 'p_re_lu')
     """
-    return re.sub("(?<=[a-z])(?=[A-Z])", "_", kind).lower()
+    return re.sub("(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", kind).lower()

@@ -33,10 +33,6 @@ from convscope.engine.reference_layers import (
     activated_backward,
     average_pooling,
     average_pooling_backward,
-    batch_normalization,
-    batch_normalization_backward,
-    batch_statistics,
-    batch_statistics_backward,
     convolution,
     convolution_backward,
     dense,
@@ -53,6 +49,12 @@ from convscope.engine.reference_layers import (
     whole_map,
     zero_padding,
     zero_padding_backward,
+)
+from convscope.engine.reference_normalization import (
+    batch_normalization,
+    batch_normalization_backward,
+    batch_statistics,
+    batch_statistics_backward,
 )
 
 Weights64 = dict[str, Array]

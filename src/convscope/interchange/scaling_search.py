@@ -26,6 +26,7 @@ OnProgress = Callable[[int, int], None]
 _FIRST, _MOST = 1000, 16_000  # images: for all scalings, and for those that are about as accurate as the best
 _LEVEL = 0.001  # of each test
 _OVERCONFIDENT, _PLAUSIBLE = 1.25, (0.2, 1.1)  # temperatures on images that the network was trained on
+_FAR_TOO_SURE = 2.0  # such a temperature says that these images are other ones for the network
 _CONVERGED = 0.7, 0.9  # the least temperature and accuracy on them
 _RELABELLINGS, _FEW_CLASSES = 10_000, 5
 _IMAGENET = "mean and std of ImageNet"
@@ -271,18 +272,23 @@ def _table(trials: list[_Trial], left: list[_Trial]) -> ScalingTable:
     """Return the table where `left` may be the network's own, the likeliest first."""
     best = left[0]
     right = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
-    knows = _knows_classes(best)
+    knows, is_far_too_sure = _knows_classes(best), len(left) == 1 and best.temperature() > _FAR_TOO_SURE
     if not knows:
         sentence = (
             f"its scaling is unclear: with none of {len(trials)} it classifies more than {right} correctly, and its "
             "outputs would fit other classes as well; it may be untrained, or trained on other classes or images"
+        )
+    elif is_far_too_sure:
+        sentence = (
+            f"its scaling is unclear: with {best.name} {right} are classified correctly, more than otherwise, but it "
+            f"is far more confident than that (temperature {best.temperature():.3g}); were these its training images?"
         )
     elif len(left) > 1:
         names = " and ".join(trial.name for trial in left)
         sentence = f"its scaling is unclear: {names} are about as good on {len(best.labels):,} training images"
     else:
         sentence = f"its scaling is {best.name}, of {len(trials)} that were tried: {right} are classified correctly"
-    is_clear = knows and len(left) == 1
+    is_clear = knows and len(left) == 1 and not is_far_too_sure
     for trial in left:
         trial.verdict = "best" if is_clear else "unclear"
     for trial in trials:

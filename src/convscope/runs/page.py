@@ -15,7 +15,7 @@ from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
-from convscope.runs.topics import QUICK, Subject, measure_topics
+from convscope.runs.topics import Subject, measure_topics, quick_topics
 from convscope.storage import RunFolder
 
 _FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite
@@ -59,7 +59,7 @@ class RunPage:
     @property
     def missing(self) -> Sequence[str]:
         """The topics that take seconds and were not measured yet, in the order in which a run measures them."""
-        return [topic for topic in QUICK if topic not in self._evidence]
+        return [topic for topic in quick_topics(self._splits) if topic not in self._evidence]
 
     def measure(self, topics: Iterable[str]) -> None:
         """Measure `topics`, and keep them in the folder."""

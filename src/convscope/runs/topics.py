@@ -15,7 +15,13 @@ from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, rem
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
-from convscope.evidence.explanation import EmbeddingMethod, check_attributions, embed, filter_cards
+from convscope.evidence.explanation import (
+    MIN_EMBEDDED_IMAGES,
+    EmbeddingMethod,
+    check_attributions,
+    embed,
+    filter_cards,
+)
 from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.runs.listeners import SILENT, Listeners, Result
@@ -223,14 +229,30 @@ def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str,
     evaluate_run(folder, subject.model, subject.splits.test)
     known = folder.read_evidence(TOPICS, subject.model)
     topics = tuple(asked) or tuple(topic for topic in TOPICS if topic not in known)
-    closed, why = _closed_topics(subject)
-    left_out = [topic for topic in topics if topic in closed]
-    if not left_out:
-        return topics, ""
-    why = f"{', '.join(left_out)}: {why}"
-    if asked:
-        raise RunError(f"{folder.path}: {why}")
-    return tuple(topic for topic in topics if topic not in closed), why
+    closed = dict(_too_small(subject.splits))
+    unseen, why = _closed_topics(subject)
+    closed |= dict.fromkeys(unseen, why)
+    told = [
+        f"{', '.join(names)}: {why}"
+        for why in dict.fromkeys(closed.values())
+        if (names := [topic for topic in topics if closed.get(topic) == why])
+    ]
+    if asked and told:
+        raise RunError(f"{folder.path}: {'; '.join(told)}")
+    return tuple(topic for topic in topics if topic not in closed), "; ".join(told)
+
+
+def quick_topics(splits: Splits) -> tuple[str, ...]:
+    """Return which of `QUICK` can be measured with these images."""
+    return tuple(topic for topic in QUICK if topic not in _too_small(splits))
+
+
+def _too_small(splits: Splits) -> Mapping[str, str]:
+    """Return the topics for which there are too few test images, and why."""
+    num_images = len(splits.test)
+    if num_images >= MIN_EMBEDDED_IMAGES:
+        return {}
+    return {"embedding": f"{num_images} test images are too few to embed; it takes at least {MIN_EMBEDDED_IMAGES}"}
 
 
 def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:

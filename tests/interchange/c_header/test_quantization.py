@@ -110,7 +110,7 @@ def test_an_activation_is_within_some_steps_of_the_models(activation: str) -> No
 
 @pytest.mark.slow
 def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(2)
     model = random_model(rng)
     images = random_images(model.architecture, rng, 400)
     write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=images, prefix="net")

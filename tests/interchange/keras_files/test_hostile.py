@@ -252,6 +252,13 @@ def test_weights_that_are_not_those_of_the_layers_are_refused(read, path, array,
         read(archive(CONFIG, hdf5({name: one for name, one in arrays.items() if one is not None})))
 
 
+def test_metrics_and_optimizer_of_a_model_within_the_model_are_no_weights(read):
+    """Keras 2.13 keeps them beside the layers of a model that was compiled."""
+    others = {f"layers/sequential/{part}/vars/0": np.ones(3, np.float32) for part in ("metrics/mean", "optimizer")}
+    found = read(archive(CONFIG, hdf5({**ARRAYS, **others})))
+    assert found.weights.keys() == read(archive(CONFIG, hdf5(ARRAYS))).weights.keys()
+
+
 def test_arrays_that_lie_over_each_other_are_refused(read):
     names = ["dense", *(f"dense_{i}" for i in range(1, 9))]
     config = sequential(

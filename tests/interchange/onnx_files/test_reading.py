@@ -273,6 +273,25 @@ PADDED = {
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
     ),
+    "a silu, and a hard silu in three forms": (
+        [
+            node("Sigmoid", "x", "s"),
+            node("Mul", "s x", "a"),
+            node("HardSwish", "a", "b"),
+            node("Add", "b three", "c"),
+            node("Clip", "c zero six", "d"),
+            node("Mul", "b d", "e"),
+            node("Div", "e six", "q"),
+            node("HardSigmoid", "q", "h", alpha=1 / 6),
+            node("Mul", "q h", "m"),
+            *HEAD,
+        ],
+        {"three": np.float32(3), "zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
+    ),
+    "a relu6, a relu and an elu": (
+        [node("Clip", "x zero six", "a"), node("Clip", "a zero", "b"), node("Elu", "b", "m"), *HEAD],
+        {"zero": np.float32(0), "six": np.float32(6), "k": numbers(126, 4)},
+    ),
     "a slope for each channel, and one for all": (
         [node("PRelu", "x c", "a"), node("PRelu", "a d", "m"), *HEAD],
         {"c": numbers(2, 1, 1), "d": numbers(1), "k": numbers(126, 4)},

@@ -13,6 +13,7 @@ from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_m
 import convscope as cs
 from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.base.errors import ConvscopeError, InterchangeError
+from convscope.engine import initial_weights
 from convscope.interchange.onnx_files import DTYPES, open_onnx, write_onnx
 from convscope.interchange.onnx_files.versions import IR_VERSIONS
 
@@ -96,6 +97,33 @@ def test_int8_reads_the_bytes_themselves_where_one_of_them_is_zero(tmp_path: Pat
         assert ("Cast" not in operators) == is_direct
         difference = np.abs(open_onnx(tmp_path / "m.onnx").logits(images) - model.logits(images))
         assert difference.max() < 0.03 * spread(model.logits(images))
+
+
+def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path: Path):
+    layers = (
+        cs.Conv2D(4, 3, activation="relu"),
+        cs.DepthwiseConv2D(3, depth_multiplier=3, padding="same", activation="relu", name="three"),
+        cs.DepthwiseConv2D(2, name="one"),
+        cs.DepthwiseConv2D(3, 2, depth_multiplier=2, use_bias=False),
+        cs.GlobalAveragePooling2D(),
+        cs.Dense(3, "softmax"),
+    )
+    architecture = cs.Architecture(cs.Input(11, 12, 2), layers)
+    model = cs.Model(architecture, initial_weights(architecture, 0), ("a", "b", "c"))
+    images = np.random.default_rng(0).integers(0, 256, (80, 11, 12, 2), dtype=np.uint8)
+    write_onnx(model, tmp_path / "m.onnx", dtype="int8", calibration_images=images)
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    groups = [
+        each.i for node in graph.node if node.op_type == "Conv" for each in node.attribute if each.name == "group"
+    ]
+    assert groups == [1, 12, 12, 24]
+    assert [node.name for node in graph.node if node.op_type == "Gather"] == [
+        "three/repeat",
+        "depthwise_conv2d/repeat",
+    ]
+    logits, expected = open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images)
+    np.testing.assert_allclose(logits, expected, atol=0.1 * spread(expected))
+    assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.999
 
 
 def test_int8_leaves_nothing_behind_and_says_nothing(

@@ -168,7 +168,6 @@ def test_outputs_have_the_names_of_the_signature(tmp_path: Path):
 @pytest.mark.parametrize(
     ("code", "options", "custom", "why"),
     [
-        (54, None, "", r"'m' \(PRELU\) is not supported"),
         (0, {0: ("b", 2)}, "", r"'m' \(ADD\) clips to -1 and 1"),
         (25, {0: ("f", 2.0)}, "", r"'m' \(SOFTMAX\) is not supported"),
         (13, None, "", r"'m' \(operator 13\) is not supported"),
@@ -205,6 +204,26 @@ def test_a_damaged_model_is_refused(name: str, tmp_path: Path):
     with pytest.raises(InterchangeError, match=why) as caught:
         read_tflite(model.save(tmp_path))
     assert str(tmp_path / "net.tflite") in str(caught.value)
+
+
+def halves(count: int) -> Model:
+    """Return `network` with a dense kernel in float16, which as many operators make float32."""
+    model = network()
+    model.constant("half", DENSE.astype("<f2"))
+    for number in range(count):
+        name = model.see(f"again {number}", DENSE.shape)
+        model.call(6, ["half"], name)
+    model.operators[3][1] = np.array([model.names.index("p"), model.names.index("again 0")], "<i4")
+    model.operators = [*model.operators[5:], *model.operators[:5]]
+    return model
+
+
+def test_weights_in_float16_are_constants_behind_their_operator(tmp_path: Path):
+    read = cs.import_model(halves(1).save(tmp_path), scaling=cs.Scaling())
+    np.testing.assert_allclose(read.logits(IMAGES), ours().logits(IMAGES), atol=5e-3)
+    assert [layer.kind for layer in read.architecture.layers] == [layer.kind for layer in ours().architecture.layers]
+    with pytest.raises(InterchangeError, match="dequantises its weights again and again"):
+        read_tflite(halves(60).save(tmp_path))
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):

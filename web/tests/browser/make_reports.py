@@ -127,6 +127,9 @@ def letters(folder: Path) -> None:
         cs.DepthwiseConv2D(3, padding="same", activation="gelu", name="depthwise"),
         cs.Conv2D(12, 1, activation="tanh"),
         cs.Add("max_pooling2d", "relu"),
+        cs.Branch("max_pooling2d"),
+        cs.Conv2D(6, 1, activation="relu", name="beside"),
+        cs.Concatenate("add"),
         cs.ZeroPadding2D(((1, 0), (0, 2))),
         cs.Conv2D(24, (3, 5), strides=(1, 2)),
         cs.Activation("leaky_relu", 0.05),
@@ -152,9 +155,10 @@ def hostile(folder: Path) -> None:
     """Three channels, and names that must stay text."""
     splits = made_up((24, 24, 3), HOSTILE, "<img src=x onerror=alert(1)>.npz")
     layers = (
-        cs.Conv2D(8, 3, activation="relu"),
+        cs.Conv2D(8, 3, activation="hard_silu"),
         cs.MaxPooling2D(2),
-        cs.Conv2D(16, 3, activation="relu"),
+        cs.Conv2D(16, 3),
+        cs.PReLU(),
         cs.GlobalAveragePooling2D(),
         cs.Dense(len(HOSTILE), activation="softmax"),
     )

@@ -2,7 +2,7 @@
 
 from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.evidence.explanation.attributions import METHODS, Method, attribute
-from convscope.evidence.explanation.embedding import Embedding, embed
+from convscope.evidence.explanation.embedding import MIN_EMBEDDED_IMAGES, Embedding, embed
 from convscope.evidence.explanation.embedding import Method as EmbeddingMethod
 from convscope.evidence.explanation.explanation import Explanation, explain
 from convscope.evidence.explanation.filter_cards import FilterCards
@@ -14,6 +14,7 @@ from convscope.evidence.explanation.synthesis import Synthesis, synthesize
 
 __all__ = [
     "METHODS",
+    "MIN_EMBEDDED_IMAGES",
     "AttributionChecks",
     "DuplicateFilters",
     "Embedding",

@@ -104,7 +104,7 @@ def trustworthiness(original: NDArray[np.float64], picture: NDArray[np.int32], k
 Method = Literal["pca", "tsne", "umap"]
 
 _NEIGHBOURS = 10
-_LEAST_IMAGES = 4  # fewer have no neighbours to speak of
+MIN_EMBEDDED_IMAGES = 4  # fewer have no neighbours to speak of
 _HEADER = ("Class", "Images", "Neighbours of the same class", "In the plot")
 
 
@@ -243,8 +243,8 @@ def embed(
     if num_components not in (2, 3):
         raise ValueError(f"num_components is {num_components}; it must be 2 or 3")
     num_images = min(len(dataset), most_images)
-    if num_images < _LEAST_IMAGES:
-        raise ValueError(f"{num_images} images are too few to embed; take at least {_LEAST_IMAGES}")
+    if num_images < MIN_EMBEDDED_IMAGES:
+        raise ValueError(f"{num_images} images are too few to embed; take at least {MIN_EMBEDDED_IMAGES}")
     model.check_classes(dataset)
     indices = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)

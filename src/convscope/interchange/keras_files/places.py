@@ -1,6 +1,7 @@
 """Where the weights of a layer are in an HDF5 file: by Keras 3's groups, or by the names of the format before it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from convscope.interchange.keras_files.assembly import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
@@ -9,6 +10,7 @@ from convscope.interchange.refusal import ModelFileError
 
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
+_NO_LAYERS = ("metrics", "optimizer")  # of a compiled model within the model
 _MOST_PARTS = 100
 # Of a DepthwiseConv2D in Keras 2, and of Keras 1, in which what is called a deviation is a variance.
 _OTHER_NAMES = {
@@ -66,7 +68,10 @@ class _Grouped:
         for path, array in file.arrays.items():
             group, _, name = path.rpartition("/vars/")
             parts = path.split("/")
-            if parts[0] == layers and group and _RANDOM not in parts:
+            is_of_layer = _RANDOM not in parts and not any(
+                part in _NO_LAYERS and before not in (_LAYERS, layers) for before, part in pairwise(parts)
+            )
+            if parts[0] == layers and group and is_of_layer:
                 self._by_group.setdefault(group, {})[name] = array
 
     def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:

@@ -23,6 +23,7 @@ _OPERATORS = (
     "Gemm",
     "Add",
     "Concat",
+    "Gather",
     "MaxPool",
     "AveragePool",
     "GlobalAveragePool",
@@ -38,6 +39,7 @@ _OPERATORS = (
 def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     """Return a float32 `onnx.ModelProto` in 8 bits, with the ranges of its outputs on `images` (N, H, W, C)."""
     quantization = need("onnxruntime.quantization")
+    _repeat_channels(proto)
     first, scale, zero = _image_tensor(proto)
     override = (
         {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
@@ -73,6 +75,30 @@ def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     del result.metadata_props[:]
     result.metadata_props.extend(proto.metadata_props)
     return result
+
+
+def _repeat_channels(proto: Any) -> None:
+    """Give a depthwise convolution with a multiplier each channel so often, so that its own multiplier is one.
+
+    ONNX Runtime has fast code in 8 bits for these alone: others took seven times as long.
+    """
+    helper, numpy_helper = need("onnx.helper"), need("onnx.numpy_helper")
+    shapes = {each.name: tuple(each.dims) for each in proto.graph.initializer}
+    for number, node in reversed(list(enumerate(proto.graph.node))):
+        group = next((each for each in node.attribute if each.name == "group"), None)
+        if node.op_type != "Conv" or group is None or group.i == 1:
+            continue
+        filters, depth = shapes[node.input[1]][:2]
+        if depth > 1 or filters == group.i:
+            continue
+        repeated = numpy_helper.from_array(np.repeat(np.arange(group.i), filters // group.i), f"{node.name}/channels")
+        proto.graph.initializer.append(repeated)
+        names = [node.input[0], repeated.name]
+        proto.graph.node.insert(
+            number, helper.make_node("Gather", names, [f"{node.name}/repeated"], name=f"{node.name}/repeat", axis=1)
+        )
+        node.input[0] = f"{node.name}/repeated"
+        group.i = filters
 
 
 class _Batches:

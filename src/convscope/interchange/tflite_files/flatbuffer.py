@@ -1,4 +1,4 @@
-"""Tables of a FlatBuffer, read where they lie: every place is held against the size of the file before it is read.
+"""Tables of a FlatBuffer, read where they lie: no place outside the file is read.
 
 Source: flatbuffers.dev/internals. A table begins with the distance to its vtable, which says where each field lies.
 """

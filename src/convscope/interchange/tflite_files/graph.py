@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convscope.interchange.refusal import ModelFileError, quoted
 from convscope.interchange.tflite_files.flatbuffer import Table
-from convscope.interchange.tflite_files.operators import Call, is_of_sizes, operator_name, translate
+from convscope.interchange.tflite_files.operators import DEQUANTIZE, Call, is_of_sizes, operator_name, translate
 from convscope.interchange.tflite_files.tensors import FLOAT32, INT8, UINT8, Tensor, read_tensors
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 
@@ -42,8 +42,10 @@ class TfliteGraph:
         if max(len(operators), len(self._tensors)) > _MOST:
             raise ValueError(f"it has more than {_MOST:,} tensors or operators")
         held = {number for number, tensor in enumerate(self._tensors) if tensor.data is not None}
-        if sum(self._tensors[number].num_bytes for number in held) > file_bytes:
+        held_bytes = sum(self._tensors[number].num_bytes for number in held)
+        if held_bytes > file_bytes:
             raise ValueError("its weights overlap")
+        self._room = 2 * file_bytes - held_bytes  # for what stands for them
         self._held = {self._names[number]: number for number in held}
         image = self._image([int(number) for number in graphs[0].numbers(1, "<i4")])
         for number, operator in enumerate(operators):
@@ -101,6 +103,14 @@ class TfliteGraph:
             or any(not 0 <= each < len(self._tensors) for each in outputs)
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
+        given = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
+        if code == DEQUANTIZE and given is not None and given.data is not None:  # weights in float16 are stored so
+            self._room -= given.num_bytes
+            if self._room < 0:
+                raise ValueError("it dequantises its weights again and again")
+            self._tensors[outputs[0]] = given
+            self._held[self._names[outputs[0]]] = outputs[0]
+            return
         name = operator_name(code, custom)
         label = f"{quoted(self._names[outputs[0]])} ({name})"
         call = Call(name, label, inputs, outputs, table.table(4), self._tensors, self._names)

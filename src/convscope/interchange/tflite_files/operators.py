@@ -181,16 +181,27 @@ def _reshape(call: Call) -> None:
     call.node("Reshape", [call.given(0), call.shape(sizes)], call.result)
 
 
+def _concatenation(call: Call) -> None:
+    parts = [call.given(position) for position in range(len(call.inputs))]
+    call.end(call.node("Concat", parts, axis=call.whole(0)), call.whole(1, "b"))
+
+
+def _prelu(call: Call) -> None:
+    call.node("PRelu", [call.given(0), call.given(1)], call.result)
+
+
 def _arg_max(call: Call) -> None:
     call.node("ArgMax", [call.given(0)], call.result, axis=call.integers(1)[0])
 
 
+DEQUANTIZE = 6
 OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     0: ("ADD", _arithmetic("Add")),
     1: ("AVERAGE_POOL_2D", _pool("AveragePool")),
+    2: ("CONCATENATION", _concatenation),
     3: ("CONV_2D", _conv),
     4: ("DEPTHWISE_CONV_2D", _depthwise),
-    6: ("DEQUANTIZE", _plain("Identity")),
+    DEQUANTIZE: ("DEQUANTIZE", _plain("Identity")),
     9: ("FULLY_CONNECTED", _dense),
     14: ("LOGISTIC", _plain("Sigmoid")),
     17: ("MAX_POOL_2D", _pool("MaxPool")),
@@ -208,6 +219,7 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     43: ("SQUEEZE", _reshape),
     50: ("LOG_SOFTMAX", _plain("LogSoftmax", axis=-1)),
     53: ("CAST", _plain("Identity")),
+    54: ("PRELU", _prelu),
     56: ("ARG_MAX", _arg_max),
     59: ("NEG", _plain("Neg")),
     60: ("PADV2", _pad),
@@ -221,8 +233,6 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     150: ("GELU", _gelu),
 }
 """By the number of an operator its name, and what says it."""
-_OTHERS = {2: ("CONCATENATION", "Concat"), 54: ("PRELU", "PRelu")}
-"""Operators that are not read, and what ONNX calls them, for what is said of them."""
 
 
 def translate(call: Call, number: int, custom: str) -> None:
@@ -231,14 +241,14 @@ def translate(call: Call, number: int, custom: str) -> None:
         OPERATORS[number][1](call)
         return
     given = [call.given(position) for position in range(len(call.inputs))]
-    operator = _OTHERS.get(number, ("", custom or f"operator {number}"))[1]
-    call.node(operator, [name for name in given if name], call.result, domain="custom" if custom else "")
+    call.node(
+        custom or f"operator {number}", [name for name in given if name], call.result, domain="custom" if custom else ""
+    )
 
 
 def operator_name(number: int, custom: str) -> str:
     """Return what TensorFlow Lite calls an operator."""
-    known = OPERATORS.get(number) or _OTHERS.get(number)
-    return known[0] if known else repr(custom)[:40] if custom else f"operator {number}"
+    return OPERATORS[number][0] if number in OPERATORS else repr(custom)[:40] if custom else f"operator {number}"
 
 
 def is_of_sizes(call: Call) -> bool:
