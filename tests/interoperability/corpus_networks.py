@@ -84,11 +84,65 @@ def colour() -> nn.Module:
     )  # fmt: skip
 
 
+class Residual(nn.Module):
+    """Two residual blocks (He and others 2016), the second with a convolution of 1 x 1 in its shortcut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+        self.first, self.second = residual_path(8, 8, 1), residual_path(8, 12, 2)
+        self.shortcut = nn.Sequential(nn.Conv2d(8, 12, 1, 2, bias=False), nn.BatchNorm2d(12))
+        self.end = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        x = torch.relu(x + self.first(x))
+        return self.end(torch.relu(self.second(x) + self.shortcut(x)))
+
+
+def residual_path(channels: int, filters: int, stride: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(channels, filters, 3, stride, 1, bias=False), nn.BatchNorm2d(filters), nn.ReLU(),
+        nn.Conv2d(filters, filters, 3, 1, 1, bias=False), nn.BatchNorm2d(filters),
+    )  # fmt: skip
+
+
+def mobile() -> nn.Module:
+    """Depthwise and grouped convolutions with ReLU6 and Hardswish, as MobileNets have them, and a dilated one."""
+    return nn.Sequential(
+        nn.Conv2d(3, 12, 3, 2, 1, bias=False), nn.BatchNorm2d(12), nn.ReLU6(),
+        nn.Conv2d(12, 12, 3, 1, 1, groups=12, bias=False), nn.BatchNorm2d(12), nn.ReLU6(),
+        nn.Conv2d(12, 24, 1, groups=3), nn.Hardswish(), nn.Conv2d(24, 24, 3, padding=2, dilation=2), nn.SiLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, 10),
+    )  # fmt: skip
+
+
+class Inception(nn.Module):
+    """Branches of several sizes side by side, whose maps are concatenated, and one convolution that is used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(1, 6, 3, 2, 1)
+        self.one, self.three = nn.Conv2d(6, 4, 1), nn.Sequential(nn.Conv2d(6, 3, 1), nn.Conv2d(3, 5, 3, padding=1))
+        self.pooled = nn.Sequential(nn.MaxPool2d(3, 1, 1), nn.Conv2d(6, 3, 1))
+        self.twice, self.slopes = nn.Conv2d(12, 12, 3, padding=1), nn.PReLU(12)
+        self.end = nn.Linear(12, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.stem(x))
+        x = torch.cat([self.one(x), self.three(x), self.pooled(x)], dim=1)
+        x = self.slopes(self.twice(torch.relu(self.twice(x))))
+        return self.end(x.mean(dim=(2, 3)))
+
+
 TORCH = {
     "lenet5": Entry(lenet5, GREY, cs.Scaling()),
     "net": Entry(Net, GREY, cs.Scaling(mean=0.1307, std=0.3081), "log_softmax"),
     "normalized": Entry(Normalized, COLOUR, None),
     "colour": Entry(colour, COLOUR, cs.Scaling(mean=(0.49, 0.48, 0.45), std=(0.25, 0.24, 0.26))),
+    "residual": Entry(Residual, GREY, cs.Scaling(mean=0.5, std=0.5)),
+    "mobile": Entry(mobile, COLOUR, cs.Scaling(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))),
+    "inception": Entry(Inception, GREY, cs.Scaling()),
 }
 layers = keras.layers
 
@@ -116,7 +170,22 @@ def keras_colour() -> Any:
     return keras.Model(image, layers.Dense(10)(layers.Dropout(0.5)(x)))
 
 
+def keras_branched() -> Any:
+    """A residual block with a convolution in its shortcut, branches side by side, and a layer that is used twice."""
+    image = keras.Input(GREY)
+    x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(image)
+    y = layers.Conv2D(12, 3, padding="same", groups=4, activation="silu")(x)
+    y = layers.BatchNormalization()(layers.Conv2D(12, 3, padding="same", dilation_rate=2)(y))
+    x = layers.ReLU()(layers.Add()([y, layers.Conv2D(12, 1)(x)]))
+    x = layers.Concatenate()(
+        [layers.Conv2D(6, 1)(x), layers.PReLU(shared_axes=[1, 2])(x), layers.MaxPooling2D(3, 1, "same")(x)]
+    )
+    shared = layers.Conv2D(30, 3, padding="same", activation="elu")
+    return keras.Model(image, layers.Dense(10)(layers.GlobalAveragePooling2D()(shared(shared(x)))))
+
+
 KERAS = {
     "lenet5": Entry(keras_lenet5, GREY, cs.Scaling(), "softmax"),
     "colour": Entry(keras_colour, COLOUR, None),
+    "branched": Entry(keras_branched, GREY, cs.Scaling()),
 }
