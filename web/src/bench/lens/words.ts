@@ -1,10 +1,13 @@
 // What a layer does to the numbers before it, in a few sentences.
 import { mapsRead } from '../../engine/layers';
 import type { Activation, Input, LayerRow } from '../../engine/types';
+import type en from '../../text/en.json';
 import { say, sentences } from '../../text/say.svelte';
 import { functionName, sizeText } from '../parts/headings';
 import { showsLogits } from '../parts/outputs';
 import { numberText } from '../parts/words';
+
+type Plain = keyof typeof en.parts.layer & keyof typeof en.lens.what;
 
 // `row` is null for the image.
 export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Input): string {
@@ -25,27 +28,15 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
     }
     case 'DepthwiseConv2D':
       return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), place()]);
-    case 'MaxPooling2D':
-    case 'AveragePooling2D':
-      return say(`lens.what.${layer.kind}`, { size });
-    case 'GlobalMaxPooling2D':
-    case 'GlobalAveragePooling2D':
-    case 'Flatten':
-    case 'Dropout':
-    case 'ZeroPadding2D':
-    case 'BatchNormalization':
-    case 'PReLU':
-    case 'Add':
-    case 'Branch':
-    case 'Concatenate':
-      return say(`lens.what.${layer.kind}`);
     case 'Dense':
       return say(`lens.what.dense.${showsLogits(row) ? 'softmax' : activation}`, { n });
-    default:
+    case 'Activation':
       return sentences([
         say('lens.what.applied', { function: functionName(activation) }),
         say(`lens.what.function.${activation}`),
       ]);
+    default:
+      return say(`lens.what.${layer.kind as Plain}`, { size });
   }
 }
 

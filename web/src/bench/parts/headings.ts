@@ -50,33 +50,10 @@ function nameOf({ layer }: LayerRow, isLast: boolean): string {
   return isLast ? say('parts.output') : say(`parts.layer.${layer.kind as Kind}`);
 }
 
-function factsOf(row: LayerRow, other: string): string {
-  const { layer, window, outputShape } = row;
+function factsOf({ layer, window, outputShape }: LayerRow, other: string): string {
+  if (layer.kind === 'Activation') return activationFacts(layer, outputShape);
   const size = window === null ? '' : sizeText(window.size);
-  switch (layer.kind) {
-    case 'Conv2D':
-      return say('parts.facts.Conv2D', { n: outputShape[2], size });
-    case 'DepthwiseConv2D':
-    case 'MaxPooling2D':
-    case 'AveragePooling2D':
-      return say(`parts.facts.${layer.kind}`, { size });
-    case 'GlobalMaxPooling2D':
-    case 'GlobalAveragePooling2D':
-    case 'ZeroPadding2D':
-    case 'Dropout':
-    case 'BatchNormalization':
-    case 'PReLU':
-      return say(`parts.facts.${layer.kind}`);
-    case 'Flatten':
-    case 'Dense':
-      return say(`parts.facts.${layer.kind}`, { n: outputShape[0] });
-    case 'Add':
-    case 'Branch':
-    case 'Concatenate':
-      return say(`parts.facts.${layer.kind}`, { layer: other });
-    default:
-      return activationFacts(layer, outputShape);
-  }
+  return say(`parts.facts.${layer.kind as Kind}`, { n: outputShape.at(-1)!, size, layer: other });
 }
 
 function activationFacts({ activation, negative_slope: slope }: LayerSpec, shape: Shape): string {
