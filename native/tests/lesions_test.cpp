@@ -53,22 +53,6 @@ std::vector<Architecture> architectures() {
             .addition(9)
             .dense(3)
             .addition(13, true),
-        A(9, 8, 2)
-            .convolution(7, 3, 3)
-            .convolution(6, 3, 3, false, {2, 2, true})
-            .normalization()
-            .branch(0)
-            .convolution(6, 1, 1, false, {2, 2})
-            .addition(2, true)
-            .flatten()
-            .branch(-1)
-            .convolution(5, 2, 2)
-            .max_pooling(7, 7)
-            .concatenation(6)
-            .dense(4)
-            .branch(10)
-            .dense(3)
-            .concatenation(11),
         A(6, 5, 3).flatten().dense(33, true).flatten().dense(2),
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
         A(6, 7, 2)
@@ -110,6 +94,23 @@ std::vector<Architecture> architectures() {
         // Sums of the second dense layer need a little more memory than those of the first.
         A(6, 5, 3).flatten().dense(3, true).dense(4, true).dense(4),
         A(8, 7, 2).convolution(5, 3, 3, false).prelu().depthwise(1, 2, 2, false).prelu().flatten().prelu().dense(4, true).dense(3),
+        // Branches of a map, of the image and of a vector.
+        A(9, 8, 2)
+            .convolution(7, 3, 3)
+            .convolution(6, 3, 3, false, {2, 2, true})
+            .normalization()
+            .branch(0)
+            .convolution(6, 1, 1, false, {2, 2})
+            .addition(2, true)
+            .flatten()
+            .branch(-1)
+            .convolution(5, 2, 2)
+            .max_pooling(8, 7, {1, 1})
+            .concatenation(6)
+            .dense(4)
+            .branch(10)
+            .dense(3)
+            .concatenation(11),
     };
 }
 

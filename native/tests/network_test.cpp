@@ -271,7 +271,7 @@ std::vector<Architecture> architectures() {
             .dropout(0.25)
             .branch(-1)
             .convolution(6, 2, 2, true, {2, 2})
-            .average_pooling(3, 3)
+            .average_pooling(3, 3, {1, 1})
             .concatenation(3)
             .dense(8, true)
             .branch(3)
