@@ -5,6 +5,7 @@ import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.shared import bare_reports
 
 import convscope as cs
 from convscope.runs import topics
+from convscope.runs.importing import ImportedRun
 
 from .conftest import invoke
 
@@ -124,6 +126,16 @@ def test_one_that_only_guesses_says_what_may_be_wrong(model_file: Path, small_fo
     done = invoke("import", tmp_path / "zeros.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
     assert done.exit_code == 0, done.output
     assert "little better than guessing" in done.output
+
+
+@pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
+                                                        (10, 0.19, True), (100, 0.03, False)])  # fmt: skip
+def test_guessing_is_a_matter_of_how_many_classes_there_are(classes: int, low: float, is_told: bool):
+    architecture = SimpleNamespace(num_classes=classes)
+    evaluation = SimpleNamespace(accuracy_interval=(low, 1.0))
+    measured = SimpleNamespace(evaluation=evaluation, model=SimpleNamespace(architecture=architecture))
+    advice = ImportedRun(None, measured, {}, Path()).advice  # type: ignore[arg-type]
+    assert ("little better than guessing" in advice) == is_told
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,8 @@ class ImportedRun:
     @property
     def advice(self) -> str:
         """What to look at where the network is little better than guessing; "" where it is better."""
-        if self.measured.evaluation.accuracy_interval[0] > 2 / self.measured.model.architecture.num_classes:
+        chance = 1 / self.measured.model.architecture.num_classes
+        if self.measured.evaluation.accuracy_interval[0] > min(2 * chance, chance + 0.1):
             return ""
         return (
             "This is little better than guessing. If the network did better where it was trained, its pixels had "
