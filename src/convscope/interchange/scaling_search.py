@@ -28,6 +28,7 @@ _LEVEL = 0.001  # of each test
 _OVERCONFIDENT, _PLAUSIBLE = 1.25, (0.2, 1.1)  # temperatures on images that the network was trained on
 _FAR_TOO_SURE = 2.0  # such a temperature says that these images are other ones for the network
 _CONVERGED = 0.7, 0.9  # the least temperature and accuracy on them
+_ENOUGH_ERRORS = 20  # with fewer, a larger scale has a lower loss, whichever is the network's own
 _RELABELLINGS, _FEW_CLASSES = 10_000, 5
 _IMAGENET = "mean and std of ImageNet"
 _IMAGENET_NUMBERS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -97,8 +98,9 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
        is as accurate. With five classes or fewer there are too few; then it must be right for half of what chance
        leaves.
 
-    Otherwise it is unclear. On images of one channel, ImageNet's numbers (the mean of its three) are rare and nearly a
-    multiple of -1 to 1; they count only where these rules find them the best.
+    Otherwise it is unclear, and so is a single scaling that is left with a temperature above 2. On images of one
+    channel, ImageNet's numbers (the mean of its three) are rare and nearly a multiple of -1 to 1; they count only where
+    these rules find them the best and there are 20 errors or more.
 
     Args:
         training: images (N, H, W, C) uint8 with labels that mean what the outputs mean. They should be those that the
@@ -130,8 +132,9 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
             trial.answer(images, answered)
         left = _as_accurate(left)
     if len(left) > 1:
-        usual = [trial for trial in left if not trial.is_rare]
-        left = likeliest if len(likeliest := _likeliest(left)) == 1 or not usual else _likeliest(usual)
+        usual, likeliest = [trial for trial in left if not trial.is_rare], _likeliest(left)
+        is_clear = len(likeliest) == 1 and (not likeliest[0].is_rare or likeliest[0].errors >= _ENOUGH_ERRORS)
+        left = likeliest if is_clear or not usual else _likeliest(usual)
     return _table(trials, left)
 
 
@@ -166,7 +169,7 @@ class _Trial:
             answered.add(len(block))
         self.logits = np.nan_to_num(np.concatenate(logits).astype(np.float64), nan=0.0, posinf=1e30, neginf=-1e30)
         self.is_right = self.logits.argmax(axis=1) == self.labels
-        self.accuracy = float(self.is_right.mean())
+        self.accuracy, self.errors = float(self.is_right.mean()), int((~self.is_right).sum())
         self.losses = cross_entropies(self.logits, self.labels)
 
     def temperature(self) -> float:
