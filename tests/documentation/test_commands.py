@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 from tests.interchange.keras_files.keras_archives import archive, hdf5, layer, small
+from tests.interchange.tflite_files.models import Model as TfliteModel
 from tests.interchange.torch_files.programs import Program
 
 import convscope as cs
@@ -111,7 +112,9 @@ def desk(
     shutil.copyfile(data, tmp_path / "my_images.npz")
     train = mnist.train
     (tmp_path / "my_model.keras").write_bytes(keras_file())
-    torch_file(mnist.train.take(np.arange(4000)), tmp_path)
+    network = trained(mnist.train.take(np.arange(4000)))
+    torch_file(network, tmp_path)
+    tflite_file(network).save(tmp_path).rename(tmp_path / "model.tflite")
     rows = [[label, *image.ravel()] for image, label in zip(train.images[:200], train.labels[:200], strict=True)]
     (tmp_path / "digits.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
     return tmp_path
@@ -128,10 +131,14 @@ def keras_file() -> bytes:
     return archive(config, hdf5(arrays))
 
 
-def torch_file(digits: cs.Dataset, folder: Path) -> None:
-    """Write net.pt2, a network of PyTorch that was trained on byte / 255."""
+def trained(digits: cs.Dataset) -> cs.Model:
+    """Return a network that was trained on byte / 255."""
     layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10))
-    model, _ = cs.train(cs.Architecture(cs.Input(28, 28), layers), digits, cs.Recipe(epochs=5))
+    return cs.train(cs.Architecture(cs.Input(28, 28), layers), digits, cs.Recipe(epochs=5))[0]
+
+
+def torch_file(model: cs.Model, folder: Path) -> None:
+    """Write net.pt2, the model as a network of PyTorch."""
     program, value = Program((1, 1, 28, 28)), "x"
     value = program.call("flatten.using_ints", (1, 784), self=value, start_dim=1)
     for name, units in (("dense", 32), ("dense_1", 10)):
@@ -141,6 +148,18 @@ def torch_file(digits: cs.Dataset, folder: Path) -> None:
         value = program.call("relu.default", (1, units), self=value) if name == "dense" else value
     program.outputs.append(value)
     program.save(folder)
+
+
+def tflite_file(model: cs.Model) -> TfliteModel:
+    """Return the model as one of TensorFlow Lite, whose input is no byte."""
+    file = TfliteModel()
+    file.see("x", (1, 28, 28, 1))
+    for name, units, given, result in (("dense", 32, "x", "h"), ("dense_1", 10, "h", "y")):
+        file.constant(name, np.ascontiguousarray(model.weights[f"{name}/kernel"].T))
+        file.constant(f"{name}/bias", model.weights[f"{name}/bias"])
+        file.see(result, (1, units))
+        file.call(9, [given, name, f"{name}/bias"], result, {0: ("b", 1)} if result == "h" else {})
+    return file
 
 
 @pytest.fixture
@@ -153,7 +172,7 @@ def readers_folder(mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyP
             save_digits(mnist.test, int(label), tmp_path / name / label, count=20)
     save_digits(mnist.test, 4, tmp_path / "new_pictures", count=2)
     save_digits(mnist.test, 7, tmp_path, count=1)
-    torch_file(mnist.train.take(np.arange(4000)), tmp_path)
+    torch_file(trained(mnist.train.take(np.arange(4000))), tmp_path)
     return tmp_path
 
 
