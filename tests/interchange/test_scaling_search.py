@@ -111,7 +111,7 @@ def test_a_network_that_is_far_surer_than_it_is_right_is_unclear(digits: cs.Data
     assert find_scaling(network, digits).best is not None
     table = find_scaling(sure, digits)
     assert table.best is None
-    assert "far more confident" in table.sentence or "as good" in table.sentence
+    assert "it is far more confident than that" in table.sentence
 
 
 def test_scalings_that_differ_in_confidence_alone_are_unclear():

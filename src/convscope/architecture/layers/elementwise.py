@@ -9,11 +9,11 @@ from convscope.architecture.arguments import (
     check_not_negative,
     check_positive,
 )
-from convscope.architecture.layers.windows import ActivationName, Shape
+from convscope.architecture.layers.windows import ActivationName, SameShape, Shape
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(SameShape):
     """While training, each number is zero with the chance `rate`, and 1 / (1 - rate) times as large otherwise.
 
     So the mean stays, and outside training the layer changes nothing. Source: Srivastava and others 2014, section 10.
@@ -31,18 +31,9 @@ class Dropout:
         """How many of 2^24 numbers are dropped: what the rate is to the engines."""
         return int(self.rate * 2**24)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class BatchNormalization:
+class BatchNormalization(SameShape):
     """Each channel less its mean, divided by its standard deviation, then scaled and shifted by learned numbers.
 
     While training, mean and variance are those of the batch, over all axes but the last; after training they are the
@@ -65,18 +56,12 @@ class BatchNormalization:
         check_positive(self, "epsilon")
         check_choice(self, "activation", get_args(ActivationName))
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return dict.fromkeys(("gamma", "beta", "moving_mean", "moving_variance"), input_shape[-1:])
 
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class Activation:
+class Activation(SameShape):
     """An activation as a layer of its own, number by number.
 
     `negative_slope` is what leaky_relu multiplies numbers below zero by; the other activations have no use for it.
@@ -92,18 +77,9 @@ class Activation:
         check_choice(self, "activation", get_args(ActivationName))
         check_not_negative(self, "negative_slope")
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class PReLU:
+class PReLU(SameShape):
     """Each number as it is above zero, else times a slope that is learned for its channel.
 
     Weights: `alpha` (C,), in Keras that of `PReLU(shared_axes=[1, 2])` on maps. Source: He and others 2015, equation 1.
@@ -112,11 +88,5 @@ class PReLU:
     name: str = ""
     kind: ClassVar[str] = "PReLU"
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"alpha": input_shape[-1:]}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0

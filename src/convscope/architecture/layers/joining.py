@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, check_name
-from convscope.architecture.layers.windows import ActivationName, Shape
+from convscope.architecture.layers.windows import ActivationName, SameShape
 
 
 @dataclass(frozen=True)
-class Add:
+class Add(SameShape):
     """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
 
     It makes a list of layers a residual network: what stands between the two learns the difference from its input.
@@ -24,18 +24,9 @@ class Add:
         check_name(self, "from_layer")
         check_choice(self, "activation", get_args(ActivationName))
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class Branch:
+class Branch(SameShape):
     """What the layer called `from_layer` gave, again; the layer before is not read.
 
     It starts a branch: the layers behind it go on from that earlier output. What stood before is the end of another
@@ -49,18 +40,9 @@ class Branch:
     def __post_init__(self) -> None:
         check_name(self, "from_layer")
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class Concatenate:
+class Concatenate(SameShape):
     """The channels that the layer called `from_layer` gave, and behind them those that the layer before gives.
 
     Both have the same rows and columns; vectors have none. `input_shape` is that of the two together.
@@ -72,12 +54,3 @@ class Concatenate:
 
     def __post_init__(self) -> None:
         check_name(self, "from_layer")
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0

@@ -20,6 +20,19 @@ NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
 """Names, within a layer, of the weights that no gradient changes: what `BatchNormalization` remembers of batches."""
 
 
+class SameShape:
+    """A layer that gives as many numbers as it is given, without weights or multiply-adds unless it says otherwise."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        return {}
+
+    def macs(self, input_shape: Shape) -> int:
+        return 0
+
+
 @dataclass(frozen=True)
 class Window:
     """How the outputs of a layer read a map: a kernel of `size` (rows, columns) moved by `strides`.
