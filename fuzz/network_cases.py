@@ -97,6 +97,7 @@ def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None)
     loss, gradients = network.gradients(case.images, case.labels)
     outputs |= {"loss": np.array(loss)} | _prefixed("gradients", gradients)
     outputs |= _prefixed("by layer", network.layer_gradients(case.images, case.dlogits, ["input", *names]))
+    outputs |= _prefixed("by image", network.layer_gradients(case.images, case.dlogits, ["input"]))
     for number, logits in enumerate(network.lesioned_logits(case.images, case.lesions)):
         outputs[f"lesions/{number}"] = logits
     class_names = tuple(str(k) for k in range(case.architecture.num_classes))

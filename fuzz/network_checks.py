@@ -30,6 +30,7 @@ TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float
     "loss": {"float32": 1e-5, "bfloat16": 2e-2},
     "gradients": {"float32": 1e-4, "bfloat16": 7e-2},
     "by layer": {"float32": 1e-4, "bfloat16": 1e-1},
+    "by image": {"float32": 1e-4, "bfloat16": 1e-1},
     "training": {"float32": 2e-5, "bfloat16": 2e-2},
     "state": {"float32": 1e-4, "bfloat16": 1e-1},
     "logits after training": {"float32": 1e-4, "bfloat16": 5e-2},
@@ -156,7 +157,7 @@ def check_case(oracle: Oracle, instruction_set: str, precision: Precision) -> Fi
 
 def group(name: str) -> str:
     """Return what a layer's errors spread over: gradients and what a step keeps of them with each other."""
-    is_gradient = name.startswith(("gradients/", "by layer/", "state/m/", "state/v/"))
+    is_gradient = name.startswith(("gradients/", "by layer/", "by image/", "state/m/", "state/v/"))
     return name.rsplit("/", 2)[0] if is_gradient else name
 
 

@@ -1,6 +1,8 @@
 // Gradients by what layers put out and by the image, of any sum of logits, image by image and with the weights fixed.
 #pragma once
 
+#include <memory>
+
 #include "prediction.hpp"
 
 namespace convscope {
@@ -10,11 +12,11 @@ struct LayerGradient {
     float* gradients = nullptr;  // (count, the layer's output)
 };
 
-// Keeps what it computes in from call to call. Layers are not fused and maps not cut, since every layer's own gradient may be
-// asked for.
+// Keeps what it computes in from call to call. Where the gradient by a layer is asked for, layers are not fused and maps not
+// cut; on the way to the image alone they are, which is about twice as fast.
 class LayerGradients {
    public:
-    explicit LayerGradients(const Network& network);
+    explicit LayerGradients(const Network& network) : network_(network) {}
 
     // Writes for each of `count` images the gradient of the sum over k of dlogits[i, k] logits[i, k] by each layer's output,
     // which is what comes out of its activation; false if the watcher stopped it.
@@ -22,9 +24,14 @@ class LayerGradients {
                  const std::vector<LayerGradient>& wanted, Watcher& watcher);
 
    private:
+    struct Way {
+        Way(const Network& network, Purpose purpose) : plan(network.make_plan(purpose)), predictor(network, plan, Kept::gradients) {}
+        const Plan plan;
+        Predictor predictor;
+    };
+
     const Network& network_;
-    const Plan plan_;
-    Predictor predictor_;
+    std::unique_ptr<Way> to_layers_, to_image_;  // made when first needed
 };
 
 }  // namespace convscope

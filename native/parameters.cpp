@@ -39,7 +39,10 @@ void Parameters::keep_turned() {
 }
 
 void Parameters::keep_back() {
-    if (back_.empty()) back_ = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
+    if (!back_.empty()) return;
+    Buffer<float> back = make_buffer<float>(round_up(channels_, vector_) * filters_ * kernel_[0] * kernel_[1]);
+    for (int64_t p = 0; p < panels_; ++p) copy_to_back(p, 0, inputs_, back.data());
+    back_ = std::move(back);
 }
 
 void Parameters::keep_winograd(WinogradAlgorithm algorithm) {
@@ -48,7 +51,9 @@ void Parameters::keep_winograd(WinogradAlgorithm algorithm) {
 }
 
 void Parameters::keep_winograd_turned() {
-    if (winograd_turned_.empty()) winograd_turned_ = make_buffer<float>(turned_panels() * winograd_size(filters_));
+    if (!winograd_turned_.empty()) return;
+    winograd_turned_ = make_buffer<float>(turned_panels() * winograd_size(filters_));
+    for (int64_t p = 0; p < panels_; ++p) finish_panel(p);
 }
 
 void Parameters::keep_bfloat16(bool turned) {
@@ -93,7 +98,7 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
 
 void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
     if (!turned_.empty()) copy_to_turned(panel, begin, end, turned_.data());
-    if (!back_.empty()) copy_to_back(panel, begin, end);
+    if (!back_.empty()) copy_to_back(panel, begin, end, back_.data());
 }
 
 // In both, rows of neighbouring channels go side by side, up to the next place and the copy's next panel or block.
@@ -109,12 +114,12 @@ void Parameters::copy_to_turned(int64_t panel, int64_t begin, int64_t end, float
     }
 }
 
-void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end) {
+void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end, float* back) const {
     const int64_t places = kernel_[0] * kernel_[1], filter = panel * width_;
     for (int64_t row = begin, count; row < end; row += count) {
         const int64_t place = row / channels_, channel = row % channels_;
         count = std::min({end - row, channels_ - channel, vector_ - channel % vector_});
-        float* to = back_.data() + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
+        float* to = back + ((channel / vector_ * filters_ + filter) * places + place) * vector_ + channel % vector_;
         kernels_.transpose(this->panel(panel) + row * width_, width_, to, places * vector_, count, columns(panel));
     }
 }

@@ -91,7 +91,7 @@ class Parameters {
     // Rows [begin, end) of a panel to the copies of the way back.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
     void copy_to_turned(int64_t panel, int64_t begin, int64_t end, float* turned) const;
-    void copy_to_back(int64_t panel, int64_t begin, int64_t end);
+    void copy_to_back(int64_t panel, int64_t begin, int64_t end, float* back) const;
     int64_t column(int64_t filter) const;  // where that of a filter begins
 
     const Kernels& kernels_;

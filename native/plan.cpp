@@ -72,6 +72,7 @@ std::vector<Layer> with_relu_apart(std::vector<Layer> layers) {
 std::vector<Layer> layers_for(Purpose purpose, const std::vector<Layer>& layers) {
     switch (purpose) {
         case Purpose::training:
+        case Purpose::input_gradient:
             return cut_to_what_is_read(layers);
         case Purpose::gradients:
             return with_relu_apart(layers);
@@ -96,12 +97,13 @@ bool is_read_again(const std::vector<Layer>& layers, int64_t number) {
 StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose purpose, const Kernels& kernels) {
     const Layer& layer = layers[next];
     if (layer.kind != Kind::convolution) return StepKind::layer;
-    if (purpose == Purpose::training && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
+    const bool fuses = purpose == Purpose::training || purpose == Purpose::input_gradient;
+    if (fuses && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
         PooledConvolution::fits(layer, layers[next + 1]) && !is_read_again(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
     }
     if (Bfloat16Convolution::fits(layer, kernels)) return StepKind::bfloat16_convolution;
-    if (purpose == Purpose::training && choose_winograd(layer) != WinogradAlgorithm::none) {
+    if (fuses && choose_winograd(layer) != WinogradAlgorithm::none) {
         return StepKind::winograd_convolution;
     }
     return StepKind::direct_convolution;
@@ -145,7 +147,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
         if (steps[i].kind != StepKind::activation) steps[i].parameters = parameters[steps[i].layer];
         if (steps[i].parameters != nullptr) first_trained = i;
     }
-    if (purpose == Purpose::gradients) first_trained = 0;
+    if (goes_to_image()) first_trained = 0;
     lay_out_maps(layers, input);
     make_layers(layers, moving, kernels);
     check_extents(kernels);
@@ -222,8 +224,8 @@ void Plan::lay_out_maps(const std::vector<Layer>& layers, const Input& input) {
             const Layer& layer = layers[steps[step].layer];
             map.read_by_vectors |= layer.reads_earlier() && map_read_earlier(layer) == i;
         }
-        // Of a slice every gradient is read at the end.
-        if (purpose == Purpose::gradients) map.gradient_crosses = true;
+        // What is read of a slice's gradients is read at the end.
+        if (purpose == Purpose::gradients || (purpose == Purpose::input_gradient && i == 0)) map.gradient_crosses = true;
         maps.push_back(map);
     }
 }

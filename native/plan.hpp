@@ -21,6 +21,7 @@ enum class Purpose {
     training,   // layers are fused, places that nobody reads left out; the way back goes as far as there are weights
     outputs,    // every layer's output in full, and no way back
     gradients,  // every layer's output in full, and the way back to all of them and to the image; relu is a step of its own
+    input_gradient,  // as training, but for the way back, which goes to the image and to no weights
 };
 
 // What a step computes, and of a convolution by which algorithm.
@@ -59,7 +60,7 @@ struct Plan {
 
     // Whether the way back writes the gradient by a map.
     bool wants_gradient(std::size_t map) const {
-        return purpose == Purpose::gradients || (purpose == Purpose::training && map > first_trained);
+        return goes_to_image() || (purpose == Purpose::training && map > first_trained);
     }
 
     // The map that a layer reads beside the one before it, or in its place.
@@ -75,6 +76,7 @@ struct Plan {
     std::vector<int64_t> gradient_offsets;
 
    private:
+    bool goes_to_image() const { return purpose == Purpose::gradients || purpose == Purpose::input_gradient; }
     void lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);

@@ -269,7 +269,8 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
         kernels_.multiply(p);
     }
     p.segments = 0;  // a sum of nothing, which becomes what the bias makes of it
-    if (kernel_gradient_ == KernelGradient::filters) p.winners = nullptr;  // the way back passes these cells by
+    // On the way to the weights these cells are passed by.
+    if (kernel_gradient_ == KernelGradient::filters && !wants_input_gradient_) p.winners = nullptr;
     p.rows = cells() - order.live;
     p.order = order.cells + order.live;
     kernels_.multiply(p);
@@ -291,7 +292,9 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
     p.run = layer_.window[1] * layer_.input.channels;
     p.won = workspace.scratch->won.data();
     p.kernel = gradient;
-    if (kernel_gradient_ == KernelGradient::filters) {
+    if (gradient == nullptr) {
+        // a plan that goes to the image alone
+    } else if (kernel_gradient_ == KernelGradient::filters) {
         const Order order = order_of(workspace, image);
         p.live = order.cells;
         p.live_cells = order.live;

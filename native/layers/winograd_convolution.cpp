@@ -169,13 +169,15 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         float* frames = products + products_size();
         WinogradTiles tiles;
         tiles.channels = layer_.input.channels;
-        transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
-                  [&](int64_t i) { return from.image(i); });
+        if (gradient != nullptr) {
+            transform(block, kernels_.winograd_input, input_.value, layer_.input.channels, reads_, input, tiles,
+                      [&](int64_t i) { return from.image(i); });
+        }
         tiles.channels = layer_.output.channels;
         transform(block, kernels_.winograd_output_backward, output_.gradient, layer_.output.channels, gradient_reads_,
                   output_gradient, tiles, [&](int64_t i) { return gradients.image(i); });
-        add_kernel_gradient(block, input, output_gradient, products, gradient);
-        for (int64_t i = block.begin; layer_.has_bias && i < block.end && block.first_tile == 0; ++i) {
+        if (gradient != nullptr) add_kernel_gradient(block, input, output_gradient, products, gradient);
+        for (int64_t i = block.begin; gradient != nullptr && layer_.has_bias && i < block.end && block.first_tile == 0; ++i) {
             add_bias_gradient(gradients.image(i), gradient);
         }
         if (!wants_input_gradient_) return;

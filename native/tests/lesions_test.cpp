@@ -176,6 +176,11 @@ TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
             CHECK(first.empty() || gradients == first);
             first = gradients;
         }
+        // On the way to the image alone layers are fused.
+        std::vector<float> image(gradients[0].size());
+        for (int threads : {1, 3}) {
+            CHECK(together.compute(threads, c.images, count, c.dlogits.data(), {{-1, image.data()}}, c.watcher));
+        }
         for (int64_t i = 0; i < count; ++i) {
             const float* dlogits = c.dlogits.data() + i * a.classes();
             const auto naive = layer_gradients(a, c.weights, c.bytes.data() + i * a.input.shape.size(),
@@ -183,6 +188,7 @@ TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
             for (std::size_t l = 0; l < naive.size(); ++l) {
                 CHECK_NEAR_ALL(gradients[l].data() + i * static_cast<int64_t>(naive[l].size()), naive[l], 1e-5, 1e-3);
             }
+            CHECK_NEAR_ALL(image.data() + i * static_cast<int64_t>(naive[0].size()), naive[0], 1e-5, 1e-3);
         }
     }
 }

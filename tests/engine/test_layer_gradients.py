@@ -69,9 +69,11 @@ def test_native_agrees_with_the_reference(architecture, weights, images):
     dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
     expected = ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, names)
     for isa in instruction_sets():
-        native = NativeNetwork(architecture, weights, 2, isa).layer_gradients(images, dlogits, names)
+        network = NativeNetwork(architecture, weights, 2, isa)
+        native = network.layer_gradients(images, dlogits, names)
         assert list(native) == names
-        for name, value in native.items():
+        alone = network.layer_gradients(images, dlogits, ["input"])  # where nothing else is asked for, layers are fused
+        for name, value in [*native.items(), *alone.items()]:
             assert value.dtype == np.float32
             assert value.shape == expected[name].shape
             tolerance = 1e-5 * np.abs(expected[name]).max()
@@ -136,15 +138,17 @@ def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architectu
     dataset = Dataset(images, labels, tuple(str(k) for k in range(architecture.num_classes)))
     dlogits, names = random_dlogits(architecture, 40), names_of(architecture)
     asked, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
-    asked.layer_gradients(images, dlogits, names)
+    for wanted in (["input"], names):
+        asked.layer_gradients(images, dlogits, wanted)
     train(asked, dataset)
     train(unasked, dataset)
     for name, value in asked.weights().items():
         np.testing.assert_array_equal(value, unasked.weights()[name])
-    after = asked.layer_gradients(images, dlogits, names)
-    fresh = NativeNetwork(architecture, asked.weights()).layer_gradients(images, dlogits, names)
-    for name in names:
-        np.testing.assert_array_equal(after[name], fresh[name])
+    fresh = NativeNetwork(architecture, asked.weights())
+    for wanted in (["input"], names):
+        after, expected = (network.layer_gradients(images, dlogits, wanted) for network in (asked, fresh))
+        for name in wanted:
+            np.testing.assert_array_equal(after[name], expected[name])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
