@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace convscope {
 
@@ -37,11 +38,12 @@ struct Patches {
 struct Reader {
     std::unique_ptr<ChannelSums> sums;
     Buffer<float> ones;  // (channels, size()): what each would add if it were one everywhere
+
+    int64_t image_size() const { return (sums->channels() + 1) * sums->size(); }
 };
 
-constexpr int64_t most_sums = 1 << 21;  // numbers that a thread keeps of a slice, 8 MB
-
-int64_t sums_size(const ChannelSums& sums) { return ((sums.channels() + 1) * slice_images + 2) * sums.size(); }
+constexpr int64_t most_sums = 1 << 18;  // numbers that a thread keeps of an image, 1 MB
+constexpr int64_t near_sums = 1 << 17;  // of several images, as the second cache has room for
 
 Patch patch(const Network& network, const Plan& plan, const Replacement& replacement) {
     // A layer without a map of its own is fused with the pooling behind it.
@@ -65,7 +67,7 @@ std::vector<Reader> readers(const Plan& plan) {
         if (extents.reads_other.end > 0) all[extents.other].sums = nullptr;
     }
     for (Reader& reader : all) {
-        if (reader.sums != nullptr && sums_size(*reader.sums) > most_sums) reader.sums = nullptr;
+        if (reader.sums != nullptr && reader.image_size() > most_sums) reader.sums = nullptr;
     }
     return all;
 }
@@ -104,42 +106,55 @@ void prepare(Reader& reader, Patch& patch) {
     }
 }
 
-// The sums of the layer behind a map of a slice: of the whole map, and the part of each channel, as they are asked for.
+// The sums of the layer behind a map, of a few images of a slice at a time: of the whole map, and the part of each channel, as
+// they are asked for.
 class SliceSums {
    public:
-    SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace, int64_t count)
-        : kernels_(kernels), reader_(reader), workspace_(workspace), count_(count), size_(reader.sums->size()) {
+    SliceSums(const Kernels& kernels, const Reader& reader, Workspace& workspace)
+        : kernels_(kernels),
+          reader_(reader),
+          workspace_(workspace),
+          size_(reader.sums->size()),
+          at_once_(std::clamp<int64_t>(near_sums / reader.image_size(), 1, slice_images)) {
         Buffer<float>& memory = workspace.scratch->sums;
-        const int64_t wanted = sums_size(*reader.sums);
+        const int64_t wanted = at_once_ * reader.image_size() + size_;
         if (static_cast<int64_t>(memory.size()) < wanted + slack) memory = make_buffer<float>(wanted);
         changed_ = memory.data();
-        constants_ = changed_ + size_;
-        whole_.numbers = constants_ + size_;
-        reader.sums->whole(workspace, count, whole_.numbers);
-        measure(whole_);
-        parts_.resize(static_cast<std::size_t>(reader.sums->channels()));
+        whole_.numbers = changed_ + size_;
     }
 
-    // Writes the layer's output with some of the map's channels replaced, for each image of which the sums tell it; of the
-    // others they are too large beside what is left, or no numbers, and it calls compute(image) instead.
-    template <class Compute>
-    void replace(const std::vector<Channel>& channels, Compute compute) {
-        const bool has_constants = add_constants(channels);
-        for (const Channel& one : channels) find_part(one);
-        for (int64_t i = 0; i < count_; ++i) {  // one after another, so that their sums stay in the first cache
-            std::copy_n(whole_.numbers + i * size_, size_, changed_);
-            for (const Channel& one : channels) kernels_.add(changed_, part_of(one).numbers + i * size_, size_);
-            if (has_constants) kernels_.add(changed_, constants_, size_);
-            const float most = most_cancelled * kernels_.largest_size(changed_, size_);
-            const bool all_are_small = std::all_of(channels.begin(), channels.end(), [&](const Channel& one) {
-                return part_of(one).largest[i] <= most;  // a NaN is not
-            });
-            if (std::isfinite(most) && all_are_small && whole_.largest[i] <= most) {
-                reader_.sums->finish(workspace_, i, changed_);
-            } else {
-                compute(i);
-            }
+    int64_t at_once() const { return at_once_; }
+
+    // Goes on to images [begin, end) of the slice, at most at_once().
+    void take(int64_t begin, int64_t end) {
+        begin_ = begin;
+        end_ = end;
+        parts_.assign(static_cast<std::size_t>(reader_.sums->channels()), {});
+        reader_.sums->whole(workspace_, begin, end, whole_.numbers);
+        measure(whole_);
+    }
+
+    // Writes the layer's output for an image, with some of the map's channels replaced, to place `lane` of `output`. False
+    // where the sums do not tell it: they are too large beside what is left, or no numbers.
+    bool replace(const std::vector<Channel>& channels, int64_t image, Workspace& output, int64_t lane) {
+        const int64_t i = image - begin_;
+        const float* from = whole_.numbers + i * size_;
+        float largest = 0, most_taken = whole_.largest[i];
+        bool all_are_numbers = std::isfinite(most_taken);
+        for (const Channel& one : channels) {
+            const Sums& part = find_part(one.channel);
+            largest = kernels_.add_scaled(changed_, from, part.numbers + i * size_, -1, size_);
+            from = changed_;
+            all_are_numbers = all_are_numbers && std::isfinite(part.largest[i]);
+            most_taken = std::max(most_taken, part.largest[i]);
         }
+        for (const Channel& one : channels) {
+            if (one.value == 0) continue;
+            largest = kernels_.add_scaled(changed_, changed_, reader_.ones.data() + one.channel * size_, one.value, size_);
+        }
+        if (!all_are_numbers || !std::isfinite(largest) || most_taken > most_cancelled * largest) return false;
+        reader_.sums->finish(output, lane, changed_);
+        return true;
     }
 
    private:
@@ -148,50 +163,34 @@ class SliceSums {
     static constexpr float most_cancelled = 64;
 
     struct Sums {
-        float* numbers = nullptr;  // (images, size())
-        float largest[slice_images] = {};  // absolute value by image; NaN where one is not finite
+        float* numbers = nullptr;          // (images, size())
+        float largest[slice_images] = {};  // absolute value by image; infinite or NaN where one is not finite
     };
 
     void measure(Sums& sums) const {
-        for (int64_t i = 0; i < count_; ++i) {
-            const float largest = kernels_.largest_size(sums.numbers + i * size_, size_);
-            sums.largest[i] = std::isfinite(largest) ? largest : NAN;
+        for (int64_t i = 0; i < end_ - begin_; ++i) {
+            sums.largest[i] = kernels_.largest_size(sums.numbers + i * size_, size_);
         }
     }
 
-    Sums& part_of(const Channel& one) { return parts_[static_cast<std::size_t>(one.channel)]; }
-
-    // Finds what taking the channel away adds.
-    void find_part(const Channel& one) {
-        Sums& part = part_of(one);
-        if (part.numbers != nullptr) return;
-        part.numbers = whole_.numbers + (one.channel + 1) * slice_images * size_;
-        reader_.sums->part(workspace_, count_, one.channel, part.numbers);
-        kernels_.multiply_by(part.numbers, count_ * size_, -1);
-        measure(part);
-    }
-
-    // Writes what the constants in the channels' place add; false if it is nothing.
-    bool add_constants(const std::vector<Channel>& channels) {
-        bool any = false;
-        for (const Channel& one : channels) {
-            if (one.value == 0) continue;
-            float* to = any ? changed_ : constants_;
-            std::copy_n(reader_.ones.data() + one.channel * size_, size_, to);
-            kernels_.multiply_by(to, size_, one.value);
-            if (any) kernels_.add(constants_, changed_, size_);
-            any = true;
+    const Sums& find_part(int64_t channel) {
+        Sums& part = parts_[static_cast<std::size_t>(channel)];
+        if (part.numbers == nullptr) {
+            part.numbers = whole_.numbers + (channel + 1) * at_once_ * size_;
+            reader_.sums->part(workspace_, begin_, end_, channel, part.numbers);
+            measure(part);
         }
-        return any;
+        return part;
     }
 
     const Kernels& kernels_;
     const Reader& reader_;
-    Workspace& workspace_;
-    const int64_t count_, size_;
-    float *changed_, *constants_;  // (size()): of an image, and what replaced channels add
+    const Workspace& workspace_;
+    const int64_t size_, at_once_;
+    int64_t begin_ = 0, end_ = 0;
+    float* changed_;  // (size())
     Sums whole_;
-    std::vector<Sums> parts_;  // by channel, taken away; null as long as nobody has asked
+    std::vector<Sums> parts_;  // by channel; null as long as nobody has asked
 };
 
 // The lesions by where they begin, and within one where its patches lie. Two layers of one lesion may share a map: then the
@@ -215,112 +214,131 @@ std::vector<Patches> arranged(const Network& network, const Plan& plan, std::vec
         if (one.by_sums) prepare(readers[one.first], one.patches.front());
         all.push_back(std::move(one));
     }
-    std::stable_sort(all.begin(), all.end(), [](const Patches& one, const Patches& other) { return one.first < other.first; });
+    std::stable_sort(all.begin(), all.end(), [](const Patches& one, const Patches& other) {
+        return std::pair(one.first, one.by_sums) < std::pair(other.first, other.by_sums);
+    });
     return all;
 }
 
-// The images [0, count) of a slice with one lesion after another.
+void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t image) {
+    const Layout& layout = plan.maps[patch.map].value;
+    float* const values = workspace.values[patch.map].image(image);
+    const Channel* const last = patch.channels.data() + patch.channels.size();
+    for (int64_t y = patch.top; y < patch.bottom; ++y) {
+        for (int64_t x = patch.left; x < patch.right; ++x) {
+            float* const pixel = values + layout.at(y, x);
+            for (const Channel* one = patch.channels.data(); one != last; ++one) pixel[one->channel] = one->value;
+        }
+    }
+}
+
+// The images of a slice as they are without a lesion, and pairs of an image and a lesion, as many at once as a slice has
+// images: each takes a lane, from where its lesion begins to the logits. The pairs of one image come one after another, so
+// that its sums stay near, and the dense layers have full tiles with few images and with few lesions.
 class Slice {
    public:
-    Slice(const Network& network, const Plan& plan, const std::vector<Reader>& readers, Workspace& workspace, int64_t count)
-        : network_(network), plan_(plan), readers_(readers), workspace_(workspace), count_(count) {}
+    // `whole` has read images [0, count).
+    Slice(const Network& network, const Plan& plan, const std::vector<Reader>& readers, Workspace& whole, Workspace& lanes,
+          int64_t count)
+        : network_(network), plan_(plan), readers_(readers), whole_(whole), lanes_(lanes), count_(count) {}
 
-    // Computes the logits with `lesion`, which begins no earlier than those before it. The map it begins at is then as it was;
-    // those behind are not.
-    void compute(const Patches& lesion) {
-        network_.forward_read(plan_, {reached_, lesion.first}, workspace_, count_);
-        if (reached_ != lesion.first) {
-            kept_.clear();
-            sums_.reset();
-        }
-        reached_ = lesion.first;
-        std::size_t map = reached_;
-        auto patch = lesion.patches.begin();
-        if (lesion.by_sums) {
-            if (!sums_) sums_.emplace(network_.kernels(), readers_[map], workspace_, count_);
-            sums_->replace(patch->channels, [&](int64_t image) { step_with(*patch, image); });
-            ++patch;
-            ++map;
-        } else if (!lesion.patches.empty() && kept_.empty()) {
-            keep(0, count_);
-        }
-        for (; patch != lesion.patches.end(); ++patch) {
-            network_.forward_read(plan_, {map, patch->map}, workspace_, count_);
-            map = patch->map;
-            apply(*patch, 0, count_);
-        }
-        network_.forward_read(plan_, {map, plan_.steps.size()}, workspace_, count_);
-    }
-
-    void restore(const Patches& lesion) {
-        if (!lesion.patches.empty() && !lesion.by_sums) restore(0, count_);
-    }
-
-    // Computes every layer's output with `lesion`, whose replacements are by layer, and calls take(layer) as soon as one is
-    // there: the next may share its map.
-    template <class Take>
-    void compute_outputs(const Lesion& lesion, Take take) {
-        auto replacement = lesion.begin();
-        std::size_t map = 0;
-        for (std::size_t layer = 0; layer < plan_.map_of_layer.size(); ++layer) {
-            const auto own = static_cast<std::size_t>(plan_.map_of_layer[layer]);
-            network_.forward_read(plan_, {map, own}, workspace_, count_);
-            map = own;
-            for (; replacement != lesion.end() && replacement->layer == layer; ++replacement) {
-                apply(patch(network_, plan_, *replacement), 0, count_);
+    // Computes the logits with lesions [begin, end), which begin at one map, in one way and no earlier than those before
+    // them, and calls take(lesion, image, logits). Stops where go_on() is false.
+    template <class Take, class GoOn>
+    void compute(const Patches* begin, const Patches* end, Take take, GoOn go_on) {
+        const std::size_t first = begin->first;
+        network_.forward_read(plan_, {reached_, first}, whole_, count_);
+        reached_ = first;
+        std::optional<SliceSums> sums;
+        if (begin->by_sums) sums.emplace(network_.kernels(), readers_[first], whole_);
+        find_needed(first + (begin->by_sums ? 1 : 0));
+        const int64_t at_once = sums ? sums->at_once() : count_;
+        for (int64_t image = 0; image < count_; ++image) {
+            if (sums && image % at_once == 0) sums->take(image, std::min(image + at_once, count_));
+            for (const Patches* lesion = begin; lesion != end; ++lesion) {
+                enter(*lesion, image, sums);
+                const bool is_last = image + 1 == count_ && lesion + 1 == end;
+                if (static_cast<int64_t>(pairs_.size()) < slice_images && !is_last) continue;
+                finish(take);
+                if (!go_on()) return;
             }
-            take(layer);
         }
     }
 
    private:
-    // Keeps the map reached of images [begin, end) of the slice. A whole map is copied faster than channels here and there.
-    void keep(int64_t begin, int64_t end) {
-        const auto size = plan_.maps[reached_].value.size();
-        kept_.resize(static_cast<std::size_t>(count_ * size));
-        for (int64_t i = begin; i < end; ++i) {
-            std::copy_n(workspace_.values[reached_].image(i), size, kept_.data() + i * size);
+    struct Pair {
+        const Patches* lesion;
+        int64_t image;
+        std::vector<Patch>::const_iterator next;  // patch that is to be made
+    };
+
+    // Which maps before `start` are read behind it.
+    void find_needed(std::size_t start) {
+        start_ = start;
+        needed_.clear();
+        for (std::size_t step = start; step < plan_.steps.size(); ++step) {
+            const Extents extents = plan_.steps[step].computes->extents();
+            if (extents.reads_other.end > 0 && extents.other < start) needed_.push_back(extents.other);
         }
     }
 
-    void restore(int64_t begin, int64_t end) {
-        const auto size = plan_.maps[reached_].value.size();
-        for (int64_t i = begin; i < end; ++i) {
-            std::copy_n(kept_.data() + i * size, size, workspace_.values[reached_].image(i));
+    // Gives the pair a lane, and takes it to where all of them start.
+    void enter(const Patches& lesion, int64_t image, std::optional<SliceSums>& sums) {
+        const auto lane = static_cast<int64_t>(pairs_.size());
+        pairs_.push_back({&lesion, image, lesion.patches.begin()});
+        for (std::size_t map : needed_) copy(map, image, lane);
+        if (!sums) {
+            copy(reached_, image, lane);
+            patch_at(reached_, lane);
+            return;
         }
+        Pair& pair = pairs_.back();
+        if (!sums->replace(pair.next->channels, image, lanes_, lane)) {
+            copy(reached_, image, lane);
+            apply(plan_, *pair.next, lanes_, lane);
+            plan_.steps[reached_].computes->forward(lanes_, lane, lane + 1);
+        }
+        ++pair.next;
+        patch_at(start_, lane);
     }
 
-    // Computes the layer behind the map reached for an image of whose map a patch is replaced.
-    void step_with(const Patch& patch, int64_t image) {
-        keep(image, image + 1);
-        apply(patch, image, image + 1);
-        plan_.steps[reached_].computes->forward(workspace_, image, image + 1);
-        restore(image, image + 1);
-        kept_.clear();
-    }
-
-    void apply(const Patch& patch, int64_t begin, int64_t end) {
-        const Layout& layout = plan_.maps[patch.map].value;
-        const Channel* const last = patch.channels.data() + patch.channels.size();
-        for (int64_t i = begin; i < end; ++i) {
-            float* const values = workspace_.values[patch.map].image(i);
-            for (int64_t y = patch.top; y < patch.bottom; ++y) {
-                for (int64_t x = patch.left; x < patch.right; ++x) {
-                    float* const pixel = values + layout.at(y, x);
-                    for (const Channel* one = patch.channels.data(); one != last; ++one) pixel[one->channel] = one->value;
-                }
+    template <class Take>
+    void finish(Take take) {
+        const auto count = static_cast<int64_t>(pairs_.size());
+        for (std::size_t map = start_; map < plan_.steps.size();) {
+            std::size_t next = plan_.steps.size();
+            for (const Pair& pair : pairs_) {
+                if (pair.next != pair.lesion->patches.end()) next = std::min(next, pair.next->map);
             }
+            network_.forward_read(plan_, {map, next}, lanes_, count);
+            for (int64_t lane = 0; lane < count; ++lane) patch_at(next, lane);
+            map = next;
         }
+        for (int64_t lane = 0; lane < count; ++lane) {
+            const Pair& pair = pairs_[static_cast<std::size_t>(lane)];
+            take(pair.lesion->lesion, pair.image, lanes_.values.back().image(lane));
+        }
+        pairs_.clear();
+    }
+
+    void patch_at(std::size_t map, int64_t lane) {
+        Pair& pair = pairs_[static_cast<std::size_t>(lane)];
+        for (; pair.next != pair.lesion->patches.end() && pair.next->map == map; ++pair.next) apply(plan_, *pair.next, lanes_, lane);
+    }
+
+    void copy(std::size_t map, int64_t image, int64_t lane) const {
+        std::copy_n(whole_.values[map].image(image), plan_.maps[map].value.size(), lanes_.values[map].image(lane));
     }
 
     const Network& network_;
     const Plan& plan_;
     const std::vector<Reader>& readers_;
-    Workspace& workspace_;
+    Workspace &whole_, &lanes_;
     const int64_t count_;
-    std::size_t reached_ = 0;        // the last map that is as it is without a lesion
-    std::vector<float> kept_;        // that map, as soon as a lesion begins there that changes it
-    std::optional<SliceSums> sums_;  // of the layer behind it, as soon as a lesion asks for them
+    std::size_t reached_ = 0;  // the last map that `whole` has
+    std::size_t start_ = 0;    // the map from which all lanes go on
+    std::vector<std::size_t> needed_;
+    std::vector<Pair> pairs_;  // by lane
 };
 
 }  // namespace
@@ -333,34 +351,47 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
     const std::vector<Patches> all = arranged(network, plan, by_map, lesions);
     Predictor predictor(network, plan, Kept::maps);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
+        SliceArrays& lanes = predictor.second(arrays);
         network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
-        Slice slice(network, plan, by_map, arrays.workspace, end - begin);
-        for (const Patches& lesion : all) {
-            slice.compute(lesion);
-            for (int64_t i = begin; i < end; ++i) {
-                const float* values = arrays.workspace.values.back().image(i - begin);
-                std::copy(values, values + classes, logits + (static_cast<int64_t>(lesion.lesion) * count + i) * classes);
-            }
-            slice.restore(lesion);
-            if (!go_on()) return;
+        network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);
+        Slice slice(network, plan, by_map, arrays.workspace, lanes.workspace, end - begin);
+        const auto take = [&](std::size_t lesion, int64_t image, const float* values) {
+            std::copy(values, values + classes, logits + (static_cast<int64_t>(lesion) * count + begin + image) * classes);
+        };
+        bool goes_on = true;
+        for (auto first = all.begin(), last = first; first != all.end() && goes_on; first = last) {
+            last = std::find_if(first, all.end(), [&](const Patches& one) {
+                return one.first != first->first || one.by_sums != first->by_sums;
+            });
+            slice.compute(&*first, &*first + (last - first), take, [&] { return goes_on = go_on(); });
         }
     };
     return predictor.for_slices(threads, count, work, watcher);
 }
 
+// Computes every layer's output with `lesion`, whose replacements are by layer, and reads each as soon as it is there: the
+// next may share its map.
 bool lesioned_outputs(const Network& network, const Plan& plan, Predictor& predictor, int threads, const Images& images,
                       int64_t count, const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher) {
     const Lesion ordered = by_layer(lesion);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
-        network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
-        const std::vector<Reader> none;
-        Slice slice(network, plan, none, arrays.workspace, end - begin);
-        slice.compute_outputs(ordered, [&](std::size_t layer) {
+        Workspace& workspace = arrays.workspace;
+        network.read(plan, workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
+        auto replacement = ordered.begin();
+        std::size_t map = 0;
+        for (std::size_t layer = 0; layer < plan.map_of_layer.size(); ++layer) {
+            const auto own = static_cast<std::size_t>(plan.map_of_layer[layer]);
+            network.forward_read(plan, {map, own}, workspace, end - begin);
+            map = own;
+            for (; replacement != ordered.end() && replacement->layer == layer; ++replacement) {
+                const Patch made = patch(network, plan, *replacement);
+                for (int64_t i = 0; i < end - begin; ++i) apply(plan, made, workspace, i);
+            }
             const int64_t size = network.layers()[layer].output.size();
             for (int64_t i = begin; i < end; ++i) {
-                network.read_layer(plan, arrays.workspace, layer, i - begin, outputs[layer] + i * size);
+                network.read_layer(plan, workspace, layer, i - begin, outputs[layer] + i * size);
             }
-        });
+        }
     };
     return predictor.for_slices(threads, count, work, watcher);
 }

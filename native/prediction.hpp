@@ -21,6 +21,7 @@ struct SliceArrays {
     Workspace workspace;
     Scratch scratch;
     Batch batch;
+    std::unique_ptr<SliceArrays> second = nullptr;  // as many again, where images go two ways
 };
 
 // Keeps what it computes in from call to call, since making that takes longer than an image does. It is made when first
@@ -75,6 +76,15 @@ class Predictor {
             take(arrays.workspace, begin, end);
         };
         return for_slices(threads, count, work, watcher);
+    }
+
+    // As many arrays again for the thread that has `arrays`.
+    SliceArrays& second(SliceArrays& arrays) const {
+        if (!arrays.second) {
+            arrays.second = std::make_unique<SliceArrays>(network_, plan_, kept_);
+            network_.use_moving_statistics(plan_, arrays.second->batch);
+        }
+        return *arrays.second;
     }
 
     // `images` from the `begin`-th on: what a slice's arrays read, which hold no other slice.

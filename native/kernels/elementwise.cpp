@@ -90,6 +90,26 @@ void add(float* __restrict sum, const float* __restrict values, int64_t count) {
     for (int64_t i = 0; i < count; ++i) sum[i] += values[i];
 }
 
+// By hand: `to` may be `from`, which would keep the compiler from vectors.
+float add_scaled(float* to, const float* from, const float* values, float factor, int64_t count) {
+    Mask sizes{};  // as in largest_size
+    for (int64_t i = 0; i < count; i += width) {
+        const int64_t lanes = count - i;
+        Vector sum = load(from + i) + factor * load(values + i);
+        store_first(to + i, sum, lanes);
+        if (lanes < width) {
+            Vector inside{};
+            memcpy(&inside, to + i, static_cast<size_t>(lanes) * sizeof(float));
+            sum = inside;
+        }
+        const Mask size = reinterpret_cast<Mask>(sum) & 0x7fffffff;
+        sizes = size > sizes ? size : sizes;
+    }
+    float all[width];
+    memcpy(all, &sizes, sizeof all);
+    return largest_size(all, width);
+}
+
 namespace {
 
 typedef float Quad __attribute__((vector_size(16)));

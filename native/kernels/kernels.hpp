@@ -282,6 +282,8 @@ struct Kernels {
     double (*sum_of_squares)(const float* values, int64_t count);
     // The largest absolute value; NaN where one is no number.
     float (*largest_size)(const float* values, int64_t count);
+    // to = from + values factor, where `to` may be `from`; returns the largest absolute value of it, as largest_size does.
+    float (*add_scaled)(float* to, const float* from, const float* values, float factor, int64_t count);
     // Returns the cross-entropy of softmax(logits) and writes (probabilities - target) * scale over `gradient`, where the
     // target is one-hot but for `smoothing` of it, which is spread evenly over all classes.
     double (*cross_entropy)(const float* logits, int64_t classes, int64_t label, float smoothing, float scale,

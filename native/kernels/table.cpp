@@ -29,6 +29,7 @@ const Kernels kernels = {
     .multiply_by = multiply_by,
     .sum_of_squares = sum_of_squares,
     .largest_size = largest_size,
+    .add_scaled = add_scaled,
     .cross_entropy = cross_entropy,
     .softmax = softmax,
     .add = add,

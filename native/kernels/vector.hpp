@@ -155,6 +155,7 @@ void approach(float*, const float*, int64_t, float);
 void multiply_by(float*, int64_t, float);
 double sum_of_squares(const float*, int64_t);
 float largest_size(const float*, int64_t);
+float add_scaled(float*, const float*, const float*, float, int64_t);
 double cross_entropy(const float*, int64_t, int64_t, float, float, float*, bool*);
 void softmax(const float*, int64_t, float*);
 void add(float*, const float*, int64_t);

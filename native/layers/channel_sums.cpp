@@ -67,22 +67,23 @@ float* ConvolutionSums::sums_of(int64_t channel, float* sums) const {
     return sums + group * (layer_.output.channels / layer_.groups);
 }
 
-void ConvolutionSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
+void ConvolutionSums::whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const {
     Product p = product();
     p.bias = parameters_.bias(0);
     p.finish = Finish::bias;
-    for (int64_t image = 0; image < count; ++image) {
+    for (int64_t image = begin; image < end; ++image) {
         p.a = workspace.values[map_].image(image);
-        p.c = sums + image * size();
+        p.c = sums + (image - begin) * size();
         multiply_places(kernels_, p, reads_, writes_);
     }
 }
 
-void ConvolutionSums::part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const {
+void ConvolutionSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel,
+                           float* sums) const {
     Product p = product_of(channel);
-    for (int64_t image = 0; image < count; ++image) {
+    for (int64_t image = begin; image < end; ++image) {
         p.a = workspace.values[map_].image(image) + channel;
-        p.c = sums_of(channel, sums + image * size());
+        p.c = sums_of(channel, sums + (image - begin) * size());
         multiply_places(kernels_, p, reads_, writes_);
     }
 }
@@ -146,22 +147,23 @@ Product DenseSums::product_of(int64_t channel, int64_t count, float* sums) const
     return p;
 }
 
-void DenseSums::whole(const Workspace& workspace, int64_t count, float* sums) const {
+void DenseSums::whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const {
     const MapImages& from = workspace.values[map_];
-    const std::vector<int64_t> reads = multiples(from.stride, count);
-    Product p = product(count, sums);
-    p.a = from.image(0);
+    const std::vector<int64_t> reads = multiples(from.stride, end - begin);
+    Product p = product(end - begin, sums);
+    p.a = from.image(begin);
     p.a_rows = reads.data();
     p.bias = parameters_.bias(0);
     p.finish = Finish::bias;
     kernels_.multiply(p);
 }
 
-void DenseSums::part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const {
+void DenseSums::part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel,
+                           float* sums) const {
     const MapImages& from = workspace.values[map_];
-    const std::vector<int64_t> reads = multiples(from.stride, count);
-    Product p = product_of(channel, count, sums);
-    p.a = from.image(0) + channel;
+    const std::vector<int64_t> reads = multiples(from.stride, end - begin);
+    Product p = product_of(channel, end - begin, sums);
+    p.a = from.image(begin) + channel;
     p.a_rows = reads.data();
     kernels_.multiply(p);
 }

@@ -16,8 +16,8 @@ class ConvolutionSums final : public ChannelSums {
 
     int64_t channels() const override { return layer_.input.channels; }
     int64_t size() const override { return round_up(layer_.output.size(), 16); }
-    void whole(const Workspace& workspace, int64_t count, float* sums) const override;
-    void part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const override;
+    void whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const override;
+    void part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const override;
     void part_of_one(int64_t channel, float* sums) const override;
     void finish(Workspace& workspace, int64_t image, const float* sums) const override;
 
@@ -47,8 +47,8 @@ class DenseSums final : public ChannelSums {
 
     int64_t channels() const override { return input_.channels; }
     int64_t size() const override { return round_up(parameters_.filters(), kernels_.vector_width); }
-    void whole(const Workspace& workspace, int64_t count, float* sums) const override;
-    void part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const override;
+    void whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const override;
+    void part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const override;
     void part_of_one(int64_t channel, float* sums) const override;
     void finish(Workspace& workspace, int64_t image, const float* sums) const override;
 

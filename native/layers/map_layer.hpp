@@ -50,10 +50,10 @@ class ChannelSums {
 
     virtual int64_t channels() const = 0;
     virtual int64_t size() const = 0;
-    // Writes the sums of the whole input, with the bias, of images [0, count) of the slice, `sums` (count, size()).
-    virtual void whole(const Workspace& workspace, int64_t count, float* sums) const = 0;
+    // Writes the sums of the whole input, with the bias, of images [begin, end) of the slice, `sums` (end - begin, size()).
+    virtual void whole(const Workspace& workspace, int64_t begin, int64_t end, float* sums) const = 0;
     // Writes what a channel adds to them.
-    virtual void part(const Workspace& workspace, int64_t count, int64_t channel, float* sums) const = 0;
+    virtual void part(const Workspace& workspace, int64_t begin, int64_t end, int64_t channel, float* sums) const = 0;
     // Writes what the channel adds to the sums of any image, (size()), where it is one everywhere.
     virtual void part_of_one(int64_t channel, float* sums) const = 0;
     // Makes an image's output of its sums.

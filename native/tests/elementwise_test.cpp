@@ -68,6 +68,18 @@ TEST(values_are_multiplied_and_their_squares_summed_in_double) {
             strange.front() = NAN;
             CHECK(std::isnan(kernels.largest_size(strange.data(), count)));
         }
+        const Buffer<float> added = random.numbers(count);
+        Buffer<float> sum = plain_buffer<float>(count), in_place = values;
+        std::fill(sum.begin(), sum.end(), untouched);
+        const float of_sum = kernels.add_scaled(sum.data(), values.data(), added.data(), -0.7f, count);
+        CHECK(kernels.add_scaled(in_place.data(), in_place.data(), added.data(), -0.7f, count) == of_sum);
+        CHECK(of_sum == kernels.largest_size(sum.data(), count));
+        for (std::size_t i = 0; i < sum.size(); ++i) {
+            const bool inside = i < static_cast<std::size_t>(count);
+            CHECK(in_place[i] == (inside ? sum[i] : values[i]));
+            if (inside) CHECK_NEAR(sum[i], values[i] - 0.7f * added[i], 1e-6 * (1 + std::abs(static_cast<double>(values[i]))));
+            if (!inside) CHECK(sum[i] == untouched);
+        }
         Buffer<float> multiplied = values;
         kernels.multiply_by(multiplied.data(), count, -0.3f);
         for (std::size_t i = 0; i < values.size(); ++i) {
