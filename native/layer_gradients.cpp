@@ -7,8 +7,10 @@ namespace convscope {
 bool LayerGradients::compute(int threads, const Images& images, int64_t count, const float* dlogits,
                              const std::vector<LayerGradient>& wanted, Watcher& watcher) {
     const bool of_image = std::all_of(wanted.begin(), wanted.end(), [](const LayerGradient& one) { return one.layer < 0; });
-    std::unique_ptr<Way>& way = of_image ? to_image_ : to_layers_;
-    if (!way) way = std::make_unique<Way>(network_, of_image ? Purpose::input_gradient : Purpose::gradients);
+    std::unique_ptr<OwnPlan>& way = of_image ? to_image_ : to_layers_;
+    if (!way) {
+        way = std::make_unique<OwnPlan>(network_, of_image ? Purpose::input_gradient : Purpose::gradients, Kept::gradients);
+    }
     const Plan& plan = way->plan;
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;

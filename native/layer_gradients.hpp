@@ -24,14 +24,8 @@ class LayerGradients {
                  const std::vector<LayerGradient>& wanted, Watcher& watcher);
 
    private:
-    struct Way {
-        Way(const Network& network, Purpose purpose) : plan(network.make_plan(purpose)), predictor(network, plan, Kept::gradients) {}
-        const Plan plan;
-        Predictor predictor;
-    };
-
     const Network& network_;
-    std::unique_ptr<Way> to_layers_, to_image_;  // made when first needed
+    std::unique_ptr<OwnPlan> to_layers_, to_image_;  // made when first needed
 };
 
 }  // namespace convscope

@@ -371,12 +371,13 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
 
 // Computes every layer's output with `lesion`, whose replacements are by layer, and reads each as soon as it is there: the
 // next may share its map.
-bool lesioned_outputs(const Network& network, const Plan& plan, Predictor& predictor, int threads, const Images& images,
-                      int64_t count, const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher) {
+bool lesioned_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
+                      const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher) {
+    const Plan& plan = by.plan;
     const Lesion ordered = by_layer(lesion);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
-        network.read(plan, workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
+        network.read(plan, workspace, arrays.batch, by.predictor.from(images, begin), 0, end - begin);
         auto replacement = ordered.begin();
         std::size_t map = 0;
         for (std::size_t layer = 0; layer < plan.map_of_layer.size(); ++layer) {
@@ -393,7 +394,7 @@ bool lesioned_outputs(const Network& network, const Plan& plan, Predictor& predi
             }
         }
     };
-    return predictor.for_slices(threads, count, work, watcher);
+    return by.predictor.for_slices(threads, count, work, watcher);
 }
 
 }  // namespace convscope

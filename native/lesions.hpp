@@ -24,8 +24,8 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
                      const std::vector<Lesion>& lesions, float* logits, Watcher& watcher);
 
 // Writes what every layer gives with one lesion, outputs[l] (count, the layer's output); without a replacement it is the
-// plain pass. `plan` is one of every layer's output, `predictor` one that keeps its maps. False if the watcher stopped it.
-bool lesioned_outputs(const Network& network, const Plan& plan, Predictor& predictor, int threads, const Images& images,
-                      int64_t count, const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher);
+// plain pass. `by` has a plan of every layer's output, and keeps its maps. False if the watcher stopped it.
+bool lesioned_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
+                      const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher);
 
 }  // namespace convscope

@@ -75,13 +75,12 @@ Lesion lesion(const int32_t* layers, const int32_t* filters, const float* values
 struct Session {
     Session(const double* input, const double* layers, int32_t count)
         : network(read_input(input), read_layers(layers, count), *usable_kernels().front()),
-          outputs_plan(network.make_plan(Purpose::outputs)),
-          outputs(network, outputs_plan, Kept::maps),
+          outputs(network, Purpose::outputs, Kept::maps),
           logits(network, network.plan(), Kept::logits) {}
 
     Network network;
-    const Plan outputs_plan;
-    Predictor outputs, logits;
+    OwnPlan outputs;
+    Predictor logits;
     std::unique_ptr<LayerGradients> gradients;
     std::unique_ptr<Trainer> trainer;  // for batches of `batch_size`
     int32_t batch_size = 0;
@@ -162,7 +161,7 @@ void network_outputs(Session* session, const uint8_t* images, int32_t count, con
         outputs += count * layer.output.size();
     }
     GoOn watcher;
-    lesioned_outputs(session->network, session->outputs_plan, session->outputs, 1, listed(images), count,
+    lesioned_outputs(session->network, session->outputs, 1, listed(images), count,
                      lesion(layers, filters, values, 0, replacements), pointers, watcher);
 }
 

@@ -101,4 +101,14 @@ class Predictor {
     std::deque<SliceArrays> arrays_;  // by thread
 };
 
+// A predictor with a plan of its own.
+struct OwnPlan {
+    OwnPlan(const Network& network, Purpose purpose, Kept kept)
+        : plan(network.make_plan(purpose)), predictor(network, plan, kept) {}
+    OwnPlan(const OwnPlan&) = delete;
+
+    const Plan plan;
+    Predictor predictor;
+};
+
 }  // namespace convscope

@@ -227,14 +227,13 @@ TEST(outputs_with_a_lesion_are_those_of_the_naive_network) {
     uint64_t seed = 351;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
-        const Plan plan = c.engine.network().make_plan(Purpose::outputs);
-        Predictor predictor(c.engine.network(), plan, Kept::maps);
+        OwnPlan by(c.engine.network(), Purpose::outputs, Kept::maps);
         for (const Lesion& lesion : c.lesions) {
             std::vector<std::vector<float>> values;
             std::vector<float*> pointers;
             for (const Layer& layer : a.layers) values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
             for (std::vector<float>& one : values) pointers.push_back(one.data());
-            CHECK(lesioned_outputs(c.engine.network(), plan, predictor, 2, c.images, count, lesion, pointers, c.watcher));
+            CHECK(lesioned_outputs(c.engine.network(), by, 2, c.images, count, lesion, pointers, c.watcher));
             for (int64_t i = 0; i < count; ++i) {
                 const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), lesion);
                 for (std::size_t l = 0; l < values.size(); ++l) {

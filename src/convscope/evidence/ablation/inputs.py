@@ -199,9 +199,12 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
 def _background(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return (C,), the most frequent value of each channel."""
     counts = np.zeros((images.shape[-1], 256), np.int64)
-    for image in images[evenly(len(images), _MOST_BACKGROUND_IMAGES)]:  # one by one: counting takes 8 bytes a pixel
-        for channel, values in enumerate(np.moveaxis(image, -1, 0)):
-            counts[channel] += np.bincount(values.ravel(), minlength=256)
+    chosen = evenly(len(images), _MOST_BACKGROUND_IMAGES)
+    step = max(1, _BLOCK_VALUES // int(np.prod(images.shape[1:])))  # counting takes 8 bytes a pixel
+    for start in range(0, len(chosen), step):
+        block = images[chosen[start : start + step]]
+        for channel in range(images.shape[-1]):
+            counts[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
     return np.asarray(counts.argmax(axis=1), np.uint8)
 
 

@@ -15,7 +15,8 @@ Replaced = Literal["zero", "mean"]
 Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
-_BLOCK_BYTES = 1 << 24  # of the activations that are held at once
+_BLOCK_BYTES = 1 << 23  # of the activations that are held at once
+_MOST_IMAGES = 256  # whose outputs are added in float32, before they are added in float64
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
@@ -54,7 +55,7 @@ def check_replacements(replacements: Sequence[Replaced]) -> None:
 def block_length(model: Model) -> int:
     """Return how many images' activations, of all layers, are held at once."""
     numbers = sum(int(np.prod(row.output_shape)) for row in model.architecture.table)
-    return max(1, _BLOCK_BYTES // (4 * numbers))
+    return max(1, min(_MOST_IMAGES, _BLOCK_BYTES // (4 * numbers)))
 
 
 def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -69,6 +70,6 @@ def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[n
         block = images[start : start + step]
         activations = {**model.activations(block, [name for name in sums if name != last]), last: model.logits(block)}
         for name, outputs in activations.items():
-            sums[name] += outputs.reshape(len(block), -1).sum(axis=0, dtype=np.float64)
+            sums[name] += outputs.reshape(len(block), -1).sum(axis=0)
     means = {row.layer.name: (sums[row.layer.name] / len(images)).reshape(-1, row.output_shape[-1]) for row in table}
     return {name: places.mean(axis=0).astype(np.float32) for name, places in means.items()}

@@ -91,16 +91,17 @@ class _Collector:
 
     def add(self, maps: NDArray[np.float32], block: NDArray[np.int64]) -> None:
         """Add the maps (n, H, W, F) of the images at the places `block`."""
-        cells = maps.reshape(len(maps), -1, maps.shape[-1])
-        lowest = float(cells.min())
+        places = maps.shape[1] * maps.shape[2]
+        lowest = float(maps.min())
         self.lowest = min(self.lowest, lowest)
-        self.maxima[block] = _highest(cells)
-        self.means[block] = (cells if lowest >= 0 else np.maximum(cells, 0)).mean(axis=1)
-        flat = cells.reshape(-1, cells.shape[-1])
+        # Rows first: the longer what is added or compared at once, the faster NumPy is.
+        self.maxima[block] = maps.max(axis=1).max(axis=1)
+        sums = maps.sum(axis=1).sum(axis=1)
+        self.means[block] = (sums if lowest >= 0 else np.maximum(maps, 0).sum(axis=1).sum(axis=1)) / places
         if self.shift is None:
-            self.shift = flat.mean(axis=0, dtype=np.float64).astype(np.float32)
-        moved = flat - self.shift
-        self.sums += moved.sum(axis=0)
+            self.shift = (sums.mean(axis=0, dtype=np.float64) / places).astype(np.float32)
+        moved = maps.reshape(-1, maps.shape[-1]) - self.shift
+        self.sums += (sums - places * self.shift.astype(np.float64)).sum(axis=0)
         self.products += moved.T @ moved
         self.count += len(moved)
         self.largest = np.maximum(self.largest, np.maximum(self.maxima[block].max(axis=0), -min(lowest, 0)))
@@ -114,14 +115,6 @@ class _Collector:
         correlation = np.clip(covariance / np.outer(scale, scale), -1, 1)
         correlation[is_constant], correlation[:, is_constant] = 0, 0
         return FilterMeasures(self.maxima, self.means, correlation, is_constant, self.lowest < 0)
-
-
-def _highest(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (n, F) the highest of `cells` (n, P, F): halves against each other, so that whole rows are compared."""
-    while cells.shape[1] > 1:
-        half = -(-cells.shape[1] // 2)
-        cells = np.maximum(cells[:, :half], cells[:, -half:])
-    return cells[:, 0]
 
 
 def class_selectivity(
