@@ -9,9 +9,8 @@ void Addition::forward_image(Workspace& workspace, int64_t image) const {
     float *output = workspace.values[map_ + 1].image(image), *sums = workspace.scratch->forward[map_].data();
     for (int64_t y = 0; y < shape.height; ++y) {
         float* to = output + output_.value.at(y, 0);
-        std::copy(x + input_.value.at(y, 0), x + input_.value.at(y, 0) + row, sums);
-        kernels_.add(sums, other + earlier_.value.at(y, 0), row);
-        kernels_.copy_where_positive(to, sums, relu_ ? sums : nullptr, row);
+        kernels_.add_scaled(relu_ ? sums : to, x + input_.value.at(y, 0), other + earlier_.value.at(y, 0), 1, row);
+        if (relu_) kernels_.copy_where_positive(to, sums, sums, row);
     }
 }
 

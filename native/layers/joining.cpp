@@ -18,15 +18,22 @@ void Joining::take_channels(const Workspace& workspace, int64_t image, int64_t y
 
 void Joining::add_to_other(Workspace& workspace, int64_t begin, int64_t end) const {
     const Shape shape = earlier_.value.shape;
-    float* row = workspace.scratch->backward[map_].data();
+    const bool takes_all = !earlier_.relu && shape.channels == output_.value.shape.channels;  // as it lies there
+    const int64_t run = earlier_.gradient.step[1] == 1 ? shape.width : 1;
     for (int64_t image = begin; image < end; ++image) {
         const float* values = workspace.values[other_].image(image);
+        const float* by_output = workspace.gradients[map_ + 1].image(image);
         float* gradient = workspace.gradients[other_].image(image);
         for (int64_t y = 0; y < shape.height; ++y) {
-            const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
-            take_channels(workspace, image, y, 0, shape.channels, mask, row);
-            for (int64_t x = 0; x < shape.width; ++x) {
-                kernels_.add(gradient + earlier_.gradient.at(y, x), row + x * shape.channels, shape.channels);
+            const float* row = by_output + output_.gradient.at(y, 0);
+            if (!takes_all) {
+                float* taken = workspace.scratch->backward[map_].data();
+                const float* mask = earlier_.relu ? values + earlier_.value.at(y, 0) : nullptr;
+                take_channels(workspace, image, y, 0, shape.channels, mask, taken);
+                row = taken;
+            }
+            for (int64_t x = 0; x < shape.width; x += run) {
+                kernels_.add(gradient + earlier_.gradient.at(y, x), row + x * shape.channels, run * shape.channels);
             }
         }
     }
