@@ -1,7 +1,7 @@
 """The deep networks that convscope and its peers are timed on, as plain data that both sides read.
 
 Each is a list of blocks; a convolution here has no bias, since a batch normalisation follows it and would swallow it.
-An and others' networks end in a batch normalisation of the logits.
+An and others' networks end in a batch normalisation of the logits. `residual` is the preset of that name.
 
 Sources: `vgg` is in the shape of Simonyan and Zisserman 2015; `m3` and `m5` are An, Lee, Park, Yang and So 2020.
 """
@@ -10,15 +10,20 @@ from typing import Any, Literal, NamedTuple
 
 
 class Convolution(NamedTuple):
-    """A convolution, batch normalisation and relu."""
+    """A convolution, max pooling over windows of 2 x 2 where it is `pooled`, batch normalisation and relu."""
 
     filters: int
     size: int
     padding: Literal["valid", "same"]
+    pooled: bool = False
 
 
 class Pooling(NamedTuple):
     """Max pooling over windows of 2 x 2."""
+
+
+class Residual(NamedTuple):
+    """x + relu(convolution of 3 x 3 with a bias(x)), where x is the batch normalisation of what comes in."""
 
 
 class Network(NamedTuple):
@@ -26,14 +31,16 @@ class Network(NamedTuple):
 
     Attributes:
         batches: how many batches of 128 are timed at once, so that it takes seconds and not minutes.
+        averaged: whether the mean of each map goes to the dense layer in place of all of it.
     """
 
-    blocks: tuple[Convolution | Pooling, ...]
+    blocks: tuple[Convolution | Pooling | Residual, ...]
     normalized_logits: bool
     batches: int
+    averaged: bool = False
 
 
-Name = Literal["vgg", "m3", "m5"]
+Name = Literal["vgg", "m3", "m5", "residual"]
 
 NETWORKS: dict[Name, Network] = {
     "vgg": Network(
@@ -51,6 +58,20 @@ NETWORKS: dict[Name, Network] = {
         batches=20,
     ),
     "m3": Network(tuple(Convolution(16 * i, 3, "valid") for i in range(2, 12)), normalized_logits=True, batches=5),
+    "residual": Network(
+        (
+            Convolution(32, 5, "same", pooled=True),
+            Residual(),
+            Residual(),
+            Convolution(64, 3, "same", pooled=True),
+            Residual(),
+            Residual(),
+            Convolution(128, 3, "same"),
+        ),
+        normalized_logits=False,
+        batches=20,
+        averaged=True,
+    ),
     "m5": Network(tuple(Convolution(32 * i, 5, "valid") for i in range(1, 6)), normalized_logits=True, batches=5),
 }
 
@@ -59,14 +80,23 @@ def architecture(name: Name) -> dict[str, Any]:
     """Return a network as the plain JSON of convscope's `Architecture`."""
     network = NETWORKS[name]
     layers: list[dict[str, Any]] = []
+    pooling, channels = {"kind": "MaxPooling2D", "pool_size": 2}, 1
     for block in network.blocks:
         if isinstance(block, Pooling):
-            layers.append({"kind": "MaxPooling2D", "pool_size": 2})
+            layers.append(pooling)
             continue
-        convolution = block._asdict() | {"kind": "Conv2D", "use_bias": False}
-        layers.append({"kernel_size" if key == "size" else key: value for key, value in convolution.items()})
+        if isinstance(block, Residual):
+            start, inside = f"block_{len(layers)}", {"kind": "Conv2D", "filters": channels, "kernel_size": 3}
+            layers.append({"kind": "BatchNormalization", "name": start})
+            layers.append(inside | {"padding": "same", "activation": "relu"})
+            layers.append({"kind": "Add", "from_layer": start})
+            continue
+        channels = block.filters
+        convolution = {"kind": "Conv2D", "filters": channels, "kernel_size": block.size, "padding": block.padding}
+        layers.append(convolution | {"use_bias": False})
+        layers += [pooling] if block.pooled else []
         layers.append({"kind": "BatchNormalization", "activation": "relu"})
-    layers += [{"kind": "Flatten"}, {"kind": "Dense", "units": 10}]
+    layers += [{"kind": "GlobalAveragePooling2D" if network.averaged else "Flatten"}, {"kind": "Dense", "units": 10}]
     if network.normalized_logits:
         layers.append({"kind": "BatchNormalization"})
     return {"name": name, "input": {"height": 28, "width": 28, "channels": 1}, "layers": layers}

@@ -1,7 +1,8 @@
 """Convscope's side of each comparison: one measurement a process, printed as one JSON object like a peer's.
 
     .venv/bin/python benchmarks/ours.py epoch | infer | fast | weights FILE
-    .venv/bin/python benchmarks/ours.py deep vgg|m3|m5 | seeds one-after-another|one-a-core
+    .venv/bin/python benchmarks/ours.py deep vgg|m3|m5|residual [--precision bfloat16]
+    .venv/bin/python benchmarks/ours.py seeds one-after-another|one-a-core
 
 A measurement that needs what this version lacks prints {"skipped": REASON}.
 """
@@ -59,7 +60,7 @@ def deep(options: argparse.Namespace) -> dict[str, Any]:
     batches, batch_size = architectures.NETWORKS[options.argument].batches, cs.recipes.classic.batch_size
     data = cs.load_dataset("mnist").train
     part = data.take(np.random.default_rng(0).permutation(len(data))[: batches * batch_size])
-    _, history = cs.train(architecture, part, replace(cs.recipes.classic, epochs=4))
+    _, history = cs.train(architecture, part, replace(cs.recipes.classic, epochs=4, precision=options.precision))
     scale = -(-len(data) // batch_size) / batches
     return {"seconds": [scale * value for value in history.seconds[1:]], "extrapolated_from_images": len(part)}
 
@@ -140,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("measurement", choices=list(MEASUREMENTS))
     parser.add_argument("argument", nargs="?")
+    parser.add_argument("--precision", default="float32", help="of a deep network's products")
     options = parser.parse_args()
     try:
         print(json.dumps(MEASUREMENTS[options.measurement](options)))

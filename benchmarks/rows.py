@@ -102,6 +102,22 @@ ROWS = (
     Row("m3", "an epoch of M3, ten 3 x 3", _DEEP, "m3", ("tensorflow-m3", "pytorch-m3"), judge_ratio),
     Row("m5", "an epoch of M5, five 5 x 5", _DEEP, "m5", ("tensorflow-m5", "pytorch-m5"), judge_ratio),
     Row(
+        "residual",
+        "an epoch of `residual`",
+        Bound(1.5, 2.5),
+        "residual",
+        ("tensorflow-residual", "pytorch-residual"),
+        judge_ratio,
+    ),
+    Row(
+        "residual-bfloat16",
+        "an epoch of `residual` in bfloat16 on all sides",
+        Bound(1.5, 2.5),
+        "residual-bfloat16",
+        ("tensorflow-residual-bfloat16", "pytorch-residual-bfloat16"),
+        judge_ratio,
+    ),
+    Row(
         "seeds",
         "seeds at once, one a core, against one after another",
         Bound(1.0, 1.1),

@@ -120,6 +120,12 @@ def test_deep_networks_have_the_shapes_of_their_source(name, shapes):
     assert len(plain["layers"]) - len(without_normalization) == len(convolutions) + (name != "vgg")
 
 
+def test_the_residual_network_is_the_preset():
+    timed, preset = cs.Architecture.from_dict(architectures.architecture("residual")), cs.presets.residual()
+    rows = [[(row.layer.kind, row.output_shape, row.parameters) for row in one.table] for one in (timed, preset)]
+    assert rows[0] == rows[1]
+
+
 def test_the_notebook_is_committed_without_results():
     notebook = json.loads((BENCHMARKS / "peers" / "keras_notebook.ipynb").read_text(encoding="utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]

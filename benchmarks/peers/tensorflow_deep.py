@@ -1,4 +1,6 @@
-"""Time a deep network of `architectures.py` in TensorFlow, float32: seconds of `batches` batches of 128 with Adam.
+"""Time a deep network of `architectures.py` in TensorFlow: seconds of `batches` batches of 128 with Adam.
+
+In float32, or with `--precision bfloat16` with maps and convolutions of bfloat16, as Keras's `mixed_bfloat16` has them.
 
 One tf.function runs them all from byte images in memory; batch normalisation is the fused kernel; the seconds of an
 epoch are those of its batches times 469 over how many they are (extrapolated, as every epoch is the same work).
@@ -16,7 +18,7 @@ import measurement
 import mnist
 import numpy as np
 import tensorflow as tf
-from architectures import NETWORKS, Pooling
+from architectures import NETWORKS, Pooling, Residual
 from measurement import BATCH
 from tensorflow_training import Adam, glorot, use_threads
 
@@ -24,9 +26,11 @@ from tensorflow_training import Adam, glorot, use_threads
 class Network:
     """A network of `architectures.py` with its weights."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, precision: str) -> None:
         random = np.random.default_rng(0)
-        self.blocks, self.normalized_logits, _ = NETWORKS[name]
+        network = NETWORKS[name]
+        self.blocks, self.normalized_logits, self.averaged = network.blocks, network.normalized_logits, network.averaged
+        self.dtype = tf.as_dtype(precision)
         self.weights: list[tf.Variable] = []
         self.running: list[tf.Variable] = []
         side, channels = 28, 1
@@ -34,10 +38,15 @@ class Network:
             if isinstance(block, Pooling):
                 side //= 2
                 continue
+            if isinstance(block, Residual):
+                self._add_normalization(channels)
+                self.weights += [glorot(random, 3, 3, channels, channels), tf.Variable(tf.zeros(channels))]
+                continue
             self.weights.append(glorot(random, block.size, block.size, channels, block.filters))
             self._add_normalization(block.filters)
             side, channels = side - (block.size - 1) * (block.padding == "valid"), block.filters
-        self.weights.append(glorot(random, side * side * channels, 10))
+            side //= 2 if block.pooled else 1
+        self.weights.append(glorot(random, channels if self.averaged else side * side * channels, 10))
         if self.normalized_logits:
             self._add_normalization(10)
         else:
@@ -58,23 +67,34 @@ class Network:
                 average.assign_add(0.01 * (value - average))
             return maps
 
-        maps = tf.cast(images, tf.float32) / 255
+        def convolve(maps: tf.Tensor, padding: str) -> tf.Tensor:
+            return tf.nn.conv2d(maps, tf.cast(next(weights), self.dtype), 1, padding)
+
+        def pool(maps: tf.Tensor) -> tf.Tensor:
+            return tf.nn.max_pool2d(maps, 2, 2, "VALID")
+
+        maps = tf.cast(tf.cast(images, tf.float32) / 255, self.dtype)
         for block in self.blocks:
             if isinstance(block, Pooling):
-                maps = tf.nn.max_pool2d(maps, 2, 2, "VALID")
+                maps = pool(maps)
+            elif isinstance(block, Residual):
+                maps = normalize(maps)
+                maps += tf.nn.relu(convolve(maps, "SAME") + tf.cast(next(weights), self.dtype))
             else:
-                maps = tf.nn.relu(normalize(tf.nn.conv2d(maps, next(weights), 1, block.padding.upper())))
-        outputs = tf.reshape(maps, [len(images), -1]) @ next(weights)
+                convolved = convolve(maps, block.padding.upper())
+                maps = tf.nn.relu(normalize(pool(convolved) if block.pooled else convolved))
+        vectors = tf.reduce_mean(maps, [1, 2]) if self.averaged else tf.reshape(maps, [len(images), -1])
+        outputs = tf.cast(vectors, tf.float32) @ next(weights)
         if self.normalized_logits:
             return normalize(outputs[:, tf.newaxis, tf.newaxis, :])[:, 0, 0, :]
         return outputs + next(weights)
 
 
 def main() -> None:
-    options = measurement.arguments(__doc__, network="vgg", repetitions=3)
+    options = measurement.arguments(__doc__, network="vgg", precision="float32", repetitions=3)
     use_threads(options.threads)
     (images, labels), _ = mnist.load()
-    network, batches = Network(options.network), NETWORKS[options.network].batches
+    network, batches = Network(options.network, options.precision), NETWORKS[options.network].batches
     adam = Adam(network.weights, network.logits)
     order = np.random.default_rng(0).permutation(len(images))[: batches * BATCH]
     all_images = tf.constant(images[order, ..., np.newaxis].reshape(batches, BATCH, 28, 28, 1))
@@ -94,7 +114,7 @@ def main() -> None:
         epochs,
         packages=["tensorflow_cpu"],
         threads=options.threads,
-        configuration="one tf.function, fused batch normalisation, byte images, fused Adam",
+        configuration=f"one tf.function, fused batch normalisation, byte images, fused Adam, {options.precision}",
         extrapolated_from_images=batches * BATCH,
         first_epoch_seconds=first[0] * measurement.STEPS / batches,
         loss=float(train()),

@@ -21,6 +21,7 @@ def test_the_presets_have_the_parameters_that_are_stated_of_them():
     counts = {name: preset().parameters for name, preset in PRESETS.items()}
     assert counts == {
         "cnn": 108_618, "ann": 118_282, "lenet5": 61_706, "small": 5_258, "wide": 431_242, "deep": 72_666,
+        "residual": 187_434,
     }  # fmt: skip
     assert sum(isinstance(layer, BatchNormalization) for layer in presets.deep().layers) == 6
 
@@ -31,7 +32,7 @@ def test_images_too_small_for_a_preset_are_refused_with_those_that_fit(name: str
         network_for(name, (4, 9, 1), 10)
     text = str(caught.value)
     assert text.startswith(f"preset {name!r} does not fit images of 4 × 9 pixels (height × width): ")
-    assert text.endswith("; presets that fit: ann, deep")
+    assert text.endswith("; presets that fit: ann, deep, residual")
 
 
 def test_a_network_of_a_presets_name_need_not_be_the_preset():
@@ -39,7 +40,7 @@ def test_a_network_of_a_presets_name_need_not_be_the_preset():
     assert not is_preset(tiny)
 
 
-@pytest.mark.parametrize("name", ["small", "lenet5", "deep"])
+@pytest.mark.parametrize("name", ["small", "lenet5", "deep", "residual"])
 def test_a_preset_learns_from_few_images(name: str, small_mnist: cs.Splits):
     model, _ = cs.train(name, small_mnist.train, cs.Recipe(epochs=2, batch_size=20), seed=1, threads=1)
     assert np.isfinite(list(model.weights.values())[-1]).all()

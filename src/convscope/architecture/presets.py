@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Annotated, get_args
 
 from convscope.architecture.layers import (
+    Add,
     BatchNormalization,
     Conv2D,
     Dense,
@@ -145,12 +146,38 @@ def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
     return Architecture(Input(*image_shape), (*layers, Dense(num_classes, activation="softmax")), "deep")
 
 
+@checked
+def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return three convolutions with two residual blocks after each of the first two: 187,434 parameters on MNIST.
+
+    A block adds, to the batch normalisation of what it reads, a convolution of that with ReLU. The moving statistics
+    are those of `deep`.
+
+    Source: the shape is that of ttdoucet/mnist (4.7 million parameters), with fewer filters.
+
+    >>> residual().parameters
+    187434
+    """
+    layers: list[Layer] = []
+    for filters, size, blocks in ((32, 5, 2), (64, 3, 2), (128, 3, 0)):
+        layers.append(Conv2D(filters, (size, size), padding="same", use_bias=False))
+        layers += [MaxPooling2D((2, 2))] if blocks else []
+        layers.append(BatchNormalization(momentum=0.9, activation="relu"))
+        for _ in range(blocks):
+            start = f"block_{len(layers)}"
+            layers.append(BatchNormalization(momentum=0.9, name=start))
+            layers.append(Conv2D(filters, (3, 3), padding="same", activation="relu"))
+            layers.append(Add(start))
+    layers += [GlobalAveragePooling2D(), Dense(num_classes, activation="softmax")]
+    return Architecture(Input(*image_shape), tuple(layers), "residual")
+
+
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
 AnyArchitecture = Annotated[
     Architecture | ArchitectureFor | str,
     "an Architecture, the name of a preset, or a function of image shape and number of classes such as cs.presets.cnn",
 ]
-PRESETS = {preset.__name__: preset for preset in (cnn, ann, lenet5, small, wide, deep)}
+PRESETS = {preset.__name__: preset for preset in (cnn, ann, lenet5, small, wide, deep, residual)}
 
 
 def is_preset(network: Architecture) -> bool:
