@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { cellIn, receptiveFrame, wayBack } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture, LayerSpec } from '../src/engine/types';
+import { meanMap } from '../src/bench/lens/mean_map';
 import { plainForward } from './plain_network';
 
 const conv = (name: string, kernel: number, stride: number, padding: 'valid' | 'same'): LayerSpec => ({
@@ -108,17 +109,52 @@ describe.each(Object.entries(LAYERS))('%s', (_, layers) => {
 test('every layer between has its frame', () => {
   const table = layerTable(network(LAYERS['valid padding']));
   const frames = receptiveFrame(table, { layer: 'b', map: 0, row: 1, column: 0 });
-  expect(frames.get('b')).toEqual({ top: 1, left: 0, height: 1, width: 1, map: 0 });
-  expect(frames.get('pool')).toEqual({ top: 1, left: 0, height: 3, width: 3, map: null });
-  expect(frames.get('a')).toEqual({ top: 2, left: 0, height: 6, width: 6, map: null });
-  expect(frames.get('input')).toEqual({ top: 2, left: 0, height: 8, width: 8, map: null });
+  expect(frames.get('b')).toEqual({ top: 1, left: 0, height: 1, width: 1, first: 0, count: 1 });
+  expect(frames.get('pool')).toEqual({ top: 1, left: 0, height: 3, width: 3, first: 0, count: 1 });
+  expect(frames.get('a')).toEqual({ top: 2, left: 0, height: 6, width: 6, first: 0, count: 1 });
+  expect(frames.get('input')).toEqual({ top: 2, left: 0, height: 8, width: 8, first: 0, count: 1 });
 });
 
 test('a dilated window has a frame from its first pixel to its last, on the maps of its group', () => {
   const wide: LayerSpec = { ...conv('b', 3, 1, 'same'), filters: 6, dilation_rate: [2, 1], groups: 3 };
   const table = layerTable(network([{ ...conv('a', 1, 1, 'same'), filters: 6 }, wide]));
   const frames = receptiveFrame(table, { layer: 'b', map: 3, row: 5, column: 5 });
-  expect(frames.get('a')).toEqual({ top: 3, left: 4, height: 5, width: 3, map: null, maps: { first: 2, count: 2 } });
+  expect(frames.get('a')).toEqual({ top: 3, left: 4, height: 5, width: 3, first: 2, count: 2 });
+});
+
+test('before a group, pooling and depthwise layers are read on its maps, and a concatenation where these lie in it', () => {
+  const wide = (name: string, filters: number) => ({ ...conv(name, 1, 1, 'same'), filters });
+  const layers: LayerSpec[] = [
+    wide('a', 2),
+    { kind: 'Branch', name: 'again', from_layer: 'input' },
+    wide('b', 4),
+    { kind: 'Concatenate', name: 'both', from_layer: 'a' },
+    { ...conv('deep', 3, 1, 'same'), kind: 'DepthwiseConv2D', filters: undefined, depth_multiplier: 2 },
+    { kind: 'MaxPooling2D', name: 'pool', pool_size: [2, 2], strides: [1, 1], padding: 'same' },
+    { ...wide('last', 4), groups: 4 },
+  ];
+  const maps = (map: number) => {
+    const frames = receptiveFrame(layerTable(network(layers)), { layer: 'last', map, row: 5, column: 5 });
+    return ['pool', 'deep', 'both', 'b', 'a', 'input'].map((name) => {
+      const frame = frames.get(name);
+      return frame && [frame.first, frame.count];
+    });
+  };
+  expect(maps(0)).toEqual([[0, 3], [0, 3], [0, 2], undefined, [0, 2], [0, 1]]);
+  expect(maps(1)).toEqual([
+    [3, 3],
+    [3, 3],
+    [1, 2],
+    [0, 1],
+    [1, 1],
+    [0, 1],
+  ]);
+  expect(maps(3)).toEqual([[9, 3], [9, 3], [4, 2], [2, 2], undefined, [0, 1]]);
+});
+
+test('of the maps that a group reads the mean is shown, and of others none', () => {
+  expect([...meanMap([1, 2, 4, 8, 10, 20, 40, 80], 4, { first: 1, count: 2 })]).toEqual([3, 30]);
+  expect([...meanMap([1, 2, 4, 8], 2, { first: 1, count: 1 })]).toEqual([2, 8]);
 });
 
 test('layers behind the cell have none, and an Add marks both that it reads', () => {
@@ -137,11 +173,11 @@ test('a unit of a flattened map is one number of it, and a dense unit reads them
   ];
   const table = layerTable(network(layers));
   const unit = receptiveFrame(table, { layer: 'flatten', map: 2 * (8 * 3 + 5) + 1, row: 0, column: 0 });
-  expect(unit.get('a')).toEqual({ top: 3, left: 5, height: 1, width: 1, map: 1 });
-  expect(unit.get('input')).toEqual({ top: 3, left: 5, height: 3, width: 3, map: null });
+  expect(unit.get('a')).toEqual({ top: 3, left: 5, height: 1, width: 1, first: 1, count: 1 });
+  expect(unit.get('input')).toEqual({ top: 3, left: 5, height: 3, width: 3, first: 0, count: 1 });
   const whole = receptiveFrame(table, { layer: 'dense', map: 1, row: 0, column: 0 });
-  expect(whole.get('a')).toEqual({ top: 0, left: 0, height: 11, width: 8, map: null });
-  expect(whole.get('input')).toEqual({ top: 0, left: 0, height: 13, width: 10, map: null });
+  expect(whole.get('a')).toEqual({ top: 0, left: 0, height: 11, width: 8, first: 0, count: 2 });
+  expect(whole.get('input')).toEqual({ top: 0, left: 0, height: 13, width: 10, first: 0, count: 1 });
 });
 
 test('a zero of padding was made of nothing, whether it stands before the map or behind it', () => {
@@ -174,7 +210,7 @@ test('a zero of padding was made of nothing, whether it stands before the map or
 test('a pixel is its own frame', () => {
   const table = layerTable(network(LAYERS['valid padding']));
   const frames = receptiveFrame(table, { layer: 'input', map: 0, row: 2, column: 3 });
-  expect([...frames]).toEqual([['input', { top: 2, left: 3, height: 1, width: 1, map: 0 }]]);
+  expect([...frames]).toEqual([['input', { top: 2, left: 3, height: 1, width: 1, first: 0, count: 1 }]]);
 });
 
 test('a cell that the layers do not have is none', () => {

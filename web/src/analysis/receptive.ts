@@ -16,8 +16,8 @@ export interface Frame {
   left: number;
   height: number;
   width: number;
-  map: number | null; // the one map that is read, or null for all of them
-  maps?: { first: number; count: number }; // of all those that are read, where `map` is null and others are not
+  first: number; // of the maps that are read
+  count: number; // of them: all, those of a group, or one
 }
 
 // Height, width and number of maps; a vector is as many maps of one number.
@@ -48,18 +48,21 @@ export function unflattened(shape: Shape, unit: number): { map: number; row: num
 export function receptiveFrame(table: LayerRow[], cell: Cell): Map<string, Frame> {
   const frames = new Map<string, Frame>();
   const at = table.findIndex((row) => row.layer.name === cell.layer);
-  frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, map: cell.map });
+  frames.set(cell.layer, { top: cell.row, left: cell.column, height: 1, width: 1, first: cell.map, count: 1 });
   for (let i = at; i >= 0; i--) {
     const frame = frames.get(table[i].layer.name);
     if (frame === undefined) continue; // a layer reads past this one
     const nameAt = (index: number) => (index < 0 ? 'input' : table[index].layer.name);
-    const [before, earlier, first] = [beforeOf(table, i), earlierOf(table, i), channelsOfEarlier(table, i)];
-    const { map } = frame;
-    // Each map of a concatenation is one of either layer.
-    if (map === null || map >= first) {
-      extend(frames, nameAt(before), readBy(table[i], { ...frame, map: map === null ? null : map - first }));
+    const [before, earlier] = [beforeOf(table, i), earlierOf(table, i)];
+    if (table[i].layer.kind === 'Concatenate') {
+      // Each of its maps is one of either layer.
+      const joint = channelsOfEarlier(table, i);
+      extend(frames, nameAt(earlier!), among(frame, 0, joint));
+      extend(frames, nameAt(before), among(frame, joint, Infinity));
+    } else {
+      extend(frames, nameAt(before), readBy(table[i], frame));
+      if (earlier !== null) extend(frames, nameAt(earlier), frame);
     }
-    if (earlier !== null && (first === 0 || map === null || map < first)) extend(frames, nameAt(earlier), frame);
   }
   return frames;
 }
@@ -70,28 +73,35 @@ export function wayBack(table: LayerRow[], frames: ReadonlyMap<string, Frame>): 
   return [...frames.keys()].sort((a, b) => place(b) - place(a));
 }
 
+// The part of a frame on the maps from `first` to before `end`, which are counted from there.
+function among(frame: Frame, first: number, end: number): Frame {
+  const from = Math.max(frame.first, first);
+  return { ...frame, first: from - first, count: Math.max(0, Math.min(frame.first + frame.count, end) - from) };
+}
+
 function readBy(row: LayerRow, frame: Frame): Frame {
   const { kind } = row.layer;
-  const [height, width] = sizesOf(row.inputShape);
-  const whole = { top: 0, left: 0, height, width, map: null };
+  const [height, width, maps] = sizesOf(row.inputShape);
+  const whole = { top: 0, left: 0, height, width, first: 0, count: maps };
   if (kind === 'Dense') return whole;
   if (kind === 'Flatten') {
-    if (frame.map === null) return whole;
-    const { map, row: top, column: left } = unflattened(row.inputShape, frame.map);
-    return { top, left, height: 1, width: 1, map };
+    if (frame.count > 1) return whole;
+    const { map, row: top, column: left } = unflattened(row.inputShape, frame.first);
+    return { top, left, height: 1, width: 1, first: map, count: 1 };
   }
   if (row.window === null) return frame;
   const { reach, strides, padding } = row.window;
   const [top, bottom] = covered(frame.top, frame.height, reach[0], strides[0], padding[0], height);
   const [left, right] = covered(frame.left, frame.width, reach[1], strides[1], padding[1], width);
-  const read = { top, left, height: bottom - top, width: right - left, map: mapReadBy(row, frame.map) };
-  if (kind !== 'Conv2D' || (row.layer.groups ?? 1) === 1 || frame.map === null) return read;
-  return { ...read, maps: mapsRead(row.layer, row.inputShape, frame.map) };
+  const first = mapsReadBy(row, frame.first);
+  const last = mapsReadBy(row, frame.first + frame.count - 1);
+  const count = last.first + last.count - first.first;
+  return { top, left, height: bottom - top, width: right - left, first: first.first, count };
 }
 
-function mapReadBy(row: LayerRow, map: number | null): number | null {
-  if (map === null || row.layer.kind === 'Conv2D') return null;
-  return row.layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (row.layer.depth_multiplier ?? 1)) : map;
+function mapsReadBy({ layer, inputShape }: LayerRow, map: number): { first: number; count: number } {
+  if (layer.kind === 'Conv2D') return mapsRead(layer, inputShape, map);
+  return { first: layer.kind === 'DepthwiseConv2D' ? Math.floor(map / (layer.depth_multiplier ?? 1)) : map, count: 1 };
 }
 
 // The first and the one behind the last of `pixels` that the windows of `count` outputs from `first` on cover.
@@ -110,7 +120,7 @@ function covered(
 
 // Around both, where several layers read one.
 function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
-  if (more.height === 0 || more.width === 0) return; // zeros of padding alone
+  if (more.height === 0 || more.width === 0 || more.count === 0) return; // zeros of padding alone, or no map of it
   const known = frames.get(name);
   if (known === undefined) {
     frames.set(name, more);
@@ -118,12 +128,13 @@ function extend(frames: Map<string, Frame>, name: string, more: Frame): void {
   }
   const top = Math.min(known.top, more.top);
   const left = Math.min(known.left, more.left);
+  const first = Math.min(known.first, more.first);
   frames.set(name, {
     top,
     left,
     height: Math.max(known.top + known.height, more.top + more.height) - top,
     width: Math.max(known.left + known.width, more.left + more.width) - left,
-    map: known.map === more.map ? known.map : null,
-    ...(known.maps && known.maps.first === more.maps?.first ? { maps: known.maps } : {}),
+    first,
+    count: Math.max(known.first + known.count, more.first + more.count) - first,
   });
 }
