@@ -24,6 +24,19 @@ LAYERS = {
         cs.GlobalMaxPooling2D(),
         cs.BatchNormalization(),
     ),
+    "groups of one colour": (cs.Conv2D(6, 3, groups=3, padding="same", activation="elu"), *MIXED),
+    "groups of what was mixed": (cs.Conv2D(4, 1), cs.Conv2D(6, 3, groups=2, activation="relu"), cs.Flatten()),
+    "branches from the image": (
+        cs.Conv2D(5, 1, name="mixed"),
+        cs.Branch("input"),
+        cs.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="deep"),
+        cs.PReLU(),
+        cs.Concatenate("mixed", name="both"),
+        cs.Branch("input", name="colours"),
+        cs.Concatenate("both"),
+        cs.Conv2D(3, 3, padding="same", activation="relu"),
+        cs.Flatten(),
+    ),
     "flattened twice": (cs.Flatten(), cs.Dropout(0.3), cs.Flatten()),
 }
 SCALINGS = {
@@ -99,6 +112,10 @@ def test_the_layer_of_a_scaling_by_channel_has_a_name_of_its_own():
         (
             (cs.DepthwiseConv2D(1, name="a"), cs.Conv2D(3, 1), cs.Add("a"), cs.Flatten()),
             "adds colours to what was mixed",
+        ),
+        (
+            (cs.DepthwiseConv2D(1, depth_multiplier=2), cs.Conv2D(4, 1, groups=2), cs.Flatten()),
+            "mixes colours in groups",
         ),
         ((cs.Flatten(),), None),
     ],

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Add, Architecture, BatchNormalization, Conv2D, Dense, DepthwiseConv2D, Flatten
+from convscope.architecture import (
+    Add,
+    Architecture,
+    BatchNormalization,
+    Branch,
+    Concatenate,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Flatten,
+    Layer,
+)
 from convscope.base.errors import InterchangeError
 from convscope.interchange.scaling import Scaling, ScalingTable
 from convscope.training.model import Model
@@ -81,7 +92,8 @@ class Imported:
             }
             weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
             image = replace(image, scale=1.0, offset=0.0)
-            architecture = replace(architecture, input=image, layers=(layer, *architecture.layers))
+            behind = (_reading(each, "input", layer.name) for each in architecture.layers)
+            architecture = replace(architecture, input=image, layers=(layer, *behind))
             notes.append(f"the numbers of each channel are the layer `{layer.name}`, which training would change")
         return replace(
             self,
@@ -133,6 +145,13 @@ def _free_name(wanted: str, architecture: Architecture) -> str:
     return next(name for i in range(len(taken) + 1) if (name := f"{wanted}_{i}" if i else wanted) not in taken)
 
 
+def _reading(layer: Layer, old: str, new: str) -> Layer:
+    """Return a layer that reads the earlier layer `new` where it read `old`."""
+    if isinstance(layer, Add | Branch | Concatenate) and layer.from_layer == old:
+        return replace(layer, from_layer=new)
+    return layer
+
+
 def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the weights with which the network answers images as with `weights` those of reversed channels.
 
@@ -140,15 +159,15 @@ def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray
     what was at `order[i]`. Every order here is its own inverse.
     """
     changed: dict[str, NDArray[Any]] = {}
-    orders: dict[str, NDArray[np.intp]] = {}
     order = np.arange(architecture.input.channels)[::-1]
+    orders = {"input": order}
     for row in architecture.table:
         layer = row.layer
         own = {name: weights[f"{layer.name}/{name}"] for name in layer.weight_shapes(row.input_shape)}
         match layer:
             case Conv2D():
-                own["kernel"] = own["kernel"][:, :, order]
-                order = np.arange(layer.filters)
+                own["kernel"], order = _grouped(layer, own["kernel"], order)
+                own |= {"bias": own["bias"][order]} if "bias" in own else {}
             case Dense():
                 own["kernel"] = own["kernel"][order]
                 order = np.arange(layer.units)
@@ -158,6 +177,11 @@ def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray
                 own |= {"bias": own["bias"][order]} if "bias" in own else {}
             case Flatten() if len(row.input_shape) == 3:
                 order = np.arange(row.output_shape[0]).reshape(row.input_shape)[:, :, order].ravel()
+            case Branch():
+                order = orders[layer.from_layer]
+            case Concatenate():
+                earlier = orders[layer.from_layer]
+                order = np.concatenate([earlier, len(earlier) + order])
             case Add() if not np.array_equal(order, orders[layer.from_layer]):
                 raise InterchangeError(f"{layer.name} adds colours to what was mixed of them, so their order is fixed")
             case _:  # what works on each channel by itself
@@ -167,3 +191,15 @@ def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray
     if not np.array_equal(order, np.arange(architecture.num_classes)):
         raise InterchangeError("no layer mixes the colours, so their order is fixed")
     return changed
+
+
+def _grouped(layer: Conv2D, kernel: NDArray[Any], order: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the kernel for channels in another order, and the order of the filters then: a group moves as a whole."""
+    channels = order.reshape(layer.groups, -1)
+    size = channels.shape[1]
+    before = channels // size  # the group where each channel was
+    if (before != before[:, :1]).any():
+        raise InterchangeError(f"{layer.name} mixes colours in groups, so their order is fixed")
+    filters = np.arange(layer.filters).reshape(layer.groups, -1)[before[:, 0]]
+    parts = [kernel[:, :, own % size][..., out] for own, out in zip(channels, filters, strict=True)]
+    return np.concatenate(parts, axis=3), filters.ravel()
