@@ -151,7 +151,7 @@ BAD = {
     _function: "operator of 'mine'",
     _function_called_as_an_operator: "defines its own ONNX operators",
     _no_opset: "its opset is",
-    _old_opset: r"its opset is \[3\]; one from 7 to 25",
+    _old_opset: r"its opset is \[3\]; one from 6 to 25",
     _wide_image: "the limit is|at most",
     _many_filters_of_one_weight: "needed|at most|the limit is|must have",
     _constants_that_grow: "more computation than a small network",

@@ -15,6 +15,7 @@ from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2
+_NUMPYS_AXES = 7  # the opset from which on constants have the axes of NumPy, and no operator a training mode of its own
 _TOLERANCE = 2e-3
 """Of the constants in a Gelu or HardSwish, as float16 rounds them."""
 _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
@@ -59,7 +60,7 @@ def _bound(state: State, node: Node, position: int, attribute: str, default: flo
 def prelu(state: State, node: Node) -> FileTensor:
     """PRelu: one slope for each channel, or one for all."""
     value = state.plain(node)
-    slopes = _by_channel(state, value, state.weight(node, 1, "slope"))
+    slopes = _by_channel(state, value, _aligned(state, value, state.weight(node, 1, "slope"), 1))
     alpha = np.broadcast_to(slopes, value.step.shape[-1:]).astype(np.float32)
     layer = PReLU(name=layer_name(node, 1))
     return replace(value, step=state.after(value, layer, {"alpha": alpha}), users=1)
@@ -163,6 +164,8 @@ def arithmetic(state: State, node: Node) -> FileTensor:
     is_divided = node.operator == "Div" and position == 0 and value.is_plain and value.users == 1
     if is_divided and (means := without_padding(state, value, constant)) is not None:
         return means
+    if "axis" in node.attributes:
+        constant = _aligned(state, value, constant, node.int("axis", 0))
     numbers = _by_channel(state, value, constant)
     factor: Any
     shift: Any
@@ -188,7 +191,7 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
     """BatchNormalization: the same, with the statistics that the file holds."""
     value = state.plain(node)
     step = value.step
-    if node.int("training_mode", 0):
+    if node.int("training_mode", 0) or (state.opset < _NUMPYS_AXES and not node.int("is_test", 0)):
         raise NotTranslated("is in training mode; export the network for inference")
     is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
     if not is_maps and value.index.shape[0] != value.index.size:  # (N, C), or (N, C, 1) as PyTorch's exporter writes it
@@ -301,6 +304,13 @@ def _product(state: State, node: Node) -> FileTensor:
     # Both factors read the step's output, which is one user more than a layer with an activation has.
     base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
     return replace(activated(state, base, _PRODUCTS[curve]), factor=factor, users=1)
+
+
+def _aligned(state: State, value: FileTensor, constant: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Return constants with the axes of NumPy; in older operators their first lies at `axis` of the value."""
+    if state.opset >= _NUMPYS_AXES or constant.size == 1:
+        return constant
+    return constant.reshape(*constant.shape, *[1] * max(0, value.rank - axis - constant.ndim))
 
 
 def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:
