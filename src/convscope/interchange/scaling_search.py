@@ -21,6 +21,7 @@ from convscope.data.datasets.disk.images import blocks
 from convscope.evidence.calibration import fit_temperature
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling, ScalingRow, ScalingTable
+from convscope.interchange.scaling_statistics import misfit
 
 OnProgress = Callable[[int, int], None]
 _FIRST, _MOST = 1000, 16_000  # images: for all scalings, and for those that are about as accurate as the best
@@ -29,6 +30,7 @@ _OVERCONFIDENT, _PLAUSIBLE = 1.25, (0.2, 1.1)  # temperatures on images that the
 _FAR_TOO_SURE = 2.0  # such a temperature says that these images are other ones for the network
 _CONVERGED = 0.7, 0.9  # the least temperature and accuracy on them
 _ENOUGH_ERRORS = 20  # with fewer, a larger scale has a lower loss, whichever is the network's own
+_FITS, _FITS_AS_WELL = 0.02, 0.01  # nats, of the statistics of a batch normalisation, and four times those of the best
 _RELABELLINGS, _FEW_CLASSES = 10_000, 5
 _IMAGENET = "mean and std of ImageNet"
 _IMAGENET_NUMBERS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -89,12 +91,15 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
 
     1. With 1,000 images, and for what is left with 16,000 (or all), a scaling is out if it is less accurate than the
        best (McNemar's exact test, p < 0.001).
-    2. Of several that are left, the loss decides. A scaling is out if the network is overconfident with it on images
+    2. A batch normalisation keeps the mean and the variance of what it was given in training. Where 1,000 images give
+       the first one such numbers with some scaling (a divergence up to 0.02 nats, the mean over its channels), those
+       with more than 0.01 nats and four times as many are out.
+    3. Of several that are left, the loss decides. A scaling is out if the network is overconfident with it on images
        that it was trained on, which training prevents: the temperature that suits them is above 1.25. Of the others the
        one of the lowest loss is the best if its temperature is from 0.2 to 1.1, and the others' losses are higher
        (paired z test, p < 0.001). A network that has not converged has a lower loss if it becomes more confident, so
        one with less confidence is out only if the temperature of the best is 0.7 or more and its accuracy 90 %.
-    3. The best must know the classes: none of 10,000 other assignments of the outputs to the classes, drawn at random,
+    4. The best must know the classes: none of 10,000 other assignments of the outputs to the classes, drawn at random,
        is as accurate. With five classes or fewer there are too few; then it must be right for half of what chance
        leaves.
 
@@ -126,6 +131,9 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
     answered = _Answered(on_progress, len(candidates) * len(few))
     trials = _different([_Trial(name, scaling, found, few, answered) for name, scaling in candidates.items()])
     left = _as_accurate(trials)
+    if not (fitting := _fitting(trials, left, found, few)):
+        return _table(trials, left, is_contradicted=True)
+    left = fitting
     if len(left) > 1 and len(images) > len(few):
         answered.total += len(left) * len(images)
         for trial in left:
@@ -236,6 +244,20 @@ def _as_accurate(trials: list[_Trial]) -> list[_Trial]:
     return left
 
 
+def _fitting(trials: list[_Trial], left: list[_Trial], found: Imported, images: Dataset) -> list[_Trial]:
+    """Return of the trials that are left those which fit the statistics of the network, if some trial does."""
+    misfits = {trial.name: misfit(found, trial.scaling, images) for trial in trials}
+    known = [nats for nats in misfits.values() if nats is not None]
+    if not known or min(known) > _FITS:
+        return left
+    for trial in trials:
+        nats = misfits[trial.name]
+        if nats is not None and nats > max(_FITS_AS_WELL, 4 * min(known)):
+            trial.verdict = trial.verdict or f"other statistics, {nats:.2g} nats"
+            left = [other for other in left if other is not trial]
+    return left
+
+
 def _likeliest(trials: list[_Trial]) -> list[_Trial]:
     """Return of trials that are as accurate those whose probabilities may be the network's own, the likeliest first."""
     temperatures = {trial.name: trial.temperature() for trial in trials}
@@ -271,7 +293,7 @@ def _knows_classes(trial: _Trial) -> bool:
     return not any((order != classes).any() and matrix[classes, order].sum() >= right for order in orders)
 
 
-def _table(trials: list[_Trial], left: list[_Trial]) -> ScalingTable:
+def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = False) -> ScalingTable:
     """Return the table where `left` may be the network's own, the likeliest first."""
     best = left[0]
     right = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
@@ -280,6 +302,11 @@ def _table(trials: list[_Trial], left: list[_Trial]) -> ScalingTable:
         sentence = (
             f"its scaling is unclear: with none of {len(trials)} it classifies more than {right} correctly, and its "
             "outputs would fit other classes as well; it may be untrained, or trained on other classes or images"
+        )
+    elif is_contradicted:
+        sentence = (
+            f"its scaling is unclear: with {best.name} {right} are classified correctly, more than otherwise, but they "
+            "have other statistics than its batch normalisation was trained on; were these its training images?"
         )
     elif is_far_too_sure:
         sentence = (
@@ -291,7 +318,7 @@ def _table(trials: list[_Trial], left: list[_Trial]) -> ScalingTable:
         sentence = f"its scaling is unclear: {names} are about as good on {len(best.labels):,} training images"
     else:
         sentence = f"its scaling is {best.name}, of {len(trials)} that were tried: {right} are classified correctly"
-    is_clear = knows and len(left) == 1 and not is_far_too_sure
+    is_clear = knows and len(left) == 1 and not is_far_too_sure and not is_contradicted
     for trial in left:
         trial.verdict = "best" if is_clear else "unclear"
     for trial in trials:
