@@ -121,3 +121,15 @@ def test_what_cannot_be_measured_is_one_line(
     assert done.exit_code == code
     assert message in " ".join(done.output.split())
     assert done.output.count("Error: ") == 1
+
+
+def test_views_are_averaged_and_named(trained: Path, others: cs.Dataset, tmp_path: Path):
+    np.savez(tmp_path / "test.npz", x_test=others.images, y_test=others.labels)
+    arguments = ("--dataset", tmp_path / "test.npz", "--views", 9)
+    expected = cs.evaluate(cs.load_model(trained), others, views=9)
+    found = measured(trained, *arguments)
+    assert (found["views"], found["loss"]) == (9, pytest.approx(expected.loss))
+    assert "mean of 9 views of each image" in invoke("evaluate", trained, *arguments).output
+    refused = invoke("evaluate", trained, "--views", 3)
+    assert refused.exit_code == 2
+    assert "'3' is not one of 1, 5, 9" in refused.output

@@ -275,3 +275,18 @@ def test_evaluate_predictions_rejects(logits, message):
 def test_evaluate_rejects(arguments, message):
     with pytest.raises(ValueError, match=message):
         cs.evaluate(make_model(), *arguments)
+
+
+def test_views_are_averaged_named_and_cost_their_passes():
+    model = make_model()
+    dataset = make_dataset(np.arange(30) % 3, "012")
+    evaluation = cs.evaluate(model, dataset, batch_size=7, views=5)
+    np.testing.assert_array_equal(evaluation.y_pred, model.predict(dataset.images, 5))
+    np.testing.assert_allclose(evaluation.y_prob, model.probabilities(dataset.images, 5), rtol=1e-5)
+    assert evaluation.to_dict()["views"] == 5
+    assert "mean of 5 views of each image" in str(evaluation)
+    once = cs.evaluate(model, dataset)
+    assert "views" not in once.to_dict()
+    assert "views" not in str(once)
+    costs = [cs.Candidate.from_model(model, one).macs for one in (once, evaluation)]
+    assert costs == [model.architecture.macs, 5 * model.architecture.macs]

@@ -198,3 +198,12 @@ def test_the_ground_of_dark_ink_counts_nothing():
 
 def test_maps_of_nothing_are_none():
     assert answer_maps(model_of(), []).shape == (0, 28, 28)
+
+
+def test_views_are_averaged():
+    model = model_of(calibration={"temperature": 2.0})
+    (one,) = predict(model, [pen()], views=9)
+    np.testing.assert_allclose(one.probabilities, model.calibrated_probabilities(one.prepared.image[None], 9)[0])
+    assert not np.allclose(one.probabilities, predict(model, [pen()])[0].probabilities, rtol=1e-3)
+    with pytest.raises(ValueError, match="views is 2; it must be 1, 5 or 9"):
+        predict(model, [pen()], views=2)

@@ -22,6 +22,16 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
+def log_softmax(logits: Floats) -> NDArray[np.float64]:
+    """Return the logarithms (N, K) of the probabilities that `logits` (N, K) stand for.
+
+    Computed without the probabilities, so that of one too small for a float is finite.
+    """
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
 def cross_entropy(logits: Floats, y_true: Integers) -> float:
     """Return the mean over the images of their `cross_entropies`, in nats.
 
@@ -37,8 +47,7 @@ def cross_entropy(logits: Floats, y_true: Integers) -> float:
 def cross_entropies(logits: Floats, y_true: Integers) -> NDArray[np.float64]:
     """Return (N,), for each image -log(softmax probability of the true class), in nats.
 
-    Computed in float64 from the logits and not from probabilities, so a probability too small for a float still has
-    its finite logarithm.
+    See `log_softmax`.
 
     Raises:
         ValueError: if there is no image, the lengths differ, or a label is not below K.
@@ -48,10 +57,7 @@ def cross_entropies(logits: Floats, y_true: Integers) -> NDArray[np.float64]:
         raise ValueError(
             f"there are {len(logits)} rows of logits but {len(y_true)} labels; there must be one label per row"
         )
-    shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(shifted).sum(axis=1))
-    return np.asarray(log_sums - shifted[np.arange(len(y_true)), y_true])
+    return -log_softmax(logits)[np.arange(len(y_true)), y_true]
 
 
 def accuracy(y_true: Integers, y_pred: Integers) -> float:

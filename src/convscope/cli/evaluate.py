@@ -7,7 +7,7 @@ import click
 
 from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
-from convscope.cli.options import json_option, print_json, run_argument
+from convscope.cli.options import json_option, print_json, run_argument, views_option
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions
@@ -26,6 +26,7 @@ from convscope.runs.listeners import Listeners
     help="Images to evaluate on; by default test for the run's own data set, and all for another.",
 )
 @loading_options
+@views_option
 @json_option
 def evaluate(
     run_path: Path,
@@ -35,15 +36,17 @@ def evaluate(
     split_seed: int,
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
+    views: int,
     as_json: bool,
 ) -> None:
     """Evaluate a trained network on test images or on other data.
 
     RUN is a run folder, or with --dataset a model.safetensors; it is not changed. Another data set may lack some of
     the run's classes, and may have only training or only test images. Classes are matched by name. --test-fraction and
-    --split-seed apply only to data without a test split, with --split train or test.
+    --split-seed apply only to data without a test split, with --split train or test. --views takes as many times as
+    long; choose it by other images than those that are reported.
     """
-    request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size, skip_damaged))
+    request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), views)
     is_own = request.is_own(run_path)
     if is_own and request.loading != LoadOptions():
         raise click.UsageError("these options do not apply to the run's own data set; name other data with --dataset")

@@ -18,6 +18,7 @@ from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.run_folder import MOST_SEED
+from convscope.training.views import NUM_VIEWS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -58,6 +59,15 @@ engine_option = click.option(
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1), help="Number of threads; by default one per core."
+)
+views_option = click.option(
+    "--views",
+    type=Choice([str(number) for number in NUM_VIEWS]),
+    default="1",
+    show_default=True,
+    callback=lambda _, __, value: int(value),
+    help="Views of each image whose probabilities are averaged: 5 are the image and its shifts by one pixel, 9 also "
+    "the diagonal ones.",
 )
 
 log_option = click.option(

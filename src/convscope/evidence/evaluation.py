@@ -4,7 +4,7 @@ An evaluation holds the predictions and what was computed from them, and no hand
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from html import escape
 from math import isfinite
@@ -21,6 +21,7 @@ from convscope.data.datasets import Dataset, DatasetLike
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 from convscope.training.model import Model, dataset_for
+from convscope.training.views import Views
 
 _MOST_PAIRS = 20
 _MOST_PAIRS_SHOWN = 10
@@ -78,6 +79,7 @@ class Evaluation:
         classes: K of them, in the order of the labels.
         confused_pairs: the 20 most frequent pairs of a wrong answer, most frequent first, then by label.
         mistakes: all of them, the one that the model was most confident in first.
+        views: over how many views of each image the probabilities are averaged, see `convscope.training.views`.
 
     Raises:
         ValueError: if the confusion matrix does not sum to N, the accuracy is not its trace over its sum, an array has
@@ -97,6 +99,7 @@ class Evaluation:
     classes: tuple[ClassMetrics, ...] = field(repr=False)
     confused_pairs: tuple[ConfusedPair, ...] = field(repr=False)
     mistakes: tuple[Mistake, ...] = field(repr=False)
+    views: Views = 1
 
     def __post_init__(self) -> None:
         count, num_classes = len(self.y_true), len(self.class_names)
@@ -170,6 +173,7 @@ class Evaluation:
             "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
             "num_mistakes": len(self.mistakes),
             "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
+            **({"views": self.views} if self.views > 1 else {}),
         }
 
     @property
@@ -214,21 +218,26 @@ def evaluate(
     dataset: DatasetLike,
     batch_size: int = 1000,
     on_progress: Callable[[int, int], None] | None = None,
+    views: Views = 1,
 ) -> Evaluation:
     """Return the evaluation of `model` on `dataset`, `batch_size` images at a time.
 
     Args:
         on_progress: called with how many images were answered, and will be in all, after each batch.
+        views: 5 or 9 average the answers to each image and its shifts by one pixel (test-time augmentation), at as many
+            times the cost; see `Model.logits`.
 
     Raises:
         ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
-            finite, or `batch_size` is below 1.
+            finite, `batch_size` is below 1, or `views` is not 1, 5 or 9.
     """
     dataset = dataset_for(model, dataset)
-    return evaluate_predictions(_logits(model, dataset, batch_size, on_progress), dataset)
+    return replace(evaluate_predictions(_logits(model, dataset, batch_size, on_progress, views), dataset), views=views)
 
 
-def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000) -> Evaluation:
+def evaluate_together(
+    model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000, views: Views = 1
+) -> Evaluation:
     """Return the evaluation of `model` on all images of `parts`, which are called the `split` of the first one's data
     set.
 
@@ -237,9 +246,9 @@ def evaluate_together(model: Model, parts: Sequence[Dataset], split: str, batch_
     """
     if not parts:
         raise ValueError("parts is empty; give at least one data set")
-    logits = [_logits(model, part, batch_size) for part in parts]
+    logits = np.concatenate([_logits(model, part, batch_size, views=views) for part in parts])
     labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
-    return _measure(np.concatenate(logits), labels, parts[0].class_names, parts[0].name, split)
+    return replace(_measure(logits, labels, parts[0].class_names, parts[0].name, split), views=views)
 
 
 def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
@@ -256,14 +265,18 @@ def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) ->
 
 
 def _logits(
-    model: Model, dataset: Dataset, batch_size: int, on_progress: Callable[[int, int], None] | None = None
+    model: Model,
+    dataset: Dataset,
+    batch_size: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    views: Views = 1,
 ) -> NDArray[np.float32]:
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
     model.check_classes(dataset)
     logits = []
     for start in range(0, len(dataset), batch_size):
-        logits.append(model.logits(dataset.images[start : start + batch_size]))
+        logits.append(model.logits(dataset.images[start : start + batch_size], views))
         if on_progress is not None:
             on_progress(min(start + batch_size, len(dataset)), len(dataset))
     return np.concatenate(logits)
@@ -342,7 +355,8 @@ def _headline(evaluation: Evaluation) -> str:
     accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)
     part = "all images" if evaluation.split == "all" else f"the {evaluation.split} split"
     where = f"{part} of {printable(evaluation.dataset_name)}"
-    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images correct"
+    views = f", mean of {evaluation.views} views of each image" if evaluation.views > 1 else ""
+    return f"Accuracy on {where}: {accuracy} (95 % Wilson interval), {right:,} of {images:,} images correct{views}"
 
 
 def _second_line(evaluation: Evaluation) -> str:

@@ -17,6 +17,7 @@ from convscope.evidence.explanation.attributions import Method, attribute
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.preparation import is_as_made, preparation_of
 from convscope.training.model import Model
+from convscope.training.views import Views
 
 _BATCH = 1024  # images that are answered at once, so that memory stays bounded
 _ALL_STEPS = Handwriting("light", 1).steps  # but for those that are only taken when asked for
@@ -150,6 +151,7 @@ def predict(
     names: Sequence[str] | None = None,
     steps: Collection[Step] | None = None,
     sizes: Sequence[tuple[int, int]] | None = None,
+    views: Views = 1,
 ) -> tuple[Prediction, ...]:
     """Answer pictures (h, w), (h, w, 1) or (h, w, 3) uint8 of any sizes, each made into an image as the model's were.
 
@@ -159,9 +161,12 @@ def predict(
         names: what the pictures are called; by default "picture 1" and so on.
         steps: those of `convscope.data.handwriting.STEPS` that are taken; by default those of the model's data set.
         sizes: (h, w) of each picture before it was averaged down for `reading_side`; by default it was not.
+        views: 5 or 9 average the probabilities of the image and of its shifts by one pixel (test-time augmentation);
+            see `Model.logits`. The model's rule to refuse images looks at the image alone.
 
     Raises:
-        ValueError: for a picture of another form, an unknown step, or another number of names or sizes.
+        ValueError: for a picture of another form, an unknown step, another number of names or sizes, or `views` that
+            are not 1, 5 or 9.
         RunError: if the rule in the model's file by which it refuses images is damaged or of another network.
 
     >>> from convscope.architecture import presets
@@ -188,7 +193,7 @@ def predict(
             for picture, one in zip(some, left, strict=True)
         ]
         images = np.stack([one.image for one in prepared])
-        probabilities, refused = model.calibrated_probabilities(images), _refused(model, images)
+        probabilities, refused = model.calibrated_probabilities(images, views), _refused(model, images)
         for place, picture in enumerate(some):
             order = np.argsort(-probabilities[place], kind="stable")
             best = [

@@ -13,6 +13,7 @@ from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners
 from convscope.storage import load_model, load_trained_on, open_run
 from convscope.training.model import Model
+from convscope.training.views import Views
 
 Part = Literal["all", "train", "test"]
 
@@ -25,11 +26,13 @@ class EvaluationRequest:
         dataset: other images; None is those of the run.
         split: which of them; None is the test images of the run's own, and all of others.
         loading: how other images are loaded.
+        views: over how many views of each image the answers are averaged; see `Model.logits`.
     """
 
     dataset: str | None = None
     split: Part | None = None
     loading: LoadOptions = field(default_factory=LoadOptions)
+    views: Views = 1
 
     def is_own(self, path: Path) -> bool:
         """Whether the images are those of the run at `path`; a model file has none of its own.
@@ -91,7 +94,7 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             f"{expected[0]}x{expected[1]}, or use other images"
         )
     try:
-        evaluation = evaluate_together(model, parts, split)
+        evaluation = evaluate_together(model, parts, split, views=request.views)
     except DivergedError as error:
         raise RunError(f"{path}: {error}") from error
     return Evaluated(evaluation, parts, None if is_own else _num_trained_on(path, model, parts))

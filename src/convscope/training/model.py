@@ -22,6 +22,7 @@ from convscope.data.datasets import Dataset, DatasetLike, as_dataset
 from convscope.data.handwriting import Handwriting
 from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights, float_array
+from convscope.training.views import Views, averaged_logits, check_views
 
 _TEMPERATURES = (1e-6, 1e6)  # far beyond what is fitted, 0.05 to 20; the logits over one stay finite
 
@@ -96,29 +97,33 @@ class Model:
             digest.update(np.ascontiguousarray(self.weights[name], "<f4").data)
         return digest.hexdigest()
 
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def logits(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float32]:
         """Return (N, K), one number a class, for images (N, H, W, C) uint8; see `probabilities` for what they mean.
 
+        Args:
+            views: with 5 or 9, each image's probabilities are the mean of those of the image and of its shifts by one
+                pixel, and the logits are their logarithms; see `convscope.training.views`. 1 is the image alone.
+
         Raises:
-            ValueError: if the images are not uint8 or not of the size the model reads.
+            ValueError: if the images are not uint8 or not of the size the model reads, or `views` is not 1, 5 or 9.
         """
-        return self.network.logits(images)
+        return averaged_logits(self.network, images, check_views(views))
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Return (N, K), each row the softmax of its logits; raises as `logits` does."""
-        return softmax(self.logits(images))
+    def probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
+        """Return (N, K), each row the softmax of its logits; takes and raises what `logits` does."""
+        return softmax(self.logits(images, views))
 
-    def calibrated_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def calibrated_probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
         """Return (N, K), each row the softmax of its logits divided by the temperature that was fitted for this model.
 
-        Without one they are the `probabilities`. The answer is the same, and only how sure it is changes. Raises as
-        `logits` does.
+        Without one they are the `probabilities`. The answer is the same, and only how sure it is changes. Takes and
+        raises what `logits` does. The temperature was fitted for one view; several are a little less confident.
         """
-        return softmax(self.logits(images).astype(np.float64) / self.calibration.get("temperature", 1.0))
+        return softmax(self.logits(images, views).astype(np.float64) / self.calibration.get("temperature", 1.0))
 
-    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.int64]:
-        """Return (N,), the label with the largest logit (the first of equals); raises as `logits` does."""
-        return np.asarray(self.logits(images).argmax(axis=1), dtype=np.int64)
+    def predict(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.int64]:
+        """Return (N,), the label with the largest logit (the first of equals); takes and raises what `logits` does."""
+        return np.asarray(self.logits(images, views).argmax(axis=1), dtype=np.int64)
 
     def activations(
         self, images: NDArray[np.uint8], layers: Sequence[str] | None = None

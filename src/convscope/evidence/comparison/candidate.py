@@ -54,13 +54,16 @@ class Candidate:
         latency_seconds: float | None = None,
         latency_1000_seconds: float | None = None,
     ) -> "Candidate":
-        """Return `model` with its `evaluation`, called by its architecture's name unless another is given."""
+        """Return `model` with its `evaluation`, called by its architecture's name unless another is given.
+
+        An evaluation over several views costs the multiply-adds of each.
+        """
         network = model.architecture
         return cls(
             name or model.name,
             evaluation,
             network.parameters,
-            network.macs,
+            network.macs * evaluation.views,
             4 * (network.parameters + network.non_trainable_parameters),
             training_seconds,
             latency_seconds,

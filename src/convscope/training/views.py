@@ -1,0 +1,76 @@
+"""Test-time augmentation: the answers to an image and to its shifts by one pixel, averaged.
+
+The views are fixed and the same for every network, so nothing is drawn and nothing is chosen. `shifted` makes them of
+images (N, H, W, C) uint8, `averaged_logits` takes any engine's answers to them to one row for each image.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.arguments import describe
+from convscope.base.metrics import log_softmax
+from convscope.data.datasets.disk.images import blocks
+from convscope.engine import Network
+from convscope.engine.network import check_images
+
+SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
+"""By how many pixels each view is moved down and to the right; the first view is the image as it is."""
+NUM_VIEWS = (1, 5, len(SHIFTS))
+"""The image alone; with its four shifts along an axis; with the four diagonal ones too."""
+
+
+def check_views(value: Any, name: str = "views") -> int:
+    """Return a number of views as an `int`.
+
+    Raises:
+        TypeError: if it is not a whole number.
+        ValueError: if it is none of `NUM_VIEWS`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} is {describe(value)}; it must be 1, 5 or 9")
+    if value not in NUM_VIEWS:
+        raise ValueError(f"{name} is {value}; it must be 1, 5 or 9")
+    return int(value)
+
+
+Views = Annotated[int, check_views]
+"""How many of `SHIFTS` are averaged."""
+
+
+def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """Return images (N, H, W, C) moved by whole pixels; where nothing is moved to, the border's pixels are repeated.
+
+    So it needs no guess about the background, which may be light or dark.
+    """
+    rows, columns = (
+        np.clip(np.arange(size) - by, 0, size - 1) for size, by in zip(images.shape[1:3], (down, right), strict=True)
+    )
+    return images[:, rows[:, None], columns]
+
+
+def averaged_logits(network: Network, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
+    """Return (N, K), of which the softmax is the mean of the softmax probabilities of the first `views` of `SHIFTS`.
+
+    Probabilities are averaged, as Krizhevsky, Sutskever and Hinton (2012, section 4.1) do, and not logits: those of
+    different views have no common zero or unit. One view of a block of images is held at once.
+
+    Raises:
+        ValueError: as `Network.logits` does.
+    """
+    check_images(images, network.architecture.input.shape)
+    if views == 1 or not len(images):
+        return network.logits(images)
+    return np.concatenate([_of_block(network.logits, block, views) for block in blocks(images)])
+
+
+def _of_block(
+    logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8], views: int
+) -> NDArray[np.float32]:
+    with np.errstate(invalid="ignore"):  # of a network that has diverged they stay what they are: no numbers
+        total = log_softmax(logits(images))
+        for down, right in SHIFTS[1:views]:
+            total = np.logaddexp(total, log_softmax(logits(shifted(images, down, right))))
+    return np.asarray(total - np.log(views), np.float32)
