@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -213,6 +215,23 @@ def test_an_import_that_computes_is_found():
         "numpy",
         "scipy",
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "loaded"),
+    [
+        ("import convscope", {"lazy_loader"}),
+        ("import convscope; dir(convscope); convscope.__version__", {"lazy_loader"}),
+        ("from convscope.cli import main; main(['--help'], standalone_mode=False)", {"click", "lazy_loader"}),
+        ("import convscope; convscope.Recipe", {"lazy_loader", "numpy"}),
+        ("import convscope; convscope.load_dataset, convscope.train", {"lazy_loader", "numpy"}),
+    ],
+)
+def test_nothing_is_imported_before_it_is_used(code, loaded):
+    show = "import sys; print('|', *{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
+    others = {"PIL", "click", "jinja2", "lazy_loader", "matplotlib", "numpy", "safetensors", "scipy", "tqdm"}
+    assert others & set(done.stdout.rpartition("|")[2].split()) == loaded
 
 
 NAMING = {"argument_of", "loading_words", "located", "find_pictures", "load_model", "image_png", "matrix_text"}
