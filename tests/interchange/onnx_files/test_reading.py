@@ -269,6 +269,30 @@ PADDED = {
         ],
         {"k": numbers(40, 4)},
     ),
+    "the largest with minus infinity around": (
+        [
+            node("Conv", "x w", "c"),
+            node("Pad", "c pads lowest", "p"),
+            node("MaxPool", "p", "m", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 0, 0]),
+            *HEAD,
+        ],
+        {
+            "w": numbers(2, 2, 1, 1),
+            "pads": np.array([0, 0, 0, 1, 0, 0, 1, 1]),
+            "lowest": np.float32(-np.inf),
+            "k": numbers(40, 4),
+        },
+    ),
+    "slopes in several nodes": (
+        [
+            node("Conv", "x w", "c"),
+            node("Greater", "c zero", "g"),
+            node("Mul", "slopes c", "s"),
+            node("Where", "g c s", "m"),
+            *HEAD,
+        ],
+        {"w": numbers(2, 2, 1, 1), "zero": np.float32(0), "slopes": numbers(1, 2, 1, 1), "k": numbers(126, 4)},
+    ),
     "means that count their padding": (
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
@@ -446,6 +470,37 @@ REFUSED = {
     "a hard sigmoid by itself": ([node("HardSigmoid", "x", "m", alpha=1 / 6), *HEAD], {}, "outside of a HardSwish"),
     "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
+    "a comparison by itself": (
+        [node("Greater", "x zero", "g"), node("Relu", "g", "m"), *HEAD],
+        {"zero": np.float32(0)},
+        "compares with 0 outside of a PRelu",
+    ),
+    "a comparison with another number": (
+        [node("Greater", "x one", "g"), node("Where", "g x x", "m"), *HEAD],
+        {"one": np.float32(1)},
+        "another number than 0",
+    ),
+    "another choice": (
+        [
+            node("Greater", "x zero", "g"),
+            node("Mul", "x s", "a"),
+            node("Add", "a s", "b"),
+            node("Where", "g x b", "m"),
+            *HEAD,
+        ],
+        {"zero": np.float32(0), "s": np.float32(0.5)},
+        "is no PRelu",
+    ),
+    "minus infinity around what is no maximum": (
+        [node("Pad", "x p", "q", value=-np.inf), node("Relu", "q", "m"), *HEAD],
+        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},
+        "only a MaxPool can have them",
+    ),
+    "numbers around": (
+        [node("Pad", "x p", "q", value=-1.0), node("Relu", "q", "m"), *HEAD],
+        {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},
+        "other numbers than zero",
+    ),
     "other padding": ([node("Pad", "x p", "m", mode="edge"), *HEAD], {"p": np.zeros(8, np.int64)}, "zeros"),
     "whole numbers": ([node("Cast", "x", "m", to=6), *HEAD], {}, "whole numbers"),
     "a kernel of another size": (HEAD, {"k": numbers(7, 4)}, "its input is vectors of 126"),

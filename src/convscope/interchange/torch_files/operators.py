@@ -114,6 +114,15 @@ def _prelu(call: Call, constants: Constants) -> list[Node]:
     ]
 
 
+def _greater(call: Call, constants: Constants) -> list[Node]:
+    bound = call.name("other") or _constant(call, constants, "other", np.float32(call.get("other")))
+    return [_node(call, "Greater", [call.first.name, bound])]
+
+
+def _where(call: Call, _: Constants) -> list[Node]:
+    return [_node(call, "Where", [call.name(name) for name in ("condition", "self", "other")])]
+
+
 def _hard_sigmoid(call: Call, _: Constants) -> list[Node]:
     return [_node(call, "HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)]
 
@@ -284,6 +293,8 @@ _OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
     "relu6": _clip(min_val=0, max_val=6),
     "elu": _elu,
     "prelu": _prelu,
+    "gt": _greater,
+    "where": _where,
     "silu": _plain("Swish"),
     "hardswish": _plain("HardSwish"),
     "hardsigmoid": _hard_sigmoid,

@@ -66,6 +66,32 @@ def prelu(state: State, node: Node) -> FileTensor:
     return replace(value, step=state.after(value, layer, {"alpha": alpha}), users=1)
 
 
+def greater(state: State, node: Node) -> FileTensor:
+    """Greater: than 0, what tells a PRelu's numbers apart where it is said in several nodes."""
+    value = state.plain(node)
+    if np.any(state.weight(node, 1, "bound")):
+        raise NotTranslated("compares with another number than 0; no layer does that")
+    return replace(value, curve="is_positive")
+
+
+def where(state: State, node: Node) -> FileTensor:
+    """Where x > 0, x, and elsewhere x times slopes: a PRelu, as PyTorch's `run_decompositions()` says it."""
+    sign, value, scaled = state.value(node, 0), state.plain(node, 1), state.value(node, 2)
+    fits = (
+        sign.curve == "is_positive"
+        and not scaled.curve
+        and value.step is sign.step is scaled.step
+        and value.index.shape == sign.index.shape == scaled.index.shape
+        and (sign.factor, sign.shift) == (1, 0)
+        and not np.any(scaled.shift)
+    )
+    state.work.spend(2 * value.index.size)
+    if not fits or not (value.index == sign.index).all() or not (value.index == scaled.index).all():
+        raise NotTranslated("chooses between two values, but is no PRelu; no layer does that")
+    alpha = np.broadcast_to(scaled.factor, value.step.shape[-1:]).astype(np.float32)
+    return replace(value, step=state.after(value, PReLU(), {"alpha": alpha}), users=1)
+
+
 def hard_sigmoid(state: State, node: Node) -> FileTensor:
     """HardSigmoid: what HardSwish multiplies by."""
     if abs(6 * node.float("alpha", 0.2) - 1) > _TOLERANCE or node.float("beta", 0.5) != 0.5:

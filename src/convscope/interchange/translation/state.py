@@ -34,6 +34,7 @@ class State:
     Attributes:
         readers: how many nodes read each value.
         batch: how many images the file takes at once, where it says a number.
+        padded: pixels of minus infinity around values, rows (before, after) and columns, for the `MaxPool` behind them.
     """
 
     opset: int
@@ -41,6 +42,7 @@ class State:
     constants: dict[str, NDArray[Any]]
     batch: int | None = None
     values: dict[str, FileTensor] = field(default_factory=dict)
+    padded: dict[str, tuple[tuple[int, int], tuple[int, int]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     work: TranslationBudget = field(default_factory=TranslationBudget)
     _weights_read: set[str] = field(default_factory=set)
@@ -97,6 +99,10 @@ class State:
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
         if value.curve in ("relu_of_3_more", "hard_sigmoid"):
             raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
+        if value.curve == "padded":
+            raise NotTranslated("has pixels of minus infinity around its input; only a MaxPool can have them")
+        if value.curve == "is_positive":
+            raise NotTranslated("compares with 0 outside of a PRelu; no layer does that")
         if value.curve:
             raise NotTranslated("has a softmax as input, which is allowed at the end only")
         if value.is_plain:

@@ -18,7 +18,7 @@ from convscope.base.errors import InterchangeError
 
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
-Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "softmax", "log_softmax"]
+Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "is_positive", "padded", "softmax", "log_softmax"]
 MAX_VALUES = 1 << 23
 """Of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
 _BUDGET = 1 << 26

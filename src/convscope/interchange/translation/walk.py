@@ -38,6 +38,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Gemm": shapes.gemm,
     "GlobalAveragePool": windows.global_pool,
     "GlobalMaxPool": windows.global_pool,
+    "Greater": elementwise.greater,
     "HardSigmoid": elementwise.hard_sigmoid,
     "HardSwish": elementwise.activation,
     "Identity": elementwise.same,
@@ -63,6 +64,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Tanh": elementwise.activation,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
+    "Where": elementwise.where,
 }
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
 _ON_CONSTANTS = ("Expand", "Slice", "Sqrt")

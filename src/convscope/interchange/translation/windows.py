@@ -68,9 +68,12 @@ def max_pool(state: State, node: Node) -> FileTensor:
     """MaxPool: a `MaxPooling2D`, in which pixels of padding are never the largest."""
     if any(name and state.readers[name] for name in node.outputs[1:]):
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
-    value, size, strides = _maps(state, node), _size(node), _strides(node)
-    shape = value.step.shape
-    pads = _pads(node, shape, size, strides)
+    outer = state.padded.get(node.inputs[0])
+    value = _maps(state, node) if outer is None else replace(state.value(node), curve="")
+    size, strides, shape, outer = _size(node), _strides(node), value.step.shape, outer or _NO_PADS
+    inner = _pads(node, (shape[0] + sum(outer[0]), shape[1] + sum(outer[1])), size, strides)
+    rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
+    pads = rows, columns
     sizes = [
         _outputs(*axis, ceil=bool(node.int("ceil_mode", 0))) for axis in zip(shape, pads, size, strides, strict=False)
     ]
@@ -153,11 +156,14 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
 
 
 def pad(state: State, node: Node) -> FileTensor:
-    """Pad: with zeros around the maps, a `ZeroPadding2D` or the padding of the layer behind it."""
+    """Pad: with zeros around the maps, a `ZeroPadding2D` or the padding of the layer behind it; with minus infinity,
+    the padding of a `MaxPool`.
+    """
     if node.text("mode", "constant") != "constant":
         raise NotTranslated(f"its mode is {node.text('mode', '')!r:.20}; zeros (constant) are needed")
-    fill = state.constant(node, 2)
-    if node.float("value", 0.0) or (fill is not None and fill.astype(np.float64).any()):
+    constant = state.constant(node, 2)
+    fill = np.unique(node.float("value", 0.0) if constant is None else constant.astype(np.float64))
+    if len(fill) != 1 or fill[0] not in (0, -np.inf):
         raise NotTranslated("pads with other numbers than zero; zeros are needed")
     pads = state.integers(node, 1, "pads") or ()
     rank = state.value(node).rank
@@ -175,6 +181,11 @@ def pad(state: State, node: Node) -> FileTensor:
         others = [amount for axis, amount in both.items() if axis not in spatial and any(amount)]
         if not others and state.work.is_order(value.index, value.step.shape, order):
             amounts = (both.get(spatial[0], (0, 0)), both.get(spatial[1], (0, 0)))
+            if fill[0] and order == CHANNELS_FIRST and min(pads) >= 0:
+                state.padded[node.outputs[0]] = amounts
+                return replace(value, curve="padded")
+            if fill[0]:
+                raise NotTranslated("pads with minus infinity, but not rows and columns of (N, C, H, W)")
             step = _zero_padded(state, value.step, amounts, layer_name(node))
             return FileTensor(step, state.work.order(step.shape, order), has_batch=value.has_batch)
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
