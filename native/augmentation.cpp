@@ -24,6 +24,8 @@ enum Slot : uint64_t {
     cutout_right,
     contrast,
     brightness,
+    stretch_down,
+    stretch_right,
     elastic = 1u << 30,
     noise = 2u << 30,
 };
@@ -137,7 +139,7 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     kernels_.resample(resampling);
 }
 
-// A window of the image, then the shift, the rotation, the shear and the scale, each the other way round.
+// A window of the image, then shift, rotation, shear, scale and stretch, each the other way round.
 Resampling Augmenter::find_places(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
@@ -148,8 +150,10 @@ Resampling Augmenter::find_places(const Stream& stream, double down, double righ
     const double cosine = std::cos(angle), sine = std::sin(angle);
     const double lean = std::tan(stream.draw(shear, augmentation_.shear * degree));
     const double size = 1 + stream.draw(scale, augmentation_.scale);
-    const double rows[2] = {cosine / size, sine / size};
-    const double columns[2] = {(-sine - lean * cosine) / size, (cosine - lean * sine) / size};
+    const double tall = size * std::exp(stream.draw(stretch_down, augmentation_.stretch));
+    const double wide = size * std::exp(stream.draw(stretch_right, augmentation_.stretch));
+    const double rows[2] = {cosine / tall, sine / tall};
+    const double columns[2] = {(-sine - lean * cosine) / wide, (cosine - lean * sine) / wide};
     Resampling resampling;
     resampling.height = shape_.height;
     resampling.width = shape_.width;

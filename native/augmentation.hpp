@@ -16,13 +16,16 @@ namespace convscope {
 struct Augmentation {
     int64_t shift = 0;                                  // pixels, at most
     double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees and shares, at most
+    double stretch = 0;                                 // of each side, at most: the logarithm of its factor
     double elastic = 0, elastic_sigma = 4;              // pixels
     int64_t cutout = 0;                                 // pixels
     double contrast = 0, brightness = 0, noise = 0;     // a share and grey levels
     uint64_t key = 0;                                   // of the epoch's random stream
 
     // Whether an image is read between its pixels, and whether its values change where they are.
-    bool resamples() const { return rotation > 0 || scale > 0 || shear > 0 || crop > 0 || elastic > 0; }
+    bool resamples() const {
+        return rotation > 0 || scale > 0 || stretch > 0 || shear > 0 || crop > 0 || elastic > 0;
+    }
     bool recolours() const { return contrast > 0 || brightness > 0 || noise > 0; }
     bool changes() const { return shift > 0 || cutout > 0 || resamples() || recolours(); }
 
@@ -31,6 +34,7 @@ struct Augmentation {
         visit("shift", &Augmentation::shift);
         visit("rotation", &Augmentation::rotation);
         visit("scale", &Augmentation::scale);
+        visit("stretch", &Augmentation::stretch);
         visit("shear", &Augmentation::shear);
         visit("crop", &Augmentation::crop);
         visit("elastic", &Augmentation::elastic);

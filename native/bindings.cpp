@@ -114,18 +114,20 @@ class Core {
         network_.parameters(layer)->write(which, kernel.data(), bias.data());
     }
 
-    void write_moving(std::size_t layer, In<float> means, In<float> variances) {
+    void write_moving(std::size_t layer, bool unaveraged, In<float> means, In<float> variances) {
         const Turn turn(*this, true);
         MovingStatistics& moving = *network_.moving(layer);
-        std::copy_n(means.data(), means.size(), moving.means.begin());
-        std::copy_n(variances.data(), variances.size(), moving.variances.begin());
+        if (unaveraged) moving.start_averaging();
+        std::copy_n(means.data(), means.size(), (unaveraged ? moving.other_means : moving.means).begin());
+        std::copy_n(variances.data(), variances.size(), (unaveraged ? moving.other_variances : moving.variances).begin());
     }
 
-    void read_moving(std::size_t layer, Out means, Out variances) {
+    void read_moving(std::size_t layer, bool unaveraged, Out means, Out variances) {
         const Turn turn(*this, false);
         const MovingStatistics& moving = *network_.moving(layer);
-        std::copy_n(moving.means.begin(), means.size(), means.data());
-        std::copy_n(moving.variances.begin(), variances.size(), variances.data());
+        const bool other = unaveraged && moving.averaged();
+        std::copy_n((other ? moving.other_means : moving.means).begin(), means.size(), means.data());
+        std::copy_n((other ? moving.other_variances : moving.variances).begin(), variances.size(), variances.data());
     }
 
     void read(std::size_t layer, const std::string& field, Out kernel, Out bias) {
@@ -319,6 +321,7 @@ int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Laye
     Network network(input(image, 1, 0), layers, *kernels);
     for (std::size_t layer = 0; settings.averaging > 0 && layer < layers.size(); ++layer) {
         if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
+        if (network.moving(layer) != nullptr) network.moving(layer)->start_averaging();
     }
     Trainer(network, threads, batch_size).prepare(settings);
     Predictor(network, network.plan(), Kept::logits).prepare(threads);
@@ -372,8 +375,10 @@ NB_MODULE(_native, module) {
         .def_prop_ro("averaged", &Core::averaged)
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
-        .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
-        .def("read_moving", &Core::read_moving, nb::arg("layer"), nb::arg("means"), nb::arg("variances"))
+        .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("unaveraged"), nb::arg("means"),
+             nb::arg("variances"))
+        .def("read_moving", &Core::read_moving, nb::arg("layer"), nb::arg("unaveraged"), nb::arg("means"),
+             nb::arg("variances"))
         .def("train", &Core::train, nb::arg("images"), nb::arg("labels"), nb::arg("order"), nb::arg("batch_size"),
              nb::arg("learning_rates"), nb::arg("settings"), nb::arg("progress").none())
         .def("gradients", &Core::gradients, nb::arg("images"), nb::arg("labels"), nb::arg("layers"),

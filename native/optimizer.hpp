@@ -11,6 +11,10 @@ namespace convscope {
 constexpr Named<OptimizerKind> optimizer_names[] = {{"Adam", OptimizerKind::adam}, {"SGD", OptimizerKind::sgd}};
 constexpr std::span<const Named<OptimizerKind>> names_of(OptimizerKind) { return optimizer_names; }
 
+enum class Decayed { all, kernels };
+constexpr Named<Decayed> decayed_names[] = {{"all", Decayed::all}, {"kernels", Decayed::kernels}};
+constexpr std::span<const Named<Decayed>> names_of(Decayed) { return decayed_names; }
+
 // As recipes/optimizers.py describes them.
 struct Optimizer {
     OptimizerKind kind = OptimizerKind::adam;
@@ -18,6 +22,7 @@ struct Optimizer {
     double momentum = 0;                                  // of gradient descent
     bool nesterov = false;
     double weight_decay = 0;
+    Decayed decayed = Decayed::all;
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
@@ -28,6 +33,7 @@ struct Optimizer {
         visit("momentum", &Optimizer::momentum);
         visit("nesterov", &Optimizer::nesterov);
         visit("weight_decay", &Optimizer::weight_decay);
+        visit("decayed", &Optimizer::decayed);
     }
 
     // The step number `number`, from 1.
@@ -42,7 +48,8 @@ struct Optimizer {
                 static_cast<float>(1 - beta_2),
                 static_cast<float>(epsilon),
                 static_cast<float>(momentum),
-                nesterov};
+                nesterov,
+                decayed == Decayed::kernels};
     }
 };
 

@@ -16,6 +16,7 @@ Parameters::Parameters(const Layer& layer, const Kernels& kernels)
       group_filters_(filters_ / groups_),
       inputs_(layer.window[0] * layer.window[1] * channels_),
       panels_(groups_ * ((group_filters_ + width_ - 1) / width_)),
+      has_kernel_(layer.kind != Kind::normalization && layer.kind != Kind::prelu),
       has_bias_(layer.has_bias && layer.kind != Kind::prelu),
       weights_(make_buffer<float>(size())),
       m_(make_buffer<float>(size())),
@@ -89,7 +90,19 @@ void Parameters::finish_panel(int64_t panel) {
 
 void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* gradient, const Step& step) {
     const int64_t first = panel * panel_size() + begin * width_, count = (end - begin) * width_;
-    kernels_.take_step(weights_.data() + first, m_.data() + first, v_.data() + first, gradient, count, step.optimizer);
+    const int64_t kernel = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;
+    const auto take = [&](int64_t from, int64_t number, const OptimizerStep& rule) {
+        const int64_t at = first + from;
+        kernels_.take_step(weights_.data() + at, m_.data() + at, v_.data() + at, gradient + from, number, rule);
+    };
+    if (step.optimizer.kernels_alone_decay && kernel < count) {
+        OptimizerStep undecayed = step.optimizer;
+        undecayed.kept = 1;
+        take(0, kernel, step.optimizer);
+        take(kernel, count - kernel, undecayed);
+    } else {
+        take(0, count, step.optimizer);
+    }
     if (step.average_rate > 0) {
         kernels_.approach(other_.data() + first, weights_.data() + first, count, step.average_rate);
     }

@@ -100,6 +100,7 @@ class Parameters {
     int64_t groups_;
     int64_t channels_;  // that a filter reads
     int64_t filters_, group_filters_, inputs_, panels_;
+    bool has_kernel_;  // or a normalisation's or PReLU's numbers in its place
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
     Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;

@@ -17,9 +17,23 @@ struct Statistics {
     float* part(int64_t slice) { return parts.data() + slice * 2 * row; }
 };
 
-// What inference knows of a layer's inputs.
+// What inference knows of a layer's inputs. Their running average follows that of the weights and takes their place as
+// `Parameters` says: else a network of averaged weights would normalise by what the last weights gave.
 struct MovingStatistics {
     Buffer<float> means, variances;
+    Buffer<float> other_means, other_variances;
+
+    bool averaged() const { return !other_means.empty(); }
+    void start_averaging() {
+        if (averaged()) return;
+        other_means = means;
+        other_variances = variances;
+    }
+    void exchange_average() {
+        means.swap(other_means);
+        variances.swap(other_variances);
+    }
+    void drop_average() { other_means = other_variances = {}; }
 };
 
 }  // namespace convscope

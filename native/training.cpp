@@ -171,16 +171,19 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
     Score score;
     prepare(settings);
     const bool averages = settings.averaging > 0;
-    for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
-        Parameters* parameters = network_.parameters(layer);
-        if (parameters == nullptr) continue;
+    const auto begin_averaging = [&](auto* values) {
+        if (values == nullptr) return;
         if (!averages) {
-            parameters->drop_average();
-        } else if (parameters->averaged()) {
-            parameters->exchange_average();
+            values->drop_average();
+        } else if (values->averaged()) {
+            values->exchange_average();
         } else {
-            parameters->start_averaging();
+            values->start_averaging();
         }
+    };
+    for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
+        begin_averaging(network_.parameters(layer));
+        begin_averaging(network_.moving(layer));
     }
     for (int64_t begin = 0, batch = 0; begin < count; begin += batch_size_, ++batch) {
         const int64_t size = std::min(batch_size_, count - begin);
@@ -188,15 +191,15 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         part.indices += begin;
         part.chance = {true, settings.dropout_key, images.chance.first + begin};
         if (!pass(part, size, settings.loss, 1 / static_cast<float>(size), plan_.stages, score, watcher)) break;
-        for (std::size_t step = 0; step < plan_.steps.size(); ++step) {
-            const BatchNormalization* normalizes = plan_.steps[step].normalizes;
-            if (normalizes != nullptr) normalizes->move(batch_.statistics[step]);
-        }
         ++steps;
         Step step = {settings.optimizer.step(static_cast<double>(learning_rates[batch]), steps)};
         if (averages) {  // as Adam's moments are: without the pull to where they started
             const double past = settings.averaging;
             step.average_rate = static_cast<float>((1 - past) / (1 - std::pow(past, static_cast<double>(steps))));
+        }
+        for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+            const BatchNormalization* normalizes = plan_.steps[i].normalizes;
+            if (normalizes != nullptr) normalizes->move(batch_.statistics[i], step.average_rate);
         }
         for (std::size_t i = 0; i < panel_left_.size(); ++i) {
             panel_left_[i].store(panel_blocks_[i], std::memory_order_relaxed);
@@ -212,6 +215,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
     for (Scratch& scratch : scratches_) scratch.augmenter.reset();
     for (std::size_t layer = 0; averages && layer < network_.layers().size(); ++layer) {
         if (network_.parameters(layer) != nullptr) network_.parameters(layer)->exchange_average();
+        if (network_.moving(layer) != nullptr) network_.moving(layer)->exchange_average();
     }
     return score;
 }

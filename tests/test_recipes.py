@@ -113,6 +113,7 @@ def test_a_recipe_rejects(arguments, message):
         ({"epsilon": float("inf")}, "epsilon is inf"),
         ({"epsilon": None}, "epsilon is None"),
         ({"weight_decay": -1}, "weight_decay is -1; it must be a number from 0 to 1"),
+        ({"decayed": "biases"}, "recipe: decayed is 'biases'; it must be one of all, kernels"),
     ],
     ids=str,
 )

@@ -234,6 +234,7 @@ struct OptimizerStep {
     float one_minus_beta_1 = 0, one_minus_beta_2 = 0, epsilon = 0;
     float momentum = 0;
     bool nesterov = false;
+    bool kernels_alone_decay = false;  // and no biases, scales, shifts or slopes
 };
 
 // By channel: what the gradient by a normalised map becomes on its way to the map itself.

@@ -93,7 +93,7 @@ void BatchNormalization::make_factors(Statistics& statistics) const {
     }
 }
 
-void BatchNormalization::move(const Statistics& statistics) const {
+void BatchNormalization::move(const Statistics& statistics, float average_rate) const {
     for (int64_t c = 0; c < channels_; ++c) {
         const double mean = static_cast<double>(statistics.means[at(c)]), kept = layer_.momentum;
         float &moving_mean = moving_.means[at(c)], &moving_variance = moving_.variances[at(c)];
@@ -101,6 +101,9 @@ void BatchNormalization::move(const Statistics& statistics) const {
         moving_variance =
             static_cast<float>(kept * static_cast<double>(moving_variance) + (1 - kept) * statistics.variances[at(c)]);
     }
+    if (average_rate == 0) return;
+    kernels_.approach(moving_.other_means.data(), moving_.means.data(), channels_, average_rate);
+    kernels_.approach(moving_.other_variances.data(), moving_.variances.data(), channels_, average_rate);
 }
 
 void BatchNormalization::forward(Workspace& workspace, int64_t begin, int64_t end) const {

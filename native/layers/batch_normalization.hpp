@@ -24,7 +24,8 @@ class BatchNormalization final : public MapLayer {
     // Of a batch: what the images [0, count) of a slice add, and then what all `images` are together.
     void measure(Workspace& workspace, int64_t count) const;
     void settle(Statistics& statistics, int64_t images) const;
-    void move(const Statistics& statistics) const;  // the moving statistics towards the batch's
+    // The moving statistics towards the batch's, and their average, if there is one, towards them.
+    void move(const Statistics& statistics, float average_rate) const;
     // Not of a batch: by the moving statistics.
     void settle_moving(Statistics& statistics) const;
 

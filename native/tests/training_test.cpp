@@ -72,9 +72,11 @@ Settings every_setting() {
     settings.optimizer.momentum = 0.9;
     settings.optimizer.nesterov = true;
     settings.optimizer.weight_decay = 0.1;
+    settings.optimizer.decayed = Decayed::kernels;
     settings.loss = {0.1f, class_weights};
     settings.augmentation.shift = 2;
     settings.augmentation.rotation = 10;
+    settings.augmentation.stretch = 0.1;
     settings.augmentation.elastic = 1;
     settings.augmentation.cutout = 3;
     settings.augmentation.noise = 5;

@@ -17,6 +17,7 @@ EACH = {
     "shift": Augmentation(shift=3),
     "rotation": Augmentation(rotation=40.0),
     "scale": Augmentation(scale=0.4),
+    "stretch": Augmentation(stretch=0.5),
     "shear": Augmentation(shear=30.0),
     "crop": Augmentation(crop=0.6),
     "elastic": Augmentation(elastic=34.0),
@@ -27,8 +28,8 @@ EACH = {
     "brightness": Augmentation(brightness=90.0),
     "noise": Augmentation(noise=30.0),
 }
-ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0)
-FAR = Augmentation(1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0)
+ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0, stretch=0.1)
+FAR = Augmentation(1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0)
 SHAPES = [(28, 28, 1), (9, 11, 3), (1, 5, 2), (7, 1, 1), (1, 1, 1), (33, 70, 1), (65, 32, 3), (6, 31, 4)]
 
 
@@ -178,6 +179,16 @@ def test_a_scale_stretches_both_sides_alike():
     np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
     np.testing.assert_allclose(maps[:, :, 2], 0, atol=0.03)
     assert_even(1 / maps[:, 0, 0], 0.7, 1.3)
+
+
+def test_a_stretch_gives_each_side_a_factor_of_its_own():
+    maps = maps_of(Augmentation(stretch=0.3))
+    down, right = -np.log(maps[:, 0, 0]), -np.log(maps[:, 1, 1])
+    np.testing.assert_allclose(maps[:, [0, 1], [1, 0]], 0, atol=0.01)
+    np.testing.assert_allclose(maps[:, :, 2], 0, atol=0.03)
+    for factors in (down, right):
+        assert_even(factors, -0.3, 0.3)
+    assert abs(np.corrcoef(down, right)[0, 1]) < 0.25
 
 
 def test_a_shear_moves_rows_along_themselves():

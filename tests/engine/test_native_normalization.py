@@ -135,6 +135,23 @@ def test_steps_agree_with_the_reference(name: str, batch_size: int, isa: str) ->
         assert np.abs(value - after[weight]).max() <= 1e-3 * change + 1e-5, weight
 
 
+@pytest.mark.parametrize("isa", instruction_sets())
+def test_averages_of_weights_and_statistics_agree_with_the_reference(isa: str) -> None:
+    network, data = architecture("block"), dataset(39)
+    before = random_weights(network)
+    native, reference = NativeNetwork(network, before, 2, isa), ReferenceNetwork(network, before)
+    options: dict[str, Any] = {"optimizer": SGD(momentum=0.5, weight_decay=0.5, decayed="kernels"), "averaging": 0.8}
+    for engine in (native, reference):
+        train(engine, data, 16, 2, **options)
+    state, expected_state = native.optimizer_state(), reference.optimizer_state()
+    for name, expected in reference.weights().items():
+        unaveraged = expected_state[f"unaveraged/{name}"]
+        change = np.abs(unaveraged - before[name]).max()
+        assert np.abs(native.weights()[name] - expected).max() <= 1e-3 * change + 1e-5, name
+        assert np.abs(state[f"unaveraged/{name}"] - unaveraged).max() <= 1e-3 * change + 1e-5, name
+        assert np.abs(unaveraged - expected).max() > 0.01 * change, name
+
+
 def test_any_number_of_threads_gives_the_same_bits() -> None:
     network = architecture("block")
     states = []
@@ -170,6 +187,24 @@ def test_training_goes_on_from_a_saved_state_to_the_same_bits() -> None:
     train(second, dataset(50), 16, 1, optimizer=Adam(), averaging=0.9)
     for name, value in unbroken.weights().items():
         np.testing.assert_array_equal(second.weights()[name], value, err_msg=name, strict=True)
+
+
+@pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
+def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeNetwork | ReferenceNetwork]) -> None:
+    """As earlier versions wrote it: the statistics of the weights that training goes on from."""
+    network = architecture("activations")
+    before = engine(network, random_weights(network))
+    train(before, dataset(50), 16, 1, optimizer=Adam(), averaging=0.9)
+    state, weights = before.optimizer_state(), before.weights()
+    of_statistics = [name for name in state if name.startswith("unaveraged/") and "/moving_" in name]
+    old = weights | {name.removeprefix("unaveraged/"): state[name].astype(np.float32) for name in of_statistics}
+    resumed = engine(network, old)
+    resumed.set_optimizer_state({name: value for name, value in state.items() if name not in of_statistics})
+    results = [train(net, dataset(50), 16, 1, optimizer=Adam(), averaging=0.9) for net in (before, resumed)]
+    assert results[0].loss == pytest.approx(results[1].loss, rel=1e-6)
+    for name, value in before.optimizer_state().items():
+        if "remainder" not in name:
+            np.testing.assert_allclose(resumed.optimizer_state()[name], value, atol=1e-5, err_msg=name)
 
 
 def test_equal_numbers_far_from_zero_have_no_variance() -> None:

@@ -1,5 +1,6 @@
 """Training in the compiled engine: the optimizer's steps, repeatability, and the state that they leave."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import convscope as cs
 from convscope.architecture import (
     Architecture,
     AveragePooling2D,
+    BatchNormalization,
     Conv2D,
     Dense,
     DepthwiseConv2D,
@@ -18,6 +20,7 @@ from convscope.architecture import (
     GlobalAveragePooling2D,
     Input,
     MaxPooling2D,
+    PReLU,
     presets,
 )
 from convscope.data.datasets import Dataset
@@ -80,6 +83,7 @@ OPTIONS: list[dict[str, Any]] = [
     AUGMENTED,
     {"optimizer": Adam(weight_decay=0.5)},
     {"optimizer": SGD(weight_decay=0.5)},
+    {"optimizer": Adam(weight_decay=0.5, decayed="kernels")},
     {"optimizer": SGD(momentum=0.9)},
     {"optimizer": SGD(momentum=0.9, nesterov=True)},
     {"clip_norm": 0.1},
@@ -187,6 +191,28 @@ def test_the_average_is_the_model_and_leaves_training_as_it_was(engine: type[Nat
     images = dataset.images
     model = engine(architecture, averaged.weights())
     np.testing.assert_allclose(averaged.logits(images), model.logits(images), atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
+@pytest.mark.parametrize("optimizer", [Adam(), SGD(momentum=0.9)], ids=str)
+def test_decay_of_kernels_leaves_all_other_weights(engine: type[Network], optimizer: Adam | SGD) -> None:
+    layers = (
+        Conv2D(5, 3),
+        BatchNormalization(activation="relu"),
+        DepthwiseConv2D(2),
+        PReLU(),
+        Flatten(),
+        Dense(5),
+    )
+    architecture, dataset = Architecture(Input(9, 11), layers), random_dataset(32)
+    start = {name: weight + np.float32(0.1) for name, weight in initial_weights(architecture, 0).items()}
+    networks = [engine(architecture, start) for _ in range(2)]  # type: ignore[call-arg]
+    for network, decay in zip(networks, (0.0, 0.5), strict=True):
+        train(network, dataset, rate=0.01, optimizer=replace(optimizer, weight_decay=decay, decayed="kernels"))
+    plain, decayed = (network.weights() for network in networks)
+    for name, weight in plain.items():
+        taken = 0.01 * 0.5 * start[name] if name.endswith("/kernel") else 0 * weight
+        np.testing.assert_allclose(decayed[name], weight - taken, atol=1e-7, err_msg=name)
 
 
 def test_training_without_average_goes_on_from_the_average() -> None:

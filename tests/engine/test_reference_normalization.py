@@ -178,23 +178,25 @@ def test_the_prediction_for_an_image_does_not_depend_on_those_beside_it():
         np.testing.assert_allclose(mean[name], (first[name] + second[name]) / 2, atol=1e-12)
 
 
-def test_statistics_are_neither_optimized_nor_averaged_nor_decayed():
+def test_statistics_are_averaged_as_weights_are_and_neither_optimized_nor_decayed():
     architecture, dataset = small_architecture(), small_dataset()
     plain, averaged = (ReferenceNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
     optimizer = SGD(momentum=0.9, weight_decay=0.5)
-    for _ in range(2):
-        train(plain, dataset, optimizer=optimizer)
-        train(averaged, dataset, optimizer=optimizer, averaging=0.9)
-    trained = set(architecture.trainable_weight_shapes)
+    seen = []  # after each step
+    for _ in range(3):
+        for first in range(0, 20, 10):
+            train(plain, dataset.take(range(first, first + 10)), 10, optimizer=optimizer)
+            seen.append(plain.weights())
+            train(averaged, dataset.take(range(first, first + 10)), 10, optimizer=optimizer, averaging=0.9)
     state = averaged.optimizer_state()
-    for part in ("m", "v", "unaveraged"):
-        assert {name for name in state if name.startswith(f"{part}/")} == {f"{part}/{name}" for name in trained}
-    for name, weight in plain.weights().items():
-        if name in trained:
-            np.testing.assert_array_equal(state[f"unaveraged/{name}"].astype(np.float32), weight)
-            assert (averaged.weights()[name] != weight).any()
-        else:
-            np.testing.assert_array_equal(averaged.weights()[name], weight)
+    for part, names in (("m", architecture.trainable_weight_shapes), ("unaveraged", architecture.weight_shapes)):
+        assert {name for name in state if name.startswith(f"{part}/")} == {f"{part}/{name}" for name in names}
+    shares = 0.9 ** np.arange(len(seen))[::-1]
+    for name, weight in averaged.weights().items():
+        np.testing.assert_array_equal(state[f"unaveraged/{name}"].astype(np.float32), seen[-1][name])
+        expected = np.average([weights[name] for weights in seen], axis=0, weights=shares)
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+        assert (weight != seen[-1][name]).any()
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])

@@ -26,6 +26,7 @@ OPTIONS = {
     "AdamW, class weights": EpochOptions(Adam(weight_decay=0.1), class_weights=[0.5, 3.0]),
     "SGD, smoothed labels": EpochOptions(SGD(), label_smoothing=0.2),
     "momentum, clipped": EpochOptions(SGD(momentum=0.9, weight_decay=0.05), clip_norm=0.1),
+    "AdamW of kernels": EpochOptions(Adam(weight_decay=0.5, decayed="kernels")),
     "Nesterov, averaged": EpochOptions(SGD(momentum=0.9, nesterov=True), averaging=0.9),
     "augmented": EpochOptions(
         SGD(momentum=0.5), augmentation=Augmentation(shift=2, rotation=20, cutout=2), augmentation_key=2**63 + 5
@@ -114,7 +115,7 @@ def test_an_epoch_is_that_of_the_native_engine(residual, name):
     assert states[0].keys() == states[1].keys()
     assert states[0]["step"] == states[1]["step"] == 6
     if options.averaging:
-        kept = [{n: state[f"unaveraged/{n}"] for n in residual.trainable_weight_shapes} for state in states]
+        kept = [{n: state[f"unaveraged/{n}"] for n in residual.weight_shapes} for state in states]
         assert apart(*kept, start) < 2e-3
         assert apart(networks[0].weights(), {**networks[0].weights(), **kept[0]}, start) > 0.05
 

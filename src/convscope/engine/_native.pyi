@@ -22,6 +22,7 @@ class Augmentation:
     shift: int
     rotation: float
     scale: float
+    stretch: float
     shear: float
     crop: float
     elastic: float
@@ -85,8 +86,12 @@ class Core:
     steps: int
     def write(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def read(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
-    def write_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
-    def read_moving(self, layer: int, means: NDArray[np.float32], variances: NDArray[np.float32]) -> None: ...
+    def write_moving(
+        self, layer: int, unaveraged: bool, means: NDArray[np.float32], variances: NDArray[np.float32]
+    ) -> None: ...
+    def read_moving(
+        self, layer: int, unaveraged: bool, means: NDArray[np.float32], variances: NDArray[np.float32]
+    ) -> None: ...
     def train(
         self,
         images: NDArray[np.uint8],

@@ -31,6 +31,8 @@ class Slot(IntEnum):
     CUTOUT_RIGHT = 9
     CONTRAST = 10
     BRIGHTNESS = 11
+    STRETCH_DOWN = 12
+    STRETCH_RIGHT = 13
     ELASTIC = 1 << 30
     NOISE = 2 << 30
 
@@ -66,7 +68,7 @@ def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, p
         for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
     )
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
-    # A window of the image, then the shift, the rotation, the shear and the scale, each the other way round.
+    # A window of the image, then shift, rotation, shear, scale and stretch, each the other way round.
     side = 1 - draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
     y = side * y + draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down
     x = side * x + draw(Slot.CROP_RIGHT, (1 - side) * width / 2) - right
@@ -74,7 +76,8 @@ def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, p
     y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
     x = x - np.tan(draw(Slot.SHEAR, np.radians(augmentation.shear))) * y
     size = 1 + draw(Slot.SCALE, augmentation.scale)
-    y, x = y / size + (height - 1) / 2, x / size + (width - 1) / 2
+    tall, wide = (np.exp(draw(slot, augmentation.stretch)) for slot in (Slot.STRETCH_DOWN, Slot.STRETCH_RIGHT))
+    y, x = y / (size * tall) + (height - 1) / 2, x / (size * wide) + (width - 1) / 2
     if augmentation.elastic:
         bits = random_bits(key, position, Slot.ELASTIC, height * width).reshape(height, width)
         y = y + augmentation.elastic * _smooth(_even(bits), augmentation.elastic_sigma)

@@ -108,12 +108,13 @@ class NativeNetwork:
         # Asked for with every image: a property takes a tenth of a microsecond.
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
-        image = architecture.input
+        trained, image = architecture.trainable_weight_shapes, architecture.input
+        self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         layers, chosen = plain_layers(architecture, precision), chosen_instruction_set(instruction_set, precision)
         self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
         self._write("weights", weights)
         for pair in self._moving:
-            self._core.write_moving(pair.layer, *pair.arrays(weights))
+            self._core.write_moving(pair.layer, False, *pair.arrays(weights))
         finalize(self, vars(self).clear)  # at the latest when the interpreter ends: what is left then, nanobind reports
 
     @property
@@ -134,13 +135,18 @@ class NativeNetwork:
         trained = self._read("weights")
         values = {name: trained.get(name, empty) for name, empty in _empty(self._architecture.weight_shapes).items()}
         for pair in self._moving:
-            self._core.read_moving(pair.layer, *pair.arrays(values))
+            self._core.read_moving(pair.layer, False, *pair.arrays(values))
         return values
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._core.steps, np.int64)}
         for moment in ("m", "v", "unaveraged") if self._core.averaged else ("m", "v"):
             state |= {f"{moment}/{name}": value for name, value in self._read(moment).items()}
+        if self._core.averaged:
+            statistics = _empty(self._moving_shapes)
+            for pair in self._moving:
+                self._core.read_moving(pair.layer, True, *pair.arrays(statistics))
+            state |= {f"unaveraged/{name}": value for name, value in statistics.items()}
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -150,7 +156,11 @@ class NativeNetwork:
             ValueError: if something is missing, unknown, of another shape, or not a count or finite.
         """
         shapes = self._architecture.trainable_weight_shapes
+        statistics = {
+            name: state[f"unaveraged/{name}"] for name in self._moving_shapes if f"unaveraged/{name}" in state
+        }
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
+        known |= {f"unaveraged/{name}" for name in statistics}
         if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
         if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
@@ -161,13 +171,18 @@ class NativeNetwork:
         }
         if not moments["unaveraged"]:
             del moments["unaveraged"]
-        for moment, values in moments.items():
+        checked = [(moment, shapes, values) for moment, values in moments.items()]
+        if statistics:  # states of earlier versions have none: their average starts from what the statistics are now
+            checked.append(("unaveraged", self._moving_shapes, statistics))
+        for moment, expected, values in checked:
             try:
-                check_arrays(shapes, values)
+                check_arrays(expected, values)
             except ValueError as error:
                 raise ValueError(f"optimizer state {moment}: {error}") from error
         for moment, values in moments.items():
             self._write(moment, values)
+        for pair in self._moving if statistics else ():
+            self._core.write_moving(pair.layer, True, *pair.arrays(statistics))
         self._core.steps = int(state["step"])
 
     def train_epoch(

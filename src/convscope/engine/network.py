@@ -42,7 +42,8 @@ class EpochOptions:
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened.
         averaging: β of the running average a of the weights: a ← a + (1 - β)/(1 - β^step) · (weights - a). Where it is
             above zero, the network's weights between epochs are the average, and training goes on from those that
-            `Network.optimizer_state` holds as `unaveraged/NAME`. Moving statistics are not averaged once more.
+            `Network.optimizer_state` holds as `unaveraged/NAME`. The moving statistics of batch normalisation are
+            averaged likewise, because those of the last weights are not what the averaged weights give.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -91,7 +92,7 @@ class Network(Protocol):
         """Return what training needs beside the weights to go on to the same bits.
 
         `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (of `SGD`, m is the velocity and v
-        stays zero), for these also `unaveraged/NAME` where the weights are averages, and what else an engine keeps.
+        stays zero), `unaveraged/NAME` of every weight where the weights are averages, and what else an engine keeps.
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:

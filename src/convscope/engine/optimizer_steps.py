@@ -3,6 +3,8 @@
 Each function returns new arrays, so an interrupt finds a network before a step or after it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,15 +14,22 @@ Array = NDArray[np.float64]
 
 
 def take_step(
-    weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
+    name: str, weight: Array, gradient: Array, m: Array, v: Array, step: int, learning_rate: float, optimizer: Optimizer
 ) -> tuple[Array, Array, Array]:
-    """Return the weight and what the optimizer remembers of it, m and v, after step number `step` (the first is 1)."""
+    """Return the weight `name` and what the optimizer remembers of it, m and v, after step number `step` (from 1)."""
+    if not decays(optimizer, name):
+        optimizer = replace(optimizer, weight_decay=0.0)
     match optimizer:
         case Adam():
             return adam(weight, gradient, m, v, step, learning_rate, optimizer)
         case SGD():
             weight, m = momentum(weight, gradient, m, learning_rate, optimizer)
             return weight, m, v
+
+
+def decays(optimizer: Optimizer, name: str) -> bool:
+    """Return whether weight decay is for the weight of this full name, such as `conv2d/kernel`."""
+    return optimizer.decayed == "all" or name.endswith("/kernel")
 
 
 def adam(

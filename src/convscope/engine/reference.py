@@ -40,8 +40,7 @@ class _State(NamedTuple):
     weights: dict[str, Array]  # all of them; the other dicts hold those that are trained
     m: dict[str, Array]
     v: dict[str, Array]
-    # The average of the trained weights within an epoch; between epochs that is in `weights`, and training goes on from
-    # this.
+    # The average of all weights within an epoch; between epochs that is in `weights`, and training goes on from this.
     other: dict[str, Array] | None = None
 
 
@@ -83,7 +82,12 @@ class ReferenceNetwork:
         if any(name.startswith("unaveraged/") for name in state):
             taken["unaveraged"] = {}
         for part, arrays in taken.items():
-            for name in self._state.weights if part == "remainder" else self._state.m:
+            names = self._state.weights if part == "remainder" else self._state.m
+            # States of earlier versions have no `unaveraged` moving statistics: their average starts from these.
+            statistics = [
+                n for n in self._state.weights if part == "unaveraged" and n not in names and f"{part}/{n}" in state
+            ]
+            for name in (*names, *statistics):
                 value, weight = state[f"{part}/{name}"], self._state.weights[name]
                 if value.shape != weight.shape:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
@@ -108,9 +112,9 @@ class ReferenceNetwork:
             )
         if not options.averaging:
             self._state = self._state._replace(other=None)
-        elif self._state.other is None:
-            self._state = self._state._replace(other={name: self._state.weights[name] for name in self._state.m})
         else:
+            other = self._state.weights | (self._state.other or {})
+            self._state = self._state._replace(other=other)
             self._exchange_average()
         done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
@@ -141,7 +145,7 @@ class ReferenceNetwork:
     def _exchange_average(self) -> None:
         weights, other = self._state.weights, self._state.other
         assert other is not None
-        self._state = self._state._replace(weights=weights | other, other={name: weights[name] for name in other})
+        self._state = self._state._replace(weights=other, other=weights)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_images(images, self._architecture.input.shape)
@@ -227,9 +231,10 @@ class ReferenceNetwork:
         new = _State(old.step + 1, old.weights | statistics, {}, {}, None if old.other is None else {})
         for name, gradient in gradients.items():
             weight, m, v = old.weights[name], old.m[name], old.v[name]
-            weight, m, v = take_step(weight, gradient, m, v, new.step, learning_rate, optimizer)
+            weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, optimizer)
             new.weights[name], new.m[name], new.v[name] = weight, m, v
-            if old.other is not None and new.other is not None:
-                average = old.other[name]
-                new.other[name] = average + (1 - averaging) / (1 - averaging**new.step) * (weight - average)
+        if old.other is not None and new.other is not None:
+            share = (1 - averaging) / (1 - averaging**new.step)
+            for name, average in old.other.items():
+                new.other[name] = average + share * (new.weights[name] - average)
         self._state = new

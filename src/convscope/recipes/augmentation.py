@@ -1,6 +1,6 @@
 """Random changes of the training images, as data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from convscope.base.arguments import check_range, check_whole
 
@@ -19,6 +19,7 @@ class Augmentation:
             and blurs nothing.
         rotation: by how many degrees at most it is turned.
         scale: by what share at most it is made larger or smaller, both sides alike.
+        stretch: s, where height and width are also multiplied by exp(u), u from -s to s, each by a number of its own.
         shear: by how many degrees at most its columns lean.
         crop: by what share at most a window is smaller than the image, whose shape it has; it lies anywhere within, and
             becomes the image.
@@ -41,6 +42,7 @@ class Augmentation:
     shift: int = 0
     rotation: float = 0.0
     scale: float = 0.0
+    stretch: float = field(default=0.0, kw_only=True)
     shear: float = 0.0
     crop: float = 0.0
     elastic: float = 0.0
@@ -54,6 +56,7 @@ class Augmentation:
         check_whole("shift", self.shift, 0, 1000)
         check_range("rotation", self.rotation, 0, 180)
         check_range("scale", self.scale, 0, 0.9)
+        check_range("stretch", self.stretch, 0, 1)
         check_range("shear", self.shear, 0, 80)
         check_range("crop", self.crop, 0, 0.9)
         check_range("elastic", self.elastic, 0, 1000)

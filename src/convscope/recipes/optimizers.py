@@ -1,17 +1,23 @@
 """Optimizers as data: what a step does with a gradient, and how long the step is before the schedule."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from convscope.base.arguments import check_range
 from convscope.base.errors import RecipeError
+
+Decayed = Literal["all", "kernels"]
+_DECAYED: tuple[Decayed, ...] = get_args(Decayed)
 
 
 @dataclass(frozen=True)
 class Adam:
     """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
 
-    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of each trained weight away,
-    kernels, biases and a normalisation's scales alike, and the moments know nothing of it.
+    With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of a weight away, and the
+    moments know nothing of it. `decayed` says of which weights: of "all" that are trained, as Keras and PyTorch do
+    unless told otherwise, or of "kernels", those of convolutions and dense layers, and not of biases, the scales and
+    shifts of a normalisation or the slopes of a PReLU.
 
     Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat"); Loshchilov and Hutter 2019.
     """
@@ -21,13 +27,14 @@ class Adam:
     beta_2: float = 0.999
     epsilon: float = 1e-7
     weight_decay: float = 0.0
+    decayed: Decayed = "all"
 
     def __post_init__(self) -> None:
         check_range("learning_rate", self.learning_rate, 0, 1, open_below=True)
         check_range("beta_1", self.beta_1, 0, 1, open_above=True)
         check_range("beta_2", self.beta_2, 0, 1, open_above=True)
         check_range("epsilon", self.epsilon, 0, 1, open_below=True)
-        check_range("weight_decay", self.weight_decay, 0, 1)
+        _check_decay(self)
 
 
 @dataclass(frozen=True)
@@ -42,14 +49,21 @@ class SGD:
     momentum: float = 0.0
     nesterov: bool = False
     weight_decay: float = 0.0
+    decayed: Decayed = "all"
 
     def __post_init__(self) -> None:
         check_range("learning_rate", self.learning_rate, 0, 100, open_below=True)
         check_range("momentum", self.momentum, 0, 1, open_above=True)
-        check_range("weight_decay", self.weight_decay, 0, 1)
+        _check_decay(self)
         if not isinstance(self.nesterov, bool):
             raise RecipeError(f"recipe: nesterov is {self.nesterov!r}; it must be true or false")
 
 
 Optimizer = Adam | SGD
 OPTIMIZERS: dict[str, type[Adam] | type[SGD]] = {"Adam": Adam, "SGD": SGD}
+
+
+def _check_decay(optimizer: Optimizer) -> None:
+    check_range("weight_decay", optimizer.weight_decay, 0, 1)
+    if optimizer.decayed not in _DECAYED:
+        raise RecipeError(f"recipe: decayed is {optimizer.decayed!r}; it must be one of {', '.join(_DECAYED)}")

@@ -54,7 +54,7 @@ class Recipe:
             each.
         augmentation: what is done to the training images at random.
         clip_norm: to what Euclidean norm a longer gradient, of all weights together, is shortened; none is not at all.
-        averaging: β of a running average of the trained weights over the steps, which then is the model; 0 is none.
+        averaging: β of a running average of all weights over the steps, which then is the model; 0 is none.
         precision: in what the factors of products are rounded while training; the sums, the weights that the optimizer
             changes, the activations and the losses are float32 either way. `bfloat16`, of 8 significant bits, needs a
             processor with instructions for it and the engine `native`; it is faster where that processor's are.

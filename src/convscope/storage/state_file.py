@@ -44,7 +44,9 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
                 slots.append("unaveraged")
             trained = architecture.trainable_weight_shapes
             for name, shape in architecture.weight_shapes.items():
-                kept = [optimizer[f"{slot}/{name}"] for slot in slots if name in trained]
+                kept = [
+                    optimizer[f"{slot}/{name}"] for slot in slots if name in trained or f"{slot}/{name}" in optimizer
+                ]
                 for array in (weights[name], best.get(name, weights[name]), *kept):
                     if array.shape != shape:
                         raise ValueError(f"a tensor of {name} has shape {array.shape}, not {shape}")

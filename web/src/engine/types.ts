@@ -101,6 +101,7 @@ export interface Augmentation {
   shift?: number;
   rotation?: number;
   scale?: number;
+  stretch?: number;
   shear?: number;
   crop?: number;
   elastic?: number;

@@ -20,8 +20,12 @@ from convscope.recipes import Adam, Augmentation
 _GOLDEN = 0x9E3779B9  # 2^32 over the golden ratio: multiples of it are spread evenly over the 32-bit numbers
 
 
-def compile_model(model: Any, options: EpochOptions) -> None:
-    """Have `model` trained as `options` say, by an optimizer that remembers nothing yet."""
+def compile_model(model: Any, options: EpochOptions, undecayed: list[Any]) -> None:
+    """Have `model` trained as `options` say, by an optimizer that remembers nothing yet.
+
+    Args:
+        undecayed: the variables that weight decay leaves as they are.
+    """
     keras = load_keras()
     optimizer, common = options.optimizer, {"global_clipnorm": options.clip_norm}
     if optimizer.weight_decay:
@@ -37,6 +41,8 @@ def compile_model(model: Any, options: EpochOptions) -> None:
         loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=options.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
+    if optimizer.weight_decay:
+        model.optimizer.exclude_from_weight_decay(undecayed)
     model.optimizer.build(model.trainable_variables)
 
 
@@ -67,7 +73,8 @@ class Steps:
         model: compiled.
         rates: (number of batches,), the learning rate of each step.
         num_images: of the epoch.
-        averages: by position among the trained weights their running averages, None without.
+        averages: by name the running averages of the weights, None without.
+        variables: by name the variables that hold the weights.
     """
 
     model: Any
@@ -75,7 +82,8 @@ class Steps:
     batch_size: int
     num_images: int
     averaging: float
-    averages: list[Any] | None
+    averages: Mapping[str, Any] | None
+    variables: Mapping[str, Any]
     first_step: int
     progress: Progress | None
     measured: Mapping[str, Any] = field(default_factory=dict)
@@ -96,9 +104,10 @@ class Steps:
             self._take_state()
             step = self.first_step + batch + 1
             share = (1 - self.averaging) / (1 - self.averaging**step)
-            for place, weight in enumerate(self.model.trainable_variables):
-                average = self.averages[place]
-                self.averages[place] = average + share * (weight.value - average)
+            self.averages = {
+                name: average + share * (self.variables[name].value - average)
+                for name, average in self.averages.items()
+            }
         if self.progress is not None:
             done = min((batch + 1) * self.batch_size, self.num_images)
             self.progress(done, *self.means())

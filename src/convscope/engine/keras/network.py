@@ -36,6 +36,7 @@ from convscope.engine.network import (
     check_weights,
     image_blocks,
 )
+from convscope.engine.optimizer_steps import decays
 
 Array = NDArray[np.float32]
 _VALUE_BYTES = 4  # of a float32
@@ -103,14 +104,19 @@ class KerasNetwork:
         """
         if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
             raise ValueError(f"optimizer state step is {state.get('step')}; it must be one whole number from 0")
-        parts = ["m", "v", *(["unaveraged"] if any(name.startswith("unaveraged/") for name in state) else [])]
-        shapes = self._architecture.trainable_weight_shapes
-        expected = {f"{part}/{name}": shape for part in parts for name, shape in shapes.items()}
+        shapes, names = self._architecture.weight_shapes, {part: list(self._trained) for part in ("m", "v")}
+        if any(name.startswith("unaveraged/") for name in state):
+            # States of earlier versions have no moving statistics: their average starts from what these are now.
+            names["unaveraged"] = [n for n in shapes if n in self._trained or f"unaveraged/{n}" in state]
+        expected = {f"{part}/{name}": shapes[name] for part, of_part in names.items() for name in of_part}
         try:
             check_arrays(expected, {name: value for name, value in state.items() if name != "step"})
         except ValueError as error:
             raise ValueError(f"optimizer state: {error}") from error
-        arrays = {part: {name: np.array(state[f"{part}/{name}"], np.float32) for name in shapes} for part in parts}
+        arrays = {
+            part: {name: np.array(state[f"{part}/{name}"], np.float32) for name in of_part}
+            for part, of_part in names.items()
+        }
         self._state = _State(int(state["step"]), arrays["m"], arrays["v"], arrays.get("unaveraged"))
 
     def train_epoch(
@@ -138,9 +144,7 @@ class KerasNetwork:
                 f"there are {len(learning_rates)} learning rates for {num_batches} batches; give one per batch"
             )
         weights, state = self.weights(), self._state
-        averages: dict[str, Array] | None = None
-        if options.averaging:
-            averages = {name: weights[name] for name in self._trained}
+        averages: dict[str, Array] | None = weights if options.averaging else None
         if options.averaging and state.unaveraged is not None:  # training goes on from these, and averages into those
             self._assign(state.unaveraged)
         try:
@@ -151,7 +155,7 @@ class KerasNetwork:
             self._assign(weights)
             raise
         if averages is not None:
-            self._state = self._state._replace(unaveraged={n: to_numpy(v) for n, v in self._trained.items()})
+            self._state = self._state._replace(unaveraged=self.weights())
             self._assign(averages)
         return result
 
@@ -168,22 +172,31 @@ class KerasNetwork:
         """Train from `self._state`, which becomes what it is after the epoch; return also the averages by name."""
         self._compile(options)
         fitting.seed_dropout(self._blocks, options.dropout_key)
-        ordered = None if averages is None else self._by_place(averages)
+        tensors = None if averages is None else self._tensors(averages)
         steps = fitting.Steps(
-            self._model, rates, batch_size, len(order), options.averaging, ordered, self._state.step, progress
+            self._model,
+            rates,
+            batch_size,
+            len(order),
+            options.averaging,
+            tensors,
+            self._variables,
+            self._state.step,
+            progress,
         )
         examples = fitting.batches(dataset, order, batch_size, self._architecture.num_classes, options)
         loss, accuracy = fitting.fit_epoch(steps, examples)
         self._read_state()
         if steps.averages is not None:
-            averages = {name: to_numpy(steps.averages[place]) for name, place in self._places.items()}
+            averages = {name: to_numpy(average) for name, average in steps.averages.items()}
         return EpochResult(loss, accuracy), averages
 
     def _compile(self, options: EpochOptions) -> None:
         """Compile the model, unless it is so already, and give its optimizer what it remembered."""
         wanted = (options.optimizer, options.label_smoothing, options.clip_norm)
         if wanted != self._compiled:
-            fitting.compile_model(self._model, options)
+            undecayed = [weight for name, weight in self._trained.items() if not decays(options.optimizer, name)]
+            fitting.compile_model(self._model, options, undecayed)
             self._compiled = wanted
         optimizer = self._model.optimizer
         optimizer.iterations.assign(self._state.step)
@@ -204,11 +217,10 @@ class KerasNetwork:
         step = int(load_keras().ops.convert_to_numpy(optimizer.iterations))
         self._state = _State(step, m, v)
 
-    def _by_place(self, values: Mapping[str, Array]) -> list[Any]:
-        """Return values as tensors in the order of the model's trained weights."""
-        ordered = sorted(values, key=self._places.__getitem__)
-        shapes = {name: self._variables[name].shape for name in ordered}
-        return [load_keras().ops.convert_to_tensor(values[name].reshape(shapes[name])) for name in ordered]
+    def _tensors(self, values: Mapping[str, Array]) -> dict[str, Any]:
+        """Return values by name as tensors in the shapes of the model's variables."""
+        convert = load_keras().ops.convert_to_tensor
+        return {name: convert(value.reshape(self._variables[name].shape)) for name, value in values.items()}
 
     def _assign(self, values: Mapping[str, Array]) -> None:
         for name, value in values.items():
