@@ -1,5 +1,7 @@
 """The networks that come with convscope, and what is made of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ import convscope as cs
 from convscope.architecture import Architecture, BatchNormalization, Input, presets
 from convscope.architecture.presets import PRESETS, is_preset, network_for, widened
 from convscope.base.errors import ArchitectureError
+from convscope.recipes import RECIPES
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -22,11 +25,26 @@ def test_the_presets_have_the_parameters_that_are_stated_of_them():
     assert counts == {
         "cnn": 108_618, "ann": 118_282, "lenet5": 61_706, "small": 5_258, "wide": 431_242, "deep": 72_666,
         "residual": 187_434,
+        "tiny697": 679, "tiny2k": 1_970, "tiny8k": 7_610, "tiny25k": 22_466,
     }  # fmt: skip
     assert sum(isinstance(layer, BatchNormalization) for layer in presets.deep().layers) == 6
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet5", "small", "wide"])
+@pytest.mark.parametrize(
+    ("name", "most"), [("tiny697", 697), ("tiny2k", 2_000), ("tiny8k", 8_000), ("tiny25k", 25_000)]
+)
+def test_a_tiny_preset_has_no_more_parameters_than_its_name_says_and_a_recipe(name: str, most: int):
+    assert PRESETS[name]().parameters <= most
+    assert RECIPES[name].epochs > RECIPES["accurate"].epochs
+
+
+@pytest.mark.slow
+def test_the_smallest_preset_learns_by_its_recipe(small_mnist: cs.Splits):
+    model, _ = cs.train("tiny697", small_mnist.train, replace(RECIPES["tiny697"], batch_size=16), seed=1, threads=1)
+    assert cs.evaluate(model, small_mnist.test).accuracy > 0.6
+
+
+@pytest.mark.parametrize("name", ["cnn", "lenet5", "small", "wide", "tiny697", "tiny2k", "tiny8k", "tiny25k"])
 def test_images_too_small_for_a_preset_are_refused_with_those_that_fit(name: str):
     with pytest.raises(ArchitectureError) as caught:
         network_for(name, (4, 9, 1), 10)

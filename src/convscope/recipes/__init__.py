@@ -3,7 +3,18 @@
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping
 from convscope.recipes.optimizers import SGD, Adam, Optimizer
-from convscope.recipes.presets import RECIPES, AnyRecipe, accurate, classic, fast, recipe_named
+from convscope.recipes.presets import (
+    RECIPES,
+    AnyRecipe,
+    accurate,
+    classic,
+    fast,
+    recipe_named,
+    tiny2k,
+    tiny8k,
+    tiny25k,
+    tiny697,
+)
 from convscope.recipes.recipe import PRECISIONS, Precision, Recipe
 from convscope.recipes.schedule import Schedule
 
@@ -23,4 +34,8 @@ __all__ = [
     "classic",
     "fast",
     "recipe_named",
+    "tiny2k",
+    "tiny8k",
+    "tiny25k",
+    "tiny697",
 ]

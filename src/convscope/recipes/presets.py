@@ -31,10 +31,36 @@ search is in dev/LOG.md.
 accurate = replace(fast, epochs=5, optimizer=Adam(learning_rate=0.006, beta_2=0.99), name="accurate")
 """Five epochs of the same in smaller steps, chosen in the same way: about 99.5 % of the held-out training images."""
 
+tiny697 = Recipe(
+    epochs=30,
+    optimizer=Adam(learning_rate=0.02, beta_2=0.99),
+    name="tiny697",
+    schedule=Schedule("linear", warmup=0.1),
+)
+"""Long training in large steps for the network of that name, which has too few numbers to overfit."""
+
+tiny2k = replace(tiny697, epochs=20, name="tiny2k")
+"""The same in fewer epochs for `tiny2k`."""
+
+tiny8k = replace(
+    tiny697,
+    epochs=20,
+    optimizer=Adam(learning_rate=0.01, beta_2=0.99),
+    name="tiny8k",
+    augmentation=Augmentation(shift=1, rotation=10.0, scale=0.1, shear=8.0),
+)
+"""For `tiny8k`: smaller steps, and images changed slightly.
+
+The recipes of the small networks were chosen as `fast` was, and their search is in dev/LOG.md too.
+"""
+
+tiny25k = replace(tiny8k, epochs=16, name="tiny25k")
+"""The same for `tiny25k`."""
+
 DEFAULT_RECIPE = "classic"
 """The name of the recipe that is taken where none is named."""
 
-RECIPES = {recipe.name: recipe for recipe in (classic, fast, accurate)}
+RECIPES = {recipe.name: recipe for recipe in (classic, fast, accurate, tiny697, tiny2k, tiny8k, tiny25k)}
 
 AnyRecipe = Annotated[Recipe | str, f"a Recipe or the name of one ({', '.join(RECIPES)})"]
 
