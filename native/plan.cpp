@@ -17,6 +17,7 @@
 #include "layers/flatten.hpp"
 #include "layers/max_pooling.hpp"
 #include "layers/pooled_convolution.hpp"
+#include "layers/soft_voting.hpp"
 #include "layers/winograd_convolution.hpp"
 #include "layers/zero_padding.hpp"
 
@@ -310,6 +311,9 @@ void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<Moving
             step.computes = std::move(joining);
             break;
         }
+        case Kind::soft_voting:
+            step.computes = std::make_unique<SoftVoting>(index, maps, kernels, wants_gradient);
+            break;
         case Kind::zero_padding:
             step.computes = std::make_unique<ZeroPadding>(layer, index, maps, kernels, wants_gradient);
             break;

@@ -34,6 +34,7 @@ from convscope.architecture import (
     MaxPooling2D,
     PReLU,
     Shape,
+    SoftVoting,
     ZeroPadding2D,
 )
 from convscope.base.errors import ArchitectureError
@@ -82,7 +83,8 @@ def random_architecture(
 ) -> Architecture:
     """Return a network with 4 to 8 layers on maps and up to 3 on vectors; what is None is drawn.
 
-    Height and width are drawn from 7 to 20 each, channels from 1 and 3, classes from 2 to 11.
+    Height and width are drawn from 7 to 20 each, channels from 1 and 3, classes from 2 to 11. None is an ensemble,
+    which not every export has.
     """
     height, width = size or (int(rng.integers(7, 21)), int(rng.integers(7, 21)))
     scale, offset = INPUTS[rng.integers(len(INPUTS))]
@@ -130,8 +132,11 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
 
 
 def kinds_of(architecture: Architecture) -> tuple[str, ...]:
-    """Return the kinds of an architecture's layers as `kind_sequences` names them, "Input" first."""
-    rows = architecture.table
+    """Return the kinds of an architecture's layers as `kind_sequences` names them, "Input" first.
+
+    A `SoftVoting` is left out: it ends a network, and no sequence has it.
+    """
+    rows = [row for row in architecture.table if row.layer.kind != "SoftVoting"]
     return ("Input", *(VECTOR * (len(row.input_shape) == 1) + row.layer.kind for row in rows))
 
 
@@ -171,7 +176,8 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
         return Architecture(image, tuple(layers))
     most = max(2, MOST_WEIGHTS // shapes[-1][0])
-    ends = _ends(min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most))
+    classes = min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most)
+    ends = [*_ends(classes), [Dense(3 * classes), SoftVoting(3)]]
     if rng.random() < 0.8:
         ends = [end for end in ends if not any(layer.kind in JOINING for layer in end)]
     return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))

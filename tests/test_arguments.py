@@ -28,6 +28,7 @@ VALUES = {
     cs.MaxPooling2D: {}, cs.AveragePooling2D: {}, cs.ZeroPadding2D: {}, cs.BatchNormalization: {},
     cs.Activation: {}, cs.Add: {"from_layer": "conv2d"}, cs.Branch: {"from_layer": "conv2d"},
     cs.Concatenate: {"from_layer": "conv2d"},
+    cs.SoftVoting: {"members": 2},
     cs.Scaling: {},
     cs.RunSpec: {"dataset": "", "architecture": cs.presets.ann(), "recipe": cs.Recipe(), "seed": 0},
 }  # fmt: skip
@@ -71,6 +72,7 @@ def good() -> dict[str, object]:
         "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32", "rules": [],
         "module": None, "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
         "image_shape": (28, 28, 1), "class_names": ("a", "b"), "runner": _Runner(),
+        "members": [model, model],
     }  # fmt: skip
 
 

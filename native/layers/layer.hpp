@@ -27,6 +27,7 @@ enum class Kind {
     addition,
     branch,
     concatenation,
+    soft_voting,
     zero_padding,
     activation,
     prelu,
@@ -49,6 +50,7 @@ constexpr Named<Kind> kind_names[] = {
     {"Add", Kind::addition},
     {"Branch", Kind::branch},
     {"Concatenate", Kind::concatenation},
+    {"SoftVoting", Kind::soft_voting},
     {"Dense", Kind::dense},
 };
 constexpr std::span<const Named<Kind>> names_of(Kind) { return kind_names; }

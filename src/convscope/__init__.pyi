@@ -19,6 +19,7 @@ from .architecture import (
     Input as Input,
     MaxPooling2D as MaxPooling2D,
     PReLU as PReLU,
+    SoftVoting as SoftVoting,
     ZeroPadding2D as ZeroPadding2D,
     presets as presets,
 )
@@ -153,6 +154,9 @@ from .training import (
 from .training.crossfit import (
     CrossFit as CrossFit,
     crossfit as crossfit,
+)
+from .training.ensemble import (
+    ensemble as ensemble,
 )
 from .training.model import (
     Model as Model,

@@ -19,6 +19,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     MaxPooling2D,
     PReLU,
+    SoftVoting,
     ZeroPadding2D,
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
@@ -43,6 +44,7 @@ LAYERS = [
     Add("edges", "relu", name="sum"),
     Branch("edges"),
     Concatenate("sum", name="both"),
+    SoftVoting(5, name="vote"),
     ZeroPadding2D(),
     ZeroPadding2D(((0, 1), (2, 3)), name="frame"),
     Activation(),
@@ -305,6 +307,7 @@ FRAME = r"must be a whole number from 0 to 1024, a pair \(rows, columns\) of the
         (Add, {"from_layer": "edges", "activation": "mish"}, "activation is 'mish'"),
         (Branch, {"from_layer": ""}, "Branch: from_layer is ''; it must be the name of a layer"),
         (Concatenate, {"from_layer": None}, "Concatenate: from_layer is None"),
+        (SoftVoting, {"members": 0}, "SoftVoting: members is 0; it must be a whole number from 1"),
         (ZeroPadding2D, {"padding": -1}, f"ZeroPadding2D: padding is -1; it {FRAME}"),
         (ZeroPadding2D, {"padding": 1025}, f"padding is 1025; it {FRAME}"),
         (ZeroPadding2D, {"padding": True}, f"padding is True; it {FRAME}"),

@@ -24,6 +24,7 @@ from convscope.architecture import (
     GlobalMaxPooling2D,
     Input,
     MaxPooling2D,
+    SoftVoting,
     ZeroPadding2D,
     presets,
 )
@@ -393,6 +394,13 @@ END = (Flatten(), Dense(10))
             (Conv2D(8, name="a"), MaxPooling2D(name="b"), Concatenate("a", name="both"), *END),
             r"both \(Concatenate\) joins a of shape \(26, 26, 8\) and b of shape \(13, 13, 8\); give both as many rows",
         ),
+        (IMAGE, (Flatten(), SoftVoting(2), Dense(5)), "soft_voting: SoftVoting is allowed as the last layer only"),
+        (
+            IMAGE,
+            (Flatten(), Dense(9), SoftVoting(2)),
+            r"SoftVoting\) reads shape \(9,\); it must be a vector of the logits of 2 members, all of equal length",
+        ),
+        (IMAGE, (Conv2D(8), SoftVoting(2)), r"SoftVoting\) reads shape \(26, 26, 8\); it must be a vector"),
         (IMAGE, (Conv2D(8, name="a"), Flatten(), Concatenate("a"), Dense(5)), "joins a of shape .* and flatten of"),
         (
             IMAGE,

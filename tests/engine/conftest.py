@@ -22,6 +22,7 @@ from convscope.architecture import (
     Input,
     MaxPooling2D,
     PReLU,
+    SoftVoting,
     ZeroPadding2D,
     presets,
 )
@@ -198,6 +199,25 @@ ARCHITECTURES = {
             Dense(5),
             Add("scores", "softmax"),
         ),
+    ),
+    "an ensemble": Architecture(  # of one network with a dense layer and one without
+        Input(9, 8, 2),
+        (
+            Conv2D(6, 3, activation="relu"),
+            Flatten(name="pixels"),
+            Branch("input"),
+            Conv2D(5, 3, 2),
+            GlobalAveragePooling2D(name="second"),
+            Branch("pixels"),
+            Dense(5, name="first"),
+            Branch("second"),
+            Concatenate("first"),
+            SoftVoting(2),
+        ),
+    ),
+    "a vote behind relu": Architecture(Input(6, 5, 1), (Conv2D(3, 2), Flatten(), Dense(12, "relu"), SoftVoting(3))),
+    "a vote on maps": Architecture(
+        Input(7, 6, 2), (Conv2D(15, 3, 2, activation="relu"), GlobalMaxPooling2D(), SoftVoting(5))
     ),
     "by Winograd": Architecture(
         Input(21, 19, 1),

@@ -31,6 +31,7 @@ from convscope.architecture import (
     Input,
     MaxPooling2D,
     PReLU,
+    SoftVoting,
     ZeroPadding2D,
 )
 
@@ -95,6 +96,22 @@ ARCHITECTURES = {
             Dense(9, "relu"),
             Concatenate("pixels"),
             Dense(5, "softmax"),
+        ),
+    ),
+    "ensemble": Architecture(  # of a network with dense layers and one without
+        Input(9, 7, 2, 1 / 100, -0.3),
+        (
+            Conv2D(5, 3, activation="relu"),
+            Flatten(name="pixels"),
+            Branch("input"),
+            Conv2D(4, 3, 2, "same"),
+            GlobalAveragePooling2D(name="second"),
+            Branch("pixels"),
+            Dense(6, "relu"),
+            Dense(4, name="first"),
+            Branch("second"),
+            Concatenate("first"),
+            SoftVoting(2),
         ),
     ),
     "layers of their own": Architecture(

@@ -185,6 +185,10 @@ def test_a_model_of_ours_returns_through_pytorch(architecture, weights, images, 
     model = cs.Model(architecture, weights, tuple(map(str, range(architecture.num_classes))))
     logits = model.logits(images)
     cs.export_model(model, tmp_path / "model.pt2", "torch")
+    if architecture is ARCHITECTURES["ensemble"]:
+        with pytest.raises(InterchangeError, match="logsumexp"):
+            cs.import_model(tmp_path / "model.pt2")
+        return
     again = cs.import_model(tmp_path / "model.pt2")
     assert again.class_names == model.class_names
     for other in (again, cs.from_torch(cs.to_torch(model), architecture.input.shape)):

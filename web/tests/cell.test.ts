@@ -203,6 +203,20 @@ const NETWORKS: [string, Architecture][] = [
       2,
     ),
   ],
+  [
+    'an ensemble',
+    network(
+      [
+        conv('conv2d', 3, { activation: 'tanh' }),
+        { kind: 'GlobalMaxPooling2D', name: 'global' },
+        dense('out', 12, 'linear'),
+        { kind: 'SoftVoting', name: 'vote', members: 3 },
+      ],
+      6,
+      7,
+      1,
+    ),
+  ],
 ];
 
 function passThrough(

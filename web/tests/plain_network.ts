@@ -177,6 +177,21 @@ function layerOutput(layer: LayerSpec, input: PlainMap, byName: Map<string, Plai
       });
       return output;
     }
+    case 'SoftVoting': {
+      const members = layer.members!;
+      const classes = input.channels / members;
+      const output = emptyMap(1, 1, classes);
+      const means = new Float64Array(classes);
+      let strength = 0;
+      for (let i = 0; i < members; i++) {
+        const logits = Array.from(input.values.slice(i * classes, (i + 1) * classes));
+        const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+        logits.forEach((logit, k) => (means[k] += Math.exp(logit) / total / members));
+        strength += Math.log(total) / members;
+      }
+      output.values.forEach((_, k) => (output.values[k] = Math.log(means[k]) + strength));
+      return output;
+    }
     case 'Dense': {
       const output = emptyMap(1, 1, layer.units!);
       for (let u = 0; u < layer.units!; u++) {

@@ -11,7 +11,7 @@ from typing import Any
 from convscope.architecture.cost import check_layer_count
 from convscope.architecture.diagram import diagram_svg
 from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
-from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape, SoftVoting
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, earlier, layer_table
 from convscope.base.errors import ArchitectureError
@@ -55,6 +55,8 @@ class Architecture:
             activation = getattr(row.layer, "activation", "linear")
             if activation == "softmax" and row is not last:
                 raise ArchitectureError(f"{row.layer.name}: softmax is allowed in the last layer only")
+            if isinstance(row.layer, SoftVoting) and row is not last:
+                raise ArchitectureError(f"{row.layer.name}: SoftVoting is allowed as the last layer only")
             if activation not in ("linear", "softmax") and row is last:
                 raise ArchitectureError(f"{row.layer.name}: the last layer must have the activation softmax or linear")
         if "input" in (layer.name for layer in self.layers):

@@ -22,6 +22,7 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
     PReLU,
+    SoftVoting,
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
@@ -56,6 +57,7 @@ from convscope.engine.reference_normalization import (
     batch_statistics,
     batch_statistics_backward,
 )
+from convscope.engine.reference_voting import soft_voting, soft_voting_backward
 
 Weights64 = dict[str, Array]
 """All weights of a network by name, in float64."""
@@ -141,6 +143,8 @@ class Passes:
                     y = values[self.output_of[layer.from_layer]]
                 case Concatenate():
                     y = np.concatenate([values[self.output_of[layer.from_layer]], x], axis=-1)
+                case SoftVoting():
+                    y = soft_voting(x, layer.members)
                 case _:
                     y = x.reshape(len(x), -1)
             if self.output_of[layer.name] == len(values):
@@ -206,6 +210,8 @@ class Passes:
                     channels = values[other].shape[-1]
                     added[other] = added.get(other, 0) + dy[..., :channels]
                     dy = dy[..., channels:]
+                case SoftVoting():
+                    dy = soft_voting_backward(dy, x, layer.members)
                 case _:
                     dy = dy.reshape(x.shape)
             dy = dy + added.pop(number, 0)

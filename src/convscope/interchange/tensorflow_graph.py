@@ -3,6 +3,7 @@
 Importing this module imports TensorFlow.
 """
 
+from math import log
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from convscope.architecture import (
     MaxPooling2D,
     PReLU,
     Shape,
+    SoftVoting,
     ZeroPadding2D,
 )
 from convscope.architecture.layers import Window
@@ -87,6 +89,11 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             return earlier[layer.from_layer]
         case Concatenate():
             return tf.concat((earlier[layer.from_layer], x), -1)
+        case SoftVoting():
+            logits = tf.reshape(x, (-1, layer.members, row.output_shape[0]))
+            logarithms = tf.nn.log_softmax(logits)
+            votes = tf.reduce_logsumexp(logarithms, 1) - log(layer.members)
+            return votes + tf.reduce_mean(logits - logarithms, (1, 2))[:, None]
         case Dense():
             x = tf.matmul(x, weight("kernel"))
         case ZeroPadding2D():

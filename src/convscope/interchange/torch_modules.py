@@ -1,9 +1,10 @@
-"""Our layers as PyTorch modules: PyTorch's own, and four small ones where it has none that means the same.
+"""Our layers as PyTorch modules: PyTorch's own, and five small ones where it has none that means the same.
 
 Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
 """
 
 from collections.abc import Iterator, Mapping
+from math import log
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from convscope.architecture import (
     MaxPooling2D,
     PReLU,
     Shape,
+    SoftVoting,
     ZeroPadding2D,
 )
 from convscope.architecture.layers import Window, padding_before
@@ -69,6 +71,23 @@ class AveragePool2dUnpadded(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return self.pool(maps) / self.share  # the share of each window that lies within the map
+
+
+class SoftVote(nn.Module):
+    """The logits of an ensemble, of those of its members; see `convscope.architecture.SoftVoting`."""
+
+    def __init__(self, members: int) -> None:
+        super().__init__()
+        self.members = members
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        logits = x.unflatten(1, (self.members, -1))
+        logarithms = torch.log_softmax(logits, 2)
+        votes = torch.logsumexp(logarithms, 1) - log(self.members)
+        return votes + (logits - logarithms).mean((1, 2)).unsqueeze(1)
+
+    def extra_repr(self) -> str:
+        return str(self.members)
 
 
 class Sum(nn.Module):
@@ -170,6 +189,8 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
             yield "", nn.ZeroPad2d((left, right, top, bottom))
         case PReLU():
             yield "", _with_slopes(nn.PReLU(row.input_shape[-1]), weights)
+        case SoftVoting():
+            yield "", SoftVote(layer.members)
         case Activation():
             yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
             return

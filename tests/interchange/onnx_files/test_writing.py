@@ -20,7 +20,19 @@ from convscope.interchange.onnx_files.versions import IR_VERSIONS
 
 def test_random_models_have_every_kind_of_layer():
     kinds = {layer.kind for seed in SEEDS for layer in random_model(seed).architecture.layers}
-    assert kinds == set(LAYER_KINDS)
+    assert kinds == set(LAYER_KINDS) - {"SoftVoting"}
+
+
+@pytest.mark.parametrize("opset", IR_VERSIONS)
+def test_an_ensemble_votes_in_every_opset(opset: int, tmp_path: Path):
+    layers = (cs.Flatten(), cs.Dense(12), cs.SoftVoting(3))
+    model = with_weights(cs.Architecture(cs.Input(5, 4, 2), layers))
+    images = random_images(model)
+    for dtype, tolerance in (("float32", 1e-5), ("float16", 1e-2)):
+        write_onnx(model, tmp_path / "model.onnx", opset=opset, dtype=dtype)
+        outputs = open_onnx(tmp_path / "model.onnx").outputs(images)
+        np.testing.assert_allclose(outputs["logits"], model.logits(images), atol=tolerance)
+        np.testing.assert_allclose(outputs["probabilities"], model.probabilities(images), atol=tolerance)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

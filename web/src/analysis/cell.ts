@@ -48,6 +48,7 @@ export type Work =
   | { step: 'normalised'; value: number; mean: number; variance: number; epsilon: number; gamma: number; beta: number }
   | { step: 'added'; value: number; other: number; cells: [Cell, Cell] }
   | { step: 'copied'; value: number; from: Cell }
+  | { step: 'voted'; members: number; mean: number; strength: number } // the mean probability, and the logits' mean log Σ exp
   | { step: 'zero' } // of a frame of padding
   | { step: 'pixel'; byte: number; scale: number; offset: number };
 
@@ -207,6 +208,8 @@ function workOf(pass: ForwardPass, row: LayerRow, given: Given, cell: Cell): Wor
       const from = { ...cell, layer: given.name, map: cell.map < first ? cell.map : cell.map - first };
       return { step: 'copied', value: given.at(place(given.shape, from)), from };
     }
+    case 'SoftVoting':
+      return { step: 'voted', ...votesOf(given, row.layer.members!, row.outputShape[0], cell.map) };
     case 'Flatten': {
       const from = { layer: given.name, ...unflattened(row.inputShape, cell.map) };
       return { step: 'copied', value: given.at(cell.map), from };
@@ -257,6 +260,18 @@ function termsOf(given: Given, kernel: Float32Array, units: number, unit: number
   return terms.sort((a, b) => Math.abs(b.product) - Math.abs(a.product));
 }
 
+// What the members of an ensemble give a class on average, and the mean of the logarithms of what their softmax divides by.
+function votesOf(given: Given, members: number, classes: number, unit: number) {
+  let [mean, strength] = [0, 0];
+  for (let i = 0; i < members; i++) {
+    const logits = Array.from({ length: classes }, (_, k) => given.at(i * classes + k));
+    const { most, total } = sharesOf(logits);
+    mean += Math.exp(logits[unit] - most) / total / members;
+    strength += (most + Math.log(total)) / members;
+  }
+  return { members, mean, strength };
+}
+
 function resultOf(work: Work): number {
   switch (work.step) {
     case 'products':
@@ -273,6 +288,8 @@ function resultOf(work: Work): number {
       return work.value + work.other;
     case 'copied':
       return work.value;
+    case 'voted':
+      return Math.log(work.mean) + work.strength;
     case 'zero':
       return 0;
     case 'pixel':

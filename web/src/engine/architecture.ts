@@ -250,6 +250,9 @@ function checkEnd(rows: LayerRow[]): void {
     if (activation === 'softmax' && layer !== last.layer) {
       throw new ArchitectureError('refused.network.softmax', named(layer));
     }
+    if (layer.kind === 'SoftVoting' && layer !== last.layer) {
+      throw new ArchitectureError('refused.network.voting', named(layer));
+    }
     if (layer === last.layer && activation !== 'softmax' && activation !== 'linear') {
       throw new ArchitectureError('refused.network.last', named(layer));
     }

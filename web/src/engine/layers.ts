@@ -12,7 +12,7 @@ export interface LayerKind {
   outputShape: (layer: LayerSpec, input: Shape) => Shape;
   weightShapes?: (layer: LayerSpec, input: Shape) => Record<string, Shape>;
   macs?: (layer: LayerSpec, input: Shape) => number;
-  counts?: ('filters' | 'units' | 'depth_multiplier' | 'groups')[]; // arguments that are whole numbers
+  counts?: ('filters' | 'units' | 'depth_multiplier' | 'groups' | 'members')[]; // arguments that are whole numbers
   hasActivation?: boolean;
   isLinear?: boolean; // but for its activation, and up to a constant
 }
@@ -193,6 +193,20 @@ const normalization: LayerKind = {
   hasActivation: true,
 };
 
+const softVoting: LayerKind = {
+  outputShape: (layer, input) => {
+    if (input.length !== 1) {
+      throw new ArchitectureError('refused.network.vector', { ...named(layer), map: times(input) });
+    }
+    const classes = input[0] / layer.members!;
+    if (!Number.isInteger(classes)) {
+      throw new ArchitectureError('refused.network.members', { ...named(layer), n: input[0], members: layer.members! });
+    }
+    return [classes];
+  },
+  counts: ['members'],
+};
+
 export const LAYER_KINDS: Record<string, LayerKind> = {
   Conv2D: convolution,
   DepthwiseConv2D: depthwise,
@@ -209,5 +223,6 @@ export const LAYER_KINDS: Record<string, LayerKind> = {
   Add: { outputShape: unchanged, hasActivation: true },
   Branch: { outputShape: unchanged },
   Concatenate: { outputShape: unchanged }, // of the channels of both together
+  SoftVoting: softVoting,
   Dense: dense,
 };

@@ -44,6 +44,7 @@ export interface LayerSpec {
   use_bias?: boolean;
   depth_multiplier?: number;
   rate?: number;
+  members?: number;
   momentum?: number;
   epsilon?: number;
   from_layer?: string; // "input" is the image

@@ -18,6 +18,7 @@ const WORDS: Record<string, TermName> = {
   Add: 'addition',
   Branch: 'branch',
   Concatenate: 'concatenation',
+  SoftVoting: 'soft voting',
   Dense: 'dense',
   linear: 'linear',
   relu: 'relu',

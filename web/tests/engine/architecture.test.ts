@@ -168,6 +168,17 @@ test.each<[string, LayerSpec[], string]>([
   ['maps at the end', [conv()], 'conv2d ends the network with 6 × 4 × 2 numbers'],
   ['a single class', [flatten, { ...dense, units: 1 }], 'two or more'],
   ['a softmax within', [flatten, dense, { ...dense, name: 'dense_1' }], 'allowed in the last layer only'],
+  [
+    'a vote within',
+    [flatten, { kind: 'SoftVoting', name: 'vote', members: 2 }, dense],
+    'vote is a SoftVoting layer, which is allowed at the end only',
+  ],
+  [
+    'a vote of unequal members',
+    [flatten, { ...dense, units: 9, activation: 'linear' }, { kind: 'SoftVoting', name: 'vote', members: 2 }],
+    'votes for 2 members, which does not divide its 9 inputs',
+  ],
+  ['a vote on maps', [conv(), { kind: 'SoftVoting', name: 'vote', members: 2 }], 'vote (SoftVoting) needs a vector'],
   ['a relu at the end', [flatten, { ...dense, activation: 'relu' }], 'must be softmax or linear'],
 ])('%s is no network, and the sentence says why', async (_, layers, sentence) => {
   const table = () => layerTable({ name: 'wrong', input, layers });

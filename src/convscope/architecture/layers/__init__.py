@@ -6,7 +6,7 @@ Shapes are without the batch: (H, W, C) for maps, (units,) for vectors.
 
 from convscope.architecture.layers.convolutions import Conv2D, Dense, DepthwiseConv2D
 from convscope.architecture.layers.elementwise import Activation, BatchNormalization, Dropout, PReLU
-from convscope.architecture.layers.joining import Add, Branch, Concatenate
+from convscope.architecture.layers.joining import Add, Branch, Concatenate, SoftVoting
 from convscope.architecture.layers.poolings import (
     AveragePooling2D,
     GlobalAveragePooling2D,
@@ -41,6 +41,7 @@ Layer = (
     | Add
     | Branch
     | Concatenate
+    | SoftVoting
     | Dense
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "Padding",
     "Pair",
     "Shape",
+    "SoftVoting",
     "Window",
     "ZeroPadding2D",
     "padding_before",

@@ -1,10 +1,11 @@
-"""The layers that read an earlier layer by its name, so that a list of layers is a network of several branches."""
+"""The layers that make a list a network of several branches; most of them read an earlier layer by its name."""
 
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
-from convscope.architecture.arguments import check_choice, check_name
-from convscope.architecture.layers.windows import ActivationName, SameShape
+from convscope.architecture.arguments import check_choice, check_count, check_name, label
+from convscope.architecture.layers.windows import ActivationName, SameShape, Shape
+from convscope.base.errors import ArchitectureError
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,31 @@ class Concatenate(SameShape):
 
     def __post_init__(self) -> None:
         check_name(self, "from_layer")
+
+
+@dataclass(frozen=True)
+class SoftVoting(SameShape):
+    """The logits of an ensemble, of which the softmax is the mean of its members' softmax probabilities.
+
+    It reads the logits of `members` networks one behind the other, and may only end a network:
+
+    y[k] = log((1 / members) Σ_i softmax(x_i)[k]) + (1 / members) Σ_i log Σ_j exp(x_i[j])
+
+    The second part is the same for all classes, so no probability depends on it. With it the logits of equal members
+    are theirs.
+    """
+
+    members: int
+    name: str = ""
+    kind: ClassVar[str] = "SoftVoting"
+
+    def __post_init__(self) -> None:
+        check_count(self, "members")
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if len(input_shape) != 1 or input_shape[0] % self.members:
+            raise ArchitectureError(
+                f"{label(self)} reads shape {input_shape}; it must be a vector of the logits of {self.members} "
+                "members, all of equal length"
+            )
+        return (input_shape[0] // self.members,)

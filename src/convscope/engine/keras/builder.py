@@ -6,8 +6,9 @@ Where one of our layers takes several of Keras, the further ones are named after
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
@@ -16,6 +17,8 @@ from convscope.architecture.table import earlier
 from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
 from convscope.engine.network import Weights, check_weights, float_array
+
+_VOTING = 10  # Keras layers of a `SoftVoting`
 
 Output = Literal["logits", "probabilities", "both"]
 
@@ -27,7 +30,7 @@ class Block:
     Attributes:
         name: of our layer; "input" is the normalisation of the image.
         reads: the name of the earlier block whose output the first reads too, a `Branch` alone; "" for all else.
-        layers: Keras's, at least one.
+        layers: Keras's, at least one; those of a `SoftVoting` are no row, see `_voted`.
     """
 
     name: str
@@ -37,9 +40,10 @@ class Block:
 
     def __call__(self, values: Mapping[str, Any], x: Any) -> Any:
         """Return the block's output, for the output `x` of the block before it and all `values` by name."""
-        first, *rest = self.layers
-        y = first(self._given(values, x))
-        for layer in rest:
+        y, layers = self._given(values, x), self.layers
+        if self.kind == "SoftVoting":
+            y, layers = _voted(layers[:_VOTING], y), layers[_VOTING:]
+        for layer in layers:
             y = layer(y)
         return y
 
@@ -94,7 +98,7 @@ def connected(architecture: Architecture, blocks: list[Block]) -> Any:
     """Return the model that computes the blocks one after the other."""
     keras = load_keras()
     image = _image(architecture, blocks)
-    if any(block.reads for block in blocks):
+    if any(block.reads or block.kind == "SoftVoting" for block in blocks):
         return keras.Model(image, _outputs(blocks, image)[blocks[-1].name], name=_model_name(architecture))
     layers = [layer for block in blocks for layer in block.layers]
     return keras.Sequential([image, *layers], name=_model_name(architecture))
@@ -142,12 +146,10 @@ def _layers(row: LayerRow, activation: str, free: _FreeNames) -> tuple[Any, ...]
         if isinstance(layer, DepthwiseConv2D):
             return _depthwise(row, weighted, maps, free)
         window = _window(layer)
-        own = {"dilation_rate": layer.dilation_rate, "groups": layer.groups}  # type: ignore[union-attr]
-        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **own, **weighted, **maps),)
-    one = _unweighted(row, common, maps)
-    if activation == "linear":
-        return (one,)
-    return one, _activation(activation, free(f"{layer.name}_activation"))
+        more = {"dilation_rate": layer.dilation_rate, "groups": layer.groups}  # type: ignore[union-attr]
+        return (keras.layers.Conv2D(row.output_shape[-1], window.pop("size"), **window, **more, **weighted, **maps),)
+    own = _voting(row, common, free) if layer.kind == "SoftVoting" else (_unweighted(row, common, maps),)
+    return own if activation == "linear" else (*own, _activation(activation, free(f"{layer.name}_activation")))
 
 
 def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> Any:
@@ -176,6 +178,41 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
         case "Concatenate":
             return layers.Concatenate(axis=-1, **common)
     raise AssertionError(layer.kind)
+
+
+def _voting(row: LayerRow, common: dict[str, Any], free: _FreeNames) -> tuple[Any, ...]:
+    """Return the Keras layers of a `SoftVoting`, which `_voted` connects.
+
+    Keras has no layer for log Σ exp. It is what a number loses by `log_softmax`, and the same for all of its row.
+    """
+    layers, name = load_keras().layers, row.layer.name
+    members = row.input_shape[0] // row.output_shape[0]
+
+    def named(part: str) -> dict[str, Any]:
+        return common | {"name": free(f"{name}_{part}")}
+
+    return (
+        layers.Reshape((members, *row.output_shape), **common),
+        layers.Activation("log_softmax", **named("logarithms")),
+        layers.Subtract(**named("sums")),
+        layers.Permute((2, 1), **named("by_class")),
+        layers.Activation("log_softmax", **named("shares")),
+        layers.Subtract(**named("class_sums")),
+        layers.Permute((2, 1), **named("by_member")),
+        layers.Add(**named("votes")),
+        layers.GlobalAveragePooling1D(data_format="channels_last", **named("mean")),
+        layers.Rescaling(1.0, -log(members), **named("shift")),
+    )
+
+
+def _voted(voting: Sequence[Any], x: Any) -> Any:
+    """Return the logits (N, K) of an ensemble of those of its members."""
+    rows, log_softmax, subtract, by_class, class_log_softmax, class_subtract, by_member, add, mean, shift = voting
+    logits = rows(x)
+    logarithms = log_softmax(logits)
+    turned = by_class(logarithms)
+    sums = by_member(class_subtract([turned, class_log_softmax(turned)]))
+    return shift(mean(add([sums, subtract([logits, logarithms])])))
 
 
 def _check_average(row: LayerRow) -> None:

@@ -300,6 +300,34 @@ static inline void PREFIX_silu(float *y, int32_t size)
     }
 }
 
+//// soft_voting
+/* Logits of which the softmax is the mean of the softmax of the members' logits in x, one member behind the other, plus
+   the mean over the members of s[i] = log(sum over k of exp(x[i, k])), which changes no probability. */
+static inline void PREFIX_soft_voting(const float *x, int32_t members, float *y, int32_t classes)
+{
+    float shift = -logf((float)members);
+    for (int32_t i = 0; i < members; i++, x += classes) {
+        float largest = x[0];
+        for (int32_t k = 1; k < classes; k++) {
+            largest = x[k] > largest ? x[k] : largest;
+        }
+        float sum = 0.0f;
+        for (int32_t k = 0; k < classes; k++) {
+            sum += expf(x[k] - largest);
+        }
+        const float s = largest + logf(sum);
+        shift += s / (float)members;
+        for (int32_t k = 0; k < classes; k++) {
+            const float a = x[k] - s;
+            const float high = i == 0 || a > y[k] ? a : y[k];
+            y[k] = i == 0 ? a : high + logf(expf(a - high) + expf(y[k] - high));
+        }
+    }
+    for (int32_t k = 0; k < classes; k++) {
+        y[k] += shift;
+    }
+}
+
 //// tanh
 static inline void PREFIX_tanh(float *y, int32_t size)
 {

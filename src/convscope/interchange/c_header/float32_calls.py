@@ -8,7 +8,7 @@ import numpy as np
 from convscope.architecture import Input
 from convscope.interchange.c_header.c_text import CArray, StepText, call, float_literal
 from convscope.interchange.c_header.memory import WorkingMemory, value_at
-from convscope.interchange.c_header.steps import LINEAR, ComputedStep, outputs_first, step_comment
+from convscope.interchange.c_header.steps import LINEAR, WRITES_LOGITS, ComputedStep, outputs_first, step_comment
 
 
 def float32_parts(steps: Sequence[ComputedStep], given: Input, memory: WorkingMemory) -> list[StepText]:
@@ -17,9 +17,9 @@ def float32_parts(steps: Sequence[ComputedStep], given: Input, memory: WorkingMe
     first = ("image", size, float_literal(given.scale), float_literal(given.offset), value_at(memory, 0))
     parts = [StepText(f"image: {size} numbers", ("read_image",), (), (call("read_image", *first),))]
     for number, step in enumerate(steps, 1):
-        target = "logits" if number == len(steps) and step.kind == "dense" else value_at(memory, number)
+        target = "logits" if number == len(steps) and step.kind in WRITES_LOGITS else value_at(memory, number)
         parts.append(_part(step, [value_at(memory, value) for value in step.reads], target))
-    if not steps or steps[-1].kind != "dense":
+    if not steps or steps[-1].kind not in WRITES_LOGITS:
         classes = prod(steps[-1].output_shape) if steps else size
         copy = call("copy", value_at(memory, len(steps)), classes, "logits")
         parts.append(StepText("logits", ("copy",), (), (copy,)))
@@ -53,6 +53,8 @@ def _part(step: ComputedStep, read: list[str], target: str) -> StepText:
         case "concatenate":
             (a, b), pixels = step.size, prod(step.output_shape[:2])
             calls.append(call("concatenate", read[0], a, read[1], b, pixels, target))
+        case "soft_voting":
+            calls.append(call("soft_voting", *read, prod(step.input_shape) // size, target, size))
         case "activation":
             functions = []
             if read[0] != target:

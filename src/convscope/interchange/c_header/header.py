@@ -26,7 +26,7 @@ from convscope.interchange.c_header.int8_calls import int8_parts
 from convscope.interchange.c_header.memory import WorkingMemory, plan_memory
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
-from convscope.interchange.c_header.steps import ComputedStep, plan_steps
+from convscope.interchange.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
@@ -102,7 +102,7 @@ def _int8_text(model: Model, images: NDArray[np.uint8]) -> str:
 
 
 def _memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
-    writes_logits = bool(steps) and steps[-1].kind == "dense"
+    writes_logits = bool(steps) and steps[-1].kind in WRITES_LOGITS
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
 

@@ -80,10 +80,13 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
     """Return `model` in integers, its ranges half as wide again as the numbers that `images` (N, H, W, C) cause.
 
     Raises:
-        ConvscopeError: if a weight or an activation is not finite, or an average is over more than 8 million pixels.
+        ConvscopeError: if a weight or an activation is not finite, an average is over more than 8 million pixels, or
+            the model is an ensemble.
     """
     steps = plan_steps(model)
     for step in steps:
+        if step.kind == "soft_voting":
+            raise ConvscopeError(f"{step.name}: an ensemble has no C header in int8; export it as float32")
         if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
             raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
     given = model.architecture.input

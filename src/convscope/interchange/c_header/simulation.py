@@ -68,7 +68,7 @@ def _sums(quantized: QuantizedStep, read: list[Integers]) -> Integers:
             parts = zip(read, quantized.given, quantized.multipliers.tolist(), bias.tolist(), strict=True)
             a, b = ((value - scale.zero) * multiplier + shift for value, scale, multiplier, shift in parts)
             return _rescale(quantized, concatenate(step, a, b), multipliers=1)
-        case "activation":
+        case _:  # an activation; `quantize` refuses a vote
             return read[0]
 
 

@@ -23,9 +23,11 @@ from convscope.training.model import Model
 Map = tuple[int, int, int]
 Array = NDArray[np.float64]
 StepKind = Literal[
-    "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "concatenate", "activation"
+    "conv2d", "depthwise", "dense", "max_pool", "average_pool", "pad", "add", "concatenate", "activation", "soft_voting"
 ]
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
+WRITES_LOGITS: tuple[StepKind, ...] = ("dense", "soft_voting")
+"""Those that, as the last step, need no place in the working memory for what they give."""
 _POOLS: Mapping[str, StepKind] = {
     "MaxPooling2D": "max_pool",
     "GlobalMaxPooling2D": "max_pool",
@@ -143,6 +145,8 @@ class _Plan:
                 step = _step(row, "concatenate", self._last)
                 first = self._numbers(reads[0]) // prod(step.output_shape[:2])
                 self._push(replace(step, reads=reads, size=(first, step.output_shape[2] - first)))
+            case "SoftVoting":
+                self._push(_step(row, "soft_voting", self._last))
             case "ZeroPadding2D":
                 (top, _), (left, _) = layer.padding
                 self._push(replace(_step(row, "pad", self._last), before=(top, left)))

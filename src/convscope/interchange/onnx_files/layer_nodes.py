@@ -133,6 +133,9 @@ def _linear(
             assert other.order is None
             assert given.order is None
             graph.add("Concat", [other.name, given.name], name, output, axis=1)
+        case "SoftVoting":
+            assert given.order is None
+            _soft_voting(graph, stage, given, output)
         case "BatchNormalization":
             _batch_normalization(graph, stage, given, output)
             return NodeOutput(output, shape, given.order)
@@ -198,6 +201,30 @@ def _batch_normalization(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput
         graph.weight(f"{name}/{key}", weights[key]) for key in ("gamma", "beta", "moving_mean", "moving_variance")
     ]
     graph.add("BatchNormalization", [given.name, *inputs], name, output, epsilon=epsilon, momentum=momentum)
+
+
+def _soft_voting(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> None:
+    """Add log Σ_i p[i] - log members + the mean of the logits' own log Σ_k exp, of logits (N, members, K)."""
+    name, members = stage.name, stage.layer.members
+    shape = graph.constant(f"{name}/shape", np.array([0, members, *stage.output_shape], np.int64))
+    logits = graph.add("Reshape", [given.name, shape], f"{name}/reshape", f"{name}/logits")
+    logarithms = graph.add("LogSoftmax", [logits], f"{name}/log_softmax", f"{name}/logarithms", axis=2)
+    sums = graph.add("Sub", [logits, logarithms], f"{name}/sub", f"{name}/sums")  # the same for all classes
+    # ReduceMean and ReduceLogSumExp read their axes as an input from opset 18 on, and before that as an attribute.
+    reduced = []
+    for operator, value, axes in (("ReduceLogSumExp", logarithms, [1]), ("ReduceMean", sums, [1, 2])):
+        inputs, attributes = [value], {}
+        if graph.opset < 18:
+            attributes["axes"] = axes
+        else:
+            inputs.append(graph.constant(f"{name}/{operator}/axes", np.array(axes, np.int64)))
+        keeps = int(operator == "ReduceMean")
+        found = graph.add(operator, inputs, f"{name}/{operator}", f"{name}/{operator}/y", keepdims=keeps, **attributes)
+        reduced.append(found)
+    flat = graph.constant(f"{name}/flat", np.array([0, 1], np.int64))
+    mean = graph.add("Reshape", [reduced[1], flat], f"{name}/mean", f"{name}/mean/y")
+    votes = graph.add("Add", [reduced[0], mean], f"{name}/add", f"{name}/votes")
+    graph.add("Sub", [votes, graph.weight(f"{name}/log_members", np.log([members]))], name, output)
 
 
 def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> NodeOutput:

@@ -43,6 +43,8 @@ export function partsOf(found: CellArithmetic, decimals: number, name: (layer: s
       );
     case 'copied':
       return add([placeText(work.from, name)], [work.value]);
+    case 'voted':
+      return add([say('lens.votes', { n: work.members }), say('lens.strength')], [Math.log(work.mean), work.strength]);
     case 'zero':
       return add([say('lens.padding')], [0]);
     case 'pixel': {

@@ -1,0 +1,79 @@
+#include "soft_voting.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace convscope {
+
+namespace {
+
+// Returns log Σ exp(number(i)) over i below `count`; the largest is taken out first, so that nothing overflows.
+template <class Number>
+float log_of_sum(int64_t count, Number number) {
+    float largest = -std::numeric_limits<float>::infinity();
+    for (int64_t i = 0; i < count; ++i) largest = std::max(largest, number(i));
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += static_cast<double>(std::exp(number(i) - largest));
+    return largest + static_cast<float>(std::log(sum));
+}
+
+}  // namespace
+
+void SoftVoting::write_sums(const float* logits, float* sums) const {
+    for (int64_t i = 0; i < members_; ++i) {
+        sums[i] = log_of_sum(classes_, [&](int64_t k) { return logits[i * classes_ + k]; });
+    }
+}
+
+float SoftVoting::class_logarithm(const float* logits, const float* sums, int64_t k) const {
+    return log_of_sum(members_, [&](int64_t i) { return logits[i * classes_ + k] - sums[i]; });
+}
+
+void SoftVoting::forward_image(Workspace& workspace, int64_t image) const {
+    const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);
+    float* output = workspace.values[map_ + 1].image(image) + output_.value.at(0, 0);
+    float* sums = workspace.scratch->forward[map_].data();
+    write_sums(logits, sums);
+    double mean = 0;
+    for (int64_t i = 0; i < members_; ++i) mean += static_cast<double>(sums[i]);
+    const auto members = static_cast<double>(members_);
+    const auto shift = static_cast<float>(mean / members - std::log(members));
+    for (int64_t k = 0; k < classes_; ++k) output[k] = class_logarithm(logits, sums, k) + shift;
+}
+
+// By logit j of member i it is g[j] w[i][j] + p[i][j] (Σ_k g[k] / members - Σ_k g[k] w[i][k]), where p are the member's
+// probabilities, and w its share in what all members give a class.
+void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) const {
+    if (!wants_input_gradient_) return;
+    const float* logits = workspace.values[map_].image(image) + input_.value.at(0, 0);
+    const float* gradient = workspace.gradients[map_ + 1].image(image) + output_.gradient.at(0, 0);
+    float* sums = workspace.scratch->backward[map_].data();
+    float *by_class = sums + members_, *row = by_class + classes_;
+    write_sums(logits, sums);
+    float total = 0;
+    for (int64_t k = 0; k < classes_; ++k) {
+        by_class[k] = class_logarithm(logits, sums, k);
+        total += gradient[k];
+    }
+    for (int64_t i = 0; i < members_; ++i) {
+        const float* of_member = logits + i * classes_;
+        float* to = row + i * classes_;
+        float weighted = 0;
+        for (int64_t k = 0; k < classes_; ++k) {
+            to[k] = gradient[k] * std::exp(of_member[k] - sums[i] - by_class[k]);
+            weighted += to[k];
+        }
+        const float rest = total / static_cast<float>(members_) - weighted;
+        for (int64_t k = 0; k < classes_; ++k) to[k] += std::exp(of_member[k] - sums[i]) * rest;
+    }
+    write_gradient_row(kernels_, row, input_, workspace.values[map_].image(image), 0,
+                       workspace.gradients[map_].image(image));
+}
+
+Extents SoftVoting::extents() const {
+    return {Cells::vector(members_ * classes_), Cells::vector(classes_), Cells::vector(classes_),
+            Cells::in(input_.gradient, input_.value.shape)};
+}
+
+}  // namespace convscope

@@ -1,0 +1,149 @@
+"""Several trained networks of the same images and classes as one `Model`, whose probabilities are the mean of theirs.
+
+The model's architecture holds all members as branches that read the image, and a `SoftVoting` layer behind them. So it
+is a network like any other for everything that reads a model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from convscope.architecture import (
+    Architecture,
+    Branch,
+    Concatenate,
+    Dense,
+    Layer,
+    SoftVoting,
+)
+from convscope.architecture.table import earlier
+from convscope.base.arguments import checked
+from convscope.training.model import Model
+
+
+@checked
+def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
+    """Return the ensemble of `members` as one model: the softmax of its logits is the mean of their probabilities.
+
+    The members' architectures may differ. Their temperatures are left out, because the mean of calibrated probabilities
+    is not calibrated: fit one for the ensemble, on images that no member was trained on.
+
+    Args:
+        name: of the ensemble's architecture.
+
+    Raises:
+        ValueError: if there are fewer than two members, two of them read different images or answer different classes,
+            or one is an ensemble itself; it names the member and the value.
+        ArchitectureError: if together they cost more than `convscope.architecture.cost` allows.
+
+    Source: Lakshminarayanan, Pritzel and Blundell 2017, section 2.4.
+    """
+    _check(members)
+    first = members[0]
+    parts = [_Part.of(member, f"m{number}") for number, member in enumerate(members, 1)]
+    layers = _joined(parts)
+    weights = {name: weight for part in parts for name, weight in part.weights.items()}
+    return Model(
+        Architecture(first.architecture.input, layers, name),
+        weights,
+        first.class_names,
+        provenance=_provenance(members),
+        handwriting=first.handwriting if all(one.handwriting == first.handwriting for one in members) else None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A member with its layers called by its prefix, its last one without softmax.
+
+    Attributes:
+        maps: its layers before the first `Dense`, which all members' come before: behind a dense layer there are no
+            more maps.
+        rest: its other layers, often none but that.
+    """
+
+    prefix: str
+    maps: tuple[Layer, ...]
+    rest: tuple[Layer, ...]
+    weights: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, member: Model, prefix: str) -> "_Part":
+        layers = [_renamed(layer, prefix) for layer in member.architecture.layers]
+        if getattr(layers[-1], "activation", "linear") == "softmax":
+            layers[-1] = replace(layers[-1], activation="linear")  # type: ignore[arg-type]
+        dense = next((place for place, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
+        weights = {f"{prefix}_{name}": weight for name, weight in member.weights.items()}
+        return cls(prefix, tuple(layers[:dense]), tuple(layers[dense:]), weights)
+
+    @property
+    def last(self) -> str:
+        """The name of the layer that gives its logits."""
+        return (self.rest or self.maps)[-1].name
+
+
+def _joined(parts: Sequence[_Part]) -> tuple[Layer, ...]:
+    """Return the layers of all members, their logits one behind the other, and the vote."""
+    layers = list(parts[0].maps)
+    for part in parts[1:]:
+        layers += [Branch("input", name=f"{part.prefix}_image"), *part.maps]
+    for part in parts:
+        if part.rest:
+            if layers[-1] is not part.maps[-1]:
+                layers.append(Branch(part.maps[-1].name, name=f"{part.prefix}_vector"))
+            layers += part.rest
+    if layers[-1].name != parts[-1].last:
+        layers.append(Branch(parts[-1].last, name=f"{parts[-1].prefix}_logits"))
+    layers += [Concatenate(part.last, name=f"{part.prefix}_and_later") for part in reversed(parts[:-1])]
+    return (*layers, SoftVoting(len(parts), name="soft_voting"))
+
+
+def _renamed(layer: Layer, prefix: str) -> Layer:
+    changed = {"name": f"{prefix}_{layer.name}"}
+    if (source := earlier(layer)) not in ("", "input"):
+        changed["from_layer"] = f"{prefix}_{source}"
+    return replace(layer, **changed)  # type: ignore[arg-type]
+
+
+def _check(members: Sequence[Model]) -> None:
+    if len(members) < 2:
+        raise ValueError(f"members has {len(members)} models; an ensemble needs at least two")
+    first = members[0]
+    for number, member in enumerate(members):
+        if isinstance(member.architecture.layers[-1], SoftVoting):
+            raise ValueError(f"members[{number}] ({member.name}) is an ensemble itself; give its members instead")
+        for field in fields(first.architecture.input):
+            ours, theirs = (getattr(one.architecture.input, field.name) for one in (first, member))
+            if ours != theirs:
+                raise ValueError(
+                    f"members[{number}] ({member.name}) reads images with {field.name} {theirs!r}, but members[0] "
+                    f"({first.name}) with {ours!r}; all members must read the same images"
+                )
+        if len(member.class_names) != len(first.class_names):
+            raise ValueError(
+                f"members[{number}] ({member.name}) has {len(member.class_names)} classes, but members[0] "
+                f"({first.name}) has {len(first.class_names)}"
+            )
+        for label, (ours, theirs) in enumerate(zip(first.class_names, member.class_names, strict=True)):
+            if ours != theirs:
+                raise ValueError(
+                    f"members[{number}] ({member.name}): label {label} is {theirs!r}, but {ours!r} in members[0] "
+                    f"({first.name})"
+                )
+
+
+def _provenance(members: Sequence[Model]) -> dict[str, Any]:
+    """Return what all members have in common, and under `members` what each is and has of its own."""
+    first = members[0].provenance
+    common = {
+        key: value for key, value in first.items() if all(one.provenance.get(key) == value for one in members[1:])
+    }
+    own = [
+        {
+            "architecture": one.name,
+            "weights_sha256": one.weights_sha256,
+            **{key: value for key, value in one.provenance.items() if key not in common},
+        }
+        for one in members
+    ]
+    return {**common, "members": own}

@@ -1,0 +1,154 @@
+"""Ensembles: their probabilities are the mean of their members', whatever the members are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.architecture import (
+    Activation,
+    Add,
+    BatchNormalization,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling2D,
+    Input,
+    MaxPooling2D,
+)
+from convscope.data.handwriting import Handwriting
+from convscope.engine import initial_weights, open_network
+
+NAMES = ("cat", "dog", "<b>cow</b>")
+IMAGE = Input(9, 7, 3, 1 / 100, -0.3)
+NETWORKS = {
+    "plain": (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(3, "softmax")),
+    "dense": (Flatten(), Dense(9, "tanh", name="d"), Dense(9), Add("d"), Dropout(0.5), Dense(3)),
+    "residual": (
+        Conv2D(4, 3, padding="same", name="a"),
+        BatchNormalization(activation="relu"),
+        Conv2D(4, 3, padding="same"),
+        Add("a", "relu"),
+        Concatenate("input"),
+        GlobalAveragePooling2D(),
+        Dense(3),
+        Activation("softmax"),
+    ),
+    "without a dense layer": (Conv2D(3, 3), GlobalAveragePooling2D()),
+}
+
+
+def model(network="plain", seed=0, image=IMAGE, **arguments):
+    architecture = cs.Architecture(image, NETWORKS[network], network)
+    return cs.Model(architecture, initial_weights(architecture, seed), arguments.pop("class_names", NAMES), **arguments)
+
+
+def images(count=12):
+    return np.random.default_rng(0).integers(0, 256, (count, 9, 7, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["plain", "plain"],
+        ["plain", "dense", "residual", "without a dense layer"],
+        ["without a dense layer", "residual"],
+        ["without a dense layer", "without a dense layer", "without a dense layer"],
+        ["dense", "dense"],
+    ],
+)
+def test_the_probabilities_are_the_mean_of_those_of_the_members(networks):
+    members = [model(network, seed) for seed, network in enumerate(networks)]
+    joined = cs.ensemble(members)
+    expected = np.mean([member.probabilities(images()) for member in members], axis=0)
+    np.testing.assert_allclose(joined.probabilities(images()), expected, rtol=1e-5)
+    reference = open_network(joined.architecture, joined.weights, "reference")
+    np.testing.assert_allclose(joined.logits(images()), reference.logits(images()), rtol=1e-4, atol=1e-5)
+    assert joined.architecture.parameters == sum(member.architecture.parameters for member in members)
+    assert joined.architecture.macs == sum(member.architecture.macs for member in members)
+
+
+def test_equal_members_give_their_own_logits():
+    one = model("residual")
+    np.testing.assert_allclose(cs.ensemble([one, one]).logits(images()), one.logits(images()), rtol=1e-5, atol=1e-6)
+
+
+def test_an_ensemble_is_saved_and_loaded_like_any_model(tmp_path):
+    joined = cs.ensemble([model(seed=0), model("dense", seed=1)], name="both")
+    cs.save_model(joined, tmp_path / "model.safetensors")
+    again = cs.load_model(tmp_path / "model.safetensors")
+    assert (again.name, again.weights_sha256, again.class_names) == ("both", joined.weights_sha256, NAMES)
+    np.testing.assert_array_equal(again.logits(images()), joined.logits(images()))
+
+
+def test_an_ensemble_is_evaluated_and_compared_like_any_model():
+    members = [model(seed=seed) for seed in range(3)]
+    data = cs.Dataset(images(60), np.arange(60) % 3, NAMES, "animals", "test")
+    joined = cs.ensemble(members)
+    evaluation = cs.evaluate(joined, data)
+    np.testing.assert_array_equal(
+        evaluation.y_pred, np.mean([member.probabilities(data.images) for member in members], axis=0).argmax(axis=1)
+    )
+    compared = cs.compare(
+        cs.Candidate.from_model(joined, evaluation),
+        cs.Candidate.from_model(members[0], cs.evaluate(members[0], data)),
+    )
+    assert (compared.names, compared.a.macs) == (("ensemble", "plain"), 3 * compared.b.macs)
+
+
+def test_a_temperature_is_that_of_the_ensemble_and_not_of_its_members():
+    joined = cs.ensemble([model(calibration={"temperature": 2.0}), model(calibration={"temperature": 2.0})])
+    assert joined.calibration == {}
+    calibrated = replace(joined, calibration={"temperature": 3.0})
+    powers = joined.probabilities(images()) ** (1 / 3)
+    np.testing.assert_allclose(
+        calibrated.calibrated_probabilities(images()), powers / powers.sum(axis=1, keepdims=True), rtol=1e-5
+    )
+
+
+def test_what_all_members_share_is_said_once_and_the_rest_of_each():
+    handwriting = Handwriting("light", 6)
+    members = [
+        model(seed=seed, provenance={"dataset": "animals", "seed": seed}, handwriting=handwriting) for seed in (3, 4)
+    ]
+    joined = cs.ensemble(members)
+    assert joined.provenance["dataset"] == "animals"
+    assert [one["seed"] for one in joined.provenance["members"]] == [3, 4]
+    assert [one["weights_sha256"] for one in joined.provenance["members"]] == [m.weights_sha256 for m in members]
+    assert joined.handwriting == handwriting
+    assert cs.ensemble([members[0], replace(members[1], handwriting=None)]).handwriting is None
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([], "members has 0 models; an ensemble needs at least two"),
+        ([model()], "members has 1 models; an ensemble needs at least two"),
+        (
+            [model(), model("dense", image=replace(IMAGE, width=8))],
+            r"members\[1\] \(dense\) reads images with width 8, but members\[0\] \(plain\) with 7",
+        ),
+        (
+            [model(), model(), model(image=replace(IMAGE, scale=0.5))],
+            r"members\[2\] \(plain\) reads images with scale 0.5, but members\[0\] \(plain\) with 0.01",
+        ),
+        (
+            [model(), model(class_names=("cat", "cow", "dog"))],
+            r"members\[1\] \(plain\): label 1 is 'cow', but 'dog' in members\[0\] \(plain\)",
+        ),
+        ([model(), cs.ensemble([model(), model()])], r"members\[1\] \(ensemble\) is an ensemble itself"),
+    ],
+)
+def test_members_that_do_not_fit_are_refused(members, message):
+    with pytest.raises(ValueError, match=message):
+        cs.ensemble(members)
+
+
+def test_members_of_other_numbers_of_classes_are_refused():
+    network = cs.Architecture(IMAGE, (Flatten(), Dense(4)), "four")
+    other = cs.Model(network, initial_weights(network, 0), (*NAMES, "hen"))
+    with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
+        cs.ensemble([model(), other])
