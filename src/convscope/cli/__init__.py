@@ -25,6 +25,7 @@ _COMMANDS = {
     "serve": "Serve trained networks over HTTP.",
     "ablate": "Measure the accuracy of a network without some of its parts.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
+    "ensemble": "Join trained runs into one network, evaluate it, explain it, and write a report.",
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",
     "log": "Log trained runs to MLflow or TensorBoard.",
     "report": "Rewrite the report of a trained run.",

@@ -94,4 +94,6 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
 def _reproduce(record: dict[str, Any]) -> Said:
     if "imported" in record:
         return say("foldImported")
+    if "members" in record:
+        return say("foldMembers")
     return say("foldReproduce", seed=str(record.get("seed", "unknown")))

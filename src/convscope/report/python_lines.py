@@ -23,6 +23,11 @@ def python_lines(payload: dict[str, Any]) -> str:
         arguments = ", ".join([repr(printable(imported["file"])), "class_names=data.class_names", *_stated(imported)])
         read = f"model = cs.import_model({arguments})"
         return "\n".join(["import convscope as cs", "", loading, read, "print(cs.evaluate(model, data.test))"])
+    if "members" in record:
+        paths = [f"    {printable(member['run'])!r}," for member in record["members"]]
+        joined = "model = cs.ensemble([cs.load_model(run) for run in runs])"
+        lines = ["runs = [", *paths, "]", joined, "print(cs.evaluate(model, data.test))"]
+        return "\n".join(["import convscope as cs", "", loading, *lines])
     architecture, settings = f"cs.presets.{name}", f"cs.recipes.{recipe['name']}"
     needs_file = False
     if not is_preset(Architecture.from_dict(payload["model"]["architecture"])):

@@ -128,6 +128,8 @@ def _limits(payload: dict[str, Any]) -> list[Said]:
     images = payload["evaluation"]["num_images"]
     if "imported" in payload["record"]:
         return [say("limits.imported", images=images)]
+    if "members" in payload["record"]:
+        return [say("limits.members", images=images)]
     others = say("limits.otherRuns" if "seeds" in payload["evidence"] else "limits.oneRun", images=images)
     last = [] if payload["choice"] else [say("limits.last")]
     return [others, findings.measured_sentence(payload), *last, say("limits.sources")]

@@ -53,7 +53,9 @@ def _packed(png: str, payload: dict[str, Any], target: int) -> dict[str, Any]:
 def run_view(payload: dict[str, Any]) -> dict[str, Any]:
     """Return how the run was made, as texts."""
     record, architecture, recipe = payload["record"], payload["model"]["architecture"], payload["recipe"]
-    seconds = sum(payload["history"]["seconds"])
+    members = record.get("members", [])
+    times = [member["seconds"] for member in members] or payload["history"]["seconds"]
+    seconds = None if None in times or not times else sum(times)
     cpu = record.get("cpu", {})
     facts = [(say("facts.version", name=name), str(version)) for name, version in record.get("versions", {}).items()]
     facts += [(say("facts.threads"), str(record["threads"]))] if "threads" in record else []
@@ -71,6 +73,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         facts += [(say("facts.fileHash"), str(imported["sha256"]))]
     return {
         "imported": imported,
+        "members": [f"{member['run']} ({member['architecture']['name']}, seed {member['seed']})" for member in members],
         "origin": f"{recipe['name']} · seed {record.get('seed', 'unknown')}" if imported is None else "imported",
         "architecture": architecture["name"],
         "recipe": recipe["name"],
@@ -78,7 +81,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "epochs_trained": len(payload["history"]["loss"]),
         "seed": record.get("seed", "unknown"),
         "engine": f"{record.get('engine', 'unknown')}",
-        "training_seconds": f"{seconds:.1f} s" if payload["history"]["seconds"] else say("head.unknown"),
+        "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
         "command": printable(str(record.get("command", ""))),
         "python": python_lines(payload),
         "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],

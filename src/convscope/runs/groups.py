@@ -59,7 +59,7 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Run:
+class FinishedRun:
     """A run and its answers to N test images."""
 
     folder: RunFolder
@@ -77,8 +77,9 @@ class _Run:
         """What the runs of a group share."""
         record = self.folder.record
         digests = (record["dataset"][split]["sha256"] for split in ("train", "test"))
-        imported = record["weights_sha256"] if "imported" in record else None  # trained nobody here knows how
-        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained, imported)
+        # One that was trained nobody here knows how, or is an ensemble, is a group of its own.
+        own = record["weights_sha256"] if "imported" in record or "members" in record else None
+        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained, own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ class _Runs:
     """Runs that differ in their seed alone, from the folder `argument`."""
 
     argument: Path
-    runs: Sequence[_Run]
+    runs: Sequence[FinishedRun]
 
     @property
     def test_sha256(self) -> str:
@@ -116,7 +117,17 @@ class _Runs:
         )
 
 
-def _read_folder(path: Path, left_out: list[str]) -> Iterator[_Run]:
+def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
+    """Return the finished runs in `folders`, see `read_groups`, and in words which of the others are left out.
+
+    Raises:
+        RunError: if there is no run in a folder, or none of them is finished.
+    """
+    left_out = list[str]()
+    return [run for folder in folders for run in _read_folder(folder, left_out)], left_out
+
+
+def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
     """Yield the runs in the folder `path`, and add to `left_out` those that are not finished."""
     if (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
@@ -155,7 +166,7 @@ def _experiment_runs(path: Path) -> list[Path]:
     return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
 
 
-def _read_run(path: Path) -> _Run:
+def _read_run(path: Path) -> FinishedRun:
     folder = open_run(path)
     try:
         dataset = folder.record["dataset"]
@@ -166,14 +177,21 @@ def _read_run(path: Path) -> _Run:
     except (KeyError, TypeError) as error:
         raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
     y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)
+    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder))
+
+
+def _training_seconds(folder: RunFolder) -> float | None:
+    """Return how long the training took, of an ensemble that of all members together; None where it is not known."""
+    if "members" in folder.record:
+        times = [member["seconds"] for member in folder.record["members"]]
+        return None if None in times else sum(times)
     is_known = folder.has("history.jsonl") and "imported" not in folder.record
-    seconds = sum(folder.load_history().seconds) if is_known else None
-    return _Run(folder, y_true, y_pred, seconds)
+    return sum(folder.load_history().seconds) if is_known else None
 
 
-def _group(argument: Path, runs: Iterator[_Run], left_out: list[str]) -> list[_Runs]:
+def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[_Runs]:
     """Return the runs of one folder in groups, and add to `left_out` those whose seed is in their group already."""
-    groups = dict[tuple[object, ...], list[_Run]]()
+    groups = dict[tuple[object, ...], list[FinishedRun]]()
     for run in runs:
         group = groups.setdefault(run.kind, [])
         if any(run.folder.seed == other.folder.seed for other in group):

@@ -122,7 +122,8 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         record |= {"imported": model.provenance["imported"], "command": request.command(place, splits)}
         folder = create_run(place, record)
         try:
-            return _measure(folder, found, model, splits, request.index, timings, listeners)
+            measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
+            return ImportedRun(found, measured, timings, report)
         except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
@@ -183,15 +184,10 @@ def _scaled(
         raise InterchangeError(f"{request.path}: {error}") from error
 
 
-def _measure(
-    folder: RunFolder,
-    found: Imported,
-    model: Model,
-    splits: Splits,
-    index: int,
-    timings: dict[str, float],
-    listeners: Listeners,
-) -> ImportedRun:
+def measure_unlike(
+    folder: RunFolder, model: Model, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners
+) -> tuple[Measured, Path]:
+    """Measure in `folder` a model that was not trained as its run, and return that and the path of its page."""
     history = History()
     folder.write_history(history)
     folder.write_model(model, history)
@@ -205,4 +201,4 @@ def _measure(
     timings["total"] = sum(timings.values())
     folder.write("timings.json", timings)
     folder.finish()
-    return ImportedRun(found, measured, timings, report)
+    return measured, report

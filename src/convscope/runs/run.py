@@ -283,6 +283,8 @@ class Run:
                     f"{self.path}: its network was trained elsewhere, so no dense network can be trained like it; "
                     "compare it with a run of yours: cs.compare"
                 )
+            if "members" in folder.record:
+                raise RunError(f"{self.path}: is an ensemble and has no baseline; compare it with a run: cs.compare")
             other = baseline_folder(folder, splits)
             if other is None:
                 return [run]

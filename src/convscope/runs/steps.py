@@ -75,6 +75,8 @@ def train_run(
         raise RunError(
             f"{folder.path}: its network was trained elsewhere; train it on as a new run, with `start` {folder.path}"
         )
+    if "members" in folder.record:
+        raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
     with timed(timings, step):
         state = folder.load_state()
         model, history = _train_from(state, folder, splits, tracking, listeners)

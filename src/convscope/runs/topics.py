@@ -263,6 +263,11 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
             "to it; to measure this, train its architecture from random weights: convscope run --architecture "
             f"{subject.folder.path / 'run.json'}"
         )
+    if "members" in subject.folder.record:
+        return (*_UNSEEN, *_ALL_UNSEEN), (
+            "these need images that no member of an ensemble was trained on, and networks like each of them; hold such "
+            "images out and fit a temperature with cs.fit_temperature"
+        )
     start = subject.start
     if start is None:
         return (), ""

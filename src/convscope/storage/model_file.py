@@ -118,6 +118,8 @@ def next_step(folder: Path, record: Any) -> str:
         return "run its experiment again to finish it"
     if "imported" in record:
         return "import the network again"
+    if "members" in record:
+        return "join its members again with `convscope ensemble`"
     command = "run" if "job" in record else "train"
     return f"to continue it, run: {shlex.join(['convscope', command, '--resume', str(folder)])}"
 

@@ -339,6 +339,17 @@ def _is_import(value: Any) -> bool:
     )
 
 
+def _is_member(value: Any) -> bool:
+    """Return whether `value` says what a member of an ensemble is; its architecture and recipe check themselves."""
+    return (
+        _is_object(value)
+        and all(_is_text(value.get(name)) for name in ("run", "weights_sha256"))
+        and all(_is_object(value.get(name)) for name in ("architecture", "recipe"))
+        and _is_whole(value.get("seed"), 0, MOST_SEED)
+        and (value.get("seconds") is None or (isinstance(value["seconds"], float | int) and value["seconds"] >= 0))
+    )
+
+
 def _are_sizes(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(_is_whole(size, 1, 1 << 31) for size in value)
 
@@ -358,6 +369,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "best_epoch": lambda value: value is None or _is_whole(value, 1, MOST_SEED),
     "from": _is_start,
     "imported": _is_import,
+    "members": lambda value: isinstance(value, list) and len(value) > 1 and all(map(_is_member, value)),
 }
 """What the keys of `run.json` must be; the architecture and the recipe check themselves."""
 

@@ -1,0 +1,52 @@
+"""`convscope ensemble`: trained runs joined into one network."""
+
+from pathlib import Path
+
+import click
+
+from convscope.base.tables import printable
+from convscope.cli.job import print_result
+from convscope.cli.options import index_option, json_option, print_json
+from convscope.cli.output import echo
+from convscope.cli.progress import DownloadProgress, StepProgress
+from convscope.runs.ensembling import EnsembleRequest, ensemble_run
+from convscope.runs.listeners import Listeners
+
+
+@click.command()
+@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@index_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
+)
+@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
+@json_option
+def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_report: bool, as_json: bool) -> None:
+    """Join trained runs into one network, evaluate it, explain it, and write a report.
+
+    A FOLDER is a run, a folder of runs, or an experiment; all finished runs in it become members. They must have the
+    same data, and their architectures may differ. The probabilities of the ensemble are the mean of its members'. It
+    is compared with its members on the test images. The result is a run folder without a training history.
+    """
+    with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
+        listeners = Listeners(on_download=download.on_progress, on_step=steps.on_step)
+        done = ensemble_run(EnsembleRequest(folders, index, out), listeners)
+    evaluation, compared = done.measured.evaluation, done.against_members
+    if as_json:
+        print_json(
+            {
+                "run": str(done.folder.path),
+                "members": [{"run": member["run"], "seed": member["seed"]} for member in done.folder.record["members"]],
+                "evaluation": evaluation.to_dict(),
+                "against_members": compared.to_dict(),
+                "left_out": list(done.left_out),
+                "timings": done.timings,
+            }
+        )
+    else:
+        for line in done.left_out:
+            echo(printable(f"Left out: {line}"))
+        last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
+        print_result([evaluation, compared, last])
+    if open_report:
+        click.launch(str(done.report))

@@ -1,0 +1,160 @@
+"""Several trained runs as one: their networks joined into an ensemble, measured, looked into, and on a page."""
+
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.base.errors import ArchitectureError, RunError
+from convscope.data.datasets import Splits
+from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, compare_groups
+from convscope.experiment import RunSpec
+from convscope.experiment.run_json import available_cores
+from convscope.runs.groups import FinishedRun, finished_runs
+from convscope.runs.importing import measure_unlike
+from convscope.runs.jobs import check_index, free_folder, opened
+from convscope.runs.listeners import Listeners
+from convscope.runs.run_json import run_record
+from convscope.runs.steps import Measured, timed
+from convscope.storage import RunFolder, create_run, writing
+from convscope.training.ensemble import ensemble
+from convscope.training.model import Model
+
+
+@dataclass(frozen=True)
+class EnsembleRequest:
+    """What is asked of an ensemble, not yet checked.
+
+    Attributes:
+        folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
+        index: of the test image whose feature maps the page shows.
+        out: the folder; None is a new one under runs/.
+    """
+
+    folders: Sequence[Path]
+    index: int = 0
+    out: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleRun:
+    """A finished run of an ensemble.
+
+    Attributes:
+        against_members: the ensemble and the group of its members on the same test images.
+        left_out: lines about runs that are no members, and why.
+    """
+
+    measured: Measured
+    against_members: GroupComparison
+    left_out: Sequence[str]
+    timings: Mapping[str, float]
+    report: Path
+
+    @property
+    def folder(self) -> RunFolder:
+        return self.measured.folder
+
+
+def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
+    """Join the networks of runs into one, measure it, look inside, and write the page.
+
+    Raises:
+        ConvscopeError: if there are fewer than two finished runs, they do not fit together, the data are not there any
+            more, or the folder is not empty.
+    """
+    timings = dict[str, float]()
+    runs, left_out = finished_runs(request.folders)
+    _check(runs)
+    first = runs[0].folder
+    with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
+        check_index(request.index, splits)
+        model = _joined(runs)
+    spec = RunSpec(first.record["dataset"]["argument"], model.architecture, first.recipe, first.seed)
+    record = run_record(spec, splits, available_cores())
+    place = request.out or free_folder(f"{splits.name}-ensemble")
+    with writing(place):
+        record |= {"members": [_member_record(run) for run in runs], "command": _command(request)}
+        folder = create_run(place, record)
+        try:
+            measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
+        except KeyboardInterrupt:  # half an ensemble is worth nothing, and its folder would be in the way of the next
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+    return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)
+
+
+def _check(runs: Sequence[FinishedRun]) -> None:
+    """Raise `RunError` unless there are two runs or more, each once, of the same training and test images."""
+    first = runs[0].folder
+    if len(runs) < 2:
+        raise RunError(f"{first.path}: is the only run; an ensemble needs at least two, such as runs of several seeds")
+    seen = dict[str, Path]()
+    for run in runs:
+        folder = run.folder
+        if "members" in folder.record:
+            raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
+        for split in ("train", "test"):
+            ours, theirs = (one.record["dataset"][split]["sha256"] for one in (first, folder))
+            if ours != theirs:
+                raise RunError(
+                    f"{folder.path}: has other {split} images than {first.path} (SHA-256 {theirs[:12]}, not "
+                    f"{ours[:12]}); name runs on the same data"
+                )
+        digest = str(folder.record["weights_sha256"])
+        if digest in seen:
+            raise RunError(f"{folder.path}: has the same weights as {seen[digest]}; name each run once")
+        seen[digest] = folder.path
+
+
+def _joined(runs: Sequence[FinishedRun]) -> Model:
+    try:
+        return ensemble([run.folder.load_model() for run in runs])
+    except ArchitectureError as error:
+        raise RunError(f"the runs are too large for one network ({error}); name fewer") from error
+    except ValueError as error:
+        places = ", ".join(f"members[{number}] is {run.folder.path}" for number, run in enumerate(runs))
+        raise RunError(f"{error} ({places})") from error
+
+
+def _member_record(run: FinishedRun) -> dict[str, Any]:
+    """Return what `run.json` says of a member: how it was trained, and which it is."""
+    folder = run.folder
+    return {
+        "run": str(folder.path.resolve()),
+        "weights_sha256": folder.record["weights_sha256"],
+        "architecture": folder.architecture.to_dict(),
+        "recipe": folder.recipe.to_dict(),
+        "seed": folder.seed,
+        "seconds": run.seconds,
+    }
+
+
+def _command(request: EnsembleRequest) -> str:
+    words = ["convscope", "ensemble", *(str(path.resolve()) for path in request.folders)]
+    return shlex.join([*words, *(["--index", str(request.index)] if request.index else [])])
+
+
+def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> GroupComparison:
+    """Return how the ensemble compares with its members, whose costs are their means."""
+    network, first = measured.model.architecture, runs[0]
+    times = [run.seconds for run in runs if run.seconds is not None]
+    seconds = sum(times) if len(times) == len(runs) else None
+    whole = Candidate.from_model(measured.model, measured.evaluation, seconds)
+    members = RunGroup(
+        name="its members",
+        seeds=tuple(range(len(runs))),  # members may share one
+        y_true=first.y_true,
+        y_pred=np.stack([run.y_pred for run in runs]),
+        dataset_name=splits.test.name,
+        split=splits.test.split,
+        parameters=network.parameters // len(runs),
+        macs=network.macs // len(runs),
+        weights_bytes=whole.weights_bytes // len(runs),
+        training_seconds=None if seconds is None else seconds / len(runs),
+    )
+    return compare_groups(RunGroup.from_candidates([whole], [0], "the ensemble"), members)

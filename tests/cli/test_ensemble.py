@@ -1,0 +1,89 @@
+"""`convscope ensemble` through its entry point: runs joined into a run that every command reads."""
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.shared import bare_reports
+
+import convscope as cs
+
+from .conftest import invoke
+
+pytestmark = [pytest.mark.usefixtures("bare_reports"), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def joined(shared_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """An ensemble of a run and the dense network beside it, and what `--json` printed of it."""
+    out = tmp_path_factory.mktemp("ensembles") / "run"
+    with bare_reports():
+        done = invoke("ensemble", shared_run, shared_run / "baseline", "--out", out, "--json")
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return out, json.loads(done.stdout)
+
+
+def test_the_test_images_are_answered_by_the_mean_of_the_members(joined: tuple[Path, dict], shared_run: Path):
+    out, printed = joined
+    answers = [np.load(run / "predictions.npz") for run in (out, shared_run, shared_run / "baseline")]
+    expected = np.mean([one["y_prob"] for one in answers[1:]], axis=0)
+    np.testing.assert_allclose(answers[0]["y_prob"], expected, atol=1e-6)
+    assert printed["evaluation"]["accuracy"] == np.mean(expected.argmax(axis=1) == answers[0]["y_true"])
+    assert printed["against_members"]["b"]["accuracy"] == pytest.approx(
+        np.mean([np.mean(one["y_pred"] == one["y_true"]) for one in answers[1:]])
+    )
+    assert [member["run"] for member in printed["members"]] == [str(shared_run), str(shared_run / "baseline")]
+
+
+def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict], shared_run: Path, tmp_path: Path):
+    out, printed = joined
+    measured = json.loads(invoke("evaluate", out, "--json").stdout)
+    assert measured["accuracy"] == printed["evaluation"]["accuracy"]
+    compared = json.loads(invoke("compare", out, shared_run, "--json").stdout)
+    assert [group["name"] for group in compared["groups"]] == ["ensemble", "cnn"]
+    seconds = [member["seconds"] for member in json.loads((out / "run.json").read_text())["members"]]
+    assert compared["groups"][0]["training_seconds"] == pytest.approx(sum(seconds))
+    copy = shutil.copytree(out, tmp_path / "run")
+    done = invoke("export", copy, "--format", "c", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["exports"][0]["num_changed"] == 0
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert "The ensemble answers with the mean of their probabilities" in report
+    assert f"{shared_run / 'baseline'} (ann, seed 3)" in report
+    assert "cs.ensemble(" in report
+
+
+def test_the_command_makes_it_again(joined: tuple[Path, dict], tmp_path: Path):
+    out, _ = joined
+    words = shlex.split(json.loads((out / "run.json").read_text())["command"])
+    assert invoke(*words[1:], "--out", tmp_path / "again").exit_code == 0
+    assert cs.load_model(tmp_path / "again").weights_sha256 == cs.load_model(out).weights_sha256
+
+
+def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
+    joined: tuple[Path, dict], shared_run: Path, tmp_path: Path, small_folder: Path
+):
+    out, _ = joined
+    other = tmp_path / "other"
+    arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--seed", 7)
+    assert invoke("train", *arguments, "--out", other).exit_code == 0
+    record = json.loads((other / "run.json").read_text())
+    record["dataset"]["train"]["sha256"] = "0" * 64
+    (other / "run.json").write_text(json.dumps(record))
+    for words, message in (
+        (("ensemble", shared_run), "is the only run; an ensemble needs at least two"),
+        (("ensemble", shared_run, shared_run), "has the same weights as"),
+        (("ensemble", shared_run, out), "is an ensemble itself; name its members instead"),
+        (("ensemble", shared_run, other), f"{other}: has other train images than {shared_run}"),
+        (("ensemble", shared_run, tmp_path / "none"), "no such folder"),
+        (("evidence", out, "calibration"), "these need images that no member of an ensemble was trained on"),
+        (("train", "--resume", out), "is an ensemble; train one of its members on"),
+    ):
+        done = invoke(*words)
+        assert done.exit_code == 1, words
+        assert message in " ".join(done.output.split())
+        assert done.output.count("Error: ") == 1
