@@ -1,6 +1,5 @@
 """Residual addition in the compiled engine: maps that several layers read, and whose gradients add up."""
 
-import numpy as np
 import pytest
 
 from convscope.architecture import (
@@ -17,13 +16,10 @@ from convscope.architecture import (
     Layer,
     MaxPooling2D,
 )
-from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
-from convscope.engine.reference import ReferenceNetwork
-from convscope.recipes import SGD, Adam
 
 from .test_native import assert_agrees
-from .test_native_normalization import SHAPE, dataset, random_weights, train
+from .test_native_normalization import SHAPE, assert_steps_agree, assert_threads_give_the_same_bits
 
 NETWORKS: dict[str, tuple[Layer, ...]] = {
     "block": (
@@ -95,29 +91,10 @@ def architecture(name: str) -> Architecture:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_logits_activations_and_gradients_agree_with_the_reference(name: str) -> None:
+def test_inference_gradients_and_steps_agree_with_the_reference(name: str) -> None:
     assert_agrees(architecture(name), 11, instruction_sets())
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_steps_agree_with_the_reference(name: str) -> None:
-    network = architecture(name)
-    before = random_weights(network)
-    native, reference = NativeNetwork(network, before), ReferenceNetwork(network, before)
-    for engine in (native, reference):
-        train(engine, dataset(39), 16, optimizer=SGD(momentum=0.5), rate=1e-3)
-    after = reference.weights()
-    for weight, value in native.weights().items():
-        change = np.abs(after[weight] - before[weight]).max()
-        assert np.abs(value - after[weight]).max() <= 1e-3 * change + 1e-5, weight
+    assert_steps_agree(architecture(name))
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:
-    network = architecture("normalised")
-    weights = []
-    for threads in (1, 3):
-        native = NativeNetwork(network, random_weights(network), threads)
-        train(native, dataset(90), 32, 2, optimizer=Adam())
-        weights.append(native.weights())
-    for name, value in weights[0].items():
-        np.testing.assert_array_equal(value, weights[1][name], err_msg=name, strict=True)
+    assert_threads_give_the_same_bits(architecture("normalised"))

@@ -114,6 +114,33 @@ def train(
     return result
 
 
+def assert_steps_agree(network: Architecture) -> None:
+    """Assert that three steps change the weights as those of the reference do."""
+    before = random_weights(network)
+    native, reference = NativeNetwork(network, before), ReferenceNetwork(network, before)
+    for engine in (native, reference):
+        train(engine, dataset(39), 16, optimizer=SGD(momentum=0.5), rate=1e-3)
+    assert_weights_agree(native, reference, before)
+
+
+def assert_weights_agree(native: Network, reference: Network, before: dict[str, NDArray[np.float32]]) -> None:
+    after = reference.weights()
+    for weight, value in native.weights().items():
+        change = np.abs(after[weight] - before[weight]).max()
+        assert np.abs(value - after[weight]).max() <= 1e-3 * change + 1e-5, weight
+
+
+def assert_threads_give_the_same_bits(network: Architecture) -> None:
+    states = []
+    for threads in (1, 2, 5):
+        native = NativeNetwork(network, random_weights(network), threads)
+        train(native, dataset(150), 64, 2, optimizer=Adam(), clip_norm=1.0)
+        states.append(native.weights() | native.optimizer_state())
+    for state in states[1:]:
+        for name, value in state.items():
+            np.testing.assert_array_equal(value, states[0][name], err_msg=name, strict=True)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_inference_and_its_gradients_agree_with_the_reference(name: str) -> None:
     assert_agrees(architecture(name), 11)
@@ -129,10 +156,7 @@ def test_steps_agree_with_the_reference(name: str, batch_size: int, isa: str) ->
     data = dataset(39)  # the last batch is a short one, though of more images than one: their variance is no noise
     results = [train(engine, data, batch_size, optimizer=SGD(momentum=0.5)) for engine in (native, reference)]
     assert results[0].loss == pytest.approx(results[1].loss, rel=1e-4)
-    after = reference.weights()
-    for weight, value in native.weights().items():
-        change = np.abs(after[weight] - before[weight]).max()
-        assert np.abs(value - after[weight]).max() <= 1e-3 * change + 1e-5, weight
+    assert_weights_agree(native, reference, before)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
@@ -153,15 +177,7 @@ def test_averages_of_weights_and_statistics_agree_with_the_reference(isa: str) -
 
 
 def test_any_number_of_threads_gives_the_same_bits() -> None:
-    network = architecture("block")
-    states = []
-    for threads in (1, 2, 5):
-        native = NativeNetwork(network, random_weights(network), threads)
-        train(native, dataset(150), 64, 2, optimizer=Adam(), clip_norm=1.0)
-        states.append(native.weights() | native.optimizer_state())
-    for state in states[1:]:
-        for name, value in state.items():
-            np.testing.assert_array_equal(value, states[0][name], err_msg=name, strict=True)
+    assert_threads_give_the_same_bits(architecture("block"))
 
 
 def test_a_bias_left_out_is_never_trained() -> None:
