@@ -16,6 +16,8 @@ from torch import nn
 import convscope as cs
 from convscope.base.errors import InterchangeError
 
+from .conftest import ARCHITECTURES
+
 
 class InPlace(nn.Module):
     """Operators that change their input, whose result nobody takes."""
