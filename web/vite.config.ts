@@ -34,6 +34,7 @@ export default defineConfig({
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: 'tests/browser/reports.ts',
           maxWorkers: 3, // browsers wait a lot, and have processes of their own
+          isolate: false, // each file of a worker has the browsers of the one before
           testTimeout: 600_000,
           hookTimeout: 600_000,
           expect: { poll: { timeout: 30_000 } }, // a browser beside other work is slow, and a failure waits only once

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import type { ElementHandle, Page } from 'puppeteer-core';
 import { expect, inject, test } from 'vitest';
 import { axeFindings } from './axe';
-import { inEachBrowser, inOnePage, visit } from './open';
+import { inEachBrowser, inOnePage, visit, type GoTo } from './open';
 import { pagePath, type ReportName } from './reports';
 
 const folder = inject('reports');
@@ -78,104 +78,7 @@ inEachBrowser((browser, browserName) => {
   // Only Chromium shows a page as on paper, or switches scripts off; and elements are the same in every browser.
   const isChromium = browserName === 'chromium';
 
-  for (const name of KINDS) {
-    inOnePage(browser, pagePath(folder, name), (goTo) => {
-      test('has every section, and the contents lead to each', async () => {
-        const page = await goTo({ width: name === 'mnist' || name === 'letters' ? 1440 : 360 });
-        expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
-        const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
-        const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
-        expect(anchors).toEqual(sections);
-        for (const anchor of anchors) {
-          await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
-          // Opened, and below the header that stays, unless the page ends before.
-          const place = () =>
-            page.evaluate((selector) => {
-              const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
-              const header = document.querySelector('header')!.getBoundingClientRect().bottom;
-              const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
-              const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
-              return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
-            }, anchor);
-          await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
-        }
-      });
-
-      test('scrolls downwards only, with everything open', async () => {
-        const page = await goTo({ width: WIDTHS[0] });
-        for (const opens of [false, true]) {
-          if (opens) await openAll(page);
-          for (const width of WIDTHS) {
-            await page.setViewport({ width, height: 900 });
-            for (const theme of opens ? ['dark'] : ['light', 'dark']) {
-              await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
-              await expect.poll(() => tooWide(page), { message: `${width}, ${theme}, ${opens}` }).toEqual([]);
-            }
-          }
-        }
-        const hidden = await page.$$eval('.evidence details table', (all) =>
-          all.filter((table) => table.getBoundingClientRect().height === 0),
-        );
-        expect(hidden).toEqual([]);
-      });
-
-      if (name === 'mnist' || name === 'ann')
-        test('a click on any test image puts it on the bench', async () => {
-          const page = await goTo();
-          const images = '.evidence img[data-split="test"]';
-          const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
-          expect(new Set(sections)).toContain('attributions');
-          const left = await page.$$eval(
-            images,
-            (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
-          );
-          expect(left).toBe(0);
-          for (const section of new Set(sections)) {
-            const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
-            const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
-            await image.evaluate((one) => (one.parentElement as HTMLElement).click());
-            await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
-          }
-        });
-
-      // Both have every section, and with everything open it takes long.
-      if (isChromium && name === 'hostile')
-        // accessibility.test.ts looks at mnist
-        test('axe finds nothing with everything open', async () => {
-          const page = await goTo({ width: 360, theme: 'dark' });
-          await openAll(page);
-          expect(await axeFindings(page, '.evidence')).toEqual([]);
-          await page.click('header [popovertarget="contents"]');
-          expect(await axeFindings(page, 'nav')).toEqual([]);
-        });
-
-      if (isChromium && (name === 'letters' || name === 'hostile'))
-        test('is whole on paper with everything open', async () => {
-          const page = await goTo({ width: A4, height: 1002, theme: 'dark' });
-          await openAll(page);
-          await page.emulateMediaType('print');
-          const cut = await page.$$eval(
-            'main :is(table, svg, img, p, h2, figcaption, .gallery)',
-            (all, width) =>
-              all
-                .filter((one) => one.getBoundingClientRect().right > width + 1)
-                .map(
-                  (one) =>
-                    `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
-                ),
-            A4,
-          );
-          expect(cut).toEqual([]);
-          const tables = await page.$$eval('.evidence details table', (all) =>
-            all.map((table) => table.getBoundingClientRect().height),
-          );
-          expect(Math.min(...tables)).toBeGreaterThan(0);
-          expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
-        });
-    });
-  }
-
-  inOnePage(browser, pagePath(folder, 'mnist'), (goTo) => {
+  const ofMnist = (goTo: GoTo) => {
     test('the map of test images keeps its height when it follows the live view and when it is left', async () => {
       const page = await goTo({ width: 1280 });
       await page.$eval('nav a[href="#embedding"]', (link) => (link as HTMLElement).click());
@@ -251,26 +154,126 @@ inEachBrowser((browser, browserName) => {
         const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
         expect(words).toMatch(/Calibration\s+Temperature/);
       });
-  });
+  };
 
-  test('each drawing and its numbers can be saved', async () => {
-    await visit(browser(), pagePath(folder, 'hostile'), {}, async ({ page }) => {
-      const figures = await page.$$('.evidence figure[data-chart]');
-      expect(figures.length).toBeGreaterThanOrEqual(TOPICS);
-      for (const figure of figures) {
-        const chart = await figure.evaluate((one) => (one as HTMLElement).dataset.chart!);
-        const buttons = await figure.$$('.report-part button');
-        const kinds = await Promise.all(buttons.map((one) => one.evaluate((button) => button.textContent)));
-        expect(kinds, chart).toEqual(['CSV', 'PNG', 'SVG']);
-        for (const [i, start] of [/^[^\r\n]+\r\n/, /PNG/, /^<svg[^>]* viewBox=/].entries()) {
-          const { name, text } = await downloaded(page, buttons[i]);
-          expect(name).toMatch(new RegExp(`-${chart}\\.${kinds[i]!.toLowerCase()}$`));
-          expect(text, name).toMatch(start);
-          expect(text, name).not.toContain('var(--');
+  for (const name of KINDS) {
+    inOnePage(browser, pagePath(folder, name), (goTo) => {
+      test('has every section, and the contents lead to each', async () => {
+        const page = await goTo({ width: name === 'mnist' || name === 'letters' ? 1440 : 360 });
+        expect(await page.$$eval('section.evidence', (all) => all.length)).toBe(TOPICS);
+        const anchors = await page.$$eval('nav a', (links) => links.map((link) => link.getAttribute('href')!));
+        const sections = await page.$$eval('main > section', (all) => all.map((one) => `#${one.id}`));
+        expect(anchors).toEqual(sections);
+        for (const anchor of anchors) {
+          await page.$eval(`nav a[href="${anchor}"]`, (link) => (link as HTMLElement).click());
+          // Opened, and below the header that stays, unless the page ends before.
+          const place = () =>
+            page.evaluate((selector) => {
+              const { top } = document.querySelector(`${selector} h2`)!.getBoundingClientRect();
+              const header = document.querySelector('header')!.getBoundingClientRect().bottom;
+              const atEnd = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;
+              const folded = document.querySelector(`${selector} > details:not([open])`) !== null;
+              return { folded, hidden: top < header, far: top > header + 200 && !atEnd };
+            }, anchor);
+          await expect.poll(place, { message: anchor }).toEqual({ folded: false, hidden: false, far: false });
         }
-      }
+      });
+
+      test('scrolls downwards only, with everything open', async () => {
+        const page = await goTo({ width: WIDTHS[0] });
+        for (const opens of [false, true]) {
+          if (opens) await openAll(page);
+          for (const width of WIDTHS) {
+            await page.setViewport({ width, height: 900 });
+            for (const theme of opens ? ['dark'] : ['light', 'dark']) {
+              await page.$eval(`#theme-${theme}`, (input) => (input as HTMLInputElement).click());
+              await expect.poll(() => tooWide(page), { message: `${width}, ${theme}, ${opens}` }).toEqual([]);
+            }
+          }
+        }
+        const hidden = await page.$$eval('.evidence details table', (all) =>
+          all.filter((table) => table.getBoundingClientRect().height === 0),
+        );
+        expect(hidden).toEqual([]);
+      });
+
+      if (name === 'mnist' || name === 'ann')
+        test('a click on any test image puts it on the bench', async () => {
+          const page = await goTo();
+          const images = '.evidence img[data-split="test"]';
+          const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
+          expect(new Set(sections)).toContain('attributions');
+          const left = await page.$$eval(
+            images,
+            (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,
+          );
+          expect(left).toBe(0);
+          for (const section of new Set(sections)) {
+            const image = (await page.$$(`#${section} img[data-split="test"]`)).at(-1)!;
+            const index = await image.evaluate((one) => Number((one as HTMLElement).dataset.index));
+            await image.evaluate((one) => (one.parentElement as HTMLElement).click());
+            await expect.poll(() => page.url(), { message: section }).toMatch(new RegExp(`#bench\\?i=${index}(&|$)`));
+          }
+        });
+
+      // Both have every section, and with everything open it takes long.
+      if (isChromium && name === 'hostile')
+        // accessibility.test.ts looks at mnist
+        test('axe finds nothing with everything open', async () => {
+          const page = await goTo({ width: 360, theme: 'dark' });
+          await openAll(page);
+          expect(await axeFindings(page, '.evidence')).toEqual([]);
+          await page.click('header [popovertarget="contents"]');
+          expect(await axeFindings(page, 'nav')).toEqual([]);
+        });
+
+      // Before the page is put on paper, and after whatever follows links: it takes the place of what a link does.
+      if (name === 'hostile')
+        test('each drawing and its numbers can be saved', async () => {
+          const page = await goTo();
+          const figures = await page.$$('.evidence figure[data-chart]');
+          expect(figures.length).toBeGreaterThanOrEqual(TOPICS);
+          for (const figure of figures) {
+            const chart = await figure.evaluate((one) => (one as HTMLElement).dataset.chart!);
+            const buttons = await figure.$$('.report-part button');
+            const kinds = await Promise.all(buttons.map((one) => one.evaluate((button) => button.textContent)));
+            expect(kinds, chart).toEqual(['CSV', 'PNG', 'SVG']);
+            for (const [i, start] of [/^[^\r\n]+\r\n/, /PNG/, /^<svg[^>]* viewBox=/].entries()) {
+              const { name, text } = await downloaded(page, buttons[i]);
+              expect(name).toMatch(new RegExp(`-${chart}\\.${kinds[i]!.toLowerCase()}$`));
+              expect(text, name).toMatch(start);
+              expect(text, name).not.toContain('var(--');
+            }
+          }
+        });
+
+      if (isChromium && (name === 'letters' || name === 'hostile'))
+        test('is whole on paper with everything open', async () => {
+          const page = await goTo({ width: A4, height: 1002, theme: 'dark' });
+          await openAll(page);
+          await page.emulateMediaType('print');
+          const cut = await page.$$eval(
+            'main :is(table, svg, img, p, h2, figcaption, .gallery)',
+            (all, width) =>
+              all
+                .filter((one) => one.getBoundingClientRect().right > width + 1)
+                .map(
+                  (one) =>
+                    `${one.closest('section')?.id} ${one.tagName} ${one.closest('figure')?.innerText.slice(0, 60)}`,
+                ),
+            A4,
+          );
+          expect(cut).toEqual([]);
+          const tables = await page.$$eval('.evidence details table', (all) =>
+            all.map((table) => table.getBoundingClientRect().height),
+          );
+          expect(Math.min(...tables)).toBeGreaterThan(0);
+          expect((await page.pdf({ format: 'A4' })).length).toBeGreaterThan(100_000);
+        });
+
+      if (name === 'mnist') ofMnist(goTo);
     });
-  });
+  }
 
   test.each([
     [1280, ''],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { afterAll, expect, inject, test } from 'vitest';
 import { answerOf, boxOf, click, draw, isInSight, layersOf, lensOf, logitsOf, openTab, type Box } from './bench';
-import { inEachBrowser, inOnePage, visit } from './open';
+import { inEachBrowser, inOnePage, visit, type GoTo } from './open';
 import { expectedOf, made, pagePath, type ReportName } from './reports';
 
 const folder = inject('reports');
@@ -44,91 +44,7 @@ const shifted = (stroke: [number, number][], by: number): [number, number][] => 
 const heldBox = (page: Page): Promise<Box> => boxOf(page, '.strip path.frame.held');
 
 inEachBrowser((browser) => {
-  for (const name of made(folder, ['mnist', 'fashion', 'letters', 'wide', 'hostile'])) {
-    inOnePage(browser, pagePath(folder, name), (goTo) => {
-      const isOneOf = (...names: ReportName[]) => names.includes(name);
-
-      if (isOneOf('mnist', 'fashion'))
-        test('in the cell of a notebook pad, layers, answer and lens stand in sight', async () => {
-          const cell = { width: 900, height: 700, fragment: '#bench?i=0' };
-          const page = await goTo(cell);
-          for (const part of ['.pad canvas', '.strip', '.answer li:last-child', '.work figure:last-of-type', '.epochs'])
-            expect(await isInSight(page, part), part).toBe(true);
-          const [pad, strip, answer, lens] = await Promise.all(
-            ['.pad', '.strip', '.answer', '.lens'].map((part) => boxOf(page, part)),
-          );
-          expect(pad.top).toBe(answer.top);
-          expect(strip.left).toBeGreaterThan(pad.right);
-          expect(strip.right).toBeLessThan(answer.left);
-          expect(lens.top).toBeGreaterThanOrEqual(Math.max(strip.bottom, answer.bottom) - 1);
-          const within = await page.$eval('.strip', (one) => one.scrollWidth > one.clientWidth);
-          expect(within).toBe(true);
-          expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(900);
-        });
-
-      if (isOneOf('mnist', 'fashion', 'letters'))
-        test('the held cell stays in sight', async () => {
-          const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
-          const page = await goTo(asked);
-          for (const { layer, shown } of await layersOf(page)) {
-            await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${layer}.${shown - 1}.0.0`);
-            await expect.poll(async () => (await lensOf(page)).cell).toBe(`${layer} ${shown - 1} 0 0`);
-            const strip = await boxOf(page, '.strip');
-            const inside = async () => {
-              const held = await heldBox(page);
-              return held.left >= strip.left - 2 && held.right <= strip.right + 2 && held.bottom <= strip.bottom + 2;
-            };
-            await expect.poll(inside, { message: layer }).toBe(true);
-          }
-        });
-
-      if (isOneOf('mnist', 'fashion'))
-        test('the input is grey in every view', async () => {
-          const page = await goTo({ fragment: '#bench?i=0&c=conv2d.3.4.5' });
-          const coloured = (selector: string) =>
-            page.$$eval(selector, (canvases) =>
-              (canvases as HTMLCanvasElement[]).map((canvas) => {
-                const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-                let count = 0;
-                for (let i = 0; i < data.length; i += 4)
-                  if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) count += 1;
-                return count;
-              }),
-            );
-          const views = '.pad canvas, .examples canvas, canvas[data-layer="input"], .work canvas[aria-label="Input"]';
-          const [first, ...others] = await coloured(views);
-          expect(others.length).toBeGreaterThan(3);
-          for (const one of [first, ...others]) expect(one).toBe(0);
-          expect(Math.min(...(await coloured('canvas[data-layer="conv2d"]')))).toBeGreaterThan(0);
-        });
-
-      if (!isOneOf('mnist'))
-        test('no class name is cut', async () => {
-          for (const [width, height] of [
-            [390, 844],
-            [900, 700],
-            [1280, 720],
-          ]) {
-            const asked = { width, height, fragment: '#bench?i=0' };
-            const page = await goTo(asked);
-            const cut = await page.$$eval('.answer :is(.name, .class)', (names) =>
-              names.flatMap((one) => {
-                const style = getComputedStyle(one);
-                const range = document.createRange();
-                range.selectNodeContents(one);
-                const [text, box] = [range.getBoundingClientRect(), one.closest('.answer')!.getBoundingClientRect()];
-                const isInside = text.left >= box.left - 1 && text.right <= box.right + 1;
-                const isCut = style.overflow !== 'visible' || style.textOverflow === 'ellipsis' || !isInside;
-                return isCut ? [one.textContent] : [];
-              }),
-            );
-            expect(cut, String(width)).toEqual([]);
-          }
-        });
-    });
-  }
-
-  inOnePage(browser, path, (goTo) => {
+  const ofMnist = (goTo: GoTo) => {
     test.each([
       [1280, 720],
       [1440, 900],
@@ -301,7 +217,93 @@ inEachBrowser((browser) => {
       await click(page, '[data-state="other"]');
       await expect.poll(accuracy).toEqual([trained]);
     });
-  });
+  };
+
+  for (const name of made(folder, ['mnist', 'fashion', 'letters', 'wide', 'hostile'])) {
+    inOnePage(browser, pagePath(folder, name), (goTo) => {
+      const isOneOf = (...names: ReportName[]) => names.includes(name);
+
+      if (isOneOf('mnist', 'fashion'))
+        test('in the cell of a notebook pad, layers, answer and lens stand in sight', async () => {
+          const cell = { width: 900, height: 700, fragment: '#bench?i=0' };
+          const page = await goTo(cell);
+          for (const part of ['.pad canvas', '.strip', '.answer li:last-child', '.work figure:last-of-type', '.epochs'])
+            expect(await isInSight(page, part), part).toBe(true);
+          const [pad, strip, answer, lens] = await Promise.all(
+            ['.pad', '.strip', '.answer', '.lens'].map((part) => boxOf(page, part)),
+          );
+          expect(pad.top).toBe(answer.top);
+          expect(strip.left).toBeGreaterThan(pad.right);
+          expect(strip.right).toBeLessThan(answer.left);
+          expect(lens.top).toBeGreaterThanOrEqual(Math.max(strip.bottom, answer.bottom) - 1);
+          const within = await page.$eval('.strip', (one) => one.scrollWidth > one.clientWidth);
+          expect(within).toBe(true);
+          expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(900);
+        });
+
+      if (isOneOf('mnist', 'fashion', 'letters'))
+        test('the held cell stays in sight', async () => {
+          const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };
+          const page = await goTo(asked);
+          for (const { layer, shown } of await layersOf(page)) {
+            await page.evaluate((hash) => (location.hash = hash), `#bench?i=0&c=${layer}.${shown - 1}.0.0`);
+            await expect.poll(async () => (await lensOf(page)).cell).toBe(`${layer} ${shown - 1} 0 0`);
+            const strip = await boxOf(page, '.strip');
+            const inside = async () => {
+              const held = await heldBox(page);
+              return held.left >= strip.left - 2 && held.right <= strip.right + 2 && held.bottom <= strip.bottom + 2;
+            };
+            await expect.poll(inside, { message: layer }).toBe(true);
+          }
+        });
+
+      if (isOneOf('mnist', 'fashion'))
+        test('the input is grey in every view', async () => {
+          const page = await goTo({ fragment: '#bench?i=0&c=conv2d.3.4.5' });
+          const coloured = (selector: string) =>
+            page.$$eval(selector, (canvases) =>
+              (canvases as HTMLCanvasElement[]).map((canvas) => {
+                const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
+                let count = 0;
+                for (let i = 0; i < data.length; i += 4)
+                  if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) count += 1;
+                return count;
+              }),
+            );
+          const views = '.pad canvas, .examples canvas, canvas[data-layer="input"], .work canvas[aria-label="Input"]';
+          const [first, ...others] = await coloured(views);
+          expect(others.length).toBeGreaterThan(3);
+          for (const one of [first, ...others]) expect(one).toBe(0);
+          expect(Math.min(...(await coloured('canvas[data-layer="conv2d"]')))).toBeGreaterThan(0);
+        });
+
+      if (!isOneOf('mnist'))
+        test('no class name is cut', async () => {
+          for (const [width, height] of [
+            [390, 844],
+            [900, 700],
+            [1280, 720],
+          ]) {
+            const asked = { width, height, fragment: '#bench?i=0' };
+            const page = await goTo(asked);
+            const cut = await page.$$eval('.answer :is(.name, .class)', (names) =>
+              names.flatMap((one) => {
+                const style = getComputedStyle(one);
+                const range = document.createRange();
+                range.selectNodeContents(one);
+                const [text, box] = [range.getBoundingClientRect(), one.closest('.answer')!.getBoundingClientRect()];
+                const isInside = text.left >= box.left - 1 && text.right <= box.right + 1;
+                const isCut = style.overflow !== 'visible' || style.textOverflow === 'ellipsis' || !isInside;
+                return isCut ? [one.textContent] : [];
+              }),
+            );
+            expect(cut, String(width)).toEqual([]);
+          }
+        });
+
+      if (name === 'mnist') ofMnist(goTo);
+    });
+  }
 
   test('at 1280 × 720 the names of classes take nothing from the layers of cnn', async () => {
     const asked = { width: 1280, height: 720, fragment: '#bench?i=0' };

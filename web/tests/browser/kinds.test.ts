@@ -1,6 +1,7 @@
 // The same page with other data and networks: nothing in it knows MNIST or cnn.
 import { expect, inject, test } from 'vitest';
 import { architectureOf, checkArithmetic, click, largestDifference, logitsOf, openTab, tabsOf } from './bench';
+import { checkLesions, firstAndLast } from './lesions';
 import { inEachBrowser, inOnePage } from './open';
 import { expectedOf, made, pagePath } from './reports';
 
@@ -21,6 +22,15 @@ inEachBrowser((browser) => {
           const answer = await page.$eval('[data-answer] .name', (element) => element.textContent);
           expect(answer).toBe(class_names[row.indexOf(Math.max(...row))]);
         }
+      });
+
+      test('without the first and last filter of each layer gives the logits that Python gives', async () => {
+        const { logits, lesions } = expectedOf(folder, name);
+        const filters = firstAndLast(Object.keys(lesions));
+        expect(filters.length).toBeGreaterThanOrEqual(4);
+        const page = await goTo({ fragment: '#bench?i=0' });
+        await checkLesions(page, lesions, filters);
+        expect(largestDifference(await logitsOf(page), logits[0])).toBeLessThanOrEqual(1e-4);
       });
 
       test('writes out the arithmetic of every layer, and it adds up', async () => {

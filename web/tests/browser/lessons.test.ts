@@ -194,12 +194,13 @@ inEachBrowser((browser, name) => {
       await click(page, '[data-open-lesson="pixels"]');
       for (const [i, lesson] of ALL.entries()) {
         await LESSONS[lesson](page);
-        if (name === 'chromium') expect(await axeFindings(page, '.lessons', GRAVE)).toEqual([]);
         if (i === ALL.length - 1) continue;
         await page.focus('[data-next]');
         await page.keyboard.press('Enter');
         await expect.poll(() => page.evaluate(() => scrollY)).toBe(0); // also after a tool below the first screen
       }
+      // What each finds stands in the same place; accessibility.test.ts looks at the questions and tasks of all.
+      if (name === 'chromium') expect(await axeFindings(page, '.lessons', GRAVE)).toEqual([]);
       await page.$$eval('.ways button', (all) =>
         (all.find((one) => one.textContent === 'All lessons') as HTMLElement).click(),
       );

@@ -12,6 +12,7 @@ too, a digit under a shadow as a camera would see it.
 import json
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,13 +288,17 @@ def first_images(folder: Path) -> NDArray[np.uint8]:
 def main() -> None:
     """Make the reports that the command line names, or all for which there are data."""
     into, *names = sys.argv[1:]
-    for name in names or REPORTS:
-        if name == "fashion" and not names and not FASHION_FOLDER.exists():
-            continue
-        folder = Path(into) / name
-        REPORTS[name](folder)
-        if (folder / "model.safetensors").exists():
-            (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
+    possible = [name for name in REPORTS if name != "fashion" or FASHION_FOLDER.exists()]
+    with ProcessPoolExecutor(2) as processes:  # most of it uses one core
+        for made in [processes.submit(make, name, Path(into) / name) for name in names or possible]:
+            made.result()
+
+
+def make(name: str, folder: Path) -> None:
+    """Write the report of this name, and what is expected of it."""
+    REPORTS[name](folder)
+    if (folder / "model.safetensors").exists():
+        (folder / "expected.json").write_text(json.dumps(expected(folder)), encoding="utf-8")
 
 
 if __name__ == "__main__":

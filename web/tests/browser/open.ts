@@ -21,9 +21,19 @@ export interface View {
   theme?: 'light' | 'dark';
 }
 
+export type GoTo = (view?: View) => Promise<Page>;
+
 export interface Asked extends View {
   started?: boolean; // whether the visit begins when the live network has started; otherwise when the page has loaded
   script?: boolean;
+}
+
+// A browser stays open from one file of tests to the next of its worker (`isolate` in vite.config.ts), since starting Firefox
+// takes seconds, and ends with the worker.
+const launched = new Map<BrowserName, Promise<Browser>>();
+function launchOnce(name: BrowserName): Promise<Browser> {
+  if (!launched.has(name)) launched.set(name, launch(name));
+  return launched.get(name)!;
 }
 
 // Tests in each of the browsers. One that is not installed fails in continuous integration and is skipped elsewhere.
@@ -38,9 +48,8 @@ export function inEachBrowser(tests: (browser: () => Browser, name: BrowserName)
     describe(name, () => {
       let browser: Browser;
       beforeAll(async () => {
-        browser = await launch(name);
+        browser = await launchOnce(name);
       });
-      afterAll(() => browser?.close());
       tests(() => browser, name);
     });
   }
@@ -64,11 +73,7 @@ export async function visit(
 
 // Tests that share one open page, since opening one takes seconds. Each goes to what it looks at; whatever an address does
 // not hold, such as a network that was trained, would be there for the next one too and needs a visit of its own.
-export function inOnePage(
-  browser: () => Browser,
-  path: string,
-  tests: (goTo: (view?: View) => Promise<Page>) => void,
-): void {
+export function inOnePage(browser: () => Browser, path: string, tests: (goTo: GoTo) => void): void {
   describe(basename(dirname(path)), () => {
     let opened: Opened;
     beforeAll(async () => {
@@ -103,6 +108,14 @@ export async function show(page: Page, view: View = {}): Promise<void> {
     fragment,
     theme,
   );
+}
+
+// What follows from a size is measured in one frame and drawn in the next.
+export async function resize(page: Page, size: { width: number; height: number }): Promise<void> {
+  await page.setViewport(size);
+  await page.evaluate(async () => {
+    for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  });
 }
 
 export async function open(browser: Browser, path: string, asked: Asked = {}): Promise<Opened> {

@@ -11,7 +11,7 @@ import {
   openTab,
   tabsOf,
 } from './bench';
-import { inEachBrowser, inOnePage, visit } from './open';
+import { inEachBrowser, inOnePage, resize, visit } from './open';
 import { expectedOf, pagePath } from './reports';
 
 const folder = inject('reports');
@@ -116,11 +116,12 @@ inEachBrowser((browser, name) => {
     });
 
     test('does not scroll sideways on a telephone or in the frame of a notebook', async () => {
-      for (const width of [360, 620, 900]) {
-        const page = await goTo({ width, height: 740 });
-        await page.waitForSelector('[data-parity]');
-        for (const tab of await tabsOf(page)) {
-          await openTab(page, tab);
+      const page = await goTo();
+      await page.waitForSelector('[data-parity]');
+      for (const tab of await tabsOf(page)) {
+        await openTab(page, tab);
+        for (const width of [360, 620, 900]) {
+          await resize(page, { width, height: 740 });
           const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
           expect(widths[0], `${width}, ${tab}`).toBeLessThanOrEqual(widths[1]);
         }

@@ -43,8 +43,8 @@ inEachBrowser((browser, name) => {
 
       const { name: file, bytes } = await handedOver(page, '.train [data-save="model"]');
       expect(await page.$eval('.save code', (code) => code.textContent)).toContain(`evaluate ${file} --dataset mnist`);
-      const length = new DataView(Uint8Array.from(bytes).buffer).getBigUint64(0, true);
-      const header = new TextDecoder().decode(Uint8Array.from(bytes.slice(8, 8 + Number(length))));
+      const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+      const header = new TextDecoder().decode(bytes.subarray(8, 8 + Number(length)));
       const { provenance } = JSON.parse(
         (JSON.parse(header) as { __metadata__: { convscope: string } }).__metadata__.convscope,
       ) as { provenance: Record<string, unknown> };
@@ -55,7 +55,7 @@ inEachBrowser((browser, name) => {
       const saved = await handedOver(page, '.train [data-save="page"]');
       expect(saved.bytes.length).toBeLessThan(statSync(path).size);
       const copy = join(folder, `${name}.html`);
-      writeFileSync(copy, Uint8Array.from(saved.bytes));
+      writeFileSync(copy, saved.bytes);
       await visit(browser(), copy, { fragment: '#bench?i=0' }, async ({ page: reopened }) => {
         expect(await logitsOf(reopened)).toEqual(logits);
         expect(await reopened.$eval('header [data-state]', (chip) => chip.textContent)).toContain(

@@ -42,72 +42,80 @@ async function isHeld(page: Page, cell: string): Promise<void> {
   expect(await isScrolledSideways(page), cell).toBe(false);
 }
 
+// However it is chosen: by the address, by keys and by the pointer.
+async function heldCellsShow(page: Page, width: number): Promise<void> {
+  const [within, room] = await page.$eval('.strip', (strip) => [strip.scrollWidth, strip.clientWidth]);
+  expect(within).toBeGreaterThan(room);
+  expect(await isScrolledSideways(page)).toBe(false);
+  const layers = await layersOf(page);
+  expect(layers.length).toBeGreaterThan(10);
+  const firstScreen = ['.pad canvas', '.answer .name', '.answer li:nth-child(4)'];
+  if (width !== TELEPHONE[0]) firstScreen.push('.strip', '.lens', '.epochs');
+
+  for (const at of [1, Math.floor(layers.length / 2), layers.length - 1]) {
+    const maps = layers[at];
+    const last = { map: maps.shown - 1, row: maps.rows - 1, column: maps.columns - 1 };
+    const cell = [maps.layer, last.map, last.row, last.column];
+    await page.evaluate((hash) => (location.hash = hash), `${fragment}&c=${cell.join('.')}`);
+    await isHeld(page, cell.join(' '));
+    for (const part of [...firstScreen, '.answer .chosen']) expect(await isInSight(page, part), part).toBe(true);
+    await page.evaluate((hash) => (location.hash = hash), fragment);
+    await expect.poll(() => page.$('.lens.held')).toBeNull();
+  }
+
+  // From the middle of the first layer through all of them, and back by a click.
+  await page.focus('.strip [role="application"][tabindex="0"]');
+  await page.keyboard.press('ArrowRight');
+  for (const { layer } of layers.slice(1)) {
+    if (layer !== layers[1].layer) await page.keyboard.press(']');
+    await expect.poll(async () => (await lensOf(page)).cell.split(' ')[0]).toBe(layer);
+    await expect.poll(() => isHeldShown(page), { message: layer }).toBe(true);
+  }
+  expect(await isScrolledSideways(page)).toBe(false);
+  for (const at of [layers.length - 1, Math.floor(layers.length / 2), 1]) {
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.$('.lens.held')).toBeNull();
+    await hover(page, layers[at], { map: 0, row: 0, column: 0 });
+    await page.mouse.down();
+    await page.mouse.up();
+    await page.waitForSelector('.lens.held');
+    await isHeld(page, `${layers[at].layer} 0 `); // a cell can be smaller than what the browser rounds to
+    if (width !== TELEPHONE[0]) for (const part of firstScreen) expect(await isInSight(page, part), part).toBe(true);
+  }
+}
+
+async function classesScrollWithinTheirBox(page: Page): Promise<void> {
+  const answers = expectedOf(folder, 'wide').logits.map((row) => row.indexOf(Math.max(...row)));
+  const places = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
+  const before = await places();
+  await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
+  await expect.poll(() => page.$$eval('[data-class]', (rows) => rows.length)).toBe(100);
+  const [all, room] = await page.$eval('.answer .classes', (list) => [list.scrollHeight, list.clientHeight]);
+  expect(all).toBeGreaterThan(2 * room);
+  expect(await places()).toEqual(before);
+  for (const [index, answer] of answers.entries()) {
+    await page.evaluate((hash) => (location.hash = hash), `#bench?i=${index}`);
+    await expect.poll(() => answerOf(page)).toBe(answer);
+    await expect.poll(() => isAnswerListed(page), { message: String(answer) }).toBe(true);
+  }
+  expect(await isScrolledSideways(page)).toBe(false);
+  await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
+  await expect.poll(() => isAnswerListed(page)).toBe(true);
+  expect(await places()).toEqual(before);
+}
+
 inEachBrowser((browser) => {
-  test.each([...SCREENS, TELEPHONE])('at %i × %i a held cell shows, however it is chosen', async (width, height) => {
-    await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
-      const [within, room] = await page.$eval('.strip', (strip) => [strip.scrollWidth, strip.clientWidth]);
-      expect(within).toBeGreaterThan(room);
-      expect(await isScrolledSideways(page)).toBe(false);
-      const layers = await layersOf(page);
-      expect(layers.length).toBeGreaterThan(10);
-      const firstScreen = ['.pad canvas', '.answer .name', '.answer li:nth-child(4)'];
-      if (width !== TELEPHONE[0]) firstScreen.push('.strip', '.lens', '.epochs');
-
-      for (const at of [1, Math.floor(layers.length / 2), layers.length - 1]) {
-        const maps = layers[at];
-        const last = { map: maps.shown - 1, row: maps.rows - 1, column: maps.columns - 1 };
-        const cell = [maps.layer, last.map, last.row, last.column];
-        await page.evaluate((hash) => (location.hash = hash), `${fragment}&c=${cell.join('.')}`);
-        await isHeld(page, cell.join(' '));
-        for (const part of [...firstScreen, '.answer .chosen']) expect(await isInSight(page, part), part).toBe(true);
+  // A page for each size, since opening one takes seconds; and not one for all: a size that changes may move what is pressed.
+  test.each([...SCREENS, TELEPHONE])(
+    'at %i × %i all classes scroll within their box, and a held cell shows',
+    async (width, height) => {
+      await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
+        await classesScrollWithinTheirBox(page);
         await page.evaluate((hash) => (location.hash = hash), fragment);
-        await expect.poll(() => page.$('.lens.held')).toBeNull();
-      }
-
-      // From the middle of the first layer through all of them, and back by a click.
-      await page.focus('.strip [role="application"][tabindex="0"]');
-      await page.keyboard.press('ArrowRight');
-      for (const { layer } of layers.slice(1)) {
-        if (layer !== layers[1].layer) await page.keyboard.press(']');
-        await expect.poll(async () => (await lensOf(page)).cell.split(' ')[0]).toBe(layer);
-        await expect.poll(() => isHeldShown(page), { message: layer }).toBe(true);
-      }
-      expect(await isScrolledSideways(page)).toBe(false);
-      for (const at of [layers.length - 1, Math.floor(layers.length / 2), 1]) {
-        await page.keyboard.press('Escape');
-        await expect.poll(() => page.$('.lens.held')).toBeNull();
-        await hover(page, layers[at], { map: 0, row: 0, column: 0 });
-        await page.mouse.down();
-        await page.mouse.up();
-        await page.waitForSelector('.lens.held');
-        await isHeld(page, `${layers[at].layer} 0 `); // a cell can be smaller than what the browser rounds to
-        if (width !== TELEPHONE[0])
-          for (const part of firstScreen) expect(await isInSight(page, part), part).toBe(true);
-      }
-    });
-  });
-
-  test.each([...SCREENS, TELEPHONE])('at %i × %i all classes scroll within their box', async (width, height) => {
-    await visit(browser(), path, { width, height, fragment }, async ({ page }) => {
-      const answers = expectedOf(folder, 'wide').logits.map((row) => row.indexOf(Math.max(...row)));
-      const places = () => Promise.all(['.answer', '.panel', '.flow'].map((part) => boxOf(page, part)));
-      const before = await places();
-      await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
-      await expect.poll(() => page.$$eval('[data-class]', (rows) => rows.length)).toBe(100);
-      const [all, room] = await page.$eval('.answer .classes', (list) => [list.scrollHeight, list.clientHeight]);
-      expect(all).toBeGreaterThan(2 * room);
-      expect(await places()).toEqual(before);
-      for (const [index, answer] of answers.entries()) {
-        await page.evaluate((hash) => (location.hash = hash), `#bench?i=${index}`);
-        await expect.poll(() => answerOf(page)).toBe(answer);
-        await expect.poll(() => isAnswerListed(page), { message: String(answer) }).toBe(true);
-      }
-      expect(await isScrolledSideways(page)).toBe(false);
-      await page.$eval('.answer .more', (button) => (button as HTMLButtonElement).click());
-      await expect.poll(() => isAnswerListed(page)).toBe(true);
-      expect(await places()).toEqual(before);
-    });
-  });
+        await heldCellsShow(page, width);
+      });
+    },
+  );
 
   test('on a telephone drawing moves neither the answer nor what lies below it', async () => {
     const [width, height] = TELEPHONE;

@@ -1,0 +1,28 @@
+// Lesions by the buttons of their instrument, against those that Python computed.
+import type { Page } from 'puppeteer-core';
+import { expect } from 'vitest';
+import { largestDifference, logitsOf, openTab } from './bench';
+
+// Not by the pointer: pointing at a filter shows a preview, and on a busy machine a click may come after what moves then.
+const press = (page: Page, filter: string) =>
+  page.$eval(`[data-lesion="${filter}"]`, (button) => (button as HTMLButtonElement).click());
+
+// Switches each off alone, holds the logits to Python's, and switches it on again.
+export async function checkLesions(page: Page, lesions: Record<string, number[]>, filters: string[]): Promise<void> {
+  await openTab(page, 'lesions');
+  // Units are folded away where there are many.
+  await page.$$eval('[data-lesions] details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+  for (const filter of filters) {
+    await press(page, filter);
+    await page.waitForSelector(`[data-lesion="${filter}"][aria-pressed="true"]`);
+    expect(largestDifference(await logitsOf(page), lesions[filter]), `without ${filter}`).toBeLessThanOrEqual(1e-4);
+    await press(page, filter);
+    await page.waitForSelector(`[data-lesion="${filter}"][aria-pressed="false"]`);
+  }
+}
+
+export function firstAndLast(filters: string[]): string[] {
+  const layerOf = (filter: string | undefined) => filter?.split('/')[0];
+  const differs = (i: number, j: number) => layerOf(filters[i]) !== layerOf(filters[j]);
+  return filters.filter((_, i) => differs(i, i - 1) || differs(i, i + 1));
+}
