@@ -83,6 +83,18 @@ void for_inner(const Layer& layer, Visit visit) {
     }
 }
 
+// The probabilities that the softmax of each member's logits gives, one member behind the other.
+Numbers member_probabilities(const Layer& layer, const Numbers& logits) {
+    const std::size_t classes = at(layer.output.size());
+    Numbers probabilities(logits.size());
+    for (std::size_t first = 0; first < logits.size(); first += classes) {
+        double sum = 0;
+        for (std::size_t k = first; k < first + classes; ++k) sum += std::exp(logits[k]);
+        for (std::size_t k = first; k < first + classes; ++k) probabilities[k] = std::exp(logits[k]) / sum;
+    }
+    return probabilities;
+}
+
 bool takes_as_is(const Layer& layer) {
     return layer.kind == Kind::flatten || layer.kind == Kind::dropout || layer.kind == Kind::activation ||
            layer.kind == Kind::branch || layer.kind == Kind::concatenation;
@@ -100,6 +112,15 @@ Numbers sums(const Layer& layer, const Weights& weights, const Numbers& input) {
     }
     if (layer.kind == Kind::zero_padding) {
         for_inner(layer, [&](std::size_t to, std::size_t from) { output[to] = input[from]; });
+        return output;
+    }
+    if (layer.kind == Kind::soft_voting) {
+        const Numbers probabilities = member_probabilities(layer, input);
+        const std::size_t classes = output.size(), members = input.size() / classes;
+        for (std::size_t i = 0; i < input.size(); ++i) output[i % classes] += probabilities[i] / static_cast<double>(members);
+        double sums = 0;  // of log Σ exp over the members: a logit less the logarithm of its probability
+        for (std::size_t i = 0; i < members; ++i) sums += input[i * classes] - std::log(probabilities[i * classes]);
+        for (double& value : output) value = std::log(value) + sums / static_cast<double>(members);
         return output;
     }
     if (layer.kind == Kind::max_pooling) {
@@ -139,6 +160,22 @@ Numbers sums_backward(const Layer& layer, const Weights& weights, const Numbers&
     }
     if (layer.kind == Kind::zero_padding) {
         for_inner(layer, [&](std::size_t to, std::size_t from) { by_input[from] = gradient[to]; });
+        return by_input;
+    }
+    if (layer.kind == Kind::soft_voting) {
+        // d log(mean p) / d x[j] is p[j] ([j = k] - p[k]) / (members mean p), and d log Σ exp(x) / d x[j] is p[j].
+        const Numbers p = member_probabilities(layer, input);
+        const std::size_t classes = gradient.size();
+        const double members = static_cast<double>(input.size() / classes);
+        Numbers means(classes);
+        for (std::size_t i = 0; i < p.size(); ++i) means[i % classes] += p[i] / members;
+        for (std::size_t i = 0; i < p.size(); ++i) {
+            for (std::size_t k = 0; k < classes; ++k) {
+                const std::size_t other = i / classes * classes + k;
+                const double change = p[i] * ((other == i ? 1.0 : 0.0) - p[other]);
+                by_input[i] += gradient[k] * (change / (members * means[k]) + p[i] / members);
+            }
+        }
         return by_input;
     }
     if (layer.kind == Kind::max_pooling) {

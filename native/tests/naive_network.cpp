@@ -271,6 +271,11 @@ Architecture& Architecture::concatenation(int64_t earlier) {
     return *this;
 }
 
+Architecture& Architecture::soft_voting(int64_t members) {
+    append(Kind::soft_voting, {1, 1, last().size() / members});
+    return *this;
+}
+
 Architecture& Architecture::zero_padding(int64_t above, int64_t below, int64_t left, int64_t right) {
     const Shape inner = last();
     append(Kind::zero_padding, {above + inner.height + below, left + inner.width + right, inner.channels}).padding = {above, left};

@@ -36,6 +36,8 @@ struct Architecture {
     // Goes on from that output, or from the image, -1; and puts its channels before those of the last layer.
     Architecture& branch(int64_t earlier);
     Architecture& concatenation(int64_t earlier);
+    // The logits of an ensemble, of those of so many members in the last layer.
+    Architecture& soft_voting(int64_t members);
     Architecture& flatten();
     Architecture& dense(int64_t units, bool relu = false);
     Architecture& zero_padding(int64_t above, int64_t below, int64_t left, int64_t right);

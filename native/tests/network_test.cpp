@@ -281,6 +281,20 @@ std::vector<Architecture> architectures() {
             .branch(12)
             .dense(3),
         A(5, 4, 2).convolution(3, 3, 3, true, same).concatenation(-1).depthwise(2, 2, 2, true).flatten().dense(3),
+        // Ensembles: of a network with a dense layer and one without, behind relu, and of maps.
+        A(7, 6, 2)
+            .convolution(6, 3, 3)
+            .flatten()
+            .branch(-1)
+            .convolution(20, 7, 6)
+            .flatten()
+            .branch(1)
+            .dense(20)
+            .branch(4)
+            .concatenation(6)
+            .soft_voting(2),
+        A(5, 5, 1).convolution(3, 3, 3, false).flatten().dense(12, true).soft_voting(3),
+        A(5, 4, 2).convolution(15, 5, 4).soft_voting(5),
         // No dense layer: the last map holds the logits.
         A(6, 6, 2).convolution(8, 3, 3).convolution(5, 4, 4, false).flatten(),
         // Zero padding and activations as layers: of the image, of maps in frames and between strides, of vectors, and of

@@ -10,6 +10,7 @@ import pytest
 from tests.shared import bare_reports
 
 import convscope as cs
+from convscope.base.metrics import log_softmax
 
 from .conftest import invoke
 
@@ -57,6 +58,22 @@ def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict
     assert "cs.ensemble(" in report
 
 
+def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
+    copy = shutil.copytree(joined[0], tmp_path / "run")
+    done = invoke("evidence", copy, "calibration", "--json")
+    assert done.exit_code == 0, done.output
+    model, splits = cs.load_model(copy), cs.open_run(copy).splits
+    members = [
+        cs.crossfit(network, splits.train, cs.Recipe.from_dict(member["recipe"]), seed=3, folds_seed=3)
+        for network, member in zip(
+            (cs.presets.cnn, cs.presets.ann), json.loads((copy / "run.json").read_text())["members"], strict=True
+        )
+    ]
+    probabilities = np.mean([np.exp(log_softmax(fit.logits)) for fit in members], axis=0)
+    expected = cs.fit_temperature(np.log(probabilities), splits.train.labels)
+    assert model.calibration["temperature"] == pytest.approx(expected, rel=1e-4)
+
+
 def test_the_command_makes_it_again(joined: tuple[Path, dict], tmp_path: Path):
     out, _ = joined
     words = shlex.split(json.loads((out / "run.json").read_text())["command"])
@@ -74,13 +91,17 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
     record = json.loads((other / "run.json").read_text())
     record["dataset"]["train"]["sha256"] = "0" * 64
     (other / "run.json").write_text(json.dumps(record))
+    imported = shutil.copytree(out, tmp_path / "imported")
+    record = json.loads((imported / "run.json").read_text())
+    record["members"][1]["is_from_random_weights"] = False
+    (imported / "run.json").write_text(json.dumps(record))
     for words, message in (
         (("ensemble", shared_run), "is the only run; an ensemble needs at least two"),
         (("ensemble", shared_run, shared_run), "has the same weights as"),
         (("ensemble", shared_run, out), "is an ensemble itself; name its members instead"),
         (("ensemble", shared_run, other), f"{other}: has other train images than {shared_run}"),
         (("ensemble", shared_run, tmp_path / "none"), "no such folder"),
-        (("evidence", out, "calibration"), "these need images that no member of an ensemble was trained on"),
+        (("evidence", imported, "calibration"), "a member was imported, or trained on from another network"),
         (("train", "--resume", out), "is an ensemble; train one of its members on"),
     ):
         done = invoke(*words)

@@ -21,6 +21,7 @@ from convscope.architecture import (
 )
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights, open_network
+from convscope.training.ensemble import ensemble_siblings
 
 NAMES = ("cat", "dog", "<b>cow</b>")
 IMAGE = Input(9, 7, 3, 1 / 100, -0.3)
@@ -152,3 +153,20 @@ def test_members_of_other_numbers_of_classes_are_refused():
     other = cs.Model(network, initial_weights(network, 0), (*NAMES, "hen"))
     with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
         cs.ensemble([model(), other])
+
+
+def test_siblings_of_an_ensemble_are_ensembles_of_siblings():
+    data = cs.Dataset(images(40), np.arange(40) % 3, NAMES, "animals")
+    recipe = cs.Recipe(epochs=1)
+    architectures = [cs.Architecture(IMAGE, NETWORKS[name]) for name in ("plain", "dense")]
+    fits = [
+        cs.crossfit(architecture, data, recipe, folds=2, seed=seed, folds_seed=5)
+        for seed, architecture in enumerate(architectures)
+    ]
+    joined = ensemble_siblings(fits)
+    for model, _, held_out in joined.parts(data):
+        places = np.flatnonzero(joined.fold == joined.models.index(model))
+        np.testing.assert_array_equal(held_out.labels, data.labels[places])
+        np.testing.assert_allclose(joined.logits[places], model.logits(held_out.images), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(fits[0].fold, cs.crossfit(architectures[0], data, recipe, folds=2, seed=5).fold)
+    assert (fits[0].seed, fits[1].seed) == (0, 1)

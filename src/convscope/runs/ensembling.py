@@ -131,6 +131,7 @@ def _member_record(run: FinishedRun) -> dict[str, Any]:
         "recipe": folder.recipe.to_dict(),
         "seed": folder.seed,
         "seconds": run.seconds,
+        "is_from_random_weights": "imported" not in folder.record and "from" not in folder.record,
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.architecture import Architecture
 from convscope.base.errors import MissingPackageError, RunError
 from convscope.base.metrics import softmax
 from convscope.data.datasets import Dataset, Splits
@@ -24,11 +25,13 @@ from convscope.evidence.explanation import (
 )
 from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
+from convscope.recipes import Recipe
 from convscope.runs.listeners import SILENT, Listeners, Result
 from convscope.runs.start import Start, held_out_by, start_of
 from convscope.runs.steps import evaluate_run, timed
 from convscope.storage import RunFolder
 from convscope.training.crossfit import CrossFit, crossfit
+from convscope.training.ensemble import ensemble_siblings
 from convscope.training.model import Model
 
 QUICK = ("filters", "attributions", "embedding", "ablation")
@@ -71,6 +74,8 @@ class Subject:
         They start from what the run started from, which must have seen none of these images, see `open_topics`.
         """
         folder, start = self.folder, self.start
+        if "members" in folder.record:
+            return self._member_siblings()
         return crossfit(
             folder.architecture,
             self.splits.train,
@@ -80,6 +85,25 @@ class Subject:
             state=None if start is None else start.transfer.state,
             on_fold=self.listeners.on_fold,
         )
+
+    def _member_siblings(self) -> CrossFit:
+        """Return ensembles of networks like the members, each of them trained without a fifth of the images."""
+        members, fits = self.folder.record["members"], list[CrossFit]()
+        for number, member in enumerate(members):
+            fits.append(
+                crossfit(
+                    Architecture.from_dict(member["architecture"]),
+                    self.splits.train,
+                    Recipe.from_dict(member["recipe"]),
+                    seed=member["seed"],
+                    threads=self.folder.record["threads"],
+                    on_fold=lambda done, folds, first=number: self.listeners.on_fold(  # type: ignore[misc]
+                        first * folds + done, len(members) * folds
+                    ),
+                    folds_seed=self.folder.seed,
+                )
+            )
+        return ensemble_siblings(fits)
 
     @cached_property
     def test_logits(self) -> NDArray[np.float32]:
@@ -92,8 +116,8 @@ class Subject:
     @cached_property
     def validated(self) -> tuple[Dataset, Dataset] | None:
         """What the run trained on and what it held out, if it held anything out."""
-        if self.folder.recipe.validation_fraction == 0:
-            return None
+        if self.folder.recipe.validation_fraction == 0 or "members" in self.folder.record:
+            return None  # each member of an ensemble held out other images
         trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
         assert held_out is not None
         return trained_on, held_out
@@ -264,9 +288,11 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
             f"{subject.folder.path / 'run.json'}"
         )
     if "members" in subject.folder.record:
+        if all(member["is_from_random_weights"] for member in subject.folder.record["members"]):
+            return (), ""
         return (*_UNSEEN, *_ALL_UNSEEN), (
-            "these need images that no member of an ensemble was trained on, and networks like each of them; hold such "
-            "images out and fit a temperature with cs.fit_temperature"
+            "these need networks like each member that did not see some of the training images, but a member was "
+            "imported, or trained on from another network"
         )
     start = subject.start
     if start is None:

@@ -346,6 +346,7 @@ def _is_member(value: Any) -> bool:
         and all(_is_text(value.get(name)) for name in ("run", "weights_sha256"))
         and all(_is_object(value.get(name)) for name in ("architecture", "recipe"))
         and _is_whole(value.get("seed"), 0, MOST_SEED)
+        and isinstance(value.get("is_from_random_weights"), bool)
         and (value.get("seconds") is None or (isinstance(value["seconds"], float | int) and value["seconds"] >= 0))
     )
 

@@ -155,6 +155,7 @@ def crossfit(
     threads: int | None = None,
     state: TrainingState | None = None,
     on_fold: OnFold | None = None,
+    folds_seed: Seed | None = None,
 ) -> CrossFit:
     """Train a sibling network on all but each fold of `dataset`, and take its answers for that fold.
 
@@ -180,6 +181,7 @@ def crossfit(
         state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
             network that was trained on none of these images, or the answers are not out of fold.
         on_fold: called with (folds done, folds) after each.
+        folds_seed: the seed of the folds, where networks of several seeds are to share them; by default `seed`.
 
     Raises:
         ValueError: if `folds` is out of its range or the data set has a single image.
@@ -191,7 +193,7 @@ def crossfit(
     if len(dataset) < 2:
         raise ValueError(f"{dataset.name} has {len(dataset)} image; folds need at least 2")
     folds = min(folds, len(dataset))
-    fold = deal(dataset.labels, folds, seed)
+    fold = deal(dataset.labels, folds, seed if folds_seed is None else folds_seed)
     logits = np.empty((len(dataset), dataset.num_classes), np.float32)
     siblings_recipe = replace(recipe, validation_fraction=0.0, early_stopping=None)
     models = list[Model]()

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from convscope.architecture import (
     Architecture,
     Branch,
@@ -18,6 +20,8 @@ from convscope.architecture import (
 )
 from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
+from convscope.engine.reference_voting import soft_voting
+from convscope.training.crossfit import CrossFit
 from convscope.training.model import Model
 
 
@@ -49,6 +53,23 @@ def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
         first.class_names,
         provenance=_provenance(members),
         handwriting=first.handwriting if all(one.handwriting == first.handwriting for one in members) else None,
+    )
+
+
+def ensemble_siblings(fits: Sequence[CrossFit]) -> CrossFit:
+    """Return the sibling networks of an ensemble: of each fold, the ensemble of its members' siblings.
+
+    Args:
+        fits: for each member its siblings, all with the same folds.
+    """
+    first = fits[0]
+    assert all(np.array_equal(fit.fold, first.fold) for fit in fits)
+    logits = np.concatenate([fit.logits for fit in fits], axis=1).astype(np.float64)
+    return replace(
+        first,
+        logits=soft_voting(logits, len(fits)).astype(np.float32),
+        models=tuple(ensemble(models) for models in zip(*(fit.models for fit in fits), strict=True)),
+        is_early_stopping_left_out=any(fit.is_early_stopping_left_out for fit in fits),
     )
 
 
