@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.interoperability.corpus_networks import KERAS, TORCH, Entry
+from tests.interoperability.corpus_networks import COLOUR, KERAS, TORCH, Entry
 from tests.interoperability.test_onnx_torch import shaken
 from tests.shared import bare_reports, invoke
+from torch import nn
 
 import convscope as cs
 from convscope.base.errors import InterchangeError, MissingPackageError
@@ -171,11 +172,13 @@ def test_each_file_of_keras_gives_its_network(name: str, form: str, tmp_path: Pa
 
 
 def coloured(part: cs.Dataset, seed: int) -> cs.Dataset:
-    """Return grey images with a margin, 32 x 32, in colours by chance."""
+    """Return digits of 32 x 32, each class about in a colour of its own, on dim grounds."""
     stream = np.random.default_rng(seed)
-    images = np.pad(part.images, ((0, 0), (2, 2), (2, 2), (0, 0)))
-    inks = stream.uniform(0.3, 1, (len(images), 1, 1, 3))
-    return replace(part, images=(images * inks).astype(np.uint8), name="coloured")
+    ink = np.pad(part.images, ((0, 0), (2, 2), (2, 2), (0, 0))) / 255
+    inks = np.random.default_rng(7).uniform(60, 250, (10, 3))[part.labels] + stream.normal(0, 15, (len(part), 3))
+    grounds = stream.uniform(20, [110, 90, 60], (len(part), 3))
+    images = ink * inks[:, None, None] + (1 - ink) * grounds[:, None, None]
+    return replace(part, images=images.clip(0, 255).astype(np.uint8), name="coloured")
 
 
 @pytest.fixture
@@ -250,19 +253,50 @@ def read(name: str, folder: Path) -> Imported:
     return read_network(to_pt2(entry.make().eval(), torch.zeros(1, channels, height, width), folder / "net.pt2"))
 
 
-@pytest.mark.parametrize("name", SCALINGS)
-def test_each_scaling_of_a_trained_network_is_found(name: str, digits: cs.Splits, tmp_path: Path):
-    found, scaling = read("lenet5", tmp_path), SCALINGS[name]
+def check_found(found: Imported, part: cs.Dataset, scaling: cs.Scaling) -> None:
+    table = find_scaling(found, part)
+    assert table.best is not None, str(table)
+    assert not table.best.bgr, str(table)
+    numbers = (each.numbers(part.image_shape[2]) for each in (table.best, scaling))
+    np.testing.assert_allclose(*numbers, atol=0.01, err_msg=str(table))
+
+
+@pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS)
+def test_each_scaling_of_a_trained_network_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
+    found = read("lenet5", tmp_path)
     recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.0005 if scaling.scale == 1 else 0.001))
     model, _ = cs.train(found.scaled(scaling).architecture, digits.train, recipe)
-    table = find_scaling(replace(found, weights=model.weights), digits.train)
-    assert table.best is not None, str(table)
-    np.testing.assert_allclose(table.best.numbers(1), scaling.numbers(1), atol=0.01, err_msg=str(table))
+    check_found(replace(found, weights=model.weights), digits.train, scaling)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "colour"])
+COLOUR_SCALINGS = SCALINGS | {
+    "mean and std of the data": cs.Scaling(mean=(0.2809, 0.2635, 0.2026), std=(0.1363, 0.1705, 0.1479)),
+    "mean and std of ImageNet": TORCH["mobile"].scaling,
+}
+
+
+@pytest.mark.parametrize("scaling", COLOUR_SCALINGS.values(), ids=COLOUR_SCALINGS)
+def test_each_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
+    """Trained in PyTorch, since here the numbers by channel would be a layer that is trained too."""
+    part = coloured(digits.train.take(np.arange(2000)), 0)
+    torch.manual_seed(0)
+    module = TORCH["colour"].make()
+    scales, offsets = scaling.numbers(3)
+    images = torch.from_numpy((part.images * scales + offsets).astype(np.float32)).permute(0, 3, 1, 2)
+    labels = torch.from_numpy(part.labels.astype(np.int64))
+    optimizer = torch.optim.Adam(module.parameters(), 0.005)
+    for _ in range(6):
+        for batch in torch.randperm(len(images)).split(32):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(module(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    found = read_network(to_pt2(module.eval(), torch.zeros(1, 3, 32, 32), tmp_path / "net.pt2"))
+    check_found(found, part, scaling)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in TORCH.items() if entry.scaling is not None])
 def test_the_scaling_of_an_untrained_network_is_unclear(name: str, small_mnist: cs.Splits, tmp_path: Path):
-    data = small_mnist.train if name == "lenet5" else coloured(small_mnist.train, 0)
+    data = coloured(small_mnist.train, 0) if TORCH[name].image_shape == COLOUR else small_mnist.train
     table = find_scaling(read(name, tmp_path), data)
     assert table.best is None
     assert "its scaling is unclear" in table.sentence
