@@ -38,7 +38,7 @@ test('the most exciting images come first, from all that are embedded', () => {
     [2, 1],
     [0, 0],
   ]);
-  expect(findings(1).exciting[0].frame).toEqual({ top: 0, left: 0, height: 1, width: 4, map: null });
+  expect(findings(1).exciting[0].frame).toEqual({ top: 0, left: 0, height: 1, width: 4, first: 0, count: 1 });
 });
 
 test('class means and the count of active images are those of the fair sample', () => {
