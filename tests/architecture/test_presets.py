@@ -58,7 +58,7 @@ def test_a_network_of_a_presets_name_need_not_be_the_preset():
     assert not is_preset(tiny)
 
 
-@pytest.mark.parametrize("name", ["small", "lenet5", "deep", "residual"])
+@pytest.mark.parametrize("name", ["small", "lenet5", "deep", pytest.param("residual", marks=pytest.mark.slow)])
 def test_a_preset_learns_from_few_images(name: str, small_mnist: cs.Splits):
     model, _ = cs.train(name, small_mnist.train, cs.Recipe(epochs=2, batch_size=20), seed=1, threads=1)
     assert np.isfinite(list(model.weights.values())[-1]).all()
