@@ -17,11 +17,11 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
 @pytest.mark.parametrize(
     ("asked", "seconds", "count", "word"),
     [
-        (None, 0.5, 5, "as by default"),
-        (None, 6.0, 5, "as by default"),
-        (None, 10.0, 3, "a further one takes about 10.0 s"),
-        (None, 40.0, 1, "--seeds 5 trains them anyway"),
-        (None, 0.0, 5, "as by default"),
+        (None, 0.5, 5, "5 seeds, the default"),
+        (None, 6.0, 5, "5 seeds, the default"),
+        (None, 10.0, 3, "Stopped at 3 seeds: the default limit is 25 s, and another would take 10.0 s"),
+        (None, 40.0, 1, "Stopped at 1 seed: the default limit is 25 s, and another would take 40.0 s. Use --seeds N"),
+        (None, 0.0, 5, "5 seeds, the default"),
         (30, 40.0, 30, "as asked"),
         (1, 0.5, 1, "1 seed, as asked"),
     ],

@@ -56,15 +56,14 @@ def number_of_seeds(asked: int | None, seconds: float) -> tuple[int, str]:
         return asked, f"{asked} {'seed' if asked == 1 else 'seeds'}, as asked."
     further = int(_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS
     count = min(USUAL_SEEDS, 1 + further)
-    each = f"a further one takes about {seconds:.1f} s"
-    if count == 1:
-        return 1, f"One seed: {each}, and by default there are {_SECONDS:.0f} s for them. --seeds 5 trains them anyway."
-    if count < USUAL_SEEDS:
-        return (
-            count,
-            f"{count} seeds: {each}, and by default there are {_SECONDS:.0f} s for all. --seeds asks for more.",
-        )
-    return count, f"{count} seeds, as by default where {_SECONDS:.0f} s are enough. --seeds asks for more."
+    if count == USUAL_SEEDS:
+        return count, f"{count} seeds, the default. Use --seeds N for more."
+    seeds = "1 seed" if count == 1 else f"{count} seeds"
+    return (
+        count,
+        f"Stopped at {seeds}: the default limit is {_SECONDS:.0f} s, and another would take {seconds:.1f} s. "
+        "Use --seeds N for more.",
+    )
 
 
 def train_seeds(

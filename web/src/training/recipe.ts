@@ -27,7 +27,7 @@ export const fast: Recipe = {
   augmentation: { shift: 1 },
 };
 
-// Enough small steps to memorise a few hundred images, without anything that holds against it.
+// Enough small steps to memorise a few hundred images, without anything that reduces overfitting.
 export const memorising: Recipe = {
   name: 'memorising',
   epochs: 30,
