@@ -27,10 +27,10 @@ def names_of(architecture):
 @pytest.mark.slow
 def test_the_references_gradients_agree_with_finite_differences(architecture, weights, images, monkeypatch):
     # A first layer that does nothing stands for the image.
-    first = Dropout(0.0, name="first")
+    first = Dropout(0.0, name="image")
     images = images[:2]
     others = (
-        replace(layer, from_layer="first") if getattr(layer, "from_layer", "") == "input" else layer
+        replace(layer, from_layer="image") if getattr(layer, "from_layer", "") == "input" else layer
         for layer in architecture.layers
     )
     network = ReferenceNetwork(replace(architecture, layers=(first, *others)), weights)
@@ -45,8 +45,8 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
         del moved[name]
         return value
 
-    gradients = network.layer_gradients(images, dlogits, ["input", "first", *names_of(architecture)[1:]])
-    np.testing.assert_array_equal(gradients["input"], gradients["first"])
+    gradients = network.layer_gradients(images, dlogits, ["input", "image", *names_of(architecture)[1:]])
+    np.testing.assert_array_equal(gradients["input"], gradients["image"])
     stream = np.random.default_rng(6)
     for row in network.architecture.table:
         name, smooth = row.layer.name, 0
