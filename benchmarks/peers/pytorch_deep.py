@@ -8,7 +8,7 @@ run and the better one given. The seconds of an epoch are those of its batches t
 oneDNN's caches.
 
 Tried as well: torch.compile, 35 s against 32 s for `vgg` on two AVX-512 cores (PyTorch 2.13), after 33 s of compiling;
-for `residual`, channels last, 344 s against 258 in float32 and 207 against 118 in bfloat16.
+it was slower for `residual` too, in float32 and in bfloat16.
 """
 
 import statistics

@@ -189,6 +189,12 @@ def _separable(filters: int) -> tuple[Layer, ...]:
     return DepthwiseConv2D((3, 3), use_bias=False), *_convolution(filters, 1)
 
 
+def _four(narrow: int, wide: int) -> tuple[tuple[Layer, ...], ...]:
+    """Return four convolutions, the first and the last with pooling."""
+    first, last = _convolution(narrow, 5, pools=True), _convolution(wide, 3, pools=True)
+    return first, _convolution(narrow, 3), _convolution(wide, 3), last
+
+
 def _averaged(blocks: tuple[tuple[Layer, ...], ...], image_shape: Shape, num_classes: int, name: str) -> Architecture:
     """Return the blocks, the mean of each map and a dense layer."""
     layers = [layer for block in blocks for layer in block]
@@ -229,13 +235,7 @@ def tiny8k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
     >>> tiny8k().parameters
     7610
     """
-    blocks = (
-        _convolution(16, 5, pools=True),
-        _convolution(16, 3),
-        _convolution(16, 3),
-        _convolution(16, 3, pools=True),
-    )
-    return _averaged(blocks, image_shape, num_classes, "tiny8k")
+    return _averaged(_four(16, 16), image_shape, num_classes, "tiny8k")
 
 
 @checked
@@ -245,13 +245,7 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     >>> tiny25k().parameters
     22466
     """
-    blocks = (
-        _convolution(24, 5, pools=True),
-        _convolution(24, 3),
-        _convolution(32, 3),
-        _convolution(32, 3, pools=True),
-    )
-    return _averaged(blocks, image_shape, num_classes, "tiny25k")
+    return _averaged(_four(24, 32), image_shape, num_classes, "tiny25k")
 
 
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]

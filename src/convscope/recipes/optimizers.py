@@ -15,9 +15,9 @@ class Adam:
     """Adam as Keras computes it: the bias correction folded into the step size, epsilon outside the root.
 
     With `weight_decay` it is AdamW: each step first takes learning rate · weight_decay of a weight away, and the
-    moments know nothing of it. `decayed` says of which weights: of "all" that are trained, as Keras and PyTorch do
-    unless told otherwise, or of "kernels", those of convolutions and dense layers, and not of biases, the scales and
-    shifts of a normalisation or the slopes of a PReLU.
+    moments know nothing of it. With `decayed` "all" every trained weight decays, as in Keras and PyTorch by default.
+    With "kernels" only the kernels of convolutions and dense layers do; biases, the scales and shifts of a
+    normalisation and the slopes of a PReLU do not.
 
     Source: Kingma and Ba 2015, the variant before section 2.1's end ("epsilon hat"); Loshchilov and Hutter 2019.
     """

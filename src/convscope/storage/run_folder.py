@@ -251,7 +251,8 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
             advice = "choose another `out`"
-            if (path / "run.json").exists():
+            is_trained = not record.keys() & {"imported", "members"}  # what is not trained here cannot be resumed
+            if is_trained and (path / "run.json").exists():
                 advice += f", or continue it with `resume` {shlex.quote(str(path))}"
             raise RunError(f"{path}: already exists and is not empty; {advice}")
     except OSError as error:

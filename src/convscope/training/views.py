@@ -52,7 +52,7 @@ def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint
 
 
 def averaged_logits(network: Network, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
-    """Return (N, K), of which the softmax is the mean of the softmax probabilities of the first `views` of `SHIFTS`.
+    """Return logits (N, K) whose softmax is the mean of the probabilities of the first `views` of `SHIFTS`.
 
     Probabilities are averaged, as Krizhevsky, Sutskever and Hinton (2012, section 4.1) do, and not logits: those of
     different views have no common zero or unit. One view of a block of images is held at once.

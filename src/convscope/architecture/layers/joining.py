@@ -59,7 +59,7 @@ class Concatenate(SameShape):
 
 @dataclass(frozen=True)
 class SoftVoting(SameShape):
-    """The logits of an ensemble, of which the softmax is the mean of its members' softmax probabilities.
+    """The logits of an ensemble: their softmax is the mean of its members' softmax probabilities.
 
     It reads the logits of `members` networks one behind the other, and may only end a network:
 
