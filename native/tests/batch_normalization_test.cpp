@@ -10,7 +10,7 @@ namespace convscope::test {
 namespace {
 
 constexpr uint64_t dropout_key = 91;
-constexpr double rate = 0.0625;
+constexpr double rate = 0.0625, least_distance = 5e-6;
 
 std::vector<Architecture> architectures() {
     using A = Architecture;
@@ -97,13 +97,13 @@ std::vector<Case> make_cases() {
         for (auto [count, batch_size] : {std::pair<int64_t, int64_t>{1, 1}, {8, 8}, {136, 136}, {25, 24}, {33, 24}}) {
             Case c = {a, batch_size, {}, {}, {}, {}, {}};
             // Until no number lies where float and double may part ways.
-            for (c.trained.distance_from_jumps = 0; c.trained.distance_from_jumps < 5e-6;) {
+            for (c.trained.distance_from_jumps = 0; c.trained.distance_from_jumps < least_distance;) {
                 const RandomData data(a, count, ++seed);
                 c.start = c.wanted = random_weights(a, seed);
                 c.images = data.bytes;
                 c.labels = data.labels;
-                c.trained =
-                    train_naively(a, c.wanted, data.images(0, count), data.labels, batch_size, rate, dropout_key);
+                c.trained = train_naively(a, c.wanted, data.images(0, count), data.labels, batch_size, rate,
+                                          dropout_key, least_distance);
             }
             cases.push_back(c);
         }

@@ -85,8 +85,8 @@ class Pass {
         return by_map;
     }
 
-    // The sum of the cross-entropies; adds `scale` times its gradient by the weights.
-    double add_gradients(const std::vector<int64_t>& labels, double scale, std::vector<Weights>& gradients) const {
+    // The sum of the cross-entropies; adds `scale` times its gradient by the weights, if `gradients` is given.
+    double add_gradients(const std::vector<int64_t>& labels, double scale, std::vector<Weights>* gradients) const {
         double loss = 0;
         std::vector<Numbers> gradient = outputs_.back();
         for (std::size_t n = 0; n < labels.size(); ++n) {
@@ -96,7 +96,7 @@ class Pass {
             gradient[n][at(labels[n])] -= scale;
             loss += std::log(sum) - outputs_.back()[n][at(labels[n])];
         }
-        back(std::move(gradient), gradients);
+        if (gradients != nullptr) back(std::move(gradient), *gradients);
         return loss;
     }
 
@@ -350,13 +350,13 @@ std::vector<Numbers> layer_gradients(const Architecture& architecture, const std
 
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
-                     std::vector<Weights>& gradients, const Training* training) {
+                     std::vector<Weights>* gradients, const Training* training) {
     return Pass(architecture, weights, images, training).add_gradients(labels, scale, gradients);
 }
 
 Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
                       const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
-                      double rate, uint64_t dropout_key) {
+                      double rate, uint64_t dropout_key, double least_distance) {
     Trained trained;
     for (std::size_t begin = 0; begin < images.size(); begin += at(batch_size)) {
         const auto from = static_cast<std::ptrdiff_t>(begin);
@@ -366,8 +366,9 @@ Trained train_naively(const Architecture& architecture, std::vector<Weights>& we
         const Training training = {dropout_key, static_cast<int64_t>(begin)};
         const Pass pass(architecture, weights, part, &training);
         trained.distance_from_jumps = std::min(trained.distance_from_jumps, pass.distance_from_jumps());
+        if (trained.distance_from_jumps < least_distance) return trained;
         std::vector<Weights> gradients = zeros_like(weights);
-        trained.loss += pass.add_gradients(part_labels, 1 / static_cast<double>(part.size()), gradients);
+        trained.loss += pass.add_gradients(part_labels, 1 / static_cast<double>(part.size()), &gradients);
         for (std::size_t l = 0; l < weights.size(); ++l) {
             Weights& layer = weights[l];
             for (std::size_t i = 0; i < layer.kernel.size(); ++i) layer.kernel[i] -= rate * gradients[l].kernel[i];

@@ -73,21 +73,22 @@ struct Training {
     int64_t place = 0;
 };
 
-// The sum of the images' cross-entropies; adds `scale` times its gradient to `gradients`. Without `training` each image
+// The sum of the images' cross-entropies; adds `scale` times its gradient to `gradients`, if given. Without `training` each image
 // is by itself, normalised by the moving statistics and whole.
 double add_gradients(const Architecture& architecture, const std::vector<Weights>& weights,
                      const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, double scale,
-                     std::vector<Weights>& gradients, const Training* training = nullptr);
+                     std::vector<Weights>* gradients, const Training* training = nullptr);
 
 struct Trained {
     double loss = 0;                                                       // of all images
     double distance_from_jumps = std::numeric_limits<double>::infinity();  // the least on the way, see naive_layers.hpp
 };
 
-// Takes plain steps down the gradient, batch after batch, and moves the moving statistics.
+// Takes plain steps down the gradient, batch after batch, and moves the moving statistics. It stops where a number comes
+// nearer to a jump than `least_distance`.
 Trained train_naively(const Architecture& architecture, std::vector<Weights>& weights,
                       const std::vector<const uint8_t*>& images, const std::vector<int64_t>& labels, int64_t batch_size,
-                      double rate, uint64_t dropout_key);
+                      double rate, uint64_t dropout_key, double least_distance);
 
 // Weights of the same shapes, all zero, without moving statistics.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);

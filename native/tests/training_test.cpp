@@ -198,7 +198,7 @@ TEST(a_step_weighs_images_by_their_class_and_smooths_their_labels) {
             const double target = (k == label ? 1 - static_cast<double>(smoothing) : 0) + even;
             const double share = target * static_cast<double>(class_weights[static_cast<std::size_t>(label)]);
             const uint8_t* image = data.images.data() + i * side * side;
-            wanted_loss += share * add_gradients(small_network(), start, {image}, {k}, share / count, wanted);
+            wanted_loss += share * add_gradients(small_network(), start, {image}, {k}, share / count, &wanted);
         }
     }
     double squares = 0;
@@ -235,7 +235,7 @@ TEST(a_step_drops_what_the_naive_network_drops) {
         labels.push_back(data.labels[static_cast<std::size_t>(i)]);
     }
     const Training training = {78, 0};
-    const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, wanted, &training);
+    const double wanted_loss = add_gradients(a, start, images, labels, 1.0 / count, &wanted, &training);
     Settings settings;
     settings.optimizer.kind = OptimizerKind::sgd;
     settings.dropout_key = 78;
