@@ -160,6 +160,7 @@ def _options(classes: int, rng: np.random.Generator) -> EpochOptions:
         dropout_key=int(rng.integers(2**64, dtype=np.uint64)),
         clip_norm=sometimes(float(rng.uniform(0.01, 2)), None),
         averaging=sometimes(float(rng.uniform(0.1, 0.99)), 0.0),
+        weight_bits=sometimes((2, 4, 8)[rng.integers(3)], None),
     )
 
 

@@ -108,6 +108,12 @@ class Core {
         return false;
     }
 
+    // Whether there are kernels that those of a layer were rounded from.
+    bool rounded(std::size_t layer) {
+        const Turn turn(*this, false);
+        return network_.parameters(layer)->rounded();
+    }
+
     void write(std::size_t layer, const std::string& field, In<float> kernel, In<float> bias) {
         const auto which = named<Parameters::Field>(field);
         const Turn turn(*this, true);
@@ -319,7 +325,9 @@ int64_t training_bytes(const std::vector<int64_t>& image, const std::vector<Laye
     const nb::gil_scoped_release release;
     const int64_t before = requested_bytes;
     Network network(input(image, 1, 0), layers, *kernels);
-    for (std::size_t layer = 0; settings.averaging > 0 && layer < layers.size(); ++layer) {
+    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
+        if (network.parameters(layer) != nullptr) network.parameters(layer)->round_kernels(settings.weight_bits);
+        if (settings.averaging == 0) continue;
         if (network.parameters(layer) != nullptr) network.parameters(layer)->start_averaging();
         if (network.moving(layer) != nullptr) network.moving(layer)->start_averaging();
     }
@@ -373,6 +381,7 @@ NB_MODULE(_native, module) {
         .def_prop_ro("instruction_set", &Core::instruction_set)
         .def_prop_rw("steps", &Core::steps, &Core::set_steps)
         .def_prop_ro("averaged", &Core::averaged)
+        .def("rounded", &Core::rounded, nb::arg("layer"))
         .def("write", &Core::write, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("read", &Core::read, nb::arg("layer"), nb::arg("field"), nb::arg("kernel"), nb::arg("bias"))
         .def("write_moving", &Core::write_moving, nb::arg("layer"), nb::arg("unaveraged"), nb::arg("means"),

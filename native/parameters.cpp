@@ -5,6 +5,13 @@
 
 namespace convscope {
 
+namespace {
+
+// The step of a grid of 2^bits - 1 levels as a share of the root mean square: engine/rounding.py has these numbers too.
+double step_of_rms(int64_t bits) { return bits == 2 ? 1.2240 : bits == 4 ? 0.3534 : 0.03087; }
+
+}  // namespace
+
 Parameters::Parameters(const Layer& layer, const Kernels& kernels)
     : kernels_(kernels),
       width_(kernels.panel_width),
@@ -67,6 +74,10 @@ void Parameters::keep_bfloat16(bool turned) {
 }
 
 void Parameters::finish_panel(int64_t panel) {
+    if (rounded()) {
+        round_panel(panel);
+        copy_rows(panel, 0, inputs_);
+    }
     if (bfloat16_ != nullptr) bfloat16_->round(panel, this->panel(panel));
     if (winograd_.empty()) return;
     WinogradWeights w;
@@ -93,7 +104,7 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
     const int64_t kernel = has_kernel_ ? (std::min(end, inputs_) - begin) * width_ : 0;
     const auto take = [&](int64_t from, int64_t number, const OptimizerStep& rule) {
         const int64_t at = first + from;
-        kernels_.take_step(weights_.data() + at, m_.data() + at, v_.data() + at, gradient + from, number, rule);
+        kernels_.take_step(trained().data() + at, m_.data() + at, v_.data() + at, gradient + from, number, rule);
     };
     if (step.optimizer.kernels_alone_decay && kernel < count) {
         OptimizerStep undecayed = step.optimizer;
@@ -104,9 +115,27 @@ void Parameters::update(int64_t panel, int64_t begin, int64_t end, const float* 
         take(0, count, step.optimizer);
     }
     if (step.average_rate > 0) {
-        kernels_.approach(other_.data() + first, weights_.data() + first, count, step.average_rate);
+        kernels_.approach(other_.data() + first, trained().data() + first, count, step.average_rate);
     }
-    copy_rows(panel, begin, std::min(end, inputs_));
+    if (!rounded()) copy_rows(panel, begin, std::min(end, inputs_));
+}
+
+void Parameters::round_kernels(int64_t bits) {
+    bits_ = has_kernel_ ? bits : 0;
+    if (bits_ == 0) {
+        unrounded_ = {};
+        return;
+    }
+    start_rounding();
+    copy_all();
+}
+
+void Parameters::round_panel(int64_t panel) {
+    if (bits_ == 0) return;  // a state was taken up, and its training has not begun
+    const int64_t first = panel * panel_size();
+    kernels_.round_columns(unrounded_.data() + first, inputs_, (int64_t{1} << (bits_ - 1)) - 1, step_of_rms(bits_),
+                           weights_.data() + first);
+    std::copy_n(unrounded_.data() + first + inputs_ * width_, width_, weights_.data() + first + inputs_ * width_);
 }
 
 void Parameters::copy_rows(int64_t panel, int64_t begin, int64_t end) {
@@ -138,7 +167,9 @@ void Parameters::copy_to_back(int64_t panel, int64_t begin, int64_t end, float* 
 }
 
 void Parameters::write(Field field, const float* kernel, const float* bias) {
-    float* to = array(field).data();
+    if (field == unaveraged) start_averaging();
+    if (field == unrounded) start_rounding();
+    float* to = (this->*array(field)).data();
     for (int64_t filter = 0; filter < filters_; ++filter) {
         float* column = to + this->column(filter);
         for (int64_t row = 0; row < inputs_; ++row) column[row * width_] = kernel[row * filters_ + filter];
@@ -147,17 +178,32 @@ void Parameters::write(Field field, const float* kernel, const float* bias) {
     if (field == weights) copy_all();
 }
 
-Buffer<float>& Parameters::array(Field field) {
-    if (field == unaveraged) start_averaging();
-    return field == weights ? weights_ : field == m ? m_ : field == v ? v_ : other_;
+Buffer<float> Parameters::*Parameters::array(Field field) {
+    switch (field) {
+        case weights:
+            return &Parameters::weights_;
+        case m:
+            return &Parameters::m_;
+        case v:
+            return &Parameters::v_;
+        case unaveraged:
+            return &Parameters::other_;
+        case unrounded:
+            break;
+    }
+    return &Parameters::unrounded_;
+}
+
+void Parameters::start_rounding() {
+    if (!rounded()) unrounded_ = weights_;
 }
 
 void Parameters::start_averaging() {
-    if (other_.empty()) other_ = weights_;
+    if (other_.empty()) other_ = trained();
 }
 
 void Parameters::exchange_average() {
-    weights_.swap(other_);
+    trained().swap(other_);
     copy_all();
 }
 
@@ -169,7 +215,8 @@ void Parameters::copy_all() {
 }
 
 void Parameters::read(Field field, float* kernel, float* bias) const {
-    unpack((field == weights ? weights_ : field == m ? m_ : field == v ? v_ : other_).data(), kernel, bias);
+    const bool is_rounded = field != unrounded || rounded();  // else the weights are what they were rounded from
+    unpack((this->*array(is_rounded ? field : weights)).data(), kernel, bias);
 }
 
 void Parameters::unpack(const float* packed, float* kernel, float* bias) const {

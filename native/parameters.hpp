@@ -72,21 +72,31 @@ class Parameters {
     // Brings up to date what is made from whole panels, once every row of this one has been updated.
     void finish_panel(int64_t panel);
 
+    // Kernels of few bits: the optimizer changes unrounded weights, and the weights are these with every kernel rounded, for
+    // each filter to a grid of its own. Of 0 bits, training goes on from the weights as they are.
+    void round_kernels(int64_t bits);
+    bool rounded() const { return !unrounded_.empty(); }
+
     // A running average of the weights. Between trainings the average stands in the weights' place, since it is the
-    // model, and `unaveraged` holds the weights that training goes on from; within a training it is the other way round.
+    // model, and `unaveraged` holds the weights that training goes on from; within a training it is the other way round. Of
+    // rounded kernels the unrounded ones are averaged, and the average is rounded.
     bool averaged() const { return !other_.empty(); }
     void start_averaging();
     void exchange_average();
     void drop_average() { other_ = {}; }
 
-    enum Field { weights, m, v, unaveraged };
+    enum Field { weights, m, v, unaveraged, unrounded };
     void write(Field field, const float* kernel, const float* bias);   // from Keras layout
     void read(Field field, float* kernel, float* bias) const;          // to Keras layout
     void unpack(const float* packed, float* kernel, float* bias) const;  // the same from any array in this layout
 
    private:
     int64_t winograd_size(int64_t rows) const { return winograd_sizes(winograd_algorithm_).positions() * rows * width_; }
-    Buffer<float>& array(Field field);
+    static Buffer<float> Parameters::*array(Field field);
+    void start_rounding();
+    // What the optimizer changes and an average is one of.
+    Buffer<float>& trained() { return rounded() ? unrounded_ : weights_; }
+    void round_panel(int64_t panel);
     void copy_all();
     // Rows [begin, end) of a panel to the copies of the way back.
     void copy_rows(int64_t panel, int64_t begin, int64_t end);
@@ -103,14 +113,16 @@ class Parameters {
     bool has_kernel_;  // or a normalisation's or PReLU's numbers in its place
     bool has_bias_;
     WinogradAlgorithm winograd_algorithm_ = WinogradAlgorithm::none;
-    Buffer<float> weights_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
+    int64_t bits_ = 0;  // of rounded kernels
+    Buffer<float> weights_, unrounded_, m_, v_, other_, turned_, back_, winograd_, winograd_turned_;
     std::unique_ptr<Bfloat16Weights> bfloat16_;
 };
 
 constexpr Named<Parameters::Field> field_names[] = {{"weights", Parameters::weights},
                                                     {"m", Parameters::m},
                                                     {"v", Parameters::v},
-                                                    {"unaveraged", Parameters::unaveraged}};
+                                                    {"unaveraged", Parameters::unaveraged},
+                                                    {"unrounded", Parameters::unrounded}};
 constexpr std::span<const Named<Parameters::Field>> names_of(Parameters::Field) { return field_names; }
 
 }  // namespace convscope

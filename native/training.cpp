@@ -182,6 +182,7 @@ Score Trainer::train(const Images& images, int64_t count, const Settings& settin
         }
     };
     for (std::size_t layer = 0; layer < network_.layers().size(); ++layer) {
+        if (network_.parameters(layer) != nullptr) network_.parameters(layer)->round_kernels(settings.weight_bits);
         begin_averaging(network_.parameters(layer));
         begin_averaging(network_.moving(layer));
     }

@@ -21,6 +21,7 @@ struct Settings {
     uint64_t dropout_key = 0;  // of the epoch
     double clip_norm = 0;  // at most so long is a whole gradient; 0: as long as it is
     double averaging = 0;  // how much of its past the average of the weights keeps a step; 0: there is none
+    int64_t weight_bits = 0;  // of kernels, 2, 4 or 8; 0: they are not rounded
 
     // Beside those of the optimizer, the loss and the augmentation.
     template <class Visit>
@@ -28,6 +29,7 @@ struct Settings {
         visit("dropout_key", &Settings::dropout_key);
         visit("clip_norm", &Settings::clip_norm);
         visit("averaging", &Settings::averaging);
+        visit("weight_bits", &Settings::weight_bits);
     }
 };
 

@@ -281,6 +281,9 @@ struct Kernels {
     void (*approach)(float* average, const float* values, int64_t count, float rate);
     void (*multiply_by)(float* values, int64_t count, float factor);
     double (*sum_of_squares)(const float* values, int64_t count);
+    // Columns of (rows, panel_width), each rounded to whole multiples, from -highest to highest, of a step of its own:
+    // step_of_rms times the root of its mean square.
+    void (*round_columns)(const float* from, int64_t rows, int64_t highest, double step_of_rms, float* to);
     // The largest absolute value; NaN where one is no number.
     float (*largest_size)(const float* values, int64_t count);
     // to = from + values factor, where `to` may be `from`; returns the largest absolute value of it, as largest_size does.

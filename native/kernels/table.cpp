@@ -28,6 +28,7 @@ const Kernels kernels = {
     .approach = approach,
     .multiply_by = multiply_by,
     .sum_of_squares = sum_of_squares,
+    .round_columns = round_columns,
     .largest_size = largest_size,
     .add_scaled = add_scaled,
     .cross_entropy = cross_entropy,

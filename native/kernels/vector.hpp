@@ -154,6 +154,7 @@ void take_step(float*, float*, float*, const float*, int64_t, const OptimizerSte
 void approach(float*, const float*, int64_t, float);
 void multiply_by(float*, int64_t, float);
 double sum_of_squares(const float*, int64_t);
+void round_columns(const float*, int64_t, int64_t, double, float*);
 float largest_size(const float*, int64_t);
 float add_scaled(float*, const float*, const float*, float, int64_t);
 double cross_entropy(const float*, int64_t, int64_t, float, float, float*, bool*);

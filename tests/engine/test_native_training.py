@@ -88,6 +88,8 @@ OPTIONS: list[dict[str, Any]] = [
     {"optimizer": SGD(momentum=0.9, nesterov=True)},
     {"clip_norm": 0.1},
     {"averaging": 0.7},
+    {"weight_bits": 8, "optimizer": SGD(momentum=0.9)},
+    {"weight_bits": 4, "averaging": 0.7},
 ]
 ALL = {**OPTIONS[0], **WEIGHTED, **AUGMENTED, "optimizer": Adam(weight_decay=0.1), "clip_norm": 1.0, "averaging": 0.9}
 
@@ -129,7 +131,11 @@ def with_every_layer() -> Architecture:
     return Architecture(Input(9, 11), layers)
 
 
-@pytest.mark.parametrize("options", [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}, RESAMPLED], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}, RESAMPLED, {**ALL, "weight_bits": 4}],
+    ids=str,
+)
 @pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5), with_every_layer()])
 def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture, options: dict[str, Any]) -> None:
     dataset = random_dataset(300, architecture.input.shape)
@@ -292,6 +298,8 @@ def test_network_learns_many_classes() -> None:
             "optimizer state v: weight dense/bias holds a value that is not finite",
         ),
         ({"v/dense_9/bias": np.zeros(19)}, "optimizer state v/dense_9/bias belongs to no weight"),
+        ({"unrounded/dense/kernel": np.zeros(19)}, "optimizer state unrounded: weight"),
+        ({"unrounded/dense/bias": np.zeros(19)}, "optimizer state unrounded/dense/bias belongs to no weight"),
     ],
 )
 def test_set_optimizer_state_rejects(change: dict[str, NDArray[Any]], message: str) -> None:

@@ -2,6 +2,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,10 +86,12 @@ def test_run_folder_refuses_the_weights_of_another_network(record: dict, tmp_pat
         other.load_snapshots()[1]
 
 
-def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
+@pytest.mark.parametrize("bits", [None, 4])
+def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path, bits: Any):
     stream = np.random.default_rng(0)
     data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
-    architecture, recipe = cs.presets.ann((4, 4, 1), 3), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
+    architecture = cs.presets.ann((4, 4, 1), 3)
+    recipe = cs.Recipe(epochs=2, batch_size=16, averaging=0.9, weight_bits=bits)
     states: list[TrainingState] = []
     whole, _ = cs.train(architecture, data, recipe, on_epoch=states.append)
     save_state(states[1], tmp_path / "state.safetensors")
@@ -96,6 +99,7 @@ def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path
     resumed, _ = cs.train(architecture, data, recipe, state=state)
     assert resumed.weights_sha256 == whole.weights_sha256
     assert any(name.startswith("unaveraged/") for name in state.optimizer)
+    assert any(name.startswith("unrounded/") for name in state.optimizer) == (bits is not None)
 
 
 def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: dict, tmp_path: Path):
@@ -140,13 +144,14 @@ def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_pat
     assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
 
 
-def test_load_state_refuses_an_average_without_all_the_weights_it_is_of(record: dict, tmp_path: Path):
+@pytest.mark.parametrize("part", ["unaveraged", "unrounded"])
+def test_load_state_refuses_an_average_or_a_grid_without_all_it_is_of(record: dict, tmp_path: Path, part: str):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     name = next(iter(state.weights))
     folder.save_epoch(
-        replace(state, optimizer={**state.optimizer, f"unaveraged/{name}": state.weights[name]}), ("a", "b", "c")
+        replace(state, optimizer={**state.optimizer, f"{part}/{name}": state.weights[name]}), ("a", "b", "c")
     )
-    with pytest.raises(RunError, match=r"not a training state of this run .*unaveraged"):
+    with pytest.raises(RunError, match=rf"not a training state of this run .*{part}"):
         folder.load_state()
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,8 @@ def test_what_the_engine_takes_grows_with_the_batch_and_not_with_the_images(smal
 def test_every_option_that_takes_memory_counts() -> None:
     plain = native.training_bytes(cs.presets.cnn(), 64, EpochOptions(), threads=1)
     weights = 4 * 108_618
-    for option in ({"averaging": 0.9}, {"clip_norm": 1.0}):
+    options: list[dict[str, Any]] = [{"averaging": 0.9}, {"clip_norm": 1.0}, {"weight_bits": 4}]
+    for option in options:
         assert native.training_bytes(cs.presets.cnn(), 64, EpochOptions(**option), threads=1) >= plain + weights
     turning = EpochOptions(augmentation=Augmentation(rotation=5))
     assert native.training_bytes(cs.presets.cnn(), 64, turning, threads=1) > plain

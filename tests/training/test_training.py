@@ -21,6 +21,7 @@ FULL = cs.Recipe(
     class_weights=(1, 1, 2, 1, 1, 1, 0.5, 1, 1, 1),
     clip_norm=1.0,
     averaging=0.9,
+    weight_bits=4,
     optimizer=cs.SGD(0.1, 0.9, nesterov=True, weight_decay=1e-4),
 )
 

@@ -57,6 +57,7 @@ class Settings:
     dropout_key: int
     clip_norm: float
     averaging: float
+    weight_bits: int
 
 def training_bytes(
     image: list[int],
@@ -84,6 +85,7 @@ class Core:
     @property
     def averaged(self) -> bool: ...
     steps: int
+    def rounded(self, layer: int) -> bool: ...
     def write(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def read(self, layer: int, field: str, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> None: ...
     def write_moving(

@@ -29,6 +29,7 @@ from convscope.engine.network import (
     check_weights,
 )
 from convscope.engine.processor import chosen_instruction_set, chosen_threads
+from convscope.engine.rounding import kernel_filters
 from convscope.recipes import Augmentation, Precision
 
 
@@ -110,6 +111,7 @@ class NativeNetwork:
         self._trained, self._moving = trained_pairs(architecture), moving_pairs(architecture)
         trained, image = architecture.trainable_weight_shapes, architecture.input
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
+        self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
         layers, chosen = plain_layers(architecture, precision), chosen_instruction_set(instruction_set, precision)
         self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
         self._write("weights", weights)
@@ -147,7 +149,10 @@ class NativeNetwork:
             for pair in self._moving:
                 self._core.read_moving(pair.layer, True, *pair.arrays(statistics))
             state |= {f"unaveraged/{name}": value for name, value in statistics.items()}
-        return state
+        rounded = {pair.kernel for pair in self._trained if self._core.rounded(pair.layer)}
+        return state | {
+            f"unrounded/{name}": value for name, value in self._read("unrounded").items() if name in rounded
+        }
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take up what `optimizer_state` returned, bit for bit.
@@ -161,6 +166,8 @@ class NativeNetwork:
         }
         known = {f"{moment}/{name}" for moment in ("m", "v", "unaveraged") for name in shapes}
         known |= {f"unaveraged/{name}" for name in statistics}
+        kernels = {name: state[f"unrounded/{name}"] for name in self._kernel_shapes if f"unrounded/{name}" in state}
+        known |= {f"unrounded/{name}" for name in kernels}
         if unknown := sorted(state.keys() - {"step"} - known):
             raise ValueError(f"optimizer state {unknown[0]} belongs to no weight of the architecture")
         if "step" not in state or state["step"].shape != () or int(state["step"]) < 0:
@@ -174,6 +181,8 @@ class NativeNetwork:
         checked = [(moment, shapes, values) for moment, values in moments.items()]
         if statistics:  # states of earlier versions have none: their average starts from what the statistics are now
             checked.append(("unaveraged", self._moving_shapes, statistics))
+        if kernels:
+            checked.append(("unrounded", self._kernel_shapes, kernels))
         for moment, expected, values in checked:
             try:
                 check_arrays(expected, values)
@@ -183,6 +192,10 @@ class NativeNetwork:
             self._write(moment, values)
         for pair in self._moving if statistics else ():
             self._core.write_moving(pair.layer, True, *pair.arrays(statistics))
+        present = self.weights() | kernels  # biases are not rounded
+        for pair in self._trained:
+            if pair.kernel in kernels:
+                self._core.write(pair.layer, "unrounded", *pair.arrays(present))
         self._core.steps = int(state["step"])
 
     def train_epoch(
@@ -343,6 +356,7 @@ def _settings(options: EpochOptions) -> _native.Settings:
     settings.dropout_key = options.dropout_key
     settings.clip_norm = options.clip_norm or 0.0
     settings.averaging = options.averaging
+    settings.weight_bits = options.weight_bits or 0
     return settings
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Shape
 from convscope.base.arguments import describe
 from convscope.data.datasets import Dataset
-from convscope.recipes import Adam, Augmentation, Optimizer
+from convscope.recipes import Adam, Augmentation, Optimizer, WeightBits
 
 Weights = Mapping[str, NDArray[Any]]
 """By name, of any type that `float_array` takes."""
@@ -44,6 +44,10 @@ class EpochOptions:
             above zero, the network's weights between epochs are the average, and training goes on from those that
             `Network.optimizer_state` holds as `unaveraged/NAME`. The moving statistics of batch normalisation are
             averaged likewise, because those of the last weights are not what the averaged weights give.
+        weight_bits: in how many bits kernels are held: each pass computes with those that
+            `convscope.engine.rounding.rounded` gives, and so does the network between epochs. Training goes on from the
+            unrounded ones, which `Network.optimizer_state` holds as `unrounded/NAME`. An average is one of unrounded
+            kernels, and is rounded.
     """
 
     optimizer: Optimizer = field(default_factory=Adam)
@@ -54,6 +58,7 @@ class EpochOptions:
     dropout_key: int = 0
     clip_norm: float | None = None
     averaging: float = 0.0
+    weight_bits: WeightBits | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ class Network(Protocol):
         """Return what training needs beside the weights to go on to the same bits.
 
         `step` () int64, `m/NAME` and `v/NAME` in the shape of each trained weight (of `SGD`, m is the velocity and v
-        stays zero), `unaveraged/NAME` of every weight where the weights are averages, and what else an engine keeps.
+        stays zero), `unaveraged/NAME` of every weight where the weights are averages, `unrounded/NAME` of every kernel
+        where kernels are rounded, and what else an engine keeps.
         """
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:

@@ -3,7 +3,8 @@
 It is written to be read, and to be the oracle that the native engine is checked against.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,8 @@ from convscope.engine.network import (
 from convscope.engine.optimizer_steps import clipped, take_step
 from convscope.engine.reference_layers import Array
 from convscope.engine.reference_passes import Kept, Passes
-from convscope.recipes import Optimizer
+from convscope.engine.rounding import kernel_filters, rounded
+from convscope.recipes import WeightBits
 
 _VALUE_BYTES = 8  # of a float64
 
@@ -42,6 +44,20 @@ class _State(NamedTuple):
     v: dict[str, Array]
     # The average of all weights within an epoch; between epochs that is in `weights`, and training goes on from this.
     other: dict[str, Array] | None = None
+    # Of training in few bits, the kernels before they were rounded.
+    unrounded: Mapping[str, Array] = MappingProxyType({})
+
+    @property
+    def trained(self) -> dict[str, Array]:
+        """What the optimizer changes."""
+        return self.weights | dict(self.unrounded)
+
+    def with_trained(self, trained: dict[str, Array], kernels: Mapping[str, int], bits: WeightBits | None) -> "_State":
+        """Return the state with other weights, of which `kernels`, by their numbers of filters, are rounded."""
+        if bits is None:
+            return self._replace(weights=trained, unrounded=MappingProxyType({}))
+        grids = {name: rounded(trained[name], filters, bits) for name, filters in kernels.items()}
+        return self._replace(weights=trained | grids, unrounded={name: trained[name] for name in kernels})
 
 
 class ReferenceNetwork:
@@ -53,6 +69,7 @@ class ReferenceNetwork:
     def __init__(self, architecture: Architecture, weights: Weights) -> None:
         self._architecture = architecture
         self._passes = Passes(architecture)
+        self._kernels = kernel_filters(architecture)
         trained = architecture.trainable_weight_shapes
         self._state = _State(
             step=0,
@@ -73,16 +90,20 @@ class ReferenceNetwork:
         for name, weight in self._state.weights.items():
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
             state[f"remainder/{name}"] = weight - weight.astype(np.float32)
-        for part, arrays in (("m", self._state.m), ("v", self._state.v), ("unaveraged", self._state.other)):
-            state |= {f"{part}/{name}": array.copy() for name, array in (arrays or {}).items()}
+        others = {"unaveraged": self._state.other or {}, "unrounded": self._state.unrounded}
+        for part, arrays in ({"m": self._state.m, "v": self._state.v} | others).items():
+            state |= {f"{part}/{name}": array.copy() for name, array in arrays.items()}
         return state
 
     def set_optimizer_state(self, state: Mapping[str, NDArray[Any]]) -> None:
         taken: dict[str, dict[str, Array]] = {"m": {}, "v": {}, "remainder": {}}
         if any(name.startswith("unaveraged/") for name in state):
             taken["unaveraged"] = {}
+        if any(name.startswith("unrounded/") for name in state):
+            taken["unrounded"] = {}
+        names_of: dict[str, Iterable[str]] = {"remainder": self._state.weights, "unrounded": self._kernels}
         for part, arrays in taken.items():
-            names = self._state.weights if part == "remainder" else self._state.m
+            names = names_of.get(part, self._state.m)
             # States of earlier versions have no `unaveraged` moving statistics: their average starts from these.
             statistics = [
                 n for n in self._state.weights if part == "unaveraged" and n not in names and f"{part}/{n}" in state
@@ -93,7 +114,14 @@ class ReferenceNetwork:
                     raise ValueError(f"optimizer state {part}/{name} is {value.shape}; it must be {weight.shape}")
                 arrays[name] = np.array(value, np.float64)
         weights = {name: weight + taken["remainder"][name] for name, weight in self.weights().items()}
-        self._state = _State(int(state["step"]), weights, taken["m"], taken["v"], taken.get("unaveraged"))
+        self._state = _State(
+            int(state["step"]),
+            weights,
+            taken["m"],
+            taken["v"],
+            taken.get("unaveraged"),
+            taken.get("unrounded", MappingProxyType({})),
+        )
 
     def train_epoch(
         self,
@@ -110,12 +138,14 @@ class ReferenceNetwork:
             raise ValueError(
                 f"there are {len(learning_rates)} learning rates for {len(starts)} batches; give one per batch"
             )
+        trained = self._state.weights if options.weight_bits is None else self._state.trained
+        self._state = self._state.with_trained(trained, self._kernels, options.weight_bits)
         if not options.averaging:
             self._state = self._state._replace(other=None)
         else:
-            other = self._state.weights | (self._state.other or {})
+            other = self._state.trained | (self._state.other or {})
             self._state = self._state._replace(other=other)
-            self._exchange_average()
+            self._exchange_average(options.weight_bits)
         done, loss_sum, num_correct = 0, 0.0, 0
         loss = (options.label_smoothing, options.class_weights)
         try:
@@ -133,19 +163,19 @@ class ReferenceNetwork:
                 if options.clip_norm is not None:
                     gradients = clipped(gradients, options.clip_norm)
                 statistics = self._passes.moved_statistics(self._state.weights, values)
-                self._take_step(gradients, statistics, learning_rate, options.optimizer, options.averaging)
+                self._take_step(gradients, statistics, learning_rate, options)
                 done += len(batch)
                 if progress is not None:
                     progress(done, loss_sum / done, num_correct / done)
         finally:
             if options.averaging:
-                self._exchange_average()
+                self._exchange_average(options.weight_bits)
         return EpochResult(loss_sum / done, num_correct / done)
 
-    def _exchange_average(self) -> None:
-        weights, other = self._state.weights, self._state.other
+    def _exchange_average(self, bits: WeightBits | None) -> None:
+        trained, other = self._state.trained, self._state.other
         assert other is not None
-        self._state = self._state._replace(weights=other, other=weights)
+        self._state = self._state._replace(other=trained).with_trained(other, self._kernels, bits)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_images(images, self._architecture.input.shape)
@@ -224,17 +254,16 @@ class ReferenceNetwork:
         gradients: dict[str, Array],
         statistics: dict[str, Array],
         learning_rate: float,
-        optimizer: Optimizer,
-        averaging: float,
+        options: EpochOptions,
     ) -> None:
         old = self._state
-        new = _State(old.step + 1, old.weights | statistics, {}, {}, None if old.other is None else {})
+        new, trained = _State(old.step + 1, {}, {}, {}, None if old.other is None else {}), old.trained | statistics
         for name, gradient in gradients.items():
-            weight, m, v = old.weights[name], old.m[name], old.v[name]
-            weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, optimizer)
-            new.weights[name], new.m[name], new.v[name] = weight, m, v
+            weight, m, v = trained[name], old.m[name], old.v[name]
+            weight, m, v = take_step(name, weight, gradient, m, v, new.step, learning_rate, options.optimizer)
+            trained[name], new.m[name], new.v[name] = weight, m, v
         if old.other is not None and new.other is not None:
-            share = (1 - averaging) / (1 - averaging**new.step)
+            share = (1 - options.averaging) / (1 - options.averaging**new.step)
             for name, average in old.other.items():
-                new.other[name] = average + share * (new.weights[name] - average)
-        self._state = new
+                new.other[name] = average + share * (trained[name] - average)
+        self._state = new.with_trained(trained, self._kernels, options.weight_bits)

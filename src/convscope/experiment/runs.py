@@ -16,7 +16,7 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DivergedError
 from convscope.base.files import inside
 from convscope.data.datasets import DATASETS, Splits, load_dataset
-from convscope.engine import check_engine, check_precision
+from convscope.engine import check_engine, check_precision, check_weight_bits
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
@@ -210,5 +210,6 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
         check_recipe(spec.recipe, spec.architecture)
         check_engine(spec.engine)
         check_precision(spec.recipe.precision, spec.engine)
+        check_weight_bits(spec.recipe.weight_bits, spec.engine)
         drawn = spec.draw(splits)
         hold_out(drawn, spec.recipe, spec.seed, unseen=spec.unseen(drawn.train))

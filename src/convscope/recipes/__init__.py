@@ -15,13 +15,14 @@ from convscope.recipes.presets import (
     tiny25k,
     tiny697,
 )
-from convscope.recipes.recipe import PRECISIONS, Precision, Recipe
+from convscope.recipes.recipe import PRECISIONS, WEIGHT_BITS, Precision, Recipe, WeightBits
 from convscope.recipes.schedule import Schedule
 
 __all__ = [
     "PRECISIONS",
     "RECIPES",
     "SGD",
+    "WEIGHT_BITS",
     "Adam",
     "AnyRecipe",
     "Augmentation",
@@ -30,6 +31,7 @@ __all__ = [
     "Precision",
     "Recipe",
     "Schedule",
+    "WeightBits",
     "accurate",
     "classic",
     "fast",

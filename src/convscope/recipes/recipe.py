@@ -20,6 +20,8 @@ from convscope.recipes.schedule import Schedule
 
 Precision = Literal["float32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+WeightBits = Literal[2, 4, 8]
+WEIGHT_BITS: tuple[WeightBits, ...] = get_args(WeightBits)
 
 
 # What a recipe is made of, and how its user makes such a part.
@@ -58,6 +60,10 @@ class Recipe:
         precision: in what the factors of products are rounded while training; the sums, the weights that the optimizer
             changes, the activations and the losses are float32 either way. `bfloat16`, of 8 significant bits, needs a
             processor with instructions for it and the engine `native`; it is faster where that processor's are.
+        weight_bits: in how many bits each weight of a kernel (`Conv2D`, `DepthwiseConv2D`, `Dense`) is held, by a model
+            that training rounds in every step: to 2^bits - 1 levels around zero, for each filter in steps of its own.
+            The optimizer changes unrounded weights, by the gradients of the rounded ones. Biases and batch
+            normalisations stay float32; None is float32 for all.
         validation_fraction: of the training images of each class, the fraction that is not trained on but measured
             after each epoch; 0 is none.
         early_stopping: when training stops before the last epoch, and whether it goes back to the best one; none is
@@ -78,6 +84,7 @@ class Recipe:
     clip_norm: float | None = field(default=None, kw_only=True)
     averaging: float = field(default=0.0, kw_only=True)
     precision: Precision = field(default="float32", kw_only=True)
+    weight_bits: WeightBits | None = field(default=None, kw_only=True)
     validation_fraction: float = field(default=0.0, kw_only=True)
     early_stopping: EarlyStopping | None = field(default=None, kw_only=True)
 
@@ -104,6 +111,13 @@ class Recipe:
                 check_range("class_weights", weight, 0, 1e6)
         if self.precision not in PRECISIONS:
             raise RecipeError(f"recipe: precision is {self.precision!r}; it must be one of {', '.join(PRECISIONS)}")
+        if self.weight_bits is not None and (
+            self.weight_bits not in WEIGHT_BITS or not isinstance(self.weight_bits, int)
+        ):
+            raise RecipeError(
+                f"recipe: weight_bits is {self.weight_bits!r}; it must be one of "
+                f"{', '.join(map(str, WEIGHT_BITS))}, or None"
+            )
         if not isinstance(self.name, str):
             raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.engine import EngineName, check_engine, check_precision
+from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
 from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.recipes import RECIPES
@@ -101,6 +101,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         check_fit(network, part)
     recipe = recipe_for(request.recipe, request.changes)
     check_precision(recipe.precision, request.engine)
+    check_weight_bits(recipe.weight_bits, request.engine)
     unseen = None
     if begin is not None:
         begin.check(splits, recipe.validation_fraction)

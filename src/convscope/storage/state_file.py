@@ -40,12 +40,16 @@ def load_state(path: Path, architecture: Architecture) -> TrainingState:
             if any(name.startswith("best/") for name in names):
                 best = {name: read_tensor(file, f"best/{name}", np.float32) for name in architecture.weight_shapes}
             slots = [slot for slot in ("m", "v") if optimizer]
-            if any(name.startswith("unaveraged/") for name in optimizer):
-                slots.append("unaveraged")
+            for slot in ("unaveraged", "unrounded"):
+                if any(name.startswith(f"{slot}/") for name in optimizer):
+                    slots.append(slot)
             trained = architecture.trainable_weight_shapes
             for name, shape in architecture.weight_shapes.items():
+                needed = {
+                    slot for slot in slots if name in trained and (slot != "unrounded" or name.endswith("/kernel"))
+                }
                 kept = [
-                    optimizer[f"{slot}/{name}"] for slot in slots if name in trained or f"{slot}/{name}" in optimizer
+                    optimizer[f"{slot}/{name}"] for slot in slots if slot in needed or f"{slot}/{name}" in optimizer
                 ]
                 for array in (weights[name], best.get(name, weights[name]), *kept):
                     if array.shape != shape:

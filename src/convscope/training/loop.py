@@ -21,7 +21,16 @@ from convscope.base.errors import DivergedError
 from convscope.base.streams import stream_key
 from convscope.data.datasets import Dataset, DatasetLike, Splits, as_dataset
 from convscope.data.datasets.disk.pools import epoch_pools
-from convscope.engine import EngineName, EpochOptions, EpochResult, Network, Progress, initial_weights, open_network
+from convscope.engine import (
+    EngineName,
+    EpochOptions,
+    EpochResult,
+    Network,
+    Progress,
+    check_weight_bits,
+    initial_weights,
+    open_network,
+)
 from convscope.recipes import AnyRecipe, Recipe, Schedule, classic, recipe_named
 from convscope.training.checks import check_fit, check_recipe, hold_out
 from convscope.training.history import History, TrainingState, with_choice
@@ -78,7 +87,7 @@ def train(
         DivergedError: if a loss stops being finite; what `on_epoch` was given last can be gone on from.
         RecipeError: if the recipe has class weights for other classes, there are too few
             images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
-            compute in the recipe's precision here.
+            compute in the recipe's precision here, or train in its weight bits.
         TypeError, ValueError: if an argument is of a wrong type or value, or `Dataset.from_arrays` refuses a pair.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
@@ -92,6 +101,7 @@ def train(
     for images in (dataset, validation):
         check_fit(architecture, images)
     check_recipe(recipe, architecture)
+    check_weight_bits(recipe.weight_bits, engine)
     if state is None:
         state = TrainingState(initial_weights(architecture, seed))
         if on_epoch is not None:
@@ -178,6 +188,7 @@ def _train_epoch(
         augmentation=recipe.augmentation,
         clip_norm=recipe.clip_norm,
         averaging=recipe.averaging,
+        weight_bits=recipe.weight_bits,
     )
     result, done, step = EpochResult(0.0, 0.0), 0, 0
     start = perf_counter()

@@ -90,12 +90,13 @@ def training_bytes(
         augmentation=recipe.augmentation,
         clip_norm=recipe.clip_norm,
         averaging=recipe.averaging,
+        weight_bits=recipe.weight_bits,
     )
     engine = native.training_bytes(
         architecture, min(recipe.batch_size, len(train)), options, threads, precision=recipe.precision
     )
     weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
-    state = weights * (4 if recipe.averaging else 3)
+    state = weights * (3 + bool(recipe.averaging) + bool(recipe.weight_bits))
     copies = 2 * weights + 3 * state  # the epoch's first and last weights; the state as arrays, as bytes and as a file
     epoch = epoch_bytes(train, recipe.batch_size)
     measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # in float32, and twice in float64 for the loss

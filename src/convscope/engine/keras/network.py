@@ -36,6 +36,7 @@ from convscope.engine.network import (
     check_weights,
     image_blocks,
 )
+from convscope.engine.opening import check_weight_bits
 from convscope.engine.optimizer_steps import decays
 
 Array = NDArray[np.float32]
@@ -134,9 +135,11 @@ class KerasNetwork:
         After an interrupt, or any other error, the network is as it was before the epoch.
 
         Raises:
+            RecipeError: if kernels are to be rounded.
             ValueError: if the images are of another size, `order` is empty, or there is not one learning rate for each
                 batch.
         """
+        check_weight_bits(options.weight_bits, "keras")
         check_images(dataset.images, self._architecture.input.shape)
         num_batches = -(-len(order) // batch_size)
         if not len(learning_rates) == num_batches > 0:

@@ -1,0 +1,117 @@
+// Kernels rounded to few levels: the kernel against its definition, and training by rounded kernels.
+#include <cmath>
+
+#include "check.hpp"
+#include "engine.hpp"
+#include "numbers.hpp"
+#include "random_data.hpp"
+
+namespace convscope::test {
+namespace {
+
+Architecture network() {
+    return Architecture(9, 9, 1)
+        .convolution(9, 3, 3)
+        .max_pooling(2, 2, {2, 2})
+        .depthwise(2, 2, 2)
+        .convolution(18, 3, 3, true, same)
+        .flatten()
+        .dense(40, true)
+        .dense(4);
+}
+
+Settings settings_of(int64_t bits) {
+    Settings settings;
+    settings.weight_bits = bits;
+    settings.averaging = 0.9;
+    return settings;
+}
+
+std::vector<int64_t> order(int64_t begin, int64_t end) {
+    std::vector<int64_t> order;
+    for (int64_t i = begin; i < end; ++i) order.push_back(i);
+    return order;
+}
+
+}  // namespace
+
+TEST(columns_are_rounded_to_the_nearest_levels_of_their_own_steps) {
+    Random random(301);
+    const int64_t width = kernels.panel_width;
+    for (int64_t rows : {1, 2, 9, 150}) {
+        for (int64_t highest : {1, 7, 127}) {
+            const double factor = highest == 1 ? 1.25 : 4.0 / static_cast<double>(highest);
+            Buffer<float> from = random.numbers(rows * width), to = plain_buffer<float>(rows * width);
+            for (int64_t r = 0; r < rows; ++r) from[static_cast<std::size_t>(r * width)] = 0;  // a column of zeros
+            to[static_cast<std::size_t>(rows * width)] = untouched;
+            kernels.round_columns(from.data(), rows, highest, factor, to.data());
+            CHECK(to[static_cast<std::size_t>(rows * width)] == untouched);
+            for (int64_t column = 0; column < width; ++column) {
+                double squares = 0;
+                for (int64_t r = 0; r < rows; ++r) {
+                    squares += std::pow(static_cast<double>(from[static_cast<std::size_t>(r * width + column)]), 2);
+                }
+                const double step = factor * std::sqrt(squares / static_cast<double>(rows));
+                for (int64_t r = 0; r < rows; ++r) {
+                    const auto i = static_cast<std::size_t>(r * width + column);
+                    const double value = static_cast<double>(from[i]), rounded = static_cast<double>(to[i]);
+                    const double level = column == 0 ? 0 : rounded / step, most = static_cast<double>(highest);
+                    CHECK_NEAR(level, std::rint(level), 1e-4);
+                    CHECK(std::fabs(level) < most + 0.5);
+                    if (std::fabs(value) < (most + 0.5) * step) CHECK(std::fabs(value - rounded) < 0.501 * step);
+                    if (std::fabs(value) > most * step) CHECK_NEAR(rounded, value > 0 ? most * step : -most * step, 1e-5);
+                }
+            }
+        }
+    }
+}
+
+TEST(training_by_rounded_kernels_gives_the_same_bits_on_any_number_of_threads) {
+    const RandomData data(network(), 90, 302);
+    const std::vector<Weights> start = random_weights(network(), 303);
+    GoOn watcher;
+    for (int64_t bits : {2, 4, 8}) {
+        Engine one(network(), start, kernels);
+        one.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, 1, watcher, settings_of(bits));
+        CHECK(!equal(one.read(Parameters::weights), one.read(Parameters::unrounded)));
+        CHECK(!equal(one.read(Parameters::unaveraged), one.read(Parameters::unrounded)));
+        for (int threads : {2, 3}) {
+            Engine other(network(), start, kernels);
+            other.train(data.bytes, data.labels, order(0, 90), 32, 0.01f, threads, watcher, settings_of(bits));
+            for (Parameters::Field field : {Parameters::weights, Parameters::unrounded, Parameters::unaveraged}) {
+                CHECK(equal(other.read(field), one.read(field)));
+            }
+        }
+    }
+}
+
+// Every copy of the weights that a pass reads is one of the rounded ones: a step of the rounded network is the same.
+TEST(the_gradients_are_those_of_the_rounded_network) {
+    const RandomData data(network(), 24, 304);
+    const std::vector<Weights> start = random_weights(network(), 305);
+    GoOn watcher;
+    Settings settings = settings_of(4);
+    settings.averaging = 0;
+    settings.optimizer.kind = OptimizerKind::sgd;
+    Engine rounded(network(), start, kernels);
+    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0, 2, watcher, settings);  // a step of no length
+    const std::vector<Weights> grid = rounded.read(Parameters::weights);
+    CHECK(equal(rounded.read(Parameters::unrounded), start));
+    Engine plain(network(), grid, kernels);
+    std::vector<Weights> gradients, expected;
+    const double loss = plain.gradients(data.bytes, data.labels, 24, 1, expected);
+    CHECK(rounded.gradients(data.bytes, data.labels, 24, 1, gradients) == loss);
+    CHECK(equal(gradients, expected));
+    rounded.train(data.bytes, data.labels, order(0, 24), 24, 0.5f, 2, watcher, settings);
+    const std::vector<Weights> moved = rounded.read(Parameters::unrounded);
+    for (std::size_t l = 0; l < start.size(); ++l) {
+        for (std::size_t i = 0; i < start[l].kernel.size(); ++i) {
+            CHECK_NEAR(moved[l].kernel[i], start[l].kernel[i] - 0.5 * expected[l].kernel[i], 1e-6);
+        }
+        for (std::size_t i = 0; i < start[l].bias.size(); ++i) {
+            CHECK_NEAR(moved[l].bias[i], start[l].bias[i] - 0.5 * expected[l].bias[i], 1e-6);
+        }
+    }
+}
+
+}  // namespace convscope::test

@@ -1,0 +1,41 @@
+"""Kernels rounded to few levels, as training in 8, 4 or 2 bits multiplies by them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+
+# What the step of the grid is of the root mean square: the step with the smallest mean square error for normally
+# distributed numbers. native/parameters.cpp has them too.
+STEPS = {2: 1.2240, 4: 0.3534, 8: 0.03087}
+
+
+def rounded(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
+    """Return a kernel of so many filters rounded to a grid of 2^bits - 1 levels, one around zero for each filter.
+
+    A weight becomes the nearest of the levels -L to L, L = 2^(bits - 1) - 1, times the filter's step. The step is
+    `STEPS[bits]` times the root mean square of the filter's weights; for 2 bits the levels are -1, 0 and 1. So a step
+    follows its weights as they grow, and a filter that is multiplied by a number stays on a grid.
+
+    Source: Max 1960, "Quantizing for minimum distortion", section IV, for 3 and 15 levels his table II (computed in the
+    same way for 255). The gradient passes straight through to the unrounded kernel: Bengio and others 2013, section 4;
+    Courbariaux and others 2015, algorithm 1. Deviation: no weight is clipped, since the step follows.
+
+    >>> rounded(np.array([[0.2], [-0.1], [0.9], [-1.1]]), 1, 2).round(3).ravel().tolist()
+    [0.0, -0.0, 0.882, -0.882]
+    """
+    columns = kernel.reshape(-1, filters).astype(np.float64)
+    steps = (STEPS[bits] * np.sqrt(np.mean(columns**2, axis=0))).astype(kernel.dtype).astype(np.float64)
+    most = 2 ** (bits - 1) - 1
+    levels = np.rint(np.clip(columns * (1 / np.where(steps > 0, steps, np.inf)), -most, most))
+    grid: NDArray[Any] = levels.astype(kernel.dtype) * steps.astype(kernel.dtype)
+    return grid.reshape(kernel.shape)
+
+
+def kernel_filters(architecture: Architecture) -> dict[str, int]:
+    """Return the number of filters of each kernel that training in few bits rounds, by its full name."""
+    names = architecture.trainable_weight_shapes
+    filters = {f"{row.layer.name}/kernel": row.output_shape[-1] for row in architecture.table}
+    return {name: number for name, number in filters.items() if name in names}
