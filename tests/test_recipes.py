@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from convscope.base.errors import ConvscopeError, RecipeError
-from convscope.recipes import RECIPES, SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule, accurate, classic, fast
+from convscope.recipes import RECIPES, SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule, classic, fast
 
 
 def test_classic_is_the_notebooks_recipe():
@@ -46,10 +46,11 @@ def test_fast_is_one_epoch_that_fades_out():
     assert RECIPES["fast"] is fast
 
 
-def test_accurate_takes_longer_than_fast_in_smaller_steps():
-    assert RECIPES["accurate"] is accurate
-    assert accurate.epochs > fast.epochs
-    assert accurate.optimizer.learning_rate < fast.optimizer.learning_rate
+def test_accurate_and_thorough_take_longer_than_fast_in_smaller_steps():
+    recipes = [fast, RECIPES["accurate"], RECIPES["thorough"]]
+    assert [recipe.epochs for recipe in recipes] == [1, 5, 30]
+    rates = [recipe.optimizer.learning_rate for recipe in recipes]
+    assert sorted(rates, reverse=True) == rates
 
 
 def test_a_recipe_as_data_says_its_name_first():

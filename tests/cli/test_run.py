@@ -301,7 +301,7 @@ BAD_CALLS = {
     "nothing to choose by": (("--patience", 2), "set validation_fraction to a number such as 0.1"),
     "no such recipe": (
         ("--recipe", "slow"),
-        "no recipe is called 'slow'; use one of classic, fast, accurate, tiny697, ",
+        "no recipe is called 'slow'; use one of classic, fast, accurate, thorough, ",
     ),
     "no such architecture": (("--architecture", "rnn"), "no architecture is called 'rnn'; use one of cnn, ann"),
     "index out of range": (("--index", 300), "test images 0 to 299"),
