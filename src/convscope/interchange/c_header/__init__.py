@@ -1,4 +1,4 @@
-"""A model as one C99 header for microcontrollers, in float32 or in 8-bit integers, without any library."""
+"""A model as one C99 header for microcontrollers, in float32 or in integers of 8 bits or less, without any library."""
 
 from convscope.interchange.c_header.header import CType, write_c
 from convscope.interchange.c_header.quantization import QuantizedNetwork, quantize

@@ -24,6 +24,7 @@ from convscope.interchange.c_header.c_text import (
 from convscope.interchange.c_header.float32_calls import float32_parts
 from convscope.interchange.c_header.int8_calls import int8_parts
 from convscope.interchange.c_header.memory import WorkingMemory, plan_memory
+from convscope.interchange.c_header.packing import int8_function_text
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
 from convscope.interchange.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
@@ -98,7 +99,8 @@ def _int8_text(model: Model, images: NDArray[np.uint8]) -> str:
     network = quantize(model, for_ranges)
     deviation = measure_deviation(model, network, others, len(for_ranges))
     memory = _memory(model, tuple(quantized.step for quantized in network.steps))
-    return _text(model, "int8", int8_parts(network, memory), memory, _int8_lines(deviation), deviation)
+    bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
+    return _text(model, "int8", int8_parts(network, memory), memory, _int8_lines(deviation, bits), deviation)
 
 
 def _memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
@@ -106,11 +108,14 @@ def _memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
 
-def _int8_lines(deviation: Deviation) -> list[str]:
+def _int8_lines(deviation: Deviation, bits: set[int]) -> list[str]:
     largest, count = f"{deviation.largest:.6g}", deviation.num_images
+    kinds = "Weights and values are 8-bit integers"
+    if bits - {8}:
+        kinds = f"Weights are integers of {' or '.join(map(str, sorted(bits)))} bits, values of 8"
     return [
-        "Weights and values are 8-bit integers, sums 32-bit; only the logits are float. No sum can overflow: the "
-        "exporter has checked each of them for the worst image.",
+        f"{kinds}, sums 32-bit; only the logits are float. No sum can overflow: the exporter has checked each of them "
+        "for the worst image.",
         f"The ranges come from {deviation.ranges_images} images. On {count} other images, the largest logit difference "
         f"to the model was {largest}, and {deviation.changed} predictions changed. Stated bound for images like these: "
         f"{deviation.bound:.6g}, twice the largest difference. The probability that the next such image exceeds even "
@@ -162,7 +167,7 @@ def _text(
         f"    {value_type} values[{num_values}];",
         "} PREFIX_scratch;",
         "",
-        *(function_text(dtype, name) for name in functions),
+        *(int8_function_text(name) if dtype == "int8" else function_text(dtype, name) for name in functions),
         *(array_text(array) + "\n" for array in arrays),
         "/* Compute the logits, PREFIX_CLASSES numbers, of an image: PREFIX_HEIGHT x PREFIX_WIDTH x PREFIX_CHANNELS",
         "   bytes in the order row, column, channel. */",

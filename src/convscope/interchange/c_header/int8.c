@@ -96,9 +96,9 @@ static inline void PREFIX_conv2d(
                             continue;
                         }
                         const int8_t *pixel = x + (row * width + column) * channels;
-                        const int8_t *weight = kernel + ((f * rows + u) * columns + v) * channels;
+                        const int32_t first = ((f * rows + u) * columns + v) * channels;
                         for (int32_t c = 0; c < channels; c++) {
-                            sum += (pixel[c] - x_zero) * weight[c];
+                            sum += (pixel[c] - x_zero) * kernel[first + c];
                         }
                     }
                 }
@@ -198,9 +198,9 @@ static inline void PREFIX_grouped_conv2d(
                             continue;
                         }
                         const int8_t *pixel = x + (row * width + column) * channels + f / (filters / groups) * size;
-                        const int8_t *weight = kernel + ((f * rows + u) * columns + v) * size;
+                        const int32_t first = ((f * rows + u) * columns + v) * size;
                         for (int32_t c = 0; c < size; c++) {
-                            sum += (pixel[c] - x_zero) * weight[c];
+                            sum += (pixel[c] - x_zero) * kernel[first + c];
                         }
                     }
                 }
@@ -300,4 +300,18 @@ static inline void PREFIX_to_logits(
     for (int32_t i = 0; i < size; i++) {
         logits[i] = (float)(x[i] - zero) * scale + residue;
     }
+}
+
+//// unpack_2
+/* Weight i of a kernel in 2 bits, -1 to 1: four to a byte, the first in the lowest bits. */
+static inline int32_t PREFIX_unpack_2(const uint8_t *kernel, int32_t i)
+{
+    return ((kernel[i / 4] >> 2 * (i % 4)) & 3) - 1;
+}
+
+//// unpack_4
+/* Weight i of a kernel in 4 bits, -7 to 7: two to a byte, the first in the lower bits. */
+static inline int32_t PREFIX_unpack_4(const uint8_t *kernel, int32_t i)
+{
+    return ((kernel[i / 2] >> 4 * (i % 2)) & 15) - 7;
 }

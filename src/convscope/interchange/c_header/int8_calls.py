@@ -7,6 +7,7 @@ import numpy as np
 from convscope.interchange.c_header.c_text import CArray, StepText, call, float_literal
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers
 from convscope.interchange.c_header.memory import WorkingMemory, value_at
+from convscope.interchange.c_header.packing import packed
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep
 from convscope.interchange.c_header.steps import outputs_first, step_comment
 
@@ -44,33 +45,35 @@ def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
     zeros: tuple[int, ...] = () if entry is None else (entry.zero,)  # of what the sums become
     arrays = _arrays(quantized)
     weights = [f"PREFIX_{array.name}" for array in arrays]
-    functions, calls = [str(step.kind)], []
+    packs = "" if quantized.bits == 8 else f"_{quantized.bits}bit"  # the end of a function's name
+    function = f"{step.kind}{packs}"
+    functions, calls = [], []
     match step.kind:
         case "conv2d" if not step.is_plain:
-            functions = ["grouped_conv2d"]
+            function = f"grouped_{function}"
             given_shape = (*step.input_shape, given[0].zero)
             window = (*step.size, *step.strides, *step.dilation, *step.before)
             shape = (*step.output_shape, step.groups)
-            calls.append(call("grouped_conv2d", *read, *given_shape, *weights, *window, target, *shape, *zeros))
+            calls.append(call(function, *read, *given_shape, *weights, *window, target, *shape, *zeros))
         case "conv2d":
             given_shape = (*step.input_shape, given[0].zero)
-            calls.append(call("conv2d", *read, *given_shape, *weights, *window, target, *step.output_shape, *zeros))
+            calls.append(call(function, *read, *given_shape, *weights, *window, target, *step.output_shape, *zeros))
         case "depthwise":
             given_shape = (*step.input_shape, given[0].zero)
             maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            calls.append(call("depthwise", *read, *given_shape, *weights, *window, target, *maps, *zeros))
+            calls.append(call(function, *read, *given_shape, *weights, *window, target, *maps, *zeros))
         case "dense":
             inputs: tuple[str | int, ...] = (read[0], prod(step.input_shape), given[0].zero, *weights)
             if result is None:
-                functions = ["dense_logits"]
-                calls.append(call("dense_logits", *inputs, "logits", size))
+                function = f"dense_logits{packs}"
+                calls.append(call(function, *inputs, "logits", size))
             else:
-                calls.append(call("dense", *inputs, target, size, *zeros))
+                calls.append(call(function, *inputs, target, size, *zeros))
         case "average_pool" if quantized.multipliers is not None:
-            functions = ["average_map"]
+            function = "average_map"
             factors = (*_numbers(quantized.bias), *_numbers(quantized.multipliers), *_numbers(quantized.shifts))
             pixels, channels = prod(step.size), step.output_shape[2]
-            calls.append(call("average_map", *read, pixels, channels, given[0].zero, *factors, target, *zeros))
+            calls.append(call(function, *read, pixels, channels, given[0].zero, *factors, target, *zeros))
         case "max_pool" | "average_pool":
             calls.append(call(step.kind, *read, *step.input_shape, *window, target, *step.output_shape[:2]))
         case "pad":
@@ -88,14 +91,14 @@ def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
                 both += [value, channels, scale.zero, multiplier, bias]
             pixels = prod(step.output_shape[:2])
             calls.append(call("concatenate", *both, *_numbers(quantized.shifts), pixels, target, *zeros))
-        case "activation":
-            functions = []
+    if calls:
+        functions += [f"unpack_{quantized.bits}", function] if packs else [function]
     if quantized.table is not None:
         source = read[0] if step.kind == "activation" else target
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
         calls.append(call("look_up", source, size, f"PREFIX_{step.name}_table", target))
-    if not {"max_pool", "pad", "look_up", "average_pool", "dense_logits"} >= set(functions):
+    if result is not None and not {"max_pool", "pad", "look_up", "average_pool"} >= set(functions):
         functions.insert(0, "requantize")
     return StepText(_comment(quantized), tuple(functions), arrays, tuple(calls))
 
@@ -105,7 +108,7 @@ def _arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
     if quantized.kernel is None or quantized.bias is None:
         return ()
     name = quantized.step.name
-    kernel = outputs_first(quantized.step, quantized.kernel).astype(np.int8)
+    kernel = packed(outputs_first(quantized.step, quantized.kernel), quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
     if quantized.logit_scales is not None:
         return (*arrays, CArray(f"{name}_scale", quantized.logit_scales))
@@ -121,8 +124,13 @@ def _numbers(integers: Integers | None) -> list[int]:
 
 
 def _comment(quantized: QuantizedStep) -> str:
-    result = quantized.result
+    """Return what a step computes, of how many weights, and what the integers are that it gives."""
+    step, result, comment = quantized.step, quantized.result, step_comment(quantized.step)
+    if quantized.kernel is not None:
+        weights = quantized.kernel.size
+        macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))
+        comment += f"; {weights:,} weights of {quantized.bits} bits, {macs:,} multiply-adds"
     if result is None:
-        return step_comment(quantized.step)
+        return comment
     residue = f" {result.residue:+.6g}" if result.residue else ""
-    return f"{step_comment(quantized.step)}; an integer q is {result.scale:.6g} * (q {-result.zero:+d}){residue}"
+    return f"{comment}; an integer q is {result.scale:.6g} * (q {-result.zero:+d}){residue}"

@@ -22,6 +22,7 @@ from convscope.interchange.c_header.fixed_point import (
     fixed_point,
     scale_of_range,
 )
+from convscope.interchange.c_header.packing import bits_of, grid_of
 from convscope.interchange.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
@@ -47,6 +48,7 @@ class QuantizedStep:
         before_table: the scale of the integers that the table is entered with.
         table: the activation of each of -128 to 127, (256,).
         logit_scales: by which sums are multiplied to give logits, (K,) float32.
+        bits: in how many each weight of the kernel is held: 2 where all are -1 to 1, 4 where -7 to 7, else 8.
     """
 
     step: ComputedStep
@@ -59,6 +61,7 @@ class QuantizedStep:
     before_table: Scale | None = None
     table: Integers | None = None
     logit_scales: NDArray[np.float32] | None = None
+    bits: int = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +153,8 @@ def _quantize(step: ComputedStep, given: tuple[Scale, ...], range_: _Range, *, i
         result = scale_of_range(numbers.min(), numbers.max())
         return QuantizedStep(step, given, result, before_table=given[0], table=result.integers(numbers))
     if step.kind == "dense" and is_last:
-        kernel, bias, sum_scales = _weights(step, given[0])
-        return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32))
+        kernel, bias, sum_scales, bits = _weights(step, given[0])
+        return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32), bits=bits)
     result, entry, table = _through_table(step, range_)
     if step.kind in ("add", "concatenate"):
         factors = np.array([scale.scale for scale in given]) / entry.scale
@@ -168,21 +171,29 @@ def _quantize(step: ComputedStep, given: tuple[Scale, ...], range_: _Range, *, i
         factors = np.array([given[0].scale / prod(step.size) / entry.scale])
         return QuantizedStep(step, given, result, None, residue, *fixed_point(factors), entry, table)
     assert step.kind in LINEAR, step.kind
-    kernel, bias, sum_scales = _weights(step, given[0])
-    return QuantizedStep(step, given, result, kernel, bias, *fixed_point(sum_scales / entry.scale), entry, table)
+    kernel, bias, sum_scales, bits = _weights(step, given[0])
+    multipliers, shifts = fixed_point(sum_scales / entry.scale)
+    return QuantizedStep(step, given, result, kernel, bias, multipliers, shifts, entry, table, bits=bits)
 
 
-def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Array]:
-    """Return the kernel in -127 to 127, the bias, and what one step of the sums of each output channel is.
+def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Array, int]:
+    """Return the kernel in -127 to 127, the bias, what one step of the sums of each output channel is, and the bits.
 
-    A channel's scale is its largest weight's, or as much larger as its bias and the worst image need for a sum below
-    2^31: |bias| and Σ |weight| · reach are at most 2^30 each.
+    Where all channels lie on grids, as of a network trained in few bits, the integers are the levels of these, exactly.
+    Else a channel's scale is its largest weight's, or as much larger as its bias and the worst image need for a sum
+    below 2^31: |bias| and Σ |weight| · reach are at most 2^30 each.
     """
     kernel, bias = step.weights
     channels = kernel.reshape(-1, len(bias))
     if step.kind == "depthwise":
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
     bias = bias + given.residue * channels.sum(axis=0)
+    grid = grid_of(channels)
+    if grid is not None:
+        levels, steps = grid
+        whole = np.rint(bias / (steps * given.scale))
+        if max(np.abs(levels).sum(axis=0).max() * given.reach, np.abs(whole).max()) <= _SUM_LIMIT:
+            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * given.scale, bits_of(levels)
     scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / given.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
     while True:
@@ -192,7 +203,7 @@ def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Arra
             break
         scales = np.where(too_large, 2 * scales, scales)
     sum_scales = scales * given.scale
-    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales
+    return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales, 8
 
 
 def _through_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:

@@ -1,0 +1,188 @@
+"""Kernels of few bits in the header: the grid that is found, the bytes, and the C that unpacks them."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.interchange.c_header.programs import COMPILERS, SANITIZERS, C, build, logits_program, run
+from tests.random_networks import random_images, random_model
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.engine.rounding import kernel_filters, rounded
+from convscope.interchange.c_header import open_c, quantize, simulate, write_c
+from convscope.interchange.c_header.packing import bits_of, grid_of, int8_function_text, packed
+
+ARM = ("clang-19", "--target=aarch64-linux-gnu", "-static", "-fuse-ld=lld-19")
+
+
+def of_few_bits(model: cs.Model, bits: int) -> cs.Model:
+    """Return the model with rounded kernels, as if it had been trained so."""
+    filters = kernel_filters(model.architecture)
+    grids = {n: rounded(w, filters[n], bits) if n in filters else w for n, w in model.weights.items()}
+    return cs.Model(model.architecture, grids, model.class_names)
+
+
+@pytest.mark.parametrize("most", [1, 7, 127])
+def test_a_grid_is_found_behind_a_folded_normalisation(most: int) -> None:
+    rng = np.random.default_rng(most)
+    levels = rng.integers(-most, most + 1, (30, 50))
+    steps = np.exp(rng.normal(size=50)).astype(np.float32)
+    kernel = (levels.astype(np.float32) * steps).astype(np.float64) * np.exp(rng.normal(size=50)) * -1
+    found = grid_of(kernel)
+    assert found is not None
+    common = np.gcd.reduce(levels, axis=0)  # the coarsest grid is as good
+    np.testing.assert_array_equal(found[0] * common, -levels)
+    np.testing.assert_allclose(found[0] * found[1], kernel, rtol=1e-6)
+    assert bits_of(found[0]) == {1: 2, 7: 4, 127: 8}[most]
+
+
+def test_no_grid_is_found_where_there_is_none() -> None:
+    rng = np.random.default_rng(0)
+    assert grid_of(rng.normal(size=(4, 2000))[:, :1]) is None
+    for kernel in np.moveaxis(rng.normal(size=(4, 2000)), 1, 0):
+        assert grid_of(kernel[:, None]) is None
+    on_grid = np.array([[1.0, 0.3], [0, 0.1], [-1, 0.2], [1, 0.7]])
+    assert grid_of(on_grid) is not None
+    assert grid_of(on_grid + np.array([0, 1e-4])) is None  # one channel is enough
+    assert grid_of(on_grid[:3]) is None  # so few may lie on one by chance
+
+
+def test_channels_of_zeros_lie_on_every_grid() -> None:
+    found = grid_of(np.zeros((5, 2)))
+    assert found is not None
+    assert not found[0].any()
+    assert found[1].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(("bits", "most"), [(2, 1), (4, 7)])
+def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, most: int) -> None:
+    levels = np.random.default_rng(bits).integers(-most, most + 1, 101)
+    given = packed(levels, bits)
+    assert given.nbytes == -(-101 * bits // 8)
+    places = np.arange(101)
+    unpacked = (given[places * bits // 8] >> places % (8 // bits) * bits & 2**bits - 1).astype(int) - most
+    np.testing.assert_array_equal(unpacked, levels)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "grouped_conv2d", "depthwise", "dense", "dense_logits"])
+def test_every_function_with_a_kernel_can_unpack_it(name: str) -> None:
+    text = int8_function_text(f"{name}_4bit")
+    code = text.partition("*/")[2]
+    assert f"PREFIX_{name}_4bit(" in code
+    assert "const uint8_t *kernel" in code
+    assert code.count("PREFIX_unpack_4(kernel, ") == 1
+    assert "kernel[" not in code
+    assert int8_function_text(name).count("kernel[") >= 1  # and without bits as it stands in the file
+
+
+def deep_model(rng: np.random.Generator) -> cs.Model:
+    """Return a model with every step that has a kernel, normalised before and behind its activations."""
+    layers = (
+        cs.Conv2D(6, 3, use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="relu"),
+        cs.Conv2D(8, 3, groups=2, dilation_rate=2),
+        cs.MaxPooling2D(2),
+        cs.BatchNormalization(activation="relu"),
+        cs.Flatten(),
+        cs.Dense(7, "relu"),
+        cs.Dense(5, "softmax"),
+    )
+    architecture = cs.Architecture(cs.Input(13, 14, 2), layers)
+    weights = {n: rng.normal(0.1, 0.4, shape).astype(np.float32) for n, shape in architecture.weight_shapes.items()}
+    for name in weights:
+        if name.endswith(("gamma", "moving_variance")):
+            weights[name] = np.abs(weights[name]) + np.float32(0.1)
+    return cs.Model(architecture, weights, tuple("abcde"))
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_the_integers_are_the_levels_of_the_model(bits: int) -> None:
+    model = of_few_bits(deep_model(np.random.default_rng(1)), bits)
+    images = random_images(model.architecture, np.random.default_rng(2), 20)
+    steps = [step for step in quantize(model, images).steps if step.kernel is not None]
+    names = ("conv2d", "depthwise_conv2d", "conv2d_1", "batch_normalization_1", "dense", "dense_1")
+    assert tuple(step.step.name for step in steps) == names
+    for step in steps:
+        if step.step.name == "batch_normalization_1":  # one number a channel, in as many digits as fit
+            assert step.bits == 8
+            continue
+        assert step.bits == bits
+        assert step.kernel is not None
+        kernel = model.weights[f"{step.step.name}/kernel"]
+        columns = kernel.reshape(-1, kernel.shape[-1] * (kernel.shape[-2] if step.step.kind == "depthwise" else 1))
+        levels = step.kernel.reshape(columns.shape)
+        steps_of = np.abs(columns).max(axis=0) / np.abs(levels).max(axis=0)
+        np.testing.assert_allclose(levels * steps_of, columns, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("compiler", COMPILERS)
+def test_c_computes_the_same_integers_with_all_warnings_and_sanitizers(
+    compiler: str, bits: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(bits)
+    models = [deep_model(rng), *(random_model(rng) for _ in range(3))]
+    for number, model in enumerate(of_few_bits(model, bits) for model in models):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        images, calibration = (random_images(model.architecture, rng, count) for count in (9, 40))
+        write_c(model, folder / "net.h", dtype="int8", calibration_images=calibration, prefix="net")
+        printed = run(build(compiler, logits_program("net"), folder, *SANITIZERS), images.tobytes())
+        assert printed == simulate(quantize(model, calibration[::2]), images).tobytes()
+
+
+@pytest.fixture(scope="module")
+def reader_of_four_bits(small_mnist: cs.Splits) -> cs.Model:
+    recipe = cs.Recipe(epochs=2, optimizer=cs.Adam(0.01), batch_size=32, weight_bits=4)
+    return cs.train("tiny8k", small_mnist.train, recipe)[0]
+
+
+@pytest.mark.slow
+def test_a_header_of_four_bits_states_its_bytes_and_takes_them(
+    reader_of_four_bits: cs.Model, small_mnist: cs.Splits, tmp_path: Path
+) -> None:
+    model, test = reader_of_four_bits, small_mnist.test
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=small_mnist.train.images[:400], prefix="net")
+    text = (tmp_path / "net.h").read_text()
+    assert "Weights are integers of 4 or 8 bits, values of 8" in text
+    assert (
+        "conv2d_1 + batch_normalization_1: 12 x 12 x 16 to 10 x 10 x 16, relu; 2,304 weights of 4 bits, 230,400" in text
+    )
+    program = logits_program("net")
+    (tmp_path / "net.c").write_text(program)
+    subprocess.run(["gcc", *C, "-Os", "-c", "net.c"], cwd=tmp_path, check=True)
+    sizes = subprocess.run(["size", "-A", "net.o"], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    constants = sum(int(line.split()[1]) for line in sizes.splitlines() if line.startswith(".rodata"))
+    stated = re.search(r"NET_WEIGHT_BYTES (\d+)", text)
+    assert stated is not None
+    kernels, normalised = (16 * 25 + 3 * 9 * 256 + 160) // 2, 2 * 16 * (1 + 4 + 4 + 1)
+    assert int(stated[1]) == kernels + normalised + 4 * 16 * (4 + 4 + 1) + 10 * (4 + 4)
+    assert int(stated[1]) <= constants <= int(stated[1]) + 64 * 16  # aligned arrays, and the few constants of the code
+    logits = open_c(tmp_path / "net.h").logits(test.images)
+    assert (logits.argmax(axis=1) == test.labels).mean() > (
+        model.logits(test.images).argmax(axis=1) == test.labels
+    ).mean() - 0.02
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("clang-19", "ld.lld-19", "qemu-aarch64"))), reason="needs clang-19, lld-19 and qemu-user"
+)
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_an_arm_processor_gives_the_same_bits(bits: int, mnist: cs.Splits, tmp_path: Path) -> None:
+    network = cs.presets.tiny8k()
+    model = of_few_bits(cs.Model(network, initial_weights(network, bits), mnist.train.class_names), bits)
+    images, calibration = mnist.test.images[:50], mnist.train.images[:40]
+    write_c(model, tmp_path / "net.h", dtype="int8", calibration_images=calibration, prefix="net")
+    (tmp_path / "net.c").write_text(logits_program("net"))
+    subprocess.run([*ARM, *C, "-Os", "net.c", "-o", "net", "-lm"], cwd=tmp_path, check=True)
+    done = subprocess.run(
+        ["qemu-aarch64", "net"], cwd=tmp_path, check=True, input=images.tobytes(), capture_output=True
+    )
+    assert done.stdout == simulate(quantize(model, calibration[::2]), images).tobytes()
