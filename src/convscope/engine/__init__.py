@@ -6,15 +6,8 @@ the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.
 
 from convscope.engine.lesions import LesionEffects, lesion_effects
 from convscope.engine.network import EpochOptions, EpochResult, Lesion, Network, Progress, Replacement, Weights
-from convscope.engine.opening import (
-    ENGINES,
-    EngineName,
-    check_engine,
-    check_precision,
-    check_weight_bits,
-    initial_weights,
-    open_network,
-)
+from convscope.engine.opening import ENGINES, EngineName, check_engine, check_precision, initial_weights, open_network
+from convscope.engine.rounding import check_weight_bits
 
 __all__ = [
     "ENGINES",

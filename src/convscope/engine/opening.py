@@ -14,7 +14,7 @@ from convscope.architecture import Architecture
 from convscope.base.errors import RecipeError
 from convscope.base.streams import random_stream
 from convscope.engine.network import Network, Weights, check_weights
-from convscope.recipes import Precision, WeightBits
+from convscope.recipes import Precision
 
 EngineName = Literal["native", "reference", "keras"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -83,14 +83,6 @@ def check_precision(precision: Precision, engine: EngineName = "native") -> None
     from convscope.engine.processor import usable_instruction_sets
 
     usable_instruction_sets(precision)
-
-
-def check_weight_bits(bits: WeightBits | None, engine: EngineName = "native") -> None:
-    """Raise `RecipeError`, saying what to take instead, unless `engine` trains kernels of so many bits."""
-    if bits is not None and engine == "keras":
-        raise RecipeError(
-            f"weight_bits is {bits}, but engine keras trains float32 weights; use engine native or omit weight_bits"
-        )
 
 
 def initial_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:

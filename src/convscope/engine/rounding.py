@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.base.errors import RecipeError
+from convscope.recipes import WeightBits
 
 # What the step of the grid is of the root mean square: the step with the smallest mean square error for normally
 # distributed numbers. native/parameters.cpp has them too.
@@ -39,3 +41,11 @@ def kernel_filters(architecture: Architecture) -> dict[str, int]:
     names = architecture.trainable_weight_shapes
     filters = {f"{row.layer.name}/kernel": row.output_shape[-1] for row in architecture.table}
     return {name: number for name, number in filters.items() if name in names}
+
+
+def check_weight_bits(bits: WeightBits | None, engine: str = "native") -> None:
+    """Raise `RecipeError`, saying what to take instead, unless `engine` trains kernels of so many bits."""
+    if bits is not None and engine == "keras":
+        raise RecipeError(
+            f"weight_bits is {bits}, but engine keras trains float32 weights; use engine native or omit weight_bits"
+        )

@@ -36,8 +36,8 @@ from convscope.engine.network import (
     check_weights,
     image_blocks,
 )
-from convscope.engine.opening import check_weight_bits
 from convscope.engine.optimizer_steps import decays
+from convscope.engine.rounding import check_weight_bits
 
 Array = NDArray[np.float32]
 _VALUE_BYTES = 4  # of a float32
