@@ -1,6 +1,7 @@
 """The networks that come with convscope, and what is made of them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_the_presets_have_the_parameters_that_are_stated_of_them():
     assert counts == {
         "cnn": 108_618, "ann": 118_282, "lenet5": 61_706, "small": 5_258, "wide": 431_242, "deep": 72_666,
         "residual": 187_434,
-        "tiny697": 679, "tiny2k": 1_970, "tiny8k": 7_610, "tiny25k": 22_466,
+        "tiny697": 679, "tiny2k": 1_970, "tiny8k": 7_610, "tiny25k": 22_466, "micro11k": 18_661,
     }  # fmt: skip
     assert sum(isinstance(layer, BatchNormalization) for layer in presets.deep().layers) == 6
 
@@ -39,12 +40,23 @@ def test_a_tiny_preset_has_no_more_parameters_than_its_name_says_and_a_recipe(na
 
 
 @pytest.mark.slow
+def test_the_network_for_microcontrollers_has_11_000_bytes_of_weights_in_its_header(
+    small_mnist: cs.Splits, tmp_path: Path
+):
+    recipe = replace(RECIPES["micro11k"], epochs=1, batch_size=16)
+    model, _ = cs.train("micro11k", small_mnist.train, recipe)
+    options = cs.ExportOptions("int8", small_mnist.train.images[:100])
+    cs.export_model(model, tmp_path / "micro.h", "c", options)
+    assert "#define MICRO11K_WEIGHT_BYTES 10732\n" in (tmp_path / "micro.h").read_text()
+
+
+@pytest.mark.slow
 def test_the_smallest_preset_learns_by_its_recipe(small_mnist: cs.Splits):
     model, _ = cs.train("tiny697", small_mnist.train, replace(RECIPES["tiny697"], batch_size=16), seed=1, threads=1)
     assert cs.evaluate(model, small_mnist.test).accuracy > 0.6
 
 
-@pytest.mark.parametrize("name", ["cnn", "lenet5", "small", "wide", "tiny697", "tiny2k", "tiny8k", "tiny25k"])
+@pytest.mark.parametrize("name", ["cnn", "lenet5", "small", "wide", "tiny697", "tiny2k", "tiny8k", "micro11k"])
 def test_images_too_small_for_a_preset_are_refused_with_those_that_fit(name: str):
     with pytest.raises(ArchitectureError) as caught:
         network_for(name, (4, 9, 1), 10)

@@ -248,12 +248,25 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     return _averaged(_four(24, 32), image_shape, num_classes, "tiny25k")
 
 
+@checked
+def micro11k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
+    """Return four convolutions of 24 and 27 filters: with kernels of 4 bits, 10,732 bytes of weights in a C header.
+
+    It is for the recipe of the same name, which trains it in 4 bits, and for microcontrollers with room for 11,000
+    bytes.
+
+    >>> micro11k().parameters
+    18661
+    """
+    return _averaged(_four(24, 27), image_shape, num_classes, "micro11k")
+
+
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
 AnyArchitecture = Annotated[
     Architecture | ArchitectureFor | str,
     "an Architecture, the name of a preset, or a function of image shape and number of classes such as cs.presets.cnn",
 ]
-_ALL = (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, tiny25k)
+_ALL = (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, tiny25k, micro11k)
 PRESETS = {preset.__name__: preset for preset in _ALL}
 
 

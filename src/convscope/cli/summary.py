@@ -37,9 +37,9 @@ def summary(
 ) -> None:
     """Print the layer table of an architecture.
 
-    ARCHITECTURE is a preset (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, tiny25k) or a
-    JSON file. --image applies to presets and to files without `input`, --classes to presets. Every command takes the
-    output of --json as an --architecture file.
+    ARCHITECTURE is a preset (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, tiny25k, micro11k)
+    or a JSON file. --image applies to presets and to files without `input`, --classes to presets. Every command takes
+    the output of --json as an --architecture file.
     """
     network = architecture_for(architecture, image, classes, width)
     if svg_path is not None:

@@ -81,12 +81,14 @@ search is in dev/LOG.md too.
 tiny25k = replace(tiny8k, epochs=16, name="tiny25k")
 """The same in more epochs for `tiny25k`."""
 
+micro11k = replace(tiny8k, epochs=20, name="micro11k", weight_bits=4)
+"""The same in 4 bits and more epochs, for the microcontroller's `micro11k`."""
+
 DEFAULT_RECIPE = "classic"
 """The name of the recipe that is taken where none is named."""
 
-RECIPES = {
-    recipe.name: recipe for recipe in (classic, fast, accurate, thorough, residual, tiny697, tiny2k, tiny8k, tiny25k)
-}
+_ALL = (classic, fast, accurate, thorough, residual, tiny697, tiny2k, tiny8k, tiny25k, micro11k)
+RECIPES = {recipe.name: recipe for recipe in _ALL}
 
 AnyRecipe = Annotated[Recipe | str, f"a Recipe or the name of one ({', '.join(RECIPES)})"]
 
