@@ -65,13 +65,14 @@ describe('a recipe of a run', () => {
       augmentation: { shift: 2 },
       clip_norm: 1.5,
       averaging: 0.99,
+      weight_bits: 4,
       class_weights: null,
       early_stopping: null,
       precision: 'float32',
     });
     expect(recipe).toMatchObject({ epochs: 3, batchSize: 32, learningRate: 0.1, clipNorm: 1.5, labelSmoothing: 0.05 });
     expect(recipe.optimizer).toEqual({ kind: 'SGD', momentum: 0.9, nesterov: true, weight_decay: 0 });
-    expect(leftOut).toEqual([{ what: 'averaging', precision: 'float32' }]);
+    expect(leftOut.map(({ what }) => what)).toEqual(['averaging', 'bits']);
   });
 });
 

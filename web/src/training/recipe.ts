@@ -53,7 +53,7 @@ export interface WrittenRecipe {
 
 // Of a run's recipe, what the page does not do.
 export interface LeftOut {
-  what: 'averaging' | 'validation' | 'stopping' | 'precision';
+  what: 'averaging' | 'bits' | 'validation' | 'stopping' | 'precision';
   precision: string; // of the run's numbers
 }
 
@@ -78,6 +78,7 @@ export function recipeOf(written: WrittenRecipe): { recipe: Recipe; leftOut: Lef
   const precision = String(written.precision ?? 'float32');
   const leftOut: LeftOut[] = [];
   if (Number(written.averaging ?? 0) > 0) leftOut.push({ what: 'averaging', precision });
+  if (written.weight_bits != null) leftOut.push({ what: 'bits', precision });
   if (Number(written.validation_fraction ?? 0) > 0) leftOut.push({ what: 'validation', precision });
   if (written.early_stopping != null) leftOut.push({ what: 'stopping', precision });
   if (precision !== 'float32') leftOut.push({ what: 'precision', precision });
