@@ -1,0 +1,130 @@
+"""How far single runs of one network lie apart by chance alone, and how many runs show a difference of a given size.
+
+Runs differ by their seed, and by the test images that they happen to be measured on. Flags of wrong answers go in, one
+row for each run; standard deviations, probabilities and numbers of runs come out. Accuracies are fractions.
+"""
+
+from dataclasses import dataclass
+from math import erfc, inf, sqrt
+
+from convscope.base.plain import PlainFields
+from convscope.base.statistics import Flags
+
+_MOST_RUNS = 1 << 20  # of each network; more than that is no plan for anybody
+
+
+@dataclass(frozen=True)
+class RunVariation(PlainFields):
+    """How much of the difference between two runs is chance.
+
+    The two runs that are compared are of networks that are equally good: equal on these images where both are measured
+    on the same ones, and equal on all images of the kind where each has test images of its own.
+
+    Attributes:
+        num_runs, num_images: what this was estimated from; `n` runs know a standard deviation to within about
+            1 / sqrt(2 (n - 1)) of it.
+        mean: of the accuracies.
+        sd_seeds: of a run's accuracy over seeds, on these test images.
+        sd_images: of the accuracy of one network over test sets of as many images, sqrt(p (1 - p) / N).
+        sd_true: of the accuracy over seeds on endless test images, which is what is left of `sd_seeds` without the
+            chance that falls on single images; 0.0 where that explains all of it.
+
+    Source: Jordan 2023 (arXiv 2304.01910), whose distribution-wise variance is the square of `sd_true`.
+    """
+
+    num_runs: int
+    num_images: int
+    mean: float
+    sd_seeds: float
+    sd_images: float
+    sd_true: float
+
+    @classmethod
+    def of(cls, wrong: Flags) -> "RunVariation":
+        """Return the variation of the runs (n, N), true where wrong.
+
+        Raises:
+            ValueError: unless they are (n, N) with n at least 2 and N at least 1.
+
+        >>> import numpy as np
+        >>> variation = RunVariation.of(np.arange(1000) < np.array([[20], [26], [23]]))
+        >>> f"{variation.mean:.3f}, sd {variation.sd_seeds:.3f}"
+        '0.977, sd 0.003'
+        """
+        if wrong.ndim != 2 or len(wrong) < 2 or wrong.shape[1] < 1:
+            raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least two runs and one image")
+        num_runs, num_images = wrong.shape
+        of_images = wrong.mean(axis=0)
+        rate = float(of_images.mean())
+        over_seeds = (
+            float(wrong.sum(axis=1).var(ddof=1)) / num_images**2
+        )  # of whole numbers: exactly 0 if all are equal
+        # What runs would differ by if each image's answer fell to chance for itself.
+        alone = float((of_images * (1 - of_images)).mean()) * num_runs / (num_runs - 1) / num_images
+        return cls(
+            num_runs=num_runs,
+            num_images=num_images,
+            mean=1 - rate,
+            sd_seeds=sqrt(over_seeds),
+            sd_images=sqrt(rate * (1 - rate) / num_images),
+            sd_true=sqrt(max(over_seeds - alone, 0.0)),
+        )
+
+    @property
+    def sd_same_images(self) -> float:
+        """The standard deviation of the difference of two runs on these test images."""
+        return sqrt(2) * self.sd_seeds
+
+    @property
+    def sd_other_images(self) -> float:
+        """The same where each run is measured on as many test images of its own."""
+        return sqrt(2 * (self.sd_images**2 + self.sd_true**2))
+
+    def chance_same_images(self, difference: float) -> float:
+        """Return the probability that two runs on these test images lie `difference` or more apart, either way."""
+        return _both_tails(difference, self.sd_same_images)
+
+    def chance_other_images(self, difference: float) -> float:
+        """Return the same where each run is measured on as many test images of its own."""
+        return _both_tails(difference, self.sd_other_images)
+
+    def runs_needed(self, difference: float, power: float = 0.8, level: float = 0.05) -> int | None:
+        """Return how many runs of each network show a true difference of their means on these test images.
+
+        It is the smallest number of runs with which a two-sided t-test at `level` finds it with probability `power`, if
+        both networks vary as these runs do. None for more than a million.
+
+        Raises:
+            ValueError: unless `difference` is above 0, and 0 < level < power < 1.
+        """
+        if not difference > 0 or not 0 < level < power < 1:
+            raise ValueError(
+                f"difference is {difference}, power {power} and level {level}; they must be above 0, with "
+                "level < power < 1"
+            )
+        if self.sd_seeds == 0:
+            return 2
+        low, high = 1, 2
+        while _power(high, difference / self.sd_seeds, level) < power:
+            low, high = high, 2 * high
+            if high > _MOST_RUNS:
+                return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            is_enough = _power(middle, difference / self.sd_seeds, level) >= power
+            low, high = (low, middle) if is_enough else (middle, high)
+        return high
+
+
+def _both_tails(difference: float, sd: float) -> float:
+    """Return the probability that a normal number around 0 is `difference` or more away from it."""
+    return erfc((difference / sd if sd else inf) / sqrt(2))
+
+
+def _power(count: int, effect: float, level: float) -> float:
+    """Return how likely a two-sided t-test of two times `count` values finds that means lie `effect` sds apart."""
+    from scipy.special import nctdtr, stdtrit
+
+    freedom, shift = 2 * count - 2, effect * sqrt(count / 2)
+    limit = float(stdtrit(freedom, 1 - level / 2))
+    return float(1 - nctdtr(freedom, shift, limit) + nctdtr(freedom, shift, -limit))
