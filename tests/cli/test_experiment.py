@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
+from convscope.data.datasets import LoadOptions
+from convscope.experiment.points import Point
+from convscope.runs.experiments import ExperimentRequest, plan_experiment
+from convscope.runs.listeners import SILENT
 
 from .conftest import invoke
 
@@ -128,6 +132,8 @@ BAD_LINES = {
     "an architecture twice": (("--architecture", "cnn", "--architecture", "cnn"), 2, "two have the name 'cnn'"),
     "an unknown executor": (("--executor", "local"), 1, "executor 'local': it must be local:N (processes)"),
     "more images than there are": (("--num-images", 1001), 1, "--num-images 1001"),
+    "an unknown point": (("--frontier", "tiny"), 1, "--frontier: no point of small is called 'tiny'; use tiny697, "),
+    "a point and a recipe": (("--frontier", "ann", "--recipe", "fast"), 2, "--recipe does not go with --frontier"),
     "an unknown recipe": (("--recipe", "none"), 1, "no recipe is called 'none'; use one of classic"),
 }
 
@@ -187,3 +193,50 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
     kept = list(out.glob("runs/*"))
     assert len(kept) >= 2
     assert all((run / "DONE").exists() and not run.name.startswith(".") for run in kept)
+
+
+FRONTIER = ("--epochs", 1, "--num-images", 200, "--seeds", 2)
+
+
+@pytest.mark.slow
+def test_a_frontier_has_the_points_asked_for_and_those_finished_before(small_folder: Path, tmp_path: Path):
+    asked = ("experiment", "--dataset", small_folder, *FRONTIER, "--out", tmp_path)
+    done = invoke(*asked, "--frontier", "cnn-fast,ann")
+    assert done.exit_code == 0, done.output
+    assert [line.split()[:2] for line in done.stdout.splitlines() if re.match(r"(ann|cnn-fast) +2 ", line)] == [
+        ["ann", "2"], ["cnn-fast", "2"], ["ann", "2"], ["cnn-fast", "2"],  # two tables
+    ]  # fmt: skip
+    trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("DONE")}
+    printed = json.loads(invoke(*asked, "--frontier", "lenet5", "--json").stdout)
+    assert printed["frontier"] == json.loads((tmp_path / "frontier.json").read_text())
+    assert [one["name"] for one in printed["frontier"]["points"]] == ["lenet5", "ann", "cnn-fast"]
+    group = next(one for one in printed["table"] if one["architecture"] == "ann")
+    point = printed["frontier"]["points"][1]
+    assert all(point[name] == group[name] for name in ("num_runs", "mean", "sd", "interval", "interval_with_images"))
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in trained.items())
+    page = (tmp_path / "experiment.html").read_text()
+    assert page.count("data-chart=") == 4
+    assert "--frontier lenet5 --seeds 0-1 --epochs 1" in page
+
+
+def test_each_point_of_a_frontier_states_how_many_seeds_it_has(small_folder: Path, monkeypatch: pytest.MonkeyPatch):
+    points = (Point("few", "ann", "fast", seeds=3), Point("all", "ann", "fast", seeds=6, members=2))
+    monkeypatch.setattr("convscope.experiment.points.POINTS", (*points, Point("one", "cnn", "fast", seeds=1)))
+    request = ExperimentRequest(str(small_folder), LoadOptions(), (), (), None, "all")
+    plan = plan_experiment(request, SILENT)
+    assert [(spec.architecture.name, spec.seed) for spec in plan.specs] == [
+        *(("ann", seed) for seed in range(6)), ("cnn", 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_ensemble_without_seeds_enough_is_left_out_or_refused(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    points = (Point("single", "ann", "fast"), Point("three", "ann", "fast", members=3))
+    monkeypatch.setattr("convscope.experiment.points.POINTS", points)
+    asked = ("experiment", "--dataset", small_folder, *FRONTIER, "--out", tmp_path / "out", "--frontier")
+    done = invoke(*asked, "three")
+    assert (done.exit_code, (tmp_path / "out").exists()) == (1, False)
+    assert done.stderr == "Error: --seeds: there are 2, but an ensemble of 3 networks needs 3\n"
+    assert "three is left out: it needs 3 runs and has 2; use more seeds." in invoke(*asked, "all").stdout

@@ -357,6 +357,29 @@ def run_experiment(
         for recipe in chosen
         for seed in numbers
     ]
+    return run_specs(
+        specs,
+        splits,
+        folder=folder,
+        executor=executor,
+        threads=threads,
+        on_result=on_result,
+        on_diverged=on_diverged,
+        on_epoch=on_epoch,
+    )
+
+
+def run_specs(
+    specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
+) -> Experiment:
+    """Train each of `specs`, and return how they fare on the test images; takes and raises what `train_runs` does.
+
+    Args:
+        on_diverged: called in this thread for each run whose training diverges; the others go on.
+
+    Raises:
+        DivergedError: if every run diverges.
+    """
     diverged = list[DivergedRun]()
 
     def keep(run: DivergedRun) -> None:
@@ -364,16 +387,7 @@ def run_experiment(
         if on_diverged is not None:
             on_diverged(run)
 
-    runs = train_runs(
-        specs,
-        splits,
-        folder=folder,
-        executor=executor,
-        threads=threads,
-        on_result=on_result,
-        on_diverged=keep,
-        on_epoch=on_epoch,
-    )
+    runs = train_runs(specs, splits, on_diverged=keep, **options)
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")
     return Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

@@ -8,6 +8,7 @@ from convscope.base.tables import printable
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
+from convscope.report.evidence.frontier import frontier_finding, frontier_sections
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import percent
 
@@ -18,16 +19,14 @@ def render_experiment(value: dict[str, Any], command: str = "") -> str:
     """Return the page of an experiment: one HTML document that works from a disk with no network.
 
     Args:
-        value: what `Experiment.to_dict()` holds.
+        value: what `Experiment.to_dict()` holds, and with a frontier under that name what `Frontier.to_dict()` holds.
         command: that makes the experiment again.
     """
-    section = experiment_section(value)
+    sections = [*(frontier_sections(value["frontier"]) if "frontier" in value else ()), experiment_section(value)]
     return render_document(
         "experiment.html.jinja",
         experiment=_view(value),
-        anchor=section.anchor,
-        name=section.name,
-        section=render_section(section),
+        sections=[(section.anchor, section.name, render_section(section)) for section in sections],
         command=printable(command),
     )
 
@@ -58,7 +57,7 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
     return {
         "dataset": printable(value["dataset"]),
         "num_runs": f"{len(runs):,}",
-        "finding": printable(seeds_finding(value)),
+        "finding": printable(frontier_finding(value["frontier"]) if "frontier" in value else seeds_finding(value)),
         "plan": (
             f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained}, measured on "
             f"{value['num_images']:,} test images."

@@ -3,16 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError
+from convscope.base.files import write_json
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
-from convscope.experiment import Experiment, RunResult, open_executor, run_experiment, write_experiment
+from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
 from convscope.experiment.earlier import earlier_runs
+from convscope.experiment.experiment import run_specs
+from convscope.experiment.frontier import Frontier
 from convscope.recipes import Recipe
 from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
 from convscope.runs.data import load_data
+from convscope.runs.frontier import PlannedPoint, measure_frontier, plan_points, runs_of
 from convscope.runs.listeners import Listeners
 from convscope.runs.tracking import Trackers
 from convscope.storage import writing
@@ -24,6 +29,8 @@ class ExperimentRequest:
 
     Attributes:
         data: a name or path, as `load_dataset` takes it.
+        seeds: None is as many as each point of the frontier states.
+        frontier: points by name, see `points_named`, in place of architectures and recipes; None is no frontier.
         width: by what the filters and units of each architecture are multiplied.
         num_images: how many training images each run takes, drawn by its seed; None is all.
         threads: of the engine in each run; None is one a core, with an executor one.
@@ -35,7 +42,8 @@ class ExperimentRequest:
     loading: LoadOptions
     architectures: Sequence[ArchitectureChoice]
     recipes: Sequence[RecipeChoice]
-    seeds: Sequence[int]
+    seeds: Sequence[int] | None
+    frontier: str | None = None
     changes: RecipeChanges = field(default_factory=RecipeChanges)
     width: float = 1.0
     num_images: int | None = None
@@ -47,12 +55,19 @@ class ExperimentRequest:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentPlan:
-    """An experiment that can begin."""
+    """An experiment that can begin.
+
+    Attributes:
+        specs: of all runs.
+        points: all of the frontier; empty where it is not asked for.
+    """
 
     request: ExperimentRequest
     splits: Splits
     networks: Sequence[Architecture]
     recipes: Sequence[Recipe]
+    specs: Sequence[RunSpec]
+    points: Sequence[PlannedPoint] = ()
 
     @property
     def folder(self) -> Path:
@@ -60,7 +75,7 @@ class ExperimentPlan:
 
     @property
     def num_runs(self) -> int:
-        return len(self.networks) * len(self.recipes) * len(self.request.seeds)
+        return len(self.specs)
 
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
@@ -70,27 +85,62 @@ class ExperimentPlan:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class ExperimentDone:
+    """A finished experiment.
+
+    Attributes:
+        frontier: of the points that were asked for, and of those whose runs earlier commands finished; None without.
+        page: its path.
+    """
+
+    result: Experiment
+    frontier: Frontier | None
+    page: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the single answers as plain JSON."""
+        return _document(self.result, self.frontier)
+
+
 def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> ExperimentPlan:
     """Load and check what an experiment needs.
 
     Raises:
-        ConvscopeError: if data, an architecture or a recipe cannot be read, or there are too few training images.
+        ConvscopeError: if data, an architecture or a recipe cannot be read, there are too few training images, or a
+            point of the frontier is unknown or needs more seeds.
     """
     _, splits = load_data(request.data, request.loading, listeners.on_download)
     if request.num_images is not None and request.num_images > len(splits.train):
         raise DatasetError(
             f"`num_images` {request.num_images}: {splits.name} has only {len(splits.train):,} training images"
         )
-    networks = [
-        architecture_for(one, splits.image_shape, splits.num_classes, request.width) for one in request.architectures
-    ]
-    return ExperimentPlan(request, splits, networks, [recipe_for(one, request.changes) for one in request.recipes])
+    argument = argument_of(request.data)
+
+    def spec(network: Architecture, recipe: Recipe, seed: int) -> RunSpec:
+        return RunSpec(argument, network, recipe, seed, request.engine, request.num_images)
+
+    def network_of(choice: ArchitectureChoice) -> Architecture:
+        return architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
+
+    if request.frontier is None:
+        networks = [network_of(one) for one in request.architectures]
+        recipes = [recipe_for(one, request.changes) for one in request.recipes]
+        seeds = request.seeds or ()
+        specs = [spec(network, recipe, seed) for network in networks for recipe in recipes for seed in seeds]
+        return ExperimentPlan(request, splits, networks, recipes, specs)
+
+    def of_point(architecture: str, recipe: str, seed: int) -> RunSpec:
+        return spec(network_of(architecture), recipe_for(recipe, request.changes), seed)
+
+    points = plan_points(request.frontier, splits.name, request.seeds, of_point)
+    return ExperimentPlan(request, splits, (), (), runs_of(points), points)
 
 
 def experiment_job(
     plan: ExperimentPlan, command: Callable[[LoadOptions], str], tracking: Trackers, listeners: Listeners
-) -> tuple[Experiment, Path]:
-    """Train what is not trained yet, write the files and the page, and return the experiment and the page's path.
+) -> ExperimentDone:
+    """Train what is not trained yet, measure the frontier if it is asked for, and write the files and the page.
 
     The experiment also has the groups that earlier commands trained on the same images in the same folder.
 
@@ -98,9 +148,9 @@ def experiment_job(
         command: gives the command that makes the experiment again, by how the data were loaded.
 
     Raises:
-        ConvscopeError, KeyboardInterrupt: as `run_experiment`; the same plan goes on.
+        ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan goes on.
     """
-    request, folder = plan.request, plan.folder
+    request, folder, splits = plan.request, plan.folder, plan.splits
 
     def on_result(result: RunResult) -> None:
         listeners.on_result(result)
@@ -109,14 +159,9 @@ def experiment_job(
 
     listeners.on_runs(plan.num_runs)
     with open_executor(request.executor) as workers, writing(folder):
-        result = run_experiment(
-            plan.networks,
-            plan.splits,
-            plan.recipes,
-            request.seeds,
-            dataset=request.data,
-            num_images=request.num_images,
-            engine=request.engine,
+        result = run_specs(
+            plan.specs,
+            splits,
             folder=folder,
             executor=workers,
             threads=request.threads,
@@ -124,8 +169,16 @@ def experiment_job(
             on_diverged=listeners.on_diverged,
             on_epoch=listeners.on_run_epoch,
         )
-        result = replace(result, runs=(*result.runs, *earlier_runs(folder, plan.splits, result.runs)))
+        result = replace(result, runs=(*result.runs, *earlier_runs(folder, splits, result.runs)))
+        frontier = measure_frontier(plan.points, result.runs, splits, listeners) if plan.points else None
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
-    return result, write_experiment_page(folder, result.to_dict(), command(plan.splits.options))
+    if frontier is not None:
+        write_json(folder / "frontier.json", frontier.to_dict())
+    page = write_experiment_page(folder, _document(result, frontier), command(splits.options))
+    return ExperimentDone(result, frontier, page)
+
+
+def _document(result: Experiment, frontier: Frontier | None) -> dict[str, Any]:
+    return result.to_dict() | ({} if frontier is None else {"frontier": frontier.to_dict()})

@@ -1,0 +1,72 @@
+"""The points of the frontier: which network with which recipe, over how many seeds, stands for how small or how fast.
+
+To add a point, add a line to `POINTS`. How its network and its recipe were chosen stands with their presets.
+"""
+
+from dataclasses import dataclass
+
+from convscope.base.errors import ConvscopeError
+from convscope.base.spelling import did_you_mean
+
+ALL = "all"
+"""What stands for every point of a data set."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network and its recipe by name, and how it is measured.
+
+    Attributes:
+        architecture, recipe: names of presets.
+        seeds: how many runs it is measured with, from seed 0, unless another number is asked for.
+        views: over how many views of an image each network's probabilities are averaged, see `training.views`.
+        members: how many networks are joined into an ensemble; the seeds are divided among the ensembles in order.
+        bits: of a weight in the stored model.
+        dataset: the only data set that the point is for; "" is any.
+    """
+
+    name: str
+    architecture: str
+    recipe: str
+    seeds: int = 30
+    views: int = 1
+    members: int = 1
+    bits: int = 32
+    dataset: str = ""
+
+
+POINTS = (
+    Point("tiny697", "tiny697", "tiny697"),
+    Point("tiny2k", "tiny2k", "tiny2k"),
+    Point("tiny8k", "tiny8k", "tiny8k"),
+    Point("tiny25k", "tiny25k", "tiny25k"),
+    Point("lenet5", "lenet5", "accurate"),
+    Point("ann", "ann", "classic"),
+    Point("cnn", "cnn", "classic"),
+    Point("cnn-fast", "cnn", "fast"),
+    Point("cnn-accurate", "cnn", "accurate"),
+)
+
+
+def points_named(names: str, dataset: str) -> list[Point]:
+    """Return the points whose names stand in `names`, separated by commas, for a data set; "all" is all that it has.
+
+    >>> [point.name for point in points_named("tiny8k,cnn-fast", "mnist")]
+    ['tiny8k', 'cnn-fast']
+
+    Raises:
+        ConvscopeError: if a name is unknown, comes twice, or is a point of another data set.
+    """
+    known = {point.name: point for point in POINTS if point.dataset in ("", dataset)}
+    if names == ALL:
+        return list(known.values())
+    asked = [name.strip() for name in names.split(",")]
+    for name in asked:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise ConvscopeError(
+                f"`frontier`: no point of {dataset} is called {name!r:.60}; use {', '.join(known)} or {ALL}{hint}"
+            )
+        if asked.count(name) > 1:
+            raise ConvscopeError(f"`frontier`: contains {name!r} twice")
+    return [known[name] for name in asked]

@@ -1,0 +1,103 @@
+"""The frontier as part of an experiment: which runs its points need, and which of those that are finished they have."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.data.datasets import Splits
+from convscope.experiment import RunResult, RunSpec
+from convscope.experiment.frontier import Frontier, MeasuredPoint, measure_point
+from convscope.experiment.points import ALL, Point, points_named
+from convscope.runs.listeners import Listeners
+from convscope.storage import open_run
+
+SpecOf = Callable[[str, str, int], RunSpec]
+"""Gives the run of an architecture and a recipe, by their names, from a seed."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedPoint:
+    """A point with its runs.
+
+    Attributes:
+        spec: gives its run from a seed.
+        seeds: those that are asked for; None is none, and then runs that are finished already are taken.
+    """
+
+    point: Point
+    spec: Callable[[int], RunSpec]
+    seeds: Sequence[int] | None
+
+
+def plan_points(names: str, dataset: str, seeds: Sequence[int] | None, spec_of: SpecOf) -> list[PlannedPoint]:
+    """Return all points of a data set in their order, those of `names` with the seeds that are asked for.
+
+    Args:
+        seeds: the same for each of `names`; None is as many as each states.
+
+    Raises:
+        ConvscopeError: if a point is unknown, or all of `names` need more seeds.
+    """
+    asked = points_named(names, dataset)
+    if seeds is not None and (needed := min(point.members for point in asked)) > len(seeds):
+        raise ConvscopeError(f"`seeds`: there are {len(seeds)}, but an ensemble of {needed} networks needs {needed}")
+
+    def planned(point: Point) -> PlannedPoint:
+        own = None if point not in asked else range(point.seeds) if seeds is None else seeds
+        return PlannedPoint(point, lambda seed: spec_of(point.architecture, point.recipe, seed), own)
+
+    return [planned(point) for point in points_named(ALL, dataset)]
+
+
+def runs_of(points: Iterable[PlannedPoint]) -> list[RunSpec]:
+    """Return the runs that `points` ask for; those that several share come once."""
+    specs = dict[tuple[str, str, int], RunSpec]()
+    for one in points:
+        for seed in one.seeds or ():
+            key = (one.point.architecture, one.point.recipe, seed)
+            if key not in specs:
+                specs[key] = one.spec(seed)
+    return list(specs.values())
+
+
+def measure_frontier(
+    points: Sequence[PlannedPoint], runs: Sequence[RunResult], splits: Splits, listeners: Listeners
+) -> Frontier:
+    """Return the frontier of `points` by those of `runs` that are theirs.
+
+    Raises:
+        RunError: if no point has runs enough, or a file of a run is damaged.
+    """
+    found = {run.digest: run for run in runs}
+    measured, left_out, trained = list[MeasuredPoint](), list[str](), dict[str, RunResult]()
+    for one in points:
+        specs = [one.spec(seed) for seed in _seeds(one, runs)]
+        own = [found[digest] for spec in specs if (digest := spec.digest(splits)) in found]
+        network = specs[0].architecture if specs else None
+        result = None if network is None else measure_point(one.point, network, own, splits.test, listeners.on_step)
+        if result is not None:
+            measured.append(result)
+            trained |= {run.digest: run for run in own}
+        elif one.seeds is not None:
+            left_out.append(
+                f"{one.point.name} is left out: it needs {one.point.members} runs and has {len(own)}; use more seeds."
+            )
+    if not measured:
+        raise RunError(f"no point of the frontier can be measured: {left_out[0]}")
+    machines = dict.fromkeys(_machine_words(run.folder) for run in trained.values() if run.folder is not None)
+    return Frontier(splits.name, len(splits.test), tuple(measured), tuple(left_out), tuple(machines))
+
+
+def _seeds(one: PlannedPoint, runs: Sequence[RunResult]) -> Sequence[int]:
+    if one.seeds is not None:
+        return one.seeds
+    names = (one.point.architecture, one.point.recipe)
+    return sorted({run.seed for run in runs if (run.architecture, run.recipe) == names})
+
+
+def _machine_words(folder: Path) -> str:
+    record: Mapping[str, Any] = open_run(folder).record
+    threads = record["threads"]
+    return f"{record['cpu']['name']}, {threads} thread{'' if threads == 1 else 's'} per run"
