@@ -32,10 +32,20 @@ def load() -> list[float]:
 
 def busy_share(seconds: float = 1.0) -> float:
     """Return the share of the processor that is taken during the next `seconds`; 0 where the system does not say."""
-    before = _ticks()
+    before = ticks()
     time.sleep(seconds)
-    total, idle = (now - then for now, then in zip(_ticks(), before, strict=True))
+    total, idle = (now - then for now, then in zip(ticks(), before, strict=True))
     return 1 - idle / total if total else 0.0
+
+
+def others_share(start: tuple[int, int], own_seconds: float) -> float:
+    """Return the share of the processor that others took since `ticks` gave `start`; 0 where the system does not say.
+
+    Args:
+        own_seconds: of the processor that the measurement itself took.
+    """
+    total, idle = (now - then for now, then in zip(ticks(), start, strict=True))
+    return max(1 - (idle + own_seconds * os.sysconf("SC_CLK_TCK")) / total, 0.0) if total else 0.0
 
 
 def wait_until_quiet(limit_seconds: float) -> float:
@@ -46,7 +56,7 @@ def wait_until_quiet(limit_seconds: float) -> float:
     return share
 
 
-def _ticks() -> tuple[int, int]:
+def ticks() -> tuple[int, int]:
     """Return (all, idle) ticks since the machine started."""
     for line in _lines("/proc/stat"):
         if line.startswith("cpu "):

@@ -3,17 +3,23 @@
     make results                             every part
     make results ARGS="accuracy pictures"    these parts; the others stay as they are
     make results ARGS="--pages"              no part: only the tables of the pages
+    make results ARGS="frontier --points tiny8k,cnn-fast --seeds 10"
 
 Each part keeps the date, the machine, the versions, the commands, and the state of the engine's sources it was measured
 at. Experiments are kept in build/results, by that state, so an interrupted measurement continues where it stopped.
+
+The rows of the frontier are kept one by one, so that they can be measured in several sessions, with more seeds in each.
+Accuracies do not depend on what else the machine does; the seconds of training are a part of their own, which needs a
+machine that does nothing else.
 """
 
 import argparse
 import json
 import platform
 import shlex
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +29,9 @@ import engine_sources
 import machine
 import processes
 import publish
+
+from convscope.base.errors import ConvscopeError
+from convscope.experiment.points import ALL, POINTS, Point, points_named
 
 Part = dict[str, Any]
 PROJECT = engine_sources.PROJECT
@@ -41,11 +50,22 @@ FASHION = {
 
 
 class Measurement:
-    """Runs commands and notes them as a reader would type them."""
+    """Runs commands and notes them as a reader would type them.
 
-    def __init__(self, scratch: Path) -> None:
-        self.scratch = scratch
-        self.commands = list[str]()
+    Attributes:
+        scratch: the folder of experiments that are kept.
+        points, seeds: of the frontier, as on the command line.
+        earlier: the part as it was measured last.
+        keep: called with a part of which some rows are measured, to keep these.
+        commands: all so far.
+        cpu_seconds: of the processor that the last one took.
+    """
+
+    def __init__(
+        self, scratch: Path, points: str, seeds: str | None, earlier: Part, keep: Callable[[Part], None]
+    ) -> None:
+        self.scratch, self.points, self.seeds, self.earlier, self.keep = scratch, points, seeds, earlier, keep
+        self.commands, self.cpu_seconds = list[str](), 0.0
 
     def convscope(self, *words: str) -> dict[str, Any]:
         """Run a command of convscope and return its JSON."""
@@ -59,7 +79,9 @@ class Measurement:
         text = shlex.join(shown).replace(f"{self.scratch}/", "runs/")
         print(text, file=sys.stderr, flush=True)
         self.commands.append(text)
-        found: dict[str, Any] = json.loads(processes.run([*command, "--json"], PROJECT).output)
+        done = processes.run([*command, "--json"], PROJECT)
+        self.cpu_seconds = done.cpu_seconds
+        found: dict[str, Any] = json.loads(done.output)
         return found
 
 
@@ -76,6 +98,66 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
         if len(found["table"]) == 2 and not pairs:
             pairs = measurement.convscope("compare", out)["comparisons"]
     return {"num_images": found["num_images"], "rows": rows, "comparison": pairs[0]}
+
+
+def frontier(measurement: Measurement, dataset: str) -> Part:
+    """Return a row for each point of the frontier; those that were not asked for stay as they were."""
+    found = dict(measurement.earlier)
+    for point in points_named(measurement.points, dataset):
+        seeds = measurement.seeds or str(point.seeds)
+        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
+        words += ["--executor", f"local:{machine.describe()['cores']}", "--out", str(measurement.scratch / dataset)]
+        done = measurement.convscope(*words)["frontier"]
+        for row in done["points"]:
+            if row["name"] == point.name:
+                found = with_row(found, measurement, row) | {"num_images": done["num_images"]}
+    return found
+
+
+def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
+    """Return the seconds of one training for each architecture and recipe of the frontier, on a quiet machine."""
+    found = dict(measurement.earlier)
+    for point in single_networks(points_named(measurement.points, dataset), dataset):
+        out = measurement.scratch / f"{dataset}-seconds" / point.name
+        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", "0-0"]
+        shutil.rmtree(out, ignore_errors=True)  # a finished run would not be trained again
+        start = machine.ticks()
+        run = measurement.convscope(*words, "--threads", "2", "--out", str(out))["runs"][0]
+        require_quiet(machine.others_share(start, measurement.cpu_seconds))
+        row = {"name": point.name, **{name: run[name] for name in ("architecture", "recipe", "seed", "seconds")}}
+        found = with_row(found, measurement, row | {"threads": 2})
+    return found
+
+
+def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
+    """Yield for each architecture and recipe of `points` the point that is one network with one view."""
+    pairs = {(point.architecture, point.recipe) for point in points}
+    for point in points_named(ALL, dataset):
+        if point.members == point.views == 1 and (point.architecture, point.recipe) in pairs:
+            yield point
+
+
+def with_row(part: Part, measurement: Measurement, row: Part) -> Part:
+    """Return `part` with a row measured now, in the order of the points, and keep it.
+
+    A row of the same state of the engine with more seeds stays.
+    """
+    stamp = {"date": today(), "engine_sha256": engine_sources.digest(), "command": measurement.commands[-1]}
+    rows = {one["name"]: one for one in part.get("rows", ())}
+    before = rows.get(row["name"], {})
+    if before.get("engine_sha256") != stamp["engine_sha256"] or len(before.get("seeds", ())) <= len(
+        row.get("seeds", ())
+    ):
+        rows[row["name"]] = {**row, **stamp}
+    order = [point.name for point in POINTS]
+    ordered = sorted((one for one in rows.values() if one["name"] in order), key=lambda one: order.index(one["name"]))
+    found = {**part, "rows": ordered, "commands": [one["command"] for one in ordered]}
+    measurement.keep(found)
+    return found
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def pictures(measurement: Measurement) -> Part:
@@ -124,6 +206,9 @@ def speed(measurement: Measurement) -> Part:
 PARTS: dict[str, Callable[[Measurement], Part]] = {
     "accuracy": lambda measurement: experiments(measurement, "mnist", ACCURACY),
     "fashion": lambda measurement: experiments(measurement, "fashion-mnist", FASHION),
+    "frontier": lambda measurement: frontier(measurement, "mnist"),
+    "frontier-seconds": lambda measurement: frontier_seconds(measurement, "mnist"),
+    "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
     "pictures": pictures,
     "main-job": main_job,
     "speed": speed,
@@ -134,37 +219,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--pages", action="store_true", help="measure nothing and write the tables of the pages again")
+    parser.add_argument("--points", default=ALL, help="of the frontier, separated by commas; by default all")
+    parser.add_argument("--seeds", help="of each point of the frontier; by default as many as it states")
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"{unknown[0]}: the parts are {', '.join(PARTS)}")
     kept = publish.load()
     for part in [] if options.pages else options.parts or PARTS:
         try:
-            kept[part] = measured(part)
-        except (ValueError, processes.MeasurementError) as error:
+            measure(part, kept, options.points, options.seeds)
+        except (ConvscopeError, ValueError, processes.MeasurementError) as error:
             sys.exit(f"{part}: {error}")
-        publish.save(kept)
     publish.write_pages(kept)
 
 
-def measured(part: str) -> Part:
-    """Return what `part` measures, with the date, the machine and the state of the engine's sources."""
+def measure(part: str, kept: dict[str, Part], points: str, seeds: str | None) -> None:
+    """Measure `part` and keep it, with the date, the machine and the state of the engine's sources."""
     commit, digest = engine_sources.commit(), engine_sources.digest()
     scratch = PROJECT / "build" / "results" / digest[:12]
     scratch.mkdir(parents=True, exist_ok=True)
-    measurement = Measurement(scratch)
-    found = PARTS[part](measurement)
-    if engine_sources.digest() != digest:
-        raise ValueError("the engine's sources changed during the measurement; measure again")
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": commit,
-        "engine_sha256": digest,
-        "machine": machine.describe(),
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("convscope", "numpy")},
-        "commands": measurement.commands,
-        **found,
-    }
+
+    def keep(found: Part) -> None:
+        if engine_sources.digest() != digest:
+            raise ValueError("the engine's sources changed during the measurement; measure again")
+        kept[part] = {
+            "commands": measurement.commands,
+            **found,
+            "date": today(),
+            "commit": commit,
+            "engine_sha256": digest,
+            "machine": machine.describe(),
+            "versions": {"python": platform.python_version()}
+            | {name: version(name) for name in ("convscope", "numpy")},
+        }
+        publish.save(kept)
+
+    measurement = Measurement(scratch, points, seeds, kept.get(part, {}), keep)
+    keep(PARTS[part](measurement))
 
 
 if __name__ == "__main__":

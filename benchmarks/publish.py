@@ -1,7 +1,8 @@
 """Write the tables of README.md and docs/results.md from docs/results.json; benchmarks/measure.py fills that file.
 
 A table stands between `<!-- results: NAME -->` and `<!-- end -->`. One that was measured at another state of the
-engine's sources says so in its first line.
+engine's sources says so in its first line. The pictures of the frontier are drawn from the same file; before it is
+measured there are none.
 """
 
 import json
@@ -32,6 +33,9 @@ def write_pages(parts: dict[str, Part]) -> None:
     for name in PAGES:
         path = engine_sources.PROJECT / name
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    for cost in COSTS if "frontier" in parts else ():
+        if svg := frontier_picture(parts, cost):
+            (engine_sources.PROJECT / _picture(cost)).write_text(svg, encoding="utf-8")
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -45,7 +49,12 @@ def page(text: str, parts: dict[str, Part]) -> str:
         name = match[1]
         if name not in _TABLES:
             raise ValueError(f"results: {name}: the tables are {', '.join(_TABLES)}")
-        return f"<!-- results: {name} -->\n\n{_written(name, parts)}\n\n<!-- end -->"
+        written = _written(name, parts)
+        return (
+            f"<!-- results: {name} -->\n\n{written}\n\n<!-- end -->"
+            if written
+            else f"<!-- results: {name} -->\n<!-- end -->"
+        )
 
     if len(re.findall(r"<!-- results: ", text)) != len(re.findall(r"<!-- end -->", text)):
         raise ValueError("a marker of a table has no end")
@@ -61,13 +70,25 @@ def _written(name: str, parts: dict[str, Part]) -> str:
     part, write = _TABLES[name]
     again = f'`make results ARGS="{part}"`'
     if part not in parts:
+        if name in _LEFT_OUT:
+            return ""
         return _prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
     measured = parts[part]
-    lines = list(write(measured))
-    if measured["engine_sha256"] != engine_sources.digest():
-        stale = f"**Out of date: the engine has changed since this was measured. Run {again}.**"
+    lines = list(write(measured | {"timed": parts.get(f"{part}-seconds")}))
+    if what := _out_of_date(measured):
+        stale = f"**Out of date: the engine has changed since {what} measured. Run {again}.**"
         lines = [_prose(stale), "", *lines]
     return "\n".join(lines)
+
+
+def _out_of_date(part: Part) -> str:
+    """Return which rows of `part`, or that all of it, belong to another state of the engine; "" for none."""
+    now = engine_sources.digest()
+    stamped = [row for row in part["rows"] if "engine_sha256" in row] if "rows" in part else []
+    if not stamped:
+        return "" if part["engine_sha256"] == now else "this was"
+    names = [f"`{row['name']}`" for row in stamped if row["engine_sha256"] != now]
+    return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
 
 
 def _short_accuracy(part: Part) -> Iterable[str]:
@@ -99,6 +120,89 @@ def _accuracy(part: Part) -> Iterable[str]:
         f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}."
     )
     yield from _provenance(part)
+
+
+COSTS = ("parameters", "seconds", "weights_bytes")
+_ALT = {
+    "parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes of the stored weights",
+}  # fmt: skip
+_LEFT_OUT = ("frontier-picture", "frontier-pictures", "chance")  # before they are measured
+
+
+def frontier_picture(parts: dict[str, Part], cost: str) -> str:
+    """Return the frontier against a cost as an SVG file; "" where no point has this cost."""
+    from convscope.experiment.frontier import pareto_names
+    from convscope.experiment.published import PUBLISHED
+    from convscope.report.frontier_charts import draw_frontier
+    from convscope.report.style import themed_svg
+
+    part = parts["frontier"]
+    points = _with_seconds(part | {"timed": parts.get("frontier-seconds")})
+    front = pareto_names(points, cost)
+    if not front:
+        return ""
+    published = [one.to_dict() for one in PUBLISHED["mnist"]]
+    return themed_svg(draw_frontier(points, published, front, cost, part["num_images"]))
+
+
+def _with_seconds(part: Part) -> list[Part]:
+    """Return the rows of `part` with the seconds that one training took on a quiet machine, or None."""
+    timed = (part["timed"] or {"rows": []})["rows"]
+    seconds = {(row["architecture"], row["recipe"]): row["seconds"] for row in timed}
+    own = {row["name"]: seconds.get((row["architecture"], row["recipe"])) for row in part["rows"]}
+    return [
+        {**row, "seconds": None if own[row["name"]] is None else row["members"] * own[row["name"]]}
+        for row in part["rows"]
+    ]
+
+
+def _picture(cost: str) -> str:
+    return f"docs/frontier-{cost.replace('_', '-')}.svg"
+
+
+def _frontier_picture(part: Part, folder: str = "docs/", costs: Sequence[str] = ("parameters",)) -> Iterable[str]:
+    rows = _with_seconds(part)
+    for cost in (cost for cost in costs if any(row[cost] for row in rows)):
+        alt = f"Accuracy of {len(rows)} networks against their {_ALT[cost]}, beside published results"
+        yield from (f"![{alt}]({_picture(cost).replace('docs/', folder)})", "")
+    yield _prose(
+        "Dots are means over seeds. The thin bar is the 95 % interval for other seeds and other test images, the thick "
+        "bar that for other seeds only. The line joins the networks that no other one beats. Hollow marks are "
+        "published results, and `convscope experiment --frontier` writes a page that says how each was chosen."
+    )
+
+
+def _frontier(part: Part) -> Iterable[str]:
+    rows = [
+        [f"`{row['name']}`", f"`{row['architecture']}`, `{row['recipe']}`", f"{row['parameters']:,}",
+         f"{row['weights_bytes']:,}", str(row["num_runs"]), _percent(row["mean"]),
+         "" if row["sd"] is None else _points(row["sd"]),
+         *("" if row[name] is None else _interval(row[name]) for name in ("interval", "interval_with_images")),
+         f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}",
+         "" if row["seconds"] is None else f"{row['seconds']:.3g}"]
+        for row in _with_seconds(part)
+    ]  # fmt: skip
+    columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
+               "95 % interval, seeds and images", "min", "max", "seconds of training"]  # fmt: skip
+    yield from (*_table(columns, rows), "")
+    if timed := part["timed"]:
+        here = timed["machine"]
+        yield _prose(
+            f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
+            f"{here['cores']} cores, {timed['date']}. n counts networks, or ensembles with all their members."
+        )
+    yield from _provenance(part)
+
+
+def _chance(part: Part) -> Iterable[str]:
+    if all(row["variation"] is None for row in part["rows"]):
+        return
+    from convscope.report.evidence.frontier import chance_finding, chance_table
+
+    table = chance_table(part["rows"])
+    yield _prose(chance_finding(part["rows"]).replace("\N{NO-BREAK SPACE}", " "))
+    rows = [[f"`{name}`", *cells] for name, *cells in table.rows]
+    yield from ("", *_table(table.header, rows), "", _prose(table.look))
 
 
 _PICTURES = {
@@ -181,6 +285,11 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "accuracy-short": ("accuracy", _short_accuracy),
     "accuracy": ("accuracy", _accuracy),
     "fashion": ("fashion", _accuracy),
+    "frontier-picture": ("frontier", _frontier_picture),
+    "frontier-pictures": ("frontier", lambda part: _frontier_picture(part, "", COSTS)),
+    "frontier": ("frontier", _frontier),
+    "chance": ("frontier", _chance),
+    "frontier-fashion": ("frontier-fashion", _frontier),
     "pictures": ("pictures", _pictures),
     "main-job": ("main-job", _main_job),
     "speed": ("speed", _speed),

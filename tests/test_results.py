@@ -7,6 +7,11 @@ from types import ModuleType
 
 import pytest
 
+from convscope.base.run_variation import RunVariation
+from convscope.experiment import Group
+from convscope.experiment.frontier import MeasuredPoint
+from convscope.experiment.points import Point
+
 ROOT = Path(__file__).parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 
@@ -80,3 +85,112 @@ def test_a_marker_without_a_table_is_refused(publish: ModuleType):
         publish.page("<!-- results: acuracy --><!-- end -->", {})
     with pytest.raises(ValueError, match="no end"):
         publish.page("<!-- results: accuracy -->", {})
+
+
+def frontier_row(name: str, digest: str, seeds: int, **more: object) -> dict:
+    variation = None if seeds < 2 else RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003)
+    group = Group("cnn", "fast", tuple(0.99 + 0.001 * seed for seed in range(seeds)))
+    measured = MeasuredPoint(
+        Point(name, "cnn", "fast", **more), tuple(range(seeds)), group, 108_618, 434_472, 2.0, variation
+    )
+    stamp = {"date": "2026-01-02", "engine_sha256": digest, "command": f"convscope experiment --frontier {name}"}
+    return {**measured.to_dict(), **stamp}
+
+
+def frontier_parts(*rows: dict) -> dict[str, dict]:
+    about = {
+        "date": "2026-01-03", "commit": "c" * 40, "machine": {"processor": "one", "cores": 2, "instruction_sets": []},
+        "versions": {"convscope": "0", "numpy": "2", "python": "3"}, "engine_sha256": rows[-1]["engine_sha256"],
+    }  # fmt: skip
+    part = {**about, "num_images": 10_000, "rows": list(rows), "commands": [row["command"] for row in rows]}
+    timed = {"name": "cnn-fast", "architecture": "cnn", "recipe": "fast", "seed": 0, "seconds": 0.42, "threads": 2}
+    return {"frontier": part, "frontier-seconds": {**about, "rows": [timed]}}
+
+
+def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet_machine(
+    publish: ModuleType, digest: str
+):
+    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, members=10))
+    page = publish.page("<!-- results: frontier --><!-- end -->", parts)
+    first, second = (line for line in page.splitlines() if line.startswith("| `"))
+    assert first.startswith("| `cnn-fast` | `cnn`, `fast` | 108,618 | 434,472 | 3 | 99.100 % | 0.100 |")
+    assert first.endswith("| 99.00 | 99.20 | 0.42 |")
+    assert second.endswith("| 1 | 99.000 % |  |  |  | 99.00 | 99.00 | 4.2 |")
+    assert "did nothing else: one, 2 cores, 2026-01-03" in page.replace("\n", " ")
+    assert page.count("convscope experiment --frontier") == 2
+    del parts["frontier-seconds"]
+    assert publish.page(page, parts).splitlines()[4].endswith("| 99.00 | 99.20 |  |")
+
+
+def test_rows_of_the_frontier_that_another_engine_measured_are_named(publish: ModuleType, digest: str):
+    parts = frontier_parts(
+        *(frontier_row(name, "0" * 64, 2) for name in ("ann", "cnn")), frontier_row("lenet5", digest, 2)
+    )
+    page = publish.page("<!-- results: frontier --><!-- end -->", parts)
+    assert "the engine has changed since `ann`, `cnn` were measured. Run" in page.replace("\n", " ")
+
+
+def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: ModuleType, digest: str):
+    markers = [
+        f"<!-- results: {name} -->\n<!-- end -->" for name in ("frontier-picture", "frontier-pictures", "chance")
+    ]
+    text = "\n\n".join(markers)
+    assert publish.page(text, {}) == text
+    page = publish.page(text, frontier_parts(frontier_row("cnn-fast", digest, 30)))
+    assert page.count("frontier-parameters.svg") == 2
+    assert page.count("](docs/frontier-parameters.svg)") == page.count("](frontier-seconds.svg)") == 1
+    assert "takes 17 runs of each" in page.replace("\n", " ")
+    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 |" in page
+
+
+@pytest.mark.slow
+def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):
+    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, members=10))
+    svg = publish.frontier_picture(parts, "seconds")
+    assert "@media (prefers-color-scheme: dark) { :root { --paper: #14171c" in svg
+    assert all(f">{text}</text>" in svg for text in ("cnn-fast", "ten", "seconds of training"))
+    shown = re.sub("<style>:root.*?</style>", "", svg)
+    assert not re.search(r"#[0-9a-f]{6}\b", shown)
+    assert "system-ui" in shown
+    assert "DejaVu" not in shown
+    del parts["frontier-seconds"]
+    assert publish.frontier_picture(parts, "seconds") == ""
+
+
+@pytest.fixture(scope="module")
+def measure() -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module("measure")
+
+
+def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path: Path):
+    kept = list[dict]()
+    session = measure.Measurement(tmp_path, "all", None, {}, kept.append)
+    session.commands = ["the command"]
+    part: dict = {}
+    for name, seeds in (("cnn", 2), ("tiny8k", 5), ("tiny8k", 3), ("cnn", 4)):
+        part = measure.with_row(part, session, {"name": name, "seeds": list(range(seeds))})
+        assert kept[-1] == part
+    assert [(row["name"], len(row["seeds"])) for row in part["rows"]] == [("tiny8k", 5), ("cnn", 4)]
+    part["rows"][0] |= {"engine_sha256": "0" * 64}
+    part = measure.with_row(part, session, {"name": "tiny8k", "seeds": [0]})
+    assert len(part["rows"][0]["seeds"]) == 1
+
+
+def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_training(
+    measure: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    points = (Point("one", "cnn", "fast"), Point("views", "cnn", "fast", views=9), Point("other", "ann", "fast"))
+    monkeypatch.setattr("convscope.experiment.points.POINTS", points)
+    assert [point.name for point in measure.single_networks([points[1]], "mnist")] == ["one"]
+
+
+def test_a_busy_machine_is_seen(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    now = (1100, 530)  # of 100 ticks 30 were idle
+    monkeypatch.setattr(measure.machine, "ticks", lambda: now)
+    own = 0.5 * 100 / measure.machine.os.sysconf("SC_CLK_TCK")
+    assert measure.machine.others_share((1000, 500), own) == pytest.approx(0.2)
+    assert measure.machine.others_share(now, 0.0) == 0.0
+    with pytest.raises(ValueError, match="other programs took 20% of the processor"):
+        measure.require_quiet(0.2)

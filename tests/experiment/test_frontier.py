@@ -32,6 +32,8 @@ def test_every_point_names_what_there_is():
         assert point.views in NUM_VIEWS
         assert point.dataset in ("", *DATASETS)
         assert point.seeds >= point.members >= 1
+    singles = {(point.architecture, point.recipe) for point in POINTS if point.views == point.members == 1}
+    assert singles == {(point.architecture, point.recipe) for point in POINTS}  # whose training can be timed
 
 
 def test_points_are_named_one_by_one_or_all_of_a_data_set(monkeypatch: pytest.MonkeyPatch):

@@ -131,7 +131,7 @@ def test_the_tables_name_every_point_and_how_each_published_result_was_chosen():
     points, published = tables(frontier_sections(VALUE)[0])
     assert [row[0] for row in points.rows] == list(NAMES)
     assert points.rows[6][2] == "none"
-    assert points.rows[0][2] == "parameters, seconds of training, bytes"
+    assert points.rows[0][2] == "parameters, training, bytes"
     assert [row[1] for row in published.rows] == [one["chosen"] for one in VALUE["published"]]
     assert [row[0][0] for row in published.rows] == list("abcdefghij"[: len(published.rows)])
     assert len(tables(frontier_sections(make(dataset="kmnist"))[0])) == 1
@@ -144,6 +144,7 @@ def test_chance_is_said_in_words_and_is_left_out_for_single_runs():
     assert f"lie 0.05 points or more apart in {100 * same:.0f} % of cases on the same test images" in section.shows
     assert f"and in {100 * other:.0f} % of cases if each has 2,000 test images of its own" in section.shows
     assert f"takes {found['differences'][1]['runs_needed']} runs of each" in section.shows
+    assert section.does_not_show.endswith("to within about 35 %, from 5 runs.")
     (table,) = tables(section)
     assert [row[-1] for row in table.rows] == [
         f"{one['variation']['differences'][2]['runs_needed']:,}" for one in VALUE["points"]

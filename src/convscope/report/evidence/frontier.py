@@ -1,6 +1,7 @@
 """The sections on the frontier: the points against what they cost, and how much of a difference is chance."""
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 from convscope.base.tables import clip
@@ -8,7 +9,7 @@ from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
 from convscope.report.frontier_charts import LETTERS, Row, cost_text, draw_frontier
 
-_COSTS = {"parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes"}
+_COSTS = {"parameters": "parameters", "seconds": "training", "weights_bytes": "bytes"}
 _BEFORE = {"parameters": "with", "seconds": "in", "weights_bytes": "in"}
 _LONGEST_NAME = 40
 
@@ -73,18 +74,18 @@ def _points_table(value: Mapping[str, Any]) -> Table:
                 f"{one['num_runs']:,}",
                 percent(one["mean"], 3),
                 "none" if one["sd"] is None else f"{100 * one['sd']:.3f}",
+                f"{one['parameters']:,}",
+                f"{one['weights_bytes']:,}",
+                cost_text(one["seconds"], "seconds"),
                 _interval(one["interval"]),
                 _interval(one["interval_with_images"]),
                 percent(one["minimum"]),
                 percent(one["maximum"]),
-                f"{one['parameters']:,}",
-                f"{one['weights_bytes']:,}",
-                cost_text(one["seconds"], "seconds"),
             ]
         )
     header = (
-        "Point", "Network, recipe", "Not beaten in", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Min",
-        "Max", "Parameters", "Bytes", "Training",
+        "Point", "Network, recipe", "Not beaten in", "Runs", "Mean", "SD", "Parameters", "Bytes", "Training",
+        "95 % (seeds)", "95 % (+ images)", "Min", "Max",
     )  # fmt: skip
     look = "A point is beaten by one that costs no more, has no lower mean, and is better in one of the two."
     if left_out := value["left_out"]:
@@ -131,48 +132,58 @@ def _published_table(published: Sequence[Row]) -> Table:
 
 
 def _chance(value: Mapping[str, Any]) -> Section:
-    varied = [one for one in value["points"] if one["variation"] is not None]
-    best = max(varied, key=lambda one: (one["num_runs"], one["mean"]))
-    finding, rows = _chance_finding(best), []
+    points = [one for one in value["points"] if one["variation"] is not None]
+    count = _most_runs(points)["num_runs"]
+    doubt = 100 / sqrt(2 * (count - 1))  # of a standard deviation of normal numbers
+    return Section(
+        "chance",
+        "How much of a difference is chance",
+        chance_finding(points),
+        f"The standard deviation between seeds is itself known to within about {doubt:.0f} %, from {count} runs.",
+        [chance_table(points)],
+    )
+
+
+def chance_table(points: Sequence[Row]) -> Table:
+    """Return how far runs of each point lie apart by chance, of those with several runs; at least one has."""
+    rows, varied = list[list[str]](), [one for one in points if one["variation"] is not None]
     for one in varied:
         found = one["variation"]
-        of = {each["difference"]: each for each in found["differences"]}
-        sds = ("sd_seeds", "sd_images", "sd_same_images", "sd_other_images")
+        half = _half_a_tenth(found)
+        needed = [each["runs_needed"] for each in found["differences"]]
         rows.append(
             [
                 clip(one["name"], _LONGEST_NAME),
                 f"{found['num_runs']:,}",
-                *(f"{100 * found[name]:.3f}" for name in sds),
-                *(_share(of[0.0005][name]) for name in ("chance_same_images", "chance_other_images")),
-                *("> 1,000,000" if one["runs_needed"] is None else f"{one['runs_needed']:,}" for one in of.values()),
+                *(f"{100 * found[f'sd_{name}']:.3f}" for name in ("seeds", "images", "same_images", "other_images")),
+                *(_share(half[f"chance_{name}_images"]) for name in ("same", "other")),
+                *("> 1,000,000" if number is None else f"{number:,}" for number in needed),
             ]
         )
+    first = varied[0]["variation"]
     header = (
         "Point", "Runs", "SD: seeds", "SD: test sets", "SD: same images", "SD: other images",
         "0.05 by chance: same", "0.05 by chance: other",
-        *(f"Runs for {100 * each['difference']:g}" for each in best["variation"]["differences"]),
+        *(f"Runs for {100 * each['difference']:g}" for each in first["differences"]),
     )  # fmt: skip
     look = (
         "All differences are in percentage points. SD: of single runs over seeds on these test images; of a network "
-        f"over test sets of {value['num_images']:,} images (binomial); of the difference of two single runs, on the "
+        f"over test sets of {first['num_images']:,} images (binomial); of the difference of two single runs, on the "
         "same test images and on different ones. Then the probability of a difference of 0.05 points or more between "
         "single runs of equally good networks. Last, the runs of each network with which a t-test on the same test "
         "images finds a true difference of so many points with a probability of 80 %."
     )
-    return Section(
-        "chance",
-        "How much of a difference is chance",
-        f"{finding}",
-        "The numbers describe these networks and recipes; a standard deviation from 30 runs is itself known to about "
-        "13 %.",
-        [Table("Two runs of equally good networks", look, header, rows)],
-    )
+    return Table("Two runs of equally good networks", look, header, rows)
 
 
-def _chance_finding(one: Row) -> str:
-    """Return in plain words what 0.05 points between two single runs mean, and what it takes to show them."""
+def chance_finding(points: Sequence[Row]) -> str:
+    """Return in plain words what 0.05 points between single runs mean, and what it takes to show them.
+
+    They are those of the most accurate of the points with the most runs; at least one has several.
+    """
+    one = _most_runs(points)
     found = one["variation"]
-    each = next(each for each in found["differences"] if each["difference"] == 0.0005)
+    each = _half_a_tenth(found)
     same, other = (_share(each[name]) for name in ("chance_same_images", "chance_other_images"))
     needed = "more than a million" if each["runs_needed"] is None else f"{each['runs_needed']:,}"
     return (
@@ -181,6 +192,16 @@ def _chance_finding(one: Row) -> str:
         f"{found['num_images']:,} test images of its own. To show a true difference of 0.05 points in 80 % of "
         f"attempts on the same test images takes {needed} runs of each."
     )
+
+
+def _half_a_tenth(variation: Row) -> Row:
+    """Return what is known of a difference of 0.05 points."""
+    found: Row = next(each for each in variation["differences"] if each["difference"] == 0.0005)
+    return found
+
+
+def _most_runs(points: Sequence[Row]) -> Row:
+    return max((one for one in points if one["variation"] is not None), key=lambda one: (one["num_runs"], one["mean"]))
 
 
 def _share(probability: float) -> str:
