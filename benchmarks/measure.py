@@ -138,19 +138,10 @@ def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
 
 
 def with_row(part: Part, measurement: Measurement, row: Part) -> Part:
-    """Return `part` with a row measured now, in the order of the points, and keep it.
-
-    A row of the same state of the engine with more seeds stays.
-    """
+    """Return `part` with a row measured now, in the order of the points, and keep it."""
     stamp = {"date": today(), "engine_sha256": engine_sources.digest(), "command": measurement.commands[-1]}
-    rows = {one["name"]: one for one in part.get("rows", ())}
-    before = rows.get(row["name"], {})
-    if before.get("engine_sha256") != stamp["engine_sha256"] or len(before.get("seeds", ())) <= len(
-        row.get("seeds", ())
-    ):
-        rows[row["name"]] = {**row, **stamp}
-    order = [point.name for point in POINTS]
-    ordered = sorted((one for one in rows.values() if one["name"] in order), key=lambda one: order.index(one["name"]))
+    rows = {one["name"]: one for one in part.get("rows", ())} | {row["name"]: {**row, **stamp}}
+    ordered = [rows[point.name] for point in POINTS if point.name in rows]
     found = {**part, "rows": ordered, "commands": [one["command"] for one in ordered]}
     measurement.keep(found)
     return found

@@ -35,7 +35,7 @@ def write_pages(parts: dict[str, Part]) -> None:
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
     for cost in COSTS if "frontier" in parts else ():
         if svg := frontier_picture(parts, cost):
-            (engine_sources.PROJECT / _picture(cost)).write_text(svg, encoding="utf-8")
+            (engine_sources.PROJECT / picture_path(cost)).write_text(svg, encoding="utf-8")
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -123,9 +123,11 @@ def _accuracy(part: Part) -> Iterable[str]:
 
 
 COSTS = ("parameters", "seconds", "weights_bytes")
-_ALT = {
-    "parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes of the stored weights",
-}  # fmt: skip
+_AGAINST = {
+    "parameters": "their parameters",
+    "seconds": "their seconds of training",
+    "weights_bytes": "the bytes of their weights",
+}
 _LEFT_OUT = ("frontier-picture", "frontier-pictures", "chance")  # before they are measured
 
 
@@ -156,20 +158,37 @@ def _with_seconds(part: Part) -> list[Part]:
     ]
 
 
-def _picture(cost: str) -> str:
+def picture_path(cost: str) -> str:
+    """Return where the picture of a cost lies in the project."""
     return f"docs/frontier-{cost.replace('_', '-')}.svg"
 
 
-def _frontier_picture(part: Part, folder: str = "docs/", costs: Sequence[str] = ("parameters",)) -> Iterable[str]:
+_MARKS = (
+    "Dots are means over seeds. The thin bar is the 95 % interval for other seeds and other test images, the thick bar "
+    "that for other seeds only. The line joins the networks that no other one beats. Hollow marks are published results"
+)
+
+
+def _frontier_picture(part: Part) -> Iterable[str]:
+    yield _image(part, "parameters", "docs/")
+    yield from ("", _prose(f"{_MARKS}: [which, and how each was chosen](docs/results.md#the-frontier)."))
+
+
+def _frontier_pictures(part: Part) -> Iterable[str]:
+    from convscope.experiment.published import PUBLISHED
+    from convscope.report.evidence.frontier import published_table
+
     rows = _with_seconds(part)
-    for cost in (cost for cost in costs if any(row[cost] for row in rows)):
-        alt = f"Accuracy of {len(rows)} networks against their {_ALT[cost]}, beside published results"
-        yield from (f"![{alt}]({_picture(cost).replace('docs/', folder)})", "")
-    yield _prose(
-        "Dots are means over seeds. The thin bar is the 95 % interval for other seeds and other test images, the thick "
-        "bar that for other seeds only. The line joins the networks that no other one beats. Hollow marks are "
-        "published results, and `convscope experiment --frontier` writes a page that says how each was chosen."
-    )
+    for cost in (cost for cost in COSTS if any(row[cost] for row in rows)):
+        yield from (_image(part, cost, ""), "")
+    table = published_table([one.to_dict() for one in PUBLISHED["mnist"]])
+    cells = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
+    yield from (_prose(f"{_MARKS}:"), "", *_table(table.header, cells), "", _prose(table.look))
+
+
+def _image(part: Part, cost: str, folder: str) -> str:
+    alt = f"Accuracy of {len(part['rows'])} networks against {_AGAINST[cost]}, beside published results"
+    return f"![{alt}]({picture_path(cost).replace('docs/', folder)})"
 
 
 def _frontier(part: Part) -> Iterable[str]:
@@ -184,9 +203,10 @@ def _frontier(part: Part) -> Iterable[str]:
     ]  # fmt: skip
     columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
                "95 % interval, seeds and images", "min", "max", "seconds of training"]  # fmt: skip
-    yield from (*_table(columns, rows), "")
+    yield from _table(columns, rows)
     if timed := part["timed"]:
         here = timed["machine"]
+        yield ""
         yield _prose(
             f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
             f"{here['cores']} cores, {timed['date']}. n counts networks, or ensembles with all their members."
@@ -202,7 +222,8 @@ def _chance(part: Part) -> Iterable[str]:
     table = chance_table(part["rows"])
     yield _prose(chance_finding(part["rows"]).replace("\N{NO-BREAK SPACE}", " "))
     rows = [[f"`{name}`", *cells] for name, *cells in table.rows]
-    yield from ("", *_table(table.header, rows), "", _prose(table.look))
+    formulas = "[The formulas](methods/experiments.md#how-much-of-a-difference-is-chance)."
+    yield from ("", *_table(table.header, rows), "", _prose(f"{table.look} {formulas}"))
 
 
 _PICTURES = {
@@ -286,7 +307,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "accuracy": ("accuracy", _accuracy),
     "fashion": ("fashion", _accuracy),
     "frontier-picture": ("frontier", _frontier_picture),
-    "frontier-pictures": ("frontier", lambda part: _frontier_picture(part, "", COSTS)),
+    "frontier-pictures": ("frontier", _frontier_pictures),
     "frontier": ("frontier", _frontier),
     "chance": ("frontier", _chance),
     "frontier-fashion": ("frontier-fashion", _frontier),

@@ -157,6 +157,18 @@ def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(pub
     assert publish.frontier_picture(parts, "seconds") == ""
 
 
+@pytest.mark.slow
+def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(publish: ModuleType):
+    parts = publish.load()
+    drawn = {cost: publish.frontier_picture(parts, cost) if "frontier" in parts else "" for cost in publish.COSTS}
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
+    assert there == {publish.picture_path(cost) for cost, svg in drawn.items() if svg}
+    for cost, svg in drawn.items():
+        texts = re.findall(r">([^<>]+)</text>", svg)
+        kept = (ROOT / publish.picture_path(cost)).read_text(encoding="utf-8") if svg else ""
+        assert re.findall(r">([^<>]+)</text>", kept) == texts, "out of date; run: make results ARGS=--pages"
+
+
 @pytest.fixture(scope="module")
 def measure() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
@@ -167,15 +179,16 @@ def measure() -> ModuleType:
 def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path: Path):
     kept = list[dict]()
     session = measure.Measurement(tmp_path, "all", None, {}, kept.append)
-    session.commands = ["the command"]
-    part: dict = {}
-    for name, seeds in (("cnn", 2), ("tiny8k", 5), ("tiny8k", 3), ("cnn", 4)):
-        part = measure.with_row(part, session, {"name": name, "seeds": list(range(seeds))})
+    part: dict = {"num_images": 10_000}
+    for number, name in enumerate(("cnn", "tiny8k", "no longer a point", "cnn")):
+        session.commands = [f"command {number}"]
+        part = measure.with_row(part, session, {"name": name, "seeds": [number]})
         assert kept[-1] == part
-    assert [(row["name"], len(row["seeds"])) for row in part["rows"]] == [("tiny8k", 5), ("cnn", 4)]
-    part["rows"][0] |= {"engine_sha256": "0" * 64}
-    part = measure.with_row(part, session, {"name": "tiny8k", "seeds": [0]})
-    assert len(part["rows"][0]["seeds"]) == 1
+    assert [(row["name"], row["seeds"], row["command"]) for row in part["rows"]] == [
+        ("tiny8k", [1], "command 1"), ("cnn", [3], "command 3"),
+    ]  # fmt: skip
+    assert part["commands"] == ["command 1", "command 3"]
+    assert part["num_images"] == 10_000
 
 
 def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_training(

@@ -258,6 +258,7 @@ def themed_svg(drawing: Figure) -> str:
     )
     style = f"<style>:root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}</style>"
     body = re.sub(r"(font-family: |font: [\d.]+px )[^;\"]*", r"\1system-ui, sans-serif", body)
+    body = re.sub(r'="([\d.]+)pt"', r'="\1"', body, count=2)  # its size, in the pixels that it was laid out in
     return re.sub(r"(<svg[^>]*>)", rf"\1{style}", body, count=1)
 
 

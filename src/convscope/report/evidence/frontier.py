@@ -34,7 +34,7 @@ def frontier_finding(value: Mapping[str, Any], cost: str = "parameters") -> str:
 def _frontier(value: Mapping[str, Any]) -> Section:
     points, published = value["points"], value["published"]
     charts: list[Table | Chart] = [_chart(value, cost) for cost in _COSTS]
-    tables = [_points_table(value), *([_published_table(published)] if published else [])]
+    tables = [_points_table(value), *([published_table(published)] if published else [])]
     trained = f" Trained on {'; '.join(value['machines'])}." if value["machines"] else ""
     return Section(
         "frontier",
@@ -104,7 +104,8 @@ def _how(one: Row) -> str:
     return ", ".join(words)
 
 
-def _published_table(published: Sequence[Row]) -> Table:
+def published_table(published: Sequence[Row]) -> Table:
+    """Return published results by their letters, each with how it was chosen."""
     rows = []
     for letter, one in zip(LETTERS, published, strict=False):
         seconds = "" if one["seconds"] is None else cost_text(one["seconds"], "seconds")
