@@ -91,7 +91,7 @@ def frontier_row(name: str, digest: str, seeds: int, **more: object) -> dict:
     variation = None if seeds < 2 else RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003)
     group = Group("cnn", "fast", tuple(0.99 + 0.001 * seed for seed in range(seeds)))
     measured = MeasuredPoint(
-        Point(name, "cnn", "fast", **more), tuple(range(seeds)), group, 108_618, 434_472, 2.0, variation
+        Point(name, "cnn", "fast", **more), tuple(range(seeds)), group, 108_618, 434_472, 2.0, None, variation
     )
     stamp = {"date": "2026-01-02", "engine_sha256": digest, "command": f"convscope experiment --frontier {name}"}
     return {**measured.to_dict(), **stamp}

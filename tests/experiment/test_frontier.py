@@ -13,13 +13,13 @@ from convscope.architecture.presets import PRESETS
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.data.datasets import DATASETS
 from convscope.experiment import RunResult
-from convscope.experiment.frontier import Frontier, measure_point, pareto_names
+from convscope.experiment.frontier import Frontier, measure_point, pareto_names, weights_bytes
 from convscope.experiment.points import POINTS, Point, points_named
 from convscope.experiment.published import PUBLISHED
 from convscope.recipes import RECIPES
 from convscope.training.views import NUM_VIEWS
 
-from .conftest import tiny
+from .conftest import ONE_EPOCH, tiny
 
 SINGLE = Point("single", "tiny", "short")
 
@@ -72,7 +72,7 @@ def test_published_results_state_a_cost_and_how_they_were_chosen():
 
 def test_a_point_of_single_networks_is_what_its_runs_say(here: tuple[Path, list[RunResult]], small_splits: cs.Splits):
     _, runs = here
-    found = measure_point(SINGLE, tiny(), runs[::-1], small_splits.test)
+    found = measure_point(SINGLE, tiny(), ONE_EPOCH, runs[::-1], small_splits.test)
     assert found is not None
     assert found.seeds == tuple(range(8))
     assert found.group.values == tuple(run.accuracy for run in runs)
@@ -90,18 +90,18 @@ def test_views_answer_as_the_model_does_and_are_computed_once(
         replace(run, folder=shutil.copytree(run.folder, folder))
         for run, folder in zip(here[1][:2], folders, strict=True)
     ]
-    found = measure_point(point, tiny(), runs, test)
+    found = measure_point(point, tiny(), ONE_EPOCH, runs, test)
     answers = [cs.load_model(folder).predict(test.images, views=9) for folder in folders]
     assert found is not None
     assert found.group.values == tuple((labels == test.labels).mean() for labels in answers)
     before = [(folder / "predictions-9-views.npz").stat().st_mtime_ns for folder in folders]
-    again = measure_point(point, tiny(), runs, test)
+    again = measure_point(point, tiny(), ONE_EPOCH, runs, test)
     assert again is not None
     assert again.group == found.group
     assert [(folder / "predictions-9-views.npz").stat().st_mtime_ns for folder in folders] == before
     (folders[0] / "predictions-9-views.npz").write_bytes(b"PK")
     with pytest.raises(RunError, match=r"predictions-9-views\.npz.*delete the file"):
-        measure_point(point, tiny(), runs, test)
+        measure_point(point, tiny(), ONE_EPOCH, runs, test)
 
 
 def test_an_ensemble_answers_as_its_networks_joined_into_one(
@@ -109,26 +109,38 @@ def test_an_ensemble_answers_as_its_networks_joined_into_one(
 ):
     _, runs = here
     test, steps = small_splits.test, list[tuple[str, int, int]]()
-    point = replace(SINGLE, members=3, bits=4)
-    found = measure_point(point, tiny(), runs, test, lambda *step: steps.append(step))
+    point = replace(SINGLE, members=3)
+    found = measure_point(point, tiny(), ONE_EPOCH, runs, test, lambda *step: steps.append(step))
     assert found is not None
     joined = [cs.ensemble([cs.load_model(run.folder) for run in runs[start : start + 3]]) for start in (0, 3)]
     assert found.group.values == tuple((model.predict(test.images) == test.labels).mean() for model in joined)
     assert found.seeds == tuple(range(6))  # two networks are left over
     assert found.parameters == joined[0].architecture.parameters
-    assert found.weights_bytes == 3 * -(-4 * tiny().parameters // 8)
+    assert found.weights_bytes == 4 * joined[0].architecture.parameters
     assert found.seconds == pytest.approx(sum(run.seconds for run in runs[:6]) / 2)
     assert steps == [("single", 1, 2), ("single", 2, 2)]
+
+
+def test_a_recipe_of_few_bits_packs_the_kernels(here: tuple[Path, list[RunResult]], small_splits: cs.Splits):
+    _, runs = here
+    found = measure_point(SINGLE, tiny(), replace(ONE_EPOCH, weight_bits=2), runs, small_splits.test)
+    sizes = {name: int(np.prod(shape)) for name, shape in tiny().weight_shapes.items()}
+    packed = sum(size / 4 for name, size in sizes.items() if name.endswith("kernel"))
+    assert found is not None
+    assert found.weights_bytes == packed + 4 * (4 + 10) + 4 * (4 + 10)  # steps and biases
+    assert found.to_dict()["weight_bits"] == 2
+    normalised = PRESETS["tiny697"]((28, 28, 1), 10)
+    assert weights_bytes(normalised) == 4 * (normalised.parameters + normalised.non_trainable_parameters)
 
 
 def test_a_single_ensemble_has_no_spread_and_too_few_networks_are_none(
     here: tuple[Path, list[RunResult]], small_splits: cs.Splits
 ):
     _, runs = here
-    found = measure_point(replace(SINGLE, members=8), tiny(), runs, small_splits.test)
+    found = measure_point(replace(SINGLE, members=8), tiny(), ONE_EPOCH, runs, small_splits.test)
     assert found is not None
     assert (found.group.sd, found.group.interval_with_images, found.variation) == (None, None, None)
-    assert measure_point(replace(SINGLE, members=9), tiny(), runs, small_splits.test) is None
+    assert measure_point(replace(SINGLE, members=9), tiny(), ONE_EPOCH, runs, small_splits.test) is None
 
 
 def test_the_front_holds_what_nothing_beats():
@@ -141,7 +153,7 @@ def test_the_front_holds_what_nothing_beats():
 def test_a_frontier_is_plain_json_and_text(here: tuple[Path, list[RunResult]], small_splits: cs.Splits):
     _, runs = here
     points = [SINGLE, replace(SINGLE, name="joined", members=8)]
-    measured = [measure_point(point, tiny(), runs, small_splits.test) for point in points]
+    measured = [measure_point(point, tiny(), ONE_EPOCH, runs, small_splits.test) for point in points]
     frontier = Frontier("mnist", len(small_splits.test), tuple(measured), ("more",), ("a machine",))
     value = json.loads(json.dumps(frontier.to_dict(), allow_nan=False))
     assert [one["name"] for one in value["points"]] == ["single", "joined"]

@@ -37,7 +37,7 @@ def make(names: tuple[str, ...] = NAMES, runs: int = 5, dataset: str = "mnist") 
                     f"{number}{seed}", name, "r", seed, 0.5, 0.1, 2.0**number, History(), "a" * 64, 1, 1, 9, y_pred
                 )
             )
-        found = measure_point(Point(name, "cnn", "fast"), network, results, test)
+        found = measure_point(Point(name, "cnn", "fast"), network, cs.recipes.fast, results, test)
         assert found is not None
         measured.append(found)
     value = Frontier(dataset, IMAGES, tuple(measured), (), ("a processor, 1 thread per run",)).to_dict()

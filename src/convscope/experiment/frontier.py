@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 from statistics import mean
 from textwrap import fill
 from typing import Any
@@ -23,11 +24,13 @@ from convscope.base.run_variation import RunVariation
 from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import printable, text_table
 from convscope.data.datasets import Dataset
+from convscope.engine.rounding import kernel_filters
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.experiment.experiment import Group
 from convscope.experiment.points import Point
 from convscope.experiment.published import PUBLISHED, Published
 from convscope.experiment.result import RunResult
+from convscope.recipes import Recipe
 from convscope.storage import open_run
 
 COSTS = ("parameters", "seconds", "weights_bytes")
@@ -54,8 +57,9 @@ class MeasuredPoint:
     Attributes:
         seeds: of all runs that are part of it.
         group: the accuracies, one for each network or ensemble.
-        parameters, weights_bytes: of one network, or of all networks of an ensemble.
+        parameters, weights_bytes: of one network, or of all networks of an ensemble; see `weights_bytes`.
         seconds: of training, the mean of the networks, or of all networks of an ensemble.
+        weight_bits: of the recipe; None is float32.
         variation: between single networks or ensembles; None for one.
     """
 
@@ -65,12 +69,14 @@ class MeasuredPoint:
     parameters: int
     weights_bytes: int
     seconds: float
+    weight_bits: int | None
     variation: RunVariation | None = field(repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
         return {
-            **plain_attributes(self.point, "name", "architecture", "recipe", "views", "members", "bits"),
+            **plain_attributes(self.point, "name", "architecture", "recipe", "views", "members"),
+            "weight_bits": self.weight_bits,
             "seeds": list(self.seeds),
             **plain_attributes(
                 self.group, "num_runs", "mean", "sd", "interval", "interval_with_images", "minimum", "maximum"
@@ -159,12 +165,33 @@ def pareto_names(points: Sequence[Mapping[str, Any]], cost: str) -> tuple[str, .
     return tuple(one["name"] for one in sorted(best, key=lambda one: one[cost]))
 
 
+def weights_bytes(network: Architecture, bits: int | None = None) -> int:
+    """Return the bytes of a network's weights: four each, moving statistics included.
+
+    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has its step in four bytes.
+
+    >>> from convscope.architecture.presets import small
+    >>> weights_bytes(small()), weights_bytes(small(), 4)
+    (21032, 2884)
+    """
+    kernels = {} if bits is None else kernel_filters(network)
+    sizes = {name: prod(shape) for name, shape in network.weight_shapes.items()}
+    packed = sum(-(-(bits or 0) * sizes[name] // 8) + 4 * filters for name, filters in kernels.items())
+    return packed + sum(4 * size for name, size in sizes.items() if name not in kernels)
+
+
 def measure_point(
-    point: Point, network: Architecture, runs: Sequence[RunResult], test: Dataset, on_step: OnStep = lambda *_: None
+    point: Point,
+    network: Architecture,
+    recipe: Recipe,
+    runs: Sequence[RunResult],
+    test: Dataset,
+    on_step: OnStep = lambda *_: None,
 ) -> MeasuredPoint | None:
-    """Return what `runs` of a point's network and recipe come to on the test images.
+    """Return what `runs` of a point come to on the test images.
 
     Args:
+        network, recipe: those of the runs.
         runs: finished, each in a folder of its own if the point joins networks or averages views.
         on_step: called with what is done, how much of it is done and in all.
 
@@ -184,7 +211,6 @@ def measure_point(
         wrong[number] = _labels(point, group, test) != test.labels
         on_step(point.name, number + 1, count)
     values = tuple((~wrong).mean(axis=1).tolist())
-    numbers = network.parameters + network.non_trainable_parameters
     return MeasuredPoint(
         point=point,
         seeds=tuple(run.seed for group in together for run in group),
@@ -196,8 +222,9 @@ def measure_point(
             group_accuracy_interval(wrong) if count > 1 else None,
         ),
         parameters=point.members * network.parameters,
-        weights_bytes=point.members * -(-point.bits * numbers // 8),
+        weights_bytes=point.members * weights_bytes(network, recipe.weight_bits),
         seconds=mean(sum(run.seconds for run in group) for group in together),
+        weight_bits=recipe.weight_bits,
         variation=RunVariation.of(wrong) if count > 1 else None,
     )
 

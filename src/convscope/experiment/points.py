@@ -21,7 +21,6 @@ class Point:
         seeds: how many runs it is measured with, from seed 0, unless another number is asked for.
         views: over how many views of an image each network's probabilities are averaged, see `training.views`.
         members: how many networks are joined into an ensemble; the seeds are divided among the ensembles in order.
-        bits: of a weight in the stored model.
         dataset: the only data set that the point is for; "" is any.
     """
 
@@ -31,7 +30,6 @@ class Point:
     seeds: int = 30
     views: int = 1
     members: int = 1
-    bits: int = 32
     dataset: str = ""
 
 

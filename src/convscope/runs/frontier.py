@@ -75,8 +75,10 @@ def measure_frontier(
     for one in points:
         specs = [one.spec(seed) for seed in _seeds(one, runs)]
         own = [found[digest] for spec in specs if (digest := spec.digest(splits)) in found]
-        network = specs[0].architecture if specs else None
-        result = None if network is None else measure_point(one.point, network, own, splits.test, listeners.on_step)
+        result = None
+        if own:
+            first = specs[0]
+            result = measure_point(one.point, first.architecture, first.recipe, own, splits.test, listeners.on_step)
         if result is not None:
             measured.append(result)
             trained |= {run.digest: run for run in own}
