@@ -43,6 +43,10 @@ POINTS = (
     Point("cnn", "cnn", "classic"),
     Point("cnn-fast", "cnn", "fast"),
     Point("cnn-accurate", "cnn", "accurate"),
+    Point("cnn-thorough", "cnn", "thorough"),
+    Point("residual", "residual", "residual", seeds=10),
+    Point("residual-views", "residual", "residual", seeds=10, views=9),
+    Point("residual-ensemble", "residual", "residual", seeds=10, members=10),
 )
 
 
