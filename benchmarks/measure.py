@@ -106,6 +106,7 @@ def frontier(measurement: Measurement, dataset: str) -> Part:
     for point in points_named(measurement.points, dataset):
         seeds = measurement.seeds or str(point.seeds)
         words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
+        words += precision_words(point)
         words += ["--executor", f"local:{machine.describe()['cores']}", "--out", str(measurement.scratch / dataset)]
         done = measurement.convscope(*words)["frontier"]
         for row in done["points"]:
@@ -119,7 +120,16 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
     found = dict(measurement.earlier)
     for point in single_networks(points_named(measurement.points, dataset), dataset):
         out = measurement.scratch / f"{dataset}-seconds" / point.name
-        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", "0-0"]
+        words = [
+            "experiment",
+            "--dataset",
+            dataset,
+            "--frontier",
+            point.name,
+            "--seeds",
+            "0-0",
+            *precision_words(point),
+        ]
         shutil.rmtree(out, ignore_errors=True)  # a finished run would not be trained again
         start = machine.ticks()
         run = measurement.convscope(*words, "--threads", "2", "--out", str(out))["runs"][0]
@@ -127,6 +137,12 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
         row = {"name": point.name, **{name: run[name] for name in ("architecture", "recipe", "seed", "seconds")}}
         found = with_row(found, measurement, row | {"threads": 2})
     return found
+
+
+def precision_words(point: Point) -> list[str]:
+    """Return the option for the precision of a point: deep networks train in half the time where AMX multiplies."""
+    is_deep = point.architecture == "residual" and "amx_bf16" in machine.describe()["instruction_sets"]
+    return ["--precision", "bfloat16"] if is_deep else []
 
 
 def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:

@@ -37,6 +37,7 @@ POINTS = (
     Point("tiny697", "tiny697", "tiny697"),
     Point("tiny2k", "tiny2k", "tiny2k"),
     Point("tiny8k", "tiny8k", "tiny8k"),
+    Point("micro11k", "micro11k", "micro11k"),
     Point("tiny25k", "tiny25k", "tiny25k"),
     Point("lenet5", "lenet5", "accurate"),
     Point("ann", "ann", "classic"),
