@@ -306,12 +306,12 @@ static inline void PREFIX_to_logits(
 /* Weight i of a kernel in 2 bits, -1 to 1: four to a byte, the first in the lowest bits. */
 static inline int32_t PREFIX_unpack_2(const uint8_t *kernel, int32_t i)
 {
-    return ((kernel[i / 4] >> 2 * (i % 4)) & 3) - 1;
+    return ((kernel[i >> 2] >> 2 * (i & 3)) & 3) - 1;
 }
 
 //// unpack_4
 /* Weight i of a kernel in 4 bits, -7 to 7: two to a byte, the first in the lower bits. */
 static inline int32_t PREFIX_unpack_4(const uint8_t *kernel, int32_t i)
 {
-    return ((kernel[i / 2] >> 4 * (i % 2)) & 15) - 7;
+    return ((kernel[i >> 1] >> 4 * (i & 1)) & 15) - 7;
 }
