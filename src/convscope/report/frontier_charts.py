@@ -31,7 +31,7 @@ _BARS: dict[str, dict[str, Any]] = {
 _LONGEST_NAME = 22
 _TICK_ROOM = 22  # pixels between two of them
 _AXES = {"parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes of the stored weights"}
-_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""), (1e-3, "m"))
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 _UNITS = {"parameters": "", "seconds": "s", "weights_bytes": "B"}
 
 
@@ -150,10 +150,15 @@ def _error_ticks(low: float, high: float) -> list[float]:
 
 
 def _short(value: float, cost: str) -> str:
-    scale, prefix = next(((worth, prefix) for worth, prefix in _PREFIXES if value >= 0.999 * worth), _PREFIXES[-1])
-    if cost == "seconds" and value >= 0.0999:
-        scale, prefix = 1, ""
-    return f"{value / scale:,.4g} {prefix}{_UNITS[cost]}".rstrip()
+    """Return a cost as an axis writes it.
+
+    >>> _short(10_000, "seconds"), _short(0.1, "seconds"), _short(20_000, "parameters"), _short(500, "weights_bytes")
+    ('10,000 s', '0.1 s', '20 k', '500 B')
+    """
+    known = _PREFIXES if cost != "seconds" else _PREFIXES[-1:]
+    scale, prefix = next(((worth, prefix) for worth, prefix in known if value >= 0.999 * worth), (1, ""))
+    number = value / scale
+    return f"{f'{number:,.0f}' if number >= 1 else f'{number:.3g}'} {prefix}{_UNITS[cost]}".rstrip()
 
 
 class _Room:
