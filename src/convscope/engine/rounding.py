@@ -26,7 +26,7 @@ def rounded(kernel: NDArray[Any], filters: int, bits: int) -> NDArray[Any]:
     Courbariaux and others 2015, algorithm 1. Deviation: no weight is clipped, since the step follows.
 
     >>> rounded(np.array([[0.2], [-0.1], [0.9], [-1.1]]), 1, 2).round(3).ravel().tolist()
-    [0.0, -0.0, 0.882, -0.882]
+    [0.0, -0.0, 0.881, -0.881]
     """
     columns = kernel.reshape(-1, filters).astype(np.float64)
     steps = (STEPS[bits] * np.sqrt(np.mean(columns**2, axis=0))).astype(kernel.dtype).astype(np.float64)
