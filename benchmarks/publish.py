@@ -193,7 +193,7 @@ def _image(part: Part, cost: str, folder: str) -> str:
 
 def _frontier(part: Part) -> Iterable[str]:
     rows = [
-        [f"`{row['name']}`", f"`{row['architecture']}`, `{row['recipe']}`", f"{row['parameters']:,}",
+        [f"`{row['name']}`", _how(row), f"{row['parameters']:,}",
          f"{row['weights_bytes']:,}", str(row["num_runs"]), _percent(row["mean"]),
          "" if row["sd"] is None else _points(row["sd"]),
          *("" if row[name] is None else _interval(row[name]) for name in ("interval", "interval_with_images")),
@@ -212,6 +212,11 @@ def _frontier(part: Part) -> Iterable[str]:
             f"{here['cores']} cores, {timed['date']}. n counts networks, or ensembles with all their members."
         )
     yield from _provenance(part)
+
+
+def _how(row: Part) -> str:
+    names = f"`{row['architecture']}`, `{row['recipe']}`"
+    return names if row["precision"] == "float32" else f"{names}, {row['precision']}"
 
 
 def _chance(part: Part) -> Iterable[str]:

@@ -87,11 +87,19 @@ def test_a_marker_without_a_table_is_refused(publish: ModuleType):
         publish.page("<!-- results: accuracy -->", {})
 
 
-def frontier_row(name: str, digest: str, seeds: int, **more: object) -> dict:
+def frontier_row(name: str, digest: str, seeds: int, precision: str = "float32", **more: object) -> dict:
     variation = None if seeds < 2 else RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003)
     group = Group("cnn", "fast", tuple(0.99 + 0.001 * seed for seed in range(seeds)))
     measured = MeasuredPoint(
-        Point(name, "cnn", "fast", **more), tuple(range(seeds)), group, 108_618, 434_472, 2.0, None, variation
+        Point(name, "cnn", "fast", **more),
+        tuple(range(seeds)),
+        group,
+        108_618,
+        434_472,
+        2.0,
+        precision,
+        None,
+        variation,
     )
     stamp = {"date": "2026-01-02", "engine_sha256": digest, "command": f"convscope experiment --frontier {name}"}
     return {**measured.to_dict(), **stamp}
@@ -110,11 +118,12 @@ def frontier_parts(*rows: dict) -> dict[str, dict]:
 def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet_machine(
     publish: ModuleType, digest: str
 ):
-    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, members=10))
+    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, "bfloat16", members=10))
     page = publish.page("<!-- results: frontier --><!-- end -->", parts)
     first, second = (line for line in page.splitlines() if line.startswith("| `"))
     assert first.startswith("| `cnn-fast` | `cnn`, `fast` | 108,618 | 434,472 | 3 | 99.100 % | 0.100 |")
     assert first.endswith("| 99.00 | 99.20 | 0.42 |")
+    assert second.startswith("| `ten` | `cnn`, `fast`, bfloat16 |")
     assert second.endswith("| 1 | 99.000 % |  |  |  | 99.00 | 99.00 | 4.2 |")
     assert "did nothing else: one, 2 cores, 2026-01-03" in page.replace("\n", " ")
     assert page.count("convscope experiment --frontier") == 2

@@ -219,6 +219,22 @@ def test_a_frontier_has_the_points_asked_for_and_those_finished_before(small_fol
     assert "--frontier lenet5 --seeds 0-1 --epochs 1" in page
 
 
+@pytest.mark.slow
+def test_a_frontier_takes_no_finished_runs_of_other_recipes_or_images(small_folder: Path, tmp_path: Path):
+    asked = ("experiment", "--dataset", small_folder, "--seeds", 2, "--out", tmp_path)
+    few, all_images = ("--epochs", 1, "--num-images", 200), ("--epochs", 1)
+    names = list[list[str]]()
+    for words in (
+        ("--frontier", "ann", *all_images),
+        ("--frontier", "cnn-fast", *few),
+        ("--frontier", "lenet5", "--epochs", 2),
+        ("--frontier", "lenet5", *all_images),
+    ):
+        printed = json.loads(invoke(*asked, *words, "--json").stdout)
+        names.append([one["name"] for one in printed["frontier"]["points"]])
+    assert names == [["ann"], ["cnn-fast"], ["lenet5"], ["lenet5", "ann"]]
+
+
 def test_each_point_of_a_frontier_states_how_many_seeds_it_has(small_folder: Path, monkeypatch: pytest.MonkeyPatch):
     points = (Point("few", "ann", "fast", seeds=3), Point("all", "ann", "fast", seeds=6, members=2))
     monkeypatch.setattr("convscope.experiment.points.POINTS", (*points, Point("one", "cnn", "fast", seeds=1)))

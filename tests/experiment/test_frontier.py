@@ -12,14 +12,16 @@ import convscope as cs
 from convscope.architecture.presets import PRESETS
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.data.datasets import DATASETS
-from convscope.experiment import RunResult
+from convscope.experiment import RunResult, RunSpec
 from convscope.experiment.frontier import Frontier, measure_point, pareto_names, weights_bytes
 from convscope.experiment.points import POINTS, Point, points_named
 from convscope.experiment.published import PUBLISHED
 from convscope.recipes import RECIPES
+from convscope.runs.frontier import PlannedPoint, measure_frontier
+from convscope.runs.listeners import SILENT
 from convscope.training.views import NUM_VIEWS
 
-from .conftest import ONE_EPOCH, tiny
+from .conftest import ONE_EPOCH, specs_of, tiny
 
 SINGLE = Point("single", "tiny", "short")
 
@@ -166,3 +168,19 @@ def test_a_frontier_is_plain_json_and_text(here: tuple[Path, list[RunResult]], s
     assert f"{measured[0].group.mean:.5f}" in text
     assert text.endswith("more")
     assert replace(frontier, dataset_name="unknown").published == ()
+
+
+def test_finished_runs_belong_to_a_point_in_whatever_precision_they_were_trained(
+    here: tuple[Path, list[RunResult]], small_splits: cs.Splits, monkeypatch: pytest.MonkeyPatch
+):
+    folder, runs = here
+    rounded = replace(ONE_EPOCH, precision="bfloat16")
+    for recipe, count in ((rounded, 8), (replace(rounded, epochs=2), 0)):
+        monkeypatch.setitem(RECIPES, "short", recipe)
+        spec = RunSpec(str(folder), tiny(), recipe, 0)
+        points = [
+            PlannedPoint(SINGLE, lambda seed, spec=spec: replace(spec, seed=seed), None),
+            PlannedPoint(replace(SINGLE, name="asked"), lambda seed: specs_of(folder, [seed])[0], [0]),
+        ]
+        frontier = measure_frontier(points, runs, small_splits, SILENT)
+        assert [one.group.num_runs for one in frontier.points if one.point is SINGLE] == [count] * bool(count)

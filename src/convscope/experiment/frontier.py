@@ -30,7 +30,7 @@ from convscope.experiment.experiment import Group
 from convscope.experiment.points import Point
 from convscope.experiment.published import PUBLISHED, Published
 from convscope.experiment.result import RunResult
-from convscope.recipes import Recipe
+from convscope.recipes import Precision, Recipe
 from convscope.storage import open_run
 
 COSTS = ("parameters", "seconds", "weights_bytes")
@@ -59,7 +59,7 @@ class MeasuredPoint:
         group: the accuracies, one for each network or ensemble.
         parameters, weights_bytes: of one network, or of all networks of an ensemble; see `weights_bytes`.
         seconds: of training, the mean of the networks, or of all networks of an ensemble.
-        weight_bits: of the recipe; None is float32.
+        precision, weight_bits: of the recipe.
         variation: between single networks or ensembles; None for one.
     """
 
@@ -69,6 +69,7 @@ class MeasuredPoint:
     parameters: int
     weights_bytes: int
     seconds: float
+    precision: Precision
     weight_bits: int | None
     variation: RunVariation | None = field(repr=False)
 
@@ -76,7 +77,7 @@ class MeasuredPoint:
         """Return all of it as plain JSON."""
         return {
             **plain_attributes(self.point, "name", "architecture", "recipe", "views", "members"),
-            "weight_bits": self.weight_bits,
+            **plain_attributes(self, "precision", "weight_bits"),
             "seeds": list(self.seeds),
             **plain_attributes(
                 self.group, "num_runs", "mean", "sd", "interval", "interval_with_images", "minimum", "maximum"
@@ -224,6 +225,7 @@ def measure_point(
         parameters=point.members * network.parameters,
         weights_bytes=point.members * weights_bytes(network, recipe.weight_bits),
         seconds=mean(sum(run.seconds for run in group) for group in together),
+        precision=recipe.precision,
         weight_bits=recipe.weight_bits,
         variation=RunVariation.of(wrong) if count > 1 else None,
     )

@@ -1,7 +1,7 @@
 """The frontier as part of an experiment: which runs its points need, and which of those that are finished they have."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from convscope.data.datasets import Splits
 from convscope.experiment import RunResult, RunSpec
 from convscope.experiment.frontier import Frontier, MeasuredPoint, measure_point
 from convscope.experiment.points import ALL, Point, points_named
+from convscope.recipes import recipe_named
 from convscope.runs.listeners import Listeners
 from convscope.storage import open_run
 
@@ -22,7 +23,7 @@ class PlannedPoint:
     """A point with its runs.
 
     Attributes:
-        spec: gives its run from a seed.
+        spec: gives its run from a seed, with the changes of the recipe that are asked for.
         seeds: those that are asked for; None is none, and then runs that are finished already are taken.
     """
 
@@ -70,14 +71,12 @@ def measure_frontier(
     Raises:
         RunError: if no point has runs enough, or a file of a run is damaged.
     """
-    found = {run.digest: run for run in runs}
     measured, left_out, trained = list[MeasuredPoint](), list[str](), dict[str, RunResult]()
     for one in points:
-        specs = [one.spec(seed) for seed in _seeds(one, runs)]
-        own = [found[digest] for spec in specs if (digest := spec.digest(splits)) in found]
+        own = _finished_runs(one, runs, splits) if one.seeds is None else _asked_runs(one, runs, splits)
         result = None
         if own:
-            first = specs[0]
+            first = open_run(_folder(own[0]))
             result = measure_point(one.point, first.architecture, first.recipe, own, splits.test, listeners.on_step)
         if result is not None:
             measured.append(result)
@@ -88,18 +87,43 @@ def measure_frontier(
             )
     if not measured:
         raise RunError(f"no point of the frontier can be measured: {left_out[0]}")
-    machines = dict.fromkeys(_machine_words(run.folder) for run in trained.values() if run.folder is not None)
+    machines = dict.fromkeys(_machine_words(run) for run in trained.values())
     return Frontier(splits.name, len(splits.test), tuple(measured), tuple(left_out), tuple(machines))
 
 
-def _seeds(one: PlannedPoint, runs: Sequence[RunResult]) -> Sequence[int]:
-    if one.seeds is not None:
-        return one.seeds
-    names = (one.point.architecture, one.point.recipe)
-    return sorted({run.seed for run in runs if (run.architecture, run.recipe) == names})
+def _asked_runs(one: PlannedPoint, runs: Sequence[RunResult], splits: Splits) -> list[RunResult]:
+    found = {run.digest: run for run in runs}
+    digests = [one.spec(seed).digest(splits) for seed in one.seeds or ()]
+    return [found[digest] for digest in digests if digest in found]
 
 
-def _machine_words(folder: Path) -> str:
-    record: Mapping[str, Any] = open_run(folder).record
+def _finished_runs(one: PlannedPoint, runs: Sequence[RunResult], splits: Splits) -> list[RunResult]:
+    """Return those of `runs` of the point's network and recipe, as it is or with the changes that are asked for.
+
+    They may have been trained in another precision.
+    """
+    names = (one.point.architecture, one.point.recipe, "")
+    named = [run for run in runs if (run.architecture, run.recipe, run.name) == names]
+    if not named:
+        return []
+    spec = one.spec(0)
+    recipes = [replace(recipe, precision="float32") for recipe in (spec.recipe, recipe_named(one.point.recipe))]
+
+    def is_own(run: RunResult) -> bool:
+        if run.num_images != (spec.num_images or len(splits.train)):
+            return False
+        kept = open_run(_folder(run))
+        return kept.architecture == spec.architecture and replace(kept.recipe, precision="float32") in recipes
+
+    return [run for run in named if is_own(run)]
+
+
+def _folder(run: RunResult) -> Path:
+    assert run.folder is not None, run
+    return run.folder
+
+
+def _machine_words(run: RunResult) -> str:
+    record: Mapping[str, Any] = open_run(_folder(run)).record
     threads = record["threads"]
     return f"{record['cpu']['name']}, {threads} thread{'' if threads == 1 else 's'} per run"

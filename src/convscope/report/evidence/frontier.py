@@ -99,6 +99,8 @@ def _how(one: Row) -> str:
         words.append(f"{one['members']} networks")
     if one["views"] > 1:
         words.append(f"{one['views']} views")
+    if one["precision"] != "float32":
+        words.append(one["precision"])
     if one["weight_bits"] is not None:
         words.append(f"{one['weight_bits']} bits")
     return ", ".join(words)
