@@ -38,15 +38,24 @@ def coloured(digits: cs.Dataset) -> cs.Dataset:
     return replace(digits, images=images.astype(np.uint8), name="coloured")
 
 
-def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12) -> Imported:
+DENSE = cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10, "softmax")
+CONVOLUTIONS = (
+    *(cs.Conv2D(filters, 3, strides=2, padding="same", activation="relu") for filters in (8, 16)),
+    cs.Flatten(),
+    cs.Dense(48, "relu"),
+    cs.Dense(10),
+)
+
+
+def trained(data: cs.Dataset, scaling: cs.Scaling, epochs: int = 12, layers: tuple = DENSE, **how) -> Imported:
     """Return a network trained on what the scaling makes of the images, as a file would hold it."""
     image = cs.Input(*data.image_shape, 1.0)
-    layers = (cs.Flatten(), cs.Dense(32, "relu"), cs.Dense(10, "softmax"))
     stated = Imported(cs.Architecture(image, layers), initial_weights(cs.Architecture(image, layers), 0))
     start = stated.scaled(replace(scaling, bgr=False)).architecture
     images = data.images[..., ::-1].copy() if scaling.bgr else data.images
     rate = 0.0005 if scaling.scale == 1 else 0.003
-    model, _ = cs.train(start, replace(data, images=images), cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate)))
+    recipe = cs.Recipe(epochs=epochs, optimizer=cs.Adam(rate), **how)
+    model, _ = cs.train(start, replace(data, images=images), recipe)
     return Imported(stated.architecture, {name: model.weights[name] for name in stated.architecture.weight_shapes})
 
 
@@ -70,6 +79,35 @@ def test_each_scaling_of_grey_images_is_found(digits: cs.Dataset, name: str):
     np.testing.assert_allclose(table.best.numbers(1), GREY[name].numbers(1), atol=0.01)
     assert name in str(table)
     assert len({row.name for row in table.rows}) == len(table.rows)
+
+
+@pytest.mark.slow
+def test_a_scaling_is_found_with_hardly_an_error(digits: cs.Dataset):
+    """Then another scale is as accurate, and the errors are too few to tell how confident a network should be."""
+    table = find_scaling(trained(digits, GREY["mean and std of ImageNet"], 20, CONVOLUTIONS), digits)
+    assert table.best is not None, str(table)
+    assert table.rows[0].name == "mean and std of ImageNet", str(table)
+    assert table.rows[0].accuracy > 0.998
+
+
+@pytest.mark.slow
+def test_smoothed_labels_are_not_taken_for_a_smaller_scale(digits: cs.Dataset):
+    """With them a network is less confident than it is right, and with a larger scale its loss is lower."""
+    table = find_scaling(trained(digits, GREY["-1 to 1"], label_smoothing=0.1), digits)
+    rows = {row.name: row for row in table.rows}
+    assert rows["mean and std of ImageNet"].loss < rows["-1 to 1"].loss
+    assert rows["-1 to 1"].verdict in ("best", "unclear"), str(table)
+
+
+@pytest.mark.slow
+def test_a_short_training_is_not_taken_for_a_larger_scale(digits: cs.Dataset):
+    """After it, more contrast would make each image easier, so the loss is lower with a larger scale."""
+    layers = cs.Conv2D(6, 5, strides=2, activation="tanh"), cs.Flatten(), cs.Dense(32, "tanh"), cs.Dense(10)
+    table = find_scaling(trained(digits, GREY["-1 to 1"], 8, layers), digits)
+    rows = {row.name: row for row in table.rows}
+    assert rows["mean and std of ImageNet"].loss < rows["-1 to 1"].loss
+    assert table.rows[0].name == "-1 to 1", str(table)
+    assert table.best is not None, str(table)
 
 
 @pytest.mark.slow

@@ -29,14 +29,6 @@ from convscope.base.errors import InterchangeError, MissingPackageError
 from convscope.interchange import FORMATS, Imported, find_scaling, read_network
 
 Images = NDArray[np.uint8]
-SCALINGS = {
-    "byte / 255": cs.Scaling(),
-    "raw bytes": cs.Scaling(1.0),
-    "-1 to 1": cs.Scaling(mean=0.5, std=0.5),
-    "mean and std of the data": cs.Scaling(mean=0.1307, std=0.3081),
-    "byte / 255, inverted": cs.Scaling(inverted=True),
-    "-1 to 1, inverted": cs.Scaling(mean=0.5, std=0.5, inverted=True),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -261,23 +253,21 @@ def check_found(found: Imported, part: cs.Dataset, scaling: cs.Scaling) -> None:
     np.testing.assert_allclose(*numbers, atol=0.01, err_msg=str(table))
 
 
-@pytest.mark.parametrize("scaling", SCALINGS.values(), ids=SCALINGS)
-def test_each_scaling_of_a_trained_network_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
-    found = read("lenet5", tmp_path)
-    recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.0005 if scaling.scale == 1 else 0.001))
+def test_the_scaling_of_a_trained_network_is_found(digits: cs.Splits, tmp_path: Path):
+    """With tanh and -1 to 1 the nearest other scaling has a lower loss; tests/interchange trains at all scalings."""
+    found, scaling = read("lenet5", tmp_path), cs.Scaling(mean=0.5, std=0.5)
+    recipe = cs.Recipe(epochs=12, optimizer=cs.Adam(0.001))
     model, _ = cs.train(found.scaled(scaling).architecture, digits.train, recipe)
     check_found(replace(found, weights=model.weights), digits.train, scaling)
 
 
-COLOUR_SCALINGS = SCALINGS | {
-    "mean and std of the data": cs.Scaling(mean=(0.2809, 0.2635, 0.2026), std=(0.1363, 0.1705, 0.1479)),
-    "mean and std of ImageNet": TORCH["mobile"].scaling,
-}
-
-
-@pytest.mark.parametrize("scaling", COLOUR_SCALINGS.values(), ids=COLOUR_SCALINGS)
-def test_each_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
-    """Trained in PyTorch, since here the numbers by channel would be a layer that is trained too."""
+@pytest.mark.parametrize(
+    "scaling",
+    [TORCH["mobile"].scaling, cs.Scaling(mean=0.5, std=0.5, inverted=True)],
+    ids=["mean and std of ImageNet", "-1 to 1, inverted"],
+)
+def test_the_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling, digits: cs.Splits, tmp_path: Path):
+    """Trained in PyTorch, which keeps averages of its own in a batch normalisation, and knows numbers by channel."""
     part = coloured(digits.train.take(np.arange(2000)), 0)
     torch.manual_seed(0)
     module = TORCH["colour"].make()

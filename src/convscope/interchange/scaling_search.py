@@ -6,11 +6,12 @@ apart, and to say so where it cannot. `find_scaling` states it.
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import product
+from itertools import permutations, product
 from math import erfc, sqrt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.errors import InterchangeError
@@ -25,11 +26,10 @@ from convscope.interchange.scaling_statistics import misfit
 
 OnProgress = Callable[[int, int], None]
 _FIRST, _MOST = 1000, 16_000  # images: for all scalings, and for those that are about as accurate as the best
-_LEVEL = 0.001  # of each test
-_OVERCONFIDENT, _PLAUSIBLE = 1.25, (0.2, 1.1)  # temperatures on images that the network was trained on
-_FAR_TOO_SURE = 2.0  # such a temperature says that these images are other ones for the network
-_CONVERGED = 0.7, 0.9  # the least temperature and accuracy on them
-_ENOUGH_ERRORS = 20  # with fewer, a larger scale has a lower loss, whichever is the network's own
+_LESS_ACCURATE, _HIGHER_LOSS = 1e-6, 0.001  # levels of the tests
+_MUCH_LOWER, _ABOUT_AS_HIGH = 2 / 3, 0.9  # losses over those with a smaller scale
+_FAR_TOO_UNSURE, _FAR_TOO_SURE = 0.1, 2.0  # temperatures that no training leaves on its own images
+_ONE_OF = 100  # labels is changed where a temperature is fitted for a comparison of losses
 _FITS, _FITS_AS_WELL = 0.02, 0.01  # nats, of the statistics of a batch normalisation, and four times those of the best
 _RELABELLINGS, _FEW_CLASSES = 10_000, 5
 _IMAGENET = "mean and std of ImageNet"
@@ -90,22 +90,23 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
     the same logits the first is kept.
 
     1. With 1,000 images, and for what is left with 16,000 (or all), a scaling is out if it is less accurate than the
-       best (McNemar's exact test, p < 0.001).
+       best (McNemar's exact test, p < 1e-6).
     2. A batch normalisation keeps the mean and the variance of what it was given in training. Where 1,000 images give
        the first one such numbers with some scaling (a divergence up to 0.02 nats, the mean over its channels), those
        with more than 0.01 nats and four times as many are out.
-    3. Of several that are left, the loss decides. A scaling is out if the network is overconfident with it on images
-       that it was trained on, which training prevents: the temperature that suits them is above 1.25. Of the others the
-       one of the lowest loss is the best if its temperature is from 0.2 to 1.1, and the others' losses are higher
-       (paired z test, p < 0.001). A network that has not converged has a lower loss if it becomes more confident, so
-       one with less confidence is out only if the temperature of the best is 0.7 or more and its accuracy 90 %.
-    4. The best must know the classes: none of 10,000 other assignments of the outputs to the classes, drawn at random,
+    3. Of two that are left, the one with the higher loss is out (paired z test, p < 0.001). Each loss is measured at
+       the temperature that would suit the answers if one label in a hundred were another. So it does not count how
+       confident the network is, which depends on how it was trained, and where there are hardly any errors, all images
+       count by how far they are from one.
+    4. A network that was trained for a short time has a somewhat lower loss with any larger scale. If the larger scale
+       is its own, its loss as it is, with its confidence, is much lower than with the smaller, by a third or more.
+       Otherwise the smaller scale is never out, and the larger one is, unless its loss in the sense of 3 is 10 % lower
+       or the temperature that suits the answers with the smaller is below 0.1.
+    5. The best must know the classes: none of 10,000 other assignments of the outputs to the classes, drawn at random,
        is as accurate. With five classes or fewer there are too few; then it must be right for half of what chance
        leaves.
 
-    Otherwise it is unclear, and so is a single scaling that is left with a temperature above 2. On images of one
-    channel, ImageNet's numbers (the mean of its three) are rare and nearly a multiple of -1 to 1; they count only where
-    these rules find them the best and there are 20 errors or more.
+    Otherwise it is unclear, and so is a single scaling that is left with a temperature above 2.
 
     Args:
         training: images (N, H, W, C) uint8 with labels that mean what the outputs mean. They should be those that the
@@ -139,11 +140,7 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
         for trial in left:
             trial.answer(images, answered)
         left = _as_accurate(left)
-    if len(left) > 1:
-        usual, likeliest = [trial for trial in left if not trial.is_rare], _likeliest(left)
-        is_clear = len(likeliest) == 1 and (not likeliest[0].is_rare or likeliest[0].errors >= _ENOUGH_ERRORS)
-        left = likeliest if is_clear or not usual else _likeliest(usual)
-    return _table(trials, left)
+    return _table(trials, _likeliest(left))
 
 
 class _Answered:
@@ -163,7 +160,7 @@ class _Trial:
 
     def __init__(self, name: str, scaling: Scaling, found: Imported, images: Dataset, answered: _Answered) -> None:
         self.name, self.scaling = name, scaling
-        self.is_rare = name.startswith(_IMAGENET) and images.image_shape[2] != 3
+        self.scale = float(np.abs(scaling.numbers(images.image_shape[2])[0]).mean())
         self._model = found.scaled(scaling).to_model()
         self.verdict = ""
         self.answer(images, answered)
@@ -180,10 +177,22 @@ class _Trial:
         self.accuracy, self.errors = float(self.is_right.mean()), int((~self.is_right).sum())
         self.losses = cross_entropies(self.logits, self.labels)
 
+    @property
     def temperature(self) -> float:
-        """Return the temperature that suits the answers best; logits of any size are brought to that of 1 first."""
+        """The temperature that suits the answers best."""
+        return self._fitted(self.labels)
+
+    def softened_losses(self) -> NDArray[np.float64]:
+        """Return (N,), the losses at the temperature that would suit the answers if some labels were others."""
+        stream, labels, num_classes = random_stream(3, "scaling"), self.labels.copy(), self.logits.shape[1]
+        some = stream.permutation(len(labels))[::_ONE_OF]
+        labels[some] = (labels[some] + stream.integers(1, num_classes, len(some))) % num_classes
+        return cross_entropies(self.logits / self._fitted(labels), self.labels)
+
+    def _fitted(self, labels: NDArray[np.int64]) -> float:
+        """Return the temperature that makes labels likeliest; logits of any size are brought to that of 1 first."""
         size = float(self.logits.std()) or 1.0
-        return fit_temperature(self.logits / size, self.labels) * size
+        return fit_temperature(self.logits / size, labels) * size
 
 
 def _candidates(found: Imported, dataset: Dataset) -> dict[str, Scaling]:
@@ -237,7 +246,7 @@ def _as_accurate(trials: list[_Trial]) -> list[_Trial]:
         p_value = mcnemar_exact(
             int(np.sum(best.is_right & ~trial.is_right)), int(np.sum(trial.is_right & ~best.is_right))
         )
-        if trial is best or p_value >= _LEVEL:
+        if trial is best or p_value >= _LESS_ACCURATE:
             left.append(trial)
         else:
             trial.verdict = f"less accurate, {_p(p_value)}"
@@ -259,26 +268,28 @@ def _fitting(trials: list[_Trial], left: list[_Trial], found: Imported, images: 
 
 
 def _likeliest(trials: list[_Trial]) -> list[_Trial]:
-    """Return of trials that are as accurate those whose probabilities may be the network's own, the likeliest first."""
-    temperatures = {trial.name: trial.temperature() for trial in trials}
-    trials = sorted(trials, key=lambda trial: float(trial.losses.mean()))
-    best = next((trial for trial in trials if temperatures[trial.name] <= _OVERCONFIDENT), None)
-    if best is None or not _PLAUSIBLE[0] <= temperatures[best.name] <= _PLAUSIBLE[1]:
+    """Return the trials that no other rules out by its losses, or all if each is ruled out."""
+    if len(trials) == 1:
         return trials
-    has_converged = temperatures[best.name] >= _CONVERGED[0] and best.accuracy >= _CONVERGED[1]
-    left = [best]
-    for trial in trials:
-        differences = trial.losses - best.losses
-        error = float(differences.std()) / sqrt(len(differences))
-        p_value = erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
-        is_more_confident = temperatures[trial.name] >= temperatures[best.name]
-        if temperatures[trial.name] > _OVERCONFIDENT:
-            trial.verdict = f"overconfident, temperature {temperatures[trial.name]:.3g}"
-        elif trial is not best and p_value < _LEVEL and (is_more_confident or has_converged):
-            trial.verdict = f"higher loss, {_p(p_value)}"
-        elif trial is not best:
-            left.append(trial)
-    return left
+    softened = [trial.softened_losses() for trial in trials]
+    for (trial, losses), (other, others) in permutations(zip(trials, softened, strict=True), 2):
+        trial.verdict = trial.verdict or _ruled_out(trial, losses, other, others)
+    left = [trial for trial in trials if not trial.verdict] or trials
+    return sorted(left, key=lambda trial: float(trial.losses.mean()))
+
+
+def _ruled_out(trial: _Trial, losses: NDArray[np.float64], other: _Trial, others: NDArray[np.float64]) -> str:
+    """Return why `other` rules `trial` out, where it does; `losses` and `others` are their softened ones."""
+    differences = losses - others
+    error = float(differences.std()) / sqrt(len(differences))
+    p_value = erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
+    is_larger = trial.scale > other.scale
+    smaller, larger = (other, trial) if is_larger else (trial, other)
+    pays = smaller.scale == larger.scale or larger.losses.mean() < _MUCH_LOWER * smaller.losses.mean()
+    if p_value < _HIGHER_LOSS and (is_larger or pays):
+        return f"higher loss, {_p(p_value)}"
+    is_plain = smaller.temperature > _FAR_TOO_UNSURE and losses.mean() > _ABOUT_AS_HIGH * others.mean()
+    return "larger scale, and no much lower loss" if is_larger and not pays and is_plain else ""
 
 
 def _knows_classes(trial: _Trial) -> bool:
@@ -297,7 +308,7 @@ def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = Fal
     """Return the table where `left` may be the network's own, the likeliest first."""
     best = left[0]
     right = f"{100 * best.accuracy:.2f} % of {len(best.labels):,} training images"
-    knows, is_far_too_sure = _knows_classes(best), len(left) == 1 and best.temperature() > _FAR_TOO_SURE
+    knows, is_far_too_sure = _knows_classes(best), len(left) == 1 and best.temperature > _FAR_TOO_SURE
     if not knows:
         sentence = (
             f"its scaling is unclear: with none of {len(trials)} it classifies more than {right} correctly, and its "
@@ -311,7 +322,7 @@ def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = Fal
     elif is_far_too_sure:
         sentence = (
             f"its scaling is unclear: with {best.name} {right} are classified correctly, more than otherwise, but it "
-            f"is far more confident than that (temperature {best.temperature():.3g}); were these its training images?"
+            f"is far more confident than that (temperature {best.temperature:.3g}); were these its training images?"
         )
     elif len(left) > 1:
         names = " and ".join(trial.name for trial in left)
@@ -321,8 +332,6 @@ def _table(trials: list[_Trial], left: list[_Trial], is_contradicted: bool = Fal
     is_clear = knows and len(left) == 1 and not is_far_too_sure and not is_contradicted
     for trial in left:
         trial.verdict = "best" if is_clear else "unclear"
-    for trial in trials:
-        trial.verdict = trial.verdict or "rare, and not clearly better"
     rows = (
         ScalingRow(
             trial.name, trial.scaling, len(trial.labels), trial.accuracy, float(trial.losses.mean()), trial.verdict
