@@ -93,7 +93,12 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
         found = measurement.convscope("experiment", "--dataset", dataset, *words, "--executor", "local:1", "--out", out)
         for group in found["table"]:
             runs = [one for one in found["runs"] if all(one[key] == group[key] for key in ("architecture", "recipe"))]
-            about = {"parameters": runs[0]["parameters"], "epochs": len(runs[0]["history"]["loss"])}
+            choice = publish.choice_digest(group["architecture"], group["recipe"])
+            about = {
+                "parameters": runs[0]["parameters"],
+                "epochs": len(runs[0]["history"]["loss"]),
+                "choice_sha256": choice,
+            }
             rows.append({**group, **about, "seeds": [one["seed"] for one in runs]})
         if len(found["table"]) == 2 and not pairs:
             pairs = measurement.convscope("compare", out)["comparisons"]
@@ -155,7 +160,13 @@ def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
 
 def with_row(part: Part, measurement: Measurement, row: Part) -> Part:
     """Return `part` with a row measured now, in the order of the points, and keep it."""
-    stamp = {"date": today(), "engine_sha256": engine_sources.digest(), "command": measurement.commands[-1]}
+    choice = publish.choice_digest(row["architecture"], row["recipe"])
+    stamp = {
+        "date": today(),
+        "engine_sha256": engine_sources.digest(),
+        "choice_sha256": choice,
+        "command": measurement.commands[-1],
+    }
     rows = {one["name"]: one for one in part.get("rows", ())} | {row["name"]: {**row, **stamp}}
     ordered = [rows[point.name] for point in POINTS if point.name in rows]
     found = {**part, "rows": ordered, "commands": [one["command"] for one in ordered]}

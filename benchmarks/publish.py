@@ -1,14 +1,15 @@
 """Write the tables of README.md and docs/results.md from docs/results.json; benchmarks/measure.py fills that file.
 
-A table stands between `<!-- results: NAME -->` and `<!-- end -->`. One that was measured at another state of the
-engine's sources says so in its first line. The pictures of the frontier are drawn from the same file; before it is
-measured there are none.
+A table stands between `<!-- results: NAME -->` and `<!-- end -->`. One that was measured with other sources of the
+engine, or with another network or recipe of the same name, says so in its first line. The pictures of the frontier are
+drawn from the same file; before it is measured there are none.
 """
 
 import json
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
 from typing import Any
 
 import engine_sources
@@ -76,19 +77,33 @@ def _written(name: str, parts: dict[str, Part]) -> str:
     measured = parts[part]
     lines = list(write(measured | {"timed": parts.get(f"{part}-seconds")}))
     if what := _out_of_date(measured):
-        stale = f"**Out of date: the engine has changed since {what} measured. Run {again}.**"
+        stale = f"**Out of date: the engine or the recipe has changed since {what} measured. Run {again}.**"
         lines = [_prose(stale), "", *lines]
     return "\n".join(lines)
 
 
 def _out_of_date(part: Part) -> str:
-    """Return which rows of `part`, or that all of it, belong to another state of the engine; "" for none."""
+    """Return which rows of `part`, or that all of it, belong to another engine, network or recipe; "" for none."""
     now = engine_sources.digest()
-    stamped = [row for row in part["rows"] if "engine_sha256" in row] if "rows" in part else []
-    if not stamped:
+    rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
+    if not rows:
         return "" if part["engine_sha256"] == now else "this was"
-    names = [f"`{row['name']}`" for row in stamped if row["engine_sha256"] != now]
+    names = [
+        f"`{row.get('name', row['recipe'])}`"
+        for row in rows
+        if row.get("engine_sha256", part["engine_sha256"]) != now
+        or row["choice_sha256"] != choice_digest(row["architecture"], row["recipe"])
+    ]
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
+
+
+def choice_digest(architecture: str, recipe: str) -> str:
+    """Return the SHA-256 over a preset for MNIST's images and a recipe, both by name."""
+    from convscope.architecture.presets import PRESETS
+    from convscope.recipes import RECIPES
+
+    choice = [PRESETS[architecture]((28, 28, 1), 10).to_dict(), RECIPES[recipe].to_dict()]
+    return sha256(json.dumps(choice, sort_keys=True).encode()).hexdigest()
 
 
 def _short_accuracy(part: Part) -> Iterable[str]:

@@ -55,7 +55,7 @@ def test_a_part_of_another_engine_is_marked_in_its_table(publish: ModuleType, di
     assert "| `cnn` | `classic` | 10 | 30 | 99.000 % ± 0.100 | [98.00, 99.50] |" in now
     assert "Out of date" not in now
     assert publish.page(now, {"accuracy": part(digest)}) == now
-    assert "Out of date: the engine has changed" in publish.page(now, {"accuracy": part("0" * 64)})
+    assert "Out of date: the engine or the recipe has changed" in publish.page(now, {"accuracy": part("0" * 64)})
     assert 'Run `make results ARGS="accuracy"`' in publish.page(now, {})
 
 
@@ -87,7 +87,9 @@ def test_a_marker_without_a_table_is_refused(publish: ModuleType):
         publish.page("<!-- results: accuracy -->", {})
 
 
-def frontier_row(name: str, digest: str, seeds: int, precision: str = "float32", **more: object) -> dict:
+def frontier_row(
+    publish: ModuleType, name: str, digest: str, seeds: int, precision: str = "float32", **more: object
+) -> dict:
     variation = None if seeds < 2 else RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003)
     group = Group("cnn", "fast", tuple(0.99 + 0.001 * seed for seed in range(seeds)))
     measured = MeasuredPoint(
@@ -101,7 +103,12 @@ def frontier_row(name: str, digest: str, seeds: int, precision: str = "float32",
         None,
         variation,
     )
-    stamp = {"date": "2026-01-02", "engine_sha256": digest, "command": f"convscope experiment --frontier {name}"}
+    stamp = {
+        "date": "2026-01-02",
+        "engine_sha256": digest,
+        "choice_sha256": publish.choice_digest("cnn", "fast"),
+        "command": f"convscope experiment --frontier {name}",
+    }
     return {**measured.to_dict(), **stamp}
 
 
@@ -118,7 +125,9 @@ def frontier_parts(*rows: dict) -> dict[str, dict]:
 def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet_machine(
     publish: ModuleType, digest: str
 ):
-    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, "bfloat16", members=10))
+    parts = frontier_parts(
+        frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, "bfloat16", members=10)
+    )
     page = publish.page("<!-- results: frontier --><!-- end -->", parts)
     first, second = (line for line in page.splitlines() if line.startswith("| `"))
     assert first.startswith("| `cnn-fast` | `cnn`, `fast` | 108,618 | 434,472 | 3 | 99.100 % | 0.100 |")
@@ -133,10 +142,11 @@ def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet
 
 def test_rows_of_the_frontier_that_another_engine_measured_are_named(publish: ModuleType, digest: str):
     parts = frontier_parts(
-        *(frontier_row(name, "0" * 64, 2) for name in ("ann", "cnn")), frontier_row("lenet5", digest, 2)
+        *(frontier_row(publish, name, "0" * 64, 2) for name in ("ann", "cnn")),
+        frontier_row(publish, "lenet5", digest, 2),
     )
     page = publish.page("<!-- results: frontier --><!-- end -->", parts)
-    assert "the engine has changed since `ann`, `cnn` were measured. Run" in page.replace("\n", " ")
+    assert "the engine or the recipe has changed since `ann`, `cnn` were measured. Run" in page.replace("\n", " ")
 
 
 def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: ModuleType, digest: str):
@@ -145,7 +155,7 @@ def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: Modul
     ]
     text = "\n\n".join(markers)
     assert publish.page(text, {}) == text
-    page = publish.page(text, frontier_parts(frontier_row("cnn-fast", digest, 30)))
+    page = publish.page(text, frontier_parts(frontier_row(publish, "cnn-fast", digest, 30)))
     assert page.count("frontier-parameters.svg") == 2
     assert page.count("](docs/frontier-parameters.svg)") == page.count("](frontier-seconds.svg)") == 1
     assert "takes 17 runs of each" in page.replace("\n", " ")
@@ -154,7 +164,9 @@ def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: Modul
 
 @pytest.mark.slow
 def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):
-    parts = frontier_parts(frontier_row("cnn-fast", digest, 3), frontier_row("ten", digest, 1, members=10))
+    parts = frontier_parts(
+        frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, members=10)
+    )
     svg = publish.frontier_picture(parts, "seconds")
     assert "@media (prefers-color-scheme: dark) { :root { --paper: #14171c" in svg
     assert all(f">{text}</text>" in svg for text in ("cnn-fast", "ten", "seconds of training"))
@@ -191,7 +203,9 @@ def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path
     part: dict = {"num_images": 10_000}
     for number, name in enumerate(("cnn", "tiny8k", "no longer a point", "cnn")):
         session.commands = [f"command {number}"]
-        part = measure.with_row(part, session, {"name": name, "seeds": [number]})
+        part = measure.with_row(
+            part, session, {"name": name, "architecture": "cnn", "recipe": "fast", "seeds": [number]}
+        )
         assert kept[-1] == part
     assert [(row["name"], row["seeds"], row["command"]) for row in part["rows"]] == [
         ("tiny8k", [1], "command 1"), ("cnn", [3], "command 3"),
