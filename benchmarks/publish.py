@@ -353,7 +353,9 @@ def _provenance(part: Part) -> Iterable[str]:
 
 
 def _prose(text: str) -> str:
-    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+    """Return text wrapped as docs/wrap.py wraps a page: code stays on one line."""
+    glued = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text)
+    return textwrap.fill(glued, 100, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
 
 def _seeds(seeds: Sequence[int]) -> str:
