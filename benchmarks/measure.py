@@ -90,7 +90,8 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
     rows, pairs = [], []
     for name, words in plans.items():
         out = str(measurement.scratch / f"{dataset}-{name}")
-        found = measurement.convscope("experiment", "--dataset", dataset, *words, "--executor", "local:1", "--out", out)
+        executor = f"local:{machine.describe()['cores']}"
+        found = measurement.convscope("experiment", "--dataset", dataset, *words, "--executor", executor, "--out", out)
         for group in found["table"]:
             runs = [one for one in found["runs"] if all(one[key] == group[key] for key in ("architecture", "recipe"))]
             choice = publish.choice_digest(group["architecture"], group["recipe"])
