@@ -56,7 +56,7 @@ class Measurement:
         scratch: the folder of experiments that are kept.
         points, seeds: of the frontier, as on the command line.
         earlier: the part as it was measured last.
-        keep: called with a part of which some rows are measured, to keep these.
+        keep: saves a part; it is called after each row that takes long.
         commands: all so far.
         cpu_seconds: of the processor that the last one took.
     """

@@ -97,7 +97,7 @@ def test_the_network_holds_the_rounded_kernels_of_its_state(isa: str, bits: int,
         expected = rounded(state[f"unrounded/{name}"], filters, bits).astype(np.float32)
         np.testing.assert_array_equal(weights[name], expected)
         assert (state[f"unrounded/{name}"] != weights[name]).any()
-    model = type(network)(architecture(), weights)  # type: ignore[call-arg]
+    model = type(network)(architecture(), weights)  # type: ignore[call-arg]  # no protocol says how it is made
     np.testing.assert_allclose(network.logits(dataset().images), model.logits(dataset().images), atol=1e-5)
 
 

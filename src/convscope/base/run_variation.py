@@ -56,9 +56,8 @@ class RunVariation(PlainFields):
         num_runs, num_images = wrong.shape
         of_images = wrong.mean(axis=0)
         rate = float(of_images.mean())
-        over_seeds = (
-            float(wrong.sum(axis=1).var(ddof=1)) / num_images**2
-        )  # of whole numbers: exactly 0 if all are equal
+        # Of whole numbers, so that it is exactly 0 if all are equal.
+        over_seeds = float(wrong.sum(axis=1).var(ddof=1)) / num_images**2
         # What runs would differ by if each image's answer fell to chance for itself.
         alone = float((of_images * (1 - of_images)).mean()) * num_runs / (num_runs - 1) / num_images
         return cls(

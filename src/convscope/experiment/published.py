@@ -1,6 +1,7 @@
 """Results that others published, beside which the frontier stands, and how the network of each was chosen.
 
-Each was read at its source on 2026-11-29. Figures that only third parties report are left out.
+Each was looked up at its source on 2026-11-29, some in the names of its files or in its code. Figures that only third
+parties report are left out.
 """
 
 from dataclasses import dataclass
