@@ -133,6 +133,7 @@ BAD_LINES = {
     "an unknown executor": (("--executor", "local"), 1, "executor 'local': it must be local:N (processes)"),
     "more images than there are": (("--num-images", 1001), 1, "--num-images 1001"),
     "an unknown point": (("--frontier", "tiny"), 1, "--frontier: no point of small is called 'tiny'; use tiny697, "),
+    "a point of another width": (("--frontier", "ann", "--width", "0.5"), 2, "--width does not go with --frontier"),
     "a point and a recipe": (("--frontier", "ann", "--recipe", "fast"), 2, "--recipe does not go with --frontier"),
     "an unknown recipe": (("--recipe", "none"), 1, "no recipe is called 'none'; use one of classic"),
 }

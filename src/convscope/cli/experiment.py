@@ -154,7 +154,7 @@ def experiment(
     seconds of training and bytes, beside published results, and how much of a difference between runs is chance.
     """
     if frontier is not None and (
-        given := [f"--{name}" for name in ("architecture", "recipe") if _is_given(f"{name}s")]
+        given := [f"--{name.removesuffix('s')}" for name in ("architectures", "recipes", "width") if _is_given(name)]
     ):
         raise click.UsageError(f"{given[0]} does not go with --frontier, whose points state it")
     tracking = open_trackers(trackers)
