@@ -4,6 +4,7 @@
     make results ARGS="accuracy pictures"    these parts; the others stay as they are
     make results ARGS="--pages"              no part: only the tables of the pages
     make results ARGS="frontier --points tiny8k,cnn-fast --seeds 10"
+    make results ARGS="accuracy frontier --check"   rows of another engine: is one training of each still the same?
 
 Each part keeps the date, the machine, the versions, the commands, and the state of the engine's sources it was measured
 at. Experiments are kept in build/results, by that state, so an interrupted measurement continues where it stopped.
@@ -11,6 +12,10 @@ at. Experiments are kept in build/results, by that state, so an interrupted meas
 The rows of the frontier are kept one by one, so that they can be measured in several sessions, with more seeds in each.
 Accuracies do not depend on what else the machine does; the seconds of training are a part of their own, which needs a
 machine that does nothing else.
+
+A change of the engine marks all rows as out of date, though most changes leave every bit of the weights as it was. With
+`--check`, the first network of such a row is trained again. Where its weights are the same bit for bit, the row stands,
+and its table says so.
 """
 
 import argparse
@@ -32,6 +37,7 @@ import publish
 
 from convscope.base.errors import ConvscopeError
 from convscope.experiment.points import ALL, POINTS, Point, points_named
+from convscope.recipes import RECIPES
 
 Part = dict[str, Any]
 PROJECT = engine_sources.PROJECT
@@ -98,6 +104,7 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
             about = {
                 "parameters": runs[0]["parameters"],
                 "epochs": len(runs[0]["history"]["loss"]),
+                "first": first_of(runs),
                 "choice_sha256": choice,
             }
             rows.append({**group, **about, "seeds": [one["seed"] for one in runs]})
@@ -114,11 +121,51 @@ def frontier(measurement: Measurement, dataset: str) -> Part:
         words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
         words += precision_words(point)
         words += ["--executor", f"local:{machine.describe()['cores']}", "--out", str(measurement.scratch / dataset)]
-        done = measurement.convscope(*words)["frontier"]
-        for row in done["points"]:
+        done = measurement.convscope(*words)
+        same = ("architecture", "recipe")
+        for row in done["frontier"]["points"]:
             if row["name"] == point.name:
-                found = with_row(found, measurement, row) | {"num_images": done["num_images"]}
+                runs = [one for one in done["runs"] if all(one[key] == row[key] for key in same)]
+                row["first"] = first_of([one for one in runs if one["seed"] in row["seeds"]])
+                found = with_row(found, measurement, row) | {"num_images": done["frontier"]["num_images"]}
     return found
+
+
+def first_of(runs: Sequence[Part]) -> Part:
+    """Return the run with the smallest seed of `runs`: what a check of their row trains again."""
+    first = min(runs, key=lambda run: run["seed"])
+    return {"seed": first["seed"], "weights_sha256": first["weights_sha256"]}
+
+
+def check(part: Part, dataset: str, scratch: Path) -> Part:
+    """Return `part` with each row as of this engine whose first network has the same weights when trained again."""
+    measurement = Measurement(scratch, ALL, None, part, lambda _: None)
+    rows = []
+    for row in part["rows"]:
+        rows.append(row)
+        if publish.is_current(row, part):
+            continue
+        if "first" not in row:
+            print(f"{row_name(row)}: measured before checks; measure it again", file=sys.stderr)
+            continue
+        seed, recipe = row["first"]["seed"], RECIPES[row["recipe"]]
+        words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
+        words += ["--precision", row["precision"]] if row.get("precision", recipe.precision) != recipe.precision else []
+        words += ["--epochs", str(row["epochs"])] if row.get("epochs", recipe.epochs) != recipe.epochs else []
+        out = scratch / "checks" / f"{dataset}-{row_name(row)}"
+        (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
+        if run["weights_sha256"] == row["first"]["weights_sha256"]:
+            choice = publish.choice_digest(row["architecture"], row["recipe"])
+            rows[-1] = row | {"engine_sha256": engine_sources.digest(), "choice_sha256": choice, "checked": today()}
+        else:
+            print(f"{row_name(row)}: other weights than when it was measured; measure it again", file=sys.stderr)
+    return part | {"rows": rows}
+
+
+def row_name(row: Part) -> str:
+    """Return what a row is called: its point, or its network and recipe."""
+    name: str = row.get("name", f"{row['architecture']}-{row['recipe']}")
+    return name
 
 
 def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
@@ -232,6 +279,8 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "main-job": main_job,
     "speed": speed,
 }
+DATASETS = {"accuracy": "mnist", "fashion": "fashion-mnist", "frontier": "mnist", "frontier-fashion": "fashion-mnist"}
+"""The parts whose rows are trained networks, with the data set of each."""
 
 
 def main() -> None:
@@ -239,24 +288,38 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; by default all")
     parser.add_argument("--pages", action="store_true", help="measure nothing and write the tables of the pages again")
     parser.add_argument("--points", default=ALL, help="of the frontier, separated by commas; by default all")
+    parser.add_argument("--check", action="store_true", help="train one network of each row that is out of date again")
     parser.add_argument("--seeds", help="of each point of the frontier; by default as many as it states")
     options = parser.parse_args()
     if unknown := [part for part in options.parts if part not in PARTS]:
         parser.error(f"{unknown[0]}: the parts are {', '.join(PARTS)}")
     kept = publish.load()
-    for part in [] if options.pages else options.parts or PARTS:
+    every = [part for part in DATASETS if part in kept] if options.check else PARTS
+    for part in [] if options.pages else options.parts or every:
         try:
-            measure(part, kept, options.points, options.seeds)
+            if options.check:
+                if part not in DATASETS:
+                    raise ValueError("has no rows of trained networks; measure it again")
+                kept[part] = check(kept[part], DATASETS[part], scratch_folder())
+                publish.save(kept)
+            else:
+                measure(part, kept, options.points, options.seeds)
         except (ConvscopeError, ValueError, processes.MeasurementError) as error:
             sys.exit(f"{part}: {error}")
     publish.write_pages(kept)
 
 
+def scratch_folder() -> Path:
+    """Return where the experiments of this engine are kept, and make it."""
+    folder = PROJECT / "build" / "results" / engine_sources.digest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def measure(part: str, kept: dict[str, Part], points: str, seeds: str | None) -> None:
     """Measure `part` and keep it, with the date, the machine and the state of the engine's sources."""
     commit, digest = engine_sources.commit(), engine_sources.digest()
-    scratch = PROJECT / "build" / "results" / digest[:12]
-    scratch.mkdir(parents=True, exist_ok=True)
+    scratch = scratch_folder()
 
     def keep(found: Part) -> None:
         if engine_sources.digest() != digest:

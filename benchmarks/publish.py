@@ -84,17 +84,17 @@ def _written(name: str, parts: dict[str, Part]) -> str:
 
 def _out_of_date(part: Part) -> str:
     """Return which rows of `part`, or that all of it, belong to another engine, network or recipe; "" for none."""
-    now = engine_sources.digest()
     rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
     if not rows:
-        return "" if part["engine_sha256"] == now else "this was"
-    names = [
-        f"`{row.get('name', row['recipe'])}`"
-        for row in rows
-        if row.get("engine_sha256", part["engine_sha256"]) != now
-        or row["choice_sha256"] != choice_digest(row["architecture"], row["recipe"])
-    ]
+        return "" if part["engine_sha256"] == engine_sources.digest() else "this was"
+    names = [f"`{row.get('name', row['recipe'])}`" for row in rows if not is_current(row, part)]
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
+
+
+def is_current(row: Part, part: Part) -> bool:
+    """Return whether a row of `part` was measured, or checked, with this engine, network and recipe."""
+    is_of_engine = row.get("engine_sha256", part["engine_sha256"]) == engine_sources.digest()
+    return is_of_engine and row["choice_sha256"] == choice_digest(row["architecture"], row["recipe"])
 
 
 def choice_digest(architecture: str, recipe: str) -> str:
@@ -348,6 +348,11 @@ def _provenance(part: Part) -> Iterable[str]:
         f"{here['cores']} cores, {', '.join(here['instruction_sets'])}; convscope {versions['convscope']}, "
         f"NumPy {versions['numpy']}, Python {versions['python']}."
     )
+    if checked := {row["checked"] for row in part.get("rows", ()) if "checked" in row}:
+        text += (
+            f" The engine has changed since. On {max(checked)} one network of each row that this concerns was trained "
+            "again, and its weights were the same bit for bit."
+        )
     yield from ("", _prose(text))
     yield from ("", "```text", *part["commands"], "```")
 

@@ -214,6 +214,39 @@ def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path
     assert part["num_images"] == 10_000
 
 
+def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_weights(
+    measure: ModuleType, publish: ModuleType, digest: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    asked = list[tuple[str, ...]]()
+
+    def convscope(*words: str) -> dict:
+        asked.append(words[1:])
+        return {"runs": [{"seed": int(words[words.index("--seeds") + 1].split("-")[0]), "weights_sha256": "same"}]}
+
+    monkeypatch.setattr(measure.Measurement, "convscope", convscope)
+    runs = [{"seed": seed, "weights_sha256": f"of {seed}"} for seed in (4, 3)]
+    assert measure.first_of(runs) == {"seed": 3, "weights_sha256": "of 3"}
+    rows = [
+        frontier_row(publish, name, "0" * 64, 2, precision) | {"first": {"seed": 3, "weights_sha256": weights}}
+        for name, precision, weights in (
+            ("cnn", "bfloat16", "same"), ("ann", "float32", "other"), ("lenet5", "float32", "same"),
+        )
+    ]  # fmt: skip
+    rows[2]["engine_sha256"] = digest  # not asked for again
+    del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
+    found = measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path)
+    assert [publish.is_current(row, found) for row in found["rows"]] == [True, False, True, False]
+    assert [row["mean"] for row in found["rows"]] == [row["mean"] for row in (*rows, before)]
+    assert len(asked) == 2
+    assert asked[0][3:] == (
+        "--architecture", "cnn", "--recipe", "fast", "--seeds", "3-3", "--precision", "bfloat16", "--out",
+        str(tmp_path / "checks" / "mnist-cnn"),
+    )  # fmt: skip
+    page = publish.page("<!-- results: frontier --><!-- end -->", {"frontier": found}).replace("\n", " ")
+    assert "since `ann`, `tiny2k` were measured" in page
+    assert f"On {measure.today()} one network of each row that this concerns was trained again" in page
+
+
 def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_training(
     measure: ModuleType, monkeypatch: pytest.MonkeyPatch
 ):
