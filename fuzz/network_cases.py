@@ -18,6 +18,7 @@ FIELDS = {  # of an augmentation, and the most of each; each case takes one, or 
     "shift": 40,
     "rotation": 180.0,
     "scale": 0.9,
+    "stretch": 1.0,
     "shear": 80.0,
     "crop": 0.9,
     "elastic": 40.0,
@@ -167,4 +168,5 @@ def _options(classes: int, rng: np.random.Generator) -> EpochOptions:
 def _augmentation(rng: np.random.Generator) -> Augmentation:
     names = rng.permutation(list(FIELDS))[: rng.choice([1, 1, 2, len(FIELDS)])]
     values = {str(name): type(FIELDS[name])(FIELDS[name] * rng.random()) for name in names}
-    return Augmentation(**values, elastic_sigma=float(rng.uniform(0.3, 6)))
+    flips = bool(rng.random() < 0.3)
+    return Augmentation(**values, elastic_sigma=float(rng.uniform(0.3, 6)), horizontal_flip=flips)

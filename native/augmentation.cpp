@@ -26,6 +26,7 @@ enum Slot : uint64_t {
     brightness,
     stretch_down,
     stretch_right,
+    flip,
     elastic = 1u << 30,
     noise = 2u << 30,
 };
@@ -100,12 +101,17 @@ const uint8_t* Augmenter::change(int64_t position, const uint8_t* from) {
         cut_out(stream, values_.data());
     } else {
         move(down, right, from);
+        if (flips(stream)) mirror();
         cut_out(stream, image_.data());
         if (!augmentation_.recolours()) return image_.data();
         kernels_.normalise(image_.data(), 1, shape_.size(), 1, 0, values_.data(), shape_.size());
     }
     recolour(stream);
     return image_.data();
+}
+
+bool Augmenter::flips(const Stream& stream) const {
+    return augmentation_.horizontal_flip && stream.draw_whole(flip, 2) == 1;
 }
 
 void Augmenter::move(int64_t down, int64_t right, const uint8_t* from) {
@@ -118,6 +124,15 @@ void Augmenter::move(int64_t down, int64_t right, const uint8_t* from) {
         if (source < 0 || source >= shape_.height) continue;
         std::memcpy(to + y * row + (moved > 0 ? moved : 0), from + source * row - (moved < 0 ? moved : 0),
                     static_cast<std::size_t>(kept));
+    }
+}
+
+void Augmenter::mirror() {
+    const int64_t channels = shape_.channels;
+    for (int64_t y = 0; y < shape_.height; ++y) {
+        uint8_t* left = image_.data() + y * shape_.width * channels;
+        uint8_t* right = left + (shape_.width - 1) * channels;
+        for (; left < right; left += channels, right -= channels) std::swap_ranges(left, left + channels, right);
     }
 }
 
@@ -139,7 +154,7 @@ void Augmenter::resample(const Stream& stream, int64_t down, int64_t right, cons
     kernels_.resample(resampling);
 }
 
-// A window of the image, then shift, rotation, shear, scale and stretch, each the other way round.
+// A window of the image, then shift, rotation, shear, scale and stretch, each the other way round; before all a flip.
 Resampling Augmenter::find_places(const Stream& stream, double down, double right) const {
     const double height = static_cast<double>(shape_.height), width = static_cast<double>(shape_.width);
     const double middle_row = (height - 1) / 2, middle_column = (width - 1) / 2;
@@ -163,6 +178,12 @@ Resampling Augmenter::find_places(const Stream& stream, double down, double righ
     for (int i = 0; i < 2; ++i) {
         resampling.rows[i + 1] = side * rows[i];
         resampling.columns[i + 1] = side * columns[i];
+    }
+    if (flips(stream)) {
+        for (double* places : {resampling.rows, resampling.columns}) {
+            places[0] += (width - 1) * places[2];
+            places[2] = -places[2];
+        }
     }
     return resampling;
 }

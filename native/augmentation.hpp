@@ -18,6 +18,7 @@ struct Augmentation {
     double rotation = 0, scale = 0, shear = 0, crop = 0;  // degrees and shares, at most
     double stretch = 0;                                 // of each side, at most: the logarithm of its factor
     double elastic = 0, elastic_sigma = 4;              // pixels
+    bool horizontal_flip = false;                       // every second time
     int64_t cutout = 0;                                 // pixels
     double contrast = 0, brightness = 0, noise = 0;     // a share and grey levels
     uint64_t key = 0;                                   // of the epoch's random stream
@@ -27,7 +28,7 @@ struct Augmentation {
         return rotation > 0 || scale > 0 || stretch > 0 || shear > 0 || crop > 0 || elastic > 0;
     }
     bool recolours() const { return contrast > 0 || brightness > 0 || noise > 0; }
-    bool changes() const { return shift > 0 || cutout > 0 || resamples() || recolours(); }
+    bool changes() const { return shift > 0 || horizontal_flip || cutout > 0 || resamples() || recolours(); }
 
     template <class Visit>
     static constexpr void for_fields(Visit visit) {
@@ -39,6 +40,7 @@ struct Augmentation {
         visit("crop", &Augmentation::crop);
         visit("elastic", &Augmentation::elastic);
         visit("elastic_sigma", &Augmentation::elastic_sigma);
+        visit("horizontal_flip", &Augmentation::horizontal_flip);
         visit("cutout", &Augmentation::cutout);
         visit("contrast", &Augmentation::contrast);
         visit("brightness", &Augmentation::brightness);
@@ -61,7 +63,9 @@ class Augmenter {
    private:
     class Stream;
 
+    bool flips(const Stream& stream) const;
     void move(int64_t down, int64_t right, const uint8_t* from);
+    void mirror();
     // Reads the image between its pixels into `values_`.
     void resample(const Stream& stream, int64_t down, int64_t right, const uint8_t* from);
     Resampling find_places(const Stream& stream, double down, double right) const;

@@ -19,7 +19,9 @@ FULL = Recipe(
     "mine",
     schedule=Schedule("one_cycle", 0.3),
     label_smoothing=0.1,
-    augmentation=Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0),
+    augmentation=Augmentation(
+        2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0, stretch=0.1, horizontal_flip=True
+    ),
     class_weights=(1, 2.5),
     clip_norm=1.0,
     averaging=0.99,
@@ -185,6 +187,11 @@ def test_from_dict_rejects(value, message):
 def test_an_augmentation_rejects(name, value, interval):
     with pytest.raises(RecipeError, match=f"recipe: {name} is {value!r}; it must be a number {interval}"):
         Augmentation(**{name: value})
+
+
+def test_a_flip_is_on_or_off():
+    with pytest.raises(RecipeError, match="recipe: horizontal_flip is 1; it must be true or false"):
+        Augmentation(horizontal_flip=1)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,7 @@ Augmentation everything() {
     all.shear = 10;
     all.crop = 0.1;
     all.elastic = 20;
+    all.horizontal_flip = true;
     all.cutout = 4;
     all.contrast = 0.3;
     all.brightness = 30;
@@ -217,6 +218,26 @@ TEST(a_shift_moves_bytes_and_brings_in_zeros) {
             for (int64_t i = 0; i < shape.size(); ++i) {
                 const int64_t y = i / (shape.width * shape.channels), x = i / shape.channels % shape.width;
                 CHECK(moved[at(i)] == pixel(image, shape, y - down, x - right, i % shape.channels));
+            }
+        }
+    }
+}
+
+TEST(a_flip_mirrors_what_a_shift_has_moved) {
+    Random random(68);
+    for (Shape shape : {Shape{1, 1, 1}, Shape{7, 12, 1}, Shape{11, 5, 3}}) {
+        const std::vector<uint8_t> image = random.bytes(shape.size());
+        Augmentation shifted, flipped;
+        shifted.shift = flipped.shift = 2;
+        flipped.horizontal_flip = true;
+        for (int64_t position = 0; position < 20; ++position) {
+            const bool is_mirrored = random_bits(0, static_cast<uint64_t>(position), 14) >> 63 != 0;
+            const std::vector<uint8_t> moved = changed(shifted, shape, kernels, position, image);
+            const std::vector<uint8_t> mirrored = changed(flipped, shape, kernels, position, image);
+            for (int64_t i = 0; i < shape.size(); ++i) {
+                const int64_t y = i / (shape.width * shape.channels), x = i / shape.channels % shape.width;
+                const int64_t from = is_mirrored ? shape.width - 1 - x : x;
+                CHECK(mirrored[at(i)] == pixel(moved, shape, y, from, i % shape.channels));
             }
         }
     }

@@ -78,6 +78,7 @@ Settings every_setting() {
     settings.augmentation.rotation = 10;
     settings.augmentation.stretch = 0.1;
     settings.augmentation.elastic = 1;
+    settings.augmentation.horizontal_flip = true;
     settings.augmentation.cutout = 3;
     settings.augmentation.noise = 5;
     settings.augmentation.key = 77;

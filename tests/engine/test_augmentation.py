@@ -28,8 +28,8 @@ EACH = {
     "brightness": Augmentation(brightness=90.0),
     "noise": Augmentation(noise=30.0),
 }
-ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0, stretch=0.1)
-FAR = Augmentation(1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0)
+ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0, stretch=0.1, horizontal_flip=True)
+FAR = Augmentation(1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0, horizontal_flip=True)
 SHAPES = [(28, 28, 1), (9, 11, 3), (1, 5, 2), (7, 1, 1), (1, 1, 1), (33, 70, 1), (65, 32, 3), (6, 31, 4)]
 
 
@@ -64,6 +64,8 @@ def test_both_engines_give_the_same_bytes_where_none_is_rounded(shape):
         Augmentation(shift=30),
         Augmentation(cutout=1),
         Augmentation(4, cutout=8),
+        Augmentation(horizontal_flip=True),
+        Augmentation(3, cutout=3, horizontal_flip=True),
     ):
         expected = augment(images, augmentation, key, 5_000_000_000)
         changed = native_augment(images, augmentation, key, 5_000_000_000)
@@ -139,6 +141,17 @@ def test_every_shift_has_the_same_chance():
     images[:, 1, 1] = 255
     share = native_augment(images, Augmentation(shift=1), stream_key(0, "augment", 1)).astype(bool).mean(axis=0)
     np.testing.assert_allclose(share, 1 / 9, atol=0.008)
+
+
+@pytest.mark.parametrize("engine", [augment, native_augment])
+def test_a_flip_mirrors_every_second_image_as_the_other_changes_leave_it(engine):
+    images = random_images(200, 12, 7, 3)
+    for others, off in (({}, 0), ({"shift": 2}, 0), ({"rotation": 20.0, "scale": 0.2, "shear": 10.0, "crop": 0.2}, 1)):
+        plain = engine(images, Augmentation(**others), 11).astype(int)
+        flipped = engine(images, Augmentation(**others, horizontal_flip=True), 11)
+        kept, mirrored = (np.abs(flipped - one).max(axis=(1, 2, 3)) <= off for one in (plain, plain[:, :, ::-1]))
+        assert (kept ^ mirrored).all()
+        assert 70 < mirrored.sum() < 130
 
 
 SIZE = 43  # rows and columns of an image whose pixels say where they are: 43 · 5 < 256

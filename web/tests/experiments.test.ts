@@ -24,6 +24,8 @@ test('an augmentation is the same whatever is zero in it, and its size follows t
   expect(sameAugmentation({}, { shift: 0, elastic_sigma: 4 })).toBe(true);
   expect(sameAugmentation({ shift: 1 }, { shift: 2 })).toBe(false);
   expect(augmentationText({ shift: 2, rotation: 0, elastic: 3, elastic_sigma: 4 })).toBe('shift 2, elastic 3');
+  expect(sameAugmentation({ horizontal_flip: false }, {})).toBe(true);
+  expect(augmentationText({ shift: 1, horizontal_flip: true })).toBe('shift 1, mirrored');
 });
 
 test('every experiment has an augmentation that the engine can do, and few images where it should overfit', async () => {

@@ -2,7 +2,7 @@
 
 What happens to an image is a function of the epoch's key and of the image's position in the epoch's order, and of
 nothing else, so it does not depend on threads, batches, or an interruption. The two engines differ by at most one grey
-level, where rounding decides, and not at all in shifts and cutouts.
+level, where rounding decides, and not at all in shifts, flips and cutouts.
 """
 
 from enum import IntEnum
@@ -33,6 +33,7 @@ class Slot(IntEnum):
     BRIGHTNESS = 11
     STRETCH_DOWN = 12
     STRETCH_RIGHT = 13
+    FLIP = 14
     ELASTIC = 1 << 30
     NOISE = 2 << 30
 
@@ -68,6 +69,8 @@ def _augmented(image: NDArray[np.uint8], augmentation: Augmentation, key: int, p
         for slot in (Slot.SHIFT_DOWN, Slot.SHIFT_RIGHT)
     )
     y, x = np.indices((height, width)) - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
+    if augmentation.horizontal_flip and draw_whole(Slot.FLIP, 2):
+        x = -x
     # A window of the image, then shift, rotation, shear, scale and stretch, each the other way round.
     side = 1 - draw(Slot.CROP, augmentation.crop / 2) - augmentation.crop / 2
     y = side * y + draw(Slot.CROP_DOWN, (1 - side) * height / 2) - down

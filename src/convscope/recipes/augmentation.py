@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from convscope.base.arguments import check_range, check_whole
+from convscope.base.errors import RecipeError
 
 
 @dataclass(frozen=True)
 class Augmentation:
     """What is done to each training image each time it is seen, at random; zero is nothing.
 
-    `shift` to `elastic` say where each pixel of the new image is read in the old one: they are composed, and the image
+    `shift` to `horizontal_flip` say where each pixel of the new image is read in the old one: they are composed, and the image
     is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST. Then
     follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and kept in 0 to 255.
     A number "at most" is drawn evenly between its negative and itself.
@@ -26,6 +27,8 @@ class Augmentation:
         elastic: α of elastic deformation, in pixels: each pixel is moved by α times two fields of even random numbers
             from -1 to 1, which a Gaussian has smoothed; beyond the image they are zero.
         elastic_sigma: σ of that Gaussian in pixels, cut off at 3 σ. Simard and others took α = 34, σ = 4 for MNIST.
+        horizontal_flip: whether it is mirrored, left to right, every second time. Alone or with `shift` it blurs nothing.
+            Not for digits and letters.
         cutout: the side in pixels of a square that is set to zero, its middle anywhere in the image, so that a part of
             it may lie outside. Its authors set it to the mean of the data.
         contrast: by what share at most the distance of each value to the image's mean is made larger or smaller.
@@ -47,6 +50,7 @@ class Augmentation:
     crop: float = 0.0
     elastic: float = 0.0
     elastic_sigma: float = 4.0
+    horizontal_flip: bool = field(default=False, kw_only=True)
     cutout: int = 0
     contrast: float = 0.0
     brightness: float = 0.0
@@ -61,6 +65,8 @@ class Augmentation:
         check_range("crop", self.crop, 0, 0.9)
         check_range("elastic", self.elastic, 0, 1000)
         check_range("elastic_sigma", self.elastic_sigma, 0, 100, open_below=True)
+        if not isinstance(self.horizontal_flip, bool):
+            raise RecipeError(f"recipe: horizontal_flip is {self.horizontal_flip!r}; it must be true or false")
         check_whole("cutout", self.cutout, 0, 1000)
         check_range("contrast", self.contrast, 0, 1)
         check_range("brightness", self.brightness, 0, 255)

@@ -107,6 +107,7 @@ export interface Augmentation {
   crop?: number;
   elastic?: number;
   elastic_sigma?: number;
+  horizontal_flip?: boolean;
   cutout?: number;
   contrast?: number;
   brightness?: number;

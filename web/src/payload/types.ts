@@ -80,7 +80,7 @@ export interface Recipe {
   optimizer: Record<string, number | string | boolean>;
   schedule: Record<string, number | string>;
   label_smoothing: number;
-  augmentation: Record<string, number>;
+  augmentation: Record<string, number | boolean>;
   [other: string]: unknown;
 }
 

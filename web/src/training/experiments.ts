@@ -16,7 +16,7 @@ export function augmentations([height, width]: Shape): Record<AugmentationName, 
 }
 
 // Of an augmentation what changes images.
-export const isChange = ([name, value]: [string, number]) => name !== 'elastic_sigma' && value > 0;
+export const isChange = ([name, value]: [string, number | boolean]) => name !== 'elastic_sigma' && Number(value) > 0;
 
 export function sameAugmentation(one: Augmentation, other: Augmentation): boolean {
   const parts = (of: Augmentation) => JSON.stringify(Object.entries(of).filter(isChange).sort());

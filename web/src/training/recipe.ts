@@ -47,7 +47,7 @@ export interface WrittenRecipe {
   optimizer: Record<string, number | string | boolean>;
   schedule: Record<string, number | string>;
   label_smoothing: number;
-  augmentation: Record<string, number>;
+  augmentation: Record<string, number | boolean>;
   [other: string]: unknown;
 }
 
