@@ -164,7 +164,7 @@ def check(part: Part, dataset: str, scratch: Path) -> Part:
 
 def row_name(row: Part) -> str:
     """Return what a row is called: its point, or its network and recipe."""
-    name: str = row.get("name", f"{row['architecture']}-{row['recipe']}")
+    name: str = row.get("name") or f"{row['architecture']}-{row['recipe']}"
     return name
 
 

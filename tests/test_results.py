@@ -233,6 +233,7 @@ def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_
         )
     ]  # fmt: skip
     rows[2]["engine_sha256"] = digest  # not asked for again
+    assert measure.row_name({**rows[0], "name": ""}) == "cnn-fast"  # as rows of `accuracy` have it
     del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
     found = measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path)
     assert [publish.is_current(row, found) for row in found["rows"]] == [True, False, True, False]
