@@ -29,7 +29,9 @@ EACH = {
     "noise": Augmentation(noise=30.0),
 }
 ALL = Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 4.0, 4, 0.3, 30.0, 10.0, stretch=0.1, horizontal_flip=True)
-FAR = Augmentation(1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0, horizontal_flip=True)
+FAR = Augmentation(
+    1000, 180.0, 0.9, 80.0, 0.9, 1000.0, 100.0, 1000, 1.0, 255.0, 255.0, stretch=1.0, horizontal_flip=True
+)
 SHAPES = [(28, 28, 1), (9, 11, 3), (1, 5, 2), (7, 1, 1), (1, 1, 1), (33, 70, 1), (65, 32, 3), (6, 31, 4)]
 
 

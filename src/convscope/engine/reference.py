@@ -53,7 +53,7 @@ class _State(NamedTuple):
         return self.weights | dict(self.unrounded)
 
     def with_trained(self, trained: dict[str, Array], kernels: Mapping[str, int], bits: WeightBits | None) -> "_State":
-        """Return the state after a step to the weights `trained`; `kernels` names those to round, with their filters."""
+        """Return the state after a step to the weights `trained`; `kernels` are those to round: filters by name."""
         if bits is None:
             return self._replace(weights=trained, unrounded=MappingProxyType({}))
         grids = {name: rounded(trained[name], filters, bits) for name, filters in kernels.items()}

@@ -10,9 +10,10 @@ from convscope.base.errors import RecipeError
 class Augmentation:
     """What is done to each training image each time it is seen, at random; zero is nothing.
 
-    `shift` to `horizontal_flip` say where each pixel of the new image is read in the old one: they are composed, and the image
-    is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST. Then
-    follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and kept in 0 to 255.
+    `shift` to `horizontal_flip` say where each pixel of the new image is read in the old one: they are composed, and
+    the image is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST.
+    Then follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and kept in 0 to
+    255.
     A number "at most" is drawn evenly between its negative and itself.
 
     Attributes:
@@ -27,8 +28,8 @@ class Augmentation:
         elastic: α of elastic deformation, in pixels: each pixel is moved by α times two fields of even random numbers
             from -1 to 1, which a Gaussian has smoothed; beyond the image they are zero.
         elastic_sigma: σ of that Gaussian in pixels, cut off at 3 σ. Simard and others took α = 34, σ = 4 for MNIST.
-        horizontal_flip: whether it is mirrored, left to right, every second time. Alone or with `shift` it blurs nothing.
-            Not for digits and letters.
+        horizontal_flip: whether it is mirrored, left to right, every second time; not for digits and letters. Alone or
+            with `shift` it blurs nothing.
         cutout: the side in pixels of a square that is set to zero, its middle anywhere in the image, so that a part of
             it may lie outside. Its authors set it to the mean of the data.
         contrast: by what share at most the distance of each value to the image's mean is made larger or smaller.
