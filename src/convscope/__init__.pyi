@@ -66,9 +66,9 @@ from .evidence.comparison import (
     compare_all as compare_all,
     compare_groups as compare_groups,
 )
+from .evidence.evaluating import evaluate as evaluate
 from .evidence.evaluation import (
     Evaluation as Evaluation,
-    evaluate as evaluate,
 )
 from .evidence.explanation import (
     AttributionChecks as AttributionChecks,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.evidence.evaluation import evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
 from convscope.experiment import RunSpec
 from convscope.runs.run_json import run_record
 from convscope.storage import create_run, open_run

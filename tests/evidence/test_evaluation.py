@@ -9,7 +9,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precisio
 
 import convscope as cs
 from convscope.engine import initial_weights, open_network
-from convscope.evidence.evaluation import ConfusedPair, Mistake, evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
+from convscope.evidence.evaluation import ConfusedPair, Mistake
 
 HOSTILE = "</td><script>alert(1)</script>"
 

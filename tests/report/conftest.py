@@ -26,7 +26,8 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import ablate
 from convscope.evidence.comparison import Candidate, compare
-from convscope.evidence.evaluation import Evaluation, evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
+from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import explain
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import Replay, RunContents

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.evidence.evaluation import evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import findings
 from convscope.training import History, describe_choice

@@ -12,7 +12,7 @@ from convscope.base.packing import unpack
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import filter_means
-from convscope.evidence.evaluation import evaluate
+from convscope.evidence.evaluating import evaluate
 from convscope.report.live import (
     LivePacker,
     Replay,

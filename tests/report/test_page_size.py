@@ -9,7 +9,7 @@ from convscope import load_dataset
 from convscope.architecture import presets
 from convscope.engine import initial_weights
 from convscope.evidence.comparison import Candidate, compare
-from convscope.evidence.evaluation import evaluate
+from convscope.evidence.evaluating import evaluate
 from convscope.evidence.explanation import explain
 from convscope.recipes import classic
 from convscope.report import Replay, RunContents, render_report

@@ -1,10 +1,10 @@
-"""How good a model is on a data set: `evaluate` takes the two to an `Evaluation`.
+"""How good a model is on a data set: an `Evaluation`, and what a person reads of it.
 
 An evaluation holds the predictions and what was computed from them, and no handle to the model or the images.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
 from math import isfinite
@@ -14,16 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base import metrics
-from convscope.base.arguments import checked
-from convscope.base.errors import DivergedError
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
-from convscope.data.datasets import Dataset, DatasetLike
-from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows, measure_classes
+from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
-from convscope.training.model import Model, dataset_for
 from convscope.training.views import Views
 
-_MOST_PAIRS = 20
 _MOST_PAIRS_SHOWN = 10
 _MOST_MISTAKES_IN_JSON = 1000
 _MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
@@ -210,144 +205,6 @@ class Evaluation:
         if self.confused_pairs:
             parts.append(html_table(_PAIR_HEADER, _pair_rows(self, names), _PAIRS_CAPTION, left=2))
         return "".join(parts)
-
-
-@checked
-def evaluate(
-    model: Model,
-    dataset: DatasetLike,
-    batch_size: int = 1000,
-    on_progress: Callable[[int, int], None] | None = None,
-    views: Views = 1,
-) -> Evaluation:
-    """Return the evaluation of `model` on `dataset`, `batch_size` images at a time.
-
-    Args:
-        on_progress: called with how many images were answered, and will be in all, after each batch.
-        views: 5 or 9 average the answers to each image and its shifts by one pixel (test-time augmentation), at as many
-            times the cost; see `Model.logits`.
-
-    Raises:
-        ValueError: if the images are not of the size the model reads, the classes are not the model's, a logit is not
-            finite, `batch_size` is below 1, or `views` is not 1, 5 or 9.
-    """
-    dataset = dataset_for(model, dataset)
-    return replace(evaluate_predictions(_logits(model, dataset, batch_size, on_progress, views), dataset), views=views)
-
-
-def evaluate_together(
-    model: Model, parts: Sequence[Dataset], split: str, batch_size: int = 1000, views: Views = 1
-) -> Evaluation:
-    """Return the evaluation of `model` on all images of `parts`, which are called the `split` of the first one's data
-    set.
-
-    Raises:
-        ValueError: as `evaluate`, or if there is no part.
-    """
-    if not parts:
-        raise ValueError("parts is empty; give at least one data set")
-    logits = np.concatenate([_logits(model, part, batch_size, views=views) for part in parts])
-    labels = np.concatenate([part.labels for part in parts]).astype(np.int64)
-    return replace(_measure(logits, labels, parts[0].class_names, parts[0].name, split), views=views)
-
-
-def evaluate_predictions(logits: NDArray[np.floating[Any]], dataset: Dataset) -> Evaluation:
-    """Return how `logits` (N, K), one row for each image, fare on `dataset`; the largest of a row is the answer.
-
-    Raises:
-        ValueError: if the logits have another shape.
-        DivergedError: if one is not finite; this is a ValueError too.
-    """
-    expected = (len(dataset), dataset.num_classes)
-    if logits.shape != expected:
-        raise ValueError(f"logits have shape {logits.shape}; this data set needs {expected}")
-    return _measure(logits, dataset.labels.astype(np.int64), dataset.class_names, dataset.name, dataset.split)
-
-
-def _logits(
-    model: Model,
-    dataset: Dataset,
-    batch_size: int,
-    on_progress: Callable[[int, int], None] | None = None,
-    views: Views = 1,
-) -> NDArray[np.float32]:
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
-    model.check_classes(dataset)
-    logits = []
-    for start in range(0, len(dataset), batch_size):
-        logits.append(model.logits(dataset.images[start : start + batch_size], views))
-        if on_progress is not None:
-            on_progress(min(start + batch_size, len(dataset)), len(dataset))
-    return np.concatenate(logits)
-
-
-def _measure(
-    logits: NDArray[np.floating[Any]], y_true: NDArray[np.int64], class_names: tuple[str, ...], name: str, split: str
-) -> Evaluation:
-    finite = np.isfinite(logits).all(axis=1)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise DivergedError(
-            f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
-            "the weights may have diverged in training, so train again with a lower learning rate"
-        )
-    y_pred = logits.argmax(axis=1).astype(np.int64)
-    y_prob = metrics.softmax(logits).astype(np.float32)
-    return evaluate_answers(y_true, y_pred, y_prob, metrics.cross_entropy(logits, y_true), class_names, name, split)
-
-
-def evaluate_answers(
-    y_true: NDArray[np.int64],
-    y_pred: NDArray[np.int64],
-    y_prob: NDArray[np.float32],
-    loss: float,
-    class_names: tuple[str, ...],
-    dataset_name: str,
-    split: str,
-) -> Evaluation:
-    """Return the evaluation of answers that a model gave before, see `Evaluation`.
-
-    Raises:
-        ValueError: as `Evaluation` does.
-    """
-    matrix = metrics.confusion_matrix(y_true, y_pred, len(class_names))
-    right = int(matrix.trace())
-    return Evaluation(
-        dataset_name=dataset_name,
-        split=split,
-        class_names=class_names,
-        y_true=y_true,
-        y_pred=y_pred,
-        y_prob=y_prob,
-        loss=loss,
-        accuracy=right / len(y_true),
-        accuracy_interval=metrics.wilson_interval(right, len(y_true)),
-        confusion_matrix=matrix,
-        classes=measure_classes(matrix, class_names),
-        confused_pairs=_find_confused_pairs(matrix),
-        mistakes=_find_mistakes(y_true, y_pred, y_prob),
-    )
-
-
-def _find_confused_pairs(matrix: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
-    wrong = matrix - np.diag(matrix.diagonal())
-    true, predicted = np.nonzero(wrong)
-    counts = wrong[true, predicted]
-    order = np.argsort(-counts, kind="stable")[:_MOST_PAIRS]
-    return tuple(ConfusedPair(int(true[i]), int(predicted[i]), int(counts[i])) for i in order)
-
-
-def _find_mistakes(
-    y_true: NDArray[np.int64], y_pred: NDArray[np.int64], y_prob: NDArray[np.float32]
-) -> tuple[Mistake, ...]:
-    wrong = np.flatnonzero(y_true != y_pred)
-    answered, true = y_prob[wrong, y_pred[wrong]], y_prob[wrong, y_true[wrong]]
-    order = np.lexsort((wrong, true, -answered))
-    return tuple(
-        Mistake(int(wrong[i]), int(y_true[wrong[i]]), int(y_pred[wrong[i]]), float(answered[i]), float(true[i]))
-        for i in order
-    )
 
 
 def _headline(evaluation: Evaluation) -> str:

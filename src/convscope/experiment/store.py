@@ -14,7 +14,8 @@ from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.base.files import PARTIAL, inside
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison.answers_file import read_answers
-from convscope.evidence.evaluation import Evaluation, evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
+from convscope.evidence.evaluation import Evaluation
 from convscope.experiment.result import RunResult
 from convscope.experiment.run_json import experiment_record
 from convscope.experiment.spec import RunSpec

@@ -7,7 +7,8 @@ from typing import Literal
 
 from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
-from convscope.evidence.evaluation import Evaluation, evaluate_together
+from convscope.evidence.evaluating import evaluate_together
+from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import argument_of
 from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners

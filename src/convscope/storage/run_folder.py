@@ -26,7 +26,8 @@ from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_b
 from convscope.base.plain import parse_json
 from convscope.engine import ENGINES, Weights
 from convscope.evidence.comparison.answers_file import read_predictions
-from convscope.evidence.evaluation import Evaluation, evaluate_answers
+from convscope.evidence.evaluating import evaluate_answers
+from convscope.evidence.evaluation import Evaluation
 from convscope.recipes import Recipe
 from convscope.storage.model_file import FORMAT, check_format, load_model, next_step, write_model
 from convscope.storage.state_file import load_state, save_state

@@ -4,7 +4,7 @@ import numpy as np
 
 import convscope as cs
 from convscope.evidence.comparison import Candidate, RunGroup
-from convscope.evidence.evaluation import evaluate_predictions
+from convscope.evidence.evaluating import evaluate_predictions
 
 
 def make_candidate(name, right, split="test", dataset_name="shapes", labels=None, **costs):

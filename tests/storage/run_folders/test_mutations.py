@@ -25,7 +25,7 @@ import pytest
 from convscope.base.errors import ConvscopeError
 from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.comparison.answers_file import read_answers
-from convscope.evidence.evaluation import evaluate
+from convscope.evidence.evaluating import evaluate
 from convscope.experiment.store import RunStore
 from convscope.interchange.parity import joined_exports
 from convscope.prediction import predict
