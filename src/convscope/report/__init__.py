@@ -9,7 +9,7 @@ from convscope.report.live import Replay
 from convscope.report.payload import RunContents
 from convscope.report.pictures import draw_feature_maps, draw_image, draw_kernels, draw_mistakes, draw_samples
 from convscope.report.pixels import image_pixels
-from convscope.report.render import render_report, write_report
+from convscope.report.render import load_parts, render_report, write_report
 
 __all__ = [
     "Replay",
@@ -27,6 +27,7 @@ __all__ = [
     "draw_strips",
     "draw_training_curves",
     "image_pixels",
+    "load_parts",
     "render_report",
     "write_figures",
     "write_report",

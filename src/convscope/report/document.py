@@ -46,6 +46,11 @@ def script_json(value: dict[str, Any]) -> Markup:
     return Markup(text)
 
 
+def load_template(name: str) -> None:
+    """Read and compile a template, which `render_document` then has at hand."""
+    _templates().get_template(name)
+
+
 def read_resource(name: str) -> str:
     """Return the text of a file of this folder, which may lie in an archive."""
     return files("convscope.report").joinpath(name).read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from convscope.base.files import inside, write_text
 from convscope.report import findings
 from convscope.report.built import built
-from convscope.report.document import percent_interval, render_document, script_json
+from convscope.report.document import load_template, percent_interval, render_document, script_json
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings, image_size
 from convscope.report.glossary import TERMS
@@ -97,6 +97,12 @@ def render_report(contents: RunContents) -> str:
         seeds=[one.html for one in seeds],
         evidence=[one.html for one in others],
     )
+
+
+def load_parts() -> None:
+    """Load what the pages of all runs have in common, which `render_report` then has at hand."""
+    built()
+    load_template("page.html.jinja")
 
 
 def _chart(

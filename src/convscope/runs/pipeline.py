@@ -1,6 +1,7 @@
 """The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from convscope.runs.steps import (
 from convscope.runs.topics import Subject, measure_topics, open_topics, topic_seconds
 from convscope.runs.tracking import Trackers
 from convscope.storage import RunFolder
-from convscope.training.memory import Memory
+from convscope.training.memory import Memory, give_back_memory
 
 if TYPE_CHECKING:
     from convscope.runs.page import RunPage
@@ -61,9 +62,11 @@ def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners
 def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
     """Train, evaluate and write the page; then measure phase after phase, and bring the page up to date behind each."""
     folder = job.folder
-    with tracking.following(folder.path), one_blas_thread():
+    with tracking.following(folder.path), one_blas_thread(), ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(_load_page)
         run, memory = _train(job, timings, tracking, listeners)
-        with timed(timings, "report"):  # matplotlib takes its time to load
+        with timed(timings, "report"):
+            loading.result()
             from convscope.runs.page import Found, RunPage
 
         assert job.options is not None, "the main job has options"
@@ -73,12 +76,22 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
         planned = phases.planned()
         for number, phase in enumerate(planned):
             listeners.on_phase(phase.title, sum(one.seconds() for one in planned[number:]))
+            give_back_memory()  # of the page, and below of the phase: each takes some 30 MB for a moment
             phase.work()
+            give_back_memory()
             if number + 1 < len(planned):
                 page.write()
         phases.record_command()
         outcome = JobOutcome(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
         return _finish(job, outcome)
+
+
+def _load_page() -> None:
+    """Load what every page is made with, matplotlib above all, which takes half a second: meant beside a training."""
+    import convscope.runs.page  # noqa: F401
+    from convscope.report import load_parts
+
+    load_parts()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A process takes at most what Python and its libraries do, the data set, and `tra
 """
 
 import sys
+from ctypes import CDLL
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,6 +71,12 @@ def peak_memory_bytes() -> int | None:
     except ImportError:  # Windows
         return None
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def give_back_memory() -> None:
+    """Give memory that was freed back to the system: glibc keeps it, often in pieces that fit nothing later."""
+    if sys.platform == "linux" and (trim := getattr(CDLL(None), "malloc_trim", None)) is not None:  # musl has none
+        trim(0)
 
 
 def training_bytes(
