@@ -65,10 +65,10 @@ class LivePacker:
             replays: the run's model, then the one that it is compared with, if there is one.
             shown: further test images that the page shows, and that can be put on its bench where there is room.
         """
-        models = [self._model(replay) for replay in replays]
         images, pixels = self._images(shown)
-        room -= sum(_bytes(model) for model in models) + _bytes(images)
         least = _bytes(self._training_images(_TRAINING_BYTES))
+        models = [self._model(replay) for replay in replays]  # behind what does not wait for the engine
+        room -= sum(_bytes(model) for model in models) + _bytes(images)
         models[0]["snapshots"] = self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))
         training = self._training_images(room - _bytes(models[0]["snapshots"]))
         room -= _bytes(models[0]["snapshots"]) + _bytes(training)

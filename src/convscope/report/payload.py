@@ -124,6 +124,11 @@ class RunContents:
         """What the payload holds beside `live` and `evidence`."""
         return _facts(self)
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the payload holds beside `live`: all that tables, charts and pictures are made of."""
+        return {**self.facts, "evidence": {one.topic: one.value for one in self.evidence}}
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """All that the page shows and computes with, as finite plain JSON; see payload.schema.json."""
@@ -197,7 +202,7 @@ def _payload(contents: RunContents) -> dict[str, Any]:
     shown = [index for one in evidence for index in _indices(one, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).payload(replays, round(room), shown)
-    return {**facts, "live": {**live, **of_map}, "evidence": {one.topic: one.value for one in evidence}}
+    return {**contents.shown, "live": {**live, **of_map}}
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:

@@ -43,14 +43,14 @@ _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels"
 
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
-    payload, charts, bundle = contents.payload, {}, built()
-    titles, numbers, drawings = findings.chart_titles(payload), chart_numbers(payload), draw_charts(contents)
+    shown, charts, bundle = contents.shown, {}, built()
+    titles, numbers, drawings = findings.chart_titles(shown), chart_numbers(shown), draw_charts(contents)
     for name in drawings:
         if name in numbers:  # the confusion matrix is a table itself
             charts[name] = contents.once(
                 ("chart", name, titles[name], repr(numbers[name])), partial(_chart, drawings, name, titles, numbers)
             )
-    evaluation, comparison = payload["evaluation"], comparison_view(payload)
+    evaluation, comparison = shown["evaluation"], comparison_view(shown)
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
     # What the reader sees first, and what a click opens.
@@ -66,36 +66,36 @@ def render_report(contents: RunContents) -> str:
         "page.html.jinja",
         bundle.policy,
         bench=bundle,
-        json=script_json(_for_script(payload)),
         contents=chapters,
         apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
         names=dict(chapters),
-        folds=fold_findings(payload, contents.explanation),
+        folds=fold_findings(shown, contents.explanation),
         terms=TERMS,
         charts=charts,
-        run=run_view(payload),
-        recipe=payload["recipe"],
-        data=payload["data"],
-        image_size=image_size(payload["data"]["train"]["image_shape"]),
-        model=payload["model"],
+        run=run_view(shown),
+        recipe=shown["recipe"],
+        data=shown["data"],
+        image_size=image_size(shown["data"]["train"]["image_shape"]),
+        model=shown["model"],
         evaluation=evaluation,
         cautions=findings.cautions_said(contents.evaluation),
         interval=percent_interval(evaluation["accuracy_interval"]),
-        limits=_limits(payload),
-        runs=runs_view(payload),
-        example=contents.once("example", lambda: example_view(payload)),
-        samples=contents.once("samples", lambda: samples_view(payload)),
+        limits=_limits(shown),
+        runs=runs_view(shown),
+        example=contents.once("example", lambda: example_view(shown)),
+        samples=contents.once("samples", lambda: samples_view(shown)),
         diagram=diagram_view(contents.trained.model.architecture),
-        curves_note=curves_note(payload),
-        matrix=matrix_view(payload, titles["confusion-matrix"]),
-        pairs=pairs_view(payload),
-        mistakes=contents.once("mistakes", lambda: mistakes_view(payload)),
+        curves_note=curves_note(shown),
+        matrix=matrix_view(shown, titles["confusion-matrix"]),
+        pairs=pairs_view(shown),
+        mistakes=contents.once("mistakes", lambda: mistakes_view(shown)),
         comparison=comparison,
         kernels=contents.once("kernels", lambda: kernel_views(contents.explanation.kernels)),
-        explained=explained_view(payload),
+        explained=explained_view(shown),
         maps=contents.once("maps", lambda: map_views(contents.explanation)),
         seeds=[one.html for one in seeds],
         evidence=[one.html for one in others],
+        json=script_json(_for_script(contents.payload)),  # last: until then the engine may compute what it holds
     )
 
 

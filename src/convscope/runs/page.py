@@ -1,7 +1,9 @@
 """The page of a run: written as soon as the run is measured, and again whenever more of it is known."""
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +42,20 @@ class RunPage:
     """The page of a run, which can be written again and again: what has not changed is drawn and packed once."""
 
     def __init__(
-        self, found: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
+        self,
+        found: Found,
+        splits: Splits,
+        index: int,
+        timings: dict[str, float],
+        listeners: Listeners = SILENT,
+        beside: Executor | None = None,
     ) -> None:
         """Take up what the folder holds on each topic.
 
         Args:
             index: of the test image whose feature maps are shown.
             timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
+            beside: where the engine computes while the page is drawn; by default here.
         """
         run = found.run
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
@@ -55,6 +64,7 @@ class RunPage:
         self._evidence: dict[str, dict[str, Any]] = dict(run.folder.read_evidence(TOPICS, run.model))
         self._sections = dict[str, RenderedSection]()
         self._contents: RunContents | None = None
+        self._beside = beside
 
     @property
     def missing(self) -> Sequence[str]:
@@ -88,10 +98,12 @@ class RunPage:
             return self._contents
         with timed(self._timings, "explain"):
             explanation = explain(run.model, self._splits.test, self._index)
+        means = partial(getattr, self._subject, "means")
+        waited_for = means if self._beside is None else self._beside.submit(means).result
         self._contents = RunContents(
             splits=self._splits,
             recipe=folder.recipe,
-            trained=Replay(run.model, run.trained.history, folder.load_snapshots(), lambda: self._subject.means),
+            trained=Replay(run.model, run.trained.history, folder.load_snapshots(), waited_for),
             evaluation=run.evaluation,
             explanation=explanation,
             record={**record, "timings": dict(self._timings)},

@@ -70,7 +70,7 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
             from convscope.runs.page import Found, RunPage
 
         assert job.options is not None, "the main job has options"
-        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners)
+        page = RunPage(Found(run), job.splits, job.options.index, timings, listeners, beside)
         listeners.on_page(run.evaluation, page.write())
         phases = _Phases(job, page, run, timings, tracking, listeners)
         planned = phases.planned()
