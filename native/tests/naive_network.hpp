@@ -93,4 +93,7 @@ Trained train_naively(const Architecture& architecture, std::vector<Weights>& we
 // Weights of the same shapes, all zero, without moving statistics.
 std::vector<Weights> zeros_like(const std::vector<Weights>& weights);
 
+// Networks to hold the engine against: network_cases.cpp.
+std::vector<Architecture> network_cases();
+
 }  // namespace convscope::test
