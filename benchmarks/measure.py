@@ -48,6 +48,7 @@ ACCURACY = {
     "others": ("--recipe", "fast", "--recipe", "accurate", "--seeds", "30"),
 }
 # The 20 epochs were one guess, tried once; nothing was tuned for these images.
+FRESH_SEEDS = "100-109"  # that nothing was chosen with, nor looked at before all choices were made
 FASHION = {
     "classic": (*BOTH, "--recipe", "classic", "--seeds", "10"),
     "accurate": ("--recipe", "accurate", "--seeds", "10"),
@@ -113,14 +114,24 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
     return {"num_images": found["num_images"], "rows": rows, "comparison": pairs[0]}
 
 
-def frontier(measurement: Measurement, dataset: str) -> Part:
-    """Return a row for each point of the frontier; those that were not asked for stay as they were."""
+def frontier(measurement: Measurement, dataset: str, out: str = "", seeds_of_all: str | None = None) -> Part:
+    """Return a row for each point of the frontier; those that were not asked for stay as they were.
+
+    Args:
+        out: where the runs are kept; by default in a folder of the data set's name.
+        seeds_of_all: instead of as many as each point states.
+    """
     found = dict(measurement.earlier)
     for point in points_named(measurement.points, dataset):
-        seeds = measurement.seeds or str(point.seeds)
+        seeds = measurement.seeds or seeds_of_all or str(point.seeds)
         words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
         words += precision_words(point)
-        words += ["--executor", f"local:{machine.describe()['cores']}", "--out", str(measurement.scratch / dataset)]
+        words += [
+            "--executor",
+            f"local:{machine.describe()['cores']}",
+            "--out",
+            str(measurement.scratch / (out or dataset)),
+        ]
         done = measurement.convscope(*words)
         same = ("architecture", "recipe")
         for row in done["frontier"]["points"]:
@@ -273,13 +284,20 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "accuracy": lambda measurement: experiments(measurement, "mnist", ACCURACY),
     "fashion": lambda measurement: experiments(measurement, "fashion-mnist", FASHION),
     "frontier": lambda measurement: frontier(measurement, "mnist"),
+    "frontier-fresh": lambda measurement: frontier(measurement, "mnist", "mnist-fresh", FRESH_SEEDS),
     "frontier-seconds": lambda measurement: frontier_seconds(measurement, "mnist"),
     "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
     "pictures": pictures,
     "main-job": main_job,
     "speed": speed,
 }
-DATASETS = {"accuracy": "mnist", "fashion": "fashion-mnist", "frontier": "mnist", "frontier-fashion": "fashion-mnist"}
+DATASETS = {
+    "accuracy": "mnist",
+    "fashion": "fashion-mnist",
+    "frontier": "mnist",
+    "frontier-fresh": "mnist",
+    "frontier-fashion": "fashion-mnist",
+}
 """The parts whose rows are trained networks, with the data set of each."""
 
 

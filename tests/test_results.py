@@ -140,6 +140,21 @@ def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet
     assert publish.page(page, parts).splitlines()[4].endswith("| 99.00 | 99.20 |  |")
 
 
+def test_fresh_seeds_stand_beside_the_means_that_they_repeat(publish: ModuleType, digest: str):
+    parts = frontier_parts(frontier_row(publish, "cnn-fast", digest, 30), frontier_row(publish, "ann", digest, 30))
+    found = {"sd": 0.0005, "interval": [0.9942, 0.995]}
+    fresh = [frontier_row(publish, name, digest, 10) | {"mean": 0.9946, **found} for name in ("cnn-fast", "ann")]
+    for row, mean in zip(parts["frontier"]["rows"], (0.9945, 0.99), strict=True):
+        row |= {"mean": mean, "sd": 0.0005}
+    parts["frontier-fresh"] = {**parts["frontier"], "rows": fresh}
+    page = publish.page("<!-- results: frontier-fresh --><!-- end -->", parts)
+    first, second = (line for line in page.splitlines() if line.startswith("| `"))
+    assert first == "| `cnn-fast` | 99.450 % (30) | 99.460 % (10) | [99.42, 99.50] | yes | 0.59 |"
+    assert second.endswith("| no | 0.00 |")
+    del parts["frontier-fresh"]
+    assert publish.page(page, parts) == "<!-- results: frontier-fresh -->\n<!-- end -->"
+
+
 def test_rows_of_the_frontier_that_another_engine_measured_are_named(publish: ModuleType, digest: str):
     parts = frontier_parts(
         *(frontier_row(publish, name, "0" * 64, 2) for name in ("ann", "cnn")),
