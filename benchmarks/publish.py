@@ -204,7 +204,7 @@ def _frontier_pictures(part: Part) -> Iterable[str]:
 
 def _image(part: Part, cost: str, folder: str) -> str:
     alt = f"Accuracy of {len(part['rows'])} networks against {_AGAINST[cost]}, beside published results"
-    return f"![{alt}]({picture_path(cost).replace('docs/', folder)})"
+    return _prose(f"![{alt}]({picture_path(cost).replace('docs/', folder)})")
 
 
 def _frontier(part: Part) -> Iterable[str]:
@@ -234,9 +234,9 @@ def _fresh(part: Part) -> Iterable[str]:
     from scipy.stats import ttest_ind_from_stats
 
     yield _prose(
-        "The same points with seeds that were used for nothing before, trained after all choices were made. If no "
-        "choice was luck, the interval of these seeds holds the mean above in 95 of 100 cases, or a little less, since "
-        "that mean varies too."
+        "The same points with seeds that were used for nothing before, trained after all choices were made. If the "
+        "choices owe nothing to chance, the interval of these seeds holds the mean above in 95 of 100 cases, or a "
+        "little less, since that mean varies too."
     )
     yield ""
     rows, first = [], {row["name"]: row for row in part["before"]["rows"]}
