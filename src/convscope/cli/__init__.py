@@ -30,6 +30,7 @@ _COMMANDS = {
     "log": "Log trained runs to MLflow or TensorBoard.",
     "report": "Rewrite the report of a trained run.",
     "playground": "Write a page on which you train a network in the browser.",
+    "card": "Write the model card of a run, a README.md for model hubs.",
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
     "data": "List, check or show data sets.",
     "export": "Export a model to the formats of other programs, and verify its predictions there.",

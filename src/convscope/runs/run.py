@@ -22,6 +22,7 @@ from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import RunResult
 from convscope.recipes.presets import DEFAULT_RECIPE
+from convscope.runs.card import write_card
 from convscope.runs.cautions import cautions_of
 from convscope.runs.choices import ArchitectureChoice, RecipeChoice
 from convscope.runs.data import DataChoice, load_again
@@ -235,6 +236,23 @@ class Run:
         folder, splits, style = self.folder, self.splits, FigureStyle(format, theme, dpi, transparent)
         place = None if out is None else Path(out)
         return write_run_figures(load_found(folder, splits), splits, self._index(index), names, style, place)
+
+    def card(self, out: str | Path | None = None, *, licence: str | None = None, force: bool = False) -> Path:
+        """Write the model card of the run, as model hubs read it, and return its path.
+
+        Nothing is measured, and the data need not be there. A card that you edited is kept.
+
+        Args:
+            out: the file; None is README.md in the run folder.
+            licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
+            force: whether a file that is no card, or an edited one, is replaced.
+
+        Raises:
+            ValueError: if `licence` is no identifier.
+            RunError: if the run is not finished, or a file of it is missing or damaged.
+            ConvscopeError: if another file is in the way, or the card cannot be written.
+        """
+        return write_card(self.path, None if out is None else Path(out), licence, force=force)
 
     def _index(self, asked: int | None) -> int:
         index = (options_of(self.folder) or JobOptions()).index if asked is None else asked

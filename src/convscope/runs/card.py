@@ -1,0 +1,87 @@
+"""The model card of a run: a README.md from what its folder holds."""
+
+import hashlib
+import os
+import re
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import read_bytes, write_text
+from convscope.storage import RunFolder, open_run, writing
+
+NAME = "README.md"
+"""Where a card lies in its run folder; hubs show a file of this name."""
+
+_MARK = "\n<!-- Written by convscope; SHA-256 of the lines above: {} -->\n"
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
+
+
+def write_card(path: Path, out: Path | None = None, licence: str | None = None, *, force: bool = False) -> Path:
+    """Write the model card of the finished run in the folder at `path`, and return its path.
+
+    Nothing is measured, and the data need not be there. A card that was written before and not edited is replaced.
+
+    Args:
+        out: the file; None is README.md in the run folder.
+        licence: of the model, by its identifier at a hub, such as "apache-2.0"; None leaves it out.
+        force: whether any other file in its place is replaced.
+
+    Raises:
+        ValueError: if `licence` is no identifier.
+        RunError: if there is no finished run, or a file of it is missing or damaged.
+        ConvscopeError: if another file is in the way, or the card cannot be written.
+    """
+    if licence is not None and not _LICENCE.fullmatch(licence):
+        raise ValueError(f"`licence` {licence!r}: must be an identifier such as apache-2.0 or cc-by-4.0")
+    folder = open_run(path)
+    if not folder.finished:
+        raise RunError(f"{path}: is not finished; {folder.next_step}")
+    with writing(path) if out is None else nullcontext():
+        place = folder.place(NAME) if out is None else out
+        if not force and os.path.lexists(place) and not _is_own(place):
+            raise ConvscopeError(
+                f"{place}: was not written by `convscope card`, or was edited since; choose another `out`, or add "
+                "`force` to replace it"
+            )
+        text = _text(folder, licence)
+        write_text(place, text + _MARK.format(_digest(text.encode())))
+    return place
+
+
+def _text(folder: RunFolder, licence: str | None) -> str:
+    from convscope.report.card import TRUST, CardContents, render_card  # matplotlib takes its time to load
+
+    model = folder.load_model()
+    evidence = folder.read_evidence(("seeds", *TRUST), model)
+    contents = CardContents(folder.record, model, folder.load_evaluation(), evidence, _comparison(folder), licence)
+    try:
+        return render_card(contents)
+    except RunError as error:
+        raise RunError(f"{folder.path}: {error}") from error
+
+
+def _comparison(folder: RunFolder) -> str:
+    if not folder.has("comparison.json"):
+        return ""
+    kept: dict[str, Any] = folder.read("comparison.json")
+    texts = (kept.get("verdict"), kept.get("sentence"))
+    if not all(isinstance(text, str) for text in texts):
+        raise RunError(f"{folder.path / 'comparison.json'}: damaged; remove it, and compare again")
+    return f"{texts[0]}. {texts[1]}"
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether the file at `path` is a card as it was written."""
+    try:
+        content = read_bytes(path)
+    except OSError as error:
+        raise ConvscopeError(f"{path}: cannot be read ({error.strerror}); choose another `out`") from error
+    start, _, _ = _MARK.partition("{")
+    place = content.rfind(start.encode())
+    return place >= 0 and content[place:] == _MARK.format(_digest(content[:place])).encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

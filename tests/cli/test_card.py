@@ -1,0 +1,190 @@
+"""`convscope card` and `Run.card`: a README.md for model hubs, from what a run folder holds."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from tests.shared import bare_reports
+
+import convscope as cs
+from convscope.data.datasets import DATASETS
+
+from .conftest import invoke
+
+HOSTILE = ("quote \" and '", "colon: #hash", "- item | <b>*ñ*", "line\nbreak ---", "`tick` 😀", "[a](b) & {c}")
+
+
+def metadata(path: Path) -> dict:
+    _, block, _ = path.read_text(encoding="utf-8").split("---\n", 2)
+    return yaml.safe_load(block)
+
+
+@pytest.fixture
+def copied(shared_run: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(shared_run, tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "report.html"))
+
+
+@pytest.mark.slow
+def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
+    done = invoke("card", copied, "--licence", "apache-2.0", "--json")
+    assert done.exit_code == 0, done.output
+    path = copied / "README.md"
+    assert json.loads(done.stdout) == {"run": str(copied), "card": str(path)}
+    found, evaluation = metadata(path), json.loads((copied / "evaluation.json").read_text())
+    assert (found["license"], found["library_name"], found["pipeline_tag"]) == (
+        "apache-2.0",
+        "convscope",
+        "image-classification",
+    )
+    (model,) = found["model-index"]
+    (result,) = model["results"]
+    assert result["task"]["type"] == "image-classification"
+    assert result["dataset"] == {"type": "small", "name": "small", "split": "test"}
+    accuracy, f1 = result["metrics"]
+    assert accuracy["value"] == pytest.approx(evaluation["accuracy"], abs=1e-6)
+    assert accuracy["args"]["num_images"] == 300
+    assert accuracy["args"]["interval_95"] == pytest.approx(evaluation["accuracy_interval"], abs=1e-6)
+    assert f1["value"] == pytest.approx(evaluation["macro_f1"], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_a_card_tells_of_seeds_comparison_and_what_is_missing(copied: Path):
+    text = cs.open_run(copied).card().read_text(encoding="utf-8")
+    group = json.loads((copied / "seeds.json").read_text())["table"][0]
+    assert f"Over {group['num_runs']} seeds" in text
+    assert f"the mean accuracy is {100 * group['mean']:.2f} %" in text
+    assert json.loads((copied / "comparison.json").read_text())["p_value"] < 1
+    assert "errors" in text.partition("## Accuracy")[2].partition("Each class")[0]
+    assert "Not measured: calibration, rejection, robustness, attacks, audit." in text
+    assert "license" not in metadata(copied / "README.md")
+    assert "licence of the data | not known" in text
+
+
+@pytest.mark.slow
+def test_a_card_has_title_and_licence_of_data_that_have_a_name(copied: Path):
+    record = json.loads((copied / "run.json").read_text())
+    record["dataset"]["argument"] = "fashion-mnist"
+    (copied / "run.json").write_text(json.dumps(record))
+    entry, path = DATASETS["fashion-mnist"], cs.open_run(copied).card()
+    assert metadata(path)["model-index"][0]["results"][0]["dataset"]["name"] == entry.title
+    assert f"| licence of the data | {entry.licence} |" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_card_tells_what_the_evidence_found(measured_run: Path, tmp_path: Path):
+    text = cs.open_run(measured_run).card(tmp_path / "card.md").read_text(encoding="utf-8")
+    for name in ("Calibration", "Robustness"):
+        assert f"\n## {name}" in text
+    assert "Not measured" not in text
+    assert "calibrated_probabilities" in text
+    assert not (measured_run / "README.md").exists()
+
+
+@pytest.mark.slow
+def test_a_card_names_no_folder_of_this_machine(copied: Path):
+    text = cs.open_run(copied).card().read_text(encoding="utf-8")
+    assert "convscope run --dataset small " in text
+    assert str(Path(json.loads((copied / "run.json").read_text())["dataset"]["argument"]).parent) not in text
+
+
+@pytest.mark.slow
+def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
+    path = cs.open_run(copied).card()
+    first = path.read_text(encoding="utf-8")
+    assert invoke("card", copied, "--licence", "mit").exit_code == 0
+    path.write_text(path.read_text(encoding="utf-8") + "Mine.\n", encoding="utf-8")
+    done = invoke("card", copied)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {path}: was not written by `convscope card`, or was edited since; ")
+    assert "--force" in done.stderr
+    assert path.read_text(encoding="utf-8").endswith("Mine.\n")
+    assert invoke("card", copied, "--force").exit_code == 0
+    assert path.read_text(encoding="utf-8") == first
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (120, 8, 8, 3), np.uint8)
+    labels = np.arange(120) % len(HOSTILE)
+    data = cs.Dataset(images, labels, HOSTILE, name='data: "x" | 1', split="train")
+    done = cs.run(
+        data,
+        architecture=cs.Architecture.from_dict(SMALL),
+        recipe="fast",
+        out=tmp_path / "run",
+        seeds=1,
+        baseline=False,
+    )
+    text = done.card().read_text(encoding="utf-8")
+    found = metadata(tmp_path / "run" / "README.md")
+    assert found["datasets"] == ["data-x-1"]
+    assert found["model-index"][0]["results"][0]["dataset"]["name"] == 'data: "x" | 1'
+    rows = [line for line in text.splitlines() if line.startswith("| \\- item")]
+    assert rows
+    assert all(row.count(" \\| \\<b\\>\\*ñ\\*") == 1 for row in rows)
+    assert text.count("\n---\n") == 1
+    assert "cs.run(data, " in text
+
+
+SMALL = {
+    "name": "small",
+    "input": {"height": 8, "width": 8, "channels": 3},
+    "layers": [{"kind": "Flatten"}, {"kind": "Dense", "units": 6, "activation": "softmax"}],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("bare_reports")
+def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: Path, tmp_path: Path):
+    imported, joined = tmp_path / "imported", tmp_path / "joined"
+    with bare_reports():
+        model = copied / "model.safetensors"
+        assert invoke("import", model, "--dataset", small_folder, "--out", imported).exit_code == 0
+        assert invoke("ensemble", copied, copied / "baseline", "--out", joined).exit_code == 0
+    text = cs.open_run(imported).card().read_text(encoding="utf-8")
+    assert "Nobody knows whether it was trained on some of the test images." in text
+    assert "The file of the network does not say which images it was trained on." in text
+    assert "epochs" not in text
+    text = cs.open_run(joined).card().read_text(encoding="utf-8")
+    assert "It is an ensemble of 2 networks" in text
+    assert "| ann | fast | 3 |" in text or "| ann | classic | 3 |" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("DONE", None, "is not finished; to continue it, run: convscope run --resume"),
+        ("evaluation.json", None, "evaluation.json: missing"),
+        ("comparison.json", "{}", "comparison.json: damaged"),
+        ("run.json", lambda record: record["dataset"]["train"].pop("class_counts"), "run.json: damaged"),
+    ],
+)
+def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):
+    if content is None:
+        (copied / name).unlink()
+    elif callable(content):
+        record = json.loads((copied / name).read_text())
+        content(record)
+        (copied / name).write_text(json.dumps(record))
+    else:
+        (copied / name).write_text(content)
+    done = invoke("card", copied)
+    assert done.exit_code == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (copied / "README.md").exists()
+
+
+@pytest.mark.slow
+def test_a_licence_is_an_identifier(copied: Path):
+    done = invoke("card", copied, "--licence", "my own")
+    assert done.exit_code == 2
+    assert "--licence 'my own': must be an identifier" in done.stderr
+    with pytest.raises(ValueError, match="must be an identifier"):
+        cs.open_run(copied).card(licence="a\nb: c")
