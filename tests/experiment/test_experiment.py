@@ -128,7 +128,8 @@ def _tiny_data() -> tuple[cs.Splits, list[cs.Recipe]]:
 
 def test_the_files_hold_what_the_experiment_holds(experiment: Experiment, tmp_path: Path):
     write_experiment(experiment, tmp_path)
-    assert json.loads((tmp_path / "experiment.json").read_text()) == experiment.to_dict()
+    written = {"format": 1, "version": cs.__version__}
+    assert json.loads((tmp_path / "experiment.json").read_text()) == written | experiment.to_dict()
     assert (tmp_path / "table.txt").read_text() == f"{experiment}\n"
     (first, *_) = csv.DictReader((tmp_path / "table.csv").read_text().splitlines())
     group = experiment.table[0]

@@ -209,7 +209,7 @@ BAD_RECORDS = {
     "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
     "a list": (lambda run: (run / "run.json").write_text("[]"), "not a JSON object"),
     "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
-    "newer format": (_change(format=2), "format 2 is newer than this version of convscope"),
+    "newer format": (_change(format=2), "format 2 is newer than convscope .*; install a newer version"),
     "no format": (_change(format=None), "format is None"),
     "no seed": (_change(seed=None), "has no 'seed'"),
     "seed no number": (_change(seed="five"), "seed is damaged"),

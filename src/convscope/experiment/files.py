@@ -4,7 +4,9 @@ from pathlib import Path
 
 from convscope.base.files import write_json, write_text
 from convscope.base.tables import csv_line
+from convscope.base.versions import own_version
 from convscope.experiment.experiment import Experiment
+from convscope.storage.model_file import FORMAT
 
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
@@ -19,7 +21,8 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     folder = Path(folder)
-    write_json(folder / "experiment.json", experiment.to_dict())
+    written = {"format": FORMAT, "version": own_version()}
+    write_json(folder / "experiment.json", {**written, **experiment.to_dict()})
     write_text(folder / "table.txt", f"{experiment}\n")
     write_text(folder / "table.csv", table_csv(experiment))
     write_text(folder / "runs.csv", runs_csv(experiment))

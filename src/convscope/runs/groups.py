@@ -17,6 +17,7 @@ from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.runs.data import read_again
 from convscope.storage import RunFolder, open_run
+from convscope.storage.model_file import check_format
 
 _PREDICTIONS = "predictions.npz"
 
@@ -158,10 +159,12 @@ def _experiment_runs(path: Path) -> list[Path]:
     """Return the folders of the runs that `experiment.json` lists."""
     file = inside(path, "experiment.json")
     try:
-        digests = [run["digest"] for run in read_json(file)["runs"]]
+        kept = read_json(file)
+        check_format(file, kept.get("format", 1), kept.get("version"))  # the first experiments state none
+        digests = [run["digest"] for run in kept["runs"]]
         if not all(isinstance(digest, str) and digest.isalnum() for digest in digests):
             raise ValueError("a digest is none")
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file}: damaged ({error}); run the experiment again") from error
     return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
 

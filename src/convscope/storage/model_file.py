@@ -6,6 +6,7 @@ allocated, and the tensors against the architecture before any is read.
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,11 +22,12 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, open_file, read_json, write_bytes
 from convscope.base.plain import parse_json
+from convscope.base.versions import own_version
 from convscope.data.handwriting import Handwriting
 from convscope.training.model import Model
 
 FORMAT = 1
-"""Of model files, training states and run folders. A reader refuses a larger one."""
+"""Of model files, training states, run folders and experiments. A reader refuses a larger one."""
 
 
 @checked
@@ -45,7 +47,6 @@ def save_model(model: Model, path: Path | str) -> None:
 def write_model(model: Model, path: Path) -> None:
     """Write `model` as `save_model` does, and make the folders above it where they are missing."""
     description = {
-        "format": FORMAT,
         "architecture": model.architecture.to_dict(),
         "class_names": list(model.class_names),
         "provenance": dict(model.provenance),
@@ -125,7 +126,11 @@ def next_step(folder: Path, record: Any) -> str:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], description: Mapping[str, Any]) -> None:
-    """Write named arrays with one JSON `description` as a safetensors file, the same bytes for the same content."""
+    """Write named arrays with one JSON `description` as a safetensors file, the same bytes for the same content.
+
+    The description begins with the format, and the version that wrote it.
+    """
+    description = {"format": FORMAT, "version": own_version(), **description}
     # One metadata entry: the library does not keep the order of several.
     text = json.dumps(description, allow_nan=False, ensure_ascii=False)
     write_bytes(path, save(dict(tensors), metadata={"convscope": text}))
@@ -156,18 +161,23 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
         format_number = description["format"]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: a safetensors file, but not a convscope model; train or import a model") from error
-    check_format(path, format_number)
+    check_format(path, format_number, description.get("version"))
     return dict(description)
 
 
-def check_format(path: Path, number: Any) -> None:
-    """Raise `RunError` unless `number` is a format that this version reads."""
-    if not isinstance(number, int) or number < 1:
-        raise RunError(f"{path}: format is {number!r}, which is unknown; use another copy")
+def check_format(path: Path, number: Any, writer: Any) -> None:
+    """Raise `RunError` unless `number` is a format that this version reads.
+
+    Args:
+        writer: the version of convscope that the file says it was written by; anything else if it does not say so.
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise RunError(f"{path}: format is {number!r:.60}, which is unknown; use another copy")
     if number > FORMAT:
+        known = isinstance(writer, str) and re.fullmatch(r"\d+(\.\d+)*[\w.+-]{0,20}", writer, re.ASCII)
         raise RunError(
-            f"{path}: format {number} is newer than this version of convscope, which reads {FORMAT}; install a "
-            "newer version"
+            f"{path}: format {number} is newer than convscope {own_version()}, which reads formats up to {FORMAT}; "
+            + (f"install convscope {writer} or newer" if known else "install a newer version")
         )
 
 

@@ -281,7 +281,8 @@ def open_run(path: Path) -> RunFolder:
 
 def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
     file = path / "run.json"
-    check_format(file, record.get("format"))
+    versions = record.get("versions")
+    check_format(file, record.get("format"), versions.get("convscope") if isinstance(versions, dict) else None)
     if missing := [key for key in _RECORD_KEYS if key not in record]:
         raise RunError(f"{file}: has no {missing[0]!r}; use another copy of the run or start it again")
     try:

@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 
 from convscope.architecture import Architecture
 from convscope.base.errors import RunError
-from convscope.storage.model_file import FORMAT, open_tensors, read_description, read_tensor, write_tensors
+from convscope.storage.model_file import open_tensors, read_description, read_tensor, write_tensors
 from convscope.training import History, TrainingState
 
 
@@ -16,7 +16,7 @@ def save_state(state: TrainingState, path: Path) -> None:
     tensors = {f"weights/{name}": array for name, array in state.weights.items()}
     tensors |= {f"optimizer/{name}": array for name, array in state.optimizer.items()}
     tensors |= {f"best/{name}": array for name, array in state.best_weights.items()}
-    write_tensors(path, tensors, {"format": FORMAT, "history": state.history.rows()})
+    write_tensors(path, tensors, {"history": state.history.rows()})
 
 
 def load_state(path: Path, architecture: Architecture) -> TrainingState:

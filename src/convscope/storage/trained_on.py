@@ -17,7 +17,7 @@ from convscope.base.errors import RunError
 from convscope.base.files import inside
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks
-from convscope.storage.model_file import FORMAT, open_tensors, read_description, read_tensor, write_tensors
+from convscope.storage.model_file import open_tensors, read_description, read_tensor, write_tensors
 from convscope.training.model import Model
 
 _DIGEST_BYTES = 8  # of a million images and a million others, one is mistaken with a chance of 5e-8
@@ -74,7 +74,6 @@ def image_digests(dataset: Dataset) -> NDArray[np.uint64]:
 def save_trained_on(path: Path, known: TrainedOn, model: Model) -> None:
     """Write `known` beside the file of `model` at `path`."""
     description = {
-        "format": FORMAT,
         "weights_sha256": model.weights_sha256,
         "sources": sorted([sha256, list(shape)] for sha256, shape in known.sources),
     }

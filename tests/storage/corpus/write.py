@@ -1,0 +1,86 @@
+"""Write one archive of the corpus: small runs and model files as this version leaves them, and what they answer.
+
+    python tests/storage/corpus/write.py NAME
+
+writes NAME.zip beside this script; NAME begins with the version, such as 0.1.0. `test_corpus.py` opens all archives,
+those of every version, forever: an archive is never written again.
+"""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+import convscope as cs
+from convscope.cli import main
+
+FOLDER = Path(__file__).parent
+PLACE = "/corpus"  # what the archive's files call the folder that they were written in
+_LEFT_OUT = ("report.html", "experiment.html", ".convscope.lock")  # pages: larger than all else, and made again
+_TINY = ["--architecture", "tiny697", "--recipe", "fast"]
+
+
+def write(name: str) -> Path:
+    """Write the archive, and return its path."""
+    path = FOLDER / f"{name}.zip"
+    if path.exists():
+        raise SystemExit(f"{path} exists; an archive is never written again, choose another name")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder).resolve()
+        os.chdir(place)
+        _fill(place)
+        _record_answers(place)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for file in sorted(place.rglob("*")):
+                if file.is_file() and file.name not in _LEFT_OUT:
+                    content = file.read_bytes()
+                    if file.suffix == ".json":
+                        content = content.replace(str(place).encode(), PLACE.encode())
+                    archive.writestr(zipfile.ZipInfo(str(file.relative_to(place))), content, zipfile.ZIP_DEFLATED, 9)
+    return path
+
+
+def _fill(place: Path) -> None:
+    data = cs.load_dataset("mnist")
+    train, test = data.train.take(np.arange(120)), data.test.take(np.arange(50))
+    small = {"x_train": train.images[:, 4:24, 4:24], "x_test": test.images[:, 4:24, 4:24]}
+    np.savez_compressed(place / "digits.npz", **small, y_train=train.labels, y_test=test.labels)
+    digits = ["--dataset", str(place / "digits.npz")]
+    _convscope("run", *digits, *_TINY, "--seeds", "1", "--no-baseline", "--out", "run")
+    shutil.copyfile("run/model.safetensors", "model.safetensors")
+    _convscope("run", *digits, *_TINY, "--seed", "1", "--seeds", "2", "--no-baseline", "--out", "measured")
+    _convscope("evidence", "measured")
+    _convscope("import", "model.safetensors", *digits, "--out", "imported")
+    _convscope("ensemble", "run", "measured", "--out", "joined")
+    _convscope("experiment", *digits, *_TINY, "--seeds", "2", "--out", "experiment")
+    recipe = cs.recipes.fast.to_dict() | {"name": "four-bits", "weight_bits": 4}
+    (place / "recipe.json").write_text(json.dumps(recipe))
+    _convscope("train", *digits, "--architecture", "tiny697", "--recipe", "recipe.json", "--out", "low-bit")
+    for name in ("measured", "low-bit"):  # `run` has them
+        shutil.rmtree(place / name / "checkpoints")
+    for name in ("run", "imported", "joined"):  # half of the archive; `measured` has them
+        for topic in ("filters", "attributions"):
+            (place / name / f"{topic}.json").unlink()
+
+
+def _convscope(*words: str) -> None:
+    print("convscope", *words)
+    main(list(words), standalone_mode=False)
+
+
+def _record_answers(place: Path) -> None:
+    """Write what each model answers to the first test images: logits by the path of its file."""
+    with np.load(place / "digits.npz") as arrays:
+        images = arrays["x_test"][:5]
+    paths = [path.relative_to(place) for path in sorted(place.rglob("model.safetensors"))]
+    logits = {str(path): cs.load_model(place / path).logits(images).round(5).tolist() for path in paths}
+    (place / "expected.json").write_text(json.dumps({"version": cs.__version__, "logits": logits}))
+
+
+if __name__ == "__main__":
+    print(write(sys.argv[1]))

@@ -1,0 +1,149 @@
+"""What earlier versions wrote still opens: the archives of tests/storage/corpus, see `write.py` there."""
+
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.shared import invoke, made_once
+
+import convscope as cs
+from convscope.report.evidence import TOPICS
+
+CORPUS = Path(__file__).parent / "corpus"
+ARCHIVES = sorted(path.stem for path in CORPUS.glob("*.zip"))
+RUNS = ("run", "measured", "imported", "joined", "low-bit")
+
+
+@pytest.fixture(scope="session", params=ARCHIVES)
+def written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The content of an archive, to be read only."""
+
+    def make(folder: Path) -> None:
+        with zipfile.ZipFile(CORPUS / f"{request.param}.zip") as archive:
+            archive.extractall(folder)
+        _move(folder, "/corpus")
+
+    return made_once(tmp_path_factory, f"corpus-{request.param}", make)
+
+
+def _move(folder: Path, before: str) -> None:
+    """Let the runs in `folder` find each other and their data there, as they did in the folder `before`."""
+    for path in folder.rglob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(rf"{re.escape(before)}(?=[/\"])", str(folder), text), encoding="utf-8")
+
+
+@pytest.fixture
+def copied(written: Path, tmp_path: Path) -> Path:
+    folder = shutil.copytree(written, tmp_path / "corpus")
+    _move(folder, str(written))
+    return folder
+
+
+def test_there_is_an_archive_and_none_is_large():
+    assert ARCHIVES
+    assert all((CORPUS / f"{name}.zip").stat().st_size < 300_000 for name in ARCHIVES)
+
+
+def test_models_answer_as_they_did(written: Path):
+    expected = json.loads((written / "expected.json").read_text())["logits"]
+    assert {"model.safetensors", *(f"{name}/model.safetensors" for name in RUNS)} <= expected.keys()
+    with np.load(written / "digits.npz") as arrays:
+        images = arrays["x_test"][:5]
+    for path, logits in expected.items():
+        np.testing.assert_allclose(cs.load_model(written / path).logits(images), logits, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_open_with_what_was_measured(written: Path, name: str):
+    run = cs.open_run(written / name)
+    kept = json.loads((written / name / "evaluation.json").read_text())
+    assert run.evaluation.accuracy == kept["accuracy"]
+    assert run.evaluation.num_images == 50
+    assert len(run.history) == run.folder.record["epochs_trained"]
+    run.splits.train  # noqa: B018 (their digests are those of the run)
+    found = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
+    assert set(found) == set(TOPICS) - {"exports"} or name != "measured"
+    for topic in found:
+        assert str(getattr(run, topic))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_reports_and_cards_are_written(copied: Path, name: str):
+    done = invoke("report", copied / name, "--json")
+    assert done.exit_code == 0, done.output
+    assert (copied / name / "report.html").stat().st_size > 100_000
+    assert invoke("card", copied / name).exit_code == 0
+
+
+@pytest.mark.slow
+def test_an_experiment_is_compared_and_continued(copied: Path):
+    compared = json.loads(invoke("compare", copied / "experiment", copied / "low-bit", "--json").stdout)
+    assert len(compared["groups"]) == 2
+    record = next((copied / "experiment/runs").glob("*/run.json"))
+    before = record.stat().st_mtime_ns
+    words = ("--dataset", copied / "digits.npz", "--architecture", "tiny697", "--recipe", "fast", "--seeds", "3")
+    done = invoke("experiment", *words, "--out", copied / "experiment", "--json")
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(done.stdout)["runs"]) == 3
+    assert record.stat().st_mtime_ns == before
+
+
+@pytest.mark.slow
+def test_a_training_is_continued(copied: Path):
+    (copied / "run/DONE").unlink()
+    done = invoke("run", "--resume", copied / "run", "--json")
+    assert done.exit_code == 0, done.output
+
+
+def _with_format(path: Path, **written: object) -> None:
+    """State another format in a file, and what else is given."""
+    if path.suffix == ".json":
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2} | written))
+        return
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    description = json.loads(header["__metadata__"]["convscope"]) | {"format": 2} | written
+    header["__metadata__"]["convscope"] = json.dumps(description)
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + size :])
+
+
+@pytest.mark.parametrize("written", ARCHIVES[-1:], indirect=True)
+@pytest.mark.parametrize(
+    ("file", "version", "words"),
+    [
+        ("run/run.json", {"versions": {"convscope": "0.7.1"}}, ["report", "run"]),
+        ("model.safetensors", {"version": "0.7.1"}, ["evaluate", "model.safetensors", "--dataset", "digits.npz"]),
+        (
+            "run/model.trained_on.safetensors",
+            {"version": "0.7.1"},
+            ["train", "--from", "run", "--dataset", "digits.npz"],
+        ),
+        ("experiment/experiment.json", {"version": "0.7.1"}, ["compare", "experiment"]),
+    ],
+)
+def test_a_newer_format_is_refused_with_the_version_to_install(
+    copied: Path, monkeypatch: pytest.MonkeyPatch, file: str, version: dict, words: list[str]
+):
+    monkeypatch.chdir(copied)
+    _with_format(copied / file, **version)
+    done = invoke(*words)
+    assert done.exit_code == 1
+    newer = f"format 2 is newer than convscope {cs.__version__}, which reads formats up to 1"
+    assert done.stderr.endswith(f"{file}: {newer}; install convscope 0.7.1 or newer\n")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("written", ARCHIVES[-1:], indirect=True)
+@pytest.mark.parametrize("version", [{}, {"version": 3}, {"version": "; rm -r"}])
+def test_a_newer_format_without_a_known_version_names_none(copied: Path, version: dict):
+    _with_format(copied / "model.safetensors", **{"version": None} | version)
+    with pytest.raises(cs.ConvscopeError, match=r"which reads formats up to 1; install a newer version$"):
+        cs.load_model(copied / "model.safetensors")
