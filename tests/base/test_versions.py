@@ -1,5 +1,6 @@
 """Which version this is, and what its extras install, held against pyproject.toml."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 
 from convscope.base.versions import install_command, own_version
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def test_the_version_is_that_of_the_project():
@@ -22,6 +24,23 @@ def test_the_packages_of_an_extra_are_installed_by_their_names(extra: str):
     words = install_command(extra).replace('"', "").split()
     assert words[:2] == ["pip", "install"]
     assert sorted(words[2:]) == sorted(PROJECT["optional-dependencies"][extra])
+
+
+@pytest.mark.parametrize("extra", sorted(EXTRAS))
+def test_the_page_on_extras_has_the_command(extra: str):
+    page = (ROOT / "docs" / "extras.md").read_text(encoding="utf-8")
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{extra}` |")]
+    assert row.endswith(f"| `{install_command(extra)}` |")
+
+
+def test_nothing_advises_a_name_at_an_index():
+    """`pip install 'convscope[...]'` works only once convscope is published."""
+    pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").glob("*.ipynb")]
+    pages += [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "web" / "src").rglob("*.json")]
+    advises = re.compile(r"pip install[^\n`]*[ \"']convscope(\[|[ \"'`=<>.]|$)|[ \"'`]convscope\[\w", re.MULTILINE)
+    pages.remove(ROOT / "src/convscope/engine/keras/backend.py")  # changes when the engine is measured again
+    assert len(pages) > 500
+    assert [str(page) for page in pages if advises.search(page.read_text(encoding="utf-8"))] == []
 
 
 def test_an_unknown_extra_is_a_mistake_of_ours():

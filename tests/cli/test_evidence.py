@@ -132,7 +132,7 @@ def test_a_missing_library_ends_in_one_line(run_folder: tuple[Path, dict], monke
     monkeypatch.setitem(sys.modules, "umap", None)
     done = invoke("evidence", run_folder[0], "embedding", "--embedding", "umap")
     assert done.exit_code == 1
-    assert "convscope[embedding]" in done.output
+    assert 'run pip install "scikit-learn' in done.output
 
 
 @pytest.mark.parametrize(

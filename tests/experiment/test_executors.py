@@ -158,7 +158,9 @@ def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
 def test_a_library_that_is_missing_is_named_with_what_to_install(monkeypatch, name: str, library: str, extra: str):
     monkeypatch.setitem(sys.modules, library, None)
     with (
-        pytest.raises(ExecutorError, match=rf"needs {library}; run pip install 'convscope\[{extra}\]'"),
+        pytest.raises(
+            ExecutorError, match=rf'needs {library}; run pip install "{extra if extra == "ray" else library}'
+        ),
         open_executor(name),
     ):
         pass

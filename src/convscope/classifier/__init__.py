@@ -1,6 +1,7 @@
 """A classifier for scikit-learn: `CNNClassifier`, which needs the extra `sklearn`."""
 
 from convscope.base.errors import MissingPackageError
+from convscope.base.versions import install_command
 
 try:
     from convscope.classifier.estimator import CNNClassifier
@@ -8,7 +9,7 @@ except ImportError as error:
     if (error.name or "").partition(".")[0] != "sklearn":
         raise
     raise MissingPackageError(
-        "CNNClassifier needs scikit-learn 1.6 or later; pip install 'convscope[sklearn]'", name="sklearn"
+        f"CNNClassifier needs scikit-learn 1.6 or later; run {install_command('sklearn')}", name="sklearn"
     ) from error
 
 __all__ = ["CNNClassifier"]

@@ -25,7 +25,7 @@ from convscope.runs.topics import TOPICS
     type=Choice(get_args(EmbeddingMethod)),
     default="pca",
     show_default=True,
-    help="Projection of the last hidden layer to two dimensions; tsne and umap need convscope[embedding].",
+    help="Projection of the last hidden layer to two dimensions; tsne and umap need scikit-learn and umap-learn.",
 )
 @index_option
 @json_option

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import click
 
+from convscope.base.versions import install_command
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 
@@ -89,7 +90,7 @@ def serve(
     30 seconds and ends. The log goes to stderr.
     """
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise click.ClickException(f'{missing[0]} is not installed; install it with: pip install "convscope[serve]"')
+        raise click.ClickException(f"{missing[0]} is not installed; run {install_command('serve')}")
     from convscope.service import Limits, create_app, example_command, hosts_for, load_served
     from convscope.service import serve as run_service
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.base.arguments import checked
 from convscope.base.errors import ExecutorError
+from convscope.base.versions import install_command
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -250,4 +251,4 @@ def _import(name: str, extra: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError as error:
-        raise ExecutorError(f"executor {extra}:// needs {name}; run pip install 'convscope[{extra}]'") from error
+        raise ExecutorError(f"executor {extra}:// needs {name}; run {install_command(extra)}") from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.base.files import write_bytes
+from convscope.base.versions import install_command
 from convscope.engine.keras.backend import quiet
 from convscope.engine.network import check_images
 from convscope.training.model import Model
@@ -149,7 +150,7 @@ def _import_tensorflow() -> Any:
     try:
         import tensorflow as tf
     except ImportError as error:
-        raise MissingPackageError("TensorFlow is not installed; pip install 'convscope[tflite]'") from error
+        raise MissingPackageError(f"TensorFlow is not installed; run {install_command('tflite')}") from error
     return tf
 
 

@@ -17,6 +17,7 @@ from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, MissingPackageError
 from convscope.base.files import write_bytes
+from convscope.base.versions import install_command
 from convscope.interchange.torch_archive import checked_archive
 from convscope.training.model import Model
 
@@ -125,7 +126,7 @@ def _import_torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise MissingPackageError("PyTorch is not installed; pip install 'convscope[torch]'") from error
+        raise MissingPackageError(f"PyTorch is not installed; run {install_command('torch')}") from error
     return torch
 
 

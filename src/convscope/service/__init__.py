@@ -1,7 +1,7 @@
 """Trained networks over HTTP: the Open Inference Protocol, predictions for pictures, and the report as a page.
 
 `load_served` reads models, `create_app` makes the application of them, `serve` runs it. Nothing but safetensors is
-loaded. It needs the extra `serve`: pip install "convscope[serve]".
+loaded. It needs the packages of the extra `serve`.
 """
 
 from convscope.service.app import create_app

@@ -17,6 +17,7 @@ from convscope.architecture import Activation, Architecture, Dense
 from convscope.base.arguments import Seed, checked
 from convscope.base.packing import pack
 from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.versions import install_command
 from convscope.data.datasets import DatasetLike
 from convscope.training.model import Model, dataset_for
 
@@ -348,8 +349,8 @@ def _optional(module: str, method: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; run pip install "
-            "'convscope[embedding]' or use method 'pca'"
+            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; run "
+            f"{install_command('embedding')} or use method 'pca'"
         ) from error
 
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from convscope.base.errors import ConvscopeError, InterchangeError
+from convscope.base.versions import install_command
 
 IR_VERSIONS: Mapping[int, int] = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10}
 """By opset that can be written, the version of the file format that came with it: no runtime knows the one alone.
@@ -31,5 +32,5 @@ def need(package: str) -> Any:
         return import_module(package)
     except ImportError as error:
         raise ConvscopeError(
-            f"{package.partition('.')[0]} is not installed ({error}); pip install 'convscope[onnx]'"
+            f"{package.partition('.')[0]} is not installed ({error}); run {install_command('onnx')}"
         ) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from convscope.base.arguments import checked
 from convscope.base.errors import MissingPackageError
+from convscope.base.versions import install_command
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, named
@@ -54,7 +55,7 @@ def from_torch(
     try:
         import torch
     except ImportError as error:
-        raise MissingPackageError("PyTorch is not installed; pip install 'convscope[torch]'") from error
+        raise MissingPackageError(f"PyTorch is not installed; run {install_command('torch')}") from error
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"

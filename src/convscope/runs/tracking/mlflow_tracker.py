@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from convscope.base.errors import TrackerError
 from convscope.base.tables import without_passwords
+from convscope.base.versions import install_command
 from convscope.runs.tracking.metrics import clean
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun, read_run
 
@@ -49,7 +50,7 @@ class MLflowTracker:
                 import_module(package)
             except ImportError as error:
                 raise TrackerError(
-                    f"{self.spec}: {package} is not installed; install it with: pip install 'convscope[mlflow]'"
+                    f"{self.spec}: {package} is not installed; run {install_command('mlflow')}"
                 ) from error
         self._uri = uri
         self._client: MlflowClient | None = None

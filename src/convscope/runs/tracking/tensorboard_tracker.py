@@ -11,6 +11,7 @@ from typing import Any
 
 from convscope.base.errors import TrackerError
 from convscope.base.files import file_digest
+from convscope.base.versions import install_command
 from convscope.runs.tracking.run import Epoch, Results, TrackedRun
 
 _HYPERPARAMETERS = ("architecture.name", "architecture.parameters", "architecture.macs", "seed", "engine")
@@ -31,7 +32,7 @@ class TensorBoardTracker:
             from convscope.runs.tracking import tensorboard_events
         except ImportError as error:
             raise TrackerError(
-                f"{self.spec}: {error.name} is not installed; install it with: pip install 'convscope[tensorboard]'"
+                f"{self.spec}: {error.name} is not installed; run {install_command('tensorboard')}"
             ) from error
         self._folder, self._events = folder.absolute(), tensorboard_events
         self._files: dict[str, Path] = {}  # by the run's id

@@ -224,7 +224,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(
         DatasetError,
-        match=r"mine\.parquet: reading Parquet files needs pyarrow; run pip install 'convscope\[parquet\]'",
+        match=r'mine\.parquet: reading Parquet files needs pyarrow; run pip install "pyarrow',
     ):
         load_dataset(path)
 

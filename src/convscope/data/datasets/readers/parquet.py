@@ -15,6 +15,7 @@ import numpy as np
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
 from convscope.base.files import file_digest
+from convscope.base.versions import install_command
 from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, sealed
 from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
@@ -44,7 +45,7 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise DatasetError(
-            f"{paths[0]}: reading Parquet files needs pyarrow; run pip install 'convscope[parquet]'"
+            f"{paths[0]}: reading Parquet files needs pyarrow; run {install_command('parquet')}"
         ) from error
     kept = _Kept(image_size)
     sources = []
