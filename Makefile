@@ -20,7 +20,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench results clean
+.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench results release clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -116,6 +116,9 @@ bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns a
 
 results: $(VENV)/.test ## Measure the published results again and write the tables of README.md and docs/results.md (ARGS="accuracy" for a part).
 	$(BIN)/python benchmarks/measure.py $(ARGS)
+
+release: docs ## Check version, changelog, corpus, site, dist/ and tree before a release, and print what to tag. Nothing is published.
+	$(BIN)/python .ci/release.py
 
 clean: ## Remove the environments and everything built.
 	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,100 @@
+"""Check what a release needs, and print what to tag. Nothing is tagged, uploaded or changed.
+
+    python .ci/release.py [FOLDER]
+
+FOLDER is the checkout; by default the one of this script. Each problem is a line, and then the exit code is 1.
+"""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
+from packaging.version import Version
+
+_SECTION = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})$", re.MULTILINE)
+
+
+def problems(root: Path) -> Iterator[str]:
+    """Yield what is missing or does not agree, as sentences that say what to do."""
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
+        yield f"pyproject.toml: version {version} is not MAJOR.MINOR.PATCH"
+    yield from _changelog(root, version)
+    if not (root / "tests" / "storage" / "corpus" / f"{version}.zip").exists():
+        yield f"tests/storage/corpus/{version}.zip: missing; run tests/storage/corpus/write.py {version}, and commit it"
+    if not (root / "build" / "docs" / "index.html").exists():
+        yield "build/docs/index.html: missing; run `make docs`"
+    yield from _distributions(root / "dist", name, Version(version))
+    if changed := _git(root, "status", "--porcelain"):
+        yield f"the checkout has {len(changed)} changes that are not committed, such as {changed[0].strip()}"
+    if _git(root, "tag", "--list", f"v{version}"):
+        yield f"the tag v{version} is there already; raise the version in pyproject.toml and CITATION.cff"
+
+
+def _changelog(root: Path, version: str) -> Iterator[str]:
+    """Yield what CHANGELOG.md and CITATION.cff say otherwise than pyproject.toml."""
+    text = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    dates = dict(_SECTION.findall(text))
+    if version not in dates:
+        yield f"CHANGELOG.md: has no line '## [{version}] - YYYY-MM-DD'; give what is under Unreleased this title"
+    unreleased = re.search(r"^## \[Unreleased\]\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    if unreleased is None:
+        yield "CHANGELOG.md: has no section Unreleased; add an empty one at the top"
+    elif unreleased[1].strip():
+        yield f"CHANGELOG.md: has entries under Unreleased; move them to the section of {version}"
+    cited = dict(
+        re.findall(r"^([\w-]+): *[\"']?([^\"'\n]*)", (root / "CITATION.cff").read_text(encoding="utf-8"), re.M)
+    )
+    if cited.get("version") != version:
+        yield f"CITATION.cff: version is {cited.get('version')}, but {version} in pyproject.toml"
+    if version in dates and cited.get("date-released") != dates[version]:
+        yield f"CITATION.cff: date-released is {cited.get('date-released')}, but {dates[version]} in CHANGELOG.md"
+
+
+def _distributions(folder: Path, name: str, version: Version) -> Iterator[str]:
+    """Yield what is wrong with the files in dist/: there must be one sdist and wheels, all of this version."""
+    sdists = wheels = 0
+    for path in sorted(folder.glob("*")):
+        try:
+            if path.suffix == ".whl":
+                found, wheels = parse_wheel_filename(path.name)[:2], wheels + 1
+            else:
+                found, sdists = parse_sdist_filename(path.name), sdists + 1
+        except (InvalidSdistFilename, InvalidWheelFilename):
+            yield f"dist/{path.name}: is neither a wheel nor an sdist; remove it"
+            continue
+        if found != (name, version):
+            yield f"dist/{path.name}: is not of {name} {version}; remove it"
+    if not sdists:
+        yield "dist/ has no sdist; run `make wheels`"
+    if not wheels:
+        yield "dist/ has no wheel; run `make wheels`"
+
+
+def _git(root: Path, *words: str) -> list[str]:
+    done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def main(root: Path) -> int:
+    """Print the problems, or else what to do next."""
+    found = list(problems(root))
+    for line in found:
+        print(f"- {line}")
+    if found:
+        print(f"Not ready: {len(found)} problem{'s' if len(found) > 1 else ''}.")
+        return 1
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    files = sorted(path.name for path in (root / "dist").iterdir())
+    print("\n".join(["Ready. dist/ has", *(f"  {file}" for file in files)]))
+    print(f"Now tag this commit, push the tag, and upload dist/:\n  git tag --annotate v{version} --message {version}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent))

@@ -1,0 +1,142 @@
+"""`.ci/release.py`, which checks what a release needs, and the files that hosts of code and documentation read."""
+
+import re
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / ".ci" / "release.py"
+CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-31\n\n### Added\n\n- All.\n"
+HOSTED = [
+    *ROOT.glob(".github/**/*.yml"),
+    ROOT / ".readthedocs.yaml",
+    ROOT / "CITATION.cff",
+    ROOT / ".pre-commit-config.yaml",
+]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout that is ready to be released as 1.2.3."""
+    files = {
+        "pyproject.toml": '[project]\nname = "convscope"\nversion = "1.2.3"\n',
+        "CITATION.cff": "cff-version: 1.2.0\nversion: 1.2.3\ndate-released: 2026-01-31\n",
+        "CHANGELOG.md": CHANGELOG,
+        "tests/storage/corpus/1.2.3.zip": "",
+        ".gitignore": "build/\ndist/\n",
+        "build/docs/index.html": "",
+        "dist/convscope-1.2.3.tar.gz": "",
+        "dist/convscope-1.2.3-cp312-abi3-manylinux_2_28_x86_64.whl": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(tmp_path, "init", "--quiet")
+    commit(tmp_path)
+    return tmp_path
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=A", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false")
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "--message", "All")
+
+
+def released(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
+    done = released(checkout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Ready.")
+    assert "  git tag --annotate v1.2.3 --message 1.2.3" in done.stdout.splitlines()
+    tags = subprocess.run(["git", "tag"], cwd=checkout, capture_output=True, text=True, check=True)
+    assert tags.stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("pyproject.toml", '[project]\nname = "convscope"\nversion = "1.3"\n', "1.3 is not MAJOR.MINOR.PATCH"),
+        ("CITATION.cff", "version: 1.2.2\ndate-released: 2026-01-31\n", "version is 1.2.2, but 1.2.3 in pyproject"),
+        ("CITATION.cff", "version: 1.2.3\n", "date-released is None, but 2026-01-31 in CHANGELOG.md"),
+        ("CHANGELOG.md", CHANGELOG.replace("1.2.3", "1.2.2"), "has no line '## [1.2.3] - YYYY-MM-DD'"),
+        ("CHANGELOG.md", CHANGELOG.replace("ed]\n", "ed]\n\n- More.\n", 1), "has entries under Unreleased"),
+        ("CHANGELOG.md", CHANGELOG.replace("## [Unreleased]\n", ""), "has no section Unreleased"),
+        ("tests/storage/corpus/1.2.3.zip", None, "tests/storage/corpus/1.2.3.zip: missing"),
+        ("build/docs/index.html", None, "run `make docs`"),
+        ("dist/convscope-1.2.3.tar.gz", None, "has no sdist"),
+        ("dist/convscope-1.2.3-cp312-abi3-manylinux_2_28_x86_64.whl", None, "has no wheel"),
+        ("dist/convscope-1.2.2-cp312-abi3-win_amd64.whl", "", "is not of convscope 1.2.3"),
+        ("dist/notes.txt", "", "is neither a wheel nor an sdist"),
+    ],
+)
+def test_what_is_missing_or_disagrees_is_said(checkout: Path, file: str, content: str | None, said: str):
+    if content is None:
+        (checkout / file).unlink()
+    else:
+        (checkout / file).write_text(content)
+    commit(checkout)
+    done = released(checkout)
+    assert done.returncode == 1
+    assert said in done.stdout
+
+
+@pytest.mark.slow
+def test_changes_that_are_not_committed_and_a_tag_that_is_there_are_said(checkout: Path):
+    git(checkout, "tag", "v1.2.3")
+    (checkout / "new.txt").write_text("")
+    lines = list(runpy.run_path(str(SCRIPT))["problems"](checkout))
+    assert [line.partition(",")[0].partition(";")[0] for line in lines] == [
+        "the checkout has 1 changes that are not committed",
+        "the tag v1.2.3 is there already",
+    ]
+
+
+@pytest.mark.parametrize("path", HOSTED, ids=lambda path: path.name)
+def test_the_files_for_hosts_are_yaml(path: Path):
+    assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
+
+
+def test_the_citation_is_of_this_version_and_has_what_its_format_requires():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {"cff-version", "message", "title", "authors"} <= cited.keys()
+    assert (cited["title"], str(cited["version"]), cited["license"]) == (
+        project["name"],
+        project["version"],
+        project["license"],
+    )
+    assert " ".join(cited["abstract"].split()).rstrip(".") == project["description"]
+
+
+def test_the_changelog_begins_with_what_is_unreleased_and_has_the_sections_of_its_form():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    titles = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert titles[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", title) for title in titles[1:])
+    sections = set(re.findall(r"^### (.*)$", text, re.MULTILINE))
+    assert sections <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_hosted_tests_run_targets_that_there_are():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))["jobs"]
+    steps = set(re.findall(r"^(?:step|  nice make) ([\w-]+)", (ROOT / ".ci/run").read_text(), re.MULTILINE))
+    assert set(jobs["step"]["strategy"]["matrix"]["target"]) == steps
+    assert steps <= set(re.findall(r"^([\w-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    supported = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert jobs["python"]["strategy"]["matrix"]["python"] == supported
