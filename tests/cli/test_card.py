@@ -129,6 +129,8 @@ def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
     assert all(row.count(" \\| \\<b\\>\\*ñ\\*") == 1 for row in rows)
     assert text.count("\n---\n") == 1
     assert "cs.run(data, " in text
+    assert "architecture='run.json'" in text
+    assert str(tmp_path) not in text
 
 
 SMALL = {
@@ -152,7 +154,8 @@ def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: 
     assert "epochs" not in text
     text = cs.open_run(joined).card().read_text(encoding="utf-8")
     assert "It is an ensemble of 2 networks" in text
-    assert "| ann | fast | 3 |" in text or "| ann | classic | 3 |" in text
+    assert "convscope ensemble run baseline\n" in text
+    assert str(tmp_path) not in text
 
 
 @pytest.mark.slow

@@ -1,5 +1,8 @@
 """What a run looks like: what it measured as one value, from which its JSON, its figures and its page are made."""
 
+import convscope.report.quiet_start  # noqa: F401 (before anything that imports matplotlib)
+
+# isort: split
 from convscope.report.ablation_chart import draw_ablation
 from convscope.report.charts import draw_accuracies, draw_class_balance, draw_confusion_matrix, draw_training_curves
 from convscope.report.evidence.comparison import draw_difference
