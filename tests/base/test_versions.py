@@ -38,7 +38,6 @@ def test_nothing_advises_a_name_at_an_index():
     pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").glob("*.ipynb")]
     pages += [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "web" / "src").rglob("*.json")]
     advises = re.compile(r"pip install[^\n`]*[ \"']convscope(\[|[ \"'`=<>.]|$)|[ \"'`]convscope\[\w", re.MULTILINE)
-    pages.remove(ROOT / "src/convscope/engine/keras/backend.py")  # changes when the engine is measured again
     assert len(pages) > 500
     assert [str(page) for page in pages if advises.search(page.read_text(encoding="utf-8"))] == []
 

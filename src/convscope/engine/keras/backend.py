@@ -19,13 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import EngineError, MissingPackageError
+from convscope.base.versions import install_command
 
 BACKENDS = ("tensorflow", "jax", "torch")
 """Those that can train, in the order in which one is taken where nothing says which."""
 BACKEND_VARIABLE = "KERAS_BACKEND"
-_INSTALL = "pip install 'convscope[tensorflow]', 'convscope[jax]' or 'convscope[torch]'"
 
 Array = NDArray[np.float32]
+
+
+def _install() -> str:
+    return f"run {' or '.join(map(install_command, BACKENDS))}"
 
 
 def backend_name() -> str:
@@ -38,20 +42,20 @@ def backend_name() -> str:
         EngineError: if the backend cannot train.
     """
     if find_spec("keras") is None:
-        raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_INSTALL}")
+        raise MissingPackageError(f"engine keras needs Keras, which is not installed; {_install()}")
     if (imported := sys.modules.get("keras")) is not None:
         return str(imported.config.backend())
     if asked := os.environ.get(BACKEND_VARIABLE):
         if asked not in BACKENDS:
             raise EngineError(f"{BACKEND_VARIABLE} is {asked!r}; engine keras needs one of {', '.join(BACKENDS)}")
         if find_spec(asked) is None:
-            raise MissingPackageError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_INSTALL}")
+            raise MissingPackageError(f"{BACKEND_VARIABLE} is {asked!r}, which is not installed; {_install()}")
         return asked
     for name in (_configured(), *BACKENDS):
         if name in BACKENDS and find_spec(name) is not None:
             return name
     raise MissingPackageError(
-        f"engine keras needs {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, none is installed; {_INSTALL}"
+        f"engine keras needs {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}, none is installed; {_install()}"
     )
 
 
@@ -73,10 +77,10 @@ def load_keras() -> Any:
     except Exception as error:  # what a damaged installation raises is anybody's guess
         words = str(error).partition("\n")[0]
         raise MissingPackageError(
-            f"engine keras: Keras on {backend} cannot be imported ({words}); {_INSTALL}"
+            f"engine keras: Keras on {backend} cannot be imported ({words}); {_install()}"
         ) from error
     if int(keras.__version__.partition(".")[0]) < 3:
-        raise MissingPackageError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_INSTALL}")
+        raise MissingPackageError(f"engine keras needs Keras 3, but {keras.__version__} is installed; {_install()}")
     if keras.config.backend() not in BACKENDS:
         raise EngineError(
             f"Keras has been imported with backend {keras.config.backend()!r}; "
