@@ -134,13 +134,15 @@ from .recipes import (
     Recipe as Recipe,
     Schedule as Schedule,
 )
+from .runs.call import (
+    run as run,
+)
 from .runs.evidence import (
     Evidence as Evidence,
 )
 from .runs.run import (
     Run as Run,
     open_run as open_run,
-    run as run,
 )
 from .storage import (
     load_model as load_model,

@@ -1,6 +1,16 @@
 """Runs in other people's trackers: MLflow and TensorBoard, as a run goes or later from its folder."""
 
 from convscope.runs.tracking.run import Results, TrackedRun, read_results, read_run
-from convscope.runs.tracking.trackers import Tracker, Trackers, log_run, open_tracker
+from convscope.runs.tracking.trackers import UNTRACKED, Tracker, Trackers, log_run, open_tracker
 
-__all__ = ["Results", "TrackedRun", "Tracker", "Trackers", "log_run", "open_tracker", "read_results", "read_run"]
+__all__ = [
+    "UNTRACKED",
+    "Results",
+    "TrackedRun",
+    "Tracker",
+    "Trackers",
+    "log_run",
+    "open_tracker",
+    "read_results",
+    "read_run",
+]

@@ -119,3 +119,7 @@ def _reason(error: Exception) -> str:
     """Return the first line of what went wrong, short enough for one line, and without passwords."""
     lines = without_passwords(str(error)).strip().splitlines()
     return (lines[0][:300] if lines else "") or type(error).__name__
+
+
+UNTRACKED = Trackers((), lambda _: None)
+"""No tracker."""

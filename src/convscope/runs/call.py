@@ -1,0 +1,103 @@
+"""`cs.run`: the main job, called from Python."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from convscope.base.arguments import Seed, checked
+from convscope.data.datasets import LoadOptions
+from convscope.engine import EngineName
+from convscope.experiment import RunResult
+from convscope.recipes.presets import DEFAULT_RECIPE
+from convscope.runs.choices import ArchitectureChoice, RecipeChoice
+from convscope.runs.data import DataChoice
+from convscope.runs.jobs import Request, new_job
+from convscope.runs.listeners import given_listeners
+from convscope.runs.pipeline import main_job
+from convscope.runs.run import Run
+from convscope.runs.run_json import JobOptions
+from convscope.runs.steps import timed
+from convscope.runs.tracking import UNTRACKED
+from convscope.storage.run_folder import MOST_SEED
+from convscope.training import TrainingState
+
+
+@checked
+def run(
+    data: DataChoice = "mnist",
+    *,
+    architecture: ArchitectureChoice | None = None,
+    recipe: RecipeChoice = DEFAULT_RECIPE,
+    seed: Seed = 0,
+    seeds: int | None = None,
+    baseline: bool = True,
+    out: str | Path | None = None,
+    index: int = 0,
+    test_fraction: float | None = None,
+    split_seed: Seed = 0,
+    image_size: tuple[int, int] | None = None,
+    skip_damaged: bool = False,
+    start: str | Path | None = None,
+    new_output: bool = False,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    on_epoch: Callable[[TrainingState], None] | None = None,
+    on_progress: Callable[[int, int, float, float], None] | None = None,
+    on_result: Callable[[RunResult], None] | None = None,
+) -> Run:
+    """Train, evaluate, compare with a dense network and over seeds, look inside, and write the report.
+
+    This is the job of `convscope run`, in the same folder with the same files.
+
+    Args:
+        data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset` or pair (X, y), from which a test
+            split is cut off.
+        architecture: a preset's name, a preset, an `Architecture`, or a JSON file; None is "cnn", or that of `start`.
+        recipe: a recipe's name, a `Recipe`, or a JSON file.
+        seed: of all randomness, from 0 on.
+        seeds: runs of each network, from `seed` on; None is five, or as many as half a minute more allows.
+        baseline: whether to compare with a dense network.
+        out: the folder; None is a new one under runs/.
+        index: of the test image whose feature maps the report shows.
+        test_fraction: share of each class that is cut off as the test split, where there is none; None is a fifth.
+        split_seed: which images are cut off.
+        image_size: (H, W) to which the images are resized.
+        skip_damaged: whether pictures that cannot be read are left out.
+        start: a run folder or model file whose weights training starts from; None is random weights.
+        new_output: with `start`, whether all outputs start at random.
+        engine: "native", "reference" or "keras".
+        threads: of the engine; None is one a core. The number does not change the result.
+        on_epoch: called with the `TrainingState` after each epoch of each training, and once before the first.
+        on_progress: called as `on_progress(epoch, images, loss, accuracy)` several times an epoch.
+        on_result: called with the `RunResult` of each run from a further seed.
+
+    Raises:
+        TypeError, ValueError: if an argument is of the wrong type or out of range, or two exclude each other.
+        ConvscopeError: if data, architecture, recipe or start cannot be read or do not fit together, `out` is not
+            empty, or the training diverges; a stopped run goes on with `open_run(path).resume()`.
+    """
+    request = Request(
+        data=data,
+        loading=LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
+        architecture=architecture,
+        start=None if start is None else Path(start),
+        new_output=new_output,
+        recipe=recipe,
+        seed=_in_range("seed", seed, 0),
+        engine=engine,
+        threads=None if threads is None else _in_range("threads", threads, 1),
+        out=None if out is None else Path(out),
+        job=JobOptions(baseline, None if seeds is None else _in_range("seeds", seeds, 1), _in_range("index", index, 0)),
+    )
+    listeners, timings = given_listeners(on_epoch, on_progress, on_result), dict[str, float]()
+    with ExitStack() as stack:
+        with timed(timings, "load"):
+            job = stack.enter_context(new_job(request, listeners))
+        main_job(job, timings, UNTRACKED, listeners)
+    return Run(job.folder.path, None if isinstance(data, str | Path) else data)
+
+
+def _in_range(name: str, value: int, low: int) -> int:
+    if not low <= value <= MOST_SEED:
+        raise ValueError(f"{name} is {value}; it must be a whole number of at least {low}, below 2^63")
+    return value
