@@ -2,6 +2,7 @@
 
 from dataclasses import MISSING, fields, is_dataclass
 from inspect import isfunction, signature
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -166,6 +167,19 @@ def test_numbers_of_numpy_reach_a_checked_function_as_those_of_python():
         return [type(count), type(share), type(flag), type(names[0])]
 
     assert types(np.int64(1), np.float32(0.5), np.bool_(True), np.arange(2)) == [int, float, bool, int]
+
+
+def test_an_alias_of_a_type_is_what_it_stands_for():
+    typing_extensions = pytest.importorskip("typing_extensions")
+    element = TypeVar("element", bound=np.generic)
+    array = typing_extensions.TypeAliasType("array", np.ndarray[Any, np.dtype[element]], type_params=(element,))
+
+    def total(numbers: array[np.uint8]) -> int:
+        return int(numbers.sum())
+
+    assert checked(total)(np.ones(3, np.uint8)) == 3
+    with pytest.raises(TypeError, match="numbers is 'ones'; it must be an array of uint8"):
+        checked(total)("ones")
 
 
 def test_the_package_lists_public_names_only():

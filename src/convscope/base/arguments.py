@@ -117,6 +117,7 @@ def convert(value: Any, rule: Any, name: str) -> Any:
         TypeError: if it is of another type.
         ValueError: if it is none of the values of a `Literal`.
     """
+    rule = _without_alias(rule)
     if get_origin(rule) is Annotated:
         rule, *notes = get_args(rule)
         for note in notes:
@@ -146,6 +147,14 @@ def convert(value: Any, rule: Any, name: str) -> Any:
     else:
         rule_type = type(None) if rule is None else rule
     return _instance(value, rule_type, rule, name)
+
+
+def _without_alias(rule: Any) -> Any:
+    """Return what a type alias stands for: `NDArray` is one from NumPy 2.5 on, which Python 3.11 does not have."""
+    alias, parts = get_origin(rule) or rule, get_args(rule)
+    if not hasattr(alias, "__value__"):
+        return rule
+    return alias.__value__[parts] if parts else alias.__value__
 
 
 def _instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
@@ -279,6 +288,7 @@ _WORDS: Mapping[Any, str] = {
 
 def _words(rule: Any) -> str:
     """Return what an annotation asks for, in words."""
+    rule = _without_alias(rule)
     origin, parts = get_origin(rule), get_args(rule)
     if (plain := rule if origin is None else origin) in _WORDS:
         return _WORDS[plain]
