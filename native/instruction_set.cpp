@@ -39,6 +39,43 @@ extern const Kernels kernels;
 #if defined(CONVSCOPE_X86)
 namespace {
 
+// What the processor has and the system keeps for each thread. Not __builtin_cpu_supports: what it reads is in GCC's and
+// Clang's own run-time library, which a module built by Clang for Windows, or by Zig, does not have.
+struct Processor {
+    bool avx2 = false;  // with FMA and both sets of bit manipulation
+    bool avx512 = false;  // F, BW, DQ and VL
+    bool avx512_bf16 = false;
+    bool amx_bf16 = false;
+};
+
+// Source: Intel's Software Developer's Manual, volume 2, CPUID.
+Processor read_processor() {
+    constexpr auto all = [](unsigned value, unsigned bits) { return (value & bits) == bits; };
+    Processor found;
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    constexpr unsigned fma = 1u << 12, saves_registers = 1u << 27, avx = 1u << 28;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !all(ecx, fma | saves_registers | avx)) return found;
+    unsigned saved = 0, upper = 0;
+    asm("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+    if (!all(saved, 0x6) || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return found;
+    constexpr unsigned bmi = 1u << 3, avx2 = 1u << 5, bmi2 = 1u << 8;
+    found.avx2 = all(ebx, bmi | avx2 | bmi2);
+#if defined(__APPLE__)
+    saved |= 0xe0;  // macOS keeps the large registers of a thread from their first use on
+#endif
+    constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
+    found.avx512 = found.avx2 && all(saved, 0xe6) && all(ebx, f | dq | bw | vl);
+    constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, bf16 = 1u << 5;
+    found.amx_bf16 = found.avx512 && all(edx, amx_bf16 | amx_tile);
+    if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) found.avx512_bf16 = found.avx512 && all(eax, bf16);
+    return found;
+}
+
+const Processor& processor() {
+    static const Processor found = read_processor();
+    return found;
+}
+
 // The kernels of avx512 with other products of bfloat16.
 Kernels with_products(const char* name, bool multiplies_tiles, decltype(Kernels::multiply_bfloat16) multiply,
                       decltype(Kernels::multiply_add_bfloat16) multiply_add) {
@@ -54,11 +91,8 @@ Kernels with_products(const char* name, bool multiplies_tiles, decltype(Kernels:
 // process has to ask once. Source: the Linux kernel's documentation, x86/xstate.
 bool may_use_tiles() {
 #if defined(__linux__) && defined(__LP64__)
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    constexpr unsigned tiles_of_bfloat16 = 1u << 22 | 1u << 24;
-    if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & tiles_of_bfloat16) != tiles_of_bfloat16) return false;
     constexpr long request_permission = 0x1023, tile_data = 18;
-    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+    return processor().amx_bf16 && syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
 #else
     return false;
 #endif
@@ -70,14 +104,8 @@ bool may_use_tiles() {
 std::vector<const Kernels*> usable_kernels() {
     std::vector<const Kernels*> usable;
 #if defined(CONVSCOPE_X86)
-    __builtin_cpu_init();
-    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                          __builtin_cpu_supports("bmi2");
-    if (has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-        usable.push_back(&avx512::kernels);
-    }
-    if (has_avx2) usable.push_back(&avx2::kernels);
+    if (processor().avx512) usable.push_back(&avx512::kernels);
+    if (processor().avx2) usable.push_back(&avx2::kernels);
     usable.push_back(&sse2::kernels);
 #else
     usable.push_back(&generic::kernels);
@@ -88,12 +116,12 @@ std::vector<const Kernels*> usable_kernels() {
 std::vector<const Kernels*> usable_bfloat16_kernels() {
     std::vector<const Kernels*> usable;
 #if defined(CONVSCOPE_X86)
-    if (usable_kernels().front() != &avx512::kernels) return usable;
+    if (!processor().avx512) return usable;
     static const Kernels by_tiles = with_products("amx_bf16", true, amx_bf16::multiply_bfloat16, amx_bf16::multiply_add_bfloat16);
     static const Kernels by_registers = with_products("avx512_bf16", false, avx512_bf16::multiply_bfloat16, avx512_bf16::multiply_add_bfloat16);
     static const bool tiles = may_use_tiles();
     if (tiles) usable.push_back(&by_tiles);
-    if (__builtin_cpu_supports("avx512bf16")) usable.push_back(&by_registers);
+    if (processor().avx512_bf16) usable.push_back(&by_registers);
 #endif
     return usable;
 }

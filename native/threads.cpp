@@ -2,7 +2,9 @@
 
 #include "subnormals.hpp"
 
-#if !defined(CONVSCOPE_NO_THREADS)
+#if defined(_WIN32)
+#include <process.h>
+#elif !defined(CONVSCOPE_NO_THREADS)
 #include <unistd.h>
 #endif
 
@@ -45,7 +47,11 @@ void wait_while(const std::atomic<Value>& value, Value old) {
 
 }  // namespace
 
+#if defined(_WIN32)
+int64_t process_id() { return _getpid(); }
+#else
 int64_t process_id() { return getpid(); }
+#endif
 
 Team::Team(int threads) {
     threads_.reserve(static_cast<std::size_t>(threads > 0 ? threads - 1 : 0));
