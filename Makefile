@@ -20,7 +20,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench results release clean
+.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots check style format docs notebooks fuzz peers bench results release wheels wheels-test clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -120,8 +120,14 @@ results: $(VENV)/.test ## Measure the published results again and write the tabl
 release: docs ## Check version, changelog, corpus, site, dist/ and tree before a release, and print what to tag. Nothing is published.
 	$(BIN)/python .ci/release.py
 
+wheels: .venv-wheels/.installed ## Build the source distribution and the wheels of Linux and macOS into dist/, with Zig, and check them (ARGS="--only manylinux_2_17_x86_64").
+	.venv-wheels/bin/python wheels/build_wheels.py $(ARGS)
+
+wheels-test: $(VENV)/.installed ## Install the wheels of dist/ in fresh environments without a compiler, train, and compare with this build (ARGS="--python PATH").
+	$(BIN)/python wheels/try_wheels.py $(ARGS)
+
 clean: ## Remove the environments and everything built.
-	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest .venv-wheels build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(NODE_MODULES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -168,6 +174,11 @@ $(VENV)/.measuring: $(VENV)/.test
 
 .venv-peers/.test: .venv-peers/.installed $(SOURCES)
 	.venv-peers/bin/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+.venv-wheels/.installed: wheels/requirements.txt
+	$(PYTHON) -m venv .venv-wheels
+	.venv-wheels/bin/python -m pip install --quiet --requirement wheels/requirements.txt
 	touch $@
 
 .venv-docs/.installed: $(SOURCES)

@@ -1,0 +1,173 @@
+"""Build the source distribution and the wheels of Linux and macOS, on one Linux machine, into dist/.
+
+    make wheels
+    make wheels ARGS="--only musllinux_1_2_x86_64"
+
+Each platform has one wheel for Python 3.12 and later (the stable ABI) and one for Python 3.11. Zig compiles and links.
+The kernels of Linux are compiled by GCC beforehand, once for each processor: a network that is trained by a wheel then
+has the same weights, bit for bit, as one by a build from source, which uses GCC there too. `try_wheels.py` compares.
+
+Windows is not among them: it needs Windows' Python to link with. The workflow `wheels.yml` builds there.
+"""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).parent.parent
+BUILD = PROJECT / "build" / "wheels"
+TOOLS = Path(sysconfig.get_path("scripts"))
+
+SOURCES = {"CHANGELOG.md", "CMakeLists.txt", "LICENSE", "PKG-INFO", "README.md", "native", "pyproject.toml", "src"}
+"""What the source distribution holds."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A platform that wheels are built for.
+
+    Attributes:
+        tag: the wheel's tag of the platform.
+        zig: the same for Zig; behind a Linux or macOS stands its oldest version.
+        system, processor: as CMake calls them.
+        suffix: what an extension is called there behind "cpython-311-".
+    """
+
+    tag: str
+    zig: str
+    system: str
+    processor: str
+    suffix: str
+
+    @property
+    def gcc(self) -> str:
+        """The compiler of the kernels; "" for Zig."""
+        return f"{self.processor}-linux-gnu-g++" if self.system == "Linux" else ""
+
+
+TARGETS = (
+    Target("manylinux_2_17_x86_64", "x86_64-linux-gnu.2.17", "Linux", "x86_64", "x86_64-linux-gnu"),
+    Target("manylinux_2_17_aarch64", "aarch64-linux-gnu.2.17", "Linux", "aarch64", "aarch64-linux-gnu"),
+    Target("musllinux_1_2_x86_64", "x86_64-linux-musl", "Linux", "x86_64", "x86_64-linux-musl"),
+    Target("musllinux_1_2_aarch64", "aarch64-linux-musl", "Linux", "aarch64", "aarch64-linux-musl"),
+    Target("macosx_11_0_arm64", "aarch64-macos.11.0", "Darwin", "arm64", "darwin"),
+    Target("macosx_11_0_x86_64", "x86_64-macos.11.0", "Darwin", "x86_64", "darwin"),
+)
+
+
+def run(*command: str | Path, **environment: str | Path) -> None:
+    """Run a program of wheels/requirements.txt, or another, in the project's folder."""
+    words = list(map(str, command))
+    print("+", *words, file=sys.stderr, flush=True)
+    path = f"{TOOLS}{os.pathsep}{os.environ['PATH']}"
+    set_here = {name: str(value) for name, value in environment.items()}
+    subprocess.run(words, cwd=PROJECT, check=True, env={**os.environ, "PATH": path, **set_here})
+
+
+def find_pythons() -> Iterator[Path]:
+    """Yield Python 3.11 and one of 3.12 to 3.14, and say which of the two is not installed."""
+    for names, purpose in ((["3.11"], "Python 3.11"), (["3.14", "3.13", "3.12"], "Python 3.12 and later")):
+        for name in names:
+            found = shutil.which(f"python{name}")
+            if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+                yield Path(found)
+                break
+        else:
+            print(f"left out: the wheels for {purpose}; needs python{names[-1]} and its headers", file=sys.stderr)
+
+
+def make_kernels(compiler: str, processor: str) -> Path:
+    """Return the archive of the kernels, compiled by GCC."""
+    folder = BUILD / f"kernels-{processor}"
+    run("cmake", "-G", "Ninja", "-S", PROJECT, "-B", folder, "-DCONVSCOPE_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={processor}", f"-DCMAKE_CXX_COMPILER={compiler}",
+        "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON")  # fmt: skip
+    run("cmake", "--build", folder, "--target", "kernels")
+    return folder / "libkernels.a"
+
+
+def build_wheel(python: Path, target: Target, kernels: Path | None, dist: Path) -> None:
+    """Build the wheel of `python` for `target`.
+
+    Raises:
+        ValueError: if auditwheel finds that a wheel needs a newer Linux than its tag says.
+    """
+    made = BUILD / "made"
+    shutil.rmtree(made, ignore_errors=True)
+    packages = sysconfig.get_path("purelib")  # what builds is pure Python, which any version can import
+    options = [f"--toolchain={PROJECT}/wheels/zig.cmake", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"]
+    options += [f"-DCONVSCOPE_KERNELS={kernels}"] if kernels else []
+    run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", made,
+        PYTHONPATH=packages, CMAKE_ARGS=" ".join(options), CMAKE_GENERATOR="Ninja",
+        SKBUILD_BUILD_DIR=BUILD / f"{target.tag}-{python.name}",
+        _PYTHON_HOST_PLATFORM=f"linux-{target.processor}" if target.gcc else target.tag,
+        SETUPTOOLS_EXT_SUFFIX=f".cpython-311-{target.suffix}.so",
+        CONVSCOPE_ZIG=Path(packages) / "ziglang" / "zig", CONVSCOPE_TARGET=target.zig,
+        CONVSCOPE_SYSTEM=target.system, CONVSCOPE_PROCESSOR=target.processor)  # fmt: skip
+    (wheel,) = made.iterdir()
+    if target.gcc:
+        # On musl, libc.so is the loader itself, which this machine does not have.
+        run("auditwheel", "repair", "--plat", "auto", "--exclude", "libc.so", "--wheel-dir", made, wheel)
+        wheel.unlink()
+        (wheel,) = made.iterdir()
+        if target.tag not in wheel.name:
+            raise ValueError(f"{wheel.name} is not for {target.tag}")
+    shutil.move(wheel, dist)
+
+
+def check(files: Sequence[Path]) -> None:
+    """Let the tools of the trade look at what was built; what one of them finds ends the program."""
+    wheels = [path for path in files if path.suffix == ".whl"]
+    for path in set(files) - set(wheels):
+        with tarfile.open(path) as archive:
+            held = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+        if held != SOURCES:
+            raise ValueError(f"{path.name}: {', '.join(sorted(held ^ SOURCES))} is missing, or should not be in it")
+    run("twine", "check", "--strict", *files)
+    run("check-wheel-contents", *wheels)
+    for wheel in wheels:
+        if "-abi3-" in wheel.name:
+            run("abi3audit", "--strict", wheel)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="TAG", help="build for this platform; may be repeated")
+    parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="the folder of the files; dist by default")
+    options = parser.parse_args()
+    if unknown := set(options.only or ()) - {target.tag for target in TARGETS}:
+        parser.error(f"{', '.join(unknown)}: the platforms are {', '.join(target.tag for target in TARGETS)}")
+    if platform.system() != "Linux":
+        parser.error("this needs Linux; elsewhere `pip wheel .` builds a wheel for the machine itself")
+    shutil.rmtree(options.out, ignore_errors=True)
+    run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", options.out)
+    pythons = list(find_pythons())
+    archives: dict[str, Path] = {}
+    for target in TARGETS:
+        if options.only and target.tag not in options.only:
+            continue
+        if target.gcc and not shutil.which(target.gcc):
+            print(
+                f"left out: {target.tag}; needs {target.gcc} (Debian: g++-{target.processor}-linux-gnu)",
+                file=sys.stderr,
+            )
+            continue
+        if target.gcc and target.gcc not in archives:
+            archives[target.gcc] = make_kernels(target.gcc, target.processor)
+        for python in pythons:
+            build_wheel(python, target, archives.get(target.gcc), options.out)
+    check(sorted(options.out.iterdir()))
+    for path in sorted(options.out.iterdir()):
+        print(f"{path.stat().st_size / 1e6:5.1f} MB  {path.name}")
+
+
+if __name__ == "__main__":
+    main()

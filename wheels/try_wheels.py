@@ -1,0 +1,107 @@
+"""Install the wheels of dist/ as a user would, without a compiler, train with them, and compare the weights' digest.
+
+    make wheels-test                                      every Python from 3.11 to 3.14 that is installed
+    make wheels-test ARGS="--python /opt/python3.13"      this one
+    make wheels-test ARGS="--python ROOT/usr/bin/python3.13 --launcher 'qemu-aarch64 -L ROOT' --images 2000"
+
+Each Python gets an environment of its own, and its programs find no other on the PATH. What runs is `convscope run` and
+`convscope train`, both with the recipe `fast`. The digest of the trained weights must be that of the environment that
+this script runs in, which was built from source, if both use the same instruction set. With `--images`, networks are
+trained on so many images of MNIST instead of all; an emulator takes minutes for more.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pip as pip_here
+
+import convscope as cs
+
+PROJECT = Path(__file__).parent.parent
+
+
+def installed_pythons() -> Iterator[Path]:
+    for minor in range(11, 15):
+        found = shutil.which(f"python3.{minor}")
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0:
+            yield Path(found)
+        else:
+            print(f"not tried: Python 3.{minor}, which is not installed")
+
+
+def install(python: Path, launcher: Sequence[str], folder: Path, dist: Path) -> list[str]:
+    """Return the command of an environment's Python that has the wheel of `dist` and what it needs."""
+    pip = Path(f"{folder}-pip") / "pip"  # this environment's, without its other packages: Debian's Python has none
+    shutil.copytree(Path(pip_here.__file__).parent, pip)
+    subprocess.run([*launcher, python, "-m", "venv", "--without-pip", folder], check=True)
+    command = [*launcher, str(folder / "bin" / "python")]
+    options = ["--quiet", "--only-binary", ":all:", "--find-links", str(dist)]
+    subprocess.run([*command, pip, "install", *options, f"convscope=={cs.__version__}"], check=True)
+    return command
+
+
+def convscope(command: Sequence[str | Path], *words: str | Path, environment: Mapping[str, str] | None = None) -> Any:
+    """Run a command of convscope and return its JSON."""
+    whole = [*command, "-m", "convscope", *words, "--json"]
+    return json.loads(subprocess.run(whole, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout)
+
+
+def trained(command: Sequence[str], data: str, out: Path, environment: Mapping[str, str] | None) -> tuple[str, str]:
+    """Return the instruction set of a training, and the digest of its weights."""
+    options = ("--dataset", data, "--recipe", "fast", "--seed", "0", "--out", out)
+    convscope(command, "train", *options, environment=environment)
+    code = "from convscope.engine.processor import instruction_sets; print(instruction_sets()[0])"
+    chosen = subprocess.run([*command, "-c", code], check=True, capture_output=True, text=True, env=environment).stdout
+    return chosen.strip(), json.loads((out / "run.json").read_text(encoding="utf-8"))["weights_sha256"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", action="append", type=Path, help="a Python to try; may be repeated")
+    parser.add_argument("--launcher", default="", help="what starts a Python of another processor, such as QEMU")
+    parser.add_argument("--images", type=int, help="train on so many images of MNIST")
+    parser.add_argument("--dist", type=Path, default=PROJECT / "dist", help="the folder of the wheels")
+    options = parser.parse_args()
+    failed = False
+    with TemporaryDirectory() as name:
+        folder, data = Path(name), "mnist"
+        if options.images:
+            data = str(folder / "few.npz")
+            train = cs.load_dataset("mnist").train
+            np.savez(data, images=train.images[: options.images], labels=train.labels[: options.images])
+        from_source = trained([sys.executable], data, folder / "source", None)
+        print("from source:", *from_source, flush=True)
+        (folder / "nothing").mkdir()
+        alone = {"HOME": os.environ["HOME"], "PATH": str(folder / "nothing")}
+        launcher = shlex.split(options.launcher)
+        launcher = [shutil.which(launcher[0]) or launcher[0], *launcher[1:]] if launcher else []
+        for i, python in enumerate(options.python or installed_pythons()):
+            start = time.monotonic()
+            command = install(python, launcher, folder / f"environment-{i}", options.dist)
+            print(f"{python}: installed in {time.monotonic() - start:.0f} s", flush=True)
+            run = folder / f"run-{i}"
+            words = ("--dataset", data, "--recipe", "fast", "--seeds", "1", "--out", run)
+            convscope(command, "run", *words, environment=alone)
+            chosen, digest = trained(command, data, folder / f"train-{i}", alone)
+            same, comparable = digest == from_source[1], chosen == from_source[0]
+            failed |= not (run / "report.html").exists() or (comparable and not same)
+            verdict = (
+                "the weights from source" if same else "OTHER WEIGHTS" if comparable else "no other build to compare"
+            )
+            print(f"{python}: {chosen} {digest}: {verdict}", flush=True)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
