@@ -251,7 +251,16 @@ def pictures(measurement: Measurement) -> Part:
 
 def main_job(measurement: Measurement) -> Part:
     """Return the times of `convscope run` beside training alone and beside the notebook."""
-    words = ["first_page.py", "--times", "5", "--notebook"]
+    return on_a_quiet_machine(measurement, "first_page.py", "--times", "5", "--notebook")
+
+
+def installation(measurement: Measurement) -> Part:
+    """Return the size of an installation, and what it takes to install, import and run it."""
+    return on_a_quiet_machine(measurement, "install.py", "--times", "20")
+
+
+def on_a_quiet_machine(measurement: Measurement, *words: str) -> Part:
+    """Return what a script of this folder prints, if nothing else ran meanwhile."""
     measurement.commands.append(f"benchmarks/{shlex.join(words)}")
     found = processes.run_json([sys.executable, BENCHMARKS / words[0], *words[1:]], PROJECT)
     require_quiet(found["busiest"])
@@ -288,6 +297,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "frontier-seconds": lambda measurement: frontier_seconds(measurement, "mnist"),
     "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
     "pictures": pictures,
+    "install": installation,
     "main-job": main_job,
     "speed": speed,
 }

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 import engine_sources
+import install
 
 FILE = engine_sources.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
@@ -337,6 +338,12 @@ def _main_job(part: Part) -> Iterable[str]:
     yield from _provenance(part)
 
 
+def _installation(part: Part) -> Iterable[str]:
+    yield from _table(["what", "result"], install.rows(part))
+    yield from ("", _prose(f"The ratios are medians of {part['times']} turns, in seconds of the processor."))
+    yield from _provenance(part)
+
+
 def _peers(part: Part) -> str:
     return f"Peers: {', '.join(f'{name} {number}' for name, number in part['peers'].items())}."
 
@@ -360,6 +367,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "chance": ("frontier", _chance),
     "frontier-fashion": ("frontier-fashion", _frontier),
     "pictures": ("pictures", _pictures),
+    "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
     "speed": ("speed", _speed),
 }

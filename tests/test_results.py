@@ -59,6 +59,25 @@ def test_a_part_of_another_engine_is_marked_in_its_table(publish: ModuleType, di
     assert 'Run `make results ARGS="accuracy"`' in publish.page(now, {})
 
 
+def test_an_installation_has_its_size_and_ratios(publish: ModuleType, digest: str):
+    installed = {
+        "wheel_bytes": 13.8e6, "environment_bytes": 388e6,
+        "package_bytes": {"numpy": 75e6, "scipy": 148e6, "tqdm": 1e6},
+        "install_seconds": 12.34, "import_cpu_seconds": {"convscope": 0.04, "numpy": 0.16},
+        "help_cpu_seconds": {"convscope": 0.112, "click": 0.08}, "ratios": {"import": 0.25, "help": 1.4},
+        "first_run_seconds": 9.87, "times": 20,
+    }  # fmt: skip
+    provenance = {
+        "date": "2026-01-02", "commit": "a" * 40, "engine_sha256": digest, "commands": ["benchmarks/install.py"],
+        "machine": {"processor": "P", "cores": 2, "instruction_sets": ["avx2"]},
+        "versions": {"convscope": "1", "numpy": "2", "python": "3"},
+    }  # fmt: skip
+    now = publish.page("<!-- results: install -->\n<!-- end -->", {"install": installed | provenance})
+    assert "| a fresh environment with it, on disk | 388 MB; in MB: scipy 148, numpy 75, tqdm 1 |" in now
+    assert "| `import convscope`, over `import numpy` | 0.25 times: 0.040 and 0.160 s |" in now
+    assert "| `convscope --help`, over that of a bare command of click | 1.40 times: 0.112 and 0.080 s |" in now
+
+
 def test_every_part_says_how_and_on_what_it_was_measured(publish: ModuleType):
     for name, found in publish.load().items():
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", found["date"]), name
