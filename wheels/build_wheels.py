@@ -18,6 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def build_wheel(python: Path, target: Target, kernels: Path | None, dist: Path) 
     """Build the wheel of `python` for `target`.
 
     Raises:
-        ValueError: if auditwheel finds that a wheel needs a newer Linux than its tag says.
+        ValueError: if a wheel needs a newer Linux than its tag says, or other libraries.
     """
     made = BUILD / "made"
     shutil.rmtree(made, ignore_errors=True)
@@ -113,14 +114,26 @@ def build_wheel(python: Path, target: Target, kernels: Path | None, dist: Path) 
         CONVSCOPE_ZIG=Path(packages) / "ziglang" / "zig", CONVSCOPE_TARGET=target.zig,
         CONVSCOPE_SYSTEM=target.system, CONVSCOPE_PROCESSOR=target.processor)  # fmt: skip
     (wheel,) = made.iterdir()
-    if target.gcc:
-        # On musl, libc.so is the loader itself, which this machine does not have.
-        run("auditwheel", "repair", "--plat", "auto", "--exclude", "libc.so", "--wheel-dir", made, wheel)
+    if "musl" in target.tag:  # auditwheel looks for musl on this machine
+        require_only_musl(wheel)
+        run("wheel", "tags", "--remove", "--platform-tag", target.tag, wheel)
+    elif target.gcc:
+        run("auditwheel", "repair", "--plat", "auto", "--wheel-dir", made, wheel)
         wheel.unlink()
-        (wheel,) = made.iterdir()
-        if target.tag not in wheel.name:
-            raise ValueError(f"{wheel.name} is not for {target.tag}")
+    (wheel,) = made.glob("*.whl")
+    if target.tag not in wheel.name:
+        raise ValueError(f"{wheel.name} is not for {target.tag}")
     shutil.move(wheel, dist)
+
+
+def require_only_musl(wheel: Path) -> None:
+    """Raise a ValueError if the extension of a wheel needs more than musl, whose loader is its libc.so."""
+    with zipfile.ZipFile(wheel) as archive:
+        (extension,) = (name for name in archive.namelist() if name.endswith(".so"))
+        file = archive.extract(extension, wheel.parent)
+    needed = subprocess.run([TOOLS / "patchelf", "--print-needed", file], check=True, capture_output=True, text=True)
+    if needed.stdout.split() != ["libc.so"]:
+        raise ValueError(f"{wheel.name} needs {needed.stdout}")
 
 
 def check(files: Sequence[Path]) -> None:
