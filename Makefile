@@ -120,7 +120,7 @@ results: $(VENV)/.test ## Measure the published results again and write the tabl
 release: docs ## Check version, changelog, corpus, site, dist/ and tree before a release, and print what to tag. Nothing is published.
 	$(BIN)/python .ci/release.py
 
-wheels: .venv-wheels/.installed ## Build the source distribution and the wheels of Linux and macOS into dist/, with Zig, and check them (ARGS="--only manylinux_2_17_x86_64").
+wheels: .venv-wheels/.installed ## Build the source distribution and the wheels of Linux into dist/, with Zig, and check them (ARGS="--only manylinux_2_17_x86_64").
 	.venv-wheels/bin/python wheels/build_wheels.py $(ARGS)
 
 wheels-test: $(VENV)/.installed ## Install the wheels of dist/ in fresh environments without a compiler, train, and compare with this build (ARGS="--python PATH").

@@ -1,4 +1,4 @@
-"""Build the source distribution and the wheels of Linux and macOS, on one Linux machine, into dist/.
+"""Build the source distribution and the wheels of Linux, on one Linux machine, into dist/.
 
     make wheels
     make wheels ARGS="--only musllinux_1_2_x86_64"
@@ -7,7 +7,8 @@ Each platform has one wheel for Python 3.12 and later (the stable ABI) and one f
 The kernels of Linux are compiled by GCC beforehand, once for each processor: a network that is trained by a wheel then
 has the same weights, bit for bit, as one by a build from source, which uses GCC there too. `try_wheels.py` compares.
 
-Windows is not among them: it needs Windows' Python to link with. The workflow `wheels.yml` builds there.
+macOS and Windows are not among them: Zig compiles for macOS, but its linker does not know the options of nanobind, and
+for Windows one needs its Python to link with. The workflow `wheels.yml` builds there.
 """
 
 import argparse
@@ -37,30 +38,27 @@ class Target:
 
     Attributes:
         tag: the wheel's tag of the platform.
-        zig: the same for Zig; behind a Linux or macOS stands its oldest version.
-        system, processor: as CMake calls them.
+        zig: the same for Zig; behind glibc stands its oldest version.
+        processor: as CMake calls it.
         suffix: what an extension is called there behind "cpython-311-".
     """
 
     tag: str
     zig: str
-    system: str
     processor: str
     suffix: str
 
     @property
     def gcc(self) -> str:
-        """The compiler of the kernels; "" for Zig."""
-        return f"{self.processor}-linux-gnu-g++" if self.system == "Linux" else ""
+        """The compiler of the kernels."""
+        return f"{self.processor}-linux-gnu-g++"
 
 
 TARGETS = (
-    Target("manylinux_2_17_x86_64", "x86_64-linux-gnu.2.17", "Linux", "x86_64", "x86_64-linux-gnu"),
-    Target("manylinux_2_17_aarch64", "aarch64-linux-gnu.2.17", "Linux", "aarch64", "aarch64-linux-gnu"),
-    Target("musllinux_1_2_x86_64", "x86_64-linux-musl", "Linux", "x86_64", "x86_64-linux-musl"),
-    Target("musllinux_1_2_aarch64", "aarch64-linux-musl", "Linux", "aarch64", "aarch64-linux-musl"),
-    Target("macosx_11_0_arm64", "aarch64-macos.11.0", "Darwin", "arm64", "darwin"),
-    Target("macosx_11_0_x86_64", "x86_64-macos.11.0", "Darwin", "x86_64", "darwin"),
+    Target("manylinux_2_17_x86_64", "x86_64-linux-gnu.2.17", "x86_64", "x86_64-linux-gnu"),
+    Target("manylinux_2_17_aarch64", "aarch64-linux-gnu.2.17", "aarch64", "aarch64-linux-gnu"),
+    Target("musllinux_1_2_x86_64", "x86_64-linux-musl", "x86_64", "x86_64-linux-musl"),
+    Target("musllinux_1_2_aarch64", "aarch64-linux-musl", "aarch64", "aarch64-linux-musl"),
 )
 
 
@@ -95,7 +93,7 @@ def make_kernels(compiler: str, processor: str) -> Path:
     return folder / "libkernels.a"
 
 
-def build_wheel(python: Path, target: Target, kernels: Path | None, dist: Path) -> None:
+def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None:
     """Build the wheel of `python` for `target`.
 
     Raises:
@@ -105,19 +103,19 @@ def build_wheel(python: Path, target: Target, kernels: Path | None, dist: Path) 
     shutil.rmtree(made, ignore_errors=True)
     packages = sysconfig.get_path("purelib")  # what builds is pure Python, which any version can import
     options = [f"--toolchain={PROJECT}/wheels/zig.cmake", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"]
-    options += [f"-DCONVSCOPE_KERNELS={kernels}"] if kernels else []
+    options += [f"-DCONVSCOPE_KERNELS={kernels}"]
     run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", made,
         PYTHONPATH=packages, CMAKE_ARGS=" ".join(options), CMAKE_GENERATOR="Ninja",
         SKBUILD_BUILD_DIR=BUILD / f"{target.tag}-{python.name}",
-        _PYTHON_HOST_PLATFORM=f"linux-{target.processor}" if target.gcc else target.tag,
+        _PYTHON_HOST_PLATFORM=f"linux-{target.processor}",
         SETUPTOOLS_EXT_SUFFIX=f".cpython-311-{target.suffix}.so",
         CONVSCOPE_ZIG=Path(packages) / "ziglang" / "zig", CONVSCOPE_TARGET=target.zig,
-        CONVSCOPE_SYSTEM=target.system, CONVSCOPE_PROCESSOR=target.processor)  # fmt: skip
+        CONVSCOPE_PROCESSOR=target.processor)  # fmt: skip
     (wheel,) = made.iterdir()
     if "musl" in target.tag:  # auditwheel looks for musl on this machine
         require_only_musl(wheel)
         run("wheel", "tags", "--remove", "--platform-tag", target.tag, wheel)
-    elif target.gcc:
+    else:
         run("auditwheel", "repair", "--plat", "auto", "--wheel-dir", made, wheel)
         wheel.unlink()
     (wheel,) = made.glob("*.whl")
@@ -167,16 +165,16 @@ def main() -> None:
     for target in TARGETS:
         if options.only and target.tag not in options.only:
             continue
-        if target.gcc and not shutil.which(target.gcc):
+        if not shutil.which(target.gcc):
             print(
                 f"left out: {target.tag}; needs {target.gcc} (Debian: g++-{target.processor}-linux-gnu)",
                 file=sys.stderr,
             )
             continue
-        if target.gcc and target.gcc not in archives:
+        if target.gcc not in archives:
             archives[target.gcc] = make_kernels(target.gcc, target.processor)
         for python in pythons:
-            build_wheel(python, target, archives.get(target.gcc), options.out)
+            build_wheel(python, target, archives[target.gcc], options.out)
     check(sorted(options.out.iterdir()))
     for path in sorted(options.out.iterdir()):
         print(f"{path.stat().st_size / 1e6:5.1f} MB  {path.name}")

@@ -1,5 +1,5 @@
 # The toolchain of the wheels: Zig as compiler and linker for the target that build_wheels.py puts into the environment.
-set(CMAKE_SYSTEM_NAME $ENV{CONVSCOPE_SYSTEM})
+set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR $ENV{CONVSCOPE_PROCESSOR})
 set(CMAKE_CXX_COMPILER $ENV{CONVSCOPE_ZIG} c++)
 set(CMAKE_CXX_COMPILER_TARGET $ENV{CONVSCOPE_TARGET})
@@ -8,8 +8,3 @@ set(CMAKE_CXX_FLAGS_INIT "-include cstdio -Wno-macro-redefined")
 # Zig's own archiver is a subcommand, and that of this machine knows no other machine's symbols.
 set(CMAKE_CXX_ARCHIVE_CREATE "\"$ENV{CONVSCOPE_ZIG}\" ar qc <TARGET> <OBJECTS>")
 set(CMAKE_CXX_ARCHIVE_FINISH "\"$ENV{CONVSCOPE_ZIG}\" ranlib <TARGET>")
-if(APPLE OR CMAKE_SYSTEM_NAME STREQUAL Darwin)
-  set(CMAKE_OSX_SYSROOT "" CACHE STRING "Zig brings the headers and the stubs of macOS")
-  set(CMAKE_OSX_DEPLOYMENT_TARGET "" CACHE STRING "It is part of Zig's target")
-  set(CMAKE_INSTALL_NAME_TOOL "true")
-endif()
