@@ -163,7 +163,7 @@ def check(part: Part, dataset: str, scratch: Path) -> Part:
         words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
         words += ["--precision", row["precision"]] if row.get("precision", recipe.precision) != recipe.precision else []
         words += ["--epochs", str(row["epochs"])] if row.get("epochs", recipe.epochs) != recipe.epochs else []
-        out = scratch / "checks" / f"{dataset}-{row_name(row)}"
+        out = scratch / "checks" / "-".join([dataset, *(word.strip("-") for word in words)])  # of this training alone
         (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
         if run["weights_sha256"] == row["first"]["weights_sha256"]:
             choice = publish.choice_digest(row["architecture"], row["recipe"])

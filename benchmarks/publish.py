@@ -89,7 +89,8 @@ def _out_of_date(part: Part) -> str:
     rows = [row for row in part["rows"] if "choice_sha256" in row] if "rows" in part else []
     if not rows:
         return "" if part["engine_sha256"] == engine_sources.digest() else "this was"
-    names = [f"`{row.get('name', row['recipe'])}`" for row in rows if not is_current(row, part)]
+    stale = [row.get("name") or row["recipe"] for row in rows if not is_current(row, part)]
+    names = [f"`{name}`" for name in dict.fromkeys(stale)]  # two networks may share a recipe
     return f"{', '.join(names)} {'was' if len(names) == 1 else 'were'}" if names else ""
 
 

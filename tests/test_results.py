@@ -275,7 +275,7 @@ def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_
     assert len(asked) == 2
     assert asked[0][3:] == (
         "--architecture", "cnn", "--recipe", "fast", "--seeds", "3-3", "--precision", "bfloat16", "--out",
-        str(tmp_path / "checks" / "mnist-cnn"),
+        str(tmp_path / "checks" / "mnist-architecture-cnn-recipe-fast-seeds-3-3-precision-bfloat16"),
     )  # fmt: skip
     page = publish.page("<!-- results: frontier --><!-- end -->", {"frontier": found}).replace("\n", " ")
     assert "since `ann`, `tiny2k` were measured" in page
