@@ -83,6 +83,24 @@ def find_pythons() -> Iterator[Path]:
             print(f"left out: the wheels for {purpose}; needs python{names[-1]} and its headers", file=sys.stderr)
 
 
+def find_headers(python: Path) -> Path:
+    """Return a folder that holds Python's pyconfig.h as Debian's asks for it, in a folder of the processor's name.
+
+    Debian's compilers find that folder in /usr/include, where Zig does not look, since it compiles for other systems.
+    """
+    code = (
+        "import sysconfig as s; print(s.get_config_h_filename(), s.get_config_var('MULTIARCH'), s.get_python_version())"
+    )
+    found = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    header, multiarch, version = Path(found[0]), *found[1:]
+    of_debian = header.parent.parent / multiarch / header.parent.name / header.name
+    for processor in ("x86_64", "aarch64"):  # what differs between the two is not in the stable ABI, nor used here
+        folder = BUILD / "headers" / f"{processor}-linux-gnu" / f"python{version}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(of_debian if of_debian.exists() else header, folder)
+    return BUILD / "headers"
+
+
 def make_kernels(compiler: str, processor: str) -> Path:
     """Return the archive of the kernels, compiled by GCC."""
     folder = BUILD / f"kernels-{processor}"
@@ -105,7 +123,8 @@ def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None
     options = [f"--toolchain={PROJECT}/wheels/zig.cmake", "-DCMAKE_COMPILE_WARNING_AS_ERROR=ON"]
     options += [f"-DCONVSCOPE_KERNELS={kernels}"]
     run(python, "-m", "build", "--wheel", "--no-isolation", "--outdir", made,
-        PYTHONPATH=packages, CMAKE_ARGS=" ".join(options), CMAKE_GENERATOR="Ninja",
+        PYTHONPATH=packages, CXXFLAGS=f"-isystem {find_headers(python)}",
+        CMAKE_ARGS=" ".join(options), CMAKE_GENERATOR="Ninja",
         SKBUILD_BUILD_DIR=BUILD / f"{target.tag}-{python.name}",
         _PYTHON_HOST_PLATFORM=f"linux-{target.processor}",
         SETUPTOOLS_EXT_SUFFIX=f".cpython-311-{target.suffix}.so",
