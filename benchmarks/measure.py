@@ -9,7 +9,7 @@
 Each part keeps the date, the machine, the versions, the commands, and the state of the engine's sources it was measured
 at. Experiments are kept in build/results, by that state, so an interrupted measurement continues where it stopped.
 
-The rows of the frontier are kept one by one, so that they can be measured in several sessions, with more seeds in each.
+The rows of the frontier are kept one by one, so that they can be measured on several days, with more seeds on each.
 Accuracies do not depend on what else the machine does; the seconds of training are a part of their own, which needs a
 machine that does nothing else.
 
@@ -26,6 +26,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -148,12 +149,15 @@ def first_of(runs: Sequence[Part]) -> Part:
     return {"seed": first["seed"], "weights_sha256": first["weights_sha256"]}
 
 
-def check(part: Part, dataset: str, scratch: Path) -> Part:
-    """Return `part` with each row as of this engine whose first network has the same weights when trained again."""
-    measurement = Measurement(scratch, ALL, None, part, lambda _: None)
-    rows = []
-    for row in part["rows"]:
-        rows.append(row)
+def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None]) -> None:
+    """Let each row of `part` stand whose first network has the same weights when this engine trains it.
+
+    Args:
+        keep: saves the part; it is called after each such row.
+    """
+    measurement = Measurement(scratch, ALL, None, part, keep)
+    rows = list(part["rows"])
+    for number, row in enumerate(rows):
         if publish.is_current(row, part):
             continue
         if "first" not in row:
@@ -167,10 +171,10 @@ def check(part: Part, dataset: str, scratch: Path) -> Part:
         (run,) = measurement.convscope("experiment", "--dataset", dataset, *words, "--out", str(out))["runs"]
         if run["weights_sha256"] == row["first"]["weights_sha256"]:
             choice = publish.choice_digest(row["architecture"], row["recipe"])
-            rows[-1] = row | {"engine_sha256": engine_sources.digest(), "choice_sha256": choice, "checked": today()}
+            rows[number] = row | {"engine_sha256": engine_sources.digest(), "choice_sha256": choice, "checked": today()}
+            keep(part | {"rows": rows})
         else:
             print(f"{row_name(row)}: other weights than when it was measured; measure it again", file=sys.stderr)
-    return part | {"rows": rows}
 
 
 def row_name(row: Part) -> str:
@@ -326,15 +330,19 @@ def main() -> None:
     for part in [] if options.pages else options.parts or every:
         try:
             if options.check:
-                if part not in DATASETS:
-                    raise ValueError("has no rows of trained networks; measure it again")
-                kept[part] = check(kept[part], DATASETS[part], scratch_folder())
-                publish.save(kept)
+                if part not in DATASETS or part not in kept:
+                    raise ValueError("has no rows of trained networks; measure it")
+                check(kept[part], DATASETS[part], scratch_folder(), partial(keep_part, kept, part))
             else:
                 measure(part, kept, options.points, options.seeds)
         except (ConvscopeError, ValueError, processes.MeasurementError) as error:
             sys.exit(f"{part}: {error}")
     publish.write_pages(kept)
+
+
+def keep_part(kept: dict[str, Part], name: str, part: Part) -> None:
+    kept[name] = part
+    publish.save(kept)
 
 
 def scratch_folder() -> Path:

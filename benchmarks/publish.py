@@ -7,18 +7,20 @@ drawn from the same file; before it is measured there are none.
 
 import json
 import re
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Any
 
 import engine_sources
+import frontier_tables
 import install
+import tables
 
 FILE = engine_sources.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
 
-Part = dict[str, Any]
+_LEFT_OUT = ("frontier-picture", "frontier-pictures", "frontier-fresh", "chance")  # before they are measured
+
+Part = tables.Part
 
 
 def load() -> dict[str, Part]:
@@ -35,9 +37,9 @@ def write_pages(parts: dict[str, Part]) -> None:
     for name in PAGES:
         path = engine_sources.PROJECT / name
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    for cost in COSTS if "frontier" in parts else ():
-        if svg := frontier_picture(parts, cost):
-            (engine_sources.PROJECT / picture_path(cost)).write_text(svg, encoding="utf-8")
+    for cost in frontier_tables.COSTS if "frontier" in parts else ():
+        if svg := frontier_tables.picture(parts, cost):
+            (engine_sources.PROJECT / frontier_tables.picture_path(cost)).write_text(svg, encoding="utf-8")
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -74,13 +76,13 @@ def _written(name: str, parts: dict[str, Part]) -> str:
     if part not in parts:
         if name in _LEFT_OUT:
             return ""
-        return _prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
+        return tables.prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
     measured = parts[part]
     beside = {"timed": parts.get(f"{part}-seconds"), "before": parts.get(part.removesuffix("-fresh"))}
     lines = list(write(measured | beside))
     if what := _out_of_date(measured):
         stale = f"**Out of date: the engine or the recipe has changed since {what} measured. Run {again}.**"
-        lines = [_prose(stale), "", *lines]
+        lines = [tables.prose(stale), "", *lines]
     return "\n".join(lines)
 
 
@@ -112,18 +114,19 @@ def choice_digest(architecture: str, recipe: str) -> str:
 def _short_accuracy(part: Part) -> Iterable[str]:
     rows = [
         [f"`{row['architecture']}`", f"`{row['recipe']}`", str(row["epochs"]), str(row["num_runs"]),
-         f"{_percent(row['mean'])} ± {_points(row['sd'])}", _interval(row["interval_with_images"])]
+         f"{tables.percent(row['mean'])} ± {tables.points(row['sd'])}", tables.interval(row["interval_with_images"])]
         for row in part["rows"]
     ]  # fmt: skip
     columns = ["network", "recipe", "epochs", "seeds", "mean ± sd", "95 % interval"]
-    yield from (*_table(columns, rows), "", _prose(f"{_verdict(part)} Measured on {part['date']}."))
+    yield from (*tables.table(columns, rows), "", tables.prose(f"{_verdict(part)} Measured on {part['date']}."))
 
 
 def _accuracy(part: Part) -> Iterable[str]:
     rows = [
         [f"`{row['architecture']}`", f"{row['parameters']:,}", f"`{row['recipe']}`", str(row["epochs"]),
-         _seeds(row["seeds"]), _percent(row["mean"]), _points(row["sd"]), _interval(row["interval"]),
-         _interval(row["interval_with_images"]), f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}"]
+         tables.seeds(row["seeds"]), tables.percent(row["mean"]), tables.points(row["sd"]),
+         tables.interval(row["interval"]), tables.interval(row["interval_with_images"]),
+         f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}"]
         for row in part["rows"]
     ]  # fmt: skip
     columns = ["network", "parameters", "recipe", "epochs", "seeds", "mean", "sd", "95 % interval, seeds",
@@ -131,148 +134,13 @@ def _accuracy(part: Part) -> Iterable[str]:
     found = part["comparison"]
     low, high = (100 * value for value in found["accuracy_difference_interval"])
     difference = 100 * found["accuracy_difference"]
-    yield from (*_table(columns, rows), "")
-    yield _prose(
+    yield from (*tables.table(columns, rows), "")
+    yield tables.prose(
         f"{_verdict(part)} With `classic`, `{found['names'][0]}` makes {found['a']['num_errors']:.1f} errors and "
         f"`{found['names'][1]}` {found['b']['num_errors']:.1f} on average, of {part['num_images']:,} images. The "
         f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}."
     )
-    yield from _provenance(part)
-
-
-COSTS = ("parameters", "seconds", "weights_bytes")
-_AGAINST = {
-    "parameters": "their parameters",
-    "seconds": "their seconds of training",
-    "weights_bytes": "the bytes of their weights",
-}
-_LEFT_OUT = ("frontier-picture", "frontier-pictures", "frontier-fresh", "chance")  # before they are measured
-
-
-def frontier_picture(parts: dict[str, Part], cost: str) -> str:
-    """Return the frontier against a cost as an SVG file; "" where no point has this cost."""
-    from convscope.experiment.frontier import pareto_names
-    from convscope.experiment.published import PUBLISHED
-    from convscope.report.frontier_charts import draw_frontier
-    from convscope.report.style import themed_svg
-
-    part = parts["frontier"]
-    points = _with_seconds(part | {"timed": parts.get("frontier-seconds")})
-    front = pareto_names(points, cost)
-    if not front:
-        return ""
-    published = [one.to_dict() for one in PUBLISHED["mnist"]]
-    return themed_svg(draw_frontier(points, published, front, cost, part["num_images"]))
-
-
-def _with_seconds(part: Part) -> list[Part]:
-    """Return the rows of `part` with the seconds that one training took on a quiet machine, or None."""
-    timed = (part["timed"] or {"rows": []})["rows"]
-    seconds = {(row["architecture"], row["recipe"]): row["seconds"] for row in timed}
-    own = {row["name"]: seconds.get((row["architecture"], row["recipe"])) for row in part["rows"]}
-    return [
-        {**row, "seconds": None if own[row["name"]] is None else row["members"] * own[row["name"]]}
-        for row in part["rows"]
-    ]
-
-
-def picture_path(cost: str) -> str:
-    """Return where the picture of a cost lies in the project."""
-    return f"docs/frontier-{cost.replace('_', '-')}.svg"
-
-
-_MARKS = (
-    "Dots are means over seeds. The thin bar is the 95 % interval for other seeds and other test images, the thick bar "
-    "that for other seeds only. The line joins the networks that no other one beats. Hollow marks are published results"
-)
-
-
-def _frontier_picture(part: Part) -> Iterable[str]:
-    yield _image(part, "parameters", "docs/")
-    yield from ("", _prose(f"{_MARKS}: [which, and how each was chosen](docs/results.md#the-frontier)."))
-
-
-def _frontier_pictures(part: Part) -> Iterable[str]:
-    from convscope.experiment.published import PUBLISHED
-    from convscope.report.evidence.frontier import published_table
-
-    rows = _with_seconds(part)
-    for cost in (cost for cost in COSTS if any(row[cost] for row in rows)):
-        yield from (_image(part, cost, ""), "")
-    table = published_table([one.to_dict() for one in PUBLISHED["mnist"]])
-    cells = [[cell.replace("\N{NO-BREAK SPACE}", " ") for cell in row] for row in table.rows]
-    yield from (_prose(f"{_MARKS}:"), "", *_table(table.header, cells), "", _prose(table.look))
-
-
-def _image(part: Part, cost: str, folder: str) -> str:
-    alt = f"Accuracy of {len(part['rows'])} networks against {_AGAINST[cost]}, beside published results"
-    return _prose(f"![{alt}]({picture_path(cost).replace('docs/', folder)})")
-
-
-def _frontier(part: Part) -> Iterable[str]:
-    rows = [
-        [f"`{row['name']}`", _how(row), f"{row['parameters']:,}",
-         f"{row['weights_bytes']:,}", str(row["num_runs"]), _percent(row["mean"]),
-         "" if row["sd"] is None else _points(row["sd"]),
-         *("" if row[name] is None else _interval(row[name]) for name in ("interval", "interval_with_images")),
-         f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}",
-         "" if row["seconds"] is None else f"{row['seconds']:.3g}"]
-        for row in _with_seconds(part)
-    ]  # fmt: skip
-    columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
-               "95 % interval, seeds and images", "min", "max", "seconds of training"]  # fmt: skip
-    yield from _table(columns, rows)
-    if timed := part["timed"]:
-        here = timed["machine"]
-        yield ""
-        yield _prose(
-            f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
-            f"{here['cores']} cores, {timed['date']}. n counts networks, or ensembles with all their members."
-        )
-    yield from _provenance(part)
-
-
-def _fresh(part: Part) -> Iterable[str]:
-    from scipy.stats import ttest_ind_from_stats
-
-    yield _prose(
-        "The same points with seeds that were used for nothing before, trained after all choices were made. If the "
-        "choices owe nothing to chance, the interval of these seeds holds the mean above in 95 of 100 cases, or a "
-        "little less, since that mean varies too."
-    )
-    yield ""
-    rows, first = [], {row["name"]: row for row in part["before"]["rows"]}
-    for row in part["rows"]:
-        before = first[row["name"]]
-        low, high = row["interval"]
-        numbers = [one[name] for one in (row, before) for name in ("mean", "sd", "num_runs")]
-        p_value = ttest_ind_from_stats(*numbers, equal_var=False).pvalue
-        rows.append(
-            [f"`{row['name']}`", f"{_percent(before['mean'])} ({before['num_runs']})",
-             f"{_percent(row['mean'])} ({row['num_runs']})", _interval(row["interval"]),
-             "yes" if low <= before["mean"] <= high else "no", f"{p_value:.2f}"]
-        )  # fmt: skip
-    columns = ["point", "mean (n)", "mean of the fresh seeds (n)", "95 % interval, fresh seeds",
-               "holds the mean", "p, Welch's t test"]  # fmt: skip
-    yield from _table(columns, rows)
-    yield from _provenance(part)
-
-
-def _how(row: Part) -> str:
-    names = f"`{row['architecture']}`, `{row['recipe']}`"
-    return names if row["precision"] == "float32" else f"{names}, {row['precision']}"
-
-
-def _chance(part: Part) -> Iterable[str]:
-    if all(row["variation"] is None for row in part["rows"]):
-        return
-    from convscope.report.evidence.frontier import chance_finding, chance_table
-
-    table = chance_table(part["rows"])
-    yield _prose(chance_finding(part["rows"]).replace("\N{NO-BREAK SPACE}", " "))
-    rows = [[f"`{name}`", *cells] for name, *cells in table.rows]
-    formulas = "[The formulas](methods/experiments.md#how-much-of-a-difference-is-chance)."
-    yield from ("", *_table(table.header, rows), "", _prose(f"{table.look} {formulas}"))
+    yield from tables.provenance(part)
 
 
 _PICTURES = {
@@ -288,11 +156,11 @@ _PICTURES = {
 def _pictures(part: Part) -> Iterable[str]:
     found = {row["name"]: row for row in part["rows"]}
     rows = [
-        [text, f"{one['num_images']:,}", _percent(one["accuracy"], 2), _interval(one["interval"])]
+        [text, f"{one['num_images']:,}", tables.percent(one["accuracy"], 2), tables.interval(one["interval"])]
         for one, text in ((found[name], text) for name, text in _PICTURES.items())
     ]
-    yield from _table(["pictures", "n", "classified correctly", "95 % interval"], rows)
-    yield from _provenance(part)
+    yield from tables.table(["pictures", "n", "classified correctly", "95 % interval"], rows)
+    yield from tables.provenance(part)
 
 
 def _speed(part: Part) -> Iterable[str]:
@@ -304,9 +172,9 @@ def _speed(part: Part) -> Iterable[str]:
         if value and row["unit"] == "%":
             value = f"{100 * row['value']:.0f} %"
         rows.append([row["title"], f"{value}{unit}" if value else "not measured", _sample(ours), _sample(best)])
-    yield from _table(["what", "result", "convscope", "best peer"], rows)
-    yield from ("", _prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. {_peers(part)}"))
-    yield from _provenance(part)
+    yield from tables.table(["what", "result", "convscope", "best peer"], rows)
+    yield from ("", tables.prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. {_peers(part)}"))
+    yield from tables.provenance(part)
 
 
 # What each ratio compares, and the two figures: (side, figure).
@@ -332,17 +200,17 @@ def _main_job(part: Part) -> Iterable[str]:
         [text, f"{part['ratios'][name]:.2f}", sample(upper), sample(lower)]
         for name, (text, upper, lower) in _RATIOS.items()
     ]
-    yield from _table(["what", "ratio", "first", "second"], rows)
+    yield from tables.table(["what", "ratio", "first", "second"], rows)
     memory = part["sides"]["run"]["peak_memory_bytes"]["median"] / 1e6
     text = f"Medians with [min, max] of {part['times']} turns. Peak memory of the run with `fast`: {memory:.0f} MB."
-    yield from ("", _prose(f"{text} {_peers(part)}"))
-    yield from _provenance(part)
+    yield from ("", tables.prose(f"{text} {_peers(part)}"))
+    yield from tables.provenance(part)
 
 
 def _installation(part: Part) -> Iterable[str]:
-    yield from _table(["what", "result"], install.rows(part))
-    yield from ("", _prose(f"The ratios are medians of {part['times']} turns, in seconds of the processor."))
-    yield from _provenance(part)
+    yield from tables.table(["what", "result"], install.rows(part))
+    yield from ("", tables.prose(f"The ratios are medians of {part['times']} turns, in seconds of the processor."))
+    yield from tables.provenance(part)
 
 
 def _peers(part: Part) -> str:
@@ -361,12 +229,12 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "accuracy-short": ("accuracy", _short_accuracy),
     "accuracy": ("accuracy", _accuracy),
     "fashion": ("fashion", _accuracy),
-    "frontier-picture": ("frontier", _frontier_picture),
-    "frontier-pictures": ("frontier", _frontier_pictures),
-    "frontier": ("frontier", _frontier),
-    "frontier-fresh": ("frontier-fresh", _fresh),
-    "chance": ("frontier", _chance),
-    "frontier-fashion": ("frontier-fashion", _frontier),
+    "frontier-picture": ("frontier", frontier_tables.readme_picture),
+    "frontier-pictures": ("frontier", frontier_tables.pictures),
+    "frontier": ("frontier", frontier_tables.rows),
+    "frontier-fresh": ("frontier-fresh", frontier_tables.fresh),
+    "chance": ("frontier", frontier_tables.chance),
+    "frontier-fashion": ("frontier-fashion", frontier_tables.rows),
     "pictures": ("pictures", _pictures),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
@@ -376,46 +244,3 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
 
 def _verdict(part: Part) -> str:
     return re.sub(r"\b(cnn|ann)\b", r"`\1`", part["comparison"]["verdict"]) + "."
-
-
-def _provenance(part: Part) -> Iterable[str]:
-    here, versions = part["machine"], part["versions"]
-    text = (
-        f"Measured on {part['date']} with the engine of commit `{part['commit'][:12]}`: {here['processor']}, "
-        f"{here['cores']} cores, {', '.join(here['instruction_sets'])}; convscope {versions['convscope']}, "
-        f"NumPy {versions['numpy']}, Python {versions['python']}."
-    )
-    if checked := {row["checked"] for row in part.get("rows", ()) if "checked" in row}:
-        text += (
-            f" The engine has changed since. On {max(checked)} one network of each row that this concerns was trained "
-            "again, and its weights were the same bit for bit."
-        )
-    yield from ("", _prose(text))
-    yield from ("", "```text", *part["commands"], "```")
-
-
-def _prose(text: str) -> str:
-    """Return text wrapped as docs/wrap.py wraps a page: code stays on one line."""
-    glued = re.sub(r"`[^`]+`", lambda code: code[0].replace(" ", "\0"), text)
-    return textwrap.fill(glued, 100, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
-
-
-def _seeds(seeds: Sequence[int]) -> str:
-    return f"{len(seeds)} ({min(seeds)} to {max(seeds)})"
-
-
-def _percent(fraction: float, digits: int = 3) -> str:
-    return f"{100 * fraction:.{digits}f} %"
-
-
-def _points(fraction: float) -> str:
-    return f"{100 * fraction:.3f}"
-
-
-def _interval(interval: Sequence[float]) -> str:
-    low, high = (f"{100 * value:.2f}" for value in interval)
-    return f"[{low}, {high}]"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (columns, ["---"] * len(columns), *rows)]

@@ -201,7 +201,7 @@ def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(pub
     parts = frontier_parts(
         frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, members=10)
     )
-    svg = publish.frontier_picture(parts, "seconds")
+    svg = publish.frontier_tables.picture(parts, "seconds")
     assert "@media (prefers-color-scheme: dark) { :root { --paper: #14171c" in svg
     assert all(f">{text}</text>" in svg for text in ("cnn-fast", "ten", "seconds of training"))
     shown = re.sub("<style>:root.*?</style>", "", svg)
@@ -209,18 +209,21 @@ def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(pub
     assert "system-ui" in shown
     assert "DejaVu" not in shown
     del parts["frontier-seconds"]
-    assert publish.frontier_picture(parts, "seconds") == ""
+    assert publish.frontier_tables.picture(parts, "seconds") == ""
 
 
 @pytest.mark.slow
 def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(publish: ModuleType):
     parts = publish.load()
-    drawn = {cost: publish.frontier_picture(parts, cost) if "frontier" in parts else "" for cost in publish.COSTS}
+    drawn = {
+        cost: publish.frontier_tables.picture(parts, cost) if "frontier" in parts else ""
+        for cost in publish.frontier_tables.COSTS
+    }
     there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
-    assert there == {publish.picture_path(cost) for cost, svg in drawn.items() if svg}
+    assert there == {publish.frontier_tables.picture_path(cost) for cost, svg in drawn.items() if svg}
     for cost, svg in drawn.items():
         texts = re.findall(r">([^<>]+)</text>", svg)
-        kept = (ROOT / publish.picture_path(cost)).read_text(encoding="utf-8") if svg else ""
+        kept = (ROOT / publish.frontier_tables.picture_path(cost)).read_text(encoding="utf-8") if svg else ""
         assert re.findall(r">([^<>]+)</text>", kept) == texts, "out of date; run: make results ARGS=--pages"
 
 
@@ -269,7 +272,9 @@ def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_
     rows[2]["engine_sha256"] = digest  # not asked for again
     assert measure.row_name({**rows[0], "name": ""}) == "cnn-fast"  # as rows of `accuracy` have it
     del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
-    found = measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path)
+    kept = list[dict]()
+    measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path, kept.append)
+    (found,) = kept
     assert [publish.is_current(row, found) for row in found["rows"]] == [True, False, True, False]
     assert [row["mean"] for row in found["rows"]] == [row["mean"] for row in (*rows, before)]
     assert len(asked) == 2

@@ -4,7 +4,7 @@
     make wheels ARGS="--only musllinux_1_2_x86_64"
 
 Each platform has one wheel for Python 3.12 and later (the stable ABI) and one for Python 3.11. Zig compiles and links.
-The kernels of Linux are compiled by GCC beforehand, once for each processor: a network that is trained by a wheel then
+The kernels of Linux are compiled by GCC first, once for each processor: a network that is trained by a wheel then
 has the same weights, bit for bit, as one by a build from source, which uses GCC there too. `try_wheels.py` compares.
 
 macOS and Windows are not among them: Zig compiles for macOS, but its linker does not know the options of nanobind, and

@@ -20,7 +20,7 @@ from convscope.report.evidence import Section, Table, render_evidence
 from convscope.training.model import Model
 
 TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
-"""The topics, beside the seeds, of which a card tells."""
+"""The topics that a card shows, in addition to the seeds."""
 
 _MOST_CLASSES = 40  # in a table; of more, those with the lowest recall
 _MOST_PAIRS = 10

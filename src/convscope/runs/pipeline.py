@@ -88,7 +88,7 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
 
 def _load_page() -> None:
     """Load what every page is made with, matplotlib above all, which takes half a second: meant beside a training."""
-    import convscope.runs.page  # noqa: F401
+    import convscope.runs.page  # noqa: F401 (loaded here, used later)
     from convscope.report import load_parts
 
     load_parts()

@@ -49,6 +49,14 @@ export async function click(page: Page, selector: string): Promise<void> {
   await element!.click();
 }
 
+// Pauses a training that still runs. In one step of the page: its button is gone as soon as the last epoch has ended.
+export async function pause(page: Page): Promise<void> {
+  await page.$eval('.train', (train) => {
+    if ((train as HTMLElement).dataset.state === 'running') train.querySelector<HTMLElement>('.main')!.click();
+  });
+  await page.waitForSelector('.train:is([data-state="paused"], [data-state="done"])');
+}
+
 export async function openTab(page: Page, tab: Tab): Promise<void> {
   await click(page, `[data-tab="${tab}"]`);
   await page.waitForSelector(`[data-tab="${tab}"][aria-selected="true"]`);

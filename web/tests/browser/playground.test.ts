@@ -1,6 +1,6 @@
 // The page of no run: an untrained network that learns from all of MNIST in the page.
 import { expect, inject, test } from 'vitest';
-import { click, openTab, tabsOf } from './bench';
+import { click, openTab, pause, tabsOf } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
 
@@ -21,7 +21,7 @@ inEachBrowser((browser) => {
       await click(page, '.train .main');
       const accuracy = () => page.$eval('.train', (train) => Number((train as HTMLElement).dataset.accuracy));
       await expect.poll(accuracy, { timeout: 60_000 }).toBeGreaterThan(0.8);
-      await click(page, '.train .main'); // pauses
+      await pause(page);
     });
   });
 });

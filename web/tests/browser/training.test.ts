@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'puppeteer-core';
 import { afterAll, expect, inject, test } from 'vitest';
 import { axeFindings, GRAVE } from './axe';
-import { click, handedOver, logitsOf, openTab } from './bench';
+import { click, handedOver, logitsOf, openTab, pause } from './bench';
 import { inEachBrowser, visit } from './open';
 import { pagePath } from './reports';
 
@@ -74,17 +74,14 @@ inEachBrowser((browser, name) => {
       const trained = await logitsOf(page);
       const state = () =>
         page.$eval('.train', (train) => {
-          const { state, step, accuracy } = (train as HTMLElement).dataset;
-          return { state, step: Number(step), accuracy: Number(accuracy) };
+          const { step, accuracy } = (train as HTMLElement).dataset;
+          return { step: Number(step), accuracy: Number(accuracy) };
         });
       await openTab(page, 'train');
       await click(page, '.train .main');
       await expect.poll(async () => (await state()).accuracy, { timeout: 60_000 }).toBeGreaterThan(5 * CHANCE);
       expect(await logitsOf(page)).not.toEqual(trained); // it stands on the bench while it learns
-      if ((await state()).state === 'running') {
-        await click(page, '.train .main');
-        await page.waitForSelector('.train:is([data-state="paused"], [data-state="done"])');
-      }
+      await pause(page);
       const { step, accuracy } = await state();
       expect(step).toBeGreaterThan(5);
       expect(accuracy).toBeGreaterThan(5 * CHANCE);
