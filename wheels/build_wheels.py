@@ -177,7 +177,8 @@ def main() -> None:
         parser.error(f"{', '.join(unknown)}: the platforms are {', '.join(target.tag for target in TARGETS)}")
     if platform.system() != "Linux":
         parser.error("this needs Linux; elsewhere `pip wheel .` builds a wheel for the machine itself")
-    shutil.rmtree(options.out, ignore_errors=True)
+    for folder in (options.out, BUILD):  # a release has nothing of an earlier build
+        shutil.rmtree(folder, ignore_errors=True)
     run(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", options.out)
     pythons = list(find_pythons())
     archives: dict[str, Path] = {}
