@@ -86,7 +86,9 @@ def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trai
     monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
     progress = RunsProgress(4, quiet=False)
     history, answers = History(), np.zeros(1, np.uint16)
-    results = [RunResult("", "cnn", "fast", seed, 0.5, 1.0, 10.0, history, "", 1, 1, 1, answers) for seed in range(3)]
+    results = [
+        RunResult("", "cnn", "fast", seed, 0.5, 1.0, 10.0, history, "", 1, 1, 4, 1, answers) for seed in range(3)
+    ]
     for result in results[:2]:
         progress.on_result(result)
     progress.on_diverged(DivergedRun("cnn", "fast", 3, "", "its loss is not a number"))

@@ -12,8 +12,9 @@ import convscope as cs
 from convscope.architecture.presets import PRESETS
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.data.datasets import DATASETS
+from convscope.evidence.comparison import weights_bytes
 from convscope.experiment import RunResult, RunSpec
-from convscope.experiment.frontier import Frontier, measure_point, pareto_names, weights_bytes
+from convscope.experiment.frontier import Frontier, measure_point, pareto_names
 from convscope.experiment.points import POINTS, Point, points_named
 from convscope.experiment.published import PUBLISHED
 from convscope.recipes import RECIPES

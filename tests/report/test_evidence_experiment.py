@@ -44,6 +44,7 @@ def make(groups: list[tuple[str, str]], seeds: int, epochs: list[int], split: An
                     "a" * 64,
                     1000 + number,
                     2000,
+                    4000,
                     60_000,
                     random.permutation(np.arange(10_000) < round(10_000 * (1 - values[-1]))).astype(np.uint16),
                 )

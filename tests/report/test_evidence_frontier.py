@@ -34,7 +34,7 @@ def make(names: tuple[str, ...] = NAMES, runs: int = 5, dataset: str = "mnist") 
             y_pred = np.where(random.random(IMAGES) < rate * random.uniform(0.9, 1.1), 1, 0).astype(np.uint16)
             results.append(
                 RunResult(
-                    f"{number}{seed}", name, "r", seed, 0.5, 0.1, 2.0**number, History(), "a" * 64, 1, 1, 9, y_pred
+                    f"{number}{seed}", name, "r", seed, 0.5, 0.1, 2.0**number, History(), "a" * 64, 1, 1, 4, 9, y_pred
                 )
             )
         found = measure_point(Point(name, "cnn", "fast"), network, cs.recipes.fast, results, test)

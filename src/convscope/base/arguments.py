@@ -131,9 +131,10 @@ def convert(value: Any, rule: Any, name: str) -> Any:
     if origin is Union or origin is types.UnionType:
         return _of_union(value, rule, name)
     if origin is Literal:
-        if isinstance(value, str) and value in parts:
+        is_of_kind = isinstance(value, tuple(map(type, parts))) and not isinstance(value, bool)
+        if is_of_kind and value in parts:
             return value
-        raise (ValueError if isinstance(value, str) else TypeError)(_refusal(name, value, _words(rule)))
+        raise (ValueError if is_of_kind else TypeError)(_refusal(name, value, _words(rule)))
     if origin is np.ndarray:
         return _array(value, parts[1], name)
     if origin is tuple:

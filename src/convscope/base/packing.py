@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 _TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
 _HALF = "uint4"  # two numbers a byte, each a uint8 divided by 17
-_LEVEL = 7  # half a percent larger than 9, in a tenth of the time
+_LEVEL = 7  # at most 2 percent larger than 9, in a tenth of the time
+_LEVELS = np.rint(np.arange(256) / 17).astype(np.uint8)  # of 16, by pixel
 _LARGEST = 25  # of the whole numbers that an array is rounded to: as coarse as the accuracies allow
 _MOST_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
 _AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
@@ -39,8 +40,8 @@ def pack_rounded(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
 
 def pack_halved(array: NDArray[np.uint8]) -> dict[str, Any]:
     """Return a uint8 array of an even size in 16 levels, two numbers a byte; a value is off by at most 8."""
-    levels = np.rint(array / 17).astype(np.uint8).reshape(-1, 2)
-    packed = zlib.compress((levels[:, 0] << 4 | levels[:, 1]).tobytes(), 9)
+    levels = _LEVELS[array].reshape(-1, 2)
+    packed = zlib.compress((levels[:, 0] << 4 | levels[:, 1]).tobytes(), _LEVEL)
     return {"dtype": _HALF, "shape": list(array.shape), "data": b64encode(packed).decode()}
 
 

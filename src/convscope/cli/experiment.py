@@ -151,7 +151,8 @@ def experiment(
     network that you trust.
 
     --frontier trains the presets with the recipes that belong to them. It shows their accuracy against parameters,
-    seconds of training and bytes, beside published results, and how much of a difference between runs is chance.
+    seconds of training and bytes, beside published results, and how much of a difference between runs is chance. A
+    point whose recipe an option changes, such as --epochs, is marked "(changed)".
     """
     if frontier is not None and (
         given := [f"--{name.removesuffix('s')}" for name in ("architectures", "recipes", "width") if _is_given(name)]

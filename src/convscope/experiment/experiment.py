@@ -201,7 +201,7 @@ class Experiment:
             split="test",
             parameters=runs[0].parameters,
             macs=runs[0].macs,
-            weights_bytes=4 * runs[0].parameters,
+            weights_bytes=runs[0].weights_bytes,
             training_seconds=float(np.mean([run.seconds for run in runs])),
         )
 

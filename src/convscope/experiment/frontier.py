@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 from statistics import mean
 from textwrap import fill
 from typing import Any
@@ -24,7 +23,7 @@ from convscope.base.run_variation import RunVariation
 from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import printable, text_table
 from convscope.data.datasets import Dataset
-from convscope.engine.rounding import kernel_filters
+from convscope.evidence.comparison import weights_bytes
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.experiment.experiment import Group
 from convscope.experiment.points import Point
@@ -164,21 +163,6 @@ def pareto_names(points: Sequence[Mapping[str, Any]], cost: str) -> tuple[str, .
         )
     ]
     return tuple(one["name"] for one in sorted(best, key=lambda one: one[cost]))
-
-
-def weights_bytes(network: Architecture, bits: int | None = None) -> int:
-    """Return the bytes of a network's weights: four each, moving statistics included.
-
-    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has its step in four bytes.
-
-    >>> from convscope.architecture.presets import small
-    >>> weights_bytes(small()), weights_bytes(small(), 4)
-    (21032, 2884)
-    """
-    kernels = {} if bits is None else kernel_filters(network)
-    sizes = {name: prod(shape) for name, shape in network.weight_shapes.items()}
-    packed = sum(-(-(bits or 0) * sizes[name] // 8) + 4 * filters for name, filters in kernels.items())
-    return packed + sum(4 * size for name, size in sizes.items() if name not in kernels)
 
 
 def measure_point(

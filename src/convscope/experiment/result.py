@@ -21,6 +21,7 @@ class RunResult:
         accuracy, loss: on all test images.
         seconds: of training alone.
         macs: multiply-adds of an image.
+        weights_bytes: the size of the stored weights.
         num_images: how many training images were used, those held out for validation among them.
         y_pred: (N,) uint16, the answer to each test image.
         folder: that of the run, with model and predictions; None where nothing was kept.
@@ -38,6 +39,7 @@ class RunResult:
     weights_sha256: str = field(repr=False)
     parameters: int
     macs: int
+    weights_bytes: int
     num_images: int
     y_pred: NDArray[np.uint16] = field(repr=False)
     folder: Path | None = None

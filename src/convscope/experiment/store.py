@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.base.files import PARTIAL, inside
 from convscope.data.datasets import Splits
+from convscope.evidence.comparison import weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.evidence.evaluation import Evaluation
@@ -122,6 +123,7 @@ class RunStore:
             weights_sha256=weights_sha256,
             parameters=spec.architecture.parameters,
             macs=spec.architecture.macs,
+            weights_bytes=weights_bytes(spec.architecture, spec.recipe.weight_bits),
             num_images=spec.num_images or len(self.splits.train),
             y_pred=y_pred.astype(np.uint16),
             folder=None if self.runs is None else self.runs / digest,

@@ -10,7 +10,7 @@ from convscope.data.datasets import Splits
 from convscope.experiment import RunResult, RunSpec
 from convscope.experiment.frontier import Frontier, MeasuredPoint, measure_point
 from convscope.experiment.points import ALL, Point, points_named
-from convscope.recipes import recipe_named
+from convscope.recipes import Recipe, recipe_named
 from convscope.runs.listeners import Listeners
 from convscope.storage import open_run
 
@@ -77,7 +77,10 @@ def measure_frontier(
         result = None
         if own:
             first = open_run(_folder(own[0]))
-            result = measure_point(one.point, first.architecture, first.recipe, own, splits.test, listeners.on_step)
+            point = one.point
+            if _in_float32(first.recipe) != _in_float32(recipe_named(point.recipe)):
+                point = replace(point, name=f"{point.name} (changed)")  # by an option such as --epochs
+            result = measure_point(point, first.architecture, first.recipe, own, splits.test, listeners.on_step)
         if result is not None:
             measured.append(result)
             trained |= {run.digest: run for run in own}
@@ -107,15 +110,19 @@ def _finished_runs(one: PlannedPoint, runs: Sequence[RunResult], splits: Splits)
     if not named:
         return []
     spec = one.spec(0)
-    recipes = [replace(recipe, precision="float32") for recipe in (spec.recipe, recipe_named(one.point.recipe))]
+    recipes = [_in_float32(recipe) for recipe in (spec.recipe, recipe_named(one.point.recipe))]
 
     def is_own(run: RunResult) -> bool:
         if run.num_images != (spec.num_images or len(splits.train)):
             return False
         kept = open_run(_folder(run))
-        return kept.architecture == spec.architecture and replace(kept.recipe, precision="float32") in recipes
+        return kept.architecture == spec.architecture and _in_float32(kept.recipe) in recipes
 
     return [run for run in named if is_own(run)]
+
+
+def _in_float32(recipe: Recipe) -> Recipe:
+    return replace(recipe, precision="float32")
 
 
 def _folder(run: RunResult) -> Path:

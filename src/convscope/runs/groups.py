@@ -12,7 +12,7 @@ from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, read_json
 from convscope.engine import initial_weights, open_network
 from convscope.evidence.benchmark import measure_latency
-from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all
+from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.runs.data import read_again
@@ -111,7 +111,7 @@ class _Runs:
             split="test",
             parameters=network.parameters,
             macs=network.macs,
-            weights_bytes=4 * (network.parameters + network.non_trainable_parameters),
+            weights_bytes=weights_bytes(network, first.folder.recipe.weight_bits),
             training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
             latency_seconds=one,
             latency_1000_seconds=many,

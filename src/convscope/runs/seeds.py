@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from convscope.data.datasets import Splits
-from convscope.evidence.comparison import Candidate, Comparison, GroupComparison, RunGroup, compare_groups
+from convscope.evidence.comparison import (
+    Candidate,
+    Comparison,
+    GroupComparison,
+    RunGroup,
+    compare_groups,
+    weights_bytes,
+)
 from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
 from convscope.runs.listeners import Listeners
 from convscope.runs.steps import Measured, timed
@@ -122,7 +129,6 @@ def _group(experiment: Experiment, group: Group, candidate: Candidate, splits: S
     return replace(
         experiment.answers_of(group, splits.test),
         name=group.architecture,
-        weights_bytes=candidate.weights_bytes,
         latency_seconds=candidate.latency_seconds,
         latency_1000_seconds=candidate.latency_1000_seconds,
     )
@@ -158,6 +164,7 @@ def _result(measured: Measured, splits: Splits) -> RunResult:
         weights_sha256=measured.model.weights_sha256,
         parameters=network.parameters,
         macs=network.macs,
+        weights_bytes=weights_bytes(network, folder.recipe.weight_bits),
         num_images=len(splits.train),
         y_pred=evaluation.y_pred.astype(np.uint16),
         folder=Path(folder.path),

@@ -202,7 +202,14 @@ def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Compariso
         kept = [measure_latency(one.model.network, splits.test.images) for one in (run, baseline)]
     try:
         a, b = (
-            Candidate.from_model(one.model, one.evaluation, sum(one.trained.history.seconds), None, *latencies)
+            Candidate.from_model(
+                one.model,
+                one.evaluation,
+                sum(one.trained.history.seconds),
+                None,
+                *latencies,
+                weight_bits=one.folder.recipe.weight_bits,
+            )
             for one, latencies in zip((run, baseline), kept, strict=True)
         )
         return compare(a, b)

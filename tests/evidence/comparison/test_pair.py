@@ -232,6 +232,9 @@ def test_candidate_from_model_counts_its_costs():
     candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
     assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
     assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
+    few = Candidate.from_model(model, candidate.evaluation, weight_bits=4)
+    filters = 16 + 32 + 128 + 10
+    assert few.weights_bytes == (108_618 - filters) // 2 + 4 * filters + 4 * filters  # packed, and steps and biases
 
 
 @pytest.mark.parametrize(

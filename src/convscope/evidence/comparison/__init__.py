@@ -1,6 +1,6 @@
 """Models and groups of models on the same images: who makes fewer errors, by how much, and whether chance would do."""
 
-from convscope.evidence.comparison.candidate import Candidate
+from convscope.evidence.comparison.candidate import Candidate, weights_bytes
 from convscope.evidence.comparison.counts import PairedCounts
 from convscope.evidence.comparison.group import RunGroup
 from convscope.evidence.comparison.groups import GroupComparison, compare_groups
@@ -17,4 +17,5 @@ __all__ = [
     "compare",
     "compare_all",
     "compare_groups",
+    "weights_bytes",
 ]

@@ -1,11 +1,14 @@
 """A model as a candidate of a comparison: its evaluation and what it costs."""
 
 from dataclasses import dataclass
-from math import inf
+from math import inf, prod
 from typing import Annotated, Any
 
+from convscope.architecture import Architecture
 from convscope.base.arguments import check_fields, checked
+from convscope.engine.rounding import kernel_filters
 from convscope.evidence.evaluation import Evaluation
+from convscope.recipes import WeightBits
 from convscope.training.model import Model
 
 COSTS = (
@@ -21,7 +24,7 @@ class Candidate:
     Attributes:
         parameters: how many numbers training can change.
         macs: multiply-adds that one image costs on its way forward.
-        weights_bytes: the size of the weights as float32.
+        weights_bytes: the size of the stored weights, see `weights_bytes`.
         training_seconds: None where it is not known.
         latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
         latency_1000_seconds: that the answers to a thousand images at once take, likewise.
@@ -53,10 +56,11 @@ class Candidate:
         name: str | None = None,
         latency_seconds: float | None = None,
         latency_1000_seconds: float | None = None,
+        weight_bits: WeightBits | None = None,
     ) -> "Candidate":
         """Return `model` with its `evaluation`, called by its architecture's name unless another is given.
 
-        An evaluation over several views costs the multiply-adds of each.
+        An evaluation over several views costs the multiply-adds of each. `weight_bits` are those of the recipe.
         """
         network = model.architecture
         return cls(
@@ -64,7 +68,7 @@ class Candidate:
             evaluation,
             network.parameters,
             network.macs * evaluation.views,
-            4 * (network.parameters + network.non_trainable_parameters),
+            weights_bytes(network, weight_bits),
             training_seconds,
             latency_seconds,
             latency_1000_seconds,
@@ -83,6 +87,21 @@ class Candidate:
             "num_errors": self.num_errors,
             **costs_dict(self),
         }
+
+
+def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
+    """Return the bytes of a network's weights: four each, moving statistics included.
+
+    Kernels that a recipe trained in `bits` bits are packed, and each of their filters has its step in four bytes.
+
+    >>> from convscope.architecture.presets import small
+    >>> weights_bytes(small()), weights_bytes(small(), 4)
+    (21032, 2884)
+    """
+    kernels = {} if bits is None else kernel_filters(network)
+    sizes = {name: prod(shape) for name, shape in network.weight_shapes.items()}
+    packed = sum(-(-(bits or 0) * sizes[name] // 8) + 4 * filters for name, filters in kernels.items())
+    return packed + sum(4 * size for name, size in sizes.items() if name not in kernels)
 
 
 def check_costs(value: Any) -> None:

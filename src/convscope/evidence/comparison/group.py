@@ -25,7 +25,7 @@ class RunGroup:
         y_pred: (n, N) whole numbers, each model's answers.
         parameters: how many numbers training can change.
         macs: multiply-adds that one image costs on its way forward.
-        weights_bytes: the size of the weights as float32.
+        weights_bytes: the size of the stored weights, see `weights_bytes`.
         training_seconds: of one training, the mean over the models; None where it is not known.
         latency_seconds: that the answer to one image takes, as measured by the caller; None where it is not known.
         latency_1000_seconds: that the answers to a thousand images at once take, likewise.
