@@ -233,25 +233,26 @@ def _measure(
         whole: (N,), which images are classified correctly without an ablation.
         right: (L, N), which with each.
     """
-    broken, mended = whole & ~right, ~whole & right
-    members = np.eye(dataset.num_classes, dtype=np.float32)[dataset.labels]  # (N, K); counts below 2^24 are exact
-    broken_by_class = (broken.astype(np.float32) @ members).astype(np.int64)
-    mended_by_class = (mended.astype(np.float32) @ members).astype(np.int64)
+    gained, lost = ~whole & right, whole & ~right
     counts = dataset.class_counts
-    by_class = (mended_by_class - broken_by_class) / np.maximum(counts, 1)
+    gained_by_class, lost_by_class = (
+        np.stack([one[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
+        for one in (gained, lost)
+    )  # (L, K)
+    by_class = (gained_by_class - lost_by_class) / np.maximum(counts, 1)
     intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))
     for label in np.flatnonzero(counts):
-        interval = paired_interval(mended_by_class[:, label], broken_by_class[:, label], int(counts[label]))
+        interval = paired_interval(gained_by_class[:, label], lost_by_class[:, label], int(counts[label]))
         intervals_by_class[:, label] = np.stack(interval, axis=1)
-    lost, gained = broken.sum(axis=1), mended.sum(axis=1)
-    intervals = np.stack(paired_interval(gained, lost, len(dataset)), axis=1)
-    values = p_values(gained, lost)
+    num_gained, num_lost = gained.sum(axis=1), lost.sum(axis=1)
+    intervals = np.stack(paired_interval(num_gained, num_lost, len(dataset)), axis=1)
+    values = p_values(num_gained, num_lost)
     is_significant, marking = mark(values)
     is_tested = np.broadcast_to(counts > 0, by_class.shape)
-    is_significant_by_class, marking_by_class = mark(p_values(mended_by_class, broken_by_class), is_tested)
+    is_significant_by_class, marking_by_class = mark(p_values(gained_by_class, lost_by_class), is_tested)
     measures = [
         {
-            "accuracy_change": int(gained[place] - lost[place]) / len(dataset),
+            "accuracy_change": int(num_gained[place] - num_lost[place]) / len(dataset),
             "interval": tuple(intervals[place].tolist()),
             "p_value": float(values[place]),
             "is_significant": bool(is_significant[place]),

@@ -170,7 +170,7 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
     chosen = evenly(len(splits.test), max(_LEAST_IMAGES, int(most_macs / cost)))
     measured = splits.test.take(chosen)
     whole = model.predict(measured.images) == measured.labels
-    counts = np.array([_broken_and_mended(model, measured, whole, fills, *one) for one in named])  # (L, 2)
+    counts = np.array([_lost_and_gained(model, measured, whole, fills, *one) for one in named])  # (L, 2)
     intervals = np.stack(paired_interval(counts[:, 1], counts[:, 0], len(measured)), axis=1)
     values = p_values(counts[:, 1], counts[:, 0])
     is_significant, marking = mark(values)
@@ -229,7 +229,7 @@ def _places(height: int, width: int) -> list[tuple[InputKind, tuple[int, ...]]]:
     return places
 
 
-def _broken_and_mended(
+def _lost_and_gained(
     model: Model,
     dataset: Dataset,
     whole: NDArray[np.bool_],

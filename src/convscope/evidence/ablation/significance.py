@@ -35,14 +35,14 @@ class Marking(PlainFields):
     num_significant: int
 
 
-def p_values(mended: NDArray[np.integer[Any]], broken: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Return McNemar's exact p-value for each pair of counts, in their shape; see `metrics.mcnemar_exact`."""
-    pairs = np.stack([mended.ravel(), broken.ravel()], axis=1)
+    pairs = np.stack([gained.ravel(), lost.ravel()], axis=1)
     if not len(pairs):
-        return np.ones(mended.shape)
+        return np.ones(gained.shape)
     distinct, places = np.unique(pairs, axis=0, return_inverse=True)
     values = np.array([min(mcnemar_exact(int(a), int(b)), 1.0) for a, b in distinct])  # 1 + 2e-16 is no probability
-    return np.asarray(values[places.ravel()].reshape(mended.shape))
+    return np.asarray(values[places.ravel()].reshape(gained.shape))
 
 
 def mark(

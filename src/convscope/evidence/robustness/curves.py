@@ -178,13 +178,13 @@ def measured(
     """
     num_images = len(clean)
     counts = right.sum(axis=1)
-    mended, broken = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
+    gained, lost = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
     lows, highs = wilson_interval(counts, np.full(len(right), num_images))
-    change_lows, change_highs = paired_interval(mended, broken, num_images)
+    change_lows, change_highs = paired_interval(gained, lost, num_images)
     return (
         tuple((counts / num_images).tolist()),
         tuple(zip(lows.tolist(), highs.tolist(), strict=True)),
-        tuple(((mended - broken) / num_images).tolist()),
+        tuple(((gained - lost) / num_images).tolist()),
         tuple(zip(change_lows.tolist(), change_highs.tolist(), strict=True)),
     )
 
