@@ -85,6 +85,8 @@ def rows(part: Part) -> Iterable[str]:
     ]  # fmt: skip
     columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
                "95 % interval, seeds and images", "min", "max", "seconds of training"]  # fmt: skip
+    if not any(row[-1] for row in rows):  # not measured yet
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
     yield from tables.table(columns, rows)
     if timed := part["timed"]:
         here = timed["machine"]
