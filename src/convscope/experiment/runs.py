@@ -5,11 +5,12 @@ What is finished stays: with a folder each run is kept under its digest as soon 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from convscope.base.arguments import checked
@@ -149,35 +150,38 @@ def _submit_all(
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
     pending = dict[Future[Reply], str]()
+    done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would look at all that are pending for each one
     losses = Counter[str]()
 
     def submit(digest: str) -> None:
         try:
-            pending[executor.submit(execute, write_order(waiting[digest], splits, threads))] = digest
+            future = executor.submit(execute, write_order(waiting[digest], splits, threads))
         except Exception as error:  # each kind of executor has its own
             raise ConvscopeError(
                 f"the executor accepts no more runs ({_words(error)}); finished runs are kept, so start it again "
                 "to continue"
             ) from error
+        pending[future] = digest
+        future.add_done_callback(done.put)
 
     try:
         for digest in waiting:
             submit(digest)
         while pending:
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                digest = pending.pop(future)
-                try:
-                    reply = future.result()
-                except Exception as error:  # `execute` raises nothing itself: the worker died, or could not begin
-                    losses[digest] += 1
-                    if losses[digest] == _MOST_LOSSES:
-                        raise ConvscopeError(
-                            f"{waiting[digest].title}: lost {_MOST_LOSSES} workers, the last with {_words(error)}; "
-                            "check their memory and their log; finished runs are kept"
-                        ) from error
-                    submit(digest)
-                    continue
-                receive(digest, partial(read_reply, waiting[digest], splits, reply))
+            future = done.get()
+            digest = pending.pop(future)
+            try:
+                reply = future.result()
+            except Exception as error:  # `execute` raises nothing itself: the worker died, or could not begin
+                losses[digest] += 1
+                if losses[digest] == _MOST_LOSSES:
+                    raise ConvscopeError(
+                        f"{waiting[digest].title}: lost {_MOST_LOSSES} workers, the last with {_words(error)}; "
+                        "check their memory and their log; finished runs are kept"
+                    ) from error
+                submit(digest)
+                continue
+            receive(digest, partial(read_reply, waiting[digest], splits, reply))
     finally:
         for future in pending:
             future.cancel()
