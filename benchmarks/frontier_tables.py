@@ -74,9 +74,9 @@ def _image(part: Part, cost: str, folder: str) -> str:
 
 
 _LIMITS = {
-    "tiny697": "The aim for `tiny697` was 98.5 %. On held-out images, other shapes of the same size, SiLU, additions and "
-    "distillation from larger networks were no better, and three times as many epochs gave less than 0.1 points, while "
-    "runs differ by more from seed to seed."
+    "tiny697": "The aim for `tiny697` was 98.5 %. On held-out images, other shapes of the same size, SiLU, additions "
+    "and distillation from larger networks were no better, and three times as many epochs gave less than 0.1 points, "
+    "while runs differ by more from seed to seed."
 }
 """What was tried where a point is below its aim, by the point's name."""
 
