@@ -11,7 +11,9 @@ import pytest
 from tests.shared import invoke, made_once
 
 import convscope as cs
+from convscope.evidence.comparison import weights_bytes
 from convscope.report.evidence import TOPICS
+from convscope.runs.groups import stored_bytes
 
 CORPUS = Path(__file__).parent / "corpus"
 ARCHIVES = sorted(path.stem for path in CORPUS.glob("*.zip"))
@@ -105,6 +107,25 @@ def test_a_training_is_continued(copied: Path):
     done = invoke("run", "--resume", copied / "run", "--json")
     assert done.exit_code == 0, done.output
     assert (copied / "run/report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path):
+    low_bit, other = (cs.open_run(copied / name).folder for name in ("low-bit", "run"))
+    sizes = [stored_bytes(folder) for folder in (low_bit, other)]
+    assert sizes[0] < sizes[1] / 2
+    for first, second in (("low-bit", "run"), ("run", "low-bit")):
+        out = copied / f"{first}-first"
+        done = invoke("ensemble", copied / first, copied / second, "--out", out, "--json")
+        assert done.exit_code == 0, done.output
+        against = json.loads(done.stdout)["against_members"]
+        assert (against["a"]["weights_bytes"], against["b"]["weights_bytes"]) == (sum(sizes), sum(sizes) // 2)
+        assert stored_bytes(cs.open_run(out).folder) == sum(sizes)
+    record = json.loads((copied / "imported/run.json").read_text())
+    record["recipe"]["weight_bits"] = 4  # by which evidence trains networks like it
+    (copied / "imported/run.json").write_text(json.dumps(record))
+    imported = cs.open_run(copied / "imported").folder
+    assert stored_bytes(imported) == weights_bytes(imported.architecture)
 
 
 def _with_format(path: Path, **written: object) -> None:

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, compare_groups
 from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
-from convscope.runs.groups import FinishedRun, finished_runs
+from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
 from convscope.runs.importing import measure_unlike
 from convscope.runs.jobs import check_index, free_folder, opened
 from convscope.runs.listeners import Listeners
@@ -145,7 +145,9 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
     network, first = measured.model.architecture, runs[0]
     times = [run.seconds for run in runs if run.seconds is not None]
     seconds = sum(times) if len(times) == len(runs) else None
-    whole = Candidate.from_model(measured.model, measured.evaluation, seconds)
+    num_bytes = stored_bytes(measured.folder)
+    candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
+    whole = replace(candidate, weights_bytes=num_bytes)
     members = RunGroup(
         name="its members",
         seeds=tuple(range(len(runs))),  # members may share one
@@ -155,7 +157,7 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
         split=splits.test.split,
         parameters=network.parameters // len(runs),
         macs=network.macs // len(runs),
-        weights_bytes=whole.weights_bytes // len(runs),
+        weights_bytes=num_bytes // len(runs),
         training_seconds=None if seconds is None else seconds / len(runs),
     )
     return compare_groups(RunGroup.from_candidates([whole], [0], "the ensemble"), members)

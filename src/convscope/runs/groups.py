@@ -8,6 +8,7 @@ from statistics import mean
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, read_json
 from convscope.engine import initial_weights, open_network
@@ -15,6 +16,7 @@ from convscope.evidence.benchmark import measure_latency
 from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
+from convscope.recipes import Recipe
 from convscope.runs.data import read_again
 from convscope.storage import RunFolder, open_run
 from convscope.storage.model_file import check_format
@@ -111,11 +113,21 @@ class _Runs:
             split="test",
             parameters=network.parameters,
             macs=network.macs,
-            weights_bytes=weights_bytes(network, first.folder.recipe.weight_bits),
+            weights_bytes=stored_bytes(first.folder),
             training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
             latency_seconds=one,
             latency_1000_seconds=many,
         )
+
+
+def stored_bytes(folder: RunFolder) -> int:
+    """Return the size of a run's stored weights, see `weights_bytes`: those of an ensemble are its members'."""
+    if "members" in folder.record:
+        members = folder.record["members"]
+        trained = [(Architecture.from_dict(one["architecture"]), Recipe.from_dict(one["recipe"])) for one in members]
+        return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
+    is_imported = "imported" in folder.record  # its recipe did not train it
+    return weights_bytes(folder.architecture, None if is_imported else folder.recipe.weight_bits)
 
 
 def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
