@@ -229,6 +229,18 @@ def test_the_metadata_of_a_model_is_that_documented(finished_run: Path):
         assert list(json.loads(file.metadata()["convscope"])) == keys(FILES, "model.safetensors")
 
 
+def test_the_files_of_packed_runs_are_those_documented(finished_run: Path):
+    runs = finished_run / "seeds" / "runs"
+    assert list(np.load(runs / "runs.npy").dtype.names) == keys(FILES, "runs.npy")
+    section = FILES.read_text(encoding="utf-8").partition("\n## runs.npy\n")[2].partition("\n## ")[0]
+    tree = section.partition("```text\n")[2].partition("```")[0]
+    names = {line.split()[0].replace("NAME", "cnn") for line in tree.splitlines()}
+    found = {path.relative_to(runs).as_posix() for path in runs.rglob("*") if path.is_file()}
+    assert names | {"weights/ann.npy"} == found
+    for line in (runs / "groups.jsonl").read_text().splitlines():
+        assert all(f"`{key}`" in section for key in json.loads(line))
+
+
 def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):
     with np.load(finished_run / "predictions.npz") as arrays:
         assert list(arrays) == keys(FILES, "predictions.npz")

@@ -16,6 +16,9 @@ from convscope.data.datasets import LoadOptions
 from convscope.experiment.points import Point
 from convscope.runs.experiments import ExperimentRequest, plan_experiment
 from convscope.runs.listeners import SILENT
+from convscope.storage import PackedRuns, list_runs
+from convscope.storage.growing_files import count_rows
+from convscope.storage.packed_runs import ROW
 
 from .conftest import invoke
 
@@ -50,7 +53,7 @@ def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):
     assert {path.name for path in out.iterdir()} == {
         "experiment.json", "experiment.html", "runs.csv", "table.csv", "table.txt", "runs",
     }  # fmt: skip
-    assert {path.name for path in (out / "runs").iterdir()} == {run["digest"] for run in printed["runs"]}
+    assert [path.name for path in list_runs(out / "runs")] == sorted(run["digest"] for run in printed["runs"])
     assert not list(out.rglob("*.partial"))
 
 
@@ -99,11 +102,11 @@ def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path)
     first, second = tmp_path / "first", tmp_path / "second"
     asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 2, "--num-images", 300, "--seeds", "7-7")
     assert invoke("experiment", "--dataset", small_folder, *asked, "--out", first).exit_code == 0
-    record = json.loads(next((first / "runs").iterdir()).joinpath("run.json").read_text())
+    record = PackedRuns(first / "runs").folder(0).record
     words = record["command"].split()
     assert words[:2] == ["convscope", "experiment"]
     assert invoke(*words[1:], "--out", second).exit_code == 0
-    again = json.loads(next((second / "runs").iterdir()).joinpath("run.json").read_text())
+    again = PackedRuns(second / "runs").folder(0).record
     assert (again["weights_sha256"], again["digest"]) == (record["weights_sha256"], record["digest"])
 
 
@@ -184,7 +187,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 600
-    while len(list(out.glob("runs/*/DONE"))) < 2 and process.poll() is None and time.monotonic() < deadline:
+    while count_rows(out, "runs/runs.npy", ROW) < 2 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to children too
     _, said = process.communicate(timeout=600)
@@ -192,9 +195,10 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
     assert said.startswith("Error: interrupted; ")
     assert said.count("\n") == 1
     assert ends_soon(process.pid)
-    kept = list(out.glob("runs/*"))
-    assert len(kept) >= 2
-    assert all((run / "DONE").exists() and not run.name.startswith(".") for run in kept)
+    packed = PackedRuns(out / "runs")
+    assert len(packed) >= 2
+    assert len(set(packed.rows["seed"].tolist())) == len(packed)
+    assert packed.model(len(packed) - 1).architecture.name == "cnn"
 
 
 FRONTIER = ("--epochs", 1, "--num-images", 200, "--seeds", 2)
@@ -207,14 +211,14 @@ def test_a_frontier_has_the_points_asked_for_and_those_finished_before(small_fol
     assert done.exit_code == 0, done.output
     lines = re.findall(r"^(ann|ann .changed.|cnn-fast) +2 ", done.stdout, re.MULTILINE)
     assert lines == 2 * ["ann (changed)", "cnn-fast"]  # two tables; one epoch is what `fast` has
-    trained = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("DONE")}
+    trained = PackedRuns(tmp_path / "runs").rows
     printed = json.loads(invoke(*asked, "--frontier", "lenet5", "--json").stdout)
     assert printed["frontier"] == json.loads((tmp_path / "frontier.json").read_text())
     assert [one["name"] for one in printed["frontier"]["points"]] == ["lenet5 (changed)", "ann (changed)", "cnn-fast"]
     group = next(one for one in printed["table"] if one["architecture"] == "ann")
     point = printed["frontier"]["points"][1]
     assert all(point[name] == group[name] for name in ("num_runs", "mean", "sd", "interval", "interval_with_images"))
-    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in trained.items())
+    assert (PackedRuns(tmp_path / "runs").rows[: len(trained)] == trained).all()
     page = (tmp_path / "experiment.html").read_text()
     assert page.count("data-chart=") == 4
     assert "--frontier lenet5 --seeds 0-1 --epochs 1" in page

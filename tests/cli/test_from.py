@@ -11,7 +11,7 @@ import pytest
 
 import convscope as cs
 from convscope.data.datasets.dataset import SourceFile
-from convscope.storage import NOTHING, load_model, load_trained_on, open_run
+from convscope.storage import NOTHING, list_runs, load_model, load_trained_on, open_run
 
 from .conftest import invoke
 
@@ -81,9 +81,8 @@ def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
     scratch = invoke("train", "--dataset", fewer_classes, "--epochs", 4, "--out", tmp_path / "scratch")
     assert scratch.exit_code == 0
     assert history_of(out)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
-    for folder in (out / "seeds" / "runs").iterdir():
-        seed_run = open_run(folder)
-        if seed_run.architecture.name == "cnn":
+    for folder in list_runs(out / "seeds" / "runs"):
+        if open_run(folder).architecture.name == "cnn":
             assert history_of(folder)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
 
 

@@ -9,8 +9,6 @@ import convscope as cs
 from convscope.experiment import RunResult, RunSpec, train_runs
 
 ONE_EPOCH = cs.Recipe(epochs=1, batch_size=4, name="short")
-FILES = ("model.safetensors", "predictions.npz", "evaluation.json")
-"""The files of a run that are the same bytes wherever it is computed."""
 
 
 def tiny(shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> cs.Architecture:
@@ -34,8 +32,13 @@ def diverging(folder: Path) -> RunSpec:
     return RunSpec(str(folder), network, cs.Recipe(epochs=1, optimizer=cs.Adam(1.0), name="wild"), 1)
 
 
-def file_bytes(results: Sequence[RunResult]) -> list[dict[str, bytes]]:
-    return [{name: (run.folder / name).read_bytes() for name in FILES} for run in results if run.folder is not None]
+def outcomes(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
+    """What is the same wherever a run is computed: weights, as they are kept, answers, loss and accuracies."""
+    return [
+        (run.seed, cs.load_model(run.folder).weights_sha256, run.y_pred.tolist(), run.loss, run.history.val_accuracy)
+        for run in results
+        if run.folder is not None
+    ]
 
 
 @pytest.fixture(scope="session")

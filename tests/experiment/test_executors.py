@@ -15,7 +15,7 @@ from convscope.base.errors import DivergedError, ExecutorError
 from convscope.experiment import RunResult, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
 
-from .conftest import diverging, file_bytes, specs_of
+from .conftest import diverging, outcomes, specs_of
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_local_processes_give_the_same_bytes_as_this_one(
     assert len(processes.pids) == 2
     assert os.getpid() not in processes.pids
     assert [run.seed for run in there] == list(range(8))
-    assert file_bytes(there) == file_bytes(results)
+    assert outcomes(there) == outcomes(results)
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_a_killed_process_costs_only_its_run(
         specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=processes, on_result=kill_one
     )
     assert sorted(came) == list(range(8))
-    assert file_bytes(there) == file_bytes(results)
+    assert outcomes(there) == outcomes(results)
     assert second in processes.pids
     processes.submit(abs, 1).result()  # and a new one took its place
     assert len(processes.pids) == 2
@@ -123,7 +123,7 @@ def test_a_killed_dask_worker_costs_only_its_run(here, small_splits: cs.Splits, 
                 specs_of(small_folder, range(8)), small_splits, folder=tmp_path, executor=executor, on_result=kill_one
             )
     assert sorted(came) == list(range(8))
-    assert file_bytes(there) == file_bytes(results)
+    assert outcomes(there) == outcomes(results)
 
 
 def test_ray_gives_the_same_bytes_as_this_process(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
@@ -131,7 +131,7 @@ def test_ray_gives_the_same_bytes_as_this_process(here, small_splits: cs.Splits,
     _, results = here
     with open_executor("ray://") as executor:
         there = train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, executor=executor)
-    assert file_bytes(there) == file_bytes(results[:4])
+    assert outcomes(there) == outcomes(results[:4])
 
 
 BAD = {

@@ -88,11 +88,13 @@ def test_a_point_of_single_networks_is_what_its_runs_say(here: tuple[Path, list[
 def test_views_answer_as_the_model_does_and_are_computed_once(
     here: tuple[Path, list[RunResult]], small_splits: cs.Splits, tmp_path: Path
 ):
-    point, test, folders = replace(SINGLE, views=9), small_splits.test, [tmp_path / name for name in "ab"]
-    runs = [
-        replace(run, folder=shutil.copytree(run.folder, folder))
-        for run, folder in zip(here[1][:2], folders, strict=True)
-    ]
+    shutil.copytree(here[0], tmp_path, dirs_exist_ok=True)
+    point, test, folders = (
+        replace(SINGLE, views=9),
+        small_splits.test,
+        [tmp_path / "runs" / run.digest for run in here[1][:2]],
+    )
+    runs = [replace(run, kept=replace(run.kept, path=folder)) for run, folder in zip(here[1][:2], folders, strict=True)]
     found = measure_point(point, tiny(), ONE_EPOCH, runs, test)
     answers = [cs.load_model(folder).predict(test.images, views=9) for folder in folders]
     assert found is not None

@@ -15,7 +15,7 @@ from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
 from convscope.storage import open_run
 
-from .conftest import FILES, ONE_EPOCH, diverging, file_bytes, specs_of, tiny
+from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
 
 
 def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Splits):
@@ -26,34 +26,59 @@ def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Sp
     assert (run.seed, run.architecture, run.recipe) == (5, "tiny", "short")
     assert run.weights_sha256 == model.weights_sha256
     assert (run.accuracy, run.loss) == (evaluation.accuracy, evaluation.loss)
-    assert run.y_pred.dtype == np.uint16
+    assert run.y_pred.dtype == np.uint8
     assert (run.y_pred == evaluation.y_pred).all()
     assert run.history.val_accuracy == history.val_accuracy
     assert (run.parameters, run.macs, run.num_images) == (tiny().parameters, tiny().macs, 1000)
 
 
-def test_each_run_is_a_run_folder_of_the_usual_form(here, small_splits: cs.Splits, small_folder: Path):
+PACKED = {"answers.npy", "groups.jsonl", "history.npy", "labels.npy", "machines.jsonl", "runs.npy", "weights"}
+
+
+def test_the_runs_share_their_files(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    results = train_runs(specs_of(small_folder, [4, 7]), small_splits, folder=tmp_path)
+    runs = tmp_path / "runs"
+    assert {path.name for path in runs.iterdir()} == PACKED
+    assert [path.name for path in (runs / "weights").iterdir()] == ["tiny.npy"]
+    rows = np.load(runs / "runs.npy")
+    assert rows["seed"].tolist() == [4, 7]
+    assert rows["accuracy"].tolist() == [run.accuracy for run in results]
+    weights = np.load(runs / "weights" / "tiny.npy", mmap_mode="r")
+    assert weights.shape == (2, tiny().parameters)
+    tensors = cs.load_model(results[1].folder).weights
+    assert (np.concatenate([tensors[name].ravel() for name in tiny().weight_shapes]) == weights[1]).all()
+
+
+def test_each_run_becomes_a_run_folder_of_the_usual_form_when_it_is_opened(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
     folder, results = here
-    assert {path.name for path in (folder / "runs").iterdir()} == {run.digest for run in results}
-    run = results[0]
-    assert {path.name for path in run.folder.iterdir()} == {"run.json", "history.jsonl", "DONE", *FILES}
-    opened = open_run(run.folder)
+    run, path = results[2], shutil.copytree(folder, tmp_path / "copy") / "runs" / results[2].digest
+    opened = open_run(path)
+    files = {"run.json", "history.jsonl", "DONE", "model.safetensors", "predictions.npz", "evaluation.json"}
+    assert {file.name for file in path.iterdir()} == files
     assert opened.finished
-    assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 0)
-    assert opened.load_model().weights_sha256 == run.weights_sha256
+    assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 2)
+    assert opened.load_history() == run.history
     assert opened.record["dataset"]["argument"] == str(small_folder)
     assert opened.record["dataset"]["train"]["sha256"] == small_splits.train.sha256
-    assert opened.record["digest"] == run.digest == specs_of(small_folder, [0])[0].digest(small_splits)
+    assert opened.record["digest"] == run.digest == specs_of(small_folder, [2])[0].digest(small_splits)
+    assert "--seeds 2-2" in opened.record["command"]
+    model, _ = cs.train(tiny(), small_splits, ONE_EPOCH, seed=2, threads=1)
+    cs.save_model(model, tmp_path / "alone.safetensors")
+    assert (path / "model.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
+    evaluation = opened.load_evaluation()
+    assert (evaluation.y_pred == run.y_pred).all()
+    assert (evaluation.loss, evaluation.accuracy) == (run.loss, run.accuracy)
 
 
-def test_a_finished_run_is_read_and_not_run_again(here, small_splits: cs.Splits, small_folder: Path, monkeypatch):
-    folder, results = here
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    monkeypatch.setattr("convscope.experiment.runs.train_one", None)  # calling it would fail
-    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=folder)
-    assert [run.to_dict() for run in again] == [run.to_dict() for run in results]
-    assert all((a.y_pred == b.y_pred).all() for a, b in zip(again, results, strict=True))
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+def test_a_run_on_arrays_is_opened_without_its_answers(small_splits: cs.Splits, tmp_path: Path):
+    [run] = train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, folder=tmp_path)
+    assert cs.load_model(run.folder).weights_sha256 == run.weights_sha256
+    assert not run.folder.exists()
+    found = cs.open_run(run.folder, data=small_splits)
+    assert {file.name for file in run.folder.iterdir()} == {"run.json", "history.jsonl", "DONE", "model.safetensors"}
+    assert (found.evaluation.y_pred == run.y_pred).all()
 
 
 @pytest.mark.slow
@@ -63,43 +88,81 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
     _, results = here
 
     def stop(_: object) -> None:
-        if len(list((tmp_path / "runs").iterdir())) == 3:
+        if len(np.load(tmp_path / "runs" / "runs.npy")) == 3:
             raise KeyboardInterrupt
 
     specs = specs_of(small_folder, range(8))
     with pytest.raises(KeyboardInterrupt):
         train_runs(specs, small_splits, folder=tmp_path, on_result=stop)
-    kept = {path.name for path in (tmp_path / "runs").iterdir()}
-    assert kept == {run.digest for run in results[:3]}
+    assert np.load(tmp_path / "runs" / "runs.npy")["seed"].tolist() == [0, 1, 2]
     came = list[int]()
     again = train_runs(specs, small_splits, folder=tmp_path, on_result=lambda run: came.append(run.seed))
     assert came == list(range(8))
-    assert file_bytes(again) == file_bytes(results)
+    assert outcomes(again) == outcomes(results)
 
 
-def test_a_run_that_was_killed_while_it_was_written_is_run_again_and_cleared_away(
-    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+@pytest.mark.parametrize("last", ["weights/tiny.npy", "history.npy", "answers.npy"])
+def test_a_run_that_was_killed_while_it_was_written_is_run_again(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, last: str
 ):
     folder, results = here
-    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    first, second = (tmp_path / "runs" / run.digest for run in results[:2])
-    first.rename(tmp_path / "runs" / f".{first.name}.0123abcd.partial")  # before it got its name
-    (second / "DONE").unlink()  # a copy that was broken off
-    (second / "model.safetensors").write_bytes(b"half")
-    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path)
-    assert file_bytes(again) == file_bytes(results)
-    assert {path.name for path in (tmp_path / "runs").iterdir()} == {run.digest for run in results}
+    train_runs(specs_of(small_folder, range(3)), small_splits, folder=tmp_path, threads=1)
+    runs = tmp_path / "runs"
+    before = {name: (runs / name).read_bytes() for name in (*_GROWING, "runs.npy")}
+    train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, threads=1)
+    for name in (*_GROWING[_GROWING.index(last) + 1 :], "runs.npy"):  # what was not written yet
+        (runs / name).write_bytes(before[name])
+    half = len(before[last]) + 10
+    (runs / last).write_bytes((runs / last).read_bytes()[:half])
+    with (runs / "groups.jsonl").open("a") as file:
+        file.write('{"form')
+    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path, threads=1)
+    assert outcomes(again) == outcomes(results)
+    for name in (*_GROWING, "labels.npy"):
+        if name != "history.npy":  # which has times
+            assert (runs / name).read_bytes() == (folder / "runs" / name).read_bytes()
+    assert (runs / "groups.jsonl").read_bytes() == (folder / "runs" / "groups.jsonl").read_bytes() + b'{"form'
 
 
-@pytest.mark.slow
-def test_two_processes_on_one_folder_do_not_meet(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+_GROWING = ("weights/tiny.npy", "history.npy", "answers.npy")  # in the order in which they are written
+
+
+def test_runs_of_earlier_versions_are_found(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     folder, results = here
+    shutil.copytree(folder, tmp_path / "copy")
+    for run in results[:2]:  # a folder for each, and nothing packed
+        open_run(tmp_path / "copy" / "runs" / run.digest)
+        shutil.copytree(tmp_path / "copy" / "runs" / run.digest, tmp_path / "old" / "runs" / run.digest)
+    came = list[int]()
+    again = train_runs(
+        specs_of(small_folder, range(3)),
+        small_splits,
+        folder=tmp_path / "old",
+        on_result=lambda run: came.append(run.seed),
+    )
+    assert came == [0, 1, 2]
+    assert len(np.load(tmp_path / "old" / "runs" / "runs.npy")) == 1
+    assert outcomes(again) == outcomes(results[:3])
 
-    def other_is_faster(_: object) -> None:
-        shutil.copytree(folder / "runs", tmp_path / "runs", dirs_exist_ok=True)
 
-    again = train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, on_result=other_is_faster)
-    assert file_bytes(again) == file_bytes(results[:4])
+def test_several_networks_and_recipes_share_a_folder(small_splits: cs.Splits, tmp_path: Path):
+    other = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")))  # of the same name
+    recipes = [ONE_EPOCH, replace(ONE_EPOCH, epochs=2, validation_fraction=0.2, name="long")]
+    specs = [RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), other) for recipe in recipes]
+    results = train_runs(specs, small_splits, folder=tmp_path)
+    assert {path.name for path in (tmp_path / "runs" / "weights").iterdir()} == {"tiny.npy", "tiny-2.npy"}
+    alone = [train_runs([spec], small_splits)[0] for spec in specs]
+    for run, expected in zip(results, alone, strict=True):
+        assert (run.weights_sha256, run.loss, run.recipe) == (expected.weights_sha256, expected.loss, expected.recipe)
+        assert replace(run.history, seconds=expected.history.seconds) == expected.history
+        assert cs.load_model(run.folder).architecture == specs[results.index(run)].architecture
+
+
+def test_runs_on_other_test_images_need_another_folder(small_splits: cs.Splits, tmp_path: Path):
+    train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, folder=tmp_path)
+    other = cs.Splits(small_splits.train, small_splits.test.take(np.arange(50)))
+    with pytest.raises(RunError, match="has runs that classified other test images; choose another folder"):
+        train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], other, folder=tmp_path)
 
 
 def test_without_a_folder_nothing_is_kept(here, small_splits: cs.Splits, small_folder: Path):
@@ -120,7 +183,7 @@ def test_specs_that_differ_in_names_alone_are_run_once(small_splits: cs.Splits):
 def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):
     spec = RunSpec("", tiny(), replace(ONE_EPOCH, validation_fraction=0.2), 0, num_images=200)
     run = train_runs([spec], small_splits, folder=tmp_path)[0]
-    assert run.num_images == json.loads((run.folder / "run.json").read_text())["num_images"] == 200
+    assert run.num_images == open_run(run.folder).record["num_images"] == 200
     assert run.history.val_split == "validation"
     assert train_runs([spec], small_splits, folder=tmp_path)[0].to_dict() == run.to_dict()
 
@@ -135,7 +198,8 @@ def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder
     )
     assert there.model.weights_sha256 == here.model.weights_sha256
     assert json.dumps(there.model.provenance) == json.dumps(here.model.provenance)
-    assert (there.logits == here.logits).all()
+    assert (there.y_pred == here.y_pred).all()
+    assert there.loss == here.loss
     assert there.history == replace(here.history, seconds=there.history.seconds)
     assert there.threads == 1
 
@@ -182,7 +246,7 @@ def test_a_run_whose_worker_dies_is_submitted_again(here, small_splits: cs.Split
     executor = Dying(2)
     again = train_runs(specs_of(small_folder, range(3)), small_splits, folder=tmp_path, executor=executor)
     assert list(executor.lost.values()) == [3, 3, 3]
-    assert file_bytes(again) == file_bytes(results[:3])
+    assert outcomes(again) == outcomes(results[:3])
 
 
 def test_a_run_whose_workers_die_again_and_again_is_given_up(small_splits: cs.Splits, small_folder: Path):
@@ -197,7 +261,7 @@ def test_training_that_fails_names_the_run_and_keeps_the_others(
     for executor in (None, Dying(0)):
         with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
             train_runs(specs, small_splits, folder=tmp_path, executor=executor)
-        assert [path.name for path in (tmp_path / "runs").iterdir()] == [specs[0].digest(small_splits)]
+        assert np.load(tmp_path / "runs" / "runs.npy")["seed"].tolist() == [0]
 
 
 def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
@@ -213,6 +277,14 @@ def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
         assert run.reason.startswith("training diverged in epoch 1 (loss nan); lower the learning rate")
 
 
+def _old_folder(here: tuple[Path, list], tmp_path: Path, number: int) -> Path:
+    """A run as earlier versions kept it."""
+    run = here[1][number]
+    copy = shutil.copytree(here[0], tmp_path / "copy", dirs_exist_ok=True)
+    open_run(copy / "runs" / run.digest)
+    return shutil.copytree(copy / "runs" / run.digest, tmp_path / "old" / "runs" / run.digest)
+
+
 DAMAGE = {
     "evaluation.json": b'{"accuracy": 0.5, "loss": 1.0}',
     "predictions.npz": b"PK",
@@ -225,18 +297,17 @@ DAMAGE = {
 def test_a_damaged_run_is_an_error_with_its_folder(
     here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, name: str
 ):
-    folder, results = here
-    shutil.copytree(folder / "runs" / results[0].digest, tmp_path / "runs" / results[0].digest)
-    (tmp_path / "runs" / results[0].digest / name).write_bytes(DAMAGE[name])
-    with pytest.raises(RunError, match=results[0].digest):
-        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path)
+    path = _old_folder(here, tmp_path, 0)
+    (path / name).write_bytes(DAMAGE[name])
+    with pytest.raises(RunError, match=path.name):
+        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path / "old")
 
 
 def test_a_folder_that_is_another_run_s_is_refused(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    folder, results = here
-    shutil.copytree(folder / "runs" / results[1].digest, tmp_path / "runs" / results[0].digest)
+    path = _old_folder(here, tmp_path, 1)
+    path.rename(path.with_name(here[1][0].digest))
     with pytest.raises(RunError, match="holds another digest"):
-        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path)
+        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path / "old")
 
 
 def test_data_in_memory_reach_no_other_process(small_splits: cs.Splits):

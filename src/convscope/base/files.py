@@ -25,10 +25,11 @@ MOST_BYTES = {
     ".json": 64 << 20,
     ".jsonl": 64 << 20,
     ".html": 256 << 20,
+    ".npy": 4 << 40,
     ".npz": 4 << 30,
     ".safetensors": 4 << 30,
 }
-"""Of a file of a run, by its suffix. The first three are read whole; of the others only what was checked before."""
+"""Of a file of a run, by its suffix. The first three are read whole, of the others only what was checked before."""
 
 _MOST_BYTES_ELSE = MOST_BYTES[".safetensors"]  # of a file that a user named, by any name
 
@@ -128,17 +129,18 @@ def write_bytes(path: Path, content: bytes) -> None:
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise ConvscopeError(f"{path}: cannot be written ({reason}); {_advice(error)}") from error
+        raise write_error(path, error) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _advice(error: OSError) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "make the folder writable, or choose another folder"
-    return "free some space, or choose another folder"
+def write_error(path: Path, error: OSError) -> ConvscopeError:
+    """Return what is raised where the file at `path` could not be written."""
+    forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+    advice = "make the folder writable" if forbidden else "free some space"
+    reason = error.strerror or str(error)
+    return ConvscopeError(f"{path}: cannot be written ({reason}); {advice}, or choose another folder")
 
 
 def write_text(path: Path, text: str) -> None:

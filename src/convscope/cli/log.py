@@ -1,4 +1,4 @@
-"""`convscope log`: finished or unfinished runs into MLflow or TensorBoard."""
+"""`convscope log`: finished or unfinished runs and experiments into MLflow or TensorBoard."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import click
 from convscope.base.tables import without_passwords
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.runs.tracking import log_run, open_tracker
+from convscope.runs.tracking import log_run, open_tracker, runs_in
 
 
 @click.command()
@@ -24,16 +24,18 @@ from convscope.runs.tracking import log_run, open_tracker
 def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> None:
     """Log trained runs to MLflow or TensorBoard.
 
-    RUN is a run folder, finished or not. The command logs what `convscope run --log` logs during training: parameters,
-    the metrics of each epoch, results, the report and the model, also for the baseline and for further seeds. Figures
-    are logged too if `convscope figures RUN` wrote them before. A run that was logged before is updated.
+    RUN is a run folder, finished or not, or the folder of an experiment, which stands for all of its runs. The command
+    logs what `convscope run --log` logs during training: parameters, the metrics of each epoch, results, the report and
+    the model, also for the baseline and for further seeds. Figures are logged too if `convscope figures RUN` wrote them
+    before. A run that was logged before is updated.
     """
     for spec in trackers:
         open_tracker(spec)
-    for path in runs:
+    paths = [run for path in runs for run in runs_in(path)]
+    for path in paths:
         for spec in trackers:
             log_run(path, spec)
             if not as_json:
                 echo(f"{path}: logged to {without_passwords(spec)}")
     if as_json:
-        print_json({"runs": [str(path) for path in runs], "trackers": [without_passwords(spec) for spec in trackers]})
+        print_json({"runs": [str(path) for path in paths], "trackers": [without_passwords(spec) for spec in trackers]})

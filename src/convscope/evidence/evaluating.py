@@ -92,13 +92,7 @@ def _logits(
 def _measure(
     logits: NDArray[np.floating[Any]], y_true: NDArray[np.int64], class_names: tuple[str, ...], name: str, split: str
 ) -> Evaluation:
-    finite = np.isfinite(logits).all(axis=1)
-    if not finite.all():
-        first = int(np.flatnonzero(~finite)[0])
-        raise DivergedError(
-            f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
-            "the weights may have diverged in training, so train again with a lower learning rate"
-        )
+    check_finite(logits)
     y_pred = logits.argmax(axis=1).astype(np.int64)
     y_prob = metrics.softmax(logits).astype(np.float32)
     return evaluate_answers(y_true, y_pred, y_prob, metrics.cross_entropy(logits, y_true), class_names, name, split)
@@ -135,6 +129,17 @@ def evaluate_answers(
         confused_pairs=_find_confused_pairs(matrix),
         mistakes=_find_mistakes(y_true, y_pred, y_prob),
     )
+
+
+def check_finite(logits: NDArray[np.floating[Any]]) -> None:
+    """Raise `DivergedError` unless all `logits` (N, K) are finite numbers."""
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():
+        first = int(np.flatnonzero(~finite)[0])
+        raise DivergedError(
+            f"the logits of {int((~finite).sum())} of {len(logits)} images are not finite, the first at index {first}; "
+            "the weights may have diverged in training, so train again with a lower learning rate"
+        )
 
 
 def _find_confused_pairs(matrix: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:

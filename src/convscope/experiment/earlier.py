@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from convscope.base.files import inside
 from convscope.data.datasets import Splits
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
-from convscope.storage import RunFolder, open_run
+from convscope.storage import RunFolder
 
 
 def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> list[RunResult]:
@@ -20,15 +19,15 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> lis
     Raises:
         RunError: if a run is damaged.
     """
+    store = RunStore(splits, folder / "runs")
     known = {run.digest for run in runs}
-    found = [open_run(inside(folder, f"runs/{path.parent.name}")) for path in sorted(folder.glob("runs/*/DONE"))]
+    found = list(store.folders())
     asked = {_group(one) for one in found if one.path.name in known}
     groups = dict[tuple[object, ...], list[RunFolder]]()
     for one in found:
         if "digest" in one.record and _is_on(one, splits) and _group(one) not in asked:
             groups.setdefault(_group(one), []).append(one)
-    taken = {(run.architecture, run.recipe, run.name) for run in runs}
-    store, results = RunStore(splits, folder / "runs"), list[RunResult]()
+    taken, results = {(run.architecture, run.recipe, run.name) for run in runs}, list[RunResult]()
     for members in groups.values():
         first = members[0]
         names = (first.architecture.name, first.recipe.name)

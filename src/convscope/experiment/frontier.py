@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError, RunError
-from convscope.base.files import inside, write_bytes
+from convscope.base.files import write_bytes
 from convscope.base.plain import plain_attributes
 from convscope.base.run_variation import RunVariation
 from convscope.base.statistics import group_accuracy_interval
@@ -228,10 +228,10 @@ def _labels(point: Point, members: Sequence[RunResult], test: Dataset) -> NDArra
 def _probabilities(run: RunResult, views: int, test: Dataset) -> NDArray[np.float32]:
     """Return (N, K), those of a run over its views, which are kept in its folder once they are computed."""
     assert run.folder is not None, run
-    name = "predictions.npz" if views == 1 else f"predictions-{views}-views.npz"
-    path = inside(run.folder, name)
-    if views > 1 and not path.exists():
-        probabilities = open_run(run.folder).load_model().probabilities(test.images, views).astype(np.float32)
+    folder = open_run(run.folder)
+    path = folder.place("predictions.npz" if views == 1 else f"predictions-{views}-views.npz")
+    if not path.exists():
+        probabilities = folder.load_model().probabilities(test.images, views).astype(np.float32)
         buffer = io.BytesIO()
         np.savez(buffer, y_true=test.labels, y_pred=probabilities.argmax(axis=1), y_prob=probabilities)
         write_bytes(path, buffer.getvalue())
@@ -239,9 +239,7 @@ def _probabilities(run: RunResult, views: int, test: Dataset) -> NDArray[np.floa
     try:
         return read_predictions(path, len(test), test.num_classes)[2]
     except DatasetError as error:
-        raise RunError(
-            str(error) if views == 1 else f"{error}, or delete the file to have it computed again"
-        ) from error
+        raise RunError(f"{error}, or delete the file to have it computed again") from error
 
 
 def _variation_dict(variation: RunVariation) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.plain import PlainFields, plain_attributes
+from convscope.storage import RunFolder
 from convscope.training import History
 
 
@@ -23,8 +24,8 @@ class RunResult:
         macs: multiply-adds of an image.
         weights_bytes: the size of the stored weights.
         num_images: how many training images were used, those held out for validation among them.
-        y_pred: (N,) uint16, the answer to each test image.
-        folder: that of the run, with model and predictions; None where nothing was kept.
+        y_pred: (N,) uint8 or uint16, the answer to each test image.
+        kept: what its run.json says; None where nothing was kept.
         name: of the variant, if it has one.
     """
 
@@ -41,9 +42,14 @@ class RunResult:
     macs: int
     weights_bytes: int
     num_images: int
-    y_pred: NDArray[np.uint16] = field(repr=False)
-    folder: Path | None = None
+    y_pred: NDArray[np.unsignedinteger[Any]] = field(repr=False)
+    kept: RunFolder | None = field(default=None, repr=False)
     name: str = ""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the run, which `open_run` and `load_model` take; None where nothing was kept."""
+        return None if self.kept is None else self.kept.path
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""

@@ -1,4 +1,4 @@
-"""What `run.json` says of one run of an experiment."""
+"""What `run.json` says of the runs of an experiment."""
 
 import os
 import platform
@@ -15,6 +15,7 @@ from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName, keras
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import RECIPES, Recipe
+from convscope.storage.packed_runs import SEED
 
 
 @cache
@@ -31,20 +32,17 @@ def machine_record(engine: EngineName) -> dict[str, Any]:
     return {"versions": versions, "cpu": cpu}
 
 
-def experiment_record(
-    spec: RunSpec, data: Mapping[str, Any], digest: str, machine: Mapping[str, Any], threads: int
-) -> dict[str, Any]:
-    """Return what `run.json` says of the run of `spec` on `data` (`Splits.to_dict()`), trained on `machine`."""
+def group_record(spec: RunSpec, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `run.json` says of the run of `spec`, and of others from other seeds, on `data` (`Splits.to_dict()`).
+
+    See `PackedGroup`.
+    """
     return {
         "dataset": {"argument": spec.dataset, **data},
         "architecture": spec.architecture.to_dict(),
         "recipe": spec.recipe.to_dict(),
-        "seed": spec.seed,
         "engine": spec.engine,
-        "threads": threads,
-        **machine,
         "command": _command(spec, LoadOptions.from_dict(data["options"], ValueError)),
-        "digest": digest,
         "num_images": spec.num_images or data["train"]["num_images"],
     }
 
@@ -77,7 +75,7 @@ def loading_words(options: LoadOptions) -> list[str]:
 
 
 def _command(spec: RunSpec, options: LoadOptions) -> str:
-    """Return the command that makes the run again; a network or recipe that is no preset is named by its place."""
+    """Return the command that makes a run again; a network or recipe that is no preset is named by its place."""
     network = spec.architecture
     words = ["convscope", "experiment", "--dataset", spec.dataset, *loading_words(options)]
     words += [
@@ -85,7 +83,7 @@ def _command(spec: RunSpec, options: LoadOptions) -> str:
         network.name if is_preset(network) else "ARCHITECTURE.json",
         *(recipe_words(spec.recipe) or ["--recipe", "RECIPE.json"]),
     ]
-    words += ["--seeds", f"{spec.seed}-{spec.seed}", "--engine", spec.engine]
+    words += ["--seeds", f"{SEED}-{SEED}", "--engine", spec.engine]
     if spec.num_images is not None:
         words += ["--num-images", str(spec.num_images)]
     return shlex.join(words)

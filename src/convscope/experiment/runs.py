@@ -58,7 +58,8 @@ def train_runs(
 
     Args:
         data: the data set, or what `load_dataset` takes; the specs' `dataset`, where they have one, leads to the same.
-        folder: where runs are kept, as run folders `folder`/runs/DIGEST; None keeps only what is returned.
+        folder: where runs are kept, packed in `folder`/runs; None keeps only what is returned. `open_run` and
+            `load_model` take each by the folder that it has or would have, `folder`/runs/DIGEST.
         executor: what runs them; None is this process, one run after the other. A run whose worker dies is submitted
             again, a few times.
         threads: of the engine for each run; by default all cores in this process, and one with an executor.
@@ -95,11 +96,11 @@ def _train_runs(
 ) -> list[RunResult]:
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
-    found = dict[str, RunResult]()
+    found = dict[str, RunResult | None]()  # None for one that the store has, so that memory does not fill with answers
     waiting = dict[str, RunSpec]()
 
     def keep(digest: str, result: RunResult) -> None:
-        found[digest] = result
+        found[digest] = None if folder is not None else result
         if on_result is not None:
             on_result(result)
 
@@ -128,12 +129,15 @@ def _train_runs(
             receive(digest, partial(train_one, spec, splits, threads, listener))
     else:
         _submit_all(waiting, splits, executor, threads or 1, receive)
-    store.remove_leftovers(set(digests))
-    return [
-        replace(found[digest], architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
-        for digest, spec in zip(digests, specs, strict=True)
-        if digest in found
-    ]
+    results = list[RunResult]()
+    for digest, spec in zip(digests, specs, strict=True):
+        if digest in found:
+            result = found[digest] or store.find(spec, digest)
+            assert result is not None, digest
+            results.append(
+                replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
+            )
+    return results
 
 
 def argument_of(dataset: str | Path) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from convscope.storage import load_model, load_trained_on
 from convscope.training import TrainingState
 from convscope.training.transfer import transfer
 
+_SEED = '"seed": null'  # within the text of a run, where the seed stands
 _DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
 
 
@@ -69,24 +71,20 @@ class RunSpec:
             RunError: if there is no model at `start`.
             EngineError: if the engine is `keras` and no backend of Keras is here.
         """
-        architecture, recipe = self.architecture.to_dict(), self.recipe.to_dict()
-        for names in (architecture, recipe):
-            del names["name"]
-        defining = {
-            "train": splits.train.sha256,
-            "test": splits.test.sha256,
-            "num_images": self._count(splits.train),
-            "architecture": architecture,
-            "recipe": recipe,
-            "seed": self.seed,
-            "engine": self.engine,
-        }
-        if self.engine == "keras":
-            defining["backend"] = backend_name()
-        if self.start:
-            defining["start"] = [load_model(self.start).weights_sha256, self.new_output]
-        text = json.dumps(defining, sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+        return _short_digest(self._defining(splits).replace(_SEED, f'"seed": {self.seed}'))
+
+    def group_digest(self, splits: Splits) -> str:
+        """Return 16 hexadecimal digits for all runs that differ from this one in the seed alone; raises as `digest`."""
+        return _short_digest(self._defining(splits))
+
+    def _defining(self, splits: Splits) -> str:
+        """Return all that decides the result as JSON, with `_SEED` for the seed."""
+        start = (load_model(self.start).weights_sha256, self.new_output) if self.start else None
+        backend = backend_name() if self.engine == "keras" else None
+        count = self._count(splits.train)
+        return _defining_text(
+            self.architecture, self.recipe, splits.train.sha256, splits.test.sha256, count, self.engine, backend, start
+        )
 
     def state(self, splits: Splits) -> TrainingState | None:
         """Return what training starts from, where that is not random weights.
@@ -133,6 +131,38 @@ class RunSpec:
                 f"num_images is {self.num_images:,}, but {train.name} has {len(train):,} training images; give fewer"
             )
         return self.num_images or len(train)
+
+
+def _short_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+
+
+@lru_cache(maxsize=64)  # the runs of an experiment differ in the seed most often
+def _defining_text(
+    architecture: Architecture,
+    recipe: Recipe,
+    train: str,
+    test: str,
+    num_images: int,
+    engine: str,
+    backend: str | None,
+    start: tuple[str, bool] | None,
+) -> str:
+    network, training = architecture.to_dict(), recipe.to_dict()
+    for names in (network, training):
+        del names["name"]
+    defining = {
+        "train": train,
+        "test": test,
+        "num_images": num_images,
+        "architecture": network,
+        "recipe": training,
+        "seed": None,
+        "engine": engine,
+        **({} if backend is None else {"backend": backend}),
+        **({} if start is None else {"start": start}),
+    }
+    return json.dumps(defining, sort_keys=True, allow_nan=False)
 
 
 def _drawn(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:

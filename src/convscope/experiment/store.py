@@ -1,8 +1,6 @@
-"""Where finished runs lie: each in a run folder under its digest, or, without a folder, nowhere."""
+"""Where finished runs lie: packed with others in a folder (see `convscope.storage.packed_runs`), or nowhere."""
 
-import secrets
-import shutil
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,38 +8,108 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import DatasetError, DivergedError, RunError
-from convscope.base.files import PARTIAL, inside
+from convscope.base.errors import DatasetError, RunError
+from convscope.base.files import inside
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
-from convscope.evidence.evaluating import evaluate_predictions
-from convscope.evidence.evaluation import Evaluation
 from convscope.experiment.result import RunResult
-from convscope.experiment.run_json import experiment_record
+from convscope.experiment.run_json import group_record
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.worker import WorkerResult
-from convscope.storage import create_run, open_run
+from convscope.storage import PackedRuns, RunFolder, list_runs, open_run
+from convscope.storage.packed_runs import PackedGroup
 from convscope.training import History
 
 
-@dataclass(frozen=True, eq=False)
 class RunStore:
-    """The runs on `splits` that lie in the folder `runs`; None is a store that forgets."""
+    """The runs on `splits` that lie in the folder `runs`; None is a store that forgets.
 
-    splits: Splits
-    runs: Path | None
+    Earlier versions kept each run as a folder, which is still found.
+    """
+
+    def __init__(self, splits: Splits, runs: Path | None) -> None:
+        """Read which runs are there.
+
+        Raises:
+            RunError: if they are damaged.
+        """
+        self.splits, self.runs = splits, runs
+        self.packed = None if runs is None else PackedRuns(runs)
 
     def find(self, spec: RunSpec, digest: str) -> RunResult | None:
         """Return the run that lies here under its digest, or None.
 
         Raises:
-            RunError: if it is damaged.
+            RunError: if it is damaged, or answered other test images.
         """
+        if self.packed is None:
+            return None
+        if (row := self.packed.find(digest)) is not None:
+            return self._packed_result(spec, row)
         if self.runs is None or not (self.runs / digest / "DONE").exists():
             return None
-        test = self.splits.test
-        folder = open_run(inside(self.runs, digest))
+        return self._folder_result(spec, open_run(inside(self.runs, digest)))
+
+    def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
+        """Keep what was trained, which is there whole or not at all.
+
+        Raises:
+            ConvscopeError: if it cannot be written, or the other runs here answered other test images.
+        """
+        labels = self.splits.test.labels
+        accuracy, kept = float((trained.y_pred == labels).mean()), None
+        if self.packed is not None:
+            facts = {"seed": spec.seed, "digest": digest, "accuracy": accuracy, "loss": trained.loss}
+            facts |= {"threads": trained.threads, "machine": dict(trained.machine)}
+            group = self._group(spec, trained)
+            row = self.packed.append(group, trained.model, trained.history, labels, trained.y_pred, facts)
+            kept = self.packed.folder(row)
+        sha256, history = trained.model.weights_sha256, trained.history
+        return self._result(spec, digest, history, sha256, accuracy, trained.loss, trained.y_pred, kept)
+
+    def folders(self) -> Iterator[RunFolder]:
+        """Yield each run that is here, by its run.json; the folder of a packed run is made when it is opened."""
+        if self.packed is None or self.runs is None:
+            return
+        for path in list_runs(self.runs):
+            row = self.packed.find(path.name)
+            if row is not None:
+                yield self.packed.folder(row)
+            elif (path / "DONE").exists():
+                yield open_run(inside(self.runs, path.name))
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        """What the data are, which takes a moment to find out."""
+        return self.splits.to_dict()
+
+    def _group(self, spec: RunSpec, trained: WorkerResult) -> PackedGroup:
+        model = trained.model
+        digest, record = spec.group_digest(self.splits), group_record(spec, self._data)
+        return PackedGroup(
+            digest, record, spec.architecture, spec.recipe, dict(model.provenance), model.handwriting, weights=""
+        )
+
+    def _packed_result(self, spec: RunSpec, row: int) -> RunResult:
+        assert self.packed is not None
+        packed, test = self.packed, self.splits.test
+        if not np.array_equal(packed.y_true, test.labels):
+            raise RunError(f"{packed.path}: has runs that classified other test images; choose another folder")
+        one = packed.rows[row]
+        return self._result(
+            spec,
+            packed.digest(row),
+            packed.history(row),
+            packed.weights_sha256(row),
+            float(one["accuracy"]),
+            float(one["loss"]),
+            packed.y_pred(row),
+            packed.folder(row),
+        )
+
+    def _folder_result(self, spec: RunSpec, folder: RunFolder) -> RunResult:
+        test, digest = self.splits.test, folder.path.name
         try:
             if folder.record["digest"] != digest:
                 raise ValueError("run.json holds another digest")
@@ -53,53 +121,8 @@ class RunStore:
             sha256 = str(folder.record["weights_sha256"])
         except (DatasetError, KeyError, TypeError, ValueError) as error:
             raise RunError(f"{folder.path}: damaged ({error}); delete it to train the run again") from error
-        return self._result(spec, digest, folder.load_history(), sha256, accuracy, loss, y_pred)
-
-    def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
-        """Measure what was trained, and keep it as a run folder, which is there whole or not at all.
-
-        Raises:
-            DivergedError: if the logits are not finite.
-            ConvscopeError: if it cannot be written.
-        """
-        try:
-            evaluation = evaluate_predictions(trained.logits, self.splits.test)
-        except DivergedError as error:
-            raise DivergedError(f"{spec.title}: {error}") from error
-        if self.runs is not None:
-            self._write(self.runs / digest, spec, trained, evaluation)
-        sha256, y_pred = trained.model.weights_sha256, evaluation.y_pred
-        return self._result(spec, digest, trained.history, sha256, evaluation.accuracy, evaluation.loss, y_pred)
-
-    def remove_leftovers(self, digests: set[str]) -> None:
-        """Take away what a killed process left of runs that are finished by now."""
-        for leftover in [] if self.runs is None else self.runs.glob(f".*{PARTIAL}"):
-            if leftover.name.split(".")[1] in digests:
-                shutil.rmtree(leftover, ignore_errors=True)
-
-    @cached_property
-    def _data(self) -> dict[str, Any]:
-        """What the data are, which takes a moment to find out."""
-        return self.splits.to_dict()
-
-    def _write(self, path: Path, spec: RunSpec, trained: WorkerResult, evaluation: Evaluation) -> None:
-        """Write a run folder beside its place and rename it, so that two processes on one experiment do not meet."""
-        record = experiment_record(spec, self._data, path.name, trained.machine, trained.threads)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-        try:
-            folder = create_run(partial, record)
-            folder.write_history(trained.history)
-            folder.write_model(trained.model, trained.history)
-            folder.write_evaluation(evaluation)
-            folder.finish()
-            if path.exists() and not (path / "DONE").exists():  # a copy that was broken off
-                shutil.rmtree(path)
-            partial.replace(path)
-        except OSError as error:
-            if not (path / "DONE").exists():  # else another process was faster, with the same result
-                raise RunError(f"{path}: cannot be created ({error.strerror}); choose another folder") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        answers = y_pred.astype(np.uint16)
+        return self._result(spec, digest, folder.load_history(), sha256, accuracy, loss, answers, folder)
 
     def _result(
         self,
@@ -109,7 +132,8 @@ class RunStore:
         weights_sha256: str,
         accuracy: float,
         loss: float,
-        y_pred: NDArray[np.integer[Any]],
+        y_pred: NDArray[np.unsignedinteger[Any]],
+        kept: RunFolder | None,
     ) -> RunResult:
         return RunResult(
             digest=digest,
@@ -125,7 +149,7 @@ class RunStore:
             macs=spec.architecture.macs,
             weights_bytes=weights_bytes(spec.architecture, spec.recipe.weight_bits),
             num_images=spec.num_images or len(self.splits.train),
-            y_pred=y_pred.astype(np.uint16),
-            folder=None if self.runs is None else self.runs / digest,
+            y_pred=y_pred,
+            kept=kept,
             name=spec.name,
         )

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base import errors
-from convscope.base.errors import ConvscopeError, DatasetError, EngineError
-from convscope.data.datasets import LoadOptions, Splits, load_dataset
+from convscope.base.errors import ConvscopeError, DatasetError, DivergedError, EngineError
+from convscope.base.metrics import cross_entropy
+from convscope.data.datasets import Dataset, LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
+from convscope.evidence.evaluating import check_finite
 from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
@@ -30,7 +32,7 @@ from convscope.training.model import Model
 Reply = tuple[str, dict[str, bytes]]
 """JSON, and arrays by name."""
 
-_LOGITS = "logits"  # no weight is called so: those have a stroke in their names
+_ANSWERS = "answers"  # no weight is called so: those have a stroke in their names
 _BLOCK = 1000  # images whose logits are computed at once
 
 
@@ -39,14 +41,16 @@ class WorkerResult:
     """What a run gave.
 
     Attributes:
-        logits: (N, K) float32, of all test images.
+        y_pred: (N,) uint16, the answer to each test image.
+        loss: the cross-entropy of the test images.
         machine: what computed it, see `machine_record`.
         threads: how many the engine was given.
     """
 
     model: Model
     history: History
-    logits: NDArray[np.float32]
+    y_pred: NDArray[np.uint16]
+    loss: float
     machine: Mapping[str, Any]
     threads: int
 
@@ -57,7 +61,7 @@ def train_one(
     threads: int | None = None,
     on_epoch: Callable[[TrainingState], None] | None = None,
 ) -> WorkerResult:
-    """Train as `spec` says on `splits`, and compute the logits of the test images.
+    """Train as `spec` says on `splits`, and classify the test images.
 
     `on_epoch` is called as by `train`.
 
@@ -79,11 +83,24 @@ def train_one(
         )
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
-    network, images = open_network(model.architecture, model.weights, threads=threads), splits.test.images
-    logits = [network.logits(images[start : start + _BLOCK]) for start in range(0, len(images), _BLOCK)]
-    return WorkerResult(
-        model, history, np.concatenate(logits), machine_record(spec.engine), threads or available_cores()
-    )
+    y_pred, loss = _measure(model, splits.test, threads, spec.title)
+    return WorkerResult(model, history, y_pred, loss, machine_record(spec.engine), threads or available_cores())
+
+
+def _measure(model: Model, test: Dataset, threads: int | None, title: str) -> tuple[NDArray[np.uint16], float]:
+    """Return what `model` answers to each image of `test`, and its cross-entropy.
+
+    Raises:
+        DivergedError: if a logit is not finite.
+    """
+    network = open_network(model.architecture, model.weights, threads=threads)
+    blocks = [network.logits(test.images[start : start + _BLOCK]) for start in range(0, len(test), _BLOCK)]
+    logits = np.concatenate(blocks)
+    try:
+        check_finite(logits)
+    except DivergedError as error:
+        raise DivergedError(f"{title}: {error}") from error
+    return logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, test.labels.astype(np.int64))
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
@@ -147,10 +164,10 @@ def execute(order: str) -> Reply:
         "provenance": dict(trained.model.provenance),
         "machine": dict(trained.machine),
         "threads": trained.threads,
+        "loss": trained.loss,
     }
-    arrays = {**trained.model.weights, _LOGITS: trained.logits}
-    packed = {name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in arrays.items()}
-    return json.dumps(facts, allow_nan=False), packed
+    packed = {name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in trained.model.weights.items()}
+    return json.dumps(facts, allow_nan=False), packed | {_ANSWERS: trained.y_pred.astype("<u2").tobytes()}
 
 
 def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
@@ -169,14 +186,15 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
                 f"{spec.title}: a worker failed with {said['kind']}: {said['message']}\n{said['traceback']}"
             )
         raise kind(said["message"])
-    shapes = {**spec.architecture.weight_shapes, _LOGITS: (len(splits.test), splits.num_classes)}
     arrays = {
-        name: np.frombuffer(reply[1][name], "<f4").reshape(shape).astype(np.float32) for name, shape in shapes.items()
+        name: np.frombuffer(reply[1][name], "<f4").reshape(shape).astype(np.float32)
+        for name, shape in spec.architecture.weight_shapes.items()
     }
-    logits = arrays.pop(_LOGITS)
+    y_pred = np.frombuffer(reply[1][_ANSWERS], "<u2").astype(np.uint16)
     handwriting = splits.train.handwriting
     model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"], handwriting=handwriting)
-    return WorkerResult(model, History.from_dict(facts["history"]), logits, facts["machine"], facts["threads"])
+    history = History.from_dict(facts["history"])
+    return WorkerResult(model, history, y_pred, facts["loss"], facts["machine"], facts["threads"])
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data

@@ -1,9 +1,7 @@
 """The frontier as part of an experiment: which runs its points need, and which of those that are finished they have."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.data.datasets import Splits
@@ -12,7 +10,7 @@ from convscope.experiment.frontier import Frontier, MeasuredPoint, measure_point
 from convscope.experiment.points import ALL, Point, points_named
 from convscope.recipes import Recipe, recipe_named
 from convscope.runs.listeners import Listeners
-from convscope.storage import open_run
+from convscope.storage import RunFolder
 
 SpecOf = Callable[[str, str, int], RunSpec]
 """Gives the run of an architecture and a recipe, by their names, from a seed."""
@@ -76,7 +74,7 @@ def measure_frontier(
         own = _finished_runs(one, runs, splits) if one.seeds is None else _asked_runs(one, runs, splits)
         result = None
         if own:
-            first = open_run(_folder(own[0]))
+            first = _kept(own[0])
             point = one.point
             if _in_float32(first.recipe) != _in_float32(recipe_named(point.recipe)):
                 point = replace(point, name=f"{point.name} (changed)")  # by an option such as --epochs
@@ -115,7 +113,7 @@ def _finished_runs(one: PlannedPoint, runs: Sequence[RunResult], splits: Splits)
     def is_own(run: RunResult) -> bool:
         if run.num_images != (spec.num_images or len(splits.train)):
             return False
-        kept = open_run(_folder(run))
+        kept = _kept(run)
         return kept.architecture == spec.architecture and _in_float32(kept.recipe) in recipes
 
     return [run for run in named if is_own(run)]
@@ -125,12 +123,12 @@ def _in_float32(recipe: Recipe) -> Recipe:
     return replace(recipe, precision="float32")
 
 
-def _folder(run: RunResult) -> Path:
-    assert run.folder is not None, run
-    return run.folder
+def _kept(run: RunResult) -> RunFolder:
+    assert run.kept is not None, run
+    return run.kept
 
 
 def _machine_words(run: RunResult) -> str:
-    record: Mapping[str, Any] = open_run(_folder(run)).record
+    record = _kept(run).record
     threads = record["threads"]
     return f"{record['cpu']['name']}, {threads} thread{'' if threads == 1 else 's'} per run"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
-from convscope.storage import RunFolder, open_run
+from convscope.storage import PackedRuns, RunFolder, find_packed, list_runs, open_run
 from convscope.storage.model_file import check_format
 
 _PREDICTIONS = "predictions.npz"
@@ -67,7 +68,7 @@ class FinishedRun:
 
     folder: RunFolder
     y_true: NDArray[np.int64]
-    y_pred: NDArray[np.int64]
+    y_pred: NDArray[np.integer[Any]]
     seconds: float | None
 
     @property
@@ -142,6 +143,9 @@ def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
 
 def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
     """Yield the runs in the folder `path`, and add to `left_out` those that are not finished."""
+    if (found := find_packed(path)) is not None:
+        yield _packed_run(*found)
+        return
     if (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
             raise RunError(f"{path}: is not finished; {open_run(path).next_step}")
@@ -149,22 +153,20 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         return
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; name a run, a folder of runs, or an experiment")
-    paths = _experiment_runs(path) if (path / "experiment.json").exists() else _run_folders(path)
+    is_experiment = (path / "experiment.json").exists()
+    paths = _experiment_runs(path) if is_experiment else list_runs(path) or list_runs(path / "runs")
     if not paths:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
-    finished = [run for run in paths if (run / _PREDICTIONS).exists()]
-    if not finished:
+    packed = PackedRuns(paths[0].parent)
+    unfinished = [run for run in paths if packed.find(run.name) is None and not (run / _PREDICTIONS).exists()]
+    if len(unfinished) == len(paths):
         raise RunError(f"{path}: none of its {len(paths)} runs is finished; finish them first")
-    left_out += [f"{run} is not finished" for run in paths if run not in finished]
-    yield from map(_read_run, finished)
-
-
-def _run_folders(path: Path) -> list[Path]:
-    """Return the runs in `path`, or else in its folder runs/."""
-    for place in (path, path / "runs"):
-        if found := sorted(file.parent for file in place.glob("*/run.json") if not file.parent.name.startswith(".")):
-            return found
-    return []
+    left_out += [f"{run} is not finished" for run in unfinished]
+    for run in paths:
+        if (row := packed.find(run.name)) is not None:
+            yield _packed_run(packed, row)
+        elif run not in unfinished:
+            yield _read_run(run)
 
 
 def _experiment_runs(path: Path) -> list[Path]:
@@ -179,6 +181,11 @@ def _experiment_runs(path: Path) -> list[Path]:
     except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{file}: damaged ({error}); run the experiment again") from error
     return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
+
+
+def _packed_run(packed: PackedRuns, row: int) -> FinishedRun:
+    y_true = packed.y_true.astype(np.int64)
+    return FinishedRun(packed.folder(row), y_true, packed.y_pred(row), float(packed.rows[row]["seconds"]))
 
 
 def _read_run(path: Path) -> FinishedRun:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from textwrap import fill
 from typing import Any
 
@@ -167,5 +166,5 @@ def _result(measured: Measured, splits: Splits) -> RunResult:
         weights_bytes=weights_bytes(network, folder.recipe.weight_bits),
         num_images=len(splits.train),
         y_pred=evaluation.y_pred.astype(np.uint16),
-        folder=Path(folder.path),
+        kept=folder,
     )

@@ -260,7 +260,7 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
     record = {"format": FORMAT, **record}
     write_json(path / "run.json", record)
-    return _run_folder(path, record)
+    return folder_of_record(path, record)
 
 
 def open_run(path: Path) -> RunFolder:
@@ -276,10 +276,15 @@ def open_run(path: Path) -> RunFolder:
         raise RunError(f"{path}: no such {kind}; check the path, or name the folder of a run")
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
         raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
-    return _run_folder(path, _read_object(inside(path, "run.json")))
+    return folder_of_record(path, _read_object(inside(path, "run.json")))
 
 
-def _run_folder(path: Path, record: Mapping[str, Any]) -> RunFolder:
+def folder_of_record(path: Path, record: Mapping[str, Any]) -> RunFolder:
+    """Return the run folder at `path` whose run.json holds `record`, which is checked; nothing is read.
+
+    Raises:
+        RunError: if a key is missing or damaged, or the format is newer.
+    """
     file = path / "run.json"
     versions = record.get("versions")
     check_format(file, record.get("format"), versions.get("convscope") if isinstance(versions, dict) else None)

@@ -157,5 +157,5 @@ def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: 
     assert names == {"ours/ann-classic-seed-0", "ours/ann-classic-seed-1"}
     assert invoke("experiment", *options, "--out", out, "--log", to).exit_code == 0
     assert content(tmp_path / "logs") == live
-    assert invoke("log", *(out / "runs").iterdir(), "--to", f"tensorboard:{tmp_path / 'later'}").exit_code == 0
+    assert invoke("log", out, "--to", f"tensorboard:{tmp_path / 'later'}").exit_code == 0
     assert content(tmp_path / "later") == live

@@ -150,7 +150,18 @@ class Readers:
         dict(self.folder.load_snapshots())
 
     def of_store(self) -> None:
-        RunStore(self.splits, self.run / "seeds" / "runs").find(self.spec, self.digest)
+        RunStore(self.splits, self.run / "old").find(self.spec, self.digest)
+
+    def of_packed(self) -> None:
+        runs = self.run / "seeds" / "runs"
+        result = RunStore(self.splits, runs).find(self.spec, self.digest)
+        if result is None:  # it is another run now
+            return
+        json.dumps(result.to_dict(), allow_nan=False)
+        load_model(runs / self.digest)
+        _command("compare", self.run, runs)
+        shutil.rmtree(runs / self.digest, ignore_errors=True)
+        open_run(runs / self.digest)
 
     def of_answers(self) -> None:
         read_answers(self.folder.place("predictions.npz"), len(self.splits.test), self.splits.test.num_classes)
@@ -184,6 +195,8 @@ def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
         for what, text in changes(json.loads(header["__metadata__"]["convscope"]), path.name):
             whole = json.dumps({**header, "__metadata__": {"convscope": text}}).encode()
             yield what, struct.pack("<Q", len(whole)) + whole + rest
+    elif kind == "rows":
+        yield from _changed_rows(path)
     elif kind == "numbers":
         header, rest = _tensors(path)
         for value in (np.nan, np.inf, 3e38, -3e38, 1e-45):
@@ -230,6 +243,33 @@ def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
         yield f"header {header[:40]}", buffer.getvalue()
 
 
+def _changed_rows(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield what is changed in a growing array: each of its columns, its header and its length."""
+    content, rows = path.read_bytes(), np.load(path)
+    start = len(content) - rows.nbytes
+    for name in rows.dtype.names or (None,):
+        kind = rows.dtype if name is None else rows.dtype[name]
+        if kind.kind == "S":
+            values: list[Any] = [b"", b"\xff" * kind.itemsize, b"0" * kind.itemsize]
+        elif kind.kind == "f":
+            values = [np.nan, np.inf, -1.0, 1e300 if kind.itemsize == 8 else 3e38]
+        else:
+            values = [np.iinfo(kind).max, 0, 1, np.iinfo(kind).max // 2]
+        for value in values:
+            changed = rows.copy()
+            (changed if name is None else changed[name])[...] = value
+            yield f"{name} = {value!r}", content[:start] + changed.tobytes()
+    for shape in ("(1000000000000,)", "()", "(-1,)", "(2, 3, 4)", "(0,)", "None", "(" * 4000):
+        text = f"{{'descr': {np.lib.format.dtype_to_descr(rows.dtype)!r}, 'fortran_order': False, 'shape': {shape}}}"
+        header = text.ljust(start - 11) + "\n"
+        yield f"shape {shape[:20]}", content[:8] + struct.pack("<H", len(header)) + header.encode() + content[start:]
+    for kind in ("'|O'", "'<i8'", "5", "[('a', '|O')]"):
+        header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {rows.shape}}}".ljust(start - 11) + "\n"
+        yield f"descr {kind}", content[:8] + struct.pack("<H", len(header)) + header.encode() + content[start:]
+    for length in (0, 5, start, start + 1, len(content) - 1):
+        yield f"{length} bytes", content[:length]
+
+
 _RESULTS = ("evaluation", "comparison", "timings", "tracking")
 CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
     "run.json": ("run.json", "json", Readers.of_record),
@@ -244,10 +284,16 @@ CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
     "state, header": ("checkpoints/state.safetensors", "header", Readers.of_training),
     "snapshot, description": ("checkpoints/epoch-0001.safetensors", "description", Readers.of_training),
     "predictions.npz": ("predictions.npz", "archive", Readers.of_answers),
-    "run.json of a seed": ("seeds/runs/DIGEST/run.json", "json", Readers.of_store),
-    "evaluation.json of a seed": ("seeds/runs/DIGEST/evaluation.json", "json", Readers.of_store),
-    "history.jsonl of a seed": ("seeds/runs/DIGEST/history.jsonl", "lines", Readers.of_store),
-    "predictions.npz of a seed": ("seeds/runs/DIGEST/predictions.npz", "archive", Readers.of_store),
+    "run.json of a run": ("old/DIGEST/run.json", "json", Readers.of_store),
+    "evaluation.json of a run": ("old/DIGEST/evaluation.json", "json", Readers.of_store),
+    "history.jsonl of a run": ("old/DIGEST/history.jsonl", "lines", Readers.of_store),
+    "predictions.npz of a run": ("old/DIGEST/predictions.npz", "archive", Readers.of_store),
+    **{name: (f"seeds/runs/{name}.jsonl", "lines", Readers.of_packed) for name in ("groups", "machines")},
+    **{
+        name: (f"seeds/runs/{name}.npy", "rows", Readers.of_packed)
+        for name in ("runs", "history", "answers", "labels")
+    },
+    "weights": ("seeds/runs/weights/cnn.npy", "rows", Readers.of_packed),
 }  # fmt: skip
 
 
@@ -255,7 +301,12 @@ CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
 def readers(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Readers:
     run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("changed") / "run"))
     read_run(run)  # writes tracking.json
-    return Readers(run)
+    readers = Readers(run)
+    open_run(run / "seeds" / "runs" / readers.digest)
+    shutil.copytree(
+        run / "seeds" / "runs" / readers.digest, run / "old" / readers.digest
+    )  # as earlier versions kept it
+    return readers
 
 
 @pytest.mark.slow

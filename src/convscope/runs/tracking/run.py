@@ -13,7 +13,7 @@ from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
 from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
-from convscope.storage import RunFolder, open_run
+from convscope.storage import RunFolder, list_runs, open_run
 
 _IDENTITY = "tracking.json"
 _LATEST_SECONDS = 1e11  # since 1970: the year 5138
@@ -74,6 +74,11 @@ class Results:
     class_metrics: tuple[Mapping[str, Any], ...]
     files: Mapping[str, Path]
     children: tuple[Path, ...]
+
+
+def runs_in(path: Path) -> list[Path]:
+    """Return the folders of all runs of the experiment at `path`, or `path` itself, which is a run then."""
+    return [path] if (path / "run.json").exists() else list_runs(path / "runs") or [path]
 
 
 def read_run(path: Path | str) -> TrackedRun:
@@ -164,9 +169,9 @@ def _parent(path: Path) -> Path | None:
 
 
 def _children(path: Path) -> tuple[Path, ...]:
-    names = [Path("baseline"), *(Path("seeds/runs", run.name) for run in sorted((path / "seeds" / "runs").glob("*")))]
-    found = [name for name in names if (path / name / "run.json").exists() and not name.name.startswith(".")]
-    return tuple(inside(path, name) for name in found)
+    baseline = [path / "baseline"] if (path / "baseline" / "run.json").exists() else []
+    found = [*baseline, *list_runs(path / "seeds" / "runs")]
+    return tuple(inside(path, child.relative_to(path)) for child in found)
 
 
 def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:
