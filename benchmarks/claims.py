@@ -11,7 +11,6 @@ are equally good, so that each claim is wrong. Tables are Markdown; in brackets 
 """
 
 import argparse
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from convscope.evidence.ablation.significance import mark, p_values
 from convscope.evidence.comparison import RunGroup, compare_all, compare_groups
 from convscope.experiment.architectures import judge_variant
 from convscope.report.findings import ablation_finding
+from convscope.storage import PackedRuns
 
 Flags = NDArray[np.bool_]
 SEEDS = (2, 3, 5, 10, 30)
@@ -151,9 +151,8 @@ def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "S
 
 def real_runs(folder: Path) -> Flags:
     """Return which answers of each run in an experiment's folder are wrong, (n, N)."""
-    digests = [run["digest"] for run in json.loads((folder / "experiment.json").read_text(encoding="utf-8"))["runs"]]
-    arrays = [np.load(folder / "runs" / digest / "predictions.npz") for digest in digests]
-    return np.array([one["y_true"] != one["y_pred"] for one in arrays])
+    packed = PackedRuns(folder / "runs")
+    return np.asarray(packed.answers() != packed.y_true)
 
 
 def print_table(header: list[str], rows: Iterable[list[Any]]) -> None:

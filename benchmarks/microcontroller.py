@@ -1,6 +1,6 @@
 """Export trained runs as C headers in integers, and count and compare on all test images what compilers make of them.
 
-python benchmarks/microcontroller.py RUN... [--calibrate 1000] [--arm 1]
+python benchmarks/microcontroller.py EXPERIMENT [--calibrate 1000] [--arm 1]
 
 Each header is compiled by gcc -std=c99 for this machine, and those of the first `--arm` runs also by clang-19 for ARM
 (AArch64) and run by QEMU, which takes minutes a run. All programs must give the bits of the integers in Python, for
@@ -8,7 +8,7 @@ every image; else it ends with an error. Printed are for each run the constants 
 states, the header's accuracy, the model's, and how many answers differ; at the end the mean of the accuracies.
 
     convscope experiment --architecture micro11k --recipe micro11k --seeds 30 --out runs/micro
-    python benchmarks/microcontroller.py runs/micro/runs/*
+    python benchmarks/microcontroller.py runs/micro
 """
 
 import argparse
@@ -25,6 +25,7 @@ import convscope as cs
 from convscope.base.statistics import mean_interval
 from convscope.interchange.c_header import quantize, simulate, write_c
 from convscope.interchange.formats import calibration_images
+from convscope.storage import list_runs
 
 PROGRAM = """
 #include "net.h"
@@ -64,7 +65,7 @@ def constant_bytes(folder: Path) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("experiment", type=Path)
     parser.add_argument("--calibrate", type=int, default=1000, help="training images for the ranges and the bound")
     parser.add_argument("--arm", type=int, default=1, help="how many runs are computed by QEMU too")
     arguments = parser.parse_args()
@@ -72,8 +73,8 @@ def main() -> None:
     calibration, test = calibration_images(data.train, arguments.calibrate), data.test
     print("run | bytes in the object file | stated | accuracy in C | of the model | other answers | processors")
     accuracies = []
-    for number, path in enumerate(arguments.runs):
-        model = cs.open_run(path).model
+    for number, path in enumerate(list_runs(arguments.experiment / "runs")):
+        model = cs.load_model(path)
         expected = simulate(quantize(model, calibration[::2]), test.images)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)

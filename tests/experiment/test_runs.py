@@ -32,6 +32,24 @@ def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Sp
     assert (run.parameters, run.macs, run.num_images) == (tiny().parameters, tiny().macs, 1000)
 
 
+RECIPES = {
+    "averaged": {"averaging": 0.9, "epochs": 2},
+    "few bits": {"weight_bits": 4},
+    "bfloat16": {"precision": "bfloat16"},
+    "held out": {"validation_fraction": 0.2, "epochs": 2},
+    "stopped early": {"validation_fraction": 0.2, "epochs": 3, "early_stopping": cs.recipes.EarlyStopping(patience=1)},
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_is_measured_is_what_the_model_answers(small_splits: cs.Splits, name: str):
+    recipe = replace(ONE_EPOCH, **RECIPES[name])
+    trained = train_one(RunSpec("", tiny(), recipe, 0), small_splits)
+    evaluation = cs.evaluate(trained.model, small_splits.test)
+    assert trained.loss == evaluation.loss
+    assert (trained.y_pred == evaluation.y_pred).all()
+
+
 PACKED = {"answers.npy", "groups.jsonl", "history.npy", "labels.npy", "machines.jsonl", "runs.npy", "weights"}
 
 

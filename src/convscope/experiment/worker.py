@@ -19,14 +19,15 @@ from convscope.architecture import Architecture
 from convscope.base import errors
 from convscope.base.errors import ConvscopeError, DatasetError, DivergedError, EngineError
 from convscope.base.metrics import cross_entropy
-from convscope.data.datasets import Dataset, LoadOptions, Splits, load_dataset
+from convscope.data.datasets import LoadOptions, Splits, load_dataset
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
 from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
-from convscope.training import History, TrainingState, train
+from convscope.training import History, TrainingState
+from convscope.training.loop import train_with_logits
 from convscope.training.model import Model
 
 Reply = tuple[str, dict[str, bytes]]
@@ -70,7 +71,7 @@ def train_one(
     """
     try:
         drawn = spec.draw(splits)
-        model, history = train(
+        model, history, logits = train_with_logits(
             spec.architecture,
             drawn,
             spec.recipe,
@@ -83,24 +84,16 @@ def train_one(
         )
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
-    y_pred, loss = _measure(model, splits.test, threads, spec.title)
-    return WorkerResult(model, history, y_pred, loss, machine_record(spec.engine), threads or available_cores())
-
-
-def _measure(model: Model, test: Dataset, threads: int | None, title: str) -> tuple[NDArray[np.uint16], float]:
-    """Return what `model` answers to each image of `test`, and its cross-entropy.
-
-    Raises:
-        DivergedError: if a logit is not finite.
-    """
-    network = open_network(model.architecture, model.weights, threads=threads)
-    blocks = [network.logits(test.images[start : start + _BLOCK]) for start in range(0, len(test), _BLOCK)]
-    logits = np.concatenate(blocks)
+    if logits is None or history.val_split != "test" or spec.engine != "native" or spec.recipe.precision != "float32":
+        network = open_network(model.architecture, model.weights, threads=threads)
+        images = splits.test.images
+        logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])
     try:
         check_finite(logits)
     except DivergedError as error:
-        raise DivergedError(f"{title}: {error}") from error
-    return logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, test.labels.astype(np.int64))
+        raise DivergedError(f"{spec.title}: {error}") from error
+    y_pred, loss = logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, splits.test.labels.astype(np.int64))
+    return WorkerResult(model, history, y_pred, loss, machine_record(spec.engine), threads or available_cores())
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:

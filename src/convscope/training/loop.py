@@ -92,6 +92,40 @@ def train(
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
         KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
     """
+    model, history, _ = train_with_logits(
+        architecture,
+        data,
+        recipe,
+        seed=seed,
+        validation=validation,
+        engine=engine,
+        threads=threads,
+        state=state,
+        unseen=unseen,
+        on_progress=on_progress,
+        on_epoch=on_epoch,
+    )
+    return model, history
+
+
+def train_with_logits(
+    architecture: AnyArchitecture,
+    data: Splits | DatasetLike,
+    recipe: AnyRecipe,
+    *,
+    seed: Seed = 0,
+    validation: DatasetLike | None = None,
+    engine: EngineName = "native",
+    threads: int | None = None,
+    state: TrainingState | None = None,
+    unseen: NDArray[np.bool_] | None = None,
+    on_progress: OnProgress | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[Model, History, NDArray[np.float32] | None]:
+    """Return what `train` returns, and the model's logits of the images that were measured after the last epoch.
+
+    They are None where no epoch was trained, no image measured, or early stopping chose the weights of another epoch.
+    """
     recipe = recipe_named(recipe)
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
     if validation is not None:
@@ -113,9 +147,12 @@ def train(
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
+    logits = None
     while len(history) < recipe.epochs and not _stops(recipe, history):
         rates = recipe.learning_rates(len(dataset))[len(history)]
-        measured = _train_epoch(network, dataset, validation, recipe, seed, len(history) + 1, rates, on_progress)
+        measured, logits = _train_epoch(
+            network, dataset, validation, recipe, seed, len(history) + 1, rates, on_progress
+        )
         columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
         history = with_choice(replace(history, **columns), recipe, history.val_split)
         weights = network.weights()
@@ -125,6 +162,7 @@ def train(
             on_epoch(TrainingState(weights, network.optimizer_state(), history, best_weights))
     if history.best_epoch is not None:
         weights = best_weights
+        logits = logits if history.best_epoch == len(history) else None
     provenance = {
         "dataset": dataset.name,
         "num_images": len(dataset),
@@ -134,7 +172,7 @@ def train(
         "epoch": history.best_epoch or len(history),
     }
     model = Model(architecture, weights, dataset.class_names, provenance, handwriting=dataset.handwriting)
-    return model, history
+    return model, history, logits
 
 
 def train_pass(
@@ -160,7 +198,7 @@ def train_pass(
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
-    measured = _train_epoch(network, dataset, None, recipe, seed, len(state.history) + 1, rates)
+    measured, _ = _train_epoch(network, dataset, None, recipe, seed, len(state.history) + 1, rates)
     columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
     return TrainingState(network.weights(), network.optimizer_state(), History(**columns))
 
@@ -179,8 +217,8 @@ def _train_epoch(
     epoch: int,
     rates: NDArray[np.float32],
     on_progress: OnProgress | None = None,
-) -> dict[str, tuple[float, ...]]:
-    """Train one epoch, at a learning rate a step, and return its line of the history."""
+) -> tuple[dict[str, tuple[float, ...]], NDArray[np.float32] | None]:
+    """Train one epoch, at a learning rate a step, and return its line of the history and the logits of `validation`."""
     options = EpochOptions(
         optimizer=recipe.optimizer,
         label_smoothing=recipe.label_smoothing,
@@ -215,13 +253,14 @@ def _train_epoch(
         "accuracy": (result.accuracy,),
         "seconds": (seconds,),
     }
+    logits = None
     if validation is not None:
         logits = network.logits(validation.images)
         with np.errstate(invalid="ignore", over="ignore"):
             measured["val_loss"] = (metrics.cross_entropy(logits, validation.labels),)
         _check_finite("val_loss", measured["val_loss"][0], epoch, recipe)
         measured["val_accuracy"] = (metrics.accuracy(validation.labels, logits.argmax(axis=1)),)
-    return measured
+    return measured, logits
 
 
 def _check_finite(name: str, value: float, epoch: int, recipe: Recipe) -> None:
