@@ -100,3 +100,18 @@ def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trai
         "run 4 of 4, cnn, fast, seed 2: accuracy 0.5000, trained in 10.00 s",
     ]
     assert progress.done == 3
+
+
+def test_many_runs_get_a_line_every_ten_seconds_with_their_rate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    times = iter(float(second) for second in range(1000))
+    monkeypatch.setattr("convscope.cli.progress.monotonic", lambda: next(times))
+    progress = RunsProgress(1200, quiet=False)
+    result = RunResult("", "cnn", "fast", 7, 0.5, 1.0, 0.5, History(), "", 1, 1, 4, 1, np.zeros(1, np.uint16))
+    for _ in range(25):
+        progress.on_result(result)
+    assert capsys.readouterr().out.splitlines() == [
+        "run 10 of 1,200, cnn, fast, seed 7: accuracy 0.5000, trained in 0.50 s; 1.00 runs/s; about 1,190 s left",
+        "run 20 of 1,200, cnn, fast, seed 7: accuracy 0.5000, trained in 0.50 s; 1.00 runs/s; about 1,180 s left",
+    ]

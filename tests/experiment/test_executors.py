@@ -1,21 +1,24 @@
 """Runs in other processes: the same bytes, also when one of them is killed half-way."""
 
 import os
+import pickle
 import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distributed import LocalCluster
 
 import convscope as cs
 from convscope.base.errors import DivergedError, ExecutorError
-from convscope.experiment import RunResult, open_executor, train_runs
+from convscope.experiment import RunResult, RunSpec, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
+from convscope.experiment.shared_data import SharedSplits
 
-from .conftest import diverging, outcomes, specs_of
+from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,26 @@ def test_local_processes_give_the_same_bytes_as_this_one(
     assert os.getpid() not in processes.pids
     assert [run.seed for run in there] == list(range(8))
     assert outcomes(there) == outcomes(results)
+
+
+@pytest.mark.slow
+def test_local_processes_share_data_in_memory(here, processes: LocalProcesses, small_splits: cs.Splits):
+    _, results = here
+    specs = [RunSpec("", tiny(), ONE_EPOCH, seed) for seed in range(2)]
+    there = train_runs(specs, small_splits, executor=processes)
+    assert [run.weights_sha256 for run in there] == [run.weights_sha256 for run in results[:2]]
+
+
+def test_shared_images_are_mapped_and_not_copied(small_splits: cs.Splits, tmp_path: Path):
+    shared = pickle.loads(pickle.dumps(SharedSplits(small_splits, tmp_path)))
+    assert len(pickle.dumps(shared)) < small_splits.train.images.nbytes / 20
+    opened = shared.open()
+    for part, own in ((opened.train, small_splits.train), (opened.test, small_splits.test)):
+        assert (part.images == own.images).all()
+        assert isinstance(part.images.base, np.memmap)
+        assert part.to_dict() == own.to_dict()
+        assert part.handwriting == own.handwriting
+    assert opened.options == small_splits.options
 
 
 @pytest.mark.slow

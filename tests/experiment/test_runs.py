@@ -328,8 +328,8 @@ def test_a_folder_that_is_another_run_s_is_refused(here, small_splits: cs.Splits
         train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path / "old")
 
 
-def test_data_in_memory_reach_no_other_process(small_splits: cs.Splits):
-    with pytest.raises(ValueError, match="data that exist only in memory cannot be sent to another process"):
+def test_data_in_memory_reach_no_other_machine(small_splits: cs.Splits):
+    with pytest.raises(ValueError, match="data that exist only in memory cannot be sent to another machine"):
         train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, executor=Dying(0))
 
 

@@ -148,14 +148,22 @@ class JobProgress:
                 bar.close()
 
 
+_MOST_LINES = 100  # of runs; of more there is a line now and then
+_SECONDS = 10.0  # between those
+
+
 class RunsProgress:
-    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing."""
+    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing.
+
+    Of many runs a line every ten seconds also says how many are trained a second.
+    """
 
     def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
         self._lines, self.done = lines and not quiet, 0
         self._quiet, self._total, self._ended, self._trained, self._start = quiet, total, 0, 0, monotonic()
         on_terminal = sys.stdout.isatty() and not quiet
         self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
+        self._last = self._start
 
     def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
         """Show the epoch beside the bar, or print its line."""
@@ -172,17 +180,26 @@ class RunsProgress:
         """Move the bar, or print the run's line."""
         self.done += 1
         self._ended += 1
-        elapsed = monotonic() - self._start
+        now = monotonic()
+        elapsed = now - self._start
         self._trained += result.seconds <= elapsed  # another one was trained before, and took no time now
         words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
         name = ", ".join(filter(None, words))
         if self._bar is not None:
             self._bar.set_postfix_str(f"{printable(name)}: {result.accuracy:.4f}", refresh=False)
             self._bar.update()
-        elif self._lines:
+        elif self._lines and self._is_due(now):
             text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
             left = elapsed / max(1, self._trained) * (self._total - self._ended)
-            echo(f"{text}; about {max(1, round(left)):,} s left" if left and self._trained else text)
+            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MOST_LINES and self._trained else ""
+            echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
+
+    def _is_due(self, now: float) -> bool:
+        """Return whether a run that has ended gets a line: each of a few, and of many the last one and some others."""
+        if self._total > _MOST_LINES and self._ended < self._total and now < self._last + _SECONDS:
+            return False
+        self._last = now
+        return True
 
     def on_diverged(self, run: DivergedRun) -> None:
         """Move the bar, or print the run's line."""
@@ -199,7 +216,7 @@ class RunsProgress:
             self._bar.close()
 
     def _place(self) -> str:
-        return f"run {self._ended} of {self._total}, "
+        return f"run {self._ended:,} of {self._total:,}, "
 
 
 class DownloadProgress:

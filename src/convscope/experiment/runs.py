@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from convscope.base.arguments import checked
@@ -18,7 +19,9 @@ from convscope.base.errors import ConvscopeError, DivergedError
 from convscope.base.files import inside
 from convscope.data.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision, check_weight_bits
+from convscope.experiment.executors import LocalProcesses
 from convscope.experiment.result import DivergedRun, RunResult
+from convscope.experiment.shared_data import SharedSplits
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, WorkerResult, execute, read_reply, train_one, write_order
@@ -153,13 +156,29 @@ def _submit_all(
     receive: Callable[[str, Callable[[], WorkerResult]], None],
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
+    if isinstance(executor, LocalProcesses):
+        with TemporaryDirectory(prefix="convscope-", ignore_cleanup_errors=True) as folder:
+            data = (SharedSplits(splits, Path(folder)),)
+            _submit_with(waiting, splits, executor, threads, receive, data)
+    else:
+        _submit_with(waiting, splits, executor, threads, receive, ())
+
+
+def _submit_with(
+    waiting: Mapping[str, RunSpec],
+    splits: Splits,
+    executor: Executor,
+    threads: int,
+    receive: Callable[[str, Callable[[], WorkerResult]], None],
+    data: tuple[SharedSplits, ...],
+) -> None:
     pending = dict[Future[Reply], str]()
     done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would look at all that are pending for each one
     losses = Counter[str]()
 
     def submit(digest: str) -> None:
         try:
-            future = executor.submit(execute, write_order(waiting[digest], splits, threads))
+            future = executor.submit(execute, write_order(waiting[digest], splits, threads), *data)
         except Exception as error:  # each kind of executor has its own
             raise ConvscopeError(
                 f"the executor accepts no more runs ({_words(error)}); finished runs are kept, so start it again "
@@ -202,10 +221,10 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
         raise ValueError(
             f"specs name different data: {', '.join(map(repr, sorted(named)))}; they must share one data set"
         )
-    if executor is not None and "" in named:
+    if executor is not None and "" in named and not isinstance(executor, LocalProcesses):
         raise ValueError(
-            "dataset is '': data that exist only in memory cannot be sent to another process; run without an executor, "
-            "or save the data as files and give their path"
+            "dataset is '': data that exist only in memory cannot be sent to another machine; run with local:N or "
+            "without an executor, or save the data as files and give their path"
         )
     check_classes(splits.train)
     seen = list[tuple[Any, ...]]()

@@ -1,7 +1,7 @@
 """One run, here or in another process: from a `RunSpec` to what was trained.
 
-What travels is JSON and the bytes of float32 arrays (little-endian), so it does not matter what carries them. A worker
-loads the data itself and makes sure that they are the ones that were meant.
+What travels is JSON and the bytes of arrays (little-endian), so it does not matter what carries them. A worker loads
+the data itself and makes sure that they are the ones that were meant; processes of one machine share them.
 """
 
 import json
@@ -24,6 +24,7 @@ from convscope.engine import open_network
 from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
 from convscope.experiment.run_json import available_cores, machine_record
+from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Recipe
 from convscope.training import History, TrainingState
@@ -119,8 +120,11 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
     )
 
 
-def execute(order: str) -> Reply:
+def execute(order: str, shared: SharedSplits | None = None) -> Reply:
     """Do what `write_order` wrote, and return what `read_reply` reads.
+
+    Args:
+        shared: the data, in a process of the machine that wrote the order; by default they are loaded here.
 
     An error is part of the reply: what is raised from here is then the fault of whatever carried the order.
     """
@@ -136,7 +140,7 @@ def execute(order: str) -> Reply:
                 f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
             )
         options = LoadOptions.from_dict(asked["options"], DatasetError)
-        splits = _load(asked["dataset"], options, *asked["sha256"])
+        splits = open_shared(shared) if shared else _load(asked["dataset"], options, *asked["sha256"])
         spec = RunSpec(
             asked["dataset"],
             Architecture.from_dict(asked["architecture"]),
