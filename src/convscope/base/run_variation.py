@@ -6,6 +6,10 @@ row for each run; standard deviations, probabilities and numbers of runs come ou
 
 from dataclasses import dataclass
 from math import erfc, inf, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convscope.base.plain import PlainFields
 from convscope.base.statistics import Flags
@@ -53,13 +57,18 @@ class RunVariation(PlainFields):
         """
         if wrong.ndim != 2 or len(wrong) < 2 or wrong.shape[1] < 1:
             raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least two runs and one image")
-        num_runs, num_images = wrong.shape
-        of_images = wrong.mean(axis=0)
-        rate = float(of_images.mean())
+        return cls.of_counts(wrong.sum(axis=1), wrong.sum(axis=0))
+
+    @classmethod
+    def of_counts(cls, of_runs: NDArray[np.integer[Any]], of_images: NDArray[np.integer[Any]]) -> "RunVariation":
+        """Return the same from how many images each run classifies wrongly (n,), and how many runs each image (N,)."""
+        num_runs, num_images = len(of_runs), len(of_images)
+        shares = of_images / num_runs
+        rate = float(shares.mean())
         # Of whole numbers, so that it is exactly 0 if all are equal.
-        over_seeds = float(wrong.sum(axis=1).var(ddof=1)) / num_images**2
+        over_seeds = float(of_runs.var(ddof=1)) / num_images**2
         # What runs would differ by if each image's answer fell to chance for itself.
-        alone = float((of_images * (1 - of_images)).mean()) * num_runs / (num_runs - 1) / num_images
+        alone = float((shares * (1 - shares)).mean()) * num_runs / (num_runs - 1) / num_images
         return cls(
             num_runs=num_runs,
             num_images=num_images,
@@ -104,13 +113,13 @@ class RunVariation(PlainFields):
         if self.sd_seeds == 0:
             return 2
         low, high = 1, 2
-        while _power(high, difference / self.sd_seeds, level) < power:
+        while power_of_t_test(high, difference / self.sd_seeds, level) < power:
             low, high = high, 2 * high
             if high > _MOST_RUNS:
                 return None
         while high - low > 1:
             middle = (low + high) // 2
-            is_enough = _power(middle, difference / self.sd_seeds, level) >= power
+            is_enough = power_of_t_test(middle, difference / self.sd_seeds, level) >= power
             low, high = (low, middle) if is_enough else (middle, high)
         return high
 
@@ -120,8 +129,8 @@ def _both_tails(difference: float, sd: float) -> float:
     return erfc((difference / sd if sd else inf) / sqrt(2))
 
 
-def _power(count: int, effect: float, level: float) -> float:
-    """Return how likely a two-sided t-test of two times `count` values finds that means lie `effect` sds apart."""
+def power_of_t_test(count: int, effect: float, level: float) -> float:
+    """Return how likely a two-sided t-test of twice `count` normal values finds that means lie `effect` sds apart."""
     from scipy.special import nctdtr, stdtrit
 
     freedom, shift = 2 * count - 2, effect * sqrt(count / 2)
