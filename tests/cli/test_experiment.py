@@ -262,3 +262,15 @@ def test_an_ensemble_without_seeds_enough_is_left_out_or_refused(
     assert (done.exit_code, (tmp_path / "out").exists()) == (1, False)
     assert done.stderr == "Error: --seeds: there are 2, but an ensemble of 3 networks needs 3\n"
     assert "three is left out: it needs 3 runs and has 2; use more seeds." in invoke(*asked, "all").stdout
+
+
+@pytest.mark.slow
+def test_many_seeds_of_one_network_get_an_atlas(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("convscope.runs.experiments.FEWEST_RUNS", 6)
+    asked = ("experiment", "--dataset", small_folder, "--architecture", "ann", "--num-images", 100, "--epochs", 1)
+    assert invoke(*asked, "--seeds", 5, "--out", tmp_path).exit_code == 0
+    assert not (tmp_path / "atlas.json").exists()
+    assert invoke(*asked, "--seeds", 6, "--out", tmp_path).exit_code == 0
+    atlas = json.loads((tmp_path / "atlas.json").read_text())
+    assert (atlas["num_runs"], atlas["title"]) == (6, "ann, classic")
+    assert 'id="atlas-spread"' in (tmp_path / "experiment.html").read_text()

@@ -34,6 +34,7 @@ from convscope.recipes import AnyRecipe, classic, recipe_named
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # columns of the single values
 _WIDEST_NAME = 24
+_MOST_VALUES = 200  # of a group, one by one
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,11 @@ class Experiment:
     def __str__(self) -> str:
         parts = [self.summary, self._note()]
         for group in self.table:
+            if group.num_runs > _MOST_VALUES:
+                parts.append(
+                    f"{clip(group.title, _WIDTH - 60)}: the accuracies of its {group.num_runs:,} runs are in runs.csv"
+                )
+                continue
             values = " ".join(f"{run.seed}:\N{NO-BREAK SPACE}{run.accuracy:.4f}" for run in self.runs_of(group))
             lines = fill(values, _WIDTH, initial_indent="  ", subsequent_indent="  ")
             parts.append(f"{clip(group.title, _WIDTH - 20)}: accuracy by seed\n{lines}")

@@ -11,6 +11,7 @@ from convscope.base.files import write_json
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
+from convscope.experiment.atlas import FEWEST_RUNS, Atlas
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.frontier import Frontier
@@ -171,13 +172,23 @@ def experiment_job(
         )
         result = replace(result, runs=(*result.runs, *earlier_runs(folder, splits, result.runs)))
         frontier = measure_frontier(plan.points, result.runs, splits, listeners) if plan.points else None
+    atlas = _atlas(result, splits)
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
     if frontier is not None:
         write_json(folder / "frontier.json", frontier.to_dict())
-    page = write_experiment_page(folder, _document(result, frontier), command(splits.options))
+    if atlas is not None:
+        write_json(folder / "atlas.json", atlas.to_dict())
+    document = _document(result, frontier) | ({} if atlas is None else {"atlas": atlas.to_dict()})
+    page = write_experiment_page(folder, document, command(splits.options), splits.test)
     return ExperimentDone(result, frontier, page)
+
+
+def _atlas(result: Experiment, splits: Splits) -> Atlas | None:
+    """Return the atlas of the largest group, if it is large enough for one."""
+    largest = max(result.table, key=lambda group: group.num_runs)
+    return Atlas.of(result, largest, splits.test) if largest.num_runs >= FEWEST_RUNS else None
 
 
 def _document(result: Experiment, frontier: Frontier | None) -> dict[str, Any]:

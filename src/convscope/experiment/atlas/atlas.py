@@ -22,6 +22,8 @@ FEWEST_RUNS = 100
 """Of a group that gets an atlas: with fewer, its shares and correlations say little."""
 
 _MOST_IMAGES = 60
+_MOST_BINS = 48
+_MOST_LEVELS = 101
 _MOST_EPOCHS = 12
 
 
@@ -45,6 +47,7 @@ class Atlas:
         accuracies: (n,), of the networks.
         hard_images: those that most networks get wrong, at most 60.
         num_missed: how many images at least one network gets wrong.
+        missed_by: for rising shares of the networks, how many images at least so many get wrong.
         source: of the known label errors, None where nobody has looked at this data set.
         power: how many seeds show a difference.
         early: for epochs before the last one; empty where networks are trained for one epoch, or of the accuracies
@@ -57,6 +60,7 @@ class Atlas:
     spread: Spread
     hard_images: tuple[HardImage, ...] = field(repr=False)
     num_missed: int
+    missed_by: tuple[dict[str, float], ...] = field(repr=False)
     source: str | None
     agreement: Agreement
     power: tuple[PowerRow, ...]
@@ -81,6 +85,7 @@ class Atlas:
             spread=Spread.of(counts),
             hard_images=hard_images(counts, _MOST_IMAGES, errors),
             num_missed=int((counts.misses > 0).sum()),
+            missed_by=tuple(_missed_by(counts)),
             source=None if known is None else known.source,
             agreement=Agreement.of(counts),
             power=power_table(variation, counts.accuracies),
@@ -91,21 +96,29 @@ class Atlas:
     def num_runs(self) -> int:
         return len(self.accuracies)
 
+    @property
+    def histogram(self) -> list[dict[str, float]]:
+        """How many networks have which accuracy: bins as wide as a whole number of images, with their middles."""
+        wrong = np.rint((1 - self.accuracies) * self.num_images).astype(np.int64)
+        low, high = int(wrong.min()), int(wrong.max())
+        width = max(1, -(-(high - low + 1) // _MOST_BINS))
+        counts = np.bincount((high - wrong) // width, minlength=1)
+        middles = [1 - (high - width * place - (width - 1) / 2) / self.num_images for place in range(len(counts))]
+        return [{"accuracy": middle, "count": count} for middle, count in zip(middles, counts.tolist(), strict=True)]
+
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""
-        plain = plain_attributes(
-            self,
-            "title",
-            "num_runs",
-            "num_images",
-            "spread",
-            "num_missed",
-            "source",
-            "agreement",
-            "hard_images",
-            "power",
-        )
+        sizes, parts = ("title", "num_runs", "num_images"), ("spread", "histogram", "num_missed", "missed_by", "source")
+        plain = plain_attributes(self, *sizes, *parts, "agreement", "hard_images", "power")
         return plain | {"early": [one.to_dict() for one in self.early]}
+
+
+def _missed_by(counts: AnswerCounts) -> list[dict[str, float]]:
+    misses = np.sort(counts.misses[counts.misses > 0])
+    levels = np.unique(np.ceil(np.linspace(0, 1, _MOST_LEVELS) * counts.num_runs).astype(np.int64).clip(1))
+    numbers = len(misses) - np.searchsorted(misses, levels)
+    shares = (levels / counts.num_runs).tolist()
+    return [{"share": share, "num_images": number} for share, number in zip(shares, numbers.tolist(), strict=True)]
 
 
 def _early(lines: Sequence[Sequence[float]]) -> list[EarlyAccuracy]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
+from convscope.data.datasets import evenly
 from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
@@ -15,6 +16,7 @@ Group = Mapping[str, Any]
 """As in the `table` of `Experiment.to_dict()`."""
 
 _MOST_EPOCHS_IN_TABLE = 200
+_MOST_RUNS = 400  # as dots and in the table, over all groups
 
 
 def experiment_section(value: dict[str, Any]) -> Section:
@@ -78,6 +80,7 @@ def _title(group: Group, groups: Sequence[Group]) -> str:
 
 def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
     title = seeds_finding(value)
+    shown = max(1, _MOST_RUNS // len(groups))
     rows = [
         [
             *group_names(group),
@@ -88,18 +91,25 @@ def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Se
             run["weights_sha256"][:12],
         ]
         for group, members in zip(groups, runs, strict=True)
-        for run in members
+        for run in members[:shown]
     ]
+    is_all = all(len(members) <= shown for members in runs)
+    drawn = "" if is_all else say("evidence.seeds.drawn", drawn=len(rows), n=len(value["runs"]))
     header = [_head("architecture"), _head("recipe")]
     header += [say(f"head.{name}") for name in ("seed", "accuracy", "loss", "training", "weightsHash")]
     return Chart(
         "seeds",
         title,
-        say("evidence.seeds.compare"),
-        draw_strips(groups, [[run["accuracy"] for run in members] for members in runs], title),
+        sentences(say("evidence.seeds.compare"), drawn),
+        draw_strips(groups, [_evenly([run["accuracy"] for run in members], shown) for members in runs], title),
         Table("", "", header, rows, left=2),
         is_wide=True,
     )
+
+
+def _evenly(values: Sequence[float], most: int) -> list[float]:
+    """Return at most `most` of the values, those that divide them evenly."""
+    return [sorted(values)[place] for place in evenly(len(values), most)] if len(values) > most else list(values)
 
 
 def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Table:
