@@ -7,6 +7,7 @@ from convscope.experiment.files import write_experiment
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
+from convscope.experiment.weights_matrix import WeightsMatrix, load_weights_matrix
 
 __all__ = [
     "ArchitectureAblation",
@@ -15,8 +16,10 @@ __all__ = [
     "Group",
     "RunResult",
     "RunSpec",
+    "WeightsMatrix",
     "ablate_architecture",
     "argument_of",
+    "load_weights_matrix",
     "open_executor",
     "run_experiment",
     "train_runs",

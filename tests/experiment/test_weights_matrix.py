@@ -1,0 +1,66 @@
+"""Weights as data: what the matrix holds is what the networks are."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import RunError
+from convscope.experiment import RunSpec, train_runs
+
+from .conftest import ONE_EPOCH, tiny
+
+
+def test_a_row_is_a_network(here, small_splits: cs.Splits):
+    folder, results = here
+    found = cs.load_weights_matrix(folder)
+    assert found.weights.shape == (8, tiny().parameters)
+    assert found.architecture == tiny()
+    assert found.seeds.tolist() == [run.seed for run in results]
+    assert found.accuracies.tolist() == [run.accuracy for run in results]
+    assert found.losses.tolist() == [run.loss for run in results]
+    assert found.recipes == ("short",) * 8
+    assert (found.answers == [run.y_pred for run in results]).all()
+    assert (found.y_true == small_splits.test.labels).all()
+    model = found.model(3)
+    assert model.weights_sha256 == results[3].weights_sha256
+    for name, values in model.weights.items():
+        assert (found.tensor(name)[3] == values).all()
+        assert np.shares_memory(found.tensor(name), found.weights)
+    with pytest.raises(KeyError, match="conv2d/kernel"):
+        found.tensor("conv/kernel")
+    with pytest.raises(ValueError, match="read-only"):
+        found.weights[0] = 0
+
+
+def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path: Path):
+    small = replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")), name="small")
+    longer = replace(ONE_EPOCH, epochs=2, name="longer")
+    specs = [
+        RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), small) for recipe in (ONE_EPOCH, longer)
+    ]
+    results = train_runs(specs, small_splits, folder=tmp_path)
+    with pytest.raises(RunError, match="has several architectures; name one of tiny, small"):
+        cs.load_weights_matrix(tmp_path)
+    with pytest.raises(RunError, match="has 0 called 'cnn'; name one of tiny, small"):
+        cs.load_weights_matrix(tmp_path, "cnn")
+    found = cs.load_weights_matrix(tmp_path, "small")
+    own = [run for run in results if run.architecture == "small"]
+    assert list(zip(found.seeds.tolist(), found.recipes, strict=True)) == [(run.seed, run.recipe) for run in own]
+    assert (found.answers == [run.y_pred for run in own]).all()
+    assert [found.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
+
+
+def test_what_is_no_experiment_is_refused(here, tmp_path: Path):
+    with pytest.raises(RunError, match="contains no finished runs"):
+        cs.load_weights_matrix(tmp_path)
+    copy = shutil.copytree(here[0], tmp_path / "copy")
+    file = copy / "runs" / "runs.npy"
+    rows = np.load(file)
+    rows["weights_row"] = 0
+    file.write_bytes(file.read_bytes()[: -rows.nbytes] + rows.tobytes())
+    with pytest.raises(RunError, match="damaged"):
+        cs.load_weights_matrix(copy)
