@@ -19,7 +19,7 @@ from safetensors import safe_open
 import convscope as cs
 from convscope.cli import main
 from convscope.experiment import Experiment, RunResult
-from convscope.experiment.atlas import Atlas
+from convscope.experiment.atlas import Atlas, CrossedSeeds
 from convscope.training import History
 
 ROOT = Path(__file__).parent.parent
@@ -255,6 +255,10 @@ def test_the_keys_of_an_atlas_are_those_documented():
     section = FILES.read_text(encoding="utf-8").partition("\n## atlas.json\n")[2].partition("\n## ")[0]
     for part in (atlas["spread"], atlas["agreement"], atlas["hard_images"][0], atlas["power"][0]):
         assert all(f"`{key}`" in section for key in part)
+
+
+def test_the_keys_of_crossed_seeds_are_those_documented():
+    assert list(CrossedSeeds.of("cnn", np.eye(3)).to_dict()) == keys(FILES, "crossed.json")
 
 
 def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):

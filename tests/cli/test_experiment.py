@@ -274,3 +274,25 @@ def test_many_seeds_of_one_network_get_an_atlas(small_folder: Path, tmp_path: Pa
     atlas = json.loads((tmp_path / "atlas.json").read_text())
     assert (atlas["num_runs"], atlas["title"]) == (6, "ann, classic")
     assert 'id="atlas-spread"' in (tmp_path / "experiment.html").read_text()
+
+
+@pytest.mark.slow
+def test_crossed_seeds_are_trained_once_and_are_in_no_mean(small_folder: Path, tmp_path: Path):
+    asked = ("experiment", "--dataset", small_folder, "--architecture", "ann", "--num-images", 60, "--epochs", 1)
+    done = invoke(*asked, "--seeds", 2, "--crossed", 3, "--out", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert [group["num_runs"] for group in printed["table"]] == [2]
+    [crossed] = json.loads((tmp_path / "crossed.json").read_text())
+    assert [len(row) for row in crossed["accuracies"]] == [3, 3, 3]
+    assert [crossed["accuracies"][seed][seed] for seed in (0, 1)] == [run["accuracy"] for run in printed["runs"]]
+    packed = PackedRuns(tmp_path / "runs")
+    assert len(packed) == 9  # the diagonal is that of the plain seeds
+    assert 'id="crossed"' in (tmp_path / "experiment.html").read_text()
+    assert invoke(*asked, "--seeds", 2, "--crossed", 3, "--out", tmp_path).exit_code == 0
+    assert len(PackedRuns(tmp_path / "runs")) == 9
+    again = json.loads(invoke(*asked, "--seeds", 3, "--out", tmp_path, "--json").stdout)
+    assert [group["num_runs"] for group in again["table"]] == [3]
+    refused = invoke("experiment", "--frontier", "--crossed", 3)
+    assert refused.exit_code == 2
+    assert "--crossed does not go with --frontier" in refused.stderr

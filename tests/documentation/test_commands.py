@@ -194,7 +194,10 @@ def saved_files(page: Path) -> dict[str, str]:
 
 def test_commands_are_found_in_the_pages():
     assert sum(len(block) for page in PAGES for block in blocks(page)) >= 40
-    assert [page.stem for page in first_pages() if not blocks(page)] == ["README", "weights_as_data"]  # make and Python alone
+    assert [page.stem for page in first_pages() if not blocks(page)] == [
+        "README",
+        "weights_as_data",
+    ]  # make and Python alone
 
 
 @pytest.mark.parametrize("page", first_pages()[1:], ids=lambda page: page.stem)

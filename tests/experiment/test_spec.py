@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.engine import initial_weights
 from convscope.experiment import RunSpec
+from convscope.experiment.worker import train_one
+from convscope.training import TrainingState
 
 from .conftest import ONE_EPOCH, tiny
 
@@ -35,6 +38,7 @@ CHANGES = {
     "architecture": {"architecture": cs.presets.ann()},
     "engine": {"engine": "reference"},
     "number of images": {"num_images": 999},
+    "seed of the weights": {"weights_seed": 4},
 }
 
 
@@ -95,3 +99,17 @@ def test_a_run_that_cannot_be_says_why(small_mnist: cs.Splits, case: str):
     change, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         replace(SPEC, **change).digest(small_mnist)
+
+
+def test_a_seed_of_the_weights_changes_the_initial_weights_alone(small_mnist: cs.Splits):
+    assert replace(SPEC, weights_seed=3) == SPEC
+    other = train_one(replace(SPEC, weights_seed=4), small_mnist, 1)
+    assert other.model.weights_sha256 != train_one(SPEC, small_mnist, 1).model.weights_sha256
+    state = cs.train(tiny(), small_mnist, ONE_EPOCH, seed=3, threads=1, state=first_state(4))[0]
+    assert other.model.weights_sha256 == state.weights_sha256
+    with pytest.raises(ValueError, match="weights_seed is for random weights"):
+        replace(SPEC, weights_seed=4, start="model.safetensors")
+
+
+def first_state(seed: int) -> TrainingState:
+    return TrainingState(initial_weights(tiny(), seed))

@@ -13,7 +13,8 @@ from convscope.storage import RunFolder
 def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> list[RunResult]:
     """Return the finished runs in `folder` of groups that `runs` lack, on the same images, ordered by group and seed.
 
-    A group is one architecture with one recipe, engine and number of images. Where two have the same names, the earlier
+    A group is one architecture with one recipe, engine and number of images; runs whose initial weights have a seed of
+    their own are none. Where two have the same names, the earlier
     one also gets its number of images, or else its digest, as the name of a variant.
 
     Raises:
@@ -25,7 +26,12 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> lis
     asked = {_group(one) for one in found if one.path.name in known}
     groups = dict[tuple[object, ...], list[RunFolder]]()
     for one in found:
-        if "digest" in one.record and _is_on(one, splits) and _group(one) not in asked:
+        if (
+            "digest" in one.record
+            and "weights_seed" not in one.record
+            and _is_on(one, splits)
+            and _group(one) not in asked
+        ):
             groups.setdefault(_group(one), []).append(one)
     taken, results = {(run.architecture, run.recipe, run.name) for run in runs}, list[RunResult]()
     for members in groups.values():

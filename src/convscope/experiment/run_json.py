@@ -44,6 +44,7 @@ def group_record(spec: RunSpec, data: Mapping[str, Any]) -> dict[str, Any]:
         "engine": spec.engine,
         "command": _command(spec, LoadOptions.from_dict(data["options"], ValueError)),
         "num_images": spec.num_images or data["train"]["num_images"],
+        **({} if spec.weights_seed is None else {"weights_seed": spec.weights_seed}),
     }
 
 

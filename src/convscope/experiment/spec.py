@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from convscope.base.arguments import Seed, check_fields
 from convscope.base.errors import ArchitectureError
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits
-from convscope.engine import EngineName
+from convscope.engine import EngineName, initial_weights
 from convscope.engine.keras import backend_name
 from convscope.recipes import Recipe
 from convscope.storage import load_model, load_trained_on
@@ -34,10 +35,11 @@ class RunSpec:
         num_images: how many training images to use, drawn by the seed from each class alike; None is all of them.
         start: a model file or run folder whose weights training starts from, see `transfer`; "" is random weights.
         new_output: whether the weights of its outputs are random all the same.
+        weights_seed: of the initial weights, where it is not that of everything else; the same number is None.
         name: what a table calls the variant; not part of the digest, no more than the names of network and recipe.
 
     Raises:
-        ValueError: if the seed is below 0 or `num_images` below 1.
+        ValueError: if a seed is below 0, `num_images` below 1, or there is a `weights_seed` beside a `start`.
     """
 
     dataset: str
@@ -49,9 +51,14 @@ class RunSpec:
     name: str = ""
     start: str = ""
     new_output: bool = False
+    weights_seed: Seed | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.weights_seed == self.seed:
+            object.__setattr__(self, "weights_seed", None)
+        if self.weights_seed is not None and self.start:
+            raise ValueError("weights_seed is for random weights; leave it out for a run that starts from a model")
         if self.num_images is not None and self.num_images < 1:
             raise ValueError(f"num_images is {self.num_images}; it must be at least 1, or None for all")
 
@@ -59,6 +66,8 @@ class RunSpec:
     def title(self) -> str:
         """The run in words, for a line of progress or an error."""
         words = [self.name, self.architecture.name, self.recipe.name, f"seed {self.seed}"]
+        if self.weights_seed is not None:
+            words.append(f"weights of seed {self.weights_seed}")
         if self.num_images is not None:
             words.append(f"{self.num_images:,} images")
         return ", ".join(filter(None, words))
@@ -82,17 +91,20 @@ class RunSpec:
         start = (load_model(self.start).weights_sha256, self.new_output) if self.start else None
         backend = backend_name() if self.engine == "keras" else None
         count = self._count(splits.train)
-        return _defining_text(
-            self.architecture, self.recipe, splits.train.sha256, splits.test.sha256, count, self.engine, backend, start
-        )
+        more = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
+        known = tuple((name, value) for name, value in more.items() if value is not None)
+        digests = splits.train.sha256, splits.test.sha256
+        return _defining_text(self.architecture, self.recipe, *digests, count, self.engine, known)
 
     def state(self, splits: Splits) -> TrainingState | None:
-        """Return what training starts from, where that is not random weights.
+        """Return what training starts from, where that is not the random weights of the seed.
 
         Raises:
             RunError: if there is no model at `start`.
             ArchitectureError: if its weights are not for this architecture and data.
         """
+        if self.weights_seed is not None:
+            return TrainingState(initial_weights(self.architecture, self.weights_seed))
         if not self.start:
             return None
         source, shape, names = load_model(self.start), splits.image_shape, splits.class_names
@@ -145,8 +157,7 @@ def _defining_text(
     test: str,
     num_images: int,
     engine: str,
-    backend: str | None,
-    start: tuple[str, bool] | None,
+    more: tuple[tuple[str, Any], ...],
 ) -> str:
     network, training = architecture.to_dict(), recipe.to_dict()
     for names in (network, training):
@@ -159,8 +170,7 @@ def _defining_text(
         "recipe": training,
         "seed": None,
         "engine": engine,
-        **({} if backend is None else {"backend": backend}),
-        **({} if start is None else {"start": start}),
+        **dict(more),
     }
     return json.dumps(defining, sort_keys=True, allow_nan=False)
 

@@ -114,6 +114,7 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
             "name": spec.name,
             "start": spec.start,
             "new_output": spec.new_output,
+            "weights_seed": spec.weights_seed,
             "threads": threads,
         },
         allow_nan=False,
@@ -151,6 +152,7 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
             asked["name"],
             asked["start"],
             asked["new_output"],
+            asked["weights_seed"],
         )
         trained = train_one(spec, splits, asked["threads"])
     except Exception as error:

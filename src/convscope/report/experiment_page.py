@@ -8,7 +8,7 @@ from convscope.base.tables import printable
 from convscope.data.datasets import Dataset
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
-from convscope.report.evidence.atlas import atlas_finding, atlas_sections
+from convscope.report.evidence.atlas import atlas_finding, atlas_sections, crossed_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.evidence.frontier import frontier_finding, frontier_sections
 from convscope.report.evidence.section import Section
@@ -24,7 +24,8 @@ def render_experiment(value: dict[str, Any], command: str = "", test: Dataset | 
 
     Args:
         value: what `Experiment.to_dict()` holds, and with a frontier under that name what `Frontier.to_dict()` holds,
-            and under "atlas" what `Atlas.to_dict()` holds of the largest group, if that is large.
+            under "atlas" what `Atlas.to_dict()` holds of the largest group, if that is large, and under "crossed" what
+            `CrossedSeeds.to_dict()` holds of each architecture and recipe with crossed seeds.
         command: that makes the experiment again.
         test: the test images, which an atlas shows.
     """
@@ -36,6 +37,8 @@ def render_experiment(value: dict[str, Any], command: str = "", test: Dataset | 
         sections += atlas_sections(
             value["atlas"], lambda index: image_pixels(test.images[index]), list(test.class_names)
         )
+    if "crossed" in value:
+        sections.append(crossed_section(value["crossed"]))
     sections.append(experiment_section(value))
     return render_document(
         "experiment.html.jinja",

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from convscope.architecture import Architecture
-from convscope.base.errors import DatasetError
+from convscope.base.errors import DatasetError, DivergedError
 from convscope.base.files import write_json
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
-from convscope.experiment.atlas import FEWEST_RUNS, Atlas
+from convscope.experiment.atlas import FEWEST_RUNS, Atlas, CrossedSeeds
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.frontier import Frontier
@@ -37,6 +40,7 @@ class ExperimentRequest:
         threads: of the engine in each run; None is one a core, with an executor one.
         executor: where the runs are, see `open_executor`; None is this process.
         out: the folder; None is runs/experiment-NAME.
+        crossed: how many seeds of initial weights by as many of everything else are trained too; None is none.
     """
 
     data: str
@@ -52,6 +56,7 @@ class ExperimentRequest:
     threads: int | None = None
     executor: str | None = None
     out: Path | None = None
+    crossed: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +64,8 @@ class ExperimentPlan:
     """An experiment that can begin.
 
     Attributes:
-        specs: of all runs.
+        specs: of all runs of the table.
+        crossed: those of crossed seeds, which are in no mean; a list for each architecture and recipe.
         points: all of the frontier; empty where it is not asked for.
     """
 
@@ -69,6 +75,7 @@ class ExperimentPlan:
     recipes: Sequence[Recipe]
     specs: Sequence[RunSpec]
     points: Sequence[PlannedPoint] = ()
+    crossed: Sequence[Sequence[RunSpec]] = ()
 
     @property
     def folder(self) -> Path:
@@ -76,7 +83,7 @@ class ExperimentPlan:
 
     @property
     def num_runs(self) -> int:
-        return len(self.specs)
+        return len(self.specs) + sum(map(len, self.crossed))
 
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
@@ -129,7 +136,13 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
         recipes = [recipe_for(one, request.changes) for one in request.recipes]
         seeds = request.seeds or ()
         specs = [spec(network, recipe, seed) for network in networks for recipe in recipes for seed in seeds]
-        return ExperimentPlan(request, splits, networks, recipes, specs)
+        each = range(request.crossed or 0)
+        crossed = [
+            [replace(spec(network, recipe, seed), weights_seed=weights) for weights in each for seed in each]
+            for network in networks
+            for recipe in recipes
+        ]
+        return ExperimentPlan(request, splits, networks, recipes, specs, crossed=crossed if request.crossed else ())
 
     def of_point(architecture: str, recipe: str, seed: int) -> RunSpec:
         return spec(network_of(architecture), recipe_for(recipe, request.changes), seed)
@@ -160,9 +173,9 @@ def experiment_job(
 
     listeners.on_runs(plan.num_runs)
     with open_executor(request.executor) as workers, writing(folder):
-        result = run_specs(
-            plan.specs,
-            splits,
+        run = partial(
+            run_specs,
+            splits=splits,
             folder=folder,
             executor=workers,
             threads=request.threads,
@@ -170,6 +183,8 @@ def experiment_job(
             on_diverged=listeners.on_diverged,
             on_epoch=listeners.on_run_epoch,
         )
+        result = run(plan.specs)
+        crossed = [_crossed(run(specs), request.crossed or 0) for specs in plan.crossed]
         result = replace(result, runs=(*result.runs, *earlier_runs(folder, splits, result.runs)))
         frontier = measure_frontier(plan.points, result.runs, splits, listeners) if plan.points else None
     atlas = _atlas(result, splits)
@@ -180,7 +195,10 @@ def experiment_job(
         write_json(folder / "frontier.json", frontier.to_dict())
     if atlas is not None:
         write_json(folder / "atlas.json", atlas.to_dict())
+    if crossed:
+        write_json(folder / "crossed.json", [one.to_dict() for one in crossed])
     document = _document(result, frontier) | ({} if atlas is None else {"atlas": atlas.to_dict()})
+    document |= {"crossed": [one.to_dict() for one in crossed]} if crossed else {}
     page = write_experiment_page(folder, document, command(splits.options), splits.test)
     return ExperimentDone(result, frontier, page)
 
@@ -189,6 +207,19 @@ def _atlas(result: Experiment, splits: Splits) -> Atlas | None:
     """Return the atlas of the largest group, if it is large enough for one."""
     largest = max(result.table, key=lambda group: group.num_runs)
     return Atlas.of(result, largest, splits.test) if largest.num_runs >= FEWEST_RUNS else None
+
+
+def _crossed(found: Experiment, count: int) -> CrossedSeeds:
+    """Return what the runs of crossed seeds say.
+
+    Raises:
+        DivergedError: if one of them diverged.
+    """
+    if found.diverged:
+        raise DivergedError(f"{found.diverged[0].title}: {found.diverged[0].reason}; crossed seeds need every network")
+    first = found.runs[0]
+    accuracies = np.array([run.accuracy for run in found.runs]).reshape(count, count)
+    return CrossedSeeds.of(f"{first.architecture}, {first.recipe}", accuracies)
 
 
 def _document(result: Experiment, frontier: Frontier | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scipy.stats import ttest_ind
 import convscope as cs
 from convscope.base.run_variation import RunVariation
 from convscope.experiment import Experiment, RunResult
-from convscope.experiment.atlas import AnswerCounts, Atlas
+from convscope.experiment.atlas import AnswerCounts, Atlas, CrossedSeeds
 from convscope.experiment.atlas.estimate import Estimate, correlate
 from convscope.experiment.atlas.images import Agreement, hard_images
 from convscope.experiment.atlas.power import DIFFERENCES, power_table, simulate_power
@@ -194,3 +194,36 @@ def test_an_atlas_is_what_its_runs_say():
     plain = atlas.to_dict()
     assert plain["hard_images"][0]["misses"] == int(wrong.sum(axis=0).max())
     assert len(plain["power"]) == len(DIFFERENCES)
+
+
+WORLDS = {
+    "weights": (2.0, 0.0, 1.0),
+    "order": (0.0, 2.0, 1.0),
+    "both": (1.0, 1.0, 1.0),
+    "neither": (0.0, 0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_crossed_seeds_tell_what_carries_the_variance(world: str):
+    sds = WORLDS[world]
+    truth = np.square(sds) / np.square(sds).sum()
+    stream, found = np.random.default_rng(11), list[CrossedSeeds]()
+    for _ in range(200):
+        rows, columns, rest = (stream.standard_normal(shape) for shape in ((12, 1), 10, (12, 10)))
+        found.append(CrossedSeeds.of("", 0.99 + 0.001 * (sds[0] * rows + sds[1] * columns + sds[2] * rest)))
+    for place, name in enumerate(("weights", "order", "together")):
+        shares = [getattr(one, name).share for one in found]
+        assert hold(shares, truth[place]) >= 0.9
+        assert np.mean([one.value for one in shares]) == pytest.approx(truth[place], abs=0.08)
+        squares = np.mean([getattr(one, name).sd ** 2 for one in found])
+        assert squares == pytest.approx((0.001 * sds[place]) ** 2, abs=0.25e-6)
+    assert np.mean([one.together.share.high - one.together.share.low for one in found]) < 0.75
+
+
+def test_crossed_seeds_that_are_all_equal_have_no_variance():
+    found = CrossedSeeds.of("cnn", np.full((3, 4), 0.5))
+    assert [found.weights.sd, found.order.sd, found.together.sd] == [0.0, 0.0, 0.0]
+    assert found.to_dict()["weights"]["share"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    with pytest.raises(ValueError, match="accuracies are"):
+        CrossedSeeds.of("cnn", np.zeros((1, 4)))

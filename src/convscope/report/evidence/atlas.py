@@ -231,3 +231,33 @@ def _estimate(found: Mapping[str, float]) -> list[str]:
 
 def _percent_estimate(found: Mapping[str, float], digits: int = 1) -> list[str]:
     return [percent(found["value"], digits), f"[{100 * found['low']:.{digits}f}, {100 * found['high']:.{digits}f}]"]
+
+
+def crossed_section(values: Sequence[Mapping[str, Any]]) -> Section:
+    """Return the section of crossed seeds; each of `values` is what `CrossedSeeds.to_dict()` holds."""
+    names = {"weights": "initial weights alone", "order": "order of the images alone", "together": "both together"}
+    rows = [
+        [clip(one["title"], 40), name, _points(one[key]["sd"]), *_percent_estimate(one[key]["share"])]
+        for one in values
+        for key, name in names.items()
+    ]
+    first = values[0]
+    largest = max(names, key=lambda key: first[key]["share"]["value"])
+    share = percent(first[largest]["share"]["value"], 0)
+    count = len(first["accuracies"])
+    return Section(
+        "crossed",
+        "Weights or order",
+        f"{count} seeds of initial weights by {count} seeds of everything else: order of the images, augmentation, "
+        "dropout.",
+        "Both together is what neither decides alone: another order makes another network the best one.",
+        [
+            Table(
+                f"Of the variance between seeds of {clip(first['title'], 40)}, {share} comes from {names[largest]}",
+                "Two-way analysis of variance with random effects; 95 % intervals.",
+                ["Network", "Decided by", "SD", "Share of the variance", "95 %"],
+                rows,
+                left=2,
+            )
+        ],
+    )
