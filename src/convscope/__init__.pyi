@@ -101,11 +101,13 @@ from .experiment import (
     Experiment as Experiment,
     RunResult as RunResult,
     RunSpec as RunSpec,
+    Sweep as Sweep,
     WeightsMatrix as WeightsMatrix,
     ablate_architecture as ablate_architecture,
     load_weights_matrix as load_weights_matrix,
     open_executor as open_executor,
     run_experiment as run_experiment,
+    run_sweep as run_sweep,
     train_runs as train_runs,
 )
 from .interchange import (

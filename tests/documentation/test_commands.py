@@ -29,6 +29,7 @@ BOUNDS = {  # a later option wins; what a page says of numbers is measured elsew
     "run": ["--epochs", "1", "--seeds", "1"],
     "train": ["--epochs", "1"],
     "experiment": ["--epochs", "1", "--seeds", "2"],
+    "sweep": ["--epochs", "1", "--trials", "2"],
     "ablate": ["--seeds", "1", "--recipe", "fast"],
 }
 ENDLESS = {"serve"}  # tests/service runs it

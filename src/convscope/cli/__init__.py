@@ -27,6 +27,7 @@ _COMMANDS = {
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
     "ensemble": "Join trained runs into one network, evaluate it, explain it, and write a report.",
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",
+    "sweep": "Vary fields of a recipe or an architecture, and find the values that held-out images prefer.",
     "log": "Log trained runs to MLflow or TensorBoard.",
     "report": "Rewrite the report of a trained run.",
     "playground": "Write a page on which you train a network in the browser.",

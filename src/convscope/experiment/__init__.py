@@ -7,6 +7,7 @@ from convscope.experiment.files import write_experiment
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
+from convscope.experiment.sweep import Sweep, run_sweep
 from convscope.experiment.weights_matrix import WeightsMatrix, load_weights_matrix
 
 __all__ = [
@@ -16,12 +17,14 @@ __all__ = [
     "Group",
     "RunResult",
     "RunSpec",
+    "Sweep",
     "WeightsMatrix",
     "ablate_architecture",
     "argument_of",
     "load_weights_matrix",
     "open_executor",
     "run_experiment",
+    "run_sweep",
     "train_runs",
     "write_experiment",
 ]

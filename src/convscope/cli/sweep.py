@@ -1,0 +1,121 @@
+"""`convscope sweep`: fields of a recipe or an architecture varied, and judged on held-out training images."""
+
+from pathlib import Path
+
+import click
+
+from convscope.cli.loading import loading_options
+from convscope.cli.options import (
+    ARCHITECTURES,
+    RECIPE_NAMES,
+    dataset_option,
+    epochs_option,
+    json_option,
+    print_json,
+)
+from convscope.cli.output import echo
+from convscope.cli.progress import JobProgress
+from convscope.data.datasets import LoadOptions
+from convscope.experiment.sweep import SEARCHES, Search
+from convscope.experiment.sweep.sweep import HELD_OUT
+from convscope.recipes.presets import DEFAULT_RECIPE
+from convscope.runs.choices import PRESET, RecipeChanges
+from convscope.runs.sweeping import SweepRequest, sweep_job
+
+
+@click.command()
+@dataset_option
+@loading_options
+@click.option("--architecture", default=PRESET, show_default=True, help=f"Network to vary: {ARCHITECTURES}.")
+@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help=f"Recipe to vary: {RECIPE_NAMES}.")
+@click.option(
+    "--vary",
+    metavar="FIELD=VALUES",
+    multiple=True,
+    required=True,
+    help="Field and its values: filters=8,16,32, learning_rate=log:1e-4..1e-2, augmentation.shift=0..2, "
+    "conv2d_1.filters=16..64; repeatable.",
+)
+@click.option("--trials", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Number of trials.")
+@click.option(
+    "--search",
+    type=click.Choice(SEARCHES),
+    default="random",
+    show_default=True,
+    help="Values to try: random, all combinations, or near those that did well (tree-structured Parzen estimator).",
+)
+@click.option(
+    "--halving",
+    is_flag=True,
+    help="Begin with a ninth of the images; the best third continues with three times as many, and again.",
+)
+@click.option(
+    "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of runs for each trial."
+)
+@click.option(
+    "--held-out",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=HELD_OUT,
+    help="Fraction of the training images to hold out; by default 1/6.",
+)
+@epochs_option
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Number of threads for each run; by default one per core, or one with an executor.",
+)
+@click.option("--executor", help="Place to train: local:N for N processes; by default this process.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/sweep-DATASET.")
+@json_option
+def sweep(
+    dataset: str,
+    test_fraction: float | None,
+    split_seed: int,
+    image_size: tuple[int, int] | None,
+    skip_damaged: bool,
+    architecture: str,
+    recipe: str,
+    vary: tuple[str, ...],
+    trials: int,
+    search: Search,
+    halving: bool,
+    seeds: int,
+    held_out: float,
+    epochs: int | None,
+    threads: int | None,
+    executor: str | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Vary fields of a recipe or an architecture, and find the values that held-out images prefer.
+
+    A part of the training images is held out: one half of it chooses the winner, the other half says how good it is and
+    by how much the choice flatters it. The test images are never used. Finished trials are kept: after an
+    interruption, or for more trials, run the same command on the same folder. The winner is in architecture.json and
+    recipe.json, for `convscope experiment`. A sweep needs the package optuna.
+    """
+    request = SweepRequest(
+        dataset,
+        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
+        vary,
+        architecture,
+        recipe,
+        RecipeChanges(epochs),
+        trials,
+        search,
+        halving,
+        seeds,
+        held_out,
+        threads,
+        executor,
+        out,
+    )
+    with JobProgress(quiet=as_json) as progress:
+        try:
+            done = sweep_job(request, progress.listeners())
+        except KeyboardInterrupt:
+            raise click.ClickException("interrupted; run the same command to continue") from None
+    if as_json:
+        print_json(done.to_dict())
+    else:
+        echo(f"\n{done.result}\n\nTo measure the winner on the test images, run:\n{done.next_step}")

@@ -1,0 +1,69 @@
+"""Which values a sweep tries next: Optuna's samplers, which are asked and told."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from convscope.base.errors import ConvscopeError
+from convscope.base.versions import install_command
+from convscope.experiment.sweep.space import Dimension, Value
+
+Search = Literal["random", "grid", "tpe"]
+"""How values are drawn: at random, all combinations, or by what did well before (tree-structured Parzen estimator)."""
+
+SEARCHES: tuple[Search, ...] = get_args(Search)
+
+
+class Sampler:
+    """Draws trials by Optuna, which is asked and told."""
+
+    def __init__(self, dimensions: Sequence[Dimension], search: Search, trials: int) -> None:
+        try:
+            import optuna
+        except ImportError as error:
+            raise ConvscopeError(f"a sweep needs Optuna; run {install_command('sweep')}") from error
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._optuna, self._dimensions, self._trials = optuna, dimensions, trials
+        if search == "grid":
+            if ranged := [one.name for one in dimensions if not one.values]:
+                raise ConvscopeError(f"`vary` {ranged[0]}: a grid needs values, separated by commas, and no range")
+            grid = {one.name: list(range(len(one.values))) for one in dimensions}
+            sampler: Any = optuna.samplers.GridSampler(grid, seed=0)
+            self._trials = min(trials, int(np.prod([len(one.values) for one in dimensions])))
+        elif search == "tpe":
+            sampler = optuna.samplers.TPESampler(seed=0)
+        else:
+            sampler = optuna.samplers.RandomSampler(seed=0)
+        self._learns = search == "tpe"
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._open = dict[int, Any]()
+
+    def batches(self, size: int) -> Iterator[dict[int, dict[str, Value]]]:
+        """Yield the values of so many trials at a time, by their numbers."""
+        for start in range(0, self._trials, size):
+            drawn = [self._draw() for _ in range(start, min(start + size, self._trials))]
+            yield dict(drawn)
+
+    def tell(self, scores: Mapping[int, float]) -> None:
+        """Say how good trials are, those below 0 failed, where that decides what is drawn next."""
+        if not self._learns:
+            return
+        for number in list(self._open):
+            if number in scores:
+                trial, score = self._open.pop(number), scores[number]
+                state = self._optuna.trial.TrialState.FAIL if score < 0 else None
+                self._study.tell(trial, None if score < 0 else score, state=state)
+
+    def _draw(self) -> tuple[int, dict[str, Value]]:
+        trial = self._study.ask()
+        self._open[trial.number] = trial
+        return trial.number, {one.name: self._suggest(trial, one) for one in self._dimensions}
+
+    def _suggest(self, trial: Any, one: Dimension) -> Value:
+        if one.values:  # by their places, since Optuna takes 1 and True for the same
+            place: int = trial.suggest_categorical(one.name, list(range(len(one.values))))
+            return one.values[place]
+        if one.is_whole:
+            return int(trial.suggest_int(one.name, int(one.low), int(one.high), log=one.is_log))
+        return float(trial.suggest_float(one.name, one.low, one.high, log=one.is_log))

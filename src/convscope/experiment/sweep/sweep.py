@@ -1,0 +1,340 @@
+"""A sweep: networks with varied fields, trained on a part of the training images and judged on the rest of them.
+
+The test images are never looked at. The held-out images have two halves: one chooses, and the other says how good the
+winner is, and by how much the choice made it look better than it is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture
+from convscope.architecture.presets import AnyArchitecture, network_for
+from convscope.base.arguments import checked
+from convscope.base.errors import ConvscopeError
+from convscope.base.metrics import wilson_interval
+from convscope.base.plain import plain_attributes
+from convscope.base.tables import text_table
+from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.experiment.atlas.estimate import Estimate, Z
+from convscope.experiment.result import DivergedRun
+from convscope.experiment.runs import OnDiverged, OnResult, train_runs
+from convscope.experiment.spec import RunSpec
+from convscope.experiment.sweep.sampler import Sampler, Search
+from convscope.experiment.sweep.space import Value, change, parse_dimension
+from convscope.recipes import AnyRecipe, Recipe, classic, recipe_named
+
+HELD_OUT = 1 / 6
+"""Of the training images: as many as MNIST has test images."""
+
+_HALVING = 3  # of the trials one in three goes on, with three times as many images
+_FEWEST_IMAGES = 0.1  # of those to train on, in the first round
+_BATCH = 4  # trials that are drawn before the first of them is judged, where that matters
+_SHOWN = 20
+OnRuns = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One combination of values.
+
+    Attributes:
+        number: from 0, in the order in which they were drawn.
+        num_images: trained on; fewer than others where it did not go on.
+        choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
+        check: that on the other half.
+        seconds: of training, the mean over seeds.
+    """
+
+    number: int
+    values: Mapping[str, Value]
+    num_images: int
+    choice: float | None
+    check: float | None
+    seconds: float
+    parameters: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return plain_attributes(self) | {"values": dict(self.values)}
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What a sweep found.
+
+    Attributes:
+        trials: the best one first, by the images that choose; those on more images before the others.
+        num_choice, num_check: how many images choose and check.
+        architecture, recipe: of the winner.
+        check: the winner's accuracy on images that chose nothing, with Wilson's interval over images.
+        optimism: by how much the winner looks better on the images that chose it than it is: its lead over the mean of
+            all trials there, minus that on the other half; with an interval over images. None for a single trial.
+    """
+
+    dataset_name: str
+    trials: tuple[Trial, ...] = field(repr=False)
+    num_choice: int
+    num_check: int
+    architecture: Architecture
+    recipe: Recipe
+    check: Estimate
+    optimism: Estimate | None
+
+    @property
+    def winner(self) -> Trial:
+        return self.trials[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all as plain JSON."""
+        return {
+            "dataset": self.dataset_name,
+            "num_choice": self.num_choice,
+            "num_check": self.num_check,
+            "check": self.check.to_dict(),
+            "optimism": None if self.optimism is None else self.optimism.to_dict(),
+            "architecture": self.architecture.to_dict(),
+            "recipe": self.recipe.to_dict(),
+            "trials": [trial.to_dict() for trial in self.trials],
+        }
+
+    def __str__(self) -> str:
+        names = list(self.winner.values)
+        rows = [
+            (
+                f"{trial.number}",
+                *(_text(trial.values[name]) for name in names),
+                f"{trial.num_images:,}",
+                "diverged" if trial.choice is None else f"{trial.choice:.4f}",
+                "" if trial.check is None else f"{trial.check:.4f}",
+                f"{trial.parameters:,}",
+                f"{trial.seconds:.2f}",
+            )
+            for trial in self.trials[:_SHOWN]
+        ]
+        header = ("Trial", *names, "Images", "Choice", "Check", "Parameters", "Seconds")
+        check = self.check
+        lines = [
+            f"{len(self.trials):,} trials on {self.dataset_name}, chosen by {self.num_choice:,} held-out images",
+            text_table(header, rows, left=0),
+            f"The winner classifies {check.value:.4f} of {self.num_check:,} other held-out images correctly "
+            f"(95 % interval {check.low:.4f} to {check.high:.4f}).",
+        ]
+        if (optimism := self.optimism) is not None:
+            lines.append(
+                f"Being chosen makes it look better by {100 * optimism.value:.2f} points "
+                f"(95 % interval {100 * optimism.low:.2f} to {100 * optimism.high:.2f})."
+            )
+        return "\n\n".join(lines)
+
+
+@checked
+def run_sweep(
+    architecture: AnyArchitecture,
+    data: Splits | str | Path,
+    recipe: AnyRecipe = classic,
+    vary: Sequence[str] = (),
+    *,
+    trials: int = 20,
+    search: Search = "random",
+    halving: bool = False,
+    seeds: int = 1,
+    held_out: float = HELD_OUT,
+    folder: Path | str | None = None,
+    executor: Executor | None = None,
+    threads: int | None = None,
+    on_result: OnResult | None = None,
+    on_diverged: OnDiverged | None = None,
+    on_runs: OnRuns | None = None,
+) -> Sweep:
+    """Train networks with varied fields, and return which one held-out training images prefer.
+
+    >>> import convscope as cs
+    >>> data = cs.load_dataset("mnist")
+    >>> tiny = cs.Splits(data.train.take(range(600)), data.test.take(range(200)))
+    >>> found = cs.run_sweep("ann", tiny, cs.Recipe(epochs=1), ["learning_rate=0.001,0.01"], search="grid")
+    >>> len(found.trials), found.winner.values["learning_rate"] in (0.001, 0.01)
+    (2, True)
+
+    Args:
+        data: the data set, or what `load_dataset` takes; only its training images are used.
+        vary: what differs, each as `parse_dimension` reads it.
+        trials: how many combinations are tried; of a grid at most so many.
+        search: how they are drawn; `tpe` draws by what did well before.
+        halving: whether all begin with a ninth of the images, and one in three goes on with three times as many.
+        seeds: runs of each trial.
+        held_out: the fraction of the training images that is not trained on.
+        folder, executor, threads, on_result, on_diverged: as for `train_runs`; an executor is `local:N`.
+        on_runs: called with how many runs are about to be trained.
+
+    Raises:
+        ConvscopeError: if a field or value is not right, Optuna is missing, every trial diverges, or as `train_runs`.
+        ValueError: if a number is out of its range.
+    """
+    if not vary:
+        raise ValueError("vary is empty; give at least one field, such as 'learning_rate=log:1e-4..1e-2'")
+    if trials < 1 or seeds < 1:
+        raise ValueError(f"trials is {trials} and seeds {seeds}; they must be at least 1")
+    if halving and search == "tpe":
+        raise ValueError("halving does not go with tpe, which has to know each trial to its end")
+    splits = data if isinstance(data, Splits) else load_dataset(data)
+    network, first = network_for(architecture, splits.image_shape, splits.num_classes), recipe_named(recipe)
+    dimensions = [parse_dimension(one) for one in vary]
+    judged, chooses = _hold_out(splits, held_out)
+    job = _Job(network, first, judged, chooses, seeds, folder, executor, threads, on_result, on_diverged, on_runs)
+    sampler = Sampler(dimensions, search, trials)
+    done = dict[int, _Done]()
+    for batch in sampler.batches(_BATCH if search == "tpe" else trials):
+        for values in batch.values():
+            job.changed(values)  # an error before anything is trained
+        for images in _rounds(len(judged.train), halving=halving):
+            found = job.train(batch, images)
+            done |= found
+            ranked = sorted(found, key=lambda number: -found[number].score)
+            batch = {number: batch[number] for number in ranked[: max(1, len(ranked) // _HALVING)]}
+        sampler.tell({number: one.score for number, one in done.items()})
+    return _judged(job, done)
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """A trial that has been trained: of its seeds that did not diverge, which held-out images are wrong, (n, M)."""
+
+    values: Mapping[str, Value]
+    num_images: int
+    wrong: NDArray[np.bool_]
+    seconds: float
+    score: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """What all trials share."""
+
+    architecture: Architecture
+    recipe: Recipe
+    splits: Splits
+    chooses: NDArray[np.bool_]
+    seeds: int
+    folder: Path | str | None
+    executor: Executor | None
+    threads: int | None
+    on_result: OnResult | None
+    on_diverged: OnDiverged | None
+    on_runs: OnRuns | None
+
+    def changed(self, values: Mapping[str, Value]) -> tuple[Architecture, Recipe]:
+        """Return the architecture and the recipe with these values."""
+        return change(self.architecture, self.recipe, values)
+
+    def train(self, batch: Mapping[int, Mapping[str, Value]], num_images: int) -> dict[int, _Done]:
+        """Train trials on so many images, and return what they answer."""
+        specs = [
+            RunSpec(
+                "", *change(self.architecture, self.recipe, values), seed, num_images=num_images, name=f"trial {number}"
+            )
+            for number, values in batch.items()
+            for seed in range(self.seeds)
+        ]
+        if self.on_runs is not None:
+            self.on_runs(len(specs))
+        results = train_runs(
+            specs,
+            self.splits,
+            folder=self.folder,
+            executor=self.executor,
+            threads=self.threads,
+            on_result=self.on_result,
+            on_diverged=self.on_diverged or _pass_over,
+        )
+        found = dict[int, _Done]()
+        for number, values in batch.items():
+            own = [result for result in results if result.name == f"trial {number}"]
+            wrong = np.array([result.y_pred != self.splits.test.labels for result in own]).reshape(
+                len(own), len(self.chooses)
+            )
+            score = 1 - float(wrong[:, self.chooses].mean()) if own else -1.0
+            seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
+            found[number] = _Done(values, num_images, wrong, seconds, score)
+        return found
+
+
+def _pass_over(_: DivergedRun) -> None:
+    """A run that diverged has no score, and no more is needed of it."""
+
+
+def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
+    """Return splits whose test images are held-out training images, and which of them choose: half of each class."""
+    rest, held = splits.train.divide(fraction)
+    chooses = np.zeros(len(held), np.bool_)
+    for label in range(held.num_classes):
+        chooses[np.flatnonzero(held.labels == label)[::2]] = True
+    return Splits(rest, _as_test(held)), chooses
+
+
+def _as_test(held: Dataset) -> Dataset:
+    return replace(held, split="test")
+
+
+def _rounds(num_images: int, *, halving: bool) -> list[int]:
+    """Return on how many images the trials of each round are trained."""
+    sizes = [num_images]
+    while halving and sizes[0] // _HALVING >= _FEWEST_IMAGES * num_images:
+        sizes.insert(0, sizes[0] // _HALVING)
+    return sizes
+
+
+def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
+    """Return the trials in the order of what the choosing images say, and what the others say of the winner."""
+    order = sorted(done, key=lambda number: (-done[number].num_images, -done[number].score, number))
+    winner = done[order[0]]
+    if winner.score < 0:
+        raise ConvscopeError("every trial of the sweep diverged; try smaller learning rates")
+    checks = ~job.chooses
+    rights = {number: 1 - one.wrong.mean(axis=0) for number, one in done.items() if len(one.wrong)}
+    rate, count = float(rights[order[0]][checks].mean()), int(checks.sum())
+    check = Estimate(rate, *wilson_interval(round(rate * count), count))
+    peers = [right for number, right in rights.items() if done[number].num_images == winner.num_images]
+    trials = [_trial(number, done[number], job) for number in order]
+    network, recipe = job.changed(winner.values)
+    return Sweep(
+        job.splits.name,
+        tuple(trials),
+        int(job.chooses.sum()),
+        count,
+        replace(network, name=f"{network.name}-winner") if network != job.architecture else network,
+        replace(recipe, name=f"{recipe.name}-winner") if recipe != job.recipe else recipe,
+        check,
+        _optimism(rights[order[0]], peers, job.chooses),
+    )
+
+
+def _trial(number: int, one: _Done, job: _Job) -> Trial:
+    network, _ = job.changed(one.values)
+    check = 1 - float(one.wrong[:, ~job.chooses].mean()) if len(one.wrong) else None
+    choice = one.score if len(one.wrong) else None
+    return Trial(number, one.values, one.num_images, choice, check, one.seconds, network.parameters)
+
+
+def _optimism(
+    winner: NDArray[np.float64], peers: Sequence[NDArray[np.float64]], chooses: NDArray[np.bool_]
+) -> Estimate | None:
+    """Return the winner's lead over the mean of its peers on the images that choose, minus that on the others.
+
+    So it does not matter whether one half is harder than the other.
+    """
+    if len(peers) < 2:
+        return None
+    lead = winner - np.mean(peers, axis=0)
+    halves = [lead[chooses], lead[~chooses]]
+    value = float(halves[0].mean() - halves[1].mean())
+    error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
+    return Estimate(value, value - Z * error, value + Z * error)
+
+
+def _text(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"

@@ -1,0 +1,109 @@
+"""A sweep as a job: the data and what is varied by name, in a folder, with its files."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from convscope.base.files import write_json, write_text
+from convscope.base.tables import csv_line
+from convscope.base.versions import own_version
+from convscope.data.datasets import LoadOptions
+from convscope.experiment import open_executor
+from convscope.experiment.run_json import loading_words
+from convscope.experiment.sweep import Search, Sweep, run_sweep
+from convscope.experiment.sweep.sweep import HELD_OUT
+from convscope.recipes.presets import DEFAULT_RECIPE
+from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
+from convscope.runs.data import load_data
+from convscope.runs.listeners import Listeners
+from convscope.storage import writing
+from convscope.storage.model_file import FORMAT
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """What is asked of a sweep, not yet checked; the fields are those of `run_sweep` and of `ExperimentRequest`."""
+
+    data: str
+    loading: LoadOptions
+    vary: tuple[str, ...]
+    architecture: str = PRESET
+    recipe: str = DEFAULT_RECIPE
+    changes: RecipeChanges = field(default_factory=RecipeChanges)
+    trials: int = 20
+    search: Search = "random"
+    halving: bool = False
+    seeds: int = 1
+    held_out: float = HELD_OUT
+    threads: int | None = None
+    executor: str | None = None
+    out: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SweepDone:
+    """A finished sweep, what was asked of it, and its folder."""
+
+    request: SweepRequest
+    result: Sweep
+    folder: Path
+
+    @property
+    def next_step(self) -> str:
+        """The command that measures the winner on the test images."""
+        words = ["convscope", "experiment", "--dataset", self.request.data, *loading_words(self.request.loading)]
+        words += ["--architecture", str(self.folder / "architecture.json")]
+        return shlex.join([*words, "--recipe", str(self.folder / "recipe.json"), "--seeds", "30"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"sweep": str(self.folder), **self.result.to_dict()}
+
+
+def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
+    """Train the trials that are not trained yet, and write what was found.
+
+    Raises:
+        ConvscopeError: if something cannot be read or written, or as `run_sweep`; the same request goes on.
+        KeyboardInterrupt: as `train_runs`.
+    """
+    _, splits = load_data(request.data, request.loading, listeners.on_download)
+    network = architecture_for(request.architecture, splits.image_shape, splits.num_classes)
+    recipe = recipe_for(request.recipe, request.changes)
+    folder = request.out or Path("runs") / f"sweep-{splits.name}"
+    with open_executor(request.executor) as workers, writing(folder):
+        found = run_sweep(
+            network,
+            splits,
+            recipe,
+            request.vary,
+            trials=request.trials,
+            search=request.search,
+            halving=request.halving,
+            seeds=request.seeds,
+            held_out=request.held_out,
+            folder=folder,
+            executor=workers,
+            threads=request.threads,
+            on_result=listeners.on_result,
+            on_diverged=listeners.on_diverged,
+            on_runs=listeners.on_runs,
+        )
+        written = {"format": FORMAT, "version": own_version()}
+        write_json(folder / "sweep.json", {**written, **found.to_dict()})
+        write_json(folder / "architecture.json", found.architecture.to_dict())
+        write_json(folder / "recipe.json", found.recipe.to_dict())
+        write_text(folder / "trials.csv", trials_csv(found))
+        write_text(folder / "sweep.txt", f"{found}\n")
+    return SweepDone(request, found, folder)
+
+
+def trials_csv(sweep: Sweep) -> str:
+    """Return a header and a line for each trial, separated by commas, the best one first."""
+    names = list(sweep.winner.values)
+    columns = ("num_images", "choice", "check", "seconds", "parameters")
+    lines = [csv_line(("number", *names, *columns))]
+    for trial in sweep.trials:
+        values = [trial.values[name] for name in names]
+        lines.append(csv_line((trial.number, *values, *(getattr(trial, name) for name in columns))))
+    return "".join(lines)

@@ -1,0 +1,43 @@
+"""`convscope sweep`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import convscope as cs
+from convscope.storage import PackedRuns
+
+from .conftest import invoke
+
+
+@pytest.mark.slow
+def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Path, tmp_path: Path):
+    asked = ("sweep", "--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--search", "grid")
+    vary = ("--vary", "learning_rate=0.0001,0.01", "--vary", "units=8,16")
+    done = invoke(*asked, *vary, "--out", tmp_path, "--json")
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert {"format": 1, "version": cs.__version__, **printed} == {
+        "sweep": str(tmp_path), **json.loads((tmp_path / "sweep.json").read_text())
+    }  # fmt: skip
+    assert len(printed["trials"]) == len(PackedRuns(tmp_path / "runs")) == 4
+    lines = (tmp_path / "trials.csv").read_text().splitlines()
+    assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters"
+    assert len(lines) == 5
+    text = invoke(*asked, *vary, "--out", tmp_path).stdout
+    assert (tmp_path / "sweep.txt").read_text() in text
+    words = text.strip().splitlines()[-1].split()
+    assert words[:4] == ["convscope", "experiment", "--dataset", str(small_folder)]
+    again = invoke(*words[1:-1], "1", "--out", tmp_path / "winner", "--json")
+    assert again.exit_code == 0, again.output
+    [group] = json.loads(again.stdout)["table"]
+    assert group["architecture"] == printed["architecture"]["name"]
+
+
+def test_a_wrong_field_is_one_error(small_folder: Path, tmp_path: Path):
+    done = invoke("sweep", "--dataset", small_folder, "--vary", "filter=8", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: --vary: neither the recipe nor a layer has 'filter'; use one of ")
+    assert "did you mean 'filters'" in done.stderr
+    assert done.stderr.count("\n") == 1

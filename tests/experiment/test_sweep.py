@@ -1,0 +1,194 @@
+"""Sweeps: what is varied, who is judged by which images, and how much the choice flatters its winner."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+from convscope.base.errors import ConvscopeError
+from convscope.experiment.sweep import Dimension, change, parse_dimension, run_sweep
+from convscope.experiment.sweep.sweep import _optimism
+
+from .conftest import ONE_EPOCH, tiny
+
+DIMENSIONS = {
+    "filters=8,16,32": Dimension("filters", (8, 16, 32)),
+    "learning_rate=log:1e-4..1e-2": Dimension("learning_rate", (), 1e-4, 1e-2, is_log=True),
+    "augmentation.shift = 0..2": Dimension("augmentation.shift", (), 0, 2, is_whole=True),
+    "averaging=0.0..0.9": Dimension("averaging", (), 0, 0.9),
+    "clip_norm=none,1": Dimension("clip_norm", (None, 1)),
+    "horizontal_flip=true,false": Dimension("horizontal_flip", (True, False)),
+    "activation=relu,gelu": Dimension("activation", ("relu", "gelu")),
+    "units=log:8..64": Dimension("units", (), 8, 64, is_log=True, is_whole=True),
+}
+
+
+@pytest.mark.parametrize("text", DIMENSIONS)
+def test_what_is_varied_is_read_as_it_says(text: str):
+    assert parse_dimension(text) == DIMENSIONS[text]
+
+
+BAD = ("filters", "=8", "filters=", "a b=1", "filters=8,8", "filters=8,,9", "rate=2..1", "rate=log:0..1", "rate=a..b")
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_says_nothing_clear_is_refused(text: str):
+    with pytest.raises(ConvscopeError, match="`vary`"):
+        parse_dimension(text)
+
+
+def test_a_field_of_a_recipe_or_of_layers_is_changed_by_its_name():
+    values = {
+        "learning_rate": 0.5,
+        "augmentation.shift": 2,
+        "epochs": 7,
+        "filters": 4,
+        "conv2d_1.filters": 6,
+        "units": 9,
+    }
+    network, recipe = change(cs.presets.cnn(), cs.recipes.fast, values)
+    assert (recipe.optimizer.learning_rate, recipe.augmentation.shift, recipe.epochs) == (0.5, 2, 7)
+    assert recipe.optimizer.beta_2 == cs.recipes.fast.optimizer.beta_2
+    assert [layer.filters for layer in network.layers if isinstance(layer, cs.Conv2D)] == [4, 6]
+    assert [layer.units for layer in network.layers if isinstance(layer, cs.Dense)] == [9, 10]
+
+
+REFUSED = {
+    "colour": "neither the recipe nor a layer has 'colour'",
+    "filter": "did you mean 'filters'",
+    "dense_9.units": "neither the recipe nor a layer has 'dense_9.units'",
+    "name": "neither the recipe nor a layer has 'name'",
+    "epochs": "epochs is",
+    "filters": "filters",
+    "conv2d.kernel_size": "kernel_size",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_field_or_no_value_is_refused(name: str):
+    with pytest.raises(ConvscopeError) as caught:
+        change(cs.presets.cnn(), cs.recipes.fast, {name: -1})
+    assert REFUSED[name] in str(caught.value)
+
+
+def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: cs.Splits, tmp_path: Path):
+    came = list[cs.RunResult]()
+    vary = ["learning_rate=0.00001,0.01", "filters=2,4"]
+    found = run_sweep(
+        tiny(),
+        small_splits,
+        ONE_EPOCH,
+        vary,
+        search="grid",
+        folder=tmp_path,
+        on_result=came.append,
+    )
+    assert sorted((one.values["learning_rate"], one.values["filters"]) for one in found.trials) == [
+        (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
+    ]  # fmt: skip
+    assert len(came) == 4
+    assert [one.choice for one in found.trials] == sorted((one.choice for one in found.trials), reverse=True)
+    assert found.winner.values["learning_rate"] == 0.01
+    assert found.recipe.optimizer.learning_rate == 0.01
+    assert found.num_choice + found.num_check == round(len(small_splits.train) / 6)
+    assert all(one.num_images == len(small_splits.train) - found.num_choice - found.num_check for one in found.trials)
+    assert found.check.low <= found.winner.check <= found.check.high
+    again = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path)
+    assert again.to_dict() == found.to_dict()
+    assert "4 trials on" in str(found)
+
+
+def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
+    images, labels = np.full((3, 28, 28, 1), 7, np.uint8), np.array([1, 2, 3])
+    nobody = cs.Dataset(images, labels, small_splits.class_names, split="test")
+    vary, recipe = ["learning_rate=0.001,0.01"], ONE_EPOCH
+    found = run_sweep(tiny(), small_splits, recipe, vary, search="grid")
+    other = run_sweep(tiny(), cs.Splits(small_splits.train, nobody), recipe, vary, search="grid")
+    assert [(one.choice, one.check) for one in other.trials] == [(one.choice, one.check) for one in found.trials]
+
+
+def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp_path: Path):
+    came = list[str]()
+
+    def sweep(trials: int, search: str):
+        came.clear()
+        vary = ["learning_rate=log:1e-4..1e-1", "filters=2..6"]
+        return run_sweep(
+            tiny(), small_splits, ONE_EPOCH, vary, trials=trials, search=search, folder=tmp_path / search,
+            on_result=lambda run: came.append(run.digest),
+        )  # fmt: skip
+
+    for search in ("random", "tpe"):
+        first, digests = sweep(8, search), set(came)
+        second = sweep(12, search)
+        assert len(digests) == 8
+        assert digests <= set(came)
+        values = {one.number: one.values for one in second.trials}
+        assert {one.number: one.values for one in first.trials} == {number: values[number] for number in range(8)}
+        assert all(1e-4 <= one.values["learning_rate"] <= 0.1 for one in second.trials)
+        assert {type(one.values["filters"]) for one in second.trials} == {int}
+
+
+def test_halving_lets_the_best_third_go_on_with_more_images(small_splits: cs.Splits):
+    totals = list[int]()
+    found = run_sweep(
+        tiny(), small_splits, ONE_EPOCH, ["learning_rate=log:1e-5..1e-1"], trials=9, halving=True, on_runs=totals.append
+    )
+    assert totals == [9, 3, 1]
+    full = len(small_splits.train) - found.num_choice - found.num_check
+    assert [one.num_images for one in found.trials] == [full, full // 3, full // 3, *[full // 9] * 6]
+    assert found.optimism is None  # one trial alone went to the end
+
+
+def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
+    layers = (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax"))
+    network, recipe = cs.Architecture(cs.Input(28, 28, scale=1e30), layers, "huge"), cs.Recipe(epochs=1)
+    with pytest.raises(ConvscopeError, match="every trial of the sweep diverged"):
+        run_sweep(network, small_splits, recipe, ["learning_rate=1.0"], search="grid")
+    linear = cs.Architecture(cs.Input(28, 28), layers, "linear")
+    vary = ["learning_rate=0.001,100.0"]
+    found = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
+    assert found.trials[-1].choice is None
+    assert found.trials[-1].values["learning_rate"] == 100.0
+    assert "diverged" in str(found)
+
+
+def test_the_optimism_of_a_choice_among_equals_is_what_they_differ_by_there():
+    stream, held, values, truth = np.random.default_rng(2), 0, list[float](), list[float]()
+    chooses = np.arange(1000) % 2 == 0
+    for _ in range(400):
+        rights = list((stream.random((20, 1000)) < 0.9).astype(np.float64))  # equally good networks
+        winner = max(rights, key=lambda right: right[chooses].mean())
+        found = _optimism(winner, rights, chooses)
+        assert found is not None
+        values.append(found.value)
+        truth.append(winner[chooses].mean() - np.mean(rights, axis=0)[chooses].mean())
+        held += found.low <= truth[-1] <= found.high
+    assert np.mean(values) == pytest.approx(np.mean(truth), abs=0.002)
+    assert held / 400 >= 0.93
+    assert _optimism(rights[0], rights[:1], chooses) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"vary": []}, "vary is empty"),
+        ({"trials": 0}, "trials is 0"),
+        ({"search": "tpe", "halving": True}, "halving does not go with tpe"),
+        ({"search": "grid", "vary": ["learning_rate=0.1..0.2"]}, "a grid needs values"),
+        ({"vary": ["learning_rate=0.1,-1"], "search": "grid"}, "learning_rate"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(small_splits: cs.Splits, tmp_path: Path, options, message):
+    asked = {"vary": ["learning_rate=0.1,0.2"], "folder": tmp_path, **options}
+    with pytest.raises((ConvscopeError, ValueError), match=message):
+        run_sweep(tiny(), small_splits, ONE_EPOCH, **asked)
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_without_optuna_the_error_says_what_to_install(small_splits: cs.Splits, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ConvscopeError, match=r"a sweep needs Optuna; run pip install .*optuna>=4"):
+        run_sweep(tiny(), small_splits, ONE_EPOCH, ["filters=2,3"])
