@@ -184,3 +184,23 @@ def test_groups_and_experiments_need_a_run():
         Group("cnn", "classic", ())
     with pytest.raises(ValueError, match="at least one run"):
         Experiment("mnist", np.zeros(1, np.uint8), 1, ())
+
+
+def test_runs_of_different_instruction_sets_are_marked(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def run(seeds: range) -> Experiment:
+        return run_experiment([tiny], str(small_folder), [ONE_EPOCH], seeds, folder=tmp_path)
+
+    first = run(range(2))
+    [name] = first.instruction_sets
+    assert "instruction sets" not in str(first)
+    other = next(one for one in ("scalar", "sse2", "neon", "avx2") if one != name)
+    monkeypatch.setattr(
+        "convscope.experiment.worker.machine_record",
+        lambda *_: {"versions": {}, "cpu": {"name": "old", "cores": 1, "machine": "x", "instruction_set": other}},
+    )
+    both = run(range(3))
+    assert both.instruction_sets == {name: 2, other: 1}
+    said = " ".join(str(both).split())
+    assert f"different instruction sets (2 with {name}, 1 with {other}): a seed gives other weights on each." in said

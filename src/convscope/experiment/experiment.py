@@ -145,6 +145,12 @@ class Experiment:
         """How many test images there are."""
         return len(self.y_true)
 
+    @property
+    def instruction_sets(self) -> dict[str, int]:
+        """How many runs were computed with which instruction set, the most frequent first, where that is recorded."""
+        found = (run.kept.record["cpu"].get("instruction_set") for run in self.runs if run.kept is not None)
+        return dict(Counter(filter(None, found)).most_common())
+
     @cached_property
     def table(self) -> tuple[Group, ...]:
         """A group for each architecture, recipe and variant, in the order of their first runs."""
@@ -259,6 +265,11 @@ class Experiment:
             note += " A single run has neither a standard deviation nor an interval."
         if self.diverged:
             note += " Runs that diverged have no model and are not part of any mean."
+        if len(kinds := self.instruction_sets) > 1:
+            counted = ", ".join(f"{count:,} with {name}" for name, count in kinds.items())
+            note += (
+                f" Runs were computed with different instruction sets ({counted}): a seed gives other weights on each."
+            )
         return fill(note, _WIDTH)
 
     def _rows(self) -> list[tuple[str, ...]]:

@@ -13,22 +13,28 @@ from typing import Any
 from convscope.architecture.presets import is_preset
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName, keras
+from convscope.engine.processor import chosen_instruction_set
 from convscope.experiment.spec import RunSpec
-from convscope.recipes import RECIPES, Recipe
+from convscope.recipes import RECIPES, Precision, Recipe
 from convscope.storage.packed_runs import SEED
 
 
 @cache
-def machine_record(engine: EngineName) -> dict[str, Any]:
+def machine_record(engine: EngineName, precision: Precision) -> dict[str, Any]:
     """Return what computes here: `versions` (of Keras and its backend too for the engine `keras`) and `cpu`.
+
+    Of the engine `native`, `cpu` has the instruction set, without which results are not the same bits.
 
     Raises:
         EngineError: if the engine is `keras`, and that or its backend is missing.
+        RecipeError: if this processor has no instructions for the precision.
     """
     versions = {"convscope": version("convscope"), "python": platform.python_version(), "numpy": version("numpy")}
     if engine == "keras":
         versions |= keras.versions()
-    cpu = {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()}
+    cpu: dict[str, Any] = {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()}
+    if engine == "native":
+        cpu["instruction_set"] = chosen_instruction_set(None, precision)
     return {"versions": versions, "cpu": cpu}
 
 

@@ -94,7 +94,8 @@ def train_one(
     except DivergedError as error:
         raise DivergedError(f"{spec.title}: {error}") from error
     y_pred, loss = logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, splits.test.labels.astype(np.int64))
-    return WorkerResult(model, history, y_pred, loss, machine_record(spec.engine), threads or available_cores())
+    machine = machine_record(spec.engine, spec.recipe.precision)
+    return WorkerResult(model, history, y_pred, loss, machine, threads or available_cores())
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:

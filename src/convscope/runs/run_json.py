@@ -65,7 +65,7 @@ def run_record(spec: RunSpec, splits: Splits, threads: int, start: Mapping[str, 
         "seed": spec.seed,
         "engine": spec.engine,
         "threads": threads,
-        **machine_record(spec.engine),
+        **machine_record(spec.engine, spec.recipe.precision),
         **({} if start is None else {"from": dict(start)}),
     }
 
