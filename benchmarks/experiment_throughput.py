@@ -1,70 +1,182 @@
-"""Time the runs of an experiment: one process of one thread, this process on all cores, and processes of one thread.
+"""Count how many networks a second an experiment trains, beside the bare engine, PyTorch and Keras on the same task.
 
-python benchmarks/experiment_throughput.py [--architecture cnn] [--runs 6] [--processes 2] [--repeats 3]
+python benchmarks/experiment_throughput.py [--networks 8] [--processes 2] [--repeats 3] [--rows 100000]
 
-Each side trains the same runs (recipe `fast` on MNIST) and keeps nothing; processes are warm, with the data loaded. The
-sides take turns. Printed are seconds of a turn and how many times the runs a second are those of one thread.
+The task is `cnn` with the recipe `fast`: 60,000 images, one epoch, and the answers to 10,000 test images. Each side has
+as many processes as there are cores, one thread each, warm, and the sides take turns:
+
+- engine: an epoch of the engine with nothing around it; no evaluation, and nothing kept;
+- experiment: `train_runs` with local processes into a folder: drawn, trained, evaluated, weights and answers kept;
+- PyTorch, Keras: peers/many_networks.py.
+
+Printed are networks a second and how many times those of each other side an experiment trains; then the memory that one
+and two processes take (shared pages divided by those who share them), and the time in which the table of so many
+finished runs is opened, filtered and summarised.
 """
 
 import argparse
+import json
 import platform
 import statistics
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import machine
+import numpy as np
+import sides
 
 import convscope as cs
-from convscope.architecture.presets import PRESETS
+from convscope.engine import initial_weights, open_network
+from convscope.engine.network import EpochOptions
 from convscope.experiment import RunSpec, open_executor, train_runs
+from convscope.storage import PackedRuns
+from convscope.storage.growing_files import write_rows
+from convscope.storage.packed_runs import ROW
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--architecture", choices=list(PRESETS), default="cnn")
-    parser.add_argument("--runs", type=int, default=6, help="a multiple of the processes")
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--networks", type=int, default=8, help="of each side in a turn; a multiple of the processes")
+    parser.add_argument("--processes", type=int, default=machine.describe()["cores"])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
+    print(f"device              {machine.describe()['processor']}, {machine.describe()['cores']} cores")
+    print(f"taken by others     {100 * machine.busy_share():.0f} % of the processor before the turns")
+    print(f"python, convscope   {platform.python_version()}, {version('convscope')}", flush=True)
+    rates = measure(arguments)
+    own = rates["experiment"]
+    for name, values in rates.items():
+        times = [mine / theirs for mine, theirs in zip(own, values, strict=True)]
+        print(f"{name:<11} {_spread(values)} networks/s; an experiment trains {_spread(times)} times as many")
+    one, two = (memory(count) for count in (1, 2))
+    print(f"memory      {one:.0f} MB with one process, {two:.0f} MB with two: {two / one:.2f} times")
+    with TemporaryDirectory() as folder:
+        print(f"table       {listing_seconds(Path(folder), arguments.rows):.2f} s for {arguments.rows:,} runs")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
+    """Return networks a second of each side, a number a turn."""
+    rates = {name: list[float]() for name in ("engine", "experiment", "PyTorch", "Keras")}
+    if arguments.without_peers:
+        del rates["PyTorch"], rates["Keras"]
+    splits, seeds = cs.load_dataset("mnist"), iter(range(10**9))
+    with open_executor(f"local:{arguments.processes}") as executor:
+        assert executor is not None
+        list(executor.map(bare_epochs, [1] * arguments.processes))  # which loads the data and fills caches
+        for _ in range(arguments.repeats):
+            share = arguments.networks // arguments.processes
+            start = time.perf_counter()
+            list(executor.map(bare_epochs, [share] * arguments.processes))
+            rates["engine"].append(arguments.networks / (time.perf_counter() - start))
+            rates["experiment"].append(
+                experiment_rate(executor, splits, [next(seeds) for _ in range(arguments.networks)])
+            )
+            for name in ("PyTorch", "Keras"):
+                if name in rates:
+                    rates[name].append(peer_rate(name.lower(), arguments.processes))
+    return rates
+
+
+def bare_epochs(count: int) -> None:
+    """Train networks with nothing around the engine."""
+    data, recipe = cs.load_dataset("mnist").train, cs.recipes.fast
+    options = EpochOptions(
+        optimizer=recipe.optimizer, label_smoothing=recipe.label_smoothing, augmentation=recipe.augmentation
+    )
+    rates = recipe.learning_rates(len(data))[0]
+    for seed in range(count):
+        network = open_network(cs.presets.cnn(), initial_weights(cs.presets.cnn(), seed), threads=1)
+        order = np.random.default_rng(seed).permutation(len(data))
+        network.train_epoch(data, order=order, batch_size=recipe.batch_size, learning_rates=rates, options=options)
+
+
+def experiment_rate(executor: Executor, splits: cs.Splits, seeds: list[int]) -> float:
+    specs = [RunSpec("mnist", cs.presets.cnn(), cs.recipes.fast, seed) for seed in seeds]
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        train_runs(specs, splits, folder=folder, executor=executor)
+        return len(seeds) / (time.perf_counter() - start)
+
+
+def peer_rate(library: str, processes: int, networks: int = 2) -> float:
+    """Return the networks a second of processes of a peer, which train side by side."""
+    words = [
+        sides.PEERS_PYTHON,
+        "many_networks.py",
+        "--library",
+        library,
+        "--threads",
+        "1",
+        "--networks",
+        str(networks),
+    ]
+    folder = sides.FOLDER / "peers"
+    running = [
+        subprocess.Popen([str(word) for word in words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        for _ in range(processes)
+    ]
+    rate = 0.0
+    for process in running:
+        found = json.loads(process.communicate()[0].splitlines()[-1])
+        rate += networks / sum(found["seconds"])
+    return rate
+
+
+def memory(processes: int) -> float:
+    """Return the most MB that an experiment with so many processes takes, all together."""
+    done = subprocess.run([sys.executable, __file__, str(processes)], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def print_memory(processes: int) -> None:
+    """Train a few networks and print the most MB that this process and those below it held."""
+    most, stop = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.1):
+            most[0] = max(most[0], machine.proportional_memory_bytes() / 1e6)
 
     splits = cs.load_dataset("mnist")
-    network = PRESETS[arguments.architecture]()
-    specs = [RunSpec("mnist", network, cs.recipes.fast, seed) for seed in range(arguments.runs)]
-    weights = set[tuple[str, ...]]()
+    threading.Thread(target=watch, daemon=True).start()
+    with open_executor(f"local:{processes}") as executor:
+        assert executor is not None
+        experiment_rate(executor, splits, list(range(2 * processes + 2)))
+    stop.set()
+    print(most[0])
 
-    def run(executor: Executor | None, threads: int | None) -> float:
-        start = time.perf_counter()
-        results = train_runs(specs, splits, executor=executor, threads=threads)
-        weights.add(tuple(result.weights_sha256 for result in results))
-        return time.perf_counter() - start
 
-    with open_executor(f"local:{arguments.processes}") as executor:
-        sides: dict[str, Callable[[], float]] = {
-            "one process, one thread": lambda: run(None, 1),
-            "one process, all cores": lambda: run(None, None),
-            f"{arguments.processes} processes, one thread each": lambda: run(executor, 1),
-        }
-        for side in sides.values():
-            side()  # pays for cold caches and for starting the processes
-        busy = machine.busy_share()
-        turns = [{name: side() for name, side in sides.items()} for _ in range(arguments.repeats)]
-    assert len(weights) == 1, "the sides trained other weights"
+def listing_seconds(folder: Path, count: int) -> float:
+    """Return the seconds in which the table of `count` finished runs is opened, filtered and summarised."""
+    splits = cs.load_dataset("mnist")
+    small = cs.Splits(splits.train.take(np.arange(200)), splits.test.take(np.arange(100)))
+    train_runs([RunSpec("", cs.presets.ann(), cs.Recipe(epochs=1), 0)], small, folder=folder)
+    random = np.random.default_rng(0)
+    rows = np.repeat(np.load(folder / "runs" / "runs.npy"), count)
+    rows["seed"], rows["accuracy"] = np.arange(count), random.normal(0.99, 0.001, count).clip(0, 1)
+    rows["digest"] = [f"{number:016x}" for number in range(count)]
+    write_rows(folder / "runs", "runs.npy", 0, rows.astype(ROW))
+    start = time.perf_counter()
+    found = PackedRuns(folder / "runs").rows
+    best = found[found["accuracy"] > np.quantile(found["accuracy"], 0.99)]
+    summary = [(part["accuracy"].mean(), part["accuracy"].std(ddof=1), len(part)) for part in (found, best)]
+    assert len(summary) == 2
+    return time.perf_counter() - start
 
-    print(f"device              {machine.describe()['processor']}, {machine.describe()['cores']} cores")
-    print(f"taken by others     {100 * busy:.0f} % of the processor before the turns")
-    print(f"python, convscope   {platform.python_version()}, {version('convscope')}")
-    print(f"runs                {arguments.runs} of {network.name}, recipe fast, {len(splits.train):,} images each")
-    first = next(iter(sides))
-    for name in sides:
-        seconds = [turn[name] for turn in turns]
-        ratios = [turn[first] / turn[name] for turn in turns]
-        print(
-            f"{name:<29} {statistics.median(seconds):.2f} s [{min(seconds):.2f}, {max(seconds):.2f}] ({len(turns)}), "
-            f"{statistics.median(ratios):.2f} x [{min(ratios):.2f}, {max(ratios):.2f}]"
-        )
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}] ({len(values)})"
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) == 2 and sys.argv[1].isdecimal():
+        print_memory(int(sys.argv[1]))
+    else:
+        main()
