@@ -48,6 +48,8 @@ POINTS = (
     Point("residual", "residual", "residual", seeds=10),
     Point("residual-views", "residual", "residual", seeds=10, views=9),
     Point("residual-ensemble", "residual", "residual", seeds=10, members=10),
+    Point("fashion", "residual", "fashion", seeds=5, dataset="fashion-mnist"),
+    Point("fashion-views", "residual", "fashion", seeds=5, views=9, dataset="fashion-mnist"),
 )
 
 
