@@ -3,7 +3,10 @@
 import os
 import pickle
 import signal
+import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
@@ -13,8 +16,9 @@ import pytest
 from distributed import LocalCluster
 
 import convscope as cs
-from convscope.base.errors import DivergedError, ExecutorError
-from convscope.experiment import RunResult, RunSpec, open_executor, train_runs
+from convscope.base.errors import ConvscopeError, DivergedError, ExecutorError
+from convscope.engine.processor import instruction_sets
+from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
 from convscope.experiment.shared_data import SharedSplits
 
@@ -147,6 +151,73 @@ def test_a_killed_dask_worker_costs_only_its_run(here, small_splits: cs.Splits, 
             )
     assert sorted(came) == list(range(8))
     assert outcomes(there) == outcomes(results)
+
+
+class DaskProcesses:
+    """A scheduler and workers, each a process that can be killed, on this machine."""
+
+    def __init__(self) -> None:
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            self.port: int = found.getsockname()[1]
+        self.running = list[subprocess.Popen[bytes]]()
+
+    def start(self, *instruction_sets: str) -> None:
+        """Start a scheduler, and a worker for each of the instruction sets."""
+        self._start("scheduler", "--host", "127.0.0.1", "--port", self.port)
+        while not self._answers():
+            time.sleep(0.1)
+        for name in instruction_sets:
+            address = f"tcp://127.0.0.1:{self.port}"
+            self._start("worker", address, "--nthreads", 1, "--no-nanny", CONVSCOPE_ISA=name)
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _start(self, kind: str, *words: object, **environment: str) -> None:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *map(str, words), "--no-dashboard"]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.running.append(subprocess.Popen(command, env={**os.environ, **environment}, **silent))
+
+    def kill(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
+        self.running.clear()
+
+
+@pytest.mark.slow
+def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_instruction_sets(
+    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    _, results = here
+    sets = instruction_sets()
+    other = sets[-1]
+    monkeypatch.setattr("convscope.experiment.executors._CONNECT_SECONDS", 3)
+    cluster, came, specs = DaskProcesses(), list[RunResult](), specs_of(small_folder, range(8))
+
+    def kill(run: RunResult) -> None:
+        came.append(run)
+        if len({run.kept.record["cpu"]["instruction_set"] for run in came}) == 2 or len(came) == 7:
+            cluster.kill()
+
+    try:
+        cluster.start(sets[0], other)
+        with pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"):  # noqa: SIM117
+            with open_executor(f"dask://127.0.0.1:{cluster.port}") as executor:
+                train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_result=kill)
+        kept = len(came)
+        assert 2 <= kept < 8
+        there = train_runs(specs, small_splits, folder=tmp_path, on_result=came.append)  # here, where it goes on
+    finally:
+        cluster.kill()
+    assert len(came) == kept + 8  # those that are there come first again
+    experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(there))
+    assert sum(experiment.instruction_sets.values()) == 8
+    for run, expected in zip(outcomes(there), outcomes(results), strict=True):
+        if there[run[0]].kept.record["cpu"]["instruction_set"] == sets[0]:
+            assert run == expected
 
 
 def test_ray_gives_the_same_bytes_as_this_process(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from queue import SimpleQueue
 from types import ModuleType
@@ -203,7 +203,8 @@ def _dask(address: str) -> Iterator[Executor]:
         try:
             yield executor
         finally:
-            executor.shutdown(wait=False)  # of what is left, if anything, nobody takes the result
+            with suppress(Exception):  # the scheduler may be gone
+                executor.shutdown(wait=False)  # of what is left, if anything, nobody takes the result
 
 
 class RayTasks(Executor):

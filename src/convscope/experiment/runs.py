@@ -6,7 +6,7 @@ What is finished stays: with a folder each run is kept under its digest as soon 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -207,7 +207,8 @@ def _submit_with(
             receive(digest, partial(read_reply, waiting[digest], splits, reply))
     finally:
         for future in pending:
-            future.cancel()
+            with suppress(Exception):  # of a cluster that is gone, which shall not hide what is raised already
+                future.cancel()
 
 
 def _words(error: BaseException) -> str:
