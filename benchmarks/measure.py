@@ -31,6 +31,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import atlas
 import engine_sources
 import machine
 import processes
@@ -300,6 +301,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "frontier-fresh": lambda measurement: frontier(measurement, "mnist", "mnist-fresh", FRESH_SEEDS),
     "frontier-seconds": lambda measurement: frontier_seconds(measurement, "mnist"),
     "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
+    "atlas": atlas.measure,
     "pictures": pictures,
     "install": installation,
     "main-job": main_job,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
+import atlas
 import engine_sources
 import frontier_tables
 import install
@@ -18,7 +19,7 @@ import tables
 FILE = engine_sources.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
 
-_LEFT_OUT = ("frontier-picture", "frontier-pictures", "frontier-fresh", "chance")  # before they are measured
+_LEFT_OUT = ("frontier-picture", "frontier-pictures", "frontier-fresh", "chance", "atlas")  # before they are measured
 
 Part = tables.Part
 
@@ -40,6 +41,8 @@ def write_pages(parts: dict[str, Part]) -> None:
     for cost in frontier_tables.COSTS if "frontier" in parts else ():
         if svg := frontier_tables.picture(parts, cost):
             (engine_sources.PROJECT / frontier_tables.picture_path(cost)).write_text(svg, encoding="utf-8")
+    if "atlas" in parts:
+        atlas.PICTURE.write_text(atlas.picture(parts["atlas"]), encoding="utf-8")
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -235,6 +238,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "frontier-fresh": ("frontier-fresh", frontier_tables.fresh),
     "chance": ("frontier", frontier_tables.chance),
     "frontier-fashion": ("frontier-fashion", frontier_tables.rows),
+    "atlas": ("atlas", atlas.rows),
     "pictures": ("pictures", _pictures),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
