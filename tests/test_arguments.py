@@ -73,7 +73,7 @@ def good() -> dict[str, object]:
         "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32", "rules": [],
         "module": None, "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
         "image_shape": (28, 28, 1), "class_names": ("a", "b"), "runner": _Runner(),
-        "members": [model, model],
+        "members": [model, model], "experiment": "runs",
     }  # fmt: skip
 
 
