@@ -272,6 +272,31 @@ def test_a_run_whose_workers_die_again_and_again_is_given_up(small_splits: cs.Sp
         train_runs(specs_of(small_folder, [0]), small_splits, executor=Dying(99))
 
 
+class Lost(Executor):
+    """Takes runs, ends none of them, and says after a while that it is gone."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    @property
+    def is_lost(self) -> bool:
+        self.looks += 1
+        return self.looks == 3
+
+    def submit(self, fn, /, *args, **kwargs):
+        return Future()
+
+
+def test_an_executor_that_is_lost_ends_the_experiment(
+    small_splits: cs.Splits, small_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("convscope.experiment.runs._LOOK_SECONDS", 0.01)
+    executor = Lost()
+    with pytest.raises(ConvscopeError, match="does not answer any more; finished runs are kept, so start it again"):
+        train_runs(specs_of(small_folder, [0]), small_splits, executor=executor)
+    assert executor.looks == 3
+
+
 def test_training_that_fails_names_the_run_and_keeps_the_others(
     small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):

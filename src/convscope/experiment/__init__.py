@@ -2,8 +2,9 @@
 
 from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture
 from convscope.experiment.executors import open_executor
-from convscope.experiment.experiment import Experiment, Group, run_experiment
+from convscope.experiment.experiment import Experiment, run_experiment
 from convscope.experiment.files import write_experiment
+from convscope.experiment.group import Group
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec

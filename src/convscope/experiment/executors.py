@@ -199,12 +199,31 @@ def _dask(address: str) -> Iterator[Executor]:
     except (OSError, ValueError) as error:
         raise ExecutorError(f"executor dask://{address}: no scheduler responds there ({error}); start one") from error
     with client:
-        executor: Executor = client.get_executor()
+        executor = DaskTasks(client)
         try:
             yield executor
         finally:
             with suppress(Exception):  # the scheduler may be gone
                 executor.shutdown(wait=False)  # of what is left, if anything, nobody takes the result
+
+
+class DaskTasks(Executor):
+    """Tasks of a Dask cluster, as futures; of those that a lost scheduler had, some never end."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._executor = client, client.get_executor()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the scheduler is gone, and was not found again."""
+        return bool(self._client.status == "closed")
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._executor.shutdown(wait=wait)
 
 
 class RayTasks(Executor):

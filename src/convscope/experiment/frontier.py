@@ -25,7 +25,7 @@ from convscope.base.tables import printable, text_table
 from convscope.data.datasets import Dataset
 from convscope.evidence.comparison import weights_bytes
 from convscope.evidence.comparison.answers_file import read_predictions
-from convscope.experiment.experiment import Group
+from convscope.experiment.group import Group
 from convscope.experiment.points import Point
 from convscope.experiment.published import PUBLISHED, Published
 from convscope.experiment.result import RunResult

@@ -10,7 +10,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -32,6 +32,7 @@ OnResult = Callable[[RunResult], None]
 OnDiverged = Callable[[DivergedRun], None]
 OnEpoch = Callable[[RunSpec, TrainingState], None]
 
+_LOOK_SECONDS = 2.0  # between looks whether an executor is still there, while no run ends
 _MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
 
 
@@ -191,7 +192,14 @@ def _submit_with(
         for digest in waiting:
             submit(digest)
         while pending:
-            future = done.get()
+            try:
+                future = done.get(timeout=_LOOK_SECONDS)
+            except Empty:
+                if getattr(executor, "is_lost", False):
+                    raise ConvscopeError(
+                        "the executor does not answer any more; finished runs are kept, so start it again to continue"
+                    ) from None
+                continue
             digest = pending.pop(future)
             try:
                 reply = future.result()

@@ -280,11 +280,7 @@ def open_run(path: Path) -> RunFolder:
 
 
 def folder_of_record(path: Path, record: Mapping[str, Any]) -> RunFolder:
-    """Return the run folder at `path` whose run.json holds `record`, which is checked; nothing is read.
-
-    Raises:
-        RunError: if a key is missing or damaged, or the format is newer.
-    """
+    """Return the run folder at `path` whose run.json holds `record`; raises `RunError` if it is damaged or newer."""
     file = path / "run.json"
     versions = record.get("versions")
     check_format(file, record.get("format"), versions.get("convscope") if isinstance(versions, dict) else None)

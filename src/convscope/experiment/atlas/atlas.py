@@ -16,7 +16,8 @@ from convscope.experiment.atlas.estimate import Estimate, correlate
 from convscope.experiment.atlas.images import Agreement, HardImage, hard_images
 from convscope.experiment.atlas.power import PowerRow, power_table
 from convscope.experiment.atlas.spread import Spread
-from convscope.experiment.experiment import Experiment, Group
+from convscope.experiment.experiment import Experiment
+from convscope.experiment.group import Group
 
 FEWEST_RUNS = 100
 """Of a group that gets an atlas: with fewer, its shares and correlations say little."""

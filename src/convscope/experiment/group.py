@@ -1,0 +1,82 @@
+"""The accuracies of runs that differ in their seed alone, and what they come to."""
+
+from dataclasses import dataclass, field
+from statistics import mean, stdev
+from typing import Any
+
+from convscope.base.plain import plain_attributes
+from convscope.base.statistics import mean_share_interval
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one architecture with one recipe, which differ in the seed alone.
+
+    Attributes:
+        values: the accuracies, 0 to 1, in the order of the runs.
+        name: of the variant, if it has one.
+        interval_with_images: (low, high), the 95 % interval of the mean over seeds and images, see
+            `statistics.group_accuracy_interval`; None for one run.
+
+    Raises:
+        ValueError: if there is no value.
+    """
+
+    architecture: str
+    recipe: str
+    values: tuple[float, ...] = field(repr=False)
+    name: str = ""
+    interval_with_images: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError(f"{self.architecture} with {self.recipe} has no values; there must be at least one run")
+
+    @property
+    def title(self) -> str:
+        """The group in words."""
+        return ", ".join(filter(None, (self.architecture, self.recipe, self.name)))
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float:
+        return mean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation of a single run, with n - 1 in its denominator; None for one run."""
+        return stdev(self.values) if self.num_runs > 1 else None
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """(low, high), the 95 % interval of the mean over seeds alone, on these test images (`mean_share_interval`).
+
+        None for one run, and for runs of one and the same accuracy.
+        """
+        return mean_share_interval(self.values)
+
+    @property
+    def minimum(self) -> float:
+        return min(self.values)
+
+    @property
+    def maximum(self) -> float:
+        return max(self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return plain_attributes(
+            self,
+            "architecture",
+            "recipe",
+            "name",
+            "num_runs",
+            "mean",
+            "sd",
+            "interval",
+            "interval_with_images",
+            "minimum",
+            "maximum",
+        )
