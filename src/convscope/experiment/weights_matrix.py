@@ -48,7 +48,7 @@ class WeightsMatrix:
         return len(self.weights)
 
     def tensor(self, name: str) -> NDArray[np.float32]:
-        """Return (N, *shape), one tensor of each network, such as "conv2d/kernel"; a view, not a copy.
+        """Return `(N, *shape)`, one tensor of each network, such as "conv2d/kernel"; a view, not a copy.
 
         Raises:
             KeyError: if the architecture has no such tensor.

@@ -41,7 +41,7 @@ def write_rows(folder: Path, name: str, first: int, rows: NDArray[Any]) -> None:
 
 
 def map_rows(folder: Path, name: str, dtype: DTypeLike, num_rows: int, row_shape: tuple[int, ...] = ()) -> NDArray[Any]:
-    """Return the first `num_rows` rows of a file, (num_rows, *row_shape), mapped and not to be written to.
+    """Return the first `num_rows` rows of a file, `(num_rows, *row_shape)`, mapped and not to be written to.
 
     Raises:
         RunError: if it is missing, is no such array or has fewer rows.
