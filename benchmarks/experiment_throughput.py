@@ -9,7 +9,8 @@ as many processes as there are cores, one thread each, warm, and the sides take 
 - experiment: `train_runs` with local processes into a folder: drawn, trained, evaluated, weights and answers kept;
 - PyTorch, Keras: peers/many_networks.py.
 
-Printed are networks a second and how many times those of each other side an experiment trains; then the memory that one
+Printed are networks a second and how many times those of each other side an experiment trains; what the process that
+keeps the networks spends on each, which bounds how many workers it can serve; the memory that one
 and two processes take (shared pages divided by those who share them), and the time in which the table of so many
 finished runs is opened, filtered and summarised.
 """
@@ -35,6 +36,8 @@ import convscope as cs
 from convscope.engine import initial_weights, open_network
 from convscope.engine.network import EpochOptions
 from convscope.experiment import RunSpec, open_executor, train_runs
+from convscope.experiment.store import RunStore
+from convscope.experiment.worker import execute, read_reply, write_order
 from convscope.storage import PackedRuns
 from convscope.storage.growing_files import write_rows
 from convscope.storage.packed_runs import ROW
@@ -56,6 +59,7 @@ def main() -> None:
     for name, values in rates.items():
         times = [mine / theirs for mine, theirs in zip(own, values, strict=True)]
         print(f"{name:<11} {_spread(values)} networks/s; an experiment trains {_spread(times)} times as many")
+    print(f"receiving   {1000 * receiving_seconds():.1f} ms of the process that keeps a network")
     one, two = (memory(count) for count in (1, 2))
     print(f"memory      {one:.0f} MB with one process, {two:.0f} MB with two: {two / one:.2f} times")
     with TemporaryDirectory() as folder:
@@ -128,6 +132,21 @@ def peer_rate(library: str, processes: int, networks: int = 2) -> float:
         found = json.loads(process.communicate()[0].splitlines()[-1])
         rate += networks / sum(found["seconds"])
     return rate
+
+
+def receiving_seconds(count: int = 20) -> float:
+    """Return the processor seconds that the one receiving process spends on a network: order, reply, keeping."""
+    splits = cs.load_dataset("mnist")
+    specs = [RunSpec("mnist", cs.presets.cnn(), cs.recipes.fast, seed) for seed in range(count + 1)]
+    reply, digests = execute(write_order(specs[0], splits)), [spec.digest(splits) for spec in specs]
+    with TemporaryDirectory() as folder:
+        store, start = RunStore(splits, Path(folder) / "runs"), 0.0
+        for number, (spec, digest) in enumerate(zip(specs, digests, strict=True)):
+            if number == 1:  # the first one finds out what the data are
+                start = time.process_time()
+            write_order(spec, splits)
+            store.keep(spec, digest, read_reply(spec, splits, reply))
+        return (time.process_time() - start) / count
 
 
 def memory(processes: int) -> float:

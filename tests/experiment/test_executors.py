@@ -17,6 +17,7 @@ from distributed import LocalCluster
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, DivergedError, ExecutorError
+from convscope.data.datasets.disk.images import DiskImages, as_images
 from convscope.engine.processor import instruction_sets
 from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses
@@ -62,6 +63,17 @@ def test_shared_images_are_mapped_and_not_copied(small_splits: cs.Splits, tmp_pa
         assert part.to_dict() == own.to_dict()
         assert part.handwriting == own.handwriting
     assert opened.options == small_splits.options
+
+
+def test_images_on_disk_are_read_from_where_they_are(small_splits: cs.Splits, tmp_path: Path):
+    path, train = tmp_path / "images", small_splits.train
+    path.write_bytes(train.images.tobytes())
+    on_disk = cs.Dataset(as_images(DiskImages(path, 0, train.images.shape)), train.labels, train.class_names)
+    shared = pickle.loads(pickle.dumps(SharedSplits(cs.Splits(on_disk, small_splits.test), tmp_path)))
+    assert not (tmp_path / "train.npy").exists()
+    opened = shared.open().train
+    assert opened.sha256 == on_disk.sha256
+    assert (opened.images[5:9] == train.images[5:9]).all()
 
 
 @pytest.mark.slow
@@ -204,9 +216,11 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
 
     try:
         cluster.start(sets[0], other)
-        with pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"):  # noqa: SIM117
-            with open_executor(f"dask://127.0.0.1:{cluster.port}") as executor:
-                train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_result=kill)
+        with (
+            pytest.raises(ConvscopeError, match="finished runs are kept, so start it again to continue"),
+            open_executor(f"dask://127.0.0.1:{cluster.port}") as executor,
+        ):
+            train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_result=kill)
         kept = len(came)
         assert 2 <= kept < 8
         there = train_runs(specs, small_splits, folder=tmp_path, on_result=came.append)  # here, where it goes on

@@ -59,18 +59,17 @@ def parse_dimension(text: str) -> Dimension:
         return Dimension(name, given)
     is_log = values.startswith("log:")
     low, _, high = values.removeprefix("log:").partition("..")
-    ends = _value(low.strip()), _value(high.strip())
-    is_number = all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends)
-    if not is_number or not ends[0] < ends[1] or (is_log and ends[0] <= 0):  # type: ignore[operator]
+    ends = [end for end in map(_value, (low.strip(), high.strip())) if isinstance(end, int | float)]
+    if (
+        len(ends) < 2
+        or not ends[0] < ends[1]
+        or (is_log and ends[0] <= 0)
+        or any(isinstance(end, bool) for end in ends)
+    ):
         above = " above 0" if is_log else ""
         raise ConvscopeError(f"`vary` {name}: {values!r:.60} must be two numbers{above}, the smaller one first")
-    return Dimension(
-        name,
-        low=float(ends[0]),  # type: ignore[arg-type]
-        high=float(ends[1]),  # type: ignore[arg-type]
-        is_log=is_log,
-        is_whole=all(isinstance(end, int) for end in ends),
-    )
+    is_whole = all(isinstance(end, int) for end in ends)
+    return Dimension(name, low=float(ends[0]), high=float(ends[1]), is_log=is_log, is_whole=is_whole)
 
 
 def _value(text: str) -> Value:
@@ -103,7 +102,8 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
             layers, field = list(architecture.layers), name.rpartition(".")[2]
             for number in places:
                 try:
-                    layers[number] = replace(layers[number], **{field: value})  # type: ignore[arg-type]
+                    new: dict[str, Any] = {field: value}
+                    layers[number] = replace(layers[number], **new)
                 except (TypeError, ValueError) as error:
                     raise ConvscopeError(f"`vary` {name}: {error}") from error
             architecture = Architecture(architecture.input, tuple(layers), architecture.name)
