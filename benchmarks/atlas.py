@@ -62,7 +62,7 @@ def rows(part: Part) -> Iterable[str]:
     cells = [
         ["mean", tables.percent(spread["mean"]), tables.interval(spread["mean_interval"])],
         ["standard deviation between seeds", _points(spread["sd"]), _points_interval(spread["sd_interval"])],
-        ["the same if each image fell to chance for itself", _points(spread["sd_independent"]), ""],
+        ["the same if images were missed independently", _points(spread["sd_independent"]), ""],
         ["worst network", tables.percent(spread["minimum"], 2), ""],
         ["best network", tables.percent(spread["maximum"], 2), ""],
         [f"best of {part['num_runs']:,} expected by chance", tables.percent(spread["expected_maximum"], 2), ""],

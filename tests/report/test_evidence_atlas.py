@@ -49,7 +49,7 @@ def test_the_sections_say_what_was_found(digits: cs.Dataset):
     value, sections = sections_of(experiment, digits)
     assert list(sections) == ["spread", "images", "agreement", "power", "early"]
     low, high = (f"{100 * end(experiment.table[0].values):.2f}\N{NO-BREAK SPACE}%" for end in (min, max))
-    assert atlas_finding(value).startswith(f"150 networks have {low} to {high}, from the seed alone; ")
+    assert atlas_finding(value).startswith(f"150 networks reach {low} to {high}; they differ in the seed alone. ")
     assert sum(one["count"] for one in value["histogram"]) == 150
     wrong = np.array([run.y_pred != digits.labels for run in experiment.runs])
     half = int((wrong.mean(axis=0) >= 0.5).sum())
@@ -86,7 +86,7 @@ def test_the_page_of_many_networks_stays_small_and_shows_no_name_as_a_tag(digits
     assert "<i>" not in page
     assert "400 of 600 runs are drawn, sampled evenly" in page
     [row] = re.findall(r"<h1>(.*?)</h1>", page)
-    assert "600 networks have" in row
+    assert "600 networks reach" in row
     for anchor in ("spread", "images", "agreement", "power", "early"):
         assert f'id="atlas-{anchor}"' in page
 
@@ -102,7 +102,7 @@ def test_networks_without_an_error_have_an_atlas_too(digits: cs.Dataset):
     value, sections = sections_of(experiment, few)
     assert (
         atlas_finding(value)
-        == "100 networks have 100.00\N{NO-BREAK SPACE}% to 100.00\N{NO-BREAK SPACE}%, from the seed alone"
+        == "100 networks reach 100.00\N{NO-BREAK SPACE}% to 100.00\N{NO-BREAK SPACE}%; they differ in the seed alone"
     )
     render_experiment(experiment.to_dict() | {"atlas": value}, "", few)
     assert sections["images"].parts[1].cards == []

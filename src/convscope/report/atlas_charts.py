@@ -46,7 +46,7 @@ def draw_spread(spread: Mapping[str, Any], histogram: Sequence[Mapping[str, Any]
         axes.set_ylabel("networks")
         _legend(
             drawing,
-            [(INK, "normal distribution with this mean and spread"), (WARM, "if each image fell to chance for itself")],
+            [(INK, "normal distribution with this mean and spread"), (WARM, "if images were missed independently")],
         )
     return drawing
 

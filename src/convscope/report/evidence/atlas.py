@@ -26,11 +26,11 @@ def atlas_finding(value: Mapping[str, Any]) -> str:
     """Return how far the networks lie apart, and how much of that is chance."""
     spread = value["spread"]
     low, high = percent(spread["minimum"]), percent(spread["maximum"])
-    said = f"{value['num_runs']:,} networks have {low} to {high}, from the seed alone"
+    said = f"{value['num_runs']:,} networks reach {low} to {high}; they differ in the seed alone"
     carries = spread["carries_over"]
     if carries is None:
         return said
-    return f"{said}; {percent(carries['value'], 0)} of a lead carries over to other images"
+    return f"{said}. {percent(carries['value'], 0)} of a lead carries over to other images"
 
 
 def _spread(value: Mapping[str, Any]) -> Section:
@@ -38,7 +38,7 @@ def _spread(value: Mapping[str, Any]) -> Section:
     rows = [
         ["Mean", percent(spread["mean"], 3), _range(spread["mean_interval"], 3)],
         ["Standard deviation between seeds", _points(spread["sd"]), _range(spread["sd_interval"], 3)],
-        ["The same if each image fell to chance for itself", _points(spread["sd_independent"]), ""],
+        ["The same if images were missed independently", _points(spread["sd_independent"]), ""],
         ["Standard deviation between test sets (binomial)", _points(spread["sd_binomial"]), ""],
         ["Skewness", f"{spread['skewness']:.2f}", f"± {1.96 * spread['skewness_error']:.2f} around 0"],
         ["Best network", percent(spread["maximum"]), ""],
