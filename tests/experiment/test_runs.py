@@ -180,7 +180,7 @@ def test_runs_on_other_test_images_need_another_folder(small_splits: cs.Splits, 
     train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, folder=tmp_path)
     other = cs.Splits(small_splits.train, small_splits.test.take(np.arange(50)))
     with pytest.raises(RunError, match="has runs that classified other test images; choose another folder"):
-        train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], other, folder=tmp_path)
+        train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], other, folder=tmp_path, on_epoch=pytest.fail)  # before training
 
 
 def test_without_a_folder_nothing_is_kept(here, small_splits: cs.Splits, small_folder: Path):

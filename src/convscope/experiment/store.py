@@ -32,16 +32,18 @@ class RunStore:
         """Read which runs are there.
 
         Raises:
-            RunError: if they are damaged.
+            RunError: if they are damaged, or classified other test images.
         """
         self.splits, self.runs = splits, runs
         self.packed = None if runs is None else PackedRuns(runs)
+        if self.packed and not np.array_equal(self.packed.y_true, splits.test.labels):
+            raise RunError(f"{runs}: has runs that classified other test images; choose another folder")
 
     def find(self, spec: RunSpec, digest: str) -> RunResult | None:
         """Return the run that lies here under its digest, or None.
 
         Raises:
-            RunError: if it is damaged, or answered other test images.
+            RunError: if it is damaged.
         """
         if self.packed is None:
             return None
@@ -93,9 +95,7 @@ class RunStore:
 
     def _packed_result(self, spec: RunSpec, row: int) -> RunResult:
         assert self.packed is not None
-        packed, test = self.packed, self.splits.test
-        if not np.array_equal(packed.y_true, test.labels):
-            raise RunError(f"{packed.path}: has runs that classified other test images; choose another folder")
+        packed = self.packed
         one = packed.rows[row]
         return self._result(
             spec,
