@@ -91,7 +91,7 @@ def rows(part: Part) -> Iterable[str]:
          "" if row["sd"] is None else tables.points(row["sd"]),
          *("" if row[name] is None else tables.interval(row[name]) for name in ("interval", "interval_with_images")),
          f"{100 * row['minimum']:.2f}", f"{100 * row['maximum']:.2f}",
-         "" if row["seconds"] is None else f"{row['seconds']:.3g}"]
+         "" if row["seconds"] is None else _seconds(row["seconds"])]
         for row in _with_seconds(part)
     ]  # fmt: skip
     columns = ["point", "network, recipe", "parameters", "bytes", "n", "mean", "sd", "95 % interval, seeds",
@@ -106,9 +106,25 @@ def rows(part: Part) -> Iterable[str]:
         yield ""
         yield tables.prose(
             f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
-            f"{here['cores']} cores, {timed['date']}. n counts networks, or ensembles with all their members."
+            f"{here['cores']} cores, {timed['date']}.{_other_precision(part['rows'], timed['rows'])} n counts networks, "
+            "or ensembles with all their members."
         )
     yield from tables.provenance(part)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _other_precision(rows: Iterable[Part], timed: Iterable[Part]) -> str:
+    """Say which rows were timed in another precision than they were measured in."""
+    precisions = {(row["architecture"], row["recipe"]): row["precision"] for row in timed}
+    other = dict[str, str]()
+    for row in rows:
+        precision = precisions.get((row["architecture"], row["recipe"]), row["precision"])
+        if precision != row["precision"]:
+            other[row["architecture"]] = precision
+    return "".join(f" `{name}` was timed in {precision}." for name, precision in other.items())
 
 
 def fresh(part: Part) -> Iterable[str]:

@@ -201,10 +201,11 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
         ]
         shutil.rmtree(out, ignore_errors=True)  # a finished run would not be trained again
         start = machine.ticks()
-        run = measurement.convscope(*words, "--threads", "2", "--out", str(out))["runs"][0]
+        done = measurement.convscope(*words, "--threads", "2", "--out", str(out))
         require_quiet(machine.others_share(start, measurement.cpu_seconds))
+        (run,), (precision,) = done["runs"], {one["precision"] for one in done["frontier"]["points"]}
         row = {"name": point.name, **{name: run[name] for name in ("architecture", "recipe", "seed", "seconds")}}
-        found = with_row(found, measurement, row | {"threads": 2})
+        found = with_row(found, measurement, row | {"precision": precision, "threads": 2})
     return found
 
 
