@@ -102,12 +102,12 @@ def rows(part: Part) -> Iterable[str]:
     for limit in (_LIMITS[row["name"]] for row in part["rows"] if row["name"] in _LIMITS):
         yield from ("", tables.prose(limit))
     if timed := part["timed"]:
-        here = timed["machine"]
+        here, other = timed["machine"], _other_precision(part["rows"], timed["rows"])
         yield ""
         yield tables.prose(
             f"Seconds of one training with two threads on a machine that did nothing else: {here['processor']}, "
-            f"{here['cores']} cores, {timed['date']}.{_other_precision(part['rows'], timed['rows'])} n counts networks, "
-            "or ensembles with all their members."
+            f"{here['cores']} cores, {timed['date']}.{other} n counts networks, or "
+            "ensembles with all their members."
         )
     yield from tables.provenance(part)
 

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from convscope.base.errors import ConvscopeError, DivergedError, ExecutorError
 from convscope.data.datasets.disk.images import DiskImages, as_images
 from convscope.engine.processor import instruction_sets
 from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, train_runs
-from convscope.experiment.executors import LocalProcesses
+from convscope.experiment.executors import LocalProcesses, RayTasks
 from convscope.experiment.shared_data import SharedSplits
 
 from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
@@ -234,12 +235,29 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
             assert run == expected
 
 
-def test_ray_gives_the_same_bytes_as_this_process(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    pytest.importorskip("ray", reason="ray takes 200 MB, which tests of one adapter do not deserve")
-    _, results = here
-    with open_executor("ray://") as executor:
-        there = train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, executor=executor)
-    assert outcomes(there) == outcomes(results[:4])
+class Silent:
+    """Ray, whose tasks never end."""
+
+    def remote(self, *_: object, **options: object) -> Any:
+        return (lambda _: self) if options else self  # first of the function, then of its arguments
+
+    def future(self) -> Future[object]:
+        return Future()
+
+    def cancel(self, *_: object, **__: object) -> None: ...
+
+
+def test_a_lost_head_of_ray_ends_the_experiment_with_one_error(
+    small_splits: cs.Splits, small_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("convscope.experiment.runs._LOOK_SECONDS", 0.01)
+    looks = iter([True, False])  # it is lost after the only run was submitted
+    executor = RayTasks(Silent(), lambda: next(looks))
+    with pytest.raises(ConvscopeError, match="does not answer any more; finished runs are kept"):
+        train_runs(specs_of(small_folder, [0]), small_splits, executor=executor)
+    lost = RayTasks(Silent(), lambda: False)
+    with pytest.raises(ConvscopeError, match=r"accepts no more runs .* the head of the cluster is gone"):
+        train_runs(specs_of(small_folder, [0]), small_splits, executor=lost)
 
 
 BAD = {

@@ -3,12 +3,16 @@
 A cluster runs whatever it is sent by anybody who reaches its port: keep it on this machine or in a network you trust.
 """
 
+import logging
 import re
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
+from importlib import import_module
 from multiprocessing import get_context, parent_process
 from queue import SimpleQueue
 from types import ModuleType
@@ -229,15 +233,31 @@ class DaskTasks(Executor):
 class RayTasks(Executor):
     """Tasks of Ray, one core each, as futures."""
 
-    def __init__(self, ray: Any) -> None:
-        self._ray, self._tasks = ray, dict[Future[Any], Any]()
+    def __init__(self, ray: Any, is_connected: Callable[[], bool]) -> None:
+        self._ray, self._is_connected, self._tasks = ray, is_connected, dict[Future[Any], Any]()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the head of the cluster is gone, and was not found again."""
+        return not self._is_connected()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.is_lost:  # Ray would look for another cluster, for minutes
+            raise ConnectionError("the head of the cluster is gone")
         reference = self._ray.remote(num_cpus=1)(fn).remote(*args, **kwargs)
-        future: Future[Any] = reference.future()
+        future = Future[Any]()  # Ray's own prints a traceback when it is cancelled and then finished
         self._tasks[future] = reference
-        future.add_done_callback(lambda done: self._tasks.pop(done, None))
+        reference.future().add_done_callback(partial(self._finish, future))
         return future
+
+    def _finish(self, future: Future[Any], done: Future[Any]) -> None:
+        del self._tasks[future]
+        if not future.set_running_or_notify_cancel():
+            return
+        if (error := done.exception()) is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(done.result())
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         for reference in list(self._tasks.values()):
@@ -250,14 +270,19 @@ class RayTasks(Executor):
 @contextmanager
 def _ray(address: str) -> Iterator[Executor]:
     ray = _import("ray", "ray")
+    for name in ("ray.client_builder", "ray.util"):  # which tell of each attempt to connect
+        logging.getLogger(name).setLevel(logging.ERROR)
+    is_connected = import_module("ray.util.client").ray.is_connected if address else ray.is_initialized
     try:
-        if address:
-            ray.init(f"ray://{address}", log_to_driver=False)
-        else:
-            ray.init("local", include_dashboard=False, log_to_driver=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is the error below
+            if address:
+                ray.init(f"ray://{address}", log_to_driver=False)
+            else:
+                ray.init("local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise ExecutorError(f"executor ray://{address}: no cluster responds there ({error}); start one") from error
-    executor = RayTasks(ray)
+    executor = RayTasks(ray, is_connected)
     try:
         yield executor
     finally:
@@ -266,8 +291,6 @@ def _ray(address: str) -> Iterator[Executor]:
 
 
 def _import(name: str, extra: str) -> ModuleType:
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError as error:

@@ -220,7 +220,8 @@ def _submit_with(
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    """Return the kind of an error and the first line of its text."""
+    return f"{type(error).__name__}: {error}".partition("\n")[0].rstrip(": ")
 
 
 def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) -> None:
