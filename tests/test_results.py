@@ -137,7 +137,8 @@ def frontier_parts(*rows: dict) -> dict[str, dict]:
         "versions": {"convscope": "0", "numpy": "2", "python": "3"}, "engine_sha256": rows[-1]["engine_sha256"],
     }  # fmt: skip
     part = {**about, "num_images": 10_000, "rows": list(rows), "commands": [row["command"] for row in rows]}
-    timed = {"name": "cnn-fast", "architecture": "cnn", "recipe": "fast", "seed": 0, "seconds": 0.42, "threads": 2}
+    timed = {"name": "cnn-fast", "architecture": "cnn", "recipe": "fast", "seed": 0, "seconds": 0.42,
+             "precision": "float32", "threads": 2}  # fmt: skip
     return {"frontier": part, "frontier-seconds": {**about, "rows": [timed]}}
 
 
@@ -153,7 +154,8 @@ def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet
     assert first.endswith("| 99.00 | 99.20 | 0.42 |")
     assert second.startswith("| `ten` | `cnn`, `fast`, bfloat16 |")
     assert second.endswith("| 1 | 99.000 % |  |  |  | 99.00 | 99.00 | 4.2 |")
-    assert "did nothing else: one, 2 cores, 2026-01-03" in page.replace("\n", " ")
+    said = page.replace("\n", " ")
+    assert "did nothing else: one, 2 cores, 2026-01-03. `cnn` was timed in float32. n counts" in said
     assert page.count("convscope experiment --frontier") == 2
     del parts["frontier-seconds"]
     page = publish.page(page, parts)
