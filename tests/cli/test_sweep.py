@@ -18,13 +18,16 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     done = invoke(*asked, *vary, "--out", tmp_path, "--json")
     assert done.exit_code == 0, done.output
     printed = json.loads(done.stdout)
-    assert {"format": 1, "version": cs.__version__, **printed} == {
-        "sweep": str(tmp_path), **json.loads((tmp_path / "sweep.json").read_text())
-    }  # fmt: skip
+    kept = json.loads((tmp_path / "sweep.json").read_text())
+    places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
+    assert {"format": 1, "version": cs.__version__, **printed} == {**places, **kept}
     assert len(printed["trials"]) == len(PackedRuns(tmp_path / "runs")) == 4
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters"
     assert len(lines) == 5
+    page = (tmp_path / "sweep.html").read_text()
+    assert f"convscope sweep --dataset {small_folder} --vary learning_rate=0.0001,0.01 --vary units=8,16" in page
+    assert f"--recipe {tmp_path}/recipe.json --seeds 30</pre>" in page
     text = invoke(*asked, *vary, "--out", tmp_path).stdout
     assert (tmp_path / "sweep.txt").read_text() in text
     words = text.strip().splitlines()[-1].split()

@@ -118,4 +118,5 @@ def sweep(
     if as_json:
         print_json(done.to_dict())
     else:
-        echo(f"\n{done.result}\n\nTo measure the winner on the test images, run:\n{done.next_step}")
+        echo(f"\n{done.result}\n\nThe page is {done.page}")
+        echo(f"To measure the winner on the test images, run:\n{done.next_step}")

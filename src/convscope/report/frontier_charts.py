@@ -104,23 +104,33 @@ def cost_text(value: float, cost: str) -> str:
     return f"{number}\N{NO-BREAK SPACE}{unit}"
 
 
-def _frame(axes: Any, costs: Sequence[float], errors: Sequence[float], cost: str) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    left, right = _spread(costs, 0.09)
+def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
+    """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
+
+    Args:
+        errors: shares above 0 that the axis has room for.
+        height: of the axes, in pixels.
+    """
     low, high = _spread(errors, 0.07)
-    axes.set_xlim(left, right)
+    axes.set_yscale("log")
     axes.set_ylim(high, low)  # fewer errors are higher up
-    axes.xaxis.set_major_locator(FixedLocator(_cost_ticks(left, right)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, cost)))
-    axes.yaxis.set_major_locator(FixedLocator(_error_ticks(low, high)))
+    axes.yaxis.set_major_locator(FixedLocator(_error_ticks(low, high, height)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (1 - value):.4g} %"))
-    axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel(_AXES[cost])
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
     axes.tick_params(left=False)
+
+
+def _frame(axes: Any, costs: Sequence[float], errors: Sequence[float], cost: str) -> None:
+    axes.set_xscale("log")
+    left, right = _spread(costs, 0.09)
+    axes.set_xlim(left, right)
+    set_error_axis(axes, errors, _HEIGHT)
+    axes.xaxis.set_major_locator(FixedLocator(_cost_ticks(left, right)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, cost)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(_AXES[cost])
 
 
 def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
@@ -137,9 +147,9 @@ def _cost_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def _error_ticks(low: float, high: float) -> list[float]:
+def _error_ticks(low: float, high: float, height: float) -> list[float]:
     """Return errors of few digits that stand far enough apart, the roundest first."""
-    room = _TICK_ROOM / _HEIGHT * log10(high / low)
+    room = _TICK_ROOM / height * log10(high / low)
     powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
     taken = list[float]()
     for step in (1, 5, 2, 3, 7):

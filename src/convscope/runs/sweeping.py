@@ -40,24 +40,46 @@ class SweepRequest:
     executor: str | None = None
     out: Path | None = None
 
+    @property
+    def command(self) -> str:
+        """The command that makes the sweep, with what differs from the defaults."""
+        words = ["convscope", "sweep", "--dataset", self.data, *loading_words(self.loading)]
+        words += [word for one in self.vary for word in ("--vary", one)]
+        options = {
+            "architecture": PRESET, "recipe": DEFAULT_RECIPE, "trials": None, "search": "random", "seeds": 1,
+            "held_out": HELD_OUT,
+        }  # fmt: skip
+        for name, default in options.items():
+            if (value := getattr(self, name)) != default:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        words += ["--halving"] if self.halving else []
+        if self.changes.epochs is not None:
+            words += ["--epochs", str(self.changes.epochs)]
+        words += ["--out", str(self.out)] if self.out is not None else []
+        return shlex.join(words)
+
+    def next_step(self, folder: Path) -> str:
+        """Return the command that measures the winner on the test images."""
+        words = ["convscope", "experiment", "--dataset", self.data, *loading_words(self.loading)]
+        words += ["--architecture", str(folder / "architecture.json")]
+        return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", "30"])
+
 
 @dataclass(frozen=True, eq=False)
 class SweepDone:
-    """A finished sweep, what was asked of it, and its folder."""
+    """A finished sweep.
 
-    request: SweepRequest
+    Attributes:
+        page: its path.
+        next_step: the command that measures the winner on the test images.
+    """
+
     result: Sweep
-    folder: Path
-
-    @property
-    def next_step(self) -> str:
-        """The command that measures the winner on the test images."""
-        words = ["convscope", "experiment", "--dataset", self.request.data, *loading_words(self.request.loading)]
-        words += ["--architecture", str(self.folder / "architecture.json")]
-        return shlex.join([*words, "--recipe", str(self.folder / "recipe.json"), "--seeds", "30"])
+    page: Path
+    next_step: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {"sweep": str(self.folder), **self.result.to_dict()}
+        return {"sweep": str(self.page.parent), "page": str(self.page), **self.result.to_dict()}
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
@@ -95,7 +117,11 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
         write_json(folder / "recipe.json", found.recipe.to_dict())
         write_text(folder / "trials.csv", trials_csv(found))
         write_text(folder / "sweep.txt", f"{found}\n")
-    return SweepDone(request, found, folder)
+        from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
+
+        next_step = request.next_step(folder)
+        page = write_sweep_page(folder, found.to_dict(), request.command, next_step)
+    return SweepDone(found, page, next_step)
 
 
 def trials_csv(sweep: Sweep) -> str:

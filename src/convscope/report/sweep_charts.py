@@ -1,0 +1,90 @@
+"""The chart of a sweep: for each varied field a panel in which every trial is a dot, by its value and its accuracy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from convscope.base.tables import clip
+from convscope.report.experiment_charts import WIDTH
+from convscope.report.frontier_charts import set_error_axis
+from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
+
+_LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 16, 40, 56, 176
+_MOST_CATEGORIES = 8  # a field with as many values at most has a place for each of them
+_LONGEST_VALUE, _LONGEST_NAME = 10, 40
+_LOG_FROM = 20  # times the smallest number: then the axis is logarithmic
+_JITTER = 0.6  # of the distance of two places, over which the dots of one spread
+_GOLDEN = 0.618034  # steps by it fill an interval evenly, however many there are
+
+
+def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str = "") -> Drawing:
+    """Draw every trial that did not diverge: its accuracy on the images that choose, against each of its values.
+
+    The best one is marked. Trials that were trained on fewer images than it are pale.
+
+    Args:
+        trials: as in `Sweep.to_dict()`, the best one first.
+        num_images: that choose; no error below half of one is drawn.
+    """
+    shown = [one for one in trials if one["choice"] is not None]
+    names = list(shown[0]["values"])
+    errors = [max(1 - one["choice"], 0.5 / num_images) for one in shown]
+    columns = min(len(names), 2)
+    rows = -(-len(names) // columns)
+    width, panel = WIDTH / columns, _HEIGHT + _BOTTOM
+    whole = _TOP + rows * panel
+    with house_style():
+        drawing = new_drawing(WIDTH, whole, title)
+        for number, name in enumerate(names):
+            row, column = divmod(number, columns)
+            axes = add_axes(drawing, column * width + _LEFT, _TOP + row * panel, width - _LEFT - _RIGHT, _HEIGHT)
+            places = _set_value_axis(axes, [one["values"][name] for one in shown])
+            set_error_axis(axes, errors, _HEIGHT)
+            axes.set_xlabel(clip(name, _LONGEST_NAME))
+            for one, place, error in reversed(list(zip(shown, places, errors, strict=True))):
+                is_best, is_whole = one is shown[0], one["num_images"] == shown[0]["num_images"]
+                colour = ACCENT if is_best else INK if is_whole else MUTED
+                look = {"markersize": 10 if is_best else 6, "alpha": 1 if is_best else 0.65 if is_whole else 0.3}
+                axes.plot(place, error, "o", color=colour, markeredgecolor=PAPER, **look)
+    return drawing
+
+
+def _set_value_axis(axes: Any, values: Sequence[Any]) -> NDArray[np.float64]:
+    """Give the horizontal axis the kind that the values of a field need, and return the place of each value on it."""
+    different = sorted(
+        set(values), key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value))
+    )
+    axes.xaxis.set_minor_locator(NullLocator())
+    if len(different) <= _MOST_CATEGORIES or not all(map(_is_number, different)):
+        axes.set_xlim(-0.6, len(different) - 0.4)
+        axes.xaxis.set_major_locator(FixedLocator(range(len(different))))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda place, _: clip(value_text(different[round(place)]), _LONGEST_VALUE))
+        )
+        shifts = ((_GOLDEN * np.arange(len(values))) % 1 - 0.5) * _JITTER
+        return np.array([different.index(value) for value in values], np.float64) + shifts
+    if different[0] > 0 and different[-1] >= _LOG_FROM * different[0]:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:.4g}"))
+    return np.array(values, np.float64)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def value_text(value: Any) -> str:
+    """Return the value of a field as `--vary` takes it.
+
+    >>> [value_text(value) for value in (0.00125, 8, True, None, "relu")]
+    ['0.00125', '8', 'true', 'none', 'relu']
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value}".lower() if value is None or isinstance(value, bool) else f"{value}"

@@ -1,0 +1,84 @@
+"""The page of a sweep: what it says of the winner, and a panel for each field, of whatever kind its values are."""
+
+import re
+from typing import Any
+
+import pytest
+
+from convscope.report.sweep_charts import draw_sweep
+from convscope.report.sweep_page import render_sweep
+
+
+def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> dict[str, Any]:
+    rest = {"num_images": num_images, "choice": choice, "check": choice, "seconds": 1.5, "parameters": 1234}
+    return {"number": number, "values": values, **rest}
+
+
+def document(*trials: dict[str, Any], dataset: str = "digits") -> dict[str, Any]:
+    check = {"value": 0.9812, "low": 0.97, "high": 0.99}
+    optimism = {"value": 0.0012, "low": -0.0001, "high": 0.0025} if len(trials) > 1 else None
+    return {"dataset": dataset, "num_choice": 50, "num_check": 60, "check": check, "optimism": optimism,
+            "trials": list(trials)}  # fmt: skip
+
+
+def words(page: str) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
+
+
+def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
+    trials = (
+        trial(4, 0.99, filters=16),
+        trial(1, 0.97, filters=8),
+        trial(2, 0.9, 60, filters=8),
+        trial(3, None, filters=9),
+    )
+    page = render_sweep(document(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
+    text = words(page)
+    assert "The best of 4 trials reaches 98.12 % on held-out images that did not choose it" in text
+    assert "Trained on 500 training images, chosen by 50 others and checked on 60 more" in text
+    assert "filters 16 accuracy 98.12 % [97.00, 99.00] optimism of the choice 0.12 points [-0.01, 0.25]" in text
+    assert "Pale ones were trained on fewer images" in text
+    assert "9 500 diverged 1,234 1.50" in text
+    assert "&lt;u&gt;" in page
+    assert "<u>" not in page
+
+
+def test_a_single_trial_has_no_optimism():
+    text = words(render_sweep(document(trial(0, 1.0, filters=16))))
+    assert "The only trial reaches 98.12 %" in text
+    assert "optimism of the choice" not in text
+    assert "Pale ones" not in text
+    assert "To measure it" not in text
+
+
+FIELDS = {
+    "numbers": (("0.001", "0.01"), [0.001 * 1.6**number for number in range(10)]),
+    "even numbers": (("4", "8"), list(range(4, 14))),
+    "few numbers": (("8", "16", "32"), [8, 16, 32] * 4),
+    "words": (("relu", "silu"), ["relu", "silu"] * 5),
+    "words and nothing": (("true", "none"), [True, None] * 5),
+    "one value": (("3",), [3] * 10),
+}
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_axis_suits_the_values_of_its_field(name: str):
+    ticks, values = FIELDS[name]
+    drawing = draw_sweep([trial(number, 0.9 + number / 1000, field=value) for number, value in enumerate(values)], 100)
+    [axes] = drawing.axes
+    drawing.canvas.draw()
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert set(ticks) <= set(labels)
+    assert axes.get_xlabel() == "field"
+    low, high = axes.get_xlim()
+    dots = [line.get_xdata()[0] for line in axes.lines]
+    assert len(dots) == len(values)
+    assert all(low < dot < high for dot in dots)
+
+
+def test_each_field_has_a_panel_and_a_trial_that_diverged_no_dot():
+    trials = [trial(0, 1.0, a=1, b=2, c="x"), trial(1, 0.5, a=2, b=3, c="y"), trial(2, None, a=3, b=4, c="z")]
+    panels = draw_sweep(trials, 100).axes
+    assert [axes.get_xlabel() for axes in panels] == ["a", "b", "c"]
+    assert [len(axes.lines) for axes in panels] == [2, 2, 2]
+    assert panels[0].lines[-1].get_ydata()[0] == 0.005  # the best one: no error, drawn as half of one
