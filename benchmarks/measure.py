@@ -127,14 +127,8 @@ def frontier(measurement: Measurement, dataset: str, out: str = "", seeds_of_all
     for point in points_named(measurement.points, dataset):
         seeds = measurement.seeds or seeds_of_all or str(point.seeds)
         words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
-        words += precision_words(point)
-        words += [
-            "--executor",
-            f"local:{machine.describe()['cores']}",
-            "--out",
-            str(measurement.scratch / (out or dataset)),
-        ]
-        done = measurement.convscope(*words)
+        words += ["--executor", f"local:{machine.describe()['cores']}"]
+        done = measurement.convscope(*words, "--out", str(measurement.scratch / (out or dataset)))
         same = ("architecture", "recipe")
         for row in done["frontier"]["points"]:
             if row["name"] == point.name:
@@ -189,16 +183,7 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
     found = dict(measurement.earlier)
     for point in single_networks(points_named(measurement.points, dataset), dataset):
         out = measurement.scratch / f"{dataset}-seconds" / point.name
-        words = [
-            "experiment",
-            "--dataset",
-            dataset,
-            "--frontier",
-            point.name,
-            "--seeds",
-            "0-0",
-            *precision_words(point),
-        ]
+        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", "0-0"]
         shutil.rmtree(out, ignore_errors=True)  # a finished run would not be trained again
         start = machine.ticks()
         done = measurement.convscope(*words, "--threads", "2", "--out", str(out))
@@ -207,12 +192,6 @@ def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
         row = {"name": point.name, **{name: run[name] for name in ("architecture", "recipe", "seed", "seconds")}}
         found = with_row(found, measurement, row | {"precision": precision, "threads": 2})
     return found
-
-
-def precision_words(point: Point) -> list[str]:
-    """Return the option for the precision of a point: deep networks train in half the time where AMX multiplies."""
-    is_deep = point.architecture == "residual" and "amx_bf16" in machine.describe()["instruction_sets"]
-    return ["--precision", "bfloat16"] if is_deep else []
 
 
 def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
