@@ -48,7 +48,9 @@ def _view(value: Mapping[str, Any]) -> dict[str, Any]:
     trials, check, optimism = value["trials"], value["check"], value["optimism"]
     cards = [{"title": name, "value": value_text(one), "note": ""} for name, one in trials[0]["values"].items()]
     cards.append({"title": "accuracy", "value": percent(check["value"]), "note": _interval(check)})
+    flattery = ""
     if optimism is not None:
+        flattery = "The optimism is the part of the winner's lead that it has only on the images that chose it. "
         points = {"value": f"{100 * optimism['value']:.2f} points", "note": _interval(optimism)}
         cards.append({"title": "optimism of the choice", **points})
     return {
@@ -61,9 +63,8 @@ def _view(value: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "cards": [{name: printable(text) for name, text in card.items()} for card in cards],
         "limits": (
-            "The intervals cover other images of this kind, not other seeds. The optimism is the part of the winner's "
-            "lead that it has only on the images that chose it. The winner is the best of these trials, not the best "
-            "there is."
+            f"The intervals cover other images of this kind, not other seeds. {flattery}The winner is the best of "
+            "these trials, not the best there is."
         ),
     }
 
