@@ -93,7 +93,7 @@ format: $(VENV)/.test ## Put the code and the prose of the pages into their stan
 	$(BIN)/ruff format .
 	$(BIN)/python docs/wrap.py
 
-interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX and MLflow themselves, and execute the notebooks that need Keras or train for long.
+interoperability-test: .venv-peers/.test ## Test against Keras on its three backends, PyTorch, TensorFlow, ONNX, MLflow and Ray themselves, and execute the notebooks that need Keras or train for long.
 	$(PEERS_PYTEST) tests/interoperability $(ARGS)
 	$(PEERS_PYTEST) tests/documentation -k "keras or pytorch or tflite or engines or exports"
 
