@@ -1,6 +1,7 @@
 """The tables and pictures of the frontier: accuracy against parameters, seconds and bytes, fresh seeds, and chance."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import tables
 from tables import Part
@@ -81,10 +82,14 @@ _LIMITS = {
     "smoothing and a network without padding were no better on held-out images, while runs differ by more from seed to "
     "seed.",
 }
-"""What was tried where a point is below its aim, by the point's name."""
+"""What was tried where a point is below its aim on MNIST, by the point's name."""
 
 
-def rows(part: Part) -> Iterable[str]:
+def mnist_rows(part: Part) -> Iterable[str]:
+    return rows(part, _LIMITS)
+
+
+def rows(part: Part, limits: Mapping[str, str] = MappingProxyType({})) -> Iterable[str]:
     rows = [
         [f"`{row['name']}`", _how(row), f"{row['parameters']:,}",
          f"{row['weights_bytes']:,}", str(row["num_runs"]), tables.percent(row["mean"]),
@@ -99,7 +104,7 @@ def rows(part: Part) -> Iterable[str]:
     if not any(row[-1] for row in rows):  # not measured yet
         columns, rows = columns[:-1], [row[:-1] for row in rows]
     yield from tables.table(columns, rows)
-    for limit in (_LIMITS[row["name"]] for row in part["rows"] if row["name"] in _LIMITS):
+    for limit in (limits[row["name"]] for row in part["rows"] if row["name"] in limits):
         yield from ("", tables.prose(limit))
     if timed := part["timed"]:
         here, other = timed["machine"], _other_precision(part["rows"], timed["rows"])

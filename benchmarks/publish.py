@@ -234,7 +234,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "fashion": ("fashion", _accuracy),
     "frontier-picture": ("frontier", frontier_tables.readme_picture),
     "frontier-pictures": ("frontier", frontier_tables.pictures),
-    "frontier": ("frontier", frontier_tables.rows),
+    "frontier": ("frontier", frontier_tables.mnist_rows),
     "frontier-fresh": ("frontier-fresh", frontier_tables.fresh),
     "chance": ("frontier", frontier_tables.chance),
     "frontier-fashion": ("frontier-fashion", frontier_tables.rows),
