@@ -10,6 +10,7 @@ import pytest
 from tests.shared import bare_reports, invoke
 
 import convscope as cs
+from convscope.engine.processor import instruction_sets
 from convscope.experiment import RunSpec
 from convscope.runs.run_json import job_record, run_record
 from convscope.storage import load_model, open_run
@@ -57,6 +58,8 @@ COMMANDS = {
 @pytest.mark.parametrize("case", COMMANDS)
 def test_the_recorded_command_makes_this_run_and_no_other(small_mnist: cs.Splits, case: str):
     architecture, recipe, expected = COMMANDS[case]
+    if not instruction_sets(recipe.precision):
+        pytest.skip(f"the processor has no instructions for {recipe.precision}")
     record = run_record(RunSpec("mnist", architecture, recipe, seed=2), small_mnist, threads=1)
     command = job_record(Path("/place"), record, None)["command"]
     assert command == f"convscope train --dataset mnist {expected} 2 --engine native"
