@@ -1,6 +1,7 @@
 """Sweeps: what is varied, who is judged by which images, and how much the choice flatters its winner."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import convscope as cs
 from convscope.base.errors import ConvscopeError
 from convscope.experiment.sweep import Dimension, change, parse_dimension, run_sweep
 from convscope.experiment.sweep.sweep import _optimism
+from convscope.storage import PackedRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
 
@@ -98,6 +100,33 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
     again = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path)
     assert again.to_dict() == found.to_dict()
     assert "4 trials on" in str(found)
+
+
+@pytest.mark.slow
+def test_workers_that_load_the_data_themselves_hold_out_the_same_images(small_folder: Path):
+    vary, options = ["learning_rate=0.001,0.01"], {"search": "grid", "trials": 2}
+    here = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, **options)
+    with ThreadPoolExecutor(2) as executor:  # which is no `local:N`, so nothing is shared
+        there = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, executor=executor, **options)
+    assert [(trial.values, trial.choice, trial.check) for trial in there.trials] == [
+        (trial.values, trial.choice, trial.check) for trial in here.trials
+    ]
+
+
+def test_data_in_memory_cannot_be_sent_to_a_cluster(small_splits: cs.Splits):
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(ValueError, match="cannot be sent to another machine; run with local:N"),
+    ):
+        run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.1,0.2"], executor=executor)
+
+
+def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder: Path, tmp_path: Path):
+    run_sweep(tiny(), small_folder, ONE_EPOCH, ["learning_rate=0.1"], trials=1, folder=tmp_path)
+    [row] = PackedRuns(tmp_path / "runs").rows
+    record = open_run(tmp_path / "runs" / row["digest"].decode()).record
+    assert record["dataset"]["argument"] == ""
+    assert str(small_folder) not in record["command"]
 
 
 def test_no_test_image_is_ever_seen(small_splits: cs.Splits):

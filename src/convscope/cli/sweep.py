@@ -64,7 +64,10 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
     type=click.IntRange(min=1),
     help="Number of threads for each run; by default one per core, or one with an executor.",
 )
-@click.option("--executor", help="Place to train: local:N for N processes; by default this process.")
+@click.option(
+    "--executor",
+    help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/sweep-DATASET.")
 @json_option
 def sweep(

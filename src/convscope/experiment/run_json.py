@@ -43,6 +43,8 @@ def group_record(spec: RunSpec, data: Mapping[str, Any]) -> dict[str, Any]:
 
     See `PackedGroup`.
     """
+    if spec.held_out is not None:  # no argument loads these splits, and no command measures on them
+        spec = replace(spec, dataset="")
     return {
         "dataset": {"argument": spec.dataset, **data},
         "architecture": spec.architecture.to_dict(),

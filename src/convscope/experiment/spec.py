@@ -36,6 +36,8 @@ class RunSpec:
         start: a model file or run folder whose weights training starts from, see `transfer`; "" is random weights.
         new_output: whether the weights of its outputs are random all the same.
         weights_seed: of the initial weights, where it is not that of everything else; the same number is None.
+        held_out: the fraction of the training images that the run is measured on instead of the test images, see
+            `judged_on_held_out`; None is the test images. It tells another process how to come to the same splits.
         name: what a table calls the variant; not part of the digest, no more than the names of network and recipe.
 
     Raises:
@@ -52,6 +54,7 @@ class RunSpec:
     start: str = ""
     new_output: bool = False
     weights_seed: Seed | None = None
+    held_out: float | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -143,6 +146,16 @@ class RunSpec:
                 f"num_images is {self.num_images:,}, but {train.name} has {len(train):,} training images; give fewer"
             )
         return self.num_images or len(train)
+
+
+def judged_on_held_out(splits: Splits, fraction: float) -> Splits:
+    """Return splits whose test images are this fraction of the training images, of each class alike.
+
+    Raises:
+        ValueError: as `Dataset.divide`.
+    """
+    rest, held = splits.train.divide(fraction)
+    return replace(splits, train=rest, test=replace(held, split="test"))
 
 
 def _short_digest(text: str) -> str:

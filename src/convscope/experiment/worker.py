@@ -25,7 +25,7 @@ from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
 from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.shared_data import SharedSplits, open_shared
-from convscope.experiment.spec import RunSpec
+from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.recipes import Recipe
 from convscope.training import History, TrainingState
 from convscope.training.loop import train_with_logits
@@ -116,6 +116,7 @@ def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
             "start": spec.start,
             "new_output": spec.new_output,
             "weights_seed": spec.weights_seed,
+            "held_out": spec.held_out,
             "threads": threads,
         },
         allow_nan=False,
@@ -142,7 +143,9 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
                 f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
             )
         options = LoadOptions.from_dict(asked["options"], DatasetError)
-        splits = open_shared(shared) if shared else _load(asked["dataset"], options, *asked["sha256"])
+        splits = (
+            open_shared(shared) if shared else _load(asked["dataset"], options, asked["held_out"], *asked["sha256"])
+        )
         spec = RunSpec(
             asked["dataset"],
             Architecture.from_dict(asked["architecture"]),
@@ -154,6 +157,7 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
             asked["start"],
             asked["new_output"],
             asked["weights_seed"],
+            asked["held_out"],
         )
         trained = train_one(spec, splits, asked["threads"])
     except Exception as error:
@@ -198,7 +202,7 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data
-def _load(dataset: str, options: LoadOptions, train_sha256: str, test_sha256: str) -> Splits:
+def _load(dataset: str, options: LoadOptions, held_out: float | None, train_sha256: str, test_sha256: str) -> Splits:
     splits = load_dataset(
         dataset,
         test_fraction=options.test_fraction,
@@ -206,6 +210,8 @@ def _load(dataset: str, options: LoadOptions, train_sha256: str, test_sha256: st
         image_size=options.image_size,
         skip_damaged=options.skip_damaged,
     )
+    if held_out is not None:
+        splits = judged_on_held_out(splits, held_out)
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):
         if part.sha256 != sha256:
             raise DatasetError(

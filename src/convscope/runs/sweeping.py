@@ -99,6 +99,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
             splits,
             recipe,
             request.vary,
+            dataset=request.data,
             trials=request.trials,
             search=request.search,
             halving=request.halving,

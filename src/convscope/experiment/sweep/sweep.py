@@ -20,11 +20,11 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import plain_attributes
 from convscope.base.tables import text_table
-from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.data.datasets import Splits, load_dataset
 from convscope.experiment.atlas.estimate import Estimate, Z
 from convscope.experiment.result import DivergedRun
-from convscope.experiment.runs import OnDiverged, OnResult, train_runs
-from convscope.experiment.spec import RunSpec
+from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
+from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.experiment.sweep.sampler import Sampler, Search
 from convscope.experiment.sweep.space import Value, change, parse_dimension
 from convscope.recipes import AnyRecipe, Recipe, classic, recipe_named
@@ -139,6 +139,7 @@ def run_sweep(
     recipe: AnyRecipe = classic,
     vary: Sequence[str] = (),
     *,
+    dataset: str | None = None,
     trials: int = 20,
     search: Search = "random",
     halving: bool = False,
@@ -163,12 +164,13 @@ def run_sweep(
     Args:
         data: the data set, or what `load_dataset` takes; only its training images are used.
         vary: what differs, each as `parse_dimension` reads it.
+        dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         trials: how many combinations are tried; of a grid at most so many.
         search: how they are drawn; `tpe` draws by what did well before.
         halving: whether all begin with a ninth of the images, and one in three goes on with three times as many.
         seeds: runs of each trial.
         held_out: the fraction of the training images that is not trained on.
-        folder, executor, threads, on_result, on_diverged: as for `train_runs`; an executor is `local:N`.
+        folder, executor, threads, on_result, on_diverged: as for `train_runs`.
         on_runs: called with how many runs are about to be trained.
 
     Raises:
@@ -182,10 +184,27 @@ def run_sweep(
     if halving and search == "tpe":
         raise ValueError("halving does not go with tpe, which has to know each trial to its end")
     splits = data if isinstance(data, Splits) else load_dataset(data)
+    if dataset is None and not isinstance(data, Splits):
+        dataset = str(data)
+    argument = argument_of(dataset) if dataset else ""
     network, first = network_for(architecture, splits.image_shape, splits.num_classes), recipe_named(recipe)
     dimensions = [parse_dimension(one) for one in vary]
     judged, chooses = _hold_out(splits, held_out)
-    job = _Job(network, first, judged, chooses, seeds, folder, executor, threads, on_result, on_diverged, on_runs)
+    job = _Job(
+        network,
+        first,
+        judged,
+        chooses,
+        argument,
+        held_out,
+        seeds,
+        folder,
+        executor,
+        threads,
+        on_result,
+        on_diverged,
+        on_runs,
+    )
     sampler = Sampler(dimensions, search, trials)
     done = dict[int, _Done]()
     for batch in sampler.batches(_BATCH if search == "tpe" else trials):
@@ -219,6 +238,8 @@ class _Job:
     recipe: Recipe
     splits: Splits
     chooses: NDArray[np.bool_]
+    dataset: str
+    held_out: float
     seeds: int
     folder: Path | str | None
     executor: Executor | None
@@ -235,7 +256,12 @@ class _Job:
         """Train trials on so many images, and return what they answer."""
         specs = [
             RunSpec(
-                "", *change(self.architecture, self.recipe, values), seed, num_images=num_images, name=f"trial {number}"
+                self.dataset,
+                *change(self.architecture, self.recipe, values),
+                seed,
+                num_images=num_images,
+                name=f"trial {number}",
+                held_out=self.held_out,
             )
             for number, values in batch.items()
             for seed in range(self.seeds)
@@ -269,15 +295,12 @@ def _pass_over(_: DivergedRun) -> None:
 
 def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
     """Return splits whose test images are held-out training images, and which of them choose: half of each class."""
-    rest, held = splits.train.divide(fraction)
+    judged = judged_on_held_out(splits, fraction)
+    held = judged.test
     chooses = np.zeros(len(held), np.bool_)
     for label in range(held.num_classes):
         chooses[np.flatnonzero(held.labels == label)[::2]] = True
-    return Splits(rest, _as_test(held)), chooses
-
-
-def _as_test(held: Dataset) -> Dataset:
-    return replace(held, split="test")
+    return judged, chooses
 
 
 def _rounds(num_images: int, *, halving: bool) -> list[int]:
