@@ -16,7 +16,6 @@ import os
 import platform
 import secrets
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ from itertools import count as counting
 from pathlib import Path
 
 import machine
-from experiment_throughput import experiment_rate
+from experiment_throughput import experiment_rate, spread
 
 import convscope as cs
 from convscope.experiment import open_executor
@@ -126,7 +125,7 @@ class Ray:
     def __init__(self) -> None:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))  # Ray reads it once in a process
-        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # with which Ray's server for clients crashes now and then
+        os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # else Ray's server for clients crashes now and then
         self.host, self.port, self.client_port = (
             import_module("ray.util").get_node_ip_address(),
             free_port(),
@@ -198,10 +197,6 @@ def wait_for(host: str, port: int) -> None:
             if probe.connect_ex((host, port)) == 0:
                 return
         time.sleep(0.1)
-
-
-def spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}] ({len(values)})"
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def main() -> None:
     own = rates["experiment"]
     for name, values in rates.items():
         times = [mine / theirs for mine, theirs in zip(own, values, strict=True)]
-        print(f"{name:<11} {_spread(values)} networks/s; an experiment trains {_spread(times)} times as many")
+        print(f"{name:<11} {spread(values)} networks/s; an experiment trains {spread(times)} times as many")
     print(f"receiving   {1000 * receiving_seconds():.1f} ms of the process that keeps a network")
     one, two = (memory(count) for count in (1, 2))
     print(f"memory      {one:.0f} MB with one process, {two:.0f} MB with two: {two / one:.2f} times")
@@ -190,7 +190,7 @@ def listing_seconds(folder: Path, count: int) -> float:
     return time.perf_counter() - start
 
 
-def _spread(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} [{min(values):.2f}, {max(values):.2f}] ({len(values)})"
 
 

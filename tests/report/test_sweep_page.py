@@ -71,7 +71,7 @@ def test_an_axis_suits_the_values_of_its_field(name: str):
     assert set(ticks) <= set(labels)
     assert axes.get_xlabel() == "field"
     low, high = axes.get_xlim()
-    dots = [line.get_xdata()[0] for line in axes.lines]
+    dots = [place for line in axes.lines for place in line.get_xdata()]
     assert len(dots) == len(values)
     assert all(low < dot < high for dot in dots)
 
@@ -80,5 +80,14 @@ def test_each_field_has_a_panel_and_a_trial_that_diverged_no_dot():
     trials = [trial(0, 1.0, a=1, b=2, c="x"), trial(1, 0.5, a=2, b=3, c="y"), trial(2, None, a=3, b=4, c="z")]
     panels = draw_sweep(trials, 100).axes
     assert [axes.get_xlabel() for axes in panels] == ["a", "b", "c"]
-    assert [len(axes.lines) for axes in panels] == [2, 2, 2]
+    assert [sum(len(line.get_xdata()) for line in axes.lines) for axes in panels] == [2, 2, 2]
     assert panels[0].lines[-1].get_ydata()[0] == 0.005  # the best one: no error, drawn as half of one
+
+
+def test_very_many_trials_are_drawn_in_a_moment():
+    trials = [trial(number, 0.9 - number / 10**6, rate=0.001 + number) for number in range(20_000)]
+    [axes] = draw_sweep(trials, 5000).axes
+    assert sum(len(line.get_xdata()) for line in axes.lines) == 1000
+    page = render_sweep(document(*trials))
+    assert len(page) < 1_000_000
+    assert "Of 20,000 trials the best 1,000 are drawn" in words(page)

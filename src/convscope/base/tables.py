@@ -158,3 +158,14 @@ def _html_cell(cell: str | Tint, left: bool) -> str:
 def _cell_style(left: bool) -> str:
     side = "left" if left else "right"
     return f"text-align: {side}; padding: 2px 8px; border-bottom: 1px solid rgba(128, 128, 128, 0.3)"
+
+
+def value_text(value: float | str | bool | None) -> str:
+    """Return the value of a field as options take it.
+
+    >>> [value_text(value) for value in (0.00125, 8, True, None, "relu")]
+    ['0.00125', '8', 'true', 'none', 'relu']
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value}".lower() if value is None or isinstance(value, bool) else f"{value}"

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from convscope.base.tables import clip
+from convscope.base.tables import clip, value_text
 from convscope.report.experiment_charts import WIDTH
 from convscope.report.frontier_charts import set_error_axis
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
@@ -18,6 +18,13 @@ _LONGEST_VALUE, _LONGEST_NAME = 10, 40
 _LOG_FROM = 20  # times the smallest number: then the axis is logarithmic
 _JITTER = 0.6  # of the distance of two places, over which the dots of one spread
 _GOLDEN = 0.618034  # steps by it fill an interval evenly, however many there are
+MOST_DOTS = 1000  # of a panel
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": MUTED, "markersize": 6, "alpha": 0.3},
+    {"color": INK, "markersize": 6, "alpha": 0.65},
+    {"color": ACCENT, "markersize": 10},
+)
+"""Of trials on fewer images, of the others, and of the best one."""
 
 
 def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str = "") -> Drawing:
@@ -26,12 +33,15 @@ def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str 
     The best one is marked. Trials that were trained on fewer images than it are pale.
 
     Args:
-        trials: as in `Sweep.to_dict()`, the best one first.
+        trials: as in `Sweep.to_dict()`, the best one first; of very many the best 1,000 are drawn.
         num_images: that choose; no error below half of one is drawn.
     """
-    shown = [one for one in trials if one["choice"] is not None]
+    shown = [one for one in trials if one["choice"] is not None][:MOST_DOTS]
     names = list(shown[0]["values"])
-    errors = [max(1 - one["choice"], 0.5 / num_images) for one in shown]
+    errors = np.array([max(1 - one["choice"], 0.5 / num_images) for one in shown])
+    is_whole = np.array([one["num_images"] == shown[0]["num_images"] for one in shown])
+    is_best = np.arange(len(shown)) == 0
+    kinds = (~is_whole, is_whole & ~is_best, is_best)  # the best one last, on top of the others
     columns = min(len(names), 2)
     rows = -(-len(names) // columns)
     width, panel = WIDTH / columns, _HEIGHT + _BOTTOM
@@ -42,13 +52,10 @@ def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str 
             row, column = divmod(number, columns)
             axes = add_axes(drawing, column * width + _LEFT, _TOP + row * panel, width - _LEFT - _RIGHT, _HEIGHT)
             places = _set_value_axis(axes, [one["values"][name] for one in shown])
-            set_error_axis(axes, errors, _HEIGHT)
+            set_error_axis(axes, errors.tolist(), _HEIGHT)
             axes.set_xlabel(clip(name, _LONGEST_NAME))
-            for one, place, error in reversed(list(zip(shown, places, errors, strict=True))):
-                is_best, is_whole = one is shown[0], one["num_images"] == shown[0]["num_images"]
-                colour = ACCENT if is_best else INK if is_whole else MUTED
-                look = {"markersize": 10 if is_best else 6, "alpha": 1 if is_best else 0.65 if is_whole else 0.3}
-                axes.plot(place, error, "o", color=colour, markeredgecolor=PAPER, **look)
+            for chosen, look in zip(kinds, _LOOKS, strict=True):
+                axes.plot(places[chosen], errors[chosen], "o", markeredgecolor=PAPER, **look)
     return drawing
 
 
@@ -77,14 +84,3 @@ def _set_value_axis(axes: Any, values: Sequence[Any]) -> NDArray[np.float64]:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def value_text(value: Any) -> str:
-    """Return the value of a field as `--vary` takes it.
-
-    >>> [value_text(value) for value in (0.00125, 8, True, None, "relu")]
-    ['0.00125', '8', 'true', 'none', 'relu']
-    """
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return f"{value}".lower() if value is None or isinstance(value, bool) else f"{value}"

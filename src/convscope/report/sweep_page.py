@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from convscope.base.files import write_text
-from convscope.base.tables import printable
+from convscope.base.tables import printable, value_text
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
-from convscope.report.sweep_charts import draw_sweep, value_text
+from convscope.report.sweep_charts import MOST_DOTS, draw_sweep
 
 _MOST_ROWS = 50
 
@@ -89,6 +89,8 @@ def _trials(value: Mapping[str, Any]) -> Section:
     )
     if any(one["num_images"] < trials[0]["num_images"] for one in trials):
         look += " Pale ones were trained on fewer images and did not go on."
+    if len(trials) > MOST_DOTS:
+        look += f" Of {len(trials):,} trials the best {MOST_DOTS:,} are drawn."
     chart = Chart("sweep-trials", title, look, draw_sweep(trials, value["num_choice"], title), is_wide=True)
     return Section(
         "trials",

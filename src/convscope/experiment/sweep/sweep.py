@@ -19,7 +19,7 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import plain_attributes
-from convscope.base.tables import text_table
+from convscope.base.tables import text_table, value_text
 from convscope.data.datasets import Splits, load_dataset
 from convscope.experiment.atlas.estimate import Estimate, Z
 from convscope.experiment.result import DivergedRun
@@ -107,7 +107,7 @@ class Sweep:
         rows = [
             (
                 f"{trial.number}",
-                *(_text(trial.values[name]) for name in names),
+                *(value_text(trial.values[name]) for name in names),
                 f"{trial.num_images:,}",
                 "diverged" if trial.choice is None else f"{trial.choice:.4f}",
                 "" if trial.check is None else f"{trial.check:.4f}",
@@ -357,7 +357,3 @@ def _optimism(
     value = float(halves[0].mean() - halves[1].mean())
     error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
     return Estimate(value, value - Z * error, value + Z * error)
-
-
-def _text(value: Value) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
