@@ -67,17 +67,19 @@ Chosen on the last 10,000 training images of Fashion-MNIST, after training on th
 
 tiny697 = Recipe(
     epochs=30,
+    batch_size=64,
     optimizer=Adam(learning_rate=0.02, beta_2=0.99),
     name="tiny697",
     schedule=Schedule("linear", warmup=0.1),
+    averaging=0.998,
 )
 """Long training in large steps for the network of that name, which has too few numbers to overfit."""
 
-tiny2k = replace(tiny697, epochs=20, name="tiny2k")
-"""The same in fewer epochs for `tiny2k`."""
+tiny2k = replace(tiny697, epochs=20, batch_size=128, name="tiny2k", averaging=0.0)
+"""The same for `tiny2k`, in fewer and larger batches, without an average of the weights."""
 
 tiny8k = replace(
-    tiny697,
+    tiny2k,
     epochs=12,
     optimizer=Adam(learning_rate=0.01, beta_2=0.99),
     name="tiny8k",
