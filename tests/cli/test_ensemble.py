@@ -58,6 +58,18 @@ def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict
     assert "cs.ensemble(" in report
 
 
+def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path: Path):
+    asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 3)
+    assert invoke("experiment", *asked, "--out", tmp_path / "seeds").exit_code == 0
+    done = invoke("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json")
+    assert done.exit_code == 0, done.output
+    members = json.loads(done.stdout)["members"]
+    assert [member["seed"] for member in members] == [0, 1, 2]
+    images = cs.open_run(tmp_path / "run").splits.test.images
+    expected = np.mean([cs.load_model(member["run"]).probabilities(images) for member in members], axis=0)
+    np.testing.assert_allclose(cs.load_model(tmp_path / "run").probabilities(images), expected, atol=1e-6)
+
+
 def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
     copy = shutil.copytree(joined[0], tmp_path / "run")
     done = invoke("evidence", copy, "calibration", "--json")
