@@ -45,6 +45,17 @@ def test_a_second_time_replaces_the_row_of_that_file(run: Path):
     assert len(json.loads((run / "exports.json").read_text())["exports"]) == 1
 
 
+@pytest.mark.slow
+def test_each_run_of_an_experiment_is_proved_in_a_folder_of_its_own(small_folder: Path, tmp_path: Path):
+    asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)
+    done = invoke("experiment", *asked, "--out", tmp_path, "--json")
+    for one in json.loads(done.stdout)["runs"]:
+        run = tmp_path / "runs" / one["digest"]
+        exported = invoke("export", run, "--format", "safetensors", "--json")
+        assert json.loads(exported.stdout)["exports"][0]["num_images"] == 300
+        assert cs.load_model(run / "exports" / "model.safetensors").weights_sha256 == one["weights_sha256"]
+
+
 def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: Path, tmp_path: Path):
     model, out = run / "model.safetensors", tmp_path / "copy.safetensors"
     done = invoke("export", model, "--format", "safetensors", "--out", out, "--json")
