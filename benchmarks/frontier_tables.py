@@ -79,8 +79,8 @@ _LIMITS = {
     "SiLU, additions, smaller batches, twice as many epochs, slight rotations and distillation from larger networks "
     "were no better.",
     "residual": "The aim for `residual` was 99.70 %, for the ensemble of ten 99.77 %. Twice as many epochs, label "
-    "smoothing, a network without padding and Muon in place of Adam were no better on held-out images, while runs differ "
-    "by more from seed to seed.",
+    "smoothing, a network without padding and Muon in place of Adam were no better on held-out images, while runs "
+    "differ by more from seed to seed.",
 }
 """What was tried where a point is below its aim on MNIST, by the point's name."""
 
