@@ -231,7 +231,14 @@ def pictures(measurement: Measurement) -> Part:
     numbers = measurement.script("string_reading.py", str(run), "--strings", "800")
     kept = ("num_images", "accuracy", "interval")
     figures = {**digits["figures"], **numbers["figures"]}
-    return {"seed": 0, "rows": [{"name": name, **{key: one[key] for key in kept}} for name, one in figures.items()]}
+    network = {
+        "architecture": "cnn",
+        "recipe": "classic",
+        "choice_sha256": publish.choice_digest("cnn", "classic"),
+        "first": {"seed": 0, "weights_sha256": json.loads((run / "run.json").read_text("utf-8"))["weights_sha256"]},
+    }
+    rows = [{"name": name, **{key: row[key] for key in kept}, **network} for name, row in figures.items()]
+    return {"seed": 0, "rows": rows}
 
 
 def main_job(measurement: Measurement) -> Part:
@@ -293,6 +300,7 @@ DATASETS = {
     "frontier": "mnist",
     "frontier-fresh": "mnist",
     "frontier-fashion": "fashion-mnist",
+    "pictures": "mnist",
 }
 """The parts whose rows are trained networks, with the data set of each."""
 

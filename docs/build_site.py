@@ -22,6 +22,7 @@ from convscope.runs.playground import make_playground
 ROOT = Path(__file__).parent.parent
 SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
 CONTENTS = "docs/index.md"
+_README_PICTURES = ROOT / "docs"
 PLAYGROUND = "playground.html"  # to try the page on the site, without a run
 # In the order of the design page: data, networks, training, then what is measured.
 _ROOMS = (
@@ -49,6 +50,8 @@ def main() -> int:
     failed = int(sphinx_build(["-b", builder, *strict, *where]))
     if not failed and not check_links:
         make_playground(OUTPUT / PLAYGROUND, SILENT)
+        for picture in _README_PICTURES.glob("report-*.png"):  # Sphinx copies no file that only HTML in a page shows
+            _copy(picture, OUTPUT / picture.relative_to(ROOT))
     return failed
 
 

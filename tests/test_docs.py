@@ -1,5 +1,6 @@
 """The documentation against what it documents: links, paths, commands, code, keys."""
 
+import hashlib
 import json
 import re
 import shlex
@@ -75,13 +76,21 @@ def test_code_tables_formulas_and_headings_are_not_wrapped(wrap: ModuleType):
     assert not re.search(r"^(-|2\.) ", wrap.wrapped(18 * "word " + "- 2. " + long), re.MULTILINE)
 
 
+def test_the_readme_s_picture_is_of_today_s_page():
+    lines = (ROOT / "docs" / "report.sha256").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 5
+    for digest, path in map(str.split, lines):
+        current = hashlib.sha256((ROOT / path).read_bytes()).hexdigest()
+        assert current == digest, f"{path} has changed; run `make readme-picture` and look at docs/report-light.png"
+
+
 # --- Links, paths, commands -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_relative_link_leads_somewhere(page: Path):
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"(?:\]\(|\bsrc(?:set)?=\")([^)\s\"]+)", text):
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
