@@ -20,7 +20,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage mutants lowest-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots readme-picture check style format docs notebooks fuzz peers bench results release wheels wheels-test clean
+.PHONY: help run test coverage mutants lowest-test lowest-extras-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots readme-picture check style format docs notebooks fuzz faults peers bench results release wheels wheels-test clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -50,6 +50,18 @@ lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pypro
 	  tests/cli/test_serve.py tests/service/test_inference.py tests/data/datasets/readers/test_parquet.py \
 	  tests/interchange/onnx_files/test_writing.py tests/classifier/test_estimator.py \
 	  tests/runs/tracking/test_tensorboard.py $(ARGS)
+
+OTHER_EXTRAS := dask embedding jax mlflow ray sweep tensorflow tflite torch
+
+# The warnings of such old versions are not ours. Some tests start pytest themselves, so this is no argument.
+lowest-extras-test: export PYTEST_ADDOPTS = -o filterwarnings= --disable-warnings
+lowest-extras-test: .venv-lowest-extras/.installed ## The same for the other extras, in an environment of 3 GB: clusters, sweeps, Keras on its three backends, PyTorch, TFLite, MLflow, embeddings.
+	$(SETTINGS) .venv-lowest-extras/bin/python -m pytest --numprocesses auto --dist loadfile \
+	  tests/experiment/test_executors.py tests/experiment/test_sweep.py tests/cli/test_sweep.py \
+	  tests/evidence/explanation/test_embedding.py tests/interoperability/test_keras_backends.py \
+	  tests/interoperability/test_keras_engine.py tests/interoperability/test_keras_export.py \
+	  tests/interoperability/test_mlflow.py tests/interoperability/test_ray.py tests/interoperability/test_tflite.py \
+	  tests/interoperability/test_torch_export.py tests/interoperability/test_torch_files.py $(ARGS)
 
 native-test: ## Unit tests of the C++, with GCC and Clang, under the sanitizers too.
 	native/tests/run.sh native
@@ -112,6 +124,9 @@ notebooks: .venv-peers/.test ## Execute the example notebooks and export them as
 fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry, then the engine with 10,000 networks a set (ARGS="--seconds 60 idx csv", ARGS="networks --count 500").
 	.venv-fuzz/bin/python fuzz/run.py $(ARGS)
 
+faults: $(VENV)/.installed ## Kill, signal and starve training jobs at 350 random moments, and check that nothing is lost (ARGS="--kills 20", ARGS="--only 7").
+	$(BIN)/python fuzz/faults.py $(ARGS)
+
 peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an environment of its own (3 GB).
 
 bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns and print the table (ARGS="--rows loops").
@@ -120,7 +135,7 @@ bench: $(VENV)/.test .venv-peers/.installed ## Compare with the peers in turns a
 results: $(VENV)/.test ## Measure the published results again and write the tables of README.md and docs/results.md (ARGS="accuracy" for a part).
 	$(BIN)/python benchmarks/measure.py $(ARGS)
 
-release: docs ## Check version, changelog, corpus, site, dist/ and tree before a release, and print what to tag. Nothing is published.
+release: docs faults lowest-extras-test ## Check version, changelog, corpus, site, dist/ and tree before a release, and print what to tag, after tests that take an hour. Nothing is published.
 	$(BIN)/python .ci/release.py
 
 wheels: .venv-wheels/.installed ## Build the source distribution and the wheels of Linux into dist/, with Zig, and check them (ARGS="--only manylinux_2_17_x86_64").
@@ -130,7 +145,7 @@ wheels-test: $(VENV)/.installed ## Install the wheels of dist/ in fresh environm
 	$(BIN)/python wheels/try_wheels.py $(ARGS)
 
 clean: ## Remove the environments and everything built.
-	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest .venv-wheels build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) web/node_modules .venv-peers .venv-fuzz .venv-docs .venv-lowest .venv-lowest-extras .venv-wheels build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(NODE_MODULES): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
@@ -163,6 +178,14 @@ $(VENV)/.measuring: $(VENV)/.test
 	$(BIN)/python .ci/lowest.py pyproject.toml $(LOWEST_EXTRAS) > .venv-lowest/lowest.txt
 	.venv-lowest/bin/python -m pip install --quiet --constraint .venv-lowest/lowest.txt \
 	  --editable '.[$(subst $(empty) ,$(comma),$(LOWEST_EXTRAS))]' h5py httpx hypothesis jsonschema pytest
+	touch $@
+
+# Tests of PyTorch write ONNX files too; the lowest onnx is tested above, and wants an older protobuf than TensorFlow.
+.venv-lowest-extras/.installed: $(VENV)/.installed $(SOURCES) .ci/lowest.py
+	$(PYTHON) -m venv .venv-lowest-extras
+	$(BIN)/python .ci/lowest.py pyproject.toml $(OTHER_EXTRAS) > .venv-lowest-extras/lowest.txt
+	.venv-lowest-extras/bin/python -m pip install --quiet --constraint .venv-lowest-extras/lowest.txt \
+	  --editable '.[$(subst $(empty) ,$(comma),$(OTHER_EXTRAS))]' h5py hypothesis jsonschema onnx onnxscript pytest pytest-xdist
 	touch $@
 
 .venv-fuzz/.installed: $(SOURCES)

@@ -1,0 +1,317 @@
+"""Interrupt training jobs at random moments, and on a disk that fills up, and check that nothing is lost.
+
+    python fuzz/faults.py [--kills 200] [--signals 50] [--full-disks 50] [--seed 0] [--jobs train run sweep]
+
+Each trial starts a job in a folder of its own, stops it, and starts it again as its message or the documentation says.
+It must then end with the results of a job that nobody interrupted, bit for bit, leave nothing in TMPDIR, and print no
+traceback. What the interrupted job announced as finished must not be trained again. A failed trial is printed with the
+command that repeats it, and its folder is kept.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import convscope as cs
+
+HERE = Path(__file__).parent
+INTERRUPTIONS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk")
+EXIT_CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 128 + signal.SIGTERM, "SIGINT": 1, "full disk": 1}
+# Results that differ between two runs of the same job.
+TIMED = re.compile(r"seconds|command")
+# A job prints this line when it keeps a run. The job that continues it prints the line again, with the seconds of then.
+KEPT_RUN = re.compile(r"^run \d+ of \d+, (?P<run>.*?): accuracy .*?, trained in (?P<seconds>[\d.]+) s", re.MULTILINE)
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command, how it is continued in the folder `out`, and the files that hold its results."""
+
+    arguments: tuple[str, ...]
+    results: tuple[str, ...]
+    continue_arguments: Callable[[Path], list[str]] | None = None  # None: the same command again
+
+    def start_arguments(self, data: Path, out: Path) -> list[str]:
+        return [self.arguments[0], "--dataset", str(data), *self.arguments[1:], "--threads", "1", "--out", str(out)]
+
+
+JOBS = {
+    "train": Job(
+        ("train", "--recipe", "classic", "--epochs", "24", "--batch-size", "32"),
+        ("model.safetensors", "history.jsonl", "evaluation.json", "predictions.npz"),
+        lambda out: ["train", "--resume", str(out)],
+    ),
+    "run": Job(
+        ("run", "--recipe", "fast", "--epochs", "3", "--seeds", "2"),
+        ("model.safetensors", "baseline/model.safetensors", "evaluation.json", "ablation.json", "seeds.json"),
+        lambda out: ["run", "--resume", str(out)],
+    ),
+    "sweep": Job(
+        ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--epochs", "4"),
+        ("trials.csv", "architecture.json", "recipe.json"),
+    ),
+    "sweep-local": Job(
+        ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--epochs", "4", "--executor",
+         "local:2"),
+        ("trials.csv", "architecture.json", "recipe.json"),
+    ),
+}  # fmt: skip
+BY_DEFAULT = ("train", "run", "sweep")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One interruption of one job: its moment is a fraction of the job's seconds, or of its writes."""
+
+    number: int
+    job: str
+    interruption: str
+    moment: float
+    to_group: bool  # a terminal signals the whole process group, a service manager the process
+
+    def __str__(self) -> str:
+        group = ", the whole group" if self.to_group else ""
+        return f"trial {self.number}: {self.job}, {self.interruption} at {self.moment:.0%}{group}"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a job gives that nobody interrupts."""
+
+    results: dict[str, Any]
+    seconds: float
+    writes: int
+
+
+class TrialError(Exception):
+    """What an interrupted job did wrong."""
+
+
+def main() -> int:
+    """Return 0 if every trial ended as it should."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200, help="trials with SIGKILL")
+    parser.add_argument("--signals", type=int, default=50, help="trials with SIGTERM, and as many with SIGINT")
+    parser.add_argument("--full-disks", type=int, default=50, help="trials on a disk that fills up")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=BY_DEFAULT)
+    parser.add_argument("--only", type=int, help="number of the only trial to run")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--folder", type=Path, default=Path("build/faults"))
+    options = parser.parse_args()
+    folder = options.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    library = compile_failing_disk(folder)
+    data = write_data(folder / "data.npz")
+    references = {name: measure_reference(name, data, folder / f"reference-{name}", library) for name in options.jobs}
+    for name, reference in references.items():
+        print(f"{name}: {reference.seconds:.1f} s, {reference.writes} writes", flush=True)
+    counts = dict(
+        zip(INTERRUPTIONS, (options.kills, options.signals, options.signals, options.full_disks), strict=True)
+    )
+    trials = draw_trials(counts, options.jobs, options.seed)
+    if options.only is not None:
+        trials = [trials[options.only]]
+
+    def run(trial: Trial) -> str:
+        return run_trial(trial, references[trial.job], data, folder / f"{trial.number:04}", library)
+
+    with ThreadPoolExecutor(options.processes) as pool:
+        failures = 0
+        for trial, failure in zip(trials, pool.map(run, trials), strict=True):
+            if failure:
+                failures += 1
+                arguments = [*sys.argv[1:], "--only", str(trial.number)]
+                print(f"{trial}\n{failure}\nTo repeat it: fuzz/faults.py {shlex.join(arguments)}", flush=True)
+    print(f"{len(trials) - failures} passed, {failures} failed")
+    return int(failures > 0)
+
+
+def draw_trials(counts: dict[str, int], jobs: list[str], seed: int) -> list[Trial]:
+    """Draw the trials: the jobs take turns, the moments are uniform over each job's length."""
+    generator = random.Random(seed)
+    kinds = [interruption for interruption in INTERRUPTIONS for _ in range(counts[interruption])]
+    return [
+        Trial(number, jobs[number % len(jobs)], interruption, generator.random(), generator.random() < 0.5)
+        for number, interruption in enumerate(kinds)
+    ]
+
+
+def write_data(path: Path) -> Path:
+    """Write a small part of MNIST, so that a job takes seconds."""
+    data = cs.load_dataset("mnist")
+    np.savez(
+        path,
+        x_train=data.train.images[:1200, ..., 0],
+        y_train=data.train.labels[:1200],
+        x_test=data.test.images[:300, ..., 0],
+        y_test=data.test.labels[:300],
+    )
+    return path
+
+
+def compile_failing_disk(folder: Path) -> Path:
+    """Compile the library that lets writes fail, and return its path."""
+    library = folder / "failing_disk.so"
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, HERE / "failing_disk.c", "-ldl"], check=True)
+    return library
+
+
+def measure_reference(name: str, data: Path, folder: Path, library: Path) -> Reference:
+    """Run a job to its end, without interruptions."""
+    job, out = JOBS[name], folder / "out"
+    environment = prepare(folder) | failing_disk(folder, library)
+    start = time.monotonic()
+    subprocess.run(
+        convscope(job.start_arguments(data, out)), env=environment, check=True, capture_output=True, text=True
+    )
+    seconds = time.monotonic() - start
+    writes = int.from_bytes((folder / "counter").read_bytes(), sys.byteorder)
+    return Reference(read_results(job, out), seconds, writes)
+
+
+def run_trial(trial: Trial, reference: Reference, data: Path, folder: Path, library: Path) -> str:
+    """Interrupt a job and continue it; return what went wrong, or an empty text."""
+    job, out = JOBS[trial.job], folder / "out"
+    environment = prepare(folder)
+    command = convscope(job.start_arguments(data, out))
+    try:
+        if trial.interruption == "full disk":
+            from_write = int(trial.moment * reference.writes)
+            faulty = environment | failing_disk(folder, library, from_write)
+            first = subprocess.run(command, env=faulty, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        else:
+            first = interrupt(command, environment, trial, trial.moment * reference.seconds)
+        check_end(trial, first, folder)
+        has_begun = job.continue_arguments is not None and (out / "run.json").exists()
+        again = convscope(job.continue_arguments(out)) if has_begun and job.continue_arguments else command
+        second = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        is_finished = first.returncode == 0 or (out / "DONE").exists()
+        if second.returncode != 0 and not (is_finished and "finished" in second.stderr):
+            raise TrialError(f"continuing it ended with {second.returncode}:\n{second.stderr}")
+        check_repeated(first.stdout + first.stderr, second.stdout + second.stderr)
+        if read_results(job, out) != reference.results:
+            raise TrialError("its results differ from those of a job that was not interrupted")
+        check_leftovers(folder)
+    except (TrialError, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as error:
+        return f"{type(error).__name__}: {error} ({folder})"
+    shutil.rmtree(folder)
+    return ""
+
+
+def convscope(arguments: list[str]) -> list[str]:
+    """Make a command of convscope's arguments."""
+    return [sys.executable, "-m", "convscope", *arguments]
+
+
+def prepare(folder: Path) -> dict[str, str]:
+    """Make a trial's folder with a TMPDIR, and return the environment of its processes."""
+    (folder / "tmp").mkdir(parents=True)
+    return os.environ | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+
+
+def failing_disk(folder: Path, library: Path, from_write: int | None = None) -> dict[str, str]:
+    """Make a counter, and return the environment in which writes are counted and fail from a certain one on."""
+    counter = folder / "counter"
+    counter.write_bytes(bytes(8))
+    settings = {"FAILING_DISK_FOLDER": f"{folder}/", "FAILING_DISK_COUNTER": str(counter), "LD_PRELOAD": str(library)}
+    return settings if from_write is None else settings | {"FAILING_DISK_FROM": str(from_write)}
+
+
+def interrupt(
+    command: list[str], environment: dict[str, str], trial: Trial, seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Start a process group, signal it after some seconds, and wait until all of it has ended."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    with contextlib.suppress(ProcessLookupError):
+        send = os.killpg if trial.to_group else os.kill
+        send(process.pid, signal.Signals[trial.interruption])
+    # Workers hold the pipes, so this also waits for them.
+    output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def check_end(trial: Trial, first: subprocess.CompletedProcess[str], folder: Path) -> None:
+    """Raise a TrialError unless an interrupted job ended with its stated code and message, or had ended before."""
+    if "Traceback" in first.stderr or "Exception ignored" in first.stderr:
+        raise TrialError(f"a traceback:\n{first.stderr}")
+    if first.returncode == 0:
+        return
+    if first.returncode == EXIT_CODES[trial.interruption]:
+        errors = [line for line in first.stderr.splitlines() if line.startswith("Error: ")]
+        if trial.interruption != "SIGKILL":
+            if len(errors) != 1 or errors[0] != first.stderr.splitlines()[-1]:
+                raise TrialError(f"not one line that says what happened:\n{first.stderr}")
+            check_leftovers(folder)
+    elif first.returncode != -getattr(signal, trial.interruption, 0) or first.stdout or list(folder.glob("out/*")):
+        # Before Python has started its handlers, a signal ends the process as the system does.
+        raise TrialError(f"ended with {first.returncode}:\n{first.stderr}")
+
+
+def check_repeated(first: str, second: str) -> None:
+    """Raise a TrialError if a run that was kept is trained again, which takes other seconds."""
+    before, after = ({match["run"]: match["seconds"] for match in KEPT_RUN.finditer(text)} for text in (first, second))
+    if again := [run for run, seconds in before.items() if after.get(run, seconds) != seconds]:
+        raise TrialError(f"trained again: {', '.join(again)}")
+
+
+def check_leftovers(folder: Path) -> None:
+    """Raise a TrialError if TMPDIR or the job's folder has temporary files."""
+    if leftovers := [*(folder / "tmp").iterdir(), *folder.glob("out/**/*.partial")]:
+        raise TrialError(f"left behind: {', '.join(map(str, leftovers))}")
+
+
+def read_results(job: Job, out: Path) -> dict[str, Any]:
+    """Read a job's results by file."""
+    return {name: read_result(out / name) for name in job.results}
+
+
+def read_result(path: Path) -> Any:
+    """Read a file of results without what differs between two runs of the same job."""
+    if path.suffix == ".safetensors":
+        return cs.load_model(path.parent).weights_sha256
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return {name: arrays[name].tobytes() for name in arrays.files}
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".csv":
+        header, *rows = [line.split(",") for line in text.splitlines()]
+        kept = [column for column, name in enumerate(header) if not TIMED.search(name)]
+        return sorted([row[column] for column in kept] for row in rows)
+    if path.suffix == ".jsonl":
+        return [without_times(json.loads(line)) for line in text.splitlines()]
+    return without_times(json.loads(text))
+
+
+def without_times(value: Any) -> Any:
+    """Copy a JSON value without keys that differ between two runs."""
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if not TIMED.search(key)}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

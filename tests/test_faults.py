@@ -1,0 +1,60 @@
+"""What `make faults` stands on: a disk that fails when told to, and trials that notice what is lost."""
+
+import errno
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+WRITE_FOUR_TIMES = """
+import os, sys
+file = os.open(sys.argv[1], os.O_WRONLY)
+for _ in range(4):
+    try:
+        os.write(file, b"x")
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(FUZZ))
+    return importlib.import_module("faults")
+
+
+@pytest.mark.parametrize(("once", "expected"), [({}, 2 * [errno.ENOSPC]), ({"FAILING_DISK_ONCE": "1"}, [errno.EIO])])
+def test_the_disk_fails_from_the_asked_write_on(faults: Any, tmp_path: Path, once: dict[str, str], expected: list[int]):
+    environment = os.environ | faults.failing_disk(tmp_path, faults.compile_failing_disk(tmp_path), 2) | once
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_FOUR_TIMES, tmp_path / "file"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [int(line) for line in done.stdout.split()] == expected
+
+
+def test_a_run_that_is_trained_again_is_noticed(faults: Any):
+    line = "run 1 of 6, cnn, trial 0, fast, seed 0: accuracy 0.7850, trained in 0.05 s"
+    faults.check_repeated(f"{line}; about 2 s left\n", f"{line}\n")
+    with pytest.raises(faults.TrialError, match="trained again: cnn, trial 0, fast, seed 0"):
+        faults.check_repeated(line, line.replace("0.05", "0.06"))
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_loses_nothing_and_other_results_are_noticed(faults: Any, tmp_path: Path):
+    library, data = faults.compile_failing_disk(tmp_path), faults.write_data(tmp_path / "data.npz")
+    reference = faults.measure_reference("train", data, tmp_path / "reference", library)
+    kill, full_disk = (faults.Trial(0, "train", kind, 0.7, to_group=False) for kind in ("SIGKILL", "full disk"))
+    assert faults.run_trial(kill, reference, data, tmp_path / "0", library) == ""
+    assert faults.run_trial(full_disk, reference, data, tmp_path / "1", library) == ""
+    other = faults.Reference({}, reference.seconds, reference.writes)
+    assert "its results differ" in faults.run_trial(full_disk, other, data, tmp_path / "2", library)
