@@ -32,22 +32,28 @@ def test_folders_are_made_where_they_are_missing(tmp_path):
     assert (tmp_path / "runs" / "first" / "a.txt").read_text() == "new"
 
 
-def test_others_may_read_what_was_written(tmp_path):
-    write_text(tmp_path / "a.txt", "new")
-    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+@pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_the_umask_decides_who_may_read_what_was_written(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == mode
 
 
 def full_disk(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.replace", "tempfile.mkstemp"])
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, broken):
     path = tmp_path / "run.json"
     path.write_text("old")
     monkeypatch.setattr(broken, full_disk)
     with pytest.raises(ConvscopeError) as error:
         write_text(path, "new")
+    monkeypatch.undo()
     assert str(error.value) == (
         f"{path}: cannot be written (No space left on device); free some space, or choose another folder"
     )
@@ -59,15 +65,16 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
 def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "run.json"
     path.write_text("old")
-    fdopen = os.fdopen
 
-    def onto_a_full_disk(handle, mode):
-        os.dup2(os.open("/dev/full", os.O_WRONLY), handle)
-        return fdopen(handle, mode)
+    def onto_a_full_disk(path, mode):
+        file = open(path, mode)  # noqa: PTH123, SIM115 (it stands for Path.open, and is returned)
+        os.dup2(os.open("/dev/full", os.O_WRONLY), file.fileno())
+        return file
 
-    monkeypatch.setattr("os.fdopen", onto_a_full_disk)
+    monkeypatch.setattr("pathlib.Path.open", onto_a_full_disk)
     with pytest.raises(ConvscopeError, match="No space left on device"):
         write_bytes(path, b"new" * 100_000)
+    monkeypatch.undo()
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["run.json"]
 

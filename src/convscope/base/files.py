@@ -9,8 +9,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import stat
-import tempfile
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -120,19 +120,19 @@ def write_bytes(path: Path, content: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
-        with os.fdopen(handle, "wb") as file:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+        with partial.open("xb") as file:  # with the permissions that the umask leaves, as those of `tempfile` have not
+            temporary = partial
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        partial.replace(path)
         temporary = None
     except OSError as error:
         raise write_error(path, error) from error
     finally:
         if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:

@@ -69,7 +69,7 @@ def _lock(path: Path, folder: Path) -> int:
     """Return the handle of the file at `path`, which is locked and has this process's id in it."""
     while True:
         try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o666)
         except OSError as error:
             raise RunError(
                 f"{folder}: cannot be written to ({error.strerror}); make it writable, or use a copy in another folder"
