@@ -5,13 +5,12 @@ or named among the limits.
 """
 
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from convscope.base.errors import RunError
+from convscope.base.sharing import without_folders
 from convscope.base.tables import percent_with_interval
 from convscope.data.datasets import DATASETS
 from convscope.evidence.evaluation import Evaluation
@@ -25,7 +24,6 @@ TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
 _MOST_CLASSES = 40  # in a table; of more, those with the lowest recall
 _MOST_PAIRS = 10
 _TASK = "image-classification"
-_ABSOLUTE = re.compile(r"'((?:/|[A-Za-z]:\\\\)[^']*)'")  # a path in a call, as `repr` writes it
 
 
 @dataclass(frozen=True, eq=False)
@@ -312,24 +310,11 @@ def _use(contents: CardContents) -> Iterator[str]:
 
 def _reproduction(contents: CardContents) -> Iterator[str]:
     record = contents.record
-    is_call = not record["command"].startswith("convscope ")
+    command, is_call = without_folders(record["command"]), not record["command"].startswith("convscope ")
     yield "Paths are shortened to their last part."
-    yield fenced(_without_folders(record["command"], is_call), "python" if is_call else "sh")
+    yield fenced(command, "python" if is_call else "sh")
     rows = [(name, str(version)) for name, version in record["versions"].items()]
     cpu = record["cpu"]
     rows += [("engine", record["engine"]), ("processor", str(cpu.get("name", "")))]
     rows.append(("SHA-256 of the weights", contents.model.weights_sha256))
     yield markdown_table(("Made with", ""), rows, 2)
-
-
-def _without_folders(command: str, is_call: bool) -> str:
-    """Return a command or call without the folders of this machine, which are nobody else's business."""
-    if is_call:
-        return _ABSOLUTE.sub(lambda found: repr(_last_part(found[1])), command)
-    return shlex.join([_last_part(word) for word in shlex.split(command)])
-
-
-def _last_part(word: str) -> str:
-    if PurePosixPath(word).is_absolute():
-        return PurePosixPath(word).name
-    return PureWindowsPath(word).name if PureWindowsPath(word).is_absolute() else word

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.base.files import write_text
+from convscope.base.sharing import without_folders
 from convscope.base.tables import clip, printable
 from convscope.report.data_sections import data_sections
 from convscope.report.document import render_document
@@ -29,7 +30,7 @@ def render_data_page(value: Mapping[str, Any], command: str = "") -> str:
         "data.html.jinja",
         data=_view(value),
         sections=[_rendered(section) for section in data_sections(value["inspection"])],
-        command=printable(command),
+        command=printable(without_folders(command)),
     )
 
 

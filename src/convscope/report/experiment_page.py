@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.base.files import write_text
+from convscope.base.sharing import without_folders
 from convscope.base.tables import printable
 from convscope.data.datasets import Dataset
 from convscope.report.document import render_document
@@ -44,7 +45,7 @@ def render_experiment(value: dict[str, Any], command: str = "", test: Dataset | 
         "experiment.html.jinja",
         experiment=_view(value),
         sections=[(section.anchor, section.name, render_section(section)) for section in sections],
-        command=printable(command),
+        command=printable(without_folders(command)),
     )
 
 

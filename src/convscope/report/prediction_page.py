@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.files import write_text
+from convscope.base.sharing import last_part, without_folders
 from convscope.base.tables import printable
 from convscope.prediction import Prediction, StringReading
 from convscope.report.document import render_document
@@ -96,13 +97,13 @@ def render_prediction_page(page: PredictionPage, command: str = "") -> str:
     """
     return render_document(
         "prediction.html.jinja",
-        model=printable(page.model_name),
+        model=printable(last_part(page.model_name)),
         finding=_finding(page),
         notes=_notes(page),
         pictures=page.pictures,
         has_rule=page.has_rule,
         score=f"{page.num_pictures:,}",
-        command=printable(command),
+        command=printable(without_folders(command)),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.averaging import average
+from convscope.base.sharing import last_part
 from convscope.base.tables import clip, printable
 from convscope.prediction import Prediction, StringReading
 from convscope.report.findings import confidence_text, percent
@@ -66,7 +67,7 @@ def picture_view(
     height, width = prediction.size
     return {
         **_answer_view(prediction, class_names),
-        "name": printable(prediction.file),
+        "name": printable(last_part(prediction.file)),
         "photo": {**photo_picture(photo), "text": f"{height} × {width} pixels, the original picture"},
         "steps": steps,
         "image": None if steps else {**_stage_picture(image), "text": reads},
@@ -108,7 +109,7 @@ def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions:
             }
         )
     return {
-        "name": printable(reading.file),
+        "name": printable(last_part(reading.file)),
         "lines": [printable(line) for line in reading.lines],
         "notices": [_NOTICES.get(notice, notice) for notice in reading.notices],
         "photo": {**photo_picture(photo, _STRINGS_SIDE), "text": f"{height} × {width} pixels, the original picture"},

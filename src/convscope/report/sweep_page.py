@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.base.files import write_text
+from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
@@ -28,8 +29,8 @@ def render_sweep(value: Mapping[str, Any], command: str = "", next_step: str = "
         "sweep.html.jinja",
         sweep=_view(value),
         sections=[(section.anchor, section.name, render_section(section)) for section in sections],
-        command=printable(command),
-        next_step=printable(next_step),
+        command=printable(without_folders(command)),
+        next_step=printable(without_folders(next_step)),
     )
 
 

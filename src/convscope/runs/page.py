@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from convscope.base.figure_style import FigureStyle
+from convscope.base.sharing import shareable
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
@@ -92,7 +93,7 @@ class RunPage:
             for topic in self._evidence.keys() - self._sections.keys():
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
-        record = {**folder.read("run.json"), "timings": dict(self._timings)}
+        record = {**shareable(folder.read("run.json")), "timings": dict(self._timings)}
         if self._contents is not None:
             self._contents = self._contents.updated(record, self._baseline, self._comparison, evidence)
             return self._contents

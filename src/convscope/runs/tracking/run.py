@@ -11,6 +11,7 @@ import numpy as np
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
+from convscope.base.sharing import shareable, without_folders
 from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
 from convscope.storage import RunFolder, list_runs, open_run
@@ -105,7 +106,7 @@ def read_run(path: Path | str) -> TrackedRun:
         parent=parent,
         place=place,
         started_seconds=started,
-        parameters=run_parameters(folder.record, folder.architecture),
+        parameters=run_parameters(shareable(folder.record), folder.architecture),
         epochs=epochs,
     )
 
@@ -128,7 +129,10 @@ def read_results(path: Path | str) -> Results:
         classes = logged_class_metrics(found.get("evaluation", {}))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: its results are damaged ({error}); write them again with --resume") from error
-    tags = {"command": str(folder.record["command"]), "dataset": str(folder.record["dataset"].get("name", ""))}
+    tags = {
+        "command": without_folders(str(folder.record["command"])),
+        "dataset": str(folder.record["dataset"].get("name", "")),
+    }
     if digest := folder.record.get("weights_sha256"):
         tags["weights_sha256"] = str(digest)
     files = _files(path)

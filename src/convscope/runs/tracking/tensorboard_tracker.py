@@ -69,7 +69,7 @@ class TensorBoardTracker:
         files = [(name, path.stat().st_size, _digest(path)) for name, path in results.files.items()]
         files_table = _table(("file", "bytes", "SHA-256"), files)
         events.append(write.text("files", files_table, last.number, last.time_seconds))
-        about = {"folder": str(run.path), "run": run.id, **results.tags}
+        about = {"folder": run.path.name, "run": run.id, **results.tags}
         events.append(write.text("run", _table(("", ""), about.items()), last.number, last.time_seconds))
         events.append(write.session_end(results.is_finished, results.ended_seconds))
         write.append(self._files[run.id], events)

@@ -1,0 +1,47 @@
+"""What is shared names no folder of this machine: each path becomes its last part.
+
+Pages, model cards and trackers are for others. `run.json` keeps the whole paths, because `--resume` reads them.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+_QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # in a call, as `repr` writes it
+_PATHS = ("argument", "run")  # keys of `run.json`, of data, a model that training starts from, and a member
+
+
+def last_part(word: str) -> str:
+    """Return the last part of a path that is absolute or leaves the folder; other words stay.
+
+    >>> [last_part(word) for word in ("/home/ann/digits.npz", "../ann/digits.npz", "digits/train.npz", "mnist", "/")]
+    ['digits.npz', 'digits.npz', 'digits/train.npz', 'mnist', '/']
+    """
+    for path in (PurePosixPath(word), PureWindowsPath(word)):
+        if path.is_absolute() or word.startswith(("~", "..")):
+            return path.name or word
+    return word
+
+
+def without_folders(command: str) -> str:
+    """Return a command, or a call of `cs.run`, with the last part of each path in it."""
+    if not command.startswith("convscope "):
+        return _QUOTED_PATH.sub(lambda path: repr(last_part(path[1])), command)
+    try:
+        words = shlex.split(command)
+    except ValueError:  # a damaged one, whose quotes do not end
+        words = command.split()
+    return shlex.join(map(last_part, words))
+
+
+def shareable(record: Any, key: str = "") -> Any:
+    """Return what `run.json` holds, as plain JSON, with the last part of each path in it."""
+    if isinstance(record, Mapping):
+        return {name: shareable(value, name) for name, value in record.items()}
+    if isinstance(record, list):
+        return [shareable(value) for value in record]
+    if isinstance(record, str) and key == "command":
+        return without_folders(record)
+    return last_part(record) if isinstance(record, str) and key in _PATHS else record

@@ -1,0 +1,92 @@
+"""What every command writes follows the umask, and what people share of it names no folder and no user."""
+
+import os
+import stat
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.shared import bare_reports
+
+from .conftest import invoke
+
+pytestmark = pytest.mark.slow
+
+UMASK = 0o027
+USER = "some-user"
+OWN = {"run.json", "groups.jsonl"}  # with whole paths: a command goes on from them
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the commands write, all of it below a folder that has the name of a user."""
+    home = tmp_path_factory.mktemp("home") / USER
+    data, out = home / "my data", home / "out"
+    before = os.umask(UMASK)
+    try:
+        _write_pictures(data)
+        run, other = out / "run", out / "other"
+        fast = ("--dataset", data, "--recipe", "fast")
+        commands = [
+            ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run, "--log", f"tensorboard:{out / 'logs'}"),
+            ("evidence", run, "calibration", "rejection"),
+            ("ablate", run),
+            ("figures", run),
+            ("card", run),
+            ("export", run, "--format", "c"),
+            ("export", run, "--format", "onnx"),
+            ("export", run, "--format", "safetensors"),
+            ("train", *fast, "--seed", 5, "--from", run, "--out", other),
+            ("report", other),
+            ("ensemble", run, run / "baseline", "--out", out / "ensemble"),
+            ("import", run / "exports" / "model.onnx", "--dataset", data, "--out", out / "imported"),
+            ("experiment", *fast, "--architecture", "ann", "--seeds", 2, "--out", out / "experiment"),
+            ("sweep", *fast, "--vary", "filters=4,8", "--search", "grid", "--out", out / "sweep"),
+            ("data", "info", data, "--page", out / "data.html"),
+            ("data", "show", data, "--png", out / "image.png"),
+            ("predict", run, data / "test" / "a" / "0.png", "--explain", out / "predictions.html"),
+            ("summary", "cnn", "--svg", out / "cnn.svg"),
+        ]
+        with bare_reports():
+            done = [invoke(*command) for command in commands]
+    finally:
+        os.umask(before)
+    assert [one.output for one in done if one.exit_code] == []
+    return out
+
+
+def _write_pictures(data: Path) -> None:
+    random = np.random.default_rng(0)
+    for split, count in (("train", 40), ("test", 20)):
+        for label, name in enumerate("abc"):
+            folder = data / split / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 90, (10, 10), np.uint8)
+                pixels[3 * label : 3 * label + 3] += 120
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
+def test_every_file_and_folder_follows_the_umask(written: Path):
+    for path in written.rglob("*"):
+        mode = (0o777 if path.is_dir() else 0o666) & ~UMASK
+        assert stat.S_IMODE(path.stat().st_mode) == mode, path
+
+
+def test_nothing_for_sharing_names_a_folder_or_a_user(written: Path):
+    paths = [path for path in written.rglob("*") if path.is_file() and path.name not in OWN]
+    assert {".html", ".md", ".h", ".onnx", ".safetensors", ".png", ".csv"} <= {path.suffix for path in paths}
+    assert [path for path in paths if USER.encode() in _content(path)] == []
+
+
+def _content(path: Path) -> bytes:
+    if not zipfile.is_zipfile(path):
+        return path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        return b"".join([*map(str.encode, archive.namelist()), *map(archive.read, archive.namelist())])
+
+
+def test_a_run_can_be_resumed_from_what_it_keeps(written: Path):
+    assert invoke("run", "--resume", written / "run", "--json").exit_code == 0
