@@ -11,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from _pytest.doctest import DoctestModule
+from tests.outside import SWITCHES
 from tests.shared import all_seeds, bare_reports, invoke, made_once, small_evidence
 
 import convscope as cs
 
 
 def pytest_configure() -> None:
-    """Give each process of a parallel run one core, so that no thread waits for one that another process keeps away."""
+    """Give each process of a parallel run one core, so that no thread waits for one that another process keeps away.
+
+    Packages that tests import report to nobody.
+    """
+    os.environ.update(SWITCHES)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

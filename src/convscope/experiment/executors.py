@@ -4,6 +4,7 @@ A cluster runs whatever it is sent by anybody who reaches its port: keep it on t
 """
 
 import logging
+import os
 import re
 import signal
 import threading
@@ -269,6 +270,7 @@ class RayTasks(Executor):
 
 @contextmanager
 def _ray(address: str) -> Iterator[Executor]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = _import("ray", "ray")
     for name in ("ray.client_builder", "ray.util"):  # which tell of each attempt to connect
         logging.getLogger(name).setLevel(logging.ERROR)

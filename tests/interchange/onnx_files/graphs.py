@@ -7,6 +7,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import convscope as cs
+from convscope.interchange.onnx_files.versions import need
 
 RNG = np.random.default_rng(5)
 
@@ -43,7 +44,7 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
 
 def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
     """Return the output for bytes / 255 (N, H, W, C), whose axes are put in the order `axes`."""
-    import onnxruntime
+    onnxruntime = need("onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3

@@ -10,6 +10,7 @@ from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, 
 
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx
+from convscope.interchange.onnx_files.versions import need
 
 K = numbers(126, 4)
 HEAD = [node("Flatten", "x", "f"), node("Gemm", "f k", "g")]
@@ -94,7 +95,7 @@ def test_one_image_without_a_batch_is_read(name: str, tmp_path: Path):
 
 
 def _alone(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
-    import onnxruntime
+    onnxruntime = need("onnxruntime")
 
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": (image.astype(np.float32) / 255).transpose(2, 0, 1)})[0].ravel()

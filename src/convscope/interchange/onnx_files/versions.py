@@ -1,5 +1,6 @@
 """Which versions of ONNX are written and read, and the packages that do it."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -27,7 +28,12 @@ def check_opset(opset: int) -> None:
 
 
 def need(package: str) -> Any:
-    """Return `package`; raises `ConvscopeError` with the next step if it is not installed."""
+    """Import a module of `onnx` or `onnxruntime`; raises `ConvscopeError` with the next step if it is not installed.
+
+    ONNX Runtime's telemetry is switched off before, unless the user has said otherwise: when imported, it would write a
+    device ID and a database into the user's cache, and connect to its vendor a few seconds later.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         return import_module(package)
     except ImportError as error:
