@@ -159,7 +159,7 @@ def test_adam_rejects(arguments, message):
         ({"epochs": "3"}, "recipe: epochs is '3'"),
         ({"optimizer": {"beta_1": 2}}, "recipe: beta_1 is 2"),
         ({1: 2}, "recipe has no '1'"),
-        ({"name": 5}, "recipe: name is 5; it must be a string"),
+        ({"name": 5}, "recipe: name is 5; it must be text"),
     ],
     ids=str,
 )

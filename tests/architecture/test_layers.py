@@ -375,7 +375,7 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
         ({"kind": "Dense", "units": 3, "bias": False}, "Dense has no 'bias'; it has units, activation, use_bias, name"),
         ({"kind": "Dense"}, "Dense needs 'units'; add it"),
         ({"kind": "Dense", "units": "3"}, "Dense: units is '3'"),
-        ({"kind": "Dense", "units": 3, "name": 7}, "Dense: name is 7, not a string"),
+        ({"kind": "Dense", "units": 3, "name": 7}, "Dense: name is 7; it must be text"),
         ({"kind": "Conv2D", "filters": 3, "kernel_size": [3, "3"]}, "kernel_size is"),
         ({"kind": "Conv2D", "filters": 3, "padding": {}}, "padding is {}"),
     ],

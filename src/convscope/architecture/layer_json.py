@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from convscope.architecture.layers import Layer
+from convscope.base.arguments import check_name
 from convscope.base.errors import ArchitectureError
 from convscope.base.plain import from_plain
 
@@ -38,8 +39,7 @@ def layer_from_dict(value: Any) -> Layer:
     if kind is None:
         raise ArchitectureError(f"unknown layer kind {value['kind']!r}; the known kinds are {', '.join(LAYER_KINDS)}")
     arguments = {key: argument for key, argument in value.items() if key != "kind"}
-    if not isinstance(arguments.get("name", ""), str):
-        raise ArchitectureError(f"{kind.kind}: name is {arguments['name']!r}, not a string")
+    check_name(arguments.get("name", ""), f"{kind.kind}: name", ArchitectureError)
     return from_plain(kind, arguments, kind.kind, ArchitectureError)
 
 

@@ -14,6 +14,7 @@ from convscope.architecture.layer_json import layer_from_dict, layer_to_dict
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, Layer, Shape, SoftVoting
 from convscope.architecture.summary import summary_text
 from convscope.architecture.table import Input, LayerRow, earlier, layer_table
+from convscope.base.arguments import check_name
 from convscope.base.errors import ArchitectureError
 from convscope.base.plain import from_plain
 
@@ -42,6 +43,7 @@ class Architecture:
     name: str = field(default="custom", compare=False)
 
     def __post_init__(self) -> None:
+        check_name(self.name, "architecture: name", ArchitectureError)
         object.__setattr__(self, "layers", _named(tuple(self.layers)))
         if not self.layers:
             raise ArchitectureError("an architecture needs at least one layer")
@@ -137,7 +139,7 @@ class Architecture:
             raise ArchitectureError("an architecture's `layers` must be a list")
         check_layer_count(len(value["layers"]))
         given = from_plain(Input, value["input"], "input", ArchitectureError)
-        return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), str(value.get("name", "custom")))
+        return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), value.get("name", "custom"))
 
     def summary(self) -> str:
         """Return the table that Keras users know, with multiply-adds and receptive field beside it."""
@@ -175,6 +177,7 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     if taken and max(taken.values()) > 1:
         raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; layer names must be unique")
     for name in taken:
+        check_name(name, "layer: name", ArchitectureError)
         if not name.replace("_", "a").isalnum() or not name.isascii():
             raise ArchitectureError(f"layer name {name!r}: use ASCII letters, digits and underscores")
     counts: Counter[str] = Counter()

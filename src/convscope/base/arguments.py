@@ -43,6 +43,28 @@ def check_seed(value: Any, name: str = "seed") -> int:
     return seed
 
 
+MAX_NAME_CHARACTERS = 255
+"""Of the name of a class, a layer, a network, a recipe or a data set, as of a folder or a file on common systems."""
+
+
+def check_name(value: Any, name: str = "name", error: Callable[[str], Exception] | None = None) -> str:
+    """Return the name of something: text of at most `MAX_NAME_CHARACTERS`.
+
+    Args:
+        error: what is raised in place of TypeError or ValueError.
+
+    Raises:
+        TypeError: if it is not text.
+        ValueError: if it is longer.
+    """
+    if not isinstance(value, str):
+        raise (error or TypeError)(_refusal(name, value, "text"))
+    if len(value) > MAX_NAME_CHARACTERS:
+        raise (error or ValueError)(f"{name} has {len(value):,} characters; the limit is {MAX_NAME_CHARACTERS}")
+    return value
+
+
+Name = Annotated[str, check_name]
 Seed = Annotated[int, check_seed]
 """A random seed: see `check_seed`. A function in an annotation checks the value; text there is the rule's words."""
 Seeds = Annotated[Iterable[Seed], "a list of whole numbers from 0, such as range(3)"]

@@ -5,10 +5,12 @@ What goes into a cell is data and may be any string: a terminal gets no control 
 
 import csv
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
+from itertools import accumulate
 from unicodedata import category, east_asian_width
 
 from convscope.base.palette import Rgb
@@ -76,11 +78,10 @@ def clip(text: str, width: int) -> str:
     'Ankle…'
     """
     text = printable(text)
-    if display_width(text) <= width:
+    ends = list(accumulate(map(display_width, text)))
+    if not ends or ends[-1] <= width:
         return text
-    while text and display_width(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
+    return text[: bisect_right(ends, width - 1)] + "…"
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from convscope.base.arguments import checked
+from convscope.base.arguments import check_name, checked
 from convscope.base.errors import InterchangeError
 from convscope.base.files import file_digest, inside, open_file
 from convscope.data.datasets import DatasetLike
@@ -102,7 +102,12 @@ def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = No
 
     Args:
         stated: arguments of `read_network` with which the file was read; None is one that was left out.
+
+    Raises:
+        InterchangeError: if the file names a class at too great a length.
     """
+    for label, name in enumerate(found.class_names or ()):
+        check_name(name, f"{path}: the name of class {label}", InterchangeError)
     digests = {"sha256": _digest(inside(path, "model.safetensors") if path.is_dir() else path)}
     if found.weights_file is not None:
         digests |= {"weights_file": found.weights_file.name, "weights_file_sha256": _digest(found.weights_file)}

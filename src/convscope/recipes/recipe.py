@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.arguments import check_range, check_whole, describe
+from convscope.base.arguments import check_name, check_range, check_whole, describe
 from convscope.base.errors import RecipeError
 from convscope.base.plain import from_plain
 from convscope.recipes.augmentation import Augmentation
@@ -118,8 +118,7 @@ class Recipe:
                 f"recipe: weight_bits is {self.weight_bits!r}; it must be one of "
                 f"{', '.join(map(str, WEIGHT_BITS))}, or None"
             )
-        if not isinstance(self.name, str):
-            raise RecipeError(f"recipe: name is {self.name!r}; it must be a string")
+        check_name(self.name, "recipe: name", RecipeError)
 
     def learning_rates(self, num_images: int) -> NDArray[np.float32]:
         """Return (epochs, steps of one), the learning rate of each step of a run over `num_images` images.

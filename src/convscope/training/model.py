@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.base.arguments import check_fields
+from convscope.base.arguments import Name, check_fields
 from convscope.base.metrics import softmax
 from convscope.base.tables import clip, html_table, text_table
 from convscope.data.datasets import Dataset, DatasetLike, as_dataset
@@ -49,7 +49,7 @@ class Model:
 
     architecture: Architecture
     weights: Weights = field(repr=False)
-    class_names: tuple[str, ...]
+    class_names: tuple[Name, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
     handwriting: Handwriting | None = None

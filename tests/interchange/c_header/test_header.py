@@ -10,7 +10,6 @@ from tests.interchange.c_header.test_memory import model_of
 from tests.random_networks import random_images, random_model
 
 import convscope as cs
-from convscope.base.errors import ConvscopeError
 from convscope.interchange.c_header import open_c, quantize, simulate, write_c
 
 HOSTILE_NAMES = (
@@ -197,13 +196,6 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], message: str, t
     with pytest.raises(ValueError, match=message):
         write_c(model_of(cs.Flatten(), cs.Dense(2)), tmp_path / "x.h", **arguments)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_class_name_longer_than_a_c_string_is_refused(tmp_path: Path) -> None:
-    model = model_of(cs.Flatten(), cs.Dense(2))
-    model = cs.Model(model.architecture, model.weights, ("a", "b" * 4096))
-    with pytest.raises(ConvscopeError, match=r"class name 'bbb.*4096 bytes"):
-        write_c(model, tmp_path / "x.h")
 
 
 @pytest.mark.slow

@@ -56,7 +56,9 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     if array.dtype.kind in "iu":
         return array.astype(np.int64), tuple(class_names)  # places already; `Dataset` checks that each has a name
     strange = next(name for name in names if name not in known)
-    raise ValueError(f"labels hold {strange!r}; they must be class names ({', '.join(class_names)}), or their indices")
+    raise ValueError(
+        f"labels hold {describe(strange)}; they must be class names ({', '.join(class_names)}), or their indices"
+    )
 
 
 def class_name(label: Any) -> str:

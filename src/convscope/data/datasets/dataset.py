@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convscope.base.arguments import Seed, check_fields, check_seed, checked, convert, describe
+from convscope.base.arguments import Name, Seed, check_fields, check_seed, checked, convert, describe
 from convscope.base.plain import PlainFields, from_plain
 from convscope.base.streams import random_stream
 from convscope.base.tables import clip, html_table
@@ -51,13 +51,14 @@ class Dataset:
         source: the files it was read from.
 
     Raises:
-        ValueError: if the lengths differ, nothing is there, a label has no class name, or a type is another.
+        ValueError: if the lengths differ, nothing is there, a label has no class name, a name is longer than 255
+            characters, or a type is another.
     """
 
     images: Images = field(repr=False)
     labels: Labels = field(repr=False)
-    class_names: tuple[str, ...]
-    name: str = "custom"
+    class_names: tuple[Name, ...]
+    name: Name = "custom"
     split: str = "train"
     source: tuple[SourceFile, ...] = field(default=())
 

@@ -11,6 +11,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_name
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError
 from convscope.base.streams import random_stream
@@ -141,7 +142,11 @@ def check_halves(
             f"channels), but {last.images_from} of {' × '.join(map(str, last.images.shape[1:]))}; both splits must "
             "have images of one size"
         )
-    return _named(halves) if class_names is None else (halves, class_names)
+    if class_names is None:
+        return _named(halves)
+    for label, name in enumerate(class_names):
+        check_name(name, f"{first.labels_from}: the name of class {label}", DatasetError)
+    return halves, class_names
 
 
 def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:

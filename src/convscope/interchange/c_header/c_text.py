@@ -12,10 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import ConvscopeError
-
 LINE_LENGTH = 120
-_LONGEST_STRING = 4095  # characters that every C99 compiler takes (ISO/IEC 9899:1999, 5.2.4.1)
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+.,:;()[]{}<>=!&|^~#$@%*/'`")
 
 
@@ -60,13 +57,8 @@ def string_literal(text: str) -> str:
 
     >>> print(string_literal('a "b"?'))
     "a \042b\042\077"
-
-    Raises:
-        ConvscopeError: if it is longer than a C99 compiler must take.
     """
     content = text.encode(errors="backslashreplace")
-    if len(content) > _LONGEST_STRING:
-        raise ConvscopeError(f"class name {text[:20]!r}... has {len(content)} bytes; C takes at most {_LONGEST_STRING}")
     literal = "".join(chr(byte) if byte in _SAFE else f"\\{byte:03o}" for byte in content)
     return '"' + literal.replace("PREFIX_", "PREFIX\\137") + '"'  # which `with_prefix` leaves alone
 

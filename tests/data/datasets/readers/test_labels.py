@@ -28,7 +28,7 @@ def test_names_are_cleaned(text, name):
     [
         (["a", ""], "line 8 has no label"),
         (["a", " \t"], "line 8 has no label"),
-        (["x" * 201], "line 7 has a label of 201 characters; the limit is 200"),
+        (["x" * 256], "line 7: the label has 256 characters; the limit is 255"),
         ([str(i) for i in range(MAX_CLASSES + 1)], "has more than 4096 different labels .*'4096' in line 4,103"),
     ],
     ids=["empty", "blank", "long", "many"],

@@ -208,7 +208,10 @@ MALFORMED = {
     "labels as dates": (archive(y_train=Y_TRAIN.astype("M8[D]")), "y_train is datetime64[D]; save labels as whole"),
     "labels in two columns": (archive(y_train=np.stack([Y_TRAIN] * 2, 1)), "(6, 2); labels must be (N,)"),
     "a label of blanks": (archive(y_train=np.array(["a", " "] * 3)), "y_train: image 2 has no label"),
-    "a label of 300 letters": (archive(y_train=np.array(["a" * 300] * 6)), "label of 300 characters; the limit is 200"),
+    "a label of 300 letters": (
+        archive(y_train=np.array(["a" * 300] * 6)),
+        "the label has 300 characters; the limit is 255",
+    ),
     "a label that is no UTF-8": (archive(y_train=np.array([b"\xff"] * 6)), "holds text that cannot be read"),
     "5,000 labels": (archive(y_train=np.arange(5000).astype(str)), "more than 4096 different labels"),
     "class names as numbers": (archive(class_names=np.arange(3)), "class_names is int64 of shape (3,); save"),

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.arguments import check_name
 from convscope.data.datasets.data_file import DataFileError
 
 MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; a label beyond is damage, and K × K tables are to come
-MAX_NAME = 200  # characters of a class name
 
 _WHOLE = re.compile(r"(-?[0-9]+)\.0*")  # as tables are written that once had a gap among whole numbers
 
@@ -29,7 +29,7 @@ class TextLabels:
         """Add labels; `called` says in errors what a row is, such as "line".
 
         Raises:
-            DataFileError: if a label is empty or longer than MAX_NAME, or there are more different ones than
+            DataFileError: if a label is empty or longer than a name may be, or there are more different ones than
                 MAX_CLASSES.
         """
         numbers, labels = self._numbers, self._labels
@@ -43,8 +43,7 @@ class TextLabels:
         name = clean_name(text)
         if not name:
             raise DataFileError(f"{where} has no label; label every image, or remove it")
-        if len(name) > MAX_NAME:
-            raise DataFileError(f"{where} has a label of {len(name):,} characters; the limit is {MAX_NAME}")
+        check_name(name, f"{where}: the label", DataFileError)
         number = self._numbers.get(name, len(self._names))
         if number >= MAX_CLASSES:
             raise DataFileError(
