@@ -4,6 +4,7 @@ import os
 import stat
 import struct
 import zipfile
+from io import BytesIO
 from typing import BinaryIO
 
 from convscope.data.datasets.readers.unpack import ZIP_DAMAGE
@@ -15,6 +16,7 @@ MAX_WEIGHT_BYTES = 1 << 30
 _MOST_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
 _MOST_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
 _DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
+_WEIGHT_RATIO = 4  # trained weights pack to nine tenths
 _MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
 _ENCRYPTED = 0x1
 _LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22  # what ends the table; the first two for large archives
@@ -67,6 +69,14 @@ class Archive:
         """Return whether there is a member of that name."""
         return name in self._zip.NameToInfo
 
+    def read_weights(self, name: str, needed_bytes: int) -> bytes:
+        """Return a member that a network needs so many bytes of; raises `ModelFileError` as `read` does.
+
+        It may unpack to more, of arrays that are not read, but not to much more than the whole file has: zeros behind
+        the weights take a thousandth of their size in the file.
+        """
+        return self.read(name, min(max(needed_bytes, _WEIGHT_RATIO * self._file_bytes), MAX_WEIGHT_BYTES))
+
     def read(self, name: str, most: int) -> bytes:
         """Return a member of at most `most` bytes; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
@@ -88,17 +98,17 @@ class Archive:
         self._left_bytes -= info.file_size  # members may lie over each other, and be asked for again
         if self._left_bytes < 0:
             raise ModelFileError("its archive unpacks to more than a network of this size; it is damaged or malicious")
-        content = bytearray()
+        content = BytesIO()  # which gives its bytes without a copy
         try:
             with self._zip.open(info) as member:
                 # Beyond what the table says zipfile reads nothing; at the end it compares the checksum.
                 while piece := member.read(_CHUNK_BYTES):
-                    content += piece
+                    content.write(piece)
         except ZIP_DAMAGE as error:
             raise ModelFileError(f"{name} is damaged ({_reason(error)}); download the file again") from error
-        if len(content) != info.file_size:
+        if content.tell() != info.file_size:
             raise ModelFileError(f"{name} is incomplete; download the file again")
-        return bytes(content)
+        return content.getvalue()
 
 
 def _check_directory(file: BinaryIO, size: int, kind: str) -> None:

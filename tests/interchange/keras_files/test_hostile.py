@@ -307,6 +307,11 @@ def zeros(name, claimed=None):
     return content.getvalue().replace(struct.pack("<I", 32 << 20), struct.pack("<I", claimed or 32 << 20))
 
 
+def zeros_behind():
+    """Return a `.keras` file whose weights end in 256 MiB of zeros, which take 260 kB of the file."""
+    return archive(CONFIG, hdf5(ARRAYS) + bytes(256 << 20), zipfile.ZIP_DEFLATED)
+
+
 def over_promised():
     """Return weights of a network whose configuration asks for 3 GB that the file does not have."""
     config = sequential(image(200, 200, 1), layer("Flatten", "flatten"), layer("Dense", "dense", units=20_000))
@@ -327,9 +332,10 @@ def wide_json():
 BOMBS = {
     "large": (lambda: zeros("model.weights.h5", 2 << 30), "would unpack to", 16),
     "large asset": (lambda: zeros("assets/zeros", 2 << 30), "most of them 'assets/zeros'", 16),
-    "a byte too large": (lambda: zeros("model.weights.h5", (1 << 30) + 1), "at most 1,073,741,824 are read", 16),
-    "lie": (lambda: zeros("model.weights.h5", 1 << 30), "cannot hold", 16),
-    "longer": (lambda: zeros("model.weights.h5", 1 << 20), "is damaged", 16),
+    "a byte too large": (lambda: zeros("model.weights.h5", (1 << 30) + 1), "are read", 16),
+    "lie": (lambda: zeros("model.weights.h5", 1 << 30), "are read", 16),
+    "zeros behind the weights": (zeros_behind, "claims 268,", 16),
+    "longer": (lambda: zeros("model.weights.h5", 600_000), "is damaged", 16),
     "twice": (lambda: zeros("config.json"), "two members", 16),
     "asset": (lambda: zeros("assets/zeros"), "has no model.weights.h5", 16),
     "network": (over_promised, "has no bytes", 16),

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from convscope.architecture import Shape
 from convscope.architecture.network import architecture_in
-from convscope.interchange.archive import MAX_WEIGHT_BYTES, ZIP_MAGIC, Archive
+from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.imported import Imported, scales_bytes
 from convscope.interchange.keras_files.assembly import Assembly, assemble, assembly_of
 from convscope.interchange.keras_files.graph import read_graph
@@ -18,6 +19,10 @@ from convscope.interchange.keras_files.weights import read_weights
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+_STATE_BYTES = 64
+"""For each weight: eight numbers of float64. Keras's optimizers keep four and the average of the weights at most."""
+_ARRAY_BYTES = 1 << 17
+"""For each array: what HDF5 takes for its groups and attributes, also of the optimizer's arrays."""
 DESCRIPTION = "convscope.json"
 """What convscope itself adds to a file that it exports: the class names among other things."""
 
@@ -62,12 +67,17 @@ def _read_archive(archive: Archive, image_shape: Shape | None, output: str | Non
     assembly = assemble(read_graph(_json(archive, CONFIG), output), image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    imported = _imported(
-        BytesIO(archive.read(WEIGHTS, MAX_WEIGHT_BYTES)), assembly, version if isinstance(version, str) else None
-    )
+    content = archive.read_weights(WEIGHTS, _most_weight_bytes(assembly))
+    imported = _imported(BytesIO(content), assembly, version if isinstance(version, str) else None)
     if not archive.has(DESCRIPTION):
         return imported
     return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes), reads_bytes=True)
+
+
+def _most_weight_bytes(assembly: Assembly) -> int:
+    """Return how many bytes the weights of a network take at most, with the state of its optimizer."""
+    arrays = [prod(shape) for stored in assembly.stored for shape in stored.variables.values()]
+    return _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)
 
 
 def _json(archive: Archive, name: str) -> dict[str, Any]:

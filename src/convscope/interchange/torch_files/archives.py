@@ -7,19 +7,21 @@ since 2.9 each weight is a member of its own. Source: torch/export/__init__.py a
 import json
 from collections.abc import Mapping
 from io import BytesIO
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
-from convscope.interchange.archive import MAX_WEIGHT_BYTES, Archive
+from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, parse_json
-from convscope.interchange.torch_files.arrays import TYPES, strided_array
+from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, strided_array
 from convscope.interchange.torch_files.pickles import StoredTensor
 from convscope.interchange.torch_files.saved import saved_array, saved_objects
 
 OLD_PROGRAM = "serialized_exported_program.json"
 _MAX_JSON_BYTES = 1 << 23
 """A node takes some 2,000 bytes, most of them about the lines of code that it comes from."""
+_SMALL_BYTES = 1 << 24  # of an archive in the archive, however small it packs
 _KINDS = ("weights", "constants")
 _OLD_NAMES = {"weights": "serialized_state_dict.pt", "constants": "serialized_constants.pt"}
 _CLASS_NAMES = "class_names.json"
@@ -76,8 +78,9 @@ class ProgramArchive:
         meta = entry["tensor_meta"]
         if meta["dtype"] not in TYPES:
             raise ValueError(f"its type has number {meta['dtype']!r:.20}, which is not a type of weights")
-        content = self._archive.read(f"{self._root}/data/{kind}/{entry['path_name']}", MAX_WEIGHT_BYTES)
         shape, strides = ([_whole(number) for number in meta[key]] for key in ("sizes", "strides"))
+        member = f"{self._root}/data/{kind}/{entry['path_name']}"
+        content = self._archive.read_weights(member, NUMBER_BYTES * prod(shape))
         return strided_array(content, TYPES[meta["dtype"]], _whole(meta["storage_offset"]), shape, strides)
 
     def class_names(self, number: int) -> tuple[str, ...] | None:
@@ -98,7 +101,7 @@ class ProgramArchive:
     def _saved_tensors(self, kind: str) -> tuple[Archive, Mapping[str, Any]]:
         if kind not in self._saved:
             member = f"{self._root}/data/{kind}/{self._model}.pt" if self._root else _OLD_NAMES[kind]
-            content = BytesIO(self._archive.read(member, MAX_WEIGHT_BYTES))
+            content = BytesIO(self._archive.read_weights(member, _SMALL_BYTES))
             archive = Archive(content, "file of torch.save")
             tensors = saved_objects(archive)
             if not isinstance(tensors, dict):

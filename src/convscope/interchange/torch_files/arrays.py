@@ -21,6 +21,8 @@ STORAGE_TYPES: Mapping[str, str] = {
     "torch.BFloat16Storage": BFLOAT16,
 }  # fmt: skip
 """By the class of the storage in a pickle."""
+NUMBER_BYTES = 8
+"""Of the largest of these types."""
 _MAX_AXES = 8
 
 

@@ -1,12 +1,13 @@
 """Files of `torch.save`: a zip archive with a pickle that says what is where, and the numbers of each storage."""
 
+from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
-from convscope.interchange.archive import MAX_WEIGHT_BYTES, Archive
+from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError
-from convscope.interchange.torch_files.arrays import STORAGE_TYPES, strided_array
+from convscope.interchange.torch_files.arrays import NUMBER_BYTES, STORAGE_TYPES, strided_array
 from convscope.interchange.torch_files.pickles import MAX_BYTES, StoredTensor, read_pickle
 
 PICKLE = "data.pkl"
@@ -33,7 +34,7 @@ def saved_array(archive: Archive, tensor: StoredTensor) -> NDArray[Any]:
         raise ValueError("its bytes are in the order of another kind of machine")
     if tensor.storage_type not in STORAGE_TYPES:
         raise ValueError(f"its numbers are a {tensor.storage_type!r:.60}")
-    content = archive.read(f"{root}data/{tensor.key}", MAX_WEIGHT_BYTES)
+    content = archive.read_weights(f"{root}data/{tensor.key}", NUMBER_BYTES * prod(tensor.shape))
     return strided_array(content, STORAGE_TYPES[tensor.storage_type], tensor.offset, tensor.shape, tensor.strides)
 
 
