@@ -5,10 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from socket import gethostname
 
 SWITCHES = {"ORT_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "RAY_USAGE_STATS_ENABLED": "0"}
 """What keeps the tests' own imports of these packages quiet; `trace` starts processes without them."""
 
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-f]*:[0-9a-f:.]*")
 _SHIM = r"""
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -45,6 +47,4 @@ def trace(code: str, folder: Path) -> tuple[set[str], set[str]]:
     assert done.returncode == 0, done.stderr
     files = {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
     names = set(lookups.read_text().split()) if lookups.exists() else set()
-    return files, {
-        name for name in names if name != "localhost" and not re.fullmatch(r"[0-9.]+|[0-9a-f:]*:[0-9a-f:.]*", name)
-    }
+    return files, {name for name in names if name not in ("localhost", gethostname()) and not _ADDRESS.fullmatch(name)}

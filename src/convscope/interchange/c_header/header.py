@@ -58,8 +58,7 @@ def write_c(
     Raises:
         ValueError: if `dtype` or `prefix` is none that there is, or `calibration_images` are missing, too few, or of
             another size than the model reads.
-        ConvscopeError: if a weight is not finite, or the file cannot be
-            written.
+        ConvscopeError: if a weight is not finite, or the file cannot be written.
     """
     if dtype not in get_args(CType):
         raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(get_args(CType))}")
