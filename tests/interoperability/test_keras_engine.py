@@ -8,7 +8,7 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input
-from convscope.base.errors import RecipeError
+from convscope.base.errors import DivergedError, RecipeError
 from convscope.base.streams import random_stream
 from convscope.cli import main
 from convscope.engine import EpochOptions, Replacement, initial_weights, open_network
@@ -243,3 +243,21 @@ def test_the_engine_refuses_what_does_not_fit(residual):
         with pytest.raises(ValueError, match=message):
             network.set_optimizer_state({**state, name: value})
     assert network.logits(data.images[:0]).shape == (0, 2)
+
+
+DIVERGING = {
+    "dense/kernel": (SGD(100.0), 0.0, 1e37),
+    "averages": (SGD(100.0), 0.9, 1e37),
+    "v/dense/kernel": (Adam(), 0.0, 1e22),
+}
+
+
+@pytest.mark.parametrize("what", DIVERGING)
+def test_training_diverges_where_the_loss_is_finite_and_another_number_is_not(what: str):
+    optimizer, averaging, scale = DIVERGING[what]
+    network = Architecture(Input(2, 2, scale=scale), (Flatten(), Dense(3)))
+    data, recipe = dataset(network, 3), cs.Recipe(batch_size=3, optimizer=optimizer, averaging=averaging)
+    dark = replace(data, images=data.images % 3)
+    name = what.replace("averages", "dense/kernel")
+    with pytest.raises(DivergedError, match=rf"diverged in epoch 1 \({name} (inf|-inf|nan)\); lower"):
+        cs.train(network, dark, recipe, engine="keras")

@@ -272,6 +272,37 @@ def test_train_says_when_it_diverges(small_mnist: cs.Splits):
         cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
 
 
+_DENSE = (cs.Dense(3),)
+
+
+def test_the_learning_rates_of_all_epochs_are_computed_once(small_mnist: cs.Splits, monkeypatch: pytest.MonkeyPatch):
+    computed, learning_rates = list[int](), cs.Recipe.learning_rates
+    monkeypatch.setattr(cs.Recipe, "learning_rates", lambda *args: computed.append(1) or learning_rates(*args))
+    cs.train(cs.presets.ann, small_mnist.train.take(range(64)), cs.Recipe(epochs=3))
+    assert len(computed) == 1
+
+
+FINITE_LOSSES = {
+    "weights": (_DENSE, {"optimizer": cs.SGD(100.0)}, "dense/kernel"),
+    "averages": (_DENSE, {"optimizer": cs.SGD(100.0), "averaging": 0.9}, "dense/kernel"),
+    "rounded weights": (_DENSE, {"optimizer": cs.SGD(100.0), "weight_bits": 2}, "dense/kernel"),
+    "statistics": ((cs.BatchNormalization(), *_DENSE), {}, "batch_normalization/moving_variance"),
+}
+"""What is not finite after a step, though the loss before it was: layers, recipe, and the name of the weight."""
+
+
+@pytest.mark.parametrize("engine", ["native", "reference"])
+@pytest.mark.parametrize("what", FINITE_LOSSES)
+def test_training_diverges_where_the_loss_is_finite_and_a_weight_is_not(what: str, engine: str):
+    layers, changes, name = FINITE_LOSSES[what]
+    architecture = cs.Architecture(cs.Input(2, 2, scale=1e37), (cs.Flatten(), *layers))
+    data = cs.Dataset(np.arange(120, dtype=np.uint8).reshape(30, 2, 2, 1) % 3, np.arange(30) % 3, ("a", "b", "c"))
+    states = []
+    with pytest.raises(DivergedError, match=rf"diverged in epoch 1 \({name} (inf|-inf|nan)\); lower"):
+        cs.train(architecture, data, cs.Recipe(batch_size=30, **changes), engine=engine, on_epoch=states.append)
+    assert [len(state.history) for state in states] == [0]
+
+
 def test_training_whose_images_held_out_give_no_number_diverged_too():
     architecture = cs.Architecture(cs.Input(2, 2, scale=1e37), (cs.Flatten(), cs.Dense(3)))
     dark = cs.Dataset(np.zeros((30, 2, 2, 1), np.uint8), np.arange(30) % 3, ("a", "b", "c"))

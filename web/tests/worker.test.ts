@@ -100,3 +100,26 @@ test('one step in all its parts is the step that is then taken, by labels as the
   expect(updates[1].weights).toEqual(update.after.weights);
   expect(updates[1].stretch.loss).toBeCloseTo(update.loss, 10);
 });
+
+test('training whose weights overflow while the loss is finite has diverged at the end of the epoch', async () => {
+  heard.length = 0;
+  const large = {
+    ...architecture,
+    input: { ...architecture.input, scale: 1e34 },
+    layers: architecture.layers.slice(0, 1),
+  };
+  large.layers.push({ kind: 'Dense', name: 'dense', units: 4, activation: 'softmax', use_bias: true });
+  const wild = {
+    ...recipe,
+    batchSize: 20,
+    learningRate: 1e4,
+    optimizer: { kind: 'SGD' as const, momentum: 0, nesterov: false },
+  };
+  ask({ ...start, architecture: large, weights: initialWeights(large, 0), recipe: wild, run: 3, paused: false });
+  const problem = await vi.waitFor(() => {
+    const failed = heard.find((one) => one.kind === 'failed');
+    if (failed === undefined) throw new Error('it did not fail');
+    return failed.problem;
+  });
+  expect(messageOf(problem)).toMatch('diverged at step 1: the loss or a weight is not a finite number');
+});

@@ -83,13 +83,13 @@ class ReferenceNetwork:
         return self._architecture
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        return {name: weight.astype(np.float32) for name, weight in self._state.weights.items()}
+        return {name: float_array(weight) for name, weight in self._state.weights.items()}
 
     def optimizer_state(self) -> dict[str, NDArray[Any]]:
         state: dict[str, NDArray[Any]] = {"step": np.array(self._state.step, np.int64)}
         for name, weight in self._state.weights.items():
             # What `weights` rounds away; without it a continued training would differ from an unbroken one.
-            state[f"remainder/{name}"] = weight - weight.astype(np.float32)
+            state[f"remainder/{name}"] = weight - float_array(weight)
         others = {"unaveraged": self._state.other or {}, "unrounded": self._state.unrounded}
         for part, arrays in ({"m": self._state.m, "v": self._state.v} | others).items():
             state |= {f"{part}/{name}": array.copy() for name, array in arrays.items()}

@@ -6,12 +6,11 @@ Nothing here touches a disk or a terminal. To show progress or keep checkpoints,
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from math import isfinite
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
@@ -84,7 +83,8 @@ def train(
 
     Raises:
         ArchitectureError: if the images or the classes are not those that the architecture is for.
-        DivergedError: if a loss stops being finite; what `on_epoch` was given last can be gone on from.
+        DivergedError: if after an epoch a loss, a weight or the optimizer's state is not finite; training can continue
+            from the last state that `on_epoch` received.
         RecipeError: if the recipe has class weights for other classes, there are too few
             images to hold some out, early stopping would have none but test images to choose by, or the engine cannot
             compute in the recipe's precision here, or train in its weight bits.
@@ -147,19 +147,19 @@ def train_with_logits(
     history = with_choice(state.history, recipe, "test" if validation is None else validation.split)
     if history.best_epoch is not None and not best_weights:
         raise ValueError(f"state has no best_weights, those after epoch {history.best_epoch}; start from the beginning")
-    logits = None
+    logits, rates = None, recipe.learning_rates(len(dataset))
     while len(history) < recipe.epochs and not _stops(recipe, history):
-        rates = recipe.learning_rates(len(dataset))[len(history)]
+        epoch = len(history) + 1
         measured, logits = _train_epoch(
-            network, dataset, validation, recipe, seed, len(history) + 1, rates, on_progress
+            network, dataset, validation, recipe, seed, epoch, rates[epoch - 1], on_progress
         )
+        weights, optimizer = _finite_state(network, epoch, recipe)
         columns: dict[str, Any] = {name: (*getattr(history, name), *values) for name, values in measured.items()}
         history = with_choice(replace(history, **columns), recipe, history.val_split)
-        weights = network.weights()
-        if history.best_epoch == len(history):
+        if history.best_epoch == epoch:
             best_weights = weights
         if on_epoch is not None:
-            on_epoch(TrainingState(weights, network.optimizer_state(), history, best_weights))
+            on_epoch(TrainingState(weights, optimizer, history, best_weights))
     if history.best_epoch is not None:
         weights = best_weights
         logits = logits if history.best_epoch == len(history) else None
@@ -190,7 +190,7 @@ def train_pass(
     no say. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
 
     Raises:
-        ArchitectureError, RecipeError: as `train` does.
+        ArchitectureError, DivergedError, RecipeError: as `train` does.
     """
     check_fit(architecture, dataset)
     check_recipe(recipe, architecture)
@@ -198,9 +198,10 @@ def train_pass(
     if state.optimizer:
         network.set_optimizer_state(state.optimizer)
     rates = replace(recipe, epochs=1, schedule=Schedule()).learning_rates(len(dataset))[0]
-    measured, _ = _train_epoch(network, dataset, None, recipe, seed, len(state.history) + 1, rates)
+    epoch = len(state.history) + 1
+    measured, _ = _train_epoch(network, dataset, None, recipe, seed, epoch, rates)
     columns: dict[str, Any] = {name: (*getattr(state.history, name), *values) for name, values in measured.items()}
-    return TrainingState(network.weights(), network.optimizer_state(), History(**columns))
+    return TrainingState(*_finite_state(network, epoch, recipe), History(**columns))
 
 
 def _stops(recipe: Recipe, history: History) -> bool:
@@ -263,11 +264,25 @@ def _train_epoch(
     return measured, logits
 
 
-def _check_finite(name: str, value: float, epoch: int, recipe: Recipe) -> None:
-    if not isfinite(value):
+def _finite_state(
+    network: Network, epoch: int, recipe: Recipe
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[Any]]]:
+    """Return the weights and the optimizer's state, checked: with relu(NaN) = 0, NaN weights can give a finite loss."""
+    weights = network.weights()
+    for name, weight in weights.items():
+        _check_finite(name, weight, epoch, recipe)
+    optimizer = network.optimizer_state()
+    for name, values in optimizer.items():
+        _check_finite(name, values, epoch, recipe)
+    return weights, optimizer
+
+
+def _check_finite(name: str, values: ArrayLike, epoch: int, recipe: Recipe) -> None:
+    is_finite = np.isfinite(values)
+    if not is_finite.all():
         raise DivergedError(
-            f"training diverged in epoch {epoch} ({name} {value}); lower the learning rate from "
-            f"{recipe.optimizer.learning_rate}"
+            f"training diverged in epoch {epoch} ({name} {np.extract(~is_finite, values)[0]}); lower the learning rate "
+            f"from {recipe.optimizer.learning_rate}"
         )
 
 

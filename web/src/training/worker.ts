@@ -90,9 +90,15 @@ function take(now: Trainer, most: number): void {
     loss: stretch.loss + share * (taken.loss - stretch.loss),
     accuracy: stretch.accuracy + share * (taken.accuracy - stretch.accuracy),
   };
-  if (!Number.isFinite(taken.loss)) {
+  // After an epoch the weights too: with relu(NaN) = 0 the loss may be finite all the same.
+  const isFinite = Number.isFinite(taken.loss) && (now.epochsDone === null || hasFiniteWeights(now));
+  if (!isFinite) {
     throw new TextError('refused.training.diverged', { step: now.step });
   }
+}
+
+function hasFiniteWeights(now: Trainer): boolean {
+  return Object.values(now.weights()).every((values) => values.every(Number.isFinite));
 }
 
 // What the next step is, taken on a copy.
