@@ -1,7 +1,9 @@
 // Training in WebAssembly: the steps of the reference, learning, and an epoch in pieces.
 import { describe, expect, test } from 'vitest';
 import { initialWeights } from '../../src/engine/initialization';
+import { EngineError } from '../../src/engine/memory';
 import type { Architecture, LayerSpec, TrainingSteps } from '../../src/engine/types';
+import { fast } from '../../src/training/recipe';
 import { imagesOf, largestDifference, openEngine, readCases, uniform, unpacked, weightsOf } from './cases';
 
 const engine = await openEngine();
@@ -28,6 +30,22 @@ test.each(cases)(
     }
   },
 );
+
+test('training goes on after a batch too large for the memory', () => {
+  const { architecture, seed } = cases[0];
+  const [network, fresh] = [0, 1].map(() => engine.network(architecture, weightsOf(architecture, seed)));
+  const data = engine.trainingData(imagesOf(architecture, seed, 4), [0, 1, 0, 1]);
+  const steps = (batchSize: number, batches: number): TrainingSteps => ({
+    order: Int32Array.of(0, 1, 2, 3),
+    batchSize,
+    learningRates: new Float32Array(batches).fill(0.01),
+    optimizer: fast.optimizer,
+  });
+  for (const one of [network, fresh]) one.train(data, steps(2, 2));
+  expect(() => network.train(data, steps(2 ** 30, 1))).toThrow(EngineError);
+  for (const one of [network, fresh]) one.train(data, steps(2, 2));
+  expect(network.weights()).toEqual(fresh.weights());
+});
 
 const CLASSES = 3;
 
