@@ -23,7 +23,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     assert {"format": 1, "version": cs.__version__, **printed} == {**places, **kept}
     assert len(printed["trials"]) == len(PackedRuns(tmp_path / "runs")) == 4
     lines = (tmp_path / "trials.csv").read_text().splitlines()
-    assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters"
+    assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters,num_diverged"
     assert len(lines) == 5
     page = (tmp_path / "sweep.html").read_text()
     assert f"convscope sweep --dataset {small_folder.name} --vary learning_rate=0.0001,0.01 --vary units=8,16" in page

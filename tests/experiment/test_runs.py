@@ -193,12 +193,18 @@ def test_without_a_folder_nothing_is_kept(here, small_splits: cs.Splits, small_f
     assert (run.weights_sha256, run.accuracy) == (results[2].weights_sha256, results[2].accuracy)
 
 
-def test_specs_that_differ_in_names_alone_are_run_once(small_splits: cs.Splits):
-    spec, came = RunSpec("", tiny(), ONE_EPOCH, 0), list[str]()
+def test_specs_that_differ_in_names_alone_are_run_once_and_each_has_its_result(small_splits: cs.Splits):
+    spec, came, epochs = RunSpec("", tiny(), ONE_EPOCH, 0), list[tuple[str, str]](), list[RunSpec]()
     named = [spec, replace(spec, name="again"), replace(spec, architecture=replace(tiny(), name="other"))]
-    results = train_runs(named, small_splits, on_result=lambda run: came.append(run.digest))
-    assert len(came) == 1
+    results = train_runs(
+        named,
+        small_splits,
+        on_result=lambda run: came.append((run.architecture, run.name)),
+        on_epoch=lambda spec, _: epochs.append(spec),
+    )
+    assert epochs == [spec] * 2
     assert [(run.architecture, run.name) for run in results] == [("tiny", ""), ("tiny", "again"), ("other", "")]
+    assert came == [(run.architecture, run.name) for run in results]
 
 
 def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):
@@ -313,13 +319,14 @@ def test_training_that_fails_names_the_run_and_keeps_the_others(
 def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
     small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):
-    specs = [diverging(small_folder), *specs_of(small_folder, [0])]
+    wild = diverging(small_folder)
+    specs = [wild, *specs_of(small_folder, [0]), replace(wild, name="again")]
     for executor in (None, Dying(0)):
         diverged: list[DivergedRun] = []
         [result] = train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_diverged=diverged.append)
         assert result.digest == specs[1].digest(small_splits)
-        [run] = diverged
-        assert (run.title, run.seed) == ("huge, wild, seed 1", 1)
+        run, again = diverged
+        assert (run.title, again.title) == ("huge, wild, seed 1", "huge, wild, again, seed 1")
         assert run.reason.startswith("training diverged in epoch 1 (loss nan); lower the learning rate")
 
 

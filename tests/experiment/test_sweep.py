@@ -1,16 +1,21 @@
 """Sweeps: what is varied, who is judged by which images, and how much the choice flatters its winner."""
 
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.base.errors import ConvscopeError
-from convscope.experiment.sweep import Dimension, change, parse_dimension, run_sweep
-from convscope.experiment.sweep.sweep import _optimism
+from convscope.base.errors import ConvscopeError, DatasetError
+from convscope.experiment import DivergedRun, RunSpec, train_runs
+from convscope.experiment.runs import OnDiverged
+from convscope.experiment.sweep import Dimension, change, parse_dimension, run_sweep, sweep
+from convscope.experiment.sweep.sweep import _optimism, choice_text
 from convscope.storage import PackedRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
@@ -181,7 +186,59 @@ def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
     found = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
     assert found.trials[-1].choice is None
     assert found.trials[-1].values["learning_rate"] == 100.0
-    assert "diverged" in str(found)
+    assert [(run.name, run.seed) for run in found.diverged] == [
+        (f"trial {found.trials[-1].number}", 0),
+        (f"trial {found.trials[-1].number}", 1),
+    ]
+    assert found.trials[-1].num_diverged == 2
+    assert f"trial {found.trials[-1].number}, seed 1: training diverged in epoch " in str(found)
+
+
+def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
+    some = {"choice": 0.5, "num_diverged": 1}
+    assert choice_text(some, 0.1, "{:.2f}".format) == "0.50 (1 diverged)"
+    assert choice_text(some, 0.5, "{:.2f}".format) == "0.50 (1 diverged, no better than chance)"
+
+
+def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
+    small_splits: cs.Splits, monkeypatch: pytest.MonkeyPatch
+):
+    full = round(len(small_splits.train) * 5 / 6)
+
+    def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, on_diverged: OnDiverged, **options: Any):
+        if specs[0].num_images < full:
+            return train_runs(specs, *args, on_diverged=on_diverged, **options)
+        on_diverged(DivergedRun("tiny", "short", 0, specs[0].name, "training diverged in epoch 1"))
+        return []
+
+    monkeypatch.setattr(sweep, "train_runs", diverging_at_the_end)
+    found = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
+    assert found.winner.choice is not None
+    assert [trial.choice for trial in found.trials if trial.num_images == full] == [None]
+
+
+SIZES = [(images, classes) for images in (2, 10, 20, 50, 100, 300) for classes in (2, 3, 10) if classes <= images]
+
+
+@pytest.mark.parametrize(("num_images", "num_classes"), SIZES)
+def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_images: int, num_classes: int):
+    labels = np.arange(num_images) % num_classes
+    images = np.random.default_rng(0).integers(0, 256, (num_images, 4, 4, 1), np.uint8)
+    train = cs.Dataset(images, labels, tuple("abcdefghij"[:num_classes]))
+    network = cs.Architecture(cs.Input(4, 4), (cs.Flatten(), cs.Dense(num_classes, "softmax")))
+    ended, told = list[cs.RunResult](), list[int]()
+    options = {"search": "grid", "halving": True, "on_result": ended.append, "on_runs": told.append}
+    splits, vary = cs.Splits(train, replace(train, split="test")), ["learning_rate=0.1,0.2"]
+    held_out = sum(round(count / 6) for count in train.class_counts.tolist())
+    if held_out < 2:
+        with pytest.raises(DatasetError, match=f"holds out {held_out} of {num_images} training images"):
+            run_sweep(network, splits, ONE_EPOCH, vary, **options)
+        assert not told
+        return
+    found = run_sweep(network, splits, ONE_EPOCH, vary, **options)
+    assert found.num_choice - found.num_check in (0, 1)
+    assert found.num_choice + found.num_check == held_out
+    assert len(ended) == sum(told)
 
 
 def test_the_optimism_of_a_choice_among_equals_is_what_they_differ_by_there():

@@ -11,14 +11,16 @@ from convscope.report.sweep_page import render_sweep
 
 def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> dict[str, Any]:
     rest = {"num_images": num_images, "choice": choice, "check": choice, "seconds": 1.5, "parameters": 1234}
-    return {"number": number, "values": values, **rest}
+    return {"number": number, "values": values, **rest, "num_diverged": int(choice is None)}
 
 
 def document(*trials: dict[str, Any], dataset: str = "digits") -> dict[str, Any]:
     check = {"value": 0.9812, "low": 0.97, "high": 0.99}
     optimism = {"value": 0.0012, "low": -0.0001, "high": 0.0025} if len(trials) > 1 else None
-    return {"dataset": dataset, "num_choice": 50, "num_check": 60, "check": check, "optimism": optimism,
-            "trials": list(trials)}  # fmt: skip
+    names = {"architecture": "cnn", "recipe": "fast", "seed": 0, "reason": "training diverged in epoch 3"}
+    diverged = [{"name": f"trial {one['number']}", **names} for one in trials if one["choice"] is None]
+    return {"dataset": dataset, "num_choice": 50, "num_check": 60, "chance": 0.1, "check": check, "optimism": optimism,
+            "trials": list(trials), "diverged": diverged}  # fmt: skip
 
 
 def words(page: str) -> str:
@@ -30,15 +32,19 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
         trial(4, 0.99, filters=16),
         trial(1, 0.97, filters=8),
         trial(2, 0.9, 60, filters=8),
+        trial(5, 0.1, filters=7),
         trial(3, None, filters=9),
     )
     page = render_sweep(document(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
     text = words(page)
-    assert "The best of 4 trials reaches 98.12 % on held-out images that did not choose it" in text
+    assert "The best of 5 trials reaches 98.12 % on held-out images that did not choose it" in text
     assert "Trained on 500 training images, chosen by 50 others and checked on 60 more" in text
     assert "filters 16 accuracy 98.12 % [97.00, 99.00] optimism of the choice 0.12 points [-0.01, 0.25]" in text
     assert "Pale ones were trained on fewer images" in text
     assert "9 500 diverged 1,234 1.50" in text
+    assert "7 500 10.00 % (no better than chance)" in text
+    assert "1 run whose training diverged" in text
+    assert "cnn, trial 3 fast 0 training diverged in epoch 3" in text
     assert "&lt;u&gt;" in page
     assert "<u>" not in page
 

@@ -67,7 +67,8 @@ def train_runs(
         executor: what runs them; None is this process, one run after the other. A run whose worker dies is submitted
             again, a few times.
         threads: of the engine for each run; by default all cores in this process, and one with an executor.
-        on_result: called in this thread with each result as it comes, those found in the folder first.
+        on_result: called in this thread with each result as it comes, those found in the folder first. Specs that
+            differ in names alone are trained once, and each has its result.
         on_diverged: called in this thread for each run whose training diverges, which is then left out of what is
             returned; by default this is an error that ends the others too.
         on_epoch: called with a spec and its training state after each epoch, and first with the untrained network; not
@@ -101,12 +102,15 @@ def _train_runs(
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
     found = dict[str, RunResult | None]()  # None for one that the store has, so that memory does not fill with answers
-    waiting = dict[str, RunSpec]()
+    waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
+    for digest, spec in zip(digests, specs, strict=True):
+        sharing.setdefault(digest, []).append(spec)
 
     def keep(digest: str, result: RunResult) -> None:
         found[digest] = None if folder is not None else result
         if on_result is not None:
-            on_result(result)
+            for spec in sharing[digest]:
+                on_result(_named(result, spec))
 
     def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
         spec = waiting[digest]
@@ -116,13 +120,12 @@ def _train_runs(
             if on_diverged is None:
                 raise
             reason = str(error).removeprefix(f"{spec.title}: ")
-            on_diverged(DivergedRun(spec.architecture.name, spec.recipe.name, spec.seed, spec.name, reason))
+            for spec in sharing[digest]:
+                on_diverged(DivergedRun(spec.architecture.name, spec.recipe.name, spec.seed, spec.name, reason))
         else:
             keep(digest, result)
 
-    for digest, spec in zip(digests, specs, strict=True):
-        if digest in found or digest in waiting:
-            continue
+    for digest, [spec, *_] in sharing.items():
         if (result := store.find(spec, digest)) is not None:
             keep(digest, result)
         else:
@@ -138,10 +141,13 @@ def _train_runs(
         if digest in found:
             result = found[digest] or store.find(spec, digest)
             assert result is not None, digest
-            results.append(
-                replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
-            )
+            results.append(_named(result, spec))
     return results
+
+
+def _named(result: RunResult, spec: RunSpec) -> RunResult:
+    """Name a result as its spec does: specs that differ in nothing but names share one run."""
+    return replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
 
 
 def argument_of(dataset: str | Path) -> str:

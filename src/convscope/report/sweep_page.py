@@ -7,8 +7,10 @@ from typing import Any
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
+from convscope.experiment.sweep.sweep import choice_text
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
+from convscope.report.evidence.experiment import diverged_table
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent
 from convscope.report.sweep_charts import MOST_DOTS, draw_sweep
@@ -81,7 +83,7 @@ def _interval(estimate: Mapping[str, float]) -> str:
 
 
 def _trials(value: Mapping[str, Any]) -> Section:
-    trials = value["trials"]
+    trials, diverged = value["trials"], value["diverged"]
     winner = ", ".join(f"{name} {value_text(one)}" for name, one in trials[0]["values"].items())
     title = printable(f"Best on the images that choose: {winner}")
     look = (
@@ -99,18 +101,18 @@ def _trials(value: Mapping[str, Any]) -> Section:
         f"Every trial: its values, and its accuracy on {value['num_choice']:,} images that choose and "
         f"{value['num_check']:,} that check.",
         "A field may matter only together with another one, which no single panel shows.",
-        [chart, _table(trials)],
+        [chart, _table(trials, value["chance"]), *([diverged_table(diverged)] if diverged else [])],
     )
 
 
-def _table(trials: Sequence[Mapping[str, Any]]) -> Table:
+def _table(trials: Sequence[Mapping[str, Any]], chance: float) -> Table:
     names = list(trials[0]["values"])
     rows = [
         [
             f"{one['number']:,}",
             *(value_text(one["values"][name]) for name in names),
             f"{one['num_images']:,}",
-            "diverged" if one["choice"] is None else percent(one["choice"]),
+            choice_text(one, chance, percent),
             "" if one["check"] is None else percent(one["check"]),
             f"{one['parameters']:,}",
             f"{one['seconds']:.2f}",

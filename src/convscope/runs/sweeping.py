@@ -128,7 +128,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
 def trials_csv(sweep: Sweep) -> str:
     """Return a header and a line for each trial, separated by commas, the best one first."""
     names = list(sweep.winner.values)
-    columns = ("num_images", "choice", "check", "seconds", "parameters")
+    columns = ("num_images", "choice", "check", "seconds", "parameters", "num_diverged")
     lines = [csv_line(("number", *names, *columns))]
     for trial in sweep.trials:
         values = [trial.values[name] for name in names]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import checked
-from convscope.base.errors import ConvscopeError
+from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.metrics import wilson_interval
 from convscope.base.plain import plain_attributes
-from convscope.base.tables import text_table, value_text
+from convscope.base.tables import printable, text_table, value_text
 from convscope.data.datasets import Splits, load_dataset
 from convscope.experiment.atlas.estimate import Estimate, Z
 from convscope.experiment.result import DivergedRun
@@ -49,6 +49,7 @@ class Trial:
         choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
         check: that on the other half.
         seconds: of training, the mean over seeds.
+        num_diverged: how many of its runs diverged, and are in no mean.
     """
 
     number: int
@@ -58,6 +59,7 @@ class Trial:
     check: float | None
     seconds: float
     parameters: int
+    num_diverged: int
 
     def to_dict(self) -> dict[str, Any]:
         return plain_attributes(self) | {"values": dict(self.values)}
@@ -70,20 +72,26 @@ class Sweep:
     Attributes:
         trials: the best one first, by the images that choose; those on more images before the others.
         num_choice, num_check: how many images choose and check.
+        chance: the share of the choosing images that are of their most frequent class. A trial that classifies no more
+            of them correctly has learned nothing.
         architecture, recipe: of the winner.
         check: the winner's accuracy on images that chose nothing, with Wilson's interval over images.
         optimism: by how much the winner looks better on the images that chose it than it is: its lead over the mean of
-            all trials there, minus that on the other half; with an interval over images. None for a single trial.
+            all trials there, minus that on the other half; with an interval over images. None for a single trial, or
+            where a half has a single image.
+        diverged: the runs that gave no model; their `name` is that of the trial, such as "trial 3".
     """
 
     dataset_name: str
     trials: tuple[Trial, ...] = field(repr=False)
     num_choice: int
     num_check: int
+    chance: float
     architecture: Architecture
     recipe: Recipe
     check: Estimate
     optimism: Estimate | None
+    diverged: tuple[DivergedRun, ...] = field(repr=False)
 
     @property
     def winner(self) -> Trial:
@@ -95,11 +103,13 @@ class Sweep:
             "dataset": self.dataset_name,
             "num_choice": self.num_choice,
             "num_check": self.num_check,
+            "chance": self.chance,
             "check": self.check.to_dict(),
             "optimism": None if self.optimism is None else self.optimism.to_dict(),
             "architecture": self.architecture.to_dict(),
             "recipe": self.recipe.to_dict(),
             "trials": [trial.to_dict() for trial in self.trials],
+            "diverged": [run.to_dict() for run in self.diverged],
         }
 
     def __str__(self) -> str:
@@ -109,7 +119,7 @@ class Sweep:
                 f"{trial.number}",
                 *(value_text(trial.values[name]) for name in names),
                 f"{trial.num_images:,}",
-                "diverged" if trial.choice is None else f"{trial.choice:.4f}",
+                choice_text(trial.to_dict(), self.chance, "{:.4f}".format),
                 "" if trial.check is None else f"{trial.check:.4f}",
                 f"{trial.parameters:,}",
                 f"{trial.seconds:.2f}",
@@ -124,12 +134,26 @@ class Sweep:
             f"The winner classifies {check.value:.4f} of {self.num_check:,} other held-out images correctly "
             f"(95 % interval {check.low:.4f} to {check.high:.4f}).",
         ]
+        if self.diverged:
+            shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_SHOWN]]
+            more = len(self.diverged) - len(shown)
+            lines.append("\n".join(map(printable, [*shown, *([f"{more:,} more diverged"] if more else [])])))
         if (optimism := self.optimism) is not None:
             lines.append(
                 f"Being chosen makes it look better by {100 * optimism.value:.2f} points "
                 f"(95 % interval {100 * optimism.low:.2f} to {100 * optimism.high:.2f})."
             )
         return "\n\n".join(lines)
+
+
+def choice_text(trial: Mapping[str, Any], chance: float, number: Callable[[float], str]) -> str:
+    """Format the accuracy of a trial (see `Trial.to_dict`) on the choosing images, with what speaks against it."""
+    choice, diverged = trial["choice"], trial["num_diverged"]
+    if choice is None:
+        return "diverged"
+    remarks = [f"{diverged} diverged"] if diverged else []
+    remarks += ["no better than chance"] if choice <= chance else []
+    return f"{number(choice)} ({', '.join(remarks)})" if remarks else number(choice)
 
 
 @checked
@@ -213,21 +237,22 @@ def run_sweep(
         for images in _rounds(len(judged.train), halving=halving):
             found = job.train(batch, images)
             done |= found
-            ranked = sorted(found, key=lambda number: -found[number].score)
-            batch = {number: batch[number] for number in ranked[: max(1, len(ranked) // _HALVING)]}
+            ranked = sorted(found, key=lambda number: -found[number].score)[: max(1, len(found) // _HALVING)]
+            batch = {number: batch[number] for number in ranked if found[number].score >= 0}
         sampler.tell({number: one.score for number, one in done.items()})
     return _judged(job, done)
 
 
 @dataclass(frozen=True, eq=False)
 class _Done:
-    """A trial that has been trained: of its seeds that did not diverge, which held-out images are wrong, (n, M)."""
+    """A trained trial: which held-out images are wrong, (n, M), for its n runs that did not diverge."""
 
     values: Mapping[str, Value]
     num_images: int
     wrong: NDArray[np.bool_]
     seconds: float
     score: float
+    num_diverged: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +272,7 @@ class _Job:
     on_result: OnResult | None
     on_diverged: OnDiverged | None
     on_runs: OnRuns | None
+    diverged: list[DivergedRun] = field(default_factory=list)
 
     def changed(self, values: Mapping[str, Value]) -> tuple[Architecture, Recipe]:
         """Return the architecture and the recipe with these values."""
@@ -275,7 +301,7 @@ class _Job:
             executor=self.executor,
             threads=self.threads,
             on_result=self.on_result,
-            on_diverged=self.on_diverged or _pass_over,
+            on_diverged=self._keep_diverged,
         )
         found = dict[int, _Done]()
         for number, values in batch.items():
@@ -285,21 +311,30 @@ class _Job:
             )
             score = 1 - float(wrong[:, self.chooses].mean()) if own else -1.0
             seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
-            found[number] = _Done(values, num_images, wrong, seconds, score)
+            found[number] = _Done(values, num_images, wrong, seconds, score, self.seeds - len(own))
         return found
 
-
-def _pass_over(_: DivergedRun) -> None:
-    """A run that diverged has no score, and no more is needed of it."""
+    def _keep_diverged(self, run: DivergedRun) -> None:
+        self.diverged.append(run)
+        if self.on_diverged is not None:
+            self.on_diverged(run)
 
 
 def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
-    """Return splits whose test images are held-out training images, and which of them choose: half of each class."""
+    """Return splits whose test images are held-out training images, and which of them choose: half of each class.
+
+    An odd image of a class falls to the choosing half and to the other half in turn.
+    """
+    train = splits.train
+    held_out = sum(round(fraction * count) for count in train.class_counts.tolist())
+    if 0 < fraction < 1 and not 2 <= held_out < len(train):
+        raise DatasetError(
+            f"{splits.name}: `held_out` {fraction:.4g} of each class holds out {held_out:,} of {len(train):,} training "
+            "images; one must choose, one check and one be trained on, so use more images or another fraction"
+        )
     judged = judged_on_held_out(splits, fraction)
-    held = judged.test
-    chooses = np.zeros(len(held), np.bool_)
-    for label in range(held.num_classes):
-        chooses[np.flatnonzero(held.labels == label)[::2]] = True
+    chooses = np.zeros(len(judged.test), np.bool_)
+    chooses[np.argsort(judged.test.labels, kind="stable")[::2]] = True
     return judged, chooses
 
 
@@ -313,10 +348,15 @@ def _rounds(num_images: int, *, halving: bool) -> list[int]:
 
 def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
     """Return the trials in the order of what the choosing images say, and what the others say of the winner."""
-    order = sorted(done, key=lambda number: (-done[number].num_images, -done[number].score, number))
+    order = sorted(
+        done, key=lambda number: (done[number].score < 0, -done[number].num_images, -done[number].score, number)
+    )
     winner = done[order[0]]
     if winner.score < 0:
-        raise ConvscopeError("every trial of the sweep diverged; try smaller learning rates")
+        raise ConvscopeError(
+            f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
+            f"{job.diverged[0].reason})"
+        )
     checks = ~job.chooses
     rights = {number: 1 - one.wrong.mean(axis=0) for number, one in done.items() if len(one.wrong)}
     rate, count = float(rights[order[0]][checks].mean()), int(checks.sum())
@@ -329,10 +369,12 @@ def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
         tuple(trials),
         int(job.chooses.sum()),
         count,
+        float(np.bincount(job.splits.test.labels[job.chooses]).max() / job.chooses.sum()),
         replace(network, name=f"{network.name}-winner") if network != job.architecture else network,
         replace(recipe, name=f"{recipe.name}-winner") if recipe != job.recipe else recipe,
         check,
         _optimism(rights[order[0]], peers, job.chooses),
+        tuple(job.diverged),
     )
 
 
@@ -340,7 +382,7 @@ def _trial(number: int, one: _Done, job: _Job) -> Trial:
     network, _ = job.changed(one.values)
     check = 1 - float(one.wrong[:, ~job.chooses].mean()) if len(one.wrong) else None
     choice = one.score if len(one.wrong) else None
-    return Trial(number, one.values, one.num_images, choice, check, one.seconds, network.parameters)
+    return Trial(number, one.values, one.num_images, choice, check, one.seconds, network.parameters, one.num_diverged)
 
 
 def _optimism(
@@ -350,10 +392,10 @@ def _optimism(
 
     So it does not matter whether one half is harder than the other.
     """
-    if len(peers) < 2:
-        return None
     lead = winner - np.mean(peers, axis=0)
     halves = [lead[chooses], lead[~chooses]]
+    if len(peers) < 2 or min(map(len, halves)) < 2:
+        return None
     value = float(halves[0].mean() - halves[1].mean())
     error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
     return Estimate(value, value - Z * error, value + Z * error)

@@ -27,7 +27,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
     if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
         parts.append(_curves(groups, runs))
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
-        parts.append(_diverged_table(diverged))
+        parts.append(diverged_table(diverged))
     fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
     covered = coverage_said(fewest, "comparing.coverageSeeds") if fewest else []
     return Section(
@@ -146,7 +146,8 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
     )
 
 
-def _diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
+def diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a table of the runs whose training diverged, as `DivergedRun.to_dict` has them, and why."""
     rows = [[*group_names(run), f"{run['seed']}", run["reason"]] for run in diverged]
     return Table(
         say("evidence.seeds.diverged", n=len(diverged)),
