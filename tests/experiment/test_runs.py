@@ -11,10 +11,11 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, DivergedError, RunError
+from convscope.engine import initial_weights
 from convscope.engine.processor import instruction_sets
 from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
-from convscope.storage import open_run
+from convscope.storage import model_file, open_run
 
 from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
 
@@ -205,6 +206,20 @@ def test_specs_that_differ_in_names_alone_are_run_once_and_each_has_its_result(s
     assert epochs == [spec] * 2
     assert [(run.architecture, run.name) for run in results] == [("tiny", ""), ("tiny", "again"), ("other", "")]
     assert came == [(run.architecture, run.name) for run in results]
+
+
+def test_the_model_that_runs_start_from_is_loaded_once_until_its_file_changes(
+    small_splits: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, loaded, load_model = tmp_path / "model.safetensors", list[Path](), model_file.load_model
+    monkeypatch.setattr(model_file, "load_model", lambda path: loaded.append(path) or load_model(path))
+    specs = [RunSpec("", tiny(), ONE_EPOCH, seed, start=str(path)) for seed in range(2)]
+    digests = list[str]()
+    for seed in range(2):
+        cs.save_model(cs.Model(tiny(), initial_weights(tiny(), seed), small_splits.class_names), path)
+        digests += [run.digest for run in train_runs(specs, small_splits)]
+        assert len(loaded) == seed + 1
+    assert len(set(digests)) == 4
 
 
 def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):

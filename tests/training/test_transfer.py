@@ -110,3 +110,16 @@ def test_transfer_refuses_outputs_that_no_layer_gives(convolutional):
     flat = model_of(cs.Architecture(cs.Input(4, 4, 1), layers), tuple("abcdefgh"))
     with pytest.raises(ArchitectureError, match="its outputs do not come from a single"):
         cs.transfer(flat, (4, 4, 1), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("after", [(), (cs.BatchNormalization(),)])
+def test_images_of_another_size_that_reach_the_output_need_a_new_one(after):
+    layers = (Conv2D(4, 3), cs.Flatten(), cs.Dense(3), *after)
+    source = model_of(cs.Architecture(cs.Input(8, 8), layers), ("a", "b", "c"))
+    message = r"images of \(9, 7, 1\) need dense/kernel of \(140, 2\), .* has \(144, 3\); use .* `new_output`, or"
+    with pytest.raises(ArchitectureError, match=message):
+        cs.transfer(source, (9, 7, 1), ("a", "x"))
+    start = cs.transfer(source, (9, 7, 1), ("a", "x"), new_output=True)
+    assert start.kept_classes == ()
+    assert start.weights["dense/kernel"].shape == (140, 2)
+    assert (start.weights["conv2d/kernel"] == source.weights["conv2d/kernel"]).all()

@@ -18,7 +18,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName, initial_weights
 from convscope.engine.keras import backend_name
 from convscope.recipes import Recipe
-from convscope.storage import load_model, load_trained_on
+from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
 from convscope.training.transfer import transfer
 
@@ -91,7 +91,7 @@ class RunSpec:
 
     def _defining(self, splits: Splits) -> str:
         """Return all that decides the result as JSON, with `_SEED` for the seed."""
-        start = (load_model(self.start).weights_sha256, self.new_output) if self.start else None
+        start = (load_start(self.start).weights_sha256, self.new_output) if self.start else None
         backend = backend_name() if self.engine == "keras" else None
         count = self._count(splits.train)
         more = {"backend": backend, "start": start, "weights_seed": self.weights_seed}
@@ -110,7 +110,7 @@ class RunSpec:
             return TrainingState(initial_weights(self.architecture, self.weights_seed))
         if not self.start:
             return None
-        source, shape, names = load_model(self.start), splits.image_shape, splits.class_names
+        source, shape, names = load_start(self.start), splits.image_shape, splits.class_names
         begin = transfer(source, shape, names, self.seed, new_output=self.new_output)
         if begin.architecture != self.architecture:
             raise ArchitectureError(f"{self.start} does not have the requested architecture {self.architecture.name}")
@@ -126,7 +126,7 @@ class RunSpec:
         """
         if not self.start or self.recipe.validation_fraction == 0:
             return None
-        known = load_trained_on(Path(self.start), load_model(self.start))
+        known = load_trained_on(Path(self.start), load_start(self.start))
         return np.zeros(len(train), np.bool_) if known is None else ~known.may_include(train)
 
     def draw(self, splits: Splits) -> Splits:

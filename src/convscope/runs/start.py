@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
 from convscope.data.datasets import Dataset, Splits
-from convscope.storage import NOTHING, RunFolder, TrainedOn, load_model, load_trained_on, save_model, save_trained_on
+from convscope.storage import NOTHING, RunFolder, TrainedOn, load_start, load_trained_on, save_model, save_trained_on
 from convscope.training import hold_out
 from convscope.training.model import Model
 from convscope.training.transfer import Transfer, transfer
@@ -78,7 +78,7 @@ def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> St
         RunError: if there is none, or it is damaged.
         ArchitectureError: if it cannot be for such images or classes.
     """
-    model = load_model(path)
+    model = load_start(path)
     try:
         begin = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
     except ArchitectureError as error:

@@ -4,7 +4,7 @@ from convscope.storage.model_file import save_model, write_model
 from convscope.storage.packed_runs import PackedRuns
 from convscope.storage.run_folder import RunFolder, create_run
 from convscope.storage.trained_on import NOTHING, TrainedOn, load_trained_on, save_trained_on
-from convscope.storage.unpacking import find_packed, list_runs, load_model, open_run
+from convscope.storage.unpacking import find_packed, list_runs, load_model, load_start, open_run
 from convscope.storage.writing import writing
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "find_packed",
     "list_runs",
     "load_model",
+    "load_start",
     "load_trained_on",
     "open_run",
     "save_model",

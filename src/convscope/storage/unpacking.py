@@ -3,6 +3,7 @@
 import re
 import secrets
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 from convscope.base.arguments import checked
@@ -67,6 +68,25 @@ def load_model(path: Path | str) -> Model:
         packed, row = found
         return packed.model(row)
     return model_file.load_model(path)
+
+
+def load_start(path: Path | str) -> Model:
+    """Load the model that a training starts from: once for all that start from it, until its file is replaced.
+
+    Raises:
+        RunError: as `load_model`.
+    """
+    path = Path(path).resolve()
+    try:
+        file = (path / "model.safetensors" if path.is_dir() else path).stat()
+    except OSError:  # a packed run, which is never replaced, or an error that `load_model` words
+        return _load_start(path)
+    return _load_start(path, file.st_ino, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=4)
+def _load_start(path: Path, *_: int) -> Model:
+    return load_model(path)
 
 
 def _unpack(packed: PackedRuns, row: int) -> None:

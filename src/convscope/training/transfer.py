@@ -81,16 +81,19 @@ def transfer(
     kept = [place for place, name in enumerate(class_names) if name in places]
     taken = [places[class_names[place]] for place in kept]
     for name, weight in weights.items():
-        old = model.weights[name]
-        if name.partition("/")[0] in output:
-            weight[..., kept] = old[..., taken]
-        elif weight.shape == old.shape:
-            weights[name] = old
-        else:
+        old, is_output = model.weights[name], name.partition("/")[0] in output
+        if is_output and not kept:
+            continue
+        if (weight.shape[:-1] if is_output else weight.shape) != (old.shape[:-1] if is_output else old.shape):
+            remedies = "use images of its size, `new_output`" if is_output else "use images of its size"
             raise ArchitectureError(
                 f"images of {image_shape} need {name} of {weight.shape}, but the model, trained on "
-                f"{source.input.shape}, has {old.shape}; use images of its size, or a model with global pooling"
+                f"{source.input.shape}, has {old.shape}; {remedies}, or a model with global pooling"
             )
+        if is_output:
+            weight[..., kept] = old[..., taken]
+        else:
+            weights[name] = old
     known = {class_names[place] for place in kept}
     return Transfer(
         architecture,
