@@ -69,10 +69,13 @@ def test_equal_probabilities_are_answered_by_the_first_class():
 def test_the_models_own_rule_says_none_of_these(threshold, refused):
     (one,) = predict(model_of(calibration={"rejection": rule(threshold)}), [pen()])
     assert one.none_of_these is refused
+    assert ("none of these" if refused else "accepted by the model's rejection rule") in str(one)
 
 
 def test_without_a_rule_none_of_these_is_not_told():
-    assert predict(model_of(), [pen()])[0].none_of_these is None
+    (one,) = predict(model_of(), [pen()])
+    assert one.none_of_these is None
+    assert "not tested: the model has no rejection rule" in str(one)
 
 
 def test_a_picture_without_ink_is_none_of_these():

@@ -128,16 +128,16 @@ class Prediction:
         return html_table(("Picture", clip(self.file, 64)), self._facts(), left=2)
 
     def _facts(self) -> list[tuple[str, str]]:
-        refused = {
+        rejection = {
             True: "none of these",
-            False: "not tested: the model has no rejection rule",
-            None: "not told: the model has no rule to refuse by",
+            False: "accepted by the model's rejection rule",
+            None: "not tested: the model has no rejection rule",
         }
         return [
             ("answer", _words(self.answer)),
             ("runner-up", _words(self.runner_up)),
             ("probabilities", "calibrated" if self.is_calibrated else "not calibrated"),
-            ("predicted as", refused[self.none_of_these]),
+            ("rejection", rejection[self.none_of_these]),
             ("done", self.done),
             *([("hints", ", ".join(self.hints))] if self.hints else []),
         ]

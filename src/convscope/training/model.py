@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.arguments import Name, check_fields
+from convscope.base.arrays import frozen_array
 from convscope.base.metrics import softmax
 from convscope.base.tables import clip, html_table, text_table
 from convscope.data.datasets import Dataset, DatasetLike, as_dataset
@@ -172,21 +173,11 @@ def _frozen(weights: Weights) -> Weights:
     frozen = {}
     for name, weight in weights.items():
         array = float_array(weight)
-        if _is_writable(array):
-            array = array.copy() if array is weight else array
-            array.flags.writeable = False
+        if np.may_share_memory(array, weight):
+            array = frozen_array(array)
+        array.flags.writeable = False
         frozen[name] = array
     return MappingProxyType(frozen)
-
-
-def _is_writable(array: NDArray[Any]) -> bool:
-    """Return whether the memory of `array` can be written to, through it or the array that it is a view of."""
-    owner: Any = array
-    while isinstance(owner, np.ndarray):
-        if owner.flags.writeable:
-            return True
-        owner = owner.base
-    return False
 
 
 def dataset_for(model: Model, value: DatasetLike, name: str = "dataset") -> Dataset:

@@ -1,4 +1,6 @@
+import copy
 import json
+import pickle
 import re
 from base64 import b64decode
 from dataclasses import FrozenInstanceError, replace
@@ -300,3 +302,42 @@ def test_colours_are_those_of_the_page(mnist):
     ]
     assert declared
     assert all(THEMELESS.search(part) for part in declared)
+
+
+# --- Who can change it ------------------------------------------------------------------------------------------------
+
+PIXELS = np.arange(48, dtype=np.uint8).reshape(6, 2, 4)
+SHARED = {
+    "array": (lambda images: images, {}),
+    "view": (lambda images: images[:, ::-1], {}),
+    "read-only view": (lambda images: np.broadcast_to(images, images.shape), {}),
+    "with channels": (lambda images: images[..., np.newaxis], {}),
+    "rows": (lambda images: images.reshape(6, 8), {"image_shape": (2, 4)}),
+    "buffer": (lambda images: memoryview(images), {}),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_the_caller_changes_later_is_not_part_of_the_dataset(name: str):
+    shared, arguments = SHARED[name]
+    images, labels = PIXELS.copy(), np.arange(6) % 2
+    dataset = Dataset.from_arrays(shared(images), labels, **arguments)
+    kept, digest = dataset.images.copy(), dataset.sha256
+    images[...], labels[...] = 0, 0
+    assert (dataset.images == kept).all()
+    assert dataset.labels.tolist() == [0, 1] * 3
+    assert Dataset.from_arrays(kept, dataset.labels).sha256 == digest
+
+
+def test_images_that_nobody_can_write_to_are_not_copied():
+    images = PIXELS.copy()
+    images.flags.writeable = False
+    assert np.shares_memory(Dataset.from_arrays(images, np.arange(6) % 2).images, images)
+
+
+@pytest.mark.parametrize("copied", [lambda data: data, lambda data: pickle.loads(pickle.dumps(data)), copy.deepcopy])
+def test_nobody_can_write_to_a_dataset(copied):
+    for dataset in (copied(make()), copied(make()).take([0, 1]), copied(Dataset.from_arrays(PIXELS, range(6)))):
+        for array in (dataset.images, dataset.labels):
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 0

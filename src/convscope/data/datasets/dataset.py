@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from convscope.base.arguments import Name, Seed, check_fields, check_seed, checked, convert, describe
+from convscope.base.arrays import read_only
 from convscope.base.plain import PlainFields, from_plain
 from convscope.base.streams import random_stream
 from convscope.base.tables import clip, html_table
@@ -44,7 +45,8 @@ class Dataset:
     Attributes:
         images: (N, H, W, C) uint8; of a file too large for memory they are `DiskImages`, which are read as an array is
             by an index, but are none: what needs them all goes over `convscope.data.datasets.disk.images.blocks`.
-        labels: (N,) uint8 or int64, each below K.
+        labels: (N,) uint8 or int64, each below K. Labels and images are read-only views of the arguments, which must
+            not change afterwards; `from_arrays` copies them.
         class_names: K names; `class_names[label]` is what an image shows.
         name: of the set, such as "mnist".
         split: "train", "validation" or "test".
@@ -88,6 +90,13 @@ class Dataset:
             raise ValueError(
                 f"labels run from {lowest} to {highest}, but there are {len(self.class_names)} class names"
             )
+        self.__setstate__({})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("images", "labels"):  # writable also in a copy of another data set, by pickle
+            if isinstance(array := self.__dict__[name], np.ndarray):
+                self.__dict__[name] = read_only(array)
 
     @classmethod
     def from_arrays(
@@ -109,7 +118,8 @@ class Dataset:
 
         Args:
             images: (N, H, W), (N, H, W, C), or rows (N, D) with `image_shape`: an array or nested lists of finite
-                numbers. uint8 is kept as it is. Other numbers become the nearest of the 256 bytes.
+                numbers. uint8 is copied, unless nobody can write to it: to save the memory of a copy, set
+                `images.flags.writeable = False` first. Other numbers become the nearest of the 256 bytes.
             labels: (N,) whole numbers or text, one label for each image.
             class_names: K names. By default they are the different labels as text, sorted as the labels are. A label is
                 the class that it names; where some labels are whole numbers and no names, all are places from 0.
