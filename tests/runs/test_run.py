@@ -54,13 +54,20 @@ def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Split
     assert (run.path / "DONE").exists()
 
 
-def test_of_three_test_images_all_is_measured_but_the_embedding(data: cs.Splits, tmp_path: Path):
-    few = cs.Splits(data.train, data.test.take(np.arange(3)))
+@pytest.mark.parametrize(
+    ("count", "fewest", "topics"), [(1, "1 test image is .* 2", ("calibration", "rejection")),
+                                    (3, "3 test images are .* 4", ("embedding",))]
+)  # fmt: skip
+def test_few_test_images_leave_out_the_topics_that_need_more(
+    data: cs.Splits, tmp_path: Path, count: int, fewest: str, topics
+):
+    few = cs.Splits(data.train, data.test.take(np.arange(count)))
     run = cs.run(few, architecture=cs.presets.ann, recipe=RECIPE, seeds=1, out=tmp_path / "few")
     assert run.report().is_file()
     assert (run.path / "ablation.json").is_file()
-    with pytest.raises(RunError, match="3 test images are too few to embed; it takes at least 4"):
-        run.embedding  # noqa: B018
+    for topic in topics:
+        with pytest.raises(RunError, match=f"{topic}: {fewest} are needed"):
+            getattr(run, topic)
 
 
 def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run):

@@ -14,7 +14,7 @@ from convscope.base.metrics import softmax
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
 from convscope.evidence.audit import audit
-from convscope.evidence.calibration import fit_temperature, measure_calibration
+from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from convscope.evidence.explanation import (
     MIN_EMBEDDED_IMAGES,
@@ -238,6 +238,12 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
 TOPICS = tuple(_MEASURE)
 """What can be measured of a run's model."""
 
+_FEWEST_IMAGES = {  # of the test; a rule of rejection is measured with the temperature of the calibration
+    "calibration": MIN_CALIBRATED_IMAGES,
+    "rejection": MIN_CALIBRATED_IMAGES,
+    "embedding": MIN_EMBEDDED_IMAGES,
+}
+
 
 def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
     """Return which topics to measure, and in words which of them cannot be measured of this run and why ("": all can).
@@ -273,10 +279,13 @@ def quick_topics(splits: Splits) -> tuple[str, ...]:
 
 def _too_small(splits: Splits) -> Mapping[str, str]:
     """Return the topics for which there are too few test images, and why."""
-    num_images = len(splits.test)
-    if num_images >= MIN_EMBEDDED_IMAGES:
-        return {}
-    return {"embedding": f"{num_images} test images are too few to embed; it takes at least {MIN_EMBEDDED_IMAGES}"}
+    count = len(splits.test)
+    had = "1 test image is" if count == 1 else f"{count} test images are"
+    return {
+        topic: f"{had} too few; at least {fewest} are needed"
+        for topic, fewest in _FEWEST_IMAGES.items()
+        if count < fewest
+    }
 
 
 def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:

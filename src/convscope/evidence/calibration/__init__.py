@@ -1,6 +1,11 @@
 """What probabilities are worth: whether answers given 90 % are right nine times in ten, and what refusing buys."""
 
-from convscope.evidence.calibration.calibration import Calibration, Figures, measure_calibration
+from convscope.evidence.calibration.calibration import (
+    MIN_CALIBRATED_IMAGES,
+    Calibration,
+    Figures,
+    measure_calibration,
+)
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.evidence.calibration.reliability import Binning, Reliability, measure_reliability
 from convscope.evidence.calibration.risk_coverage import Refusal, RiskCoverage, measure_risk_coverage
@@ -14,6 +19,7 @@ from convscope.evidence.calibration.temperature import (
 __all__ = [
     "HIGHEST_TEMPERATURE",
     "LOWEST_TEMPERATURE",
+    "MIN_CALIBRATED_IMAGES",
     "Binning",
     "Calibration",
     "Estimate",

@@ -26,6 +26,7 @@ from convscope.evidence.calibration.temperature import (
     temperature_interval,
 )
 
+MIN_CALIBRATED_IMAGES = 2  # test images; fewer give no interval
 _MOST_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
 _HEADER = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
 _REFUSAL_HEADER = ("Refused", "Images left", "Errors left", "Of those left", "95 % interval")
@@ -228,8 +229,8 @@ def measure_calibration(
     check_logits("held-out ", held_out_logits, held_out_labels)
     if logits.shape[1] != held_out_logits.shape[1]:
         raise ValueError(f"logits have {logits.shape[1]} classes, but held-out logits {held_out_logits.shape[1]}")
-    if len(logits) < 2:
-        raise ValueError("logits are of 1 image; an interval needs at least 2")
+    if len(logits) < MIN_CALIBRATED_IMAGES:
+        raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
     most = max(1, _MOST_FITTED // logits.shape[1])
     taken = np.linspace(0, len(held_out_labels) - 1, min(most, len(held_out_labels))).round().astype(np.int64)
