@@ -54,6 +54,7 @@ def test_a_run_is_what_the_functions_give_one_by_one(run: cs.Run, data: cs.Split
     assert (run.path / "DONE").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "fewest", "topics"), [(1, "1 test image is .* 2", ("calibration", "rejection")),
                                     (3, "3 test images are .* 4", ("embedding",))]

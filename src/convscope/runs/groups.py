@@ -58,8 +58,9 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
             f"{folders[0]}: contains only runs of {first.architecture.name} with recipe {first.recipe.name}; "
             "name another folder to compare with"
         )
-    images = _test_images(found[0].runs[0].folder)
-    return [group.named(name, images) for group, name in zip(found, _names(found), strict=True)], left_out
+    first_run = found[0].runs[0].folder
+    images, dataset_name = _test_images(first_run), str(first_run.record["dataset"].get("name", ""))
+    return [group.named(name, dataset_name, images) for group, name in zip(found, _names(found), strict=True)], left_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,13 @@ class _Runs:
     def test_sha256(self) -> str:
         return str(self.runs[0].folder.record["dataset"]["test"]["sha256"])
 
-    def named(self, name: str, images: NDArray[np.uint8] | None) -> RunGroup:
-        """Return the runs as one group; with `images` the time of an answer is measured on an untrained network."""
+    def named(self, name: str, dataset_name: str, images: NDArray[np.uint8] | None) -> RunGroup:
+        """Return the runs as one group; with `images` the time of an answer is measured on an untrained network.
+
+        The same images may have other names, as those of their files, so all groups are given one.
+        """
         first = self.runs[0]
-        network, dataset = first.folder.architecture, first.folder.record["dataset"]
+        network = first.folder.architecture
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
         one, many = None, None
         if images is not None:
@@ -110,7 +114,7 @@ class _Runs:
             seeds=tuple(run.folder.seed for run in self.runs),
             y_true=first.y_true,
             y_pred=np.stack([run.y_pred for run in self.runs]),
-            dataset_name=str(dataset.get("name", "")),
+            dataset_name=dataset_name,
             split="test",
             parameters=network.parameters,
             macs=network.macs,

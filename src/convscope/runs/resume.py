@@ -28,7 +28,13 @@ def options_of(folder: RunFolder) -> JobOptions | None:
     Raises:
         RunError: if they are damaged.
     """
-    return JobOptions.from_record(folder.record["job"]) if "job" in folder.record else None
+    if "job" not in folder.record:
+        return None
+    try:
+        return JobOptions.from_record(folder.record["job"])
+    except (RunError, TypeError, ValueError) as error:
+        file = folder.path / "run.json"
+        raise RunError(f"{file}: job: {error}; use another copy of the run or start it again") from error
 
 
 def check_same(folder: RunFolder, splits: Splits, asked: Mapping[str, Any]) -> None:

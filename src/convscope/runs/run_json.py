@@ -8,6 +8,7 @@ from typing import Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import is_preset
+from convscope.base.arguments import check_fields
 from convscope.base.errors import RunError
 from convscope.base.plain import from_plain
 from convscope.data.datasets import LoadOptions, Splits
@@ -30,6 +31,12 @@ class JobOptions:
     baseline: bool = True
     seeds: int | None = None
     index: int = 0
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for name, value, least in (("seeds", self.seeds, 1), ("index", self.index, 0)):
+            if value is not None and value < least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
 
     @classmethod
     def from_record(cls, record: Any) -> "JobOptions":

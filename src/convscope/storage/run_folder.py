@@ -24,6 +24,7 @@ from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
 from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
+from convscope.data.datasets import LoadOptions
 from convscope.engine import ENGINES, Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluating import evaluate_answers
@@ -286,15 +287,16 @@ def folder_of_record(path: Path, record: Mapping[str, Any]) -> RunFolder:
     check_format(file, record.get("format"), versions.get("convscope") if isinstance(versions, dict) else None)
     if missing := [key for key in _RECORD_KEYS if key not in record]:
         raise RunError(f"{file}: has no {missing[0]!r}; use another copy of the run or start it again")
-    try:
-        architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
-    except ConvscopeError as error:
-        raise RunError(f"{file}: {error}") from error
     for name, is_good in _CHECKS.items():
         if name in record and not is_good(record[name]):
             raise RunError(
                 f"{file}: {name} is damaged ({record[name]!r:.60}); use another copy of the run or start it again"
             )
+    try:
+        architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
+        LoadOptions.from_dict(record["dataset"].get("options", {}), RunError)
+    except ConvscopeError as error:
+        raise RunError(f"{file}: {error}; use another copy of the run or start it again") from error
     return RunFolder(path, record, architecture, recipe)
 
 
@@ -312,10 +314,10 @@ def _is_text(value: Any) -> bool:
 
 def _is_dataset(value: Any) -> bool:
     """Return whether `value` names data and says what the two splits are, as far as they are described."""
-    if not _is_object(value) or not _is_text(value.get("argument")):
+    if not _is_object(value) or not all(_is_text(value.get(name, "")) for name in ("argument", "name")):
         return False
     parts = [value.get(split) for split in ("train", "test")]
-    return all(
+    return "argument" in value and all(
         _is_object(part)
         and _is_text(part.get("sha256"))
         and _is_whole(part.get("num_images", 1), 1, MOST_SEED)

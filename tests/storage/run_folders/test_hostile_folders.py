@@ -69,3 +69,34 @@ def test_weights_whose_answers_overflow_are_one_error(run: Path):
     (run / "run.json").write_text(json.dumps({**record, "weights_sha256": huge.weights_sha256}))
     for words in (("evaluate", run), ("evidence", run, "attacks"), ("ablate", run), ("report", run)):
         assert_one_error(invoke(*words), str(run), "images are not finite", "train again with a lower learning rate")
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"job": 3}, "job"),
+        ({"job": {"seeds": "two"}}, "job: seeds"),
+        ({"job": {"seeds": 0}}, "job: seeds"),
+        ({"job": {"index": -1}}, "job: index"),
+        ({"job": {"index": [1]}}, "job: index"),
+        ({"job": {"baseline": None}}, "job: baseline"),
+        ({"job": {"colour": 1}}, "job: job has no 'colour'"),
+        ({"options": {"seed": None}}, "options: seed"),
+        ({"options": {"skip_damaged": 1}}, "options: skip_damaged"),
+        ({"options": []}, "options"),
+    ],
+)
+def test_a_wrong_option_of_a_run_is_one_error_with_file_and_key(run: Path, changes: dict[str, object], key: str):
+    record = json.loads((run / "run.json").read_text())
+    (record["dataset"] if "options" in changes else record).update(changes)
+    (run / "run.json").write_text(json.dumps(record))
+    (run / "DONE").unlink()
+    assert_one_error(invoke("run", "--resume", run), f"{run / 'run.json'}: {key}", "use another copy of the run")
+
+
+def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the_same(run: Path):
+    record = json.loads((run / "run.json").read_text())
+    record["dataset"]["name"] = "renamed"
+    (run / "run.json").write_text(json.dumps(record))
+    done = invoke("compare", run, run / "baseline", "--json")
+    assert done.exit_code == 0, done.output

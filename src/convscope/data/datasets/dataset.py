@@ -161,9 +161,8 @@ class Dataset:
     @property
     def pixel_range(self) -> tuple[int, int]:
         """The least and the greatest value of any pixel."""
-        if is_on_disk(self.images):
-            return self.images.pixel_range
-        return int(self.images.min()), int(self.images.max())
+        images = self.images
+        return images.pixel_range if is_on_disk(images) else (int(images.min()), int(images.max()))
 
     @cached_property
     def handwriting(self) -> Handwriting:
@@ -277,6 +276,7 @@ class LoadOptions(PlainFields):
         if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
             raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
         object.__setattr__(self, "seed", check_seed(self.seed))
+        convert(self.skip_damaged, bool, "skip_damaged")
         if size is not None:
             if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
                 raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
@@ -287,7 +287,7 @@ class LoadOptions(PlainFields):
         """Return what `to_dict` wrote; raises `error` if it is no such object."""
         try:
             return from_plain(cls, value, "options", error)
-        except ValueError as wrong:
+        except (TypeError, ValueError) as wrong:
             raise error(f"options: {wrong}") from wrong
 
 
