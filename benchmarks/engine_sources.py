@@ -1,4 +1,4 @@
-"""The state of the engine that a result belongs to: a digest of its sources, which needs no history."""
+"""The state of the native engine that a result belongs to: a digest of its sources, which needs no history."""
 
 import hashlib
 import subprocess
@@ -6,7 +6,14 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 _FOLDERS = ("native", "src/convscope/engine")
-_OTHERS = (  # the tests, and the page's own
+_OTHERS = (  # the tests, the page's own, and the two other engines, which train no published row
+    "src/convscope/engine/keras",
+    "src/convscope/engine/reference.py",
+    "src/convscope/engine/reference_layers.py",
+    "src/convscope/engine/reference_normalization.py",
+    "src/convscope/engine/reference_passes.py",
+    "src/convscope/engine/reference_voting.py",
+    "src/convscope/engine/reference_windows.py",
     "native/tests",
     "native/page.cpp",
     "native/page_fields.hpp",

@@ -83,6 +83,7 @@ struct Session {
     Predictor logits;
     std::unique_ptr<LayerGradients> gradients;
     std::unique_ptr<Trainer> trainer;  // none after a call that ran out of memory
+    int32_t batch_size = 0;            // of the trainer
     int64_t steps = 0;
 };
 
@@ -211,9 +212,10 @@ CONVSCOPE_PAGE(data_write_labels) void data_write_labels(TrainingData* data, con
 CONVSCOPE_PAGE(network_train)
 void network_train(Session* session, const TrainingData* data, const int32_t* order, int32_t count, double first,
                    int32_t batch_size, const float* learning_rates, const double* settings, PlainScore* score) {
-    if (!session->trainer || session->trainer->batch_size() != batch_size) {
+    if (!session->trainer || session->batch_size != batch_size) {
         session->trainer.reset();  // before the next needs its memory
         session->trainer = std::make_unique<Trainer>(session->network, 1, batch_size);
+        session->batch_size = batch_size;
     }
     const std::vector<int64_t> indices(order, order + count);
     Images images = {data->images.data(), data->labels.data(), indices.data(), {}};

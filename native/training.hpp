@@ -51,8 +51,6 @@ class Trainer {
    public:
     Trainer(Network& network, int threads, int64_t batch_size);
 
-    int64_t batch_size() const { return batch_size_; }
-
     // Makes what only these settings need; `train` does so first, and then no arrays but averages of the weights.
     void prepare(const Settings& settings);
 
