@@ -119,7 +119,6 @@ class Readers:
     def of_record(self) -> None:
         _command("evaluate", self.run)
         _command("compare", self.run, self.run / "baseline")
-        _command("card", self.run)
         folder = open_run(self.run)
         options_of(folder)
         check_same(folder, self.splits, {"epochs": 2})
