@@ -1,7 +1,10 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -65,10 +68,109 @@ def test_a_killed_process_stops_nobody(hold: Hold, tmp_path: Path):
     assert not list((tmp_path / "run").iterdir())
 
 
-def test_a_process_may_write_to_what_it_writes_to_already(tmp_path: Path):
-    with writing(tmp_path), writing(tmp_path):
-        pass
+def test_a_thread_may_write_to_what_it_writes_to_already(tmp_path: Path):
+    with writing(tmp_path):
+        with writing(tmp_path):
+            pass
+        assert (tmp_path / LOCK_FILE).exists()
     assert not list(tmp_path.iterdir())
+
+
+def refusal(folder: Path) -> str | None:
+    """Return why `folder` may not be written to, or None."""
+    try:
+        with writing(folder):
+            return None
+    except RunError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_another_thread_is_no_nested_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locks: bool):
+    if not locks:
+        monkeypatch.setattr("fcntl.flock", without_locks)
+    with ThreadPoolExecutor(1) as thread:
+        with writing(tmp_path):
+            said = thread.submit(refusal, tmp_path).result()
+            assert thread.submit(refusal, tmp_path / "other").result() is None
+        assert said == f"another thread of this process is writing to {tmp_path}; wait until it ends"
+        assert thread.submit(refusal, tmp_path).result() is None
+
+
+def test_of_many_threads_one_writes_at_a_time(tmp_path: Path):
+    inside = list[int]()
+
+    def write(number: int) -> bool:
+        with suppress(RunError), writing(tmp_path):
+            inside.append(number)
+            time.sleep(0.01)
+            assert inside.pop() == number
+            assert not inside
+            return True
+        return False
+
+    with ThreadPoolExecutor(8) as threads:
+        assert any(threads.map(write, range(64)))
+    assert not list(tmp_path.iterdir())
+
+
+CHILD = """
+import sys
+from multiprocessing import get_context
+from pathlib import Path
+from convscope.storage import writing
+def write(folder):
+    try:
+        with writing(folder):
+            print("held", flush=True)
+    except Exception as error:
+        print(error, flush=True)
+if __name__ == "__main__":
+    folder, context = Path(sys.argv[1]), get_context(sys.argv[2])
+    with writing(folder):
+        for each in (folder, folder / "other"):
+            child = context.Process(target=write, args=(each,))
+            child.start()
+            child.join()
+        write(folder)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_child_does_not_write_with_its_parent(tmp_path: Path, method: str):
+    script, folder = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(CHILD)
+    process = subprocess.Popen([sys.executable, script, folder, method], stdout=subprocess.PIPE, text=True)
+    said = f"another convscope process (pid {process.pid}) is writing to {folder}; wait until it ends"
+    assert process.communicate(timeout=600)[0].splitlines() == [said, "held", "held"]
+
+
+IN_A_FORK = """
+import os, signal, sys
+from pathlib import Path
+from convscope.storage import writing
+with writing(Path(sys.argv[1])):
+    if os.fork():
+        print("held", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_child_neither_keeps_nor_ends_the_lock_of_its_parent(tmp_path: Path):
+    """It leaves the block that it was forked in, after its parent was killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_FORK, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    process.wait()
+    with writing(tmp_path):
+        process.communicate("")  # until the child has closed its output too
+        assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
 
 
 @pytest.mark.slow
@@ -115,10 +217,11 @@ def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path):
         pass
 
 
-def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def refuse(*_: object) -> None:
-        raise OSError(95, "Operation not supported")
+def without_locks(*_: object) -> None:
+    raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("fcntl.flock", refuse)
+
+def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("fcntl.flock", without_locks)
     with writing(tmp_path):
         pass

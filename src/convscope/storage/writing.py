@@ -1,16 +1,17 @@
-"""One writer a folder: `writing` holds a lock that other processes meet, and that ends with its process.
+"""One writer per folder: `writing` holds a lock that stops other processes and threads, and that ends with its process.
 
 The lock is advisory and held on a file in the folder, in which the holder's process id is. A file that a killed process
-left there is not locked any more, so it stops nobody.
+left there is not locked any more, so it stops nobody. A forked child does not hold the locks of its parent.
 """
 
 import errno
 import os
 import stat
 import sys
-from collections import Counter
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from convscope.base.errors import RunError
@@ -28,33 +29,61 @@ _PARTS = ("baseline", "seeds", "architectures")  # of a run folder, that hold ru
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # what file systems say that have none
 _MOST_DIGITS = 20  # of a process id
 
-_held = Counter[Path]()  # folders that this process writes to: those within them belong to the same writer
+
+@dataclass(eq=False)
+class _Writer:
+    """The thread that writes to a folder, and the locked file; blocks within its block are nested in it."""
+
+    thread: int = field(default_factory=threading.get_ident)
+    handle: int | None = None
+
+
+_writers = dict[Path, _Writer]()  # of this process, by folder
+
+
+def _forget_writers() -> None:
+    """Give up the parent's locks in a forked child, where an open handle would keep them locked after the parent."""
+    for writer in _writers.values():
+        if writer.handle is not None:
+            os.close(writer.handle)
+    _writers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_writers)
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing to `folder`, which is made if it is missing, until the block ends.
+    """Keep other processes and threads from writing to `folder`, which is created if missing, until the block ends.
 
-    A run and the runs within it (`baseline/`, `seeds/`, `architectures/`) have one writer. Blocks may be nested.
+    A run and the runs within it (`baseline/`, `seeds/`, `architectures/`) have one writer. Blocks of one thread may be
+    nested.
 
     Raises:
-        RunError: if another process is writing to it, or the folder cannot be made or written to.
+        RunError: if another process or thread is writing to it, or the folder cannot be made or written to.
     """
     root = _outermost(folder.resolve())
-    handle = None
-    if not _held[root]:
+    mine = _Writer()
+    writer = _writers.setdefault(root, mine)  # atomic, so that one of two threads gets it
+    if writer.thread != mine.thread:
+        raise RunError(f"another thread of this process is writing to {folder}; wait until it ends")
+    if writer is not mine:
+        yield
+        return
+    try:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise RunError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
-        handle = _lock(inside(root, LOCK_FILE), folder)
-    _held[root] += 1
-    try:
+        writer.handle = _lock(inside(root, LOCK_FILE), folder)
         yield
     finally:
-        _held[root] -= 1
-        if handle is not None:
-            _unlock(handle, root / LOCK_FILE)
+        if _writers.get(root) is writer:  # not so in a child that was forked within the block
+            handle, writer.handle = writer.handle, None
+            if handle is not None:
+                _unlock(handle, root / LOCK_FILE)
+            del _writers[root]
 
 
 def _outermost(folder: Path) -> Path:
