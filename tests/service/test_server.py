@@ -19,6 +19,7 @@ from PIL import Image
 
 from convscope.base.errors import RunError
 from convscope.service import Limits, Served, create_app, serve
+from convscope.service.observe import SAFE_HEADERS
 
 SCRIPT = """
 import json, sys
@@ -97,10 +98,11 @@ def refuses(service: Service) -> bool:
 
 
 def answer_of(connection: socket.socket) -> tuple[int, dict]:
-    """Read an answer, and return the status and the JSON."""
+    """Read an answer, whose headers must be safe, and return the status and the JSON."""
     with connection.makefile("rb") as file:
         status = int(file.readline().split()[1])
         headers = dict(line.lower().rstrip().split(b": ", 1) for line in iter(file.readline, b"\r\n"))
+        assert {name.encode(): value.encode() for name, value in SAFE_HEADERS.items()}.items() <= headers.items()
         return status, json.loads(file.read(int(headers[b"content-length"])))
 
 
@@ -245,22 +247,78 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> bool:
     return condition()
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"no http\r\n\r\n",
-        b"GET /v2 HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
-        b"GET /v2 HTTP/1.1\r\n\r\n",
-        b"GET /v2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"GET /" + b"a" * (80 << 10),
-    ],
-)
-def test_what_is_no_http_is_refused_as_json(service: Service, text: bytes):
+GET, CHUNKED = b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n", b"Transfer-Encoding: chunked\r\n"
+NO_HTTP = {
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "a blank line": b"\r\n\r\n",
+    "words": b"no http\r\n\r\n",
+    "bytes": bytes(range(128, 256)) * 10 + b"\r\n\r\n",
+    "HTTP/0.9": b"GET /v2\r\n\r\n",
+    "a method with a sign": b"G@T /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a path in another alphabet": b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a long path": b"GET /" + b"a" * (80 << 10),
+    "no host": b"GET /v2 HTTP/1.1\r\n\r\n",
+    "two hosts": GET + b"Host: a\r\n\r\n",
+    "a space in a header": GET + b"X : 1\r\n\r\n",
+    "a zero in a header": GET + b"X: \0\r\n\r\n",
+    "a long header": GET + b"X: " + b"a" * (80 << 10),
+    "a negative length": GET + b"Content-Length: -1\r\n\r\n",
+    "words as a length": head("Content-Length: x\r\n"),
+    "two lengths": GET + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "another coding": head("Transfer-Encoding: gzip\r\n"),
+    "no chunk": head(CHUNKED.decode()) + b"zz\r\n",
+    "no second chunk": head(CHUNKED.decode()) + b"5\r\nabcde\r\nzz\r\n",
+    "a chunk without an end": head(CHUNKED.decode()) + b"5\r\nabcdeXX",
+    "a huge chunk": head(CHUNKED.decode()) + b"f" * 21 + b"\r\n",
+    "a long chunk extension": head(CHUNKED.decode()) + b"5;" + b"a" * (80 << 10),
+    "a malformed trailer": head(CHUNKED.decode()) + b"1\r\na\r\n0\r\nX Y\r\n\r\n",
+    "no chunk where no body is read": GET + CHUNKED + b"\r\nzz\r\n",
+    "no chunk to another host": b"GET /v2 HTTP/1.1\r\nHost: evil\r\n" + CHUNKED + b"\r\nzz\r\n",
+    "no chunk to the metrics": b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + CHUNKED + b"\r\nzz\r\n",
+    "no chunk for an inference": head(CHUNKED.decode(), INFER) + b"zz\r\n",
+}
+
+
+@pytest.mark.parametrize("case", NO_HTTP)
+def test_what_is_no_http_is_refused_as_json(service: Service, case: str):
     with service.connect() as connection:
-        connection.sendall(text)
+        connection.sendall(NO_HTTP[case])
         assert answer_of(connection) == (400, {"error": "Invalid HTTP request received."})
         assert is_closed(connection)
+    httpx.get(service.address + "/v2", timeout=600)  # when it is answered, the record of the one before is written
+    assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
+
+
+UNUSUAL = {
+    "HTTP/1.0": (b"GET /v2 HTTP/1.0\r\nHost: localhost\r\n\r\n", [200]),
+    "HTTP/1.0 without a host": (b"GET /v2 HTTP/1.0\r\n\r\n", [421]),
+    "the start of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [421, 400]),
+    "lines that end in LF": (b"GET /v2 HTTP/1.1\nHost: localhost\n\n", [200]),
+    "a folded header": (GET + b"X: 1\r\n 2\r\n\r\n", [200]),
+    "an upgrade": (GET + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n", [200]),
+    "a proxy": (b"CONNECT localhost:1 HTTP/1.1\r\nHost: localhost\r\n\r\n", [404]),
+    "a path that is no text": (b"GET /%ff%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", [404]),
+    "two requests at once": (GET + b"\r\n" + GET + b"\r\n", [200, 200]),
+    "a request, then none": (GET + b"\r\nno http\r\n\r\n", [200, 400]),
+    "an empty connection": (b"", []),
+    "half of the headers": (GET, []),
+    "half of a body": (head("Content-Length: 10\r\n") + b"abc", []),
+    "half of a chunk": (head(CHUNKED.decode()) + b"5\r\nab", []),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_what_is_unusual_is_answered_or_ends(service: Service, case: str):
+    """The client closes its side at once."""
+    text, statuses = UNUSUAL[case]
+    with service.connect() as connection, connection.makefile("rb") as file:
+        connection.sendall(text)
+        connection.shutdown(socket.SHUT_WR)
+        answers = file.read().split(b"HTTP/1.1 ")[1:]
+    assert [int(answer[:3]) for answer in answers] == statuses
+    safe = [f"{name}: {value}\r\n".encode() for name, value in SAFE_HEADERS.items()]
+    assert all(line in answer for answer in answers for line in safe)
+    assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
 
 
 @pytest.mark.slow
@@ -277,6 +335,25 @@ def test_of_too_many_connections_the_slowest_is_closed(folder: Path, tmp_path: P
         assert is_closed(first)
         second.sendall(b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert answer_of(second)[0] == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("begun", "said"), [(b"", b""), (GET[:10], b"HTTP/1.1 503"), (GET + b"\r\n", b"")])
+def test_of_too_many_connections_an_idle_one_is_closed_without_an_answer(
+    folder: Path, tmp_path: Path, begun: bytes, said: bytes
+):
+    """A client would take an answer for that to its next request."""
+    with (
+        running(folder, tmp_path / "log", connections=1, header_seconds=30) as service,
+        service.connect() as first,
+        first.makefile("rb") as file,
+    ):
+        first.sendall(begun)
+        if begun.endswith(b"\r\n\r\n"):
+            assert answer_of(first)[0] == 200
+        time.sleep(0.1)
+        assert httpx.get(service.address + "/v2", timeout=600).status_code == 200
+        assert file.read()[:12] == said
 
 
 @pytest.mark.slow
@@ -309,6 +386,20 @@ def test_it_finishes_what_is_in_work_and_ends_well(folder: Path, tmp_path: Path,
         assert service.process.wait(600) == 0
     assert all({"time", "level", "message"} <= line.keys() for line in service.lines())
     assert not [line for line in service.lines() if line["level"] == "error"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_at_a_second_signal_it_ends_at_once_and_says_so(folder: Path, tmp_path: Path, number: signal.Signals):
+    with running(folder, tmp_path / "log", body_seconds=60, stop_seconds=60) as service:
+        with service.connect() as connection:
+            begin(connection, 1000)
+            service.process.send_signal(number)
+            assert wait_for(lambda: refuses(service))
+            service.process.send_signal(number)
+            assert answer_of(connection)[0] == 503
+        assert service.process.wait(30) == 0
+    assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from math import ceil
+from types import FrameType
 from typing import Any, TextIO
 
 import h11
@@ -22,6 +23,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from convscope.base.errors import RunError
 from convscope.service.limits import Limits
 from convscope.service.logs import LOGGER, log_config, only_json
+from convscope.service.observe import SAFE_HEADERS
+from convscope.service.refusal import LATER
 from convscope.service.work import Work
 
 _LAST_SECONDS = 4.5  # after the time to stop, in which threads look at their deadline and answers are sent
@@ -38,8 +41,8 @@ def serve(
 ) -> None:
     """Answer requests until SIGINT or SIGTERM, then finish those in work and return; only from the main thread.
 
-    What is not answered after `limits.stop_seconds` is answered with 503. If a thread is still at work five seconds
-    later, the process is killed. `app` cannot be served again.
+    What is not answered after `limits.stop_seconds`, or at a second signal, is answered with 503. If a thread is still
+    at work five seconds after those seconds, the process is killed. `app` cannot be served again.
 
     Args:
         port: 0 for any that is free.
@@ -62,6 +65,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
         http=_protocol(limits),
         ws="none",
         loop="asyncio",
+        lifespan="off",  # the application has none, and its task would log a traceback if the start fails
         log_config=log_config(stream),
         access_log=False,
         server_header=False,
@@ -87,6 +91,7 @@ def _run(app: FastAPI, limits: Limits, listener: socket.socket, stream: TextIO, 
 
 class _Server(uvicorn.Server):
     on_start: Callable[[], None] | None = None
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self, config: uvicorn.Config, work: Work, stop_seconds: float) -> None:
         super().__init__(config)
@@ -96,9 +101,16 @@ class _Server(uvicorn.Server):
         self.last_resort.daemon = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.on_start is not None:
             self.on_start()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at the second signal, answer what is left with 503. uvicorn would drop it and log tracebacks."""
+        if self.should_exit:
+            self.loop.call_soon_threadsafe(self.work.stop)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.last_resort.start()
@@ -193,15 +205,21 @@ class _Protocol(H11Protocol):
         self._close_with(400, msg)
 
     def _close_with(self, status: int, reason: str) -> None:
-        """Answer outside of the application and close."""
+        """Answer outside of the application and close; a connection on which no request has begun is only closed."""
         if self.transport.is_closing():
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True  # what the application still sends goes nowhere
+        if status == 503 and self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self.transport.close()  # a client would take an answer for that to its next request
             return
         body = json.dumps({"error": reason}).encode()
         headers = [
             ("content-type", "application/json"),
             ("content-length", str(len(body))),
             ("connection", "close"),
-            *([("retry-after", "1")] if status == 503 else []),
+            *SAFE_HEADERS.items(),
+            *(LATER.items() if status == 503 else []),
         ]
         try:
             head = self.conn.send(h11.Response(status_code=status, headers=headers))
