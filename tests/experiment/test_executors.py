@@ -22,7 +22,7 @@ from convscope.data.datasets.disk.images import DiskImages, as_images
 from convscope.engine.processor import instruction_sets
 from convscope.experiment import Experiment, RunResult, RunSpec, open_executor, train_runs
 from convscope.experiment.executors import LocalProcesses, RayTasks
-from convscope.experiment.shared_data import SharedSplits
+from convscope.experiment.shared_data import share
 
 from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
 
@@ -54,25 +54,43 @@ def test_local_processes_share_data_in_memory(here, processes: LocalProcesses, s
     assert [run.weights_sha256 for run in there] == [run.weights_sha256 for run in results[:2]]
 
 
-def test_shared_images_are_mapped_and_not_copied(small_splits: cs.Splits, tmp_path: Path):
-    shared = pickle.loads(pickle.dumps(SharedSplits(small_splits, tmp_path)))
-    assert len(pickle.dumps(shared)) < small_splits.train.images.nbytes / 20
-    opened = shared.open()
-    for part, own in ((opened.train, small_splits.train), (opened.test, small_splits.test)):
-        assert (part.images == own.images).all()
-        assert isinstance(part.images.base, np.memmap)
-        assert part.to_dict() == own.to_dict()
-        assert part.handwriting == own.handwriting
-    assert opened.options == small_splits.options
+@pytest.mark.parametrize("shows_files", [True, False])
+def test_shared_images_are_mapped_and_not_copied(
+    small_splits: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shows_files: bool
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    if not shows_files:
+        monkeypatch.setattr(Path, "is_dir", lambda _: False)
+    with share(small_splits) as here:
+        assert bool(list(tmp_path.iterdir())) != shows_files
+        shared = pickle.loads(pickle.dumps(here))
+        assert len(pickle.dumps(shared)) < small_splits.train.images.nbytes / 20
+        opened = shared.open()
+        for part, own in ((opened.train, small_splits.train), (opened.test, small_splits.test)):
+            assert (part.images == own.images).all()
+            assert isinstance(part.images.base, np.memmap)
+            assert part.to_dict() == own.to_dict()
+            assert part.handwriting == own.handwriting
+        assert opened.options == small_splits.options
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_that_cannot_be_copied_are_one_error(small_splits: cs.Splits, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise OSError(f"{small_splits.train.images.size} requested and 0 written")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(ConvscopeError, match=r"cannot hold a copy of the images .* set TMPDIR"), share(small_splits):
+        pass
 
 
 def test_images_on_disk_are_read_from_where_they_are(small_splits: cs.Splits, tmp_path: Path):
     path, train = tmp_path / "images", small_splits.train
     path.write_bytes(train.images.tobytes())
     on_disk = cs.Dataset(as_images(DiskImages(path, 0, train.images.shape)), train.labels, train.class_names)
-    shared = pickle.loads(pickle.dumps(SharedSplits(cs.Splits(on_disk, small_splits.test), tmp_path)))
-    assert not (tmp_path / "train.npy").exists()
-    opened = shared.open().train
+    with share(cs.Splits(on_disk, small_splits.test)) as here:
+        opened = pickle.loads(pickle.dumps(here)).open().train
+    assert opened.images.path == path
     assert opened.sha256 == on_disk.sha256
     assert (opened.images[5:9] == train.images[5:9]).all()
 

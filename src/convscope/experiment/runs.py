@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from convscope.base.arguments import checked
@@ -21,7 +20,7 @@ from convscope.data.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision, check_weight_bits
 from convscope.experiment.executors import LocalProcesses
 from convscope.experiment.result import DivergedRun, RunResult
-from convscope.experiment.shared_data import SharedSplits
+from convscope.experiment.shared_data import SharedSplits, share
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, WorkerResult, execute, read_reply, train_one, write_order
@@ -164,9 +163,8 @@ def _submit_all(
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
     if isinstance(executor, LocalProcesses):
-        with TemporaryDirectory(prefix="convscope-", ignore_cleanup_errors=True) as folder:
-            data = (SharedSplits(splits, Path(folder)),)
-            _submit_with(waiting, splits, executor, threads, receive, data)
+        with share(splits) as shared:
+            _submit_with(waiting, splits, executor, threads, receive, (shared,))
     else:
         _submit_with(waiting, splits, executor, threads, receive, ())
 

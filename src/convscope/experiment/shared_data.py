@@ -1,10 +1,15 @@
 """Data for several processes of one machine, which map the images from one file instead of loading their own."""
 
 import copy
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from convscope.base.errors import ConvscopeError
 from convscope.data.datasets import Dataset, Splits
 from convscope.data.datasets.disk.images import is_on_disk
 
@@ -12,13 +17,13 @@ from convscope.data.datasets.disk.images import is_on_disk
 class SharedSplits:
     """Splits without their images, and the files that these lie in; it travels to another process of this machine."""
 
-    def __init__(self, splits: Splits, folder: Path) -> None:
-        """Write the images into `folder`, which stays for as long as processes open what is in it.
+    def __init__(self, splits: Splits, files: ExitStack) -> None:
+        """Write the images into temporary files, which processes open until `files` is closed.
 
         Images that stay on disk are read from where they are.
         """
         self._options = splits.options
-        self._parts = [_without_images(part, folder) for part in (splits.train, splits.test)]
+        self._parts = [_without_images(part, files) for part in (splits.train, splits.test)]
 
     def open(self) -> Splits:
         """Return the splits, with images that all processes share."""
@@ -34,12 +39,38 @@ class SharedSplits:
 _Part = tuple[Dataset, Path | None]
 
 
-def _without_images(part: Dataset, folder: Path) -> _Part:
+@contextmanager
+def share(splits: Splits) -> Iterator[SharedSplits]:
+    """Give the splits for other processes, until the block ends.
+
+    Raises:
+        ConvscopeError: if the folder of temporary files does not take the images.
+    """
+    with ExitStack() as files:
+        try:
+            shared = SharedSplits(splits, files)
+        except OSError as error:
+            raise ConvscopeError(
+                f"{tempfile.gettempdir()}: cannot hold a copy of the images for the processes "
+                f"({error.strerror or error}); free some space, or set TMPDIR to another folder"
+            ) from error
+        yield shared
+
+
+def _without_images(part: Dataset, files: ExitStack) -> _Part:
     if is_on_disk(part.images):
         return part, None
     _ = part.sha256, part.handwriting  # so that no process has to find them out again
-    path = folder / f"{part.split}.npy"
-    np.save(path, part.images)
+    handles = Path(f"/proc/{os.getpid()}/fd")  # where Linux shows the open files of a process
+    if handles.is_dir():
+        # Without a name, so that it ends with this process however that ends.
+        file = files.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
+        path = handles / str(file.fileno())
+        np.save(file, part.images)
+    else:
+        folder = tempfile.TemporaryDirectory(prefix="convscope-", ignore_cleanup_errors=True)
+        path = Path(files.enter_context(folder)) / "images.npy"
+        np.save(path, part.images)
     bare = copy.copy(part)
     object.__setattr__(bare, "images", None)
     return bare, path
