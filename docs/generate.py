@@ -28,6 +28,10 @@ Every command below takes `--json`, which prints one JSON document on stdout and
 `convscope --version` prints the version.
 It exits with 0, with 1 after a single `Error:` line on stderr that names the file or value and the next step,
 or with 2 if the command line itself is wrong. [Files](files.md) says what the JSON holds.
+
+Ctrl-C and SIGTERM end a command with one `Error:` line that says what is kept and how to continue, and with 1 or 143.
+If the reader of its output has gone, as after `| head -1`, it ends with 1 and without a message. If stdin, stdout or
+stderr is closed at the start, it works as if nobody listened.
 """
 
 

@@ -69,18 +69,6 @@ def test_output_that_cannot_be_written_is_one_error():
     assert done.stderr.splitlines() == [said, "1"] * len(lines)
 
 
-@pytest.mark.slow
-def test_a_reader_that_has_ended_is_one_error():
-    code = "from convscope.cli import main; main(['data', 'list'])"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stdout.close()
-    assert process.stderr.read() == (
-        "Error: standard output: cannot be used (Broken pipe); fix this and run the command again\n"
-    )
-    process.stderr.close()
-    assert process.wait(600) == 1
-
-
 def test_what_the_system_refuses_is_one_error_with_the_name(monkeypatch: pytest.MonkeyPatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "/some/file")

@@ -41,7 +41,10 @@ def chapters(out: Path) -> set[str]:
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrupted: tuple[Path, str, str]):
     out, printed, errors = interrupted
-    assert errors.splitlines()[-1] == f"Error: interrupted; to continue, run: convscope run --resume {out}"
+    assert (
+        errors.splitlines()[-1]
+        == f"Error: interrupted; what is finished is kept; to continue, run: convscope run --resume {out}"
+    )
     assert {"verdict", "training", "comparison", "filters"} <= chapters(out)
     assert not {"attributions", "embedding", "ablation", "seeds"} & chapters(out)
     assert not (out / "DONE").exists()

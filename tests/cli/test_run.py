@@ -204,7 +204,7 @@ def test_a_run_that_stops_early_resumes_to_the_same_bits(
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "save_epoch", stop)
         done = invoke("train", *arguments)
-    assert "interrupted; to continue, run: " in done.stderr
+    assert "interrupted; what is finished is kept; to continue, run: " in done.stderr
     assert invoke("train", "--resume", tmp_path / "run").exit_code == 0
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     for key in ("weights_sha256", "epochs_trained", "best_epoch"):
@@ -378,4 +378,7 @@ def test_ctrl_c_says_how_to_go_on(small_folder: Path, tmp_path: Path):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=600)
     assert process.returncode == 1
-    assert errors.splitlines()[-1] == f"Error: interrupted; to continue, run: convscope run --resume {out}"
+    assert (
+        errors.splitlines()[-1]
+        == f"Error: interrupted; what is finished is kept; to continue, run: convscope run --resume {out}"
+    )

@@ -12,6 +12,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable
 from convscope.cli.hints import HintingGroup
 from convscope.cli.output import printable_lines, with_options
+from convscope.cli.process import open_closed_streams, sigterm_like_ctrl_c
 
 _WORDS = f"{__name__}.words"  # where the context keeps the words of the command line
 
@@ -46,8 +47,13 @@ _MOST_CHARACTERS = 4000  # in an error
 class _Commands(HintingGroup):
     """A group that imports a command's module when the command is needed, and turns errors into one line.
 
-    Ctrl-C becomes such a line too, with the command to run again, unless the command itself says how to continue.
+    Ctrl-C and SIGTERM become such a line too, with the command to run again, unless the command itself says how to
+    continue. If the reader of the output has gone, the command ends without a word.
     """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        open_closed_streams()
+        return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.meta[_WORDS] = list(args)
@@ -72,7 +78,7 @@ class _Commands(HintingGroup):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
-        with _one_line():
+        with sigterm_like_ctrl_c(), _one_line():
             try:
                 return self._invoke(ctx)
             except KeyboardInterrupt:
@@ -97,6 +103,8 @@ def _one_line() -> Iterator[None]:
     except ConvscopeError as error:
         raise _short(str(error)) from error
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename is None:
+            raise  # click ends the command
         # `convscope.base.files` writes files and raises our own errors: an error without a name is about the output.
         reason, name = error.strerror or str(error), error.filename or "standard output"
         raise _short(f"{name}: cannot be used ({reason}); fix this and run the command again") from error

@@ -102,9 +102,9 @@ def in_options(text: str) -> str:
 
 
 def interrupted(folder: RunFolder, command: str) -> click.ClickException:
-    """Return what a user who pressed Ctrl-C is told."""
+    """Return the error after Ctrl-C or SIGTERM."""
     again = shlex.join(["convscope", command, "--resume", str(folder.path)])
-    return click.ClickException(f"interrupted; to continue, run: {again}")
+    return click.ClickException(f"interrupted; what is finished is kept; to continue, run: {again}")
 
 
 def print_result(values: Sequence[object]) -> None:

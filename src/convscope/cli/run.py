@@ -52,10 +52,10 @@ def run(
     with JobProgress(quiet=as_json or quiet) as progress, ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(begun(resume, asked, JobOptions(baseline, seeds, index), progress.listeners()))
-        cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
-        if not as_json and not quiet:
-            show_begin(job.folder, job.splits, cautions)
         try:
+            cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
+            if not as_json and not quiet:
+                show_begin(job.folder, job.splits, cautions)
             outcome = main_job(job, timings, tracking, progress.listeners())
         except KeyboardInterrupt:
             raise interrupted(job.folder, "run") from None

@@ -117,7 +117,9 @@ def sweep(
         try:
             done = sweep_job(request, progress.listeners())
         except KeyboardInterrupt:
-            raise click.ClickException("interrupted; run the same command to continue") from None
+            raise click.ClickException(
+                "interrupted; finished trials are kept; run the same command to continue"
+            ) from None
     if as_json:
         print_json(done.to_dict())
     else:

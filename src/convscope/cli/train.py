@@ -29,10 +29,10 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
     with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(begun(resume, asked, None, progress.listeners()))
-        cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
-        if not as_json:
-            show_begin(job.folder, job.splits, cautions)
         try:
+            cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
+            if not as_json:
+                show_begin(job.folder, job.splits, cautions)
             outcome = train_job(job, timings, tracking, progress.listeners())
         except KeyboardInterrupt:
             raise interrupted(job.folder, "train") from None

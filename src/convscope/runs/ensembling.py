@@ -82,7 +82,7 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
         folder = create_run(place, record)
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
-        except KeyboardInterrupt:  # half an ensemble is worth nothing, and its folder would be in the way of the next
+        except BaseException:  # half an ensemble is worth nothing, and its folder would be in the way of the next
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
     return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)

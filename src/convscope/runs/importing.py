@@ -124,7 +124,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
             return ImportedRun(found, measured, timings, report)
-        except KeyboardInterrupt:  # half an import is worth nothing, and its folder would be in the way of the next try
+        except BaseException:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
 
