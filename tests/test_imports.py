@@ -4,9 +4,12 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import convscope
 
@@ -232,6 +235,56 @@ def test_nothing_is_imported_before_it_is_used(code, loaded):
     done = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
     others = {"PIL", "click", "jinja2", "lazy_loader", "matplotlib", "numpy", "safetensors", "scipy", "tqdm"}
     assert others & set(done.stdout.rpartition("|")[2].split()) == loaded
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REQUIREMENTS = list(map(Requirement, [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]))
+NAMES = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "umap": "umap-learn"}
+"""Packages that are installed by another name than they are imported."""
+
+IMPORTING = {"import_module", "need", "_import", "find_spec"}
+"""Functions that import the module that is named."""
+
+
+def packages_imported(source):
+    """Return the packages that `source` imports, in functions and by name too, but for Python's own and convscope."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+        elif (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) in IMPORTING
+            and isinstance(node.args[0], ast.Constant)
+        ):
+            names.add(node.args[0].value)
+    return {name.split(".")[0] for name in names} - {*sys.stdlib_module_names, "convscope"}
+
+
+@pytest.mark.slow
+def test_every_package_that_is_imported_is_declared():
+    imported = set().union(*(packages_imported(path.read_text(encoding="utf-8")) for path in MODULES))
+    assert {"numpy", "h11", "keras", "markupsafe", "onnx", "starlette", "uvicorn"} <= imported
+    declared = {one.name for one in REQUIREMENTS}
+    assert {NAMES.get(name, name.replace("_", "-")) for name in imported} - {
+        name.replace("_", "-") for name in declared
+    } == set()
+
+
+def test_a_package_is_found_however_it_is_imported():
+    source = (
+        "import a.b\ndef f():\n    from c import d\n    import_module('e.f')\nfrom . import g\nimport os, convscope"
+    )
+    assert packages_imported(source) == {"a", "c", "e"}
+
+
+@pytest.mark.parametrize("package", ["keras", "uvicorn"])
+def test_a_package_whose_private_parts_are_used_has_an_upper_bound(package):
+    """Adam's variables in `engine/keras/fitting.py`, and the class of connections in `service/server.py`."""
+    (bounds,) = {str(one.specifier) for one in REQUIREMENTS if one.name == package}
+    assert "<" in bounds
 
 
 NAMING = {"argument_of", "loading_words", "located", "find_pictures", "load_model", "image_png", "matrix_text"}

@@ -31,3 +31,15 @@ def test_a_library_without_such_a_number_is_left_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr("convscope.base.blas.CDLL", lambda _: object())
     with one_blas_thread():
         pass
+
+
+@pytest.mark.parametrize("absent", [ImportError, AttributeError, OSError])
+def test_without_the_private_part_of_numpy_threads_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch, absent: type[Exception]
+) -> None:
+    def fail(_: str) -> None:
+        raise absent
+
+    monkeypatch.setattr("convscope.base.blas.import_module", fail)
+    with one_blas_thread():
+        pass

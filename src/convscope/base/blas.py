@@ -1,7 +1,7 @@
 """Threads of NumPy: between two products they spin, which costs more than they save where products are small."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from importlib import import_module
 
@@ -11,7 +11,7 @@ _NAMES = tuple(f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scip
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let NumPy compute its products on one thread until the block ends, where it does so by OpenBLAS."""
-    library = CDLL(import_module("numpy.linalg._umath_linalg").__file__)  # with all that it is linked to
+    library = _linear_algebra()
     name = next((name for name in _NAMES if hasattr(library, name.format("set"))), None)
     if name is None:
         yield
@@ -22,3 +22,10 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         getattr(library, name.format("set"))(before)
+
+
+def _linear_algebra() -> CDLL | None:
+    """Return NumPy's linear algebra, with all that it is linked to; None if NumPy has no longer this private part."""
+    with suppress(ImportError, AttributeError, OSError):
+        return CDLL(import_module("numpy.linalg._umath_linalg").__file__)
+    return None
