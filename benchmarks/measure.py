@@ -22,8 +22,8 @@ import argparse
 import json
 import platform
 import shlex
-import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -31,15 +31,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import atlas
+import atlas.tables as atlas
 import engine_sources
 import machine
 import processes
 import publish
+from frontier.measure import measure_point
+from frontier.points import ALL, POINTS, Point, points_named
 
-from convscope.base.errors import ConvscopeError
-from convscope.experiment.points import ALL, POINTS, Point, points_named
-from convscope.recipes import RECIPES
+import convscope as cs
 
 Part = dict[str, Any]
 PROJECT = engine_sources.PROJECT
@@ -117,25 +117,33 @@ def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[s
 
 
 def frontier(measurement: Measurement, dataset: str, out: str = "", seeds_of_all: str | None = None) -> Part:
-    """Return a row for each point of the frontier; those that were not asked for stay as they were.
+    """Measure a row for each point of the frontier that is asked for; the others stay as they were.
 
     Args:
         out: where the runs are kept; by default in a folder of the data set's name.
         seeds_of_all: instead of as many as each point states.
     """
-    found = dict(measurement.earlier)
-    for point in points_named(measurement.points, dataset):
-        seeds = measurement.seeds or seeds_of_all or str(point.seeds)
-        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", seeds]
-        words += ["--executor", f"local:{machine.describe()['cores']}"]
-        done = measurement.convscope(*words, "--out", str(measurement.scratch / (out or dataset)))
-        same = ("architecture", "recipe")
-        for row in done["frontier"]["points"]:
-            if row["name"] == point.name:
-                runs = [one for one in done["runs"] if all(one[key] == row[key] for key in same)]
-                row["first"] = first_of([one for one in runs if one["seed"] in row["seeds"]])
-                found = with_row(found, measurement, row) | {"num_images": done["frontier"]["num_images"]}
-    return found
+    part, data = dict(measurement.earlier), cs.load_dataset(dataset)
+    folder = measurement.scratch / (out or dataset)
+    with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
+        for point in points_named(measurement.points, dataset):
+            seeds = seed_list(measurement.seeds or seeds_of_all or str(point.seeds))
+            measurement.commands.append(command_of(point, dataset, seeds))
+            row = measure_point(point, data, seeds, folder, executor)
+            part = with_row(part, measurement, row) | {"num_images": len(data.test)}
+    return part
+
+
+def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
+    """Write the command that trains the networks of a point."""
+    words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
+    return shlex.join([*words, "--recipe", point.recipe, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
+
+
+def seed_list(text: str) -> list[int]:
+    """Read a number of seeds from 0 on, or a range such as 100-109."""
+    first, dash, last = text.partition("-")
+    return list(range(int(first), int(last) + 1)) if dash else list(range(int(first)))
 
 
 def first_of(runs: Sequence[Part]) -> Part:
@@ -158,7 +166,7 @@ def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None])
         if "first" not in row:
             print(f"{row_name(row)}: measured before checks; measure it again", file=sys.stderr)
             continue
-        seed, recipe = row["first"]["seed"], RECIPES[row["recipe"]]
+        seed, recipe = row["first"]["seed"], getattr(cs.recipes, row["recipe"])
         words = ["--architecture", row["architecture"], "--recipe", row["recipe"], "--seeds", f"{seed}-{seed}"]
         words += ["--precision", row["precision"]] if row.get("precision", recipe.precision) != recipe.precision else []
         words += ["--epochs", str(row["epochs"])] if row.get("epochs", recipe.epochs) != recipe.epochs else []
@@ -179,19 +187,17 @@ def row_name(row: Part) -> str:
 
 
 def frontier_seconds(measurement: Measurement, dataset: str) -> Part:
-    """Return the seconds of one training for each architecture and recipe of the frontier, on a quiet machine."""
-    found = dict(measurement.earlier)
+    """Measure the seconds of one training for each architecture and recipe of the frontier, on a quiet machine."""
+    part, data = dict(measurement.earlier), cs.load_dataset(dataset)
     for point in single_networks(points_named(measurement.points, dataset), dataset):
-        out = measurement.scratch / f"{dataset}-seconds" / point.name
-        words = ["experiment", "--dataset", dataset, "--frontier", point.name, "--seeds", "0-0"]
-        shutil.rmtree(out, ignore_errors=True)  # a finished run would not be trained again
-        start = machine.ticks()
-        done = measurement.convscope(*words, "--threads", "2", "--out", str(out))
-        require_quiet(machine.others_share(start, measurement.cpu_seconds))
-        (run,), (precision,) = done["runs"], {one["precision"] for one in done["frontier"]["points"]}
-        row = {"name": point.name, **{name: run[name] for name in ("architecture", "recipe", "seed", "seconds")}}
-        found = with_row(found, measurement, row | {"precision": precision, "threads": 2})
-    return found
+        measurement.commands.append(command_of(point, dataset, [0]))
+        start, own = machine.ticks(), time.process_time()
+        [run] = cs.run_experiment([point.architecture], data, [point.recipe], [0], threads=2).runs
+        require_quiet(machine.others_share(start, time.process_time() - own))
+        row = {name: getattr(run, name) for name in ("architecture", "recipe", "seed", "seconds")}
+        precision = getattr(cs.recipes, point.recipe).precision
+        part = with_row(part, measurement, {"name": point.name, **row, "precision": precision, "threads": 2})
+    return part
 
 
 def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
@@ -325,7 +331,7 @@ def main() -> None:
                 check(kept[part], DATASETS[part], scratch_folder(), partial(keep_part, kept, part))
             else:
                 measure(part, kept, options.points, options.seeds)
-        except (ConvscopeError, ValueError, processes.MeasurementError) as error:
+        except (cs.ConvscopeError, ValueError, processes.MeasurementError) as error:
             sys.exit(f"{part}: {error}")
     publish.write_pages(kept)
 

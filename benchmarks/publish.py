@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 
-import atlas
+import atlas.tables as atlas
 import engine_sources
-import frontier_tables
+import frontier.pages as frontier_pages
 import install
 import tables
 
@@ -38,11 +38,11 @@ def write_pages(parts: dict[str, Part]) -> None:
     for name in PAGES:
         path = engine_sources.PROJECT / name
         path.write_text(page(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
-    for cost in frontier_tables.COSTS if "frontier" in parts else ():
-        if svg := frontier_tables.picture(parts, cost):
-            (engine_sources.PROJECT / frontier_tables.picture_path(cost)).write_text(svg, encoding="utf-8")
+    for cost in frontier_pages.COSTS if "frontier" in parts else ():
+        if svg := frontier_pages.picture(parts, cost):
+            (engine_sources.PROJECT / frontier_pages.picture_path(cost)).write_text(svg, encoding="utf-8")
     if "atlas" in parts:
-        atlas.PICTURE.write_text(atlas.picture(parts["atlas"]), encoding="utf-8")
+        atlas.write_files(parts["atlas"])
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -232,12 +232,12 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "accuracy-short": ("accuracy", _short_accuracy),
     "accuracy": ("accuracy", _accuracy),
     "fashion": ("fashion", _accuracy),
-    "frontier-picture": ("frontier", frontier_tables.readme_picture),
-    "frontier-pictures": ("frontier", frontier_tables.pictures),
-    "frontier": ("frontier", frontier_tables.mnist_rows),
-    "frontier-fresh": ("frontier-fresh", frontier_tables.fresh),
-    "chance": ("frontier", frontier_tables.chance),
-    "frontier-fashion": ("frontier-fashion", frontier_tables.rows),
+    "frontier-picture": ("frontier", frontier_pages.readme_picture),
+    "frontier-pictures": ("frontier", frontier_pages.pictures),
+    "frontier": ("frontier", frontier_pages.mnist_rows),
+    "frontier-fresh": ("frontier-fresh", frontier_pages.fresh),
+    "chance": ("frontier", frontier_pages.chance),
+    "frontier-fashion": ("frontier-fashion", frontier_pages.rows),
     "atlas": ("atlas", atlas.rows),
     "pictures": ("pictures", _pictures),
     "install": ("install", _installation),

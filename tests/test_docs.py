@@ -19,9 +19,6 @@ from safetensors import safe_open
 
 import convscope as cs
 from convscope.cli import main
-from convscope.experiment import Experiment, RunResult
-from convscope.experiment.atlas import Atlas, CrossedSeeds
-from convscope.training import History
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
@@ -253,23 +250,6 @@ def test_the_files_of_packed_runs_are_those_documented(finished_run: Path):
     assert names | {"weights/ann.npy"} == found
     for line in (runs / "groups.jsonl").read_text().splitlines():
         assert all(f"`{key}`" in section for key in json.loads(line))
-
-
-def test_the_keys_of_an_atlas_are_those_documented():
-    data = cs.load_dataset("mnist").test.take(np.arange(100))
-    history = History((1.0,), (0.5,), (1.0,), (0.99,), (1.0,))
-    y_pred = np.where(np.arange(100) == 0, 0, data.labels).astype(np.uint8)
-    runs = tuple(RunResult("", "cnn", "fast", i, 0.99, 1.0, 1.0, history, "", 1, 1, 4, 1, y_pred) for i in range(2))
-    experiment = Experiment("mnist", data.labels, 1, runs)
-    atlas = Atlas.of(experiment, experiment.table[0], data).to_dict()
-    assert list(atlas) == keys(FILES, "atlas.json")
-    section = FILES.read_text(encoding="utf-8").partition("\n## atlas.json\n")[2].partition("\n## ")[0]
-    for part in (atlas["spread"], atlas["agreement"], atlas["hard_images"][0], atlas["power"][0]):
-        assert all(f"`{key}`" in section for key in part)
-
-
-def test_the_keys_of_crossed_seeds_are_those_documented():
-    assert list(CrossedSeeds.of("cnn", np.eye(3)).to_dict()) == keys(FILES, "crossed.json")
 
 
 def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):

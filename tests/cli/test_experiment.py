@@ -12,10 +12,6 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.data.datasets import LoadOptions
-from convscope.experiment.points import Point
-from convscope.runs.experiments import ExperimentRequest, plan_experiment
-from convscope.runs.listeners import SILENT
 from convscope.storage import PackedRuns, list_runs
 from convscope.storage.growing_files import count_rows
 from convscope.storage.packed_runs import ROW
@@ -136,9 +132,6 @@ BAD_LINES = {
     "an architecture twice": (("--architecture", "cnn", "--architecture", "cnn"), 2, "two have the name 'cnn'"),
     "an unknown executor": (("--executor", "local"), 1, "executor 'local': it must be local:N (processes)"),
     "more images than there are": (("--num-images", 1001), 1, "--num-images 1001"),
-    "an unknown point": (("--frontier", "tiny"), 1, "--frontier: no point of small is called 'tiny'; use tiny697, "),
-    "a point of another width": (("--frontier", "ann", "--width", "0.5"), 2, "--width does not go with --frontier"),
-    "a point and a recipe": (("--frontier", "ann", "--recipe", "fast"), 2, "--recipe does not go with --frontier"),
     "an unknown recipe": (("--recipe", "none"), 1, "no recipe is called 'none'; use one of classic"),
 }
 
@@ -199,100 +192,3 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
     assert len(packed) >= 2
     assert len(set(packed.rows["seed"].tolist())) == len(packed)
     assert packed.model(len(packed) - 1).architecture.name == "cnn"
-
-
-FRONTIER = ("--epochs", 1, "--num-images", 200, "--seeds", 2)
-
-
-@pytest.mark.slow
-def test_a_frontier_has_the_points_asked_for_and_those_finished_before(small_folder: Path, tmp_path: Path):
-    asked = ("experiment", "--dataset", small_folder, *FRONTIER, "--out", tmp_path)
-    done = invoke(*asked, "--frontier", "cnn-fast,ann")
-    assert done.exit_code == 0, done.output
-    lines = re.findall(r"^(ann|ann .changed.|cnn-fast) +2 ", done.stdout, re.MULTILINE)
-    assert lines == 2 * ["ann (changed)", "cnn-fast"]  # two tables; one epoch is what `fast` has
-    trained = PackedRuns(tmp_path / "runs").rows
-    printed = json.loads(invoke(*asked, "--frontier", "lenet5", "--json").stdout)
-    assert printed["frontier"] == json.loads((tmp_path / "frontier.json").read_text())
-    assert [one["name"] for one in printed["frontier"]["points"]] == ["lenet5 (changed)", "ann (changed)", "cnn-fast"]
-    group = next(one for one in printed["table"] if one["architecture"] == "ann")
-    point = printed["frontier"]["points"][1]
-    assert all(point[name] == group[name] for name in ("num_runs", "mean", "sd", "interval", "interval_with_images"))
-    assert (PackedRuns(tmp_path / "runs").rows[: len(trained)] == trained).all()
-    page = (tmp_path / "experiment.html").read_text()
-    assert page.count("data-chart=") == 4
-    assert "--frontier lenet5 --seeds 0-1 --epochs 1" in page
-
-
-@pytest.mark.slow
-def test_a_frontier_takes_no_finished_runs_of_other_recipes_or_images(small_folder: Path, tmp_path: Path):
-    asked = ("experiment", "--dataset", small_folder, "--seeds", 2, "--out", tmp_path)
-    few, all_images = ("--epochs", 1, "--num-images", 200), ("--epochs", 1)
-    names = list[list[str]]()
-    for words in (
-        ("--frontier", "ann", *all_images),
-        ("--frontier", "cnn-fast", *few),
-        ("--frontier", "lenet5", "--epochs", 2),
-        ("--frontier", "lenet5", *all_images),
-    ):
-        printed = json.loads(invoke(*asked, *words, "--json").stdout)
-        names.append([one["name"] for one in printed["frontier"]["points"]])
-    ann, lenet5 = "ann (changed)", "lenet5 (changed)"
-    assert names == [[ann], ["cnn-fast"], [lenet5], [lenet5, ann]]
-
-
-def test_each_point_of_a_frontier_states_how_many_seeds_it_has(small_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    points = (Point("few", "ann", "fast", seeds=3), Point("all", "ann", "fast", seeds=6, members=2))
-    monkeypatch.setattr("convscope.experiment.points.POINTS", (*points, Point("one", "cnn", "fast", seeds=1)))
-    request = ExperimentRequest(str(small_folder), LoadOptions(), (), (), None, "all")
-    plan = plan_experiment(request, SILENT)
-    assert [(spec.architecture.name, spec.seed) for spec in plan.specs] == [
-        *(("ann", seed) for seed in range(6)), ("cnn", 0),
-    ]  # fmt: skip
-
-
-@pytest.mark.slow
-def test_an_ensemble_without_seeds_enough_is_left_out_or_refused(
-    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    points = (Point("single", "ann", "fast"), Point("three", "ann", "fast", members=3))
-    monkeypatch.setattr("convscope.experiment.points.POINTS", points)
-    asked = ("experiment", "--dataset", small_folder, *FRONTIER, "--out", tmp_path / "out", "--frontier")
-    done = invoke(*asked, "three")
-    assert (done.exit_code, (tmp_path / "out").exists()) == (1, False)
-    assert done.stderr == "Error: --seeds: there are 2, but an ensemble of 3 networks needs 3\n"
-    assert "three is left out: it needs 3 runs and has 2; use more seeds." in invoke(*asked, "all").stdout
-
-
-@pytest.mark.slow
-def test_many_seeds_of_one_network_get_an_atlas(small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("convscope.runs.experiments.FEWEST_RUNS", 6)
-    asked = ("experiment", "--dataset", small_folder, "--architecture", "ann", "--num-images", 100, "--epochs", 1)
-    assert invoke(*asked, "--seeds", 5, "--out", tmp_path).exit_code == 0
-    assert not (tmp_path / "atlas.json").exists()
-    assert invoke(*asked, "--seeds", 6, "--out", tmp_path).exit_code == 0
-    atlas = json.loads((tmp_path / "atlas.json").read_text())
-    assert (atlas["num_runs"], atlas["title"]) == (6, "ann, classic")
-    assert 'id="atlas-spread"' in (tmp_path / "experiment.html").read_text()
-
-
-@pytest.mark.slow
-def test_crossed_seeds_are_trained_once_and_are_in_no_mean(small_folder: Path, tmp_path: Path):
-    asked = ("experiment", "--dataset", small_folder, "--architecture", "ann", "--num-images", 60, "--epochs", 1)
-    done = invoke(*asked, "--seeds", 2, "--crossed", 3, "--out", tmp_path, "--json")
-    assert done.exit_code == 0, done.output
-    printed = json.loads(done.stdout)
-    assert [group["num_runs"] for group in printed["table"]] == [2]
-    [crossed] = json.loads((tmp_path / "crossed.json").read_text())
-    assert [len(row) for row in crossed["accuracies"]] == [3, 3, 3]
-    assert [crossed["accuracies"][seed][seed] for seed in (0, 1)] == [run["accuracy"] for run in printed["runs"]]
-    packed = PackedRuns(tmp_path / "runs")
-    assert len(packed) == 9  # the diagonal is that of the plain seeds
-    assert 'id="crossed"' in (tmp_path / "experiment.html").read_text()
-    assert invoke(*asked, "--seeds", 2, "--crossed", 3, "--out", tmp_path).exit_code == 0
-    assert len(PackedRuns(tmp_path / "runs")) == 9
-    again = json.loads(invoke(*asked, "--seeds", 3, "--out", tmp_path, "--json").stdout)
-    assert [group["num_runs"] for group in again["table"]] == [3]
-    refused = invoke("experiment", "--frontier", "--crossed", 3)
-    assert refused.exit_code == 2
-    assert "--crossed does not go with --frontier" in refused.stderr

@@ -151,7 +151,6 @@ def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: 
     seeds = invoke("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
     assert seeds.exit_code == 0, seeds.output
     assert json.loads(seeds.stdout)["runs"][0]["architecture"] == "small-x0.5"
-    assert invoke("bench", *common, "--epochs", 1, "--json").exit_code == 0
 
 
 def test_what_summary_prints_is_the_architecture_of_weights_to_import(tmp_path: Path):

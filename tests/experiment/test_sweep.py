@@ -101,7 +101,7 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
     assert found.recipe.optimizer.learning_rate == 0.01
     assert found.num_choice + found.num_check == round(len(small_splits.train) / 6)
     assert all(one.num_images == len(small_splits.train) - found.num_choice - found.num_check for one in found.trials)
-    assert found.check.low <= found.winner.check <= found.check.high
+    assert found.check.interval[0] <= found.winner.check <= found.check.interval[1]
     again = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path)
     assert again.to_dict() == found.to_dict()
     assert "4 trials on" in str(found)
@@ -251,7 +251,7 @@ def test_the_optimism_of_a_choice_among_equals_is_what_they_differ_by_there():
         assert found is not None
         values.append(found.value)
         truth.append(winner[chooses].mean() - np.mean(rights, axis=0)[chooses].mean())
-        held += found.low <= truth[-1] <= found.high
+        held += found.interval[0] <= truth[-1] <= found.interval[1]
     assert np.mean(values) == pytest.approx(np.mean(truth), abs=0.002)
     assert held / 400 >= 0.93
     assert _optimism(rights[0], rights[:1], chooses) is None

@@ -15,8 +15,8 @@ def trial(number: int, choice: float | None, num_images: int = 500, **values: An
 
 
 def document(*trials: dict[str, Any], dataset: str = "digits") -> dict[str, Any]:
-    check = {"value": 0.9812, "low": 0.97, "high": 0.99}
-    optimism = {"value": 0.0012, "low": -0.0001, "high": 0.0025} if len(trials) > 1 else None
+    check = {"value": 0.9812, "interval": [0.97, 0.99]}
+    optimism = {"value": 0.0012, "interval": [-0.0001, 0.0025]} if len(trials) > 1 else None
     names = {"architecture": "cnn", "recipe": "fast", "seed": 0, "reason": "training diverged in epoch 3"}
     diverged = [{"name": f"trial {one['number']}", **names} for one in trials if one["choice"] is None]
     return {"dataset": dataset, "num_choice": 50, "num_check": 60, "chance": 0.1, "check": check, "optimism": optimism,

@@ -38,7 +38,6 @@ _COMMANDS = {
     "export": "Export a model to the formats of other programs, and verify its predictions there.",
     "import": "Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.",
     "summary": "Print the layer table of an architecture.",
-    "bench": "Measure how fast the native engine is on this machine.",
 }
 
 _MOST_CHARACTERS = 4000  # in an error

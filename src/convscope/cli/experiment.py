@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from convscope.cli.loading import loading_options
 from convscope.cli.options import (
@@ -29,7 +28,6 @@ from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName
 from convscope.experiment import argument_of
-from convscope.experiment.points import ALL, POINTS
 from convscope.experiment.run_json import loading_words
 from convscope.recipes import Precision
 from convscope.recipes.presets import DEFAULT_RECIPE
@@ -80,26 +78,12 @@ def _seed_list(value: str | list[int]) -> list[int]:
     help=f"Training recipe: {RECIPE_NAMES}; repeatable.",
 )
 @click.option(
-    "--frontier",
-    is_flag=False,
-    flag_value=ALL,
-    metavar="[POINTS]",
-    help=f"Points of the frontier in place of architectures and recipes: {', '.join(point.name for point in POINTS)}, "
-    f"separated by commas, or {ALL}, which is the same as no name.",
-)
-@click.option(
     "--seeds",
     type=_seed_list,
     metavar="SEEDS",
     default="5",
     show_default=True,
-    help="Number of seeds, from 0, or a list such as 0-4,7; with --frontier by default as many as each point states.",
-)
-@click.option(
-    "--crossed",
-    type=click.IntRange(3, 200),
-    metavar="N",
-    help="Also train N x N networks with separate seeds of initial weights and of order, to compare their parts.",
+    help="Number of seeds, from 0, or a list such as 0-4,7.",
 )
 @epochs_option
 @batch_size_option
@@ -134,9 +118,7 @@ def experiment(
     architectures: tuple[str, ...],
     width: float,
     recipes: tuple[str, ...],
-    frontier: str | None,
     seeds: list[int],
-    crossed: int | None,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
@@ -156,26 +138,14 @@ def experiment(
     the groups that earlier commands trained in the same folder. Finished runs are kept: after an interruption, or for
     more seeds, run the same command on the same folder. A cluster runs whatever reaches its port, so use one only in a
     network that you trust.
-
-    --crossed tells whether the initial weights or the order of the images, with augmentation and dropout, carry more of
-    the variance between seeds. 100 seeds or more of one network get an atlas: how accuracies spread, the images that
-    most networks miss, and how many seeds show a difference.
-
-    --frontier trains the presets with the recipes that belong to them. It shows their accuracy against parameters,
-    seconds of training and bytes, beside published results, and how much of a difference between runs is chance. A
-    point whose recipe an option changes, such as --epochs, is marked "(changed)".
     """
-    stated = ("architectures", "recipes", "width", "crossed")
-    if frontier is not None and (given := [f"--{name.removesuffix('s')}" for name in stated if _is_given(name)]):
-        raise click.UsageError(f"{given[0]} does not go with --frontier, whose points state their runs")
     tracking = open_trackers(trackers)
     request = ExperimentRequest(
         dataset,
         LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
         architectures,
         recipes,
-        seeds if frontier is None or _is_given("seeds") else None,
-        frontier,
+        seeds,
         RecipeChanges(epochs, batch_size, learning_rate, precision=precision),
         width,
         num_images,
@@ -183,7 +153,6 @@ def experiment(
         threads,
         executor,
         out,
-        crossed,
     )
     with JobProgress(quiet=as_json) as progress:
         plan = plan_experiment(request, progress.listeners())
@@ -202,14 +171,9 @@ def experiment(
                 "run the same command to continue"
             ) from None
     if as_json:
-        print_json({"experiment": str(plan.folder), **done.to_dict()})
+        print_json({"experiment": str(plan.folder), **done.result.to_dict()})
     else:
-        echo(f"\n{done.frontier or done.result}\n\nThe page is {done.page}")
-
-
-def _is_given(parameter: str) -> bool:
-    """Return whether the command line holds an option, by the name of its parameter."""
-    return click.get_current_context().get_parameter_source(parameter) is not ParameterSource.DEFAULT
+        echo(f"\n{done.result}\n\nThe page is {done.page}")
 
 
 def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
@@ -217,8 +181,6 @@ def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
     words = ["convscope", "experiment", "--dataset", argument_of(dataset), *loading_words(options)]
     said = {"dataset", "test_fraction", "split_seed", "image_size", "skip_damaged"}
     said |= {"threads", "executor", "out", "trackers", "as_json"}
-    if context.params["frontier"] is not None:
-        said |= {"architectures", "recipes"} | (set() if _is_given("seeds") else {"seeds"})
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if parameter.name in said or value is None or (parameter.name == "width" and value == 1):

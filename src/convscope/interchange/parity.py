@@ -13,7 +13,7 @@ from convscope.base.errors import InterchangeError, RunError
 from convscope.base.plain import PlainFields, from_plain
 from convscope.base.tables import html_table, text_table
 from convscope.data.datasets import DatasetLike
-from convscope.evidence.benchmark import measure_latency
+from convscope.evidence.latency import measure_latency
 from convscope.interchange.formats import Dtype, Runner
 from convscope.training.model import Model, dataset_for
 

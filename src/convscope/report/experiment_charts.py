@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from convscope.base.statistics import mean_share_interval
@@ -27,6 +28,7 @@ _LINE = 16  # pixels from one line of text to the next
 _LETTER = 7.6  # pixels, as wide as a letter gets
 _LONGEST_NAME = 26
 _MOST_LINES = 60  # single runs that curves show, over all groups
+_TICK_ROOM = 22  # pixels between two ticks
 _POINTS = 50  # of one of them
 _MOST_POINTS = 1000  # of all single lines together, and as many of all means: so a drawing stays below some 40 kB
 
@@ -255,3 +257,40 @@ def _early(count: int, most: int) -> NDArray[np.int64]:
     if count <= most:
         return np.arange(count)
     return np.unique((np.linspace(0, 1, most) ** 2 * (count - 1)).round().astype(np.int64))
+
+
+def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
+    """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
+
+    Args:
+        errors: shares above 0 that the axis has room for.
+        height: of the axes, in pixels.
+    """
+    low, high = _spread(errors, 0.07)
+    axes.set_yscale("log")
+    axes.set_ylim(high, low)  # fewer errors are higher up
+    axes.yaxis.set_major_locator(FixedLocator(_error_ticks(low, high, height)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (1 - value):.4g} %"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(left=False)
+
+
+def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
+    """Compute the ends of a logarithmic axis with room for all of `values`, and at least a factor of two."""
+    low, high = log10(min(values)), log10(max(values))
+    more = max(spare * (high - low), (0.3 - (high - low)) / 2, 0.03)
+    return 10 ** (low - more), 10 ** (high + more)
+
+
+def _error_ticks(low: float, high: float, height: float) -> list[float]:
+    """List errors of few digits that stand far enough apart, the roundest first."""
+    room = _TICK_ROOM / height * log10(high / low)
+    powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
+    taken = list[float]()
+    for step in (1, 5, 2, 3, 7):
+        for tick in (step * 10.0**power for power in powers):
+            if low <= tick <= high and all(abs(log10(tick / other)) >= room for other in taken):
+                taken.append(tick)
+    return sorted(taken)

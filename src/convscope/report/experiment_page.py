@@ -6,57 +6,39 @@ from typing import Any
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable
-from convscope.data.datasets import Dataset
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
-from convscope.report.evidence.atlas import atlas_finding, atlas_sections, crossed_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
-from convscope.report.evidence.frontier import frontier_finding, frontier_sections
-from convscope.report.evidence.section import Section
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import percent
-from convscope.report.pixels import image_pixels
 
 _MOST_GROUPS_IN_VERDICT = 12
 
 
-def render_experiment(value: dict[str, Any], command: str = "", test: Dataset | None = None) -> str:
+def render_experiment(value: dict[str, Any], command: str = "") -> str:
     """Return the page of an experiment: one HTML document that works from a disk with no network.
 
     Args:
-        value: what `Experiment.to_dict()` holds, and with a frontier under that name what `Frontier.to_dict()` holds,
-            under "atlas" what `Atlas.to_dict()` holds of the largest group, if that is large, and under "crossed" what
-            `CrossedSeeds.to_dict()` holds of each architecture and recipe with crossed seeds.
+        value: what `Experiment.to_dict()` holds.
         command: that makes the experiment again.
-        test: the test images, which an atlas shows.
     """
-    sections = list[Section]()
-    if "frontier" in value:
-        sections += frontier_sections(value["frontier"])
-    if "atlas" in value:
-        assert test is not None
-        sections += atlas_sections(
-            value["atlas"], lambda index: image_pixels(test.images[index]), list(test.class_names)
-        )
-    if "crossed" in value:
-        sections.append(crossed_section(value["crossed"]))
-    sections.append(experiment_section(value))
+    section = experiment_section(value)
     return render_document(
         "experiment.html.jinja",
         experiment=_view(value),
-        sections=[(section.anchor, section.name, render_section(section)) for section in sections],
+        sections=[(section.anchor, section.name, render_section(section))],
         command=printable(without_folders(command)),
     )
 
 
-def write_experiment_page(folder: Path, value: dict[str, Any], command: str = "", test: Dataset | None = None) -> Path:
+def write_experiment_page(folder: Path, value: dict[str, Any], command: str = "") -> Path:
     """Write the page as `experiment.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     path = folder / "experiment.html"
-    write_text(path, render_experiment(value, command, test))
+    write_text(path, render_experiment(value, command))
     return path
 
 
@@ -75,7 +57,7 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
     return {
         "dataset": printable(value["dataset"]),
         "num_runs": f"{len(runs):,}",
-        "finding": printable(_finding(value)),
+        "finding": printable(seeds_finding(value)),
         "plan": (
             f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained}, measured on "
             f"{value['num_images']:,} test images."
@@ -94,12 +76,6 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
             "its test accuracy is slightly too optimistic."
         ),
     }
-
-
-def _finding(value: dict[str, Any]) -> str:
-    if "frontier" in value:
-        return frontier_finding(value["frontier"])
-    return atlas_finding(value["atlas"]) if "atlas" in value and len(value["table"]) == 1 else seeds_finding(value)
 
 
 def _interval(group: dict[str, Any]) -> str:

@@ -8,8 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, value_text
-from convscope.report.experiment_charts import WIDTH
-from convscope.report.frontier_charts import set_error_axis
+from convscope.report.experiment_charts import WIDTH, set_error_axis
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 16, 40, 56, 176

@@ -78,8 +78,9 @@ def _finding(value: Mapping[str, Any]) -> str:
     return f"{which} reaches {percent(value['check']['value'])} on held-out images that did not choose it"
 
 
-def _interval(estimate: Mapping[str, float]) -> str:
-    return f"[{100 * estimate['low']:.2f}, {100 * estimate['high']:.2f}]"
+def _interval(estimate: Mapping[str, Any]) -> str:
+    low, high = estimate["interval"]
+    return f"[{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def _trials(value: Mapping[str, Any]) -> Section:

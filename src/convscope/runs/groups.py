@@ -13,10 +13,10 @@ from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, read_json
 from convscope.engine import initial_weights, open_network
-from convscope.evidence.benchmark import measure_latency
 from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
+from convscope.evidence.latency import measure_latency
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
 from convscope.storage import PackedRuns, RunFolder, find_packed, list_runs, open_run

@@ -11,10 +11,10 @@ import numpy as np
 
 from convscope.base.errors import DivergedError, RunError
 from convscope.data.datasets import Dataset, Splits
-from convscope.evidence.benchmark import measure_latency
 from convscope.evidence.comparison import Candidate, Comparison, compare
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
+from convscope.evidence.latency import measure_latency
 from convscope.experiment import RunSpec
 from convscope.runs.choices import architecture_for
 from convscope.runs.listeners import Listeners

@@ -28,8 +28,6 @@ from convscope.data.inspection import inspect_dataset
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
 from convscope.experiment import RunSpec, run_experiment
-from convscope.experiment.frontier import Frontier, measure_point
-from convscope.experiment.points import Point
 from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
@@ -98,13 +96,8 @@ def experiment(folder: Path) -> None:
     few = few_of(cs.load_dataset("mnist"))
     networks = [cs.presets.ann(), cs.presets.cnn()]
     runs = run_experiment(networks, few, [RECIPE], range(2), dataset="mnist")
-    points = [
-        measure_point(Point(network.name, network.name, RECIPE.name), network, RECIPE, runs.runs_of(group), few.test)
-        for network, group in zip(networks, runs.table, strict=True)
-    ]
-    frontier = Frontier("mnist", len(few.test), tuple(filter(None, points)))
     folder.mkdir(parents=True)
-    page = render_experiment(runs.to_dict() | {"frontier": frontier.to_dict()}, "convscope experiment --dataset mnist")
+    page = render_experiment(runs.to_dict(), "convscope experiment --dataset mnist")
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 

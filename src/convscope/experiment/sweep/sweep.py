@@ -21,7 +21,7 @@ from convscope.base.metrics import wilson_interval
 from convscope.base.plain import plain_attributes
 from convscope.base.tables import printable, text_table, value_text
 from convscope.data.datasets import Splits, load_dataset
-from convscope.experiment.atlas.estimate import Estimate, Z
+from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.result import DivergedRun
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec, judged_on_held_out
@@ -132,7 +132,7 @@ class Sweep:
             f"{len(self.trials):,} trials on {self.dataset_name}, chosen by {self.num_choice:,} held-out images",
             text_table(header, rows, left=0),
             f"The winner classifies {check.value:.4f} of {self.num_check:,} other held-out images correctly "
-            f"(95 % interval {check.low:.4f} to {check.high:.4f}).",
+            f"(95 % interval {check.interval[0]:.4f} to {check.interval[1]:.4f}).",
         ]
         if self.diverged:
             shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_SHOWN]]
@@ -141,7 +141,7 @@ class Sweep:
         if (optimism := self.optimism) is not None:
             lines.append(
                 f"Being chosen makes it look better by {100 * optimism.value:.2f} points "
-                f"(95 % interval {100 * optimism.low:.2f} to {100 * optimism.high:.2f})."
+                f"(95 % interval {100 * optimism.interval[0]:.2f} to {100 * optimism.interval[1]:.2f})."
             )
         return "\n\n".join(lines)
 
@@ -360,7 +360,7 @@ def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
     checks = ~job.chooses
     rights = {number: 1 - one.wrong.mean(axis=0) for number, one in done.items() if len(one.wrong)}
     rate, count = float(rights[order[0]][checks].mean()), int(checks.sum())
-    check = Estimate(rate, *wilson_interval(round(rate * count), count))
+    check = Estimate(rate, wilson_interval(round(rate * count), count))
     peers = [right for number, right in rights.items() if done[number].num_images == winner.num_images]
     trials = [_trial(number, done[number], job) for number in order]
     network, recipe = job.changed(winner.values)
@@ -398,4 +398,4 @@ def _optimism(
         return None
     value = float(halves[0].mean() - halves[1].mean())
     error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
-    return Estimate(value, value - Z * error, value + Z * error)
+    return Estimate(value, (value - 1.96 * error, value + 1.96 * error))

@@ -1,0 +1,69 @@
+"""What many networks answered, counted: by network and by image, in blocks so that memory stays bounded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_COMPARED = 1 << 25  # predictions at once, so that memory stays bounded
+
+
+@dataclass(frozen=True, eq=False)
+class AnswerCounts:
+    """The answers of n networks to M images of K classes, counted.
+
+    Attributes:
+        y_true: (M,), the labels.
+        answers: (M, K), how many networks gave which answer to each image.
+        wrong_of_runs: (n, 2), how many images of each of two random halves a network got wrong; the halves differ by
+            one image at most.
+        half: (M,), true for the images of the second half.
+    """
+
+    y_true: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    wrong_of_runs: NDArray[np.int64]
+    half: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, answers: NDArray[np.integer], y_true: NDArray[np.integer], num_classes: int) -> "AnswerCounts":
+        """Count `answers` (n, M), which may be mapped from a file.
+
+        Raises:
+            ValueError: unless they are (n, M) for M labels, with at least two of each.
+        """
+        if answers.ndim != 2 or answers.shape[1:] != y_true.shape or min(answers.shape) < 2:
+            raise ValueError(
+                f"answers are {answers.shape} for {y_true.shape} labels; they must be (n, M), from 2 × 2 on"
+            )
+        num_runs, num_images = answers.shape
+        half = np.zeros(num_images, np.bool_)
+        half[np.random.default_rng(0).permutation(num_images)[: num_images // 2]] = True
+        counts, wrong = np.zeros((num_images, num_classes), np.int64), np.zeros((num_runs, 2), np.int64)
+        step = max(1, MAX_COMPARED // num_images)
+        for start in range(0, num_runs, step):
+            block = np.asarray(answers[start : start + step])
+            for label in range(num_classes):
+                counts[:, label] += (block == label).sum(axis=0)
+            errors = block != y_true
+            wrong[start : start + step, 1] = errors[:, half].sum(axis=1)
+            wrong[start : start + step, 0] = errors.sum(axis=1) - wrong[start : start + step, 1]
+        return cls(y_true.astype(np.int64), counts, wrong, half)
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.wrong_of_runs)
+
+    @property
+    def num_images(self) -> int:
+        return len(self.y_true)
+
+    @property
+    def misses(self) -> NDArray[np.int64]:
+        """(M,), how many networks got each image wrong."""
+        return self.num_runs - self.answers[np.arange(self.num_images), self.y_true]
+
+    @property
+    def accuracies(self) -> NDArray[np.float64]:
+        """(n,), of the networks."""
+        return np.asarray(1 - self.wrong_of_runs.sum(axis=1) / self.num_images)

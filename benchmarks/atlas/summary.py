@@ -1,0 +1,83 @@
+"""What hundreds or thousands of networks show that differ in the seed alone: one architecture with one recipe."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from atlas.counts import AnswerCounts
+from atlas.images import Agreement, hard_images
+from atlas.power import power_table
+from atlas.spread import Spread
+from estimates import correlate
+from numpy.typing import NDArray
+from variation import RunVariation
+
+import convscope as cs
+
+MAX_IMAGES = 60
+MAX_BINS = 48
+MAX_LEVELS = 101
+MAX_EPOCHS = 12
+
+
+def summarize(
+    title: str, y_pred: NDArray[np.integer[Any]], test: cs.Dataset, val_accuracies: Sequence[Sequence[float]]
+) -> dict[str, Any]:
+    """Compute the atlas of n networks as plain JSON.
+
+    Args:
+        y_pred: (n, N), the label that each network predicts for each image of `test`.
+        val_accuracies: of each network after each epoch.
+    """
+    counts = AnswerCounts.of(y_pred, test.labels, test.num_classes)
+    known = cs.known_errors(test)
+    errors = None if known is None else {error.index: True for error in known.errors}
+    variation = RunVariation.of_counts(counts.wrong_of_runs.sum(axis=1), counts.misses)
+    return {
+        "title": title,
+        "num_runs": counts.num_runs,
+        "num_images": counts.num_images,
+        "spread": asdict(Spread.of(counts)),
+        "histogram": histogram(counts.accuracies, counts.num_images),
+        "num_missed": int((counts.misses > 0).sum()),
+        "missed_by": missed_by(counts),
+        "source": None if known is None else known.source,
+        "agreement": asdict(Agreement.of(counts)),
+        "hard_images": [asdict(image) for image in hard_images(counts, MAX_IMAGES, errors)],
+        "power": [asdict(row) for row in power_table(variation, counts.accuracies)],
+        "early": correlate_early(val_accuracies),
+    }
+
+
+def histogram(accuracies: NDArray[np.float64], num_images: int) -> list[dict[str, float]]:
+    """Count the networks by accuracy, in bins as wide as a whole number of images, each with its middle."""
+    wrong = np.rint((1 - accuracies) * num_images).astype(np.int64)
+    low, high = int(wrong.min()), int(wrong.max())
+    width = max(1, -(-(high - low + 1) // MAX_BINS))
+    counts = np.bincount((high - wrong) // width, minlength=1)
+    middles = [1 - (high - width * index - (width - 1) / 2) / num_images for index in range(len(counts))]
+    return [{"accuracy": middle, "count": count} for middle, count in zip(middles, counts.tolist(), strict=True)]
+
+
+def missed_by(counts: AnswerCounts) -> list[dict[str, float]]:
+    """Count, for rising shares of the networks, the images that at least so many get wrong."""
+    misses = np.sort(counts.misses[counts.misses > 0])
+    levels = np.unique(np.ceil(np.linspace(0, 1, MAX_LEVELS) * counts.num_runs).astype(np.int64).clip(1))
+    numbers = len(misses) - np.searchsorted(misses, levels)
+    shares = (levels / counts.num_runs).tolist()
+    return [{"share": share, "num_images": number} for share, number in zip(shares, numbers.tolist(), strict=True)]
+
+
+def correlate_early(val_accuracies: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
+    """Correlate the accuracies after earlier epochs with the last ones, where all networks have as many epochs."""
+    if len({len(line) for line in val_accuracies}) != 1 or len(val_accuracies[0]) < 2:
+        return []
+    table = np.array(val_accuracies)
+    epochs = np.unique(np.linspace(0, table.shape[1] - 2, MAX_EPOCHS).round().astype(np.int64)).tolist()
+    correlations = {epoch: correlate(table[:, epoch], table[:, -1]) for epoch in epochs}
+    return [
+        {"epoch": epoch + 1, "correlation": asdict(correlation)}
+        for epoch, correlation in correlations.items()
+        if correlation is not None
+    ]

@@ -1,0 +1,205 @@
+"""The charts of the frontier: accuracy against what a network costs, with intervals, and published results beside."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import ceil, floor, hypot, log10
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from style import ACCENT, INK, MUTED, PAPER, add_axes, house_style, new_figure
+
+Row = Mapping[str, Any]
+"""A point or a published result."""
+Position = tuple[float, float]
+"""A cost and an error rate, which is where a mark stands."""
+Box = tuple[float, float, float, float]
+"""Left, bottom, right and top of a rectangle, in pixels of a chart."""
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+"""What published results are called in a chart and in the table beside it."""
+
+WIDTH = 720
+_LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 24, 40, 48, 360
+_MARK, _LETTER, _LINE = 9, 7.2, 14  # pixels: a mark, a letter's width, a line's height
+_STEP = 5  # pixels, of a line that names avoid
+_BARS: dict[str, dict[str, Any]] = {
+    "interval_with_images": {"linewidth": 1.25},
+    "interval": {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"},
+}
+_TICK_ROOM = 22  # pixels between two of them
+_AXES = {"parameters": "parameters", "seconds": "seconds of training", "weights_bytes": "bytes of the stored weights"}
+_PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
+_UNITS = {"parameters": "", "seconds": "s", "weights_bytes": "B"}
+
+
+def draw_frontier(
+    points: Sequence[Row], published: Sequence[Row], front: Sequence[str], cost: str, num_images: int
+) -> Figure:
+    """Draw the mean accuracy of each point against a cost, both on logarithmic axes, the accuracy by its errors.
+
+    A bar is the 95 % interval of the mean over seeds and images, its thick part that over seeds alone. Points on the
+    front are joined by a line; published results are hollow and carry a letter.
+
+    Args:
+        points: at least one with this cost.
+        front: the names of those that no other point beats.
+        cost: "parameters", "seconds" or "weights_bytes".
+        num_images: of the test; no error below half an image is drawn.
+    """
+    shown = [point for point in points if point[cost]]
+    beside = [(letter, result) for letter, result in zip(LETTERS, published, strict=False) if result[cost]]
+
+    def error(accuracy: float) -> float:
+        return max(1 - accuracy, 0.5 / num_images)
+
+    def position(row: Row) -> Position:
+        return float(row[cost]), error(row["mean"] if "mean" in row else row["accuracy"])
+
+    marks = [position(row) for row in (*shown, *(result for _, result in beside))]
+    ends = [error(end) for point in shown for end in point["interval_with_images"] or ()]
+    with house_style():
+        figure = new_figure(WIDTH, _TOP + _HEIGHT + _BOTTOM)
+        axes = add_axes(figure, _LEFT, _TOP, WIDTH - _LEFT - _RIGHT, _HEIGHT)
+        _frame(axes, [x for x, _ in marks], [*(y for _, y in marks), *ends], cost)
+        room = _Room(axes)
+        for mark in marks:
+            room.take_line(mark, mark)
+        joined = sorted(position(point) for point in shown if point["name"] in front)
+        axes.plot(*zip(*joined, strict=True), color=ACCENT, linewidth=1.5, alpha=0.6)
+        for first, second in pairwise(joined):
+            room.take_line(first, second)
+        for point in shown:
+            colour, (x, y) = (ACCENT if point["name"] in front else MUTED), position(point)
+            for name, look in _BARS.items():
+                if point[name] is not None:
+                    low, high = map(error, point[name])
+                    axes.plot([x, x], [low, high], color=colour, **look)
+                    room.take_line((x, low), (x, high))
+            axes.plot(x, y, "o", color=colour, markersize=8, markeredgecolor=PAPER)
+        for _, result in beside:
+            axes.plot(*position(result), "o", color=MUTED, markersize=7, fillstyle="none", markeredgewidth=1.25)
+        for point in sorted(shown, key=lambda point: point["name"] not in front):
+            room.write(point["name"], position(point), INK if point["name"] in front else MUTED, 12)
+        for letter, result in beside:
+            room.write(letter, position(result), MUTED, 11)
+    return figure
+
+
+def cost_text(value: float, cost: str) -> str:
+    """Write a cost as in a sentence: 7,610 parameters, 30.4 kB, 0.42 s."""
+    if cost == "weights_bytes":
+        scale, prefix = next(((worth, prefix) for worth, prefix in _PREFIXES if value >= worth), (1, ""))
+        number, unit = f"{value / scale:.3g}", f"{prefix}B"
+    else:
+        number, unit = f"{value:,.0f}", "parameters"
+    if cost == "seconds":
+        number, unit = (number if value >= 100 else f"{value:.3g}"), "s"
+    return f"{number} {unit}"
+
+
+def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
+    """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
+
+    Args:
+        errors: shares above 0 that the axis has room for.
+        height: of the axes, in pixels.
+    """
+    low, high = _spread(errors, 0.07)
+    axes.set_yscale("log")
+    axes.set_ylim(high, low)  # fewer errors are higher up
+    axes.yaxis.set_major_locator(FixedLocator(_error_ticks(low, high, height)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (1 - value):.4g} %"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(left=False)
+
+
+def _frame(axes: Any, costs: Sequence[float], errors: Sequence[float], cost: str) -> None:
+    axes.set_xscale("log")
+    left, right = _spread(costs, 0.09)
+    axes.set_xlim(left, right)
+    set_error_axis(axes, errors, _HEIGHT)
+    axes.xaxis.set_major_locator(FixedLocator(_cost_ticks(left, right)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short(value, cost)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(_AXES[cost])
+
+
+def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:
+    """Compute the ends of a logarithmic axis with room for all of `values`, and at least a factor of two."""
+    low, high = log10(min(values)), log10(max(values))
+    more = max(spare * (high - low), (0.3 - (high - low)) / 2, 0.03)
+    return 10 ** (low - more), 10 ** (high + more)
+
+
+def _cost_ticks(low: float, high: float) -> list[float]:
+    """List powers of ten, or where there are fewer than three of them their doubles and halves too."""
+    steps = (1,) if log10(high / low) > 2.5 else (1, 3) if log10(high / low) > 1.2 else (1, 2, 5)
+    ticks = [step * 10.0**power for power in range(floor(log10(low)), ceil(log10(high)) + 1) for step in steps]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def _error_ticks(low: float, high: float, height: float) -> list[float]:
+    """List errors of few digits that stand far enough apart, the roundest first."""
+    room = _TICK_ROOM / height * log10(high / low)
+    powers = range(floor(log10(low)) - 1, ceil(log10(high)) + 1)
+    taken = list[float]()
+    for step in (1, 5, 2, 3, 7):
+        for tick in (step * 10.0**power for power in powers):
+            if low <= tick <= high and all(abs(log10(tick / other)) >= room for other in taken):
+                taken.append(tick)
+    return sorted(taken)
+
+
+def _short(value: float, cost: str) -> str:
+    """Write a cost as on an axis: 10,000 s, 20 k, 500 B."""
+    known = _PREFIXES if cost != "seconds" else _PREFIXES[-1:]
+    scale, prefix = next(((worth, prefix) for worth, prefix in known if value >= 0.999 * worth), (1, ""))
+    number = value / scale
+    return f"{f'{number:,.0f}' if number >= 1 else f'{number:.3g}'} {prefix}{_UNITS[cost]}".rstrip()
+
+
+class _Room:
+    """Which rectangles of a chart are taken, so that names find free ones."""
+
+    def __init__(self, axes: Any) -> None:
+        self._axes, self._taken = axes, list[Box]()
+
+    def take_line(self, start: Position, end: Position) -> None:
+        """Take squares along a line, of a mark's size."""
+        (x, y), (to_x, to_y) = self._pixels(start), self._pixels(end)
+        count = 1 + round(hypot(to_x - x, to_y - y) / _STEP)
+        for part in (number / count for number in range(count + 1)):
+            left, bottom = x + part * (to_x - x) - _MARK / 2, y + part * (to_y - y) - _MARK / 2
+            self._taken.append((left, bottom, left + _MARK, bottom + _MARK))
+
+    def write(self, text: str, position: Position, colour: str, size: float) -> None:
+        """Write a name where it meets least: right or left of its mark first, then above, below and at the corners."""
+        x, y = self._pixels(position)
+        wide, high = _LETTER * size / 12 * len(text), float(_LINE)
+        near, far = _MARK / 2 + 3, wide + _MARK / 2 + 3
+        corners = [(near, -high / 2), (-far, -high / 2), (-wide / 2, near), (-wide / 2, -near - high)]
+        corners += [(near, 6.0), (near, -6 - high), (-far, 6.0), (-far, -6 - high)]
+        boxes = [(x + right, y + up, x + right + wide, y + up + high) for right, up in corners]
+        box = min(boxes, key=self._overlap)  # the first of equals
+        self._taken.append(box)
+        shift = (box[0] - x, box[1] + high / 2 - y)
+        self._axes.annotate(text, position, shift, textcoords="offset points", color=colour, fontsize=size, va="center")
+
+    def _overlap(self, box: Box) -> float:
+        """Count how many square pixels of a rectangle are taken or lie outside the chart; the latter weigh more."""
+        left, bottom, right, top = box
+        outside = (right - left) * (top - bottom) - _shared(box, (0.0, 0.0, WIDTH - _LEFT - _RIGHT, _HEIGHT))
+        return 4 * outside + sum(_shared(box, other) for other in self._taken)
+
+    def _pixels(self, position: Position) -> Position:
+        left, bottom = self._axes.transData.transform(position) - self._axes.transAxes.transform((0, 0))
+        return float(left), float(bottom)
+
+
+def _shared(first: Box, second: Box) -> float:
+    wide = min(first[2], second[2]) - max(first[0], second[0])
+    high = min(first[3], second[3]) - max(first[1], second[1])
+    return wide * high if wide > 0 and high > 0 else 0.0

@@ -1,0 +1,68 @@
+"""The points of the frontier: which network with which recipe, over how many seeds, stands for how small or how fast.
+
+To add a point, add a line to `POINTS`. How its network and its recipe were chosen stands with their presets.
+"""
+
+from dataclasses import dataclass
+
+ALL = "all"
+"""What stands for every point of a data set."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network and its recipe by name, and how it is measured.
+
+    Attributes:
+        architecture, recipe: names of presets.
+        seeds: how many runs it is measured with, from seed 0, unless another number is asked for.
+        views: of an image whose probabilities are averaged, as `cs.evaluate` takes them.
+        members: how many networks form an ensemble; the seeds are divided among the ensembles in order.
+        dataset: the only data set that the point is for; "" is any.
+    """
+
+    name: str
+    architecture: str
+    recipe: str
+    seeds: int = 30
+    views: int = 1
+    members: int = 1
+    dataset: str = ""
+
+
+POINTS = (
+    Point("tiny697", "tiny697", "tiny697"),
+    Point("tiny2k", "tiny2k", "tiny2k"),
+    Point("tiny8k", "tiny8k", "tiny8k"),
+    Point("micro11k", "micro11k", "micro11k"),
+    Point("tiny25k", "tiny25k", "tiny25k"),
+    Point("lenet5", "lenet5", "accurate"),
+    Point("ann", "ann", "classic"),
+    Point("cnn", "cnn", "classic"),
+    Point("cnn-fast", "cnn", "fast"),
+    Point("cnn-accurate", "cnn", "accurate"),
+    Point("cnn-thorough", "cnn", "thorough"),
+    Point("residual", "residual", "residual", seeds=10),
+    Point("residual-views", "residual", "residual", seeds=10, views=9),
+    Point("residual-ensemble", "residual", "residual", seeds=10, members=10),
+    Point("fashion", "residual", "fashion", seeds=5, dataset="fashion-mnist"),
+    Point("fashion-views", "residual", "fashion", seeds=5, views=9, dataset="fashion-mnist"),
+)
+
+
+def points_named(names: str, dataset: str) -> list[Point]:
+    """Find the points of a data set by their names, separated by commas; "all" is every point that it has.
+
+    Raises:
+        ValueError: if a name is unknown, comes twice, or is a point of another data set.
+    """
+    known = {point.name: point for point in POINTS if point.dataset in ("", dataset)}
+    if names == ALL:
+        return list(known.values())
+    chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in known:
+            raise ValueError(f"no point of {dataset} is called {name!r}; use {', '.join(known)} or {ALL}")
+        if chosen.count(name) > 1:
+            raise ValueError(f"{name!r} comes twice")
+    return [known[name] for name in chosen]

@@ -1,0 +1,40 @@
+"""How long a network takes to answer: one image, and a thousand at once."""
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_SINGLE_IMAGES, MAX_THOUSANDS = 200, 20  # answers that are timed
+
+
+class Answering(Protocol):
+    """Anything that classifies images: a network of an engine, or an exported file in the program that runs it."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute (N, K) for images (N, H, W, C)."""
+
+
+def measure_latency(network: Answering, images: NDArray[np.uint8]) -> tuple[float, float | None]:
+    """Measure the median seconds of an answer to one of `images` (N, H, W, C), and to a thousand of them at once.
+
+    The second is None where there are fewer than a thousand. Each takes about a second at most.
+    """
+    one = _median_seconds(lambda: network.logits(images[:1]), MAX_SINGLE_IMAGES)
+    thousand = _median_seconds(lambda: network.logits(images[:1000]), MAX_THOUSANDS) if len(images) >= 1000 else None
+    return one, thousand
+
+
+def _median_seconds(work: Callable[[], object], max_repeats: int) -> float:
+    work()  # warms up the caches
+    repeats = max(1, min(max_repeats, int(1 / max(_seconds(work), 1e-9))))
+    return median(_seconds(work) for _ in range(repeats))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = perf_counter()
+    work()
+    return perf_counter() - start

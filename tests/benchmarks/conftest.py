@@ -1,0 +1,6 @@
+"""Tests of benchmarks/, whose scripts import each other by name."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

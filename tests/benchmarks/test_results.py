@@ -1,0 +1,301 @@
+"""The published results: the pages hold what docs/results.json generates, and no result beside it."""
+
+import importlib
+import re
+from pathlib import Path
+from statistics import mean, stdev
+from types import ModuleType
+
+import pytest
+from estimates import mean_interval
+from frontier.points import Point
+from variation import RunVariation
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def publish() -> ModuleType:
+    return importlib.import_module("publish")
+
+
+@pytest.fixture
+def digest(publish: ModuleType) -> str:
+    return publish.engine_sources.digest()
+
+
+def part(digest: str) -> dict:
+    group = {
+        "architecture": "cnn", "recipe": "classic", "epochs": 10, "num_runs": 30, "mean": 0.99, "sd": 0.001,
+        "interval_with_images": [0.98, 0.995],
+    }  # fmt: skip
+    comparison = {"verdict": "cnn makes 56 % fewer errors than ann (95 % interval: 51 to 61 %)"}
+    return {"date": "2026-01-02", "engine_sha256": digest, "rows": [group], "comparison": comparison}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+def test_a_page_holds_what_the_measured_results_generate(publish: ModuleType, name: str):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert publish.page(text, publish.load()) == text, f"{name} is out of date; run: make results ARGS=--pages"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+def test_no_result_stands_on_a_page_by_hand(publish: ModuleType, name: str):
+    text = publish.without_tables((ROOT / name).read_text(encoding="utf-8"))
+    assert not re.findall(r"(?<![\d.,])(?!95 %)\d[\d.,]*\s?(?:%|±|ms\b|µs|s\b|seconds|points|times|[MG]i?B\b)", text)
+
+
+def test_a_part_of_another_engine_is_marked_in_its_table(publish: ModuleType, digest: str):
+    text = "before\n<!-- results: accuracy-short -->\n<!-- end -->\nafter"
+    now = publish.page(text, {"accuracy": part(digest)})
+    assert "| `cnn` | `classic` | 10 | 30 | 99.000 % ± 0.100 | [98.00, 99.50] |" in now
+    assert "Out of date" not in now
+    assert publish.page(now, {"accuracy": part(digest)}) == now
+    assert "Out of date: the engine or the recipe has changed" in publish.page(now, {"accuracy": part("0" * 64)})
+    assert 'Run `make results ARGS="accuracy"`' in publish.page(now, {})
+
+
+def test_an_installation_has_its_size_and_ratios(publish: ModuleType, digest: str):
+    installed = {
+        "wheel_bytes": 13.8e6, "environment_bytes": 388e6,
+        "package_bytes": {"numpy": 75e6, "scipy": 148e6, "tqdm": 1e6},
+        "install_seconds": 12.34, "import_cpu_seconds": {"convscope": 0.04, "numpy": 0.16},
+        "help_cpu_seconds": {"convscope": 0.112, "click": 0.08}, "ratios": {"import": 0.25, "help": 1.4},
+        "first_run_seconds": 9.87, "times": 20,
+    }  # fmt: skip
+    provenance = {
+        "date": "2026-01-02", "commit": "a" * 40, "engine_sha256": digest, "commands": ["benchmarks/install.py"],
+        "machine": {"processor": "P", "cores": 2, "instruction_sets": ["avx2"]},
+        "versions": {"convscope": "1", "numpy": "2", "python": "3"},
+    }  # fmt: skip
+    now = publish.page("<!-- results: install -->\n<!-- end -->", {"install": installed | provenance})
+    assert "| a fresh environment with it, on disk | 388 MB; in MB: scipy 148, numpy 75, tqdm 1 |" in now
+    assert "| `import convscope`, over `import numpy` | 0.25 times: 0.040 and 0.160 s |" in now
+    assert "| `convscope --help`, over that of a bare command of click | 1.40 times: 0.112 and 0.080 s |" in now
+
+
+def test_every_part_says_how_and_on_what_it_was_measured(publish: ModuleType):
+    for name, found in publish.load().items():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", found["date"]), name
+        assert re.fullmatch(r"[0-9a-f]{40}", found["commit"]), name
+        assert all((found["commands"], found["machine"]["processor"], found["versions"]["numpy"])), name
+
+
+def test_the_digest_of_the_engine_follows_its_sources_and_neither_its_tests_nor_the_page(
+    publish: ModuleType, tmp_path: Path
+):
+    for name in ("native/a.cpp", "native/page.cpp", "native/tests/a_test.cpp", "src/convscope/engine/steps.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    first = publish.engine_sources.digest(tmp_path)
+    (tmp_path / "native/tests/a_test.cpp").write_text("2")
+    (tmp_path / "native/page.cpp").write_text("2")
+    assert publish.engine_sources.digest(tmp_path) == first
+    (tmp_path / "native/a.cpp").write_text("2")
+    assert publish.engine_sources.digest(tmp_path) != first
+
+
+def test_a_marker_without_a_table_is_refused(publish: ModuleType):
+    with pytest.raises(ValueError, match="acuracy: the tables are accuracy-short"):
+        publish.page("<!-- results: acuracy --><!-- end -->", {})
+    with pytest.raises(ValueError, match="no end"):
+        publish.page("<!-- results: accuracy -->", {})
+
+
+def frontier_row(
+    publish: ModuleType, name: str, digest: str, seeds: int, precision: str = "float32", **more: object
+) -> dict:
+    values = [0.99 + 0.001 * seed for seed in range(seeds)]
+    variation = None if seeds < 2 else RunVariation(seeds, 10_000, 0.995, 0.0005, 0.0007, 0.0003).to_dict()
+    measured = {
+        **{"name": name, "architecture": "cnn", "recipe": "fast", "views": 1, "members": 1},
+        **more,
+        **{"precision": precision, "weight_bits": None, "seeds": list(range(seeds)), "num_runs": seeds},
+        **{"mean": mean(values), "sd": stdev(values) if seeds > 1 else None, "minimum": min(values)},
+        **{"maximum": max(values), "interval": None if seeds < 2 else mean_interval(values)},
+        **{"interval_with_images": None, "parameters": 108_618, "weights_bytes": 434_472, "seconds": 2.0},
+        "variation": variation,
+    }
+    stamp = {
+        "date": "2026-01-02",
+        "engine_sha256": digest,
+        "choice_sha256": publish.choice_digest("cnn", "fast"),
+        "command": f"convscope experiment --recipe {name}",
+    }
+    return measured | stamp
+
+
+def frontier_parts(*rows: dict) -> dict[str, dict]:
+    about = {
+        "date": "2026-01-03", "commit": "c" * 40, "machine": {"processor": "one", "cores": 2, "instruction_sets": []},
+        "versions": {"convscope": "0", "numpy": "2", "python": "3"}, "engine_sha256": rows[-1]["engine_sha256"],
+    }  # fmt: skip
+    part = {**about, "num_images": 10_000, "rows": list(rows), "commands": [row["command"] for row in rows]}
+    timed = {"name": "cnn-fast", "architecture": "cnn", "recipe": "fast", "seed": 0, "seconds": 0.42,
+             "precision": "float32", "threads": 2}  # fmt: skip
+    return {"frontier": part, "frontier-seconds": {**about, "rows": [timed]}}
+
+
+def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet_machine(
+    publish: ModuleType, digest: str
+):
+    parts = frontier_parts(
+        frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, "bfloat16", members=10)
+    )
+    page = publish.page("<!-- results: frontier --><!-- end -->", parts)
+    first, second = (line for line in page.splitlines() if line.startswith("| `"))
+    assert first.startswith("| `cnn-fast` | `cnn`, `fast` | 108,618 | 434,472 | 3 | 99.100 % | 0.100 |")
+    assert first.endswith("| 99.00 | 99.20 | 0.42 |")
+    assert second.startswith("| `ten` | `cnn`, `fast`, bfloat16 |")
+    assert second.endswith("| 1 | 99.000 % |  |  |  | 99.00 | 99.00 | 4.2 |")
+    said = page.replace("\n", " ")
+    assert "did nothing else: one, 2 cores, 2026-01-03. `cnn` was timed in float32. n counts" in said
+    assert page.count("convscope experiment --recipe") == 2
+    del parts["frontier-seconds"]
+    page = publish.page(page, parts)
+    assert page.splitlines()[4].endswith("| 99.00 | 99.20 |")
+    assert "seconds of training" not in page
+
+
+def test_fresh_seeds_stand_beside_the_means_that_they_repeat(publish: ModuleType, digest: str):
+    parts = frontier_parts(frontier_row(publish, "cnn-fast", digest, 30), frontier_row(publish, "ann", digest, 30))
+    found = {"sd": 0.0005, "interval": [0.9942, 0.995]}
+    fresh = [frontier_row(publish, name, digest, 10) | {"mean": 0.9946, **found} for name in ("cnn-fast", "ann")]
+    for row, accuracy in zip(parts["frontier"]["rows"], (0.9945, 0.99), strict=True):
+        row |= {"mean": accuracy, "sd": 0.0005}
+    parts["frontier-fresh"] = {**parts["frontier"], "rows": fresh}
+    page = publish.page("<!-- results: frontier-fresh --><!-- end -->", parts)
+    first, second = (line for line in page.splitlines() if line.startswith("| `"))
+    assert first == "| `cnn-fast` | 99.450 % (30) | 99.460 % (10) | [99.42, 99.50] | yes | 0.59 |"
+    assert second.endswith("| no | 0.00 |")
+    del parts["frontier-fresh"]
+    assert publish.page(page, parts) == "<!-- results: frontier-fresh -->\n<!-- end -->"
+
+
+def test_rows_of_the_frontier_that_another_engine_measured_are_named(publish: ModuleType, digest: str):
+    parts = frontier_parts(
+        *(frontier_row(publish, name, "0" * 64, 2) for name in ("ann", "cnn")),
+        frontier_row(publish, "lenet5", digest, 2),
+    )
+    page = publish.page("<!-- results: frontier --><!-- end -->", parts)
+    assert "the engine or the recipe has changed since `ann`, `cnn` were measured. Run" in page.replace("\n", " ")
+
+
+def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: ModuleType, digest: str):
+    markers = [
+        f"<!-- results: {name} -->\n<!-- end -->" for name in ("frontier-picture", "frontier-pictures", "chance")
+    ]
+    text = "\n\n".join(markers)
+    assert publish.page(text, {}) == text
+    page = publish.page(text, frontier_parts(frontier_row(publish, "cnn-fast", digest, 30)))
+    assert page.count("frontier-parameters.svg") == 2
+    assert page.count("](docs/frontier-parameters.svg)") == page.count("](frontier-seconds.svg)") == 1
+    assert "takes 17 runs of each" in page.replace("\n", " ")
+    assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 |" in page
+
+
+@pytest.mark.slow
+def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):
+    parts = frontier_parts(
+        frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, members=10)
+    )
+    svg = publish.frontier_pages.picture(parts, "seconds")
+    assert "@media (prefers-color-scheme: dark) { :root { --paper: #14171c" in svg
+    assert all(f">{text}</text>" in svg for text in ("cnn-fast", "ten", "seconds of training"))
+    shown = re.sub("<style>:root.*?</style>", "", svg)
+    assert not re.search(r"#[0-9a-f]{6}\b", shown)
+    assert "system-ui" in shown
+    assert "DejaVu" not in shown
+    del parts["frontier-seconds"]
+    assert publish.frontier_pages.picture(parts, "seconds") == ""
+
+
+@pytest.mark.slow
+def test_the_committed_pictures_of_the_frontier_are_those_of_the_measured_rows(publish: ModuleType):
+    parts = publish.load()
+    drawn = {
+        cost: publish.frontier_pages.picture(parts, cost) if "frontier" in parts else ""
+        for cost in publish.frontier_pages.COSTS
+    }
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("frontier-*.svg")}
+    assert there == {publish.frontier_pages.picture_path(cost) for cost, svg in drawn.items() if svg}
+    for cost, svg in drawn.items():
+        texts = re.findall(r">([^<>]+)</text>", svg)
+        kept = (ROOT / publish.frontier_pages.picture_path(cost)).read_text(encoding="utf-8") if svg else ""
+        assert re.findall(r">([^<>]+)</text>", kept) == texts, "out of date; run: make results ARGS=--pages"
+
+
+@pytest.fixture(scope="module")
+def measure() -> ModuleType:
+    return importlib.import_module("measure")
+
+
+def test_rows_of_the_frontier_add_up_over_sessions(measure: ModuleType, tmp_path: Path):
+    kept = list[dict]()
+    session = measure.Measurement(tmp_path, "all", None, {}, kept.append)
+    part: dict = {"num_images": 10_000}
+    for number, name in enumerate(("cnn", "tiny8k", "no longer a point", "cnn")):
+        session.commands = [f"command {number}"]
+        part = measure.with_row(
+            part, session, {"name": name, "architecture": "cnn", "recipe": "fast", "seeds": [number]}
+        )
+        assert kept[-1] == part
+    assert [(row["name"], row["seeds"], row["command"]) for row in part["rows"]] == [
+        ("tiny8k", [1], "command 1"), ("cnn", [3], "command 3"),
+    ]  # fmt: skip
+    assert part["commands"] == ["command 1", "command 3"]
+    assert part["num_images"] == 10_000
+
+
+def test_a_row_of_another_engine_stands_again_where_one_training_gives_the_same_weights(
+    measure: ModuleType, publish: ModuleType, digest: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    asked = list[tuple[str, ...]]()
+
+    def convscope(*words: str) -> dict:
+        asked.append(words[1:])
+        return {"runs": [{"seed": int(words[words.index("--seeds") + 1].split("-")[0]), "weights_sha256": "same"}]}
+
+    monkeypatch.setattr(measure.Measurement, "convscope", convscope)
+    runs = [{"seed": seed, "weights_sha256": f"of {seed}"} for seed in (4, 3)]
+    assert measure.first_of(runs) == {"seed": 3, "weights_sha256": "of 3"}
+    rows = [
+        frontier_row(publish, name, "0" * 64, 2, precision) | {"first": {"seed": 3, "weights_sha256": weights}}
+        for name, precision, weights in (
+            ("cnn", "bfloat16", "same"), ("ann", "float32", "other"), ("lenet5", "float32", "same"),
+        )
+    ]  # fmt: skip
+    rows[2]["engine_sha256"] = digest  # not asked for again
+    assert measure.row_name({**rows[0], "name": ""}) == "cnn-fast"  # as rows of `accuracy` have it
+    del (before := frontier_row(publish, "tiny2k", "0" * 64, 2) | {"first": None})["first"]
+    kept = list[dict]()
+    measure.check(frontier_parts(*rows, before)["frontier"], "mnist", tmp_path, kept.append)
+    (found,) = kept
+    assert [publish.is_current(row, found) for row in found["rows"]] == [True, False, True, False]
+    assert [row["mean"] for row in found["rows"]] == [row["mean"] for row in (*rows, before)]
+    assert len(asked) == 2
+    assert asked[0][3:] == (
+        "--architecture", "cnn", "--recipe", "fast", "--seeds", "3-3", "--precision", "bfloat16", "--out",
+        str(tmp_path / "checks" / "mnist-architecture-cnn-recipe-fast-seeds-3-3-precision-bfloat16"),
+    )  # fmt: skip
+    page = publish.page("<!-- results: frontier --><!-- end -->", {"frontier": found}).replace("\n", " ")
+    assert "since `ann`, `tiny2k` were measured" in page
+    assert f"On {measure.today()} one network of each row that this concerns was trained again" in page
+
+
+def test_the_seconds_of_the_frontier_are_measured_once_for_points_of_one_training(
+    measure: ModuleType, monkeypatch: pytest.MonkeyPatch
+):
+    points = (Point("one", "cnn", "fast"), Point("views", "cnn", "fast", views=9), Point("other", "ann", "fast"))
+    monkeypatch.setattr("frontier.points.POINTS", points)
+    assert [point.name for point in measure.single_networks([points[1]], "mnist")] == ["one"]
+
+
+def test_a_busy_machine_is_seen(measure: ModuleType, monkeypatch: pytest.MonkeyPatch):
+    now = (1100, 530)  # of 100 ticks 30 were idle
+    monkeypatch.setattr(measure.machine, "ticks", lambda: now)
+    own = 0.5 * 100 / measure.machine.os.sysconf("SC_CLK_TCK")
+    assert measure.machine.others_share((1000, 500), own) == pytest.approx(0.2)
+    assert measure.machine.others_share(now, 0.0) == 0.0
+    with pytest.raises(ValueError, match="other programs took 20% of the processor"):
+        measure.require_quiet(0.2)

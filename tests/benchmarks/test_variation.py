@@ -1,0 +1,82 @@
+"""How far runs lie apart by chance: against simulated runs whose true spread is known, and worked by hand."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from variation import RunVariation
+
+IMAGES, RATE = 10_000, 0.01
+
+
+def simulated(
+    random: np.random.Generator, runs: int, sd_true: float, difficulty: NDArray[np.float64] | None = None
+) -> NDArray[np.bool_]:
+    """Runs (n, N) whose error rate varies by `sd_true` between seeds; an image is harder by its `difficulty` (N,)."""
+    if difficulty is None:
+        difficulty = np.ones(IMAGES)
+    rates = RATE + sd_true * random.standard_normal(runs)
+    return random.random((runs, len(difficulty))) < rates[:, None] * difficulty
+
+
+@pytest.mark.slow
+def test_what_was_simulated_is_found_again():
+    found = RunVariation.of(simulated(np.random.default_rng(0), 2000, 0.0008))
+    assert found.mean == pytest.approx(1 - RATE, abs=1e-4)
+    assert found.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES), rel=0.02)
+    assert found.sd_true == pytest.approx(0.0008, rel=0.06)
+    assert found.sd_seeds == pytest.approx(np.hypot(0.0008, found.sd_images), rel=0.06)
+
+
+def test_chance_on_single_images_is_no_difference_between_seeds():
+    found = RunVariation.of(simulated(np.random.default_rng(1), 500, 0.0))
+    assert found.sd_seeds == pytest.approx(found.sd_images, rel=0.1)
+    assert found.sd_true < 0.4 * found.sd_seeds
+
+
+def test_images_that_are_always_wrong_make_no_run_differ_from_another():
+    difficulty = np.where(np.arange(IMAGES) < IMAGES * RATE, 1 / RATE, 0.0)
+    found = RunVariation.of(simulated(np.random.default_rng(2), 20, 0.0, difficulty))
+    assert (found.sd_seeds, found.sd_true, found.sd_same_images) == (0, 0, 0)
+    assert found.sd_images == pytest.approx(np.sqrt(RATE * (1 - RATE) / IMAGES))
+    assert (found.chance_same_images(1e-4), found.runs_needed(1e-4)) == (0, 2)
+
+
+@pytest.mark.slow
+def test_two_runs_differ_as_pairs_of_simulated_runs_do():
+    random = np.random.default_rng(3)
+    difficulty = random.exponential(size=IMAGES)  # of these images
+    found = RunVariation.of(simulated(random, 1000, 0.0006, difficulty))
+    same = np.array([simulated(random, 2, 0.0006, difficulty).mean(axis=1) for _ in range(1000)])
+    other = np.array(
+        [simulated(random, 1, 0.0006, random.exponential(size=IMAGES)).mean() for _ in range(2000)]
+    ).reshape(-1, 2)
+    for pairs, sd, chance in (
+        (same, found.sd_same_images, found.chance_same_images),
+        (other, found.sd_other_images, found.chance_other_images),
+    ):
+        apart = pairs[:, 0] - pairs[:, 1]
+        assert sd == pytest.approx(apart.std(), rel=0.1)
+        assert chance(0.001) == pytest.approx((np.abs(apart) >= 0.001).mean(), abs=0.06)
+
+
+def test_as_many_runs_as_are_needed_find_the_difference_four_times_of_five():
+    variation = RunVariation(30, IMAGES, 0.99, 0.0005, 0.001, 0.0003)
+    count = variation.runs_needed(0.0005)
+    assert count == 17  # of Cohen's tables for two means that lie one standard deviation apart
+    random = np.random.default_rng(4)
+    a, b = 0.0005 * random.standard_normal((2, 20_000, count))
+    b += 0.0005
+    error = np.sqrt((a.var(axis=1, ddof=1) + b.var(axis=1, ddof=1)) / count)
+    found = (b.mean(axis=1) - a.mean(axis=1)) / error > 2.0369  # t of 32 degrees of freedom
+    assert found.mean() == pytest.approx(0.80, abs=0.025)
+    assert variation.runs_needed(0.00005) == pytest.approx(2 * (1.96 + 0.8416) ** 2 * 100, rel=0.01)
+    assert variation.runs_needed(1e-9) is None
+
+
+def test_what_is_no_group_of_runs_is_refused():
+    with pytest.raises(ValueError, match=r"wrong is \(1, 10\); it must be \(n, N\), with at least two runs"):
+        RunVariation.of(np.zeros((1, 10), np.bool_))
+    variation = RunVariation(2, 10, 0.5, 0.1, 0.1, 0.1)
+    for words in ({"difference": 0.0}, {"difference": 0.1, "power": 0.01}):
+        with pytest.raises(ValueError, match="level < power < 1"):
+            variation.runs_needed(**words)

@@ -1,0 +1,14 @@
+"""How long a network takes to answer."""
+
+import convscope as cs
+from convscope.engine import initial_weights, open_network
+from convscope.evidence.latency import measure_latency
+
+
+def test_the_time_of_an_answer_is_measured_for_one_and_for_a_thousand(small_mnist: cs.Splits):
+    network = cs.presets.ann()
+    opened = open_network(network, initial_weights(network, 0))
+    one, thousand = measure_latency(opened, small_mnist.train.images)
+    assert thousand is not None
+    assert 0 < one < thousand < 1
+    assert measure_latency(opened, small_mnist.test.images)[1] is None  # of 300
