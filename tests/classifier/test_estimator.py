@@ -237,7 +237,7 @@ def test_class_weights_are_scikit_learn_s(digits):
         ({"architecture": lambda *_: None}, TypeError, "architecture returned None"),
         ({"architecture": cs.presets.cnn()}, ValueError, r"reads 28 × 28 × 1"),
         ({"recipe": "slow"}, ValueError, "recipe is 'slow'; it must be one of classic, fast"),
-        ({"recipe": None}, TypeError, "recipe is None"),
+        ({"recipe": 3}, TypeError, "recipe is 3"),
         ({"epochs": 0}, ValueError, "epochs is 0"),
         ({"epochs": 2.0}, TypeError, "float"),
         ({"batch_size": -1}, ValueError, "batch_size is -1"),

@@ -206,8 +206,9 @@ def _averaged(blocks: tuple[tuple[Layer, ...], ...], image_shape: Shape, num_cla
 def tiny697(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Return a convolution and four separable ones of 7 and 8 filters: 679 parameters on MNIST.
 
-    It is for the recipe of the same name, as are the other `tiny` presets, each named after the most parameters that it
-    may have on MNIST. The numbers of filters and layers were chosen on held-out training images of MNIST (dev/LOG.md).
+    It is trained with the recipe of the same name, as are the other `tiny` presets, each named after the most
+    parameters that it may have on MNIST. The numbers of filters and layers were chosen on held-out training images of
+    MNIST (dev/LOG.md).
 
     >>> tiny697().parameters
     679
@@ -252,8 +253,7 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
 def micro11k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
     """Return four convolutions of 24 and 27 filters: with kernels of 4 bits, 10,732 bytes of weights in a C header.
 
-    It is for the recipe of the same name, which trains it in 4 bits, and for microcontrollers with room for 11,000
-    bytes.
+    It is for microcontrollers with room for 11,000 bytes; the recipe of the same name trains it in 4 bits.
 
     >>> micro11k().parameters
     18661
@@ -355,3 +355,16 @@ def network_for(
     if not isinstance(network, Architecture):
         raise TypeError(f"architecture returned {describe(network)}; the function must return an Architecture")
     return network
+
+
+def preset_of(network: Architecture) -> str | None:
+    """Name the preset that makes this very network, be it widened, for its images and classes; None without one."""
+    name, _, width = network.name.partition("-x")
+    if name not in PRESETS:
+        return None
+    try:
+        preset = PRESETS[name](network.input.shape, network.num_classes)
+        made = widened(preset, float(width)) if width else preset
+    except (ArchitectureError, ValueError):
+        return None
+    return name if made == network else None

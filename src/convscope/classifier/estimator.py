@@ -28,8 +28,7 @@ from convscope.data.datasets.image_rows import ImageShape, as_rows, image_shape_
 from convscope.data.datasets.pixel_range import PixelRange, learn_range
 from convscope.engine import initial_weights
 from convscope.recipes import Recipe, Schedule, recipe_named
-from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.training import History, TrainingState, train, train_pass
+from convscope.training import History, TrainingState, default_recipe, train, train_pass
 from convscope.training.model import Model
 
 
@@ -85,8 +84,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         architecture: "auto" (by the size of the images, see `convscope.classifier.estimator`), the name of a preset, an
             `Architecture`, or a function of the images' shape (H, W, C) and the number of classes.
-        recipe: the name of a recipe, or a `Recipe`.
-        epochs: by default those of a `Recipe`; of a recipe given by name as many, but at least 500 steps.
+        recipe: the name of a recipe, or a `Recipe`; None is the preset's own, or `classic`.
+        epochs: by default those of a `Recipe`; of any other recipe as many, but at least 500 steps.
         batch_size, learning_rate, validation_fraction: in place of the recipe's. What is held out for validation is
             measured after each epoch (`history_`) and not trained on.
         class_weight: by what the loss of each class's images is multiplied: a dict of labels, of which those left out
@@ -117,7 +116,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         architecture: str | Architecture | Callable[[ImageShape, int], Architecture] = "auto",
-        recipe: str | Recipe = DEFAULT_RECIPE,
+        recipe: str | Recipe | None = None,
         *,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -155,7 +154,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
-        recipe, start = self._recipe(len(rows), classes), self._begin(rows, shown, classes)
+        start = self._begin(rows, shown, classes)
+        recipe = self._recipe(len(rows), classes, start.architecture)
         states: list[TrainingState] = []
 
         def keep(state: TrainingState) -> None:
@@ -188,8 +188,8 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (strange := known[labels] != y).any():
             raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
-        recipe = self._recipe_of_pass(known)
         start = self._begin(rows, shown, known) if is_first else self._beginning
+        recipe = self._recipe_of_pass(known, start.architecture)
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
         data = start.dataset(rows, labels)
         threads = _threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
@@ -277,9 +277,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- What is trained ----------------------------------------------------------------------------------------------
 
-    def _chosen_recipe(self, classes: NDArray[Any]) -> Recipe:
+    def _chosen_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Return the recipe with what the parameters change in it, but for the number of epochs."""
-        recipe = recipe_named(self.recipe)
+        recipe = default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
             changes["batch_size"] = index(self.batch_size)
@@ -296,20 +296,20 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             changes["class_weights"] = self.class_weight
         return replace(recipe, **changes)
 
-    def _recipe(self, num_images: int, classes: NDArray[Any]) -> Recipe:
+    def _recipe(self, num_images: int, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Return what `fit` trains by."""
-        recipe = self._chosen_recipe(classes)
+        recipe = self._chosen_recipe(classes, architecture)
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
-        elif isinstance(self.recipe, str):
+        elif not isinstance(self.recipe, Recipe):
             steps = -(-num_images // recipe.batch_size)
             epochs = max(epochs, -(-_LEAST_STEPS // steps))
         return replace(recipe, epochs=epochs)
 
-    def _recipe_of_pass(self, classes: NDArray[Any]) -> Recipe:
+    def _recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Return what a call of `partial_fit` trains by."""
-        recipe = self._chosen_recipe(classes)
+        recipe = self._chosen_recipe(classes, architecture)
         if recipe.class_weights == "balanced":
             raise ValueError(
                 "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "

@@ -30,7 +30,6 @@ from convscope.engine import EngineName
 from convscope.experiment import argument_of
 from convscope.experiment.run_json import loading_words
 from convscope.recipes import Precision
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
@@ -73,9 +72,7 @@ def _seed_list(value: str | list[int]) -> list[int]:
     "--recipe",
     "recipes",
     multiple=True,
-    default=(DEFAULT_RECIPE,),
-    show_default=True,
-    help=f"Training recipe: {RECIPE_NAMES}; repeatable.",
+    help=f"Training recipe: {RECIPE_NAMES}; repeatable; by default each preset's own, or classic.",
 )
 @click.option(
     "--seeds",
@@ -156,7 +153,7 @@ def experiment(
     )
     with JobProgress(quiet=as_json) as progress:
         plan = plan_experiment(request, progress.listeners())
-        names = {"--architecture": [one.name for one in plan.networks], "--recipe": [one.name for one in plan.recipes]}
+        names = {"--architecture": [network.name for network in plan.networks], "--recipe": plan.recipe_names}
         for option, given in names.items():
             if twice := [name for name in given if given.count(name) > 1]:
                 raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")

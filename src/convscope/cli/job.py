@@ -13,7 +13,7 @@ from convscope.base.tables import printable
 from convscope.cli.output import echo, with_options
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions, Splits
-from convscope.runs.choices import RecipeChanges
+from convscope.runs.choices import RecipeChanges, is_own_recipe
 from convscope.runs.jobs import Job, Request, new_job, opened, resumed
 from convscope.runs.listeners import Listeners
 from convscope.runs.resume import check_same, options_of
@@ -86,11 +86,12 @@ def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[
 def show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
     """Print the line that a run begins with, and each caution as a line on stderr."""
     fraction = folder.recipe.validation_fraction
+    own = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""
     held_out = f" ({100 * fraction:.4g} % of them held out)" if fraction else ""
     echo(
         f"{splits.name}: {len(splits.train):,} training images{held_out} and {len(splits.test):,} test images; "
         f"{folder.architecture.name}: {folder.architecture.parameters:,} parameters; "
-        f"recipe {folder.recipe.name}, seed {folder.seed}; in {folder.path}"
+        f"recipe {folder.recipe.name}{own}, seed {folder.seed}; in {folder.path}"
     )
     for text in cautions:
         echo(f"Warning: {printable(text)}", err=True)

@@ -14,7 +14,6 @@ from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.run_folder import MOST_SEED
@@ -110,9 +109,7 @@ def training_options(command: _Command) -> _Command:
         ),
         click.option(
             "--recipe",
-            default=DEFAULT_RECIPE,
-            show_default=True,
-            help=f"Training recipe: {RECIPE_NAMES}, such as run.json of a run.",
+            help=f"Training recipe: {RECIPE_NAMES}, such as run.json of a run; by default the preset's or classic.",
         ),
         click.option(
             "--epochs", type=int, help="Number of epochs, in place of the recipe's; with --patience the maximum."

@@ -18,7 +18,6 @@ from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.experiment.sweep import SEARCHES, Search
 from convscope.experiment.sweep.sweep import HELD_OUT
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import PRESET, RecipeChanges
 from convscope.runs.sweeping import SweepRequest, sweep_job
 
@@ -27,7 +26,7 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
 @dataset_option
 @loading_options
 @click.option("--architecture", default=PRESET, show_default=True, help=f"Network to vary: {ARCHITECTURES}.")
-@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help=f"Recipe to vary: {RECIPE_NAMES}.")
+@click.option("--recipe", help=f"Recipe to vary: {RECIPE_NAMES}; by default the preset's own, or classic.")
 @click.option(
     "--vary",
     metavar="FIELD=VALUES",
@@ -77,7 +76,7 @@ def sweep(
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
     architecture: str,
-    recipe: str,
+    recipe: str | None,
     vary: tuple[str, ...],
     trials: int,
     search: Search,

@@ -28,7 +28,8 @@ from convscope.experiment.group import Group
 from convscope.experiment.result import DivergedRun, RunResult
 from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
-from convscope.recipes import AnyRecipe, classic, recipe_named
+from convscope.recipes import AnyRecipe, recipe_named
+from convscope.training import default_recipe
 
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # columns of the single values
@@ -238,7 +239,7 @@ def _lead_dict(lead: GroupComparison) -> dict[str, Any]:
 def run_experiment(
     architectures: Sequence[AnyArchitecture],
     data: Splits | str | Path,
-    recipes: Sequence[AnyRecipe] = (classic,),
+    recipes: Sequence[AnyRecipe] = (),
     seeds: Seeds = range(5),
     *,
     dataset: str | None = None,
@@ -264,7 +265,8 @@ def run_experiment(
     Args:
         architectures: networks, names of presets or functions as `train` takes them, each with a name of its own.
         data: the data set, or what `load_dataset` takes.
-        recipes: recipes or names of those that come with convscope, each with a name of its own.
+        recipes: recipes or names of those that come with convscope, each with a name of its own; without any, each
+            network is trained with the preset's own recipe, or with `classic`.
         dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         num_images: on how many of the training images each run trains, drawn by its seed; None is all of them.
         folder, executor, threads, on_result, on_epoch: as for `train_runs`. With a folder, the same call again
@@ -287,16 +289,16 @@ def run_experiment(
         ("recipes", [recipe.name for recipe in chosen]),
         ("seeds", numbers),
     ):
-        if not names:
+        if not names and what != "recipes":
             raise ValueError(f"there are no {what}; give at least one")
-        most, times = Counter[Any](names).most_common(1)[0]
+        most, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
         if times > 1:
             raise ValueError(f"{times} {what} are {most!r}; each needs its own name")
     argument = argument_of(dataset) if dataset else ""
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks
-        for recipe in chosen
+        for recipe in chosen or [default_recipe(network)]
         for seed in numbers
     ]
     return run_specs(

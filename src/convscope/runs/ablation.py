@@ -59,7 +59,7 @@ def ablate_run(folder: RunFolder, splits: Splits, request: AblationRequest, list
         ConvscopeError: if the run is not trained or damaged, or there is no such recipe or executor.
     """
     retraining, model = request.retraining, folder.load_model()
-    recipe = None if retraining is None else recipe_for(retraining.recipe)
+    recipe = None if retraining is None else recipe_for(retraining.recipe, folder.architecture)
     subject = Subject(folder, splits, model, listeners)
     evaluate_run(folder, model, splits.test)
     known = folder.read_evidence((TOPIC,), model)

@@ -8,7 +8,6 @@ from convscope.base.arguments import Seed, checked
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName
 from convscope.experiment import RunResult
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import ArchitectureChoice, RecipeChoice
 from convscope.runs.data import DataChoice
 from convscope.runs.jobs import Request, new_job
@@ -27,7 +26,7 @@ def run(
     data: DataChoice = "mnist",
     *,
     architecture: ArchitectureChoice | None = None,
-    recipe: RecipeChoice = DEFAULT_RECIPE,
+    recipe: RecipeChoice | None = None,
     seed: Seed = 0,
     seeds: int | None = None,
     baseline: bool = True,
@@ -53,7 +52,7 @@ def run(
         data: a name or path, as `load_dataset` takes it; `Splits`; or a `Dataset` or pair (X, y), from which a test
             split is cut off.
         architecture: a preset's name, a preset, an `Architecture`, or a JSON file; None is "cnn", or that of `start`.
-        recipe: a recipe's name, a `Recipe`, or a JSON file.
+        recipe: a recipe's name, a `Recipe`, or a JSON file; None is the preset's own, or `classic`.
         seed: of all randomness, from 0 on.
         seeds: runs of each network, from `seed` on; None is five, or as many as half a minute more allows.
         baseline: whether to compare with a dense network.

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.network import architecture_in
-from convscope.architecture.presets import PRESETS, network_for, widened
+from convscope.architecture.presets import PRESETS, network_for, preset_of, widened
 from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
 from convscope.base.plain import parse_json
 from convscope.base.spelling import did_you_mean, is_path
 from convscope.recipes import RECIPES, EarlyStopping, Precision, Recipe, recipe_named
+from convscope.training import default_recipe
 
 ArchitectureChoice = Annotated[
     str | Path | Architecture | Callable[[tuple[int, int, int], int], Architecture],
@@ -92,13 +93,15 @@ def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, i
         raise ArchitectureError(f"{choice}: {error}") from error
 
 
-def recipe_for(choice: RecipeChoice, changes: RecipeChanges = RecipeChanges()) -> Recipe:
-    """Return `choice` itself, the recipe of that name, or the one in the JSON file there, with `changes`.
+def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: RecipeChanges = RecipeChanges()) -> Recipe:
+    """Find the recipe that `choice` is, names, or holds as a JSON file, or else that of `network`; apply `changes`.
 
     Raises:
         RecipeError: if there is neither a recipe nor a file, the file is damaged, or a value is out of range.
         TypeError: if `choice` is none of these.
     """
+    if choice is None:
+        return changes.apply(default_recipe(network))
     if not isinstance(choice, str | Path) or choice in RECIPES:
         return changes.apply(recipe_named(choice))
     try:
@@ -108,6 +111,11 @@ def recipe_for(choice: RecipeChoice, changes: RecipeChanges = RecipeChanges()) -
     except (RecipeError, OSError, ValueError) as error:
         raise RecipeError(f"{choice}: {error}") from error
     return changes.apply(recipe)
+
+
+def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
+    """Tell whether a network is a preset with a recipe of the same name, and this is it."""
+    return preset_of(network) == recipe.name in RECIPES
 
 
 def _not_found(kind: str, name: str, known: Iterable[str]) -> str:

@@ -11,8 +11,14 @@ from convscope.engine import EngineName
 from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
-from convscope.recipes import Recipe
-from convscope.runs.choices import ArchitectureChoice, RecipeChanges, RecipeChoice, architecture_for, recipe_for
+from convscope.runs.choices import (
+    ArchitectureChoice,
+    RecipeChanges,
+    RecipeChoice,
+    architecture_for,
+    is_own_recipe,
+    recipe_for,
+)
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.runs.tracking import Trackers
@@ -25,6 +31,7 @@ class ExperimentRequest:
 
     Attributes:
         data: a name or path, as `load_dataset` takes it.
+        recipes: without any, each preset is trained with its own recipe, or with `classic`.
         width: by what the filters and units of each architecture are multiplied.
         num_images: how many training images each run takes, drawn by its seed; None is all.
         threads: of the engine in each run; None is one a core, with an executor one.
@@ -53,7 +60,6 @@ class ExperimentPlan:
     request: ExperimentRequest
     splits: Splits
     networks: Sequence[Architecture]
-    recipes: Sequence[Recipe]
     specs: Sequence[RunSpec]
 
     @property
@@ -61,13 +67,27 @@ class ExperimentPlan:
         return self.request.out or Path("runs") / f"experiment-{self.splits.name}"
 
     @property
+    def recipe_names(self) -> list[str]:
+        """The names of the recipes that each network is trained with; without a choice, those of the first network."""
+        first = self.specs[0]
+        return [
+            spec.recipe.name
+            for spec in self.specs
+            if (spec.architecture, spec.seed) == (first.architecture, first.seed)
+        ]
+
+    @property
     def num_runs(self) -> int:
         return len(self.specs)
 
     def __str__(self) -> str:
         images = self.request.num_images or len(self.splits.train)
+        own = dict.fromkeys(
+            spec.architecture.name for spec in self.specs if is_own_recipe(spec.architecture, spec.recipe)
+        )
+        recipes = f" {', '.join(own)}: trained with the preset's own recipe." if own else ""
         return (
-            f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images. "
+            f"{self.splits.name}: {images:,} training images and {len(self.splits.test):,} test images.{recipes} "
             f"{self.num_runs} {'run' if self.num_runs == 1 else 'runs'} in {self.folder}"
         )
 
@@ -97,14 +117,15 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
         architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
         for choice in request.architectures
     ]
-    recipes = [recipe_for(choice, request.changes) for choice in request.recipes]
     specs = [
-        RunSpec(argument, network, recipe, seed, request.engine, request.num_images)
+        RunSpec(
+            argument, network, recipe_for(choice, network, request.changes), seed, request.engine, request.num_images
+        )
         for network in networks
-        for recipe in recipes
+        for choice in request.recipes or (None,)
         for seed in request.seeds
     ]
-    return ExperimentPlan(request, splits, networks, recipes, specs)
+    return ExperimentPlan(request, splits, networks, specs)
 
 
 def experiment_job(

@@ -113,8 +113,8 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     with timed(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
         check_index(request.index, splits)
-        recipe = recipe_for(request.recipe)
         found, model = _read(request, splits, listeners)
+        recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
     record = run_record(spec, splits, available_cores())
     place = request.out or free_folder(f"{splits.name}-imported")

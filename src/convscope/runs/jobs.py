@@ -12,7 +12,6 @@ from convscope.engine import EngineName, check_engine, check_precision, check_we
 from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.recipes import RECIPES
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import (
     PRESET,
     ArchitectureChoice,
@@ -39,6 +38,7 @@ class Request:
         width: by what the filters and units of `architecture` are multiplied.
         start: a run folder or model file whose weights training starts from; None is random weights.
         new_output: whether the weights of the outputs are random all the same.
+        recipe: None is the own recipe of a preset, or `classic`.
         changes: what replaces parts of `recipe`.
         threads: None is one a core.
         out: the folder; None is a new one under runs/.
@@ -51,7 +51,7 @@ class Request:
     width: float = 1.0
     start: Path | None = None
     new_output: bool = False
-    recipe: RecipeChoice = DEFAULT_RECIPE
+    recipe: RecipeChoice | None = None
     changes: RecipeChanges = field(default_factory=RecipeChanges)
     seed: int = 0
     engine: EngineName = "native"
@@ -99,7 +99,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     check_classes(splits.train)
     for part in (splits.train, splits.test):
         check_fit(network, part)
-    recipe = recipe_for(request.recipe, request.changes)
+    recipe = recipe_for(request.recipe, network, request.changes)
     check_precision(recipe.precision, request.engine)
     check_weight_bits(recipe.weight_bits, request.engine)
     unseen = None

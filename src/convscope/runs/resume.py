@@ -107,7 +107,7 @@ def _meant(name: str, value: Any, folder: RunFolder, splits: Splits, width: floa
         return f"{other} (other layers)" if other == begun else other
     if name == "recipe":  # other options may have changed parts of it
         parts = {part: getattr(folder.recipe, part) for part in _OF_RECIPE}
-        found = recipe_for(value)
+        found = recipe_for(value, folder.architecture)
         same = found.name == folder.recipe.name and replace(found, **parts) == folder.recipe
         return folder.recipe.name if same else value
     return value

@@ -13,7 +13,6 @@ from convscope.experiment import open_executor
 from convscope.experiment.run_json import loading_words
 from convscope.experiment.sweep import Search, Sweep, run_sweep
 from convscope.experiment.sweep.sweep import HELD_OUT
-from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
@@ -29,7 +28,7 @@ class SweepRequest:
     loading: LoadOptions
     vary: tuple[str, ...]
     architecture: str = PRESET
-    recipe: str = DEFAULT_RECIPE
+    recipe: str | None = None
     changes: RecipeChanges = field(default_factory=RecipeChanges)
     trials: int = 20
     search: Search = "random"
@@ -46,7 +45,7 @@ class SweepRequest:
         words = ["convscope", "sweep", "--dataset", self.data, *loading_words(self.loading)]
         words += [word for one in self.vary for word in ("--vary", one)]
         options = {
-            "architecture": PRESET, "recipe": DEFAULT_RECIPE, "trials": None, "search": "random", "seeds": 1,
+            "architecture": PRESET, "recipe": None, "trials": None, "search": "random", "seeds": 1,
             "held_out": HELD_OUT,
         }  # fmt: skip
         for name, default in options.items():
@@ -91,7 +90,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     """
     _, splits = load_data(request.data, request.loading, listeners.on_download)
     network = architecture_for(request.architecture, splits.image_shape, splits.num_classes)
-    recipe = recipe_for(request.recipe, request.changes)
+    recipe = recipe_for(request.recipe, network, request.changes)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
     with open_executor(request.executor) as workers, writing(folder):
         found = run_sweep(

@@ -1,6 +1,6 @@
 """Train a network: from an architecture, images and a recipe to a model, its history, and a state to go on from."""
 
-from convscope.training.checks import check_classes, check_fit, check_recipe, hold_out
+from convscope.training.checks import check_classes, check_fit, check_recipe, default_recipe, hold_out
 from convscope.training.history import History, TrainingState, describe_choice, with_choice
 from convscope.training.loop import train, train_pass
 from convscope.training.model import Model
@@ -12,6 +12,7 @@ __all__ = [
     "check_classes",
     "check_fit",
     "check_recipe",
+    "default_recipe",
     "describe_choice",
     "hold_out",
     "train",

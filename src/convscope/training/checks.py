@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
+from convscope.architecture.presets import preset_of
 from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
 from convscope.data.datasets import Dataset, Splits
-from convscope.recipes import Recipe
+from convscope.recipes import RECIPES, Recipe, classic
 
 
 def hold_out(
@@ -61,6 +62,16 @@ def check_classes(dataset: Dataset) -> None:
             f"{dataset.name}: all {len(dataset):,} training images are of class {name!r}; give images of two classes "
             "or more"
         )
+
+
+def default_recipe(architecture: Architecture) -> Recipe:
+    """Choose the recipe of a training that names none: a preset's own, or `classic`.
+
+    >>> from convscope.architecture import presets
+    >>> default_recipe(presets.tiny8k()).name, default_recipe(presets.cnn()).name
+    ('tiny8k', 'classic')
+    """
+    return RECIPES.get(preset_of(architecture) or "", classic)
 
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> None:

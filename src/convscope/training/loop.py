@@ -30,8 +30,8 @@ from convscope.engine import (
     initial_weights,
     open_network,
 )
-from convscope.recipes import AnyRecipe, Recipe, Schedule, classic, recipe_named
-from convscope.training.checks import check_fit, check_recipe, hold_out
+from convscope.recipes import AnyRecipe, Recipe, Schedule, recipe_named
+from convscope.training.checks import check_fit, check_recipe, default_recipe, hold_out
 from convscope.training.history import History, TrainingState, with_choice
 from convscope.training.model import Model
 
@@ -43,7 +43,7 @@ OnEpoch = Callable[[TrainingState], None]
 def train(
     architecture: AnyArchitecture,
     data: Splits | DatasetLike,
-    recipe: AnyRecipe = classic,
+    recipe: AnyRecipe | None = None,
     *,
     seed: Seed = 0,
     validation: DatasetLike | None = None,
@@ -72,7 +72,8 @@ def train(
             images are trained on. With `recipe.validation_fraction`, that fraction of them is held out and measured
             after each epoch, as the `val_` columns of the history, and the test images are not looked at; without it,
             the test images are measured.
-        recipe: how to train, or the name of a recipe that comes with convscope.
+        recipe: how to train, or the name of a recipe that comes with convscope; None is the preset's own, or
+            `classic`.
         seed: of all randomness, a whole number from 0.
         validation: images to measure after each epoch, in place of the above; a pair (X, y) too.
         threads: see `open_network`; the result is the same bits for any number.
@@ -111,7 +112,7 @@ def train(
 def train_with_logits(
     architecture: AnyArchitecture,
     data: Splits | DatasetLike,
-    recipe: AnyRecipe,
+    recipe: AnyRecipe | None,
     *,
     seed: Seed = 0,
     validation: DatasetLike | None = None,
@@ -126,12 +127,13 @@ def train_with_logits(
 
     They are None where no epoch was trained, no image measured, or early stopping chose the weights of another epoch.
     """
-    recipe = recipe_named(recipe)
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
+    some = data.train if isinstance(data, Splits) else data
+    architecture = network_for(architecture, some.image_shape, some.num_classes)
+    recipe = default_recipe(architecture) if recipe is None else recipe_named(recipe)
     if validation is not None:
         validation = as_dataset(validation, "validation", data.class_names, data.image_shape)
     dataset, validation = hold_out(data, recipe, seed, validation, unseen)
-    architecture = network_for(architecture, dataset.image_shape, dataset.num_classes)
     for images in (dataset, validation):
         check_fit(architecture, images)
     check_recipe(recipe, architecture)

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from convscope.base.arguments import checked
 from convscope.data.datasets import Dataset
 
 _LISTS = ("mnist_test_errors.json",)  # in data/
@@ -54,6 +55,7 @@ class KnownErrors:
     errors: tuple[KnownError, ...]
 
 
+@checked
 def known_errors(dataset: Dataset) -> KnownErrors | None:
     """Return the human-validated label errors of `dataset`, or None where none are published or it is another.
 

@@ -27,7 +27,8 @@ from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_r
 from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.experiment.sweep.sampler import Sampler, Search
 from convscope.experiment.sweep.space import Value, change, parse_dimension
-from convscope.recipes import AnyRecipe, Recipe, classic, recipe_named
+from convscope.recipes import AnyRecipe, Recipe, recipe_named
+from convscope.training import default_recipe
 
 HELD_OUT = 1 / 6
 """Of the training images: as many as MNIST has test images."""
@@ -160,7 +161,7 @@ def choice_text(trial: Mapping[str, Any], chance: float, number: Callable[[float
 def run_sweep(
     architecture: AnyArchitecture,
     data: Splits | str | Path,
-    recipe: AnyRecipe = classic,
+    recipe: AnyRecipe | None = None,
     vary: Sequence[str] = (),
     *,
     dataset: str | None = None,
@@ -187,6 +188,7 @@ def run_sweep(
 
     Args:
         data: the data set, or what `load_dataset` takes; only its training images are used.
+        recipe: to vary; None is the preset's own, or `classic`.
         vary: what differs, each as `parse_dimension` reads it.
         dataset: what `load_dataset` takes to give `data`, where that is in memory and an executor is to be used.
         trials: how many combinations are tried; of a grid at most so many.
@@ -211,7 +213,8 @@ def run_sweep(
     if dataset is None and not isinstance(data, Splits):
         dataset = str(data)
     argument = argument_of(dataset) if dataset else ""
-    network, first = network_for(architecture, splits.image_shape, splits.num_classes), recipe_named(recipe)
+    network = network_for(architecture, splits.image_shape, splits.num_classes)
+    first = default_recipe(network) if recipe is None else recipe_named(recipe)
     dimensions = [parse_dimension(one) for one in vary]
     judged, chooses = _hold_out(splits, held_out)
     job = _Job(
