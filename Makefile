@@ -20,7 +20,7 @@ NODE_MODULES := web/node_modules/.package-lock.json
 SOURCES := pyproject.toml CMakeLists.txt $(shell find native -type f 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test coverage mutants lowest-test lowest-extras-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots readme-picture check style format docs notebooks fuzz faults peers bench results release wheels wheels-test clean
+.PHONY: help run test coverage mutants lowest-test lowest-extras-test interoperability-test native-test network-test wasm-test arm-test page page-engine page-test page-bench page-screenshots readme-picture size check style format docs notebooks fuzz faults peers bench results release wheels wheels-test clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -95,6 +95,9 @@ page-screenshots: build/page-report/mnist/report.html ## Take pictures of the pa
 
 readme-picture: build/page-report/mnist/report.html ## Take README's picture of the page again, in both themes, after a change of the page.
 	cd web && node tools/readme_picture.mjs ../$< ../docs
+
+size: $(VENV)/.installed ## Print how large each room and part is, beside its limit.
+	$(BIN)/python .ci/size.py
 
 check: style test lowest-test docs interoperability-test page-test native-test network-test wasm-test arm-test ## Formatting, lint, types, tests and docs (the tests hold the docs against the code).
 
