@@ -19,6 +19,7 @@ from convscope.cli import main
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "convscope"
 WEB = ROOT / "web" / "src"
+CATALOGUES = ROOT / "src" / "convscope" / "report" / "catalogues"
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 LESION = r"\blesion(s|ed)?\b(?! of the skin|\.\w)(?<!vascular lesions)(?<!-like lesions)"
@@ -172,7 +173,7 @@ def test_templates_avoid_the_words_of_the_list() -> None:
 def test_the_page_avoids_the_words_of_the_list() -> None:
     files = sorted([*WEB.rglob("*.svelte"), *WEB.rglob("*.ts")])
     assert len(files) > 100
-    catalogue = json.loads((WEB / "text" / "en.json").read_text(encoding="utf-8"))
+    catalogue = json.loads((CATALOGUES / "en.json").read_text(encoding="utf-8"))
     check(
         {str(path.relative_to(WEB)): page_texts(path) for path in files} | {"en.json": " . ".join(strings(catalogue))}
     )

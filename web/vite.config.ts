@@ -1,10 +1,11 @@
 // Builds web/src into one script and one style sheet, which the Python package carries and puts into every report.
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
-import { texts } from './tools/texts.ts';
+import { CATALOGUES, pageTexts } from './tools/texts.ts';
 
 export default defineConfig({
-  plugins: [svelte(), texts()],
+  plugins: [svelte(), pageTexts()],
+  resolve: { alias: { catalogues: CATALOGUES } },
   build: {
     outDir: '../src/convscope/report/bundle',
     emptyOutDir: false, // engine.wasm lies there too

@@ -1,19 +1,8 @@
-import json
-from pathlib import Path
-
 import pytest
 from markupsafe import Markup, escape
 
-from convscope.report.built import read_resource
 from convscope.report.findings import percent
 from convscope.report.texts import alike, attribute, figure, follow_language, known, listed, rounded, say, signed
-
-CATALOGUE = Path(__file__).parents[2] / "web" / "src" / "text"
-
-
-def test_the_package_has_the_texts_of_the_catalogue() -> None:
-    packed = json.loads(read_resource("bundle/texts.json"))
-    assert packed == {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in CATALOGUE.glob("*.json")}
 
 
 @pytest.mark.parametrize(

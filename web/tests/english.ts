@@ -1,6 +1,6 @@
 // Finds English in code: texts of two words or more between the tags and in strings, and labels of any length.
 import { parse } from 'svelte/compiler';
-import en from '../src/text/en.json';
+import en from 'catalogues/en.json';
 
 interface Node {
   type: string;

@@ -3,14 +3,14 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LANGUAGES, partsOf, type Language, type Plural, type Texts } from '../src/text/catalogue';
-import en from '../src/text/en.json';
+import en from 'catalogues/en.json';
 import { englishIn } from './english';
 
 type Text = string | Plural;
 
 const SOURCE = join(import.meta.dirname, '../src');
 const REPORT = join(import.meta.dirname, '../../src/convscope/report');
-const fileOf = (language: Language) => join(SOURCE, `text/${language}.json`);
+const fileOf = (language: Language) => join(REPORT, `catalogues/${language}.json`);
 const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((one) => one !== 'en' && existsSync(fileOf(one)));
 
 const PLURALS = ['zero', 'one', 'two', 'few', 'many', 'other'];

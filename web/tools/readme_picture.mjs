@@ -14,7 +14,7 @@ if (folder === undefined) {
 }
 const ROOT = resolve(import.meta.dirname, '../..');
 const PAGE = join(ROOT, 'src/convscope/report');
-const DRAWN_BY = ['bundle/bench.css', 'bundle/bench.js', 'bundle/engine.wasm', 'bundle/texts.json', 'page.css'];
+const DRAWN_BY = ['bundle/bench.css', 'bundle/bench.js', 'bundle/engine.wasm', 'catalogues/en.json', 'page.css'];
 // The first test image, a seven, and a cell of the second convolution that responds to its stem.
 const FRAGMENT = '#bench?i=0&c=conv2d_1.18.6.8';
 

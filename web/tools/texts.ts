@@ -1,28 +1,19 @@
-// The texts of every language as one file beside the script, for Python: it writes the other languages into each page.
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// The catalogues of texts, which Python reads too: it puts the other languages and the report's sentences into each page.
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
-import { LANGUAGES } from '../src/text/catalogue.ts';
 
-const FOLDER = join(import.meta.dirname, '../src/text');
+export const CATALOGUES = resolve(import.meta.dirname, '../../src/convscope/report/catalogues');
 
-export function texts(): Plugin {
+// Leaves the report's sentences out of the script: they stand in English in each page.
+export function pageTexts(): Plugin {
   return {
-    name: 'texts',
+    name: 'page-texts',
     apply: 'build',
-    // The report's sentences stand in English in each page.
     load(id) {
-      if (id !== join(FOLDER, 'en.json')) return null;
+      if (id !== join(CATALOGUES, 'en.json')) return null;
       const { report: _, ...page } = JSON.parse(readFileSync(id, 'utf8')) as Record<string, unknown>;
       return JSON.stringify(page);
-    },
-    generateBundle() {
-      const all = Object.keys(LANGUAGES).flatMap((language) => {
-        const file = join(FOLDER, `${language}.json`);
-        return existsSync(file) ? [[language, JSON.parse(readFileSync(file, 'utf8'))]] : [];
-      });
-      const source = `${JSON.stringify(Object.fromEntries(all), null, 1)}\n`;
-      this.emitFile({ type: 'asset', fileName: 'texts.json', source });
     },
   };
 }

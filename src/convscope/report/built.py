@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from convscope.report.document import live_policy, read_resource
+from convscope.report.texts import catalogues
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def built() -> Built:
     start, script, style = (read_resource(name) for name in ("start.js", "bundle/bench.js", "bundle/bench.css"))
     assert "</style" not in style.lower(), "the style sheet would end its element"
     engine = files("convscope.report").joinpath("bundle/engine.wasm").read_bytes()
-    catalogue = {name: dict(_leaves(texts)) for name, texts in json.loads(read_resource("bundle/texts.json")).items()}
+    catalogue = {language: dict(_leaves(texts)) for language, texts in catalogues().items()}
     keys = list(catalogue.pop("en"))  # whose texts the script has
     lists: dict[str, list[Any]] = {"keys": keys}
     lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}

@@ -165,9 +165,15 @@ def glossary() -> dict[str, str]:
 
 @cache
 def _texts() -> dict[str, Any]:
-    text = files("convscope.report").joinpath("bundle/texts.json").read_text(encoding="utf-8")
-    texts: dict[str, Any] = json.loads(text)["en"]["report"]
+    texts: dict[str, Any] = catalogues()["en"]["report"]
     return texts
+
+
+def catalogues() -> dict[str, dict[str, Any]]:
+    """Read the texts of the page and the report by language."""
+    folder = files("convscope.report").joinpath("catalogues")
+    paths = sorted(folder.iterdir(), key=lambda path: path.name)
+    return {path.name.removesuffix(".json"): json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
 def below(key: str) -> Any:

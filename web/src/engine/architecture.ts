@@ -1,5 +1,5 @@
 // What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
-import type en from '../text/en.json';
+import type en from 'catalogues/en.json';
 import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
 import { ACTIVATIONS } from './types';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';

@@ -3,7 +3,7 @@
 // their texts lie there once, as #texts-keys.
 import { inflate } from '../payload/unpack';
 import { LANGUAGES, type Language, type Texts } from '../text/catalogue';
-import en from '../text/en.json';
+import en from 'catalogues/en.json';
 import { chosen } from '../text/say.svelte';
 
 const opened = new Map<Language, Texts>([['en', en]]);

@@ -1,5 +1,5 @@
 // Which network is on the bench, in words, and the accuracy that is known of just that network.
-import type en from '../text/en.json';
+import type en from 'catalogues/en.json';
 import { listed, say } from '../text/say.svelte';
 import type { Bench } from './bench.svelte';
 

@@ -4,7 +4,7 @@
 // In a text `{name}` stands for a value, and `[[word|term]]` for a word whose meaning the page explains: `word` is what
 // is read, `term` the English name in `ui/terms.ts`, which may be left out where it is the word itself. A text that
 // depends on a number is one text for each plural form of its language, by the value `n`: {"one": …, "other": …}.
-import type en from './en.json';
+import type en from 'catalogues/en.json';
 
 export const LANGUAGES = {
   en: 'English',

@@ -1,6 +1,6 @@
 // Texts and numbers in the language that the reader chose.
 import { filled, textAt, type Key, type Language, type Texts, type Value } from './catalogue';
-import en from './en.json';
+import en from 'catalogues/en.json';
 import { toldOf, type Told } from './error';
 
 class Chosen {

@@ -1,7 +1,7 @@
 // What a layer does to the numbers before it, in a few sentences.
 import { mapsRead } from '../../engine/layers';
 import type { Activation, Input, LayerRow } from '../../engine/types';
-import type en from '../../text/en.json';
+import type en from 'catalogues/en.json';
 import { say, sentences } from '../../text/say.svelte';
 import { functionName, sizeText } from '../parts/headings';
 import { showsLogits } from '../parts/outputs';

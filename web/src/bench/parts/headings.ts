@@ -2,7 +2,7 @@
 import { logitsRow } from '../../engine/architecture';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { say } from '../../text/say.svelte';
-import type en from '../../text/en.json';
+import type en from 'catalogues/en.json';
 import { numberText } from './words';
 
 export interface Heading {
