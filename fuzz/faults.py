@@ -244,6 +244,8 @@ def interrupt(
     process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
+    if trial.interruption != "SIGKILL":
+        wait_for_handlers(process)  # before, Python itself ends the process, and prints a traceback at SIGINT
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
     with contextlib.suppress(ProcessLookupError):
@@ -252,6 +254,16 @@ def interrupt(
     # Workers hold the pipes, so this also waits for them.
     output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def wait_for_handlers(process: subprocess.Popen[str]) -> None:
+    """Wait until a process handles SIGTERM, or has ended."""
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        caught = next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))
+        if int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1:
+            return
+        time.sleep(0.005)
 
 
 def check_end(trial: Trial, first: subprocess.CompletedProcess[str], folder: Path) -> None:
@@ -266,8 +278,7 @@ def check_end(trial: Trial, first: subprocess.CompletedProcess[str], folder: Pat
             if len(errors) != 1 or errors[0] != first.stderr.splitlines()[-1]:
                 raise TrialError(f"not one line that says what happened:\n{first.stderr}")
             check_leftovers(folder)
-    elif first.returncode != -getattr(signal, trial.interruption, 0) or first.stdout or list(folder.glob("out/*")):
-        # Before Python has started its handlers, a signal ends the process as the system does.
+    else:
         raise TrialError(f"ended with {first.returncode}:\n{first.stderr}")
 
 

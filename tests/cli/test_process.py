@@ -43,7 +43,6 @@ LINES = {
     "export": ("export", "run", "--format", "c"),
     "import": ("import", "run/exports/model.onnx", "--dataset", "data.npz", "--out", "out"),
     "summary": ("summary", "net.json"),
-    "bench": ("bench", *SMALL[:4]),
     "--help": ("--help",),
 }
 
@@ -230,3 +229,37 @@ def test_a_killed_command_leaves_no_copy_of_the_images(start, name: str):
     process = start(name)
     process.kill()
     process.communicate(timeout=60)
+
+
+IN_EXEC = """
+import os, signal, sys
+from convscope.cli.process import interrupts
+with interrupts():
+    try:
+        exec(f"os.kill(os.getpid(), {sys.argv[1]}); [None for _ in range(100000)]")
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+IN_A_DESTRUCTOR = """
+import os, sys, time
+from convscope.cli.process import interrupts
+class Part:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        [None for _ in range(100000)]
+with interrupts():
+    try:
+        Part()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit(7)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
+@pytest.mark.parametrize("script", [IN_EXEC, IN_A_DESTRUCTOR], ids=["exec", "destructor"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_arrives_wherever_python_is_at_work(script: str, number: int):
+    words = [sys.executable, "-c", script, str(int(number))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (7, "")

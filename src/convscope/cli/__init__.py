@@ -12,7 +12,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable
 from convscope.cli.hints import HintingGroup
 from convscope.cli.output import printable_lines, with_options
-from convscope.cli.process import open_closed_streams, sigterm_like_ctrl_c
+from convscope.cli.process import interrupts, open_closed_streams
 
 _WORDS = f"{__name__}.words"  # where the context keeps the words of the command line
 
@@ -77,7 +77,7 @@ class _Commands(HintingGroup):
             return super().make_context(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
-        with sigterm_like_ctrl_c(), _one_line():
+        with interrupts(), _one_line():
             try:
                 return self._invoke(ctx)
             except KeyboardInterrupt:

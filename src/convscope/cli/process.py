@@ -1,4 +1,4 @@
-"""What a command does about its process: streams that are closed at the start, and SIGTERM."""
+"""What a command does about its process: streams that are closed at the start, Ctrl-C and SIGTERM."""
 
 import os
 import signal
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,32 +27,54 @@ def open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
-@contextmanager
-def sigterm_like_ctrl_c() -> Iterator[None]:
-    """Let the first SIGTERM interrupt the block as Ctrl-C does, and set the exit status of the error that follows.
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM.
 
-    Later ones are ignored until the process ends: `timeout` sends two. If SIGTERM is handled or ignored already, it
+    Where a plain KeyboardInterrupt passes through `exec` of a text, as dataclasses use it, Python later ends the
+    process by SIGINT, whatever its exit status would be.
+    """
+
+
+@contextmanager
+def interrupts() -> Iterator[None]:
+    """Let Ctrl-C and the first SIGTERM interrupt the block, and set the exit status of the error that follows SIGTERM.
+
+    Later SIGTERMs are ignored until the process ends: `timeout` sends two. A signal that is handled or ignored already
     stays so.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     is_terminated = False
 
-    def interrupt(_number: int, _frame: object) -> None:
+    def interrupt(number: int, _frame: object) -> None:
         nonlocal is_terminated
-        if not is_terminated:
-            is_terminated = True
-            raise KeyboardInterrupt
+        if number == signal.SIGTERM and is_terminated:
+            return
+        is_terminated |= number == signal.SIGTERM
+        raise Interrupted
 
-    signal.signal(signal.SIGTERM, interrupt)
+    def raise_again(unraisable: Any) -> None:
+        # Python drops exceptions in destructors and callbacks of weak references, where a signal may arrive too.
+        if issubclass(unraisable.exc_type, Interrupted):
+            threading.Timer(0.02, os.kill, (os.getpid(), signal.SIGINT)).start()
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    defaults: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    ours = {number: default for number, default in defaults.items() if signal.getsignal(number) is default}
+    hook = sys.unraisablehook
     try:
+        for number in ours:
+            signal.signal(number, interrupt)
+        sys.unraisablehook = raise_again
         yield
     except click.ClickException as error:
         if is_terminated:
             setattr(error, "exit_code", TERMINATED)  # noqa: B010 (the class has one of its own)
         raise
     finally:
-        if not is_terminated:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        sys.unraisablehook = hook
+        for number, default in ours.items():
+            if number == signal.SIGINT or not is_terminated:
+                signal.signal(number, default)
