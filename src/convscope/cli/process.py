@@ -30,8 +30,8 @@ def open_closed_streams() -> None:
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM.
 
-    Where a plain KeyboardInterrupt passes through `exec` of a text, as dataclasses use it, Python later ends the
-    process by SIGINT, whatever its exit status would be.
+    Where a plain KeyboardInterrupt passes through `exec` of a text, as dataclasses use it, `python -m convscope` later
+    ends by SIGINT, whatever its exit status would be.
     """
 
 
