@@ -33,6 +33,7 @@ import convscope as cs
 HERE = Path(__file__).parent
 INTERRUPTIONS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk")
 EXIT_CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 128 + signal.SIGTERM, "SIGINT": 1, "full disk": 1}
+EXIT_SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "full disk": 0}
 # Results that differ between two runs of the same job.
 TIMED = re.compile(r"seconds|command")
 # A job prints this line when it keeps a run. The job that continues it prints the line again, with the seconds of then.
@@ -201,11 +202,13 @@ def run_trial(trial: Trial, reference: Reference, data: Path, folder: Path, libr
             first = subprocess.run(command, env=faulty, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         else:
             first = interrupt(command, environment, trial, trial.moment * reference.seconds)
-        check_end(trial, first, folder)
+        has_ended = first.returncode == -EXIT_SIGNALS[trial.interruption] and has_results(job, out, reference)
+        if not has_ended:  # the signal came while Python was on its way out
+            check_end(trial, first, folder)
         has_begun = job.continue_arguments is not None and (out / "run.json").exists()
         again = convscope(job.continue_arguments(out)) if has_begun and job.continue_arguments else command
         second = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
-        is_finished = first.returncode == 0 or (out / "DONE").exists()
+        is_finished = first.returncode == 0 or has_ended or (out / "DONE").exists()
         if second.returncode != 0 and not (is_finished and "finished" in second.stderr):
             raise TrialError(f"continuing it ended with {second.returncode}:\n{second.stderr}")
         check_repeated(first.stdout + first.stderr, second.stdout + second.stderr)
@@ -293,6 +296,11 @@ def check_leftovers(folder: Path) -> None:
     """Raise a TrialError if TMPDIR or the job's folder has temporary files."""
     if leftovers := [*(folder / "tmp").iterdir(), *folder.glob("out/**/*.partial")]:
         raise TrialError(f"left behind: {', '.join(map(str, leftovers))}")
+
+
+def has_results(job: Job, out: Path, reference: Reference) -> bool:
+    """Tell whether a job's folder has all results."""
+    return all((out / name).exists() for name in job.results) and read_results(job, out) == reference.results
 
 
 def read_results(job: Job, out: Path) -> dict[str, Any]:
