@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -174,3 +176,23 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, mon
     (tmp_path / "a.json").write_text("[1, 2, 3, 4]")
     with pytest.raises(RunError, match="has more than 8 bytes"):
         read_bytes(tmp_path / "a.json")
+
+
+READ_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from convscope.base.files import read_bytes
+used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 100 * 2**20, resource.RLIM_INFINITY))
+print(len(read_bytes(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
+def test_reading_a_file_takes_the_memory_of_its_bytes_and_not_of_the_limit(tmp_path: Path):
+    (tmp_path / "a.safetensors").write_bytes(bytes(1000))  # for which the limit is 1 GiB
+    words = [sys.executable, "-c", READ_WITH_LITTLE_MEMORY, tmp_path / "a.safetensors"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1000\n"), done.stderr
+    assert read_bytes(Path("/proc/self/status")).startswith(b"Name:")

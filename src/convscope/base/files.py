@@ -80,7 +80,10 @@ def read_bytes(path: Path) -> bytes:
     """Return what the regular file at `path` holds; raises as `open_file` does."""
     with open_file(path) as file:
         most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
-        content = file.read(most + 1)  # a file may grow, and those of /proc do not tell their size
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1)  # Python asks for the memory of all that may come
+        if len(content) > size:  # it has grown, or is a file of /proc, which does not tell its size
+            content += file.read(most + 1 - len(content))
     if len(content) > most:
         raise RunError(f"{path}: has more than {most:,} bytes, the limit for such a file; use another copy of it")
     return content
