@@ -75,7 +75,9 @@ def playground(folder: Path) -> None:
 def data(folder: Path) -> None:
     """The page that `convscope data info` writes, of few images and with a blank one."""
     few = few_of(cs.load_dataset("mnist"))
-    few.train.images[0] = 0
+    images = few.train.images.copy()
+    images[0] = 0
+    few = replace(few, train=replace(few.train, images=images))
     folder.mkdir(parents=True)
     about = dict.fromkeys(("title", "licence", "source", "accuracy", "notes"))
     Inspected(few, inspect_dataset(few), about).write_page(folder / "report.html", "convscope data info mnist")
