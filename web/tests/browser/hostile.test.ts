@@ -15,7 +15,7 @@ async function expectNoElement(page: Page): Promise<void> {
   );
   expect(made).toEqual([]);
   const ids = await page.$$eval('script', (scripts) => scripts.map((one) => one.id));
-  const texts = ['texts-keys', 'texts-de', 'texts-fr', 'texts-es', 'texts-zh-CN'];
+  const texts = ['texts-keys', 'texts-de', 'texts-es', 'texts-fr', 'texts-zh-CN'];
   expect(ids).toEqual(['payload', 'engine', ...texts, 'script', '', '']); // the last two: the start, and what it started
 }
 
