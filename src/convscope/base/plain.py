@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
@@ -42,13 +43,13 @@ def parse_json(content: bytes) -> Any:
     """Return the value of a JSON text in UTF-8 whose numbers are finite and fit into 64 bits.
 
     Raises:
-        ValueError: if it is no such text, nests more than 64 deep, has more than four million values, or half a
-            surrogate pair in a string, which could not be written again.
+        ValueError: if it is no such text, nests more than 64 deep, has more than four million values, a key twice in
+            an object, or half a surrogate pair in a string, which could not be written again.
     """
     if sum(map(content.count, b"[{,")) > _MOST_VALUES:
         raise ValueError(f"more than {_MOST_VALUES:,} values")
     try:
-        value = json.loads(content.decode())
+        value = json.loads(content.decode(), object_pairs_hook=_to_object)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     level: list[Iterable[Any]] = [[value]]
@@ -59,11 +60,24 @@ def parse_json(content: bytes) -> Any:
     raise ValueError(f"nested more than {_MOST_DEPTH} levels deep")
 
 
+def is_writable_text(text: str) -> bool:
+    """Return True unless half a surrogate pair is in the text, which UTF-8 cannot hold."""
+    return text.isascii() or not _HALF_PAIR.search(text)
+
+
+def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise ValueError(f"the key {names.most_common(1)[0][0]!a:.60} comes twice in an object")
+    return value
+
+
 def _nested(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
     """Check each of `values` but lists and objects, and yield what is in these."""
     for value in values:
         if isinstance(value, str):
-            if not value.isascii() and _HALF_PAIR.search(value):
+            if not is_writable_text(value):
                 raise ValueError(f"{value!a:.60} holds half a surrogate pair")
         elif isinstance(value, float):
             if not isfinite(value):

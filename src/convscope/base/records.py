@@ -1,0 +1,133 @@
+"""Records: what goes to disk, page, terminal and HTTP, as types that state their fields, units and bounds once.
+
+A record is a frozen msgspec `Struct`. Where a result is not a record itself, a function `record` of its topic builds
+one. `read` and `decode` take files and requests, and refuse what the type does not allow. JSON schemas are written from
+the same types.
+"""
+
+import json
+from collections.abc import Iterator
+from math import isfinite
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from convscope.base.errors import RunError
+from convscope.base.files import read_bytes, write_text
+from convscope.base.plain import is_writable_text, parse_json
+
+_Value = TypeVar("_Value")
+
+Count = Annotated[int, Meta(ge=0)]
+Fraction = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # Python's `$` lets a line feed pass
+Interval = tuple[float, float]
+JsonObject = dict[str, Any]
+"""What keeps a form of its own, such as an architecture or a recipe."""
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all records. A subclass states `kw_only=True` itself, since msgspec does not inherit it."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert the record to plain JSON that `decode` reads back.
+
+        Raises:
+            TypeError: if a value is of no JSON type, as an array.
+            ValueError: if a number is not finite, or a value is of another type or out of its bounds. The message names
+                the field.
+        """
+        name = type(self).__name__
+        try:
+            value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_to_number)
+            msgspec.convert(value, type(self))
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name}: {_describe(error)}") from error
+        for problem in _unwritable(value, "$"):
+            raise ValueError(f"{name}: {problem}")
+        return value
+
+
+def encode(record: Record) -> bytes:
+    """Encode a record canonically: keys sorted, no space, UTF-8. Digests are taken of these bytes.
+
+    Raises:
+        TypeError, ValueError: as `Record.to_dict`.
+    """
+    text = json.dumps(record.to_dict(), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode()
+
+
+def write(path: Path, record: Record) -> None:
+    """Write a record to `path` for people to read too: indented, fields in the order of their type.
+
+    Raises:
+        ConvscopeError: as `write_bytes`.
+        TypeError, ValueError: as `Record.to_dict`.
+    """
+    write_text(path, json.dumps(record.to_dict(), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read(path: Path, kind: type[_Value]) -> _Value:
+    """Read the record of type `kind` in the file at `path`.
+
+    Raises:
+        RunError: if the file is missing, no regular file or too large, or as `decode`.
+    """
+    try:
+        content = read_bytes(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror or error}); use another copy of it") from error
+    return decode(content, kind, path)
+
+
+def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
+    """Decode a record of type `kind` from JSON in UTF-8.
+
+    Args:
+        path: names the source of the content in an error.
+
+    Raises:
+        RunError: if it is not the JSON that `parse_json` takes (finite, bounded in size and depth, no key twice), or is
+            not as `kind` says. The message names the file and the value in it, such as `$.layers[0]`.
+    """
+    try:
+        return msgspec.convert(parse_json(content), kind)
+    except msgspec.ValidationError as error:
+        raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
+
+
+def _to_number(value: object) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which records do not hold")
+
+
+def _describe(error: msgspec.ValidationError) -> str:
+    """Format msgspec's "Expected `int`, got `str` - at `$.runs[0]`" as "$.runs[0]: expected int, got str"."""
+    what, _, place = str(error).rpartition(" - at ")
+    if not place.startswith(("`$", "`key` in")):  # of the whole value
+        what, place = str(error), "$"
+    what, place = what.replace("`", ""), place.replace("`", "")
+    return f"{place}: {what[:1].lower()}{what[1:]:.200}"
+
+
+def _unwritable(value: Any, place: str) -> Iterator[str]:
+    """Yield what JSON could not hold, or `parse_json` would refuse, in a value of JSON types."""
+    if isinstance(value, float) and not isfinite(value):
+        yield f"{place} is {value}, which is not finite"
+    elif isinstance(value, str) and not is_writable_text(value):
+        yield f"{place} is {value!a:.60}, which holds half a surrogate pair"
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _unwritable(name, f"{place}[...]")
+            yield from _unwritable(inner, f"{place}.{name}")
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _unwritable(inner, f"{place}[{index}]")

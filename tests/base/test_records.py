@@ -1,0 +1,187 @@
+"""Records: what is written can be read, and what another hand wrote is refused with its place in the file."""
+
+import json
+import math
+import pickle
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+import convscope
+from convscope.base.errors import RunError
+from convscope.base.records import Count, Fraction, Interval, JsonObject, Record, Seconds, Sha256, decode, encode, read
+from convscope.base.records import write as write_record
+
+
+class Run(Record, kw_only=True):
+    name: str
+    accuracy: Fraction
+    interval: Interval | None
+    seconds: Seconds = 0.0
+    epochs: Count = 1
+
+
+class Table(Record, kw_only=True):
+    runs: tuple[Run, ...]
+    values: dict[str, int | float | str | bool | None]
+    recipe: JsonObject
+    weights_sha256: Sha256
+
+
+def table(**changes: Any) -> Table:
+    run = Run(name="größer", accuracy=0.5, interval=(0.25, 1e-7))
+    fields = {
+        "runs": (run,),
+        "values": {"b": None, "a": True},
+        "recipe": {"z": [1], "a": {}},
+        "weights_sha256": 64 * "a",
+    }
+    return Table(**(fields | changes))
+
+
+def text(**changes: Any) -> bytes:
+    return json.dumps(table().to_dict() | changes).encode()
+
+
+def run(**changes: Any) -> dict[str, Any]:
+    return {"name": "a", "accuracy": 0.5, "interval": None, "seconds": 1, "epochs": 1} | changes
+
+
+def test_a_record_is_what_it_was_after_a_file(tmp_path: Path):
+    write_record(tmp_path / "table.json", table())
+    assert read(tmp_path / "table.json", Table) == table()
+    assert pickle.loads(pickle.dumps(table())) == table()
+    assert list(json.loads((tmp_path / "table.json").read_text())) == ["runs", "values", "recipe", "weights_sha256"]
+
+
+def test_fields_at_their_defaults_and_null_are_written():
+    assert table().to_dict()["runs"][0] == run(name="größer", interval=[0.25, 1e-7], seconds=0.0) | {
+        "interval": (0.25, 1e-7)
+    }
+    assert run(interval=None) == Run(name="a", accuracy=0.5, interval=None, seconds=1).to_dict()
+
+
+def test_the_canonical_bytes_do_not_depend_on_the_order_of_keys():
+    other = table(values={"a": True, "b": None}, recipe={"a": {}, "z": [1]})
+    assert encode(other) == encode(table())
+    assert encode(table()) == (
+        b'{"recipe":{"a":{},"z":[1]},"runs":[{"accuracy":0.5,"epochs":1,"interval":[0.25,1e-07],"name":"gr\xc3\xb6\xc3\x9fer",'
+        b'"seconds":0.0}],"values":{"a":true,"b":null},"weights_sha256":"' + 64 * b"a" + b'"}'
+    )
+
+
+def test_numbers_of_numpy_become_those_of_python():
+    record = Run(name="a", accuracy=np.float64(0.5), interval=None, epochs=np.int64(3))  # type: ignore[arg-type]
+    assert encode(record) == b'{"accuracy":0.5,"epochs":3,"interval":null,"name":"a","seconds":0.0}'
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (Run(name="a", accuracy=0.5, interval=(0.0, math.nan)), r"Run: \$\.interval\[1\] is nan, which is not finite"),
+        (Run(name="a", accuracy=0.5, interval=(-math.inf, 0)), r"Run: \$\.interval\[0\] is -inf"),
+        (Run(name="a", accuracy=0.5, interval=(np.float32(np.nan), 0)), r"Run: \$\.interval\[0\] is nan"),
+        (Run(name="a", accuracy=math.nan, interval=None), r"Run: \$\.accuracy: expected float >= 0.0"),
+        (Run(name="a", accuracy=1.5, interval=None), r"Run: \$\.accuracy: expected float <= 1.0"),
+        (Run(name=None, accuracy=0.5, interval=None), r"Run: \$\.name: expected str, got null"),  # type: ignore[arg-type]
+        (table(recipe={"loss": [math.inf]}), r"Table: \$\.recipe\.loss\[0\] is inf"),
+        (table(values={"a": "\ud800"}), r"Table: \$\.values\.a is '\\ud800', which holds half a surrogate pair"),
+        (table(values={"\udfff": 1}), r"Table: \$\.values\[\.\.\.\] is '\\udfff'"),
+        (table(runs=(Run(name="a", accuracy=2, interval=None),)), r"Table: \$\.runs\[0\]\.accuracy: expected float"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(record: Record, message: str):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        encode(record)
+
+
+def test_an_array_is_no_part_of_a_record():
+    with pytest.raises(TypeError, match="is a ndarray, which records do not hold"):
+        encode(table(recipe={"a": np.zeros(2)}))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (text(more=1), r"\$: object contains unknown field more"),
+        (text(runs=[run(), run(more=1)]), r"\$\.runs\[1\]: object contains unknown field more"),
+        (text(runs=[{"name": "a"}]), r"\$\.runs\[0\]: object missing required field accuracy"),
+        (text(runs=[run(epochs="1")]), r"\$\.runs\[0\]\.epochs: expected int, got str"),
+        (text(runs=[run(epochs=1.5)]), r"\$\.runs\[0\]\.epochs: expected int, got float"),
+        (text(runs=[run(epochs=True)]), r"\$\.runs\[0\]\.epochs: expected int, got bool"),
+        (text(runs=[run(epochs=-1)]), r"\$\.runs\[0\]\.epochs: expected int >= 0"),
+        (text(runs=[run(accuracy=False)]), r"\$\.runs\[0\]\.accuracy: expected float, got bool"),
+        (text(runs=[run(accuracy=1.001)]), r"\$\.runs\[0\]\.accuracy: expected float <= 1\.0"),
+        (text(runs=[run(interval=[0, 1, 2])]), r"\$\.runs\[0\]\.interval: expected array of length 2, got 3"),
+        (text(values={"a": [1]}), r"\$\.values\[\.\.\.\]: expected bool \| int"),
+        (text(weights_sha256=64 * "A"), r"\$\.weights_sha256: expected str matching regex"),
+        (text(weights_sha256=63 * "a" + "\n"), r"\$\.weights_sha256: expected str matching regex"),
+        (text(weights_sha256=64 * "a" + "\n"), r"\$\.weights_sha256: expected str of length <= 64"),
+        (text(runs=None), r"\$\.runs: expected array, got null"),
+        (b"[]", r"\$: expected object, got array"),
+        (b"null", r"\$: expected object, got null"),
+        (b"", "damaged"),
+        (text()[:-1], "damaged"),
+        (text() + b"{}", "damaged"),
+        (b"\xff", "damaged"),
+        (text().replace(b"0.5", b"NaN"), "damaged .the number nan is not finite"),
+        (text().replace(b"0.5", b"1e999"), "damaged .the number inf is not finite"),
+        (text(recipe={"a": math.nan}), "damaged .the number nan is not finite"),
+        (text(recipe={"a": "\ud800"}), "damaged .*half a surrogate pair"),
+        (text()[:-1] + b', "runs": []}', "damaged .the key 'runs' comes twice"),
+        (text().replace(b'"recipe": {', b'"recipe": {"a": 1, '), "damaged .the key 'a' comes twice"),
+        (b'{"recipe":' * 70 + b"1" + b"}" * 70, "damaged .nested more than 64"),
+        (b'{"recipe":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "damaged .nested too deeply"),
+        (b'{"recipe":[' + b"{}," * 4_000_001 + b"{}]}", "damaged .more than 4,000,000 values"),
+        (text(**{"x" * 10_000: 1}), r"\$: object contains unknown field x{100,200}; use another copy"),
+        (text(**{" - at `$.a`": 1}), r"\$"),
+    ],
+)
+def test_what_is_no_such_record_is_one_error_with_its_place(content: bytes, message: str):
+    with pytest.raises(RunError, match=rf"^table\.json: {message}") as caught:
+        decode(content, Table, "table.json")
+    assert "use another copy of it, or write it again" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_file_that_is_missing_too_large_or_no_file_is_one_error(tmp_path: Path):
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(65 << 20)
+    for path, message in (
+        (tmp_path / "no.json", "No such file"),
+        (tmp_path, "regular|directory"),
+        (large, "the limit"),
+    ):
+        with pytest.raises(RunError, match=message):
+            read(path, Table)
+
+
+def test_many_different_keys_and_then_one_twice_take_a_moment():
+    names = b",".join(b'"%d":1' % number for number in range(200_000))
+    with pytest.raises(RunError, match="the key '7' comes twice"):
+        decode(b"{" + names + b',"7":1}', Table, "table.json")
+
+
+@pytest.mark.slow
+def test_every_record_is_frozen_without_unknown_fields_and_made_by_keywords():
+    package = Path(convscope.__file__).parent
+    for path in package.rglob("*.py"):
+        if "(Record" in path.read_text(encoding="utf-8"):
+            import_module(".".join(("convscope", *path.relative_to(package).with_suffix("").parts)))
+    records = list(_subclasses(Record))
+    assert records
+    for record in records:
+        config = record.__struct_config__
+        assert (config.frozen, config.forbid_unknown_fields, config.omit_defaults) == (True, True, False), record
+        required = [field.name for field in msgspec.structs.fields(record) if field.required]
+        with pytest.raises(TypeError, match="positional"):
+            record(*required or [1])
+
+
+def _subclasses(kind: type[Record]) -> list[type[Record]]:
+    return [found for child in kind.__subclasses__() for found in (child, *_subclasses(child))]
