@@ -1,4 +1,4 @@
-"""Write what the pages take from the code: docs/cli.md, docs/architecture.schema.json, and tables of other pages.
+"""Write what is taken from the code: docs/cli.md, JSON schemas of architectures and outputs, tables of other pages.
 
 With --check write nothing, and exit 1 if one of them is out of date.
 """
@@ -13,12 +13,14 @@ from pathlib import Path
 
 import click
 from architecture_schema import architecture_schema
+from output_schema import output_schema
 from supported import PAGES, with_tables
 from wrap import wrapped
 
 from convscope.cli import main
 
 FOLDER = Path(__file__).parent
+OUTPUT_SCHEMA = FOLDER.parent / "src" / "convscope" / "cli" / "output.schema.json"
 INTRODUCTION = """\
 # The command line
 
@@ -97,10 +99,11 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     is_check = parser.parse_args().check
-    schema = json.dumps(architecture_schema(), indent=1) + "\n"
-    texts = {"cli.md": wrapped(cli_page()), "architecture.schema.json": schema}
-    texts |= {page: wrapped(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
-    for path, text in ((FOLDER / name, text) for name, text in texts.items()):
+    texts = {FOLDER / "cli.md": wrapped(cli_page())}
+    schemas = {FOLDER / "architecture.schema.json": architecture_schema(), OUTPUT_SCHEMA: output_schema()}
+    texts |= {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
+    texts |= {FOLDER / page: wrapped(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
+    for path, text in texts.items():
         if not is_check:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -13,7 +13,19 @@ import pytest
 
 import convscope
 from convscope.base.errors import RunError
-from convscope.base.records import Count, Fraction, Interval, JsonObject, Record, Seconds, Sha256, decode, encode, read
+from convscope.base.records import (
+    Count,
+    FileRecord,
+    Fraction,
+    Interval,
+    JsonObject,
+    Record,
+    Seconds,
+    Sha256,
+    decode,
+    encode,
+    read,
+)
 from convscope.base.records import write as write_record
 
 
@@ -59,9 +71,7 @@ def test_a_record_is_what_it_was_after_a_file(tmp_path: Path):
 
 
 def test_fields_at_their_defaults_and_null_are_written():
-    assert table().to_dict()["runs"][0] == run(name="größer", interval=[0.25, 1e-7], seconds=0.0) | {
-        "interval": (0.25, 1e-7)
-    }
+    assert table().to_dict()["runs"] == [run(name="größer", interval=[0.25, 1e-7], seconds=0.0)]
     assert run(interval=None) == Run(name="a", accuracy=0.5, interval=None, seconds=1).to_dict()
 
 
@@ -89,14 +99,17 @@ def test_numbers_of_numpy_become_those_of_python():
         (Run(name="a", accuracy=1.5, interval=None), r"Run: \$\.accuracy: expected float <= 1.0"),
         (Run(name=None, accuracy=0.5, interval=None), r"Run: \$\.name: expected str, got null"),  # type: ignore[arg-type]
         (table(recipe={"loss": [math.inf]}), r"Table: \$\.recipe\.loss\[0\] is inf"),
-        (table(values={"a": "\ud800"}), r"Table: \$\.values\.a is '\\ud800', which holds half a surrogate pair"),
-        (table(values={"\udfff": 1}), r"Table: \$\.values\[\.\.\.\] is '\\udfff'"),
         (table(runs=(Run(name="a", accuracy=2, interval=None),)), r"Table: \$\.runs\[0\]\.accuracy: expected float"),
     ],
 )
 def test_what_could_not_be_read_back_is_not_written(record: Record, message: str):
     with pytest.raises(ValueError, match=f"^{message}"):
         encode(record)
+
+
+def test_half_a_surrogate_pair_of_a_file_name_is_replaced():
+    written = encode(table(values={"\udfff": 1, "a": "größer \udcff"}))
+    assert decode(written, Table, "table.json").values == {"\ufffd": 1, "a": "größer \ufffd"}
 
 
 def test_an_array_is_no_part_of_a_record():
@@ -111,10 +124,8 @@ def test_an_array_is_no_part_of_a_record():
         (text(runs=[run(), run(more=1)]), r"\$\.runs\[1\]: object contains unknown field more"),
         (text(runs=[{"name": "a"}]), r"\$\.runs\[0\]: object missing required field accuracy"),
         (text(runs=[run(epochs="1")]), r"\$\.runs\[0\]\.epochs: expected int, got str"),
-        (text(runs=[run(epochs=1.5)]), r"\$\.runs\[0\]\.epochs: expected int, got float"),
         (text(runs=[run(epochs=True)]), r"\$\.runs\[0\]\.epochs: expected int, got bool"),
         (text(runs=[run(epochs=-1)]), r"\$\.runs\[0\]\.epochs: expected int >= 0"),
-        (text(runs=[run(accuracy=False)]), r"\$\.runs\[0\]\.accuracy: expected float, got bool"),
         (text(runs=[run(accuracy=1.001)]), r"\$\.runs\[0\]\.accuracy: expected float <= 1\.0"),
         (text(runs=[run(interval=[0, 1, 2])]), r"\$\.runs\[0\]\.interval: expected array of length 2, got 3"),
         (text(values={"a": [1]}), r"\$\.values\[\.\.\.\]: expected bool \| int"),
@@ -123,14 +134,10 @@ def test_an_array_is_no_part_of_a_record():
         (text(weights_sha256=64 * "a" + "\n"), r"\$\.weights_sha256: expected str of length <= 64"),
         (text(runs=None), r"\$\.runs: expected array, got null"),
         (b"[]", r"\$: expected object, got array"),
-        (b"null", r"\$: expected object, got null"),
         (b"", "damaged"),
-        (text()[:-1], "damaged"),
-        (text() + b"{}", "damaged"),
         (b"\xff", "damaged"),
         (text().replace(b"0.5", b"NaN"), "damaged .the number nan is not finite"),
         (text().replace(b"0.5", b"1e999"), "damaged .the number inf is not finite"),
-        (text(recipe={"a": math.nan}), "damaged .the number nan is not finite"),
         (text(recipe={"a": "\ud800"}), "damaged .*half a surrogate pair"),
         (text()[:-1] + b', "runs": []}', "damaged .the key 'runs' comes twice"),
         (text().replace(b'"recipe": {', b'"recipe": {"a": 1, '), "damaged .the key 'a' comes twice"),
@@ -159,6 +166,25 @@ def test_a_file_that_is_missing_too_large_or_no_file_is_one_error(tmp_path: Path
     ):
         with pytest.raises(RunError, match=message):
             read(path, Table)
+
+
+class Kept(FileRecord, kw_only=True):
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"format": 2, "version": "9.1", "other": 1}', "format 2 is newer than convscope .*; install convscope 9.1"),
+        (b'{"version": "0.1.0", "name": "a"}', "format is None, which is unknown"),
+        (b'{"format": 1, "version": "0.1.0", "names": "a"}', r"\$: object contains unknown field names"),
+        (b"[]", r"\$: expected object, got array"),
+    ],
+)
+def test_a_file_of_another_form_is_one_error(content: bytes, message: str):
+    with pytest.raises(RunError, match=message):
+        decode(content, Kept, "kept.json")
+    assert decode(b'{"format": 1, "version": "1", "name": "a"}', Kept, "kept.json").name == "a"
 
 
 def test_many_different_keys_and_then_one_twice_take_a_moment():

@@ -91,7 +91,9 @@ def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trai
     ]
     for result in results[:2]:
         progress.on_result(result)
-    progress.on_diverged(DivergedRun("cnn", "fast", 3, "", "its loss is not a number"))
+    progress.on_diverged(
+        DivergedRun(architecture="cnn", recipe="fast", seed=3, name="", reason="its loss is not a number")
+    )
     progress.on_result(results[2])
     assert capsys.readouterr().out.splitlines() == [
         "run 1 of 4, cnn, fast, seed 0: accuracy 0.5000, trained in 10.00 s",

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
+from convscope.base.records import read
+from convscope.experiment.sweep import SweepRecord
 from convscope.storage import PackedRuns
 
 from .conftest import invoke
@@ -18,9 +20,9 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     done = invoke(*asked, *vary, "--out", tmp_path, "--json")
     assert done.exit_code == 0, done.output
     printed = json.loads(done.stdout)
-    kept = json.loads((tmp_path / "sweep.json").read_text())
+    kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
     places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
-    assert {"format": 1, "version": cs.__version__, **printed} == {**places, **kept}
+    assert printed == {**kept, **places, "format": 1, "version": cs.__version__}
     assert len(printed["trials"]) == len(PackedRuns(tmp_path / "runs")) == 4
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters,num_diverged"

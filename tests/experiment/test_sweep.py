@@ -14,8 +14,8 @@ import convscope as cs
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.runs import OnDiverged
-from convscope.experiment.sweep import Dimension, change, parse_dimension, run_sweep, sweep
-from convscope.experiment.sweep.sweep import _optimism, choice_text
+from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
+from convscope.experiment.sweep.sweep import _optimism
 from convscope.storage import PackedRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
@@ -195,9 +195,9 @@ def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
 
 
 def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
-    some = {"choice": 0.5, "num_diverged": 1}
-    assert choice_text(some, 0.1, "{:.2f}".format) == "0.50 (1 diverged)"
-    assert choice_text(some, 0.5, "{:.2f}".format) == "0.50 (1 diverged, no better than chance)"
+    trial = Trial(number=0, values={}, num_images=9, choice=0.5, check=0.5, seconds=1, parameters=2, num_diverged=1)
+    assert trial.format_choice(0.1, "{:.2f}".format) == "0.50 (1 diverged)"
+    assert trial.format_choice(0.5, "{:.2f}".format) == "0.50 (1 diverged, no better than chance)"
 
 
 def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
@@ -208,7 +208,9 @@ def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
     def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, on_diverged: OnDiverged, **options: Any):
         if specs[0].num_images < full:
             return train_runs(specs, *args, on_diverged=on_diverged, **options)
-        on_diverged(DivergedRun("tiny", "short", 0, specs[0].name, "training diverged in epoch 1"))
+        on_diverged(
+            DivergedRun(architecture="tiny", recipe="short", seed=0, name=specs[0].name, reason="training diverged")
+        )
         return []
 
     monkeypatch.setattr(sweep, "train_runs", diverging_at_the_end)

@@ -5,22 +5,34 @@ from typing import Any
 
 import pytest
 
+from convscope.evidence.calibration import Estimate
+from convscope.experiment import DivergedRun
+from convscope.experiment.sweep import SweepRecord, Trial
 from convscope.report.sweep_charts import draw_sweep
 from convscope.report.sweep_page import render_sweep
 
 
-def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> dict[str, Any]:
+def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> Trial:
     rest = {"num_images": num_images, "choice": choice, "check": choice, "seconds": 1.5, "parameters": 1234}
-    return {"number": number, "values": values, **rest, "num_diverged": int(choice is None)}
+    return Trial(number=number, values=values, **rest, num_diverged=int(choice is None))
 
 
-def document(*trials: dict[str, Any], dataset: str = "digits") -> dict[str, Any]:
-    check = {"value": 0.9812, "interval": [0.97, 0.99]}
-    optimism = {"value": 0.0012, "interval": [-0.0001, 0.0025]} if len(trials) > 1 else None
+def document(*trials: Trial, dataset: str = "digits") -> SweepRecord:
     names = {"architecture": "cnn", "recipe": "fast", "seed": 0, "reason": "training diverged in epoch 3"}
-    diverged = [{"name": f"trial {one['number']}", **names} for one in trials if one["choice"] is None]
-    return {"dataset": dataset, "num_choice": 50, "num_check": 60, "chance": 0.1, "check": check, "optimism": optimism,
-            "trials": list(trials), "diverged": diverged}  # fmt: skip
+    return SweepRecord(
+        format=1,
+        version="0.1.0",
+        dataset=dataset,
+        num_choice=50,
+        num_check=60,
+        chance=0.1,
+        check=Estimate(value=0.9812, interval=(0.97, 0.99)),
+        optimism=Estimate(value=0.0012, interval=(-0.0001, 0.0025)) if len(trials) > 1 else None,
+        architecture={},
+        recipe={},
+        trials=trials,
+        diverged=tuple(DivergedRun(name=f"trial {one.number}", **names) for one in trials if one.choice is None),
+    )
 
 
 def words(page: str) -> str:

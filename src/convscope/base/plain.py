@@ -16,7 +16,8 @@ _Value = TypeVar("_Value")
 _MOST_VALUES = 4_000_000  # in one text: an experiment of 10,000 runs has a fifth of them
 _MOST_DEPTH = 64
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1  # of whole numbers: what an int64 or a uint64 holds
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+HALF_PAIR = re.compile("[\ud800-\udfff]")
+"""What text from file names may hold, and UTF-8 may not."""
 
 
 def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception]) -> _Value:
@@ -60,11 +61,6 @@ def parse_json(content: bytes) -> Any:
     raise ValueError(f"nested more than {_MOST_DEPTH} levels deep")
 
 
-def is_writable_text(text: str) -> bool:
-    """Return True unless half a surrogate pair is in the text, which UTF-8 cannot hold."""
-    return text.isascii() or not _HALF_PAIR.search(text)
-
-
 def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
@@ -77,7 +73,7 @@ def _nested(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
     """Check each of `values` but lists and objects, and yield what is in these."""
     for value in values:
         if isinstance(value, str):
-            if not is_writable_text(value):
+            if not value.isascii() and HALF_PAIR.search(value):
                 raise ValueError(f"{value!a:.60} holds half a surrogate pair")
         elif isinstance(value, float):
             if not isfinite(value):

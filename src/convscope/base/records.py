@@ -6,10 +6,9 @@ the same types.
 """
 
 import json
-from collections.abc import Iterator
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import msgspec
 import numpy as np
@@ -17,7 +16,8 @@ from msgspec import Meta
 
 from convscope.base.errors import RunError
 from convscope.base.files import read_bytes, write_text
-from convscope.base.plain import is_writable_text, parse_json
+from convscope.base.plain import HALF_PAIR, parse_json
+from convscope.base.versions import check_format
 
 _Value = TypeVar("_Value")
 
@@ -30,6 +30,9 @@ JsonObject = dict[str, Any]
 """What keeps a form of its own, such as an architecture or a recipe."""
 
 
+@dataclass_transform(
+    frozen_default=True, field_specifiers=(msgspec.field,)
+)  # type checkers do not know it is inherited
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all records. A subclass states `kw_only=True` itself, since msgspec does not inherit it."""
 
@@ -47,9 +50,18 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
             raise ValueError(f"{name}: {_describe(error)}") from error
-        for problem in _unwritable(value, "$"):
-            raise ValueError(f"{name}: {problem}")
-        return value
+        return {key: _to_json(inner, f"{name}: $.{key}") for key, inner in value.items()}
+
+
+class FileRecord(Record, kw_only=True):
+    """Base of records that are files of their own.
+
+    Attributes:
+        version: of convscope that wrote it.
+    """
+
+    format: Literal[1]
+    version: str
 
 
 def encode(record: Record) -> bytes:
@@ -93,10 +105,14 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
 
     Raises:
         RunError: if it is not the JSON that `parse_json` takes (finite, bounded in size and depth, no key twice), or is
-            not as `kind` says. The message names the file and the value in it, such as `$.layers[0]`.
+            not as `kind` says, or of a newer format. The message names the file and the value in it, such as
+            `$.layers[0]`.
     """
     try:
-        return msgspec.convert(parse_json(content), kind)
+        value = parse_json(content)
+        if issubclass(kind, FileRecord) and isinstance(value, dict):
+            check_format(path, value.get("format"), value.get("version"))
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
     except ValueError as error:
@@ -118,16 +134,18 @@ def _describe(error: msgspec.ValidationError) -> str:
     return f"{place}: {what[:1].lower()}{what[1:]:.200}"
 
 
-def _unwritable(value: Any, place: str) -> Iterator[str]:
-    """Yield what JSON could not hold, or `parse_json` would refuse, in a value of JSON types."""
+def _to_json(value: Any, place: str) -> Any:
+    """Convert tuples to lists, and replace what text from file names may hold and UTF-8 may not.
+
+    Raises:
+        ValueError: if a number is not finite, with its place.
+    """
     if isinstance(value, float) and not isfinite(value):
-        yield f"{place} is {value}, which is not finite"
-    elif isinstance(value, str) and not is_writable_text(value):
-        yield f"{place} is {value!a:.60}, which holds half a surrogate pair"
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield from _unwritable(name, f"{place}[...]")
-            yield from _unwritable(inner, f"{place}.{name}")
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _unwritable(inner, f"{place}[{index}]")
+        raise ValueError(f"{place} is {value}, which is not finite")
+    if isinstance(value, str):
+        return value if value.isascii() else HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, dict):
+        return {_to_json(key, f"{place}[...]"): _to_json(inner, f"{place}.{key}") for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(inner, f"{place}[{index}]") for index, inner in enumerate(value)]
+    return value

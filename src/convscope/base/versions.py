@@ -3,12 +3,35 @@
 import re
 from functools import cache
 from importlib.metadata import requires, version
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from convscope.base.errors import RunError
+
+FORMAT: Final[Literal[1]] = 1
+"""Of model files, training states, run folders and records. A reader refuses a larger one."""
 
 
 @cache
 def own_version() -> str:
     """Return the version of convscope that is running, such as "0.1.0"."""
     return version("convscope")
+
+
+def check_format(path: Path | str, number: Any, writer: Any) -> None:
+    """Raise `RunError` unless `number` is a format that this version reads.
+
+    Args:
+        writer: the version of convscope that the file says it was written by; anything else if it does not say so.
+    """
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise RunError(f"{path}: format is {number!r:.60}, which is unknown; use another copy")
+    if number > FORMAT:
+        known = isinstance(writer, str) and re.fullmatch(r"\d+(\.\d+)*[\w.+-]{0,20}", writer, re.ASCII)
+        raise RunError(
+            f"{path}: format {number} is newer than convscope {own_version()}, which reads formats up to {FORMAT}; "
+            + (f"install convscope {writer} or newer" if known else "install a newer version")
+        )
 
 
 def install_command(extra: str) -> str:

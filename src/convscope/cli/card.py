@@ -7,6 +7,7 @@ import click
 from convscope.cli.job import in_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.records import CardOutput
 from convscope.runs.card import write_card
 
 
@@ -28,6 +29,6 @@ def card(run_path: Path, out: Path | None, licence: str | None, force: bool, as_
     except ValueError as error:
         raise click.UsageError(in_options(str(error))) from error
     if as_json:
-        print_json({"run": str(run_path), "card": str(path)})
+        print_json(CardOutput(run=str(run_path), card=str(path)))
     else:
         echo(path)

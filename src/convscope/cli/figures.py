@@ -10,6 +10,7 @@ from convscope.cli.hints import Choice
 from convscope.cli.job import run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.records import FiguresOutput
 from convscope.runs.jobs import check_index
 from convscope.runs.page import load_found, write_run_figures
 
@@ -60,7 +61,7 @@ def figures(
         style = FigureStyle(kind, theme, dpi, transparent)
         paths = write_run_figures(load_found(folder, splits), splits, index, names, style, out)
     if as_json:
-        print_json({"run": str(folder.path), "figures": [str(path) for path in paths]})
+        print_json(FiguresOutput(run=str(folder.path), figures=tuple(map(str, paths))))
         return
     for path in paths:
         echo(path)

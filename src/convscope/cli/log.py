@@ -7,6 +7,7 @@ import click
 from convscope.base.tables import without_passwords
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
+from convscope.cli.records import LogOutput
 from convscope.runs.tracking import log_run, open_tracker, runs_in
 
 
@@ -38,4 +39,4 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> Non
             if not as_json:
                 echo(f"{path}: logged to {without_passwords(spec)}")
     if as_json:
-        print_json({"runs": [str(path) for path in paths], "trackers": [without_passwords(spec) for spec in trackers]})
+        print_json(LogOutput(runs=tuple(map(str, paths)), trackers=tuple(map(without_passwords, trackers))))

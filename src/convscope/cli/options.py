@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from convscope.architecture.presets import PRESETS
+from convscope.base.records import Record
 from convscope.base.tables import printable
 from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
@@ -149,5 +150,5 @@ def open_trackers(specs: tuple[str, ...]) -> Trackers:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as one JSON document on stdout."""
-    echo(json.dumps(value, indent=1, allow_nan=False))
+    """Print a record, or a value of JSON types, as one JSON document on stdout."""
+    echo(json.dumps(value.to_dict() if isinstance(value, Record) else value, indent=1, allow_nan=False))

@@ -28,7 +28,7 @@ def playground(out: Path, force: bool, open_page: bool, as_json: bool) -> None:
     with DownloadProgress(quiet=as_json) as progress:
         made = make_playground(out, Listeners(on_download=progress.on_progress), force=force)
     if as_json:
-        print_json(made.to_dict())
+        print_json(made)
     else:
         echo(
             printable(

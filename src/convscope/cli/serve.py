@@ -7,6 +7,7 @@ import click
 from convscope.base.versions import install_command
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
+from convscope.cli.records import ServedModel, ServeOutput
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
 _MIB = 1 << 20
@@ -107,7 +108,8 @@ def serve(
 
     def started(address: str) -> None:
         if as_json:
-            print_json({"address": address, "models": [{"name": one.name, "version": one.version} for one in models]})
+            served = tuple(ServedModel(name=model.name, version=model.version) for model in models)
+            print_json(ServeOutput(address=address, models=served))
             return
         names = ", ".join(one.name for one in models)
         echo(f"Serving {names} at {address}; stop with Ctrl-C. To classify a picture:")

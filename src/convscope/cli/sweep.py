@@ -120,7 +120,7 @@ def sweep(
                 "interrupted; finished trials are kept; run the same command to continue"
             ) from None
     if as_json:
-        print_json(done.to_dict())
+        print_json(done.to_record())
     else:
         echo(f"\n{done.result}\n\nThe page is {done.page}")
         echo(f"To measure the winner on the test images, run:\n{done.next_step}")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import PlainFields, plain_attributes
+from convscope.base.plain import plain_attributes
+from convscope.base.records import Count, Record
 from convscope.storage import RunFolder
 from convscope.training import History
 
@@ -71,8 +72,7 @@ class RunResult:
         )
 
 
-@dataclass(frozen=True)
-class DivergedRun(PlainFields):
+class DivergedRun(Record, kw_only=True):
     """A run that gave numbers that are not finite, so that there is no model.
 
     Attributes:
@@ -82,7 +82,7 @@ class DivergedRun(PlainFields):
 
     architecture: str
     recipe: str
-    seed: int
+    seed: Count
     name: str
     reason: str
 

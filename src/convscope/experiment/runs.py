@@ -120,7 +120,9 @@ def _train_runs(
                 raise
             reason = str(error).removeprefix(f"{spec.title}: ")
             for spec in sharing[digest]:
-                on_diverged(DivergedRun(spec.architecture.name, spec.recipe.name, spec.seed, spec.name, reason))
+                network, recipe = spec.architecture.name, spec.recipe.name
+                run = DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason)
+                on_diverged(run)
         else:
             keep(digest, result)
 

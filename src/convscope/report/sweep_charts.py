@@ -1,6 +1,6 @@
 """The chart of a sweep: for each varied field a panel in which every trial is a dot, by its value and its accuracy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, value_text
+from convscope.experiment.sweep import Trial
 from convscope.report.experiment_charts import WIDTH, set_error_axis
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 
@@ -26,19 +27,19 @@ _LOOKS: tuple[dict[str, Any], ...] = (
 """Of trials on fewer images, of the others, and of the best one."""
 
 
-def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str = "") -> Drawing:
+def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Drawing:
     """Draw every trial that did not diverge: its accuracy on the images that choose, against each of its values.
 
     The best one is marked. Trials that were trained on fewer images than it are pale.
 
     Args:
-        trials: as in `Sweep.to_dict()`, the best one first; of very many the best 1,000 are drawn.
+        trials: the best one first; of very many the best 1,000 are drawn.
         num_images: that choose; no error below half of one is drawn.
     """
-    shown = [one for one in trials if one["choice"] is not None][:MOST_DOTS]
-    names = list(shown[0]["values"])
-    errors = np.array([max(1 - one["choice"], 0.5 / num_images) for one in shown])
-    is_whole = np.array([one["num_images"] == shown[0]["num_images"] for one in shown])
+    shown = [(trial, trial.choice) for trial in trials if trial.choice is not None][:MOST_DOTS]
+    best, names = shown[0][0], list(shown[0][0].values)
+    errors = np.array([max(1 - choice, 0.5 / num_images) for _, choice in shown])
+    is_whole = np.array([trial.num_images == best.num_images for trial, _ in shown])
     is_best = np.arange(len(shown)) == 0
     kinds = (~is_whole, is_whole & ~is_best, is_best)  # the best one last, on top of the others
     columns = min(len(names), 2)
@@ -50,7 +51,7 @@ def draw_sweep(trials: Sequence[Mapping[str, Any]], num_images: int, title: str 
         for number, name in enumerate(names):
             row, column = divmod(number, columns)
             axes = add_axes(drawing, column * width + _LEFT, _TOP + row * panel, width - _LEFT - _RIGHT, _HEIGHT)
-            places = _set_value_axis(axes, [one["values"][name] for one in shown])
+            places = _set_value_axis(axes, [trial.values[name] for trial, _ in shown])
             set_error_axis(axes, errors.tolist(), _HEIGHT)
             axes.set_xlabel(clip(name, _LONGEST_NAME))
             for chosen, look in zip(kinds, _LOOKS, strict=True):

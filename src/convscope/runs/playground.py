@@ -1,12 +1,11 @@
 """The page on which a network is trained in the browser, without a run."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from convscope.architecture import presets
 from convscope.base.errors import ConvscopeError
+from convscope.base.records import Count, Record
 from convscope.data.datasets import LoadOptions
 from convscope.engine import initial_weights
 from convscope.runs.data import load_data
@@ -16,17 +15,13 @@ from convscope.training.model import Model
 _DATASET, _SEED = "mnist", 0
 
 
-@dataclass(frozen=True)
-class Playground:
+class Playground(Record, kw_only=True):
     """A page that was written, and how much is in it."""
 
-    page: Path
-    num_bytes: int
-    num_training_images: int
-    num_test_images: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**vars(self), "page": os.fsencode(self.page).decode(errors="replace")}
+    page: str
+    num_bytes: Count
+    num_training_images: Count
+    num_test_images: Count
 
 
 def make_playground(path: Path, listeners: Listeners, *, force: bool = False) -> Playground:
@@ -43,4 +38,9 @@ def make_playground(path: Path, listeners: Listeners, *, force: bool = False) ->
     train = splits.train
     architecture = presets.cnn(train.images.shape[1:], train.num_classes)
     write_playground(path, splits, Model(architecture, initial_weights(architecture, _SEED), train.class_names))
-    return Playground(path, path.stat().st_size, len(train), min(NUM_TEST_IMAGES, len(splits.test)))
+    return Playground(
+        page=str(path),
+        num_bytes=path.stat().st_size,
+        num_training_images=len(train),
+        num_test_images=min(NUM_TEST_IMAGES, len(splits.test)),
+    )

@@ -3,21 +3,21 @@
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from msgspec import structs
 
 from convscope.base.files import write_json, write_text
+from convscope.base.records import write
 from convscope.base.tables import csv_line
-from convscope.base.versions import own_version
 from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
 from convscope.experiment.run_json import loading_words
-from convscope.experiment.sweep import Search, Sweep, run_sweep
+from convscope.experiment.sweep import Search, Sweep, SweepOutput, run_sweep
 from convscope.experiment.sweep.sweep import HELD_OUT
 from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.storage import writing
-from convscope.storage.model_file import FORMAT
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ class SweepDone:
     page: Path
     next_step: str
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"sweep": str(self.page.parent), "page": str(self.page), **self.result.to_dict()}
+    def to_record(self) -> SweepOutput:
+        fields = structs.asdict(self.result.to_record())
+        return SweepOutput(sweep=str(self.page.parent), page=str(self.page), **fields)
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
@@ -111,8 +112,8 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
             on_diverged=listeners.on_diverged,
             on_runs=listeners.on_runs,
         )
-        written = {"format": FORMAT, "version": own_version()}
-        write_json(folder / "sweep.json", {**written, **found.to_dict()})
+        record = found.to_record()
+        write(folder / "sweep.json", record)
         write_json(folder / "architecture.json", found.architecture.to_dict())
         write_json(folder / "recipe.json", found.recipe.to_dict())
         write_text(folder / "trials.csv", trials_csv(found))
@@ -120,7 +121,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
         from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
 
         next_step = request.next_step(folder)
-        page = write_sweep_page(folder, found.to_dict(), request.command, next_step)
+        page = write_sweep_page(folder, record, request.command, next_step)
     return SweepDone(found, page, next_step)
 
 

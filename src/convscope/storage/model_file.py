@@ -6,7 +6,6 @@ allocated, and the tensors against the architecture before any is read.
 
 import json
 import os
-import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,12 +21,11 @@ from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import inside, open_file, read_json, write_bytes
 from convscope.base.plain import parse_json
+from convscope.base.versions import FORMAT as FORMAT
+from convscope.base.versions import check_format as check_format
 from convscope.base.versions import own_version
 from convscope.data.handwriting import Handwriting
 from convscope.training.model import Model
-
-FORMAT = 1
-"""Of model files, training states, run folders and experiments. A reader refuses a larger one."""
 
 
 @checked
@@ -163,22 +161,6 @@ def read_description(path: Path, file: safe_open) -> dict[str, Any]:
         raise RunError(f"{path}: a safetensors file, but not a convscope model; train or import a model") from error
     check_format(path, format_number, description.get("version"))
     return dict(description)
-
-
-def check_format(path: Path, number: Any, writer: Any) -> None:
-    """Raise `RunError` unless `number` is a format that this version reads.
-
-    Args:
-        writer: the version of convscope that the file says it was written by; anything else if it does not say so.
-    """
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise RunError(f"{path}: format is {number!r:.60}, which is unknown; use another copy")
-    if number > FORMAT:
-        known = isinstance(writer, str) and re.fullmatch(r"\d+(\.\d+)*[\w.+-]{0,20}", writer, re.ASCII)
-        raise RunError(
-            f"{path}: format {number} is newer than convscope {own_version()}, which reads formats up to {FORMAT}; "
-            + (f"install convscope {writer} or newer" if known else "install a newer version")
-        )
 
 
 def read_tensor(file: safe_open, name: str, dtype: Any = None) -> NDArray[Any]:

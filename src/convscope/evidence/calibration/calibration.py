@@ -284,4 +284,4 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
 
 def _from_zero(error: Estimate, chance: Chance) -> Estimate:
     """Return the error with an interval from zero where noise alone may give as much."""
-    return error if error.value > chance.limit else Estimate(error.value, (0.0, error.interval[1]))
+    return error if error.value > chance.limit else Estimate(value=error.value, interval=(0.0, error.interval[1]))

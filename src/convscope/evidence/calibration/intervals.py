@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import PlainFields
+from convscope.base.records import Interval, Record
 from convscope.evidence.calibration.reliability import Binning, bin_edges
 from convscope.evidence.calibration.scores import Scores
 
@@ -22,12 +22,11 @@ _BLOCK = 1 << 21  # draws that are held at once
 _MOST_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
 
 
-@dataclass(frozen=True)
-class Estimate(PlainFields):
+class Estimate(Record, kw_only=True):
     """A figure with the ends (low, high) of its 95 % interval."""
 
     value: float
-    interval: tuple[float, float]
+    interval: Interval
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def bootstrap(
         low, high = float(interval.low[place]), float(interval.high[place])
         if is_error and place < 2 * len(FIGURES):
             low, high = max(low, 0.0), max(high, 0.0)
-        estimates.append(Estimate(float(value), (low, high)))
+        estimates.append(Estimate(value=float(value), interval=(low, high)))
     groups = (estimates[start : start + len(FIGURES)] for start in range(0, len(estimates), len(FIGURES)))
     first, second, change = (dict(zip(FIGURES, group, strict=True)) for group in groups)
     return first, second, change

@@ -1,7 +1,19 @@
 """Sweeps: which fields of a recipe or an architecture are varied, and which of their values held-out images prefer."""
 
+from convscope.experiment.sweep.records import SweepOutput, SweepRecord, Trial
 from convscope.experiment.sweep.sampler import SEARCHES, Search
 from convscope.experiment.sweep.space import Dimension, change, parse_dimension
-from convscope.experiment.sweep.sweep import Sweep, Trial, run_sweep
+from convscope.experiment.sweep.sweep import Sweep, run_sweep
 
-__all__ = ["SEARCHES", "Dimension", "Search", "Sweep", "Trial", "change", "parse_dimension", "run_sweep"]
+__all__ = [
+    "SEARCHES",
+    "Dimension",
+    "Search",
+    "Sweep",
+    "SweepOutput",
+    "SweepRecord",
+    "Trial",
+    "change",
+    "parse_dimension",
+    "run_sweep",
+]

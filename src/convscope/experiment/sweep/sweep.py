@@ -18,13 +18,14 @@ from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import plain_attributes
 from convscope.base.tables import printable, text_table, value_text
+from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.result import DivergedRun
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec, judged_on_held_out
+from convscope.experiment.sweep.records import SweepRecord, Trial
 from convscope.experiment.sweep.sampler import Sampler, Search
 from convscope.experiment.sweep.space import Value, change, parse_dimension
 from convscope.recipes import AnyRecipe, Recipe, recipe_named
@@ -38,32 +39,6 @@ _FEWEST_IMAGES = 0.1  # of those to train on, in the first round
 _BATCH = 4  # trials that are drawn before the first of them is judged, where that matters
 _SHOWN = 20
 OnRuns = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One combination of values.
-
-    Attributes:
-        number: from 0, in the order in which they were drawn.
-        num_images: trained on; fewer than others where it did not go on.
-        choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
-        check: that on the other half.
-        seconds: of training, the mean over seeds.
-        num_diverged: how many of its runs diverged, and are in no mean.
-    """
-
-    number: int
-    values: Mapping[str, Value]
-    num_images: int
-    choice: float | None
-    check: float | None
-    seconds: float
-    parameters: int
-    num_diverged: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(self) | {"values": dict(self.values)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +73,25 @@ class Sweep:
     def winner(self) -> Trial:
         return self.trials[0]
 
+    def to_record(self) -> SweepRecord:
+        return SweepRecord(
+            format=FORMAT,
+            version=own_version(),
+            dataset=self.dataset_name,
+            num_choice=self.num_choice,
+            num_check=self.num_check,
+            chance=self.chance,
+            check=self.check,
+            optimism=self.optimism,
+            architecture=self.architecture.to_dict(),
+            recipe=self.recipe.to_dict(),
+            trials=self.trials,
+            diverged=self.diverged,
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "num_choice": self.num_choice,
-            "num_check": self.num_check,
-            "chance": self.chance,
-            "check": self.check.to_dict(),
-            "optimism": None if self.optimism is None else self.optimism.to_dict(),
-            "architecture": self.architecture.to_dict(),
-            "recipe": self.recipe.to_dict(),
-            "trials": [trial.to_dict() for trial in self.trials],
-            "diverged": [run.to_dict() for run in self.diverged],
-        }
+        """Return what sweep.json holds."""
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         names = list(self.winner.values)
@@ -120,7 +100,7 @@ class Sweep:
                 f"{trial.number}",
                 *(value_text(trial.values[name]) for name in names),
                 f"{trial.num_images:,}",
-                choice_text(trial.to_dict(), self.chance, "{:.4f}".format),
+                trial.format_choice(self.chance, "{:.4f}".format),
                 "" if trial.check is None else f"{trial.check:.4f}",
                 f"{trial.parameters:,}",
                 f"{trial.seconds:.2f}",
@@ -145,16 +125,6 @@ class Sweep:
                 f"(95 % interval {100 * optimism.interval[0]:.2f} to {100 * optimism.interval[1]:.2f})."
             )
         return "\n\n".join(lines)
-
-
-def choice_text(trial: Mapping[str, Any], chance: float, number: Callable[[float], str]) -> str:
-    """Format the accuracy of a trial (see `Trial.to_dict`) on the choosing images, with what speaks against it."""
-    choice, diverged = trial["choice"], trial["num_diverged"]
-    if choice is None:
-        return "diverged"
-    remarks = [f"{diverged} diverged"] if diverged else []
-    remarks += ["no better than chance"] if choice <= chance else []
-    return f"{number(choice)} ({', '.join(remarks)})" if remarks else number(choice)
 
 
 @checked
@@ -363,7 +333,7 @@ def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
     checks = ~job.chooses
     rights = {number: 1 - one.wrong.mean(axis=0) for number, one in done.items() if len(one.wrong)}
     rate, count = float(rights[order[0]][checks].mean()), int(checks.sum())
-    check = Estimate(rate, wilson_interval(round(rate * count), count))
+    check = Estimate(value=rate, interval=wilson_interval(round(rate * count), count))
     peers = [right for number, right in rights.items() if done[number].num_images == winner.num_images]
     trials = [_trial(number, done[number], job) for number in order]
     network, recipe = job.changed(winner.values)
@@ -385,7 +355,16 @@ def _trial(number: int, one: _Done, job: _Job) -> Trial:
     network, _ = job.changed(one.values)
     check = 1 - float(one.wrong[:, ~job.chooses].mean()) if len(one.wrong) else None
     choice = one.score if len(one.wrong) else None
-    return Trial(number, one.values, one.num_images, choice, check, one.seconds, network.parameters, one.num_diverged)
+    return Trial(
+        number=number,
+        values=dict(one.values),
+        num_images=one.num_images,
+        choice=choice,
+        check=check,
+        seconds=one.seconds,
+        parameters=network.parameters,
+        num_diverged=one.num_diverged,
+    )
 
 
 def _optimism(
@@ -401,4 +380,4 @@ def _optimism(
         return None
     value = float(halves[0].mean() - halves[1].mean())
     error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
-    return Estimate(value, (value - 1.96 * error, value + 1.96 * error))
+    return Estimate(value=value, interval=(value - 1.96 * error, value + 1.96 * error))

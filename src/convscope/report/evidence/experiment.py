@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
+from convscope.experiment import DivergedRun
 from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
@@ -27,7 +30,7 @@ def experiment_section(value: dict[str, Any]) -> Section:
     if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
         parts.append(_curves(groups, runs))
     if diverged := value.get("diverged"):  # which files of earlier versions do not have
-        parts.append(diverged_table(diverged))
+        parts.append(diverged_table(msgspec.convert(diverged, list[DivergedRun])))
     fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
     covered = coverage_said(fewest, "comparing.coverageSeeds") if fewest else []
     return Section(
@@ -146,9 +149,9 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
     )
 
 
-def diverged_table(diverged: Sequence[Mapping[str, Any]]) -> Table:
-    """Return a table of the runs whose training diverged, as `DivergedRun.to_dict` has them, and why."""
-    rows = [[*group_names(run), f"{run['seed']}", run["reason"]] for run in diverged]
+def diverged_table(diverged: Sequence[DivergedRun]) -> Table:
+    """Return a table of the runs whose training diverged, and why."""
+    rows = [[*group_names(run.to_dict()), f"{run.seed}", run.reason] for run in diverged]
     return Table(
         say("evidence.seeds.diverged", n=len(diverged)),
         say("evidence.seeds.noModel"),

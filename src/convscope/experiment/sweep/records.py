@@ -1,0 +1,60 @@
+"""Sweeps as records: sweep.json, what `convscope sweep --json` prints, and what the page shows."""
+
+from collections.abc import Callable
+
+from convscope.base.records import Count, FileRecord, Fraction, JsonObject, Record, Seconds
+from convscope.evidence.calibration.intervals import Estimate
+from convscope.experiment.result import DivergedRun
+from convscope.experiment.sweep.space import Value
+
+
+class Trial(Record, kw_only=True):
+    """One combination of values.
+
+    Attributes:
+        number: from 0, in the order in which they were drawn.
+        num_images: trained on; fewer than others where it did not go on.
+        choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
+        check: that on the other half.
+        seconds: of training, the mean over seeds.
+        num_diverged: how many of its runs diverged, and are in no mean.
+    """
+
+    number: Count
+    values: dict[str, Value]
+    num_images: Count
+    choice: Fraction | None
+    check: Fraction | None
+    seconds: Seconds
+    parameters: Count
+    num_diverged: Count
+
+    def format_choice(self, chance: float, number: Callable[[float], str]) -> str:
+        """Format the accuracy on the choosing images, with what speaks against it."""
+        if self.choice is None:
+            return "diverged"
+        remarks = [f"{self.num_diverged} diverged"] if self.num_diverged else []
+        remarks += ["no better than chance"] if self.choice <= chance else []
+        return f"{number(self.choice)} ({', '.join(remarks)})" if remarks else number(self.choice)
+
+
+class SweepRecord(FileRecord, kw_only=True):
+    """A sweep; the attributes are those of `Sweep`."""
+
+    dataset: str
+    num_choice: Count
+    num_check: Count
+    chance: Fraction
+    check: Estimate
+    optimism: Estimate | None
+    architecture: JsonObject
+    recipe: JsonObject
+    trials: tuple[Trial, ...]
+    diverged: tuple[DivergedRun, ...]
+
+
+class SweepOutput(SweepRecord, kw_only=True):
+    """A sweep with the paths of its folder and its page."""
+
+    sweep: str
+    page: str
