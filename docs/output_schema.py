@@ -10,13 +10,14 @@ from typing import Any
 from msgspec.json import schema_components
 
 from convscope.cli import records as cli
-from convscope.experiment import DivergedRun
+from convscope.experiment import ExperimentOutput, SeedsRecord
 from convscope.experiment.sweep import SweepOutput
 from convscope.runs.playground import Playground
 
 BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS = {
     "card": cli.CardOutput,
+    "experiment": ExperimentOutput,
     "figures": cli.FiguresOutput,
     "log": cli.LogOutput,
     "playground": Playground,
@@ -25,7 +26,7 @@ OUTPUTS = {
 }
 """Of each command with a record, the type that it prints."""
 
-SHARED = (DivergedRun,)  # what output_by_hand.json refers to
+SHARED = (SeedsRecord,)  # what output_by_hand.json refers to
 
 
 def output_schema() -> dict[str, Any]:

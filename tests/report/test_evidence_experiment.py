@@ -1,6 +1,5 @@
 """The section and the page of an experiment, for one group and many, one run and hundreds, and hostile names."""
 
-import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from convscope.base.records import decode, encode
 from convscope.base.statistics import mean_interval
-from convscope.experiment import Experiment, RunResult
+from convscope.experiment import Experiment, ExperimentRecord, RunResult
 from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
@@ -22,8 +23,8 @@ from convscope.training import History
 HOSTILE = '</style><script>alert(1)</script>"\x1b[31m$x$ 名前'
 
 
-def make(groups: list[tuple[str, str]], seeds: int, epochs: list[int], split: Any = "test") -> dict[str, Any]:
-    """An experiment with made-up accuracies, as plain JSON."""
+def make(groups: list[tuple[str, str]], seeds: int, epochs: list[int], split: Any = "test") -> ExperimentRecord:
+    """An experiment with made-up accuracies."""
     random, runs = np.random.default_rng(1), []
     for number, (architecture, recipe) in enumerate(groups):
         for seed in range(seeds):
@@ -49,7 +50,7 @@ def make(groups: list[tuple[str, str]], seeds: int, epochs: list[int], split: An
                     random.permutation(np.arange(10_000) < round(10_000 * (1 - values[-1]))).astype(np.uint16),
                 )
             )
-    return Experiment("mnist", np.zeros(10_000, np.uint8), 60_000, tuple(runs)).to_dict()
+    return Experiment("mnist", np.zeros(10_000, np.uint8), 60_000, tuple(runs)).to_record()
 
 
 CASES = {
@@ -63,14 +64,14 @@ CASES = {
 }
 
 
-def charts(value: dict[str, Any]) -> list[Chart]:
+def charts(value: ExperimentRecord) -> list[Chart]:
     return [part for part in experiment_section(value).parts if isinstance(part, Chart)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_experiment_has_a_section_whose_charts_are_small(case: str):
-    section = experiment_section(json.loads(json.dumps(CASES[case], allow_nan=False)))
+    section = experiment_section(decode(encode(CASES[case]), ExperimentRecord, "experiment.json"))
     assert isinstance(section.parts[1], Table)
     for chart in charts(CASES[case]):
         assert len(svg_text(chart.drawing)) < 75_000, chart.name
@@ -84,7 +85,7 @@ def test_the_strips_show_every_run_at_its_accuracy():
     for line, architecture in zip(dots, ("cnn", "ann"), strict=True):
         ends = np.asarray(line.get_xdata()).reshape(-1, 3)[:, :2]
         drawn = sorted(ends.mean(axis=1))
-        assert drawn == pytest.approx(sorted(r["accuracy"] for r in value["runs"] if r["architecture"] == architecture))
+        assert drawn == pytest.approx(sorted(run.accuracy for run in value.runs if run.architecture == architecture))
         middles = np.stack([ends.mean(axis=1), np.asarray(line.get_ydata()).reshape(-1, 3)[:, 0]], axis=1)
         assert len(np.unique(middles, axis=0)) == 5
 
@@ -93,15 +94,15 @@ def test_the_band_of_a_strip_is_the_interval_and_the_mark_the_mean():
     value = CASES["two"]
     axes = charts(value)[0].drawing.axes[0]
     bands = [tuple(line.get_xdata()) for line in axes.lines if line.get_alpha() is not None]
-    assert bands == [tuple(group["interval_with_images"]) for group in value["table"]]
+    assert bands == [group.interval_with_images for group in value.table]
     marks = [collection.get_segments()[0][0][0] for collection in axes.collections]
-    assert marks == [group["mean"] for group in value["table"]]
+    assert marks == [group.mean for group in value.table]
 
 
 def test_the_curve_is_the_mean_of_the_runs_and_its_band_the_interval():
     value = CASES["one group"]
     axes = charts(value)[1].drawing.axes[0]
-    lines = np.array([run["history"]["val_accuracy"] for run in value["runs"]])
+    lines = np.array([run.history.val_accuracy for run in value.runs])
     mean = axes.lines[-1]
     assert list(mean.get_xdata()) == list(range(1, 11))
     assert np.asarray(mean.get_ydata()) == pytest.approx(lines.mean(axis=0))
@@ -116,9 +117,9 @@ def test_runs_that_end_early_end_the_mean_and_the_page_says_so():
     mean = draw_experiment_curves([curves]).axes[0].lines[-1]
     assert list(mean.get_ydata()) == pytest.approx([0.45, 0.55])
     value = make([("cnn", "classic")], 2, [4])
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds"):
-        value["runs"][0]["history"][name] = value["runs"][0]["history"][name][:3]
-    assert "the mean ends with the shortest run" in charts(value)[1].look
+    first = value.runs[0]
+    short = replace(first, history=replace(first.history, val_accuracy=first.history.val_accuracy[:3]))
+    assert "the mean ends with the shortest run" in charts(replace(value, runs=(short, *value.runs[1:])))[1].look
 
 
 def test_the_band_has_a_gap_where_all_runs_are_equal():
@@ -131,7 +132,7 @@ def test_the_band_has_a_gap_where_all_runs_are_equal():
 def test_what_is_left_out_of_the_curves_is_said():
     value = CASES["hundreds"]
     curves = [
-        Curves(name, "", [r["history"]["val_accuracy"] for r in value["runs"] if r["architecture"] == name])
+        Curves(name, "", [run.history.val_accuracy for run in value.runs if run.architecture == name])
         for name in ("cnn", "ann")
     ]
     drawn = lines_drawn(curves)
@@ -161,16 +162,18 @@ def test_the_title_is_what_the_numbers_say(case: str):
 
 
 def test_the_title_of_two_single_runs_says_nothing_of_other_seeds():
-    value = json.loads(json.dumps(CASES["equal"]))
-    value["lead"] |= {"p_value": 0.01, "is_distinguishable": True}
+    value = CASES["equal"]
+    value = replace(value, lead=replace(value.lead, p_value=0.01, is_distinguishable=True))
     assert seeds_finding(value).endswith("from ann (p = 0.01), but a single run does not cover other seeds")
 
 
 def test_the_title_goes_by_the_corrected_test_and_says_when_means_are_equal():
-    value = json.loads(json.dumps(CASES["two"]))
-    value["lead"] |= {"p_value": 0.01, "adjusted_p_value": 0.3, "is_distinguishable": False}
+    value = CASES["two"]
+    lead = replace(value.lead, p_value=0.01, adjusted_p_value=0.3, is_distinguishable=False)
+    value = replace(value, lead=lead)
     assert seeds_finding(value).endswith("but does not differ significantly from ann (p = 0.3)")
-    value["table"][1]["mean"] = value["table"][0]["mean"]
+    first, second = value.table
+    value = replace(value, table=(first, replace(second, mean=first.mean)))
     assert seeds_finding(value).startswith("cnn and ann have the same mean")
 
 
@@ -209,8 +212,8 @@ def test_the_page_is_one_file_that_asks_for_nothing_and_runs_nothing(case: str):
 def test_the_page_holds_every_single_value_and_follows_the_theme():
     value = CASES["two"]
     text = render_experiment(value)
-    for run in value["runs"]:
-        assert f"{100 * run['accuracy']:.2f}" in text
+    for run in value.runs:
+        assert f"{100 * run.accuracy:.2f}" in text
     svgs = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert len(svgs) == 2
     assert all("var(--accent)" in svg and not re.search(r"#[0-9a-f]{6}\b", svg) for svg in svgs)

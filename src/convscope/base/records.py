@@ -20,11 +20,13 @@ from convscope.base.plain import HALF_PAIR, parse_json
 from convscope.base.versions import check_format
 
 _Value = TypeVar("_Value")
+_Kind = TypeVar("_Kind", bound="Record")
 
 Count = Annotated[int, Meta(ge=0)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # Python's `$` lets a line feed pass
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 Interval = tuple[float, float]
 JsonObject = dict[str, Any]
 """What keeps a form of its own, such as an architecture or a recipe."""
@@ -62,6 +64,12 @@ class FileRecord(Record, kw_only=True):
 
     format: Literal[1]
     version: str
+
+
+def from_attributes(kind: type[_Kind], value: object, **changes: object) -> _Kind:
+    """Build a record of type `kind` from the attributes of `value` by its fields' names, except for `changes`."""
+    names = [field.name for field in msgspec.structs.fields(kind) if field.name not in changes]
+    return kind(**{name: getattr(value, name) for name in names}, **changes)
 
 
 def encode(record: Record) -> bytes:
@@ -110,7 +118,7 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
     """
     try:
         value = parse_json(content)
-        if issubclass(kind, FileRecord) and isinstance(value, dict):
+        if isinstance(value, dict) and "format" in getattr(kind, "__struct_fields__", ()):
             check_format(path, value.get("format"), value.get("version"))
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

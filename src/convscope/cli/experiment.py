@@ -168,7 +168,7 @@ def experiment(
                 "run the same command to continue"
             ) from None
     if as_json:
-        print_json({"experiment": str(plan.folder), **done.result.to_dict()})
+        print_json(done.to_record())
     else:
         echo(f"\n{done.result}\n\nThe page is {done.page}")
 

@@ -5,7 +5,16 @@ from convscope.experiment.executors import open_executor
 from convscope.experiment.experiment import Experiment, run_experiment
 from convscope.experiment.files import write_experiment
 from convscope.experiment.group import Group
-from convscope.experiment.result import DivergedRun, RunResult
+from convscope.experiment.records import (
+    DivergedRun,
+    ExperimentOutput,
+    ExperimentRecord,
+    GroupRecord,
+    RunRecord,
+    RunsRecord,
+    SeedsRecord,
+)
+from convscope.experiment.result import RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.sweep import Sweep, run_sweep
@@ -15,9 +24,15 @@ __all__ = [
     "ArchitectureAblation",
     "DivergedRun",
     "Experiment",
+    "ExperimentOutput",
+    "ExperimentRecord",
     "Group",
+    "GroupRecord",
+    "RunRecord",
     "RunResult",
     "RunSpec",
+    "RunsRecord",
+    "SeedsRecord",
     "Sweep",
     "WeightsMatrix",
     "ablate_architecture",

@@ -19,13 +19,16 @@ from numpy.typing import NDArray
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
 from convscope.base.errors import DivergedError
+from convscope.base.records import from_attributes
 from convscope.base.statistics import coverage_text, group_accuracy_interval
 from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.experiment.group import Group
-from convscope.experiment.result import DivergedRun, RunResult
+from convscope.experiment.records import DivergedRun, ExperimentRecord, Lead
+from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import AnyRecipe, recipe_named
@@ -138,18 +141,23 @@ class Experiment:
             training_seconds=float(np.mean([run.seconds for run in runs])),
         )
 
+    def to_record(self) -> ExperimentRecord:
+        return ExperimentRecord(
+            format=FORMAT,
+            version=own_version(),
+            dataset=self.dataset_name,
+            split="test",
+            num_images=self.num_images,
+            num_training_images=self.num_training_images,
+            runs=tuple(run.to_record() for run in self.runs),
+            table=tuple(group.to_record() for group in self.table),
+            lead=None if self.lead is None else from_attributes(Lead, self.lead),
+            diverged=self.diverged,
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the single answers as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": "test",
-            "num_images": self.num_images,
-            "num_training_images": self.num_training_images,
-            "runs": [run.to_dict() for run in self.runs],
-            "table": [group.to_dict() for group in self.table],
-            "lead": None if self.lead is None else _lead_dict(self.lead),
-            "diverged": [run.to_dict() for run in self.diverged],
-        }
+        """Return what experiment.json holds."""
+        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:
@@ -227,12 +235,6 @@ def _counted(num_runs: int, num_diverged: int) -> str:
 
 def _interval_text(interval: tuple[float, float] | None) -> str:
     return "none" if interval is None else f"[{interval[0]:.4f}, {interval[1]:.4f}]"
-
-
-def _lead_dict(lead: GroupComparison) -> dict[str, Any]:
-    values = lead.to_dict()
-    names = ("names", "accuracy_difference", "accuracy_difference_interval", "p_value", "adjusted_p_value")
-    return {name: values[name] for name in (*names, "is_distinguishable", "verdict")}
 
 
 @checked

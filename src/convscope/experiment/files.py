@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from convscope.base.files import write_json, write_text
+from convscope.base.files import write_text
+from convscope.base.records import write
 from convscope.base.tables import csv_line
-from convscope.base.versions import own_version
 from convscope.experiment.experiment import Experiment
-from convscope.storage.model_file import FORMAT
 
 _COLUMNS = (
     "architecture", "recipe", "name", "seed", "accuracy", "loss", "seconds", "num_images", "parameters", "macs",
@@ -21,8 +20,7 @@ def write_experiment(experiment: Experiment, folder: Path | str) -> None:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     folder = Path(folder)
-    written = {"format": FORMAT, "version": own_version()}
-    write_json(folder / "experiment.json", {**written, **experiment.to_dict()})
+    write(folder / "experiment.json", experiment.to_record())
     write_text(folder / "table.txt", f"{experiment}\n")
     write_text(folder / "table.csv", table_csv(experiment))
     write_text(folder / "runs.csv", runs_csv(experiment))
@@ -34,9 +32,8 @@ def table_csv(experiment: Experiment) -> str:
     ends = [f"{name}_{end}" for name in intervals for end in ("low", "high")]
     lines = [csv_line(("architecture", "recipe", "name", *numbers, *ends))]
     for group in experiment.table:
-        values = group.to_dict()
-        cells = [values[name] for name in ("architecture", "recipe", "name", *numbers)]
-        cells += [end for name in intervals for end in values[name] or (None, None)]
+        cells = [getattr(group, name) for name in ("architecture", "recipe", "name", *numbers)]
+        cells += [end for name in intervals for end in getattr(group, name) or (None, None)]
         lines.append(csv_line(cells))
     return "".join(lines)
 
@@ -45,6 +42,6 @@ def runs_csv(experiment: Experiment) -> str:
     """Return a header and a line for each run, separated by commas."""
     lines = [csv_line((*_COLUMNS, "epochs", "best_epoch"))]
     for run in experiment.runs:
-        values = run.to_dict()
-        lines.append(csv_line((*(values[name] for name in _COLUMNS), len(run.history), run.history.best_epoch)))
+        cells = [getattr(run, name) for name in _COLUMNS]
+        lines.append(csv_line((*cells, len(run.history), run.history.best_epoch)))
     return "".join(lines)

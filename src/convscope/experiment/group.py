@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
 
-from convscope.base.plain import plain_attributes
+from convscope.base.records import from_attributes
 from convscope.base.statistics import mean_share_interval
+from convscope.experiment.records import GroupRecord
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,8 @@ class Group:
     def maximum(self) -> float:
         return max(self.values)
 
+    def to_record(self) -> GroupRecord:
+        return from_attributes(GroupRecord, self)
+
     def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(
-            self,
-            "architecture",
-            "recipe",
-            "name",
-            "num_runs",
-            "mean",
-            "sd",
-            "interval",
-            "interval_with_images",
-            "minimum",
-            "maximum",
-        )
+        return self.to_record().to_dict()

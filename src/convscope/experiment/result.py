@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import plain_attributes
-from convscope.base.records import Count, Record
+from convscope.base.records import from_attributes
+from convscope.experiment.records import RunRecord
 from convscope.storage import RunFolder
 from convscope.training import History
 
@@ -54,39 +54,7 @@ class RunResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the single answers as plain JSON."""
-        return plain_attributes(
-            self,
-            "architecture",
-            "recipe",
-            "name",
-            "seed",
-            "accuracy",
-            "loss",
-            "seconds",
-            "num_images",
-            "parameters",
-            "macs",
-            "weights_sha256",
-            "digest",
-            "history",
-        )
+        return self.to_record().to_dict()
 
-
-class DivergedRun(Record, kw_only=True):
-    """A run that gave numbers that are not finite, so that there is no model.
-
-    Attributes:
-        architecture, recipe, seed, name: as of a `RunResult`.
-        reason: what happened, in words.
-    """
-
-    architecture: str
-    recipe: str
-    seed: Count
-    name: str
-    reason: str
-
-    @property
-    def title(self) -> str:
-        """The run in words."""
-        return ", ".join(filter(None, (self.architecture, self.recipe, self.name, f"seed {self.seed}")))
+    def to_record(self) -> RunRecord:
+        return from_attributes(RunRecord, self, history=self.history.to_record())

@@ -19,7 +19,8 @@ from convscope.base.files import inside
 from convscope.data.datasets import DATASETS, Splits, load_dataset
 from convscope.engine import check_engine, check_precision, check_weight_bits
 from convscope.experiment.executors import LocalProcesses
-from convscope.experiment.result import DivergedRun, RunResult
+from convscope.experiment.records import DivergedRun
+from convscope.experiment.result import RunResult
 from convscope.experiment.shared_data import SharedSplits, share
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore

@@ -1,6 +1,6 @@
 """The charts of an experiment: every run as a dot with the mean of its group, and accuracy over the epochs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip, display_width
 from convscope.data.datasets import evenly
+from convscope.experiment import DivergedRun, GroupRecord
 from convscope.report.charts import number_epochs, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
@@ -54,26 +55,23 @@ class Curves:
         return min(map(len, self.lines))
 
 
-def group_names(group: Mapping[str, Any]) -> tuple[str, str]:
+def group_names(group: GroupRecord | DivergedRun) -> tuple[str, str]:
     """Return what a group is called, and with what recipe it was trained."""
-    return ", ".join(filter(None, (group["architecture"], group["name"]))), group["recipe"]
+    return ", ".join(filter(None, (group.architecture, group.name))), group.recipe
 
 
-def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[float]], title: str = "") -> Drawing:
+def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]], title: str = "") -> Drawing:
     """Draw for each group its runs as dots, and below them its mean (a mark) within its 95 % interval (a band).
 
     The interval is that over seeds and images.
 
     Args:
-        groups: as in the `table` of `Experiment.to_dict()`.
         values: for each group the accuracies of its runs.
     """
     names = [group_names(group) for group in groups]
     left = 24 + round(_LETTER * max(display_width(clip(text, _LONGEST_NAME)) for pair in names for text in pair))
     width, height = WIDTH - left - _RIGHT, _ROW * len(groups)
-    low, high = _limits(
-        [(group["minimum"], group["maximum"], *(group["interval_with_images"] or ())) for group in groups]
-    )
+    low, high = _limits([(group.minimum, group.maximum, *(group.interval_with_images or ())) for group in groups])
     with house_style():
         drawing = new_drawing(WIDTH, 40 + height + 56, title)
         axes = add_axes(drawing, left, 40, width, height)
@@ -90,10 +88,10 @@ def draw_strips(groups: Sequence[Mapping[str, Any]], values: Sequence[Sequence[f
                 (place + ends, np.full(2, up)) for place, up in zip(places, middle - _DOT - levels * step, strict=True)
             ]
             _draw_lines(axes, dots, color=colour, linewidth=_DOT, solid_capstyle="round")
-            if group["interval_with_images"] is not None:
+            if group.interval_with_images is not None:
                 band = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"}
-                axes.plot(group["interval_with_images"], [middle + 6] * 2, color=colour, **band)
-            axes.vlines(group["mean"], middle + 1, middle + 11, color=INK, linewidth=2)
+                axes.plot(group.interval_with_images, [middle + 6] * 2, color=colour, **band)
+            axes.vlines(group.mean, middle + 1, middle + 11, color=INK, linewidth=2)
             _write_beside(axes, group, names[row], middle)
         axes.set_yticks([])
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -177,13 +175,13 @@ def _draw_lines(axes: Any, lines: Sequence[tuple[NDArray[Any], Floats]], **look:
     axes.plot(x, y, **look)
 
 
-def _write_beside(axes: Any, group: Mapping[str, Any], names: tuple[str, str], middle: float) -> None:
+def _write_beside(axes: Any, group: GroupRecord, names: tuple[str, str], middle: float) -> None:
     """Write what the group is called to the left of its strip, and its mean and spread to the right."""
     runs = say("runs.oneRun")
-    if group["sd"] is not None:
-        runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group["sd"], 2), n=group["num_runs"])
+    if group.sd is not None:
+        runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group.sd, 2), n=group.num_runs)
     own = [clip(name, _LONGEST_NAME) for name in names]
-    for x, texts, align in ((0, own, "right"), (1, [percent(group["mean"]), runs], "left")):
+    for x, texts, align in ((0, own, "right"), (1, [percent(group.mean), runs], "left")):
         shift = -16 if align == "right" else 16
         for text, up, colour in ((texts[0], 8, INK), (texts[1], -8, MUTED)):
             place = (x, middle - 8), (shift, up), ("axes fraction", "data"), "offset points"

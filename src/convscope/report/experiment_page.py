@@ -1,11 +1,11 @@
-"""An experiment as one HTML file, without a script: from `Experiment.to_dict()` to text, and to its folder."""
+"""An experiment as one HTML file, without a script: from its record to text, and to its folder."""
 
 from pathlib import Path
-from typing import Any
 
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable
+from convscope.experiment import ExperimentRecord, GroupRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
@@ -15,57 +15,56 @@ from convscope.report.findings import percent
 _MOST_GROUPS_IN_VERDICT = 12
 
 
-def render_experiment(value: dict[str, Any], command: str = "") -> str:
+def render_experiment(experiment: ExperimentRecord, command: str = "") -> str:
     """Return the page of an experiment: one HTML document that works from a disk with no network.
 
     Args:
-        value: what `Experiment.to_dict()` holds.
         command: that makes the experiment again.
     """
-    section = experiment_section(value)
+    section = experiment_section(experiment)
     return render_document(
         "experiment.html.jinja",
-        experiment=_view(value),
+        experiment=_view(experiment),
         sections=[(section.anchor, section.name, render_section(section))],
         command=printable(without_folders(command)),
     )
 
 
-def write_experiment_page(folder: Path, value: dict[str, Any], command: str = "") -> Path:
+def write_experiment_page(folder: Path, experiment: ExperimentRecord, command: str = "") -> Path:
     """Write the page as `experiment.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     path = folder / "experiment.html"
-    write_text(path, render_experiment(value, command))
+    write_text(path, render_experiment(experiment, command))
     return path
 
 
-def _view(value: dict[str, Any]) -> dict[str, Any]:
-    groups, runs = value["table"], value["runs"]
+def _view(experiment: ExperimentRecord) -> dict[str, object]:
+    groups, runs = experiment.table, experiment.runs
     pairs = f"{len(groups):,} pair{'' if len(groups) == 1 else 's'}"
-    counts = sorted({group["num_runs"] for group in groups})
+    counts = sorted({group.num_runs for group in groups})
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-    most = max(run["num_images"] for run in runs)
+    most = max(run.num_images for run in runs)
     trained = (
-        f"{most:,} of {value['num_training_images']:,} training images"
-        if most < value["num_training_images"]
+        f"{most:,} of {experiment.num_training_images:,} training images"
+        if most < experiment.num_training_images
         else f"{most:,} training images"
     )
     shown = groups if len(groups) <= _MOST_GROUPS_IN_VERDICT else []
     return {
-        "dataset": printable(value["dataset"]),
+        "dataset": printable(experiment.dataset),
         "num_runs": f"{len(runs):,}",
-        "finding": printable(seeds_finding(value)),
+        "finding": printable(seeds_finding(experiment)),
         "plan": (
             f"{pairs} of architecture and recipe, {seeds} seeds each. Trained on {trained}, measured on "
-            f"{value['num_images']:,} test images."
+            f"{experiment.num_images:,} test images."
         ),
         "groups": [
             {
                 "title": printable(", ".join(group_names(group))),
-                "mean": percent(group["mean"]),
+                "mean": percent(group.mean),
                 "interval": _interval(group),
             }
             for group in shown
@@ -78,8 +77,8 @@ def _view(value: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interval(group: dict[str, Any]) -> str:
-    if group["interval_with_images"] is None:
+def _interval(group: GroupRecord) -> str:
+    if group.interval_with_images is None:
         return "one run, no interval"
-    low, high = group["interval_with_images"]
-    return f"[{100 * low:.2f}, {100 * high:.2f}], n {group['num_runs']:,}"
+    low, high = group.interval_with_images
+    return f"[{100 * low:.2f}, {100 * high:.2f}], n {group.num_runs:,}"

@@ -6,9 +6,18 @@ from pathlib import Path
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError
+from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
-from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
+from convscope.experiment import (
+    Experiment,
+    ExperimentOutput,
+    RunResult,
+    RunSpec,
+    argument_of,
+    open_executor,
+    write_experiment,
+)
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.runs.choices import (
@@ -99,6 +108,9 @@ class ExperimentDone:
     result: Experiment
     page: Path
 
+    def to_record(self) -> ExperimentOutput:
+        return from_attributes(ExperimentOutput, self.result.to_record(), experiment=str(self.page.parent))
+
 
 def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> ExperimentPlan:
     """Load and check what an experiment needs.
@@ -164,5 +176,5 @@ def experiment_job(
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
-    page = write_experiment_page(folder, result.to_dict(), command(splits.options))
+    page = write_experiment_page(folder, result.to_record(), command(splits.options))
     return ExperimentDone(result, page)

@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside, read_json
+from convscope.base.files import inside
+from convscope.base.records import read
 from convscope.engine import initial_weights, open_network
 from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.evidence.latency import measure_latency
+from convscope.experiment import ExperimentRecord
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
 from convscope.storage import PackedRuns, RunFolder, find_packed, list_runs, open_run
-from convscope.storage.model_file import check_format
 
 _PREDICTIONS = "predictions.npz"
 
@@ -175,16 +176,8 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
 
 def _experiment_runs(path: Path) -> list[Path]:
     """Return the folders of the runs that `experiment.json` lists."""
-    file = inside(path, "experiment.json")
-    try:
-        kept = read_json(file)
-        check_format(file, kept.get("format", 1), kept.get("version"))  # the first experiments state none
-        digests = [run["digest"] for run in kept["runs"]]
-        if not all(isinstance(digest, str) and digest.isalnum() for digest in digests):
-            raise ValueError("a digest is none")
-    except (OSError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{file}: damaged ({error}); run the experiment again") from error
-    return [inside(path, f"runs/{digest}") for digest in dict.fromkeys(digests)]
+    digests = dict.fromkeys(run.digest for run in read(inside(path, "experiment.json"), ExperimentRecord).runs)
+    return [inside(path, f"runs/{digest}") for digest in digests]
 
 
 def _packed_run(packed: PackedRuns, row: int) -> FinishedRun:

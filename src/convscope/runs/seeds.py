@@ -6,7 +6,9 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 
+from convscope.base.records import from_attributes
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import (
     Candidate,
@@ -16,7 +18,7 @@ from convscope.evidence.comparison import (
     compare_groups,
     weights_bytes,
 )
-from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
+from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, SeedsRecord, train_runs
 from convscope.runs.listeners import Listeners
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder
@@ -41,9 +43,13 @@ class SeedRuns:
     comparison: GroupComparison | None
     why: str
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_record(self) -> SeedsRecord:
         comparison = None if self.comparison is None else self.comparison.to_dict()
-        return {**self.experiment.to_dict(), "why": self.why, "comparison": comparison}
+        record = self.experiment.to_record()
+        return from_attributes(SeedsRecord, record, weights_sha256=UNSET, why=self.why, comparison=comparison)
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:

@@ -4,10 +4,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from msgspec import structs
-
 from convscope.base.files import write_json, write_text
-from convscope.base.records import write
+from convscope.base.records import from_attributes, write
 from convscope.base.tables import csv_line
 from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
@@ -78,8 +76,8 @@ class SweepDone:
     next_step: str
 
     def to_record(self) -> SweepOutput:
-        fields = structs.asdict(self.result.to_record())
-        return SweepOutput(sweep=str(self.page.parent), page=str(self.page), **fields)
+        folder, page = str(self.page.parent), str(self.page)
+        return from_attributes(SweepOutput, self.result.to_record(), sweep=folder, page=page)
 
 
 def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:

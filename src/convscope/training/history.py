@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import check_fields
+from convscope.base.records import from_attributes
 from convscope.base.tables import html_table, text_table
 from convscope.recipes import Recipe
+from convscope.training.records import HistoryRecord
 
 _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
@@ -75,9 +77,11 @@ class History:
         """Return what `column` is called where it is shown: `test_loss` for `val_loss` if test images were measured."""
         return column.replace("val_", "test_", 1) if self.val_split == "test" else column
 
+    def to_record(self) -> HistoryRecord:
+        return from_attributes(HistoryRecord, self)
+
     def to_dict(self) -> dict[str, Any]:
-        columns = {name: list(getattr(self, name)) for name in _COLUMNS}
-        return {**columns, "val_split": self.val_split, "best_epoch": self.best_epoch}
+        return self.to_record().to_dict()
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "History":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from convscope.base.records import Count, FileRecord, Fraction, JsonObject, Record, Seconds
 from convscope.evidence.calibration.intervals import Estimate
-from convscope.experiment.result import DivergedRun
+from convscope.experiment.records import DivergedRun
 from convscope.experiment.sweep.space import Value
 
 

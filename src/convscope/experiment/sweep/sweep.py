@@ -22,7 +22,7 @@ from convscope.base.tables import printable, text_table, value_text
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.calibration.intervals import Estimate
-from convscope.experiment.result import DivergedRun
+from convscope.experiment.records import DivergedRun
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.experiment.sweep.records import SweepRecord, Trial

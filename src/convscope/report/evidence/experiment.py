@@ -1,110 +1,104 @@
 """The section on many runs: every single accuracy, what each group comes to, and the way there over the epochs."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-import msgspec
+from collections.abc import Sequence
 
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
-from convscope.experiment import DivergedRun
+from convscope.experiment import DivergedRun, GroupRecord, RunRecord, RunsRecord
 from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
 from convscope.report.texts import figure, known, say, sentences
 
-Group = Mapping[str, Any]
-"""As in the `table` of `Experiment.to_dict()`."""
-
 _MOST_EPOCHS_IN_TABLE = 200
 _MOST_RUNS = 400  # as dots and in the table, over all groups
 
 
-def experiment_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `Experiment.to_dict()` holds."""
-    groups = value["table"]
-    runs = [_runs_of(value, group) for group in groups]
-    parts: list[Table | Chart] = [_strips(value, groups, runs), _table(groups, runs)]
-    if any(len(run["history"]["val_accuracy"]) > 1 for run in value["runs"]):
+def experiment_section(experiment: RunsRecord) -> Section:
+    """Return the section of an experiment, or of the seeds of a run."""
+    groups = experiment.table
+    runs = [_runs_of(experiment, group) for group in groups]
+    parts: list[Table | Chart] = [_strips(experiment, runs), _table(groups, runs)]
+    if any(len(run.history.val_accuracy) > 1 for run in experiment.runs):
         parts.append(_curves(groups, runs))
-    if diverged := value.get("diverged"):  # which files of earlier versions do not have
-        parts.append(diverged_table(msgspec.convert(diverged, list[DivergedRun])))
-    fewest = min((group["num_runs"] for group in groups if group["num_runs"] > 1), default=0)
+    if experiment.diverged:
+        parts.append(diverged_table(experiment.diverged))
+    fewest = min((group.num_runs for group in groups if group.num_runs > 1), default=0)
     covered = coverage_said(fewest, "comparing.coverageSeeds") if fewest else []
     return Section(
         "seeds",
         say("evidence.seeds.name"),
         say(
             "evidence.seeds.shows",
-            trainings=len(value["runs"]),
-            images=value["num_images"],
-            data=clip(value["dataset"], 40),
+            trainings=len(experiment.runs),
+            images=experiment.num_images,
+            data=clip(experiment.dataset, 40),
         ),
         sentences(say("evidence.seeds.doesNotShow"), *covered),
         parts,
     )
 
 
-def seeds_finding(value: Mapping[str, Any]) -> str:
+def seeds_finding(experiment: RunsRecord) -> str:
     """Return which group has the highest mean and whether it differs from the next, or how one group spreads."""
-    groups, lead = value["table"], value["lead"]
-    best = max(groups, key=lambda group: group["mean"])
-    first, mean = _title(best, groups), percent(best["mean"])
-    if len(groups) == 1:
-        if best["num_runs"] == 1:
+    groups, lead = experiment.table, experiment.lead
+    best = max(groups, key=lambda group: group.mean)
+    first, mean = _title(best, groups), percent(best.mean)
+    if lead is None:
+        if best.num_runs == 1:
             return say("evidence.seeds.oneRun", first=first, mean=mean)
-        least, most = percent(best["minimum"]), percent(best["maximum"])
-        return say("evidence.seeds.spread", first=first, mean=mean, seeds=best["num_runs"], least=least, most=most)
-    second = max((group for group in groups if group is not best), key=lambda group: group["mean"])
+        least, most = percent(best.minimum), percent(best.maximum)
+        return say("evidence.seeds.spread", first=first, mean=mean, seeds=best.num_runs, least=least, most=most)
+    second = max((group for group in groups if group is not best), key=lambda group: group.mean)
     other = _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
-    if best["mean"] == second["mean"]:
+    if best.mean == second.mean:
         return say("evidence.seeds.equal", first=first, other=other, mean=mean)
-    p = p_said(lead["p_value"] if lead["adjusted_p_value"] is None else lead["adjusted_p_value"])
-    if not lead["is_distinguishable"]:
+    p = p_said(lead.decisive_p_value)
+    if not lead.is_distinguishable:
         return say("evidence.seeds.unclear", first=first, mean=mean, other=other, p=p)
-    if best["num_runs"] == 1 or second["num_runs"] == 1:
+    if best.num_runs == 1 or second.num_runs == 1:
         return say("evidence.seeds.single", first=first, mean=mean, other=other, p=p)
     return say("evidence.seeds.higher", first=first, mean=mean, other=other, p=p)
 
 
-def _runs_of(value: Mapping[str, Any], group: Group) -> list[dict[str, Any]]:
-    names = ("architecture", "recipe", "name")
-    return [run for run in value["runs"] if all(run[name] == group[name] for name in names)]
+def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
+    key = (group.architecture, group.recipe, group.name)
+    return [run for run in experiment.runs if (run.architecture, run.recipe, run.name) == key]
 
 
-def _title(group: Group, groups: Sequence[Group]) -> str:
+def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
     """Return what tells the group from the others."""
     name, recipe = group_names(group)
     is_told = len({group_names(one)[0] for one in groups}) == len(groups)
     return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
 
 
-def _strips(value: Mapping[str, Any], groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
-    title = seeds_finding(value)
+def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Chart:
+    groups, title = experiment.table, seeds_finding(experiment)
     shown = max(1, _MOST_RUNS // len(groups))
     rows = [
         [
             *group_names(group),
-            f"{run['seed']}",
-            percent(run["accuracy"]),
-            f"{run['loss']:.4f}",
-            f"{run['seconds']:.2f} s",
-            run["weights_sha256"][:12],
+            f"{run.seed}",
+            percent(run.accuracy),
+            f"{run.loss:.4f}",
+            f"{run.seconds:.2f} s",
+            run.weights_sha256[:12],
         ]
         for group, members in zip(groups, runs, strict=True)
         for run in members[:shown]
     ]
     is_all = all(len(members) <= shown for members in runs)
-    drawn = "" if is_all else say("evidence.seeds.drawn", drawn=len(rows), n=len(value["runs"]))
+    drawn = "" if is_all else say("evidence.seeds.drawn", drawn=len(rows), n=len(experiment.runs))
     header = [_head("architecture"), _head("recipe")]
     header += [say(f"head.{name}") for name in ("seed", "accuracy", "loss", "training", "weightsHash")]
     return Chart(
         "seeds",
         title,
         sentences(say("evidence.seeds.compare"), drawn),
-        draw_strips(groups, [_evenly([run["accuracy"] for run in members], shown) for members in runs], title),
+        draw_strips(groups, [_evenly([run.accuracy for run in members], shown) for members in runs], title),
         Table("", "", header, rows, left=2),
         is_wide=True,
     )
@@ -115,25 +109,25 @@ def _evenly(values: Sequence[float], most: int) -> list[float]:
     return [sorted(values)[place] for place in evenly(len(values), most)] if len(values) > most else list(values)
 
 
-def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Table:
+def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Table:
     rows = []
     for group, members in zip(groups, runs, strict=True):
-        seconds = sum(run["seconds"] for run in members) / len(members)
+        seconds = sum(run.seconds for run in members) / len(members)
         rows.append(
             [
                 *group_names(group),
-                f"{group['num_runs']:,}",
-                percent(group["mean"], 3),
-                say("evidence.comparison.none") if group["sd"] is None else f"{100 * group['sd']:.3f}",
-                _interval(group["interval"]),
-                _interval(group["interval_with_images"]),
-                percent(group["minimum"]),
-                percent(group["maximum"]),
+                f"{group.num_runs:,}",
+                percent(group.mean, 3),
+                say("evidence.comparison.none") if group.sd is None else f"{100 * group.sd:.3f}",
+                _interval(group.interval),
+                _interval(group.interval_with_images),
+                percent(group.minimum),
+                percent(group.maximum),
                 f"{seconds:.2f} s",
-                f"{members[0]['parameters']:,}",
+                f"{members[0].parameters:,}",
             ]
         )
-    single = any(group["num_runs"] == 1 for group in groups)
+    single = any(group.num_runs == 1 for group in groups)
     return Table(
         say("evidence.seeds.groups"),
         sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
@@ -151,7 +145,7 @@ def _table(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]])
 
 def diverged_table(diverged: Sequence[DivergedRun]) -> Table:
     """Return a table of the runs whose training diverged, and why."""
-    rows = [[*group_names(run.to_dict()), f"{run.seed}", run.reason] for run in diverged]
+    rows = [[*group_names(run), f"{run.seed}", run.reason] for run in diverged]
     return Table(
         say("evidence.seeds.diverged", n=len(diverged)),
         say("evidence.seeds.noModel"),
@@ -171,12 +165,12 @@ def _interval(interval: Sequence[float] | None) -> str:
     )
 
 
-def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]) -> Chart:
+def _curves(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Chart:
     curves = [
         Curves(
             *group_names(group),
-            [run["history"]["val_accuracy"] for run in members],
-            members[0]["history"]["val_split"],
+            [run.history.val_accuracy for run in members],
+            members[0].history.val_split,
         )
         for group, members in zip(groups, runs, strict=True)
     ]
@@ -192,7 +186,7 @@ def _curves(groups: Sequence[Group], runs: Sequence[Sequence[Mapping[str, Any]]]
     )
 
 
-def _curves_finding(curves: Sequence[Curves], groups: Sequence[Group]) -> str:
+def _curves_finding(curves: Sequence[Curves], groups: Sequence[GroupRecord]) -> str:
     """Return by how much the mean still moved in the last epoch of the longest training."""
     longest, group = max(zip(curves, groups, strict=True), key=lambda pair: pair[0].epochs)
     if longest.epochs == 1:

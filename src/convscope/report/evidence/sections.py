@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import convert
+
 from convscope.base.errors import RunError
+from convscope.experiment import SeedsRecord
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section
@@ -24,7 +27,8 @@ from convscope.report.texts import say, sentences
 
 def seeds_section(value: dict[str, Any]) -> Section:
     """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
-    section, comparison = experiment_section(value), value["comparison"]
+    seeds = convert(value, SeedsRecord)
+    section, comparison = experiment_section(seeds), seeds.comparison
     parts = [] if comparison is None else comparison_section(comparison).parts
     return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
 

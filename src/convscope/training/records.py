@@ -1,0 +1,17 @@
+"""Trainings as records."""
+
+from typing import Literal
+
+from convscope.base.records import Fraction, Record, Seconds
+
+
+class HistoryRecord(Record, kw_only=True):
+    """What was measured in each epoch; the attributes are those of `History`."""
+
+    loss: tuple[float, ...]
+    accuracy: tuple[Fraction, ...]
+    val_loss: tuple[float, ...]
+    val_accuracy: tuple[Fraction, ...]
+    seconds: tuple[Seconds, ...]
+    val_split: Literal["validation", "test"]
+    best_epoch: int | None
