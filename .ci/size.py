@@ -25,10 +25,10 @@ LIMITS = {
     "web/src, lines": 25_500,
     "tests of Python, lines": 54_200,
     "pages, words": 85_400,
-    "schemas written by hand, lines": 3_100,
+    "schemas written by hand, lines": 2_650,
     "commands": 22,
     "options": 208,
-    "`Any` in report": 329,
+    "`Any` in report": 323,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 

@@ -10,13 +10,15 @@ from typing import Any
 from msgspec.json import schema_components
 
 from convscope.cli import records as cli
-from convscope.experiment import ExperimentOutput, SeedsRecord
-from convscope.experiment.sweep import SweepOutput
+from convscope.evidence.comparison.records import CompareOutput, ComparisonRecord
+from convscope.experiment.records import ExperimentOutput, SeedsRecord
+from convscope.experiment.sweep.records import SweepOutput
 from convscope.runs.playground import Playground
 
 BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS = {
     "card": cli.CardOutput,
+    "compare": CompareOutput,
     "experiment": ExperimentOutput,
     "figures": cli.FiguresOutput,
     "log": cli.LogOutput,
@@ -26,7 +28,7 @@ OUTPUTS = {
 }
 """Of each command with a record, the type that it prints."""
 
-SHARED = (SeedsRecord,)  # what output_by_hand.json refers to
+SHARED = (ComparisonRecord, SeedsRecord)  # what output_by_hand.json refers to
 
 
 def output_schema() -> dict[str, Any]:

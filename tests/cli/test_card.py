@@ -164,7 +164,7 @@ def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: 
     [
         ("DONE", None, "is not finished; to continue it, run: convscope run --resume"),
         ("evaluation.json", None, "evaluation.json: missing"),
-        ("comparison.json", "{}", "comparison.json: damaged"),
+        ("comparison.json", "{}", "comparison.json: $: object missing required field dataset"),
         ("run.json", lambda record: record["dataset"]["train"].pop("class_counts"), "run.json: damaged"),
     ],
 )

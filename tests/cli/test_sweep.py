@@ -7,7 +7,7 @@ import pytest
 
 import convscope as cs
 from convscope.base.records import read
-from convscope.experiment.sweep import SweepRecord
+from convscope.experiment.sweep.records import SweepRecord
 from convscope.storage import PackedRuns
 
 from .conftest import invoke

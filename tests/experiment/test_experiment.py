@@ -11,7 +11,8 @@ from scipy import stats
 import convscope as cs
 from convscope.base.records import read
 from convscope.evidence.comparison import compare_groups
-from convscope.experiment import Experiment, ExperimentRecord, Group, run_experiment, write_experiment
+from convscope.experiment import Experiment, Group, run_experiment, write_experiment
+from convscope.experiment.records import ExperimentRecord
 
 from .conftest import ONE_EPOCH, tiny
 

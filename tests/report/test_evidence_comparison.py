@@ -1,11 +1,13 @@
-import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
+from convscope.base.records import decode, encode
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.evidence.comparison.records import GroupComparisonRecord
 from convscope.report.comparison_words import pair_said, verdict_said
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.comparison import comparison_section, costs_finding
@@ -31,9 +33,8 @@ def compared(
     return compare_groups(a, make_group(names[1], models[1], 0.85, 2, macs=2000, weights_bytes=8192))
 
 
-def value_of(comparison: GroupComparison) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(json.dumps(comparison.to_dict(), allow_nan=False))
-    return value
+def value_of(comparison: GroupComparison) -> GroupComparisonRecord:
+    return decode(encode(comparison.to_record()), GroupComparisonRecord, "comparison.json")
 
 
 def chart_of(section: Section) -> Chart:
@@ -96,7 +97,7 @@ def test_the_costs_stand_side_by_side_with_latency_where_it_is_known() -> None:
 
 def test_costs_of_a_network_without_weights_are_named_without_a_ratio() -> None:
     value = value_of(compared())
-    value["b"] |= {"weights_bytes": 0, "macs": 0}
+    value = structs.replace(value, b=structs.replace(value.b, weights_bytes=0, macs=0))
     assert costs_finding(value) == "What cnn and ann cost"
 
 

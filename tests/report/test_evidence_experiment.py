@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from convscope.base.records import decode, encode
 from convscope.base.statistics import mean_interval
-from convscope.experiment import Experiment, ExperimentRecord, RunResult
+from convscope.experiment import Experiment, RunResult
+from convscope.experiment.records import ExperimentRecord
 from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.experiment import experiment_section, seeds_finding

@@ -3,7 +3,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import convert, structs
 
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import findings
@@ -114,8 +116,11 @@ def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> 
         (0.01, 0.05, "No significant difference between these runs of cnn and ann (p = 0.05)"),
     ],
 )
-def test_the_comparison_finding_follows_the_paired_test(difference: float, p_value: float, finding: str) -> None:
-    comparison = {"names": ["cnn", "ann"], "accuracy_difference": difference, "p_value": p_value}
+def test_the_comparison_finding_follows_the_paired_test(
+    payloads: dict[str, dict[str, Any]], difference: float, p_value: float, finding: str
+) -> None:
+    pair = convert(payloads["cnn"]["comparison"], ComparisonRecord)
+    comparison = structs.replace(pair, names=("cnn", "ann"), accuracy_difference=difference, p_value=p_value)
     assert findings.comparison_finding(comparison) == finding
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from convscope.evidence.calibration import Estimate
 from convscope.experiment import DivergedRun
-from convscope.experiment.sweep import SweepRecord, Trial
+from convscope.experiment.sweep import Trial
+from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.sweep_charts import draw_sweep
 from convscope.report.sweep_page import render_sweep
 

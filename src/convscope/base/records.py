@@ -28,6 +28,8 @@ Seconds = Annotated[float, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # Python's `$` lets a line feed pass
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 Interval = tuple[float, float]
+NonNegative = Annotated[float, Meta(ge=0)]
+OpenInterval = tuple[float | None, float | None]
 JsonObject = dict[str, Any]
 """What keeps a form of its own, such as an architecture or a recipe."""
 

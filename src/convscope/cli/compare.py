@@ -4,10 +4,12 @@ from pathlib import Path
 
 import click
 
+from convscope.base.records import from_attributes
 from convscope.base.tables import printable
 from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
+from convscope.evidence.comparison.records import CompareOutput
 from convscope.evidence.comparison.several import Pairs
 from convscope.runs.groups import compare_folders
 
@@ -33,7 +35,7 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
     """
     result, left_out = compare_folders(folders, pairs)
     if as_json:
-        print_json({**result.to_dict(), "left_out": left_out})
+        print_json(from_attributes(CompareOutput, result.to_record(), left_out=tuple(left_out)))
         return
     echo(str(result))
     if left_out:

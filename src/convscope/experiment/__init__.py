@@ -5,15 +5,7 @@ from convscope.experiment.executors import open_executor
 from convscope.experiment.experiment import Experiment, run_experiment
 from convscope.experiment.files import write_experiment
 from convscope.experiment.group import Group
-from convscope.experiment.records import (
-    DivergedRun,
-    ExperimentOutput,
-    ExperimentRecord,
-    GroupRecord,
-    RunRecord,
-    RunsRecord,
-    SeedsRecord,
-)
+from convscope.experiment.records import DivergedRun
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import argument_of, train_runs
 from convscope.experiment.spec import RunSpec
@@ -24,15 +16,9 @@ __all__ = [
     "ArchitectureAblation",
     "DivergedRun",
     "Experiment",
-    "ExperimentOutput",
-    "ExperimentRecord",
     "Group",
-    "GroupRecord",
-    "RunRecord",
     "RunResult",
     "RunSpec",
-    "RunsRecord",
-    "SeedsRecord",
     "Sweep",
     "WeightsMatrix",
     "ablate_architecture",

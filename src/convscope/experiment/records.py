@@ -4,7 +4,8 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from convscope.base.records import Count, Digest, Fraction, Interval, JsonObject, Record, Seconds, Sha256
+from convscope.base.records import Count, Digest, Fraction, Interval, Record, Seconds, Sha256
+from convscope.evidence.comparison.records import GroupComparisonRecord
 from convscope.training.records import HistoryRecord
 
 
@@ -115,4 +116,4 @@ class SeedsRecord(RunsRecord, kw_only=True):
 
     weights_sha256: Sha256 | UnsetType = UNSET
     why: str
-    comparison: JsonObject | None
+    comparison: GroupComparisonRecord | None

@@ -1,21 +1,19 @@
 """What a comparison says, as sentences of the catalogue; `convscope.evidence.comparison.words` is its English.
 
-A comparison is plain JSON here: of two runs as `Comparison.to_dict()` gives it, of two groups as
-`GroupComparison.to_dict()` does.
+A comparison is a record: of two runs, or of two groups of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
-from typing import Any
 
 from convscope.base.statistics import coverage
 from convscope.base.tables import clip
+from convscope.evidence.comparison.candidate import seconds_text
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE, SMALLEST_PRINTED_P
 from convscope.report.texts import Figure, Said, figure, rounded, say, signed
 
 _WIDEST_NAME = 32
-
-Value = Mapping[str, Any]
 
 
 def p_said(p_value: float) -> Said:
@@ -25,18 +23,17 @@ def p_said(p_value: float) -> Said:
     return say("pBelow", p=rounded(SMALLEST_PRINTED_P, 2))
 
 
-def verdict_said(value: Value) -> Said:
+def verdict_said(comparison: ComparisonRecord) -> Said:
     """Return who makes fewer errors and by how much, or that the two do not differ significantly."""
-    names = [clip(name, _WIDEST_NAME) for name in value["names"]]
-    sides, difference = [value["a"], value["b"]], value["accuracy_difference"]
-    single = [side.get("num_models", 1) == 1 for side in sides]
-    adjusted = value.get("adjusted_p_value")
-    if (value["p_value"] if adjusted is None else adjusted) >= SIGNIFICANCE or difference == 0:
+    names = [clip(name, _WIDEST_NAME) for name in comparison.names]
+    difference = comparison.accuracy_difference
+    single = [count == 1 for count in comparison.num_models]
+    if comparison.decisive_p_value >= SIGNIFICANCE or difference == 0:
         key = "comparing.sameRuns" if all(single) else "comparing.same"
-        change = _points(difference, value["accuracy_difference_interval"])
+        change = _points(difference, comparison.accuracy_difference_interval)
         return say(key, first=names[0], second=names[1], change=change)
-    low, high = (inf if end is None else end for end in value["error_ratio_interval"])
-    errors = [side["num_errors"] for side in sides]
+    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
+    errors = comparison.a.num_errors, comparison.b.num_errors
     better = 0 if difference > 0 else 1
     if better == 0:  # its errors as a share of the second's
         low, high = 1 / high, 1 / low if low else inf
@@ -51,10 +48,10 @@ def verdict_said(value: Value) -> Said:
     )
 
 
-def pair_said(value: Value) -> list[Said]:
+def pair_said(comparison: ComparisonRecord) -> list[Said]:
     """Return what the counts of two single runs say and what they cannot say."""
-    first, second = value["names"]
-    errors = [value[side]["num_errors"] for side in "ab"]
+    first, second = comparison.names
+    errors = [comparison.a.num_errors, comparison.b.num_errors]
     a = say("comparing.errors", n=errors[0]) if errors[0] else say("comparing.noErrors")
     b = errors[1] if errors[1] else say("comparing.noErrors")
     if errors == [0, 0]:
@@ -66,19 +63,24 @@ def pair_said(value: Value) -> list[Said]:
     else:
         fewer, better = _fewer(min(errors) / max(errors)), first if errors[0] < errors[1] else second
         said = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
-    told = say(f"comparing.on.{value['split']}", n=value["num_images"], data=value["dataset"], said=said)
-    return [told, _chance(value), say("comparing.oneRun")]
+    told = say(f"comparing.on.{comparison.split}", n=comparison.num_images, data=comparison.dataset, said=said)
+    return [told, _chance(comparison), say("comparing.oneRun")]
 
 
-def limits_said(value: Value) -> list[Said]:
+def limits_said(comparison: ComparisonRecord) -> list[Said]:
     """Return what a comparison of groups does not show."""
-    counts = [value[side]["num_models"] for side in "ab"]
-    alone = [name for name, count in zip(value["names"], counts, strict=True) if count == 1]
+    counts = comparison.num_models
+    alone = [name for name, count in zip(comparison.names, counts, strict=True) if count == 1]
     if len(alone) == 2:
         return [say("comparing.oneRun")]
     if alone:
         return [say("comparing.alone", name=alone[0])]
     return [say("comparing.covers"), *coverage_said(min(counts), "comparing.coverage")]
+
+
+def seconds_said(seconds: float | None) -> str:
+    """Return a time in the unit that suits it, or that it is unknown."""
+    return say("head.unknown") if seconds is None else seconds_text(seconds)
 
 
 def coverage_said(num_seeds: int, key: str) -> list[Said]:
@@ -103,10 +105,10 @@ def _fewer(share: float) -> Figure | str:
     return figure(value, 0) if abs(value) >= 9.5 else rounded(value, 2)
 
 
-def _chance(value: Value) -> Said:
-    differing = value["only_a_right"] + value["only_b_right"]
+def _chance(comparison: ComparisonRecord) -> Said:
+    differing = comparison.num_differing
     if differing == 0:
         return say("comparing.equal")
-    p = value["p_value"]
+    p = comparison.p_value
     how = "often" if p >= SIGNIFICANCE else "rarely" if p >= 0.001 else "never"
     return say(f"comparing.chance.{how}", n=differing, p=p_said(p))

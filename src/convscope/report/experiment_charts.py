@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip, display_width
 from convscope.data.datasets import evenly
-from convscope.experiment import DivergedRun, GroupRecord
+from convscope.experiment import DivergedRun
+from convscope.experiment.records import GroupRecord
 from convscope.report.charts import number_epochs, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing

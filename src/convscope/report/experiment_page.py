@@ -5,7 +5,7 @@ from pathlib import Path
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable
-from convscope.experiment import ExperimentRecord, GroupRecord
+from convscope.experiment.records import ExperimentRecord, GroupRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding

@@ -5,8 +5,10 @@ from math import floor
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 
 from convscope.base.tables import clip
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE
 from convscope.evidence.evaluation import Evaluation, caution_facts
 from convscope.report.comparison_words import p_said
@@ -25,12 +27,6 @@ def confidence_text(probability: float, digits: int = 1) -> str:
     if rounded_number >= 100:
         return say("above", value=percent(1 - step / 100, digits))
     return say("below", value=percent(step / 100, digits)) if rounded_number <= 0 else number
-
-
-def interval_said(bounds: Sequence[float]) -> Said:
-    """Return an interval of fractions in percent, without the sign."""
-    low, high = (figure(100 * end, 2) for end in bounds)
-    return say("interval", low=low, high=high)
 
 
 def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> Said:
@@ -55,7 +51,7 @@ def chart_titles(payload: dict[str, Any]) -> dict[str, Said]:
         titles["training-accuracy"] = accuracy_finding(payload["history"])
         titles["training-loss"] = loss_finding(payload["history"])
     if payload["comparison"] is not None:
-        titles["comparison"] = comparison_finding(payload["comparison"])
+        titles["comparison"] = comparison_finding(convert(payload["comparison"], ComparisonRecord))
     return titles
 
 
@@ -178,13 +174,13 @@ def maps_finding(summary: dict[str, Any]) -> Said:
     return say("mapsAll", **values) if answering == count else say("mapsSome", **values, active=answering)
 
 
-def comparison_finding(comparison: dict[str, Any]) -> Said:
+def comparison_finding(comparison: ComparisonRecord) -> Said:
     """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
-    names = [clip(name, 12) for name in comparison["names"]]
-    p = p_said(comparison["p_value"])
-    if comparison["p_value"] >= SIGNIFICANCE:
+    names = [clip(name, 12) for name in comparison.names]
+    p = p_said(comparison.p_value)
+    if comparison.p_value >= SIGNIFICANCE:
         return say("comparisonNone", first=names[0], second=names[1], p=p)
-    first, second = names if comparison["accuracy_difference"] > 0 else reversed(names)
+    first, second = names if comparison.accuracy_difference > 0 else reversed(names)
     return say("comparisonFewer", first=first, second=second, p=p)
 
 

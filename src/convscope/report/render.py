@@ -50,7 +50,8 @@ def render_report(contents: RunContents) -> str:
             charts[name] = contents.once(
                 ("chart", name, titles[name], repr(numbers[name])), partial(_chart, drawings, name, titles, numbers)
             )
-    evaluation, comparison = shown["evaluation"], comparison_view(shown)
+    evaluation, compared = shown["evaluation"], contents.comparison
+    comparison = None if compared is None else comparison_view(compared.to_record())
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
     # What the reader sees first, and what a click opens.

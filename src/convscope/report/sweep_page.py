@@ -7,7 +7,8 @@ from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
 from convscope.evidence.calibration import Estimate
-from convscope.experiment.sweep import SweepRecord, Trial
+from convscope.experiment.sweep import Trial
+from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import diverged_table

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 from markupsafe import Markup
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.tables import printable
-from convscope.evidence.comparison.candidate import seconds_text
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report import findings
-from convscope.report.comparison_words import pair_said, verdict_said
+from convscope.report.comparison_words import pair_said, seconds_said, verdict_said
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import (
     Palette,
@@ -211,26 +212,21 @@ def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def comparison_view(payload: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the comparison with its two sides in order, or None where there is none."""
-    comparison = payload["comparison"]
-    if comparison is None:
-        return None
-    names = [printable(name) for name in comparison["names"]]
-    sides = []
-    for name, side in zip(names, "ab", strict=True):
-        costs = comparison[side]
-        times = {
-            text: say("head.unknown") if costs[cost] is None else seconds_text(costs[cost])
-            for text, cost in (
-                ("seconds", "training_seconds"),
-                ("one", "latency_seconds"),
-                ("thousand", "latency_1000_seconds"),
-            )
+def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
+    """Return the comparison with its two sides in order."""
+    names = [printable(name) for name in comparison.names]
+    sides = [
+        {
+            **structs.asdict(side),
+            "name": name,
+            "seconds": seconds_said(side.training_seconds),
+            "one": seconds_said(side.latency_seconds),
+            "thousand": seconds_said(side.latency_1000_seconds),
         }
-        sides.append({**costs, "name": name, **times})
+        for name, side in zip(names, (comparison.a, comparison.b), strict=True)
+    ]
     said = {"verdict": verdict_said(comparison), "sentence": pair_said(comparison)}
-    return {**comparison, **said, "names": names, "sides": sides}
+    return {**structs.asdict(comparison), **said, "names": names, "sides": sides}
 
 
 def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:

@@ -5,10 +5,11 @@ import os
 import re
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import read_bytes, write_text
+from convscope.base.records import read
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.storage import RunFolder, open_run, writing
 
 NAME = "README.md"
@@ -65,11 +66,8 @@ def _text(folder: RunFolder, licence: str | None) -> str:
 def _comparison(folder: RunFolder) -> str:
     if not folder.has("comparison.json"):
         return ""
-    kept: dict[str, Any] = folder.read("comparison.json")
-    texts = (kept.get("verdict"), kept.get("sentence"))
-    if not all(isinstance(text, str) for text in texts):
-        raise RunError(f"{folder.path / 'comparison.json'}: damaged; remove it, and compare again")
-    return f"{texts[0]}. {texts[1]}"
+    kept = read(folder.place("comparison.json"), ComparisonRecord)
+    return f"{kept.verdict}. {kept.sentence}"
 
 
 def _is_own(path: Path) -> bool:

@@ -9,17 +9,10 @@ from convscope.base.errors import DatasetError
 from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
-from convscope.experiment import (
-    Experiment,
-    ExperimentOutput,
-    RunResult,
-    RunSpec,
-    argument_of,
-    open_executor,
-    write_experiment,
-)
+from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
+from convscope.experiment.records import ExperimentOutput
 from convscope.runs.choices import (
     ArchitectureChoice,
     RecipeChanges,

@@ -18,7 +18,7 @@ from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_al
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.evidence.latency import measure_latency
-from convscope.experiment import ExperimentRecord
+from convscope.experiment.records import ExperimentRecord
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
 from convscope.storage import PackedRuns, RunFolder, find_packed, list_runs, open_run

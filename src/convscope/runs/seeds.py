@@ -18,7 +18,8 @@ from convscope.evidence.comparison import (
     compare_groups,
     weights_bytes,
 )
-from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, SeedsRecord, train_runs
+from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
+from convscope.experiment.records import SeedsRecord
 from convscope.runs.listeners import Listeners
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder
@@ -44,7 +45,7 @@ class SeedRuns:
     why: str
 
     def to_record(self) -> SeedsRecord:
-        comparison = None if self.comparison is None else self.comparison.to_dict()
+        comparison = None if self.comparison is None else self.comparison.to_record()
         record = self.experiment.to_record()
         return from_attributes(SeedsRecord, record, weights_sha256=UNSET, why=self.why, comparison=comparison)
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from math import inf
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
 from convscope.base.errors import DivergedError, RunError
+from convscope.base.records import read
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.comparison import Candidate, Comparison, compare
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.latency import measure_latency
@@ -221,19 +221,5 @@ def _kept_latencies(folder: RunFolder) -> list[tuple[float | None, float | None]
     """Return how long each network takes for one image and for a thousand, as comparison.json says; None without it."""
     if not folder.has("comparison.json"):
         return None
-    kept = folder.read("comparison.json")
-    try:
-        return [
-            (_seconds(kept[side]["latency_seconds"]), _seconds(kept[side]["latency_1000_seconds"])) for side in "ab"
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunError(
-            f"{folder.path / 'comparison.json'}: damaged ({reason:.200}); remove it, and compare again"
-        ) from error
-
-
-def _seconds(value: Any) -> float | None:
-    if value is not None and not (isinstance(value, float) and 0 <= value < inf):
-        raise ValueError(f"{value!r:.60} is not a number of seconds")
-    return value
+    kept = read(folder.place("comparison.json"), ComparisonRecord)
+    return [(side.latency_seconds, side.latency_1000_seconds) for side in (kept.a, kept.b)]

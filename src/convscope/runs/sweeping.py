@@ -10,7 +10,8 @@ from convscope.base.tables import csv_line
 from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
 from convscope.experiment.run_json import loading_words
-from convscope.experiment.sweep import Search, Sweep, SweepOutput, run_sweep
+from convscope.experiment.sweep import Search, Sweep, run_sweep
+from convscope.experiment.sweep.records import SweepOutput
 from convscope.experiment.sweep.sweep import HELD_OUT
 from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data

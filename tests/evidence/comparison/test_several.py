@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
@@ -49,12 +47,6 @@ def test_two_groups_are_one_comparison_without_correction():
     assert result.comparisons[0].adjusted_p_value is None
     assert str(result) == str(compare_groups(*made))
     assert result._repr_html_() == compare_groups(*made)._repr_html_()
-
-
-def test_to_dict_is_finite_plain_json():
-    values = compare_all(groups(2, 40)).to_dict()
-    assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert (values["num_images"], len(values["groups"]), len(values["comparisons"])) == (40, 4, 6)
 
 
 def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():

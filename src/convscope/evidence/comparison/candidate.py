@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from convscope.architecture import Architecture
 from convscope.base.arguments import check_fields, checked
+from convscope.base.records import from_attributes
 from convscope.engine.rounding import kernel_filters
+from convscope.evidence.comparison.records import CandidateRecord
 from convscope.evidence.evaluation import Evaluation
 from convscope.recipes import WeightBits
 from convscope.training.model import Model
@@ -78,15 +80,9 @@ class Candidate:
     def num_errors(self) -> int:
         return len(self.evaluation.mistakes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the candidate costs and how often it is right as plain JSON."""
-        return {
-            "name": self.name,
-            "accuracy": self.evaluation.accuracy,
-            "accuracy_interval": list(self.evaluation.accuracy_interval),
-            "num_errors": self.num_errors,
-            **costs_dict(self),
-        }
+    def to_record(self) -> CandidateRecord:
+        rates = {name: getattr(self.evaluation, name) for name in ("accuracy", "accuracy_interval")}
+        return from_attributes(CandidateRecord, self, **rates)
 
 
 def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:
@@ -110,11 +106,6 @@ def check_costs(value: Any) -> None:
         cost = getattr(value, name)
         if cost is not None and not 0 <= cost < inf:
             raise ValueError(f"{name} is {cost}; it must be finite and at least 0")
-
-
-def costs_dict(value: Any) -> dict[str, Any]:
-    """Return the costs that `value` has as plain JSON."""
-    return {name: getattr(value, name) for name in COSTS}
 
 
 def cost_cells(value: Any) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import mcnemar_exact, paired_interval
+from convscope.base.records import OpenInterval
 from convscope.base.statistics import error_ratio_interval
 
 
@@ -79,13 +79,7 @@ class PairedCounts:
         return interval if self.p_value < 0.05 else (min(low, equal), max(high, equal))
 
 
-def plain_interval(interval: tuple[float, float]) -> list[float | None]:
-    """Return an interval as plain JSON: an infinite end is null."""
+def open_interval(interval: tuple[float, float]) -> OpenInterval:
+    """Return an interval with None for an infinite end."""
     low, high = interval
-    return [low, None if high == inf else high]
-
-
-def counts_dict(counts: PairedCounts | None) -> dict[str, Any]:
-    """Return the four counts as plain JSON, each null where there are none."""
-    names = ("both_right", "only_a_right", "only_b_right", "both_wrong")
-    return {name: None if counts is None else getattr(counts, name) for name in names}
+    return low, None if high == inf else high

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import check_fields
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import plain_attributes
+from convscope.base.records import from_attributes
 from convscope.base.statistics import group_accuracy_interval
 from convscope.evidence.comparison.candidate import Candidate, check_costs
+from convscope.evidence.comparison.records import RunGroupRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,25 +150,8 @@ class RunGroup:
             return wilson_interval(self.num_images - self.errors[0], self.num_images)
         return group_accuracy_interval(self.wrong)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all but the single answers as plain JSON."""
-        return plain_attributes(
-            self,
-            "name",
-            "accuracy",
-            "accuracy_interval",
-            "num_errors",
-            "parameters",
-            "macs",
-            "weights_bytes",
-            "training_seconds",
-            "latency_seconds",
-            "latency_1000_seconds",
-            "num_models",
-            "seeds",
-            "accuracies",
-            "sd",
-        )
+    def to_record(self) -> RunGroupRecord:
+        return from_attributes(RunGroupRecord, self)
 
 
 GroupArgument = Annotated[RunGroup, "a RunGroup, such as experiment.answers_of(group, splits.test)"]

@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from convscope.base.arguments import checked
+from convscope.base.records import from_attributes
 from convscope.base.statistics import LEAST_PAIRS, coverage_text, group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import cost_cells, latency_lines
-from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
+from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import mcnemar_rows
+from convscope.evidence.comparison.records import GroupComparisonRecord
 
 GROUP_HEADER = (
     "Models", "Seeds", "Accuracy (95 % interval)", "SD", "Errors", "Parameters", "Weights", "MACs", "Training",
@@ -119,29 +121,22 @@ class GroupComparison:
             f"({words.p_text(self.p_value)}, over seeds and images, {seeds}). {self.limits}"
         )
 
+    def to_record(self) -> GroupComparisonRecord:
+        counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
+        return from_attributes(
+            GroupComparisonRecord,
+            self,
+            dataset=self.a.dataset_name,
+            split=self.a.split,
+            a=self.a.to_record(),
+            b=self.b.to_record(),
+            error_ratio_interval=open_interval(self.error_ratio_interval),
+            **{name: getattr(self.counts, name, None) for name in counts},
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain JSON, the groups under `a` and `b`; an infinite end is null."""
-        return {
-            "dataset": self.a.dataset_name,
-            "split": self.a.split,
-            "num_images": self.num_images,
-            "names": list(self.names),
-            "a": self.a.to_dict(),
-            "b": self.b.to_dict(),
-            "accuracy_difference": self.accuracy_difference,
-            "accuracy_difference_interval": plain_interval(self.accuracy_difference_interval),
-            "error_ratio": self.error_ratio,
-            "error_ratio_interval": plain_interval(self.error_ratio_interval),
-            **counts_dict(self.counts),
-            "p_value": self.p_value,
-            "adjusted_p_value": self.adjusted_p_value,
-            "is_paired": self.is_paired,
-            "degrees_of_freedom": self.degrees_of_freedom,
-            "is_distinguishable": self.is_distinguishable,
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-            "limits": self.limits,
-        }
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         parts = [fill(f"{self.verdict}.", 100), fill(self.sentence, 100)]

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
+from convscope.base.records import from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import Candidate, CandidateArgument, cost_cells, latency_lines
-from convscope.evidence.comparison.counts import PairedCounts, counts_dict, plain_interval
+from convscope.evidence.comparison.counts import PairedCounts, open_interval
+from convscope.evidence.comparison.records import ComparisonRecord
 
 _HEADER = ("Model", "Accuracy (95 % interval)", "Errors", "Parameters", "Weights", "MACs", "Training")
 
@@ -129,24 +131,20 @@ class Comparison:
         images = words.image_count(self.num_images, evaluation.split, evaluation.dataset_name)
         return words.pair_sentence(self.names, images, self.counts)
 
+    def to_record(self) -> ComparisonRecord:
+        return from_attributes(
+            ComparisonRecord,
+            self,
+            dataset=self.a.evaluation.dataset_name,
+            split=self.a.evaluation.split,
+            a=self.a.to_record(),
+            b=self.b.to_record(),
+            error_ratio_interval=open_interval(self.error_ratio_interval),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON, the two candidates under `a` and `b`; an infinite end is null."""
-        return {
-            "dataset": self.a.evaluation.dataset_name,
-            "split": self.a.evaluation.split,
-            "num_images": self.num_images,
-            "names": list(self.names),
-            "a": self.a.to_dict(),
-            "b": self.b.to_dict(),
-            "accuracy_difference": self.accuracy_difference,
-            "accuracy_difference_interval": plain_interval(self.accuracy_difference_interval),
-            "error_ratio": self.error_ratio,
-            "error_ratio_interval": plain_interval(self.error_ratio_interval),
-            **counts_dict(self.counts),
-            "p_value": self.p_value,
-            "verdict": self.verdict,
-            "sentence": self.sentence,
-        }
+        """Return what comparison.json holds."""
+        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:

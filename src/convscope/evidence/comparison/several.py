@@ -13,6 +13,7 @@ from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import latency_lines
 from convscope.evidence.comparison.group import GroupArguments, RunGroup
 from convscope.evidence.comparison.groups import GROUP_HEADER, GroupComparison, compare_groups, group_row
+from convscope.evidence.comparison.records import GroupComparisonsRecord
 
 Pairs = Literal["all", "first"]
 """Which are compared: every two, or each with the first."""
@@ -33,16 +34,19 @@ class GroupComparisons:
     groups: tuple[RunGroup, ...]
     comparisons: tuple[GroupComparison, ...]
 
+    def to_record(self) -> GroupComparisonsRecord:
+        first = self.groups[0]
+        return GroupComparisonsRecord(
+            dataset=first.dataset_name,
+            split=first.split,
+            num_images=first.num_images,
+            groups=tuple(group.to_record() for group in self.groups),
+            comparisons=tuple(comparison.to_record() for comparison in self.comparisons),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as plain JSON."""
-        first = self.groups[0]
-        return {
-            "dataset": first.dataset_name,
-            "split": first.split,
-            "num_images": first.num_images,
-            "groups": [group.to_dict() for group in self.groups],
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
-        }
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         if len(self.comparisons) == 1:

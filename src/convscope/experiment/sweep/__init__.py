@@ -1,6 +1,6 @@
 """Sweeps: which fields of a recipe or an architecture are varied, and which of their values held-out images prefer."""
 
-from convscope.experiment.sweep.records import SweepOutput, SweepRecord, Trial
+from convscope.experiment.sweep.records import Trial
 from convscope.experiment.sweep.sampler import SEARCHES, Search
 from convscope.experiment.sweep.space import Dimension, change, parse_dimension
 from convscope.experiment.sweep.sweep import Sweep, run_sweep
@@ -10,8 +10,6 @@ __all__ = [
     "Dimension",
     "Search",
     "Sweep",
-    "SweepOutput",
-    "SweepRecord",
     "Trial",
     "change",
     "parse_dimension",

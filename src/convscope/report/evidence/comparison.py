@@ -1,14 +1,15 @@
 """The page's section on two networks, or groups of them over seeds: who makes fewer errors, and at what cost."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
+from convscope.evidence.comparison.records import GroupComparisonRecord, RunGroupRecord
 from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
-from convscope.report.comparison_words import limits_said, p_said, verdict_said
+from convscope.report.comparison_words import limits_said, p_said, seconds_said, verdict_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
@@ -21,31 +22,32 @@ _LONGEST_NAME = 16
 _DIFFERENCE = 10  # letters of this word, in the language in which it is longest
 _MOST_DOTS = 200  # of a group: more would make the drawing heavy
 
-Value = Mapping[str, Any]
-"""As `GroupComparison.to_dict()` gives it."""
 
-
-def comparison_section(value: Value) -> Section:
-    """Return the section of what `GroupComparison.to_dict()` gave."""
+def comparison_section(comparison: GroupComparisonRecord) -> Section:
+    """Return the section of a comparison of groups."""
     chart = Chart(
-        "comparison-difference", verdict_said(value), _difference_look(value), draw_difference(value), _numbers(value)
+        "comparison-difference",
+        verdict_said(comparison),
+        _difference_look(comparison),
+        draw_difference(comparison),
+        _numbers(comparison),
     )
-    counts = [] if value["both_right"] is None else [_counts_table(value)]
+    counts = [] if comparison.both_right is None else [_counts_table(comparison)]
     return Section(
         anchor="comparison",
         name=say("chapter.comparison"),
         shows=say("evidence.comparison.shows"),
-        does_not_show=sentences(*limits_said(value)),
-        parts=[chart, *counts, _costs_table(value)],
+        does_not_show=sentences(*limits_said(comparison)),
+        parts=[chart, *counts, _costs_table(comparison)],
     )
 
 
-def draw_difference(value: Value) -> Drawing:
+def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
     """Draw each group's models as faint dots and its mean within its interval, and below them the difference in its."""
-    names = [clip(name, _LONGEST_NAME) for name in value["names"]]
+    names = [clip(name, _LONGEST_NAME) for name in comparison.names]
     left = 24 + round(_LETTER * max(_DIFFERENCE, *map(display_width, names)))
     width, top, between = CHART_WIDTH - left - _RIGHT, 16, 48
-    sides = [value[side] for side in "ab"]
+    sides = (comparison.a, comparison.b)
     height = _ROW * len(sides)
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + between + _ROW + 52)
@@ -53,24 +55,22 @@ def draw_difference(value: Value) -> Drawing:
         for row, side in enumerate(sides):
             colour = ACCENT if row == 0 else MUTED
             middle = row * _ROW + _ROW / 2
-            shift = 7 if side["num_models"] > 1 else 0
+            shift = 7 if side.num_models > 1 else 0
             if shift:
-                shown = side["accuracies"][:: -(-len(side["accuracies"]) // _MOST_DOTS)]
+                shown = side.accuracies[:: -(-len(side.accuracies) // _MOST_DOTS)]
                 dots = {"markersize": 6, "alpha": 0.35, "markeredgewidth": 0}
                 axes.plot(shown, [middle - 8] * len(shown), "o", color=colour, **dots)
-            _draw_interval(axes, side["accuracy"], side["accuracy_interval"], middle + shift, colour)
-            _write_right(axes, middle, percent(side["accuracy"]), _models(side))
+            _draw_interval(axes, side.accuracy, side.accuracy_interval, middle + shift, colour)
+            _write_right(axes, middle, percent(side.accuracy), _models(side))
         axes.set_yticks([row * _ROW + _ROW / 2 for row in range(len(sides))], names)
-        _frame(
-            axes, [each for side in sides for each in (*side["accuracies"], *side["accuracy_interval"])], height, 1.0
-        )
+        _frame(axes, [each for side in sides for each in (*side.accuracies, *side.accuracy_interval)], height, 1.0)
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         below = add_axes(drawing, left, top + height + between, width, _ROW)
-        low, high = value["accuracy_difference_interval"]
+        low, high = comparison.accuracy_difference_interval
         below.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-        colour = ACCENT if value["is_distinguishable"] else MUTED
-        _draw_interval(below, value["accuracy_difference"], (low, high), _ROW / 2, colour)
-        _write_right(below, _ROW / 2, points(value["accuracy_difference"]), _p_text(value))
+        colour = ACCENT if comparison.is_distinguishable else MUTED
+        _draw_interval(below, comparison.accuracy_difference, (low, high), _ROW / 2, colour)
+        _write_right(below, _ROW / 2, points(comparison.accuracy_difference), p_said(comparison.decisive_p_value))
         below.set_yticks([_ROW / 2], [say("evidence.comparison.difference")])
         _frame(below, [0, low, high], _ROW)
         below.xaxis.set_major_formatter(FuncFormatter(points_tick))
@@ -103,58 +103,54 @@ def _frame(axes: Any, values: Sequence[float], height: float, most: float = inf)
         spine.set_visible(False)
 
 
-def _models(side: Value) -> str:
-    count = side["num_models"]
+def _models(side: RunGroupRecord) -> str:
+    count = side.num_models
     return say("evidence.comparison.oneModel") if count == 1 else say("evidence.comparison.models", n=count)
 
 
-def _p_text(value: Value) -> str:
-    return p_said(value["p_value"] if value["adjusted_p_value"] is None else value["adjusted_p_value"])
-
-
-def _difference_look(value: Value) -> str:
+def _difference_look(comparison: GroupComparisonRecord) -> str:
     look = say("evidence.comparison.lookSingle")
-    if any(value[side]["num_models"] > 1 for side in "ab"):
-        look = say("evidence.comparison.lookSeveral", freedom=rounded(value["degrees_of_freedom"], 3))
+    if comparison.degrees_of_freedom is not None:
+        look = say("evidence.comparison.lookSeveral", freedom=rounded(comparison.degrees_of_freedom, 3))
     return sentences(
         look,
-        say("evidence.comparison.paired") if value["is_paired"] else "",
-        "" if value["adjusted_p_value"] is None else say("evidence.comparison.holm"),
+        say("evidence.comparison.paired") if comparison.is_paired else "",
+        "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm"),
     )
 
 
-def _numbers(value: Value) -> Table:
+def _numbers(comparison: GroupComparisonRecord) -> Table:
     rows = list[list[str]]()
-    for name, side in zip(value["names"], (value[side] for side in "ab"), strict=True):
-        rows.append([name, percent(side["accuracy"], 3), _interval(side["accuracy_interval"], 100, 3)])
-        rows[-1] += ["" if side["sd"] is None else f"{100 * side['sd']:.3f}", f"{side['num_errors']:,.6g}"]
-        if side["num_models"] > 1:
+    for name, side in zip(comparison.names, (comparison.a, comparison.b), strict=True):
+        rows.append([name, percent(side.accuracy, 3), _interval(side.accuracy_interval, 100, 3)])
+        rows[-1] += ["" if side.sd is None else f"{100 * side.sd:.3f}", f"{side.num_errors:,.6g}"]
+        if side.num_models > 1:
             rows += [
                 [
                     say("evidence.comparison.seed", name=name, seed=str(seed)),
                     percent(accuracy, 3),
                     "",
                     "",
-                    f"{(1 - accuracy) * value['num_images']:,.0f}",
+                    f"{(1 - accuracy) * comparison.num_images:,.0f}",
                 ]
-                for seed, accuracy in zip(side["seeds"], side["accuracies"], strict=True)
+                for seed, accuracy in zip(side.seeds, side.accuracies, strict=True)
             ]
-    interval = value["accuracy_difference_interval"]
+    interval = comparison.accuracy_difference_interval
     rows.append(
         [
             say("evidence.comparison.differencePoints"),
-            points(value["accuracy_difference"]),
+            points(comparison.accuracy_difference),
             _interval(interval, 100, 3),
             "",
             "",
         ]
     )
-    ratio = value["error_ratio"]
+    ratio = comparison.error_ratio
     rows.append(
         [
             say("evidence.comparison.ratio"),
             say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}",
-            _interval(value["error_ratio_interval"], 1, 2),
+            _interval(comparison.error_ratio_interval, 1, 2),
             "",
             "",
         ]
@@ -168,56 +164,47 @@ def _interval(interval: Sequence[float | None], factor: float, digits: int) -> s
     return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
-def _counts_table(value: Value) -> Table:
-    first, second = value["names"]
-    differing = value["only_a_right"] + value["only_b_right"]
+def _counts_table(comparison: GroupComparisonRecord) -> Table:
+    first, second = comparison.names
     return Table(
-        say("evidence.comparison.one", n=differing, total=value["num_images"]),
+        say("evidence.comparison.one", n=comparison.num_differing, total=comparison.num_images),
         say("evidence.comparison.tell"),
         ["", say("head.modelCorrect", model=second), say("head.modelWrong", model=second)],
         [
-            [say("head.modelCorrect", model=first), f"{value['both_right']:,}", f"{value['only_a_right']:,}"],
-            [say("head.modelWrong", model=first), f"{value['only_b_right']:,}", f"{value['both_wrong']:,}"],
+            [say("head.modelCorrect", model=first), f"{comparison.both_right:,}", f"{comparison.only_a_right:,}"],
+            [say("head.modelWrong", model=first), f"{comparison.only_b_right:,}", f"{comparison.both_wrong:,}"],
         ],
     )
 
 
-def _costs_table(value: Value) -> Table:
-    sides = [value[side] for side in "ab"]
-    has_latency = any(side[f"latency_{many}seconds"] is not None for side in sides for many in ("", "1000_"))
+def _costs_table(comparison: GroupComparisonRecord) -> Table:
+    sides = (comparison.a, comparison.b)
+    times = [time for side in sides for time in (side.latency_seconds, side.latency_1000_seconds)]
+    has_latency = any(time is not None for time in times)
     header: list[str] = [say(f"head.{name}") for name in ("model", "parameters", "weights")]
     header += [say("evidence.comparison.multiplyAdds"), say("head.training")]
     header += [say("head.oneImage"), say("head.thousandImages")] if has_latency else []
     rows = [
         [
             name,
-            f"{side['parameters']:,}",
-            say("head.size", size=figure(side["weights_bytes"] / 1024, 1)),
-            f"{side['macs']:,}",
-            _seconds(side["training_seconds"]),
-            *([_seconds(side["latency_seconds"]), _seconds(side["latency_1000_seconds"])] if has_latency else []),
+            f"{side.parameters:,}",
+            say("head.size", size=figure(side.weights_bytes / 1024, 1)),
+            f"{side.macs:,}",
+            seconds_said(side.training_seconds),
+            *([seconds_said(side.latency_seconds), seconds_said(side.latency_1000_seconds)] if has_latency else []),
         ]
-        for name, side in zip(value["names"], sides, strict=True)
+        for name, side in zip(comparison.names, sides, strict=True)
     ]
-    is_mean = any(side["num_models"] > 1 for side in sides)
+    is_mean = max(comparison.num_models) > 1
     look = say("evidence.comparison.timesMeans") if is_mean else say("evidence.comparison.times")
-    return Table(costs_finding(value), look, header, rows)
+    return Table(costs_finding(comparison), look, header, rows)
 
 
-def costs_finding(value: Value) -> str:
+def costs_finding(comparison: GroupComparisonRecord) -> str:
     """Return how many times the weights and the multiply-adds of the second the first costs."""
-    first, second = (clip(name, _LONGEST_NAME) for name in value["names"])
-    costs = {"weights": "weights_bytes", "macs": "macs"}
-    if not all(value["b"][cost] for cost in costs.values()):
+    first, second = (clip(name, _LONGEST_NAME) for name in comparison.names)
+    if not comparison.b.weights_bytes or not comparison.b.macs:
         return say("evidence.comparison.cost.none", first=first, second=second)
-    times = {name: rounded(value["a"][cost] / value["b"][cost], 3) for name, cost in costs.items()}
-    return say("evidence.comparison.cost.both", first=first, second=second, **times)
-
-
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return say("head.unknown")
-    for factor, unit in ((1, "s"), (1e3, "ms")):
-        if factor * seconds >= 0.1 or seconds == 0:
-            return f"{factor * seconds:,.2f} {unit}"
-    return f"{1e6 * seconds:,.1f} µs"
+    weights = rounded(comparison.a.weights_bytes / comparison.b.weights_bytes, 3)
+    macs = rounded(comparison.a.macs / comparison.b.macs, 3)
+    return say("evidence.comparison.cost.both", first=first, second=second, weights=weights, macs=macs)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
-from convscope.experiment import DivergedRun, GroupRecord, RunRecord, RunsRecord
+from convscope.experiment import DivergedRun
+from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord
 from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import convert
 
 from convscope.base.errors import RunError
-from convscope.experiment import SeedsRecord
+from convscope.experiment.records import SeedsRecord
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
 from convscope.report.evidence.attributions import attributions_section

@@ -1,0 +1,100 @@
+"""Comparisons as records: comparison.json, what commands print of comparisons, and what the page shows."""
+
+from convscope.base.records import Count, Fraction, Interval, NonNegative, OpenInterval, Record, Seconds
+
+
+class CandidateRecord(Record, kw_only=True):
+    """A model's accuracy and costs; the attributes are those of `Candidate` and its evaluation."""
+
+    name: str
+    accuracy: Fraction
+    accuracy_interval: Interval
+    num_errors: Count | NonNegative
+    parameters: Count
+    macs: Count
+    weights_bytes: Count
+    training_seconds: Seconds | None
+    latency_seconds: Seconds | None
+    latency_1000_seconds: Seconds | None
+
+
+class RunGroupRecord(CandidateRecord, kw_only=True):
+    """Models that differ in their seed alone; the attributes are those of `RunGroup`."""
+
+    num_models: Count
+    seeds: tuple[Count, ...]
+    accuracies: tuple[Fraction, ...]
+    sd: NonNegative | None
+
+
+class ComparisonRecord(Record, kw_only=True):
+    """Two runs on the same images; the attributes are those of `Comparison`. An infinite end is None."""
+
+    dataset: str
+    split: str
+    num_images: Count
+    names: tuple[str, str]
+    a: CandidateRecord
+    b: CandidateRecord
+    accuracy_difference: float
+    accuracy_difference_interval: Interval
+    error_ratio: NonNegative | None
+    error_ratio_interval: OpenInterval
+    both_right: Count | None
+    only_a_right: Count | None
+    only_b_right: Count | None
+    both_wrong: Count | None
+    p_value: Fraction
+    verdict: str
+    sentence: str
+
+    @property
+    def decisive_p_value(self) -> float:
+        """The p-value that the verdict goes by."""
+        return self.p_value
+
+    @property
+    def num_models(self) -> tuple[int, int]:
+        """How many models each side has."""
+        return 1, 1
+
+    @property
+    def num_differing(self) -> int:
+        """How many images exactly one of two models classifies correctly."""
+        return (self.only_a_right or 0) + (self.only_b_right or 0)
+
+
+class GroupComparisonRecord(ComparisonRecord, kw_only=True):
+    """Two groups on the same images; the attributes are those of `GroupComparison`."""
+
+    a: RunGroupRecord
+    b: RunGroupRecord
+    adjusted_p_value: Fraction | None
+    is_paired: bool
+    degrees_of_freedom: float | None
+    is_distinguishable: bool
+    limits: str
+
+    @property
+    def decisive_p_value(self) -> float:
+        return self.p_value if self.adjusted_p_value is None else self.adjusted_p_value
+
+    @property
+    def num_models(self) -> tuple[int, int]:
+        return self.a.num_models, self.b.num_models
+
+
+class GroupComparisonsRecord(Record, kw_only=True):
+    """Several groups and comparisons of pairs of them; the attributes are those of `GroupComparisons`."""
+
+    dataset: str
+    split: str
+    num_images: Count
+    groups: tuple[RunGroupRecord, ...]
+    comparisons: tuple[GroupComparisonRecord, ...]
+
+
+class CompareOutput(GroupComparisonsRecord, kw_only=True):
+    """Compared groups with the runs that were left out, in words."""
+
+    left_out: tuple[str, ...]
