@@ -24,7 +24,7 @@ from convscope.evidence.ablation.significance import mark, p_values
 from convscope.evidence.comparison import RunGroup, compare_all, compare_groups
 from convscope.experiment.architectures import judge_variant
 from convscope.report.findings import ablation_finding
-from convscope.storage import PackedRuns
+from convscope.storage import StoredRuns
 
 Flags = NDArray[np.bool_]
 SEEDS = (2, 3, 5, 10, 30)
@@ -151,8 +151,8 @@ def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "S
 
 def real_runs(folder: Path) -> Flags:
     """Return which answers of each run in an experiment's folder are wrong, (n, N)."""
-    packed = PackedRuns(folder / "runs")
-    return np.asarray(packed.answers() != packed.y_true)
+    stored = StoredRuns(folder / "runs")
+    return np.array([run.y_pred != stored.y_true for run in stored.runs(print)])
 
 
 def print_table(header: list[str], rows: Iterable[list[Any]]) -> None:

@@ -1,6 +1,6 @@
 """Count how many networks a second an experiment trains, beside the bare engine, PyTorch and Keras on the same task.
 
-python benchmarks/experiment_throughput.py [--networks 8] [--processes 2] [--repeats 3] [--rows 100000]
+python benchmarks/experiment_throughput.py [--networks 8] [--processes 2] [--repeats 3]
 
 The task is `cnn` with the recipe `fast`: 60,000 images, one epoch, and the answers to 10,000 test images. Each side has
 as many processes as there are cores, one thread each, warm, and the sides take turns:
@@ -10,9 +10,8 @@ as many processes as there are cores, one thread each, warm, and the sides take 
 - PyTorch, Keras: peers/many_networks.py.
 
 Printed are networks a second and how many times those of each other side an experiment trains; what the process that
-keeps the networks spends on each, which bounds how many workers it can serve; the memory that one
-and two processes take (shared pages divided by those who share them), and the time in which the table of so many
-finished runs is opened, filtered and summarised.
+keeps the networks spends on each, which bounds how many workers it can serve; and the memory that one and two processes
+take (shared pages divided by those who share them).
 """
 
 import argparse
@@ -38,9 +37,6 @@ from convscope.engine.network import EpochOptions
 from convscope.experiment import RunSpec, open_executor, train_runs
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import execute, read_reply, write_order
-from convscope.storage import PackedRuns
-from convscope.storage.growing_files import write_rows
-from convscope.storage.packed_runs import ROW
 
 
 def main() -> None:
@@ -48,7 +44,6 @@ def main() -> None:
     parser.add_argument("--networks", type=int, default=8, help="of each side in a turn; a multiple of the processes")
     parser.add_argument("--processes", type=int, default=machine.describe()["cores"])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--without-peers", action="store_true")
     arguments = parser.parse_args()
     print(f"device              {machine.describe()['processor']}, {machine.describe()['cores']} cores")
@@ -62,8 +57,6 @@ def main() -> None:
     print(f"receiving   {1000 * receiving_seconds():.1f} ms of the process that keeps a network")
     one, two = (memory(count) for count in (1, 2))
     print(f"memory      {one:.0f} MB with one process, {two:.0f} MB with two: {two / one:.2f} times")
-    with TemporaryDirectory() as folder:
-        print(f"table       {listing_seconds(Path(folder), arguments.rows):.2f} s for {arguments.rows:,} runs")
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
@@ -170,24 +163,6 @@ def print_memory(processes: int) -> None:
         experiment_rate(executor, splits, list(range(2 * processes + 2)))
     stop.set()
     print(most[0])
-
-
-def listing_seconds(folder: Path, count: int) -> float:
-    """Return the seconds in which the table of `count` finished runs is opened, filtered and summarised."""
-    splits = cs.load_dataset("mnist")
-    small = cs.Splits(splits.train.take(np.arange(200)), splits.test.take(np.arange(100)))
-    train_runs([RunSpec("", cs.presets.ann(), cs.Recipe(epochs=1), 0)], small, folder=folder)
-    random = np.random.default_rng(0)
-    rows = np.repeat(np.load(folder / "runs" / "runs.npy"), count)
-    rows["seed"], rows["accuracy"] = np.arange(count), random.normal(0.99, 0.001, count).clip(0, 1)
-    rows["digest"] = [f"{number:016x}" for number in range(count)]
-    write_rows(folder / "runs", "runs.npy", 0, rows.astype(ROW))
-    start = time.perf_counter()
-    found = PackedRuns(folder / "runs").rows
-    best = found[found["accuracy"] > np.quantile(found["accuracy"], 0.99)]
-    summary = [(part["accuracy"].mean(), part["accuracy"].std(ddof=1), len(part)) for part in (found, best)]
-    assert len(summary) == 2
-    return time.perf_counter() - start
 
 
 def spread(values: list[float]) -> str:

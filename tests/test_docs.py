@@ -5,9 +5,11 @@ import json
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -240,16 +242,21 @@ def test_the_metadata_of_a_model_is_that_documented(finished_run: Path):
         assert list(json.loads(file.metadata()["convscope"])) == keys(FILES, "model.safetensors")
 
 
-def test_the_files_of_packed_runs_are_those_documented(finished_run: Path):
+def test_the_files_of_stored_runs_are_those_documented(finished_run: Path):
     runs = finished_run / "seeds" / "runs"
-    assert list(np.load(runs / "runs.npy").dtype.names) == keys(FILES, "runs.npy")
-    section = FILES.read_text(encoding="utf-8").partition("\n## runs.npy\n")[2].partition("\n## ")[0]
+    with closing(sqlite3.connect(runs / "runs.db")) as database:
+        columns = [
+            f"{table}.{row[1]}"
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            for row in database.execute(f"PRAGMA table_info({table})")
+        ]
+        groups = [json.loads(record) for (record,) in database.execute("SELECT record FROM grp")]
+    assert columns == keys(FILES, "runs.db")
+    section = FILES.read_text(encoding="utf-8").partition("\n## runs.db\n")[2].partition("\n## ")[0]
+    assert all(f"`{key}`" in section for group in groups for key in group)
     tree = section.partition("```text\n")[2].partition("```")[0]
-    names = {line.split()[0].replace("NAME", "cnn") for line in tree.splitlines()}
-    found = {path.relative_to(runs).as_posix() for path in runs.rglob("*") if path.is_file()}
-    assert names | {"weights/ann.npy"} == found
-    for line in (runs / "groups.jsonl").read_text().splitlines():
-        assert all(f"`{key}`" in section for key in json.loads(line))
+    names = {line.split()[0].rpartition("/")[0] or line.split()[0] for line in tree.splitlines()}
+    assert names == {path.name for path in runs.iterdir()}
 
 
 def test_the_arrays_of_the_predictions_are_those_documented(finished_run: Path):

@@ -195,37 +195,6 @@ def change(path, edit):
     file.write_text(json.dumps(record))
 
 
-def experiment_of(*digests: object) -> str:
-    """An experiment.json with runs of these digests."""
-    history = {name: [] for name in ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")}
-    history |= {"val_split": "test", "best_epoch": None}
-    names, rest = (
-        {"architecture": "a", "recipe": "b", "name": "", "weights_sha256": 64 * "0"},
-        {"loss": 0, "seconds": 1},
-    )
-    numbers = dict.fromkeys(("seed", "accuracy", "num_images", "parameters", "macs"), 1)
-    runs = [{"digest": digest, "history": history, **names, **numbers, **rest} for digest in digests]
-    about = {"format": 1, "version": "0.1.0", "dataset": "m", "split": "test", "num_images": 1}
-    return json.dumps({**about, "num_training_images": 1, "runs": runs, "table": [], "lead": None, "diverged": []})
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "damaged"),
-        ("[]", "$: expected object, got array"),
-        ('{"runs": []}', "format is None, which is unknown"),
-        (experiment_of("../../cnn-0"), "$.runs[0].digest: expected str matching regex"),
-        (experiment_of(7), "$.runs[0].digest: expected str, got int"),
-        (experiment_of(), "contains no run"),
-        (experiment_of("0123456789abcdef"), "none of its 1 runs is finished"),
-    ],
-)
-def test_damaged_experiments_are_refused_in_one_line(tmp_path, content, message):
-    (tmp_path / "experiment.json").write_text(content)
-    assert message in refused(tmp_path)
-
-
 def test_a_folder_without_runs_is_refused(tmp_path):
     assert "contains no run" in refused(tmp_path)
 

@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
-from convscope.storage import PackedRuns, list_runs
-from convscope.storage.growing_files import count_rows
-from convscope.storage.packed_runs import ROW
+from convscope.storage import StoredRuns, list_runs
 
 from .conftest import invoke
 
@@ -98,11 +96,11 @@ def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path)
     first, second = tmp_path / "first", tmp_path / "second"
     asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 2, "--num-images", 300, "--seeds", "7-7")
     assert invoke("experiment", "--dataset", small_folder, *asked, "--out", first).exit_code == 0
-    record = PackedRuns(first / "runs").folder(0).record
+    [record] = (run.folder.record for run in StoredRuns(first / "runs").runs(pytest.fail))
     words = record["command"].split()
     assert words[:2] == ["convscope", "experiment"]
     assert invoke(*words[1:], "--out", second).exit_code == 0
-    again = PackedRuns(second / "runs").folder(0).record
+    [again] = (run.folder.record for run in StoredRuns(second / "runs").runs(pytest.fail))
     assert (again["weights_sha256"], again["digest"]) == (record["weights_sha256"], record["digest"])
 
 
@@ -180,7 +178,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 600
-    while count_rows(out, "runs/runs.npy", ROW) < 2 and process.poll() is None and time.monotonic() < deadline:
+    while len(StoredRuns(out / "runs")) < 2 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to children too
     _, said = process.communicate(timeout=600)
@@ -188,7 +186,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_
     assert said.startswith("Error: interrupted; ")
     assert said.count("\n") == 1
     assert ends_soon(process.pid)
-    packed = PackedRuns(out / "runs")
-    assert len(packed) >= 2
-    assert len(set(packed.rows["seed"].tolist())) == len(packed)
-    assert packed.model(len(packed) - 1).architecture.name == "cnn"
+    stored = StoredRuns(out / "runs")
+    runs = list(stored.runs(pytest.fail))
+    assert len({run.seed for run in runs}) == len(runs) >= 2
+    assert stored.model(runs[-1]).architecture.name == "cnn"

@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.base.records import read
 from convscope.experiment.sweep.records import SweepRecord
-from convscope.storage import PackedRuns
+from convscope.storage import StoredRuns
 
 from .conftest import invoke
 
@@ -23,7 +23,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
     places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
     assert printed == {**kept, **places, "format": 1, "version": cs.__version__}
-    assert len(printed["trials"]) == len(PackedRuns(tmp_path / "runs")) == 4
+    assert len(printed["trials"]) == len(StoredRuns(tmp_path / "runs")) == 4
     lines = (tmp_path / "trials.csv").read_text().splitlines()
     assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters,num_diverged"
     assert len(lines) == 5

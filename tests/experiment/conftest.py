@@ -7,6 +7,7 @@ import pytest
 
 import convscope as cs
 from convscope.experiment import RunResult, RunSpec, train_runs
+from convscope.storage import StoredRuns
 
 ONE_EPOCH = cs.Recipe(epochs=1, batch_size=4, name="short")
 
@@ -39,6 +40,10 @@ def outcomes(results: Sequence[RunResult]) -> list[tuple[object, ...]]:
         for run in results
         if run.folder is not None
     ]
+
+
+def stored_seeds(folder: Path) -> list[int]:
+    return [run.seed for run in StoredRuns(folder / "runs").runs(pytest.fail)]
 
 
 @pytest.fixture(scope="session")

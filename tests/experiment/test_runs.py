@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from concurrent.futures import Executor, Future
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +17,9 @@ from convscope.engine import initial_weights
 from convscope.engine.processor import instruction_sets
 from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.worker import execute, read_reply, train_one, write_order
-from convscope.storage import model_file, open_run
+from convscope.storage import StoredRuns, model_file, open_run
 
-from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, tiny
+from .conftest import ONE_EPOCH, diverging, outcomes, specs_of, stored_seeds, tiny
 
 
 def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Splits):
@@ -54,18 +56,18 @@ def test_what_is_measured_is_what_the_model_answers(small_splits: cs.Splits, nam
     assert (trained.y_pred == evaluation.y_pred).all()
 
 
-PACKED = {"answers.npy", "groups.jsonl", "history.npy", "labels.npy", "machines.jsonl", "runs.npy", "weights"}
+TRAINED = {"run.json", "history.jsonl", "DONE", "model.safetensors", "model.trained_on.safetensors"}
 
 
 def test_the_runs_share_their_files(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     results = train_runs(specs_of(small_folder, [4, 7]), small_splits, folder=tmp_path)
     runs = tmp_path / "runs"
-    assert {path.name for path in runs.iterdir()} == PACKED
-    assert [path.name for path in (runs / "weights").iterdir()] == ["tiny.npy"]
-    rows = np.load(runs / "runs.npy")
-    assert rows["seed"].tolist() == [4, 7]
-    assert rows["accuracy"].tolist() == [run.accuracy for run in results]
-    weights = np.load(runs / "weights" / "tiny.npy", mmap_mode="r")
+    assert {path.name for path in runs.iterdir()} == {"from", "runs.db", "weights"}
+    with closing(sqlite3.connect(runs / "runs.db")) as database:
+        rows = database.execute("SELECT seed, accuracy FROM run").fetchall()
+    assert rows == [(seed, run.accuracy) for seed, run in zip([4, 7], results, strict=True)]
+    [path] = (runs / "weights").iterdir()
+    weights = np.load(path, mmap_mode="r")
     assert weights.shape == (2, tiny().parameters)
     tensors = cs.load_model(results[1].folder).weights
     assert (np.concatenate([tensors[name].ravel() for name in tiny().weight_shapes]) == weights[1]).all()
@@ -77,7 +79,7 @@ def test_each_run_becomes_a_run_folder_of_the_usual_form_when_it_is_opened(
     folder, results = here
     run, path = results[2], shutil.copytree(folder, tmp_path / "copy") / "runs" / results[2].digest
     opened = open_run(path)
-    files = {"run.json", "history.jsonl", "DONE", "model.safetensors", "predictions.npz", "evaluation.json"}
+    files = TRAINED | {"predictions.npz", "evaluation.json"}
     assert {file.name for file in path.iterdir()} == files
     assert opened.finished
     assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 2)
@@ -99,7 +101,7 @@ def test_a_run_on_arrays_is_opened_without_its_answers(small_splits: cs.Splits, 
     assert cs.load_model(run.folder).weights_sha256 == run.weights_sha256
     assert not run.folder.exists()
     found = cs.open_run(run.folder, data=small_splits)
-    assert {file.name for file in run.folder.iterdir()} == {"run.json", "history.jsonl", "DONE", "model.safetensors"}
+    assert {file.name for file in run.folder.iterdir()} == TRAINED
     assert (found.evaluation.y_pred == run.y_pred).all()
 
 
@@ -110,61 +112,17 @@ def test_an_interrupted_experiment_goes_on_to_the_same_bytes(
     _, results = here
 
     def stop(_: object) -> None:
-        if len(np.load(tmp_path / "runs" / "runs.npy")) == 3:
+        if len(StoredRuns(tmp_path / "runs")) == 3:
             raise KeyboardInterrupt
 
     specs = specs_of(small_folder, range(8))
     with pytest.raises(KeyboardInterrupt):
         train_runs(specs, small_splits, folder=tmp_path, on_result=stop)
-    assert np.load(tmp_path / "runs" / "runs.npy")["seed"].tolist() == [0, 1, 2]
+    assert stored_seeds(tmp_path) == [0, 1, 2]
     came = list[int]()
     again = train_runs(specs, small_splits, folder=tmp_path, on_result=lambda run: came.append(run.seed))
     assert came == list(range(8))
     assert outcomes(again) == outcomes(results)
-
-
-@pytest.mark.parametrize("last", ["weights/tiny.npy", "history.npy", "answers.npy"])
-def test_a_run_that_was_killed_while_it_was_written_is_run_again(
-    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, last: str
-):
-    folder, results = here
-    train_runs(specs_of(small_folder, range(3)), small_splits, folder=tmp_path, threads=1)
-    runs = tmp_path / "runs"
-    before = {name: (runs / name).read_bytes() for name in (*_GROWING, "runs.npy")}
-    train_runs(specs_of(small_folder, range(4)), small_splits, folder=tmp_path, threads=1)
-    for name in (*_GROWING[_GROWING.index(last) + 1 :], "runs.npy"):  # what was not written yet
-        (runs / name).write_bytes(before[name])
-    half = len(before[last]) + 10
-    (runs / last).write_bytes((runs / last).read_bytes()[:half])
-    with (runs / "groups.jsonl").open("a") as file:
-        file.write('{"form')
-    again = train_runs(specs_of(small_folder, range(8)), small_splits, folder=tmp_path, threads=1)
-    assert outcomes(again) == outcomes(results)
-    for name in (*_GROWING, "labels.npy"):
-        if name != "history.npy":  # which has times
-            assert (runs / name).read_bytes() == (folder / "runs" / name).read_bytes()
-    assert (runs / "groups.jsonl").read_bytes() == (folder / "runs" / "groups.jsonl").read_bytes() + b'{"form'
-
-
-_GROWING = ("weights/tiny.npy", "history.npy", "answers.npy")  # in the order in which they are written
-
-
-def test_runs_of_earlier_versions_are_found(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    folder, results = here
-    shutil.copytree(folder, tmp_path / "copy")
-    for run in results[:2]:  # a folder for each, and nothing packed
-        open_run(tmp_path / "copy" / "runs" / run.digest)
-        shutil.copytree(tmp_path / "copy" / "runs" / run.digest, tmp_path / "old" / "runs" / run.digest)
-    came = list[int]()
-    again = train_runs(
-        specs_of(small_folder, range(3)),
-        small_splits,
-        folder=tmp_path / "old",
-        on_result=lambda run: came.append(run.seed),
-    )
-    assert came == [0, 1, 2]
-    assert len(np.load(tmp_path / "old" / "runs" / "runs.npy")) == 1
-    assert outcomes(again) == outcomes(results[:3])
 
 
 def test_several_networks_and_recipes_share_a_folder(small_splits: cs.Splits, tmp_path: Path):
@@ -172,7 +130,7 @@ def test_several_networks_and_recipes_share_a_folder(small_splits: cs.Splits, tm
     recipes = [ONE_EPOCH, replace(ONE_EPOCH, epochs=2, validation_fraction=0.2, name="long")]
     specs = [RunSpec("", net, recipe, seed) for seed in (0, 1) for net in (tiny(), other) for recipe in recipes]
     results = train_runs(specs, small_splits, folder=tmp_path)
-    assert {path.name for path in (tmp_path / "runs" / "weights").iterdir()} == {"tiny.npy", "tiny-2.npy"}
+    assert len(list((tmp_path / "runs" / "weights").iterdir())) == 2
     alone = [train_runs([spec], small_splits)[0] for spec in specs]
     for run, expected in zip(results, alone, strict=True):
         assert (run.weights_sha256, run.loss, run.recipe) == (expected.weights_sha256, expected.loss, expected.recipe)
@@ -328,7 +286,7 @@ def test_training_that_fails_names_the_run_and_keeps_the_others(
     for executor in (None, Dying(0)):
         with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
             train_runs(specs, small_splits, folder=tmp_path, executor=executor)
-        assert np.load(tmp_path / "runs" / "runs.npy")["seed"].tolist() == [0]
+        assert stored_seeds(tmp_path) == [0]
 
 
 def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
@@ -343,39 +301,6 @@ def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
         run, again = diverged
         assert (run.title, again.title) == ("huge, wild, seed 1", "huge, wild, again, seed 1")
         assert run.reason.startswith("training diverged in epoch 1 (loss nan); lower the learning rate")
-
-
-def _old_folder(here: tuple[Path, list], tmp_path: Path, number: int) -> Path:
-    """A run as earlier versions kept it."""
-    run = here[1][number]
-    copy = shutil.copytree(here[0], tmp_path / "copy", dirs_exist_ok=True)
-    open_run(copy / "runs" / run.digest)
-    return shutil.copytree(copy / "runs" / run.digest, tmp_path / "old" / "runs" / run.digest)
-
-
-DAMAGE = {
-    "evaluation.json": b'{"accuracy": 0.5, "loss": 1.0}',
-    "predictions.npz": b"PK",
-    "history.jsonl": b"{",
-    "run.json": b"{}",
-}
-
-
-@pytest.mark.parametrize("name", DAMAGE)
-def test_a_damaged_run_is_an_error_with_its_folder(
-    here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path, name: str
-):
-    path = _old_folder(here, tmp_path, 0)
-    (path / name).write_bytes(DAMAGE[name])
-    with pytest.raises(RunError, match=path.name):
-        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path / "old")
-
-
-def test_a_folder_that_is_another_run_s_is_refused(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
-    path = _old_folder(here, tmp_path, 1)
-    path.rename(path.with_name(here[1][0].digest))
-    with pytest.raises(RunError, match="holds another digest"):
-        train_runs(specs_of(small_folder, [0]), small_splits, folder=tmp_path / "old")
 
 
 def test_data_in_memory_reach_no_other_machine(small_splits: cs.Splits):

@@ -16,7 +16,7 @@ from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.runs import OnDiverged
 from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
 from convscope.experiment.sweep.sweep import _optimism
-from convscope.storage import PackedRuns, open_run
+from convscope.storage import StoredRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
 
@@ -128,8 +128,8 @@ def test_data_in_memory_cannot_be_sent_to_a_cluster(small_splits: cs.Splits):
 
 def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder: Path, tmp_path: Path):
     run_sweep(tiny(), small_folder, ONE_EPOCH, ["learning_rate=0.1"], trials=1, folder=tmp_path)
-    [row] = PackedRuns(tmp_path / "runs").rows
-    record = open_run(tmp_path / "runs" / row["digest"].decode()).record
+    [digest] = StoredRuns(tmp_path / "runs").digests()
+    record = open_run(tmp_path / "runs" / digest).record
     assert record["dataset"]["argument"] == ""
     assert str(small_folder) not in record["command"]
 

@@ -23,7 +23,8 @@ def test_a_row_is_a_network(here, small_splits: cs.Splits):
     assert found.accuracies.tolist() == [run.accuracy for run in results]
     assert found.losses.tolist() == [run.loss for run in results]
     assert found.recipes == ("short",) * 8
-    assert (found.answers == [run.y_pred for run in results]).all()
+    assert (found.predictions == [run.y_pred for run in results]).all()
+    assert found.histories == tuple(run.history for run in results)
     assert (found.y_true == small_splits.test.labels).all()
     model = found.model(3)
     assert model.weights_sha256 == results[3].weights_sha256
@@ -50,7 +51,7 @@ def test_one_of_several_architectures_is_named(small_splits: cs.Splits, tmp_path
     found = cs.load_weights_matrix(tmp_path, "small")
     own = [run for run in results if run.architecture == "small"]
     assert list(zip(found.seeds.tolist(), found.recipes, strict=True)) == [(run.seed, run.recipe) for run in own]
-    assert (found.answers == [run.y_pred for run in own]).all()
+    assert (found.predictions == [run.y_pred for run in own]).all()
     assert [found.model(row).weights_sha256 for row in range(4)] == [run.weights_sha256 for run in own]
 
 
@@ -58,9 +59,7 @@ def test_what_is_no_experiment_is_refused(here, tmp_path: Path):
     with pytest.raises(RunError, match="contains no finished runs"):
         cs.load_weights_matrix(tmp_path)
     copy = shutil.copytree(here[0], tmp_path / "copy")
-    file = copy / "runs" / "runs.npy"
-    rows = np.load(file)
-    rows["weights_row"] = 0
-    file.write_bytes(file.read_bytes()[: -rows.nbytes] + rows.tobytes())
+    [file] = (copy / "runs" / "weights").iterdir()
+    file.write_bytes(file.read_bytes()[:-4])
     with pytest.raises(RunError, match="damaged"):
         cs.load_weights_matrix(copy)

@@ -153,7 +153,6 @@ def _with_format(path: Path, **written: object) -> None:
             {"version": "0.7.1"},
             ["train", "--from", "run", "--dataset", "digits.npz"],
         ),
-        ("experiment/experiment.json", {"version": "0.7.1"}, ["compare", "experiment"]),
     ],
 )
 def test_a_newer_format_is_refused_with_the_version_to_install(

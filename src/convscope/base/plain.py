@@ -40,6 +40,19 @@ def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception
     return kind(**value)
 
 
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a finite plain value, whoever made it, for a digest: 1.0 is 1, keys are in order."""
+    return json.dumps(_canonical(value), sort_keys=True, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _canonical(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def parse_json(content: bytes) -> Any:
     """Return the value of a JSON text in UTF-8 whose numbers are finite and fit into 64 bits.
 

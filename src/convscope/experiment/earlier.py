@@ -7,57 +7,56 @@ from convscope.data.datasets import Splits
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
-from convscope.storage import RunFolder
+from convscope.storage import StoredRun
 
 
-def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> list[RunResult]:
-    """Return the finished runs in `folder` of groups that `runs` lack, on the same images, ordered by group and seed.
+def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tuple[list[RunResult], list[str]]:
+    """Return the finished runs in `folder` that `runs` lack, on the same images, and in words what is left out.
 
-    A group is one architecture with one recipe, engine and number of images; runs whose initial weights have a seed of
-    their own are none. Where two have the same names, the earlier
-    one also gets its number of images, or else its digest, as the name of a variant.
+    They are ordered by group and seed. Groups of `runs` get their other seeds. Where two groups have the same names,
+    the later one also gets its number of images, or else its digest, as the name of a variant. Runs whose initial
+    weights have a seed of their own are left out.
 
     Raises:
-        RunError: if a run is damaged.
+        RunError: if the runs are damaged as a whole.
     """
-    store = RunStore(splits, folder / "runs")
-    known = {run.digest for run in runs}
-    found = list(store.folders())
-    asked = {_group(one) for one in found if one.path.name in known}
-    groups = dict[tuple[object, ...], list[RunFolder]]()
-    for one in found:
-        if (
-            "digest" in one.record
-            and "weights_seed" not in one.record
-            and _is_on(one, splits)
-            and _group(one) not in asked
-        ):
-            groups.setdefault(_group(one), []).append(one)
-    taken, results = {(run.architecture, run.recipe, run.name) for run in runs}, list[RunResult]()
-    for members in groups.values():
-        first = members[0]
-        names = (first.architecture.name, first.recipe.name)
-        variants = ("", f"{first.record['num_images']:,} images", first.path.name)
-        name = next(variant for variant in variants if (*names, variant) not in taken)
-        taken.add((*names, name))
-        for one in sorted(members, key=lambda member: member.seed):
-            result = store.find(_spec(one, name), one.path.name)
-            results += [] if result is None else [result]
-    return results
+    store, left_out = RunStore(splits, folder / "runs"), list[str]()
+    assert store.stored is not None
+    known = {run.digest: run for run in runs}
+    names, groups = dict[str, tuple[str, str, str]](), dict[str, list[StoredRun]]()
+    num_own_weights = num_elsewhere = 0
+    for run in store.stored.runs(left_out.append):
+        group = run.group.digest
+        if run.digest in known:
+            asked = known[run.digest]
+            names[group] = (asked.architecture, asked.recipe, asked.name)
+        elif "weights_seed" in run.group.record:
+            num_own_weights += 1
+        elif not _is_on(run, splits):
+            num_elsewhere += 1
+        else:
+            groups.setdefault(group, []).append(run)
+    for count, what in ((num_own_weights, "initial weights of another seed"), (num_elsewhere, "other training images")):
+        left_out += [f"{count:,} runs in {folder} with {what}"] if count else []
+    results = list[RunResult]()
+    for group, members in groups.items():
+        if group not in names:
+            shared = members[0].group
+            variants = ("", f"{shared.record['num_images']:,} images", group)
+            own = (shared.architecture.name, shared.recipe.name)
+            names[group] = next((*own, variant) for variant in variants if (*own, variant) not in names.values())
+        members.sort(key=lambda run: run.seed)
+        results += [store.result(_spec(run, names[group][2]), run) for run in members]
+    return results, left_out
 
 
-def _group(folder: RunFolder) -> tuple[object, ...]:
-    record = folder.record
-    return folder.architecture, folder.recipe, record["engine"], record.get("num_images")
-
-
-def _is_on(folder: RunFolder, splits: Splits) -> bool:
-    recorded = folder.record["dataset"]
+def _is_on(run: StoredRun, splits: Splits) -> bool:
+    recorded = run.group.record["dataset"]
     return all(recorded[part.split]["sha256"] == part.sha256 for part in (splits.train, splits.test))
 
 
-def _spec(folder: RunFolder, name: str) -> RunSpec:
-    record = folder.record
-    count = record["num_images"]
-    num_images = None if count == record["dataset"]["train"]["num_images"] else count
-    return RunSpec("", folder.architecture, folder.recipe, folder.seed, record["engine"], num_images, name)
+def _spec(run: StoredRun, name: str) -> RunSpec:
+    group = run.group
+    count = group.record["num_images"]
+    num_images = None if count == group.record["dataset"]["train"]["num_images"] else count
+    return RunSpec("", group.architecture, group.recipe, run.seed, group.record["engine"], num_images, name)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from convscope.architecture.presets import is_preset
-from convscope.data.datasets import LoadOptions
+from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName, keras
 from convscope.engine.processor import chosen_instruction_set
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import RECIPES, Precision, Recipe
-from convscope.storage.packed_runs import SEED
+from convscope.storage import load_start, load_trained_on
+from convscope.storage.stored_run import SEED
+from convscope.training.transfer import transfer
 
 
 @cache
@@ -38,10 +40,11 @@ def machine_record(engine: EngineName, precision: Precision) -> dict[str, Any]:
     return {"versions": versions, "cpu": cpu}
 
 
-def group_record(spec: RunSpec, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `run.json` says of the run of `spec`, and of others from other seeds, on `data` (`Splits.to_dict()`).
+def group_record(spec: RunSpec, splits: Splits, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `run.json` says of the run of `spec`, and of others from other seeds, see `StoredGroup`.
 
-    See `PackedGroup`.
+    Args:
+        data: `splits.to_dict()`, which takes a moment.
     """
     if spec.held_out is not None:  # no argument loads these splits, and no command measures on them
         spec = replace(spec, dataset="")
@@ -53,6 +56,21 @@ def group_record(spec: RunSpec, data: Mapping[str, Any]) -> dict[str, Any]:
         "command": _command(spec, LoadOptions.from_dict(data["options"], ValueError)),
         "num_images": spec.num_images or data["train"]["num_images"],
         **({} if spec.weights_seed is None else {"weights_seed": spec.weights_seed}),
+        **({"from": _start_record(spec, splits)} if spec.start else {}),
+    }
+
+
+def _start_record(spec: RunSpec, splits: Splits) -> dict[str, Any]:
+    """Return what `run.json` says of the network that a run starts from."""
+    path, model = Path(spec.start).resolve(), load_start(spec.start)
+    known = load_trained_on(path, model)
+    begin = transfer(model, splits.image_shape, splits.class_names, spec.seed, new_output=spec.new_output)
+    return {
+        "argument": str(path),
+        "weights_sha256": model.weights_sha256,
+        "num_seen_images": None if known is None else int(known.may_include(splits.train).sum()),
+        **begin.to_dict(),
+        "new_output": spec.new_output,
     }
 
 

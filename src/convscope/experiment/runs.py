@@ -62,7 +62,7 @@ def train_runs(
 
     Args:
         data: the data set, or what `load_dataset` takes; the specs' `dataset`, where they have one, leads to the same.
-        folder: where runs are kept, packed in `folder`/runs; None keeps only what is returned. `open_run` and
+        folder: where runs are kept, stored in `folder`/runs; None keeps only what is returned. `open_run` and
             `load_model` take each by the folder that it has or would have, `folder`/runs/DIGEST.
         executor: what runs them; None is this process, one run after the other. A run whose worker dies is submitted
             again, a few times.
@@ -127,11 +127,12 @@ def _train_runs(
         else:
             keep(digest, result)
 
-    for digest, [spec, *_] in sharing.items():
-        if (result := store.find(spec, digest)) is not None:
-            keep(digest, result)
-        else:
-            waiting[digest] = spec
+    with store.reading():
+        for digest, [spec, *_] in sharing.items():
+            if (result := store.find(spec, digest)) is not None:
+                keep(digest, result)
+            else:
+                waiting[digest] = spec
     if executor is None:
         for digest, spec in waiting.items():
             listener = None if on_epoch is None else partial(on_epoch, spec)
@@ -139,11 +140,12 @@ def _train_runs(
     else:
         _submit_all(waiting, splits, executor, threads or 1, receive)
     results = list[RunResult]()
-    for digest, spec in zip(digests, specs, strict=True):
-        if digest in found:
-            result = found[digest] or store.find(spec, digest)
-            assert result is not None, digest
-            results.append(_named(result, spec))
+    with store.reading():
+        for digest, spec in zip(digests, specs, strict=True):
+            if digest in found:
+                result = found[digest] or store.find(spec, digest)
+                assert result is not None, digest
+                results.append(_named(result, spec))
     return results
 
 
@@ -244,12 +246,12 @@ def _check(specs: Sequence[RunSpec], splits: Splits, executor: Executor | None) 
             "without an executor, or save the data as files and give their path"
         )
     check_classes(splits.train)
-    seen = list[tuple[Any, ...]]()
+    seen = set[tuple[Any, ...]]()
     for spec in specs:
         kind = (spec.architecture, spec.recipe, spec.engine, spec.num_images)
         if kind in seen:
             continue
-        seen.append(kind)
+        seen.add(kind)
         check_fit(spec.architecture, splits.train)
         check_recipe(spec.recipe, spec.architecture)
         check_engine(spec.engine)

@@ -1,7 +1,6 @@
 """What defines one run of an experiment, and the name that follows from it."""
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.arguments import Seed, check_fields
 from convscope.base.errors import ArchitectureError
+from convscope.base.plain import canonical_json
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName, initial_weights
@@ -22,7 +22,7 @@ from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
 from convscope.training.transfer import transfer
 
-_SEED = '"seed": null'  # within the text of a run, where the seed stands
+_SEED = '"seed":null'  # within the text of a run, where the seed stands
 _DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
 
 
@@ -83,7 +83,7 @@ class RunSpec:
             RunError: if there is no model at `start`.
             EngineError: if the engine is `keras` and no backend of Keras is here.
         """
-        return _short_digest(self._defining(splits).replace(_SEED, f'"seed": {self.seed}'))
+        return _short_digest(self._defining(splits).replace(_SEED, f'"seed":{self.seed}'))
 
     def group_digest(self, splits: Splits) -> str:
         """Return 16 hexadecimal digits for all runs that differ from this one in the seed alone; raises as `digest`."""
@@ -185,7 +185,7 @@ def _defining_text(
         "engine": engine,
         **dict(more),
     }
-    return json.dumps(defining, sort_keys=True, allow_nan=False)
+    return canonical_json(defining)
 
 
 def _drawn(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:

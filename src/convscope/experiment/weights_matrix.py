@@ -13,7 +13,8 @@ from convscope.base.arguments import checked
 from convscope.base.errors import RunError
 from convscope.base.files import inside
 from convscope.base.tables import clip
-from convscope.storage import PackedRuns
+from convscope.storage import StoredRun, StoredRuns
+from convscope.training import History
 from convscope.training.model import Model
 
 
@@ -23,14 +24,16 @@ class WeightsMatrix:
 
     Attributes:
         weights: (N, P) float32, a row for each network: its tensors in the order of `architecture.weight_shapes`, each
-            flattened. It is mapped from the file, so memory holds only what is used, and cannot be written to.
+            flattened. It is mapped from the file, so memory holds only what is used, and cannot be written to. Where a
+            run is damaged, it is a copy without that.
         architecture: of all of them.
         seeds: (N,).
         recipes: N names.
         accuracies, losses: (N,), on the test images.
-        answers: (N, M), the label that each network gives to each test image; mapped too, where the experiment has
-            networks of one architecture alone.
+        predictions: (N, M), the label that each network gives to each test image.
+        histories: of N networks, what was measured in each epoch.
         y_true: (M,), the labels of the test images.
+        left_out: lines about damaged runs, which are in no row.
     """
 
     weights: NDArray[np.float32] = field(repr=False)
@@ -39,10 +42,12 @@ class WeightsMatrix:
     recipes: tuple[str, ...] = field(repr=False)
     accuracies: NDArray[np.float64]
     losses: NDArray[np.float64] = field(repr=False)
-    answers: NDArray[np.unsignedinteger[Any]] = field(repr=False)
+    predictions: NDArray[np.unsignedinteger[Any]] = field(repr=False)
+    histories: tuple[History, ...] = field(repr=False)
     y_true: NDArray[np.unsignedinteger[Any]] = field(repr=False)
-    _packed: PackedRuns = field(repr=False)
-    _rows: NDArray[np.int64] = field(repr=False)
+    left_out: tuple[str, ...] = field(repr=False)
+    _stored: StoredRuns = field(repr=False)
+    _runs: tuple[StoredRun, ...] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.weights)
@@ -62,7 +67,7 @@ class WeightsMatrix:
 
     def model(self, row: int) -> Model:
         """Return the network of a row; raises `RunError` if its file is damaged."""
-        return self._packed.model(int(self._rows[row]))
+        return self._stored.model(self._runs[row])
 
 
 @checked
@@ -77,35 +82,38 @@ def load_weights_matrix(experiment: Path | str, architecture: str | None = None)
         RunError: if no network is there, a file is damaged, or the experiment has several architectures and none is
             named, or none of the name.
     """
-    folder = Path(experiment)
-    packed = PackedRuns(inside(folder, "runs"))
-    if not len(packed):
-        raise RunError(f"{folder}: contains no finished runs of an experiment; name the folder of one")
-    files = dict.fromkeys(group.weights for group in packed.groups)
-    if architecture is not None:
-        files = dict.fromkeys(group.weights for group in packed.groups if group.architecture.name == architecture)
+    folder, left_out = Path(experiment), list[str]()
+    stored = StoredRuns(inside(folder, "runs"))
+    every = list(stored.runs(left_out.append))
+    if not every:
+        damage = f" ({left_out[0]})" if left_out else ""
+        raise RunError(f"{folder}: contains no finished runs of an experiment{damage}; name the folder of one")
+    names = dict.fromkeys(run.group.architecture.name for run in every)
+    files = dict.fromkeys(
+        run.group.weights_file for run in every if architecture in (None, run.group.architecture.name)
+    )
     if len(files) != 1:
-        names = ", ".join(dict.fromkeys(clip(group.architecture.name, 40) for group in packed.groups))
         reason = (
             "has several architectures" if architecture is None else f"has {len(files)} called {architecture!r:.60}"
         )
-        raise RunError(f"{folder}: {reason}; name one of {names}")
-    [weights] = files
-    numbers = [number for number, group in enumerate(packed.groups) if group.weights == weights]
-    rows = np.flatnonzero(np.isin(packed.rows["group"], numbers))
-    found = packed.rows[rows]
-    if not np.array_equal(found["weights_row"], np.arange(len(rows))):
-        raise RunError(f"{packed.path / 'runs.npy'}: damaged (its rows are not those of {weights}); use another copy")
-    answers = packed.answers()
+        raise RunError(f"{folder}: {reason}; name one of {', '.join(clip(name, 40) for name in names)}")
+    [file] = files
+    runs = tuple(run for run in every if run.group.weights_file == file)
+    group, rows = runs[0].group, np.array([run.weights_row for run in runs])
+    weights = stored.weights(file, group.width, int(rows.max()) + 1)
+    if len(np.unique(rows)) != len(rows):
+        raise RunError(f"{stored.path / file}: damaged (two runs share a row); use another copy")
     return WeightsMatrix(
-        weights=packed.weights(packed.groups[numbers[0]]),
-        architecture=packed.groups[numbers[0]].architecture,
-        seeds=found["seed"].astype(np.int64),
-        recipes=tuple(packed.groups[number].recipe.name for number in found["group"]),
-        accuracies=found["accuracy"].astype(np.float64),
-        losses=found["loss"].astype(np.float64),
-        answers=answers if len(rows) == len(packed) else answers[rows],
-        y_true=packed.y_true,
-        _packed=packed,
-        _rows=rows,
+        weights=weights if np.array_equal(rows, np.arange(len(weights))) else weights[rows],
+        architecture=group.architecture,
+        seeds=np.array([run.seed for run in runs], np.int64),
+        recipes=tuple(run.group.recipe.name for run in runs),
+        accuracies=np.array([run.accuracy for run in runs]),
+        losses=np.array([run.loss for run in runs]),
+        predictions=np.stack([run.y_pred for run in runs]),
+        histories=tuple(run.history for run in runs),
+        y_true=stored.y_true,
+        left_out=tuple(left_out),
+        _stored=stored,
+        _runs=runs,
     )

@@ -20,7 +20,7 @@ from convscope.runs.jobs import check_index, free_folder, opened
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, timed
-from convscope.storage import RunFolder, create_run, find_packed, writing
+from convscope.storage import RunFolder, create_run, writing
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
 
@@ -113,20 +113,12 @@ def _check(runs: Sequence[FinishedRun]) -> None:
 
 def _joined(runs: Sequence[FinishedRun]) -> Model:
     try:
-        return ensemble([_model(run.folder) for run in runs])
+        return ensemble([run.model() for run in runs])
     except ArchitectureError as error:
         raise RunError(f"the runs are too large for one network ({error}); name fewer") from error
     except ValueError as error:
         places = ", ".join(f"members[{number}] is {run.folder.path}" for number, run in enumerate(runs))
         raise RunError(f"{error} ({places})") from error
-
-
-def _model(folder: RunFolder) -> Model:
-    """Return the model of a run, which may be packed with others of an experiment."""
-    if (found := find_packed(folder.path)) is None:
-        return folder.load_model()
-    packed, row = found
-    return packed.model(row)
 
 
 def _member_record(run: FinishedRun) -> dict[str, Any]:

@@ -70,13 +70,13 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             that are not finite.
     """
     is_own = request.is_own(path)
-    model = load_model(path)
     if is_own:
         split = request.split or "test"
-        with opened(path, None, listeners, writes=False) as (_, splits):
+        with opened(path, None, listeners, writes=False) as (folder, splits):
+            model = folder.load_model()
             parts = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
     else:
-        split = request.split or "all"
+        model, split = load_model(path), request.split or "all"
         parts = load_for_classes(
             request.dataset or "",
             model.class_names,

@@ -138,7 +138,7 @@ def experiment_job(
 ) -> ExperimentDone:
     """Train what is not trained yet, and write the files and the page.
 
-    The experiment also has the groups that earlier commands trained on the same images in the same folder.
+    The experiment also has all runs that earlier commands trained on the same images in the same folder.
 
     Args:
         command: gives the command that makes the experiment again, by how the data were loaded.
@@ -165,7 +165,10 @@ def experiment_job(
             on_diverged=listeners.on_diverged,
             on_epoch=listeners.on_run_epoch,
         )
-        result = replace(result, runs=(*result.runs, *earlier_runs(folder, splits, result.runs)))
+        earlier, left_out = earlier_runs(folder, splits, result.runs)
+        result = replace(result, runs=(*result.runs, *earlier))
+    for line in left_out:
+        listeners.on_left_out(line)
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)

@@ -15,7 +15,7 @@ from convscope.interchange.parity import Parity, ParityTable, joined_exports, me
 from convscope.runs.data import load_data
 from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners
-from convscope.storage import RunFolder, find_packed, load_model
+from convscope.storage import RunFolder, find_stored, load_model
 from convscope.training import check_fit
 from convscope.training.model import Model
 
@@ -63,7 +63,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
     keeps = request.dataset is None
     with ExitStack() as stack:
         folder, splits = None, None
-        if path.is_dir() or find_packed(path) is not None:
+        if path.is_dir() or find_stored(path) is not None:
             folder, splits = stack.enter_context(opened(path, None, listeners, writes=request.out is None or keeps))
         if request.dataset is not None:
             splits = load_data(request.dataset, LoadOptions(), listeners.on_download)[1]

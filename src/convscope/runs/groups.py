@@ -1,6 +1,6 @@
 """Runs in folders as groups over seeds, which can be compared on the same test images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -11,17 +11,18 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside
-from convscope.base.records import read
+from convscope.base.plain import canonical_json
 from convscope.engine import initial_weights, open_network
+from convscope.engine.keras.backend import BACKENDS
 from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.evidence.latency import measure_latency
-from convscope.experiment.records import ExperimentRecord
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
-from convscope.storage import PackedRuns, RunFolder, find_packed, list_runs, open_run
+from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, open_run
+from convscope.storage.writing import LOCK_FILE
+from convscope.training.model import Model
 
 _PREDICTIONS = "predictions.npz"
 
@@ -55,10 +56,10 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
     _check_images(found)
     if len(found) < 2:
         first = found[0].runs[0].folder
-        raise RunError(
-            f"{folders[0]}: contains only runs of {first.architecture.name} with recipe {first.recipe.name}; "
-            "name another folder to compare with"
-        )
+        only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
+        if (folders[0] / LOCK_FILE).exists():  # of an experiment that is running
+            raise RunError(f"{folders[0]}: is being written to and contains {only} so far; wait until that ends")
+        raise RunError(f"{folders[0]}: contains {only}; name another folder to compare with")
     first_run = found[0].runs[0].folder
     images, dataset_name = _test_images(first_run), str(first_run.record["dataset"].get("name", ""))
     return [group.named(name, dataset_name, images) for group, name in zip(found, _names(found), strict=True)], left_out
@@ -66,26 +67,48 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A run and its answers to N test images."""
+    """A run and its predictions for N test images.
+
+    Attributes:
+        kind: what the runs of a group share.
+        num_trained: on how many images it was trained; a run of an experiment may have drawn some of them.
+        stored: the run as it is stored with others, where it has no folder.
+    """
 
     folder: RunFolder
     y_true: NDArray[np.int64]
     y_pred: NDArray[np.integer[Any]]
     seconds: float | None
+    kind: str
+    num_trained: int
+    stored: tuple[StoredRuns, StoredRun] | None = None
 
-    @property
-    def num_trained(self) -> int:
-        """On how many images it was trained; a run of an experiment may have drawn some of them."""
-        return int(self.folder.record.get("num_images", self.folder.record["dataset"]["train"]["num_images"]))
+    def model(self) -> Model:
+        """Return the trained network; raises `RunError` if it is damaged."""
+        return self.folder.load_model() if self.stored is None else self.stored[0].model(self.stored[1])
 
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """What the runs of a group share."""
-        record = self.folder.record
-        digests = (record["dataset"][split]["sha256"] for split in ("train", "test"))
-        # One that was trained nobody here knows how, or is an ensemble, is a group of its own.
-        own = record["weights_sha256"] if "imported" in record or "members" in record else None
-        return (*digests, self.folder.architecture, self.folder.recipe, self.num_trained, own)
+
+def _num_trained(record: Mapping[str, Any]) -> int:
+    return int(record.get("num_images", record["dataset"]["train"]["num_images"]))
+
+
+def _kind(record: Mapping[str, Any]) -> str:
+    """Return what the runs of a group share, as text: all that decides the results but the seed."""
+    start = record.get("from", {})
+    # A run that was trained nobody here knows how, or is an ensemble, is a group of its own.
+    own = record["weights_sha256"] if "imported" in record or "members" in record else None
+    backend = [name for name in record.get("versions", {}) if record["engine"] == "keras" and name in BACKENDS]
+    return canonical_json(
+        [
+            [record["dataset"][split]["sha256"] for split in ("train", "test")],
+            record["architecture"],
+            record["recipe"],
+            _num_trained(record),
+            [record["engine"], backend, record.get("weights_seed")],
+            [start.get("weights_sha256"), start.get("new_output")],
+            own,
+        ]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +170,10 @@ def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]
 
 
 def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
-    """Yield the runs in the folder `path`, and add to `left_out` those that are not finished."""
-    if (found := find_packed(path)) is not None:
-        yield _packed_run(*found)
+    """Yield the runs in the folder `path`, and add to `left_out` those that are not finished, or are damaged."""
+    if (match := find_stored(path)) is not None:
+        stored, run = match
+        yield _stored_run(stored, run, stored.y_true.astype(np.int64), _kind(run.folder.record))
         return
     if (path / "run.json").exists():
         if not (path / _PREDICTIONS).exists():
@@ -158,31 +182,32 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
         return
     if not path.is_dir():
         raise RunError(f"{path}: no such folder; name a run, a folder of runs, or an experiment")
-    is_experiment = (path / "experiment.json").exists()
-    paths = _experiment_runs(path) if is_experiment else list_runs(path) or list_runs(path / "runs")
-    if not paths:
+    is_empty, num_others = True, len(left_out)
+    for runs in (path, path / "runs"):
+        stored, kinds, y_true = StoredRuns(runs), dict[str, str](), np.empty(0, np.int64)
+        for run in stored.runs(left_out.append):
+            if run.group.digest not in kinds:
+                kinds[run.group.digest] = _kind(run.folder.record)
+            y_true = stored.y_true.astype(np.int64) if is_empty else y_true  # shared by all
+            is_empty = False
+            yield _stored_run(stored, run, y_true, kinds[run.group.digest])
+        digests = set(stored.digests())
+        folders = sorted(file.parent for file in runs.glob("*/run.json") if file.parent.name[0] != ".")
+        folders = [folder for folder in folders if folder.name not in digests]
+        finished = [folder for folder in folders if (folder / _PREDICTIONS).exists()]
+        left_out += [f"{folder} is not finished" for folder in folders if folder not in finished]
+        for folder in finished:
+            is_empty = False
+            yield _read_run(folder)
+    if is_empty and len(left_out) == num_others:
         raise RunError(f"{path}: contains no run; name a run, a folder of runs, or an experiment")
-    packed = PackedRuns(paths[0].parent)
-    unfinished = [run for run in paths if packed.find(run.name) is None and not (run / _PREDICTIONS).exists()]
-    if len(unfinished) == len(paths):
-        raise RunError(f"{path}: none of its {len(paths)} runs is finished; finish them first")
-    left_out += [f"{run} is not finished" for run in unfinished]
-    for run in paths:
-        if (row := packed.find(run.name)) is not None:
-            yield _packed_run(packed, row)
-        elif run not in unfinished:
-            yield _read_run(run)
+    if is_empty:
+        count = len(left_out) - num_others
+        raise RunError(f"{path}: none of its {count} runs is finished ({left_out[num_others]}); finish them first")
 
 
-def _experiment_runs(path: Path) -> list[Path]:
-    """Return the folders of the runs that `experiment.json` lists."""
-    digests = dict.fromkeys(run.digest for run in read(inside(path, "experiment.json"), ExperimentRecord).runs)
-    return [inside(path, f"runs/{digest}") for digest in digests]
-
-
-def _packed_run(packed: PackedRuns, row: int) -> FinishedRun:
-    y_true = packed.y_true.astype(np.int64)
-    return FinishedRun(packed.folder(row), y_true, packed.y_pred(row), float(packed.rows[row]["seconds"]))
+def _stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
+    return FinishedRun(run.folder, y_true, run.y_pred, run.seconds, kind, _num_trained(run.group.record), (stored, run))
 
 
 def _read_run(path: Path) -> FinishedRun:
@@ -190,13 +215,13 @@ def _read_run(path: Path) -> FinishedRun:
     try:
         dataset = folder.record["dataset"]
         num_images, num_classes = dataset["test"]["num_images"], len(dataset["test"]["class_names"])
-        num_trained = folder.record.get("num_images", dataset["train"]["num_images"])
+        num_trained = _num_trained(folder.record)
         if not all(isinstance(number, int) for number in (num_images, num_trained)):
             raise TypeError("num_images is not a number")
     except (KeyError, TypeError) as error:
         raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
     y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)
-    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder))
+    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder), _kind(folder.record), num_trained)
 
 
 def _training_seconds(folder: RunFolder) -> float | None:
@@ -210,14 +235,12 @@ def _training_seconds(folder: RunFolder) -> float | None:
 
 def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[_Runs]:
     """Return the runs of one folder in groups, and add to `left_out` those whose seed is in their group already."""
-    groups = dict[tuple[object, ...], list[FinishedRun]]()
+    groups = dict[str, dict[int, FinishedRun]]()
     for run in runs:
-        group = groups.setdefault(run.kind, [])
-        if any(run.folder.seed == other.folder.seed for other in group):
-            left_out.append(f"{run.folder.path} has the same seed ({run.folder.seed}) as another run of its group")
-        else:
-            group.append(run)
-    return [_Runs(argument, group) for group in groups.values()]
+        group, seed = groups.setdefault(run.kind, {}), run.folder.seed
+        if group.setdefault(seed, run) is not run:
+            left_out.append(f"{run.folder.path} has the same seed ({seed}) as another run of its group")
+    return [_Runs(argument, list(group.values())) for group in groups.values()]
 
 
 def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
@@ -235,7 +258,8 @@ def _check_images(groups: Sequence[_Runs]) -> None:
     first = groups[0]
     for group in groups:
         for run in group.runs:
-            if group.test_sha256 != first.test_sha256 or not np.array_equal(run.y_true, first.runs[0].y_true):
+            is_same = run.y_true is first.runs[0].y_true or np.array_equal(run.y_true, first.runs[0].y_true)
+            if group.test_sha256 != first.test_sha256 or not is_same:
                 raise RunError(
                     f"{run.folder.path} and {first.runs[0].folder.path} have different test images; name runs on the "
                     "same data"
@@ -250,7 +274,11 @@ def _names(groups: Sequence[_Runs]) -> list[str]:
         network, recipe = run.folder.architecture.name, run.folder.recipe.name
         seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
         images, place = f"{run.num_trained:,} images", str(group.argument)
-        parts.append([network, recipe, images, seeds, place, f"group {number}"])
+        start, weights_seed = run.folder.record.get("from"), run.folder.record.get("weights_seed")
+        begin = "random weights" if start is None else f"from {start['weights_sha256'][:8]}"
+        begin += "" if weights_seed is None else f" of seed {weights_seed}"
+        engine = run.folder.record["engine"]
+        parts.append([network, recipe, images, engine, begin, seeds, place, f"group {number}"])
     columns = [0]
     for column in range(1, len(parts[0])):
         if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):

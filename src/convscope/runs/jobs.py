@@ -139,9 +139,10 @@ def opened(
     Raises:
         RunError: if there is no run, another process is writing to it, or the data are others now.
     """
-    if not writes or not path.is_dir():
+    if not writes:
         yield _open(path, data, listeners)
         return
+    open_run(path)  # which makes the folder of a stored run, and raises where there is none, before it is locked
     with writing(path):
         yield _open(path, data, listeners)
 

@@ -42,17 +42,8 @@ MOST_SEED = 2**63 - 1
 _Content = TypeVar("_Content")
 
 _RECORD_KEYS = (
-    "format",
-    "dataset",
-    "architecture",
-    "recipe",
-    "seed",
-    "engine",
-    "threads",
-    "versions",
-    "cpu",
-    "command",
-)
+    "format", "dataset", "architecture", "recipe", "seed", "engine", "threads", "versions", "cpu", "command",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -165,12 +156,16 @@ class RunFolder:
         """Return the trained model.
 
         Raises:
-            RunError: if it is missing or damaged, or is not the one whose digest `run.json` holds.
+            RunError: if it is missing or damaged, or `run.json` holds another digest or other classes.
         """
         model = load_model(self.path)
-        expected = self.read("run.json").get("weights_sha256")
-        if model.weights_sha256 != expected:
-            raise RunError(f"{self.path / 'model.safetensors'}: not the weights of this run; use another copy of it")
+        names, what = list(model.class_names), ""
+        if model.weights_sha256 != self.read("run.json").get("weights_sha256"):
+            what = "weights"
+        elif self.record["dataset"]["test"].get("class_names", names) != names:
+            what = "classes"
+        if what:
+            raise RunError(f"{self.path / 'model.safetensors'}: not the {what} of this run; use another copy of it")
         return model
 
     def write_evaluation(self, evaluation: Evaluation) -> None:

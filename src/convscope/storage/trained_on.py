@@ -73,11 +73,13 @@ def image_digests(dataset: Dataset) -> NDArray[np.uint64]:
 
 def save_trained_on(path: Path, known: TrainedOn, model: Model) -> None:
     """Write `known` beside the file of `model` at `path`."""
-    description = {
-        "weights_sha256": model.weights_sha256,
-        "sources": sorted([sha256, list(shape)] for sha256, shape in known.sources),
-    }
-    write_tensors(_beside(path), {"digests": known.digests}, description)
+    write_trained_on(_beside(path), known, model.weights_sha256)
+
+
+def write_trained_on(place: Path, known: TrainedOn, weights_sha256: str = "") -> None:
+    """Write `known` to the file at `place`; without the digest of weights it is of several models."""
+    sources = sorted([sha256, list(shape)] for sha256, shape in known.sources)
+    write_tensors(place, {"digests": known.digests}, {"weights_sha256": weights_sha256, "sources": sources})
 
 
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
@@ -87,12 +89,21 @@ def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
         RunError: if the file is damaged.
     """
     place = inside(path, "model.trained_on.safetensors") if path.is_dir() else _beside(path)
+    return read_trained_on(place, model.weights_sha256)
+
+
+def read_trained_on(place: Path, weights_sha256: str | None = None) -> TrainedOn | None:
+    """Return what the file at `place` holds; None where there is none, or it is of other weights than these.
+
+    Raises:
+        RunError: if it is damaged.
+    """
     if not place.exists():
         return None
     with open_tensors(place) as file:
         description = read_description(place, file)
         try:
-            if description["weights_sha256"] != model.weights_sha256:
+            if weights_sha256 not in (None, description["weights_sha256"]):
                 return None  # the model's file was replaced since
             digests = read_tensor(file, "digests", np.uint64)
             sources = {(str(sha256), (int(h), int(w), int(c))) for sha256, (h, w, c) in description["sources"]}

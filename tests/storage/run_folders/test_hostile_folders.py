@@ -1,7 +1,10 @@
 """Run folders from elsewhere: no command follows a link out of one, or waits for a pipe in it."""
 
+import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 import convscope as cs
 from convscope.base.errors import RunError
 from convscope.service import load_served
+from convscope.storage import list_runs, writing
 
 from .conftest import assert_one_error, invoke
 
@@ -100,3 +104,55 @@ def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the
     (run / "run.json").write_text(json.dumps(record))
     done = invoke("compare", run, run / "baseline", "--json")
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["evaluate", "export", "report", "evidence", "ablate", "figures", "card", "ensemble"],
+)
+def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path: Path, command: str):
+    model = cs.load_model(run)
+    cs.save_model(replace(model, class_names=("x", "y", "z")), run / "model.safetensors")
+    words = {
+        "export": ("--format", "safetensors", "--out", tmp_path / "exported"),
+        "evidence": ("calibration",),
+        "figures": ("--out", tmp_path / "figures"),
+        "ensemble": (run / "seeds" / "runs", "--out", tmp_path / "joined"),
+    }
+    done = invoke(command, run, *words.get(command, ()))
+    if command in ("figures", "card") and done.exit_code == 0:  # which read no model
+        return
+    assert_one_error(done, "model.safetensors: not the classes of this run; use another copy")
+
+
+def stored_run(run: Path) -> Path:
+    return list_runs(run / "seeds" / "runs")[0]
+
+
+def test_a_stored_run_on_a_disk_that_cannot_be_written_to_says_what_helps(run: Path, monkeypatch: pytest.MonkeyPatch):
+    mkdir = Path.mkdir
+
+    def refuse(path: Path, *arguments: object, **options: object) -> None:
+        if path.name.endswith(".partial"):
+            raise OSError(errno.EROFS, "Read-only file system")
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    path = stored_run(run)
+    assert_one_error(invoke("evaluate", path), "Read-only file system", f"copy the folder {run / 'seeds'} to a disk")
+    assert cs.load_model(path).class_names == cs.load_model(run).class_names  # which only reads
+
+
+def test_a_stored_run_is_exported_with_the_lock(run: Path, monkeypatch: pytest.MonkeyPatch):
+    locked, path = list[Path](), stored_run(run)
+
+    @contextmanager
+    def note(folder: Path) -> Iterator[None]:
+        locked.append(folder)
+        with writing(folder):
+            yield
+
+    monkeypatch.setattr("convscope.runs.jobs.writing", note)
+    done = invoke("export", path, "--format", "safetensors")
+    assert done.exit_code == 0, done.output
+    assert locked == [path]

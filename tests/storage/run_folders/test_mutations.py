@@ -10,11 +10,12 @@ import random
 import resource
 import shutil
 import signal
+import sqlite3
 import struct
 import traceback
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -152,13 +153,10 @@ class Readers:
         self.folder.load_state()
         dict(self.folder.load_snapshots())
 
-    def of_store(self) -> None:
-        RunStore(self.splits, self.run / "old").find(self.spec, self.digest)
-
-    def of_packed(self) -> None:
+    def of_stored(self) -> None:
         runs = self.run / "seeds" / "runs"
         result = RunStore(self.splits, runs).find(self.spec, self.digest)
-        if result is None:  # it is another run now
+        if result is None:  # it is another run now, or damaged
             return
         json.dumps(result.to_dict(), allow_nan=False)
         load_model(runs / self.digest)
@@ -198,8 +196,14 @@ def _changed_files(path: Path, kind: str) -> Iterator[tuple[str, bytes]]:
         for what, text in changes(json.loads(header["__metadata__"]["convscope"]), path.name):
             whole = json.dumps({**header, "__metadata__": {"convscope": text}}).encode()
             yield what, struct.pack("<Q", len(whole)) + whole + rest
+    elif kind == "database":
+        yield from _changed_databases(path)
     elif kind == "rows":
-        yield from _changed_rows(path)
+        content = path.read_bytes()
+        for length in (0, 5, 127, 128, len(content) - 1):
+            yield f"{length} bytes", content[:length]
+        for shape in ("(1000000000000, 1)", "()", "(-1,)", "(0, 0)", "None", "(" * 100):
+            yield f"shape {shape}", content[:8] + struct.pack("<H", 118) + shape.encode().ljust(118) + content[128:]
     elif kind == "numbers":
         header, rest = _tensors(path)
         for value in (np.nan, np.inf, 3e38, -3e38, 1e-45):
@@ -246,30 +250,31 @@ def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
         yield f"header {header[:40]}", buffer.getvalue()
 
 
-def _changed_rows(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield what is changed in a growing array: each of its columns, its header and its length."""
-    content, rows = path.read_bytes(), np.load(path)
-    start = len(content) - rows.nbytes
-    for name in rows.dtype.names or (None,):
-        kind = rows.dtype if name is None else rows.dtype[name]
-        if kind.kind == "S":
-            values: list[Any] = [b"", b"\xff" * kind.itemsize, b"0" * kind.itemsize]
-        elif kind.kind == "f":
-            values = [np.nan, np.inf, -1.0, 1e300 if kind.itemsize == 8 else 3e38]
-        else:
-            values = [np.iinfo(kind).max, 0, 1, np.iinfo(kind).max // 2]
-        for value in values:
-            changed = rows.copy()
-            (changed if name is None else changed[name])[...] = value
-            yield f"{name} = {value!r}", content[:start] + changed.tobytes()
-    for shape in ("(1000000000000,)", "()", "(-1,)", "(2, 3, 4)", "(0,)", "None", "(" * 4000):
-        text = f"{{'descr': {np.lib.format.dtype_to_descr(rows.dtype)!r}, 'fortran_order': False, 'shape': {shape}}}"
-        header = text.ljust(start - 11) + "\n"
-        yield f"shape {shape[:20]}", content[:8] + struct.pack("<H", len(header)) + header.encode() + content[start:]
-    for kind in ("'|O'", "'<i8'", "5", "[('a', '|O')]"):
-        header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {rows.shape}}}".ljust(start - 11) + "\n"
-        yield f"descr {kind}", content[:8] + struct.pack("<H", len(header)) + header.encode() + content[start:]
-    for length in (0, 5, start, start + 1, len(content) - 1):
+def _changed_databases(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield what is changed in a database: each column of each table, bytes drawn from all, and its length."""
+    content, random_bytes = path.read_bytes(), random.Random(path.name)
+    values = ["NULL", "0", "-1", "9223372036854775807", "1e300", "9e999", "'x'", "''", "x'00ff'", "zeroblob(100000)"]
+    with closing(sqlite3.connect(path)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        columns = [(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")]
+    every = [(table, column, value) for table, column in columns for value in values]
+    for table, column, value in random_bytes.sample(every, min(15 * MOST, len(every))):
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.deserialize(content)
+            database.execute("PRAGMA journal_mode = MEMORY")
+            with suppress(sqlite3.IntegrityError), database:
+                database.execute(f"UPDATE {table} SET {column} = {value}")
+            yield f"{table}.{column} = {value}", database.serialize()
+    for _ in range(20 * MOST):
+        changed = bytearray(content)
+        for _ in range(random_bytes.choice((1, 1, 4, 64))):
+            changed[random_bytes.randrange(len(changed))] = random_bytes.randrange(256)
+        yield f"bytes {sum(a != b for a, b in zip(changed, content, strict=True))}", bytes(changed)
+    for _ in range(10 * MOST):  # of the headers of pages
+        changed, page = bytearray(content), 4096 * random_bytes.randrange(len(content) // 4096)
+        changed[page + random_bytes.randrange(100)] = random_bytes.randrange(256)
+        yield f"page {page // 4096}", bytes(changed)
+    for length in (0, 5, 100, 512, 4096, len(content) // 2, len(content) - 1):
         yield f"{length} bytes", content[:length]
 
 
@@ -287,16 +292,8 @@ CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
     "state, header": ("checkpoints/state.safetensors", "header", Readers.of_training),
     "snapshot, description": ("checkpoints/epoch-0001.safetensors", "description", Readers.of_training),
     "predictions.npz": ("predictions.npz", "archive", Readers.of_answers),
-    "run.json of a run": ("old/DIGEST/run.json", "json", Readers.of_store),
-    "evaluation.json of a run": ("old/DIGEST/evaluation.json", "json", Readers.of_store),
-    "history.jsonl of a run": ("old/DIGEST/history.jsonl", "lines", Readers.of_store),
-    "predictions.npz of a run": ("old/DIGEST/predictions.npz", "archive", Readers.of_store),
-    **{name: (f"seeds/runs/{name}.jsonl", "lines", Readers.of_packed) for name in ("groups", "machines")},
-    **{
-        name: (f"seeds/runs/{name}.npy", "rows", Readers.of_packed)
-        for name in ("runs", "history", "answers", "labels")
-    },
-    "weights": ("seeds/runs/weights/cnn.npy", "rows", Readers.of_packed),
+    "runs.db": ("seeds/runs/runs.db", "database", Readers.of_stored),
+    "weights": ("seeds/runs/weights/WEIGHTS", "rows", Readers.of_stored),
 }  # fmt: skip
 
 
@@ -304,12 +301,7 @@ CASES: dict[str, tuple[str, str, Callable[[Readers], None]]] = {
 def readers(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Readers:
     run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("changed") / "run"))
     read_run(run)  # writes tracking.json
-    readers = Readers(run)
-    open_run(run / "seeds" / "runs" / readers.digest)
-    shutil.copytree(
-        run / "seeds" / "runs" / readers.digest, run / "old" / readers.digest
-    )  # as earlier versions kept it
-    return readers
+    return Readers(run)
 
 
 @pytest.mark.slow
@@ -318,7 +310,8 @@ def readers(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Rea
 @pytest.mark.parametrize("case", CASES)
 def test_a_changed_file_is_read_or_refused_with_an_error_of_ours(readers: Readers, case: str):
     name, kind, read = CASES[case]
-    path = readers.run / name.replace("DIGEST", readers.digest)
+    [weights] = (readers.run / "seeds" / "runs" / "weights").glob("cnn-*.npy")
+    path = readers.run / name.replace("WEIGHTS", weights.name)
     content, failed = path.read_bytes(), list[str]()
     read(readers)  # as it is
     try:

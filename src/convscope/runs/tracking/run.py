@@ -2,8 +2,9 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
 from convscope.base.sharing import shareable, without_folders
+from convscope.evidence.evaluating import evaluate_answers
 from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
-from convscope.storage import RunFolder, list_runs, open_run
+from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, list_runs, open_run
 
 _IDENTITY = "tracking.json"
 _LATEST_SECONDS = 1e11  # since 1970: the year 5138
@@ -90,9 +92,15 @@ def read_run(path: Path | str) -> TrackedRun:
         ConvscopeError: if the folder has no identity yet and cannot be written to.
     """
     path = Path(path).resolve()
-    folder = open_run(path)
-    parent, epochs = _parent(path), _epochs(folder)
-    identity, started = _identity(path, epochs)
+    parent = _parent(path)
+    if (match := find_stored(path)) is not None:
+        stored, run = match
+        folder, epochs = run.folder, _stored_epochs(run)
+        identity, started = _stored_identity(stored, run), run.ended - run.seconds
+    else:
+        folder = open_run(path)
+        epochs = _epochs(folder)
+        identity, started = _identity(path, epochs)
     above = () if parent is None else read_run(parent).place
     name = path.name
     if "digest" in folder.record:  # a run of an experiment, whose folder has a number for a name
@@ -118,6 +126,8 @@ def read_results(path: Path | str) -> Results:
         RunError: if there is no run, or a file of it is damaged.
     """
     path = Path(path).resolve()
+    if (match := find_stored(path)) is not None:
+        return _stored_results(*match)
     folder = open_run(path)
     found = {
         name: folder.read(f"{name}.json")
@@ -129,22 +139,56 @@ def read_results(path: Path | str) -> Results:
         classes = logged_class_metrics(found.get("evaluation", {}))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: its results are damaged ({error}); write them again with --resume") from error
+    files = _files(path)
+    return Results(
+        is_finished=folder.finished,
+        ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
+        tags=_tags(folder),
+        metrics=metrics,
+        class_metrics=classes,
+        files=files,
+        children=_children(path),
+    )
+
+
+def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
+    """Return what a stored run has come to, from its predictions; it has files where its folder was made."""
+    y_true, y_pred = stored.y_true.astype(np.int64), run.y_pred.astype(np.int64)
+    names = run.group.class_names
+    certain = np.eye(len(names), dtype=np.float32)[y_pred]  # no number that is logged depends on it
+    evaluation = evaluate_answers(y_true, y_pred, certain, run.loss, names, "", "test").to_dict()
+    history, files = run.history, _files(run.path) if run.path.is_dir() else {}
+    trained = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
+    return Results(
+        is_finished=True,
+        ended_seconds=run.ended,
+        tags=_tags(run.folder),
+        metrics=result_metrics({"evaluation": evaluation}, trained),
+        class_metrics=logged_class_metrics(evaluation),
+        files=files,
+        children=(),
+    )
+
+
+def _tags(folder: RunFolder) -> dict[str, str]:
     tags = {
         "command": without_folders(str(folder.record["command"])),
         "dataset": str(folder.record["dataset"].get("name", "")),
     }
     if digest := folder.record.get("weights_sha256"):
         tags["weights_sha256"] = str(digest)
-    files = _files(path)
-    return Results(
-        is_finished=folder.finished,
-        ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
-        tags=tags,
-        metrics=metrics,
-        class_metrics=classes,
-        files=files,
-        children=_children(path),
-    )
+    return tags
+
+
+def _stored_identity(stored: StoredRuns, run: StoredRun) -> str:
+    """Return the id of a stored run, the same each time, and another one in each experiment."""
+    return sha256(f"{stored.identity} {run.digest}".encode()).hexdigest()[:32]
+
+
+def _stored_epochs(run: StoredRun) -> tuple[Epoch, ...]:
+    rows = run.history.rows()
+    ends = run.ended - run.seconds + np.cumsum([row["seconds"] for row in rows])
+    return _with_rates(run.folder, rows, ends.tolist())
 
 
 def _identity(path: Path, epochs: tuple[Epoch, ...]) -> tuple[str, float]:
@@ -183,14 +227,15 @@ def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:
     if not file.exists():
         return ()
     rows = folder.load_history().rows()
+    checkpoints = (folder.path / "checkpoints" / f"epoch-{number:04}.safetensors" for number in range(1, len(rows) + 1))
+    return _with_rates(folder, rows, [_time_of(checkpoint, file) for checkpoint in checkpoints])
+
+
+def _with_rates(folder: RunFolder, rows: Sequence[Mapping[str, float]], ends: Sequence[float]) -> tuple[Epoch, ...]:
     rates = _learning_rates(folder)
     return tuple(
-        Epoch(
-            number,
-            _time_of(folder.path / "checkpoints" / f"epoch-{number:04}.safetensors", file),
-            {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate},
-        )
-        for number, (row, rate) in enumerate(zip(rows, rates, strict=False), start=1)
+        Epoch(number, end, {name: value for name, value in row.items() if name != "epoch"} | {"learning_rate": rate})
+        for number, (row, end, rate) in enumerate(zip(rows, ends, rates, strict=False), start=1)
     )
 
 

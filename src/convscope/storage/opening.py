@@ -1,0 +1,182 @@
+"""Runs by their folders, whether they have one or are stored with others: `open_run` and `load_model` take both."""
+
+import re
+import secrets
+import shutil
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from convscope.base.arguments import checked
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import PARTIAL, inside
+from convscope.data.datasets import Dataset, LoadOptions, load_dataset
+from convscope.evidence.evaluating import evaluate
+from convscope.evidence.evaluation import Evaluation
+from convscope.storage import model_file, run_folder, trained_on
+from convscope.storage.run_database import has_database
+from convscope.storage.run_folder import RunFolder, create_run
+from convscope.storage.stored_run import StoredRun
+from convscope.storage.stored_runs import StoredRuns
+from convscope.storage.trained_on import TrainedOn
+from convscope.training.model import Model
+
+
+def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
+    """Return the stored run whose folder `path` is or would be, and the runs it is stored with; None if it is none.
+
+    Raises:
+        RunError: if it is damaged.
+    """
+    if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):
+        return None
+    stored = StoredRuns(path.parent)
+    run = stored.find(path.name)
+    return None if run is None else (stored, run)
+
+
+def _find_without_folder(path: Path) -> tuple[StoredRuns, StoredRun] | None:
+    return None if path.exists() else find_stored(path)
+
+
+def list_runs(runs: Path) -> list[Path]:
+    """Return the folders of the runs in the folder `runs`, which the stored ones get once they are opened.
+
+    Raises:
+        RunError: if the stored runs are damaged as a whole.
+    """
+    folders = {file.parent.name for file in runs.glob("*/run.json") if not file.parent.name.startswith(".")}
+    return [runs / name for name in sorted({*StoredRuns(runs).digests(), *folders})]
+
+
+def open_run(path: Path) -> RunFolder:
+    """Return the run in the folder at `path`; a stored run gets a folder there now.
+
+    Its predictions are computed again from its weights where the data can be loaded, and else are left out.
+
+    Raises:
+        RunError: if there is none, or its `run.json` is damaged or of a newer format.
+        ConvscopeError: if a stored run cannot be written.
+    """
+    if match := _find_without_folder(path):
+        _write_folder(*match)
+    return run_folder.open_run(path)
+
+
+@checked
+def load_model(path: Path | str) -> Model:
+    """Return the model in the file at `path`, or in the run folder at `path`, or of the stored run there.
+
+    Raises:
+        RunError: if there is none, or it is damaged, of a newer format, or its weights do not fit its architecture.
+    """
+    if match := _find_without_folder(Path(path)):
+        stored, run = match
+        return stored.model(run)
+    return model_file.load_model(path)
+
+
+def load_start(path: Path | str) -> Model:
+    """Load the model that a training starts from: once for all that start from it, until its file is replaced.
+
+    Raises:
+        RunError: as `load_model`.
+    """
+    path = Path(path).resolve()
+    try:
+        file = (path / "model.safetensors" if path.is_dir() else path).stat()
+    except OSError:  # a stored run, which is never replaced, or an error that `load_model` words
+        return _load_start(path)
+    return _load_start(path, file.st_ino, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=4)
+def _load_start(path: Path, *_: int) -> Model:
+    return load_model(path)
+
+
+def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
+    """Return what `model`, from the file, run folder or stored run at `path`, was trained on; None: nobody knows.
+
+    Of a stored run these are all training images of its data, also those that it held out or did not draw.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    if match := _find_without_folder(path):
+        return _load_stored_trained_on(match[1])
+    return trained_on.load_trained_on(path, model)
+
+
+def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
+    return trained_on.read_trained_on(inside(run.path.parent, trained_on_file(run.group.record)))
+
+
+def start_file(record: Mapping[str, Any]) -> str:
+    """Return where the network is stored that a run started from, in the folder with its runs."""
+    return f"from/{Path(record['from']['weights_sha256']).name[:16]}.safetensors"
+
+
+def trained_on_file(record: Mapping[str, Any]) -> str:
+    """Return where is stored what a run was trained on, in the folder with its runs."""
+    parts = [record["dataset"]["train"]["sha256"], *([record["from"]["weights_sha256"]] if "from" in record else [])]
+    return f"from/{'-'.join(Path(part).name[:16] for part in parts)}.trained_on.safetensors"
+
+
+def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
+    """Write a stored run as a folder beside its path and rename it, so that two processes do not meet."""
+    path, model = run.path, stored.model(run)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    try:
+        partial.mkdir()
+        folder = create_run(partial, run.folder.record)
+        folder.write_history(run.history)
+        folder.write_model(model, run.history)
+        if (known := _load_stored_trained_on(run)) is not None:
+            trained_on.save_trained_on(folder.place("model.safetensors"), known, model)
+        if "from" in run.group.record:
+            _write_start(stored, folder)
+        if (evaluation := _evaluate(folder, model)) is not None:
+            folder.write_evaluation(evaluation)
+        folder.finish()
+        partial.replace(path)
+    except OSError as error:
+        if not (path / "DONE").exists():  # else another process was faster
+            raise RunError(
+                f"{path}: cannot be created ({error.strerror}); copy the folder {path.parent.parent} to a disk that "
+                "can be written to, and use the copy"
+            ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write_start(stored: StoredRuns, folder: RunFolder) -> None:
+    """Write the network that a run started from, and what that was trained on, into its folder."""
+    source = inside(stored.path, start_file(folder.record))
+    model = model_file.load_model(source)
+    model_file.write_model(model, folder.start_path)
+    if (known := trained_on.load_trained_on(source, model)) is not None:
+        trained_on.save_trained_on(folder.start_path, known, model)
+
+
+def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
+    """Return what the model predicts for the test images that the run names; None where they are not there any more."""
+    recorded = folder.record["dataset"]
+    if not recorded["argument"]:  # arrays
+        return None
+    try:
+        test = _load_test(recorded["argument"], LoadOptions.from_dict(recorded.get("options", {}), RunError))
+    except ConvscopeError:
+        return None
+    return evaluate(model, test) if test.sha256 == recorded["test"]["sha256"] else None
+
+
+def _load_test(argument: str, options: LoadOptions) -> Dataset:
+    return load_dataset(
+        argument,
+        test_fraction=options.test_fraction,
+        seed=options.seed,
+        image_size=options.image_size,
+        skip_damaged=options.skip_damaged,
+    ).test

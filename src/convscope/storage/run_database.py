@@ -1,0 +1,257 @@
+"""The SQLite database of many runs, runs.db: its tables, how it is opened, and what is refused.
+
+SQLite keeps a rollback journal: a write-ahead log needs shared memory, which network and read-only disks lack. A
+database may come from anywhere, so nothing in it is run: its schema has to be exactly this one, without views, triggers
+or generated columns, before a table is read.
+"""
+
+import os
+import shutil
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.files import inside, write_error
+from convscope.storage.weights_file import sync_folder
+
+DATABASE = "runs.db"
+FIRST_FORM = "runs.npy"
+"""What experiments had before there was a database."""
+
+SCHEMA = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    "CREATE TABLE labels (sha256 TEXT PRIMARY KEY, blob BLOB NOT NULL)",
+    "CREATE TABLE machine (id INTEGER PRIMARY KEY, json TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE grp (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, record TEXT NOT NULL, "
+    "record_sha256 TEXT NOT NULL, weights_file TEXT NOT NULL, width INTEGER NOT NULL)",
+    "CREATE TABLE run (id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, grp INTEGER NOT NULL, "
+    "seed INTEGER NOT NULL, weights_row INTEGER NOT NULL, accuracy REAL NOT NULL, loss REAL NOT NULL, "
+    "seconds REAL NOT NULL, ended REAL NOT NULL, machine INTEGER NOT NULL, threads INTEGER NOT NULL, "
+    "weights_sha256 TEXT NOT NULL, row_sha256 TEXT NOT NULL)",
+    "CREATE TABLE history (run INTEGER PRIMARY KEY, blob BLOB NOT NULL)",
+    "CREATE TABLE predictions (run INTEGER PRIMARY KEY, blob BLOB NOT NULL)",
+    "CREATE INDEX grp_weights_file ON grp (weights_file)",
+    "CREATE INDEX run_grp ON run (grp, weights_row)",
+)
+
+_BUSY_SECONDS = 60.0  # that a reader waits for a commit, and a writer for readers
+_MOST_BLOB_BYTES = 256 << 20
+_MOST_BYTES = 1 << 40
+_MOST_COPIES = 20  # that are tried while others write
+_SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # ends a journal that names another file, which SQLite may delete
+_ADVICE = "use another copy of the runs"
+
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: _MOST_BLOB_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+
+class DamagedRunError(RunError):
+    """One run is damaged, and the others are not."""
+
+
+def has_database(folder: Path) -> bool:
+    """Return whether runs are kept in `folder`.
+
+    Raises:
+        RunError: if they are of a form that is not read any more.
+    """
+    if (folder / DATABASE).exists():
+        return True
+    if (folder / FIRST_FORM).exists():
+        raise RunError(
+            f"{folder / FIRST_FORM}: has runs in a form that this version does not read; train them again in another "
+            "folder"
+        )
+    return False
+
+
+def open_reader(folder: Path) -> sqlite3.Connection:
+    """Open the database in `folder` to be read; where a killed process left its journal, a copy without that.
+
+    Raises:
+        RunError: if it is no such database.
+    """
+    path = _checked(folder)
+    with database_errors(path):
+        for _ in range(_MOST_COPIES):
+            connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
+            try:
+                schema = _read_schema(connection)
+            except sqlite3.OperationalError as error:
+                connection.close()
+                # Nobody is writing, but what a killed process began to write is to be taken back first.
+                if _code(error) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                    raise
+                copy = _rolled_back_copy(path)
+                if copy is None:
+                    continue
+                connection, schema = copy, _read_schema(copy)
+            except BaseException:
+                connection.close()
+                raise
+            if not schema:  # the first commit did not come
+                connection.close()
+                connection = _connect(":memory:")
+                _create_tables(connection)
+            elif schema != list(SCHEMA):
+                connection.close()
+                raise _other_tables(path)
+            return connection
+    raise RunError(f"{path}: is being written to; try again")
+
+
+def open_writer(folder: Path) -> sqlite3.Connection:
+    """Open the database in `folder` to be written to, which is made if missing; the caller holds `writing`.
+
+    Raises:
+        RunError: if it is no such database.
+        ConvscopeError: if it cannot be written.
+    """
+    path = _checked(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be created ({error.strerror}); choose another folder") from error
+    with database_errors(path):
+        connection = _connect(path.resolve().as_uri())
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            schema = _read_schema(connection)
+            if not schema:
+                _create_tables(connection)
+                sync_folder(folder)
+            elif schema != list(SCHEMA):
+                raise _other_tables(path)
+        except OSError as error:
+            connection.close()
+            raise write_error(path, error) from error
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    """Open a database, and bound what a hostile one can do."""
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    try:
+        for limit, most in _LIMITS.items():
+            connection.setlimit(limit, most)
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_schema(connection: sqlite3.Connection) -> list[str]:
+    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")
+    return [sql for (sql,) in rows]
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in SCHEMA:
+        connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+def _other_tables(path: Path) -> RunError:
+    return RunError(
+        f"{path}: has other tables than those of this version of convscope; use the one that wrote it, or another copy"
+    )
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of the database at `path` into an error of ours."""
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        code = _code(error) & 0xFF
+        reason = str(error)
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+            raise ConvscopeError(
+                f"{path}: cannot be read or written ({reason}); free some space, or choose another folder"
+            ) from error
+        if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+            raise ConvscopeError(
+                f"{path}: cannot be opened ({reason}); make the folder writable, or choose another folder"
+            ) from error
+        if code == sqlite3.SQLITE_BUSY:
+            raise RunError(f"{path}: another process uses it ({reason}); try again") from error
+        raise RunError(f"{path}: damaged ({reason:.200}); {_ADVICE}") from error
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Return whether pages or texts of a database are damaged, as far as they were read."""
+    return _code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+
+
+def _code(error: Exception) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # a text that is no UTF-8 has none
+
+
+def _checked(folder: Path) -> Path:
+    """Return the path of the database; raises `RunError` if it or its journal is no file that SQLite may open."""
+    path = inside(folder, DATABASE)
+    for ending in ("", "-journal"):
+        try:
+            status = inside(folder, DATABASE + ending).stat()
+        except FileNotFoundError:
+            continue
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            raise RunError(f"{folder / DATABASE}{ending}: is not a regular file of bounded size; remove it")
+    for ending in ("-wal", "-shm"):
+        if os.path.lexists(folder / f"{DATABASE}{ending}"):
+            raise RunError(f"{folder / DATABASE}{ending}: is not of convscope; {_ADVICE}")
+    try:
+        with (folder / f"{DATABASE}-journal").open("rb") as file:
+            file.seek(-min(8, os.fstat(file.fileno()).st_size), os.SEEK_END)
+            if file.read() == _SUPER_JOURNAL:
+                raise RunError(f"{folder / DATABASE}-journal: names other files; {_ADVICE}")
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise RunError(f"{folder / DATABASE}-journal: cannot be read ({error.strerror}); {_ADVICE}") from error
+    return path
+
+
+def _rolled_back_copy(path: Path) -> sqlite3.Connection | None:
+    """Return a copy in memory, from which is taken what its journal says; None if the files changed meanwhile."""
+    journal = path.with_name(f"{path.name}-journal")
+    with tempfile.TemporaryDirectory(prefix="convscope-") as name:
+        copy = Path(name) / DATABASE
+        try:
+            before = [_state(one) for one in (path, journal)]
+            shutil.copyfile(path, copy)
+            shutil.copyfile(journal, copy.with_name(f"{DATABASE}-journal"))
+            if before != [_state(one) for one in (path, journal)]:
+                return None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RunError(f"{path}: cannot be copied to be read ({error.strerror}); {_ADVICE}") from error
+        whole = _connect(":memory:")
+        try:
+            with closing(_connect(copy.as_uri())) as source:
+                source.backup(whole)
+        except BaseException:
+            whole.close()
+            raise
+        return whole
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns

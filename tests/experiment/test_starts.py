@@ -1,0 +1,92 @@
+"""Runs that start from a model, stored with others: what they started from and what they saw stays known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.shared import invoke
+
+import convscope as cs
+from convscope.experiment import RunSpec, run_experiment, train_runs
+from convscope.experiment.earlier import earlier_runs
+from convscope.runs.groups import finished_runs
+from convscope.storage import load_start, load_trained_on, open_run
+
+from .conftest import ONE_EPOCH, tiny
+
+
+@pytest.fixture(scope="module")
+def stored(small_splits: cs.Splits, small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
+    """Two runs from random weights, and two that start from the first of them, in one folder."""
+    folder = tmp_path_factory.mktemp("started")
+    scratch = [RunSpec(str(small_folder), tiny(), ONE_EPOCH, seed) for seed in (0, 1)]
+    first, second = train_runs(scratch, small_splits, folder=folder)
+    tuned = [replace(spec, start=str(first.folder)) for spec in scratch]
+    other = replace(scratch[0], weights_seed=7)
+    return folder, [first, second, *train_runs([*tuned, other], small_splits, folder=folder)]
+
+
+def test_a_stored_run_says_what_it_started_from(stored: tuple[Path, list]):
+    _, (first, _, tuned, *_) = stored
+    begin = tuned.kept.record["from"]
+    assert begin["weights_sha256"] == first.weights_sha256
+    assert (begin["new_output"], begin["num_seen_images"]) == (False, 1000)
+    folder = open_run(tuned.folder)
+    assert folder.record["from"] == begin
+    assert folder.load_model().provenance["from"] == first.weights_sha256
+    assert cs.load_model(folder.start_path).weights_sha256 == first.weights_sha256
+    assert load_trained_on(folder.start_path, load_start(folder.start_path)) is not None
+    assert "from" not in first.kept.record
+
+
+def test_what_stored_runs_were_trained_on_is_known(stored: tuple[Path, list], small_splits: cs.Splits):
+    for run in stored[1]:
+        known = load_trained_on(run.folder, cs.load_model(run.folder))
+        assert known.includes(small_splits.train).all()
+        assert known.includes(small_splits.test).mean() < 0.1
+
+
+def test_test_images_that_a_stored_run_was_trained_on_are_refused(
+    stored: tuple[Path, list], small_splits: cs.Splits, tmp_path: Path
+):
+    train, test = small_splits.train, small_splits.test
+    path = tmp_path / "swapped.npz"
+    np.savez(path, x_train=test.images, y_train=test.labels, x_test=train.images, y_test=train.labels)
+    for run in (stored[1][0], stored[1][2]):
+        done = invoke("train", "--dataset", path, "--from", run.folder, "--epochs", 1, "--out", tmp_path / "out")
+        assert done.exit_code == 1
+        assert "it was trained on 1,000 of the 1,000 test images" in done.output
+
+
+def test_nothing_is_claimed_of_images_that_a_stored_run_has_seen(stored: tuple[Path, list]):
+    done = invoke("evidence", stored[1][2].folder, "calibration")
+    assert done.exit_code == 1
+    assert "calibration: the network that this run started from was trained on 1,000 of the 1,000" in done.output
+
+
+def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: tuple[Path, list]):
+    folder, runs = stored
+    done = invoke("compare", folder, "--pairs", "first")
+    assert done.exit_code == 0, done.output
+    assert "from " + runs[0].weights_sha256[:8] in done.stdout
+    assert "random weights of seed 7" in done.stdout
+    found, left_out = finished_runs([folder])
+    assert (len({run.kind for run in found}), left_out) == (3, [])
+    made = invoke("ensemble", folder, "--out", folder / "joined", "--json")
+    assert made.exit_code == 0, made.output
+    members = open_run(folder / "joined").record["members"]
+    assert [one["is_from_random_weights"] for one in members] == [True, True, False, False, True]
+
+
+def test_all_finished_runs_count_in_compare_and_in_the_table(
+    small_splits: cs.Splits, small_folder: Path, tmp_path: Path
+):
+    networks = [tiny(), replace(tiny(), layers=(cs.Flatten(), cs.Dense(10, "softmax")), name="small")]
+    run_experiment(networks, str(small_folder), [ONE_EPOCH], range(4), folder=tmp_path)
+    fewer = run_experiment(networks, str(small_folder), [ONE_EPOCH], range(2), folder=tmp_path)
+    found, left_out = finished_runs([tmp_path])
+    assert (len(found), left_out) == (8, [])
+    further, left_out = earlier_runs(tmp_path, small_splits, fewer.runs)
+    assert [(run.architecture, run.seed) for run in further] == [("tiny", 2), ("tiny", 3), ("small", 2), ("small", 3)]
+    assert left_out == []

@@ -1,0 +1,338 @@
+"""Many runs in one folder: what survives a crash, damage, readers beside a writer, and a file from elsewhere."""
+
+import multiprocessing
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.shared import invoke
+
+import convscope as cs
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.experiment.store import RunStore
+from convscope.storage import StoredRuns, list_runs, load_model, open_run, run_database, stored_runs
+
+from .made_runs import SPEC, SPLITS, keep_runs, make_result, make_splits
+
+
+def digest_of(seed: int) -> str:
+    return replace(SPEC, seed=seed).digest(SPLITS)
+
+
+def seeds_in(folder: Path, on_damaged: Callable[[str], None] = pytest.fail) -> list[int]:
+    return [run.seed for run in StoredRuns(folder / "runs").runs(on_damaged)]
+
+
+def change(folder: Path, statement: str, *values: object) -> None:
+    with closing(sqlite3.connect(folder / "runs" / "runs.db")) as database, database:
+        database.execute(statement, values)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    keep_runs(tmp_path, range(5))
+    return tmp_path
+
+
+def test_what_is_stored_comes_back_as_it_was(folder: Path):
+    stored = StoredRuns(folder / "runs")
+    for seed, run in enumerate(stored.runs(pytest.fail)):
+        expected = make_result(replace(SPEC, seed=seed), SPLITS)
+        assert (run.seed, run.loss, run.threads, run.history) == (seed, 0.5, 1, expected.history)
+        assert (run.y_pred == expected.y_pred).all()
+        assert stored.model(run).weights_sha256 == run.weights_sha256 == expected.model.weights_sha256
+        assert load_model(run.path).weights_sha256 == expected.model.weights_sha256
+        assert open_run(run.path).load_history() == expected.history
+    assert (stored.y_true == SPLITS.test.labels).all()
+
+
+def read_again_and_again(
+    folder: Path, stop: "multiprocessing.synchronize.Event", said: "multiprocessing.Queue"
+) -> None:
+    try:
+        while not stop.is_set():
+            seeds = seeds_in(folder, lambda line: said.put(line))
+            assert seeds == list(range(len(seeds)))
+            for path in list_runs(folder / "runs")[:3]:
+                load_model(path)
+    except BaseException as error:
+        said.put(repr(error))
+
+
+@pytest.mark.slow
+def test_readers_beside_a_writer_never_see_damage(tmp_path: Path):
+    keep_runs(tmp_path, range(1))
+    context = multiprocessing.get_context("spawn")
+    stop, said = context.Event(), context.Queue()
+    readers = [context.Process(target=read_again_and_again, args=(tmp_path, stop, said)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    keep_runs(tmp_path, range(1, 150))
+    stop.set()
+    for reader in readers:
+        reader.join(60)
+    assert said.empty(), said.get()
+    assert seeds_in(tmp_path) == list(range(150))
+
+
+def test_the_weights_are_on_the_disk_before_their_row_is(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    synced, fsync = list[tuple[str, int]](), os.fsync
+
+    def note(handle: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file"
+        synced.append((kind, len(StoredRuns(folder / "runs"))))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    keep_runs(folder, range(5, 6))
+    assert synced == [("file", 5)]  # SQLite syncs its own files
+    synced.clear()
+    other = replace(
+        SPEC, architecture=replace(SPEC.architecture, layers=(cs.Flatten(), cs.Dense(4), cs.Dense(3, "softmax")))
+    )
+    keep_runs(folder, range(1), other)
+    assert synced == [("file", 6), ("folder", 6), ("folder", 6)]
+    with closing(run_database.open_writer(folder / "runs")) as database:
+        assert database.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_weights_without_a_row_are_overwritten(folder: Path, tmp_path_factory, monkeypatch: pytest.MonkeyPatch):
+    whole = tmp_path_factory.mktemp("whole")
+    keep_runs(whole, range(7))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stored_runs, "_write_labels", stop)
+        with pytest.raises(KeyboardInterrupt):
+            keep_runs(folder, range(6, 7))
+    assert seeds_in(folder) == [0, 1, 2, 3, 4]
+    keep_runs(folder, range(5, 7))
+    [mine], [expected] = ((path / "runs" / "weights").iterdir() for path in (folder, whole))
+    assert mine.read_bytes() == expected.read_bytes()
+
+
+DAMAGE = {
+    "its loss": "UPDATE run SET loss = 0.0 WHERE seed = 2",
+    "its seed": "UPDATE run SET seed = 9 WHERE seed = 2",
+    "its row of weights": "UPDATE run SET weights_row = 1099511627776 WHERE seed = 2",
+    "its group": "UPDATE run SET grp = 7 WHERE seed = 2",
+    "its machine": "UPDATE run SET machine = 7 WHERE seed = 2",
+    "text for a number": "UPDATE run SET accuracy = 'high' WHERE seed = 2",
+    "its history": "UPDATE history SET blob = zeroblob(length(blob)) WHERE run = 3",
+    "no history": "DELETE FROM history WHERE run = 3",
+    "its predictions": "UPDATE predictions SET blob = zeroblob(length(blob)) WHERE run = 3",
+    "no predictions": "DELETE FROM predictions WHERE run = 3",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_run_is_named_and_stops_nothing_else(folder: Path, what: str):
+    change(folder, DAMAGE[what])
+    said = list[str]()
+    assert seeds_in(folder, said.append) == [0, 1, 3, 4]
+    assert len(said) == 1
+    assert f"run {digest_of(2)} is damaged" in said[0]
+    with pytest.raises(RunError, match=f"run {digest_of(2)} is damaged"):
+        open_run(folder / "runs" / digest_of(2))
+    store = RunStore(SPLITS, folder / "runs")
+    assert store.find(replace(SPEC, seed=2), digest_of(2)) is None
+    assert store.find(replace(SPEC, seed=3), digest_of(3)) is not None
+    keep_runs(folder, range(2, 3))  # which a command does that asks for it
+    keep_runs(folder, range(5, 6))
+    assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
+    for path in list_runs(folder / "runs"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE grp SET record = replace(record, 'two', 'too')", "UPDATE grp SET record = '{'",
+     "UPDATE labels SET blob = zeroblob(length(blob))", "UPDATE machine SET json = '{}'"],
+)  # fmt: skip
+def test_what_all_runs_share_is_repaired_by_the_next_training(folder: Path, statement: str):
+    change(folder, statement)
+    said = list[str]()
+    assert seeds_in(folder, said.append) == []
+    assert len(said) == 5
+    keep_runs(folder, range(6))
+    assert sorted(seeds_in(folder)) == [0, 1, 2, 3, 4, 5]
+
+
+def test_damaged_weights_are_those_of_one_run(folder: Path):
+    [path] = (folder / "runs" / "weights").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-4:] = b"\0\0\x80\x3f"
+    path.write_bytes(content)
+    assert seeds_in(folder) == [0, 1, 2, 3, 4]
+    load_model(folder / "runs" / digest_of(3))
+    with pytest.raises(RunError, match=f"not the weights of run {digest_of(4)}"):
+        load_model(folder / "runs" / digest_of(4))
+
+
+@pytest.fixture
+def hot_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the runs as a process leaves them that is killed while it commits: a part of a run, and a journal."""
+    copy = tmp_path_factory.mktemp("hot")
+    with closing(sqlite3.connect(folder / "runs" / "runs.db", isolation_level=None)) as database:
+        database.execute("PRAGMA cache_spill = 1")
+        database.execute("PRAGMA cache_size = 1")  # so that pages are written before the commit
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("UPDATE run SET loss = 9.0")
+        database.execute("INSERT INTO history (run, blob) VALUES (99, zeroblob(100000))")
+        shutil.copytree(folder / "runs", copy / "runs")
+        database.execute("ROLLBACK")
+    assert (copy / "runs" / "runs.db-journal").stat().st_size > 0
+    assert (copy / "runs" / "runs.db").read_bytes() != (folder / "runs" / "runs.db").read_bytes()
+    return copy
+
+
+def test_a_journal_that_a_killed_process_left_is_taken_back(hot_folder: Path):
+    before = {path: path.read_bytes() for path in (hot_folder / "runs").glob("runs.db*")}
+    assert seeds_in(hot_folder) == [0, 1, 2, 3, 4]
+    assert {path: path.read_bytes() for path in (hot_folder / "runs").glob("runs.db*")} == before  # only read
+    keep_runs(hot_folder, range(5, 6))
+    assert seeds_in(hot_folder) == [0, 1, 2, 3, 4, 5]
+    assert not (hot_folder / "runs" / "runs.db-journal").exists()
+
+
+def test_a_journal_that_names_another_file_is_refused(hot_folder: Path, tmp_path: Path):
+    """SQLite deletes the file that a journal names as that of several databases, if it names none of those."""
+    victim, journal = tmp_path / "victim", hot_folder / "runs" / "runs.db-journal"
+    victim.write_text("mine")
+    name = str(victim).encode()
+    record = name + len(name).to_bytes(4, "big") + sum(name).to_bytes(4, "big") + bytes.fromhex("d9d505f920a163d7")
+    journal.write_bytes(journal.read_bytes() + b"\xff" * 4 + record)
+    for read in (lambda: seeds_in(hot_folder), lambda: keep_runs(hot_folder, range(5, 6))):
+        with pytest.raises(RunError, match="names other files"):
+            read()
+    assert victim.read_text() == "mine"
+
+
+def test_a_first_commit_that_did_not_come_is_no_run(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "runs.db").write_bytes(b"")
+    assert seeds_in(tmp_path) == []
+    assert list_runs(tmp_path / "runs") == []
+    keep_runs(tmp_path, range(1))
+    assert seeds_in(tmp_path) == [0]
+
+
+HOSTILE = {
+    "another table": "CREATE TABLE more (a)",
+    "a view": "CREATE VIEW more AS SELECT * FROM run",
+    "a trigger": "CREATE TRIGGER more AFTER INSERT ON run BEGIN DELETE FROM run; END",
+    "an index on a function": "CREATE INDEX more ON run (abs(seed))",
+    "no table": "DROP TABLE history",
+    "a generated column": "ALTER TABLE run ADD COLUMN more AS (zeroblob(1000000000))",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_other_tables_are_refused(folder: Path, what: str):
+    change(folder, HOSTILE[what])
+    for read in (
+        lambda: seeds_in(folder),
+        lambda: keep_runs(folder, range(5, 6)),
+        lambda: cs.load_weights_matrix(folder),
+    ):
+        with pytest.raises(RunError, match="other tables than those of this version"):
+            read()
+
+
+@pytest.mark.parametrize("name", ["runs.db", "runs.db-journal"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/etc/passwd"), Path.mkdir])
+def test_what_is_no_file_is_refused_without_waiting(folder: Path, name: str, make: Callable[[Path], None]):
+    path = folder / "runs" / name
+    path.unlink(missing_ok=True)
+    make(path)
+    with pytest.raises(RunError):
+        seeds_in(folder)
+
+
+def test_a_write_ahead_log_is_refused(folder: Path):
+    change(folder, "PRAGMA user_version = 0")
+    with closing(sqlite3.connect(folder / "runs" / "runs.db")) as database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("DELETE FROM run")
+        database.execute("COMMIT")
+        with pytest.raises(RunError, match="is not of convscope"):
+            seeds_in(folder)
+
+
+def test_runs_of_the_first_form_are_refused_in_one_line(tmp_path: Path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "runs.npy").touch()
+    for command in ("compare", "log", "ensemble"):
+        done = invoke(command, tmp_path, *(("--to", f"tensorboard:{tmp_path}/board") if command == "log" else ()))
+        assert done.exit_code == 1, done.output
+        assert done.stderr.count("\n") == 1
+        assert "in a form that this version does not read; train them again in another folder" in done.stderr
+    with pytest.raises(RunError, match="train them again in another folder"):
+        keep_runs(tmp_path, range(1))
+
+
+def test_runs_on_other_test_images_are_refused(folder: Path):
+    with pytest.raises(RunError, match="has runs that classified other test images"):
+        keep_runs(folder, range(1), splits=make_splits(41))
+
+
+def test_a_full_disk_is_an_error_with_a_next_step(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    connect = run_database._connect
+
+    def connect_to_full(uri: str) -> sqlite3.Connection:
+        connection = connect(uri)
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    monkeypatch.setattr(run_database, "_connect", connect_to_full)
+    with pytest.raises(ConvscopeError, match="free some space, or choose another folder"):
+        keep_runs(folder, range(5, 50))
+    monkeypatch.undo()
+    kept = seeds_in(folder)
+    keep_runs(folder, range(len(kept), 50))
+    assert seeds_in(folder) == list(range(50))
+
+
+def count_in_child(stored: StoredRuns, folder: Path, said: "multiprocessing.Queue") -> None:
+    said.put((len(stored), seeds_in(folder)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_opens_a_connection_of_its_own(folder: Path):
+    context, stored = multiprocessing.get_context("fork"), StoredRuns(folder / "runs")
+    said = context.SimpleQueue()
+    with stored.reading() as database:
+        child = context.Process(target=count_in_child, args=(stored, folder, said))
+        child.start()
+        child.join(60)
+        assert said.get() == (5, [0, 1, 2, 3, 4])
+        assert database.execute("SELECT count(*) FROM run").fetchone() == (5,)
+
+
+@pytest.mark.slow
+def test_as_many_groups_as_a_sweep_makes_are_read_again(tmp_path: Path):
+    keep_runs(tmp_path, range(1))
+    with closing(sqlite3.connect(tmp_path / "runs" / "runs.db", isolation_level=None)) as database:
+        database.execute("BEGIN")
+        for number in range(20_000):
+            database.execute(
+                "INSERT INTO grp (digest, record, record_sha256, weights_file, width) SELECT ?, record, record_sha256, "
+                "weights_file, width FROM grp WHERE id = 1",
+                (f"{number:016x}",),
+            )
+        database.execute("COMMIT")
+    assert (tmp_path / "runs" / "runs.db").stat().st_size > 30 << 20
+    keep_runs(tmp_path, range(1, 2), replace(SPEC, recipe=replace(SPEC.recipe, batch_size=7)))
+    assert seeds_in(tmp_path) == [0, 1]
+    assert np.array_equal(cs.load_weights_matrix(tmp_path).seeds, [0, 1])
