@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -95,8 +96,8 @@ def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: s
     assert done.exit_code == 1
     words = done.stderr.replace('"', "").split()
     assert " ".join(words[:8]) == f"Error: {missing} is not installed; run pip install"
-    packages = [word.partition(">")[0] for word in words[8:]]
-    assert packages == ["fastapi", "prometheus-client", "uvicorn"]
+    packages = [re.split("[<>]", word)[0] for word in words[8:]]
+    assert packages == ["fastapi", "h11", "prometheus-client", "pydantic", "starlette", "uvicorn"]
 
 
 @pytest.mark.parametrize(
