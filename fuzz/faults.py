@@ -1,11 +1,14 @@
 """Interrupt training jobs at random moments, and on a disk that fills up, and check that nothing is lost.
 
-    python fuzz/faults.py [--kills 200] [--signals 50] [--full-disks 50] [--seed 0] [--jobs train run sweep]
+    python fuzz/faults.py [--kills 200] [--signals 50] [--full-disks 50] [--failures 50] [--seed 0] [--jobs train run]
 
 Each trial starts a job in a folder of its own, stops it, and starts it again as its message or the documentation says.
 It must then end with the results of a job that nobody interrupted, bit for bit, leave nothing in TMPDIR, and print no
 traceback. What the interrupted job announced as finished must not be trained again. A failed trial is printed with the
 command that repeats it, and its folder is kept.
+
+A failure is a single write, fsync or rename that ends with an error; then the disk works again. While a job with an
+experiment's runs is interrupted and continued, a reader opens them all the while, and must never meet damage.
 """
 
 import argparse
@@ -19,8 +22,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +33,11 @@ from typing import Any
 import numpy as np
 
 import convscope as cs
+from convscope.storage import StoredRuns
 
 HERE = Path(__file__).parent
-INTERRUPTIONS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk")
-EXIT_CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 128 + signal.SIGTERM, "SIGINT": 1, "full disk": 1}
-EXIT_SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "full disk": 0}
+INTERRUPTIONS = ("SIGKILL", "SIGTERM", "SIGINT", "full disk", "failure")
+EXIT_CODES = {"SIGKILL": -signal.SIGKILL, "SIGTERM": 128 + signal.SIGTERM, "SIGINT": 1, "full disk": 1, "failure": 1}
 # Results that differ between two runs of the same job.
 TIMED = re.compile(r"seconds|command")
 # A job prints this line when it keeps a run. The job that continues it prints the line again, with the seconds of then.
@@ -68,13 +72,23 @@ JOBS = {
         ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--epochs", "4"),
         ("trials.csv", "architecture.json", "recipe.json"),
     ),
+    "experiment": Job(
+        ("experiment", "--architecture", "tiny697", "--architecture", "ann", "--recipe", "fast", "--epochs", "2",
+         "--seeds", "6"),
+        ("runs.csv",),
+    ),
+    "experiment-local": Job(
+        ("experiment", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "2", "--seeds", "8", "--executor",
+         "local:2"),
+        ("runs.csv",),
+    ),
     "sweep-local": Job(
         ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--epochs", "4", "--executor",
          "local:2"),
         ("trials.csv", "architecture.json", "recipe.json"),
     ),
 }  # fmt: skip
-BY_DEFAULT = ("train", "run", "sweep")
+BY_DEFAULT = ("train", "run", "sweep", "experiment")
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,8 @@ class Reference:
 
     results: dict[str, Any]
     seconds: float
-    writes: int
+    writes: int  # that need space
+    calls: int  # that can fail once
 
 
 class TrialError(Exception):
@@ -111,6 +126,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="trials with SIGKILL")
     parser.add_argument("--signals", type=int, default=50, help="trials with SIGTERM, and as many with SIGINT")
     parser.add_argument("--full-disks", type=int, default=50, help="trials on a disk that fills up")
+    parser.add_argument("--failures", type=int, default=50, help="trials with a single call that fails")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=BY_DEFAULT)
     parser.add_argument("--only", type=int, help="number of the only trial to run")
@@ -126,7 +142,11 @@ def main() -> int:
     for name, reference in references.items():
         print(f"{name}: {reference.seconds:.1f} s, {reference.writes} writes", flush=True)
     counts = dict(
-        zip(INTERRUPTIONS, (options.kills, options.signals, options.signals, options.full_disks), strict=True)
+        zip(
+            INTERRUPTIONS,
+            (options.kills, options.signals, options.signals, options.full_disks, options.failures),
+            strict=True,
+        )
     )
     trials = draw_trials(counts, options.jobs, options.seed)
     if options.only is not None:
@@ -179,15 +199,18 @@ def compile_failing_disk(folder: Path) -> Path:
 
 def measure_reference(name: str, data: Path, folder: Path, library: Path) -> Reference:
     """Run a job to its end, without interruptions."""
-    job, out = JOBS[name], folder / "out"
-    environment = prepare(folder) | failing_disk(folder, library)
-    start = time.monotonic()
-    subprocess.run(
-        convscope(job.start_arguments(data, out)), env=environment, check=True, capture_output=True, text=True
-    )
-    seconds = time.monotonic() - start
-    writes = int.from_bytes((folder / "counter").read_bytes(), sys.byteorder)
-    return Reference(read_results(job, out), seconds, writes)
+    job, counts = JOBS[name], list[int]()
+    environment, seconds = prepare(folder), 0.0
+    for once in (False, True):
+        out = folder / ("once" if once else "out")
+        counting = environment | failing_disk(folder, library, once=once)
+        start = time.monotonic()
+        subprocess.run(
+            convscope(job.start_arguments(data, out)), env=counting, check=True, capture_output=True, text=True
+        )
+        seconds = time.monotonic() - start
+        counts.append(int.from_bytes((folder / "counter").read_bytes(), sys.byteorder))
+    return Reference(read_results(job, out), seconds, *counts)
 
 
 def run_trial(trial: Trial, reference: Reference, data: Path, folder: Path, library: Path) -> str:
@@ -196,18 +219,23 @@ def run_trial(trial: Trial, reference: Reference, data: Path, folder: Path, libr
     environment = prepare(folder)
     command = convscope(job.start_arguments(data, out))
     try:
-        if trial.interruption == "full disk":
-            from_write = int(trial.moment * reference.writes)
-            faulty = environment | failing_disk(folder, library, from_write)
-            first = subprocess.run(command, env=faulty, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        if trial.interruption in ("full disk", "failure"):
+            once = trial.interruption == "failure"
+            number = int(trial.moment * (reference.calls if once else reference.writes))
+            faulty = environment | failing_disk(folder, library, number, once=once)
+            with reading(out):
+                first = subprocess.run(command, env=faulty, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         else:
-            first = interrupt(command, environment, trial, trial.moment * reference.seconds)
-        has_ended = first.returncode == -EXIT_SIGNALS[trial.interruption] and has_results(job, out, reference)
+            with reading(out):
+                first = interrupt(command, environment, trial, trial.moment * reference.seconds)
+        signal_number = getattr(signal, trial.interruption, 0)
+        has_ended = first.returncode == -signal_number and has_results(job, out, reference)
         if not has_ended:  # the signal came while Python was on its way out
             check_end(trial, first, folder)
         has_begun = job.continue_arguments is not None and (out / "run.json").exists()
         again = convscope(job.continue_arguments(out)) if has_begun and job.continue_arguments else command
-        second = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
+        with reading(out):
+            second = subprocess.run(again, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         is_finished = first.returncode == 0 or has_ended or (out / "DONE").exists()
         if second.returncode != 0 and not (is_finished and "finished" in second.stderr):
             raise TrialError(f"continuing it ended with {second.returncode}:\n{second.stderr}")
@@ -232,11 +260,38 @@ def prepare(folder: Path) -> dict[str, str]:
     return os.environ | {"TMPDIR": str(folder / "tmp"), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def failing_disk(folder: Path, library: Path, from_write: int | None = None) -> dict[str, str]:
-    """Make a counter, and return the environment in which writes are counted and fail from a certain one on."""
+@contextlib.contextmanager
+def reading(out: Path) -> Iterator[None]:
+    """Read all runs that are stored in `out` again and again, beside the block; raise what a reader met."""
+    stop, errors = threading.Event(), list[str]()
+
+    def read() -> None:
+        while not stop.wait(0.05) and not errors:
+            for runs in (out / "runs", out / "seeds" / "runs"):
+                try:
+                    stored = StoredRuns(runs)
+                    for run in stored.runs(errors.append):
+                        stored.model(run)
+                except Exception as error:
+                    errors.append(f"{type(error).__name__}: {error}")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reader.join()
+    if errors:
+        raise TrialError(f"a reader beside it: {errors[0]}")
+
+
+def failing_disk(folder: Path, library: Path, from_write: int | None = None, *, once: bool = False) -> dict[str, str]:
+    """Make a counter, and return the environment in which writes are counted and fail: from one on, or it alone."""
     counter = folder / "counter"
     counter.write_bytes(bytes(8))
     settings = {"FAILING_DISK_FOLDER": f"{folder}/", "FAILING_DISK_COUNTER": str(counter), "LD_PRELOAD": str(library)}
+    settings |= {"FAILING_DISK_ONCE": "1"} if once else {}
     return settings if from_write is None else settings | {"FAILING_DISK_FROM": str(from_write)}
 
 

@@ -15,7 +15,7 @@ from convscope.data.datasets import Dataset, LoadOptions, load_dataset
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
 from convscope.storage import model_file, run_folder, trained_on
-from convscope.storage.run_database import has_database
+from convscope.storage.run_database import DATABASE, has_database
 from convscope.storage.run_folder import RunFolder, create_run
 from convscope.storage.stored_run import StoredRun
 from convscope.storage.stored_runs import StoredRuns
@@ -31,9 +31,15 @@ def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
     """
     if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):
         return None
-    stored = StoredRuns(path.parent)
+    stored = _stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
     run = stored.find(path.name)
     return None if run is None else (stored, run)
+
+
+@lru_cache(maxsize=4)
+def _stored_runs(runs: Path, _: int) -> StoredRuns:
+    """Return stored runs whose groups, machines and labels are read once for all that are looked up in turn."""
+    return StoredRuns(runs)
 
 
 def _find_without_folder(path: Path) -> tuple[StoredRuns, StoredRun] | None:

@@ -1,0 +1,118 @@
+"""Measure how long commands take on an experiment of few and of many runs, which are made here and not trained.
+
+    python benchmarks/many_runs.py [--runs 100 10000] [--repeats 3]
+
+Printed is the median time in seconds of `compare`, of an `ensemble` of ten runs, of `log` to nothing, of one more run
+in the folder, and of opening one run, for each number of runs; and how long all runs take to be read, which is part of
+the first, third and fourth. The networks have 255 parameters, and there are 300 test images.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+import convscope as cs
+from convscope.engine import initial_weights
+from convscope.experiment import RunSpec, train_runs
+from convscope.experiment.run_json import machine_record
+from convscope.experiment.store import RunStore
+from convscope.experiment.worker import WorkerResult
+from convscope.runs.ensembling import EnsembleRequest, ensemble_run
+from convscope.runs.groups import compare_folders
+from convscope.runs.listeners import SILENT
+from convscope.runs.tracking import read_results, read_run, runs_in
+from convscope.storage import StoredRuns, load_model, writing
+from convscope.training import History
+from convscope.training.model import Model
+
+LAYERS = (cs.Conv2D(1, 3, activation="relu"), cs.MaxPooling2D(5), cs.Flatten(), cs.Dense(10, "softmax"))
+NETWORKS = [cs.Architecture(cs.Input(28, 28, 1), LAYERS, name) for name in ("first", "second")]
+RECIPES = [cs.Recipe(epochs=1, name="one"), cs.Recipe(epochs=1, batch_size=64, name="other")]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, nargs="+", default=[100, 10_000])
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    for count in arguments.runs:
+        with TemporaryDirectory() as name:
+            folder = Path(name)
+            start = time.perf_counter()
+            data, splits = make_runs(folder, count)
+            print(f"{count:,} runs, made in {time.perf_counter() - start:.0f} s", flush=True)
+            for what, seconds in measure(folder, data, splits, count, arguments.repeats).items():
+                print(f"  {what:<14}{seconds:8.3f} s", flush=True)
+
+
+def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
+    """Store runs of two networks, each an own group, and return the data."""
+    mnist = cs.load_dataset("mnist")
+    data = folder / "data.npz"
+    np.savez(
+        data, x_train=mnist.train.images[:300, ..., 0], y_train=mnist.train.labels[:300],
+        x_test=mnist.test.images[:300, ..., 0], y_test=mnist.test.labels[:300],
+    )  # fmt: skip
+    splits, random, history = cs.load_dataset(data), np.random.default_rng(0), History(*((0.5,) for _ in range(5)))
+    machine = machine_record("native", "float32")
+    with writing(folder):
+        store = RunStore(splits, folder / "runs")
+        for number in range(count):
+            spec = spec_of(data, number % 2, number // 2)
+            weights = initial_weights(spec.architecture, number)
+            model = Model(spec.architecture, weights, splits.class_names, {"by": "many_runs"})
+            wrong = random.random(len(splits.test)) < 0.1
+            y_pred = ((splits.test.labels + wrong) % 10).astype(np.uint16)
+            store.keep(spec, spec.digest(splits), WorkerResult(model, history, y_pred, 0.5, machine, 1))
+    return data, splits
+
+
+def spec_of(data: Path, group: int, seed: int) -> RunSpec:
+    return RunSpec(str(data), NETWORKS[group], RECIPES[group], seed)
+
+
+def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: int) -> dict[str, float]:
+    """Return the seconds that each thing takes."""
+    runs = [run.path for run in list(StoredRuns(folder / "runs").runs(print))]
+    ten, extra = runs[:20:2], iter(range(count, 2 * count))
+
+    def log() -> None:
+        for path in runs_in(folder):
+            read_run(path)
+            read_results(path)
+
+    def join() -> None:
+        ensemble_run(EnsembleRequest(ten, out=folder / f"joined-{next(extra)}"), SILENT)
+
+    def train_more() -> None:
+        specs = [spec_of(data, number % 2, number // 2) for number in range(count)]
+        train_runs([*specs, replace(specs[0], seed=next(extra))], splits, folder=folder, threads=1)
+
+    steps: dict[str, Callable[[], object]] = {
+        "reading all": lambda: list(StoredRuns(folder / "runs").runs(print)),
+        "opening one": lambda: load_model(runs[-1]),
+        "compare": lambda: compare_folders([folder]),
+        "ensemble": join,
+        "log": log,
+        "one more run": train_more,
+    }
+    return {name: statistics.median(seconds_of(step) for _ in range(repeats)) for name, step in steps.items()}
+
+
+def seconds_of(step: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    with redirect_stdout(StringIO()):
+        step()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
