@@ -5,6 +5,7 @@ import importlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,5 +57,5 @@ def test_an_interrupted_training_loses_nothing_and_other_results_are_noticed(fau
     kill, full_disk = (faults.Trial(0, "train", kind, 0.7, to_group=False) for kind in ("SIGKILL", "full disk"))
     assert faults.run_trial(kill, reference, data, tmp_path / "0", library) == ""
     assert faults.run_trial(full_disk, reference, data, tmp_path / "1", library) == ""
-    other = faults.Reference({}, reference.seconds, reference.writes)
+    other = replace(reference, results={})
     assert "its results differ" in faults.run_trial(full_disk, other, data, tmp_path / "2", library)
