@@ -99,7 +99,7 @@ def experiment(folder: Path) -> None:
     networks = [cs.presets.ann(), cs.presets.cnn()]
     runs = run_experiment(networks, few, [RECIPE], range(2), dataset="mnist")
     folder.mkdir(parents=True)
-    page = render_experiment(runs.to_dict(), "convscope experiment --dataset mnist")
+    page = render_experiment(runs.to_record(), "convscope experiment --dataset mnist")
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 

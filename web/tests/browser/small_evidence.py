@@ -22,6 +22,7 @@ from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
 from convscope.interchange import FORMATS
 from convscope.report.evidence import TOPICS
+from convscope.runs.seeds import SeedRuns
 from convscope.training.crossfit import crossfit
 
 _MOST_TRAINING, _MOST_TEST = 2_000, 500
@@ -94,4 +95,4 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, dict[str, Any
 def over_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Any]:
     """Return what two runs of each of `architectures` come to, as the page takes it."""
     runs = run_experiment(architectures, few, [recipe], range(2), dataset=few.name)
-    return {"seeds": {**runs.to_dict(), "why": "2 seeds, as asked.", "comparison": None}}
+    return {"seeds": SeedRuns(runs, None, "2 seeds, as asked.").to_dict()}
