@@ -41,7 +41,7 @@ def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception
 
 
 def canonical_json(value: Any) -> str:
-    """Return the one JSON text of a finite plain value, whoever made it, for a digest: 1.0 is 1, keys are in order."""
+    """Encode a finite plain value for a digest: equal values give equal text, 1.0 is 1, and keys are sorted."""
     return json.dumps(_canonical(value), sort_keys=True, allow_nan=False, ensure_ascii=True, separators=(",", ":"))
 
 

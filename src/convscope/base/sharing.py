@@ -37,7 +37,7 @@ def without_folders(command: str) -> str:
 
 
 def shareable(record: Any, key: str = "") -> Any:
-    """Return what `run.json` holds, as plain JSON, with the last part of each path in it."""
+    """Copy the record of `run.json`, with each path shortened to its last part."""
     if isinstance(record, Mapping):
         return {name: shareable(value, name) for name, value in record.items()}
     if isinstance(record, list):

@@ -57,7 +57,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def count_rows(folder: Path, name: str, width: int) -> int:
-    """Return how many rows a file has, whoever wrote them; 0 where there is none."""
+    """Count the rows of a file, committed or not; 0 if there is no file."""
     path = inside(folder, name)
     size = path.stat().st_size - len(_header(0, width)) if path.exists() else 0
     return max(size, 0) // (_FLOAT.itemsize * width)
@@ -84,7 +84,7 @@ def map_rows(folder: Path, name: str, num_rows: int, width: int) -> NDArray[np.f
     if num_rows * width == 0:
         return np.empty((num_rows, width), _FLOAT)
     mapped: NDArray[Any] = np.memmap(path, _FLOAT, "r", len(header), (num_rows, width))
-    return mapped.view(np.ndarray)  # of which rows are taken faster
+    return mapped.view(np.ndarray)  # whose rows are read faster
 
 
 def _header(num_rows: int, width: int) -> bytes:
