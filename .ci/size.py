@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 47_650,
+    "src/convscope, lines of code": 47_450,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 11_200,
     "web/src, lines": 25_500,
     "tests of Python, lines": 54_700,
-    "pages, words": 85_800,
+    "pages, words": 85_900,
     "schemas written by hand, lines": 2_650,
     "commands": 22,
     "options": 208,

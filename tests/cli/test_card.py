@@ -129,7 +129,7 @@ def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
     assert all(row.count(" \\| \\<b\\>\\*ñ\\*") == 1 for row in rows)
     assert text.count("\n---\n") == 1
     assert "cs.run(data, " in text
-    assert "architecture='run.json'" in text
+    assert "architecture=architecture" in text
     assert str(tmp_path) not in text
 
 

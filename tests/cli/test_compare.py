@@ -21,8 +21,8 @@ HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
 
 def write_run(path, splits, architecture=CNN, recipe=cs.recipes.fast, seed=0, accuracy=0.8):
     """A run folder whose model gets about that share of the test images right; without the model."""
-    record = run_record(RunSpec("mnist", architecture, recipe, seed), splits, threads=1)
-    folder = create_run(path, {**record, "command": "convscope train"})
+    record = run_record(RunSpec("mnist", architecture, recipe, seed), splits, 1, "convscope train")
+    folder = create_run(path, record)
     stream = np.random.default_rng([seed, len(architecture.name), int(1000 * accuracy)])
     labels = splits.test.labels.astype(np.int64)
     answers = np.where(stream.random(len(labels)) < accuracy, labels, (labels + 1) % splits.num_classes)

@@ -118,7 +118,7 @@ def test_info_writes_a_page(colour_folder, tmp_path):
     assert result.output.endswith(f"The page is {page}\n")
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>")
-    assert f"convscope data info {colour_folder.name} --page data.html --force" in text
+    assert f"convscope data info {colour_folder.name} --page data.html" in text
 
 
 def test_info_names_the_page_in_json(colour_folder, tmp_path):

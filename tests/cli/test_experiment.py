@@ -92,16 +92,20 @@ def test_the_same_command_again_runs_nothing_and_prints_the_table(finished: tupl
 
 
 @pytest.mark.slow
-def test_the_command_in_a_run_makes_it_again(small_folder: Path, tmp_path: Path):
-    first, second = tmp_path / "first", tmp_path / "second"
-    asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 2, "--num-images", 300, "--seeds", "7-7")
-    assert invoke("experiment", "--dataset", small_folder, *asked, "--out", first).exit_code == 0
-    [record] = (run.folder.record for run in StoredRuns(first / "runs").runs(pytest.fail))
-    words = record["command"].split()
-    assert words[:2] == ["convscope", "experiment"]
-    assert invoke(*words[1:], "--out", second).exit_code == 0
-    [again] = (run.folder.record for run in StoredRuns(second / "runs").runs(pytest.fail))
-    assert (again["weights_sha256"], again["digest"]) == (record["weights_sha256"], record["digest"])
+def test_a_run_and_the_page_have_all_commands_that_trained_in_the_folder(small_folder: Path, tmp_path: Path):
+    folder = tmp_path / "first"
+    asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 1, "--num-images", 300)
+    commands = [("experiment", "--dataset", small_folder, *asked, "--seeds", seeds) for seeds in ("1", "7-7", "1")]
+    for command in commands:
+        assert invoke(*command, "--out", folder, "--json").exit_code == 0
+    first, second = StoredRuns(folder / "runs").runs(pytest.fail)
+    lines = [f"convscope {' '.join(map(str, command))}" for command in commands[:2]]
+    assert first.folder.record["command"] == second.folder.record["command"] == "\n".join(lines)
+    page = (folder / "experiment.html").read_text()
+    assert all(line.replace(str(small_folder), small_folder.name) in page for line in lines)
+    for line in lines:
+        assert invoke(*line.split()[1:], "--out", tmp_path / "again").exit_code == 0
+    assert StoredRuns(tmp_path / "again" / "runs").digests() == StoredRuns(folder / "runs").digests()
 
 
 @pytest.mark.slow

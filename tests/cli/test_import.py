@@ -259,7 +259,7 @@ def test_what_was_stated_stands_in_the_command_and_on_the_page(small_folder: Pat
     assert "name the data that it is for with --dataset" in done.stderr
     done = invoke(*words, "--image-shape", "28x28x1")
     assert done.exit_code == 0, done.output
-    assert "--image-shape 28x28x1 --output=kinds" in json.loads((out / "run.json").read_text())["command"]
+    assert "--output kinds --image-shape 28x28x1" in json.loads((out / "run.json").read_text())["command"]
     page = (out / "report.html").read_text()
     assert "image_shape=(28, 28, 1), output=&#39;kinds&#39;, scaling=cs.Scaling()" in page
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.cli.predict import predict
+from convscope.cli import main
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
 from convscope.prediction import ReadDigit, StringReading
@@ -56,7 +56,7 @@ def known_boxes(monkeypatch):
 
 
 def convscope_predict(*arguments):
-    return CliRunner().invoke(predict, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, ["predict", *map(str, arguments)])
 
 
 def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):

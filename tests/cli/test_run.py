@@ -305,7 +305,6 @@ BAD_CALLS = {
     ),
     "no such architecture": (("--architecture", "rnn"), "no architecture is called 'rnn'; use one of cnn, ann"),
     "index out of range": (("--index", 300), "test images 0 to 299"),
-    "nothing to resume": (("--resume", "nowhere"), "no such folder"),
 }
 
 
@@ -319,6 +318,11 @@ def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_pat
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path):
+    done = invoke("run", "--resume", tmp_path / "nowhere")
+    assert (done.exit_code, "no such folder" in done.stderr, done.stderr.count("\n")) == (1, True, 1)
 
 
 def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path: Path):

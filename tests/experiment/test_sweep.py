@@ -131,7 +131,6 @@ def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder
     [digest] = StoredRuns(tmp_path / "runs").digests()
     record = open_run(tmp_path / "runs" / digest).record
     assert record["dataset"]["argument"] == ""
-    assert str(small_folder) not in record["command"]
 
 
 def test_no_test_image_is_ever_seen(small_splits: cs.Splits):

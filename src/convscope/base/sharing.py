@@ -26,7 +26,9 @@ def last_part(word: str) -> str:
 
 
 def without_folders(command: str) -> str:
-    """Return a command, or a call of `cs.run`, with the last part of each path in it."""
+    """Shorten each path in commands, one a line, or in a call of `cs.run`, to its last part."""
+    if "\n" in command:
+        return "\n".join(map(without_folders, command.splitlines()))
     if not command.startswith("convscope "):
         return _QUOTED_PATH.sub(lambda path: repr(last_part(path[1])), command)
     try:

@@ -57,6 +57,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """Return `text` with what a terminal would obey replaced, line by line, by U+FFFD."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 def without_passwords(text: str) -> str:
     """Return `text` without what stands before the `@` of an address in it.
 

@@ -9,12 +9,10 @@ from typing import Any
 import click
 
 from convscope.base.errors import ConvscopeError
-from convscope.base.tables import printable
+from convscope.base.tables import printable, printable_lines
 from convscope.cli.hints import HintingGroup
-from convscope.cli.output import printable_lines, with_options
+from convscope.cli.output import WORDS, with_options
 from convscope.cli.process import interrupts, open_closed_streams
-
-_WORDS = f"{__name__}.words"  # where the context keeps the words of the command line
 
 # Each command with the first sentence of its help, so that listing them imports none of them.
 _COMMANDS = {
@@ -55,7 +53,7 @@ class _Commands(HintingGroup):
         return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_WORDS] = list(args)
+        ctx.meta[WORDS] = list(args)
         return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -81,7 +79,7 @@ class _Commands(HintingGroup):
             try:
                 return self._invoke(ctx)
             except KeyboardInterrupt:
-                again = shlex.join(["convscope", *ctx.meta[_WORDS]])
+                again = shlex.join(["convscope", *ctx.meta[WORDS]])
                 raise ConvscopeError(f"interrupted; to start again, run: {again}") from None
 
     def _invoke(self, ctx: click.Context) -> object:

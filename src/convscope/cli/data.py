@@ -1,7 +1,6 @@
 """`convscope data`: the data sets, what to check in one, and a single image as numbers."""
 
 import os
-import shlex
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -13,12 +12,11 @@ from convscope.base.tables import printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
-from convscope.cli.output import echo
+from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
-from convscope.experiment.run_json import loading_words
 from convscope.runs.inspecting import inspect_named
 from convscope.runs.listeners import Listeners
 
@@ -81,7 +79,7 @@ def info(
         listeners = Listeners(on_download=progress.on_progress)
         found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), listeners)
     if page_path is not None:
-        found.write_page(page_path, _command(click.get_current_context()))
+        found.write_page(page_path, given_command())
     if as_json:
         page = None if page_path is None else os.fsencode(page_path).decode(errors="replace")
         print_json({**found.to_dict(), "page": page})
@@ -157,15 +155,6 @@ def show(
         echo(f"{title}\n{matrix_text(image[:, :, channel])}")
     if png_path is not None:
         echo(f"\n{printable(f'picture: {png_path}')}")
-
-
-def _command(context: click.Context) -> str:
-    """Return the command that makes the page."""
-    asked = (context.params[name] for name in ("test_fraction", "split_seed", "image_size", "skip_damaged"))
-    words = ["convscope", "data", "info", context.params["dataset"], *loading_words(LoadOptions(*asked))]
-    if page := context.params["page_path"]:
-        words += ["--page", str(page), "--force"]
-    return shlex.join(words)
 
 
 def _new_page(dataset: str) -> Path:

@@ -7,7 +7,7 @@ import click
 from convscope.base.tables import printable
 from convscope.cli.job import print_result
 from convscope.cli.options import index_option, json_option, print_json
-from convscope.cli.output import echo
+from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
 from convscope.runs.ensembling import EnsembleRequest, ensemble_run
 from convscope.runs.listeners import Listeners
@@ -30,7 +30,7 @@ def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_repor
     """
     with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
         listeners = Listeners(on_download=download.on_progress, on_step=steps.on_step)
-        done = ensemble_run(EnsembleRequest(folders, index, out), listeners)
+        done = ensemble_run(EnsembleRequest(folders, index, out, given_command()), listeners)
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
         print_json(

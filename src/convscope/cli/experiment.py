@@ -1,8 +1,6 @@
 """`convscope experiment`: many runs over seeds, and their joint result."""
 
 import re
-import shlex
-from functools import partial
 from pathlib import Path
 
 import click
@@ -23,12 +21,10 @@ from convscope.cli.options import (
     print_json,
     width_option,
 )
-from convscope.cli.output import echo
+from convscope.cli.output import echo, given_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.engine import EngineName
-from convscope.experiment import argument_of
-from convscope.experiment.run_json import loading_words
 from convscope.recipes import Precision
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
@@ -150,6 +146,7 @@ def experiment(
         threads,
         executor,
         out,
+        given_command(),
     )
     with JobProgress(quiet=as_json) as progress:
         plan = plan_experiment(request, progress.listeners())
@@ -159,9 +156,8 @@ def experiment(
                 raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
         if not as_json:
             echo(plan)
-        command = partial(_command, click.get_current_context(), dataset)
         try:
-            done = experiment_job(plan, command, tracking, progress.listeners())
+            done = experiment_job(plan, tracking, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
                 f"interrupted; {progress.runs_done} of {plan.num_runs} runs are finished in {plan.folder}; "
@@ -171,20 +167,3 @@ def experiment(
         print_json(done.to_record())
     else:
         echo(f"\n{done.result}\n\nThe page is {done.page}")
-
-
-def _command(context: click.Context, dataset: str, options: LoadOptions) -> str:
-    """Return the command that repeats the experiment, without options that do not change the result."""
-    words = ["convscope", "experiment", "--dataset", argument_of(dataset), *loading_words(options)]
-    said = {"dataset", "test_fraction", "split_seed", "image_size", "skip_damaged"}
-    said |= {"threads", "executor", "out", "trackers", "as_json"}
-    for parameter in context.command.params:
-        value = context.params.get(parameter.name or "")
-        if parameter.name in said or value is None or (parameter.name == "width" and value == 1):
-            continue
-        if parameter.name == "seeds":
-            is_range = len(value) > 1 and value == list(range(value[0], value[-1] + 1))
-            value = f"{value[0]}-{value[-1]}" if is_range or len(value) == 1 else ",".join(map(str, value))
-        for one in value if isinstance(value, tuple) else (value,):
-            words += [parameter.opts[0], str(one)]
-    return shlex.join(words)

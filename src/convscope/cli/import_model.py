@@ -11,7 +11,7 @@ import click
 from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import RECIPE_NAMES, index_option, json_option, print_json
-from convscope.cli.output import echo
+from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
@@ -131,6 +131,7 @@ def import_model(
         recipe=recipe,
         index=index,
         out=out,
+        command=given_command(),
     )
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
         found, alone = import_alone(request, out)

@@ -10,13 +10,12 @@ from typing import Any
 import click
 
 from convscope.base.tables import printable
-from convscope.cli.output import echo, with_options
+from convscope.cli.output import echo, given_command, with_options
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.runs.choices import RecipeChanges, is_own_recipe
-from convscope.runs.jobs import Job, Request, new_job, opened, resumed
+from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
 from convscope.runs.listeners import Listeners
-from convscope.runs.resume import check_same, options_of
 from convscope.runs.run_json import JobOptions
 from convscope.storage import RunFolder
 
@@ -25,49 +24,50 @@ _CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "pat
 
 
 @contextmanager
-def begun(
-    resume: Path | None, asked: Mapping[str, Any], options: JobOptions | None, listeners: Listeners
+def open_job(
+    resume: Path | None, arguments: Mapping[str, Any], options: JobOptions | None, listeners: Listeners
 ) -> Iterator[Job]:
-    """Make a new run as `asked`, or open the one in the folder `resume`, which goes on as it was begun.
+    """Create a run from the arguments, or resume the run in `resume` with its original settings.
 
     Args:
-        asked: the values of `training_options` but `resume` and `trackers`.
+        arguments: the values of `training_options` but `resume` and `trackers`.
         options: of `convscope run`; None is `convscope train`. On resume those on the command line count, and else
-            those that the run was begun with.
+            those that the run was started with.
     """
     if resume is None:
-        if asked["new_output"] and asked["start"] is None:
+        if arguments["new_output"] and arguments["start"] is None:
             raise click.UsageError("--new-output needs --from RUN")
-        if asked["start"] is not None and asked["architecture"] is not None:
+        if arguments["start"] is not None and arguments["architecture"] is not None:
             raise click.UsageError("--from uses the architecture of the run; remove --architecture")
-        if asked["start"] is not None and asked["width"] != 1:
+        if arguments["start"] is not None and arguments["width"] != 1:
             raise click.UsageError("--from uses the architecture of the run; remove --width")
-        with new_job(request_of(asked, options), listeners) as job:
+        with new_job(_request(arguments, options), listeners) as job:
             yield job
         return
+    names = _names_on_command_line()
+    for option in click.get_current_context().command.params:
+        if option.name in names and option.name in arguments and option.name != "threads":
+            raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with opened(resume, None, listeners) as (folder, splits):
-        given = _given()
-        check_same(folder, splits, {name: value for name, value in asked.items() if name in given})
         if options is not None:
-            here = {name: value for name, value in options.to_dict().items() if name in given}
-            options = replace(options_of(folder) or options, **here)
-        yield resumed(folder, splits, options, asked["threads"])
+            changes = {name: value for name, value in options.to_dict().items() if name in names}
+            options = replace(options_of(folder) or options, **changes)
+        yield resume_job(folder, splits, options, arguments["threads"])
 
 
-def request_of(asked: Mapping[str, Any], options: JobOptions | None) -> Request:
-    """Return what the values of `training_options` ask for."""
-    rest = {name: value for name, value in asked.items() if name not in (*_LOADING, *_CHANGES, "dataset")}
+def _request(arguments: Mapping[str, Any], options: JobOptions | None) -> Request:
+    rest = {name: value for name, value in arguments.items() if name not in (*_LOADING, *_CHANGES, "dataset")}
     return Request(
-        data=asked["dataset"],
-        loading=LoadOptions(*(asked[name] for name in _LOADING)),
-        changes=RecipeChanges(**{name: asked[name] for name in _CHANGES}),
-        job=options,
+        data=arguments["dataset"],
+        loading=LoadOptions(*(arguments[name] for name in _LOADING)),
+        changes=RecipeChanges(**{name: arguments[name] for name in _CHANGES}),
+        options=options,
+        command=given_command(),
         **rest,
     )
 
 
-def _given() -> set[str]:
-    """Return the names of the parameters that are given on the command line."""
+def _names_on_command_line() -> set[str]:
     context = click.get_current_context()
     names = (option.name for option in context.command.params if option.name)
     return {name for name in names if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}

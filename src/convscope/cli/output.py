@@ -3,11 +3,22 @@
 Names of architectures, layers, classes, files and data sets come from others, and may hold what a terminal obeys.
 """
 
+import os
 import re
+import shlex
 
 import click
 
-from convscope.base.tables import printable
+from convscope.base.tables import printable_lines
+
+WORDS = f"{__name__}.words"
+"""Where the context keeps the words of the command line."""
+
+# Options that do not change a result, and whether a value follows.
+_WITHOUT_EFFECT = {
+    "--executor": True, "--json": False, "--log": True, "--open": False, "--out": True, "--quiet": False,
+    "--threads": True,
+}  # fmt: skip
 
 
 def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
@@ -15,12 +26,19 @@ def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
     click.echo(printable_lines(str(text)), nl=nl, err=err)
 
 
-def printable_lines(text: str) -> str:
-    """Return `text` with what a terminal would obey replaced, line by line, by U+FFFD."""
-    return "\n".join(map(printable, text.split("\n")))
-
-
 def with_options(text: str, command: click.Command) -> str:
     """Return `text` of the library, in which arguments stand in backquotes, with the options of `command` for them."""
     options = {one.name: one.opts[0] for one in command.params if isinstance(one, click.Option)}
     return re.sub("`([a-z_]+)`", lambda match: options.get(match[1], match[0]), text)
+
+
+def given_command() -> str:
+    """Return the command line that this process was started with, without options that do not change the result."""
+    words, kept = iter(click.get_current_context().meta[WORDS]), ["convscope"]
+    for word in words:
+        option, equals, _ = word.partition("=")
+        if option not in _WITHOUT_EFFECT:
+            kept.append(os.fsencode(word).decode(errors="replace"))
+        elif _WITHOUT_EFFECT[option] and not equals:
+            next(words, None)
+    return shlex.join(kept)

@@ -1,7 +1,6 @@
 """`convscope predict`: your own pictures classified, as a table, JSON or CSV, and explained on a page."""
 
 import os
-import shlex
 from pathlib import Path
 
 import click
@@ -11,7 +10,7 @@ from convscope.base.tables import printable
 from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, run_argument, views_option
-from convscope.cli.output import echo
+from convscope.cli.output import echo, given_command
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
 from convscope.runs.predicting import STDIN, Reader, chosen_steps, explaining, path_text
@@ -83,7 +82,7 @@ def predict(
         print_strings(read, len(paths))
     else:
         print_answers(read, [path_text(path) for path in paths], model.class_names)
-    if page_path is not None and reader.write_page(page_path, _command(page_path)) and not as_json and not as_csv:
+    if page_path is not None and reader.write_page(page_path, given_command()) and not as_json and not as_csv:
         echo("\n" + printable(f"The page is {path_text(page_path)}"))
     errors = reader.errors
     if len(errors) == 1 == len(paths):
@@ -92,18 +91,3 @@ def predict(
         raise ImageFileError(
             f"{len(errors):,} of {len(paths):,} pictures could not be read; the reasons are in their lines"
         )
-
-
-def _command(page_path: Path) -> str:
-    """Return the command that makes the page."""
-    given = click.get_current_context().params
-    words = ["convscope", "predict", path_text(given["run_path"]), *map(path_text, given["images"])]
-    words += ["--strings"] if given["strings"] else []
-    words += ["--views", str(given["views"])] if given["views"] > 1 else []
-    words += [
-        word
-        for name in ("with", "without")
-        for step in given["also" if name == "with" else name]
-        for word in (f"--{name}", step)
-    ]
-    return shlex.join([*words, "--explain", path_text(page_path)])

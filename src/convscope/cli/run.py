@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from convscope.cli.job import begun, in_options, interrupted, print_result, show_begin
+from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
@@ -38,7 +38,7 @@ def run(
     quiet: bool,
     trackers: tuple[str, ...],
     as_json: bool,
-    **asked: Any,
+    **arguments: Any,
 ) -> None:
     """Train a network, evaluate and explain it, compare it with a dense network, and write a report.
 
@@ -51,7 +51,9 @@ def run(
     tracking = open_trackers(trackers)
     with JobProgress(quiet=as_json or quiet) as progress, ExitStack() as stack:
         with timed(timings, "load"):
-            job = stack.enter_context(begun(resume, asked, JobOptions(baseline, seeds, index), progress.listeners()))
+            job = stack.enter_context(
+                open_job(resume, arguments, JobOptions(baseline, seeds, index), progress.listeners())
+            )
         try:
             cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
             if not as_json and not quiet:

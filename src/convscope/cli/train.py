@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from convscope.cli.job import begun, in_options, interrupted, print_result, show_begin
+from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
@@ -18,7 +18,7 @@ from convscope.runs.steps import timed
 @click.command()
 @training_options
 @json_option
-def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **arguments: Any) -> None:
     """Train and evaluate a network.
 
     The run folder holds the model, its training history and its evaluation. `convscope report` adds figures and a
@@ -28,7 +28,7 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **asked
     tracking = open_trackers(trackers)
     with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
         with timed(timings, "load"):
-            job = stack.enter_context(begun(resume, asked, None, progress.listeners()))
+            job = stack.enter_context(open_job(resume, arguments, None, progress.listeners()))
         try:
             cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
             if not as_json:

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -10,14 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from convscope.architecture.presets import is_preset
-from convscope.data.datasets import LoadOptions, Splits
+from convscope.data.datasets import Splits
 from convscope.engine import EngineName, keras
 from convscope.engine.processor import chosen_instruction_set
 from convscope.experiment.spec import RunSpec
-from convscope.recipes import RECIPES, Precision, Recipe
+from convscope.recipes import Precision
 from convscope.storage import load_start, load_trained_on
-from convscope.storage.stored_run import SEED
 from convscope.training.transfer import transfer
 
 
@@ -53,7 +50,6 @@ def group_record(spec: RunSpec, splits: Splits, data: Mapping[str, Any]) -> dict
         "architecture": spec.architecture.to_dict(),
         "recipe": spec.recipe.to_dict(),
         "engine": spec.engine,
-        "command": _command(spec, LoadOptions.from_dict(data["options"], ValueError)),
         "num_images": spec.num_images or data["train"]["num_images"],
         **({} if spec.weights_seed is None else {"weights_seed": spec.weights_seed}),
         **({"from": _start_record(spec, splits)} if spec.start else {}),
@@ -87,45 +83,3 @@ def cpu_name() -> str:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
-
-
-def loading_words(options: LoadOptions) -> list[str]:
-    """Return the words of a command that load with `options`."""
-    words = []
-    if options.test_fraction is not None:
-        words += ["--test-fraction", str(options.test_fraction), "--split-seed", str(options.seed)]
-    if options.image_size is not None:
-        words += ["--image-size", "x".join(map(str, options.image_size))]
-    if options.skip_damaged:
-        words += ["--skip-damaged"]
-    return words
-
-
-def _command(spec: RunSpec, options: LoadOptions) -> str:
-    """Return the command that makes a run again; a network or recipe that is no preset is named by its place."""
-    network = spec.architecture
-    words = ["convscope", "experiment", "--dataset", spec.dataset, *loading_words(options)]
-    words += [
-        "--architecture",
-        network.name if is_preset(network) else "ARCHITECTURE.json",
-        *(recipe_words(spec.recipe) or ["--recipe", "RECIPE.json"]),
-    ]
-    words += ["--seeds", f"{SEED}-{SEED}", "--engine", spec.engine]
-    if spec.num_images is not None:
-        words += ["--num-images", str(spec.num_images)]
-    return shlex.join(words)
-
-
-def recipe_words(recipe: Recipe) -> list[str]:
-    """Return the words of a command that make a preset into `recipe`; none where other options would be needed."""
-    preset = RECIPES.get(recipe.name)
-    if preset is None or type(preset.optimizer) is not type(recipe.optimizer):
-        return []
-    rate, words = recipe.optimizer.learning_rate, ["--recipe", recipe.name]
-    optimizer = replace(preset.optimizer, learning_rate=rate)
-    changes: dict[str, Any] = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "precision": recipe.precision}
-    if replace(preset, optimizer=optimizer, **changes) != recipe:
-        return []
-    for name, value in changes.items():
-        words += [] if value == getattr(preset, name) else [f"--{name.replace('_', '-')}", str(value)]
-    return words if optimizer == preset.optimizer else [*words, "--lr", str(rate)]

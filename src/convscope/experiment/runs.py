@@ -101,13 +101,13 @@ def _train_runs(
 ) -> list[RunResult]:
     store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
     digests = [spec.digest(splits) for spec in specs]
-    found = dict[str, RunResult | None]()  # None for one that the store has, so that memory does not fill with answers
+    results = dict[str, RunResult]()
     waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
     for digest, spec in zip(digests, specs, strict=True):
         sharing.setdefault(digest, []).append(spec)
 
     def keep(digest: str, result: RunResult) -> None:
-        found[digest] = None if folder is not None else result
+        results[digest] = result
         if on_result is not None:
             for spec in sharing[digest]:
                 on_result(_named(result, spec))
@@ -139,14 +139,7 @@ def _train_runs(
             receive(digest, partial(train_one, spec, splits, threads, listener))
     else:
         _submit_all(waiting, splits, executor, threads or 1, receive)
-    results = list[RunResult]()
-    with store.reading():
-        for digest, spec in zip(digests, specs, strict=True):
-            if digest in found:
-                result = found[digest] or store.find(spec, digest)
-                assert result is not None, digest
-                results.append(_named(result, spec))
-    return results
+    return [_named(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results]
 
 
 def _named(result: RunResult, spec: RunSpec) -> RunResult:

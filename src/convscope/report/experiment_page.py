@@ -4,7 +4,7 @@ from pathlib import Path
 
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
-from convscope.base.tables import printable
+from convscope.base.tables import printable, printable_lines
 from convscope.experiment.records import ExperimentRecord, GroupRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
@@ -15,29 +15,29 @@ from convscope.report.findings import percent
 _MOST_GROUPS_IN_VERDICT = 12
 
 
-def render_experiment(experiment: ExperimentRecord, command: str = "") -> str:
+def render_experiment(experiment: ExperimentRecord, commands: str = "") -> str:
     """Return the page of an experiment: one HTML document that works from a disk with no network.
 
     Args:
-        command: that makes the experiment again.
+        commands: that trained the runs of the experiment, one a line.
     """
     section = experiment_section(experiment)
     return render_document(
         "experiment.html.jinja",
         experiment=_view(experiment),
         sections=[(section.anchor, section.name, render_section(section))],
-        command=printable(without_folders(command)),
+        commands=printable_lines(without_folders(commands)),
     )
 
 
-def write_experiment_page(folder: Path, experiment: ExperimentRecord, command: str = "") -> Path:
+def write_experiment_page(folder: Path, experiment: ExperimentRecord, commands: str = "") -> Path:
     """Write the page as `experiment.html` into `folder`, whole or not at all, and return its path.
 
     Raises:
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     path = folder / "experiment.html"
-    write_text(path, render_experiment(experiment, command))
+    write_text(path, render_experiment(experiment, commands))
     return path
 
 

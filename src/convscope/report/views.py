@@ -15,7 +15,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.base.tables import printable
+from convscope.base.tables import printable, printable_lines
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report import findings
@@ -83,7 +83,7 @@ def run_view(payload: dict[str, Any]) -> dict[str, Any]:
         "seed": record.get("seed", "unknown"),
         "engine": f"{record.get('engine', 'unknown')}",
         "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
-        "command": printable(str(record.get("command", ""))),
+        "command": printable_lines(str(record.get("command", ""))),
         "python": python_lines(payload),
         "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
     }

@@ -1,8 +1,10 @@
 """`cs.run`: the main job, called from Python."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from convscope.base.arguments import Seed, checked
 from convscope.data.datasets import LoadOptions
@@ -75,6 +77,7 @@ def run(
         ConvscopeError: if data, architecture, recipe or start cannot be read or do not fit together, `out` is not
             empty, or the training diverges; a stopped run goes on with `open_run(path).resume()`.
     """
+    arguments = dict(locals())  # before any other variable
     request = Request(
         data=data,
         loading=LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
@@ -86,7 +89,10 @@ def run(
         engine=engine,
         threads=None if threads is None else _in_range("threads", threads, 1),
         out=None if out is None else Path(out),
-        job=JobOptions(baseline, None if seeds is None else _in_range("seeds", seeds, 1), _in_range("index", index, 0)),
+        options=JobOptions(
+            baseline, None if seeds is None else _in_range("seeds", seeds, 1), _in_range("index", index, 0)
+        ),
+        command=_format_call(arguments),
     )
     listeners, timings = given_listeners(on_epoch, on_progress, on_result), dict[str, float]()
     with ExitStack() as stack:
@@ -94,6 +100,19 @@ def run(
             job = stack.enter_context(new_job(request, listeners))
         main_job(job, timings, UNTRACKED, listeners)
     return Run(job.folder.path, None if isinstance(data, str | Path) else data)
+
+
+def _format_call(arguments: Mapping[str, Any]) -> str:
+    """Write the call of `cs.run` with these arguments; the name stands for what has no short form, such as arrays."""
+    words = list[str]()
+    for name, parameter in signature(run).parameters.items():
+        value = arguments[name]
+        if name in ("out", "threads") or name.startswith("on_") or value is parameter.default:
+            continue
+        is_short = isinstance(value, str | Path | int | float) or name == "image_size"
+        text = repr(str(value) if isinstance(value, Path) else value) if is_short else name
+        words.append(text if name == "data" else f"{name}={text}")
+    return f"cs.run({', '.join(words)})"
 
 
 def _in_range(name: str, value: int, low: int) -> int:

@@ -1,6 +1,5 @@
 """Several trained runs as one: their networks joined into an ensemble, measured, looked into, and on a page."""
 
-import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +32,13 @@ class EnsembleRequest:
         folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
         index: of the test image whose feature maps the page shows.
         out: the folder; None is a new one under runs/.
+        command: the command line that makes it.
     """
 
     folders: Sequence[Path]
     index: int = 0
     out: Path | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +76,10 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
         check_index(request.index, splits)
         model = _joined(runs)
     spec = RunSpec(first.record["dataset"]["argument"], model.architecture, first.recipe, first.seed)
-    record = run_record(spec, splits, available_cores())
+    record = run_record(spec, splits, available_cores(), request.command)
     place = request.out or free_folder(f"{splits.name}-ensemble")
     with writing(place):
-        record |= {"members": [_member_record(run) for run in runs], "command": _command(request)}
-        folder = create_run(place, record)
+        folder = create_run(place, {**record, "members": [_member_record(run) for run in runs]})
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
         except BaseException:  # half an ensemble is worth nothing, and its folder would be in the way of the next
@@ -133,11 +133,6 @@ def _member_record(run: FinishedRun) -> dict[str, Any]:
         "seconds": run.seconds,
         "is_from_random_weights": "imported" not in folder.record and "from" not in folder.record,
     }
-
-
-def _command(request: EnsembleRequest) -> str:
-    words = ["convscope", "ensemble", *(str(path.resolve()) for path in request.folders)]
-    return shlex.join([*words, *(["--index", str(request.index)] if request.index else [])])
 
 
 def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> GroupComparison:

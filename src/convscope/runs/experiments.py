@@ -1,6 +1,6 @@
 """An experiment as a job: architectures and recipes by name, over seeds, in a folder, with its files and its page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from convscope.runs.choices import (
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.runs.tracking import Trackers
-from convscope.storage import writing
+from convscope.storage import StoredRuns, writing
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ExperimentRequest:
         threads: of the engine in each run; None is one a core, with an executor one.
         executor: where the runs are, see `open_executor`; None is this process.
         out: the folder; None is runs/experiment-NAME.
+        command: the command line that asks for it.
     """
 
     data: str
@@ -53,6 +54,7 @@ class ExperimentRequest:
     threads: int | None = None
     executor: str | None = None
     out: Path | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,15 +135,10 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
     return ExperimentPlan(request, splits, networks, specs)
 
 
-def experiment_job(
-    plan: ExperimentPlan, command: Callable[[LoadOptions], str], tracking: Trackers, listeners: Listeners
-) -> ExperimentDone:
+def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listeners) -> ExperimentDone:
     """Train what is not trained yet, and write the files and the page.
 
     The experiment also has all runs that earlier commands trained on the same images in the same folder.
-
-    Args:
-        command: gives the command that makes the experiment again, by how the data were loaded.
 
     Raises:
         ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan goes on.
@@ -154,7 +151,9 @@ def experiment_job(
             tracking.log(result.folder)
 
     listeners.on_runs(plan.num_runs)
+    stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
+        stored.add_command(request.command)
         result = run_specs(
             plan.specs,
             splits,
@@ -172,5 +171,5 @@ def experiment_job(
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
-    page = write_experiment_page(folder, result.to_record(), command(splits.options))
+    page = write_experiment_page(folder, result.to_record(), stored.commands)
     return ExperimentDone(result, page)

@@ -1,6 +1,5 @@
 """A network of another program as a run: measured, looked into, on its page; only its training was elsewhere."""
 
-import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,12 +9,11 @@ from pathlib import Path
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.experiment import RunSpec, argument_of
-from convscope.experiment.run_json import available_cores, loading_words
+from convscope.experiment.run_json import available_cores
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
-from convscope.recipes import RECIPES
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import recipe_for
 from convscope.runs.data import load_data
@@ -42,6 +40,7 @@ class ImportRequest:
         recipe: by which evidence trains networks like it, where it must.
         index: of the test image whose feature maps the page shows.
         out: the folder; None is a new one under runs/.
+        command: the command line that imports it.
     """
 
     path: Path
@@ -54,19 +53,7 @@ class ImportRequest:
     recipe: str = DEFAULT_RECIPE
     index: int = 0
     out: Path | None = None
-
-    def command(self, place: Path, splits: Splits) -> str:
-        """Return the command that makes the run in the folder `place` again."""
-        argument = argument_of(self.data)
-        words = ["convscope", "import", str(self.path.resolve()), "--dataset", argument]
-        words += loading_words(splits.options)
-        if self.recipe != DEFAULT_RECIPE:
-            words += ["--recipe", self.recipe if self.recipe in RECIPES else str(place.resolve() / "run.json")]
-        words += [] if self.architecture is None else ["--architecture", str(self.architecture.resolve())]
-        words += [] if self.image_shape is None else ["--image-shape", "x".join(map(str, self.image_shape))]
-        words += [] if self.output is None else [f"--output={self.output}"]
-        words += [] if self.scaling is None else _scaling_words(self.scaling)
-        return shlex.join([*words, *(["--index", str(self.index)] if self.index else [])])
+    command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,15 +81,6 @@ class ImportedRun:
         )
 
 
-def _scaling_words(scaling: Scaling) -> list[str]:
-    """Return the options of the command line that say so."""
-    words = ["--scale", str(scaling.scale)]
-    for option, value, plain in (("--mean", scaling.mean, 0.0), ("--std", scaling.std, 1.0)):
-        numbers = ",".join(map(str, value if isinstance(value, tuple) else (value,)))
-        words += [] if value == plain else [f"{option}={numbers}"]  # one word, since a number may begin with a minus
-    return [*words, *(["--inverted"] if scaling.inverted else []), *(["--bgr"] if scaling.bgr else [])]
-
-
 def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     """Read a network from a file, measure it, look inside, and write the page.
 
@@ -116,11 +94,10 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         found, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
-    record = run_record(spec, splits, available_cores())
+    record = run_record(spec, splits, available_cores(), request.command)
     place = request.out or free_folder(f"{splits.name}-imported")
     with writing(place):
-        record |= {"imported": model.provenance["imported"], "command": request.command(place, splits)}
-        folder = create_run(place, record)
+        folder = create_run(place, {**record, "imported": model.provenance["imported"]})
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
             return ImportedRun(found, measured, timings, report)

@@ -1,4 +1,4 @@
-"""A job: a run folder that this process alone writes to, with its data, made new or opened again."""
+"""A job: all choices of a training, resolved once, and a run folder that this process alone writes to."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from convscope.base.errors import DatasetError, RecipeError, RunError
-from convscope.data.datasets import LoadOptions, Splits
+from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
 from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
@@ -22,10 +22,13 @@ from convscope.runs.choices import (
 )
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.run_json import JobOptions, job_record, run_record
-from convscope.runs.start import open_start
+from convscope.runs.run_json import JobOptions, run_record
+from convscope.runs.start import Start, held_out_by, open_start, start_of
 from convscope.storage import RunFolder, create_run, open_run, writing
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
+
+BASELINE = "ann"
+"""The architecture that a run is compared with."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Request:
         changes: what replaces parts of `recipe`.
         threads: None is one a core.
         out: the folder; None is a new one under runs/.
-        job: of the whole job; None trains and evaluates alone.
+        options: of the main job; None only trains and evaluates.
+        command: the command line or call that makes the run.
     """
 
     data: DataChoice = "mnist"
@@ -57,16 +61,29 @@ class Request:
     engine: EngineName = "native"
     threads: int | None = None
     out: Path | None = None
-    job: JobOptions | None = None
+    options: JobOptions | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A run folder, its data and what is to be done: `options` of the whole job, None for training alone."""
+    """A training with every choice made.
+
+    Attributes:
+        folder: has the architecture, the recipe, the seed, the engine and the number of threads.
+        start: what training starts from; None is random weights.
+        options: of the main job; None only trains and evaluates.
+    """
 
     folder: RunFolder
     splits: Splits
-    options: JobOptions | None
+    start: Start | None = None
+    options: JobOptions | None = None
+
+    @property
+    def trained_on(self) -> Dataset:
+        """The training images without those that are held out for validation."""
+        return held_out_by(self.folder, self.splits, self.start)[0]
 
 
 @contextmanager
@@ -80,21 +97,21 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     """
     check_engine(request.engine)
     argument, splits = load_data(request.data, request.loading, listeners.on_download)
-    if request.job is not None:
-        check_index(request.job.index, splits)
+    if request.options is not None:
+        check_index(request.options.index, splits)
     if request.new_output and request.start is None:
         raise ValueError("new_output says what to take from a run; give one as start")
     if request.start is not None and request.architecture is not None:
         raise ValueError("start takes the architecture of the run; leave out architecture")
-    begin = (
+    start = (
         None
         if request.start is None
         else open_start(request.start, splits, request.seed, new_output=request.new_output)
     )
     network = (
         architecture_for(request.architecture or PRESET, splits.image_shape, splits.num_classes, request.width)
-        if begin is None
-        else begin.transfer.architecture
+        if start is None
+        else start.transfer.architecture
     )
     check_classes(splits.train)
     for part in (splits.train, splits.test):
@@ -102,13 +119,11 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
     recipe = recipe_for(request.recipe, network, request.changes)
     check_precision(recipe.precision, request.engine)
     check_weight_bits(recipe.weight_bits, request.engine)
-    unseen = None
-    if begin is not None:
-        begin.check(splits, recipe.validation_fraction)
-        unseen = begin.unseen(splits.train)
+    if start is not None:
+        start.check(splits, recipe.validation_fraction)
     try:
         check_recipe(recipe, network)
-        hold_out(splits, recipe, request.seed, unseen=unseen)
+        hold_out(splits, recipe, request.seed, unseen=None if start is None else start.unseen(splits.train))
     except RecipeError as error:
         is_file = isinstance(request.recipe, str | Path) and request.recipe not in RECIPES
         raise RecipeError(f"{request.recipe}: {error}" if is_file else str(error)) from error
@@ -116,14 +131,66 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         RunSpec(argument, network, recipe, request.seed, request.engine),
         splits,
         request.threads or available_cores(),
-        None if begin is None else {**begin.to_dict(splits), "new_output": request.new_output},
+        request.command,
+        None if start is None else {**start.to_dict(splits), "new_output": request.new_output},
+        request.options,
     )
-    place = request.out or free_folder(f"{splits.name}-{network.name}")
-    with writing(place):
-        folder = create_run(place, {**record, **job_record(place, record, request.job)})
-        if begin is not None:
-            begin.save(folder)
-        yield Job(folder, splits, request.job)
+    path = request.out or free_folder(f"{splits.name}-{network.name}")
+    with writing(path):
+        folder = create_run(path, record)
+        if start is not None:
+            start.save(folder)
+        yield Job(folder, splits, start, request.options)
+
+
+def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, threads: int | None = None) -> Job:
+    """Continue the training in `folder` with its original choices, except for `options` and `threads`.
+
+    Args:
+        threads: None is as many as before; any number gives the same bits.
+    """
+    record = dict(folder.record)
+    if threads is not None:
+        record["threads"] = threads
+    if options is not None:
+        check_index(options.index, splits)
+        record["job"] = options.to_dict()
+    if record != folder.record:
+        folder.write("run.json", record)
+        folder = replace(folder, record=record)
+    return Job(folder, splits, start_of(folder, splits), options)
+
+
+def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
+    """Open the training of the dense network to compare the run in `folder` with, and make its folder if need be.
+
+    Returns:
+        None for a run of the dense network itself.
+    """
+    if folder.has("baseline/run.json"):
+        return Job(open_run(folder.place("baseline")), splits)
+    network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
+    if network == folder.architecture:
+        return None
+    record = folder.record
+    spec = RunSpec(record["dataset"]["argument"], network, folder.recipe, folder.seed, record["engine"])
+    baseline = run_record(spec, splits, record["threads"], record["command"])
+    return Job(create_run(folder.place("baseline"), baseline), splits)
+
+
+def options_of(folder: RunFolder) -> JobOptions | None:
+    """Read the options of the main job that a run was started with; None of a run that was only to be trained.
+
+    Raises:
+        RunError: if they are damaged.
+    """
+    if "job" not in folder.record:
+        return None
+    try:
+        return JobOptions.from_record(folder.record["job"])
+    except (RunError, TypeError, ValueError) as error:
+        file = folder.path / "run.json"
+        raise RunError(f"{file}: job: {error}; use another copy of the run or start it again") from error
 
 
 @contextmanager
@@ -150,23 +217,6 @@ def opened(
 def _open(path: Path, data: DataChoice | None, listeners: Listeners) -> tuple[RunFolder, Splits]:
     folder = open_run(path)
     return folder, load_again(folder.record["dataset"], path, data, listeners.on_download)
-
-
-def resumed(folder: RunFolder, splits: Splits, options: JobOptions | None, threads: int | None = None) -> Job:
-    """Return the job that goes on in `folder` by `options`, which `run.json` then holds.
-
-    Args:
-        threads: None is as many as before; any number gives the same bits.
-    """
-    record = dict(folder.record)
-    if threads is not None:
-        record["threads"] = threads
-    if options is not None:
-        check_index(options.index, splits)
-        record |= job_record(folder.path, record, options)
-    if record != folder.record:
-        folder.write("run.json", record)
-    return Job(replace(folder, record=record), splits, options)
 
 
 def check_index(index: int, splits: Splits) -> None:

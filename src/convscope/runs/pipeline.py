@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +12,11 @@ from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import EmbeddingMethod
-from convscope.runs.jobs import Job, check_index
+from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_json import job_record
 from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
 from convscope.runs.steps import (
     Measured,
-    baseline_folder,
     compare_runs,
     measure_run,
     memory_of,
@@ -81,7 +79,6 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
             give_back_memory()
             if number + 1 < len(planned):
                 page.write()
-        phases.record_command()
         outcome = JobOutcome(run.evaluation, timings, memory, phases.comparison, phases.seeds, page.write())
         return _finish(job, outcome)
 
@@ -119,7 +116,7 @@ class _Phases:
         self._folder, self._splits, self._options = job.folder, job.splits, job.options
         self._page, self._timings, self._tracking, self._listeners = page, timings, tracking, listeners
         self._measured = [run]
-        self._other = baseline_folder(job.folder, job.splits) if job.options.baseline else None
+        self._other = baseline_job(job.folder, job.splits) if job.options.baseline else None
         self.comparison: Comparison | None = None
         self.seeds: SeedRuns | None = None
 
@@ -138,23 +135,16 @@ class _Phases:
         seeds = [] if self._options.seeds == 1 else [_Phase("seeds", self._seconds_of_seeds, self._train_seeds)]
         return [*compared, *topics, *seeds]
 
-    def record_command(self) -> None:
-        """Write the command with the number of seeds that were trained; another machine would find time for others."""
-        count = 1 if self.seeds is None else len({one.seed for one in self.seeds.experiment.runs})
-        record = self._folder.read("run.json")
-        command = job_record(self._folder.path, record, replace(self._options, seeds=count))["command"]
-        self._folder.write("run.json", {**record, "command": command})
-
     def _one_training(self) -> float:
         return self._timings.get("baseline", self._timings["train"])
 
     def _compare(self) -> None:
         assert self._other is not None, "it is planned only then"
         run, splits = self._measured[0], self._splits
-        trained = train_run(self._other, splits, self._timings, "baseline", self._tracking, self._listeners)
+        trained = train_run(self._other, self._timings, "baseline", self._tracking, self._listeners)
         with timed(self._timings, "baseline"):
             baseline = measure_run(trained, splits)
-            self._other.finish()
+            self._other.folder.finish()
         self._measured.append(baseline)
         self.comparison = compare_runs(run, baseline, splits)
         self._folder.write("comparison.json", self.comparison.to_dict())
@@ -208,8 +198,8 @@ def evidence_job(
 
 
 def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> tuple[Measured, Memory]:
-    trained = train_run(job.folder, job.splits, timings, "train", tracking, listeners)
-    memory = memory_of(job.folder, job.splits)
+    trained = train_run(job, timings, "train", tracking, listeners)
+    memory = memory_of(job)
     with timed(timings, "evaluate"):
         return measure_run(trained, job.splits), memory
 

@@ -23,15 +23,13 @@ from convscope.runs.card import write_card
 from convscope.runs.cautions import cautions_of
 from convscope.runs.data import DataChoice, load_again
 from convscope.runs.evidence import Evidence
-from convscope.runs.jobs import check_index, opened, resumed
+from convscope.runs.jobs import baseline_job, check_index, opened, options_of, resume_job
 from convscope.runs.listeners import SILENT, given_listeners
 from convscope.runs.pipeline import main_job, train_job
-from convscope.runs.resume import options_of
 from convscope.runs.run_json import JobOptions
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import (
     Measured,
-    baseline_folder,
     compare_runs,
     load_baseline,
     load_measured,
@@ -276,7 +274,7 @@ class Run:
         with ExitStack() as stack:
             with timed(timings, "load"):
                 folder, splits = stack.enter_context(opened(self.path, self.data, listeners))
-                job = resumed(folder, splits, options_of(folder), threads)
+                job = resume_job(folder, splits, options_of(folder), threads)
             work = train_job if job.options is None else main_job
             work(job, timings, UNTRACKED, listeners)
         return Run(self.path, self.data)
@@ -298,11 +296,11 @@ class Run:
                 )
             if "members" in folder.record:
                 raise RunError(f"{self.path}: is an ensemble and has no baseline; compare it with a run: cs.compare")
-            other = baseline_folder(folder, splits)
+            other = baseline_job(folder, splits)
             if other is None:
                 return [run]
-            baseline = measure_run(train_run(other, splits, {}, "baseline", UNTRACKED, SILENT), splits)
-            other.finish()
+            baseline = measure_run(train_run(other, {}, "baseline", UNTRACKED, SILENT), splits)
+            other.folder.finish()
         return [run, baseline]
 
     def _topic(self, name: str) -> Evidence:

@@ -15,19 +15,14 @@ from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.latency import measure_latency
-from convscope.experiment import RunSpec
-from convscope.runs.choices import architecture_for
+from convscope.runs.jobs import Job
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_json import job_record, run_record
-from convscope.runs.start import held_out_by, start_of, unseen_by
+from convscope.runs.start import unseen_by
 from convscope.runs.tracking import Trackers
-from convscope.storage import NOTHING, RunFolder, create_run, open_run, save_trained_on
+from convscope.storage import NOTHING, RunFolder, open_run, save_trained_on
 from convscope.training import History, TrainingState, describe_choice, train
 from convscope.training.memory import Memory, measure_memory
 from convscope.training.model import Model
-
-BASELINE = "ann"
-"""The architecture that a run is compared with."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +60,12 @@ def timed(timings: dict[str, float], step: str) -> Iterator[None]:
         timings[step] = timings.get(step, 0.0) + perf_counter() - start
 
 
-def train_run(
-    folder: RunFolder, splits: Splits, timings: dict[str, float], step: str, tracking: Trackers, listeners: Listeners
-) -> Trained:
-    """Train to the end of the recipe, from wherever the folder stands, and keep the model there; tell `tracking`.
+def train_run(job: Job, timings: dict[str, float], step: str, tracking: Trackers, listeners: Listeners) -> Trained:
+    """Train for the remaining epochs, and keep the model in the folder; tell `tracking`.
 
     `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier calls trained.
     """
+    folder = job.folder
     if "imported" in folder.record:
         raise RunError(
             f"{folder.path}: its network was trained elsewhere; train it on as a new run, with `start` {folder.path}"
@@ -80,7 +74,7 @@ def train_run(
         raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
     with timed(timings, step):
         state = folder.load_state()
-        model, history = _train_from(state, folder, splits, tracking, listeners)
+        model, history = _train_from(state, job, tracking, listeners)
         folder.write_model(model, history)
     if state is not None:
         timings[step] += sum(state.history.seconds)
@@ -88,10 +82,10 @@ def train_run(
 
 
 def _train_from(
-    state: TrainingState | None, folder: RunFolder, splits: Splits, tracking: Trackers, listeners: Listeners
+    state: TrainingState | None, job: Job, tracking: Trackers, listeners: Listeners
 ) -> tuple[Model, History]:
-    recipe, record, start = folder.recipe, folder.record, start_of(folder, splits)
-    trained_on, _ = held_out_by(folder, splits, start)
+    folder, splits, start = job.folder, job.splits, job.start
+    recipe, record, trained_on = folder.recipe, folder.record, job.trained_on
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
 
     def on_epoch(state: TrainingState) -> None:
@@ -128,9 +122,9 @@ def _train_from(
     return model, history
 
 
-def memory_of(folder: RunFolder, splits: Splits) -> Memory:
-    """Return the memory that this process, which has just trained the run, has taken so far."""
-    record = folder.record
+def memory_of(job: Job) -> Memory:
+    """Measure the memory that this process, which has just trained the run, has taken so far."""
+    folder, record, splits = job.folder, job.folder.record, job.splits
     return measure_memory(
         folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
     )
@@ -169,27 +163,13 @@ def load_measured(folder: RunFolder, splits: Splits) -> Measured:
     return Measured(trained, evaluate_run(folder, trained.model, splits.test))
 
 
-def baseline_folder(folder: RunFolder, splits: Splits) -> RunFolder | None:
-    """Return the run of the dense network beside `folder`'s, made now if need be; None for a run that is one itself."""
-    path = folder.place("baseline")
-    if folder.has("baseline/run.json"):
-        return open_run(path)
-    network = architecture_for(BASELINE, splits.image_shape, splits.num_classes)
-    if network == folder.architecture:
-        return None
-    spec = RunSpec(folder.record["dataset"]["argument"], network, folder.recipe, folder.seed, folder.record["engine"])
-    record = run_record(spec, splits, folder.record["threads"])
-    return create_run(path, {**record, **job_record(path, record, None)})
-
-
 def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
     """Return the finished run in baseline/, or None where there is none."""
     if not folder.has("baseline/DONE"):
         return None
-    other = baseline_folder(folder, splits)
-    if other is None:
+    if not folder.has("baseline/run.json"):
         raise RunError(f"{folder.path / 'baseline'}: no run.json there; remove the folder or run again")
-    return load_measured(other, splits)
+    return load_measured(open_run(folder.place("baseline")), splits)
 
 
 def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Comparison:

@@ -9,19 +9,18 @@ from convscope.base.records import from_attributes, write
 from convscope.base.tables import csv_line
 from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
-from convscope.experiment.run_json import loading_words
 from convscope.experiment.sweep import Search, Sweep, run_sweep
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.experiment.sweep.sweep import HELD_OUT
 from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
-from convscope.storage import writing
+from convscope.storage import StoredRuns, writing
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What is asked of a sweep, not yet checked; the fields are those of `run_sweep` and of `ExperimentRequest`."""
+    """What is asked of a sweep, not yet checked; the fields are those of `run_sweep` and `ExperimentRequest`."""
 
     data: str
     loading: LoadOptions
@@ -37,28 +36,11 @@ class SweepRequest:
     threads: int | None = None
     executor: str | None = None
     out: Path | None = None
-
-    @property
-    def command(self) -> str:
-        """The command that makes the sweep, with what differs from the defaults."""
-        words = ["convscope", "sweep", "--dataset", self.data, *loading_words(self.loading)]
-        words += [word for one in self.vary for word in ("--vary", one)]
-        options = {
-            "architecture": PRESET, "recipe": None, "trials": None, "search": "random", "seeds": 1,
-            "held_out": HELD_OUT,
-        }  # fmt: skip
-        for name, default in options.items():
-            if (value := getattr(self, name)) != default:
-                words += [f"--{name.replace('_', '-')}", str(value)]
-        words += ["--halving"] if self.halving else []
-        if self.changes.epochs is not None:
-            words += ["--epochs", str(self.changes.epochs)]
-        words += ["--out", str(self.out)] if self.out is not None else []
-        return shlex.join(words)
+    command: str = ""
 
     def next_step(self, folder: Path) -> str:
         """Return the command that measures the winner on the test images."""
-        words = ["convscope", "experiment", "--dataset", self.data, *loading_words(self.loading)]
+        words = ["convscope", "experiment", "--dataset", self.data, *_loading_words(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
         return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", "30"])
 
@@ -93,6 +75,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     recipe = recipe_for(request.recipe, network, request.changes)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
     with open_executor(request.executor) as workers, writing(folder):
+        StoredRuns(folder / "runs").add_command(request.command)
         found = run_sweep(
             network,
             splits,
@@ -133,3 +116,13 @@ def trials_csv(sweep: Sweep) -> str:
         values = [trial.values[name] for name in names]
         lines.append(csv_line((trial.number, *values, *(getattr(trial, name) for name in columns))))
     return "".join(lines)
+
+
+def _loading_words(options: LoadOptions) -> list[str]:
+    """Write the options of a command that load with `options`."""
+    words = []
+    if options.test_fraction is not None:
+        words += ["--test-fraction", str(options.test_fraction), "--split-seed", str(options.seed)]
+    if options.image_size is not None:
+        words += ["--image-size", "x".join(map(str, options.image_size))]
+    return [*words, "--skip-damaged"] if options.skip_damaged else words

@@ -22,9 +22,6 @@ from convscope.storage.model_file import FORMAT, check_format
 from convscope.storage.run_folder import RunFolder, folder_of_record
 from convscope.training import History, with_choice
 
-SEED = "SEED"
-"""What stands for the seed in the command of a group."""
-
 HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
@@ -35,8 +32,7 @@ class StoredGroup:
 
     Attributes:
         digest: of all that decides their results but the seed.
-        record: what run.json says of each of them, without the seed and what follows from it; `command` has `SEED` in
-            its place.
+        record: what run.json says of each of them, without the seed and what follows from it.
         provenance: of their models, with the seed and the epoch of the first.
         weights_file: the file with their weights; "" before they are stored.
     """
@@ -87,7 +83,15 @@ class StoredGroup:
                 raise ValueError("the digest of a group is another")
             value = parse_json(text.encode())
             record = {**value["record"], "architecture": value["architecture"], "recipe": value["recipe"]}
-            whole = {**record, "format": value["format"], "seed": 0, "threads": 1, "versions": {}, "cpu": {}}
+            whole = {
+                **record,
+                "format": value["format"],
+                "seed": 0,
+                "threads": 1,
+                "versions": {},
+                "cpu": {},
+                "command": "",
+            }
             check_format(path, value["format"], value.get("version"))
             shared = folder_of_record(path, whole)  # which checks what they have in common
             names = record["dataset"]["test"]["class_names"]
@@ -120,6 +124,7 @@ class StoredRun:
         seconds: of training.
         ended: when it was stored, in seconds since 1970.
         machine: versions and processor of what trained it.
+        command: the command lines that trained the runs here, one a line.
         y_pred: (M,) uint8 or uint16, its prediction for each test image.
     """
 
@@ -133,6 +138,7 @@ class StoredRun:
     seconds: float
     ended: float
     machine: Mapping[str, Any]
+    command: str
     threads: int
     weights_sha256: str
     y_pred: NDArray[np.unsignedinteger[Any]] = field(repr=False)
@@ -163,7 +169,7 @@ class StoredRun:
             "seed": self.seed,
             "threads": self.threads,
             **self.machine,
-            "command": self.group.record["command"].replace(f"{SEED}-{SEED}", f"{self.seed}-{self.seed}"),
+            "command": self.command,
             "digest": self.digest,
             "weights_sha256": self.weights_sha256,
         }

@@ -44,6 +44,7 @@ from convscope.training import History
 from convscope.training.model import Model
 
 _MOST_ROWS = 1 << 40
+MAX_COMMANDS = 1000
 _SELECT = """
 SELECT digest, grp, seed, weights_row, accuracy, loss, seconds, ended, machine, threads, weights_sha256, row_sha256,
 (SELECT blob FROM history WHERE history.run = run.id), (SELECT blob FROM predictions WHERE predictions.run = run.id)
@@ -143,6 +144,29 @@ class StoredRuns:
         if kind not in ("u1", "u2") or not isinstance(blob, bytes) or sha256_of(blob) != row[0] or digest != row[0]:
             raise RunError(f"{self.path / DATABASE}: damaged (the labels); use another copy of the runs")
         return np.frombuffer(blob, f"<{kind}")
+
+    @cached_property
+    def commands(self) -> str:
+        """The command lines that asked for the runs here, one a line; "" where Python alone did."""
+        if not has_database(self.path):
+            return ""
+        with self.reading() as database:
+            row = database.execute("SELECT value FROM meta WHERE key = 'commands'").fetchone()
+        return "" if row is None else str(row[0])
+
+    def add_command(self, command: str) -> None:
+        """Note a command line that asks for runs here; a known one is noted once.
+
+        Raises:
+            ConvscopeError: if it cannot be written.
+        """
+        with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
+            self.__dict__.pop("commands", None)
+            known = self.commands.splitlines()
+            if command and command not in known:
+                text = "\n".join([*known, command][-MAX_COMMANDS:])
+                database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('commands', ?)", (text,))
+                self.__dict__.pop("commands")
 
     def weights(self, weights_file: str, width: int, num_rows: int) -> NDArray[np.float32]:
         """Return the first rows of a file with weights, (num_rows, width), mapped; raises `RunError` if damaged."""
@@ -255,8 +279,8 @@ class StoredRuns:
         except (ConvscopeError, AttributeError, TypeError, ValueError, OverflowError) as error:
             raise self._damaged(digest, error) from error
         return StoredRun(
-            self.path / digest, digest, group, seed, weights_row, accuracy, loss, seconds, ended, machine, threads,
-            weights_sha256, y_pred, history,
+            self.path / digest, digest, group, seed, weights_row, accuracy, loss, seconds, ended, machine,
+            self.commands, threads, weights_sha256, y_pred, history,
         )  # fmt: skip
 
     def _damaged(self, digest: Any, error: Exception) -> DamagedRunError:
