@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 47_450,
+    "src/convscope, lines of code": 46_550,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 11_200,
     "web/src, lines": 25_500,
-    "tests of Python, lines": 54_700,
-    "pages, words": 85_900,
+    "tests of Python, lines": 53_900,
+    "pages, words": 85_650,
     "schemas written by hand, lines": 2_650,
     "commands": 22,
     "options": 208,

@@ -9,9 +9,9 @@ from pathlib import Path
 def did_you_mean(given: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that asks for the closest of the `known` names; "" where none is close.
 
-    >>> did_you_mean("mnits", ["mnist", "usps"])
+    >>> did_you_mean("mnits", ["mnist", "qmnist"])
     "; did you mean 'mnist'?"
-    >>> did_you_mean("letters", ["mnist", "usps"])
+    >>> did_you_mean("letters", ["mnist", "qmnist"])
     ''
     """
     close = get_close_matches(given, known, n=1)

@@ -2,8 +2,7 @@
 
 from convscope.data.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, SourceFile, Splits, evenly
 from convscope.data.datasets.loading import load_dataset, load_for_classes
-from convscope.data.datasets.named.catalogue import DATASETS
-from convscope.data.datasets.named.entries import CatalogueEntry
+from convscope.data.datasets.named.entries import DATASETS, CatalogueEntry
 from convscope.data.datasets.pairs import DatasetLike, as_dataset
 
 __all__ = [

@@ -14,8 +14,8 @@ from convscope.base.spelling import did_you_mean, is_path
 from convscope.data.datasets.data_file import Labels
 from convscope.data.datasets.dataset import Dataset, LoadOptions, Splits
 from convscope.data.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
-from convscope.data.datasets.named.catalogue import DATASETS, find_entry, read_entry
-from convscope.data.datasets.named.entries import OnProgress
+from convscope.data.datasets.named.catalogue import find_entry, read_entry
+from convscope.data.datasets.named.entries import DATASETS, OnProgress
 from convscope.data.datasets.readers.formats import read_file, read_folder
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import caches
-from convscope.data.datasets.named.caches import DataFolder, data_folders, openml_files, places
+from convscope.data.datasets.named.caches import DataFolder, data_folders, places
 
-NAMED = ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA")
+NAMED = ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME")
 
 
 @pytest.fixture(autouse=True)
@@ -124,17 +124,3 @@ def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
     names = [str(place.folder) for place in found("medmnist:pathmnist")]
     assert names[:2] == ["~/mine/pathmnist", "~/mine/medmnist"]
     assert not any(".medmnist" in name or ".keras" in name or ".cache" in name for name in names)
-    assert openml_files(DATASETS["fashion-mnist"]) == ()
-
-
-@pytest.mark.parametrize("named", [True, False])
-def test_what_scikit_learn_keeps_is_found_by_its_name(monkeypatch, home, named):
-    root = home / ("elsewhere" if named else "scikit_learn_data")
-    if named:
-        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(root))
-    path = root / "openml" / "openml.org" / "data" / "v1" / "download" / "18238735" / "Fashion-MNIST.arff.gz"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"")
-    (path.parent / "mnist_784.arff.gz").write_bytes(b"")
-    assert openml_files(DATASETS["fashion-mnist"]) == (path,)
-    assert openml_files(DATASETS["kmnist"]) == ()

@@ -14,9 +14,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import catalogue
 from convscope.data.datasets.named.catalogue import DATA_FOLDER, cache_folder, find_entry, read_entry
-from convscope.data.datasets.named.entries import CatalogueEntry, PublishedFile, url_folder
-from convscope.data.datasets.named.entries_medmnist import REFUSED
-from convscope.data.datasets.named.entries_mnist import MNIST
+from convscope.data.datasets.named.entries import REFUSED, CatalogueEntry, PublishedFile, url_folder
 from convscope.data.datasets.readers.idx import idx_header
 
 MNIST_SHA256 = {
@@ -44,7 +42,7 @@ TEST_IMAGES, TEST_LABELS = random_images(2, 6, 9), labels(2, 4)
 
 def test_every_name_of_the_catalogue_is_there():
     families = {name.partition(":")[0].partition("-")[0] for name in DATASETS}
-    assert families == {"mnist", "fashion", "kmnist", "emnist", "qmnist", "usps", "medmnist"}
+    assert families == {"mnist", "fashion", "kmnist", "emnist", "qmnist", "medmnist"}
     assert {name for name in DATASETS if name.startswith("emnist-")} == {
         f"emnist-{name}" for name in ("letters", "digits", "balanced", "byclass", "bymerge", "mnist")
     }
@@ -191,7 +189,7 @@ def small_entry(tmp_path, monkeypatch, cache) -> CatalogueEntry:  # noqa: ARG001
         files.append(PublishedFile(name, content_sha256=hashlib.sha256(content).hexdigest()))
         (tmp_path / "embedded" / "small" / f"{name}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setattr(catalogue, "DATA_FOLDER", tmp_path / "embedded")
-    return replace(MNIST, name="small", class_names=tuple("01234"), files=tuple(files))
+    return replace(DATASETS["mnist"], name="small", class_names=tuple("01234"), files=tuple(files))
 
 
 def is_good(splits: cs.Splits) -> bool:

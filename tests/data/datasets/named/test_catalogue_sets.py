@@ -1,6 +1,5 @@
 """Each form of a named set, read from made-up copies with digests of their own, and Fashion-MNIST as Debian has it."""
 
-import bz2
 import gzip
 import hashlib
 import shutil
@@ -19,13 +18,12 @@ from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.named import caches
 from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
-from convscope.data.datasets.named.entries_emnist import EMNIST, member
-from convscope.data.datasets.named.entries_mnist import FASHION_MNIST
-from convscope.data.datasets.named.sources import is_published, located
+from convscope.data.datasets.named.sources import emnist_member, is_published, located
 
 DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
 needs_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+FASHION_MNIST = DATASETS["fashion-mnist"]
 STREAM = np.random.default_rng(7)
 TRAIN_LABELS, TEST_LABELS = STREAM.permutation(np.repeat(np.arange(10), 3)), STREAM.permutation(10)
 TRAIN_IMAGES, TEST_IMAGES = (STREAM.integers(0, 256, (n, 28, 28), dtype=np.uint8) for n in (30, 10))
@@ -34,7 +32,7 @@ TRAIN_IMAGES, TEST_IMAGES = (STREAM.integers(0, 256, (n, 28, 28), dtype=np.uint8
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path) -> Path:
     """A user without any file, and without a network."""
-    for name in ("CONVSCOPE_DATA", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME", "SCIKIT_LEARN_DATA"):
+    for name in ("CONVSCOPE_DATA", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
@@ -259,7 +257,7 @@ def test_the_class_is_the_first_column_of_qmnists_labels(home, plain):
 
 # EMNIST
 
-LETTERS = EMNIST[0]
+LETTERS = DATASETS["emnist-letters"]
 
 
 def emnist_files(first_label: int, name: str = "emnist-letters") -> dict[str, bytes]:
@@ -270,7 +268,9 @@ def emnist_files(first_label: int, name: str = "emnist-letters") -> dict[str, by
         ("test", "images"): TEST_IMAGES.swapaxes(1, 2),
         ("test", "labels"): (TEST_LABELS + first_label).astype(np.uint8),
     }
-    return {member(entry, *place): gzip.compress(idx(np.ascontiguousarray(array))) for place, array in arrays.items()}
+    return {
+        emnist_member(entry, *place): gzip.compress(idx(np.ascontiguousarray(array))) for place, array in arrays.items()
+    }
 
 
 def write_emnist(path: Path, files: dict[str, bytes]) -> CatalogueEntry:
@@ -322,35 +322,10 @@ def test_another_archive_is_not_emnists(home):
 
 def test_emnist_files_with_other_counts_are_refused(home):
     files = emnist_files(1)
-    files[member(LETTERS, "test", "labels")] = gzip.compress(idx(np.ones(10, np.uint8)))
+    files[emnist_member(LETTERS, "test", "labels")] = gzip.compress(idx(np.ones(10, np.uint8)))
     write(home / "data" / "emnist", files)
     with pytest.raises(DatasetError, match=r"test-labels.*: its classes have \(10, 0.*not belong to emnist-letters"):
         read_entry(small(LETTERS, (published("gzip.zip", b"the archive"),)))
-
-
-# USPS
-
-
-def usps_text(images: np.ndarray, labels: np.ndarray) -> bytes:
-    lines = []
-    for image, label in zip(images, labels, strict=True):
-        values = " ".join(f"{place}:{value / 127.5 - 1:.6f}" for place, value in enumerate(image.ravel(), 1))
-        lines.append(f"{label + 1} {values} \n")
-    return "".join(lines).encode()
-
-
-def test_usps_is_read_from_its_two_files(home):
-    texts = (usps_text(TRAIN_IMAGES[:, :16, :16], TRAIN_LABELS), usps_text(TEST_IMAGES[:, :16, :16], TEST_LABELS))
-    files = {name: bz2.compress(text) for name, text in zip(("usps.bz2", "usps.t.bz2"), texts, strict=True)}
-    write(home / "data", files)  # where torchvision leaves them
-    entry = small(DATASETS["usps"], tuple(published(name, content) for name, content in files.items()))
-    data = read_entry(entry)
-    assert data.train.images.shape == (30, 16, 16, 1)
-    difference = data.train.images[..., 0].astype(int) - TRAIN_IMAGES[:, :16, :16]
-    assert np.abs(difference).max() <= 1  # six decimals, rounded down
-    np.testing.assert_array_equal(data.train.labels, TRAIN_LABELS)
-    np.testing.assert_array_equal(data.test.labels, TEST_LABELS)
-    assert data.train.source[0].sha256 == hashlib.sha256(texts[0]).hexdigest()
 
 
 # MedMNIST
@@ -392,62 +367,6 @@ def test_another_archive_is_not_medmnists(home):
         read_entry(DATASETS["medmnist:bloodmnist"])
 
 
-# scikit-learn
-
-
-def arff(pixels: np.ndarray, labels: np.ndarray, ending: str = "\n") -> bytes:
-    attributes = [f"@ATTRIBUTE pixel{place} integer" for place in range(1, 785)]
-    header = [
-        "% Fashion-MNIST",
-        "@RELATION Fashion-MNIST",
-        *attributes,
-        "@ATTRIBUTE class {0,1,2,3,4,5,6,7,8,9}",
-        "@DATA",
-    ]
-    rows = [",".join(map(str, (*row, label))) for row, label in zip(pixels.tolist(), labels.tolist(), strict=True)]
-    return ending.join([*header, *rows, ""]).encode()
-
-
-PIXELS = np.concatenate([TRAIN_IMAGES, TEST_IMAGES]).reshape(40, 784)
-LABELS = np.concatenate([TRAIN_LABELS, TEST_LABELS])
-
-
-def write_openml(home: Path, content: bytes) -> Path:
-    folder = home / "scikit_learn_data" / "openml" / "openml.org" / "data" / "v1" / "download" / "18238735"
-    write(folder, {"Fashion-MNIST.arff.gz": gzip.compress(content)})
-    return folder / "Fashion-MNIST.arff.gz"
-
-
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
-def test_what_scikit_learn_has_fetched_is_read(home, ending):
-    path = write_openml(home, arff(PIXELS, LABELS, ending))
-    data = read_entry(FASHION)
-    assert is_good(data)
-    assert located(FASHION) == str(path)
-    assert data.train.source[0].sha256 == hashlib.sha256(idx(TRAIN_IMAGES)).hexdigest()
-
-
-OTHER_ROWS = {
-    "another order": arff(PIXELS[::-1], LABELS[::-1]),
-    "fewer rows": arff(PIXELS[:39], LABELS[:39]),
-    "more rows": arff(PIXELS, LABELS) + arff(PIXELS, LABELS).partition(b"@DATA\n")[2],
-    "fewer columns": arff(PIXELS[:, 1:], LABELS),
-    "numbers too large": arff(PIXELS.astype(int) + 200, LABELS),
-    "no numbers": arff(PIXELS, LABELS).replace(b"\n1", b"\nx"),
-    "no rows": arff(PIXELS[:0], LABELS[:0]),
-    "no @DATA": b"% nothing" * 300_000,
-    "a long line": arff(PIXELS[:0], LABELS[:0]) + b"0," * 500_000,
-    "nothing": b"",
-}
-
-
-@pytest.mark.parametrize("content", OTHER_ROWS.values(), ids=OTHER_ROWS)
-def test_what_scikit_learn_has_must_be_the_published_data(home, content):
-    write_openml(home, content)
-    with pytest.raises(DatasetError, match="CONVSCOPE_OFFLINE forbids downloads"):
-        read_entry(FASHION)
-
-
 # Offline
 
 
@@ -471,7 +390,7 @@ def test_offline_only_the_files_that_lack_are_named(home):
 
 
 def test_a_set_that_is_not_here_is_nowhere():
-    for name in ("kmnist", "emnist-letters", "usps", "medmnist:pathmnist", "fashion-mnist"):
+    for name in ("kmnist", "emnist-letters", "medmnist:pathmnist", "fashion-mnist"):
         assert located(DATASETS[name]) is None
     assert located(DATASETS["mnist"]) == "part of the package"
 

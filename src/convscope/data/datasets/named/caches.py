@@ -1,7 +1,7 @@
 """Where files of a data set may already lie on this machine, in the order in which they are looked for.
 
 Nothing is read here. First comes what the user named, then convscope's own cache, then the folders of Debian, Keras,
-torchvision and MedMNIST, in which other programs have left the same files; scikit-learn's is `openml_files`.
+torchvision and MedMNIST, in which other programs have left the same files.
 """
 
 import os
@@ -61,16 +61,6 @@ def data_folders() -> tuple[Path, ...]:
     """Return the folders that $CONVSCOPE_DATA names, one or several as in $PATH."""
     named = os.environ.get("CONVSCOPE_DATA", "")
     return tuple(_without_tilde(folder) for folder in named.split(os.pathsep) if folder)
-
-
-def openml_files(entry: CatalogueEntry) -> tuple[Path, ...]:
-    """Return the files in which scikit-learn's `fetch_openml` may have kept the data set."""
-    folder = _folder("SCIKIT_LEARN_DATA", _home(), "scikit_learn_data")
-    if folder is None or entry.openml is None:
-        return ()
-    with suppress(OSError):
-        return tuple(sorted((folder / "openml" / "openml.org").glob(f"data/**/{entry.openml}.arff.gz")))
-    return ()
 
 
 def _below(root: Path, entry: CatalogueEntry) -> list[DataFolder]:

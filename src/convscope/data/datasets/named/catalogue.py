@@ -1,6 +1,6 @@
-"""The data sets that can be asked for by name.
+"""The data sets that can be asked for by name, read into `Splits`.
 
-Name to `Splits`. MNIST itself is part of the package. Its uncompressed copy is kept in the user's cache, since
+MNIST itself is part of the package. Its uncompressed copy is kept in the user's cache, since
 unpacking takes longer than a short training run; a copy is used only if its digest is right, and where none can be kept
 the data set is unpacked each time. The others are found on this machine or fetched, see `sources.py`.
 """
@@ -8,12 +8,10 @@ the data set is unpacked each time. The others are found on this machine or fetc
 import hashlib
 import os
 import struct
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,30 +23,21 @@ from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, sealed
 from convscope.data.datasets.dataset import LoadOptions, SourceFile, Splits
 from convscope.data.datasets.halves import Half, make_splits
-from convscope.data.datasets.named.caches import DataFolder, cache_folder, openml_files
+from convscope.data.datasets.named.caches import DataFolder, cache_folder
 from convscope.data.datasets.named.emnist import read_emnist
-from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile
-from convscope.data.datasets.named.entries_emnist import EMNIST
-from convscope.data.datasets.named.entries_medmnist import MEDMNIST, PREFIX, REFUSED
-from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, KMNIST, MNIST, QMNIST, USPS
+from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
 from convscope.data.datasets.named.sources import (
-    candidates,
     check_published,
     check_structure,
     first_good,
     is_published,
 )
-from convscope.data.datasets.named.sources_openml import read_openml
-from convscope.data.datasets.named.sources_usps import read_usps
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
 
 DATA_FOLDER = Path(__file__).parents[1] / "embedded"
 
-# Every data set that has a name.
-DATASETS: Mapping[str, CatalogueEntry] = MappingProxyType(
-    {entry.name: entry for entry in (MNIST, FASHION_MNIST, KMNIST, *EMNIST, QMNIST, USPS, *MEDMNIST)}
-)
+_PREFIX = "medmnist:"
 
 
 def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
@@ -61,13 +50,13 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
         return None
     if name in DATASETS:
         return DATASETS[name]
-    if not name.startswith(PREFIX):
+    if not name.startswith(_PREFIX):
         return None
-    wanted = name.removeprefix(PREFIX)
+    wanted = name.removeprefix(_PREFIX)
     if reason := REFUSED.get(wanted):
         raise DatasetError(f"{name}: is not supported: {reason}; `convscope data list` names the supported data sets")
-    known = [other.removeprefix(PREFIX) for other in DATASETS if other.startswith(PREFIX)]
-    hint = did_you_mean(wanted, known).replace("'", f"'{PREFIX}", 1) or f"; MedMNIST has {', '.join(known)}"
+    known = [other.removeprefix(_PREFIX) for other in DATASETS if other.startswith(_PREFIX)]
+    hint = did_you_mean(wanted, known).replace("'", f"'{_PREFIX}", 1) or f"; MedMNIST has {', '.join(known)}"
     raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST{hint}")
 
 
@@ -90,8 +79,6 @@ def read_entry(
         train, test = _read_idx_set(entry, on_progress)
     elif entry.form == "emnist":
         train, test = read_emnist(entry, on_progress)
-    elif entry.form == "usps":
-        train, test = (_read_usps_half(entry, file, on_progress) for file in entry.files)
     else:
         train, test = _read_medmnist(entry, on_progress)
     return make_splits(entry.name, train, test, entry.class_names, options)
@@ -133,10 +120,6 @@ class _Array:
 
 
 def _read_idx_set(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
-    if any(next(candidates(entry, file), None) is None for file in entry.files):
-        for path in openml_files(entry):
-            with suppress(DatasetError):  # damaged, or in another order: then it is fetched
-                return _read_openml_set(entry, path)
     train, test = (
         _read_idx_half(entry, split, files, on_progress)
         for split, files in (("train", entry.files[:2]), ("test", entry.files[2:]))
@@ -185,33 +168,6 @@ def _content_sha256(values: NDArray[Any]) -> str:
         return idx_sha256(values)
     header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 0x0C, values.ndim, *values.shape)
     return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
-
-
-def _read_openml_set(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
-    """Read what scikit-learn has kept; raises `DatasetError` unless all four digests are right."""
-    height, width, _ = entry.image_shape
-    pixels, labels = read_openml(path, entry.num_train + entry.num_test, height * width)
-    halves = []
-    for part, files in (
-        (slice(0, entry.num_train), entry.files[:2]),
-        (slice(entry.num_train, None), entry.files[2:]),
-    ):
-        arrays = pixels[part].reshape(-1, height, width), labels[part]
-        for file, array in zip(files, arrays, strict=True):
-            if idx_sha256(array) != file.content_sha256:
-                raise DatasetError(f"{path}: is not {entry.name} as published, or is in another order")
-        source = tuple(SourceFile(file.name.removesuffix(".gz"), file.content_sha256 or "") for file in files)
-        halves.append(Half(*arrays, str(path), str(path), source))
-    return halves[0], halves[1]
-
-
-def _read_usps_half(entry: CatalogueEntry, file: PublishedFile, on_progress: OnProgress | None) -> Half:
-    def read(path: Path, _: DataFolder) -> Half:
-        check_published(path, file)
-        images, labels, sha256 = read_usps(path)
-        return Half(images, labels, str(path), str(path), (SourceFile(file.name.removesuffix(".bz2"), sha256),))
-
-    return first_good(entry, file, read, on_progress)
 
 
 def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:

@@ -16,8 +16,13 @@ from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half
 from convscope.data.datasets.named.caches import DataFolder
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress
-from convscope.data.datasets.named.entries_emnist import member
-from convscope.data.datasets.named.sources import check_published, check_structure, first_good, loose_files
+from convscope.data.datasets.named.sources import (
+    check_published,
+    check_structure,
+    emnist_member,
+    first_good,
+    loose_files,
+)
 from convscope.data.datasets.readers.idx import idx_sha256, read_idx
 
 _FIRST_LABEL = {"emnist-letters": 1}
@@ -62,7 +67,7 @@ def _read_half(
     check: bool,
 ) -> Half:
     """Read a split by the published names of its files; `place` says where one lies, for errors."""
-    names = member(entry, split, "images"), member(entry, split, "labels")
+    names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
     images, labels = (read(name) for name in names)
     source = tuple(
         SourceFile(name.removesuffix(".gz"), idx_sha256(array))

@@ -1,19 +1,22 @@
-"""What the catalogue knows of a data set: its files as they are published, and what must be in them.
+"""The data sets that have a name, as data_sets.json describes them: their published files, and what must be in them.
 
-Values only: where the files are found is `sources.py`, how they are read `catalogue.py`.
+Where the files are found is in `sources.py`, how they are read in `catalogue.py`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Literal
+
+import msgspec
 
 from convscope.base.plain import plain_attributes
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called while a file is fetched, with its name, the bytes so far, and how many it will be, None where nobody knows."""
 
-Form = Literal["embedded", "idx", "emnist", "usps", "medmnist"]
+Form = Literal["embedded", "idx", "emnist", "medmnist"]
 """How the files of a data set are to be read."""
 
 
@@ -69,7 +72,6 @@ class CatalogueEntry:
         form: how they are read.
         folder: what its folder in a cache is called.
         torch_folder: what torchvision calls it.
-        openml: what OpenML, and so scikit-learn, calls it, where that form is read.
         num_train, num_test, image_shape: what must be in the files.
         class_counts: how many images each class has in (train, test), where that is published.
         accuracy: what others have reached, with the source.
@@ -88,10 +90,9 @@ class CatalogueEntry:
     image_shape: tuple[int, int, int]
     folder: str
     torch_folder: str | None = None
-    openml: str | None = None
     class_counts: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
     accuracy: str | None = None
-    notes: str = field(default="")
+    notes: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -118,3 +119,26 @@ def url_folder(url: str) -> str:
     """
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{PurePosixPath(rest).parent}/"
+
+
+@dataclass(frozen=True)
+class _Catalogue:
+    """The content of data_sets.json.
+
+    Attributes:
+        facts: where the facts about a data set, or a family of data sets, come from.
+        refused: data sets of MedMNIST that are not supported, with the reason.
+    """
+
+    facts: dict[str, str]
+    refused: dict[str, str]
+    data_sets: tuple[CatalogueEntry, ...]
+
+
+_CATALOGUE = msgspec.json.decode((Path(__file__).parent / "data_sets.json").read_bytes(), type=_Catalogue)
+
+DATASETS: Mapping[str, CatalogueEntry] = MappingProxyType({entry.name: entry for entry in _CATALOGUE.data_sets})
+"""Every data set that has a name."""
+
+REFUSED: Mapping[str, str] = MappingProxyType(_CATALOGUE.refused)
+"""Data sets of MedMNIST that are not supported, with the reason."""

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
-from convscope.data.datasets.named.caches import DataFolder, cache_folder, openml_files, places
-from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
-from convscope.data.datasets.named.entries_emnist import member
-from convscope.data.datasets.named.entries_mnist import FASHION_MNIST, MNIST
+from convscope.data.datasets.named.caches import DataFolder, cache_folder, places
+from convscope.data.datasets.named.entries import DATASETS, CatalogueEntry, OnProgress, PublishedFile, url_folder
 from convscope.data.datasets.readers.idx import idx_sha256
 
 Read = TypeVar("Read")
@@ -59,20 +57,11 @@ def first_good(
         raise _missing(entry, ["there is no folder to keep it in, because you have no home folder"], refused)
     if offline():
         raise _missing(entry, ["CONVSCOPE_OFFLINE forbids downloads"], refused)
-    from convscope.data.datasets.named.download import (
-        download,  # whose libraries take time to import, and few calls fetch
-    )
+    from convscope.data.datasets.named.download import download  # takes time to import, and few calls fetch
 
     place = DataFolder(cache / entry.folder)
     try:
-        path = download(
-            file.urls,
-            place.folder / file.name,
-            digests=file.digests,
-            size_bytes=file.size_bytes,
-            most_bytes=file.limit_bytes,
-            on_progress=on_progress,
-        )
+        path = download(file, place.folder / file.name, on_progress)
     except DatasetError as error:
         raise _missing(entry, [str(error)], refused) from error
     return read(path, place)
@@ -113,9 +102,18 @@ def check_published(path: Path, file: PublishedFile) -> None:
         )
 
 
+def emnist_member(entry: CatalogueEntry, split: str, kind: str) -> str:
+    """Return the name of a file in EMNIST's archive; `split` is train or test, `kind` images or labels.
+
+    >>> emnist_member(DATASETS["emnist-letters"], "train", "images")
+    'emnist-letters-train-images-idx3-ubyte.gz'
+    """
+    return f"{entry.name}-{split}-{kind}-idx{3 if kind == 'images' else 1}-ubyte.gz"
+
+
 def loose_files(entry: CatalogueEntry) -> dict[str, Path] | None:
     """Return where the files of an EMNIST set lie outside the archive, by their published names; None if not all do."""
-    names = [member(entry, split, kind) for split in ("train", "test") for kind in ("images", "labels")]
+    names = [emnist_member(entry, split, kind) for split in ("train", "test") for kind in ("images", "labels")]
     for place in places(entry):
         if not place.own:  # no digest is published for them
             continue
@@ -144,8 +142,7 @@ def located(entry: CatalogueEntry) -> str | None:
         loose = loose_files(entry)
         return str(next(iter(loose.values())).parent) if loose else None
     if len(paths) < len(entry.files):
-        other = next(iter(openml_files(entry)), None)
-        return str(other) if other else None
+        return None
     return str(paths[0] if len(paths) == 1 else paths[0].parent)
 
 
@@ -168,7 +165,7 @@ def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> D
 # These come under the same file names and have the same shapes: KMNIST's class counts are Fashion-MNIST's too.
 _KNOWN = {
     file.content_sha256: entry.name
-    for entry in (MNIST, FASHION_MNIST)
+    for entry in (DATASETS["mnist"], DATASETS["fashion-mnist"])
     for file in entry.files
     if file.content_sha256 is not None
 }
