@@ -10,8 +10,8 @@ from typing import Any
 from msgspec.json import schema_components
 
 from convscope.cli import records as cli
-from convscope.evidence.comparison.records import CompareOutput, ComparisonRecord
-from convscope.experiment.records import ExperimentOutput, SeedsRecord
+from convscope.evidence.comparison.records import CompareOutput
+from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.runs.playground import Playground
 
@@ -19,16 +19,21 @@ BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS = {
     "card": cli.CardOutput,
     "compare": CompareOutput,
+    "ensemble": cli.EnsembleOutput,
+    "evaluate": cli.EvaluateOutput,
     "experiment": ExperimentOutput,
     "figures": cli.FiguresOutput,
     "log": cli.LogOutput,
     "playground": Playground,
+    "run": cli.RunOutput,
     "serve": cli.ServeOutput,
+    "summary": cli.SummaryOutput,
     "sweep": SweepOutput,
+    "train": cli.TrainOutput,
 }
 """Of each command with a record, the type that it prints."""
 
-SHARED = (ComparisonRecord, SeedsRecord)  # what output_by_hand.json refers to
+SHARED = (cli.ReportOutput,)  # what output_by_hand.json refers to
 
 
 def output_schema() -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
-from typing import Any
 
 from convscope.architecture.arguments import LARGEST_FLOAT32, label
 from convscope.architecture.cost import Budget, check_layer_count
@@ -21,6 +20,7 @@ from convscope.architecture.layers import (
     padding_before,
 )
 from convscope.base.errors import ArchitectureError
+from convscope.base.records import Count, Record, from_attributes
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ class ReceptiveField:
     start: Pair
 
 
+class LayerRecord(Record, kw_only=True):
+    """What a layer is and gives and costs; the attributes are those of `LayerRow` and its layer."""
+
+    name: str
+    kind: str
+    from_layer: str | None
+    output_shape: tuple[Count, ...]
+    parameters: Count
+    non_trainable_parameters: Count
+    macs: Count
+    receptive_field: tuple[Count, Count]
+
+
 @dataclass(frozen=True)
 class LayerRow:
     """One line of the layer table: what a layer is given, gives, holds, costs and sees.
@@ -79,18 +92,15 @@ class LayerRow:
     macs: int
     receptive_field: ReceptiveField
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the layer is and gives and costs as plain JSON."""
-        return {
-            "name": self.layer.name,
-            "kind": self.layer.kind,
-            "from_layer": earlier(self.layer) or None,
-            "output_shape": list(self.output_shape),
-            "parameters": self.parameters,
-            "non_trainable_parameters": self.non_trainable_parameters,
-            "macs": self.macs,
-            "receptive_field": list(self.receptive_field.size),
-        }
+    def to_record(self) -> LayerRecord:
+        return from_attributes(
+            LayerRecord,
+            self,
+            name=self.layer.name,
+            kind=self.layer.kind,
+            from_layer=earlier(self.layer) or None,
+            receptive_field=self.receptive_field.size,
+        )
 
 
 def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:

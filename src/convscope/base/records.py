@@ -68,7 +68,7 @@ class FileRecord(Record, kw_only=True):
     version: str
 
 
-def from_attributes(kind: type[_Kind], value: object, **changes: object) -> _Kind:
+def from_attributes(kind: type[_Kind], value: object, /, **changes: object) -> _Kind:
     """Build a record of type `kind` from the attributes of `value` by its fields' names, except for `changes`."""
     names = [field.name for field in msgspec.structs.fields(kind) if field.name not in changes]
     return kind(**{name: getattr(value, name) for name in names}, **changes)

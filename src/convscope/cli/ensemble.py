@@ -9,6 +9,7 @@ from convscope.cli.job import print_result
 from convscope.cli.options import index_option, json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
+from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
 from convscope.runs.ensembling import EnsembleRequest, ensemble_run
 from convscope.runs.listeners import Listeners
 
@@ -33,15 +34,16 @@ def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_repor
         done = ensemble_run(EnsembleRequest(folders, index, out, given_command()), listeners)
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
+        members = done.folder.record["members"]
         print_json(
-            {
-                "run": str(done.folder.path),
-                "members": [{"run": member["run"], "seed": member["seed"]} for member in done.folder.record["members"]],
-                "evaluation": evaluation.to_dict(),
-                "against_members": compared.to_dict(),
-                "left_out": list(done.left_out),
-                "timings": done.timings,
-            }
+            EnsembleOutput(
+                run=str(done.folder.path),
+                members=tuple(MemberOfEnsemble(run=member["run"], seed=member["seed"]) for member in members),
+                evaluation=evaluation.to_record(),
+                against_members=compared.to_record(),
+                left_out=tuple(done.left_out),
+                timings={**done.timings},
+            )
         )
     else:
         for line in done.left_out:

@@ -4,12 +4,15 @@ from pathlib import Path
 from typing import get_args
 
 import click
+from msgspec import UNSET
 
+from convscope.base.records import from_attributes
 from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument, views_option
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
+from convscope.cli.records import EvaluateOutput
 from convscope.data.datasets import LoadOptions
 from convscope.runs.evaluating import EvaluationRequest, Part, evaluate_images
 from convscope.runs.listeners import Listeners
@@ -56,7 +59,8 @@ def evaluate(
         done = evaluate_images(run_path, request, Listeners(on_download=progress.on_progress))
     evaluation, seen = done.evaluation, done.num_trained_on
     if as_json:
-        print_json(evaluation.to_dict() | ({} if is_own else {"num_trained_on": seen}))
+        num_trained_on = UNSET if is_own else seen
+        print_json(from_attributes(EvaluateOutput, evaluation.to_record(), num_trained_on=num_trained_on))
         return
     kinds = {"all": "images without splits", "train": "training images", "test": "test images"}
     counts = " and ".join(f"{len(part):,} {kinds[part.split]}" for part in done.parts)

@@ -1,6 +1,79 @@
 """What the commands print with `--json` where no result has a record of its own."""
 
-from convscope.base.records import Record
+from msgspec import UNSET, UnsetType
+
+from convscope.architecture.table import LayerRecord
+from convscope.base.records import Count, JsonObject, Record, Seconds
+from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
+from convscope.evidence.evaluation import EvaluationRecord
+from convscope.experiment.records import SeedsRecord
+from convscope.training.memory import Memory
+
+Timings = dict[str, Seconds | Memory]
+"""Seconds by step, and under `memory` what training took."""
+
+
+class TrainOutput(Record, kw_only=True):
+    """A run that was trained and evaluated."""
+
+    run: str
+    evaluation: EvaluationRecord
+    warnings: tuple[str, ...]
+    timings: Timings
+
+
+class RunOutput(TrainOutput, kw_only=True):
+    """A run with what was measured beside its evaluation."""
+
+    comparison: ComparisonRecord | None
+    seeds: SeedsRecord | None
+
+
+class EvaluateOutput(EvaluationRecord, kw_only=True):
+    """An evaluation.
+
+    Attributes:
+        num_trained_on: how many of the images the network was trained on; None: nobody knows. Left out for the run's
+            own data.
+    """
+
+    num_trained_on: Count | UnsetType | None = UNSET
+
+
+class MemberOfEnsemble(Record, kw_only=True):
+    """A run that is part of an ensemble."""
+
+    run: str
+    seed: Count
+
+
+class EnsembleOutput(Record, kw_only=True):
+    """Runs joined into one network."""
+
+    run: str
+    members: tuple[MemberOfEnsemble, ...]
+    evaluation: EvaluationRecord
+    against_members: GroupComparisonRecord
+    left_out: tuple[str, ...]
+    timings: Timings
+
+
+class ReportOutput(Record, kw_only=True):
+    """The report of a run, by its path."""
+
+    run: str
+    report: str
+    timings: Timings
+
+
+class SummaryOutput(Record, kw_only=True):
+    """An architecture and its layer table."""
+
+    architecture: JsonObject
+    layers: tuple[LayerRecord, ...]
+    parameters: Count
+    non_trainable_parameters: Count
+    macs: Count
 
 
 class CardOutput(Record, kw_only=True):

@@ -8,6 +8,7 @@ import click
 from convscope.cli.job import run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.records import ReportOutput
 from convscope.runs.jobs import check_index
 from convscope.runs.page import complete_page, load_found
 
@@ -33,7 +34,7 @@ def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json
         path = page.write()
     timings["total"] = perf_counter() - start
     if as_json:
-        print_json({"run": str(folder.path), "report": str(path), "timings": timings})
+        print_json(ReportOutput(run=str(folder.path), report=str(path), timings={**timings}))
     else:
         echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
     if open_report:

@@ -11,6 +11,7 @@ from convscope.cli.job import in_options, interrupted, open_job, print_result, s
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
+from convscope.cli.records import RunOutput
 from convscope.runs.cautions import cautions_of
 from convscope.runs.pipeline import main_job
 from convscope.runs.run_json import JobOptions
@@ -63,14 +64,14 @@ def run(
             raise interrupted(job.folder, "run") from None
     if as_json:
         print_json(
-            {
-                "run": str(job.folder.path),
-                "evaluation": outcome.evaluation.to_dict(),
-                "warnings": cautions,
-                "comparison": None if outcome.comparison is None else outcome.comparison.to_dict(),
-                "seeds": None if outcome.seeds is None else outcome.seeds.to_dict(),
-                "timings": {**timings, "memory": outcome.memory.to_dict()},
-            }
+            RunOutput(
+                run=str(job.folder.path),
+                evaluation=outcome.evaluation.to_record(),
+                warnings=tuple(cautions),
+                comparison=None if outcome.comparison is None else outcome.comparison.to_record(),
+                seeds=None if outcome.seeds is None else outcome.seeds.to_record(),
+                timings={**timings, "memory": outcome.memory},
+            )
         )
     elif quiet:
         echo(f"{outcome.evaluation.summary.splitlines()[0]}\n{outcome.report}")

@@ -7,8 +7,10 @@ import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_text
+from convscope.base.records import from_attributes
 from convscope.cli.options import json_option, print_json, width_option
 from convscope.cli.output import echo
+from convscope.cli.records import SummaryOutput
 from convscope.runs.choices import architecture_for
 
 
@@ -47,14 +49,7 @@ def summary(
             raise ConvscopeError(f"{svg_path}: already exists; choose another file for --svg")
         write_text(svg_path, network.diagram())
     if as_json:
-        print_json(
-            {
-                "architecture": network.to_dict(),
-                "layers": [row.to_dict() for row in network.table],
-                "parameters": network.parameters,
-                "non_trainable_parameters": network.non_trainable_parameters,
-                "macs": network.macs,
-            }
-        )
+        layers = tuple(row.to_record() for row in network.table)
+        print_json(from_attributes(SummaryOutput, network, architecture=network.to_dict(), layers=layers))
     else:
         echo(network.summary())

@@ -10,6 +10,7 @@ from convscope.cli.job import in_options, interrupted, open_job, print_result, s
 from convscope.cli.options import json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
+from convscope.cli.records import TrainOutput
 from convscope.runs.cautions import cautions_of
 from convscope.runs.pipeline import train_job
 from convscope.runs.steps import timed
@@ -38,12 +39,12 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **argum
             raise interrupted(job.folder, "train") from None
     if as_json:
         print_json(
-            {
-                "run": str(job.folder.path),
-                "evaluation": outcome.evaluation.to_dict(),
-                "warnings": cautions,
-                "timings": {**timings, "memory": outcome.memory.to_dict()},
-            }
+            TrainOutput(
+                run=str(job.folder.path),
+                evaluation=outcome.evaluation.to_record(),
+                warnings=tuple(cautions),
+                timings={**timings, "memory": outcome.memory},
+            )
         )
     else:
         print_result([outcome.evaluation, f"Memory: {outcome.memory}"])

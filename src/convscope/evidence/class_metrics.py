@@ -1,20 +1,18 @@
 """The metrics of each class, from a confusion matrix; where there was no image to measure it on, nothing is said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base import metrics
-from convscope.base.plain import PlainFields
+from convscope.base.records import Count, Fraction, Record
 
 CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
 _NO_NUMBER = "-"
 
 
-@dataclass(frozen=True)
-class ClassMetrics(PlainFields):
+class ClassMetrics(Record):
     """The metrics of one class; of a class without images nothing is known, and all but `support` is None.
 
     Attributes:
@@ -24,11 +22,11 @@ class ClassMetrics(PlainFields):
     """
 
     class_name: str
-    support: int
-    precision: float | None
-    recall: float | None
-    recall_interval: tuple[float, float] | None
-    f1: float | None
+    support: Count
+    precision: Fraction | None
+    recall: Fraction | None
+    recall_interval: tuple[Fraction, Fraction] | None
+    f1: Fraction | None
 
 
 def measure_classes(matrix: NDArray[np.int64], class_names: tuple[str, ...]) -> tuple[ClassMetrics, ...]:

@@ -4,23 +4,25 @@ An evaluation holds the predictions and what was computed from them, and no hand
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base import metrics
+from convscope.base.records import Count, Fraction, NonNegative, Record, from_attributes
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 from convscope.training.views import Views
 
 _MOST_PAIRS_SHOWN = 10
-_MOST_MISTAKES_IN_JSON = 1000
+_MOST_MISTAKES_IN_RECORD = 1000
 _MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
 _MOST_NAMES = 5
@@ -31,17 +33,15 @@ _PAIRS_CAPTION = "Most confused pairs"
 _PAIR_HEADER = ("True", "Predicted", "Images")
 
 
-@dataclass(frozen=True)
-class ConfusedPair:
+class ConfusedPair(Record):
     """How many images with the label `true` were given the label `predicted`."""
 
-    true: int
-    predicted: int
-    count: int
+    true: Count
+    predicted: Count
+    count: Count
 
 
-@dataclass(frozen=True)
-class Mistake:
+class Mistake(Record):
     """An image that got a wrong label.
 
     Attributes:
@@ -50,11 +50,39 @@ class Mistake:
         probability_of_true: that it gave to the true class.
     """
 
-    index: int
-    true: int
-    predicted: int
-    probability: float
-    probability_of_true: float
+    index: Count
+    true: Count
+    predicted: Count
+    probability: Fraction
+    probability_of_true: Fraction
+
+
+class EvaluationRecord(Record, kw_only=True):
+    """An evaluation without the single answers; the attributes are those of `Evaluation`.
+
+    Attributes:
+        mistakes: the worst 1,000.
+        views: left out where each image was looked at once.
+    """
+
+    num_images: Annotated[int, Meta(ge=1)]
+    dataset: str
+    split: str
+    class_names: tuple[str, ...]
+    loss: NonNegative
+    accuracy: Fraction
+    accuracy_interval: tuple[Fraction, Fraction]
+    balanced_accuracy: Fraction
+    balanced_accuracy_interval: tuple[Fraction, Fraction]
+    macro_f1: Fraction
+    macro_f1_interval: tuple[Fraction, Fraction]
+    cautions: tuple[str, ...]
+    confusion_matrix: tuple[tuple[Count, ...], ...]
+    classes: tuple[ClassMetrics, ...]
+    confused_pairs: tuple[ConfusedPair, ...]
+    num_mistakes: Count
+    mistakes: tuple[Mistake, ...]
+    views: Literal[5, 9] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,28 +176,21 @@ class Evaluation:
         """What cannot be concluded from so few images, or images so unevenly spread, in sentences; often none."""
         return _cautions(self)
 
+    def to_record(self) -> EvaluationRecord:
+        """Return all but the single answers; of more than 1,000 mistakes the worst 1,000."""
+        return from_attributes(
+            EvaluationRecord,
+            self,
+            dataset=self.dataset_name,
+            confusion_matrix=tuple(map(tuple, self.confusion_matrix.tolist())),
+            num_mistakes=len(self.mistakes),
+            mistakes=self.mistakes[:_MOST_MISTAKES_IN_RECORD],
+            views=self.views if self.views > 1 else UNSET,
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the single answers as plain JSON; of more than 1,000 mistakes the worst 1,000."""
-        return {
-            "num_images": self.num_images,
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "loss": self.loss,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "balanced_accuracy": self.balanced_accuracy,
-            "balanced_accuracy_interval": list(self.balanced_accuracy_interval),
-            "macro_f1": self.macro_f1,
-            "macro_f1_interval": list(self.macro_f1_interval),
-            "cautions": list(self.cautions),
-            "confusion_matrix": self.confusion_matrix.tolist(),
-            "classes": [metric.to_dict() for metric in self.classes],
-            "confused_pairs": [asdict(pair) for pair in self.confused_pairs],
-            "num_mistakes": len(self.mistakes),
-            "mistakes": [asdict(mistake) for mistake in self.mistakes[:_MOST_MISTAKES_IN_JSON]],
-            **({"views": self.views} if self.views > 1 else {}),
-        }
+        """Return what evaluation.json holds."""
+        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:

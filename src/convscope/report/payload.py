@@ -183,7 +183,7 @@ def model_facts(model: Model) -> dict[str, Any]:
     """Return what a payload says of a model beside its weights."""
     return {
         "architecture": model.architecture.to_dict(),
-        "layers": [row.to_dict() for row in model.architecture.table],
+        "layers": [row.to_record().to_dict() for row in model.architecture.table],
         "parameters": model.architecture.parameters,
         "non_trainable_parameters": model.architecture.non_trainable_parameters,
         "macs": model.architecture.macs,

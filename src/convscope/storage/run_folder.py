@@ -24,11 +24,12 @@ from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
 from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
+from convscope.base.records import read, write
 from convscope.data.datasets import LoadOptions
 from convscope.engine import ENGINES, Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluating import evaluate_answers
-from convscope.evidence.evaluation import Evaluation
+from convscope.evidence.evaluation import Evaluation, EvaluationRecord
 from convscope.recipes import Recipe
 from convscope.storage.model_file import FORMAT, check_format, load_model, next_step, write_model
 from convscope.storage.state_file import load_state, save_state
@@ -170,7 +171,7 @@ class RunFolder:
 
     def write_evaluation(self, evaluation: Evaluation) -> None:
         """Keep the numbers as JSON and the predictions as arrays."""
-        self.write("evaluation.json", evaluation.to_dict())
+        write(self.place("evaluation.json"), evaluation.to_record())
         buffer = io.BytesIO()
         np.savez(buffer, y_true=evaluation.y_true, y_pred=evaluation.y_pred, y_prob=evaluation.y_prob)
         write_bytes(self.place("predictions.npz"), buffer.getvalue())
@@ -181,22 +182,12 @@ class RunFolder:
         Raises:
             RunError: if a file of it is missing or damaged.
         """
-        kept = self.read("evaluation.json")
+        kept = read(self.place("evaluation.json"), EvaluationRecord)
         try:
-            names = tuple(kept["class_names"])
-            if not all(isinstance(text, str) for text in (*names, kept["dataset"], kept["split"])):
-                raise TypeError("a name is not text")
-            if not _is_whole(kept["num_images"], 1, MOST_SEED) or not isinstance(kept["loss"], float):
-                raise TypeError("num_images or loss is not a number")
-            answers = read_predictions(self.place("predictions.npz"), kept["num_images"], len(names))
-            return evaluate_answers(*answers, kept["loss"], names, kept["dataset"], kept["split"])
+            answers = read_predictions(self.place("predictions.npz"), kept.num_images, len(kept.class_names))
         except DatasetError as error:
             raise RunError(str(error)) from error
-        except (KeyError, TypeError, ValueError) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(
-                f"{self.path / 'evaluation.json'}: damaged ({reason:.200}); use another copy of the run"
-            ) from error
+        return evaluate_answers(*answers, kept.loss, kept.class_names, kept.dataset, kept.split)
 
     def write_calibration(self, model: Model) -> None:
         """Keep the trained model again, with what its `calibration` holds now."""

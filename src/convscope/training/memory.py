@@ -5,10 +5,10 @@ A process takes at most what Python and its libraries do, the data set, and `tra
 
 import sys
 from ctypes import CDLL
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from convscope.architecture import Architecture
+from convscope.base.records import Count, Record
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import held_bytes
 from convscope.data.datasets.disk.pools import epoch_bytes
@@ -16,8 +16,7 @@ from convscope.engine import EngineName, EpochOptions, native
 from convscope.recipes import Recipe
 
 
-@dataclass(frozen=True)
-class Memory:
+class Memory(Record):
     """What a process that trained has taken, in bytes; None is what nobody knows.
 
     Attributes:
@@ -26,12 +25,9 @@ class Memory:
         training_bytes: the most that training takes beside the data, see `training_bytes`.
     """
 
-    peak_memory_bytes: int | None
-    data_bytes: int
-    training_bytes: int | None
-
-    def to_dict(self) -> dict[str, int | None]:
-        return asdict(self)
+    peak_memory_bytes: Count | None
+    data_bytes: Count
+    training_bytes: Count | None
 
     def __str__(self) -> str:
         most = "unknown" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
