@@ -4,49 +4,69 @@ What has no record yet stands in output_by_hand.json.
 """
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from msgspec.json import schema_components
 
 from convscope.cli import records as cli
+from convscope.data.datasets.named.entries import NamedDataset
 from convscope.evidence.comparison.records import CompareOutput
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
+from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.playground import Playground
 
 BY_HAND = Path(__file__).parent / "output_by_hand.json"
-OUTPUTS = {
+OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "card": cli.CardOutput,
     "compare": CompareOutput,
+    "data list": NamedDataset,
+    "data show": cli.DataShowOutput,
     "ensemble": cli.EnsembleOutput,
     "evaluate": cli.EvaluateOutput,
     "experiment": ExperimentOutput,
     "figures": cli.FiguresOutput,
     "log": cli.LogOutput,
     "playground": Playground,
+    "predict": (PredictionRecord, StringsRecord, UnreadPicture),
     "run": cli.RunOutput,
     "serve": cli.ServeOutput,
     "summary": cli.SummaryOutput,
     "sweep": SweepOutput,
     "train": cli.TrainOutput,
 }
-"""Of each command with a record, the type that it prints."""
+"""Of each command with a record, the type that it prints, or those of which it prints one."""
+
+LISTS = ("data list", "predict")
+"""The commands that print a list of such."""
 
 SHARED = (cli.ReportOutput,)  # what output_by_hand.json refers to
 
 
 def output_schema() -> dict[str, Any]:
     """Return the schema: under `$defs` a definition for each command, under its name, and those that they share."""
-    references, definitions = schema_components((*OUTPUTS.values(), *SHARED), ref_template="#/$defs/{name}")
+    alternatives = {name: kinds if isinstance(kinds, tuple) else (kinds,) for name, kinds in OUTPUTS.items()}
+    kinds = list(dict.fromkeys((*chain.from_iterable(alternatives.values()), *SHARED)))
+    references, definitions = schema_components(kinds, ref_template="#/$defs/{name}")
+    reference_to = dict(zip(kinds, references, strict=True))
+    commands = {name: _any_of([reference_to[kind] for kind in kinds]) for name, kinds in alternatives.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What the commands of convscope print with --json",
         "description": "`$defs` has one definition per command, under its name, such as `run` or `data info`, and "
         "those that they share. Written by docs/generate.py from the types of the records.",
         "$defs": {
-            **dict(zip(OUTPUTS, references, strict=False)),
+            **{
+                name: {"type": "array", "items": schema} if name in LISTS else schema
+                for name, schema in commands.items()
+            },
             **definitions,
             **json.loads(BY_HAND.read_text(encoding="utf-8")),
         },
     }
+
+
+def _any_of(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.data.datasets.dataset import SourceFile
+from convscope.data.datasets.records import SourceFile
 from convscope.storage import NOTHING, list_runs, load_model, load_trained_on, open_run
 
 from .conftest import invoke

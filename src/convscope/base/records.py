@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
 from convscope.base.files import read_bytes, write_text
@@ -23,11 +24,16 @@ _Value = TypeVar("_Value")
 _Kind = TypeVar("_Kind", bound="Record")
 
 Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
+Change = Annotated[float, Meta(ge=-1, le=1)]
+"""Of a fraction; also a correlation."""
 Seconds = Annotated[float, Meta(ge=0)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # Python's `$` lets a line feed pass
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 Interval = tuple[float, float]
+FractionInterval = tuple[Fraction, Fraction]
+ChangeInterval = tuple[Change, Change]
 NonNegative = Annotated[float, Meta(ge=0)]
 OpenInterval = tuple[float | None, float | None]
 JsonObject = dict[str, Any]
@@ -72,6 +78,11 @@ def from_attributes(kind: type[_Kind], value: object, /, **changes: object) -> _
     """Build a record of type `kind` from the attributes of `value` by its fields' names, except for `changes`."""
     names = [field.name for field in msgspec.structs.fields(kind) if field.name not in changes]
     return kind(**{name: getattr(value, name) for name in names}, **changes)
+
+
+def to_tuple(array: NDArray[Any]) -> tuple[Any, ...]:
+    """Convert an array to tuples of Python's numbers, as records hold them."""
+    return tuple(array.tolist()) if array.ndim == 1 else tuple(map(to_tuple, array))
 
 
 def encode(record: Record) -> bytes:
@@ -127,6 +138,18 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
         raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
     except ValueError as error:
         raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
+
+
+def parse(value: object, kind: type[_Value], label: str, error: type[Exception] = RunError) -> _Value:
+    """Convert a value of JSON types to the type `kind`.
+
+    Raises:
+        error: if it is not as `kind` says. The message names the value in it after `label`.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as wrong:
+        raise error(f"{label}: {_describe(wrong)}") from wrong
 
 
 def _to_number(value: object) -> Any:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from msgspec.structs import asdict
+
 from convscope.base.tables import clip, confidence_text, csv_line, display_width, printable, text_table
 from convscope.cli.output import echo
 from convscope.prediction import Prediction, StringReading
@@ -36,7 +38,7 @@ def print_outcomes_json(outcomes: Iterable[PredictionOutcome]) -> None:
     """Print one JSON list, one object at a time, so that thousands of files need little memory."""
     before = "["
     for outcome in outcomes:
-        echo(before + "\n" + json.dumps(outcome.to_dict(), indent=1, allow_nan=False), nl=False)
+        echo(before + "\n" + json.dumps(outcome.to_record().to_dict(), indent=1, allow_nan=False), nl=False)
         before = ","
     echo("\n]")
 
@@ -111,7 +113,7 @@ def _digit_table(reading: StringReading) -> str:
 def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
     result = outcome.result
     if result is None:
-        yield outcome.to_dict()
+        yield {"file": outcome.file, "error": outcome.error}
     elif isinstance(result, Prediction):
         yield _csv_answer(result)
     else:
@@ -121,10 +123,10 @@ def _csv_values(outcome: PredictionOutcome) -> Iterator[dict[str, Any]]:
 
 
 def _csv_answer(prediction: Prediction) -> dict[str, Any]:
-    values = prediction.to_dict()
-    runner = {f"runner_up_{key}": value for key, value in prediction.runner_up.to_dict().items()}
-    words = {key: " ".join(values[key]) for key in ("steps", "hints")}
-    return {**values, **runner, **words, "height": prediction.size[0], "width": prediction.size[1]}
+    runner = {f"runner_up_{name}": value for name, value in asdict(prediction.runner_up).items()}
+    words = {"steps": " ".join(prediction.steps), "hints": " ".join(prediction.hints)}
+    height, width = prediction.size
+    return {**asdict(prediction.to_record()), **runner, **words, "height": height, "width": width}
 
 
 def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:

@@ -3,17 +3,20 @@
 import os
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Literal
 
 import click
 
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
+from convscope.base.records import to_tuple
 from convscope.base.tables import printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress
+from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
@@ -36,7 +39,7 @@ def list_datasets(as_json: bool) -> None:
     """List the named data sets and the place of their files."""
     places = {name: located(entry) for name, entry in DATASETS.items()}
     if as_json:
-        print_json([entry.to_dict() | {"located": places[name]} for name, entry in DATASETS.items()])
+        print_json([entry.to_record(places[name]) for name, entry in DATASETS.items()])
         return
     for name, entry in DATASETS.items():
         place = places[name]
@@ -115,7 +118,7 @@ def show(
     split_seed: int,
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
-    split: str,
+    split: Literal["train", "test"],
     index: int,
     png_path: Path | None,
     force: bool,
@@ -134,15 +137,15 @@ def show(
         write_bytes(png_path, image_png(image))
     if as_json:
         print_json(
-            {
-                "name": chosen.name,
-                "split": split,
-                "index": index,
-                "label": label,
-                "class_name": chosen.class_names[label],
-                "image": image.tolist(),
-                "png": None if png_path is None else os.fsencode(png_path).decode(errors="replace"),
-            }
+            DataShowOutput(
+                name=chosen.name,
+                split=split,
+                index=index,
+                label=label,
+                class_name=chosen.class_names[label],
+                image=to_tuple(image),
+                png=None if png_path is None else os.fsencode(png_path).decode(errors="replace"),
+            )
         )
         return
     height, width, channels = chosen.image_shape

@@ -150,5 +150,7 @@ def open_trackers(specs: tuple[str, ...]) -> Trackers:
 
 
 def print_json(value: Any) -> None:
-    """Print a record, or a value of JSON types, as one JSON document on stdout."""
+    """Print a record, records, or a value of JSON types, as one JSON document on stdout."""
+    if isinstance(value, list):
+        value = [record.to_dict() for record in value]
     echo(json.dumps(value.to_dict() if isinstance(value, Record) else value, indent=1, allow_nan=False))

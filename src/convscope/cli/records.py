@@ -1,6 +1,8 @@
 """What the commands print with `--json` where no result has a record of its own."""
 
-from msgspec import UNSET, UnsetType
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType
 
 from convscope.architecture.table import LayerRecord
 from convscope.base.records import Count, JsonObject, Record, Seconds
@@ -95,6 +97,18 @@ class LogOutput(Record, kw_only=True):
 
     runs: tuple[str, ...]
     trackers: tuple[str, ...]
+
+
+class DataShowOutput(Record, kw_only=True):
+    """An image of a data set as numbers (H, W, C), and the path of its picture."""
+
+    name: str
+    split: Literal["train", "test"]
+    index: Count
+    label: Count
+    class_name: str
+    image: tuple[tuple[tuple[Annotated[int, Meta(ge=0, le=255)], ...], ...], ...]
+    png: str | None
 
 
 class ServedModel(Record, kw_only=True):

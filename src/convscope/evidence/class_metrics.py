@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base import metrics
-from convscope.base.records import Count, Fraction, Record
+from convscope.base.records import Count, Fraction, FractionInterval, Record
 
 CLASS_HEADER = ("Class", "Images", "Precision", "Recall", "95 % interval", "F1")
 _NO_NUMBER = "-"
@@ -25,7 +25,7 @@ class ClassMetrics(Record):
     support: Count
     precision: Fraction | None
     recall: Fraction | None
-    recall_interval: tuple[Fraction, Fraction] | None
+    recall_interval: FractionInterval | None
     f1: Fraction | None
 
 

@@ -8,14 +8,23 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from math import isfinite
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base import metrics
-from convscope.base.records import Count, Fraction, NonNegative, Record, from_attributes
+from convscope.base.records import (
+    Count,
+    Fraction,
+    FractionInterval,
+    NonNegative,
+    Positive,
+    Record,
+    from_attributes,
+    to_tuple,
+)
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
@@ -65,17 +74,17 @@ class EvaluationRecord(Record, kw_only=True):
         views: left out where each image was looked at once.
     """
 
-    num_images: Annotated[int, Meta(ge=1)]
+    num_images: Positive
     dataset: str
     split: str
     class_names: tuple[str, ...]
     loss: NonNegative
     accuracy: Fraction
-    accuracy_interval: tuple[Fraction, Fraction]
+    accuracy_interval: FractionInterval
     balanced_accuracy: Fraction
-    balanced_accuracy_interval: tuple[Fraction, Fraction]
+    balanced_accuracy_interval: FractionInterval
     macro_f1: Fraction
-    macro_f1_interval: tuple[Fraction, Fraction]
+    macro_f1_interval: FractionInterval
     cautions: tuple[str, ...]
     confusion_matrix: tuple[tuple[Count, ...], ...]
     classes: tuple[ClassMetrics, ...]
@@ -182,7 +191,7 @@ class Evaluation:
             EvaluationRecord,
             self,
             dataset=self.dataset_name,
-            confusion_matrix=tuple(map(tuple, self.confusion_matrix.tolist())),
+            confusion_matrix=to_tuple(self.confusion_matrix),
             num_mistakes=len(self.mistakes),
             mistakes=self.mistakes[:_MOST_MISTAKES_IN_RECORD],
             views=self.views if self.views > 1 else UNSET,

@@ -1,7 +1,8 @@
 """A model's answers to pictures of one's own, and how each picture became an image for it."""
 
-from convscope.prediction.prediction import METHOD, Answer, Prediction, answer_maps, predict, reading_side
+from convscope.prediction.prediction import METHOD, Prediction, answer_maps, predict, reading_side
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of
+from convscope.prediction.records import Answer
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings.result import ReadDigit, StringReading
 

@@ -10,27 +10,19 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.errors import RunError
-from convscope.base.plain import PlainFields
+from convscope.base.records import from_attributes, to_tuple
 from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Picture, Prepared, Stage, Step, prepare
 from convscope.evidence.explanation.attributions import Method, attribute
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.preparation import is_as_made, preparation_of
+from convscope.prediction.records import Answer, PredictionRecord
 from convscope.training.model import Model
 from convscope.training.views import Views
 
 _BATCH = 1024  # images that are answered at once, so that memory stays bounded
 _ALL_STEPS = Handwriting("light", 1).steps  # but for those that are only taken when asked for
 _rules = WeakKeyDictionary[Model, RejectionRule]()  # reading one takes longer than an answer
-
-
-@dataclass(frozen=True)
-class Answer(PlainFields):
-    """A class and its probability, 0 to 1."""
-
-    label: int
-    class_name: str
-    probability: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,22 +96,14 @@ class Prediction:
             words.append(f"only {', '.join(self.steps)}")
         return ", ".join(words)
 
+    def to_record(self) -> PredictionRecord:
+        """Return the prediction without pictures."""
+        probabilities = to_tuple(self.probabilities)
+        return from_attributes(PredictionRecord, self, probabilities=probabilities, clipped=self.prepared.clipped)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain JSON, without pictures."""
-        return {
-            "file": self.file,
-            **self.answer.to_dict(),
-            "runner_up": self.runner_up.to_dict(),
-            "probabilities": self.probabilities.tolist(),
-            "is_calibrated": self.is_calibrated,
-            "none_of_these": self.none_of_these,
-            "size": list(self.size),
-            "is_as_made": self.is_as_made,
-            "is_assumed": self.is_assumed,
-            "steps": list(self.steps),
-            "hints": list(self.hints),
-            "clipped": self.prepared.clipped,
-        }
+        """Return the prediction as plain JSON, without pictures."""
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         return text_table(("Picture", clip(self.file, 64)), self._facts(), left=2)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convscope.base.errors import ImageFileError
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
 from convscope.prediction import Prediction, StringReading, answer_maps, predict, preparation_of, read_strings
+from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.training.model import Model
 from convscope.training.views import Views
 
@@ -33,8 +34,8 @@ class PredictionOutcome:
     result: Prediction | StringReading | None
     error: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"file": self.file, "error": self.error} if self.result is None else self.result.to_dict()
+    def to_record(self) -> PredictionRecord | StringsRecord | UnreadPicture:
+        return UnreadPicture(file=self.file, error=self.error) if self.result is None else self.result.to_record()
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.dataset import LoadOptions, Splits
+from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.loading import load_dataset
 from convscope.data.datasets.readers.idx import idx_header
+from convscope.data.datasets.records import LoadOptions
 
 USUAL = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 

@@ -1,9 +1,10 @@
 """Data sets: the value, the file readers, and the catalogue with MNIST itself."""
 
-from convscope.data.datasets.dataset import MAX_SIDE, Dataset, LoadOptions, SourceFile, Splits, evenly
+from convscope.data.datasets.dataset import Dataset, Splits, evenly
 from convscope.data.datasets.loading import load_dataset, load_for_classes
 from convscope.data.datasets.named.entries import DATASETS, CatalogueEntry
 from convscope.data.datasets.pairs import DatasetLike, as_dataset
+from convscope.data.datasets.records import MAX_SIDE, LoadOptions, SourceFile
 
 __all__ = [
     "DATASETS",

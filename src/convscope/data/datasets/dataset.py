@@ -11,31 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from convscope.base.arguments import Name, Seed, check_fields, check_seed, checked, convert, describe
+from convscope.base.arguments import Name, Seed, check_fields, checked, convert, describe
 from convscope.base.arrays import read_only
-from convscope.base.plain import PlainFields, from_plain
+from convscope.base.records import from_attributes, to_tuple
 from convscope.base.streams import random_stream
 from convscope.base.tables import clip, html_table
 from convscope.data.datasets.arrays import class_indices, image_bytes
 from convscope.data.datasets.data_file import Images, Labels
 from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.data.datasets.pictures import strip_png
+from convscope.data.datasets.records import LoadOptions, SourceFile, SplitRecord, SplitsRecord
 from convscope.data.handwriting import Handwriting, handwriting_of
 
 _LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
-
-
-@dataclass(frozen=True)
-class SourceFile(PlainFields):
-    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is).
-
-    Attributes:
-        num_damaged: how many damaged pictures of a folder, archive or table were left out.
-    """
-
-    name: str
-    sha256: str
-    num_damaged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,21 +207,19 @@ class Dataset:
             raise ValueError(f"fraction {fraction} of {len(self)} images leaves one side empty")
         return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")
 
+    def to_record(self) -> SplitRecord:
+        """Return what the data set is, without its pixels."""
+        return from_attributes(
+            SplitRecord,
+            self,
+            num_images=len(self),
+            image_dtype=str(self.images.dtype),
+            label_dtype=str(self.labels.dtype),
+            class_counts=to_tuple(self.class_counts),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return what the data set is, without its pixels, as plain JSON."""
-        return {
-            "name": self.name,
-            "split": self.split,
-            "num_images": len(self),
-            "image_shape": list(self.image_shape),
-            "image_dtype": str(self.images.dtype),
-            "label_dtype": str(self.labels.dtype),
-            "pixel_range": list(self.pixel_range),
-            "class_names": list(self.class_names),
-            "class_counts": self.class_counts.tolist(),
-            "sha256": self.sha256,
-            "source": [file.to_dict() for file in self.source],
-        }
+        return self.to_record().to_dict()
 
     def _repr_html_(self) -> str:
         return html_card([self])
@@ -246,53 +232,6 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
     [0, 4, 8]
     """
     return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
-
-
-MAX_SIDE = 4096
-"""Pixels of an image's height and width that a network may read, and so the most that pictures are brought to."""
-
-
-@dataclass(frozen=True)
-class LoadOptions(PlainFields):
-    """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
-
-    Attributes:
-        test_fraction: share of each class that was cut off as the test split; None if the data came with one.
-        seed: which images were cut off.
-        image_size: (H, W) that the images were brought to; None if they are as in the file.
-        skip_damaged: whether pictures that cannot be read are left out.
-
-    Raises:
-        ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
-    """
-
-    test_fraction: float | None = None
-    seed: int = 0
-    image_size: tuple[int, int] | None = None
-    skip_damaged: bool = False
-
-    def __post_init__(self) -> None:
-        fraction, size = self.test_fraction, self.image_size
-        if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
-            raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
-        object.__setattr__(self, "seed", check_seed(self.seed))
-        convert(self.skip_damaged, bool, "skip_damaged")
-        if size is not None:
-            if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
-                raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
-            object.__setattr__(self, "image_size", (int(size[0]), int(size[1])))
-
-    @classmethod
-    def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
-        """Return what `to_dict` wrote; raises `error` if it is no such object."""
-        try:
-            return from_plain(cls, value, "options", error)
-        except (TypeError, ValueError) as wrong:
-            raise error(f"options: {wrong}") from wrong
-
-
-def _is_side(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= int(value) <= MAX_SIDE
 
 
 @dataclass(frozen=True, eq=False)
@@ -308,7 +247,7 @@ class Splits:
 
     train: Dataset
     test: Dataset
-    options: LoadOptions = LoadOptions()
+    options: LoadOptions = field(default_factory=LoadOptions)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -339,13 +278,11 @@ class Splits:
     def num_classes(self) -> int:
         return self.train.num_classes
 
+    def to_record(self) -> SplitsRecord:
+        return from_attributes(SplitsRecord, self, train=self.train.to_record(), test=self.test.to_record())
+
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "train": self.train.to_dict(),
-            "test": self.test.to_dict(),
-            "options": self.options.to_dict(),
-        }
+        return self.to_record().to_dict()
 
     def _repr_html_(self) -> str:
         return html_card([self.train, self.test])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.arguments import check_name
@@ -16,9 +17,10 @@ from convscope.base.averaging import average
 from convscope.base.errors import DatasetError
 from convscope.base.streams import random_stream
 from convscope.data.datasets.data_file import Images, Labels, sealed
-from convscope.data.datasets.dataset import Dataset, LoadOptions, SourceFile, Splits
+from convscope.data.datasets.dataset import Dataset, Splits
 from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.data.datasets.readers.labels import MAX_CLASSES, sorted_names
+from convscope.data.datasets.records import LoadOptions, SourceFile
 
 MAX_CHANNELS = 4
 
@@ -92,10 +94,10 @@ def make_splits(
             Dataset(half.images, half.labels, class_names, name, split, half.source)
             for half, split in zip(halves, ("train", "test"), strict=True)
         ]
-        return Splits(parts[0], parts[1], replace(options, seed=0))
+        return Splits(parts[0], parts[1], structs.replace(options, seed=0))
     cut = cut_half(halves[0], len(class_names), options)
     parts = [Dataset(half.images, half.labels, class_names, name, split, half.source) for split, half in cut.items()]
-    return Splits(parts[0], parts[1], replace(options, test_fraction=_fraction(options)))
+    return Splits(parts[0], parts[1], structs.replace(options, test_fraction=_fraction(options)))
 
 
 def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:

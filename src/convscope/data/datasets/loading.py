@@ -2,21 +2,22 @@
 
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from msgspec import structs
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.errors import DatasetError
 from convscope.base.spelling import did_you_mean, is_path
 from convscope.data.datasets.data_file import Labels
-from convscope.data.datasets.dataset import Dataset, LoadOptions, Splits
+from convscope.data.datasets.dataset import Dataset, Splits
 from convscope.data.datasets.halves import Half, Parts, check_halves, cut_half, file_name, make_splits
 from convscope.data.datasets.named.catalogue import find_entry, read_entry
 from convscope.data.datasets.named.entries import DATASETS, OnProgress
 from convscope.data.datasets.readers.formats import read_file, read_folder
+from convscope.data.datasets.records import LoadOptions
 
 
 @checked
@@ -99,7 +100,7 @@ def load_for_classes(
     """
     options, entry = LoadOptions(test_fraction, seed, image_size, skip_damaged), find_entry(name_or_path)
     if entry is not None:
-        splits = read_entry(entry, replace(options, test_fraction=None), on_progress=on_progress)
+        splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
         train, test = (Half(one.images, one.labels, name, name, one.source) for one in (splits.train, splits.test))
         parts = Parts(train, test, splits.class_names)

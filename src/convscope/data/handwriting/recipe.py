@@ -5,14 +5,14 @@ kept, and moved so that the centre of mass of their pixels is the middle of 28 Ã
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
-from convscope.base.plain import PlainFields, from_plain
+from convscope.base.records import Positive, Record, parse
 from convscope.data.handwriting.pictures import FAINTEST, Ink, Picture, border, box, centred_corner, median, strength
 
 Step = Literal["polarity", "light", "ink", "specks", "deslant", "crop", "scale", "contrast", "centre"]
@@ -35,8 +35,7 @@ _NEAR_GROUND = 16  # grey levels
 _EVEN_GROUND, _CENTRED = 0.95, 0.1  # MNIST: 0.9996 of the border is ground, centres of mass lie 0.014 sides off at most
 
 
-@dataclass(frozen=True)
-class Handwriting(PlainFields):
+class Handwriting(Record):
     """How an image of a data set is made from a picture.
 
     Attributes:
@@ -45,25 +44,12 @@ class Handwriting(PlainFields):
         threshold: share of the strongest ink from which a pixel counts as ink.
         centre: whether the images hold one thing each, sized and centred on an even ground, as MNIST's do. Where they
             do not, as photos, a picture is only resized unless steps are asked for.
-
-    Raises:
-        ValueError: for a value out of its range.
     """
 
     ink: Ink
-    target: int
-    threshold: float = THRESHOLD
+    target: Positive
+    threshold: Annotated[float, Meta(ge=0, lt=1)] = THRESHOLD
     centre: bool = True
-
-    def __post_init__(self) -> None:
-        if self.ink not in ("light", "dark"):
-            raise ValueError(f"ink is {self.ink!r}; it must be 'light' or 'dark'")
-        if not isinstance(self.target, int) or isinstance(self.target, bool) or self.target < 1:
-            raise ValueError(f"target is {self.target!r}; it must be a whole number of at least 1")
-        if not isinstance(self.threshold, float | int) or not 0 <= self.threshold < 1:
-            raise ValueError(f"threshold is {self.threshold!r}; it must be at least 0 and below 1")
-        if not isinstance(self.centre, bool):
-            raise ValueError(f"centre is {self.centre!r}; it must be True or False")
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -77,10 +63,7 @@ class Handwriting(PlainFields):
         Raises:
             DatasetError: if it is no such object; the message names the field.
         """
-        try:
-            return from_plain(cls, value, "handwriting", DatasetError)
-        except ValueError as error:
-            raise DatasetError(f"handwriting: {error}") from error
+        return parse(value, cls, "handwriting", DatasetError)
 
 
 def handwriting_of(images: Picture) -> Handwriting:

@@ -6,9 +6,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import plain_attributes
+from convscope.base.records import from_attributes
 from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.prediction.prediction import Prediction
+from convscope.prediction.records import DigitRecord, StringsRecord
 
 Notice = Literal["no ink", "too many", "not cut"]
 NOTICES: tuple[Notice, ...] = get_args(Notice)
@@ -32,9 +33,8 @@ class ReadDigit:
     line: int
     prediction: Prediction
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the answer as `Prediction.to_dict` gives it, with its box and its line."""
-        return {**self.prediction.to_dict(), "box": list(self.box), "line": self.line}
+    def to_record(self) -> DigitRecord:
+        return from_attributes(DigitRecord, self.prediction.to_record(), box=self.box, line=self.line)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,11 @@ class StringReading:
         """All lines, with line breaks between them."""
         return "\n".join(self.lines)
 
+    def to_record(self) -> StringsRecord:
+        return from_attributes(StringsRecord, self, digits=tuple(digit.to_record() for digit in self.digits))
+
     def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(self, "file", "text", "lines", "size", "num_specks", "num_rules", "notices", "digits")
+        return self.to_record().to_dict()
 
     def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) uint8 with a box around each character and its answer above it.

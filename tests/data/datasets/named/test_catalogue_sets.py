@@ -14,11 +14,11 @@ import pytest
 import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.named import caches
 from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
 from convscope.data.datasets.named.sources import emnist_member, is_published, located
+from convscope.data.datasets.records import SourceFile
 
 DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
 needs_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")

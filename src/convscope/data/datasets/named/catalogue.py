@@ -21,7 +21,7 @@ from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.files import write_bytes
 from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, sealed
-from convscope.data.datasets.dataset import LoadOptions, SourceFile, Splits
+from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.caches import DataFolder, cache_folder
 from convscope.data.datasets.named.emnist import read_emnist
@@ -34,6 +34,7 @@ from convscope.data.datasets.named.sources import (
 )
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
+from convscope.data.datasets.records import LoadOptions, SourceFile
 
 DATA_FOLDER = Path(__file__).parents[1] / "embedded"
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half
 from convscope.data.datasets.named.caches import DataFolder
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress
@@ -24,6 +23,7 @@ from convscope.data.datasets.named.sources import (
     loose_files,
 )
 from convscope.data.datasets.readers.idx import idx_sha256, read_idx
+from convscope.data.datasets.records import SourceFile
 
 _FIRST_LABEL = {"emnist-letters": 1}
 Halves = tuple[Half, Half]

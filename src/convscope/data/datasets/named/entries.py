@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
-from convscope.base.plain import plain_attributes
+from convscope.base.records import Count, Record, Sha256, from_attributes
 
 OnProgress = Callable[[str, int, int | None], None]
 """Called while a file is fetched, with its name, the bytes so far, and how many it will be, None where nobody knows."""
@@ -59,8 +59,38 @@ class PublishedFile:
         packed = (self.name, f"{dotted}.gz") if self.name != plain else ()
         return tuple(dict.fromkeys((*packed, plain, dotted)))
 
-    def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(self, "name", "size_bytes", "md5", "sha256", "content_sha256", "urls")
+
+class PublishedFileRecord(Record, kw_only=True):
+    """A file as it is published; the attributes are those of `PublishedFile`."""
+
+    name: str
+    size_bytes: Count | None
+    md5: str | None
+    sha256: Sha256 | None
+    content_sha256: Sha256 | None
+    urls: tuple[str, ...]
+
+
+class NamedDataset(Record, kw_only=True):
+    """A data set with a name; the attributes are those of `CatalogueEntry`.
+
+    Attributes:
+        located: where its files lie on this machine; None where they are not there.
+    """
+
+    name: str
+    title: str
+    licence: str
+    source: str
+    class_names: tuple[str, ...]
+    num_classes: Count
+    num_train: Count
+    num_test: Count
+    image_shape: tuple[Count, Count, Count]
+    accuracy: str | None
+    notes: str
+    files: tuple[PublishedFileRecord, ...]
+    located: str | None
 
 
 @dataclass(frozen=True)
@@ -94,21 +124,10 @@ class CatalogueEntry:
     accuracy: str | None = None
     notes: str = ""
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "title": self.title,
-            "licence": self.licence,
-            "source": self.source,
-            "class_names": list(self.class_names),
-            "num_classes": len(self.class_names),
-            "num_train": self.num_train,
-            "num_test": self.num_test,
-            "image_shape": list(self.image_shape),
-            "accuracy": self.accuracy,
-            "notes": self.notes,
-            "files": [file.to_dict() for file in self.files],
-        }
+    def to_record(self, located: str | None) -> NamedDataset:
+        """Return the entry, with the place of its files on this machine."""
+        files = tuple(from_attributes(PublishedFileRecord, file) for file in self.files)
+        return from_attributes(NamedDataset, self, num_classes=len(self.class_names), files=files, located=located)
 
 
 def url_folder(url: str) -> str:

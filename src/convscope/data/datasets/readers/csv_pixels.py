@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.data.datasets.data_file import DataFileError, Images, sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
 from convscope.data.datasets.readers.csv_text import CsvText, cell_bounds, is_number, small_numbers, texts
 from convscope.data.datasets.readers.labels import TextLabels, clean_name
 from convscope.data.datasets.readers.rows import layout_of, row_shape
+from convscope.data.datasets.records import SourceFile
 
 NO_LABEL = "has no label column; name it label"
 MANY_MORE = 4  # times as many different pixels as labels: ten digits against the greys of a photo's corner

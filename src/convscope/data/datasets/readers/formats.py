@@ -10,7 +10,6 @@ from pathlib import Path
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, open_data_file, refusals_of, sha256_of
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
@@ -22,6 +21,7 @@ from convscope.data.datasets.readers.places import FilePlace, list_archive, list
 from convscope.data.datasets.readers.rows import row_shape
 from convscope.data.datasets.readers.tree import is_tree, read_tree
 from convscope.data.datasets.readers.unpack import ZIP_MAGIC
+from convscope.data.datasets.records import SourceFile
 
 PARQUET_MAGIC, NPY_MAGIC = b"PAR1", b"\x93NUMPY"
 READABLE = (

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import Images, sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.disk.files import file_sha256, open_idx
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
 from convscope.data.datasets.readers.places import FilePlace
+from convscope.data.datasets.records import SourceFile
 
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<split>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx(?P<dimensions>[1-4])"

@@ -17,11 +17,11 @@ from convscope.base.errors import DatasetError, ImageFileError
 from convscope.base.files import file_digest
 from convscope.base.versions import install_command
 from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.parquet_columns import Columns, find_columns, numbers_of
 from convscope.data.datasets.readers.rows import row_shape
+from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import MAX_FILE_BYTES, read_picture
 
 MOST_ROWS = 1024  # read at once

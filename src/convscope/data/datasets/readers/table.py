@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from convscope.data.datasets.data_file import DataFileError, sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
@@ -17,6 +16,7 @@ from convscope.data.datasets.readers.picture_files import read_pictures
 from convscope.data.datasets.readers.places import FilePlace, suffix_of
 from convscope.data.datasets.readers.rows import LABEL_NAMES, is_pixel_name
 from convscope.data.datasets.readers.tree import SPLITS
+from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
 FILE_NAMES = (

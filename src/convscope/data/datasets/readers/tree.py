@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import refusals_of, sealed
-from convscope.data.datasets.dataset import SourceFile
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
 from convscope.data.datasets.readers.places import FilePlace, suffix_of
+from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
 # Folders that are splits; those of validation are left out, as they are in archives.

@@ -1,0 +1,92 @@
+"""Data sets as records: what run.json and commands say of them, and how they were loaded."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from msgspec import Meta
+from msgspec.structs import force_setattr
+
+from convscope.base.arguments import check_seed, convert
+from convscope.base.records import Count, Record, Sha256, parse
+
+
+class SourceFile(Record):
+    """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is).
+
+    Attributes:
+        num_damaged: how many damaged pictures of a folder, archive or table were left out.
+    """
+
+    name: str
+    sha256: str
+    num_damaged: Count = 0
+
+
+class SplitRecord(Record, kw_only=True):
+    """One half of a data set without its pixels; the attributes are those of `Dataset`."""
+
+    name: str
+    split: str
+    num_images: Count
+    image_shape: tuple[Count, Count, Count]
+    image_dtype: str
+    label_dtype: str
+    pixel_range: tuple[Count, Count]
+    class_names: tuple[str, ...]
+    class_counts: tuple[Count, ...]
+    sha256: Sha256
+    source: tuple[SourceFile, ...]
+
+
+MAX_SIDE = 4096
+"""Pixels of an image's height and width that a network may read, and so the most that pictures are brought to."""
+
+_Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
+
+
+class LoadOptions(Record):
+    """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
+
+    Attributes:
+        test_fraction: share of each class that was cut off as the test split; None if the data came with one.
+        seed: which images were cut off.
+        image_size: (H, W) that the images were brought to; None if they are as in the file.
+        skip_damaged: whether pictures that cannot be read are left out.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1, or a side of the size is not from 1 to 4,096.
+    """
+
+    test_fraction: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    seed: Count = 0
+    image_size: tuple[_Side, _Side] | None = None
+    skip_damaged: bool = False
+
+    def __post_init__(self) -> None:
+        fraction, size = self.test_fraction, self.image_size
+        if fraction is not None and not (isinstance(fraction, int | float) and 0 < fraction < 1):
+            raise ValueError(f"test_fraction is {fraction!r}; it must lie between 0 and 1")
+        force_setattr(self, "seed", check_seed(self.seed))
+        convert(self.skip_damaged, bool, "skip_damaged")
+        if size is not None:
+            if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
+                raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
+            force_setattr(self, "image_size", (int(size[0]), int(size[1])))
+
+    @classmethod
+    def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
+        """Return what `to_dict` wrote; raises `error` if it is no such object."""
+        return parse(value, cls, "options", error)
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and 1 <= int(value) <= MAX_SIDE
+
+
+class SplitsRecord(Record, kw_only=True):
+    """Both halves of a data set without their pixels; the attributes are those of `Splits`."""
+
+    name: str
+    train: SplitRecord
+    test: SplitRecord
+    options: LoadOptions
