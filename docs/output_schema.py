@@ -28,6 +28,7 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "evaluate": cli.EvaluateOutput,
     "experiment": ExperimentOutput,
     "figures": cli.FiguresOutput,
+    "import": (cli.ImportOutput, cli.ImportedModelOutput),
     "log": cli.LogOutput,
     "playground": Playground,
     "predict": (PredictionRecord, StringsRecord, UnreadPicture),

@@ -44,7 +44,7 @@ def test_a_zeroed_filter_costs_nothing_and_a_duplicated_one_is_named(trained: Pa
     assert "architectures" not in values
     model = cs.load_model(trained)
     assert values["weights_sha256"] == model.weights_sha256
-    splits = cs.load_dataset(open_run(trained).record["dataset"]["argument"])
+    splits = cs.load_dataset(open_run(trained).record.dataset.argument)
     assert values["accuracy"] == cs.evaluate(model, splits.test).accuracy
 
 

@@ -163,9 +163,13 @@ def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: 
     ("name", "content", "said"),
     [
         ("DONE", None, "is not finished; to continue it, run: convscope run --resume"),
-        ("evaluation.json", None, "evaluation.json: missing"),
+        ("evaluation.json", None, "evaluation.json: cannot be read (No such file or directory)"),
         ("comparison.json", "{}", "comparison.json: $: object missing required field dataset"),
-        ("run.json", lambda record: record["dataset"]["train"].pop("class_counts"), "run.json: damaged"),
+        (
+            "run.json",
+            lambda record: record["dataset"]["train"].pop("class_counts"),
+            "run.json: $.dataset.train: object missing",
+        ),
     ],
 )
 def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):

@@ -177,9 +177,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
         (lambda path: (path / "predictions.npz").write_bytes(b"no"), "is not a complete .npz archive"),
         (lambda path: (path / "run.json").write_text("{"), "damaged"),
         (lambda path: (path / "history.jsonl").write_text("{"), "damaged"),
-        (lambda path: change(path, lambda record: record["dataset"]["test"].pop("num_images")), "damaged"),
-        (lambda path: change(path, lambda record: record["dataset"]["test"].update(num_images="many")), "damaged"),
-        (lambda path: change(path, lambda record: record.update(num_images=[])), "damaged"),
+        (lambda path: change(path, lambda record: record["dataset"]["test"].pop("num_images")), "$.dataset.test: "),
         (lambda path: change(path, lambda record: record["dataset"]["test"].update(num_images=9)), "must be 9 whole"),
     ],
 )

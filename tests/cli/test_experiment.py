@@ -100,7 +100,7 @@ def test_a_run_and_the_page_have_all_commands_that_trained_in_the_folder(small_f
         assert invoke(*command, "--out", folder, "--json").exit_code == 0
     first, second = StoredRuns(folder / "runs").runs(pytest.fail)
     lines = [f"convscope {' '.join(map(str, command))}" for command in commands[:2]]
-    assert first.folder.record["command"] == second.folder.record["command"] == "\n".join(lines)
+    assert first.folder.record.command == second.folder.record.command == "\n".join(lines)
     page = (folder / "experiment.html").read_text()
     assert all(line.replace(str(small_folder), small_folder.name) in page for line in lines)
     for line in lines:

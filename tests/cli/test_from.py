@@ -51,7 +51,7 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
     assert done.exit_code == 0, done.output
     assert history_of(out)[0]["loss"] < history_of(source)[3]["loss"]
     record = open_run(out).record
-    assert record["from"] == {
+    assert record.start.to_dict() == {
         "argument": str(source),
         "weights_sha256": load_model(source).weights_sha256,
         "num_seen_images": 1000,
@@ -59,9 +59,9 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
         "new_classes": [],
         "new_output": False,
     }
-    assert f" --from {source} " in record["command"]
+    assert f" --from {source} " in record.command
     assert load_model(out).provenance["from"] == load_model(source).weights_sha256
-    assert load_model(out / "checkpoints" / "epoch-0000.safetensors").weights_sha256 == record["from"]["weights_sha256"]
+    assert load_model(out / "checkpoints" / "epoch-0000.safetensors").weights_sha256 == record.start.weights_sha256
 
 
 @pytest.mark.slow
@@ -145,7 +145,7 @@ def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, t
     for number, (before, out) in enumerate(pairwise(generations)):
         done = invoke(*options, "--from", before, "--seed", number + 1, "--out", out)
         assert done.exit_code == 0, done.output
-        assert open_run(out).record["from"]["num_seen_images"] == 801
+        assert open_run(out).record.start.num_seen_images == 801
         done = invoke("evidence", out, "calibration", "--json")
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["evidence"]["calibration"]["num_fitted"] == 199
@@ -171,7 +171,7 @@ def test_of_a_set_that_has_grown_only_new_images_are_held_out(
     arguments = ("--dataset", path, "--from", source, "--epochs", 1, "--validation-fraction", 0.1)
     done = invoke("run", *arguments, "--seeds", 2, "--no-baseline", "--out", out)
     assert done.exit_code == 0, done.output
-    assert open_run(out).record["from"]["num_seen_images"] == 1000
+    assert open_run(out).record.start.num_seen_images == 1000
     old = load_trained_on(source, load_model(source)).digests
     known = load_trained_on(out, load_model(out))
     assert np.isin(old, known.digests).all()
@@ -191,7 +191,7 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     out = tmp_path / "run"
     started = ("--dataset", tmp_path / "inverted.npz", "--from", source, "--epochs", 1)
     assert invoke("train", *started, "--out", out).exit_code == 0
-    assert open_run(out).record["from"]["num_seen_images"] == 0
+    assert open_run(out).record.start.num_seen_images == 0
     done = invoke("evidence", out, "audit", "calibration", "--json")
     assert done.exit_code == 0, done.output
     calibration = json.loads(done.stdout)["evidence"]["calibration"]
@@ -222,7 +222,7 @@ def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, s
     assert refused.exit_code == 1
     assert f"--from {alone}: its training images are unknown" in refused.output
     assert invoke(*options, "--out", tmp_path / "on").exit_code == 0
-    assert open_run(tmp_path / "on").record["from"]["num_seen_images"] is None
+    assert open_run(tmp_path / "on").record.start.num_seen_images is None
     refused = invoke("evidence", tmp_path / "on", "calibration")
     assert refused.exit_code == 1
     assert "nobody knows which images" in refused.output

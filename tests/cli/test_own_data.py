@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import convscope as cs
+from convscope.data.datasets import LoadOptions
 from convscope.storage import load_model, open_run
 
 from .conftest import invoke
@@ -56,11 +57,11 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
 def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
     out, _ = own_run
     record = open_run(out).record
-    assert record["dataset"]["options"] == {"test_fraction": 0.25, "seed": 3, "image_size": None, "skip_damaged": False}
-    assert "--test-fraction 0.25 --split-seed 3" in record["command"]
-    assert "--class-weights balanced" in record["command"]
+    assert record.dataset.options == LoadOptions(0.25, 3)
+    assert "--test-fraction 0.25 --split-seed 3" in record.command
+    assert "--class-weights balanced" in record.command
     again = cs.load_dataset(pictures, test_fraction=0.25, seed=3)
-    assert again.test.sha256 == record["dataset"]["test"]["sha256"]
+    assert again.test.sha256 == record.dataset.test.sha256
     assert invoke("evaluate", out).exit_code == 0
     assert "test_fraction=0.25, seed=3" in (out / "report.html").read_text(encoding="utf-8")
 

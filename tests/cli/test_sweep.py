@@ -28,9 +28,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters,num_diverged"
     assert len(lines) == 5
     page = (tmp_path / "sweep.html").read_text()
-    assert (
-        f"convscope sweep --dataset {small_folder.name} --architecture ann --recipe fast --search grid" in page
-    )
+    assert f"convscope sweep --dataset {small_folder.name} --architecture ann --recipe fast --search grid" in page
     assert "--recipe recipe.json --seeds 30</pre>" in page
     text = invoke(*asked, *vary, "--out", tmp_path).stdout
     assert (tmp_path / "sweep.txt").read_text() in text

@@ -230,7 +230,7 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
 
     def kill(run: RunResult) -> None:
         came.append(run)
-        if len({run.kept.record["cpu"]["instruction_set"] for run in came}) == 2 or len(came) == 7:
+        if len({run.kept.record.cpu.instruction_set for run in came}) == 2 or len(came) == 7:
             cluster.kill()
 
     try:
@@ -249,7 +249,7 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
     experiment = Experiment("small", small_splits.test.labels, len(small_splits.train), tuple(there))
     assert sum(experiment.instruction_sets.values()) == 8
     for run, expected in zip(outcomes(there), outcomes(results), strict=True):
-        if there[run[0]].kept.record["cpu"]["instruction_set"] == sets[0]:
+        if there[run[0]].kept.record.cpu.instruction_set == sets[0]:
             assert run == expected
 
 

@@ -13,6 +13,7 @@ from convscope.base.records import read
 from convscope.evidence.comparison import compare_groups
 from convscope.experiment import Experiment, Group, run_experiment, write_experiment
 from convscope.experiment.records import ExperimentRecord
+from convscope.storage.records import Machine, Processor
 
 from .conftest import ONE_EPOCH, stored_seeds, tiny
 
@@ -180,7 +181,7 @@ def test_runs_of_different_instruction_sets_are_marked(
     other = next(one for one in ("scalar", "sse2", "neon", "avx2") if one != name)
     monkeypatch.setattr(
         "convscope.experiment.worker.machine_record",
-        lambda *_: {"versions": {}, "cpu": {"name": "old", "cores": 1, "machine": "x", "instruction_set": other}},
+        lambda *_: Machine(versions={}, cpu=Processor(name="old", cores=1, machine="x", instruction_set=other)),
     )
     both = run(range(3))
     assert both.instruction_sets == {name: 2, other: 1}

@@ -84,9 +84,9 @@ def test_each_run_becomes_a_run_folder_of_the_usual_form_when_it_is_opened(
     assert opened.finished
     assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 2)
     assert opened.load_history() == run.history
-    assert opened.record["dataset"]["argument"] == str(small_folder)
-    assert opened.record["dataset"]["train"]["sha256"] == small_splits.train.sha256
-    assert opened.record["digest"] == run.digest == specs_of(small_folder, [2])[0].digest(small_splits)
+    assert opened.record.dataset.argument == str(small_folder)
+    assert opened.record.dataset.train.sha256 == small_splits.train.sha256
+    assert opened.record.digest == run.digest == specs_of(small_folder, [2])[0].digest(small_splits)
     model, _ = cs.train(tiny(), small_splits, ONE_EPOCH, seed=2, threads=1)
     cs.save_model(model, tmp_path / "alone.safetensors")
     assert (path / "model.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
@@ -182,7 +182,7 @@ def test_the_model_that_runs_start_from_is_loaded_once_until_its_file_changes(
 def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):
     spec = RunSpec("", tiny(), replace(ONE_EPOCH, validation_fraction=0.2), 0, num_images=200)
     run = train_runs([spec], small_splits, folder=tmp_path)[0]
-    assert run.num_images == open_run(run.folder).record["num_images"] == 200
+    assert run.num_images == open_run(run.folder).record.num_images == 200
     assert run.history.val_split == "validation"
     assert train_runs([spec], small_splits, folder=tmp_path)[0].to_dict() == run.to_dict()
 

@@ -29,15 +29,15 @@ def stored(small_splits: cs.Splits, small_folder: Path, tmp_path_factory: pytest
 
 def test_a_stored_run_says_what_it_started_from(stored: tuple[Path, list]):
     _, (first, _, tuned, *_) = stored
-    begin = tuned.kept.record["from"]
-    assert begin["weights_sha256"] == first.weights_sha256
-    assert (begin["new_output"], begin["num_seen_images"]) == (False, 1000)
+    start = tuned.kept.record.start
+    assert start.weights_sha256 == first.weights_sha256
+    assert (start.new_output, start.num_seen_images) == (False, 1000)
     folder = open_run(tuned.folder)
-    assert folder.record["from"] == begin
+    assert folder.record.start == start
     assert folder.load_model().provenance["from"] == first.weights_sha256
     assert cs.load_model(folder.start_path).weights_sha256 == first.weights_sha256
     assert load_trained_on(folder.start_path, load_start(folder.start_path)) is not None
-    assert "from" not in first.kept.record
+    assert not first.kept.record.start
 
 
 def test_what_stored_runs_were_trained_on_is_known(stored: tuple[Path, list], small_splits: cs.Splits):
@@ -75,8 +75,8 @@ def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: t
     assert (len({run.kind for run in found}), left_out) == (3, [])
     made = invoke("ensemble", folder, "--out", folder / "joined", "--json")
     assert made.exit_code == 0, made.output
-    members = open_run(folder / "joined").record["members"]
-    assert [one["is_from_random_weights"] for one in members] == [True, True, False, False, True]
+    members = open_run(folder / "joined").record.members
+    assert [one.is_from_random_weights for one in members] == [True, True, False, False, True]
 
 
 def test_all_finished_runs_count_in_compare_and_in_the_table(

@@ -130,7 +130,7 @@ def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder
     run_sweep(tiny(), small_folder, ONE_EPOCH, ["learning_rate=0.1"], trials=1, folder=tmp_path)
     [digest] = StoredRuns(tmp_path / "runs").digests()
     record = open_run(tmp_path / "runs" / digest).record
-    assert record["dataset"]["argument"] == ""
+    assert record.dataset.argument == ""
 
 
 def test_no_test_image_is_ever_seen(small_splits: cs.Splits):

@@ -147,7 +147,7 @@ def test_arrays_alone_are_cut_the_same_way_again(data: cs.Splits, tmp_path: Path
     again = cs.open_run(run.path, cs.Dataset.from_arrays(*pair))
     assert len(again.splits.test) == 60
     assert again.comparison is None
-    assert again.folder.record["command"] == "cs.run(data, architecture='ann', recipe=recipe, seeds=1, baseline=False)"
+    assert again.folder.record.command == "cs.run(data, architecture='ann', recipe=recipe, seeds=1, baseline=False)"
     assert again.cautions
 
 

@@ -43,7 +43,7 @@ def begun(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_again(run: Path, out: Path) -> None:
     """Run the command that `run` records, and compare the result with `run`."""
-    words = shlex.split(open_run(run).record["command"])
+    words = shlex.split(open_run(run).record.command)
     assert words[0] == "convscope"
     done = invoke(*words[1:], "--out", out)
     assert done.exit_code == 0, done.output
@@ -53,7 +53,7 @@ def make_again(run: Path, out: Path) -> None:
 
 @pytest.mark.slow
 def test_the_recorded_command_makes_the_run_again(begun: Path, tmp_path: Path):
-    assert "--seeds 1" in open_run(begun).record["command"]
+    assert "--seeds 1" in open_run(begun).record.command
     make_again(begun, tmp_path / "again")
     assert not (tmp_path / "again" / "baseline").exists()
     explanations = [json.loads((run / "explanation.json").read_text()) for run in (begun, tmp_path / "again")]
@@ -70,14 +70,14 @@ def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(f
 
 @pytest.mark.slow
 def test_a_resumed_run_has_the_options_that_it_was_begun_with(begun: Path):
-    command = open_run(begun).record["command"]
+    command = open_run(begun).record.command
     (begun / "DONE").unlink()
     done = invoke("run", "--resume", begun)
     assert done.exit_code == 0, done.output
     assert not (begun / "baseline").exists()
     assert not (begun / "seeds").exists()
     assert json.loads((begun / "explanation.json").read_text())["index"] == 3
-    assert open_run(begun).record["command"] == command
+    assert open_run(begun).record.command == command
 
 
 OTHER_SETTINGS = {
@@ -104,4 +104,4 @@ def test_a_resumed_run_keeps_its_settings(begun: Path, tmp_path: Path, monkeypat
 def test_a_resumed_run_takes_other_threads(begun: Path):
     done = invoke("run", "--resume", begun, "--threads", 1)
     assert done.exit_code == 0, done.output
-    assert open_run(begun).record["threads"] == 1
+    assert open_run(begun).record.threads == 1

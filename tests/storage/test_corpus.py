@@ -66,7 +66,7 @@ def test_runs_open_with_what_was_measured(written: Path, name: str):
     kept = json.loads((written / name / "evaluation.json").read_text())
     assert run.evaluation.accuracy == kept["accuracy"]
     assert run.evaluation.num_images == 50
-    assert len(run.history) == run.folder.record["epochs_trained"]
+    assert len(run.history) == run.folder.record.epochs_trained
     run.splits.train  # noqa: B018 (their digests are those of the run)
     found = [topic for topic in TOPICS if run.folder.has(f"{topic}.json")]
     assert set(found) == set(TOPICS) - {"exports"} or name != "measured"
@@ -146,7 +146,7 @@ def _with_format(path: Path, **written: object) -> None:
 @pytest.mark.parametrize(
     ("file", "version", "words"),
     [
-        ("run/run.json", {"versions": {"convscope": "0.7.1"}}, ["report", "run"]),
+        ("run/run.json", {"version": "0.7.1"}, ["report", "run"]),
         ("model.safetensors", {"version": "0.7.1"}, ["evaluate", "model.safetensors", "--dataset", "digits.npz"]),
         (
             "run/model.trained_on.safetensors",

@@ -6,33 +6,30 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import convscope as cs
 from convscope.base.errors import RunError
 from convscope.base.files import MOST_BYTES
+from convscope.experiment import RunSpec
+from convscope.runs.run_json import run_record
 from convscope.storage import RunFolder, create_run, open_run
+from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
 from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState
 
+from .made_runs import SPLITS
+
 
 @pytest.fixture
-def record() -> dict:
-    return {
-        "dataset": {"argument": "mnist", "train": {"sha256": "a"}, "test": {"sha256": "b"}},
-        "architecture": cs.presets.ann((4, 4, 1), 3).to_dict(),
-        "recipe": cs.Recipe(epochs=2).to_dict(),
-        "seed": 5,
-        "engine": "native",
-        "threads": 2,
-        "versions": {},
-        "cpu": {},
-        "command": "convscope run",
-    }
+def record() -> RunFile:
+    spec = RunSpec("", cs.presets.ann((6, 6, 1), 3), cs.Recipe(epochs=2), 5)
+    return run_record(spec, SPLITS, 2, "convscope run")
 
 
-def _state(record: dict) -> TrainingState:
-    shapes = cs.Architecture.from_dict(record["architecture"]).weight_shapes
+def _state(record: RunFile) -> TrainingState:
+    shapes = cs.Architecture.from_dict(record.architecture).weight_shapes
     stream = np.random.default_rng(1)
     weights = {name: stream.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     optimizer = {"step": np.array(3, np.int64)}
@@ -42,14 +39,14 @@ def _state(record: dict) -> TrainingState:
     return TrainingState(weights, optimizer, History((0.5,), (0.8,), (0.4,), (0.9,), (1.0,)))
 
 
-def test_run_folder_opens_as_it_was_made(record: dict, tmp_path: Path):
+def test_run_folder_opens_as_it_was_made(record: RunFile, tmp_path: Path):
     made, opened = create_run(tmp_path / "a" / "b", record), open_run(tmp_path / "a" / "b")
     assert opened == made
     assert opened.architecture.name == "ann"
     assert (opened.recipe.epochs, opened.seed, opened.finished) == (2, 5, False)
 
 
-def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path):
+def test_run_folder_goes_on_from_the_epoch_it_kept(record: RunFile, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     assert folder.load_state() is None
     folder.save_epoch(state, ("a", "b", "c"))
@@ -62,7 +59,7 @@ def test_run_folder_goes_on_from_the_epoch_it_kept(record: dict, tmp_path: Path)
     assert (tmp_path / "run" / "checkpoints" / "epoch-0001.safetensors").exists()
 
 
-def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: dict, tmp_path: Path):
+def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: RunFile, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     assert len(folder.load_snapshots()) == 0
     untrained = {name: np.zeros_like(array) for name, array in state.weights.items()}
@@ -76,10 +73,10 @@ def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: dict
         assert all((snapshots[epoch][name] == weights[name]).all() for name in weights)
 
 
-def test_run_folder_refuses_the_weights_of_another_network(record: dict, tmp_path: Path):
+def test_run_folder_refuses_the_weights_of_another_network(record: RunFile, tmp_path: Path):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     folder.save_epoch(state, tuple("abc"))
-    record["architecture"] = cs.presets.ann((8, 8, 1), 3).to_dict()
+    record = structs.replace(record, architecture=cs.presets.ann((8, 8, 1), 3).to_dict())
     other = create_run(tmp_path / "other", record)
     (tmp_path / "run" / "checkpoints").rename(tmp_path / "other" / "checkpoints")
     with pytest.raises(RunError, match=r"epoch-0001\.safetensors: not a network of this run"):
@@ -102,8 +99,10 @@ def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path
     assert any(name.startswith("unrounded/") for name in state.optimizer) == (bits is not None)
 
 
-def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: dict, tmp_path: Path):
-    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)).to_dict()
+def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: RunFile, tmp_path: Path):
+    record = structs.replace(
+        record, recipe=cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping(patience=3)).to_dict()
+    )
     folder, state = create_run(tmp_path / "run", record), _state(record)
     best = {name: array + 1 for name, array in state.weights.items()}
     history = History((0.5, 0.4), (0.8, 0.9), (0.3, 0.4), (0.9, 0.8), (1.0, 1.0), "validation", 1)
@@ -120,8 +119,10 @@ def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record:
 
 
 @pytest.mark.parametrize("kept", ["none", "one"])
-def test_load_state_refuses_a_state_without_all_the_best_weights(record: dict, tmp_path: Path, kept: str):
-    record["recipe"] = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping()).to_dict()
+def test_load_state_refuses_a_state_without_all_the_best_weights(record: RunFile, tmp_path: Path, kept: str):
+    record = structs.replace(
+        record, recipe=cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping()).to_dict()
+    )
     folder, state = create_run(tmp_path / "run", record), _state(record)
     name = next(iter(state.weights))
     folder.save_epoch(replace(state, best_weights={name: state.weights[name]} if kept == "one" else {}), tuple("abc"))
@@ -145,7 +146,7 @@ def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_pat
 
 
 @pytest.mark.parametrize("part", ["unaveraged", "unrounded"])
-def test_load_state_refuses_an_average_or_a_grid_without_all_it_is_of(record: dict, tmp_path: Path, part: str):
+def test_load_state_refuses_an_average_or_a_grid_without_all_it_is_of(record: RunFile, tmp_path: Path, part: str):
     folder, state = create_run(tmp_path / "run", record), _state(record)
     name = next(iter(state.weights))
     folder.save_epoch(
@@ -155,25 +156,25 @@ def test_load_state_refuses_an_average_or_a_grid_without_all_it_is_of(record: di
         folder.load_state()
 
 
-def test_create_run_leaves_what_is_there(record: dict, tmp_path: Path):
+def test_create_run_leaves_what_is_there(record: RunFile, tmp_path: Path):
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`$"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_create_run_does_not_count_the_file_of_a_lock(record: dict, tmp_path: Path):
+def test_create_run_does_not_count_the_file_of_a_lock(record: RunFile, tmp_path: Path):
     (tmp_path / LOCK_FILE).write_text("1234")
     assert create_run(tmp_path, record).seed == 5
 
 
-def test_create_run_refuses_a_file_in_its_place(record: dict, tmp_path: Path):
+def test_create_run_refuses_a_file_in_its_place(record: RunFile, tmp_path: Path):
     (tmp_path / "file").write_text("precious")
     with pytest.raises(RunError, match="cannot be created"):
         create_run(tmp_path / "file", record)
 
 
-def test_finish_takes_away_what_a_killed_process_left(record: dict, tmp_path: Path):
+def test_finish_takes_away_what_a_killed_process_left(record: RunFile, tmp_path: Path):
     folder = create_run(tmp_path / "run", record)
     (tmp_path / "run" / ".model.safetensors.abc.partial").write_bytes(b"half")
     folder.finish()
@@ -181,7 +182,7 @@ def test_finish_takes_away_what_a_killed_process_left(record: dict, tmp_path: Pa
     assert not list((tmp_path / "run").glob(".*"))
 
 
-def test_model_of_another_run_is_refused(record: dict, tmp_path: Path):
+def test_model_of_another_run_is_refused(record: RunFile, tmp_path: Path):
     state, names = _state(record), ("a", "b", "c")
     folder = create_run(tmp_path / "run", record)
     model = cs.Model(folder.architecture, state.weights, names)
@@ -193,45 +194,67 @@ def test_model_of_another_run_is_refused(record: dict, tmp_path: Path):
         folder.load_model()
 
 
-def _change(**changes):
-    def damage(run: Path) -> None:
-        record = {**json.loads((run / "run.json").read_text()), **changes}
-        kept = {key: value for key, value in record.items() if value is not None}
-        (run / "run.json").write_text(json.dumps(kept))
-
-    return damage
-
-
-BAD_RECORDS = {
-    "missing": (lambda run: (run / "run.json").unlink(), "missing, so the folder is not a run"),
-    "empty": (lambda run: (run / "run.json").write_text(""), "damaged"),
-    "half": (lambda run: (run / "run.json").write_text((run / "run.json").read_text()[:99]), "damaged"),
-    "no text": (lambda run: (run / "run.json").write_bytes(b"\xff\xfe"), "damaged"),
-    "a list": (lambda run: (run / "run.json").write_text("[]"), "not a JSON object"),
-    "nested too deep": (lambda run: (run / "run.json").write_text("[" * 100_000), "damaged"),
-    "newer format": (_change(format=2), "format 2 is newer than convscope .*; install a newer version"),
-    "no format": (_change(format=None), "format is None"),
-    "no seed": (_change(seed=None), "has no 'seed'"),
-    "seed no number": (_change(seed="five"), "seed is damaged"),
-    "seed below 0": (_change(seed=-5), r"seed is damaged \(-5\)"),
-    "unknown engine": (_change(engine="steam"), r"engine is damaged \('steam'\)"),
-    "no threads": (_change(threads=0), "threads is damaged"),
-    "start without digest": (_change(**{"from": {"new_output": False}}), "from is damaged"),
-    "dataset without digests": (_change(dataset={"argument": "mnist"}), "dataset is damaged"),
-    "recipe out of range": (_change(recipe={"epochs": 0}), "epochs is 0"),
-    "recipe with unknown settings": (_change(recipe={"momentum": 0.9}), "momentum"),
-    "architecture damaged": (_change(architecture={"layers": []}), "`input` and `layers`"),
-}
+def _whole_record(record: RunFile) -> dict[str, Any]:
+    """Return a run.json with every key that it may have."""
+    digest, start = "0" * 64, {"argument": "x", "num_seen_images": 1, "kept_classes": [], "new_classes": []}
+    member = {"run": "x", "weights_sha256": digest, "architecture": {}, "recipe": {}, "seed": 1, "seconds": 1.0}
+    return {
+        **record.to_dict(),
+        "from": {**start, "weights_sha256": digest, "new_output": False},
+        "imported": {"file": "x", "sha256": digest, "program": "x", "notes": []},
+        "members": [{**member, "is_from_random_weights": True}] * 2,
+        "job": {"baseline": True, "seeds": 1, "index": 0},
+        "num_images": 3,
+        "weights_seed": 1,
+        "digest": "0" * 16,
+        "weights_sha256": digest,
+        "epochs_trained": 1,
+        "best_epoch": 1,
+    }
 
 
-@pytest.mark.parametrize("case", BAD_RECORDS)
-def test_open_run_names_what_is_wrong_with_the_record(record: dict, tmp_path: Path, case: str):
-    damage, message = BAD_RECORDS[case]
-    create_run(tmp_path / "run", record)
-    damage(tmp_path / "run")
+def test_a_record_in_which_any_key_is_wrong_is_refused_by_its_place(record: RunFile, tmp_path: Path):
+    path, whole = tmp_path / "run.json", _whole_record(record)
+    path.write_text(json.dumps(whole))
+    assert set(whole) == {field.encode_name for field in structs.fields(RunFile)}
+    assert open_run(tmp_path).record.to_dict() == whole
+    wrong = {"architecture": [], "recipe": []}
+    optional = {field.encode_name for field in structs.fields(RunFile) if not field.required}
+    for key in whole:
+        changes = [{**whole, key: wrong.get(key, {"x": 1})}, {**whole, key: -1}]
+        if key not in optional:
+            changes.append({other: value for other, value in whole.items() if other != key})
+        for changed in changes:
+            path.write_text(json.dumps(changed))
+            with pytest.raises(RunError, match=r"run\.json: (\$|format is )") as caught:
+                open_run(tmp_path)
+            assert key in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "missing, so the folder is not a run"),
+        ("", "damaged"),
+        ("[]", "expected object"),
+        ("[" * 100_000, "damaged"),
+        ({"format": 2, "version": 3}, "format 2 is newer than convscope .*; install a newer version"),
+        ({"seed": -5}, r"\$\.seed: expected int >= 0"),
+        ({"engine": "steam"}, r"\$\.engine: invalid enum value 'steam'"),
+        ({"recipe": {"epochs": 0}}, "epochs is 0"),
+        ({"recipe": {"momentum": 0.9}}, "momentum"),
+        ({"architecture": {"layers": []}}, "`input` and `layers`"),
+    ],
+)
+def test_open_run_names_what_is_wrong_with_the_record(record: RunFile, tmp_path: Path, content: Any, message: str):
+    file = create_run(tmp_path / "run", record).path / "run.json"
+    if content is None:
+        file.unlink()
+    else:
+        file.write_text(content if isinstance(content, str) else json.dumps({**record.to_dict(), **content}))
     with pytest.raises(RunError, match=message) as caught:
         open_run(tmp_path / "run")
-    assert str(tmp_path / "run" / "run.json") in str(caught.value)
+    assert str(file) in str(caught.value)
 
 
 READERS = {
@@ -247,7 +270,7 @@ READERS = {
 
 
 @pytest.fixture
-def whole(record: dict, tmp_path: Path) -> RunFolder:
+def whole(record: RunFile, tmp_path: Path) -> RunFolder:
     folder, state = create_run(tmp_path / "run", record), _state(record)
     model = cs.Model(folder.architecture, state.weights, ("a", "b", "c"))
     folder.save_epoch(state, model.class_names)
@@ -295,7 +318,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_nothing_is_written_through_a_link_in_a_run_folder(whole: RunFolder, record: dict, name: str):
+def test_nothing_is_written_through_a_link_in_a_run_folder(whole: RunFolder, record: RunFile, name: str):
     file, elsewhere = whole.path / name, whole.path.parent / "elsewhere"
     if file.exists():
         file.rename(elsewhere)
@@ -326,7 +349,7 @@ def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
 
 
 @pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])
-def test_load_state_refuses_a_damaged_state(record: dict, tmp_path: Path, damage: str):
+def test_load_state_refuses_a_damaged_state(record: RunFile, tmp_path: Path, damage: str):
     folder = create_run(tmp_path / "run", record)
     folder.save_epoch(_state(record), ("a", "b", "c"))
     path = tmp_path / "run" / "checkpoints" / "state.safetensors"
@@ -335,13 +358,13 @@ def test_load_state_refuses_a_damaged_state(record: dict, tmp_path: Path, damage
     elif damage == "noise":
         path.write_bytes(b"noise" * 100)
     else:
-        _change(architecture=cs.presets.ann((5, 4, 1), 3).to_dict())(tmp_path / "run")
+        folder.write_record(structs.replace(record, architecture=cs.presets.ann((5, 4, 1), 3).to_dict()))
     with pytest.raises(RunError, match=r"state\.safetensors: "):
         open_run(tmp_path / "run").load_state()
 
 
 @pytest.mark.parametrize("text", ["{", '{"epoch": 1}\n', '{"loss": "x", "accuracy": 1, "seconds": 1}\n'])
-def test_load_history_refuses_damaged_lines(record: dict, tmp_path: Path, text: str):
+def test_load_history_refuses_damaged_lines(record: RunFile, tmp_path: Path, text: str):
     folder = create_run(tmp_path / "run", record)
     (tmp_path / "run" / "history.jsonl").write_text(text)
     with pytest.raises(RunError, match=r"history\.jsonl: damaged"):

@@ -34,11 +34,11 @@ def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_repor
         done = ensemble_run(EnsembleRequest(folders, index, out, given_command()), listeners)
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
-        members = done.folder.record["members"]
+        members = done.folder.record.members or ()
         print_json(
             EnsembleOutput(
                 run=str(done.folder.path),
-                members=tuple(MemberOfEnsemble(run=member["run"], seed=member["seed"]) for member in members),
+                members=tuple(MemberOfEnsemble(run=member.run, seed=member.seed) for member in members),
                 evaluation=evaluation.to_record(),
                 against_members=compared.to_record(),
                 left_out=tuple(done.left_out),

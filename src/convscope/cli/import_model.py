@@ -13,12 +13,13 @@ from convscope.cli.loading import loading_options
 from convscope.cli.options import RECIPE_NAMES, index_option, json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
+from convscope.cli.records import ImportedModelOutput, ImportOutput
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import UnclearScalingError
 from convscope.recipes.presets import DEFAULT_RECIPE
-from convscope.runs.importing import ImportRequest, import_alone, import_run
+from convscope.runs.importing import ImportRequest, import_alone, import_record, import_run
 from convscope.runs.listeners import Listeners
 from convscope.training.model import Model
 
@@ -136,7 +137,7 @@ def import_model(
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
         found, alone = import_alone(request, out)
         if as_json:
-            print_json({"model": str(out), "imported": dict(alone.provenance["imported"])})
+            print_json(ImportedModelOutput(model=str(out), imported=import_record(alone)))
         else:
             _describe(found, alone)
             echo(f"\nThe model is {out}")
@@ -149,14 +150,13 @@ def import_model(
         raise
     evaluation, model = done.measured.evaluation, done.measured.model
     if as_json:
-        imported = done.folder.record["imported"]
         print_json(
-            {
-                "run": str(done.folder.path),
-                "imported": imported,
-                "evaluation": evaluation.to_dict(),
-                "timings": done.timings,
-            }
+            ImportOutput(
+                run=str(done.folder.path),
+                imported=import_record(model),
+                evaluation=evaluation.to_record(),
+                timings={**done.timings},
+            )
         )
     else:
         if done.found.scalings is not None:

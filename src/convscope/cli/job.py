@@ -3,11 +3,11 @@
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import structs
 
 from convscope.base.tables import printable
 from convscope.cli.output import echo, given_command, with_options
@@ -16,8 +16,8 @@ from convscope.data.datasets import LoadOptions, Splits
 from convscope.runs.choices import RecipeChanges, is_own_recipe
 from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_json import JobOptions
 from convscope.storage import RunFolder
+from convscope.storage.records import JobOptions
 
 _LOADING = ("test_fraction", "split_seed", "image_size", "skip_damaged")
 _CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "patience", "precision", "class_weights")
@@ -51,7 +51,7 @@ def open_job(
     with opened(resume, None, listeners) as (folder, splits):
         if options is not None:
             changes = {name: value for name, value in options.to_dict().items() if name in names}
-            options = replace(options_of(folder) or options, **changes)
+            options = structs.replace(options_of(folder) or options, **changes)
         yield resume_job(folder, splits, options, arguments["threads"])
 
 

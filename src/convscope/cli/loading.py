@@ -9,7 +9,7 @@ import click
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits
 from convscope.runs.data import load_data
-from convscope.storage.run_folder import MOST_SEED
+from convscope.storage.records import MOST_SEED
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

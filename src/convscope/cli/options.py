@@ -17,7 +17,7 @@ from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
 from convscope.runs.choices import PRESET
 from convscope.runs.tracking import Trackers, open_tracker
-from convscope.storage.run_folder import MOST_SEED
+from convscope.storage.records import MOST_SEED
 from convscope.training.views import NUM_VIEWS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -5,14 +5,12 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from convscope.architecture.table import LayerRecord
-from convscope.base.records import Count, JsonObject, Record, Seconds
+from convscope.base.records import Count, JsonObject, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
-from convscope.training.memory import Memory
-
-Timings = dict[str, Seconds | Memory]
-"""Seconds by step, and under `memory` what training took."""
+from convscope.storage.records import ImportRecord
+from convscope.training.memory import Timings
 
 
 class TrainOutput(Record, kw_only=True):
@@ -58,6 +56,22 @@ class EnsembleOutput(Record, kw_only=True):
     against_members: GroupComparisonRecord
     left_out: tuple[str, ...]
     timings: Timings
+
+
+class ImportOutput(Record, kw_only=True):
+    """A run of an imported network."""
+
+    run: str
+    imported: ImportRecord
+    evaluation: EvaluationRecord
+    timings: Timings
+
+
+class ImportedModelOutput(Record, kw_only=True):
+    """An imported model by its path."""
+
+    model: str
+    imported: ImportRecord
 
 
 class ReportOutput(Record, kw_only=True):

@@ -14,8 +14,8 @@ from convscope.cli.progress import JobProgress
 from convscope.cli.records import RunOutput
 from convscope.runs.cautions import cautions_of
 from convscope.runs.pipeline import main_job
-from convscope.runs.run_json import JobOptions
 from convscope.runs.steps import timed
+from convscope.storage.records import JobOptions
 
 
 @click.command()

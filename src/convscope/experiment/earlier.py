@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import UNSET
+
 from convscope.data.datasets import Splits
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
@@ -30,7 +32,7 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
         if run.digest in known:
             asked = known[run.digest]
             names[group] = (asked.architecture, asked.recipe, asked.name)
-        elif "weights_seed" in run.group.record:
+        elif run.group.record.weights_seed is not UNSET:
             num_own_weights += 1
         elif not _is_on(run, splits):
             num_elsewhere += 1
@@ -42,7 +44,7 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
     for group, members in groups.items():
         if group not in names:
             shared = members[0].group
-            variants = ("", f"{shared.record['num_images']:,} images", group)
+            variants = ("", f"{shared.record.num_images:,} images", group)
             own = (shared.architecture.name, shared.recipe.name)
             names[group] = next((*own, variant) for variant in variants if (*own, variant) not in names.values())
         members.sort(key=lambda run: run.seed)
@@ -51,12 +53,12 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
 
 
 def _is_on(run: StoredRun, splits: Splits) -> bool:
-    recorded = run.group.record["dataset"]
-    return all(recorded[part.split]["sha256"] == part.sha256 for part in (splits.train, splits.test))
+    recorded = run.group.record.dataset
+    return (recorded.train.sha256, recorded.test.sha256) == (splits.train.sha256, splits.test.sha256)
 
 
 def _spec(run: StoredRun, name: str) -> RunSpec:
     group = run.group
-    count = group.record["num_images"]
-    num_images = None if count == group.record["dataset"]["train"]["num_images"] else count
-    return RunSpec("", group.architecture, group.recipe, run.seed, group.record["engine"], num_images, name)
+    count = group.record.num_images
+    num_images = None if count == group.record.dataset.train.num_images else count
+    return RunSpec("", group.architecture, group.recipe, run.seed, group.record.engine, num_images, name)

@@ -77,8 +77,8 @@ class Experiment:
     @property
     def instruction_sets(self) -> dict[str, int]:
         """How many runs were computed with which instruction set, the most frequent first, where that is recorded."""
-        found = (run.kept.record["cpu"].get("instruction_set") for run in self.runs if run.kept is not None)
-        return dict(Counter(filter(None, found)).most_common())
+        found = (run.kept.record.cpu.instruction_set for run in self.runs if run.kept is not None)
+        return dict(Counter(name for name in found if isinstance(name, str)).most_common())
 
     @cached_property
     def table(self) -> tuple[Group, ...]:

@@ -2,27 +2,28 @@
 
 import os
 import platform
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from msgspec import UNSET
+
+from convscope.base.records import from_attributes
 from convscope.data.datasets import Splits
+from convscope.data.datasets.records import SplitsRecord
 from convscope.engine import EngineName, keras
 from convscope.engine.processor import chosen_instruction_set
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import Precision
 from convscope.storage import load_start, load_trained_on
+from convscope.storage.records import Machine, Processor, RunData, SharedRecord, StartRecord
 from convscope.training.transfer import transfer
 
 
 @cache
-def machine_record(engine: EngineName, precision: Precision) -> dict[str, Any]:
-    """Return what computes here: `versions` (of Keras and its backend too for the engine `keras`) and `cpu`.
-
-    Of the engine `native`, `cpu` has the instruction set, without which results are not the same bits.
+def machine_record(engine: EngineName, precision: Precision) -> Machine:
+    """Describe what computes here; the versions include Keras and its backend for the engine `keras`.
 
     Raises:
         EngineError: if the engine is `keras`, and that or its backend is missing.
@@ -31,43 +32,45 @@ def machine_record(engine: EngineName, precision: Precision) -> dict[str, Any]:
     versions = {"convscope": version("convscope"), "python": platform.python_version(), "numpy": version("numpy")}
     if engine == "keras":
         versions |= keras.versions()
-    cpu: dict[str, Any] = {"name": cpu_name(), "cores": available_cores(), "machine": platform.machine()}
-    if engine == "native":
-        cpu["instruction_set"] = chosen_instruction_set(None, precision)
-    return {"versions": versions, "cpu": cpu}
+    cpu = Processor(
+        name=cpu_name(),
+        cores=available_cores(),
+        machine=platform.machine(),
+        instruction_set=chosen_instruction_set(None, precision) if engine == "native" else UNSET,
+    )
+    return Machine(versions=versions, cpu=cpu)
 
 
-def group_record(spec: RunSpec, splits: Splits, data: Mapping[str, Any]) -> dict[str, Any]:
+def group_record(spec: RunSpec, splits: Splits, data: SplitsRecord) -> SharedRecord:
     """Return what `run.json` says of the run of `spec`, and of others from other seeds, see `StoredGroup`.
 
     Args:
-        data: `splits.to_dict()`, which takes a moment.
+        data: `splits.to_record()`, which takes a moment.
     """
     if spec.held_out is not None:  # no argument loads these splits, and no command measures on them
         spec = replace(spec, dataset="")
-    return {
-        "dataset": {"argument": spec.dataset, **data},
-        "architecture": spec.architecture.to_dict(),
-        "recipe": spec.recipe.to_dict(),
-        "engine": spec.engine,
-        "num_images": spec.num_images or data["train"]["num_images"],
-        **({} if spec.weights_seed is None else {"weights_seed": spec.weights_seed}),
-        **({"from": _start_record(spec, splits)} if spec.start else {}),
-    }
+    return SharedRecord(
+        dataset=from_attributes(RunData, data, argument=spec.dataset),
+        engine=spec.engine,
+        num_images=spec.num_images or data.train.num_images,
+        weights_seed=UNSET if spec.weights_seed is None else spec.weights_seed,
+        start=_start_record(spec, splits) if spec.start else UNSET,
+    )
 
 
-def _start_record(spec: RunSpec, splits: Splits) -> dict[str, Any]:
+def _start_record(spec: RunSpec, splits: Splits) -> StartRecord:
     """Return what `run.json` says of the network that a run starts from."""
     path, model = Path(spec.start).resolve(), load_start(spec.start)
     known = load_trained_on(path, model)
     begin = transfer(model, splits.image_shape, splits.class_names, spec.seed, new_output=spec.new_output)
-    return {
-        "argument": str(path),
-        "weights_sha256": model.weights_sha256,
-        "num_seen_images": None if known is None else int(known.may_include(splits.train).sum()),
-        **begin.to_dict(),
-        "new_output": spec.new_output,
-    }
+    return from_attributes(
+        StartRecord,
+        begin,
+        argument=str(path),
+        weights_sha256=model.weights_sha256,
+        num_seen_images=None if known is None else int(known.may_include(splits.train).sum()),
+        new_output=spec.new_output,
+    )
 
 
 def available_cores() -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import RunError
 from convscope.base.files import inside
 from convscope.data.datasets import Splits
+from convscope.data.datasets.records import SplitsRecord
 from convscope.evidence.comparison import weights_bytes
 from convscope.experiment.result import RunResult
 from convscope.experiment.run_json import group_record
@@ -31,6 +32,7 @@ from convscope.storage import (
     trained_on_file,
     write_trained_on,
 )
+from convscope.storage.records import SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
 from convscope.training import History
 
@@ -81,7 +83,7 @@ class RunStore:
                 trained.y_pred, None,
             )  # fmt: skip
         facts = {"seed": spec.seed, "digest": digest, "accuracy": accuracy, "loss": trained.loss}
-        facts |= {"threads": trained.threads, "machine": dict(trained.machine)}
+        facts |= {"threads": trained.threads, "machine": trained.machine}
         group = self._group(spec, trained)
         return self.result(
             spec, self.stored.append(group, trained.model, trained.history, labels, trained.y_pred, facts)
@@ -95,28 +97,28 @@ class RunStore:
         )  # fmt: skip
 
     @cached_property
-    def _data(self) -> dict[str, Any]:
+    def _data(self) -> SplitsRecord:
         """What the data are, which takes a moment to find out."""
-        return self.splits.to_dict()
+        return self.splits.to_record()
 
     def _group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
         digest = spec.group_digest(self.splits)
         if digest not in self._groups:
             record, provenance = group_record(spec, self.splits, self._data), dict(trained.model.provenance)
-            if "from" in record:
-                provenance["from"] = record["from"]["weights_sha256"]
+            if record.start:
+                provenance["from"] = record.start.weights_sha256
             self._keep_origin(spec, record)
             handwriting = trained.model.handwriting
             self._groups[digest] = StoredGroup(digest, record, spec.architecture, spec.recipe, provenance, handwriting)
         return self._groups[digest]
 
-    def _keep_origin(self, spec: RunSpec, record: dict[str, Any]) -> None:
+    def _keep_origin(self, spec: RunSpec, record: SharedRecord) -> None:
         """Keep the network that runs start from, and which images they are trained on."""
         assert self.stored is not None
         known: TrainedOn | None = NOTHING
         images = inside(self.stored.path, trained_on_file(record))
-        if spec.start:
-            model, start = load_start(spec.start), inside(self.stored.path, start_file(record))
+        if record.start:
+            model, start = load_start(spec.start), inside(self.stored.path, start_file(record.start))
             known = load_trained_on(Path(spec.start), model)
             if not start.exists():
                 start.parent.mkdir(parents=True, exist_ok=True)

@@ -6,13 +6,13 @@ the data itself and makes sure that they are the ones that were meant; processes
 
 import json
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
+from msgspec import convert
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
@@ -27,6 +27,7 @@ from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.recipes import Recipe
+from convscope.storage.records import Machine
 from convscope.training import History, TrainingState
 from convscope.training.loop import train_with_logits
 from convscope.training.model import Model
@@ -53,7 +54,7 @@ class WorkerResult:
     history: History
     y_pred: NDArray[np.uint16]
     loss: float
-    machine: Mapping[str, Any]
+    machine: Machine
     threads: int
 
 
@@ -166,7 +167,7 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
     facts = {
         "history": trained.history.to_dict(),
         "provenance": dict(trained.model.provenance),
-        "machine": dict(trained.machine),
+        "machine": trained.machine.to_dict(),
         "threads": trained.threads,
         "loss": trained.loss,
     }
@@ -197,8 +198,8 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
     y_pred = np.frombuffer(reply[1][_ANSWERS], "<u2").astype(np.uint16)
     handwriting = splits.train.handwriting
     model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"], handwriting=handwriting)
-    history = History.from_dict(facts["history"])
-    return WorkerResult(model, history, y_pred, facts["loss"], facts["machine"], facts["threads"])
+    history, machine = History.from_dict(facts["history"]), convert(facts["machine"], Machine)
+    return WorkerResult(model, history, y_pred, facts["loss"], machine, facts["threads"])
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data

@@ -16,10 +16,9 @@ from convscope.runs.jobs import Request, new_job
 from convscope.runs.listeners import given_listeners
 from convscope.runs.pipeline import main_job
 from convscope.runs.run import Run
-from convscope.runs.run_json import JobOptions
 from convscope.runs.steps import timed
 from convscope.runs.tracking import UNTRACKED
-from convscope.storage.run_folder import MOST_SEED
+from convscope.storage.records import MOST_SEED, JobOptions
 from convscope.training import TrainingState
 
 

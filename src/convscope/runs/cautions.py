@@ -18,7 +18,7 @@ def cautions_of(folder: RunFolder, splits: Splits) -> list[str]:
     images = int(sum(count - round(recipe.validation_fraction * count) for count in counts.tolist()))
     each = ceil(images / recipe.batch_size)
     steps = recipe.epochs * each
-    if steps < _FEW_STEPS and "from" not in folder.record:
+    if steps < _FEW_STEPS and not folder.record.start:
         found.append(
             f"training has only {steps} {'step' if steps == 1 else 'steps'}, too few to learn much "
             f"({recipe.epochs} {'epoch' if recipe.epochs == 1 else 'epochs'} of {images:,} images in batches of "

@@ -1,6 +1,5 @@
 """The data of a run: by name or path, or arrays in memory, which must be given again when the run is opened."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, lo
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.entries import OnProgress
 from convscope.experiment import argument_of
+from convscope.storage.records import RunData
 
 DataChoice = Annotated[
     str | Path | Dataset | Splits | tuple[Any, Any],
@@ -58,7 +58,7 @@ def _called(dataset: Dataset, split: str) -> Dataset:
 
 
 def load_again(
-    recorded: Mapping[str, Any], place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+    recorded: RunData, place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
     """Return the data that the run at `place` was made from, checked by their digests.
 
@@ -69,9 +69,9 @@ def load_again(
         DatasetError: if they cannot be loaded any more.
     """
     splits = read_again(recorded, place, data, on_progress)
-    name = recorded["argument"] if data is None else "data"
+    name = recorded.argument if data is None else "data"
     for part in (splits.train, splits.test):
-        if part.sha256 != recorded[part.split]["sha256"]:
+        if part.sha256 != getattr(recorded, part.split).sha256:
             raise RunError(
                 f"{name}: the {part.split} images have changed since {place} was made; restore them, or start a new run"
             )
@@ -79,7 +79,7 @@ def load_again(
 
 
 def read_again(
-    recorded: Mapping[str, Any], place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+    recorded: RunData, place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
     """Return what is now where the data of the run at `place` came from.
 
@@ -88,15 +88,15 @@ def read_again(
         data: the data, where they were arrays in memory; None loads what `recorded` names.
 
     Raises:
-        RunError: if they are arrays and not given, or `recorded` does not say how they were loaded.
+        RunError: if they are arrays and not given.
         DatasetError: if they cannot be loaded any more.
     """
-    options = LoadOptions.from_dict(recorded["options"], RunError) if "options" in recorded else LoadOptions()
-    if data is None and recorded["argument"] == IN_MEMORY:
+    options = recorded.options
+    if data is None and recorded.argument == IN_MEMORY:
         raise RunError(
             f"{place}: was made from arrays, and the folder keeps only their digests; open it in Python with the "
             f"same data: cs.open_run({str(place)!r}, data=...)"
         )
     if isinstance(data, Splits):
         options = LoadOptions()
-    return load_data(recorded["argument"] if data is None else data, options, on_progress)[1]
+    return load_data(recorded.argument if data is None else data, options, on_progress)[1]

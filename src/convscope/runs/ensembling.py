@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from convscope.base.errors import ArchitectureError, RunError
 from convscope.data.datasets import Splits
@@ -20,6 +20,7 @@ from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder, create_run, writing
+from convscope.storage.records import MemberRecord
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
 
@@ -75,11 +76,11 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
     with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
         check_index(request.index, splits)
         model = _joined(runs)
-    spec = RunSpec(first.record["dataset"]["argument"], model.architecture, first.recipe, first.seed)
+    spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
     record = run_record(spec, splits, available_cores(), request.command)
     place = request.out or free_folder(f"{splits.name}-ensemble")
     with writing(place):
-        folder = create_run(place, {**record, "members": [_member_record(run) for run in runs]})
+        folder = create_run(place, structs.replace(record, members=tuple(map(_member_record, runs))))
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
         except BaseException:  # half an ensemble is worth nothing, and its folder would be in the way of the next
@@ -96,16 +97,16 @@ def _check(runs: Sequence[FinishedRun]) -> None:
     seen = dict[str, Path]()
     for run in runs:
         folder = run.folder
-        if "members" in folder.record:
+        if folder.record.members:
             raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
         for split in ("train", "test"):
-            ours, theirs = (one.record["dataset"][split]["sha256"] for one in (first, folder))
+            ours, theirs = (getattr(one.record.dataset, split).sha256 for one in (first, folder))
             if ours != theirs:
                 raise RunError(
                     f"{folder.path}: has other {split} images than {first.path} (SHA-256 {theirs[:12]}, not "
                     f"{ours[:12]}); name runs on the same data"
                 )
-        digest = str(folder.record["weights_sha256"])
+        digest = str(folder.record.weights_sha256)
         if digest in seen:
             raise RunError(f"{folder.path}: has the same weights as {seen[digest]}; name each run once")
         seen[digest] = folder.path
@@ -121,18 +122,18 @@ def _joined(runs: Sequence[FinishedRun]) -> Model:
         raise RunError(f"{error} ({places})") from error
 
 
-def _member_record(run: FinishedRun) -> dict[str, Any]:
+def _member_record(run: FinishedRun) -> MemberRecord:
     """Return what `run.json` says of a member: how it was trained, and which it is."""
     folder = run.folder
-    return {
-        "run": str(folder.path.resolve()),
-        "weights_sha256": folder.record["weights_sha256"],
-        "architecture": folder.architecture.to_dict(),
-        "recipe": folder.recipe.to_dict(),
-        "seed": folder.seed,
-        "seconds": run.seconds,
-        "is_from_random_weights": "imported" not in folder.record and "from" not in folder.record,
-    }
+    return MemberRecord(
+        run=str(folder.path.resolve()),
+        weights_sha256=str(folder.record.weights_sha256),
+        architecture=folder.architecture.to_dict(),
+        recipe=folder.recipe.to_dict(),
+        seed=folder.seed,
+        seconds=run.seconds,
+        is_from_random_weights=not folder.record.imported and not folder.record.start,
+    )
 
 
 def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> GroupComparison:

@@ -45,7 +45,7 @@ class EvaluationRequest:
             if self.dataset is None:
                 raise RunError(f"{path}: a model file has no images of its own; name a data set with --dataset")
             return False
-        return self.dataset is None or argument_of(self.dataset) == open_run(path).record["dataset"]["argument"]
+        return self.dataset is None or argument_of(self.dataset) == open_run(path).record.dataset.argument
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +105,7 @@ def _recorded_size(path: Path) -> tuple[int, int] | None:
     """Return the size to which the run's own images were brought, if they were; of a model file nobody knows."""
     if path.is_file():
         return None
-    return LoadOptions.from_dict(open_run(path).record["dataset"].get("options", {}), RunError).image_size
+    return open_run(path).record.dataset.options.image_size
 
 
 def _num_trained_on(path: Path, model: Model, parts: Sequence[Dataset]) -> int | None:

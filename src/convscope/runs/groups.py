@@ -1,12 +1,13 @@
 """Runs in folders as groups over seeds, which can be compared on the same test images."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
@@ -21,6 +22,7 @@ from convscope.evidence.latency import measure_latency
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
 from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, open_run
+from convscope.storage.records import RunFile
 from convscope.storage.writing import LOCK_FILE
 from convscope.training.model import Model
 
@@ -61,7 +63,7 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
             raise RunError(f"{folders[0]}: is being written to and contains {only} so far; wait until that ends")
         raise RunError(f"{folders[0]}: contains {only}; name another folder to compare with")
     first_run = found[0].runs[0].folder
-    images, dataset_name = _test_images(first_run), str(first_run.record["dataset"].get("name", ""))
+    images, dataset_name = _test_images(first_run), first_run.record.dataset.name
     return [group.named(name, dataset_name, images) for group, name in zip(found, _names(found), strict=True)], left_out
 
 
@@ -71,7 +73,6 @@ class FinishedRun:
 
     Attributes:
         kind: what the runs of a group share.
-        num_trained: on how many images it was trained; a run of an experiment may have drawn some of them.
         stored: the run as it is stored with others, where it has no folder.
     """
 
@@ -80,7 +81,6 @@ class FinishedRun:
     y_pred: NDArray[np.integer[Any]]
     seconds: float | None
     kind: str
-    num_trained: int
     stored: tuple[StoredRuns, StoredRun] | None = None
 
     def model(self) -> Model:
@@ -88,27 +88,27 @@ class FinishedRun:
         return self.folder.load_model() if self.stored is None else self.stored[0].model(self.stored[1])
 
 
-def _num_trained(record: Mapping[str, Any]) -> int:
-    return int(record.get("num_images", record["dataset"]["train"]["num_images"]))
-
-
-def _kind(record: Mapping[str, Any]) -> str:
+def _kind(record: RunFile) -> str:
     """Return what the runs of a group share, as text: all that decides the results but the seed."""
-    start = record.get("from", {})
+    start = record.start
     # A run that was trained nobody here knows how, or is an ensemble, is a group of its own.
-    own = record["weights_sha256"] if "imported" in record or "members" in record else None
-    backend = [name for name in record.get("versions", {}) if record["engine"] == "keras" and name in BACKENDS]
+    own = str(record.weights_sha256) if record.imported or record.members else None
+    backend = [name for name in record.versions if record.engine == "keras" and name in BACKENDS]
     return canonical_json(
         [
-            [record["dataset"][split]["sha256"] for split in ("train", "test")],
-            record["architecture"],
-            record["recipe"],
-            _num_trained(record),
-            [record["engine"], backend, record.get("weights_seed")],
-            [start.get("weights_sha256"), start.get("new_output")],
+            [record.dataset.train.sha256, record.dataset.test.sha256],
+            record.architecture,
+            record.recipe,
+            record.num_training_images,
+            [record.engine, backend, _none_if_unset(record.weights_seed)],
+            [start.weights_sha256, start.new_output] if start else [None, None],
             own,
         ]
     )
+
+
+def _none_if_unset(value: int | UnsetType) -> int | None:
+    return None if value is UNSET else value
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class _Runs:
 
     @property
     def test_sha256(self) -> str:
-        return str(self.runs[0].folder.record["dataset"]["test"]["sha256"])
+        return self.runs[0].folder.record.dataset.test.sha256
 
     def named(self, name: str, dataset_name: str, images: NDArray[np.uint8] | None) -> RunGroup:
         """Return the runs as one group; with `images` the time of an answer is measured on an untrained network.
@@ -151,12 +151,11 @@ class _Runs:
 
 def stored_bytes(folder: RunFolder) -> int:
     """Return the size of a run's stored weights, see `weights_bytes`: those of an ensemble are its members'."""
-    if "members" in folder.record:
-        members = folder.record["members"]
-        trained = [(Architecture.from_dict(one["architecture"]), Recipe.from_dict(one["recipe"])) for one in members]
+    if members := folder.record.members:
+        trained = [(Architecture.from_dict(one.architecture), Recipe.from_dict(one.recipe)) for one in members]
         return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
-    is_imported = "imported" in folder.record  # its recipe did not train it
-    return weights_bytes(folder.architecture, None if is_imported else folder.recipe.weight_bits)
+    weight_bits = None if folder.record.imported else folder.recipe.weight_bits  # another recipe trained it
+    return weights_bytes(folder.architecture, weight_bits)
 
 
 def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
@@ -207,29 +206,22 @@ def _read_folder(path: Path, left_out: list[str]) -> Iterator[FinishedRun]:
 
 
 def _stored_run(stored: StoredRuns, run: StoredRun, y_true: NDArray[np.int64], kind: str) -> FinishedRun:
-    return FinishedRun(run.folder, y_true, run.y_pred, run.seconds, kind, _num_trained(run.group.record), (stored, run))
+    return FinishedRun(run.folder, y_true, run.y_pred, run.seconds, kind, (stored, run))
 
 
 def _read_run(path: Path) -> FinishedRun:
     folder = open_run(path)
-    try:
-        dataset = folder.record["dataset"]
-        num_images, num_classes = dataset["test"]["num_images"], len(dataset["test"]["class_names"])
-        num_trained = _num_trained(folder.record)
-        if not all(isinstance(number, int) for number in (num_images, num_trained)):
-            raise TypeError("num_images is not a number")
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path / 'run.json'}: damaged ({error}); use another copy of the run") from error
-    y_true, y_pred = read_answers(folder.place(_PREDICTIONS), num_images, num_classes)
-    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder), _kind(folder.record), num_trained)
+    test = folder.record.dataset.test
+    y_true, y_pred = read_answers(folder.place(_PREDICTIONS), test.num_images, len(test.class_names))
+    return FinishedRun(folder, y_true, y_pred, _training_seconds(folder), _kind(folder.record))
 
 
 def _training_seconds(folder: RunFolder) -> float | None:
     """Return how long the training took, of an ensemble that of all members together; None where it is not known."""
-    if "members" in folder.record:
-        times = [member["seconds"] for member in folder.record["members"]]
-        return None if None in times else sum(times)
-    is_known = folder.has("history.jsonl") and "imported" not in folder.record
+    if members := folder.record.members:
+        times = [member.seconds for member in members if member.seconds is not None]
+        return sum(times) if len(times) == len(members) else None
+    is_known = folder.has("history.jsonl") and not folder.record.imported
     return sum(folder.load_history().seconds) if is_known else None
 
 
@@ -245,12 +237,12 @@ def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> 
 
 def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
     """Return the test images that the runs answered, or None where they are not there any more."""
-    recorded = folder.record["dataset"]
+    recorded = folder.record.dataset
     try:
         test = read_again(recorded, folder.path).test
     except ConvscopeError:
         return None
-    return test.images if test.sha256 == recorded["test"]["sha256"] else None
+    return test.images if test.sha256 == recorded.test.sha256 else None
 
 
 def _check_images(groups: Sequence[_Runs]) -> None:
@@ -270,15 +262,13 @@ def _names(groups: Sequence[_Runs]) -> list[str]:
     """Return a name for each group: the architecture's, and as much more as tells them all apart."""
     parts = list[list[str]]()
     for number, group in enumerate(groups, 1):
-        run = group.runs[0]
+        run, record = group.runs[0], group.runs[0].folder.record
         network, recipe = run.folder.architecture.name, run.folder.recipe.name
         seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
-        images, place = f"{run.num_trained:,} images", str(group.argument)
-        start, weights_seed = run.folder.record.get("from"), run.folder.record.get("weights_seed")
-        begin = "random weights" if start is None else f"from {start['weights_sha256'][:8]}"
-        begin += "" if weights_seed is None else f" of seed {weights_seed}"
-        engine = run.folder.record["engine"]
-        parts.append([network, recipe, images, engine, begin, seeds, place, f"group {number}"])
+        images, place = f"{record.num_training_images:,} images", str(group.argument)
+        begin = f"from {record.start.weights_sha256[:8]}" if record.start else "random weights"
+        begin += "" if record.weights_seed is UNSET else f" of seed {record.weights_seed}"
+        parts.append([network, recipe, images, record.engine, begin, seeds, place, f"group {number}"])
     columns = [0]
     for column in range(1, len(parts[0])):
         if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from msgspec import convert, structs
+
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.experiment import RunSpec, argument_of
@@ -22,6 +24,7 @@ from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
 from convscope.storage import RunFolder, create_run, save_model, writing
+from convscope.storage.records import ImportRecord
 from convscope.training import History, check_fit
 from convscope.training.model import Model
 
@@ -97,13 +100,18 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     record = run_record(spec, splits, available_cores(), request.command)
     place = request.out or free_folder(f"{splits.name}-imported")
     with writing(place):
-        folder = create_run(place, {**record, "imported": model.provenance["imported"]})
+        folder = create_run(place, structs.replace(record, imported=import_record(model)))
         try:
             measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
             return ImportedRun(found, measured, timings, report)
         except BaseException:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
+
+
+def import_record(model: Model) -> ImportRecord:
+    """Return what an imported model says of its file."""
+    return convert(model.provenance["imported"], ImportRecord)
 
 
 def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 
+from msgspec import UNSET, structs
+
 from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
@@ -22,9 +24,10 @@ from convscope.runs.choices import (
 )
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.run_json import JobOptions, run_record
+from convscope.runs.run_json import run_record
 from convscope.runs.start import Start, held_out_by, open_start, start_of
 from convscope.storage import RunFolder, create_run, open_run, writing
+from convscope.storage.records import JobOptions
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
 
 BASELINE = "ann"
@@ -132,7 +135,7 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         splits,
         request.threads or available_cores(),
         request.command,
-        None if start is None else {**start.to_dict(splits), "new_output": request.new_output},
+        UNSET if start is None else start.to_record(splits, request.new_output),
         request.options,
     )
     path = request.out or free_folder(f"{splits.name}-{network.name}")
@@ -149,14 +152,12 @@ def resume_job(folder: RunFolder, splits: Splits, options: JobOptions | None, th
     Args:
         threads: None is as many as before; any number gives the same bits.
     """
-    record = dict(folder.record)
-    if threads is not None:
-        record["threads"] = threads
+    record = structs.replace(folder.record, threads=threads or folder.record.threads)
     if options is not None:
         check_index(options.index, splits)
-        record["job"] = options.to_dict()
+        record = structs.replace(record, job=options)
     if record != folder.record:
-        folder.write("run.json", record)
+        folder.write_record(record)
         folder = replace(folder, record=record)
     return Job(folder, splits, start_of(folder, splits), options)
 
@@ -173,24 +174,14 @@ def baseline_job(folder: RunFolder, splits: Splits) -> Job | None:
     if network == folder.architecture:
         return None
     record = folder.record
-    spec = RunSpec(record["dataset"]["argument"], network, folder.recipe, folder.seed, record["engine"])
-    baseline = run_record(spec, splits, record["threads"], record["command"])
+    spec = RunSpec(record.dataset.argument, network, folder.recipe, folder.seed, record.engine)
+    baseline = run_record(spec, splits, record.threads, record.command)
     return Job(create_run(folder.place("baseline"), baseline), splits)
 
 
 def options_of(folder: RunFolder) -> JobOptions | None:
-    """Read the options of the main job that a run was started with; None of a run that was only to be trained.
-
-    Raises:
-        RunError: if they are damaged.
-    """
-    if "job" not in folder.record:
-        return None
-    try:
-        return JobOptions.from_record(folder.record["job"])
-    except (RunError, TypeError, ValueError) as error:
-        file = folder.path / "run.json"
-        raise RunError(f"{file}: job: {error}; use another copy of the run or start it again") from error
+    """Read the options of the main job that a run was started with; None of a run that was only to be trained."""
+    return folder.record.job or None
 
 
 @contextmanager
@@ -216,7 +207,7 @@ def opened(
 
 def _open(path: Path, data: DataChoice | None, listeners: Listeners) -> tuple[RunFolder, Splits]:
     folder = open_run(path)
-    return folder, load_again(folder.record["dataset"], path, data, listeners.on_download)
+    return folder, load_again(folder.record.dataset, path, data, listeners.on_download)
 
 
 def check_index(index: int, splits: Splits) -> None:

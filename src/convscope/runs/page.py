@@ -93,7 +93,7 @@ class RunPage:
             for topic in self._evidence.keys() - self._sections.keys():
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
-        record = {**shareable(folder.read("run.json")), "timings": dict(self._timings)}
+        record = {**shareable(folder.read_record().to_dict()), "timings": dict(self._timings)}
         if self._contents is not None:
             self._contents = self._contents.updated(record, self._baseline, self._comparison, evidence)
             return self._contents

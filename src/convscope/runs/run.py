@@ -26,7 +26,6 @@ from convscope.runs.evidence import Evidence
 from convscope.runs.jobs import baseline_job, check_index, opened, options_of, resume_job
 from convscope.runs.listeners import SILENT, given_listeners
 from convscope.runs.pipeline import main_job, train_job
-from convscope.runs.run_json import JobOptions
 from convscope.runs.seeds import USUAL_SEEDS, train_seeds
 from convscope.runs.steps import (
     Measured,
@@ -41,6 +40,7 @@ from convscope.runs.topics import Subject, measure_topics, open_topics
 from convscope.runs.tracking import UNTRACKED
 from convscope.storage import RunFolder, writing
 from convscope.storage import open_run as open_folder
+from convscope.storage.records import JobOptions
 from convscope.training import History, TrainingState
 from convscope.training.model import Model
 
@@ -77,7 +77,7 @@ class Run:
     @cached_property
     def splits(self) -> Splits:
         """The data, checked against the digests that the run recorded."""
-        return load_again(self.folder.record["dataset"], self.path, self.data)
+        return load_again(self.folder.record.dataset, self.path, self.data)
 
     @cached_property
     def model(self) -> Model:
@@ -289,12 +289,12 @@ class Run:
         folder, splits = self.folder, self.splits
         run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
         if baseline is None:
-            if "imported" in folder.record:
+            if folder.record.imported:
                 raise RunError(
                     f"{self.path}: its network was trained elsewhere, so no dense network can be trained like it; "
                     "compare it with a run of yours: cs.compare"
                 )
-            if "members" in folder.record:
+            if folder.record.members:
                 raise RunError(f"{self.path}: is an ensemble and has no baseline; compare it with a run: cs.compare")
             other = baseline_job(folder, splits)
             if other is None:
@@ -318,9 +318,8 @@ class Run:
 
     def _facts(self) -> list[tuple[str, str]]:
         folder = self.folder
-        record = folder.record
         facts = [
-            ("data", str(record["dataset"].get("name", record["dataset"]["argument"]))),
+            ("data", folder.record.dataset.name),
             ("architecture", folder.architecture.name),
             ("recipe", folder.recipe.name),
             ("seed", str(folder.seed)),

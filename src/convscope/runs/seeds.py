@@ -113,7 +113,7 @@ def train_seeds(
             specs,
             splits,
             folder=first.place("seeds"),
-            threads=first.record["threads"],
+            threads=first.record.threads,
             on_result=listeners.on_result,
             on_diverged=on_diverged,
         )
@@ -142,16 +142,15 @@ def _group(experiment: Experiment, group: Group, candidate: Candidate, splits: S
 
 def run_spec(folder: RunFolder, seed: int) -> RunSpec:
     """Return the run of `folder` from the seed `seed` as an experiment defines it."""
-    record = folder.record
-    begin = record.get("from")
+    record, start = folder.record, folder.record.start
     return RunSpec(
-        record["dataset"]["argument"],
+        record.dataset.argument,
         folder.architecture,
         folder.recipe,
         seed,
-        record["engine"],
-        start="" if begin is None else str(folder.start_path),
-        new_output=begin is not None and bool(begin["new_output"]),
+        record.engine,
+        start=str(folder.start_path) if start else "",
+        new_output=start.new_output if start else False,
     )
 
 

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
+from convscope.base.records import from_attributes
 from convscope.data.datasets import Dataset, Splits
 from convscope.storage import NOTHING, RunFolder, TrainedOn, load_start, load_trained_on, save_model, save_trained_on
+from convscope.storage.records import StartRecord
 from convscope.training import hold_out
 from convscope.training.model import Model
 from convscope.training.transfer import Transfer, transfer
@@ -54,15 +55,16 @@ class Start:
                 "run, or data with other test images"
             )
 
-    def to_dict(self, splits: Splits) -> dict[str, Any]:
+    def to_record(self, splits: Splits, new_output: bool) -> StartRecord:
         """Return what `run.json` says of it."""
-        seen = None if self.known is None else int((~self.unseen(splits.train)).sum())
-        return {
-            "argument": str(self.path.resolve()),
-            "weights_sha256": self.model.weights_sha256,
-            "num_seen_images": seen,
-            **self.transfer.to_dict(),
-        }
+        return from_attributes(
+            StartRecord,
+            self.transfer,
+            argument=str(self.path.resolve()),
+            weights_sha256=self.model.weights_sha256,
+            num_seen_images=None if self.known is None else int((~self.unseen(splits.train)).sum()),
+            new_output=new_output,
+        )
 
     def save(self, folder: RunFolder) -> None:
         """Keep the network in the folder of a run that starts from it."""
@@ -88,10 +90,10 @@ def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> St
 
 def start_of(folder: RunFolder, splits: Splits) -> Start | None:
     """Return what the run in `folder` started from; None stands for random weights."""
-    begin = folder.record.get("from")
-    if begin is None:
+    start = folder.record.start
+    if not start:
         return None
-    return open_start(folder.start_path, splits, folder.seed, new_output=bool(begin["new_output"]))
+    return open_start(folder.start_path, splits, folder.seed, new_output=start.new_output)
 
 
 def held_out_by(folder: RunFolder, splits: Splits, start: Start | None) -> tuple[Dataset, Dataset | None]:

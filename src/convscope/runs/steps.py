@@ -66,11 +66,11 @@ def train_run(job: Job, timings: dict[str, float], step: str, tracking: Trackers
     `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier calls trained.
     """
     folder = job.folder
-    if "imported" in folder.record:
+    if folder.record.imported:
         raise RunError(
             f"{folder.path}: its network was trained elsewhere; train it on as a new run, with `start` {folder.path}"
         )
-    if "members" in folder.record:
+    if folder.record.members:
         raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
     with timed(timings, step):
         state = folder.load_state()
@@ -102,8 +102,8 @@ def _train_from(
             splits,
             recipe,
             seed=folder.seed,
-            engine=record["engine"],
-            threads=record["threads"],
+            engine=record.engine,
+            threads=record.threads,
             state=state,
             unseen=unseen_by(start, folder, splits),
             on_progress=listeners.on_progress,
@@ -125,9 +125,7 @@ def _train_from(
 def memory_of(job: Job) -> Memory:
     """Measure the memory that this process, which has just trained the run, has taken so far."""
     folder, record, splits = job.folder, job.folder.record, job.splits
-    return measure_memory(
-        folder.architecture, folder.recipe, splits.train, splits.test, record["engine"], record["threads"]
-    )
+    return measure_memory(folder.architecture, folder.recipe, splits.train, splits.test, record.engine, record.threads)
 
 
 def measure_run(trained: Trained, splits: Splits, on_progress: Callable[[int, int], None] | None = None) -> Measured:

@@ -74,29 +74,29 @@ class Subject:
         They start from what the run started from, which must have seen none of these images, see `open_topics`.
         """
         folder, start = self.folder, self.start
-        if "members" in folder.record:
+        if folder.record.members:
             return self._member_siblings()
         return crossfit(
             folder.architecture,
             self.splits.train,
             folder.recipe,
             seed=folder.seed,
-            threads=folder.record["threads"],
+            threads=folder.record.threads,
             state=None if start is None else start.transfer.state,
             on_fold=self.listeners.on_fold,
         )
 
     def _member_siblings(self) -> CrossFit:
         """Return ensembles of networks like the members, each of them trained without a fifth of the images."""
-        members, fits = self.folder.record["members"], list[CrossFit]()
+        members, fits = self.folder.record.members or (), list[CrossFit]()
         for number, member in enumerate(members):
             fits.append(
                 crossfit(
-                    Architecture.from_dict(member["architecture"]),
+                    Architecture.from_dict(member.architecture),
                     self.splits.train,
-                    Recipe.from_dict(member["recipe"]),
-                    seed=member["seed"],
-                    threads=self.folder.record["threads"],
+                    Recipe.from_dict(member.recipe),
+                    seed=member.seed,
+                    threads=self.folder.record.threads,
                     on_fold=lambda done, folds, first=number: self.listeners.on_fold(  # type: ignore[misc]
                         first * folds + done, len(members) * folds
                     ),
@@ -116,7 +116,7 @@ class Subject:
     @cached_property
     def validated(self) -> tuple[Dataset, Dataset] | None:
         """What the run trained on and what it held out, if it held anything out."""
-        if self.folder.recipe.validation_fraction == 0 or "members" in self.folder.record:
+        if self.folder.recipe.validation_fraction == 0 or self.folder.record.members:
             return None  # each member of an ensemble held out other images
         trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
         assert held_out is not None
@@ -290,14 +290,14 @@ def _too_small(splits: Splits) -> Mapping[str, str]:
 
 def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
-    if "imported" in subject.folder.record:
+    if subject.folder.record.imported:
         return _UNSEEN, (
             "the file of an imported network does not say which images it was trained on, so none are known to be new "
             "to it; to measure this, train its architecture from random weights: convscope run --architecture "
             f"{subject.folder.path / 'run.json'}"
         )
-    if "members" in subject.folder.record:
-        if all(member["is_from_random_weights"] for member in subject.folder.record["members"]):
+    if members := subject.folder.record.members:
+        if all(member.is_from_random_weights for member in members):
             return (), ""
         return (*_UNSEEN, *_ALL_UNSEEN), (
             "these need networks like each member that did not see some of the training images, but a member was "

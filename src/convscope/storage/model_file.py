@@ -19,12 +19,12 @@ from safetensors.numpy import save
 from convscope.architecture import Architecture
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside, open_file, read_json, write_bytes
+from convscope.base.files import inside, open_file, write_bytes
 from convscope.base.plain import parse_json
-from convscope.base.versions import FORMAT as FORMAT
-from convscope.base.versions import check_format as check_format
-from convscope.base.versions import own_version
+from convscope.base.records import read
+from convscope.base.versions import FORMAT, check_format, own_version
 from convscope.data.handwriting import Handwriting
+from convscope.storage.records import RunFile
 from convscope.training.model import Model
 
 
@@ -100,26 +100,19 @@ def _check_finished(folder: Path) -> None:
         return
     if not (folder / "run.json").exists():
         raise RunError(f"{folder}: has neither run.json nor model.safetensors; name the folder of a run")
-    try:
-        record = read_json(inside(folder, "run.json"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / 'run.json'}: damaged ({error}); use another copy of the run") from error
+    record = read(inside(folder, "run.json"), RunFile)
     raise RunError(f"{folder}: is not trained yet; {next_step(folder, record)}")
 
 
-def next_step(folder: Path, record: Any) -> str:
-    """Return what to do about the run in `folder` that is not finished, as the end of a sentence.
-
-    Args:
-        record: what its run.json holds.
-    """
-    if "digest" in record:
+def next_step(folder: Path, record: RunFile) -> str:
+    """Return what to do about the run in `folder` that is not finished, as the end of a sentence."""
+    if record.digest:
         return "run its experiment again to finish it"
-    if "imported" in record:
+    if record.imported:
         return "import the network again"
-    if "members" in record:
+    if record.members:
         return "join its members again with `convscope ensemble`"
-    command = "run" if "job" in record else "train"
+    command = "run" if record.job else "train"
     return f"to continue it, run: {shlex.join(['convscope', command, '--resume', str(folder)])}"
 
 

@@ -3,10 +3,8 @@
 import re
 import secrets
 import shutil
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
@@ -15,6 +13,7 @@ from convscope.data.datasets import Dataset, LoadOptions, load_dataset
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
 from convscope.storage import model_file, run_folder, trained_on
+from convscope.storage.records import SharedRecord, StartRecord
 from convscope.storage.run_database import DATABASE, has_database
 from convscope.storage.run_folder import RunFolder, create_run
 from convscope.storage.stored_run import StoredRun
@@ -119,15 +118,15 @@ def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
     return trained_on.read_trained_on(inside(run.path.parent, trained_on_file(run.group.record)))
 
 
-def start_file(record: Mapping[str, Any]) -> str:
+def start_file(start: StartRecord) -> str:
     """Return where the network is stored that a run started from, in the folder with its runs."""
-    return f"from/{Path(record['from']['weights_sha256']).name[:16]}.safetensors"
+    return f"from/{start.weights_sha256[:16]}.safetensors"
 
 
-def trained_on_file(record: Mapping[str, Any]) -> str:
+def trained_on_file(record: SharedRecord) -> str:
     """Return where is stored what a run was trained on, in the folder with its runs."""
-    parts = [record["dataset"]["train"]["sha256"], *([record["from"]["weights_sha256"]] if "from" in record else [])]
-    return f"from/{'-'.join(Path(part).name[:16] for part in parts)}.trained_on.safetensors"
+    parts = [record.dataset.train.sha256, *([record.start.weights_sha256] if record.start else [])]
+    return f"from/{'-'.join(part[:16] for part in parts)}.trained_on.safetensors"
 
 
 def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
@@ -141,8 +140,8 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
         folder.write_model(model, run.history)
         if (known := _load_stored_trained_on(run)) is not None:
             trained_on.save_trained_on(folder.place("model.safetensors"), known, model)
-        if "from" in run.group.record:
-            _write_start(stored, folder)
+        if start := run.group.record.start:
+            _write_start(inside(stored.path, start_file(start)), folder)
         if (evaluation := _evaluate(folder, model)) is not None:
             folder.write_evaluation(evaluation)
         folder.finish()
@@ -157,9 +156,8 @@ def _write_folder(stored: StoredRuns, run: StoredRun) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write_start(stored: StoredRuns, folder: RunFolder) -> None:
-    """Write the network that a run started from, and what that was trained on, into its folder."""
-    source = inside(stored.path, start_file(folder.record))
+def _write_start(source: Path, folder: RunFolder) -> None:
+    """Write the network in the file `source`, and what that was trained on, into the folder of a run."""
     model = model_file.load_model(source)
     model_file.write_model(model, folder.start_path)
     if (known := trained_on.load_trained_on(source, model)) is not None:
@@ -168,14 +166,14 @@ def _write_start(stored: StoredRuns, folder: RunFolder) -> None:
 
 def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
     """Return what the model predicts for the test images that the run names; None where they are not there any more."""
-    recorded = folder.record["dataset"]
-    if not recorded["argument"]:  # arrays
+    recorded = folder.record.dataset
+    if not recorded.argument:  # arrays
         return None
     try:
-        test = _load_test(recorded["argument"], LoadOptions.from_dict(recorded.get("options", {}), RunError))
+        test = _load_test(recorded.argument, recorded.options)
     except ConvscopeError:
         return None
-    return evaluate(model, test) if test.sha256 == recorded["test"]["sha256"] else None
+    return evaluate(model, test) if test.sha256 == recorded.test.sha256 else None
 
 
 def _load_test(argument: str, options: LoadOptions) -> Dataset:

@@ -19,32 +19,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from msgspec import structs
 
 from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
 from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
 from convscope.base.records import read, write
-from convscope.data.datasets import LoadOptions
-from convscope.engine import ENGINES, Weights
+from convscope.engine import Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluating import evaluate_answers
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord
 from convscope.recipes import Recipe
-from convscope.storage.model_file import FORMAT, check_format, load_model, next_step, write_model
+from convscope.storage.model_file import load_model, next_step, write_model
+from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
 from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState, with_choice
 from convscope.training.model import Model
 
-MOST_SEED = 2**63 - 1
-"""Of the seed of a run, and of anything that it counts."""
-
 _Content = TypeVar("_Content")
-
-_RECORD_KEYS = (
-    "format", "dataset", "architecture", "recipe", "seed", "engine", "threads", "versions", "cpu", "command",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,10 +64,10 @@ class Snapshots(Mapping[int, Weights]):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A folder at `path` with what `run.json` says of it, as `record`; made by `create_run` or `open_run`."""
+    """A folder at `path` with its run.json, as `record`; made by `create_run` or `open_run`."""
 
     path: Path
-    record: Mapping[str, Any]
+    record: RunFile
     architecture: Architecture
     recipe: Recipe
 
@@ -88,7 +82,7 @@ class RunFolder:
 
     @property
     def seed(self) -> int:
-        return int(self.record["seed"])
+        return self.record.seed
 
     @property
     def start_path(self) -> Path:
@@ -146,12 +140,8 @@ class RunFolder:
     def write_model(self, model: Model, history: History) -> None:
         """Keep the trained model, and in `run.json` its digest and the epoch that it is of."""
         write_model(model, self.place("model.safetensors"))
-        result = {
-            "weights_sha256": model.weights_sha256,
-            "epochs_trained": len(history),
-            "best_epoch": history.best_epoch,
-        }
-        self.write("run.json", {**self.record, **result})
+        result = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
+        self.write_record(structs.replace(self.record, weights_sha256=model.weights_sha256, **result))
 
     def load_model(self) -> Model:
         """Return the trained model.
@@ -160,10 +150,10 @@ class RunFolder:
             RunError: if it is missing or damaged, or `run.json` holds another digest or other classes.
         """
         model = load_model(self.path)
-        names, what = list(model.class_names), ""
-        if model.weights_sha256 != self.read("run.json").get("weights_sha256"):
+        what = ""
+        if model.weights_sha256 != self.read_record().weights_sha256:
             what = "weights"
-        elif self.record["dataset"]["test"].get("class_names", names) != names:
+        elif model.class_names != self.record.dataset.test.class_names:
             what = "classes"
         if what:
             raise RunError(f"{self.path / 'model.safetensors'}: not the {what} of this run; use another copy of it")
@@ -214,6 +204,14 @@ class RunFolder:
         """Return the JSON object in the file `name`; raises `RunError` if it is missing or damaged."""
         return _read_object(self.place(name))
 
+    def read_record(self) -> RunFile:
+        """Return what run.json holds now; raises `RunError` if it is missing or damaged."""
+        return read(self.place("run.json"), RunFile)
+
+    def write_record(self, record: RunFile) -> None:
+        """Write run.json again."""
+        write(self.place("run.json"), record)
+
     def finish(self) -> None:
         """Mark the run as complete, and take away what a killed process may have left half written."""
         for leftover in self.path.rglob(f".*{PARTIAL}"):
@@ -228,8 +226,8 @@ class RunFolder:
         return self.place("checkpoints/state.safetensors")
 
 
-def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
-    """Make the folder at `path` with `record` (the keys of `run.json` but `format`) and return it.
+def create_run(path: Path, record: RunFile) -> RunFolder:
+    """Make the folder at `path` with `record` as its run.json, and return it.
 
     Raises:
         RunError: if something is there already, which is left as it is.
@@ -239,15 +237,14 @@ def create_run(path: Path, record: Mapping[str, Any]) -> RunFolder:
         path.mkdir(parents=True, exist_ok=True)
         if any(entry.name != LOCK_FILE and not entry.name.endswith(PARTIAL) for entry in path.iterdir()):
             advice = "choose another `out`"
-            is_trained = not record.keys() & {"imported", "members"}  # what is not trained here cannot be resumed
+            is_trained = not record.imported and not record.members  # what is not trained here cannot be resumed
             if is_trained and (path / "run.json").exists():
                 advice += f", or continue it with `resume` {shlex.quote(str(path))}"
             raise RunError(f"{path}: already exists and is not empty; {advice}")
     except OSError as error:
         raise RunError(f"{path}: cannot be created ({error.strerror}); choose another `out`") from error
-    record = {"format": FORMAT, **record}
-    write_json(path / "run.json", record)
-    return folder_of_record(path, record)
+    write(path / "run.json", record)
+    return _folder(path, record)
 
 
 def open_run(path: Path) -> RunFolder:
@@ -263,108 +260,15 @@ def open_run(path: Path) -> RunFolder:
         raise RunError(f"{path}: no such {kind}; check the path, or name the folder of a run")
     if not (path / "run.json").is_symlink() and not (path / "run.json").exists():
         raise RunError(f"{path / 'run.json'}: missing, so the folder is not a run; name the folder of a run")
-    return folder_of_record(path, _read_object(inside(path, "run.json")))
+    return _folder(path, read(inside(path, "run.json"), RunFile))
 
 
-def folder_of_record(path: Path, record: Mapping[str, Any]) -> RunFolder:
-    """Return the run folder at `path` whose run.json holds `record`; raises `RunError` if it is damaged or newer."""
-    file = path / "run.json"
-    versions = record.get("versions")
-    check_format(file, record.get("format"), versions.get("convscope") if isinstance(versions, dict) else None)
-    if missing := [key for key in _RECORD_KEYS if key not in record]:
-        raise RunError(f"{file}: has no {missing[0]!r}; use another copy of the run or start it again")
-    for name, is_good in _CHECKS.items():
-        if name in record and not is_good(record[name]):
-            raise RunError(
-                f"{file}: {name} is damaged ({record[name]!r:.60}); use another copy of the run or start it again"
-            )
+def _folder(path: Path, record: RunFile) -> RunFolder:
+    """Return the run folder at `path`; raises `RunError` if its architecture or recipe is damaged."""
     try:
-        architecture, recipe = Architecture.from_dict(record["architecture"]), Recipe.from_dict(record["recipe"])
-        LoadOptions.from_dict(record["dataset"].get("options", {}), RunError)
+        return RunFolder(path, record, Architecture.from_dict(record.architecture), Recipe.from_dict(record.recipe))
     except ConvscopeError as error:
-        raise RunError(f"{file}: {error}; use another copy of the run or start it again") from error
-    return RunFolder(path, record, architecture, recipe)
-
-
-def _is_whole(value: Any, least: int, most: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def _is_object(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_dataset(value: Any) -> bool:
-    """Return whether `value` names data and says what the two splits are, as far as they are described."""
-    if not _is_object(value) or not all(_is_text(value.get(name, "")) for name in ("argument", "name")):
-        return False
-    parts = [value.get(split) for split in ("train", "test")]
-    return "argument" in value and all(
-        _is_object(part)
-        and _is_text(part.get("sha256"))
-        and _is_whole(part.get("num_images", 1), 1, MOST_SEED)
-        and _are_texts(part.get("class_names", []))
-        for part in parts
-    )
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_text, value))
-
-
-def _is_start(value: Any) -> bool:
-    return _is_object(value) and _is_text(value.get("weights_sha256")) and isinstance(value.get("new_output"), bool)
-
-
-def _is_import(value: Any) -> bool:
-    texts = ("file", "sha256", "program")
-    return (
-        _is_object(value)
-        and all(_is_text(value.get(name)) for name in texts)
-        and _are_texts(value.get("notes"))
-        and _is_text(value.get("output", ""))
-        and _are_sizes(value.get("image_shape", [1, 1, 1]))
-    )
-
-
-def _is_member(value: Any) -> bool:
-    """Return whether `value` says what a member of an ensemble is; its architecture and recipe check themselves."""
-    return (
-        _is_object(value)
-        and all(_is_text(value.get(name)) for name in ("run", "weights_sha256"))
-        and all(_is_object(value.get(name)) for name in ("architecture", "recipe"))
-        and _is_whole(value.get("seed"), 0, MOST_SEED)
-        and isinstance(value.get("is_from_random_weights"), bool)
-        and (value.get("seconds") is None or (isinstance(value["seconds"], float | int) and value["seconds"] >= 0))
-    )
-
-
-def _are_sizes(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 3 and all(_is_whole(size, 1, 1 << 31) for size in value)
-
-
-_CHECKS: Mapping[str, Callable[[Any], bool]] = {
-    "dataset": _is_dataset,
-    "seed": lambda value: _is_whole(value, 0, MOST_SEED),
-    "engine": lambda value: value in ENGINES,
-    "threads": lambda value: _is_whole(value, 1, 65_536),
-    "versions": _is_object,
-    "cpu": _is_object,
-    "command": _is_text,
-    "weights_sha256": _is_text,
-    "digest": _is_text,
-    "num_images": lambda value: _is_whole(value, 1, MOST_SEED),
-    "epochs_trained": lambda value: _is_whole(value, 0, MOST_SEED),
-    "best_epoch": lambda value: value is None or _is_whole(value, 1, MOST_SEED),
-    "from": _is_start,
-    "imported": _is_import,
-    "members": lambda value: isinstance(value, list) and len(value) > 1 and all(map(_is_member, value)),
-}
-"""What the keys of `run.json` must be; the architecture and the recipe check themselves."""
+        raise RunError(f"{path / 'run.json'}: {error}; use another copy of the run or start it again") from error
 
 
 def _read(path: Path, read: Callable[[Path], _Content]) -> _Content:

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.plain import parse_json
-from convscope.base.versions import own_version
+from convscope.base.errors import RunError
+from convscope.base.records import decode
+from convscope.base.versions import FORMAT, own_version
 from convscope.data.handwriting import Handwriting
 from convscope.recipes import Recipe
-from convscope.storage.model_file import FORMAT, check_format
-from convscope.storage.run_folder import RunFolder, folder_of_record
+from convscope.storage.records import GroupFile, Machine, RunFile, SharedRecord
+from convscope.storage.run_folder import RunFolder
 from convscope.training import History, with_choice
 
 HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
@@ -38,7 +39,7 @@ class StoredGroup:
     """
 
     digest: str
-    record: Mapping[str, Any]
+    record: SharedRecord
     architecture: Architecture
     recipe: Recipe
     provenance: Mapping[str, Any]
@@ -52,24 +53,21 @@ class StoredGroup:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return tuple(self.record["dataset"]["test"]["class_names"])
+        return self.record.dataset.test.class_names
 
     @cached_property
     def text(self) -> str:
         """The group as JSON, as the database holds it."""
-        shared = {name: value for name, value in self.record.items() if name not in ("architecture", "recipe")}
-        return json.dumps(
-            {
-                "format": FORMAT,
-                "version": own_version(),
-                "architecture": self.architecture.to_dict(),
-                "recipe": self.recipe.to_dict(),
-                "record": shared,
-                "provenance": dict(self.provenance),
-                "handwriting": None if self.handwriting is None else self.handwriting.to_dict(),
-            },
-            allow_nan=False,
+        file = GroupFile(
+            format=FORMAT,
+            version=own_version(),
+            architecture=self.architecture.to_dict(),
+            recipe=self.recipe.to_dict(),
+            record=self.record,
+            provenance=dict(self.provenance),
+            handwriting=self.handwriting,
         )
+        return json.dumps(file.to_dict(), allow_nan=False)
 
     @cached_property
     def text_sha256(self) -> str:
@@ -78,37 +76,18 @@ class StoredGroup:
     @classmethod
     def parse(cls, digest: str, text: str, text_sha256: str, weights_file: str, path: Path) -> "StoredGroup":
         """Return what `text` holds; raises `RunError` if it is damaged or of a newer format."""
+        file = decode(text.encode(), GroupFile, path)
         try:
             if sha256_of(text) != text_sha256:
                 raise ValueError("the digest of a group is another")
-            value = parse_json(text.encode())
-            record = {**value["record"], "architecture": value["architecture"], "recipe": value["recipe"]}
-            whole = {
-                **record,
-                "format": value["format"],
-                "seed": 0,
-                "threads": 1,
-                "versions": {},
-                "cpu": {},
-                "command": "",
-            }
-            check_format(path, value["format"], value.get("version"))
-            shared = folder_of_record(path, whole)  # which checks what they have in common
-            names = record["dataset"]["test"]["class_names"]
-            if len(names) != shared.architecture.num_classes or not isinstance(value["provenance"], dict):
-                raise ValueError("the classes are not those of the architecture, or provenance is not an object")
+            architecture, recipe = Architecture.from_dict(file.architecture), Recipe.from_dict(file.recipe)
+            if len(file.record.dataset.test.class_names) != architecture.num_classes:
+                raise ValueError("the classes are not those of the architecture")
             if not re.fullmatch(WEIGHTS_FILE, weights_file):
                 raise ValueError(f"{weights_file!r:.60} is no file of weights")
-            written = value["handwriting"]
-            handwriting = None if written is None else Handwriting.from_dict(written)
-            group = cls(
-                digest, record, shared.architecture, shared.recipe, value["provenance"], handwriting, weights_file
-            )
-        except RunError:
-            raise
-        except (ConvscopeError, AttributeError, KeyError, TypeError, ValueError) as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise RunError(f"{path}: damaged ({reason:.200}); use another copy of the runs") from error
+        except ValueError as error:
+            raise RunError(f"{path}: damaged ({error!s:.200}); use another copy of the runs") from error
+        group = cls(digest, file.record, architecture, recipe, file.provenance, file.handwriting, weights_file)
         object.__setattr__(group, "text", text)
         return group
 
@@ -137,7 +116,7 @@ class StoredRun:
     loss: float
     seconds: float
     ended: float
-    machine: Mapping[str, Any]
+    machine: Machine
     command: str
     threads: int
     weights_sha256: str
@@ -163,17 +142,21 @@ class StoredRun:
     @cached_property
     def folder(self) -> RunFolder:
         """The run as a run folder that need not be there: its record, architecture and recipe."""
-        record = {
-            "format": FORMAT,
-            **self.group.record,
-            "seed": self.seed,
-            "threads": self.threads,
-            **self.machine,
-            "command": self.command,
-            "digest": self.digest,
-            "weights_sha256": self.weights_sha256,
-        }
-        return RunFolder(self.path, record, self.group.architecture, self.group.recipe)
+        group = self.group
+        record = RunFile(
+            **structs.asdict(group.record),
+            **structs.asdict(self.machine),
+            format=FORMAT,
+            version=own_version(),
+            architecture=group.architecture.to_dict(),
+            recipe=group.recipe.to_dict(),
+            seed=self.seed,
+            threads=self.threads,
+            command=self.command,
+            digest=self.digest,
+            weights_sha256=self.weights_sha256,
+        )
+        return RunFolder(self.path, record, group.architecture, group.recipe)
 
 
 def sha256_of(content: str | bytes) -> str:

@@ -27,7 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.plain import canonical_json, parse_json
+from convscope.base.plain import canonical_json
+from convscope.base.records import decode
+from convscope.storage.records import MOST_SEED, Machine
 from convscope.storage.run_database import (
     DATABASE,
     DamagedRunError,
@@ -37,7 +39,6 @@ from convscope.storage.run_database import (
     open_reader,
     open_writer,
 )
-from convscope.storage.run_folder import MOST_SEED
 from convscope.storage.stored_run import HISTORY_COLUMNS, WEIGHTS_FILE, StoredGroup, StoredRun, sha256_of
 from convscope.storage.weights_file import count_rows, map_rows, write_row
 from convscope.training import History
@@ -57,7 +58,7 @@ class StoredRuns:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._open: tuple[int, int, sqlite3.Connection] | None = None  # process, thread, connection
-        self._groups, self._machines = dict[int, StoredGroup](), dict[int, tuple[str, Mapping[str, Any]]]()
+        self._groups, self._machines = dict[int, StoredGroup](), dict[int, tuple[str, Machine]]()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -207,7 +208,7 @@ class StoredRuns:
         """Add a finished run, in the place of a damaged one with its digest, and return it.
 
         Args:
-            facts: `seed`, `digest`, `accuracy`, `loss`, `threads`, and `machine`: its versions and processor.
+            facts: `seed`, `digest`, `accuracy`, `loss`, `threads`, and `machine`, a `Machine`.
 
         Raises:
             RunError: if the runs here classified other test images.
@@ -215,7 +216,7 @@ class StoredRuns:
         """
         kind = _label_kind(group.architecture.num_classes)
         flat = np.concatenate([model.weights[name].ravel() for name in group.architecture.weight_shapes])
-        machine = json.dumps(facts["machine"], sort_keys=True, allow_nan=False)
+        machine = json.dumps(facts["machine"].to_dict(), sort_keys=True, allow_nan=False)
         blobs = _table(history).tobytes(), y_pred.astype(f"<{kind}").tobytes()
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
             weights_file = _weights_file(database, group)
@@ -300,16 +301,13 @@ class StoredRuns:
             self._groups[group_id] = StoredGroup.parse(digest, text, text_sha256, weights_file, self.path / DATABASE)
         return self._groups[group_id]
 
-    def _machine(self, machine_id: int) -> tuple[str, Mapping[str, Any]]:
+    def _machine(self, machine_id: int) -> tuple[str, Machine]:
         if machine_id not in self._machines:
             with self.reading() as database:
                 row = database.execute("SELECT json FROM machine WHERE id = ?", (machine_id,)).fetchone()
-            value = parse_json(row[0].encode()) if row is not None else None
-            if not isinstance(value, dict) or not all(
-                isinstance(value.get(name), dict) for name in ("versions", "cpu")
-            ):
+            if row is None:
                 raise ValueError("its machine is missing")
-            self._machines[machine_id] = row[0], {name: value[name] for name in ("versions", "cpu")}
+            self._machines[machine_id] = row[0], decode(row[0].encode(), Machine, self.path / DATABASE)
         return self._machines[machine_id]
 
     def _meta(self, key: str) -> str:

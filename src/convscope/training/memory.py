@@ -8,7 +8,7 @@ from ctypes import CDLL
 from pathlib import Path
 
 from convscope.architecture import Architecture
-from convscope.base.records import Count, Record
+from convscope.base.records import Count, Record, Seconds
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import held_bytes
 from convscope.data.datasets.disk.pools import epoch_bytes
@@ -33,6 +33,10 @@ class Memory(Record):
         most = "unknown" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
         training = "" if self.training_bytes is None else f", up to {_mebibytes(self.training_bytes)} for training"
         return f"{most}: {_mebibytes(self.data_bytes)} of data{training}, the rest for Python and its libraries"
+
+
+Timings = dict[str, Seconds | Memory]
+"""Seconds by step, and under `memory` what training took."""
 
 
 def measure_memory(

@@ -6,7 +6,6 @@ class that the model knows by its name. The rest starts as a new network's does.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +38,6 @@ class Transfer:
     def state(self) -> TrainingState:
         """What `train` takes as `state`, before the first epoch."""
         return TrainingState(self.weights)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"kept_classes": list(self.kept_classes), "new_classes": list(self.new_classes)}
 
 
 @checked

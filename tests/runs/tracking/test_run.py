@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.base.errors import RunError
 from convscope.recipes import Schedule
 from convscope.runs.tracking import read_results, read_run
-from convscope.runs.tracking.metrics import clean, logged_class_metrics
+from convscope.runs.tracking.metrics import clean
 from convscope.storage import open_run
 
 from .conftest import invoke
@@ -100,7 +100,7 @@ def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
 
 def test_a_name_leads_out_of_no_folder(run: Path):
     record = json.loads((run / "run.json").read_text())
-    record["architecture"]["name"], record["digest"] = "../../else/where", "0123"
+    record["architecture"]["name"], record["digest"] = "../../else/where", "0123456789abcdef"
     (run / "run.json").write_text(json.dumps(record))
     tracked = read_run(run)
     assert tracked.place == (run.parent.parent.name, f".._.._else_where-classic-seed-0-{tracked.id[:8]}")
@@ -146,16 +146,8 @@ def test_a_damaged_file_is_named(run: Path, file: str, content: str):
 def test_damaged_results_are_refused(run: Path, change: dict):
     evaluation = json.loads((run / "evaluation.json").read_text())
     (run / "evaluation.json").write_text(json.dumps({**evaluation, **change}))
-    with pytest.raises(RunError, match="damaged"):
+    with pytest.raises(RunError, match=r"evaluation\.json: "):
         read_results(run)
-
-
-def test_there_is_a_row_for_each_of_many_classes():
-    row = {"support": 1, "precision": 0.5, "recall": 1.0, "recall_interval": [0.2, 1.0], "f1": 0.7}
-    rows = logged_class_metrics({"classes": [{"class_name": f"class {k}", **row} for k in range(101)]})
-    assert len(rows) == 101
-    assert rows[100]["class_name"] == "class 100"
-    assert rows[0]["recall_low"] == 0.2
 
 
 @pytest.mark.parametrize(

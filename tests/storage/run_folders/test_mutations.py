@@ -113,7 +113,7 @@ class Readers:
         self.run = run
         folder = open_run(run)
         self.folder, self.model = folder, folder.load_model()
-        self.splits: Splits = load_dataset(folder.record["dataset"]["argument"])
+        self.splits: Splits = load_dataset(folder.record.dataset.argument)
         self.spec = run_spec(folder, folder.seed + 1)
         self.digest = self.spec.digest(self.splits)
 

@@ -227,7 +227,7 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         Replay(model, history, snapshots),
         evaluations[0],
         cs.explain(model, splits.test, 0),
-        {**record, "timings": {"train": sum(history.seconds)}},
+        {**record.to_dict(), "timings": {"train": sum(history.seconds)}},
         Replay(other, other_history),
         cs.compare(*candidates),
         render_evidence(evidence),

@@ -1,78 +1,76 @@
-"""The numbers of a whole run by name, such as `test/accuracy`, from the JSON files of its folder."""
+"""The numbers of a whole run by name, such as `test/accuracy`, from the records of its folder."""
 
 import re
-from collections.abc import Mapping
-from math import isfinite
-from typing import Any
+
+from msgspec import UNSET
+
+from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.evidence.evaluation import EvaluationRecord
+from convscope.experiment.records import SeedsRecord
+from convscope.storage.records import RunFile
+from convscope.training.memory import Memory, Timings
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
 _MOST_NAME_CHARACTERS = 60
 
 
-def result_metrics(found: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of what is in `found` (file name without `.json`) and of `run.json`.
-
-    Raises:
-        KeyError, TypeError, ValueError: if something is missing, or no finite number.
-    """
-    values: dict[str, Any] = {
-        name: record[name] for name in ("epochs_trained", "best_epoch") if record.get(name) is not None
+def result_metrics(
+    record: RunFile,
+    evaluation: EvaluationRecord | None,
+    comparison: ComparisonRecord | None = None,
+    seeds: SeedsRecord | None = None,
+    timings: Timings | None = None,
+) -> dict[str, float]:
+    """Return the numbers of what was measured of a run so far."""
+    values: dict[str, float | None] = {
+        "epochs_trained": None if record.epochs_trained is UNSET else record.epochs_trained,
+        "best_epoch": record.best_epoch or None,
     }
-    if evaluation := found.get("evaluation"):
-        values["test/loss"] = evaluation["loss"]
+    if evaluation is not None:
+        values["test/loss"] = evaluation.loss
         for name in _MEASURES:
-            values[f"test/{name}"] = evaluation[name]
-            values[f"test/{name}_low"], values[f"test/{name}_high"] = evaluation[f"{name}_interval"]
-    if comparison := found.get("comparison"):
+            values[f"test/{name}"] = getattr(evaluation, name)
+            values[f"test/{name}_low"], values[f"test/{name}_high"] = getattr(evaluation, f"{name}_interval")
+    if comparison is not None:
         values |= _comparison("comparison", comparison)
-    if seeds := found.get("seeds"):
-        for group in seeds["table"]:
-            name = f"seeds/{clean(group['architecture'])}"
-            values |= {f"{name}/num_runs": group["num_runs"], f"{name}/mean": group["mean"]}
-            if group["sd"] is not None:
-                values[f"{name}/sd"] = group["sd"]
-            if group["interval"] is not None:
-                values[f"{name}/mean_low"], values[f"{name}/mean_high"] = group["interval"]
-        if seeds["comparison"] is not None:
-            values |= _comparison("seeds/comparison", seeds["comparison"])
-    timings = found.get("timings", {})
-    values |= {f"seconds/{clean(step)}": value for step, value in timings.items() if step != "memory"}
-    return {name: _finite(name, value) for name, value in values.items()}
+    if seeds is not None:
+        for group in seeds.table:
+            name = f"seeds/{clean(group.architecture)}"
+            values |= {f"{name}/num_runs": group.num_runs, f"{name}/mean": group.mean, f"{name}/sd": group.sd}
+            values[f"{name}/mean_low"], values[f"{name}/mean_high"] = group.interval or (None, None)
+        if seeds.comparison is not None:
+            values |= _comparison("seeds/comparison", seeds.comparison)
+    for step, seconds in (timings or {}).items():
+        values[f"seconds/{clean(step)}"] = None if isinstance(seconds, Memory) else seconds
+    return {name: float(value) for name, value in values.items() if value is not None}
 
 
-def logged_class_metrics(evaluation: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
-    """Return a row a class: its name as text, and finite numbers, None where nothing was measured.
-
-    Raises as `result_metrics` does.
-    """
+def logged_class_metrics(evaluation: EvaluationRecord) -> tuple[dict[str, str | float | None], ...]:
+    """Return a row a class: its name, and numbers, None where nothing was measured."""
     rows = []
-    for row in evaluation.get("classes", ()):
-        low, high = row["recall_interval"] or (None, None)  # a class without images
-        numbers = {name: row[name] for name in ("support", "precision", "recall", "f1")}
-        numbers |= {"recall_low": low, "recall_high": high}
-        rows.append(
-            {"class_name": str(row["class_name"])}
-            | {k: None if v is None else _finite(k, v) for k, v in numbers.items()}
-        )
+    for row in evaluation.classes:
+        low, high = row.recall_interval or (None, None)  # a class without images
+        numbers = {
+            "precision": row.precision,
+            "recall": row.recall,
+            "f1": row.f1,
+            "recall_low": low,
+            "recall_high": high,
+        }
+        rows.append({"class_name": row.class_name, "support": float(row.support), **numbers})
     return tuple(rows)
 
 
-def clean(name: Any) -> str:
+def clean(name: str) -> str:
     """Return `name` with what trackers refuse in a name replaced by `_`, and not longer than they like."""
-    return re.sub(r"[^\w .-]", "_", str(name), flags=re.ASCII)[:_MOST_NAME_CHARACTERS].strip() or "_"
+    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)[:_MOST_NAME_CHARACTERS].strip() or "_"
 
 
-def _comparison(name: str, comparison: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = comparison["accuracy_difference_interval"]
+def _comparison(name: str, comparison: ComparisonRecord) -> dict[str, float]:
+    low, high = comparison.accuracy_difference_interval
     return {
-        f"{name}/accuracy_difference": comparison["accuracy_difference"],
+        f"{name}/accuracy_difference": comparison.accuracy_difference,
         f"{name}/accuracy_difference_low": low,
         f"{name}/accuracy_difference_high": high,
-        f"{name}/p_value": comparison["p_value"],
+        f"{name}/p_value": comparison.p_value,
     }
-
-
-def _finite(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise ValueError(f"{name} is {value!r}, no finite number")
-    return float(value)

@@ -6,17 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from msgspec import structs
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside, read_json, write_json
+from convscope.base.records import read
 from convscope.base.sharing import shareable, without_folders
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_answers
+from convscope.evidence.evaluation import EvaluationRecord
+from convscope.experiment.records import SeedsRecord
 from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
 from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, list_runs, open_run
+from convscope.training.memory import Timings
+
+_Result = TypeVar("_Result")
 
 _IDENTITY = "tracking.json"
 _LATEST_SECONDS = 1e11  # since 1970: the year 5138
@@ -103,7 +111,7 @@ def read_run(path: Path | str) -> TrackedRun:
         identity, started = _identity(path, epochs)
     above = () if parent is None else read_run(parent).place
     name = path.name
-    if "digest" in folder.record:  # a run of an experiment, whose folder has a number for a name
+    if folder.record.digest:  # a run of an experiment, whose folder has a number for a name
         name = f"{clean(folder.architecture.name)}-{clean(folder.recipe.name)}-seed-{folder.seed}"
         above = above or (path.parents[1].name,)
     place = (*above, name if name == "baseline" else f"{name}-{identity[:8]}")
@@ -114,7 +122,7 @@ def read_run(path: Path | str) -> TrackedRun:
         parent=parent,
         place=place,
         started_seconds=started,
-        parameters=run_parameters(shareable(folder.record), folder.architecture),
+        parameters=run_parameters(shareable(folder.record.to_dict()), folder.architecture),
         epochs=epochs,
     )
 
@@ -129,26 +137,28 @@ def read_results(path: Path | str) -> Results:
     if (match := find_stored(path)) is not None:
         return _stored_results(*match)
     folder = open_run(path)
-    found = {
-        name: folder.read(f"{name}.json")
-        for name in ("evaluation", "comparison", "seeds", "timings")
-        if (path / f"{name}.json").exists()
-    }
-    try:
-        metrics = result_metrics(found, folder.record)
-        classes = logged_class_metrics(found.get("evaluation", {}))
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: its results are damaged ({error}); write them again with --resume") from error
+    evaluation = _read_result(folder, "evaluation", EvaluationRecord)
+    metrics = result_metrics(
+        folder.record,
+        evaluation,
+        _read_result(folder, "comparison", ComparisonRecord),
+        _read_result(folder, "seeds", SeedsRecord),
+        _read_result(folder, "timings", Timings),
+    )
     files = _files(path)
     return Results(
         is_finished=folder.finished,
         ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
         tags=_tags(folder),
         metrics=metrics,
-        class_metrics=classes,
+        class_metrics=() if evaluation is None else logged_class_metrics(evaluation),
         files=files,
         children=_children(path),
     )
+
+
+def _read_result(folder: RunFolder, name: str, kind: type[_Result]) -> _Result | None:
+    return read(folder.place(f"{name}.json"), kind) if folder.has(f"{name}.json") else None
 
 
 def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
@@ -156,14 +166,14 @@ def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
     y_true, y_pred = stored.y_true.astype(np.int64), run.y_pred.astype(np.int64)
     names = run.group.class_names
     certain = np.eye(len(names), dtype=np.float32)[y_pred]  # no number that is logged depends on it
-    evaluation = evaluate_answers(y_true, y_pred, certain, run.loss, names, "", "test").to_dict()
+    evaluation = evaluate_answers(y_true, y_pred, certain, run.loss, names, "", "test").to_record()
     history, files = run.history, _files(run.path) if run.path.is_dir() else {}
-    trained = {"epochs_trained": len(history), "best_epoch": history.best_epoch}
+    record = structs.replace(run.folder.record, epochs_trained=len(history), best_epoch=history.best_epoch)
     return Results(
         is_finished=True,
         ended_seconds=run.ended,
         tags=_tags(run.folder),
-        metrics=result_metrics({"evaluation": evaluation}, trained),
+        metrics=result_metrics(record, evaluation),
         class_metrics=logged_class_metrics(evaluation),
         files=files,
         children=(),
@@ -171,12 +181,9 @@ def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
 
 
 def _tags(folder: RunFolder) -> dict[str, str]:
-    tags = {
-        "command": without_folders(str(folder.record["command"])),
-        "dataset": str(folder.record["dataset"].get("name", "")),
-    }
-    if digest := folder.record.get("weights_sha256"):
-        tags["weights_sha256"] = str(digest)
+    tags = {"command": without_folders(folder.record.command), "dataset": folder.record.dataset.name}
+    if digest := folder.record.weights_sha256:
+        tags["weights_sha256"] = digest
     return tags
 
 
@@ -253,14 +260,13 @@ def _time_of(file: Path, otherwise: Path) -> float:
 
 def _learning_rates(folder: RunFolder) -> list[float]:
     """Return the learning rate of the last step of each epoch."""
-    record, recipe = folder.record, folder.recipe
+    record, train, recipe = folder.record, folder.record.dataset.train, folder.recipe
+    total = record.num_training_images
+    counts = train.class_counts if total == train.num_images else (total,)
+    kept = sum(count - round(recipe.validation_fraction * count) for count in counts)
     try:
-        train = record["dataset"]["train"]
-        total = int(record.get("num_images", train["num_images"]))
-        counts = train["class_counts"] if total == train["num_images"] else [total]
-        kept = sum(int(count) - round(recipe.validation_fraction * int(count)) for count in counts)
         return [float(rate) for rate in recipe.learning_rates(kept)[:, -1].astype(np.float64)]
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise RunError(f"{folder.path / 'run.json'}: dataset is damaged ({error}); use another copy of it") from error
 
 

@@ -1,0 +1,214 @@
+"""run.json as a record, and what it is made of."""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from convscope.base.records import (
+    Count,
+    Digest,
+    FileRecord,
+    Fraction,
+    JsonObject,
+    NonNegative,
+    Positive,
+    Record,
+    Seconds,
+    Sha256,
+)
+from convscope.data.datasets.records import SplitsRecord
+from convscope.data.handwriting import Handwriting
+from convscope.engine import EngineName
+
+MOST_SEED = 2**63 - 1
+"""Of the seed of a run."""
+
+Seed = Annotated[int, Meta(ge=0, le=MOST_SEED)]
+
+
+class RunData(SplitsRecord, kw_only=True):
+    """The data of a run, and by which name or path they are loaded; "" stands for arrays in memory."""
+
+    argument: str
+
+
+class Processor(Record, kw_only=True):
+    """What computed a run.
+
+    Attributes:
+        instruction_set: of the engine `native`, without which results are not the same bits.
+    """
+
+    name: str
+    cores: Positive
+    machine: str
+    instruction_set: str | UnsetType = UNSET
+
+
+class Machine(Record, kw_only=True):
+    """The versions of convscope, Python and libraries, and the processor, that computed a run."""
+
+    versions: dict[str, str]
+    cpu: Processor
+
+
+class StartRecord(Record, kw_only=True):
+    """The network that a run starts from.
+
+    Attributes:
+        argument: its path.
+        num_seen_images: how many of the training images it was trained on; None: nobody knows.
+        kept_classes, new_classes: as of `Transfer`.
+        new_output: whether the weights of all outputs start at random.
+    """
+
+    argument: str
+    weights_sha256: Sha256
+    num_seen_images: Count | None
+    kept_classes: tuple[str, ...]
+    new_classes: tuple[str, ...]
+    new_output: bool
+
+
+class ScalingRecord(Record, kw_only=True):
+    """How a byte becomes the number that a network reads; the attributes are those of `Scaling`."""
+
+    scale: float
+    mean: float | tuple[float, ...]
+    std: float | tuple[float, ...]
+    inverted: bool
+    bgr: bool
+
+
+class TriedScaling(Record, kw_only=True):
+    """A scaling that was tried; the attributes are those of `ScalingRow` and its scaling."""
+
+    name: str
+    scaling: ScalingRecord
+    num_images: Count
+    accuracy: Fraction
+    loss: NonNegative
+    verdict: str
+    formula: str
+
+
+class ImportRecord(Record, kw_only=True):
+    """The file that a network was imported from.
+
+    Attributes:
+        program: that wrote it.
+        notes: sentences on what became what.
+        weights_file, weights_file_sha256: where the weights lie in a file of their own.
+        image_shape, output: with which the file was read.
+        scaling: what was done to the bytes of an image, if anything was.
+        scalings: those that were tried, where it was not known.
+    """
+
+    file: str
+    sha256: Sha256
+    weights_file: str | UnsetType = UNSET
+    weights_file_sha256: Sha256 | UnsetType = UNSET
+    image_shape: tuple[Positive, Positive, Positive] | UnsetType = UNSET
+    output: str | UnsetType = UNSET
+    program: str
+    notes: tuple[str, ...]
+    scaling: ScalingRecord | UnsetType = UNSET
+    scalings: tuple[TriedScaling, ...] | UnsetType = UNSET
+
+
+class MemberRecord(Record, kw_only=True):
+    """A member of an ensemble: which run it is, and how it was trained.
+
+    Attributes:
+        seconds: of its training; None where they are not known.
+    """
+
+    run: str
+    weights_sha256: Sha256
+    architecture: JsonObject
+    recipe: JsonObject
+    seed: Seed
+    seconds: Seconds | None
+    is_from_random_weights: bool
+
+
+class JobOptions(Record):
+    """What a run was asked for beside the training itself, by `convscope run` or `cs.run`.
+
+    Attributes:
+        seeds: how many runs of each network; None is as many as there is time for.
+        index: the test image whose feature maps are shown.
+    """
+
+    baseline: bool = True
+    seeds: Positive | None = None
+    index: Count = 0
+
+    def __post_init__(self) -> None:
+        for name, value, least in (("seeds", self.seeds, 1), ("index", self.index, 0)):
+            if value is not None and value < least:
+                raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+class SharedRecord(Record, kw_only=True):
+    """What run.json says of runs that differ in their seed alone; the attributes are those of `RunFile`."""
+
+    dataset: RunData
+    engine: EngineName
+    num_images: Positive
+    weights_seed: Seed | UnsetType = UNSET
+    start: StartRecord | UnsetType = field(name="from", default=UNSET)
+
+
+class GroupFile(FileRecord, kw_only=True):
+    """A group of runs, as the database of an experiment holds it; the attributes are those of `StoredGroup`."""
+
+    architecture: JsonObject
+    recipe: JsonObject
+    record: SharedRecord
+    provenance: JsonObject
+    handwriting: Handwriting | None
+
+
+class RunFile(Record, kw_only=True):
+    """run.json: how a run was made, and which epoch and weights came out of it.
+
+    Attributes:
+        version: of convscope that wrote it; earlier ones state it in `versions` alone.
+        command: that makes the run again.
+        start: the network that training starts from; without it, random weights.
+        job: what `convscope run` was asked for; without it, the run is to be trained alone.
+        imported: of a network that another program trained.
+        members: of an ensemble.
+        num_images: of an experiment, how many training images were drawn.
+        weights_seed: of an experiment, the seed of the initial weights if they have one of their own.
+        digest: of an experiment, of all that decides the result.
+        weights_sha256, epochs_trained, best_epoch: of the trained model.
+    """
+
+    format: Literal[1]
+    version: str | UnsetType = UNSET
+    dataset: RunData
+    architecture: JsonObject
+    recipe: JsonObject
+    seed: Seed
+    engine: EngineName
+    threads: Annotated[int, Meta(ge=1, le=65_536)]
+    versions: dict[str, str]
+    cpu: Processor
+    start: StartRecord | UnsetType = field(name="from", default=UNSET)
+    imported: ImportRecord | UnsetType = UNSET
+    members: Annotated[tuple[MemberRecord, ...], Meta(min_length=2)] | UnsetType = UNSET
+    command: str
+    job: JobOptions | UnsetType = UNSET
+    num_images: Positive | UnsetType = UNSET
+    weights_seed: Seed | UnsetType = UNSET
+    digest: Digest | UnsetType = UNSET
+    weights_sha256: Sha256 | UnsetType = UNSET
+    epochs_trained: Count | UnsetType = UNSET
+    best_epoch: Positive | UnsetType | None = UNSET
+
+    @property
+    def num_training_images(self) -> int:
+        """How many images it was trained on, before some were held out."""
+        return self.num_images or self.dataset.train.num_images
