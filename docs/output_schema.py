@@ -12,6 +12,7 @@ from msgspec.json import schema_components
 
 from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
+from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.records import CompareOutput
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
@@ -22,6 +23,7 @@ BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "card": cli.CardOutput,
     "compare": CompareOutput,
+    "data info": DataInfo,
     "data list": NamedDataset,
     "data show": cli.DataShowOutput,
     "ensemble": cli.EnsembleOutput,

@@ -1,14 +1,15 @@
 """The page of a data set: whole, without scripts and requests, its texts data; long galleries are folded."""
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 import convscope as cs
-from convscope.data.inspection import inspect_dataset
+from convscope.data.inspection import DataInfo, inspect_dataset
 from convscope.report.data_page import MOST_OPEN, render_data_page, write_data_page
+from convscope.runs.inspecting import Inspected
 
 NAMES = (
     "</script><img src=x onerror=alert(1)>",
@@ -33,9 +34,9 @@ def made_up(num_classes: int = 3, shape=(10, 12, 1), names=None, blank: bool = F
     )
 
 
-def document(splits: cs.Splits, **known: Any) -> dict[str, Any]:
-    about = {"title": None, "licence": None, "source": None} | known
-    return {"name": splits.name, **about, **splits.to_dict(), "inspection": inspect_dataset(splits).to_dict()}
+def document(splits: cs.Splits, **known: str) -> DataInfo:
+    about = dict.fromkeys(("title", "licence", "source", "accuracy", "notes")) | known
+    return Inspected(splits, inspect_dataset(splits), about).to_record()
 
 
 def anchors(html: str) -> list[str]:
@@ -101,9 +102,9 @@ def test_ids_are_not_repeated_on_a_small_page():
 
 @pytest.mark.slow
 def test_nothing_found_is_said_so(small_mnist):
-    value = document(small_mnist)
-    value["inspection"]["findings"] = []
-    assert "No problems found: this data is ready for training" in render_data_page(value)
+    data = document(small_mnist)
+    data = structs.replace(data, inspection=structs.replace(data.inspection, findings=()))
+    assert "No problems found: this data is ready for training" in render_data_page(data)
 
 
 def test_the_page_is_written_whole(tmp_path):

@@ -4,10 +4,13 @@ import json
 import zlib
 from base64 import b64decode, b64encode
 from math import prod
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import UNSET, Meta, UnsetType, convert
 from numpy.typing import NDArray
+
+from convscope.base.records import Record
 
 _TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
 _HALF = "uint4"  # two numbers a byte, each a uint8 divided by 17
@@ -16,6 +19,51 @@ _LEVELS = np.rint(np.arange(256) / 17).astype(np.uint8)  # of 16, by pixel
 _LARGEST = 25  # of the whole numbers that an array is rounded to: as coarse as the accuracies allow
 _MOST_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
 _AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
+
+
+class Packed(Record, kw_only=True):
+    """An array as a record.
+
+    Raises:
+        ValueError: if the data are not as long as the shape says, which is found before more than that is unpacked.
+    """
+
+    dtype: Literal["float32", "uint8", "uint16", "int8", "uint4"]
+    shape: tuple[Annotated[int, Meta(ge=0, le=_MOST_BYTES)], ...]
+    data: str
+    scales: tuple[float, ...] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        self.unpack()
+
+    @classmethod
+    def from_array(cls, array: NDArray[Any]) -> "Packed":
+        """Pack a float32, uint8, uint16 or int8 array exactly."""
+        return convert(pack(array), cls)
+
+    def unpack(self) -> NDArray[Any]:
+        """Return the array, a rounded one as float32."""
+        is_halved = self.dtype == _HALF
+        name = "uint8" if is_halved else self.dtype
+        dtype, unpacking = np.dtype(_TYPES[name]), zlib.decompressobj()
+        if (num_bytes := dtype.itemsize * prod(self.shape)) > _MOST_BYTES:
+            raise ValueError(f"shape {self.shape!r:.60} is larger than any valid shape")
+        try:
+            data = unpacking.decompress(b64decode(self.data, validate=True), num_bytes + 1)
+        except zlib.error as error:
+            raise ValueError(f"its data cannot be unpacked ({error})") from error
+        if is_halved:
+            halves = np.frombuffer(data, np.uint8)
+            data = (17 * np.stack([halves >> 4, halves & 15], axis=1)).astype(np.uint8).tobytes()
+        if len(data) != num_bytes:
+            raise ValueError("its data do not have the length of its shape")
+        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(self.shape).astype(name)
+        if self.scales is UNSET:
+            return array
+        if self.shape[-1:] != (len(self.scales),):
+            raise ValueError(f"there are {len(self.scales)} scales for the shape {self.shape!r:.60}")
+        rounded: NDArray[Any] = (array * np.array(self.scales)).astype(np.float32)
+        return rounded
 
 
 def pack(array: NDArray[Any]) -> dict[str, Any]:
@@ -45,33 +93,14 @@ def pack_halved(array: NDArray[np.uint8]) -> dict[str, Any]:
     return {"dtype": _HALF, "shape": list(array.shape), "data": b64encode(packed).decode()}
 
 
-def unpack(block: dict[str, Any]) -> NDArray[Any]:
+def unpack(block: Any) -> NDArray[Any]:
     """Return the array that `pack`, `pack_rounded` or `pack_halved` packed, a rounded one as float32.
 
     Raises:
-        KeyError, TypeError, ValueError: if it is no such block, or its data are not as long as its shape says, which is
-            found before more than that is unpacked.
+        ValueError: if it is no such block, or as `Packed`.
     """
-    is_halved = block["dtype"] == _HALF
-    name = "uint8" if is_halved else block["dtype"]
-    dtype, shape, unpacking = np.dtype(_TYPES[name]), block["shape"], zlib.decompressobj()
-    if not isinstance(shape, list) or not all(type(length) is int and 0 <= length <= _MOST_BYTES for length in shape):
-        raise ValueError(f"shape is {shape!r:.60}, not a list of lengths")
-    if (num_bytes := dtype.itemsize * prod(shape)) > _MOST_BYTES:
-        raise ValueError(f"shape {shape!r:.60} is larger than any valid shape")
-    try:
-        data = unpacking.decompress(b64decode(block["data"], validate=True), num_bytes + 1)
-    except zlib.error as error:
-        raise ValueError(f"its data cannot be unpacked ({error})") from error
-    if is_halved:
-        halves = np.frombuffer(data, np.uint8)
-        data = (17 * np.stack([halves >> 4, halves & 15], axis=1)).astype(np.uint8).tobytes()
-    if len(data) != num_bytes:
-        raise ValueError("its data do not have the length of its shape")
-    array: NDArray[Any] = np.frombuffer(data, dtype).reshape(shape).astype(name)
-    if "scales" in block:
-        array = (array * np.array(block["scales"])).astype(np.float32)
-    return array
+    packed: Packed = convert(block, Packed)
+    return packed.unpack()
 
 
 def packed_bytes(block: dict[str, Any]) -> int:

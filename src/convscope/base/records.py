@@ -25,6 +25,7 @@ _Kind = TypeVar("_Kind", bound="Record")
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
+Byte = Annotated[int, Meta(ge=0, le=255)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 Change = Annotated[float, Meta(ge=-1, le=1)]
 """Of a fraction; also a correlation."""

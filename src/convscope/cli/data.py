@@ -85,7 +85,7 @@ def info(
         found.write_page(page_path, given_command())
     if as_json:
         page = None if page_path is None else os.fsencode(page_path).decode(errors="replace")
-        print_json({**found.to_dict(), "page": page})
+        print_json(found.to_record(page))
     else:
         about = found.about
         echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))

@@ -1,11 +1,11 @@
 """What the commands print with `--json` where no result has a record of its own."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from convscope.architecture.table import LayerRecord
-from convscope.base.records import Count, JsonObject, Record
+from convscope.base.records import Byte, Count, JsonObject, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
@@ -121,7 +121,7 @@ class DataShowOutput(Record, kw_only=True):
     index: Count
     label: Count
     class_name: str
-    image: tuple[tuple[tuple[Annotated[int, Meta(ge=0, le=255)], ...], ...], ...]
+    image: tuple[tuple[tuple[Byte, ...], ...], ...]
     png: str | None
 
 

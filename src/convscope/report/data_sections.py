@@ -1,20 +1,19 @@
 """What an inspection found as sections of a page: classes, their images, duplicates, pixels, and the splits' shift."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
+from convscope.data.inspection import InspectionRecord
+from convscope.data.inspection.pictures import PicturesRecord
 from convscope.report.charts import CHART_WIDTH, draw_class_balance
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, paint, scale_to, tile
 from convscope.report.style import ACCENT, INK, Drawing, add_axes, house_style, new_drawing
 
-Value = Mapping[str, Any]
 Picture = Callable[[str, int], Pixels | None]
 
 _WIDEST_NAME, _WIDEST_IN_TABLE = 24, 40
@@ -26,9 +25,9 @@ _MOST_BAR_CLASSES = 40
 _GROUNDS = {"light ink on dark": "dark", "dark ink on light": "light", "uneven background": "uneven"}
 
 
-def data_sections(found: Value) -> list[Section]:
-    """Return the sections of `Inspection.to_dict()`; those with nothing in them are left out."""
-    picture = _pictures(found["pictures"])
+def data_sections(found: InspectionRecord) -> list[Section]:
+    """Return the sections of an inspection; those with nothing in them are left out."""
+    picture = _pictures(found.pictures)
     sections = [
         _classes(found),
         _class_images(found),
@@ -42,9 +41,9 @@ def data_sections(found: Value) -> list[Section]:
     return [section for section in sections if section.parts]
 
 
-def _pictures(value: Value) -> Picture:
+def _pictures(record: PicturesRecord) -> Picture:
     """Return what gives the picture of an image, None where it had no room."""
-    found = dict(zip(zip(value["splits"], value["indices"], strict=True), unpack(value["images"]), strict=True))
+    found = dict(zip(zip(record.splits, record.indices, strict=True), record.images.unpack(), strict=True))
 
     def picture(split: str, index: int) -> Pixels | None:
         image = found.get((split, index))
@@ -63,14 +62,14 @@ def _widest(cards: Sequence[Card]) -> int:
     return max((card.picture.shape[1] for card in cards), default=1)
 
 
-def _classes(found: Value) -> Section:
-    names, train, test = found["class_names"], *(found["splits"][split] for split in ("train", "test"))
-    counts, test_counts = train["class_counts"], test["class_counts"]
+def _classes(found: InspectionRecord) -> Section:
+    names, train, test = found.class_names, found.splits.train, found.splits.test
+    counts, test_counts = train.class_counts, test.class_counts
     total, test_total = sum(counts), sum(test_counts)
-    ratio = train["balance"]["ratio"]
+    ratio = train.balance.ratio
     title = (
-        f"{clip(names[train['balance']['largest']], _WIDEST_NAME)} has {ratio:.3g} times as many training images as "
-        f"{clip(names[train['balance']['smallest']], _WIDEST_NAME)}"
+        f"{clip(names[train.balance.largest], _WIDEST_NAME)} has {ratio:.3g} times as many training images as "
+        f"{clip(names[train.balance.smallest], _WIDEST_NAME)}"
         if ratio > 1
         else "All classes have the same number of training images"
     )
@@ -88,16 +87,16 @@ def _classes(found: Value) -> Section:
     return Section(
         "classes",
         "Classes",
-        f"This imbalance corresponds to {train['balance']['effective_classes']:.4g} classes of equal size.",
+        f"This imbalance corresponds to {train.balance.effective_classes:.4g} classes of equal size.",
         "Class shares can differ where the network is used.",
         [Chart("class-balance", title, look, draw_class_balance(counts, test_counts, names, title), numbers, is_wide)],
     )
 
 
-def _class_images(found: Value) -> Section:
-    labels, means = found["class_images"]["labels"], unpack(found["class_images"]["means"])
-    variances = unpack(found["class_images"]["variances"])
-    names, counts = found["class_names"], found["splits"]["train"]["class_counts"]
+def _class_images(found: InspectionRecord) -> Section:
+    labels, means = found.class_images.labels, found.class_images.means.unpack()
+    variances = found.class_images.variances.unpack()
+    names, counts = found.class_names, found.splits.train.class_counts
     deviations = np.sqrt(variances.astype(np.float64)).mean(axis=3)
     highest = float(deviations.max()) if deviations.size else 0.0
     cards = []
@@ -124,18 +123,18 @@ def _class_images(found: Value) -> Section:
     )
 
 
-def _examples(found: Value, picture: Picture) -> Section:
+def _examples(found: InspectionRecord, picture: Picture) -> Section:
     by_class = dict[int, list[tuple[int, Pixels]]]()
-    for one in found["examples"]:
-        pixels = picture("train", one["index"])
+    for one in found.examples:
+        pixels = picture("train", one.index)
         if pixels is not None:
-            by_class.setdefault(one["label"], []).append((one["index"], pixels))
+            by_class.setdefault(one.label, []).append((one.index, pixels))
     cards = []
     for label, shown in sorted(by_class.items()):
-        lines = [clip(found["class_names"][label], _WIDEST_NAME), ", ".join(f"{index:,}" for index, _ in shown)]
+        lines = [clip(found.class_names[label], _WIDEST_NAME), ", ".join(f"{index:,}" for index, _ in shown)]
         cards.append(Card(_in_a_row([pixels for _, pixels in shown], _STRIP_PICTURE), lines))
     look = "The first training images of each class, with their index in the file."
-    left_out = sum(count > 0 for count in found["splits"]["train"]["class_counts"]) - len(cards)
+    left_out = sum(count > 0 for count in found.splits.train.class_counts) - len(cards)
     look += f" {left_out:,} classes are not shown." if left_out else ""
     return Section(
         "examples",
@@ -146,41 +145,41 @@ def _examples(found: Value, picture: Picture) -> Section:
     )
 
 
-def _duplicates(found: Value, picture: Picture) -> Section:
-    copies, names = found["copies"], found["class_names"]
-    duplicates = copies["duplicates"]
-    (extra, test_extra), test = copies["num_extra"], found["splits"]["test"]["num_images"]
+def _duplicates(found: InspectionRecord, picture: Picture) -> Section:
+    copies, names = found.copies, found.class_names
+    duplicates = copies.duplicates
+    (extra, test_extra), test = copies.num_extra, found.splits.test.num_images
     table = Table(
-        f"{copies['num_leaked']:,} of {test:,} test images are identical to a training image",
-        f"Near-duplicates are images whose pixels have a correlation of at least {duplicates['threshold']:g}. "
-        f"{sum(copies['num_searched']):,} images were searched for exact duplicates and {duplicates['num_compared']:,} "
+        f"{copies.num_leaked:,} of {test:,} test images are identical to a training image",
+        f"Near-duplicates are images whose pixels have a correlation of at least {duplicates.threshold:g}. "
+        f"{sum(copies.num_searched):,} images were searched for exact duplicates and {duplicates.num_compared:,} "
         "for near-duplicates.",
         ("What", "Images"),
         [
             ("Training images identical to an earlier one", f"{extra:,}"),
             ("Test images identical to an earlier one", f"{test_extra:,}"),
-            ("Test images identical to a training image", f"{copies['num_leaked']:,}"),
-            ("of these with a different label", f"{copies['num_leaked_otherwise']:,}"),
-            ("Test images similar to a training image", f"{copies['num_near_leaked']:,}"),
-            ("Groups of identical images with different labels", f"{copies['num_conflicts']:,}"),
+            ("Test images identical to a training image", f"{copies.num_leaked:,}"),
+            ("of these with a different label", f"{copies.num_leaked_otherwise:,}"),
+            ("Test images similar to a training image", f"{copies.num_near_leaked:,}"),
+            ("Groups of identical images with different labels", f"{copies.num_conflicts:,}"),
         ],
     )
     cards = list[Card]()
-    for group in duplicates["groups"]:
-        members = [(one, picture(one["split"], one["index"])) for one in group["members"]]
+    for group in duplicates.groups:
+        members = [(one, picture(one.split, one.index)) for one in group.members]
         shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MOST_MEMBERS]
         if len(shown) < 2:
             continue
-        labels = dict.fromkeys(one["label"] for one in group["members"])
-        more = f" and {group['num_images'] - len(shown):,} more" if group["num_images"] > len(shown) else ""
+        labels = dict.fromkeys(one.label for one in group.members)
+        more = f" and {group.num_images - len(shown):,} more" if group.num_images > len(shown) else ""
         lines = [
             clip(" or ".join(clip(names[label], _WIDEST_NAME) for label in labels), 2 * _WIDEST_NAME),
-            ", ".join(f"{one['split']} {one['index']:,}" for one, _ in shown) + more,
-            "equal" if group["is_equal"] else f"correlation {group['correlation']:.4f}",
+            ", ".join(f"{one.split} {one.index:,}" for one, _ in shown) + more,
+            "equal" if group.is_equal else f"correlation {group.correlation:.4f}",
         ]
         cards.append(Card(_in_a_row([pixels for _, pixels in shown], _PICTURE), lines))
     gallery = Gallery(
-        f"{len(cards):,} of {duplicates['num_groups']:,} group{'s' * (duplicates['num_groups'] != 1)} of identical or "
+        f"{len(cards):,} of {duplicates.num_groups:,} group{'s' * (duplicates.num_groups != 1)} of identical or "
         "similar images",
         (
             "Each group shows its images side by side with their labels. Groups with different labels come first, then "
@@ -198,14 +197,14 @@ def _duplicates(found: Value, picture: Picture) -> Section:
     )
 
 
-def _blank(found: Value, picture: Picture) -> Section:
+def _blank(found: InspectionRecord, picture: Picture) -> Section:
     cards = []
-    for one in found["blank"]:
-        pixels = picture(one["split"], one["index"])
+    for one in found.blank:
+        pixels = picture(one.split, one.index)
         if pixels is not None:
-            name = clip(found["class_names"][one["label"]], _WIDEST_NAME)
-            cards.append(Card(pixels, [name, f"{one['split']} {one['index']:,}"], one["split"], one["index"]))
-    train, test = (found["splits"][split]["num_blank"] for split in ("train", "test"))
+            name = clip(found.class_names[one.label], _WIDEST_NAME)
+            cards.append(Card(pixels, [name, f"{one.split} {one.index:,}"], one.split, one.index))
+    train, test = found.splits.train.num_blank, found.splits.test.num_blank
     gallery = Gallery(
         f"{train:,} training and {test:,} test images are blank", "The first of them.", cards, size=_PICTURE
     )
@@ -218,26 +217,26 @@ def _blank(found: Value, picture: Picture) -> Section:
     )
 
 
-def _pixels(found: Value) -> Section:
-    train, test = (found["splits"][split] for split in ("train", "test"))
+def _pixels(found: InspectionRecord) -> Section:
+    train, test = found.splits.train, found.splits.test
     rows = [
-        ("Min and max value", *(f"{h['pixels']['low']} to {h['pixels']['high']}" for h in (train, test))),
-        ("Distinct values", *(f"{h['pixels']['num_values']}" for h in (train, test))),
-        ("Values equal to 0", *(percent(h["pixels"]["share_black"]) for h in (train, test))),
-        ("Values equal to 255", *(percent(h["pixels"]["share_white"]) for h in (train, test))),
-        ("Mean", *(f"{h['pixels']['mean']:.2f}" for h in (train, test))),
-        ("Standard deviation", *(f"{h['pixels']['deviation']:.2f}" for h in (train, test))),
-        ("Background", *(_GROUNDS[h["polarity"]] for h in (train, test))),
-        ("Images on a light background", *(f"{h['num_light_ground']:,}" for h in (train, test))),
-        ("Centred", *("yes" if h["centred"] else "no" for h in (train, test))),
+        ("Min and max value", *(f"{h.pixels.low} to {h.pixels.high}" for h in (train, test))),
+        ("Distinct values", *(f"{h.pixels.num_values}" for h in (train, test))),
+        ("Values equal to 0", *(percent(h.pixels.share_black) for h in (train, test))),
+        ("Values equal to 255", *(percent(h.pixels.share_white) for h in (train, test))),
+        ("Mean", *(f"{h.pixels.mean:.2f}" for h in (train, test))),
+        ("Standard deviation", *(f"{h.pixels.deviation:.2f}" for h in (train, test))),
+        ("Background", *(_GROUNDS[h.polarity] for h in (train, test))),
+        ("Images on a light background", *(f"{h.num_light_ground:,}" for h in (train, test))),
+        ("Centred", *("yes" if h.centred else "no" for h in (train, test))),
     ]
-    if found["image_shape"][2] >= 3:
-        rows.append(("Grey images stored as colour", *(f"{half['num_grey']:,}" for half in (train, test))))
+    if found.image_shape[2] >= 3:
+        rows.append(("Grey images stored as colour", *(f"{half.num_grey:,}" for half in (train, test))))
     title = (
-        f"Training pixels range from {train['pixels']['low']} to {train['pixels']['high']}; "
-        f"{percent(train['pixels']['share_black'], 1)} of them are 0"
+        f"Training pixels range from {train.pixels.low} to {train.pixels.high}; "
+        f"{percent(train.pixels.share_black, 1)} of them are 0"
     )
-    drawing = draw_values(train["pixels"]["histogram"], test["pixels"]["histogram"], title)
+    drawing = draw_values(train.pixels.histogram, test.pixels.histogram, title)
     return Section(
         "pixels",
         "Pixels",
@@ -250,27 +249,27 @@ def _pixels(found: Value) -> Section:
     )
 
 
-def _orientation(found: Value) -> Section:
+def _orientation(found: InspectionRecord) -> Section:
     tables = []
-    for one in found["orientations"]:
-        split = "training" if one["split"] == "train" else "test"
-        verdict = one["verdict"]
+    for one in found.orientations:
+        split = "training" if one.split == "train" else "test"
+        verdict = one.verdict
         title = (
-            f"The orientation of the {split} images is unclear when compared with {one['reference']}"
+            f"The orientation of the {split} images is unclear when compared with {one.reference}"
             if verdict == "unclear"
-            else f"The {split} images match {one['reference']} best {verdict}"
+            else f"The {split} images match {one.reference} best {verdict}"
         )
         look = (
-            f"{one['num_images']:,} images of {one['num_classes']:,} classes. Each image is assigned to the class "
+            f"{one.num_images:,} images of {one.num_classes:,} classes. Each image is assigned to the class "
             "whose mean image correlates most with it."
         )
         rows = [
             (
-                reading["orientation"].capitalize(),
-                percent(reading["accuracy"], 1),
-                f"{percent(reading['interval'][0], 1)} to {percent(reading['interval'][1], 1)}",
+                reading.orientation.capitalize(),
+                percent(reading.accuracy, 1),
+                f"{percent(reading.interval[0], 1)} to {percent(reading.interval[1], 1)}",
             )
-            for reading in one["readings"]
+            for reading in one.readings
         ]
         tables.append(Table(title, look, ("Orientation", "Correct", "95 % interval"), rows))
     return Section(
@@ -285,21 +284,21 @@ def _orientation(found: Value) -> Section:
     )
 
 
-def _shift(found: Value) -> Section:
-    shift = found["shift"]
-    classes = sorted(shift["brightness"], key=lambda one: (one["p_value"], -abs(one["effect"] or 0)))[:_MOST_SHIFTS]
+def _shift(found: InspectionRecord) -> Section:
+    shift = found.shift
+    classes = sorted(shift.brightness, key=lambda one: (one.p_value, -abs(one.effect or 0)))[:_MOST_SHIFTS]
     rows = [
         (
-            clip(found["class_names"][one["label"]], _WIDEST_IN_TABLE),
-            f"{one['train_mean']:.1f}",
-            f"{one['test_mean']:.1f}",
-            "" if one["effect"] is None else f"{one['effect']:+.2f}",
-            f"{one['p_value']:.2g}",
+            clip(found.class_names[one.label], _WIDEST_IN_TABLE),
+            f"{one.train_mean:.1f}",
+            f"{one.test_mean:.1f}",
+            "" if one.effect is None else f"{one.effect:+.2f}",
+            f"{one.p_value:.2g}",
         )
         for one in classes
     ]
-    certain = sum(one["p_value"] < 0.05 for one in shift["brightness"])
-    count = len(shift["brightness"])
+    certain = sum(one.p_value < 0.05 for one in shift.brightness)
+    count = len(shift.brightness)
     title = (
         f"The brightness of {certain:,} of {count:,} classes differs significantly between the splits"
         if certain
@@ -308,7 +307,7 @@ def _shift(found: Value) -> Section:
     look = (
         "Mean pixel value of the images of a class. d is the difference in standard deviations (below 0.2 is small). p "
         "is from Welch's test with Holm's correction. The class shares of the two splits differ by "
-        f"{percent(shift['shares_distance'], 1)} (total variation distance, p = {shift['shares_p_value']:.2g})."
+        f"{percent(shift.shares_distance, 1)} (total variation distance, p = {shift.shares_p_value:.2g})."
     )
     if len(classes) < count:
         look += f" The {len(classes)} classes with the smallest p are shown."

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.data.datasets.named.catalogue import find_entry
-from convscope.data.inspection import Inspection, inspect_dataset
+from convscope.data.inspection import DataInfo, Inspection, inspect_dataset
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 
@@ -25,19 +25,15 @@ class Inspected:
     inspection: Inspection
     about: dict[str, str | None]
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.splits.name,
-            **self.about,
-            **self.splits.to_dict(),
-            "inspection": self.inspection.to_dict(),
-        }
+    def to_record(self, page: str | None = None) -> DataInfo:
+        record = self.splits.to_record()
+        return from_attributes(DataInfo, record, **self.about, inspection=self.inspection.to_record(), page=page)
 
     def write_page(self, path: Path, command: str) -> None:
         """Write the page; `command` makes it again."""
         from convscope.report.data_page import write_data_page  # matplotlib takes its time to load
 
-        write_data_page(path, {**self.to_dict(), "page": None}, command)
+        write_data_page(path, self.to_record(), command)
 
 
 def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> Inspected:

@@ -4,7 +4,7 @@ from convscope.data.inspection.balance import Balance, Guessing, Resolution
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 from convscope.data.inspection.finding import Finding
-from convscope.data.inspection.inspection import Inspection, inspect_dataset
+from convscope.data.inspection.inspection import DataInfo, Inspection, InspectionRecord, inspect_dataset
 from convscope.data.inspection.orientation import Orientation, Reading
 from convscope.data.inspection.scan import ClassImages, Scan
 from convscope.data.inspection.shift import ClassShift, Shift
@@ -15,11 +15,13 @@ __all__ = [
     "ClassImages",
     "ClassShift",
     "Copies",
+    "DataInfo",
     "DuplicateGroup",
     "Duplicates",
     "Finding",
     "Guessing",
     "Inspection",
+    "InspectionRecord",
     "Member",
     "Orientation",
     "Reading",

@@ -3,14 +3,13 @@
 Counts (K,) of two splits to plain values; no pixel is looked at.
 """
 
-from dataclasses import dataclass
 from math import exp, log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import PlainFields
+from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Record
 
 EXAMPLE_ACCURACY = 0.9
 """The share of right answers for which the interval of a test set is given."""
@@ -18,8 +17,7 @@ EXAMPLE_ACCURACY = 0.9
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Balance(PlainFields):
+class Balance(Record, kw_only=True):
     """How evenly the images of a split are spread over the classes.
 
     Attributes:
@@ -30,18 +28,17 @@ class Balance(PlainFields):
         effective_classes: exp of the entropy of the shares: that many equal classes would be as uneven as these.
     """
 
-    num_classes: int
-    missing: tuple[int, ...]
-    smallest: int
-    largest: int
-    smallest_count: int
-    largest_count: int
-    ratio: float
-    effective_classes: float
+    num_classes: Count
+    missing: tuple[Count, ...]
+    smallest: Count
+    largest: Count
+    smallest_count: Count
+    largest_count: Count
+    ratio: NonNegative
+    effective_classes: NonNegative
 
 
-@dataclass(frozen=True)
-class Guessing(PlainFields):
+class Guessing(Record):
     """How often answers are right that look at no image.
 
     Attributes:
@@ -50,13 +47,12 @@ class Guessing(PlainFields):
         majority_accuracy: share of the test images that have it.
     """
 
-    chance: float
-    majority: int
-    majority_accuracy: float
+    chance: Fraction
+    majority: Count
+    majority_accuracy: Fraction
 
 
-@dataclass(frozen=True)
-class Resolution(PlainFields):
+class Resolution(Record):
     """What a number of test images can tell.
 
     Attributes:
@@ -64,9 +60,9 @@ class Resolution(PlainFields):
         interval: (low, high), the 95 % Wilson interval behind that.
     """
 
-    num_images: int
-    num_right: int
-    interval: tuple[float, float]
+    num_images: Count
+    num_right: Count
+    interval: FractionInterval
 
     @property
     def width(self) -> float:

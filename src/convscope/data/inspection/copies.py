@@ -7,17 +7,28 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import plain_attributes
+from convscope.base.records import Count, Record, from_attributes
 from convscope.data.datasets import Dataset, Splits, evenly
-from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
+from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, DuplicatesRecord, Member, find_duplicates
 
 MOST_SEARCHED = 1_000_000
 """Images that are searched at most; of more, evenly sampled ones, the test images first."""
+
+
+class CopiesRecord(Record, kw_only=True):
+    """Equal and near images in numbers; the attributes are those of `Copies`."""
+
+    num_searched: tuple[Count, Count]
+    num_extra: tuple[Count, Count]
+    num_leaked: Count
+    num_leaked_otherwise: Count
+    num_near_leaked: Count
+    num_conflicts: Count
+    duplicates: DuplicatesRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +55,8 @@ class Copies:
     num_near_leaked: int
     num_conflicts: int
 
-    def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(
-            self,
-            "num_searched",
-            "num_extra",
-            "num_leaked",
-            "num_leaked_otherwise",
-            "num_near_leaked",
-            "num_conflicts",
-            "duplicates",
-        )
+    def to_record(self) -> CopiesRecord:
+        return from_attributes(CopiesRecord, self, duplicates=self.duplicates.to_record())
 
 
 def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:
@@ -115,7 +117,9 @@ def _some(dataset: Dataset, places: NDArray[np.int64]) -> Dataset:
 
 
 def _with_places(group: DuplicateGroup, back: dict[str, NDArray[np.int64]]) -> DuplicateGroup:
-    members = tuple(Member(one.split, int(back[one.split][one.index]), one.label) for one in group.members)
+    members = tuple(
+        Member(split=one.split, index=int(back[one.split][one.index]), label=one.label) for one in group.members
+    )
     return replace(group, members=members)
 
 

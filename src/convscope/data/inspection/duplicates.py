@@ -6,7 +6,7 @@ mirrored is not found.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from html import escape
 from typing import Any
@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
+from convscope.base.records import Change, Count, Fraction, Record, from_attributes
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
+from convscope.data.inspection.pictures import SplitName
 
 _MOST_GROUPS_IN_JSON = 200
 _MOST_MEMBERS_IN_JSON = 12
@@ -25,13 +27,40 @@ _MOST_SHOWN = 10
 _HEADER = ("Images", "Members", "Labels", "Correlation")
 
 
-@dataclass(frozen=True)
-class Member:
-    """An image of a group, by its split ("train" or "test"), its index there and its label."""
+class Member(Record, kw_only=True):
+    """An image of a group, by its split, its index there and its label."""
 
-    split: str
-    index: int
-    label: int
+    split: SplitName
+    index: Count
+    label: Count
+
+
+class DuplicateGroupRecord(Record, kw_only=True):
+    """A group with its first 12 members; the attributes are those of `DuplicateGroup`."""
+
+    num_images: Count
+    is_equal: bool
+    correlation: Change
+    has_two_labels: bool
+    is_across_splits: bool
+    members: tuple[Member, ...]
+
+
+class DuplicatesRecord(Record, kw_only=True):
+    """The counts of all groups, and the first 200 of them; the attributes are those of `Duplicates`."""
+
+    num_train: Count
+    num_test: Count
+    threshold: Fraction
+    num_compared: Count
+    num_left_out: Count
+    num_flat: Count
+    num_groups: Count
+    num_equal_groups: Count
+    num_groups_with_two_labels: Count
+    num_groups_across_splits: Count
+    num_test_twins: Count
+    groups: tuple[DuplicateGroupRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -56,16 +85,9 @@ class DuplicateGroup:
     def is_across_splits(self) -> bool:
         return len({member.split for member in self.members}) > 1
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, with the first 12 members."""
-        return {
-            "num_images": len(self.members),
-            "is_equal": self.is_equal,
-            "correlation": self.correlation,
-            "has_two_labels": self.has_two_labels,
-            "is_across_splits": self.is_across_splits,
-            "members": [asdict(member) for member in self.members[:_MOST_MEMBERS_IN_JSON]],
-        }
+    def to_record(self) -> DuplicateGroupRecord:
+        members = self.members[:_MOST_MEMBERS_IN_JSON]
+        return from_attributes(DuplicateGroupRecord, self, num_images=len(self.members), members=members)
 
 
 @dataclass(frozen=True)
@@ -95,22 +117,20 @@ class Duplicates:
         across = (group.members for group in self.groups if group.is_across_splits)
         return np.array(sorted(one.index for members in across for one in members if one.split == "test"), np.int64)
 
+    def to_record(self) -> DuplicatesRecord:
+        return from_attributes(
+            DuplicatesRecord,
+            self,
+            num_groups=len(self.groups),
+            num_equal_groups=sum(group.is_equal for group in self.groups),
+            num_groups_with_two_labels=sum(group.has_two_labels for group in self.groups),
+            num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
+            num_test_twins=len(self.test_twins()),
+            groups=tuple(group.to_record() for group in self.groups[:_MOST_GROUPS_IN_JSON]),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON: all counts, the first 200 groups and 12 members of each."""
-        return {
-            "num_train": self.num_train,
-            "num_test": self.num_test,
-            "threshold": self.threshold,
-            "num_compared": self.num_compared,
-            "num_left_out": self.num_left_out,
-            "num_flat": self.num_flat,
-            "num_groups": len(self.groups),
-            "num_equal_groups": sum(group.is_equal for group in self.groups),
-            "num_groups_with_two_labels": sum(group.has_two_labels for group in self.groups),
-            "num_groups_across_splits": sum(group.is_across_splits for group in self.groups),
-            "num_test_twins": len(self.test_twins()),
-            "groups": [group.to_dict() for group in self.groups[:_MOST_GROUPS_IN_JSON]],
-        }
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows(), left=3)}"
@@ -244,5 +264,5 @@ def _groups(
 
 def _member(train: Dataset, test: Dataset, number: int) -> Member:
     if number < len(train):
-        return Member("train", number, int(train.labels[number]))
-    return Member("test", number - len(train), int(test.labels[number - len(train)]))
+        return Member(split="train", index=number, label=int(train.labels[number]))
+    return Member(split="test", index=number - len(train), label=int(test.labels[number - len(train)]))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from convscope.base.plain import PlainFields
+from convscope.base.records import Record
 from convscope.base.tables import clip
 from convscope.data.inspection.balance import Guessing, Resolution
 from convscope.data.inspection.copies import Copies
@@ -23,8 +23,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 _NAMED = 3  # classes that a sentence names
 
 
-@dataclass(frozen=True)
-class Finding(PlainFields):
+class Finding(Record):
     """One thing to know, and what to do about it.
 
     Attributes:

@@ -5,29 +5,32 @@ what the number of images cannot tell. Nothing is trained, and nothing is change
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.packing import pack_first
+from convscope.base.packing import Packed, pack_first
+from convscope.base.records import Count, Record, from_attributes, to_tuple
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits
-from convscope.data.inspection.balance import guessing, resolution
-from convscope.data.inspection.copies import Copies, find_copies
+from convscope.data.datasets.records import SplitsRecord
+from convscope.data.inspection.balance import Guessing, Resolution, guessing, resolution
+from convscope.data.inspection.copies import Copies, CopiesRecord, find_copies
 from convscope.data.inspection.duplicates import Member
 from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
-from convscope.data.inspection.orientation import find_orientations
-from convscope.data.inspection.pictures import PicturePlace, SmallPictures, shrink
+from convscope.data.inspection.orientation import Orientation, find_orientations
+from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, SmallPictures, shrink
 from convscope.data.inspection.scan import scan_classes, scan_split
-from convscope.data.inspection.shift import find_shift
-from convscope.data.inspection.split_facts import facts_of
+from convscope.data.inspection.shift import Shift, find_shift
+from convscope.data.inspection.split_facts import FactsRecord, facts_of
 
 LARGEST_PICTURE = 64
 """Pixels a side up to which pictures keep their size; larger ones are shrunk by a whole factor to at most 32."""
@@ -42,6 +45,58 @@ _MOST_CLASSES_IN_TEXT = 40
 _NAME_WIDTH = 40
 
 
+class ClassImagesRecord(Record, kw_only=True):
+    """Mean and variance of the training images of each class with images, (n, H, W, C) packed, as many as have room."""
+
+    labels: tuple[Count, ...]
+    means: Packed
+    variances: Packed
+
+
+class InspectedSplits(Record, kw_only=True):
+    """What each split holds."""
+
+    train: FactsRecord
+    test: FactsRecord
+
+
+class InspectionRecord(Record, kw_only=True):
+    """An inspection; the attributes are those of `Inspection`."""
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[Count, Count, Count]
+    findings: tuple[Finding, ...]
+    splits: InspectedSplits
+    guessing: Guessing
+    resolution: Resolution
+    class_resolution: Resolution | None
+    copies: CopiesRecord
+    orientations: tuple[Orientation, ...]
+    shift: Shift
+    class_images: ClassImagesRecord
+    examples: tuple[Member, ...]
+    blank: tuple[Member, ...]
+    pictures: PicturesRecord
+
+
+class DataInfo(SplitsRecord, kw_only=True):
+    """A data set, what is known of it by its name, and what an inspection shows.
+
+    Attributes:
+        accuracy: what others have reached.
+        page: the path of the page, if one was written.
+    """
+
+    title: str | None
+    licence: str | None
+    source: str | None
+    accuracy: str | None
+    notes: str | None
+    inspection: InspectionRecord
+    page: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Inspection(Measurements):
     """What a person would check first: the measurements, and what they give reason to say."""
@@ -51,25 +106,19 @@ class Inspection(Measurements):
         """What needs a person's eye, the gravest first."""
         return find(self)
 
+    def to_record(self) -> InspectionRecord:
+        """Return it as a record: of pictures and class images what has room, some megabytes at most."""
+        return from_attributes(
+            InspectionRecord,
+            self,
+            splits=InspectedSplits(train=self.train.to_record(), test=self.test.to_record()),
+            copies=self.copies.to_record(),
+            class_images=self._class_images(),
+            pictures=self.pictures.to_record(_PICTURES_BYTES),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON: of pictures and class images what has room, some megabytes at most."""
-        return {
-            "name": self.name,
-            "class_names": list(self.class_names),
-            "image_shape": list(self.image_shape),
-            "findings": [finding.to_dict() for finding in self.findings],
-            "splits": {half.split: half.to_dict() for half in (self.train, self.test)},
-            "guessing": self.guessing.to_dict(),
-            "resolution": self.resolution.to_dict(),
-            "class_resolution": self.class_resolution and self.class_resolution.to_dict(),
-            "copies": self.copies.to_dict(),
-            "orientations": [one.to_dict() for one in self.orientations],
-            "shift": self.shift.to_dict(),
-            "class_images": self._class_images(),
-            "examples": [asdict(one) for one in self.examples],
-            "blank": [asdict(one) for one in self.blank],
-            "pictures": self.pictures.to_dict(_PICTURES_BYTES),
-        }
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         facts = text_table(("", "training", "test"), self._facts())
@@ -149,7 +198,7 @@ class Inspection(Measurements):
                 "" if np.isnan(mean) else f"{mean:.1f}",
             )
 
-    def _class_images(self) -> dict[str, Any]:
+    def _class_images(self) -> ClassImagesRecord:
         """Return means and variances, rounded, of the classes with images, as many of the first as have room."""
         labels = np.flatnonzero(self.train.class_counts)
         means, variances = self.class_images.means[labels], self.class_images.variances[labels]
@@ -158,7 +207,9 @@ class Inspection(Measurements):
         packed_means = pack_first(np.rint(means).astype(np.uint8), _CLASS_IMAGES_BYTES)
         packed: NDArray[Any] = np.rint(variances).astype("<u2")
         packed_variances = pack_first(packed, _CLASS_IMAGES_BYTES)
-        return {"labels": labels.tolist(), "means": packed_means, "variances": packed_variances}
+        return ClassImagesRecord(
+            labels=to_tuple(labels), means=convert(packed_means, Packed), variances=convert(packed_variances, Packed)
+        )
 
 
 @checked
@@ -181,7 +232,7 @@ def inspect_dataset(splits: Splits) -> Inspection:
     copies = find_copies(splits, {"train": train_scan.blank, "test": test_scan.blank})
     examples = tuple(_first_of_classes(splits.train))
     blank = tuple(
-        Member(split, int(index), int(half.labels[index]))
+        Member(split=split, index=int(index), label=int(half.labels[index]))
         for split, half, scan in (("train", splits.train, train_scan), ("test", splits.test, test_scan))
         for index in scan.blank[:_MOST_BLANK_SHOWN]
     )
@@ -220,7 +271,7 @@ def _first_of_classes(dataset: Dataset) -> Iterator[Member]:
     starts = np.cumsum(counts) - counts
     for turn in range(number):
         for label in np.flatnonzero(counts > turn).tolist():
-            yield Member("train", int(order[starts[label] + turn]), label)
+            yield Member(split="train", index=int(order[starts[label] + turn]), label=label)
 
 
 def _pictures(splits: Splits, places: list[PicturePlace]) -> SmallPictures:

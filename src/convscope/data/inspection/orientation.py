@@ -5,7 +5,6 @@ classes look like: from MNIST's digits, from letters of fonts, and for the test 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import mcnemar_exact, wilson_interval
-from convscope.base.plain import PlainFields
+from convscope.base.records import Count, Fraction, FractionInterval, Record
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.data.handwriting import STEPS, prepare
 from convscope.data.inspection.pictures import shrink
@@ -48,8 +47,7 @@ _LEVEL = 0.001  # of McNemar's test against each other orientation, seven of the
 _STEPS = ("polarity", "crop", "scale", "centre")  # what brings an image into MNIST's form, as far as it is an ink
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Record):
     """How many images are nearest to the reference of their own class, in one orientation.
 
     Attributes:
@@ -57,13 +55,12 @@ class Reading:
     """
 
     orientation: str
-    num_right: int
-    accuracy: float
-    interval: tuple[float, float]
+    num_right: Count
+    accuracy: Fraction
+    interval: FractionInterval
 
 
-@dataclass(frozen=True)
-class Orientation(PlainFields):
+class Orientation(Record):
     """In which orientation the images of a split look most like a reference.
 
     Attributes:
@@ -76,8 +73,8 @@ class Orientation(PlainFields):
 
     split: str
     reference: str
-    num_images: int
-    num_classes: int
+    num_images: Count
+    num_classes: Count
     readings: tuple[Reading, ...]
     verdict: str
 

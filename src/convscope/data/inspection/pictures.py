@@ -2,19 +2,35 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta, convert
 from numpy.typing import NDArray
 
-from convscope.base.packing import pack_first
+from convscope.base.packing import Packed, pack_first
+from convscope.base.records import Count, Record
 from convscope.data.datasets import Splits
 
 LARGEST = 32
 """Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
 
+SplitName = Annotated[str, Meta(pattern="^(train|test)$", max_length=5)]
 PicturePlace = tuple[str, int]
 """A split's name, "train" or "test", and an index in it."""
+
+
+class PicturesRecord(Record, kw_only=True):
+    """Small pictures (P, H, W, C), packed, of images by split and index."""
+
+    splits: tuple[SplitName, ...]
+    indices: tuple[Count, ...]
+    images: Packed
+
+    def __post_init__(self) -> None:
+        count, shape = len(self.splits), self.images.shape
+        if count != len(self.indices) or len(shape) != 4 or shape[0] != count or not all(shape[1:]):
+            raise ValueError(f"{count} splits, {len(self.indices)} indices and images of the shape {shape} do not fit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +45,14 @@ class SmallPictures:
     places: tuple[PicturePlace, ...]
     images: NDArray[np.uint8]
 
+    def to_record(self, room: int) -> PicturesRecord:
+        """Pack as many of the first as take at most `room` bytes of plain JSON."""
+        packed = convert(pack_first(self.images, room), Packed)
+        splits, indices = zip(*self.places[: packed.shape[0]], strict=True) if packed.shape[0] else ((), ())
+        return PicturesRecord(splits=splits, indices=indices, images=packed)
+
     def to_dict(self, room: int) -> dict[str, Any]:
-        """Return as many of the first as take at most `room` bytes of plain JSON."""
-        packed = pack_first(self.images, room)
-        places = self.places[: packed["shape"][0]]
-        return {"splits": [split for split, _ in places], "indices": [index for _, index in places], "images": packed}
+        return self.to_record(room).to_dict()
 
 
 def take_pictures(splits: Splits, places: Iterable[PicturePlace]) -> SmallPictures:

@@ -1,14 +1,13 @@
 """Whether the test images are like the training images: shares of the classes, and brightness class by class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.plain import PlainFields
+from convscope.base.records import Count, Fraction, Record
 from convscope.base.statistics import holm
 from convscope.data.inspection.scan import Scan
 
@@ -19,8 +18,7 @@ LEVEL = 0.05
 """Of p-values, after Holm's correction for the number of classes."""
 
 
-@dataclass(frozen=True)
-class ClassShift(PlainFields):
+class ClassShift(Record):
     """How the brightness of a class differs between the splits.
 
     Attributes:
@@ -29,11 +27,11 @@ class ClassShift(PlainFields):
         p_value: of Welch's test, corrected by Holm for the number of classes.
     """
 
-    label: int
+    label: Count
     train_mean: float
     test_mean: float
     effect: float | None
-    p_value: float
+    p_value: Fraction
 
     @property
     def is_relevant(self) -> bool:
@@ -41,8 +39,7 @@ class ClassShift(PlainFields):
         return self.p_value < LEVEL and (self.effect is None or abs(self.effect) >= SMALL_EFFECT)
 
 
-@dataclass(frozen=True)
-class Shift(PlainFields):
+class Shift(Record):
     """How the splits differ.
 
     Attributes:
@@ -52,8 +49,8 @@ class Shift(PlainFields):
     """
 
     brightness: tuple[ClassShift, ...]
-    shares_distance: float
-    shares_p_value: float
+    shares_distance: Fraction
+    shares_p_value: Fraction
 
     @property
     def relevant(self) -> tuple[ClassShift, ...]:

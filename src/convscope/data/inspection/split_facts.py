@@ -2,19 +2,55 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.records import Byte, Count, Fraction, NonNegative, Record, from_attributes, to_tuple
 from convscope.data.datasets import Dataset
 from convscope.data.handwriting import Handwriting
 from convscope.data.inspection.balance import Balance, balance
 from convscope.data.inspection.scan import Scan
 
-_MOST_BLANK_IN_JSON = 200
+_MOST_BLANK_IN_RECORD = 200
 _EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
 _SPLIT_NAMES = {"train": "training", "test": "test"}
+
+
+class PixelsRecord(Record, kw_only=True):
+    """The values of a split's pixels; the attributes are those of `SplitFacts`."""
+
+    low: Byte
+    high: Byte
+    num_values: Count
+    share_black: Fraction
+    share_white: Fraction
+    mean: NonNegative
+    deviation: NonNegative
+    histogram: tuple[Count, ...]
+
+
+class FactsRecord(Record, kw_only=True):
+    """What one split holds; the attributes are those of `SplitFacts`, its scan and its handwriting.
+
+    Attributes:
+        blank: the first 200 blank images.
+        centred: whether each image holds one thing, sized and centred on an even ground.
+        intensity_means: of each class; None without images.
+    """
+
+    num_images: Count
+    class_counts: tuple[Count, ...]
+    balance: Balance
+    pixels: PixelsRecord
+    num_blank: Count
+    blank: tuple[Count, ...]
+    num_grey: Count
+    polarity: str
+    num_light_ground: Count
+    centred: bool
+    target: Count
+    intensity_means: tuple[float | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,32 +138,21 @@ class SplitFacts:
             return "uneven background"
         return "light ink on dark" if self.handwriting.ink == "light" else "dark ink on light"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, with the first 200 blank images."""
+    def to_record(self) -> FactsRecord:
+        """Return the facts with the first 200 blank images."""
         counts = self.scan.class_counts
-        return {
-            "num_images": self.num_images,
-            "class_counts": counts.tolist(),
-            "balance": self.balance.to_dict(),
-            "pixels": {
-                "low": self.low,
-                "high": self.high,
-                "num_values": len(self.values),
-                "share_black": self.share_black,
-                "share_white": self.share_white,
-                "mean": self.mean,
-                "deviation": self.deviation,
-                "histogram": self.histogram.tolist(),
-            },
-            "num_blank": len(self.blank),
-            "blank": self.blank[:_MOST_BLANK_IN_JSON].tolist(),
-            "num_grey": self.num_grey,
-            "polarity": self.polarity,
-            "num_light_ground": self.num_light_ground,
-            "centred": self.handwriting.centre,
-            "target": self.handwriting.target,
-            "intensity_means": [None if counts[k] == 0 else float(m) for k, m in enumerate(self.scan.intensity_means)],
-        }
+        means = (None if counts[k] == 0 else float(mean) for k, mean in enumerate(self.scan.intensity_means))
+        return from_attributes(
+            FactsRecord,
+            self,
+            class_counts=to_tuple(counts),
+            pixels=from_attributes(PixelsRecord, self, num_values=len(self.values), histogram=to_tuple(self.histogram)),
+            num_blank=len(self.blank),
+            blank=to_tuple(self.blank[:_MOST_BLANK_IN_RECORD]),
+            centred=self.handwriting.centre,
+            target=self.handwriting.target,
+            intensity_means=tuple(means),
+        )
 
 
 def facts_of(dataset: Dataset, split: str, scan: Scan) -> SplitFacts:
