@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 11_200,
     "web/src, lines": 25_500,
     "tests of Python, lines": 53_900,
-    "pages, words": 85_650,
+    "pages, words": 85_850,
     "schemas written by hand, lines": 2_650,
     "commands": 22,
     "options": 208,
