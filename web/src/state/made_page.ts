@@ -3,7 +3,7 @@ import { layerTable } from '../engine/architecture';
 import type { Architecture, Shape, Weights } from '../engine/types';
 import type { History, LiveModel, Made, Payload, SplitCard } from '../payload/types';
 import { pack, packWeights } from '../payload/pack';
-import type { Labelled } from '../training/messages';
+import type { Labelled } from '../training/score';
 import { isHeldOut } from '../training/own_classes';
 import { writtenRecipe, type Recipe } from '../training/recipe';
 import type { Subject } from './bench.svelte';

@@ -1,8 +1,7 @@
 // How good a network is after an epoch, on images that it trains on and on images that it does not.
 import type { Network, TrainingData } from '../engine/network';
 import type { ChosenImages } from './conditions';
-import type { Labelled } from './messages';
-import { measuring, type Score } from './score';
+import { measuring, type Labelled, type Score } from './score';
 
 export const MOST_MEASURED = 2000; // training images that are measured: of more, the first drawn, which are even over the classes
 

@@ -3,14 +3,9 @@ import type { Architecture, Weights } from '../engine/types';
 import type { ChosenImages, Conditions } from './conditions';
 import type { EpochPoint } from './epoch';
 import type { Recipe } from './recipe';
-import type { Score } from './score';
+import type { Labelled, Score } from './score';
 import type { Update } from './update';
 import type { Told } from '../text/error';
-
-export interface Labelled {
-  images: Uint8Array; // (N, H, W, C)
-  labels: Uint8Array;
-}
 
 export type Request =
   // First of all: the engine, what to train on at first, and a sample of test images to measure on.

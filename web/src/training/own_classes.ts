@@ -6,7 +6,7 @@ import { product } from '../engine/layers';
 import type { Architecture, Shape, Weights } from '../engine/types';
 import { TextError } from '../text/error';
 import { augmentations } from './experiments';
-import type { Labelled } from './messages';
+import type { Labelled } from './score';
 import type { Recipe } from './recipe';
 
 export const LEAST_CLASSES = 2;

@@ -1,6 +1,11 @@
 // What a network's answers to labelled images amount to.
 import { sharesOf } from '../engine/softmax';
 
+export interface Labelled {
+  images: Uint8Array; // (N, H, W, C)
+  labels: Uint8Array;
+}
+
 export interface Score {
   count: number;
   right: number;

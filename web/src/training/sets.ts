@@ -1,10 +1,9 @@
 // Which of the files that a reader gave are images and labels to train on, and which are a test set.
 import { IdxError, MOST_BYTES, readIdx, type IdxArray, type NamedFile } from './idx';
+import type { Labelled } from './score';
 
-export interface LabelledImages {
+export interface LabelledImages extends Labelled {
   name: string; // of the file of images
-  images: Uint8Array; // (N, H, W, C)
-  labels: Uint8Array;
 }
 
 export interface Sets {
