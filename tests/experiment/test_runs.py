@@ -293,13 +293,26 @@ def test_training_that_diverges_ends_its_own_run_alone_where_that_is_asked_for(
 ):
     wild = diverging(small_folder)
     specs = [wild, *specs_of(small_folder, [0]), replace(wild, name="again")]
-    for executor in (None, Dying(0)):
+    for number, executor in enumerate((None, Dying(0))):
         diverged: list[DivergedRun] = []
-        [result] = train_runs(specs, small_splits, folder=tmp_path, executor=executor, on_diverged=diverged.append)
+        folder = tmp_path / str(number)
+        [result] = train_runs(specs, small_splits, folder=folder, executor=executor, on_diverged=diverged.append)
         assert result.digest == specs[1].digest(small_splits)
         run, again = diverged
         assert (run.title, again.title) == ("huge, wild, seed 1", "huge, wild, again, seed 1")
         assert run.reason.startswith("training diverged in epoch 1 (loss nan); lower the learning rate")
+
+
+def test_training_that_diverged_is_not_tried_again(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    calls = list[DivergedRun]()
+    for _ in range(2):
+        assert train_runs([diverging(small_folder)], small_splits, folder=tmp_path, on_diverged=calls.append) == []
+    assert calls[0] == calls[1]
+    never = Dying(0)
+    never.submit = pytest.fail
+    train_runs([diverging(small_folder)], small_splits, folder=tmp_path, executor=never, on_diverged=calls.append)
+    with pytest.raises(DivergedError, match="huge, wild, seed 1: training diverged in epoch 1"):
+        train_runs([diverging(small_folder)], small_splits, folder=tmp_path)
 
 
 def test_data_in_memory_reach_no_other_machine(small_splits: cs.Splits):

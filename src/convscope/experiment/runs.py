@@ -112,18 +112,21 @@ def _train_runs(
             for spec in sharing[digest]:
                 on_result(_named(result, spec))
 
+    def leave_out(digest: str, reason: str) -> None:
+        for spec in sharing[digest]:
+            if on_diverged is None:
+                raise DivergedError(f"{spec.title}: {reason}")
+            network, recipe = spec.architecture.name, spec.recipe.name
+            on_diverged(DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason))
+
     def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
         spec = waiting[digest]
         try:
             result = store.keep(spec, digest, train())
         except DivergedError as error:
-            if on_diverged is None:
-                raise
             reason = str(error).removeprefix(f"{spec.title}: ")
-            for spec in sharing[digest]:
-                network, recipe = spec.architecture.name, spec.recipe.name
-                run = DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason)
-                on_diverged(run)
+            store.keep_divergence(digest, reason)
+            leave_out(digest, reason)
         else:
             keep(digest, result)
 
@@ -131,6 +134,8 @@ def _train_runs(
         for digest, [spec, *_] in sharing.items():
             if (result := store.find(spec, digest)) is not None:
                 keep(digest, result)
+            elif (reason := store.find_divergence(digest)) is not None:
+                leave_out(digest, reason)
             else:
                 waiting[digest] = spec
     if executor is None:

@@ -69,6 +69,15 @@ class RunStore:
             return None
         return None if run is None else self.result(spec, run)
 
+    def find_divergence(self, digest: str) -> str | None:
+        """Return why the training of a run diverged, None if it did not or was not tried."""
+        return None if self.stored is None else self.stored.find_divergence(digest)
+
+    def keep_divergence(self, digest: str, reason: str) -> None:
+        """Note that the training of a run diverged: the same training would diverge again."""
+        if self.stored is not None:
+            self.stored.add_divergence(digest, reason)
+
     def keep(self, spec: RunSpec, digest: str, trained: WorkerResult) -> RunResult:
         """Keep what was trained, which is there whole or not at all.
 

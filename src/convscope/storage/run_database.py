@@ -34,6 +34,7 @@ SCHEMA = (
     "weights_sha256 TEXT NOT NULL, row_sha256 TEXT NOT NULL)",
     "CREATE TABLE history (run INTEGER PRIMARY KEY, blob BLOB NOT NULL)",
     "CREATE TABLE predictions (run INTEGER PRIMARY KEY, blob BLOB NOT NULL)",
+    "CREATE TABLE diverged (digest TEXT PRIMARY KEY, reason TEXT NOT NULL)",
     "CREATE INDEX grp_weights_file ON grp (weights_file)",
     "CREATE INDEX run_grp ON run (grp, weights_row)",
 )

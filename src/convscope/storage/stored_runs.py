@@ -146,6 +146,23 @@ class StoredRuns:
             raise RunError(f"{self.path / DATABASE}: damaged (the labels); use another copy of the runs")
         return np.frombuffer(blob, f"<{kind}")
 
+    def find_divergence(self, digest: str) -> str | None:
+        """Return why the training of a run diverged, None if it did not or was not tried."""
+        if not has_database(self.path):
+            return None
+        with self.reading() as database:
+            row = database.execute("SELECT reason FROM diverged WHERE digest = ?", (digest,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def add_divergence(self, digest: str, reason: str) -> None:
+        """Note that the training of a run diverged, so that it is not trained again.
+
+        Raises:
+            ConvscopeError: if it cannot be written.
+        """
+        with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
+            database.execute("INSERT OR REPLACE INTO diverged (digest, reason) VALUES (?, ?)", (digest, reason))
+
     @cached_property
     def commands(self) -> str:
         """The command lines that asked for the runs here, one a line; "" where Python alone did."""
