@@ -205,6 +205,18 @@ def test_a_journal_that_a_killed_process_left_is_taken_back(hot_folder: Path):
     assert not (hot_folder / "runs" / "runs.db-journal").exists()
 
 
+def test_a_process_that_is_killed_while_others_read_does_not_disturb_them(hot_folder: Path, folder: Path):
+    path, hot = folder / "runs", hot_folder / "runs"
+    stored = StoredRuns(path)
+    with stored.reading():
+        assert len(stored) == 5
+        for name in ("runs.db", "runs.db-journal"):  # in place, as SQLite writes
+            with (path / name).open("r+b" if name == "runs.db" else "wb") as file:
+                file.write((hot / name).read_bytes())
+        assert [run.seed for run in stored.runs(pytest.fail)] == [0, 1, 2, 3, 4]
+        assert stored.find(digest_of(2)).loss == 0.5
+
+
 def test_a_journal_that_names_another_file_is_refused(hot_folder: Path, tmp_path: Path):
     """SQLite deletes the file that a journal names as that of several databases, if it names none of those."""
     victim, journal = tmp_path / "victim", hot_folder / "runs" / "runs.db-journal"
@@ -312,12 +324,12 @@ def count_in_child(stored: StoredRuns, folder: Path, said: "multiprocessing.Queu
 def test_a_forked_child_opens_a_connection_of_its_own(folder: Path):
     context, stored = multiprocessing.get_context("fork"), StoredRuns(folder / "runs")
     said = context.SimpleQueue()
-    with stored.reading() as database:
+    with stored.reading() as reader:
         child = context.Process(target=count_in_child, args=(stored, folder, said))
         child.start()
         child.join(60)
         assert said.get() == (5, [0, 1, 2, 3, 4])
-        assert database.execute("SELECT count(*) FROM run").fetchone() == (5,)
+        assert reader.query("SELECT count(*) FROM run") == [(5,)]
 
 
 @pytest.mark.slow

@@ -89,8 +89,7 @@ def open_reader(folder: Path) -> sqlite3.Connection:
                 schema = _read_schema(connection)
             except sqlite3.OperationalError as error:
                 connection.close()
-                # Nobody is writing, but what a killed process began to write is to be taken back first.
-                if _code(error) != sqlite3.SQLITE_READONLY_ROLLBACK:
+                if not needs_rollback(error):
                     raise
                 copy = _rolled_back_copy(path)
                 if copy is None:
@@ -197,6 +196,11 @@ def database_errors(path: Path) -> Iterator[None]:
 def is_damage(error: sqlite3.Error) -> bool:
     """Return whether pages or texts of a database are damaged, as far as they were read."""
     return _code(error) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
+
+
+def needs_rollback(error: sqlite3.Error) -> bool:
+    """Return whether nobody writes, and a journal that a killed process left is to be rolled back before reading."""
+    return _code(error) == sqlite3.SQLITE_READONLY_ROLLBACK
 
 
 def _code(error: Exception) -> int:

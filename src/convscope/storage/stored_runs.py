@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from convscope.storage.run_database import (
     database_errors,
     has_database,
     is_damage,
+    needs_rollback,
     open_reader,
     open_writer,
 )
@@ -52,16 +54,37 @@ SELECT digest, grp, seed, weights_row, accuracy, loss, seconds, ended, machine, 
 FROM run WHERE """
 
 
+@dataclass
+class _Reader:
+    """A connection to the database in `folder`, and the process and thread that use it."""
+
+    folder: Path
+    owner: tuple[int, int]
+    connection: sqlite3.Connection
+
+    def query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        """Return the rows that an SQL statement reads."""
+        try:
+            return self.connection.execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if not needs_rollback(error):
+                raise
+        # A process was killed in the middle of a commit since the database was opened: read a copy without that.
+        self.connection.close()
+        self.connection = open_reader(self.folder)
+        return self.connection.execute(statement, parameters).fetchall()
+
+
 class StoredRuns:
     """The runs in the folder `path`, to be read, and added to by one process at a time (see `writing`)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._open: tuple[int, int, sqlite3.Connection] | None = None  # process, thread, connection
+        self._open: _Reader | None = None
         self._groups, self._machines = dict[int, StoredGroup](), dict[int, tuple[str, Machine]]()
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> Iterator["_Reader"]:
         """Keep one connection for all that is read in the block, of this process and thread.
 
         Raises:
@@ -69,40 +92,44 @@ class StoredRuns:
         """
         owner = os.getpid(), threading.get_ident()
         with database_errors(self.path / DATABASE):
-            if self._open is not None and self._open[:2] == owner:
-                yield self._open[2]
+            if self._open is not None and self._open.owner == owner:
+                yield self._open
                 return
-            connection = open_reader(self.path)
-            before, self._open = self._open, (*owner, connection)
+            reader = _Reader(self.path, owner, open_reader(self.path))
+            before, self._open = self._open, reader
             try:
-                yield connection
+                yield reader
             finally:
                 if os.getpid() == owner[0]:  # a forked child leaves its parent's connection alone
                     self._open = before
-                    connection.close()
+                    reader.connection.close()
+
+    def _query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+        """Return the rows that an SQL statement reads, none where there is no database."""
+        if not has_database(self.path):
+            return []
+        with self.reading() as reader:
+            return reader.query(statement, *parameters)
 
     def __len__(self) -> int:
-        return self._number("SELECT count(*) FROM run")
+        return sum(count for (count,) in self._query("SELECT count(*) FROM run"))
 
     def digests(self) -> list[str]:
         """Return the digests of all runs, in the order in which they were finished."""
-        if not has_database(self.path):
-            return []
-        with self.reading() as database:
-            return [str(digest) for (digest,) in database.execute("SELECT digest FROM run ORDER BY id")]
+        return [str(digest) for (digest,) in self._query("SELECT digest FROM run ORDER BY id")]
 
     def find(self, digest: str) -> StoredRun | None:
         """Return the run with this digest, or None if it is not here; raises `RunError` if it is damaged."""
         if not has_database(self.path):
             return None
-        with self.reading() as database:
+        with self.reading() as reader:
             try:
-                row = database.execute(f"{_SELECT} digest = ?", (digest,)).fetchone()
+                rows = reader.query(f"{_SELECT} digest = ?", digest)
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
                 raise self._damaged(digest, error) from error
-            return None if row is None else self._run(row)
+            return self._run(rows[0]) if rows else None
 
     def runs(self, on_damaged: Callable[[str], None]) -> Iterator[StoredRun]:
         """Yield all runs in the order in which they were finished; `on_damaged` hears of each that is left out.
@@ -138,21 +165,18 @@ class StoredRuns:
         Raises:
             RunError: if they are damaged.
         """
-        with self.reading() as database:
-            row = database.execute("SELECT sha256, blob FROM labels").fetchone()
+        rows = self._query("SELECT sha256, blob FROM labels")
         kind, digest = self._meta("labels").split()
-        blob = row[1] if row is not None else b""
-        if kind not in ("u1", "u2") or not isinstance(blob, bytes) or sha256_of(blob) != row[0] or digest != row[0]:
+        sha256, blob = rows[0] if rows else ("", b"")
+        if kind not in ("u1", "u2") or not isinstance(blob, bytes) or not sha256_of(blob) == sha256 == digest:
             raise RunError(f"{self.path / DATABASE}: damaged (the labels); use another copy of the runs")
         return np.frombuffer(blob, f"<{kind}")
 
     def find_divergence(self, digest: str) -> str | None:
         """Return why the training of a run diverged, None if it did not or was not tried."""
-        if not has_database(self.path):
-            return None
-        with self.reading() as database:
-            row = database.execute("SELECT reason FROM diverged WHERE digest = ?", (digest,)).fetchone()
-        return None if row is None else str(row[0])
+        return next(
+            (str(reason) for (reason,) in self._query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
+        )
 
     def add_divergence(self, digest: str, reason: str) -> None:
         """Note that the training of a run diverged, so that it is not trained again.
@@ -166,11 +190,7 @@ class StoredRuns:
     @cached_property
     def commands(self) -> str:
         """The command lines that asked for the runs here, one a line; "" where Python alone did."""
-        if not has_database(self.path):
-            return ""
-        with self.reading() as database:
-            row = database.execute("SELECT value FROM meta WHERE key = 'commands'").fetchone()
-        return "" if row is None else str(row[0])
+        return "".join(str(value) for (value,) in self._query("SELECT value FROM meta WHERE key = 'commands'"))
 
     def add_command(self, command: str) -> None:
         """Note a command line that asks for runs here; a known one is noted once.
@@ -309,36 +329,27 @@ class StoredRuns:
 
     def _group(self, group_id: int) -> StoredGroup:
         if group_id not in self._groups:
-            with self.reading() as database:
-                select = "SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?"
-                row = database.execute(select, (group_id,)).fetchone()
-            if row is None or not all(isinstance(value, str) for value in row):
+            rows = self._query("SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?", group_id)
+            if not rows or not all(isinstance(value, str) for value in rows[0]):
                 raise ValueError("its group is missing")
-            digest, text, text_sha256, weights_file = row
+            digest, text, text_sha256, weights_file = rows[0]
             self._groups[group_id] = StoredGroup.parse(digest, text, text_sha256, weights_file, self.path / DATABASE)
         return self._groups[group_id]
 
     def _machine(self, machine_id: int) -> tuple[str, Machine]:
         if machine_id not in self._machines:
-            with self.reading() as database:
-                row = database.execute("SELECT json FROM machine WHERE id = ?", (machine_id,)).fetchone()
-            if row is None:
+            rows = self._query("SELECT json FROM machine WHERE id = ?", machine_id)
+            if not rows:
                 raise ValueError("its machine is missing")
-            self._machines[machine_id] = row[0], decode(row[0].encode(), Machine, self.path / DATABASE)
+            text = rows[0][0]
+            self._machines[machine_id] = text, decode(text.encode(), Machine, self.path / DATABASE)
         return self._machines[machine_id]
 
     def _meta(self, key: str) -> str:
-        with self.reading() as database:
-            row = database.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        if row is None or not isinstance(row[0], str) or not re.fullmatch(r"(u[12] )?[0-9a-f]{32,64}", row[0]):
-            raise RunError(f"{self.path / DATABASE}: damaged (no {key}); use another copy of the runs")
-        return str(row[0])
-
-    def _number(self, statement: str) -> int:
-        if not has_database(self.path):
-            return 0
-        with self.reading() as database:
-            return int(database.execute(statement).fetchone()[0])
+        for (value,) in self._query("SELECT value FROM meta WHERE key = ?", key):
+            if isinstance(value, str) and re.fullmatch(r"(u[12] )?[0-9a-f]{32,64}", value):
+                return value
+        raise RunError(f"{self.path / DATABASE}: damaged (no {key}); use another copy of the runs")
 
 
 def _weights_file(database: sqlite3.Connection, group: StoredGroup) -> str:
