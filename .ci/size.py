@@ -19,16 +19,16 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 46_550,
+    "src/convscope, lines of code": 46_400,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 11_200,
     "web/src, lines": 25_500,
-    "tests of Python, lines": 53_900,
-    "pages, words": 85_850,
-    "schemas written by hand, lines": 2_650,
+    "tests of Python, lines": 53_800,
+    "pages, words": 85_450,
+    "schemas written by hand, lines": 800,
     "commands": 22,
     "options": 208,
-    "`Any` in report": 323,
+    "`Any` in report": 314,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 

@@ -78,7 +78,6 @@ def test_info_prints_what_mnist_holds(mnist):
     assert "shape of images (n, height, width, channels) (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
     assert "type of the images uint8 uint8" in lines
     assert "pixel values 0 to 255, 256 distinct 0 to 255, 256 distinct" in lines
-    assert "orientation, compared with MNIST's digits as they are as they are" in lines
     assert "5 5,421 892 32.8" in lines
     assert any(line.startswith("licence") and line.endswith("Share Alike 3.0") for line in lines)
     for file in (*mnist.train.source, *mnist.test.source):
@@ -109,7 +108,7 @@ def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
 def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
     output = convscope_data("info", colour_folder).output
     assert "fault: 1 class (class 1) is in the test images" in output.replace("(1)", "(class 1)")
-    assert output.index("fault: ") < output.index("warning: ") < output.index("note: ") < output.index("SHA-256")
+    assert output.index("fault: ") < output.index("warning: ") < output.index("SHA-256")
 
 
 def test_info_writes_a_page(colour_folder, tmp_path):

@@ -45,7 +45,7 @@ def anchors(html: str) -> list[str]:
 
 def test_the_page_has_its_findings_facts_and_sections_in_order():
     html = render_data_page(document(made_up(leak=True)), "convscope data info x")
-    assert anchors(html) == ["classes", "class-images", "examples", "duplicates", "pixels", "orientation", "shift"]
+    assert anchors(html) == ["classes", "class-images", "examples", "duplicates", "pixels"]
     assert "1 of 6 test images (16.7\N{NO-BREAK SPACE}%) are identical to a training image" in html
     assert "1 fault to fix before you train on this data" in html
     assert "convscope data info x" in html

@@ -69,7 +69,7 @@ def info(
     open_page: bool,
     as_json: bool,
 ) -> None:
-    """Check a data set for common problems: counts, balance, duplicates, range, orientation and more.
+    """Check a data set for common problems: counts, balance, duplicates, range, polarity and more.
 
     NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come
     first, then warnings, then notes, each with advice.

@@ -1,4 +1,4 @@
-"""What an inspection found as sections of a page: classes, their images, duplicates, pixels, and the splits' shift."""
+"""What an inspection found as sections of a page: classes, their images, duplicates and pixels."""
 
 from collections.abc import Callable, Sequence
 
@@ -18,7 +18,6 @@ Picture = Callable[[str, int], Pixels | None]
 
 _WIDEST_NAME, _WIDEST_IN_TABLE = 24, 40
 _MOST_MEMBERS = 3
-_MOST_SHIFTS = 40
 _PICTURE = 84  # pixels that a picture of a gallery is wide, or less
 _STRIP_PICTURE = 56  # the same, of several in a row
 _MOST_BAR_CLASSES = 40
@@ -35,8 +34,6 @@ def data_sections(found: InspectionRecord) -> list[Section]:
         _duplicates(found, picture),
         _blank(found, picture),
         _pixels(found),
-        _orientation(found),
-        _shift(found),
     ]
     return [section for section in sections if section.parts]
 
@@ -246,80 +243,6 @@ def _pixels(found: InspectionRecord) -> Section:
             Chart("pixel-values", title, "Share of each value. Bars: training images, line: test images.", drawing),
             Table("Range, background and format", "", ("", "Training", "Test"), rows),
         ],
-    )
-
-
-def _orientation(found: InspectionRecord) -> Section:
-    tables = []
-    for one in found.orientations:
-        split = "training" if one.split == "train" else "test"
-        verdict = one.verdict
-        title = (
-            f"The orientation of the {split} images is unclear when compared with {one.reference}"
-            if verdict == "unclear"
-            else f"The {split} images match {one.reference} best {verdict}"
-        )
-        look = (
-            f"{one.num_images:,} images of {one.num_classes:,} classes. Each image is assigned to the class "
-            "whose mean image correlates most with it."
-        )
-        rows = [
-            (
-                reading.orientation.capitalize(),
-                percent(reading.accuracy, 1),
-                f"{percent(reading.interval[0], 1)} to {percent(reading.interval[1], 1)}",
-            )
-            for reading in one.readings
-        ]
-        tables.append(Table(title, look, ("Orientation", "Correct", "95 % interval"), rows))
-    return Section(
-        "orientation",
-        "Orientation",
-        (
-            "Whether rows and columns are swapped, or the images mirrored or rotated. It compares how often images are "
-            "classified correctly in each orientation."
-        ),
-        "The upright form is known for digits and letters only. For other classes, only the two splits are compared.",
-        tables,
-    )
-
-
-def _shift(found: InspectionRecord) -> Section:
-    shift = found.shift
-    classes = sorted(shift.brightness, key=lambda one: (one.p_value, -abs(one.effect or 0)))[:_MOST_SHIFTS]
-    rows = [
-        (
-            clip(found.class_names[one.label], _WIDEST_IN_TABLE),
-            f"{one.train_mean:.1f}",
-            f"{one.test_mean:.1f}",
-            "" if one.effect is None else f"{one.effect:+.2f}",
-            f"{one.p_value:.2g}",
-        )
-        for one in classes
-    ]
-    certain = sum(one.p_value < 0.05 for one in shift.brightness)
-    count = len(shift.brightness)
-    title = (
-        f"The brightness of {certain:,} of {count:,} classes differs significantly between the splits"
-        if certain
-        else f"The brightness differs significantly between the splits for none of {count:,} classes"
-    )
-    look = (
-        "Mean pixel value of the images of a class. d is the difference in standard deviations (below 0.2 is small). p "
-        "is from Welch's test with Holm's correction. The class shares of the two splits differ by "
-        f"{percent(shift.shares_distance, 1)} (total variation distance, p = {shift.shares_p_value:.2g})."
-    )
-    if len(classes) < count:
-        look += f" The {len(classes)} classes with the smallest p are shown."
-    return Section(
-        "shift",
-        "Training and test images compared",
-        "Whether the test images resemble the training images.",
-        (
-            "Images from one person or camera are not independent, so the p-values are too small. Only brightness and "
-            "class shares are compared."
-        ),
-        [Table(title, look, ("Class", "Training", "Test", "d", "p"), rows)] if rows else [],
     )
 
 

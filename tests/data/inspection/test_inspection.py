@@ -15,15 +15,6 @@ def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
     return [(one.severity, one.text) for one in inspect_dataset(splits).findings if one.topic == topic]
 
 
-@pytest.mark.slow
-def test_transposed_images_are_a_fault_that_says_how_to_mend_it(small_mnist):
-    turned = with_images(small_mnist, *(h.images.swapaxes(1, 2) for h in (small_mnist.train, small_mnist.test)))
-    first = inspect_dataset(turned).findings[0]
-    assert (first.severity, first.topic) == ("fault", "orientation")
-    assert first.text.startswith("The training images are probably not upright: transposed, ")
-    assert "images.swapaxes(1, 2)" in first.next_step
-
-
 def test_unequal_classes_are_a_warning_with_what_guessing_gives(make):
     splits = make(num_train=240, num_test=40)
     labels = np.repeat([0, 1, 2], [215, 20, 5])

@@ -5,15 +5,12 @@ from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 from convscope.data.inspection.finding import Finding
 from convscope.data.inspection.inspection import DataInfo, Inspection, InspectionRecord, inspect_dataset
-from convscope.data.inspection.orientation import Orientation, Reading
 from convscope.data.inspection.scan import ClassImages, Scan
-from convscope.data.inspection.shift import ClassShift, Shift
 from convscope.data.inspection.split_facts import SplitFacts
 
 __all__ = [
     "Balance",
     "ClassImages",
-    "ClassShift",
     "Copies",
     "DataInfo",
     "DuplicateGroup",
@@ -23,11 +20,8 @@ __all__ = [
     "Inspection",
     "InspectionRecord",
     "Member",
-    "Orientation",
-    "Reading",
     "Resolution",
     "Scan",
-    "Shift",
     "SplitFacts",
     "find_duplicates",
     "inspect_dataset",

@@ -9,10 +9,8 @@ from convscope.base.tables import clip
 from convscope.data.inspection.balance import Guessing, Resolution
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import Member
-from convscope.data.inspection.orientation import Orientation
 from convscope.data.inspection.pictures import SmallPictures
 from convscope.data.inspection.scan import ClassImages
-from convscope.data.inspection.shift import Shift
 from convscope.data.inspection.split_facts import SplitFacts
 
 Severity = Literal["fault", "warning", "note"]
@@ -28,8 +26,7 @@ class Finding(Record):
 
     Attributes:
         severity: see `SEVERITIES`.
-        topic: what it is about: "balance", "duplicates", "blank", "range", "polarity", "orientation", "channels",
-            "shift" or "size".
+        topic: what it is about: "balance", "duplicates", "blank", "range", "polarity", "channels" or "size".
         text: what was found, with its numbers.
         next_step: what to do.
     """
@@ -62,8 +59,6 @@ class Measurements:
     resolution: Resolution
     class_resolution: Resolution | None
     copies: Copies
-    orientations: tuple[Orientation, ...]
-    shift: Shift
     class_images: ClassImages = field(repr=False)
     examples: tuple[Member, ...] = field(repr=False)
     blank: tuple[Member, ...] = field(repr=False)

@@ -5,14 +5,10 @@ Values of an inspection to `Finding`s; nothing is measured here.
 
 from collections.abc import Iterator
 
-from convscope.base.tables import clip
 from convscope.data.inspection.finding import SEVERITIES, Finding, Measurements, count, percent
 from convscope.data.inspection.findings_of_counts import imbalance, missing, size
-from convscope.data.inspection.orientation import AS_THEY_ARE, TRAINING_IMAGES, UNKNOWN, Orientation
-from convscope.data.inspection.shift import LEVEL, SMALL_EFFECT
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
-_SHARES_APART = 0.05  # total variation distance
 _MIXED = 0.005  # share of images on the other ground
 _RARE = 0.001  # share of the test images: so many ones and dashes are alike in any set
 _NAMED = 3  # images that a sentence names
@@ -20,7 +16,7 @@ _NAMED = 3  # images that a sentence names
 
 def find(value: Measurements) -> tuple[Finding, ...]:
     """Return the findings of an inspection, faults before warnings before notes."""
-    parts = (_duplicates, _orientation, _polarity, _range, missing, _blank, imbalance, _shift, _channels, size)
+    parts = (_duplicates, _polarity, _range, missing, _blank, imbalance, _channels, size)
     found = [finding for part in parts for finding in part(value)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
@@ -72,48 +68,6 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             f"similar ones, of {value.train.num_images + test:,}.",
             "The numbers of duplicates are lower bounds.",
         )
-
-
-def _orientation(value: Measurements) -> Iterator[Finding]:
-    told = False
-    for one in value.orientations:
-        told = told or (one.verdict != UNKNOWN and one.reference != TRAINING_IMAGES)
-        if one.verdict in (AS_THEY_ARE, UNKNOWN):
-            continue
-        between = one.reference == TRAINING_IMAGES
-        subject = (
-            "The test images have another orientation than the training images"
-            if between
-            else (f"The {'training' if one.split == 'train' else 'test'} images are probably not upright")
-        )
-        yield Finding("fault", "orientation", f"{subject}: {_readings(one)}.", _turn(one.verdict, one.split))
-    if not told:
-        is_named = any(one.reference != TRAINING_IMAGES for one in value.orientations)
-        reason = (
-            "they do not look like their class names."
-            if is_named
-            else "the upright form of the classes is only known for digits and letters."
-        )
-        yield Finding(
-            "note",
-            "orientation",
-            f"The orientation of the images (transposed, mirrored or rotated) cannot be determined: {reason}",
-            "Look at the first images of each class.",
-        )
-
-
-def _readings(one: Orientation) -> str:
-    best, first = one.best, one.as_they_are
-    return (
-        f"{one.verdict}, {percent(best.accuracy)} of {one.num_images} are closest to {one.reference} of their class, "
-        f"as stored {percent(first.accuracy)}"
-    )
-
-
-def _turn(verdict: str, split: str) -> str:
-    if verdict == "transposed":
-        return f"Swap rows and columns of the {split} images: images.swapaxes(1, 2)."
-    return f"Look at them; the {split} images match best {verdict} (rotations are counterclockwise)."
 
 
 def _polarity(value: Measurements) -> Iterator[Finding]:
@@ -189,37 +143,6 @@ def _blank(value: Measurements) -> Iterator[Finding]:
                 f"index {first}{more}.",
                 "Remove them: they show no class.",
             )
-
-
-def _shift(value: Measurements) -> Iterator[Finding]:
-    shift = value.shift
-    if shift.relevant:
-        strongest = shift.relevant[0]
-        strength = "without variation" if strongest.effect is None else f"d = {strongest.effect:+.2f}"
-        yield Finding(
-            "warning",
-            "shift",
-            f"The brightness of {count(len(shift.relevant), 'class', 'classes')} differs between the splits, most for "
-            f"{clip(value.class_names[strongest.label], 24)}: {strongest.train_mean:.1f} in training, "
-            f"{strongest.test_mean:.1f} in test ({strength}).",
-            "Find out how the splits were made: splits made the same way would not differ like this.",
-        )
-    elif small := sum(one.p_value < LEVEL for one in shift.brightness):
-        yield Finding(
-            "note",
-            "shift",
-            f"The brightness of {count(small, 'class', 'classes')} differs between the splits, but by less than "
-            f"{SMALL_EFFECT:g} standard deviations.",
-            "The splits may come from slightly different writers or cameras; the effect is small.",
-        )
-    if shift.shares_p_value < 0.001 and shift.shares_distance >= _SHARES_APART:
-        yield Finding(
-            "warning",
-            "shift",
-            "The class shares of the test images differ from those of the training images by "
-            f"{percent(shift.shares_distance)} (total variation distance).",
-            "Split the data again, stratified, or use balanced accuracy.",
-        )
 
 
 def _channels(value: Measurements) -> Iterator[Finding]:

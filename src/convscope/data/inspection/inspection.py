@@ -1,7 +1,7 @@
 """What a person would check first in a data set: `inspect_dataset` takes both splits to an `Inspection`.
 
-Counts, balance, duplicates, blank images, range, polarity, orientation, shift between the splits, class images, and
-what the number of images cannot tell. Nothing is trained, and nothing is changed.
+Counts, balance, duplicates, blank images, range, polarity, class images, and what the number
+of images cannot tell. Nothing is trained, and nothing is changed.
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,8 @@ from convscope.data.inspection.copies import Copies, CopiesRecord, find_copies
 from convscope.data.inspection.duplicates import Member
 from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
-from convscope.data.inspection.orientation import Orientation, find_orientations
 from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, SmallPictures, shrink
 from convscope.data.inspection.scan import scan_classes, scan_split
-from convscope.data.inspection.shift import Shift, find_shift
 from convscope.data.inspection.split_facts import FactsRecord, facts_of
 
 LARGEST_PICTURE = 64
@@ -72,8 +70,6 @@ class InspectionRecord(Record, kw_only=True):
     resolution: Resolution
     class_resolution: Resolution | None
     copies: CopiesRecord
-    orientations: tuple[Orientation, ...]
-    shift: Shift
     class_images: ClassImagesRecord
     examples: tuple[Member, ...]
     blank: tuple[Member, ...]
@@ -175,9 +171,6 @@ class Inspection(Measurements):
         yield row(
             "centred", *(f"yes, {h.handwriting.target} pixels long" if h.handwriting.centre else "no" for h in halves)
         )
-        for reference in dict.fromkeys(one.reference for one in self.orientations):
-            told = {one.split: one.verdict for one in self.orientations if one.reference == reference}
-            yield f"orientation, compared with {reference}", told.get("train", ""), told.get("test", "")
         low, high = self.resolution.interval
         share = self.resolution.num_right / self.resolution.num_images
         yield f"{_percent(share)} correct could truly be", "", f"{_percent(low)} to {_percent(high)}"
@@ -247,8 +240,6 @@ def inspect_dataset(splits: Splits) -> Inspection:
         resolution=resolution(test_scan.num_images),
         class_resolution=resolution(int(in_test.min())) if len(in_test) > 1 else None,
         copies=copies,
-        orientations=find_orientations(splits, class_images),
-        shift=find_shift(train_scan, test_scan),
         class_images=class_images,
         examples=examples,
         blank=blank,

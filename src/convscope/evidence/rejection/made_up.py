@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset
 from convscope.data.handwriting import handwriting_of
-from convscope.data.inspection.letters import choosing_fonts, draw_letters, letters_beside
+from convscope.evidence.rejection.letters import choosing_fonts, draw_letters, letters_beside
 
 Images = NDArray[np.uint8]
 

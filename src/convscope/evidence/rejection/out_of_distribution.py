@@ -19,7 +19,7 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.data.datasets.readers.idx import read_idx
 from convscope.data.handwriting import handwriting_of
-from convscope.data.inspection.letters import (
+from convscope.evidence.rejection.letters import (
     KANA,
     LOOK_ALIKES,
     draw_letters,
