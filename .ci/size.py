@@ -19,10 +19,10 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 46_400,
+    "src/convscope, lines of code": 46_100,
     "largest room, lines of code": 8_750,
-    "native without tests, lines": 11_200,
-    "web/src, lines": 25_500,
+    "native without tests, lines": 12_000,
+    "web/src, lines": 24_750,
     "tests of Python, lines": 53_800,
     "pages, words": 85_450,
     "schemas written by hand, lines": 800,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 _FOLDERS = ("native", "src/convscope/engine")
-_OTHERS = (  # the tests, the page's own, and the two other engines, which train no published row
+_OTHERS = (  # the tests, the page's own, pictures, and the two other engines, which train no published row
     "src/convscope/engine/keras",
     "src/convscope/engine/reference.py",
     "src/convscope/engine/reference_layers.py",
@@ -14,6 +14,7 @@ _OTHERS = (  # the tests, the page's own, and the two other engines, which train
     "src/convscope/engine/reference_passes.py",
     "src/convscope/engine/reference_voting.py",
     "src/convscope/engine/reference_windows.py",
+    "native/handwriting",
     "native/tests",
     "native/page.cpp",
     "native/page_fields.hpp",

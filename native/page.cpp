@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "handwriting/preparation.hpp"
 #include "layer_gradients.hpp"
 #include "lesions.hpp"
 #include "page_fields.hpp"
@@ -86,6 +87,12 @@ struct Session {
     int32_t batch_size = 0;            // of the trainer
     int64_t steps = 0;
 };
+
+double* write_picture(const handwriting::Picture& picture, double* into) {
+    *into++ = static_cast<double>(reinterpret_cast<uintptr_t>(picture.at(0)));
+    for (const int64_t size : {picture.height, picture.width, picture.channels}) *into++ = static_cast<double>(size);
+    return into;
+}
 
 struct TrainingData {
     TrainingData(int32_t count, int32_t image_bytes)
@@ -284,6 +291,40 @@ void augment(const uint8_t* image, int32_t height, int32_t width, int32_t channe
         std::copy_n(augmenter.change(static_cast<int64_t>(first) + i, image), shape.size(), augmented + i * shape.size());
     }
 }
+
+// Writes the height and the width of a picture that is reduced until no side is longer than `longest`.
+CONVSCOPE_PAGE(picture_fit) void picture_fit(int32_t height, int32_t width, int32_t longest, double* size) {
+    const handwriting::Size fitted = handwriting::fit({height, width}, {longest, longest});
+    size[0] = static_cast<double>(fitted.height);
+    size[1] = static_cast<double>(fitted.width);
+}
+
+// Writes the rows [first, last) of a picture's average, of which `band` holds what they need from row `start` on.
+CONVSCOPE_PAGE(picture_average_rows)
+void picture_average_rows(const uint8_t* band, int32_t start, int32_t rows, int32_t columns, int32_t channels, int32_t height,
+                          int32_t width, int32_t first, int32_t last, uint8_t* averaged) {
+    handwriting::average_rows(band, start, {rows, columns}, channels, {height, width}, first, last, averaged);
+}
+
+// Writes where the picture lies after each step, and its height, width and channels; the same of the image; the hints as bits
+// and `clipped`. The pictures lie there until `picture_free` is called.
+CONVSCOPE_PAGE(picture_prepare)
+handwriting::Prepared* picture_prepare(const uint8_t* pixels, int32_t rows, int32_t columns, int32_t colours, int32_t height,
+                                       int32_t width, int32_t channels, int32_t is_ink_light, double target, double threshold,
+                                       int32_t is_centred, uint32_t steps, double* result) {
+    const handwriting::Request request = {
+        height, width, channels, is_ink_light != 0, static_cast<int64_t>(target), threshold, is_centred != 0, steps};
+    auto* prepared = new handwriting::Prepared(handwriting::prepare({pixels, rows, columns, colours}, request));
+    for (const int32_t stage : prepared->stages) {
+        result = write_picture(prepared->pictures[static_cast<std::size_t>(stage)], result);
+    }
+    result = write_picture(prepared->pictures.back(), result);
+    *result++ = prepared->hints;
+    *result = prepared->clipped;
+    return prepared;
+}
+
+CONVSCOPE_PAGE(picture_free) void picture_free(handwriting::Prepared* prepared) { delete prepared; }
 
 // As if no step had been taken; the weights stay.
 CONVSCOPE_PAGE(network_reset_optimizer) void network_reset_optimizer(Session* session) {

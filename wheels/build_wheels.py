@@ -144,13 +144,15 @@ def build_wheel(python: Path, target: Target, kernels: Path, dist: Path) -> None
 
 
 def require_only_musl(wheel: Path) -> None:
-    """Raise a ValueError if the extension of a wheel needs more than musl, whose loader is its libc.so."""
+    """Raise a ValueError if an extension of a wheel needs more than musl, whose loader is its libc.so."""
     with zipfile.ZipFile(wheel) as archive:
-        (extension,) = (name for name in archive.namelist() if name.endswith(".so"))
-        file = archive.extract(extension, wheel.parent)
-    needed = subprocess.run([TOOLS / "patchelf", "--print-needed", file], check=True, capture_output=True, text=True)
-    if needed.stdout.split() != ["libc.so"]:
-        raise ValueError(f"{wheel.name} needs {needed.stdout}")
+        files = [archive.extract(name, wheel.parent) for name in archive.namelist() if name.endswith(".so")]
+    for file in files:
+        needed = subprocess.run(
+            [TOOLS / "patchelf", "--print-needed", file], check=True, capture_output=True, text=True
+        )
+        if needed.stdout.split() != ["libc.so"]:
+            raise ValueError(f"{wheel.name} needs {needed.stdout}")
 
 
 def check(files: Sequence[Path]) -> None:

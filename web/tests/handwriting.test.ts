@@ -1,70 +1,57 @@
 import { readFileSync } from 'node:fs';
-import { inflateSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { average, fromRgba, toRgba, type Picture } from '../src/handwriting/picture';
-import { HINTS, type Hint } from '../src/handwriting/hints';
-import { prepare } from '../src/handwriting/prepare';
-import { STEPS, type Handwriting, type StepName } from '../src/handwriting/recipe';
+import { fromRgba, toRgba } from '../src/handwriting/picture';
+import { HINTS, prepare, reduce } from '../src/handwriting/prepare';
+import { STEPS } from '../src/handwriting/recipe';
 import { drawingSize, Raster, type Stroke } from '../src/handwriting/strokes';
+import { openEngine } from './engine/cases';
+import { digest, generate } from './generated_pictures';
 
-interface Packed {
-  height: number;
-  width: number;
-  channels: number;
-  pixels: string;
-}
-
-interface Case {
-  name: string;
-  picture: Packed;
-  shape: [number, number, number];
-  handwriting: Handwriting;
-  runs: {
-    steps: StepName[] | null;
-    image: string;
-    stages: [string, boolean, number][];
-    hints: Hint[];
-    clipped: number;
-  }[];
-  pictures: Packed[];
-}
-
-const unpacked = (data: string) => new Uint8Array(inflateSync(Buffer.from(data, 'base64')));
-const same = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b) === 0;
-const picture = (packed: Packed): Picture => ({ ...packed, pixels: unpacked(packed.pixels) });
-// Written by Python: tests/fixtures/handwriting.py.
+const engine = await openEngine();
+// Written by Python: tests/generated_pictures.py.
 const file = new URL('./fixtures/handwriting.json', import.meta.url);
-const cases = JSON.parse(readFileSync(file, 'utf8')) as Case[];
+const digests = JSON.parse(readFileSync(file, 'utf8')) as string[];
 
-describe('prepare gives what Python gives, pixel for pixel', () => {
-  test.each(cases.map((one) => [one.name, one] as const))('%s', (_, one) => {
-    const given = picture(one.picture);
-    const copy = given.pixels.slice();
-    for (const run of one.runs) {
-      const prepared = prepare(given, one.shape, one.handwriting, run.steps ?? undefined);
-      expect(prepared.stages.map(({ name, on }) => [name, on])).toEqual(run.stages.map(([name, on]) => [name, on]));
-      prepared.stages.forEach(({ name, picture: { pixels, ...size } }, i) => {
-        const { pixels: expected, ...expectedSize } = one.pictures[run.stages[i][2]];
-        expect(size).toEqual(expectedSize);
-        expect(same(pixels, unpacked(expected)), `${name} of ${run.steps?.join(' ')}`).toBe(true);
-      });
-      expect(same(prepared.image, unpacked(run.image))).toBe(true);
-      expect(prepared.hints).toEqual(run.hints);
-      expect(prepared.clipped).toBe(run.clipped);
-    }
-    expect(same(given.pixels, copy)).toBe(true); // what was given is as it was
+describe('prepare', () => {
+  const prepareNumber = (number: number) => {
+    const { picture, shape, handwriting, steps } = generate(number);
+    return prepare(engine, picture, shape, handwriting, steps);
+  };
+  const prepared = digests.map((_, number) => prepareNumber(number));
+
+  test('gives what Python gives, byte for byte', () => {
+    expect(prepared.map(digest)).toEqual(digests);
   });
 
-  test('the cases are of every kind', () => {
-    const runs = cases.flatMap((one) => one.runs);
-    expect(new Set(runs.flatMap((run) => run.hints))).toEqual(new Set(HINTS));
+  test('is tried on pictures of every kind', () => {
+    expect(new Set(prepared.flatMap(({ hints }) => hints))).toEqual(new Set(HINTS));
     for (const step of STEPS) {
-      expect(runs.some((run) => run.steps?.includes(step) === false)).toBe(true);
-      expect(runs.some((run) => run.steps?.includes(step) === true)).toBe(true);
+      const isOn = prepared.map(({ stages }) => stages.find(({ name }) => name === step)!.on);
+      expect(new Set(isOn)).toEqual(new Set([true, false]));
     }
-    expect(runs.some((run) => run.clipped > 0)).toBe(true);
-    expect(new Set(cases.map((one) => one.shape[2]))).toEqual(new Set([1, 2, 3, 4]));
+    expect(prepared.some(({ clipped }) => clipped > 0)).toBe(true);
+    expect(new Set(digests.map((_, number) => generate(number).shape[2]))).toEqual(new Set([1, 2, 3, 4]));
   });
+
+  test('leaves the picture as it was, and no memory behind', () => {
+    const { picture, shape, handwriting } = generate(0);
+    const before = picture.pixels.slice();
+    const { memory } = engine.exports;
+    const size = memory.buffer.byteLength;
+    for (let i = 0; i < 300; i++) prepare(engine, picture, shape, handwriting, STEPS);
+    expect(picture.pixels).toEqual(before);
+    expect(memory.buffer.byteLength).toBe(size);
+  });
+});
+
+test('a picture is reduced as its first stage is, band by band', () => {
+  const [height, width, channels] = [2500, 1100, 3];
+  const pixels = Uint8Array.from({ length: height * width * channels }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  const picture = { pixels, height, width, channels };
+  const handwriting = { ink: 'light', target: 20, threshold: 0.2, centre: false } as const;
+  const [first] = prepare(engine, picture, [28, 28, 3], handwriting, []).stages;
+  expect(reduce(engine, picture, 280)).toEqual(first.picture);
+  expect(reduce(engine, picture, height)).toBe(picture);
 });
 
 describe('pictures', () => {
@@ -82,12 +69,6 @@ describe('pictures', () => {
     expect(Array.from(toRgba({ pixels: Uint8Array.from([7, 9]), height: 1, width: 1, channels: 2 }))).toEqual([
       7, 7, 7, 9,
     ]);
-  });
-
-  test('area averaging takes parts of pixels by their share', () => {
-    const row = { pixels: Uint8Array.from([0, 90, 240]), height: 1, width: 3, channels: 1 };
-    expect(Array.from(average(row, 1, 2).pixels)).toEqual([30, 190]);
-    expect(Array.from(average(row, 2, 3).pixels)).toEqual([0, 90, 240, 0, 90, 240]);
   });
 });
 

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 const MAY: Record<string, string[]> = {
   text: ['ui'],
   engine: ['text'],
-  handwriting: [],
+  handwriting: ['engine'],
   payload: ['engine', 'handwriting'],
   analysis: ['engine', 'payload'],
   training: ['engine', 'text'],

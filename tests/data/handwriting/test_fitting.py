@@ -1,9 +1,6 @@
 import numpy as np
 import pytest
 
-from convscope.data.handwriting.fitting import _slope, deslant
-from convscope.data.handwriting.pictures import strength
-
 
 def leaning(slope, ground=0, ink=255):
     picture = np.full((60, 100, 1), ground, np.uint8)
@@ -14,16 +11,14 @@ def leaning(slope, ground=0, ink=255):
 
 
 @pytest.mark.parametrize("slope", [-0.8, -0.3, 0.2, 0.6])
-def test_a_leaning_stroke_is_set_upright(slope):
-    upright = deslant(leaning(slope), "light")
-    assert _slope(strength(upright, "light"))[0] == pytest.approx(0, abs=0.02)
-    columns = upright[..., 0].max(axis=0) > 127
+def test_a_leaning_stroke_is_set_upright(slope, after_step):
+    columns = after_step("deslant", leaning(slope))[..., 0].max(axis=0) > 127
     assert 5 <= columns.sum() <= 7  # the stroke is five pixels wide
 
 
-def test_ink_is_moved_and_not_lost():
+def test_ink_is_moved_and_not_lost(after_step):
     picture = leaning(-0.5)
-    upright = deslant(picture, "light")
+    upright = after_step("deslant", picture)
     assert upright.shape[0] == 60
     assert upright.shape[1] > 100
     assert upright.sum() == pytest.approx(picture.sum(), rel=0.001)
@@ -31,20 +26,22 @@ def test_ink_is_moved_and_not_lost():
     assert np.abs(by_row - picture.sum(axis=(1, 2))).max() <= 1
 
 
-def test_dark_ink_is_set_upright_on_its_ground():
-    dark = deslant(leaning(0.5, 255, 0), "dark")
-    assert np.abs(255 - dark.astype(int) - deslant(leaning(0.5), "light")).max() <= 1  # halves are rounded up in both
+def test_dark_ink_is_set_upright_on_its_ground(after_step):
+    dark, light = after_step("deslant", leaning(0.5, 255, 0), "dark"), after_step("deslant", leaning(0.5))
+    assert np.abs(255 - dark.astype(int) - light).max() <= 1  # halves are rounded up in both
 
 
-def test_it_is_at_most_45_degrees():
+def test_it_is_at_most_45_degrees(after_step):
     picture = np.zeros((20, 90, 1), np.uint8)
     for i in range(20):
         picture[i, 4 * i : 4 * i + 8] = 255
-    assert _slope(strength(picture, "light"))[0] == 1
+    upright = after_step("deslant", picture)
+    assert upright.shape == (20, 90 + 2 * 10, 1)  # the first and the last row are 9.5 rows from the middle
+    assert [row.argmax() for row in upright[..., 0][[0, 19]]] == [10 + 0 + 10, 10 + 76 - 9]  # the first full pixel
 
 
 @pytest.mark.parametrize("rows", [slice(3, 17), slice(4, 5), slice(0, 0)])
-def test_what_does_not_lean_stays_as_it_is(rows):
+def test_what_does_not_lean_stays_as_it_is(rows, after_step):
     picture = np.zeros((20, 20, 3), np.uint8)
     picture[rows, 8:12] = 90
-    assert deslant(picture, "light") is picture
+    assert np.array_equal(after_step("deslant", picture), picture)

@@ -1,16 +1,13 @@
-import base64
 import json
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import generated_pictures
 
 from convscope.base.averaging import average
 from convscope.data.handwriting import STEPS, Handwriting, prepare
 
 MNIST = Handwriting("light", target=20)
-PAGE_CASES = Path(__file__).parents[3] / "web" / "tests" / "fixtures" / "handwriting.json"
 
 
 def grey(rows):
@@ -198,27 +195,12 @@ def test_what_cannot_be_prepared_is_refused(picture, shape, steps, message):
         prepare(picture, *shape, MNIST, steps)
 
 
-# What the page is held to
-
-CASES = json.loads(PAGE_CASES.read_text(encoding="utf-8"))
+# What the page gives too
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_the_page_is_tested_against_what_python_gives_now(case):
-    def unpacked(data, shape):
-        return np.frombuffer(zlib.decompress(base64.b64decode(data)), np.uint8).reshape(shape)
-
-    pictures = [
-        unpacked(one["pixels"], (one["height"], one["width"], one["channels"]))
-        for one in [case["picture"], *case["pictures"]]
-    ]
-    for run in case["runs"]:
-        prepared = prepare(pictures[0], *case["shape"], Handwriting.from_dict(case["handwriting"]), run["steps"])
-        assert np.array_equal(prepared.image, unpacked(run["image"], case["shape"]))
-        assert (list(prepared.hints), prepared.clipped) == (run["hints"], run["clipped"])
-        for stage, (name, on, place) in zip(prepared.stages, run["stages"], strict=True):
-            assert (stage.name, stage.on) == (name, on)
-            assert np.array_equal(stage.pixels, pictures[1 + place])
+@pytest.mark.slow
+def test_generated_pictures_give_the_same_bytes_as_ever_and_as_in_the_page():
+    assert generated_pictures.digests() == json.loads(generated_pictures.FILE.read_text(encoding="utf-8"))
 
 
 # With MNIST

@@ -7,20 +7,21 @@ import type { Architecture, Augmentation, Shape, Weights } from './types';
 
 export class Engine {
   readonly bytes: Uint8Array; // of the module, for whoever starts another one
-  #exports: Exports;
 
-  constructor(exports: Exports, bytes: Uint8Array) {
-    this.#exports = exports;
+  constructor(
+    readonly exports: Exports,
+    bytes: Uint8Array,
+  ) {
     this.bytes = bytes;
   }
 
   // Throws an ArchitectureError where the layers make no network.
   network(architecture: Architecture, weights: Weights): Network {
-    return new Network(this.#exports, architecture, weights);
+    return new Network(this.exports, architecture, weights);
   }
 
   trainingData(images: Uint8Array, labels: ArrayLike<number>): TrainingData {
-    return new TrainingData(this.#exports, images, labels);
+    return new TrainingData(this.exports, images, labels);
   }
 
   // Copies of one image (H, W, C) as training would see it at the places from `first` of the epoch with this key: (n, H, W, C).
@@ -36,10 +37,10 @@ export class Engine {
       if (!Number.isSafeInteger(number) || number < 0)
         throw new Error(`${number} is not a whole number of at least 0.`);
     }
-    return call(this.#exports, (arrays) => {
+    return call(this.exports, (arrays) => {
       const settings = arrays.place(plainSettings(arrays, { augmentation, key }));
       const [placed, room] = [arrays.place(image), arrays.room(copies * size)];
-      this.#exports.augment(placed, height, width, channels, settings, first, copies, room);
+      this.exports.augment(placed, height, width, channels, settings, first, copies, room);
       return arrays.bytes(room, copies * size);
     });
   }

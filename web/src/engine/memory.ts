@@ -114,6 +114,35 @@ export interface Exports {
     copies: number,
     augmented: Pointer,
   ): void;
+  picture_fit(height: number, width: number, longest: number, size: Pointer): void;
+  picture_average_rows(
+    band: Pointer,
+    start: number,
+    rows: number,
+    columns: number,
+    channels: number,
+    height: number,
+    width: number,
+    first: number,
+    last: number,
+    averaged: Pointer,
+  ): void;
+  picture_prepare(
+    pixels: Pointer,
+    rows: number,
+    columns: number,
+    colours: number,
+    height: number,
+    width: number,
+    channels: number,
+    isInkLight: number,
+    target: number,
+    threshold: number,
+    isCentred: number,
+    steps: number,
+    result: Pointer,
+  ): Pointer;
+  picture_free(prepared: Pointer): void;
 }
 
 export class EngineError extends TextError {

@@ -1,12 +1,13 @@
-// From a drawing or a photo to the pixels that the network sees, with the picture after each step: the same as
-// `prepare` of src/convscope/data/handwriting/prepare.py, pixel for pixel; what each step is for is said there.
-import { centredCorner, cropped, middleCorner, placed, scaled, stretched } from './fitting';
-import { hintsOf, type Hint } from './hints';
-import { parted, withoutSpecks } from './ink';
-import { evenLight, hasLightGround, turned } from './light';
-import { border, FAINTEST, inColours, median, reduced, strongest, type Picture } from './picture';
-import { defaultSteps, type Handwriting, type StepName } from './recipe';
-import { deslanted } from './slant';
+// From a drawing or a photo to the pixels that the network sees, with the picture after each step. The steps are computed by
+// native/handwriting, for Python too; src/convscope/data/handwriting/prepare.py says what each is for.
+import type { Engine } from '../engine/engine';
+import { call } from '../engine/memory';
+import type { Picture } from './picture';
+import { defaultSteps, STEPS, type Handwriting, type StepName } from './recipe';
+
+// What may be wrong with a picture, whether a step corrects it or not.
+export const HINTS = ['empty', 'inverted', 'tiny', 'off-centre', 'several'] as const;
+export type Hint = (typeof HINTS)[number];
 
 export interface Stage {
   name: 'picture' | StepName;
@@ -17,74 +18,82 @@ export interface Stage {
 export interface Prepared {
   image: Uint8Array; // (H, W, C): what the network sees
   stages: Stage[]; // the picture as it was given, in the colours that the network has, then after each step
-  hints: Hint[]; // what may be wrong with the picture, whether a step mends it or not
+  hints: Hint[];
   clipped: number; // share of the ink that centring moved out of the image
 }
 
 export const LARGEST_FACTOR = 10; // a picture is averaged down to so many times the longer side of the image
 
-const CLEANING = ['polarity', 'light', 'ink', 'specks'] as const;
+const NAMES = ['picture', ...STEPS] as const;
+const NUMBERS = 4 * (NAMES.length + 1) + 2; // pointer and size of each stage and of the image; hints, clipped
+const BAND = 4 << 20; // bytes of a picture that are averaged together
 
 export function prepare(
-  given: Picture,
-  [height, width, channels]: readonly [height: number, width: number, channels: number],
+  engine: Engine,
+  { pixels, height, width, channels }: Picture,
+  shape: readonly [height: number, width: number, channels: number],
   handwriting: Handwriting,
   steps: Iterable<StepName> = defaultSteps(handwriting),
 ): Prepared {
   const chosen = new Set(steps);
-  const { ink, threshold, target } = handwriting;
-  let picture = inColours(reduced(given, LARGEST_FACTOR * Math.max(height, width)), channels < 3 ? 1 : 3);
-  const lightGround = hasLightGround(picture);
-  const taken = cleaned(picture, lightGround, handwriting, chosen);
-  let hints: Hint[] = [];
-  if (handwriting.centre) {
-    const isClean = CLEANING.every((step) => chosen.has(step));
-    const clean = isClean ? taken : cleaned(picture, lightGround, handwriting, new Set<StepName>(CLEANING));
-    hints = hintsOf(clean.at(-1)!.picture, lightGround, handwriting);
-  } // of other pictures nothing can be said
-  const stages: Stage[] = [{ name: 'picture', on: true, picture }, ...taken];
-  const reach = (name: StepName) => stages.push({ name, on: chosen.has(name), picture });
-
-  picture = taken.at(-1)!.picture;
-  const around = border(picture).map(median);
-  const hasInk = strongest(picture, ink) >= FAINTEST;
-  if (chosen.has('deslant') && hasInk) picture = deslanted(picture, ink);
-  reach('deslant');
-  if (chosen.has('crop') && hasInk) picture = cropped(picture, ink, threshold);
-  reach('crop');
-  picture = scaled(picture, height, width, chosen.has('scale') ? target : null);
-  reach('scale');
-  if (chosen.has('contrast') && hasInk) picture = stretched(picture, ink);
-  reach('contrast');
-  const corner =
-    chosen.has('centre') && hasInk ? centredCorner(picture, ink, height, width) : middleCorner(picture, height, width);
-  const { image, clipped } = placed(picture, corner, height, width, around, ink);
-  picture = image;
-  reach('centre');
-  return { image: withAlpha(picture, channels), stages, hints, clipped };
-}
-
-// The picture after each of the steps that leave ink alone on an even ground.
-function cleaned(given: Picture, lightGround: boolean, { ink }: Handwriting, chosen: ReadonlySet<StepName>): Stage[] {
-  let picture = given;
-  return CLEANING.map((name) => {
-    const on = chosen.has(name);
-    if (on) {
-      if (name === 'polarity') picture = turned(picture, lightGround, ink);
-      else if (name === 'light') picture = evenLight(picture, ink);
-      else if (name === 'ink') picture = parted(picture, ink);
-      else picture = withoutSpecks(picture, ink);
-    }
-    return { name, on, picture };
+  const bits = STEPS.reduce((sum, step, i) => sum + (chosen.has(step) ? 2 ** i : 0), 0);
+  const { ink, target, threshold, centre } = handwriting;
+  return call(engine.exports, (arrays) => {
+    const [placed, result] = [arrays.place(pixels), arrays.room(8 * NUMBERS)];
+    const isInkLight = Number(ink === 'light');
+    const prepared = engine.exports.picture_prepare(
+      placed,
+      height,
+      width,
+      channels,
+      ...shape,
+      isInkLight,
+      target,
+      threshold,
+      Number(centre),
+      bits,
+      result,
+    );
+    const numbers = arrays.doubles(result, NUMBERS);
+    const read = (index: number): Picture => {
+      const [pointer, height, width, channels] = numbers.subarray(4 * index);
+      return { pixels: arrays.bytes(pointer, height * width * channels), height, width, channels };
+    };
+    const stages = NAMES.map((name, i) => ({
+      name,
+      on: name === 'picture' || chosen.has(name),
+      picture: read(i),
+    }));
+    const image = read(NAMES.length).pixels;
+    engine.exports.picture_free(prepared);
+    const [hints, clipped] = numbers.subarray(-2);
+    return { image, stages, hints: HINTS.filter((_, i) => (hints >> i) & 1), clipped };
   });
 }
 
-// With 2 or 4 channels the last is opaque alpha.
-function withAlpha(image: Picture, channels: number): Uint8Array {
-  if (image.channels === channels) return image.pixels;
-  const pixels = new Uint8Array(image.height * image.width * channels).fill(255);
-  for (let i = 0; i < image.pixels.length; i++) {
-    pixels[Math.floor(i / image.channels) * channels + (i % image.channels)] = image.pixels[i];
+// Averages the picture down until no side is longer than `longest`; a band at a time, since the engine keeps the memory that
+// it once had.
+export function reduce(engine: Engine, picture: Picture, longest: number): Picture {
+  const { pixels, height: rows, width: columns, channels } = picture;
+  if (Math.max(rows, columns) <= longest) return picture;
+  const [height, width] = call(engine.exports, (arrays) => {
+    const size = arrays.room(16);
+    engine.exports.picture_fit(rows, columns, longest, size);
+    return arrays.doubles(size, 2);
+  });
+  const reduced = { pixels: new Uint8Array(height * width * channels), height, width, channels };
+  const step = Math.max(1, Math.floor((BAND * height) / (rows * columns * channels)));
+  for (let first = 0; first < height; first += step) {
+    const last = Math.min(height, first + step);
+    const start = Math.floor((first * rows) / height);
+    const stop = Math.ceil((last * rows) / height);
+    const averaged = call(engine.exports, (arrays) => {
+      const band = arrays.place(pixels.subarray(start * columns * channels, stop * columns * channels));
+      const room = arrays.room((last - first) * width * channels);
+      engine.exports.picture_average_rows(band, start, rows, columns, channels, height, width, first, last, room);
+      return arrays.bytes(room, (last - first) * width * channels);
+    });
+    reduced.pixels.set(averaged, first * width * channels);
   }
-  return pixels;
+  return reduced;
 }

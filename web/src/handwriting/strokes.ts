@@ -1,5 +1,12 @@
 // Strokes of a pen as a picture, without a canvas: the same in every browser, in tests and from the URL.
-import type { Box, Picture, Size } from './picture';
+import type { Picture, Size } from './picture';
+
+interface Box {
+  top: number;
+  bottom: number; // exclusive
+  left: number;
+  right: number; // exclusive
+}
 
 export interface Stroke {
   width: number; // of the pen, as a share of the shorter side

@@ -9,6 +9,7 @@ import { prepare } from '../../src/handwriting/prepare';
 import { drawingSize, Raster, type Stroke } from '../../src/handwriting/strokes';
 import type { Payload } from '../../src/payload/types';
 import { packStrokes, unpackStrokes } from '../../src/state/strokes';
+import { openEngine } from '../engine/cases';
 import { drawing, NAMES } from '../symbols';
 import { axeFindings, GRAVE } from './axe';
 import { answerOf, click, draw, handedOver, largestDifference, logitsOf, openTab } from './bench';
@@ -133,10 +134,12 @@ inEachBrowser((browser, name) => {
       expect(await logitsOf(page)).toHaveLength(10);
 
       const { height, width, channels } = live.models[0].architecture.input;
+      const engine = await openEngine();
       const images = TRIED.map(([symbol, number]) => {
         const raster = new Raster(drawingSize([height, width]));
         raster.update(unpackStrokes(packStrokes(drawing(symbol, number)))!); // as the address keeps them
-        return [...prepare(raster.picture(live.handwriting.ink), [height, width, channels], live.handwriting).image];
+        const picture = raster.picture(live.handwriting.ink);
+        return [...prepare(engine, picture, [height, width, channels], live.handwriting).image];
       });
       const python = JSON.parse(
         execFileSync(PYTHON, ['-c', PROGRAM, model], { input: JSON.stringify(images), encoding: 'utf8' }),

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
+from convscope.base import _handwriting
 from convscope.base.errors import DatasetError
 from convscope.base.records import Positive, Record, parse
-from convscope.data.handwriting.pictures import FAINTEST, Ink, Picture, border, box, centred_corner, median, strength
+from convscope.data.handwriting.pictures import Ink, Picture
 
 Step = Literal["polarity", "light", "ink", "specks", "deslant", "crop", "scale", "contrast", "centre"]
 
@@ -78,21 +78,20 @@ def handwriting_of(images: Picture) -> Handwriting:
     """
     if images.ndim != 4 or images.dtype != np.uint8 or images.size == 0:
         raise ValueError(f"images are {images.shape} {images.dtype}; they must be (N, H, W, C) uint8, and N at least 1")
-    some = images[:: max(1, len(images) // _NUM_IMAGES)][:_NUM_IMAGES]
+    some = np.ascontiguousarray(images[:: max(1, len(images) // _NUM_IMAGES)][:_NUM_IMAGES])
     height, width = some.shape[1:3]
-    ink: Ink = "light" if median(border(some)) < 128 else "dark"
-    inks = [strength(image, ink) for image in some]
-    boxes = [box(one, THRESHOLD) for one in inks if one.max() >= FAINTEST]
-    target = max(1, int(np.floor(min(height, width) * 20 / 28 + 0.5)))
-    even = np.mean(strength(border(some), ink) < _NEAR_GROUND) >= _EVEN_GROUND
-    if not boxes or not even or np.median([_off_centre(one) for one in inks]) > _CENTRED:
+    is_border = np.ones((height, width), bool)
+    is_border[1:-1, 1:-1] = False
+    border = some[:, is_border]
+    ink: Ink = "light" if np.percentile(border, 50, method="lower") < 128 else "dark"
+    strongest, sides, tops, lefts = np.array(
+        [_handwriting.measure_ink(image, ink == "light", THRESHOLD) for image in some]
+    ).T
+    ground = border.max(axis=-1) if ink == "light" else 255 - border.min(axis=-1)
+    is_even = np.mean(ground < _NEAR_GROUND) >= _EVEN_GROUND
+    has_ink = strongest >= _handwriting.FAINTEST
+    off_centre = np.maximum(abs(tops), abs(lefts)) / max(height, width)
+    if not has_ink.any() or not is_even or np.median(off_centre) > _CENTRED:
+        target = max(1, int(np.floor(min(height, width) * 20 / 28 + 0.5)))
         return Handwriting(ink, target, THRESHOLD, centre=False)
-    sides = np.array([max(bottom - top, right - left) for top, bottom, left, right in boxes])
-    return Handwriting(ink, median(sides), THRESHOLD, centre=True)
-
-
-def _off_centre(mass: NDArray[np.int64]) -> float:
-    """Return how far the centre of mass is from the middle, as a share of the longer side."""
-    height, width = mass.shape
-    top, left = centred_corner(mass, height, width)
-    return float(max(abs(top), abs(left)) / max(height, width))
+    return Handwriting(ink, int(np.percentile(sides[has_ink], 50, method="lower")), THRESHOLD, centre=True)

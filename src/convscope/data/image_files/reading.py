@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.averaging import average_rows, fitted
+from convscope.base.averaging import average_rows, fit
 from convscope.base.deadline import DeadlineError, check_deadline, held
 from convscope.base.errors import ImageFileError
 from convscope.data.image_files.headers import Header, UnreadableError, exif_orientation, read_header, white_of
@@ -82,7 +82,7 @@ def read_reduced(
             return _pixels(image.crop((0, start, width, stop)), header)
 
         if longest is not None and max(height, width) > longest:
-            pixels = average_rows(rows, (height, width), *fitted(height, width, longest, longest))
+            pixels = average_rows(rows, (height, width), *fit(height, width, longest, longest))
         else:
             pixels = np.empty((height, width, rows(0, 1).shape[2]), np.uint8)
             for start in range(0, height, _BAND):

@@ -1,7 +1,9 @@
 // An image file to RGBA bytes, or an error whose message is a sentence for the reader.
+import type { Engine } from '../../engine/engine';
 import { imageSize } from '../../handwriting/image_size';
 import { number, say } from '../../text/say.svelte';
-import { fromRgba, reduced, toRgba } from '../../handwriting/picture';
+import { fromRgba, toRgba } from '../../handwriting/picture';
+import { reduce } from '../../handwriting/prepare';
 
 export interface OpenedPicture {
   data: Uint8ClampedArray; // RGBA, opaque
@@ -15,7 +17,7 @@ const MOST_BYTES = 20e6;
 const MOST_PIXELS = 64e6;
 
 // The picture upright, on white, averaged down to `largest` pixels on its longer side.
-export async function openImage(file: Blob, name: string, largest: number): Promise<OpenedPicture> {
+export async function openImage(engine: Engine, file: Blob, name: string, largest: number): Promise<OpenedPicture> {
   if (file.size > MOST_BYTES) {
     throw new Error(say('input.refused.bytes', { name, megabytes: number(file.size / 1e6, 1) }));
   }
@@ -34,7 +36,7 @@ export async function openImage(file: Blob, name: string, largest: number): Prom
   }
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
-  const picture = reduced(fromRgba(context.getImageData(0, 0, width, height).data, height, width), largest);
+  const picture = reduce(engine, fromRgba(context.getImageData(0, 0, width, height).data, height, width), largest);
   return { data: toRgba(picture), width: picture.width, height: picture.height, name };
 }
 

@@ -27,8 +27,9 @@ export class Preparation {
   });
   // Null while a test image is on the bench, which needs none.
   readonly prepared = $derived.by((): Prepared | null => {
-    const { images, payload } = this.bench;
-    return this.picture === null ? null : prepare(this.picture, images.shape, payload.live.handwriting, this.steps);
+    const { engine, images, payload } = this.bench;
+    if (this.picture === null) return null;
+    return prepare(engine, this.picture, images.shape, payload.live.handwriting, this.steps);
   });
   readonly advice = $derived.by((): string[] => {
     if (this.prepared === null) return [];

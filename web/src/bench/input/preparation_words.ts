@@ -1,6 +1,5 @@
 // What is said about the steps of preparing a picture.
-import type { Hint } from '../../handwriting/hints';
-import type { Stage } from '../../handwriting/prepare';
+import type { Hint, Stage } from '../../handwriting/prepare';
 import type { Handwriting, StepName } from '../../handwriting/recipe';
 import { say } from '../../text/say.svelte';
 import { percentText } from '../parts/figures';

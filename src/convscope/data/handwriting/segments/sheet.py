@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base._handwriting import FAINTEST, middle_of_classes
 from convscope.base.deadline import check_deadline
-from convscope.data.handwriting.ink import between_classes
-from convscope.data.handwriting.light import even_light, has_light_ground, turn
-from convscope.data.handwriting.pictures import FAINTEST, Picture, in_colours
+from convscope.data.handwriting.pictures import Picture
+from convscope.data.handwriting.prepare import LARGEST_FACTOR, prepare
+from convscope.data.handwriting.recipe import Handwriting
 from convscope.data.handwriting.segments.components import Components, components_of
 from convscope.data.handwriting.segments.cuts import cut_places
 from convscope.data.handwriting.segments.lines import group_lines
@@ -22,19 +23,20 @@ _FAINT, _FULL = 0.4, 0.65  # of the usual strength: a pixel is ink from the one 
 _GROUND = 0.3  # of the usual strength: what is fainter is paper; so strokes are as wide as MNIST's are
 
 
-def sheet_ink(picture: Picture, longest: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+def sheet_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return the strength of ink (h, w) uint8, 0 on the ground, and which pixels are ink (h, w).
 
     Args:
-        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; if a side is longer than `longest`, it is averaged down.
+        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; a side longer than `LONGEST_SIDE` is averaged down.
 
     Raises:
         ValueError: for a picture of another form.
     """
     from scipy import ndimage
 
-    pixels = in_colours(picture, longest, 1)
-    strengths = even_light(turn(pixels, has_light_ground(pixels), "light"), "light")[..., 0]
+    side = LONGEST_SIDE // LARGEST_FACTOR  # of an image for which `prepare` averages the picture down to `LONGEST_SIDE`
+    stages = prepare(picture, side, side, 1, Handwriting("light", side, centre=False), ("polarity", "light")).stages
+    (strengths,) = (stage.pixels[..., 0] for stage in stages if stage.name == "light")
     usual = _usual(strengths)
     if usual < FAINTEST:
         return np.zeros_like(strengths), np.zeros(strengths.shape, bool)
@@ -50,7 +52,7 @@ def sheet_ink(picture: Picture, longest: int) -> tuple[NDArray[np.uint8], NDArra
 
 def _usual(strengths: NDArray[np.uint8]) -> float:
     """Return how strong ink usually is: the median of what Otsu's threshold parts from the paper."""
-    threshold = between_classes(strengths)
+    threshold = middle_of_classes(strengths)
     strong = strengths[strengths > max(threshold, FAINTEST // 2)]
     return float(np.median(strong)) if strong.size else 0.0
 
@@ -126,7 +128,7 @@ def find_segments(picture: Picture) -> Segments:
     Raises:
         ValueError: for a picture of another form.
     """
-    ink, mask = sheet_ink(picture, LONGEST_SIDE)
+    ink, mask = sheet_ink(picture)
     scale = max(picture.shape[:2]) / max(ink.shape)
     mask, num_rules = without_rules(mask)
     found = _blobs(mask)

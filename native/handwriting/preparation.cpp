@@ -1,0 +1,293 @@
+#include "preparation.hpp"
+
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+
+#include "windows.hpp"
+
+namespace convscope::handwriting {
+
+namespace {
+
+// Whether the ground is lighter than the ink. Where the border is of one level, it is ground, and light if it lies nearer to
+// the lightest value than to the darkest. Where it is not, as under a shadow, the few pixels that depart far from the mean
+// around them are ink: it is dark if the sum of the third powers of these departures is below 0.
+bool has_light_ground(const Picture& picture) {
+    std::vector<uint8_t> border;
+    for (int64_t c = 0; c < picture.channels; ++c) {
+        const std::vector<uint8_t> values = take_border(take_channel(picture, c));
+        border.insert(border.end(), values.begin(), values.end());
+    }
+    const int darkest = 255 - find_largest(invert(picture)), lightest = find_largest(picture), ground = find_median(border);
+    const auto is_near = [&](int value) { return 4 * std::abs(value - ground) <= lightest - darkest; };
+    if (10 * std::count_if(border.begin(), border.end(), is_near) < 9 * static_cast<int64_t>(border.size())) {
+        const Picture means = change_channels(picture, [](const Picture& p) { return average_windows(p, p.shorter() / 4); });
+        int64_t cubes = 0;
+        for (std::size_t i = 0; i < picture.pixels.size(); ++i) {
+            const int64_t departure = picture.pixels[i] - means.pixels[i];
+            cubes += departure * departure * departure;
+        }
+        if (cubes != 0) return cubes < 0;
+    }
+    return 2 * ground > darkest + lightest || (2 * ground == darkest + lightest && ground >= 128);
+}
+
+// In the steps a value is how much ink a pixel holds: pictures of dark ink come inverted.
+
+// Ink is the share of the ground's lightness that is missing. The ground is the closing of the lightness, without the
+// noise, which means over a hundredth of the picture remove. In coloured light each channel has a ground of its own.
+Picture remove_uneven_light(const Picture& plane) {
+    constexpr int dimmest = 64;  // of 255: on a darker ground, missing light is not enlarged further
+    const Picture lightness = invert(plane);
+    const Picture smooth = average_windows(lightness, plane.shorter() / 100);
+    Picture ink = close_gaps(smooth, std::max<int64_t>(1, plane.shorter() / 3));
+    for (std::size_t i = 0; i < ink.pixels.size(); ++i) {
+        const int ground = ink.pixels[i], missing = std::max(ground - lightness.pixels[i], 0);
+        ink.pixels[i] = round_half_up(missing * 255.0 / std::max(ground, dimmest));
+    }
+    return ink;
+}
+
+// Subtracts the strength of the paper: the median of the border, and three median deviations from it, which are two standard
+// deviations of Gaussian noise. But a busy border must not remove the ink.
+Picture subtract_paper(const Picture& plane) {
+    std::vector<uint8_t> border = take_border(plane);
+    const int ground = find_median(border);
+    for (uint8_t& value : border) value = static_cast<uint8_t>(std::abs(value - ground));
+    const int paper = ground + std::min(3 * find_median(border), (find_largest(plane) - ground) / 2);
+    return change_values(plane, [&](int value) { return std::max(value - paper, 0); });
+}
+
+// Weak ink, as of ruled lines and grain, stays where it is the edge of strong ink: at most a 28th of the longer side away, a
+// pixel of an MNIST image. That is nearness, and not connection as in Canny 1986, since ruled lines are connected with the
+// ink that crosses them.
+Picture remove_paper(const Picture& picture) {
+    constexpr double strong_share = 0.8;  // of the middle between weak and strong; 0.6 keeps squared paper
+    const Picture clean = change_channels(picture, subtract_paper), most = join_channels(clean);
+    const double least = strong_share * find_middle_of_classes(most.pixels.data(), most.height * most.width);
+    const Picture strong = change_values(most, [&](int value) { return value > least ? 255 : 0; });
+    const Picture near = spread_largest(strong, std::max<int64_t>(1, picture.longer() / 28));
+    return change_channels(clean, [&](Picture plane) {
+        for (std::size_t i = 0; i < plane.pixels.size(); ++i) plane.pixels[i] &= near.pixels[i];
+        return plane;
+    });
+}
+
+// A piece with less than a 20th of the largest piece's ink is no part of the writing.
+Picture remove_specks(const Picture& picture) {
+    const Pieces pieces = find_pieces(join_channels(picture));
+    std::vector<int64_t> sums(pieces.boxes.size() + 1);  // of each piece; the first is the ground's
+    const auto sum_of = [&](std::size_t i) -> int64_t& { return sums[static_cast<std::size_t>(pieces.numbers[i])]; };
+    for (int64_t c = 0; c < picture.channels; ++c) {
+        const Picture plane = take_channel(picture, c);
+        for (std::size_t i = 0; i < plane.pixels.size(); ++i) sum_of(i) += plane.pixels[i];
+    }
+    const int64_t largest = *std::max_element(sums.begin(), sums.end());
+    return change_channels(picture, [&](Picture plane) {
+        for (std::size_t i = 0; i < plane.pixels.size(); ++i) {
+            if (20 * sum_of(i) < largest) plane.pixels[i] = 0;
+        }
+        return plane;
+    });
+}
+
+// How many columns the ink leans right a row downwards, from -1 to 1. Source: LeCun and others 1998, section III.A, who set
+// the principal axis upright; this is the line of regression, which needs no root and hardly differs.
+double find_slope(const Moments& sums) {
+    const auto mean = [&](int64_t sum) { return static_cast<double>(sum) / static_cast<double>(sums.total); };
+    const double row = mean(sums.rows), variance = mean(sums.squares) - row * row;
+    const double covariance = mean(sums.products) - mean(sums.columns) * row;
+    return variance > 0 ? std::min(1.0, std::max(-1.0, covariance / variance)) : 0;
+}
+
+// Shears the picture by its rows until the ink no longer leans. A row is moved by whole 256ths of a pixel, and columns of
+// ground on both sides make room for it. `sums` are of the ink.
+Picture set_upright(const Picture& picture, const Moments& sums) {
+    constexpr int64_t parts = 256;
+    const double slope = find_slope(sums), middle = static_cast<double>(sums.rows) / static_cast<double>(sums.total);
+    std::vector<int64_t> shifts;
+    int64_t furthest = 0;
+    for (int64_t i = 0; i < picture.height; ++i) {
+        shifts.push_back(static_cast<int64_t>(std::floor(-slope * (static_cast<double>(i) - middle) * parts + 0.5)));
+        furthest = std::max(furthest, std::abs(shifts.back()));
+    }
+    const int64_t room = (furthest + parts - 1) / parts;
+    return change_channels(picture, [&](const Picture& plane) {
+        const int ground = find_median(take_border(plane));
+        Picture upright(plane.height, plane.width + 2 * room);
+        for (int64_t i = 0; i < plane.height; ++i) {
+            const int64_t share = shifts.data()[i] & (parts - 1), offset = room + (shifts.data()[i] - share) / parts;
+            const auto value = [&](int64_t j) { return 0 <= j && j < plane.width ? *plane.at(i, j) : ground; };
+            for (int64_t j = 0; j < upright.width; ++j) {
+                const int64_t sum = (parts - share) * value(j - offset) + share * value(j - offset - 1);
+                *upright.at(i, j) = static_cast<uint8_t>((sum + parts / 2) / parts);
+            }
+        }
+        return upright;
+    });
+}
+
+// The longer side gets `target` pixels; without one, or where that does not fit, the picture is as large as the image holds it.
+Size find_scale(Size size, const Request& request) {
+    const Size largest = fit(size, {request.height, request.width});
+    if ((request.steps >> scale & 1) == 0) return largest;
+    const int64_t target = std::min(request.target, std::max(request.height, request.width) + 1);
+    const Size smaller = fit(size, {target, target});
+    return smaller.height <= request.height && smaller.width <= request.width ? smaller : largest;
+}
+
+Picture stretch_contrast(const Picture& picture) {
+    const int largest = std::max(find_largest(picture), 1);
+    return change_values(picture, [&](int value) { return round_half_up(value * 255.0 / largest); });
+}
+
+// Puts the picture's first pixel at `corner` of an image of ground; `lost` is the share of the ink that is outside of it.
+Picture place(const Picture& picture, Size corner, Size size, const std::vector<int>& ground, double& lost) {
+    Picture image(size.height, size.width, picture.channels);
+    const int64_t total = sum_moments(picture).total;
+    int64_t inside = 0;
+    for (int64_t i = 0; i < size.height; ++i) {
+        for (int64_t j = 0; j < size.width; ++j) {
+            const int64_t row = i - corner.height, column = j - corner.width;
+            const bool is_inside = 0 <= row && row < picture.height && 0 <= column && column < picture.width;
+            for (int64_t c = 0; c < picture.channels; ++c) {
+                image.at(i, j)[c] = is_inside ? picture.at(row, column)[c] : static_cast<uint8_t>(ground.data()[c]);
+                if (is_inside) inside += picture.at(row, column)[c];
+            }
+        }
+    }
+    lost = total > 0 ? static_cast<double>(total - inside) / static_cast<double>(total) : 0;
+    return image;
+}
+
+Picture add_opaque_alpha(const Picture& picture) {
+    Picture image(picture.height, picture.width, picture.channels + 1);
+    for (int64_t i = 0; i < image.height * image.width; ++i) {
+        *std::copy_n(picture.at(0, i), picture.channels, image.at(0, i)) = 255;
+    }
+    return image;
+}
+
+// Takes the last picture through the first four steps: they leave ink alone on an even ground.
+void clean(Prepared& prepared, bool is_inverted, uint32_t steps) {
+    for (const Step step : {polarity, light, ink, specks}) {
+        const Picture& picture = prepared.pictures.back();
+        if (steps >> step & 1) {
+            prepared.pictures.push_back(step == polarity ? (is_inverted ? invert(picture) : picture)
+                                        : step == light  ? change_channels(picture, remove_uneven_light)
+                                        : step == ink    ? remove_paper(picture)
+                                                         : remove_specks(picture));
+        }
+        prepared.stages[step + 1] = static_cast<int32_t>(prepared.pictures.size()) - 1;
+    }
+}
+
+// Whether two pieces at least half as long as the longest are a fifth of its length apart, by rows or by columns.
+bool are_several(const std::vector<Box>& boxes) {
+    const auto length = [](const Box& box) { return std::max(box.bottom - box.top, box.right - box.left); };
+    int64_t longest = 0;
+    for (const Box& box : boxes) longest = std::max(longest, length(box));
+    Box gap = {INT64_MAX, 0, INT64_MAX, 0};  // from the first end to the last start
+    for (const Box& box : boxes) {
+        if (2 * length(box) < longest) continue;
+        gap = {std::min(gap.top, box.bottom), std::max(gap.bottom, box.top), std::min(gap.left, box.right),
+               std::max(gap.right, box.left)};
+    }
+    return 5 * std::max(gap.bottom - gap.top, gap.right - gap.left) >= longest;
+}
+
+// What may be wrong with a picture, by the ink alone that is left of it on an even ground.
+uint32_t find_hints(const Picture& clean, bool is_inverted, double threshold) {
+    const Picture most = join_channels(clean);
+    if (find_largest(most) < faintest) return 1u << empty;
+    const Box box = find_box(most, threshold);
+    const double least = threshold * find_largest(most), height = static_cast<double>(clean.height);
+    const double down = static_cast<double>(std::abs(box.top + box.bottom - clean.height)) / height;
+    const double right = static_cast<double>(std::abs(box.left + box.right - clean.width)) / static_cast<double>(clean.width);
+    const Pieces pieces = find_pieces(change_values(most, [&](int value) { return value > least; }));
+    uint32_t hints = is_inverted ? 1u << inverted : 0;
+    if (5 * std::max(box.bottom - box.top, box.right - box.left) < clean.shorter()) hints |= 1u << tiny;
+    if (std::max(down, right) / 2 > 0.2) hints |= 1u << off_centre;
+    if (are_several(pieces.boxes)) hints |= 1u << several;
+    return hints;
+}
+
+}  // namespace
+
+// Otsu 1979, equation 18, without its constant factor: (m_w·n_s - m_s·n_w)² / (n_w·n_s) with the numbers n and the sums m of
+// weak and strong values; the lowest threshold that makes it largest. Values of 0 are left out, since ground is most of a
+// picture and would decide where there is little ink. The middle tells more than the threshold, which is the largest weak
+// value and, where there is nothing in between, as low as that.
+double find_middle_of_classes(const uint8_t* values, int64_t count) {
+    std::array<double, 256> counts = {};
+    for (int64_t i = 0; i < count; ++i) ++counts[values[i]];
+    double strong = 0, strong_sum = 0, weak = 0, weak_sum = 0, best = 0, middle = 0;
+    for (std::size_t value = 1; value < 256; ++value) {
+        strong += counts[value];
+        strong_sum += counts[value] * static_cast<double>(value);
+    }
+    for (std::size_t value = 1; value < 256; ++value) {
+        const double moved = counts[value] * static_cast<double>(value);
+        weak += counts[value];
+        strong -= counts[value];
+        weak_sum += moved;
+        strong_sum -= moved;
+        if (weak == 0 || strong == 0) continue;
+        const double apart = weak_sum * strong - strong_sum * weak, between = apart * apart / (weak * strong);
+        if (between <= best) continue;
+        best = between;
+        middle = (weak_sum / weak + strong_sum / strong) / 2;
+    }
+    return middle;
+}
+
+Prepared prepare(const View& picture, const Request& request) {
+    constexpr uint32_t cleaning = 1u << polarity | 1u << light | 1u << ink | 1u << specks;
+    const Size size = {request.height, request.width};
+    const auto to_ink = [&](const Picture& p) { return request.is_ink_light ? p : invert(p); };  // and back
+    Prepared prepared;
+    std::vector<Picture>& pictures = prepared.pictures;
+    pictures.push_back(reduce(picture, largest_factor * std::max(size.height, size.width), request.channels < 3 ? 1 : 3));
+    prepared.stages[0] = 0;
+    const bool is_inverted = has_light_ground(pictures.front()) == request.is_ink_light;
+    pictures.front() = to_ink(pictures.front());
+    clean(prepared, is_inverted, request.steps);
+    if (request.is_centred) {  // nothing can be said of other pictures
+        Prepared whole;
+        if ((request.steps & cleaning) != cleaning) {
+            whole.pictures.push_back(pictures.front());
+            clean(whole, is_inverted, cleaning);
+        }
+        const Picture& ink_alone = whole.pictures.empty() ? pictures.back() : whole.pictures.back();
+        prepared.hints = find_hints(ink_alone, is_inverted, request.threshold);
+    }
+
+    std::vector<int> ground;
+    for (int64_t c = 0; c < pictures.back().channels; ++c) {
+        const int median = find_median(take_border(take_channel(to_ink(pictures.back()), c)));
+        ground.push_back(request.is_ink_light ? median : 255 - median);
+    }
+    const bool has_ink = find_largest(pictures.back()) >= faintest;
+    const auto is_taken = [&](Step step) { return has_ink && (request.steps >> step & 1) != 0; };
+    const auto reach = [&](Step step) { prepared.stages[step + 1] = static_cast<int32_t>(pictures.size()) - 1; };
+    if (is_taken(deslant)) pictures.push_back(to_ink(set_upright(to_ink(pictures.back()), sum_moments(pictures.back()))));
+    reach(deslant);
+    if (is_taken(crop)) {
+        pictures.push_back(cut(pictures.back(), find_box(join_channels(pictures.back()), request.threshold)));
+    }
+    reach(crop);
+    const Size scaled = find_scale({pictures.back().height, pictures.back().width}, request);
+    pictures.push_back(to_ink(resize(to_ink(pictures.back()), scaled)));
+    reach(scale);
+    if (is_taken(contrast)) pictures.push_back(stretch_contrast(pictures.back()));
+    reach(contrast);
+    const Size corner = find_corner(pictures.back(), is_taken(centre) ? sum_moments(pictures.back()) : Moments{}, size);
+    pictures.push_back(place(pictures.back(), corner, size, ground, prepared.clipped));
+    reach(centre);
+    for (Picture& made : pictures) made = to_ink(made);
+    if (request.channels % 2 == 0) pictures.push_back(add_opaque_alpha(pictures.back()));
+    return prepared;
+}
+
+}  // namespace convscope::handwriting
