@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from convscope.evidence.ablation import FilterAblation
 from convscope.evidence.ablation.significance import mark, p_values
 from convscope.evidence.comparison import RunGroup, compare_all, compare_groups
 from convscope.experiment.architectures import judge_variant
@@ -139,10 +140,11 @@ def filters_without_effect(num_filters: int, changed: float, repeats: int) -> "S
         lost, gained = stream.poisson(changed / 2, (2, 2 * num_filters))
         marked, _ = mark(p_values(gained, lost))
         filters = [
-            {
-                "layer": "conv2d", "filter": number // 2, "replacement": ("zero", "mean")[number % 2],
-                "accuracy_change": float(change) / 10_000, "is_significant": bool(is_marked),
-            }
+            FilterAblation(
+                layer="conv2d", filter=number // 2, replacement="mean" if number % 2 else "zero",
+                accuracy_change=float(change) / 10_000, accuracy_change_by_class=(), interval=(-1.0, 1.0), p_value=1.0,
+                is_significant=bool(is_marked),
+            )
             for number, (change, is_marked) in enumerate(zip(gained - lost, marked, strict=True))
         ]  # fmt: skip
         named += not ablation_finding(filters, "filter").startswith("None")

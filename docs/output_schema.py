@@ -14,6 +14,7 @@ from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
 from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.records import CompareOutput
+from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
@@ -21,6 +22,7 @@ from convscope.runs.playground import Playground
 
 BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
+    "ablate": AblationRecord,
     "card": cli.CardOutput,
     "compare": CompareOutput,
     "data info": DataInfo,
@@ -28,7 +30,9 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "data show": cli.DataShowOutput,
     "ensemble": cli.EnsembleOutput,
     "evaluate": cli.EvaluateOutput,
+    "evidence": cli.EvidenceOutput,
     "experiment": ExperimentOutput,
+    "export": cli.ExportOutput,
     "figures": cli.FiguresOutput,
     "import": (cli.ImportOutput, cli.ImportedModelOutput),
     "log": cli.LogOutput,

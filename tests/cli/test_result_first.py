@@ -9,6 +9,7 @@ import pytest
 import convscope as cs
 from convscope.report import render_report
 from convscope.runs import topics
+from convscope.runs.evidence import read_topics
 from convscope.runs.jobs import opened
 from convscope.runs.page import Found, RunPage, load_found
 from convscope.storage import RunFolder
@@ -85,14 +86,14 @@ def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path)
     with opened(shared_run, writes=False) as (folder, splits):
         found = load_found(folder, splits)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(RunFolder, "read_evidence", lambda *_: {})
+            patch.setattr(RunFolder, "read_evidence", lambda *_: None)
             page = RunPage(Found(found.run), splits, 0, {})
         render_report(page.contents())
         page.compare(found.baseline, found.comparison)
         render_report(page.contents())
         whole = RunPage(found, splits, 0, {})
-        for topic, value in folder.read_evidence(("seeds", *TOPICS), found.run.model).items():
-            page.add(topic, value)
+        for topic, record in read_topics(folder, ("seeds", *TOPICS), found.run.model).items():
+            page.add(topic, record)
             later, at_once = page.contents(), whole.contents()
             later_html = render_report(later)
     assert {**later.payload, "record": None} == {**at_once.payload, "record": None}

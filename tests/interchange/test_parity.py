@@ -1,16 +1,16 @@
 """The parity proof: it finds each difference that there is."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.base.errors import InterchangeError, RunError
+from convscope.base.errors import InterchangeError
 from convscope.interchange import ParityTable, measure_parity
-from convscope.interchange.parity import joined_exports, parity_sentence
 
 
 @dataclass
@@ -54,7 +54,7 @@ def test_one_changed_answer_among_all_is_found(model: cs.Model, small_mnist: cs.
     assert parity.accuracy == pytest.approx(evaluation.accuracy - was_right / 300)
     assert (parity.num_bytes, parity.num_images, parity.thousand_seconds) == (1234, 300, None)
     assert parity.largest_logit == np.abs(model.logits(test.images)).max()
-    assert str(ParityTable((parity,))).splitlines()[-1].split()[5] == "1"
+    assert str(ParityTable(rows=(parity,))).splitlines()[-1].split()[5] == "1"
 
 
 def test_a_small_difference_changes_no_answer(model: cs.Model, small_mnist: cs.Splits, path: Path):
@@ -62,7 +62,7 @@ def test_a_small_difference_changes_no_answer(model: cs.Model, small_mnist: cs.S
     parity = measure_parity(model, runner, path, "onnx", "float32", small_mnist.test)
     assert parity.num_changed == 0
     assert parity.largest_difference == pytest.approx(1e-3, rel=1e-2)
-    assert parity_sentence([parity.to_dict()]).startswith("No answer to 300 images changed")
+    assert ParityTable(rows=(parity,)).sentence.startswith("No answer to 300 images changed")
 
 
 def test_what_is_not_finite_is_no_answer(model: cs.Model, small_mnist: cs.Splits, path: Path):
@@ -84,10 +84,7 @@ def test_rows_of_a_file_replace_earlier_ones(model: cs.Model, small_mnist: cs.Sp
     runner = Changed(model, small_mnist.test.images[3], 0.0)
     first = measure_parity(model, runner, path, "onnx", "float32", small_mnist.test)
     second, third = replace(first, num_changed=7), replace(first, file="model.h")
-    kept = joined_exports([third.to_dict(), first.to_dict()], [second])
-    assert [row["file"] for row in kept] == ["model.h", "model.onnx"]
-    assert kept[1]["num_changed"] == 7
-    assert parity_sentence(kept).startswith("1 of 2 files change answers, 7 at most")
-    for damaged in (None, 5, [5], [{"file": "model.h"}], [{**first.to_dict(), "more": 1}]):
-        with pytest.raises(RunError, match=r"exports\.json"):
-            joined_exports(damaged, [second])
+    joined = ParityTable(rows=(third, first)).joined([second])
+    assert [row.file for row in joined.rows] == ["model.h", "model.onnx"]
+    assert joined.rows[1].num_changed == 7
+    assert joined.sentence.startswith("1 of 2 files change answers, 7 at most")

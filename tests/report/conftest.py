@@ -29,6 +29,7 @@ from convscope.evidence.comparison import Candidate, compare
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import explain
+from convscope.experiment.ablation import AblationRecord
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import Replay, RunContents
 from convscope.report.evidence import render_evidence
@@ -105,7 +106,7 @@ def make_contents(
         RECORD,
         baseline,
         comparison,
-        render_evidence({"ablation": ablate(model, few, most_ablations=most_ablations).to_dict()}),
+        render_evidence({"ablation": AblationRecord().updated(ablate(model, few, most_ablations=most_ablations))}),
     )
 
 

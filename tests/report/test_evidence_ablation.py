@@ -1,18 +1,32 @@
 """The section of what a run loses without its parts, for runs of every kind and whatever was measured of them."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
-from convscope.base.packing import pack, unpack
+from convscope.base.packing import Packed
+from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
-from convscope.evidence.ablation import LeftOut, Marking, ablate, ablate_inputs, removal_curves
-from convscope.experiment.architectures import ArchitectureAblation, VariantResult
+from convscope.evidence.ablation import (
+    FilterAblation,
+    FilterPair,
+    LeftOut,
+    Marking,
+    RemovalCurve,
+    Replaced,
+    ablate,
+    ablate_inputs,
+    removal_curves,
+)
+from convscope.evidence.ablation.redundancy import ConstantFilter
+from convscope.experiment.ablation import AblationRecord
+from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
 from convscope.report.ablation_chart import draw_class_changes
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
@@ -26,8 +40,8 @@ def measure(
     names: tuple[str, ...],
     make: Callable[[tuple[int, int, int], int], Architecture],
     **options: Any,
-) -> dict[str, Any]:
-    """What ablation.json holds of an untrained network on noise."""
+) -> AblationRecord:
+    """Ablate an untrained network on noise."""
     stream = np.random.default_rng(0)
     parts = (
         Dataset(
@@ -41,10 +55,9 @@ def measure(
     )
     splits, network = Splits(*parts), make(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
-    values = ablate(model, splits.test, **options).to_dict()
-    values["removal"] = removal_curves(model, splits, num_orders=3, **options).to_dict()
-    values["inputs"] = ablate_inputs(model, splits).to_dict()
-    return json.loads(json.dumps(values))
+    value = AblationRecord().updated(ablate(model, splits.test, **options))
+    value = value.updated(removal_curves(model, splits, num_orders=3, **options))
+    return value.updated(ablate_inputs(model, splits))
 
 
 def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
@@ -52,18 +65,33 @@ def variant(name: str, change: float, verdict: Any = "no difference shown", mean
         (mean + change - 0.001, mean + change, mean + change + 0.001),
         (change - 0.001, change + 0.001),
     )
-    words = f"{name}, in words"
-    return VariantResult(name, words, accuracies, interval, 1000, 2000, 60_000, 1.5, change, interval, 0.01, verdict)
+    return VariantResult(
+        name=name, change=f"{name}, in words", accuracies=accuracies, mean=mean + change, interval=interval,
+        parameters=1000, macs=2000, num_images=60_000, seconds=1.5, difference=change, difference_interval=interval,
+        p_value=0.01, verdict=verdict,
+    )  # fmt: skip
 
 
-def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> dict[str, Any]:
+def retrained(variants: tuple[VariantResult, ...], mean: float = 0.99) -> ArchitectureAblation:
     whole = variant("whole network", 0.0, mean=mean)
-    marking = Marking(len(variants), 0.1, 1, 1)
-    left_out = (LeftOut("no dropout", "there is no dropout"),)
-    ablation = ArchitectureAblation(
-        "noise", "cnn", "fast", (0, 1, 2), 10_000, 60_000, whole, variants, marking, left_out
+    runs = ArchitectureRuns(
+        dataset_name="noise",
+        split="test",
+        architecture="cnn",
+        recipe="fast",
+        seeds=(0, 1, 2),
+        num_images=10_000,
+        num_training_images=60_000,
+        false_discovery_rate=0.05,
+        marking=Marking(num_tests=len(variants), num_expected_by_luck=0.1, num_below=1, num_significant=1),
+        left_out=(LeftOut(name="no dropout", reason="there is no dropout"),),
     )
-    return json.loads(json.dumps(ablation.to_dict()))
+    return ArchitectureAblation(architectures=(whole, *variants), architecture_runs=runs)
+
+
+def section_of(*parts: Record) -> Section:
+    """Return the section of some measurements."""
+    return ablation_section(reduce(AblationRecord.updated, parts, AblationRecord()))
 
 
 VARIANTS = (
@@ -82,20 +110,19 @@ def wide(shape: tuple[int, int, int], num_classes: int) -> Architecture:
     return Architecture(Input(*shape), layers, "wide")
 
 
-RUNS: dict[str, Callable[[], dict[str, Any]]] = {
-    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn) | retrained(VARIANTS),
+RUNS: dict[str, Callable[[], AblationRecord]] = {
+    "cnn": lambda: measure((12, 12, 1), tuple("0123456789"), presets.cnn).updated(retrained(VARIANTS)),
     "two": lambda: measure((8, 8, 1), ("no", "yes"), presets.ann),
     "units": lambda: measure((12, 12, 3), ("a", "b", "c"), presets.cnn, units=True),
-    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer) | retrained(VARIANTS),
+    "linear": lambda: measure((8, 8, 1), ("no", "yes"), one_layer).updated(retrained(VARIANTS)),
     "hostile": lambda: measure((12, 12, 1), ("</script><b>", "a name that is too long for any axis"), presets.cnn),
     "hundred": lambda: measure((9, 15, 2), tuple(f"class {i}" for i in range(120)), wide),
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=list(RUNS))
-def value(request: pytest.FixtureRequest) -> dict[str, Any]:
-    made: dict[str, Any] = RUNS[request.param]()
-    return made
+def value(request: pytest.FixtureRequest) -> AblationRecord:
+    return RUNS[request.param]()
 
 
 def charts(section: Section) -> dict[str, Chart]:
@@ -103,12 +130,12 @@ def charts(section: Section) -> dict[str, Chart]:
 
 
 @pytest.mark.slow
-def test_every_part_that_was_measured_is_there_with_its_numbers(value: dict[str, Any]) -> None:
+def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationRecord) -> None:
     section = ablation_section(value)
     expected = ["ablation-inputs"]
-    if value["filters"]:
+    if value.filters:
         expected = ["ablation", "ablation-classes", "ablation-removal", "ablation-inputs"]
-    if "architectures" in value:
+    if value.retrained:
         expected.append("ablation-architectures")
     assert list(charts(section)) == expected
     for chart in charts(section).values():
@@ -124,7 +151,7 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: dict[str,
 
 
 @pytest.mark.slow
-def test_drawings_stay_small(value: dict[str, Any]) -> None:
+def test_drawings_stay_small(value: AblationRecord) -> None:
     sizes = {name: len(svg_text(chart.drawing)) for name, chart in charts(ablation_section(value)).items()}
     assert max(sizes.values()) < 60_000, sizes
 
@@ -133,55 +160,57 @@ def test_drawings_stay_small(value: dict[str, Any]) -> None:
 def test_a_part_stands_alone(part: str) -> None:
     whole = RUNS["cnn"]()
     names = {part} | ({"architecture_runs"} if part == "architectures" else set())
-    section = ablation_section({name: whole[name] for name in names})
+    section = ablation_section(AblationRecord(**{name: getattr(whole, name) for name in names}))
     assert list(charts(section)) == [f"ablation-{part}"]
 
 
 def test_layers_that_cost_too_much_to_remove_are_named() -> None:
-    value = RUNS["cnn"]()["removal"] | {"curves": [], "layers_left_out": ["conv2d"]}
-    (table,) = ablation_section({"removal": value}).parts
+    value = replace(RUNS["cnn"]().removal, curves=(), layers_left_out=("conv2d",))
+    (table,) = section_of(value).parts
     assert isinstance(table, Table)
     assert table.rows == [["conv2d"]]
 
 
 def test_nothing_measured_is_a_section_without_parts() -> None:
-    assert ablation_section({"weights_sha256": "0"}).parts == []
+    assert ablation_section(AblationRecord()).parts == []
 
 
-def lesion(number: int, change: float, by_class: list[float], **more: Any) -> dict[str, Any]:
-    return {
+def lesion(number: int, change: float, by_class: tuple[float, ...], **more: Any) -> FilterAblation:
+    values = {
         "layer": "conv2d", "filter": number, "replacement": "zero", "accuracy_change": change,
-        "accuracy_change_by_class": by_class, "interval": [change - 0.01, change + 0.01], "p_value": 0.5,
-        "is_significant": False, **more,
+        "accuracy_change_by_class": by_class, "interval": (change - 0.01, change + 0.01), "p_value": 0.5,
+        "is_significant": False,
     }  # fmt: skip
+    return FilterAblation(**values | more)
 
 
 @pytest.mark.slow
 def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
-    value = RUNS["cnn"]()
-    names = value["class_names"]
-    value["filters"][4]["accuracy_change_by_class"][7] = -0.5
+    single = RUNS["cnn"]().single
+    names, changes = single.class_names, list(single.filters[4].accuracy_change_by_class)
+    changes[7] = -0.5
+    filters = list(single.filters)
+    filters[4] = one = replace(filters[4], accuracy_change_by_class=tuple(changes))
+    marked = np.zeros(single.is_significant_by_class.shape, np.uint8)
 
-    marked = unpack(value["is_significant_by_class"]).copy()
-    marked[:] = 0
-    value["is_significant_by_class"] = pack(marked)
-    assert (
-        charts(ablation_section(value))["ablation-classes"].title
-        == "Removing a single filter lowers the recall of no class significantly"
-    )
+    def classes() -> Chart:
+        packed = Packed.from_array(marked)
+        return charts(section_of(replace(single, filters=tuple(filters), is_significant_by_class=packed)))[
+            "ablation-classes"
+        ]
+
+    assert classes().title == "Removing a single filter lowers the recall of no class significantly"
     marked[4, 7] = 1
-    value["is_significant_by_class"] = pack(marked)
-    chart = charts(ablation_section(value))["ablation-classes"]
-    one = value["filters"][4]
-    assert chart.title == f"Class {names[7]} loses 50.0 points without filter {one['filter']} of {one['layer']}"
+    chart = classes()
+    assert chart.title == f"Class {names[7]} loses 50.0 points without filter {one.filter} of {one.layer}"
     assert chart.numbers is not None
     assert [row[:5] for row in chart.numbers.rows] == [
-        [names[7], one["layer"], "by zero", str(one["filter"]), "\N{MINUS SIGN}50.00"]
+        [names[7], one.layer, "by zero", str(one.filter), "\N{MINUS SIGN}50.00"]
     ]
 
 
 def test_the_map_is_blue_where_a_class_loses_and_dotted_where_that_is_more_than_luck() -> None:
-    filters = [lesion(0, -0.1, [0.0, -0.4]), lesion(1, -0.2, [0.2, 0.0])]
+    filters = [lesion(0, -0.1, (0.0, -0.4)), lesion(1, -0.2, (0.2, 0.0))]
     marked = np.array([[False, True], [False, False]])
     drawing = draw_class_changes(filters, marked, ("a", "b"))
     (axes,) = drawing.axes
@@ -201,21 +230,24 @@ def test_the_map_is_blue_where_a_class_loses_and_dotted_where_that_is_more_than_
 def test_of_many_classes_those_that_change_most_are_drawn() -> None:
     by_class = [0.0] * 300
     by_class[250], by_class[299] = -0.3, 0.1
-    drawing = draw_class_changes([lesion(0, 0.0, by_class)], np.zeros((1, 300), bool), [f"{i}" for i in range(300)])
+    drawing = draw_class_changes(
+        [lesion(0, 0.0, tuple(by_class))], np.zeros((1, 300), bool), [f"{i}" for i in range(300)]
+    )
     pixels = drawing.axes[0].images[0].get_array()
     assert pixels.shape == (100, 1, 4)
     assert (pixels[-2:, 0, 3] > 0).all()  # labels 250 and 299, in their order after 98 that change nothing
 
 
-def curve(best: list[float], random: list[float], replacement: str = "zero", half: float = 0.002) -> dict[str, Any]:
-    both = [[value, value] for value in random]
-    changes = [[value - best[0] - half, value - best[0] + half] for value in best]
-    return {
-        "layers": ["conv2d"], "replacement": replacement, "counts": [0, 2, 4, 8], "most_important_first": random,
-        "most_important_first_interval": both, "least_important_first": best, "least_important_first_interval": both,
-        "least_important_first_change_interval": changes,
-        "random_mean": random, "random_interval": both, "order": [],
-    }  # fmt: skip
+def curve(
+    best: Sequence[float], random: Sequence[float], replacement: Replaced = "zero", half: float = 0.002
+) -> RemovalCurve:
+    both = tuple((value, value) for value in random)
+    return RemovalCurve(
+        layers=("conv2d",), replacement=replacement, counts=(0, 2, 4, 8), most_important_first=tuple(random),
+        most_important_first_interval=both, least_important_first=tuple(best), least_important_first_interval=both,
+        least_important_first_change_interval=tuple((value - best[0] - half, value - best[0] + half) for value in best),
+        random_mean=tuple(random), random_interval=both, order=(),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -244,31 +276,30 @@ def curve(best: list[float], random: list[float], replacement: str = "zero", hal
 def test_the_title_of_the_removal_counts_what_surely_costs_less_than_a_point(
     best: list[float], half: float, expected: str
 ) -> None:
-    curves = [curve(best, best, half=half), curve([0] * 4, [0] * 4, "mean")]
-    title = charts(ablation_section({"removal": RUNS["cnn"]()["removal"] | {"curves": curves}}))[
-        "ablation-removal"
-    ].title
+    curves = (curve(best, best, half=half), curve([0] * 4, [0] * 4, "mean"))
+    title = charts(section_of(replace(RUNS["cnn"]().removal, curves=curves)))["ablation-removal"].title
     assert title == expected.replace("-", "\N{MINUS SIGN}")
 
 
 def test_each_panel_draws_its_three_curves_and_many_groups_are_thinned_out() -> None:
-    value = RUNS["cnn"]()["removal"]
-    drawing = draw_removal(value["curves"])
+    value = RUNS["cnn"]().removal
+    drawing = draw_removal(value.curves)
     assert len(drawing.axes) == 6  # two layers and both, silent and at their means
     colours = [line.get_color() for line in drawing.axes[0].lines]
     assert colours == [MUTED, WARM, ACCENT]
-    np.testing.assert_array_equal(drawing.axes[0].lines[2].get_ydata(), value["curves"][0]["least_important_first"])
-    many = [{**curve([1.0] * 4, [1.0] * 4), "layers": [f"layer_{number}"]} for number in range(9)]
+    np.testing.assert_array_equal(drawing.axes[0].lines[2].get_ydata(), value.curves[0].least_important_first)
+    many = [replace(curve([1.0] * 4, [1.0] * 4), layers=(f"layer_{number}",)) for number in range(9)]
     assert len(draw_removal(many).axes) == 3
 
 
 def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
-    value = RUNS["cnn"]()["inputs"]
-    windows = [one for one in value["ablations"] if one["kind"] == "window" and one["fill"] != "zero"]
-    for one in windows:
-        one["accuracy_change"] = 0.0
-    windows[3 * 7 + 5]["accuracy_change"] = -0.25
-    axes = draw_inputs(value).axes[0]
+    value = RUNS["cnn"]().inputs
+    windows = [one for one in value.ablations if one.kind == "window" and one.fill != "zero"]
+    ablations = [
+        replace(one, accuracy_change=-0.25 if one is windows[3 * 7 + 5] else 0.0) if one in windows else one
+        for one in value.ablations
+    ]
+    axes = draw_inputs(replace(value, ablations=tuple(ablations))).axes[0]
     pixels = axes.images[0].get_array()
     assert np.argwhere(pixels[..., 3] > 0).tolist() == [[3, 5]]
     texts = {text.get_text(): text.get_position() for text in axes.texts}
@@ -277,50 +308,45 @@ def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
 
 @pytest.mark.slow
 def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() -> None:
-    value = RUNS["cnn"]()["inputs"]
-    windows = [one for one in value["ablations"] if one["kind"] == "window"]
-    windows[0] |= {"accuracy_change": -0.9, "is_significant": True}
-    title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
+    value = RUNS["cnn"]().inputs
+    ablations = [replace(one, is_significant=False) for one in value.ablations]
+    first = next(row for row, one in enumerate(ablations) if one.kind == "window")
+    silent = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
+    ablations[first] = replace(ablations[first], accuracy_change=-0.9, is_significant=True)
+    title = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
     assert title == ("The window of 3 × 3 at row 0, column 0 matters most: without it accuracy falls by 90.0 points")
-    for one in windows:
-        one["is_significant"] = False
-    title = charts(ablation_section({"inputs": value}))["ablation-inputs"].title
-    assert title == "None of the 49 windows has a significant effect on accuracy"
+    assert silent == "None of the 49 windows has a significant effect on accuracy"
 
 
 def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:
     values = retrained(VARIANTS)
-    drawing = draw_architectures(values["architectures"], 10_000)
+    drawing = draw_architectures(values.architectures, 10_000)
     (axes,) = drawing.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["double width", "whole network", "no pooling", "linear model"]
     dots = [(line.get_xdata()[0], line.get_color()) for line in axes.lines if line.get_marker() == "o"]
     np.testing.assert_allclose([place for place, _ in dots], [0.008, 0.01, 0.0104, 0.09])
     assert [colour for _, colour in dots] == [AGAINST, INK, MUTED, WARM]
-    chart = charts(ablation_section(values))["ablation-architectures"]
+    chart = charts(section_of(values))["ablation-architectures"]
     assert chart.title == "1 of 3 variants is significantly worse than the whole network, 1 better"
 
 
 def test_variants_that_lie_close_together_have_a_tick() -> None:
     values = retrained((variant("no pooling", 0.0, mean=0.993),), mean=0.993)
-    for one in values["architectures"]:
-        one["interval"] = None
-    labels = [
-        label.get_text() for label in draw_architectures(values["architectures"], 10_000).axes[0].get_xticklabels()
-    ]
+    variants = [replace(one, interval=None) for one in values.architectures]
+    labels = [label.get_text() for label in draw_architectures(variants, 10_000).axes[0].get_xticklabels()]
     assert labels == ["0.7\xa0%"]
 
 
 def test_variants_without_an_error_or_an_interval_are_drawn_too() -> None:
     values = retrained(VARIANTS[:1], mean=0.9995)
-    for one in values["architectures"]:
-        one["mean"], one["interval"] = 1.0, None
-    left, right = draw_architectures(values["architectures"], 50).axes[0].get_xlim()
+    variants = [replace(one, mean=1.0, interval=None) for one in values.architectures]
+    left, right = draw_architectures(variants, 50).axes[0].get_xlim()
     assert left > 0.01 > right > 0
 
 
 def test_the_table_of_variants_says_what_was_left_out() -> None:
-    *_, table = ablation_section(retrained(VARIANTS)).parts
+    *_, table = section_of(retrained(VARIANTS)).parts
     assert isinstance(table, Table)
     assert "Left out: no dropout (there is no dropout)." in table.look
     assert [row[0] for row in table.rows] == ["whole network", "linear model", "no pooling", "double width"]
@@ -331,12 +357,14 @@ def test_the_table_of_variants_says_what_was_left_out() -> None:
 @pytest.mark.slow
 def test_filters_that_are_alike_or_silent_are_listed() -> None:
     value = RUNS["cnn"]()
-    pair = {"layer": "conv2d", "filters": [3, 7], "correlation": 0.9991, "kernel_cosine": 0.5}
-    constant = [{"layer": "conv2d_1", "filter": 2}, {"layer": "conv2d_1", "filter": 4}]
-    value["redundancy"] |= {"num_pairs": 1, "pairs": [pair], "constant_filters": constant}
-    table = next(part for part in ablation_section(value).parts if isinstance(part, Table))
+    single = value.single
+    pair = FilterPair(layer="conv2d", filters=(3, 7), correlation=0.9991, kernel_cosine=0.5)
+    constant = tuple(ConstantFilter(layer="conv2d_1", filter=number) for number in (2, 4))
+    found = replace(single.redundancy, num_pairs=1, pairs=(pair,), constant_filters=constant)
+    parts = ablation_section(value.updated(replace(single, redundancy=found))).parts
+    table = next(part for part in parts if isinstance(part, Table))
     assert table.title == "1 pair of filters is redundant; 2 filters never change"
     assert table.rows == [["conv2d", "3 and 7", "0.999", "0.500"], ["conv2d_1", "2, 4", "never changes", ""]]
-    value["redundancy"] |= {"num_pairs": 0, "pairs": [], "constant_filters": []}
-    parts = ablation_section(value).parts
+    nothing = replace(single.redundancy, num_pairs=0, pairs=(), constant_filters=())
+    parts = ablation_section(value.updated(replace(single, redundancy=nothing))).parts
     assert [part.title for part in parts if isinstance(part, Table)] == ["cnn and its variants"]

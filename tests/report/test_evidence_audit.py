@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import convscope as cs
-from convscope.base.packing import pack
+from convscope.base.packing import Packed
 from convscope.evidence.audit import audit
+from convscope.evidence.audit.faults import AuditRecord
 from convscope.report.evidence.audit import audit_section
 from convscope.report.evidence.section import Gallery, Section, Table, render_section
 from convscope.report.pixels import image_pixels
@@ -30,7 +32,7 @@ def answers(labels, num_classes: int):
     return y_prob
 
 
-def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, dict[str, Any]]:
+def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.Splits, AuditRecord]:
     """Two training labels and one test label in doubt; a test image that is also a training image of another label."""
     train, test = made_up(60, "train", names, shape), made_up(30, "test", names, shape, seed=1)
     images = test.images.copy()
@@ -40,7 +42,7 @@ def faulty(names=NAMES, shape=(10, 12, 1), with_train: bool = True) -> tuple[cs.
     said[[6, 9]] = (said[[6, 9]] + 1) % len(names)
     said_of_test[8] = (said_of_test[8] + 1) % len(names)
     of_train = answers(said, len(names)) if with_train else None
-    return splits, audit(splits, of_train, answers(said_of_test, len(names))).to_dict()
+    return splits, audit(splits, of_train, answers(said_of_test, len(names))).to_record()
 
 
 def parts(section: Section, kind: type) -> dict[str, Any]:
@@ -48,15 +50,15 @@ def parts(section: Section, kind: type) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def mnist_value(mnist: cs.Splits) -> dict[str, Any]:
+def mnist_value(mnist: cs.Splits) -> AuditRecord:
     """MNIST's test labels, answered as people do in 9 of the 10 images on which they agree."""
     splits = cs.Splits(mnist.train.take(np.arange(100)), mnist.test)
     said = mnist.test.labels.copy()
-    known = [one.error for one in audit(splits, None, answers(said, 10)).known_answers]
+    known = audit(splits, None, answers(said, 10)).known_answers
     for error in known:
         said[error.index] = error.other
     said[947] = 8
-    return audit(splits, None, answers(said, 10)).to_dict()
+    return audit(splits, None, answers(said, 10)).to_record()
 
 
 def test_galleries_count_what_is_in_doubt():
@@ -108,7 +110,7 @@ def test_the_accuracy_is_given_with_and_without_twins():
     ]
 
 
-def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: dict[str, Any]):
+def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: AuditRecord):
     section = audit_section(mnist_value)
     title = (
         "People rejected 15 test labels. Where they agreed on another label, the network gives the same one in 9 of "
@@ -123,7 +125,7 @@ def test_known_errors_have_their_votes_and_what_the_network_says(mnist_value: di
     )
 
 
-def test_suspects_that_people_rejected_are_marked(mnist_value: dict[str, Any]):
+def test_suspects_that_people_rejected_are_marked(mnist_value: AuditRecord):
     gallery = parts(audit_section(mnist_value), Gallery)[
         "14 of 10,000 test labels are suspect; people rejected 14 of them"
     ]
@@ -139,7 +141,7 @@ def test_without_training_answers_the_training_labels_are_not_spoken_of():
 
 def test_data_without_faults_have_tables_and_no_gallery():
     splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
-    value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_dict()
+    value = audit(splits, answers(splits.train.labels, 3), answers(splits.test.labels, 3)).to_record()
     section = audit_section(value)
     assert list(parts(section, Table)) == [
         "Suspect: 0 of 30 training labels and 0 of 20 test labels",
@@ -161,5 +163,6 @@ def test_the_section_is_html_with_its_names_escaped(num_classes: int, shape):
 
 def test_pictures_that_had_no_room_have_no_card():
     _, value = faulty()
-    value["pictures"] = {"splits": [], "indices": [], "images": pack(np.empty((0, 10, 12, 1), np.uint8))}
-    assert parts(audit_section(value), Gallery) == {}
+    empty = Packed.from_array(np.empty((0, 10, 12, 1), np.uint8))
+    pictures = replace(value.pictures, splits=(), indices=(), images=empty)
+    assert parts(audit_section(replace(value, pictures=pictures)), Gallery) == {}

@@ -1,11 +1,11 @@
-import json
 import re
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from convscope.evidence.calibration import measure_calibration
+from convscope.evidence.calibration import Calibration, Estimate, measure_calibration
 from convscope.report.calibration_charts import sure_text
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.calibration import (
@@ -17,21 +17,19 @@ from convscope.report.evidence.calibration import (
 from convscope.report.style import svg_text
 
 
-def value_of(count: int = 400, num_classes: int = 4, scale: float = 2.0, **arguments: Any) -> dict[str, Any]:
+def value_of(count: int = 400, num_classes: int = 4, scale: float = 2.0, **arguments: Any) -> Calibration:
     """Return the calibration of a network whose logits are `scale` times too large."""
     stream = np.random.default_rng(0)
     logits = stream.normal(size=(count + 1000, num_classes))
     labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
     logits *= scale
     settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
-    calibration = measure_calibration(logits[:count], labels[:count], logits[count:], labels[count:], **settings)
-    value: dict[str, Any] = json.loads(json.dumps(calibration.to_dict(), allow_nan=False))
-    return value
+    return measure_calibration(logits[:count], labels[:count], logits[count:], labels[count:], **settings)
 
 
-def all_right(count: int = 60) -> dict[str, Any]:
+def all_right(count: int = 60) -> Calibration:
     logits, labels = 9 * np.eye(10)[np.arange(count) % 10], np.arange(count) % 10
-    return measure_calibration(logits, labels, logits, labels, fitted_on="validation images").to_dict()
+    return measure_calibration(logits, labels, logits, labels, fitted_on="validation images")
 
 
 def charts(section: Section) -> list[Chart]:
@@ -47,10 +45,10 @@ def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
     assert by_mass is not None
     assert refusals is not None
     for table, binning in ((by_width, "by_width"), (by_mass, "by_mass")):
-        images = [value[side][binning]["num_images"] for side in ("before", "after")]
+        images = [getattr(figures, binning).num_images for _, figures in value.sides]
         assert [row[2] for row in table.rows] == [f"{count:,}" for counts in images for count in counts]
     assert [row[0] for row in refusals.rows] == ["0\xa0%", "1\xa0%", "2\xa0%", "5\xa0%", "10\xa0%"]
-    errors = [one["num_errors_left"] for one in value["after"]["risk_coverage"]["refusals"]]
+    errors = [one.num_errors_left for one in value.after.risk_coverage.refusals]
     assert [row[2] for row in refusals.rows] == [f"{count} of {errors[0]}" for count in errors]
 
 
@@ -66,7 +64,7 @@ def test_the_table_holds_each_figure_twice_with_its_change() -> None:
         ("AURC × 1000", "aurc", 1000, 3),
     ):
         written = [float(cell.replace("\N{MINUS SIGN}", "-")) for cell in rows[title][1::2]]
-        values = [value["before"][name]["value"], value["after"][name]["value"], value["changes"][name]["value"]]
+        values = [getattr(part, name).value for part in (value.before, value.after, value.changes)]
         assert written == pytest.approx([factor * each for each in values], abs=0.51 * 10**-digits)
     assert {len(row) for row in table.rows} == {len(table.header)}
     assert "1,000 validation images" in table.title
@@ -85,15 +83,21 @@ def test_the_titles_say_what_the_temperature_did() -> None:
     calibrated = value_of(3000, scale=1)
     assert "not change the calibration error significantly" in error_finding(calibrated)
     assert "confidence matches accuracy" in confidence_finding(calibrated)
-    worse = {**value, "changes": {"ece_by_width": {"value": 0.1, "interval": [0.05, 0.15]}}}
+    raised = replace(value.changes, ece_by_width=Estimate(value=0.1, interval=(0.05, 0.15)))
+    worse = replace(value, changes=raised)
     assert "raises the calibration error" in error_finding(worse)
 
 
 def test_the_title_names_the_first_refusal_that_halves_the_errors() -> None:
-    def with_errors(*left: int) -> dict[str, Any]:
-        places = zip((0, 0.01, 0.02, 0.05, 0.1), left, strict=True)
-        refusals = [{"fraction": place, "num_errors_left": errors, "num_left": 1000} for place, errors in places]
-        return {"after": {"risk_coverage": {"refusals": refusals}}}
+    value = value_of()
+
+    def with_errors(*left: int) -> Calibration:
+        curve = value.after.risk_coverage
+        refusals = [
+            replace(one, num_errors_left=errors, num_left=1000)
+            for one, errors in zip(curve.refusals, left, strict=True)
+        ]
+        return replace(value, after=replace(value.after, risk_coverage=replace(curve, refusals=tuple(refusals))))
 
     assert refusal_finding(with_errors(97, 56, 36, 13, 6)).endswith("the least confident 2\xa0% leaves 36 of 97 errors")
     assert refusal_finding(with_errors(400, 398, 390, 380, 350)).endswith("leaves 350 of 400 errors")

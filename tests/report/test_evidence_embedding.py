@@ -1,14 +1,14 @@
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from convscope.architecture import presets
-from convscope.base.packing import pack
+from convscope.base.packing import Packed
 from convscope.base.palette import BLUE, RED
 from convscope.engine import initial_weights
-from convscope.evidence.explanation.embedding import embed
+from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.report.evidence import Chart, render_section
 from convscope.report.evidence.embedding import embedding_section
 from convscope.report.style import svg_text
@@ -17,15 +17,14 @@ from convscope.training.model import Model
 from .conftest import HOSTILE_NAMES, make_split
 
 
-def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> dict[str, Any]:
+def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> Embedding:
     dataset = make_split("test", (8, 8, 1), names, number)
     network = presets.ann((8, 8, 1), len(names))
     model = Model(network, initial_weights(network, 0), names)
-    value: dict[str, Any] = json.loads(json.dumps(embed(model, dataset, **options).to_dict()))
-    return value
+    return embed(model, dataset, **options)
 
 
-def charts(value: dict[str, Any]) -> list[Chart]:
+def charts(value: Embedding) -> list[Chart]:
     return [part for part in embedding_section(value).parts if isinstance(part, Chart)]
 
 
@@ -40,7 +39,8 @@ def clouds(chart: Chart) -> Any:
 def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out() -> None:
     value = embedding_of(("a", "b"), 6)
     points = np.array([[0, 0], [0, 1], [1, 0], [0.3, 1], [0.5, 0.4], [1, 1]], np.float32)
-    value |= {"points": pack(points), "labels": [0, 0, 0, 1, 1, 1], "predicted": [0, 1, 0, 1, 1, 1]}
+    labels = {"labels": (0, 0, 0, 1, 1, 1), "predicted": (0, 1, 0, 1, 1, 1)}
+    value = replace(value, points=Packed.from_array(points), **labels)
     chart = charts(value)[0]
     pixels = clouds(chart)
     width = (pixels.shape[1] - 16) // 2
@@ -55,13 +55,13 @@ def test_every_class_has_a_cloud_of_its_own_images_and_the_wrong_ones_stand_out(
 
 def test_over_each_cloud_stands_how_many_neighbours_agree_before_and_after() -> None:
     value = embedding_of(("a", "b"), 12)
-    value |= {"agreement_by_class": [0.987, 0.5], "agreement_in_picture_by_class": [0.64, 0.25]}
+    value = replace(value, agreement_by_class=(0.987, 0.5), agreement_in_picture_by_class=(0.64, 0.25))
     assert texts(charts(value)[0]) == ["a", "99 → 64\xa0%", "b", "50 → 25\xa0%"]
 
 
 def test_titles_and_numbers_are_those_measured() -> None:
     value = embedding_of(tuple("abcd"), 40)
-    value |= {"agreement": 0.9901, "agreement_in_picture": 0.872, "explained_variance": [0.25, 0.15, 0.1]}
+    value = replace(value, agreement=0.9901, agreement_in_picture=0.872, explained_variance=(0.25, 0.15, 0.1))
     chart, variance = charts(value)
     title = chart.title.replace("\N{NO-BREAK SPACE}", " ")
     assert title == "99.0 % of an image's nearest neighbours share its class; in the plot, 87.2 %"
@@ -75,8 +75,7 @@ def test_titles_and_numbers_are_those_measured() -> None:
 @pytest.mark.slow
 def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are_shown() -> None:
     value = embedding_of(tuple(f"a class with a long name {number}" for number in range(100)), 300)
-    value["agreement_by_class"] = [number / 100 for number in range(100)]
-    value["agreement_by_class"][3] = None
+    value = replace(value, agreement_by_class=tuple(None if n == 3 else n / 100 for n in range(100)))
     chart = charts(value)[0]
     shown = texts(chart)
     assert len(shown) == 2 * 26
@@ -105,7 +104,7 @@ def test_other_methods_say_that_distances_mean_nothing_and_have_no_variance() ->
     value = embedding_of(tuple("abc"), 30)
     pca = embedding_section(value)
     assert "may be well separated in the dimensions that it leaves out" in pca.does_not_show
-    section = embedding_section(value | {"method": "tsne", "explained_variance": []})
+    section = embedding_section(replace(value, method="tsne", explained_variance=()))
     assert "by t-SNE" in section.shows
     assert section.does_not_show.startswith("Distances between clusters and the sizes of clusters have no meaning")
     assert len(section.parts) == 1
@@ -118,5 +117,5 @@ def test_of_three_dimensions_the_first_two_are_shown() -> None:
 
 def test_points_at_one_place_are_drawn() -> None:
     value = embedding_of(("a", "b"), 8)
-    value["points"] = pack(np.ones((8, 2), np.float32))
+    value = replace(value, points=Packed.from_array(np.ones((8, 2), np.float32)))
     assert clouds(charts(value)[0]).any()

@@ -1,12 +1,13 @@
-import json
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, presets
 from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
+from convscope.evidence.explanation.filter_cards import FilterCards
 from convscope.evidence.explanation.filters import filter_cards
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.filters import filters_section
@@ -16,17 +17,16 @@ from convscope.training.model import Model
 from .conftest import HOSTILE_NAMES, make_split
 
 
-def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> dict[str, Any]:
+def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> FilterCards:
     model = Model(architecture, initial_weights(architecture, 0), dataset.class_names)
-    value: dict[str, Any] = json.loads(json.dumps(filter_cards(model, dataset, **options).to_dict()))
-    return value
+    return filter_cards(model, dataset, **options)
 
 
 def noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:
     return make_split("test", shape, tuple(f"class {label}" for label in range(num_classes)), number)
 
 
-def galleries(value: dict[str, Any]) -> list[Gallery]:
+def galleries(value: FilterCards) -> list[Gallery]:
     return [part for part in filters_section(value).parts if isinstance(part, Gallery)]
 
 
@@ -44,10 +44,9 @@ def spot_model() -> tuple[Architecture, dict[str, Any], Dataset]:
     return architecture, weights, dataset
 
 
-def spot_cards(**options: Any) -> dict[str, Any]:
+def spot_cards(**options: Any) -> FilterCards:
     architecture, weights, dataset = spot_model()
-    value: dict[str, Any] = filter_cards(Model(architecture, weights, ("even", "odd")), dataset, **options).to_dict()
-    return value
+    return filter_cards(Model(architecture, weights, ("even", "odd")), dataset, **options)
 
 
 def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
@@ -59,7 +58,7 @@ def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
     assert chart.numbers is not None
     assert len(chart.numbers.rows) == 48
     shown = [part for part in rest if isinstance(part, Gallery)]
-    assert [len(gallery.cards) for gallery in shown] == [len(one["pictures"]["filters"]) for one in value["layers"]]
+    assert [len(gallery.cards) for gallery in shown] == [len(one.pictures.filters) for one in value.layers]
     assert len(shown[0].cards) == 16
 
 
@@ -90,8 +89,10 @@ def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
 
 def test_a_synthetic_image_that_excites_less_than_a_real_one_is_said_to() -> None:
     value = spot_cards()
-    filters = value["layers"][0]["filters"]
-    filters[0]["synthetic_value"], filters[0]["quantiles"][-1] = 0.5, 0.9
+    layer = value.layers[0]
+    first = replace(layer.filters[0], synthetic_value=0.5, quantiles=(*layer.filters[0].quantiles[:-1], 0.9))
+    layer = replace(layer, filters=(first, *layer.filters[1:]))
+    value = replace(value, layers=(layer, *value.layers[1:]))
     assert "maximum 0.9, synthetic 0.5 (lower)" in galleries(value)[0].cards[0].lines
     table = filters_section(value).parts[1]
     assert isinstance(table, Table)
@@ -100,8 +101,11 @@ def test_a_synthetic_image_that_excites_less_than_a_real_one_is_said_to() -> Non
 
 def test_titles_are_what_the_numbers_say() -> None:
     value = spot_cards()
-    for layer, mean in zip(value["layers"], (0.12, 0.456), strict=True):
-        layer["mean_selectivity"], layer["shuffled_selectivity"] = mean, 0.031
+    layers = tuple(
+        replace(layer, mean_selectivity=mean, shuffled_selectivity=0.031)
+        for layer, mean in zip(value.layers, (0.12, 0.456), strict=True)
+    )
+    value = replace(value, layers=layers)
     chart = filters_section(value).parts[0]
     assert isinstance(chart, Chart)
     assert chart.title == "The filters of conv2d_1 are the most selective: 0.46 on average, 0.03 with shuffled labels"
@@ -136,7 +140,7 @@ def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimm
     images = np.zeros((4, 8, 8, 1), np.uint8)
     images[0, 0, 0] = 255
     dataset = Dataset(images, np.array([0, 1, 0, 1]), ("a", "b"), "made", "test")
-    value = filter_cards(Model(architecture, weights, ("a", "b")), dataset, with_synthetic=False).to_dict()
+    value = filter_cards(Model(architecture, weights, ("a", "b")), dataset, with_synthetic=False)
     near, far = (gallery.cards[0].picture for gallery in galleries(value))
     # Place (0, 0) of the first layer reads rows and columns -1 to 1, ten pixels each.
     assert (near[1:11, 1:31, 3] == 0).all()

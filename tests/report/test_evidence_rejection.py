@@ -1,14 +1,18 @@
-import json
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from convscope.architecture import presets
+from convscope.base.packing import Packed
+from convscope.base.records import encode
 from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection.result import Rejection, Share
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.style import svg_text
@@ -23,18 +27,33 @@ DIGITS = tuple("0123456789")
 
 def measured(
     names: tuple[str, ...] = DIGITS, shape: tuple[int, int, int] = (12, 11, 1), other: str = "others", **change: Any
-) -> dict[str, Any]:
-    return {**json.loads(_measured(names, shape, other)), **change}
+) -> Rejection:
+    return replace(_measured(names, shape, other), **change)
+
+
+def with_shares(value: Rejection, share: Callable[[int, int], float]) -> Rejection:
+    """Refuse another share of each set by each rule, by their numbers."""
+    outside = tuple(
+        replace(
+            one,
+            rules=tuple(
+                replace(result, refused=replace(result.refused, value=share(number, place)))
+                for place, result in enumerate(one.rules)
+            ),
+        )
+        for number, one in enumerate(value.out_of_distribution)
+    )
+    return replace(value, out_of_distribution=outside)
 
 
 @cache
-def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -> str:
+def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -> Rejection:
     known = make_split("test", shape, names, 40)
     network = presets.ann(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     rules = fit_rules(model, [(model, known, known)], keep=0.8)
     outside = Dataset(255 - known.images, known.labels, names, other, "test")
-    return json.dumps(measure_rejection(rules, model, known, outside, most=30).to_dict())
+    return measure_rejection(rules, model, known, outside, most=30)
 
 
 def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
@@ -45,12 +64,12 @@ def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
     assert isinstance(chart, Chart)
     assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
-    assert len(outside.cards) == 4 * len(value["out_of_distribution"])
+    assert len(outside.cards) == 4 * len(value.out_of_distribution)
     assert outside.columns == 8
-    assert len(shares.rows) == 6 + len(value["out_of_distribution"])
+    assert len(shares.rows) == 6 + len(value.out_of_distribution)
     assert chart.numbers is not None
-    assert len(chart.numbers.rows) == len(value["rules"]) * len(value["out_of_distribution"])
-    assert len(scores.rows) == 7 + len(value["out_of_distribution"])
+    assert len(chart.numbers.rows) == len(value.rules) * len(value.out_of_distribution)
+    assert len(scores.rows) == 7 + len(value.out_of_distribution)
     for table in (shares, scores, chart.numbers):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
@@ -59,30 +78,29 @@ def test_refused_test_images_lead_to_the_bench() -> None:
     value = measured()
     costs = rejection_section(value).parts[-1]
     assert isinstance(costs, Gallery)
-    shown = value["known"]["refused"]
-    assert [(card.split, card.index) for card in costs.cards] == [("test", index) for index in shown["indices"]]
+    shown = value.known.refused
+    assert [(card.split, card.index) for card in costs.cards] == [("test", index) for index in shown.indices]
     known = make_split("test", (12, 11, 1), DIGITS, 40)
-    np.testing.assert_array_equal(costs.cards[0].picture[..., 0], known.images[shown["indices"][0]][..., 0])
+    np.testing.assert_array_equal(costs.cards[0].picture[..., 0], known.images[shown.indices[0]][..., 0])
 
 
 def test_the_title_names_the_surest_image_that_gets_through() -> None:
     value = measured()
-    for one in value["out_of_distribution"]:
-        one["examples"]["refused"] = [True] * 4
+    outside = [replace(one, examples=replace(one.examples, refused=(True,) * 4)) for one in value.out_of_distribution]
+    value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
     assert title == "All of these out-of-distribution images are refused"
-    examples = value["out_of_distribution"][1]["examples"]
-    examples["refused"][2], examples["answers"][2], examples["probabilities"][2] = False, 3, 0.99999
+    shown = {"refused": (True, True, False, True), "answers": (0, 0, 3, 0), "probabilities": (0.9, 0.9, 0.99999, 0.9)}
+    outside[1] = replace(outside[1], examples=replace(outside[1].examples, **shown))
+    value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert title == "Confident and wrong: an image of the set letters is predicted as 3 (confidence > 99.9 %)"
 
 
 def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
     value = measured(left_out={"letters": "no font is installed"})
-    for one in value["out_of_distribution"]:
-        one["rules"][0]["refused"]["value"] = 0.5
-    number = next(number for number, one in enumerate(value["out_of_distribution"]) if one["name"] == "shuffled pixels")
-    value["out_of_distribution"][number]["rules"][0]["refused"]["value"] = 0.25
+    names = [one.name for one in value.out_of_distribution]
+    value = with_shares(value, lambda number, _: 0.25 if names[number] == "shuffled pixels" else 0.5)
     table = rejection_section(value).parts[1]
     assert isinstance(table, Table)
     assert table.title.replace("\N{NO-BREAK SPACE}", " ").startswith(
@@ -93,33 +111,44 @@ def test_the_table_names_the_least_refused_set_and_what_is_left_out() -> None:
 
 def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_the_groups() -> None:
     value = measured(temperature=0.62)
-    name = value["rules"][0]["name"]
-    for one in value["altered"]:
-        one["right"][name]["value"] = 0.5
-    value["altered"][3]["right"][name]["value"] = 0.75
+    name = value.rules[0].name
+    altered = tuple(
+        replace(one, right=one.right | {name: replace(one.right[name], value=0.75 if place == 3 else 0.5)})
+        for place, one in enumerate(value.altered)
+    )
+    value = replace(value, altered=altered)
     look = rejection_section(value).parts[1].look.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert "Of correctly classified test images rotated by 30°, 75.0 % are refused" in look
     assert "Probabilities are calibrated with temperature 0.62, as in `convscope predict`." in look
-    letters = next(one for one in value["out_of_distribution"] if one["name"] == "letters")
-    assert f"letters in {letters['num_clusters']} characters" in look
+    letters = next(one for one in value.out_of_distribution if one.name == "letters")
+    assert f"letters in {letters.num_clusters} characters" in look
     assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
 
 
 def test_the_rules_say_on_how_many_sets_another_does_better() -> None:
     value = measured()
-    for number, one in enumerate(value["out_of_distribution"]):
-        for place, result in enumerate(one["rules"]):
-            result["refused"]["value"] = 0.6 if place == 3 and number < 2 else 0.5
+    value = with_shares(value, lambda number, place: 0.6 if place == 3 and number < 2 else 0.5)
     table = rejection_section(value).parts[3]
-    assert table.title.endswith(f"on 2 of {len(value['out_of_distribution'])} sets another rule refuses more")  # type: ignore[union-attr]
+    assert table.title.endswith(f"on 2 of {len(value.out_of_distribution)} sets another rule refuses more")  # type: ignore[union-attr]
 
 
 def test_one_rule_alone_and_no_refused_image_leave_their_parts_out() -> None:
     value = measured()
-    value["rules"] = value["rules"][:1]
-    for one in value["out_of_distribution"]:
-        one["rules"] = one["rules"][:1]
-    value["known"]["refused"] |= {"answers": []}
+    nothing = dict.fromkeys(("answers", "probabilities", "refused", "indices", "labels"), ())
+    empty = Packed.from_array(np.empty((0, 12, 11, 1), np.uint8))
+    first = value.rules[0].name
+
+    def only(shares: dict[str, Share]) -> dict[str, Share]:
+        return {first: shares[first]}
+
+    known = {name: only(getattr(value.known, name)) for name in ("right", "wrong", "right_among_answered")}
+    value = replace(
+        value,
+        rules=value.rules[:1],
+        known=replace(value.known, refused=replace(value.known.refused, images=empty, **nothing), **known),
+        altered=tuple(replace(one, right=only(one.right)) for one in value.altered),
+        out_of_distribution=tuple(replace(one, rules=one.rules[:1]) for one in value.out_of_distribution),
+    )
     assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Chart]
 
 
@@ -129,9 +158,9 @@ def test_the_chart_has_a_row_for_each_set_and_stays_small() -> None:
     assert isinstance(chart, Chart)
     svg = svg_text(chart.drawing)
     assert len(svg) < 60_000
-    for one in value["out_of_distribution"]:
-        assert f">{one['name']}</text>" in svg
-    assert svg.count("% refused</text>") == 1 + len(value["out_of_distribution"])
+    for one in value.out_of_distribution:
+        assert f">{one.name}</text>" in svg
+    assert svg.count("% refused</text>") == 1 + len(value.out_of_distribution)
 
 
 def test_names_are_data_and_no_markup() -> None:
@@ -146,4 +175,4 @@ def test_names_are_data_and_no_markup() -> None:
 def test_other_sizes_and_numbers_of_classes_are_shown_too(shape: tuple[int, int, int], number: int) -> None:
     value = measured(tuple(f"class {label}" for label in range(number)), shape)
     assert len(render_section(rejection_section(value))) < 1_000_000
-    assert len(json.dumps(value)) < 200_000
+    assert len(encode(value)) < 200_000

@@ -1,8 +1,8 @@
-import json
 import re
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import convscope as cs
 from convscope.engine import initial_weights
@@ -16,7 +16,7 @@ STEPS = 3
 
 
 def values_of(shape, num_classes, count=24, names=None):
-    """Return what both results hold, as plain JSON, of a network that has learned a little."""
+    """Measure a network that has learned a little."""
     stream = np.random.default_rng(0)
     patterns = stream.integers(60, 196, (num_classes, *shape))
     labels = np.arange(count) % num_classes
@@ -26,8 +26,7 @@ def values_of(shape, num_classes, count=24, names=None):
     weights = initial_weights(architecture, 0)
     weights["dense/kernel"] = ((patterns - 128) / 255).reshape(num_classes, -1).T.astype(np.float32)
     model = cs.Model(architecture, weights, dataset.class_names)
-    results = measure_robustness(model, dataset), measure_attacks(model, dataset, steps=STEPS)
-    return tuple(json.loads(json.dumps(result.to_dict())) for result in results)
+    return measure_robustness(model, dataset), measure_attacks(model, dataset, steps=STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -53,57 +52,58 @@ def test_the_heat_table_says_what_each_corruption_leaves(small):
     heat = robustness_section(value).parts[0]
     rows = heat.numbers.rows
     assert len(rows) == 75
-    first = value["corruptions"][0]
+    first = value.corruptions[0]
     assert rows[0][0] == "shot noise"
-    assert rows[0][2].startswith(f"{100 * first['accuracy']:.2f}")
+    assert rows[0][2].startswith(f"{100 * first.accuracy:.2f}")
     assert [row[1] for row in rows[:5]] == ["1", "2", "3", "4", "5*"]
     means = {}
-    for one in value["corruptions"]:
-        means.setdefault(one["name"], []).append(one["accuracy"])
+    for one in value.corruptions:
+        means.setdefault(one.name, []).append(one.accuracy)
     worst = min(means, key=lambda name: np.mean(means[name])).replace("_", " ")
     assert heat.title.startswith(f"Largest loss of accuracy: {worst}")
-    assert f"{100 * value['mean_accuracy']:.2f}" in heat.title
+    assert f"{100 * value.mean_accuracy:.2f}" in heat.title
     written = re.findall(r">([^<>]+)</text>", svg_text(heat.drawing))
-    for one in value["corruptions"]:
-        assert f"{100 * one['accuracy']:.1f}" in written
+    for one in value.corruptions:
+        assert f"{100 * one.accuracy:.1f}" in written
 
 
 def test_the_pictures_say_how_many_are_answered_wrongly(small):
     value = small[0]
     pictures = robustness_section(value).parts[1]
-    wrong = sum(answer != value["example"]["label"] for row in value["example"]["answers"] for answer in row)
+    wrong = sum(answer != value.example.label for row in value.example.answers for answer in row)
     assert pictures.title == f"One image under 75 corruptions: {wrong} are classified wrongly"
     assert svg_text(pictures.drawing).count("<image") == 15
 
 
-def test_the_curves_finding_names_what_costs_a_point():
+def test_the_curves_finding_names_what_costs_a_point(small):
     curves = [
-        {"name": "shift", "point_lost": [None, 1.26]},
-        {"name": "rotation", "point_lost": [-8.4, 11.0]},
-        {"name": "noise", "point_lost": [None, None]},
+        replace(curve, point_lost=ends)
+        for curve, ends in zip(
+            (small[0].curves[number] for number in (0, 1, 4)), ((None, 1.26), (-8.4, 11.0), (None, None)), strict=True
+        )
     ]
     assert curves_finding(curves) == "Accuracy falls by one point under a shift by 1.3 pixels or a rotation by 8°"
-    nothing = [one | {"point_lost": [None, None]} for one in curves]
+    nothing = [replace(curve, point_lost=(None, None)) for curve in curves]
     assert curves_finding(nothing) == "No tested shift, rotation or noise lowers accuracy by one point"
 
 
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
     value = small[1]
     assert (
-        attacks_finding(value | {"median_epsilon": 16.4})
+        attacks_finding(replace(value, median_epsilon=16.4))
         == "PGD needs about 16 of 255 grey levels to fool the network on half of the images"
     )
-    left = value["attacks"][-1]
-    assert left["method"] == "pgd"
-    assert f"{100 * left['accuracy']:.2f}" in attacks_finding(value | {"median_epsilon": None})
+    left = value.attacks[-1]
+    assert left.method == "pgd"
+    assert f"{100 * left.accuracy:.2f}" in attacks_finding(replace(value, median_epsilon=None))
 
 
 def test_the_attacks_chart_holds_three_lines_and_their_numbers(small):
     value = small[1]
     chart = attacks_section(value).parts[0]
     assert [row[0] for row in chart.numbers.rows] == ["0", "2", "4", "8", "16", "25", "38", "51", "76"]
-    pgd = [one for one in value["attacks"] if one["method"] == "pgd"]
-    assert chart.numbers.rows[4][9].startswith(f"{100 * pgd[4]['accuracy']:.2f}")
+    pgd = [one for one in value.attacks if one.method == "pgd"]
+    assert chart.numbers.rows[4][9].startswith(f"{100 * pgd[4].accuracy:.2f}")
     written = svg_text(chart.drawing)
     assert all(name in written for name in ("random signs", "FGSM", "PGD"))
 
@@ -111,11 +111,11 @@ def test_the_attacks_chart_holds_three_lines_and_their_numbers(small):
 def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(small):
     value = small[1]
     gallery = attacks_section(value).parts[1]
-    examples = len(value["examples"]["indices"])
+    examples = len(value.examples.indices)
     assert (gallery.columns, len(gallery.cards)) == (7, 7 * examples)
     for row in range(examples):
         cards = gallery.cards[7 * row : 7 * row + 7]
-        assert (cards[0].split, cards[0].index) == ("test", value["examples"]["indices"][row])
+        assert (cards[0].split, cards[0].index) == ("test", value.examples.indices[row])
         assert all(card.split is None for card in cards[1:])  # no image of the data set
         for attacked, difference in ((1, 2), (3, 4), (5, 6)):
             moved = cards[attacked].picture[..., 0].astype(int) - cards[0].picture[..., 0]
@@ -127,8 +127,8 @@ def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(smal
 
 
 def test_without_an_image_answered_rightly_there_is_no_gallery(small):
-    value = json.loads(json.dumps(small[1]))
-    value["examples"] |= {"indices": [], "labels": [], "answers": [], "probabilities": []}
+    nothing = dict.fromkeys(("indices", "labels", "answers", "probabilities"), ())
+    value = replace(small[1], examples=replace(small[1].examples, **nothing))
     assert len(attacks_section(value).parts) == 1
 
 
@@ -171,7 +171,7 @@ def test_the_charts_have_names_of_their_own_and_are_small(small):
 
 @pytest.mark.slow
 def test_the_sections_say_how_many_images_were_left_out(small):
-    value = small[0] | {"num_images": 2000, "num_images_left_out": 8000}
+    value = replace(small[0], num_images=2000, num_images_left_out=8000)
     assert "2,000 test images, sampled evenly (8,000 left out)" in robustness_section(value).shows
     assert "left out" not in robustness_section(small[0]).shows
     assert f"takes up to {STEPS} steps" in attacks_section(small[1]).shows

@@ -10,6 +10,7 @@ from PIL import Image
 
 from convscope.base.errors import ConvscopeError, FigureError
 from convscope.base.figure_style import FigureFormat, FigureStyle, Theme
+from convscope.evidence.ablation import FilterAblation, Replaced
 from convscope.report import (
     RunContents,
     draw_ablation,
@@ -182,10 +183,13 @@ def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, Run
 @pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[1], [2, 3], [512], [256, 256], [8] * 32, [1] * 300])
 @pytest.mark.parametrize("replacements", [("zero",), ("mean",), ("zero", "mean")])
-def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replacements: tuple[str, ...]) -> None:
+def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replacements: tuple[Replaced, ...]) -> None:
     filters = [
-        {"layer": f"layer_{layer}", "filter": number, "replacement": replacement, "accuracy_change": -number / 1000,
-         "interval": [-number / 1000 - 0.01, 0.01 - number / 1000]}
+        FilterAblation(
+            layer=f"layer_{layer}", filter=number, replacement=replacement, accuracy_change=-number / 1000,
+            interval=(-number / 1000 - 0.01, 0.01 - number / 1000), accuracy_change_by_class=(), p_value=1.0,
+            is_significant=False,
+        )
         for layer, size in enumerate(sizes) for number in range(size) for replacement in replacements
     ]  # fmt: skip
     drawing = draw_ablation(filters, "a title")

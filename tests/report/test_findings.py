@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from msgspec import convert, structs
 
+from convscope.evidence.ablation import FilterAblation, Replaced
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.recipes import EarlyStopping, Recipe
@@ -124,11 +125,11 @@ def test_the_comparison_finding_follows_the_paired_test(
     assert findings.comparison_finding(comparison) == finding
 
 
-def lesion(layer: str, change: float, is_significant: bool, replacement: str = "zero") -> dict[str, Any]:
-    return {
-        "layer": layer, "filter": 3, "replacement": replacement, "accuracy_change": change,
-        "is_significant": is_significant,
-    }  # fmt: skip
+def lesion(layer: str, change: float, is_significant: bool, replacement: Replaced = "zero") -> FilterAblation:
+    return FilterAblation(
+        layer=layer, filter=3, replacement=replacement, accuracy_change=change, accuracy_change_by_class=(),
+        interval=(-1.0, 1.0), p_value=1.0, is_significant=is_significant,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,7 @@ def lesion(layer: str, change: float, is_significant: bool, replacement: str = "
     ],
 )
 def test_the_ablation_finding_names_an_effect_only_where_the_corrected_test_does(
-    filters: list[dict[str, Any]], finding: str
+    filters: list[FilterAblation], finding: str
 ) -> None:
     assert findings.ablation_finding(filters, "filter").replace(SPACE, " ") == finding
 

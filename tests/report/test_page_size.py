@@ -11,6 +11,7 @@ from convscope.engine import initial_weights
 from convscope.evidence.comparison import Candidate, compare
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.explanation import explain
+from convscope.experiment.ablation import AblationRecord
 from convscope.recipes import classic
 from convscope.report import Replay, RunContents, render_report
 from convscope.report.evidence.section import Section
@@ -60,7 +61,9 @@ def contents() -> RunContents:
 def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evidence_bytes: int) -> None:
     """What `convscope run` measures takes about 350,000 bytes, all topics about 800,000."""
     section = Section("size", "Size", "", "", [])
-    rendered = [RenderedSection("size", {}, section, f'<section id="size">{"x" * evidence_bytes}</section>')]
+    rendered = [
+        RenderedSection("size", AblationRecord(), section, f'<section id="size">{"x" * evidence_bytes}</section>')
+    ]
     contents = replace(contents, evidence=rendered)
     size = len(render_report(contents).encode())
     assert evidence_bytes + 1_000_000 < size <= MOST_BYTES

@@ -12,6 +12,7 @@ import convscope as cs
 from convscope.base.errors import RunError
 from convscope.base.files import MOST_BYTES
 from convscope.experiment import RunSpec
+from convscope.interchange import ParityTable
 from convscope.runs.run_json import run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
@@ -265,7 +266,7 @@ READERS = {
     "checkpoints/epoch-0001.safetensors": lambda folder: folder.load_snapshots()[1],
     "from.safetensors": lambda folder: cs.load_model(folder.start_path),
     "evaluation.json": lambda folder: folder.read("evaluation.json"),
-    "audit.json": lambda folder: folder.read_evidence(["audit"], folder.load_model()),
+    "exports.json": lambda folder: folder.read_evidence("exports", ParityTable, folder.load_model()),
 }
 
 
@@ -277,7 +278,7 @@ def whole(record: RunFile, tmp_path: Path) -> RunFolder:
     folder.write_model(model, state.history)
     cs.save_model(model, folder.start_path)
     folder.write("evaluation.json", {})
-    folder.write_evidence("audit", {}, model)
+    folder.write_evidence("exports", ParityTable(rows=()), model)
     return folder
 
 
@@ -312,7 +313,7 @@ WRITERS = {
     "model.safetensors": lambda folder, _: folder.write_calibration(cs.load_model(folder.start_path)),
     "checkpoints": lambda folder, state: folder.save_epoch(state, ("a", "b", "c")),
     "evaluation.json": lambda folder, _: folder.write("evaluation.json", {}),
-    "audit.json": lambda folder, _: folder.write_evidence("audit", {}, folder.load_model()),
+    "exports.json": lambda folder, _: folder.write_evidence("exports", ParityTable(rows=()), folder.load_model()),
     "DONE": lambda folder, _: folder.finish(),
 }
 

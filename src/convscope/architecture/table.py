@@ -1,7 +1,7 @@
 """What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
@@ -48,8 +48,7 @@ class Input:
         return (self.height, self.width, self.channels)
 
 
-@dataclass(frozen=True)
-class ReceptiveField:
+class ReceptiveField(Record):
     """The input pixels that an output reads, along rows and columns.
 
     Output i reads the pixels from `start + i * jump` to `start + i * jump + size - 1`, where they lie in the image.
@@ -214,7 +213,8 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         return ReceptiveField(size, jump, start)
     if isinstance(layer, ZeroPadding2D):
         (above, _), (left, _) = layer.padding
-        return replace(seen, start=(seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1]))
+        start = (seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1])
+        return ReceptiveField(seen.size, seen.jump, start)
     if len(given) == 1 or layer.output_shape(given) == given:  # number by number
         return seen
     sizes, starts = [], []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from itertools import accumulate
+from typing import ClassVar
 from unicodedata import category, east_asian_width
 
 from convscope.base.palette import Rgb
@@ -175,3 +176,39 @@ def value_text(value: float | str | bool | None) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value}".lower() if value is None or isinstance(value, bool) else f"{value}"
+
+
+class Tabular:
+    """Base of what shows itself as a headline, tables and lines: as text, and as HTML in a notebook.
+
+    A subclass has `_headline()` and `_rows()`, with `_header` over the rows, whose first `_left` columns are text.
+    """
+
+    __slots__ = ()
+    _header: ClassVar[Sequence[str]]
+    _left: ClassVar[int] = 1
+
+    def _headline(self) -> str:
+        raise NotImplementedError
+
+    def _rows(self) -> Iterable[Sequence[str]]:
+        raise NotImplementedError
+
+    def _tables(self) -> list[tuple[Sequence[str], Iterable[Sequence[str]], str]]:
+        """Return the header, the rows and the caption of each table."""
+        return [(self._header, self._rows(), "")]
+
+    def _lines(self) -> list[str]:
+        """Return sentences below the tables."""
+        return []
+
+    def __str__(self) -> str:
+        parts = [printable(self._headline())]
+        for header, rows, caption in self._tables():
+            parts.append(f"{caption}\n{text_table(header, rows, self._left)}".lstrip("\n"))
+        return "\n".join(["\n\n".join(parts), *map(printable, self._lines())])
+
+    def _repr_html_(self) -> str:
+        tables = [html_table(*table, self._left) for table in self._tables()]
+        lines = [f"<p>{escape(line)}</p>" for line in self._lines()]
+        return "".join([f"<p>{escape(self._headline())}</p>", *tables, *lines])

@@ -12,6 +12,7 @@ from convscope.cli.job import in_options, run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
+from convscope.cli.records import EvidenceOutput
 from convscope.evidence.explanation import EmbeddingMethod
 from convscope.runs.pipeline import EvidenceRequest, evidence_job
 from convscope.runs.topics import TOPICS
@@ -53,7 +54,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
                 + shlex.join(["convscope", "evidence", str(folder.path)])
             ) from None
     if as_json:
-        print_json({"run": str(folder.path), "evidence": measured, "timings": timings, "report": str(path)})
+        print_json(EvidenceOutput(run=str(folder.path), evidence=measured, timings={**timings}, report=str(path)))
     else:
         echo(f"Finished in {sum(timings.values()):.1f} s. The report is {path}")
 

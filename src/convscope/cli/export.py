@@ -9,6 +9,7 @@ from convscope.cli.hints import Choice
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
+from convscope.cli.records import ExportOutput
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions
 from convscope.runs.exporting import ExportRequest, export_run, is_file
 
@@ -82,7 +83,7 @@ def export(
     with JobProgress(quiet=as_json) as progress:
         done = export_run(run_path, request, progress.listeners())
     if as_json:
-        print_json({**done.table.to_dict(), "missing": done.missing})
+        print_json(ExportOutput(exports=done.table.rows, missing=done.missing))
         return
     if done.table.rows:
         echo(f"\n{done.table}\n\n{done.table.sentence}.")

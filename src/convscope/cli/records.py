@@ -9,6 +9,8 @@ from convscope.base.records import Byte, Count, JsonObject, Record
 from convscope.evidence.comparison.records import ComparisonRecord, GroupComparisonRecord
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
+from convscope.interchange.parity import Parity
+from convscope.runs.evidence import EvidenceRecords
 from convscope.storage.records import ImportRecord
 from convscope.training.memory import Timings
 
@@ -97,6 +99,22 @@ class CardOutput(Record, kw_only=True):
 
     run: str
     card: str
+
+
+class EvidenceOutput(Record, kw_only=True):
+    """What was measured of a run, by topic, and the path of its report."""
+
+    run: str
+    evidence: EvidenceRecords
+    timings: Timings
+    report: str
+
+
+class ExportOutput(Record, kw_only=True):
+    """Exported files, and by the name of each format that was left out which package it lacks."""
+
+    exports: tuple[Parity, ...]
+    missing: dict[str, str]
 
 
 class FiguresOutput(Record, kw_only=True):

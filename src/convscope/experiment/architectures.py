@@ -6,24 +6,25 @@ recipe stays as it is, though another might suit a variant better.
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
-from html import escape
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 
 from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
-from convscope.base.plain import plain_attributes
+from convscope.base.records import Change, Count, Fraction, Interval, Positive, Record, Seconds
 from convscope.base.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
-from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Splits
 from convscope.engine import EngineName
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark
 from convscope.evidence.ablation.variants import LeftOut, Variant, variants, variants_left_out
+from convscope.evidence.records import DataRecord
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnResult, train_runs
 from convscope.experiment.spec import RunSpec
@@ -34,27 +35,15 @@ Verdict = Literal["worse", "better", "no difference shown"]
 
 _MOST_TIMES_MACS = 10.0
 _MOST_PARAMETERS = 5_000_000  # of a variant, unless the network has more: each step writes all of them several times
-_HEADER = (
-    "Variant",
-    "Accuracy",
-    "95 % interval",
-    "Change",
-    "95 % interval",
-    "Verdict",
-    "Parameters",
-    "MACs",
-    "Seconds",
-)
 
 
-@dataclass(frozen=True)
-class VariantResult:
+class VariantResult(Record, kw_only=True):
     """A variant, or the whole network, trained from each seed.
 
     Attributes:
         change: what is other than in the whole network, in words.
-        accuracies: on the test images, 0 to 1, in the order of the seeds.
-        interval: (low, high), the 95 % interval of their mean over seeds and images; None for one seed.
+        accuracies: on the test images, 0 to 1, in the order of the seeds; with their `mean`.
+        interval: (low, high), the 95 % interval of the mean over seeds and images; None for one seed.
         num_images: on how many images it was trained.
         seconds: of training, the mean of the runs.
         difference: its mean accuracy minus that of the whole network; 0.0 of the whole network itself.
@@ -67,103 +56,79 @@ class VariantResult:
 
     name: str
     change: str
-    accuracies: tuple[float, ...]
-    interval: tuple[float, float] | None
-    parameters: int
-    macs: int
-    num_images: int
-    seconds: float
-    difference: float
-    difference_interval: tuple[float, float] | None
-    p_value: float
+    accuracies: tuple[Fraction, ...]
+    mean: Fraction
+    interval: Interval | None
+    parameters: Count
+    macs: Count
+    num_images: Positive
+    seconds: Seconds
+    difference: Change
+    difference_interval: Interval | None
+    p_value: Fraction
     verdict: Verdict
 
-    @property
-    def mean(self) -> float:
-        return mean(self.accuracies)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return plain_attributes(
-            self,
-            "name",
-            "change",
-            "accuracies",
-            "mean",
-            "interval",
-            "parameters",
-            "macs",
-            "num_images",
-            "seconds",
-            "difference",
-            "difference_interval",
-            "p_value",
-            "verdict",
-        )
+Variants = Annotated[tuple[VariantResult, ...], Meta(min_length=1)]
 
 
-@dataclass(frozen=True)
-class ArchitectureAblation:
-    """A network and its variants, retrained over seeds.
+class ArchitectureRuns(DataRecord, kw_only=True):
+    """How a network and its variants were trained and judged.
 
     Attributes:
         architecture: the network's name.
         num_images: how many test images.
         num_training_images: how many there are; a variant may use fewer.
-        whole: the network as it is.
-        variants: the others, the worst first.
         left_out: what was not trained, and why.
     """
 
-    dataset_name: str
     architecture: str
     recipe: str
-    seeds: tuple[int, ...]
-    num_images: int
-    num_training_images: int
-    whole: VariantResult
-    variants: tuple[VariantResult, ...] = field(repr=False)
+    seeds: tuple[Count, ...]
+    num_training_images: Positive
+    false_discovery_rate: Fraction
     marking: Marking
-    left_out: tuple[LeftOut, ...] = field(repr=False, default=())
+    left_out: tuple[LeftOut, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON: `architectures`, the whole network first, and how they were trained."""
-        return {
-            "architectures": [one.to_dict() for one in (self.whole, *self.variants)],
-            "architecture_runs": {
-                "dataset": self.dataset_name,
-                "split": "test",
-                "architecture": self.architecture,
-                "recipe": self.recipe,
-                "seeds": list(self.seeds),
-                "num_images": self.num_images,
-                "num_training_images": self.num_training_images,
-                "false_discovery_rate": FALSE_DISCOVERY_RATE,
-                "marking": self.marking.to_dict(),
-                "left_out": [{"name": one.name, "reason": one.reason} for one in self.left_out],
-            },
-        }
 
-    def __str__(self) -> str:
-        lines = [printable(self._headline()), "", text_table(_HEADER, self._rows())]
-        return "\n".join([*lines, *map(printable, self._left_out_lines())])
+class ArchitectureAblation(Tabular, Record, kw_only=True):
+    """A network and its variants, retrained over seeds.
 
-    def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self._left_out_lines())
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
+    Attributes:
+        architectures: the network as it is, then its variants, the worst first.
+    """
 
-    def _left_out_lines(self) -> list[str]:
+    _header = (
+        *("Variant", "Accuracy", "95 % interval", "Change", "95 % interval"),
+        *("Verdict", "Parameters", "MACs", "Seconds"),
+    )
+
+    architectures: Variants
+    architecture_runs: ArchitectureRuns
+
+    @property
+    def whole(self) -> VariantResult:
+        """The network as it is."""
+        return self.architectures[0]
+
+    @property
+    def variants(self) -> tuple[VariantResult, ...]:
+        """The others, the worst first."""
+        return self.architectures[1:]
+
+    def _lines(self) -> list[str]:
         """Return what was left out, a line for each reason."""
         names = dict[str, list[str]]()
-        for one in self.left_out:
+        for one in self.architecture_runs.left_out:
             names.setdefault(one.reason, []).append(one.name)
         return [f"Left out because {reason}: {', '.join(group)}" for reason, group in names.items()]
 
     def _headline(self) -> str:
-        seeds = f"{len(self.seeds)} seed{'' if len(self.seeds) == 1 else 's'}"
+        runs = self.architecture_runs
+        seeds = f"{len(runs.seeds)} seed{'' if len(runs.seeds) == 1 else 's'}"
         return (
-            f"Variants of {self.architecture}, recipe {self.recipe}, {seeds}: accuracy on {self.num_images:,} test "
-            f"images of {self.dataset_name}"
+            f"Variants of {runs.architecture}, recipe {runs.recipe}, {seeds}: accuracy on {runs.num_images:,} test "
+            f"images of {runs.dataset_name}"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -179,7 +144,7 @@ class ArchitectureAblation:
                 f"{one.macs:,}",
                 f"{one.seconds:.1f}",
             )
-            for one in (self.whole, *self.variants)
+            for one in self.architectures
         ]
 
 
@@ -215,12 +180,14 @@ def plan_architectures(
     chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
     for one in variants(architecture):
         if one.num_images is not None and one.num_images >= len(splits.train):
-            left_out.append(LeftOut(one.name, f"there are only {len(splits.train):,} training images"))
+            left_out.append(LeftOut(name=one.name, reason=f"there are only {len(splits.train):,} training images"))
         elif one.architecture.macs > most_times_macs * architecture.macs:
             times = one.architecture.macs / architecture.macs
-            left_out.append(LeftOut(one.name, f"it needs {times:.0f} times the multiply-adds of the network"))
+            left_out.append(
+                LeftOut(name=one.name, reason=f"it needs {times:.0f} times the multiply-adds of the network")
+            )
         elif one.architecture.parameters > max(_MOST_PARAMETERS, architecture.parameters):
-            left_out.append(LeftOut(one.name, f"it has {one.architecture.parameters:,} parameters"))
+            left_out.append(LeftOut(name=one.name, reason=f"it has {one.architecture.parameters:,} parameters"))
         else:
             chosen.append(one)
             macs += one.architecture.macs * (one.num_images or len(splits.train))
@@ -284,17 +251,21 @@ def ablate_architecture(
             plan.variants, rest, wrong[1:], tests, marked.tolist(), strict=True
         )
     ]
+    summary = _summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False)
     return ArchitectureAblation(
-        dataset_name=splits.name,
-        architecture=architecture.name,
-        recipe=recipe.name,
-        seeds=tuple(seeds),
-        num_images=len(splits.test),
-        num_training_images=len(splits.train),
-        whole=_summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False),
-        variants=tuple(sorted(results, key=lambda one: one.difference)),
-        marking=marking,
-        left_out=plan.left_out,
+        architectures=(summary, *sorted(results, key=lambda one: one.difference)),
+        architecture_runs=ArchitectureRuns(
+            dataset_name=splits.name,
+            split="test",
+            architecture=architecture.name,
+            recipe=recipe.name,
+            seeds=seeds,
+            num_images=len(splits.test),
+            num_training_images=len(splits.train),
+            false_discovery_rate=FALSE_DISCOVERY_RATE,
+            marking=marking,
+            left_out=plan.left_out,
+        ),
     )
 
 
@@ -322,6 +293,7 @@ def _summarize(
         name=variant.name,
         change=variant.change,
         accuracies=tuple(run.accuracy for run in runs),
+        mean=mean(run.accuracy for run in runs),
         interval=group_accuracy_interval(wrong) if len(runs) > 1 else None,
         parameters=runs[0].parameters,
         macs=runs[0].macs,

@@ -1,19 +1,19 @@
 """The proof that an exported file answers as the model does: the same images through both, every difference counted."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from msgspec import field
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.errors import InterchangeError, RunError
-from convscope.base.plain import PlainFields, from_plain
+from convscope.base.errors import InterchangeError
+from convscope.base.records import Count, Fraction, NonNegative, Positive, Record, Seconds
 from convscope.base.tables import html_table, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.evidence.latency import measure_latency
+from convscope.evidence.records import TopicRecord
 from convscope.interchange.formats import Dtype, Runner
 from convscope.training.model import Model, dataset_for
 
@@ -21,19 +21,18 @@ _BLOCK = 1000  # images at once
 HEADER = ("file", "run by", "kB", "logit difference", "changed", "accuracy", "one image", "a thousand")
 
 
-@dataclass(frozen=True)
-class Parity(PlainFields):
-    """How far an exported file's answers are from those of its model, and what they cost.
+class Parity(Record, kw_only=True):
+    """How far an exported file's predictions are from those of its model, and what they cost.
 
     Attributes:
         format, dtype: as `export_model` takes them.
         file: its name.
         num_bytes: its size.
         runtime: what ran it, with its version.
-        num_images: how many images both answered.
+        num_images: how many images both classified.
         largest_difference: of a logit, over all images and classes.
         largest_logit: the largest size of a logit of the model, to hold that against.
-        num_changed: images to which the file gives another answer.
+        num_changed: images that the file classifies otherwise.
         accuracy, model_accuracy: the share that file and model classify correctly.
         image_seconds: the median that one image takes.
         thousand_seconds: the median that a thousand at once take; None where there are fewer.
@@ -42,65 +41,56 @@ class Parity(PlainFields):
     format: str
     dtype: Dtype
     file: str
-    num_bytes: int
+    num_bytes: Count
     runtime: str
-    num_images: int
-    largest_difference: float
-    largest_logit: float
-    num_changed: int
-    accuracy: float
-    model_accuracy: float
-    image_seconds: float
-    thousand_seconds: float | None
+    num_images: Positive
+    largest_difference: NonNegative
+    largest_logit: NonNegative
+    num_changed: Count
+    accuracy: Fraction
+    model_accuracy: Fraction
+    image_seconds: Seconds
+    thousand_seconds: Seconds | None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The file's row under `HEADER`."""
+        return (
+            self.file,
+            self.runtime,
+            f"{self.num_bytes / 1000:,.1f}",
+            f"{self.largest_difference:.2g}",
+            f"{self.num_changed:,}",
+            f"{100 * self.accuracy:.2f} %",
+            f"{1e6 * self.image_seconds:,.0f} µs",
+            "" if self.thousand_seconds is None else f"{1e3 * self.thousand_seconds:,.1f} ms",
+        )
 
 
-@dataclass(frozen=True)
-class ParityTable:
+class ParityTable(TopicRecord, kw_only=True):
     """Exports of one model side by side."""
 
-    rows: tuple[Parity, ...]
+    rows: tuple[Parity, ...] = field(name="exports")
 
     @property
     def sentence(self) -> str:
-        """Return what the table says, in words."""
-        return parity_sentence([row.to_dict() for row in self.rows])
+        """How many predictions changed, and how large logits are, in words."""
+        changed = [row.num_changed for row in self.rows if row.num_changed]
+        what = f"No answer to {max(row.num_images for row in self.rows):,} images changed"
+        if changed:
+            what = f"{len(changed)} of {len(self.rows)} files change answers, {max(changed):,} at most"
+        largest, accuracy = max(row.largest_logit for row in self.rows), f"{100 * self.rows[0].model_accuracy:.2f} %"
+        return f"{what}; the model's largest logit has size {largest:.3g}, and it reads {accuracy} right"
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"exports": [row.to_dict() for row in self.rows]}
+    def joined(self, rows: Sequence[Parity]) -> "ParityTable":
+        """Return the table with `rows`, each in the place of an earlier one of the same file."""
+        return ParityTable(rows=tuple({row.file: row for row in (*self.rows, *rows)}.values()))
 
     def __str__(self) -> str:
-        return text_table(HEADER, parity_cells(row.to_dict() for row in self.rows), left=2)
+        return text_table(HEADER, [row.cells for row in self.rows], left=2)
 
     def _repr_html_(self) -> str:
-        return html_table(HEADER, parity_cells(row.to_dict() for row in self.rows), left=2)
-
-
-def parity_cells(rows: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
-    """Return the cells under `HEADER` of exports as plain JSON."""
-    return [
-        (
-            row["file"],
-            row["runtime"],
-            f"{row['num_bytes'] / 1000:,.1f}",
-            f"{row['largest_difference']:.2g}",
-            f"{row['num_changed']:,}",
-            f"{100 * row['accuracy']:.2f} %",
-            f"{1e6 * row['image_seconds']:,.0f} µs",
-            "" if row["thousand_seconds"] is None else f"{1e3 * row['thousand_seconds']:,.1f} ms",
-        )
-        for row in rows
-    ]
-
-
-def parity_sentence(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return what exports, as plain JSON, have in common: how many answers changed, beside how large logits are."""
-    changed = [row["num_changed"] for row in rows if row["num_changed"]]
-    largest = max(row["largest_logit"] for row in rows)
-    what = f"No answer to {max(row['num_images'] for row in rows):,} images changed"
-    if changed:
-        what = f"{len(changed)} of {len(rows)} files change answers, {max(changed):,} at most"
-    accuracy = f"{100 * rows[0]['model_accuracy']:.2f} %"
-    return f"{what}; the model's largest logit has size {largest:.3g}, and it reads {accuracy} right"
+        return html_table(HEADER, [row.cells for row in self.rows], left=2)
 
 
 @checked
@@ -142,31 +132,17 @@ def measure_parity(
             on_progress(block.start + len(labels), len(dataset))
     image_seconds, thousand_seconds = measure_latency(runner, dataset.images)
     return Parity(
-        format,
-        dtype,
-        path.name,
-        path.stat().st_size,
-        runner.runtime,
-        len(dataset),
-        largest,
-        largest_logit,
-        changed,
-        right / len(dataset),
-        model_right / len(dataset),
-        image_seconds,
-        thousand_seconds,
+        format=format,
+        dtype=dtype,
+        file=path.name,
+        num_bytes=path.stat().st_size,
+        runtime=runner.runtime,
+        num_images=len(dataset),
+        largest_difference=largest,
+        largest_logit=largest_logit,
+        num_changed=changed,
+        accuracy=right / len(dataset),
+        model_accuracy=model_right / len(dataset),
+        image_seconds=image_seconds,
+        thousand_seconds=thousand_seconds,
     )
-
-
-def joined_exports(before: Any, rows: Sequence[Parity]) -> list[dict[str, Any]]:
-    """Return the exports of a run as plain JSON, those of `rows` in the place of earlier ones of the same file.
-
-    Raises:
-        RunError: if `before`, what exports.json holds, is no list of exports.
-    """
-    if not isinstance(before, list):
-        raise RunError(f"exports.json: damaged (exports is {before!r:.60}); remove it, and export again")
-    earlier = [from_plain(Parity, row, "exports.json: an export", RunError) for row in before]
-    new = {row.file: row.to_dict() for row in rows}
-    kept = [new.pop(row.file, row.to_dict()) for row in earlier if isinstance(row.file, str)]
-    return [*kept, *new.values()]

@@ -1,6 +1,6 @@
 """The charts of single ablations: what the accuracy loses with each filter, layer by layer, and in which classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
+from convscope.evidence.ablation import FilterAblation
 from convscope.report.charts import CHART_WIDTH, points_tick
 from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
@@ -24,36 +25,33 @@ _LETTER = 7.6  # pixels, as wide as a letter gets
 _MOST_ROWS = 100  # classes
 _MOST_MARKS = 600  # dots; with more of them the drawing grows, and none can be told apart
 
-Lesion = Mapping[str, Any]
-"""As in `Ablation.to_dict()`."""
 
-
-def lesions_by_layer(filters: Sequence[Lesion]) -> dict[str, list[dict[str, Lesion]]]:
+def lesions_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
     """Return for each layer, in their order, its filters' ablations by replacement, the costliest filter first."""
-    layers = dict[str, dict[int, dict[str, Lesion]]]()
+    layers = dict[str, dict[int, dict[str, FilterAblation]]]()
     for lesion in filters:
-        layers.setdefault(lesion["layer"], {}).setdefault(lesion["filter"], {})[lesion["replacement"]] = lesion
+        layers.setdefault(lesion.layer, {}).setdefault(lesion.filter, {})[lesion.replacement] = lesion
     main = main_replacement(filters)
     return {
-        layer: sorted(by_filter.values(), key=lambda lesions: lesions[main]["accuracy_change"])
+        layer: sorted(by_filter.values(), key=lambda lesions: lesions[main].accuracy_change)
         for layer, by_filter in layers.items()
     }
 
 
-def main_replacement(filters: Sequence[Lesion]) -> str:
+def main_replacement(filters: Sequence[FilterAblation]) -> str:
     """Return by what filters are replaced in the ablations that come first: zero, or the mean where there is no
     other."""
-    return "zero" if any(lesion["replacement"] == "zero" for lesion in filters) else "mean"
+    return "zero" if any(lesion.replacement == "zero" for lesion in filters) else "mean"
 
 
-def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
+def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing:
     """Draw each filter's change of accuracy: a dot within its interval where it is silent, a mark where it is its mean.
 
     Args:
-        filters: what `Ablation.to_dict()` holds under this name, at least one.
+        filters: at least one.
     """
     layers, main = lesions_by_layer(filters), main_replacement(filters)
-    has_both = len({lesion["replacement"] for lesion in filters}) > 1
+    has_both = len({lesion.replacement for lesion in filters}) > 1
     count = sum(map(len, layers.values()))
     wanted = _SLOT * count + _GAP * (len(layers) - 1)
     width = min(max(wanted, _LEAST_WIDTH - _LEFT - _RIGHT), 2 * CHART_WIDTH - _LEFT - _RIGHT)
@@ -72,11 +70,11 @@ def draw_ablation(filters: Sequence[Lesion], title: str = "") -> Drawing:
         axes.axhline(0, color=MUTED, linewidth=1)
         for start, group in zip(starts, layers.values(), strict=True):
             places = start + slot * (np.arange(len(group)) + 0.5)
-            low, high = np.array([one[main]["interval"] for one in group]).T
-            changes = [one[main]["accuracy_change"] for one in group]
+            low, high = np.array([one[main].interval for one in group]).T
+            changes = [one[main].accuracy_change for one in group]
             _segments(axes, (places, places), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
             if has_both:
-                means = [one["mean"]["accuracy_change"] for one in group]
+                means = [one["mean"].accuracy_change for one in group]
                 _segments(axes, (places - half, places + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(places, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
         axes.set_xlim(0, width)
@@ -107,19 +105,19 @@ def _segments(axes: Any, across: tuple[Any, Any], up: tuple[Any, Any], **look: A
 
 
 def draw_class_changes(
-    filters: Sequence[Lesion], is_significant: NDArray[np.bool_], class_names: Sequence[str], title: str = ""
+    filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], class_names: Sequence[str], title: str = ""
 ) -> Drawing:
     """Draw what each filter's silence changes in each class: blue where fewer of its images are classified correctly.
 
     The filters stand as in `draw_ablation`. Of more than 100 classes those are drawn that change most.
 
     Args:
-        filters: what `Ablation.to_dict()` holds under this name, at least one.
+        filters: at least one.
         is_significant: (L, K), which changes get a dot, in the order of `filters`.
     """
     layers, main = lesions_by_layer(filters), main_replacement(filters)
-    places = {(one["layer"], one["filter"]): row for row, one in enumerate(filters) if one["replacement"] == main}
-    changes = np.array([one["accuracy_change_by_class"] for one in filters], np.float64)
+    places = {(one.layer, one.filter): row for row, one in enumerate(filters) if one.replacement == main}
+    changes = np.array([one.accuracy_change_by_class for one in filters], np.float64)
     strongest = np.argsort(-np.abs(changes).max(axis=0), kind="stable")[:_MOST_ROWS]
     classes = np.sort(strongest)
     names = [clip(class_names[label], 18) for label in classes]
@@ -143,7 +141,7 @@ def draw_class_changes(
         axes = add_axes(drawing, left, _TOP, width, height)
         start, marked, middles = 0.0, list[tuple[float, float]](), list[float]()
         for layer, group in layers.items():
-            rows = np.array([places[layer, one[main]["filter"]] for one in group])
+            rows = np.array([places[layer, one[main].filter] for one in group])
             end = start + slot * len(rows)
             pixels = paint(changes[np.ix_(rows, classes)].T, "signed", -limit, limit)
             axes.imshow(pixels, interpolation="none", aspect="auto", extent=(start, end, len(classes), 0))

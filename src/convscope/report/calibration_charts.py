@@ -1,40 +1,38 @@
 """The charts of a calibration: reliability diagrams by width and by mass, and the errors left as images are refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from convscope.evidence.calibration import Calibration
 from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 from convscope.report.texts import Figure, figure, rounded, say, signed
 
-Value = Mapping[str, Any]
-"""As `Calibration.to_dict()` gives it."""
 
-
-def draw_reliability(value: Value) -> Drawing:
+def draw_reliability(value: Calibration) -> Drawing:
     """Draw the reliability diagrams of equal width before and after, the numbers of images below them."""
     left, side, gap, top, between, bars = 60, 156, 48, 32, 16, 48
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + side + between + bars + 48, "")
-        most = max(max(value[name]["by_width"]["num_images"]) for name in ("before", "after"))
-        for column, name in enumerate(("before", "after")):
-            bins, start = value[name]["by_width"], left + column * (side + gap)
+        most = max(max(figures.by_width.num_images) for _, figures in value.sides)
+        for column, (name, figures) in enumerate(value.sides):
+            bins, start = figures.by_width, left + column * (side + gap)
             axes = add_axes(drawing, start, top, side, side)
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
-            ends = bins["accuracy_low"], bins["accuracy_high"]
-            axes.vlines(bins["confidence"], *ends, color=ACCENT, linewidth=min(4, side / value["num_bins"]), alpha=0.35)
+            ends = bins.accuracy_low, bins.accuracy_high
+            axes.vlines(bins.confidence, *ends, color=ACCENT, linewidth=min(4, side / value.num_bins), alpha=0.35)
             dot = {"markersize": 6, "markeredgecolor": PAPER, "clip_on": False}
-            axes.plot(bins["confidence"], bins["accuracy"], "o", color=ACCENT, **dot)
-            temperature = 1.0 if name == "before" else value["temperature"]
+            axes.plot(bins.confidence, bins.accuracy, "o", color=ACCENT, **dot)
+            temperature = 1.0 if name == "before" else value.temperature
             title = say(f"evidence.calibration.panel.{name}", temperature=figure(temperature, 2))
             axes.set_title(title, fontsize=12, color=INK, pad=8)
             counts = add_axes(drawing, start, top + side + between, side, bars)
-            widths = 0.86 * np.subtract(bins["high"], bins["low"])
-            counts.bar(bins["low"], bins["num_images"], widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
+            widths = 0.86 * np.subtract(bins.high, bins.low)
+            counts.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
             counts.set_yscale("log")
             _frame(axes, (0, 1), (0, 1))
             _frame(counts, (0, 1), (0.6, 1.2 * max(most, 2)))
@@ -55,7 +53,7 @@ def draw_reliability(value: Value) -> Drawing:
     return drawing
 
 
-def draw_gaps(value: Value) -> Drawing:
+def draw_gaps(value: Calibration) -> Drawing:
     """Draw accuracy less confidence of the bins of equal mass, before (grey) and after, with their intervals."""
     left, right, top, height = 64, 72, 24, 184
     width = CHART_WIDTH - left - right
@@ -64,17 +62,18 @@ def draw_gaps(value: Value) -> Drawing:
         axes = add_axes(drawing, left, top, width, height)
         axes.axhline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         ends = list[tuple[float, str, str]]()
-        count = max(len(value[name]["by_mass"]["num_images"]) for name in ("before", "after"))
+        count = max(len(figures.by_mass.num_images) for _, figures in value.sides)
         slot = width / (count + 1)
-        for name, colour, shift in (("before", MUTED, -0.16), ("after", ACCENT, 0.16)):
-            bins = {key: np.asarray(one) for key, one in value[name]["by_mass"].items() if isinstance(one, list)}
-            places = np.arange(len(bins["confidence"])) + shift
-            low, high = bins["accuracy_low"] - bins["confidence"], bins["accuracy_high"] - bins["confidence"]
-            gaps = bins["accuracy"] - bins["confidence"]
+        for (name, figures), colour, shift in zip(value.sides, (MUTED, ACCENT), (-0.16, 0.16), strict=True):
+            bins = figures.by_mass
+            places = np.arange(len(bins.confidence)) + shift
+            low, high, gaps = (
+                np.subtract(ends, bins.confidence) for ends in (bins.accuracy_low, bins.accuracy_high, bins.accuracy)
+            )
             axes.vlines(places, low, high, color=colour, linewidth=min(4.0, slot / 4), alpha=0.35)
             axes.plot(places, gaps, "o", color=colour, markersize=min(6.0, slot / 3), markeredgewidth=0)
             ends.append((float(gaps[-1]), name, colour))
-        after = value["after"]["by_mass"]["confidence"]
+        after = value.after.by_mass.confidence
         axes.set_xlim(-0.7, count - 0.3)
         axes.margins(y=0.06)
         _frame(axes, None, None)
@@ -89,12 +88,12 @@ def draw_gaps(value: Value) -> Drawing:
     return drawing
 
 
-def draw_risk(value: Value) -> Drawing:
+def draw_risk(value: Calibration) -> Drawing:
     """Draw the errors left as the least sure images are refused, and the least that could be left."""
     left, right, top, height = 72, 24, 36, 184
-    curve = value["after"]["risk_coverage"]
-    refused, risk = 1 - np.asarray(curve["coverage"]), np.asarray(curve["risk"])
-    best = _optimum(np.asarray(curve["coverage"]), float(risk[0]))
+    curve = value.after.risk_coverage
+    refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
+    best = _optimum(np.asarray(curve.coverage), float(risk[0]))
     most = _shown_part(refused, risk)
     shown = refused <= most + 1e-9
     width = CHART_WIDTH - left - right
@@ -103,11 +102,11 @@ def draw_risk(value: Value) -> Drawing:
         axes = add_axes(drawing, left, top, width, height)
         axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=(0, (4, 3)), clip_on=False)
         axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
-        for one in curve["refusals"]:
-            if one["fraction"] <= most:
-                axes.vlines(one["fraction"], *one["interval"], color=ACCENT, linewidth=6, alpha=0.35)
-                axes.plot([one["fraction"]], [one["risk"]], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
-        top_of_axes = 1.05 * max(one["interval"][1] for one in curve["refusals"])
+        for one in curve.refusals:
+            if one.fraction <= most:
+                axes.vlines(one.fraction, *one.interval, color=ACCENT, linewidth=6, alpha=0.35)
+                axes.plot([one.fraction], [one.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
+        top_of_axes = 1.05 * max(one.interval[1] for one in curve.refusals)
         _frame(axes, (-0.02 * most, most), (0, top_of_axes))
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from convscope.base.errors import RunError
+from convscope.base.records import Interval, Record
 from convscope.base.sharing import without_folders
 from convscope.base.tables import percent_with_interval
 from convscope.data.datasets import DATASETS
 from convscope.evidence.evaluation import Evaluation
+from convscope.experiment.records import SeedsRecord
 from convscope.report.card_text import escaped, fenced, markdown_table, yaml_lines
-from convscope.report.evidence import Section, Table, render_evidence
+from convscope.report.evidence import Table, render_evidence
 from convscope.training.model import Model
 
 TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
@@ -40,7 +42,7 @@ class CardContents:
     record: Mapping[str, Any]
     model: Model
     evaluation: Evaluation
-    evidence: Mapping[str, dict[str, Any]]
+    evidence: Mapping[str, Record]
     comparison: str = ""
     licence: str | None = None
 
@@ -197,8 +199,9 @@ def _accuracy(contents: CardContents) -> Iterator[str]:
     ]
     yield f"On {found.num_images:,} {found.split} images. The 95 % intervals are over images, not over seeds."
     yield markdown_table(("Figure", "value [95 % interval]"), rows, 2)
-    if "seeds" in contents.evidence:
-        yield from _seeds(contents.evidence["seeds"], contents.model.name)
+    seeds = contents.evidence.get("seeds")
+    if isinstance(seeds, SeedsRecord):
+        yield from _seeds(seeds, contents.model.name)
     yield escaped(contents.comparison)
     classes = [one for one in found.classes if one.recall is not None]
     title = "Each class:"
@@ -225,26 +228,21 @@ def _percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.2f} %"
 
 
-def _seeds(seeds: Mapping[str, Any], name: str) -> Iterator[str]:
-    """Yield what several seeds give; their file was checked by drawing its section."""
-    _section("seeds", dict(seeds))
-    group = next((one for one in seeds["table"] if one["architecture"] == name), None)
-    if group is None or group["num_runs"] < 2:
+def _seeds(seeds: SeedsRecord, name: str) -> Iterator[str]:
+    """Yield what several seeds give."""
+    group = next((one for one in seeds.table if one.architecture == name), None)
+    if group is None or group.sd is None:
         return
+    within = group.interval_with_images
     yield (
-        f"Over {group['num_runs']} seeds, the one of this model included, the mean accuracy is "
-        f"{100 * group['mean']:.2f} % with a standard deviation of {100 * group['sd']:.2f} points"
-        + (f"; 95 % interval over seeds and images: {_span(group)}." if group["interval_with_images"] else ".")
+        f"Over {group.num_runs} seeds, the one of this model included, the mean accuracy is {100 * group.mean:.2f} % "
+        f"with a standard deviation of {100 * group.sd:.2f} points"
+        + (f"; 95 % interval over seeds and images: {_span(within)}." if within else ".")
     )
 
 
-def _span(group: Mapping[str, Any]) -> str:
-    low, high = group["interval_with_images"]
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
-
-
-def _section(topic: str, value: dict[str, Any]) -> Section:
-    return render_evidence({topic: value})[0].section
+def _span(interval: Interval) -> str:
+    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
 
 
 def _trust(contents: CardContents) -> Iterator[str]:
@@ -252,7 +250,7 @@ def _trust(contents: CardContents) -> Iterator[str]:
     for topic in TRUST:
         if topic not in contents.evidence:
             continue
-        section = _section(topic, contents.evidence[topic])
+        section = render_evidence({topic: contents.evidence[topic]})[0].section
         titles = [part.title for part in section.parts if part.title]
         looks = [part.look for part in section.parts if isinstance(part, Table) and not part.title and part.look]
         yield f"## {escaped(section.name)}"

@@ -1,6 +1,6 @@
 """The findings of a payload in words: the titles of the figures, each computed from the numbers below it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import floor
 from typing import Any
 
@@ -8,9 +8,11 @@ import numpy as np
 from msgspec import convert
 
 from convscope.base.tables import clip
+from convscope.evidence.ablation import FilterAblation
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE
 from convscope.evidence.evaluation import Evaluation, caution_facts
+from convscope.evidence.records import ClassesRecord, ImagesRecord
 from convscope.report.comparison_words import p_said
 from convscope.report.texts import Figure, Said, figure, rounded, say, signed
 
@@ -34,9 +36,9 @@ def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> 
     return say("to", low=text(bounds[0]), high=text(bounds[1]))
 
 
-def counted(value: Mapping[str, Any]) -> Said:
+def counted(measured: ImagesRecord | ClassesRecord) -> Said:
     """Return on how many images something was measured, and how many were left out."""
-    images, left_out = say(f"counted.{value['split']}", n=value["num_images"]), value.get("num_images_left_out", 0)
+    images, left_out = say(f"counted.{measured.split}", n=measured.num_images), measured.num_images_left_out
     return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
 
 
@@ -189,21 +191,21 @@ def points(change: float) -> Figure:
     return signed(100 * change, 2)
 
 
-def ablation_finding(filters: list[dict[str, Any]], noun: str) -> Said:
+def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Said:
     """Return which filter's removal costs most, of those whose cost stays significant among all, or that none does."""
-    silent = [lesion for lesion in filters if lesion["replacement"] == "zero"] or filters
-    missed = [lesion for lesion in silent if lesion["is_significant"] and lesion["accuracy_change"] < 0]
-    better = sum(lesion["is_significant"] for lesion in silent)
+    silent = [lesion for lesion in filters if lesion.replacement == "zero"] or filters
+    missed = [lesion for lesion in silent if lesion.is_significant and lesion.accuracy_change < 0]
+    better = sum(lesion.is_significant for lesion in silent)
     if not missed and better:
         return say(f"evidence.ablation.higher.{noun}", better=better, total=len(silent))
     if not missed:
         return say(f"evidence.ablation.none.{noun}", total=len(silent))
-    worst = min(missed, key=lambda lesion: lesion["accuracy_change"])
+    worst = min(missed, key=lambda lesion: lesion.accuracy_change)
     return say(
         f"evidence.ablation.worst.{noun}",
         significant=len(missed),
         total=len(silent),
-        index=str(worst["filter"]),
-        layer=worst["layer"],
-        cost=figure(-100 * worst["accuracy_change"], 2),
+        index=str(worst.filter),
+        layer=worst.layer,
+        cost=figure(-100 * worst.accuracy_change, 2),
     )

@@ -19,6 +19,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import Explanation
+from convscope.evidence.explanation.embedding import Embedding
 from convscope.recipes import Recipe
 from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
@@ -196,7 +197,7 @@ def _payload(contents: RunContents) -> dict[str, Any]:
     facts = contents.facts
     taken = _REPORT_SHARE * len(json.dumps(facts, separators=(",", ":")))
     room = _PAGE_BYTES - built().num_bytes - taken - sum(len(one.html.encode()) for one in evidence)
-    embedding = next((one.value for one in evidence if one.topic == "embedding"), None)
+    embedding = next((one.record for one in evidence if isinstance(one.record, Embedding)), None)
     of_map = {} if embedding is None else {"map": live_map(embedding)}
     room -= len(json.dumps(of_map, separators=(",", ":")))
     shown = [index for one in evidence for index in _indices(one, splits.test)]

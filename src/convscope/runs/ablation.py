@@ -1,17 +1,20 @@
 """What a run loses without its parts, kept in its ablation.json part by part, beside what was measured before."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from msgspec.structs import replace
+
+from convscope.base.records import Record
 from convscope.data.datasets import Splits
 from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
 from convscope.experiment import open_executor
+from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture, plan_architectures
 from convscope.recipes import Recipe
 from convscope.runs.choices import RecipeChoice, recipe_for
-from convscope.runs.listeners import Listeners, Result
+from convscope.runs.listeners import Listeners
 from convscope.runs.steps import evaluate_run
-from convscope.runs.topics import Subject
+from convscope.runs.topics import Subject, known_ablation
 from convscope.storage import RunFolder
 
 TOPIC = "ablation"
@@ -50,7 +53,7 @@ class AblationRequest:
     retraining: Retraining | None = None
 
 
-def ablate_run(folder: RunFolder, splits: Splits, request: AblationRequest, listeners: Listeners) -> dict[str, Any]:
+def ablate_run(folder: RunFolder, splits: Splits, request: AblationRequest, listeners: Listeners) -> AblationRecord:
     """Measure what a trained run loses, keep each part once it is measured, and return all that is kept.
 
     `listeners.on_topic` hears each part, `on_plan` what is trained again before that begins.
@@ -62,27 +65,23 @@ def ablate_run(folder: RunFolder, splits: Splits, request: AblationRequest, list
     recipe = None if retraining is None else recipe_for(retraining.recipe, folder.architecture)
     subject = Subject(folder, splits, model, listeners)
     evaluate_run(folder, model, splits.test)
-    known = folder.read_evidence((TOPIC,), model)
-    measured = {"weights_sha256": model.weights_sha256, **known.get(TOPIC, {})}
+    record = known_ablation(folder, model)
 
-    def keep(values: dict[str, Any], result: Result) -> None:
-        measured.update(values)
-        folder.write_evidence(TOPIC, measured, model)
-        listeners.on_topic(TOPIC, result)
+    def keep(part: Record) -> None:
+        nonlocal record
+        record = record.updated(part)
+        folder.write_evidence(TOPIC, record, model)
+        listeners.on_topic(TOPIC, part)
 
     if request.filters:
-        single = ablate(model, splits.test, units=request.units, means=subject.means)
-        keep(single.to_dict(), single)
+        keep(ablate(model, splits.test, units=request.units, means=subject.means))
     if request.removal:
-        curves = removal_curves(model, splits, units=request.units, means=subject.means)
-        keep({"removal": curves.to_dict()}, curves)
+        keep(removal_curves(model, splits, units=request.units, means=subject.means))
     if request.inputs:
-        blanked = ablate_inputs(model, splits)
-        keep({"inputs": blanked.to_dict()}, blanked)
+        keep(ablate_inputs(model, splits))
     if retraining is not None and recipe is not None:
-        retrained = _retrain(subject, retraining, recipe)
-        keep(retrained.to_dict(), retrained)
-    return measured
+        keep(_retrain(subject, retraining, recipe))
+    return replace(record, weights_sha256=model.weights_sha256)
 
 
 def _retrain(subject: Subject, retraining: Retraining, recipe: Recipe) -> ArchitectureAblation:

@@ -10,6 +10,7 @@ from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import read_bytes, write_text
 from convscope.base.records import read
 from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.runs.evidence import read_topics
 from convscope.storage import RunFolder, open_run, writing
 
 NAME = "README.md"
@@ -55,7 +56,7 @@ def _text(folder: RunFolder, licence: str | None) -> str:
     from convscope.report.card import TRUST, CardContents, render_card  # matplotlib takes its time to load
 
     model = folder.load_model()
-    evidence = folder.read_evidence(("seeds", *TRUST), model)
+    evidence = read_topics(folder, ("seeds", *TRUST), model)
     contents = CardContents(
         folder.record.to_dict(), model, folder.load_evaluation(), evidence, _comparison(folder), licence
     )

@@ -1,15 +1,66 @@
-"""What was measured of a run on one topic, as its JSON file holds it."""
+"""What was measured of a run, topic by topic: the types of the JSON files, and what a file holds as a value."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from msgspec import UNSET, UnsetType
+from msgspec.structs import fields, replace
+
+from convscope.base.records import Record
 from convscope.base.tables import html_table, printable, text_table
+from convscope.evidence.audit.faults import AuditRecord
+from convscope.evidence.calibration import Calibration
+from convscope.evidence.explanation import AttributionChecks, FilterCards
+from convscope.evidence.explanation.embedding import Embedding
+from convscope.evidence.rejection import Rejection
+from convscope.evidence.robustness import Attacks, Robustness
+from convscope.experiment.ablation import AblationRecord
+from convscope.experiment.records import SeedsRecord
+from convscope.interchange.parity import ParityTable
+from convscope.storage import RunFolder
+from convscope.training.model import Model
 
 if TYPE_CHECKING:
     from convscope.report.evidence.section import Section, Table
+
+
+class EvidenceRecords(Record, kw_only=True):
+    """What was measured of a run, by topic; each is a file of the run folder."""
+
+    seeds: SeedsRecord | UnsetType = UNSET
+    calibration: Calibration | UnsetType = UNSET
+    rejection: Rejection | UnsetType = UNSET
+    filters: FilterCards | UnsetType = UNSET
+    attributions: AttributionChecks | UnsetType = UNSET
+    embedding: Embedding | UnsetType = UNSET
+    ablation: AblationRecord | UnsetType = UNSET
+    robustness: Robustness | UnsetType = UNSET
+    attacks: Attacks | UnsetType = UNSET
+    audit: AuditRecord | UnsetType = UNSET
+    exports: ParityTable | UnsetType = UNSET
+
+
+KINDS: Mapping[str, type[Record]] = {one.name: get_args(one.type)[0] for one in fields(EvidenceRecords)}
+"""The type of each topic's file."""
+
+
+def collect(records: Mapping[str, Record]) -> EvidenceRecords:
+    """Return records by topic as one."""
+    return replace(EvidenceRecords(), **records)
+
+
+def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[str, Record]:
+    """Return what is kept on those of `topics` that were measured of these weights, by topic.
+
+    Raises:
+        RunError: if a file is damaged.
+    """
+    found = {topic: folder.read_evidence(topic, KINDS[topic], model) for topic in topics}
+    return {topic: record for topic, record in found.items() if record is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,24 +71,28 @@ class Evidence(Mapping[str, Any]):
 
     Attributes:
         topic: such as "calibration"; the file is called so too.
-        content: what the file holds.
+        record: what the file holds, with an attribute for each key.
     """
 
     topic: str
-    content: Mapping[str, Any] = field(repr=False)
+    record: Record = field(repr=False)
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return self.record.to_dict()
 
     def __getitem__(self, key: str) -> Any:
-        return self.content[key]
+        return self._content[key]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.content)
+        return iter(self._content)
 
     def __len__(self) -> int:
-        return len(self.content)
+        return len(self._content)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        return dict(self.content)
+        return dict(self._content)
 
     def __str__(self) -> str:
         section = self._section()
@@ -64,12 +119,12 @@ class Evidence(Mapping[str, Any]):
     def _section(self) -> "Section":
         from convscope.report.evidence import render_evidence  # matplotlib takes its time to load
 
-        return render_evidence({self.topic: dict(self.content)})[0].section
+        return render_evidence({self.topic: self.record})[0].section
 
 
 def _tables(section: "Section") -> "Iterator[Table]":
     """Yield the tables of a section, and the numbers of its charts under their titles."""
-    from dataclasses import replace
+    from dataclasses import replace as with_fields
 
     from convscope.report.evidence import Chart, Table
 
@@ -77,4 +132,4 @@ def _tables(section: "Section") -> "Iterator[Table]":
         if isinstance(part, Table):
             yield part
         elif isinstance(part, Chart) and part.numbers is not None:
-            yield replace(part.numbers, title=part.title)
+            yield with_fields(part.numbers, title=part.title)

@@ -11,7 +11,7 @@ from convscope.base.errors import ConvscopeError, InterchangeError, MissingPacka
 from convscope.base.files import inside
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.interchange.formats import Dtype, ExportFormat, ExportOptions, calibration_images, export_model
-from convscope.interchange.parity import Parity, ParityTable, joined_exports, measure_parity
+from convscope.interchange.parity import Parity, ParityTable, measure_parity
 from convscope.runs.data import load_data
 from convscope.runs.jobs import opened
 from convscope.runs.listeners import Listeners
@@ -90,7 +90,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             listeners.on_file(place)
         if folder is not None and rows and keeps:
             _keep(folder, model, rows)
-    return Exported(ParityTable(tuple(rows)), missing)
+    return Exported(ParityTable(rows=tuple(rows)), missing)
 
 
 def _check(model: Model, splits: Splits, path: Path) -> None:
@@ -133,5 +133,5 @@ def is_file(out: Path, form: ExportFormat) -> bool:
 
 
 def _keep(folder: RunFolder, model: Model, rows: Sequence[Parity]) -> None:
-    known = folder.read_evidence(["exports"], model).get("exports", {"exports": []})
-    folder.write_evidence("exports", {"exports": joined_exports(known.get("exports"), rows)}, model)
+    known = folder.read_evidence("exports", ParityTable, model) or ParityTable(rows=())
+    folder.write_evidence("exports", known.joined(rows), model)

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from convscope.base.records import Record
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment import DivergedRun, RunResult, RunSpec
 from convscope.training import TrainingState
 
 
-class Result(Protocol):
-    """What a measurement gives: it shows itself as text and as plain JSON."""
+class Measured(Protocol):
+    """What a measurement gives where that is no record: it shows itself as text and as a record."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_record(self) -> Record: ...
+
+
+Result = Record | Measured
 
 
 def _ignore(*_: object) -> None:

@@ -5,17 +5,18 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from convscope.base.figure_style import FigureStyle
+from convscope.base.records import Record
 from convscope.base.sharing import shareable
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.runs.evidence import read_topics
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
 from convscope.runs.topics import Subject, measure_topics, quick_topics
@@ -62,7 +63,7 @@ class RunPage:
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
         self._subject = Subject(run.folder, splits, run.model, listeners)
         self._comparison, self._baseline = found.comparison, _replay(found.baseline)
-        self._evidence: dict[str, dict[str, Any]] = dict(run.folder.read_evidence(TOPICS, run.model))
+        self._evidence = read_topics(run.folder, TOPICS, run.model)
         self._sections = dict[str, RenderedSection]()
         self._contents: RunContents | None = None
         self._beside = beside
@@ -74,12 +75,12 @@ class RunPage:
 
     def measure(self, topics: Iterable[str]) -> None:
         """Measure `topics`, and keep them in the folder."""
-        for topic, value in measure_topics(self._subject, list(topics), self._timings).items():
-            self.add(topic, value)
+        for topic, record in measure_topics(self._subject, list(topics), self._timings).items():
+            self.add(topic, record)
 
-    def add(self, topic: str, value: dict[str, Any]) -> None:
+    def add(self, topic: str, record: Record) -> None:
         """Show what was measured on a topic, in place of what was shown."""
-        self._evidence[topic] = value
+        self._evidence[topic] = record
         self._sections.pop(topic, None)
 
     def compare(self, baseline: Measured, comparison: Comparison) -> None:

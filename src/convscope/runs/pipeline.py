@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convscope.base.blas import one_blas_thread
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import EmbeddingMethod
+from convscope.runs.evidence import EvidenceRecords, collect
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
 from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
@@ -159,9 +160,9 @@ class _Phases:
             self._measured, self._splits, self.comparison, self._options.seeds, self._timings, self._listeners
         )
         if self.seeds is not None:
-            value = self.seeds.to_dict()
-            self._folder.write_evidence("seeds", value, self._measured[0].model)
-            self._page.add("seeds", value)
+            record = self.seeds.to_record()
+            self._folder.write_evidence("seeds", record, self._measured[0].model)
+            self._page.add("seeds", record)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ class EvidenceRequest:
 
 def evidence_job(
     folder: RunFolder, splits: Splits, request: EvidenceRequest, timings: dict[str, float], listeners: Listeners
-) -> tuple[dict[str, dict[str, Any]], Path]:
+) -> tuple[EvidenceRecords, Path]:
     """Measure topics of a trained run and write its page; return what was measured by topic, and the page's path.
 
     `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
@@ -194,7 +195,7 @@ def evidence_job(
     if left_out:
         listeners.on_left_out(left_out)
     measured = measure_topics(subject, topics, timings)
-    return measured, complete_page(load_found(folder, splits), splits, request.index, timings).write()
+    return collect(measured), complete_page(load_found(folder, splits), splits, request.index, timings).write()
 
 
 def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> tuple[Measured, Memory]:

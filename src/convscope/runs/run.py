@@ -22,7 +22,7 @@ from convscope.experiment import RunResult
 from convscope.runs.card import write_card
 from convscope.runs.cautions import cautions_of
 from convscope.runs.data import DataChoice, load_again
-from convscope.runs.evidence import Evidence
+from convscope.runs.evidence import Evidence, read_topics
 from convscope.runs.jobs import baseline_job, check_index, opened, options_of, resume_job
 from convscope.runs.listeners import SILENT, given_listeners
 from convscope.runs.pipeline import main_job, train_job
@@ -116,7 +116,7 @@ class Run:
         On demand there are as many as the run was asked for, five if it was not.
         """
         folder = self.folder
-        if not folder.read_evidence(("seeds",), self.model):
+        if not read_topics(folder, ("seeds",), self.model):
             options = options_of(folder) or JobOptions()
             asked = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
             comparison = self.comparison if options.baseline else None
@@ -124,7 +124,7 @@ class Run:
                 measured = self._measured() if comparison is not None else [load_measured(folder, self.splits)]
                 found = train_seeds(measured, self.splits, comparison, asked, {}, SILENT)
                 assert found is not None, "there is more than one seed"
-                folder.write_evidence("seeds", found.to_dict(), self.model)
+                folder.write_evidence("seeds", found.to_record(), self.model)
         return self._read("seeds")
 
     @property
@@ -306,7 +306,7 @@ class Run:
     def _topic(self, name: str) -> Evidence:
         """Return what is kept on a topic, after measuring it if need be."""
         folder = self.folder
-        if not folder.read_evidence((name,), self.model):
+        if not read_topics(folder, (name,), self.model):
             with writing(self.path):
                 topics, _ = open_topics(self._subject, (name,))
                 measure_topics(self._subject, topics, {})
@@ -314,7 +314,7 @@ class Run:
         return self._read(name)
 
     def _read(self, name: str) -> Evidence:
-        return Evidence(name, self.folder.read_evidence((name,), self.model)[name])
+        return Evidence(name, read_topics(self.folder, (name,), self.model)[name])
 
     def _facts(self) -> list[tuple[str, str]]:
         folder = self.folder

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.errors import MissingPackageError, RunError
 from convscope.base.metrics import softmax
+from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
 from convscope.evidence.audit import audit
@@ -25,7 +26,9 @@ from convscope.evidence.explanation import (
 )
 from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
+from convscope.experiment.ablation import AblationRecord
 from convscope.recipes import Recipe
+from convscope.runs.evidence import read_topics
 from convscope.runs.listeners import SILENT, Listeners, Result
 from convscope.runs.start import Start, held_out_by, start_of
 from convscope.runs.steps import evaluate_run, timed
@@ -174,35 +177,17 @@ def _store(subject: Subject, values: Mapping[str, Any]) -> None:
     subject.folder.write_calibration(replace(subject.model, calibration={**kept, **values}))
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Several results as one, beside `known` ones."""
-
-    parts: Mapping[str, Result]
-    known: Mapping[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        whole = dict(self.known)
-        for name, part in self.parts.items():
-            whole |= {name: part.to_dict()} if name else part.to_dict()
-        return whole
-
-    def __str__(self) -> str:
-        return "\n\n".join(map(str, self.parts.values()))
+def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
+    """Return what the folder holds, such as retrained architectures."""
+    return folder.read_evidence("ablation", AblationRecord, model) or AblationRecord()
 
 
 def _ablation(subject: Subject) -> Result:
     model, splits = subject.model, subject.splits
-    known = subject.folder.read_evidence(["ablation"], model).get("ablation", {})  # such as retrained architectures
-    return _Parts(
-        {
-            "": ablate(model, splits.test, means=subject.means),
-            # Half of what `convscope ablate` measures, in half of its time.
-            "removal": removal_curves(model, splits, ("zero",), most_macs=2.5e11),
-            "inputs": ablate_inputs(model, splits),
-        },
-        known,
-    )
+    record = known_ablation(subject.folder, model).updated(ablate(model, splits.test, means=subject.means))
+    # Half of what `convscope ablate` measures, in half of its time.
+    record = record.updated(removal_curves(model, splits, ("zero",), most_macs=2.5e11))
+    return record.updated(ablate_inputs(model, splits))
 
 
 def _embedding(subject: Subject) -> Result:
@@ -257,7 +242,7 @@ def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str,
     """
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)
-    known = folder.read_evidence(TOPICS, subject.model)
+    known = read_topics(folder, TOPICS, subject.model)
     topics = tuple(asked) or tuple(topic for topic in TOPICS if topic not in known)
     closed = dict(_too_small(subject.splits))
     unseen, why = _closed_topics(subject)
@@ -328,13 +313,13 @@ def topic_seconds(topic: str, model: Model, num_images: int, seconds: float) -> 
     return min(passes * seconds, most_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
 
 
-def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, dict[str, Any]]:
+def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, float]) -> dict[str, Record]:
     """Measure each of `topics`, keep it in the run folder and tell the listeners; return all of it by topic."""
-    measured = dict[str, dict[str, Any]]()
+    measured = dict[str, Record]()
     for topic in topics:
         with timed(timings, topic):
             result = _MEASURE[topic](subject)
-            measured[topic] = result.to_dict()
+            measured[topic] = result if isinstance(result, Record) else result.to_record()
             subject.folder.write_evidence(topic, measured[topic], subject.model)
         subject.listeners.on_topic(topic, result)
     return measured

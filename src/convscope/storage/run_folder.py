@@ -13,7 +13,7 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 import io
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
 from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
-from convscope.base.records import read, write
+from convscope.base.records import Record, read, write
 from convscope.engine import Weights
 from convscope.evidence.comparison.answers_file import read_predictions
 from convscope.evidence.evaluating import evaluate_answers
@@ -39,6 +39,7 @@ from convscope.training import History, TrainingState, with_choice
 from convscope.training.model import Model
 
 _Content = TypeVar("_Content")
+_Topic = TypeVar("_Topic", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -183,18 +184,20 @@ class RunFolder:
         """Keep the trained model again, with what its `calibration` holds now."""
         write_model(model, self.place("model.safetensors"))
 
-    def write_evidence(self, topic: str, value: Mapping[str, Any], model: Model) -> None:
+    def write_evidence(self, topic: str, record: Record, model: Model) -> None:
         """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""
-        self.write(f"{topic}.json", {"weights_sha256": model.weights_sha256, **value})
+        write(self.place(f"{topic}.json"), structs.replace(record, weights_sha256=model.weights_sha256))
 
-    def read_evidence(self, topics: Iterable[str], model: Model) -> dict[str, dict[str, Any]]:
-        """Return what is kept on those of `topics` that were measured of these weights, by topic.
+    def read_evidence(self, topic: str, kind: type[_Topic], model: Model) -> _Topic | None:
+        """Return what is kept on a topic, or None where nothing was measured of these weights.
 
         Raises:
-            RunError: if a file is damaged.
+            RunError: if the file is damaged.
         """
-        found = {topic: self.read(f"{topic}.json") for topic in topics if self.has(f"{topic}.json")}
-        return {topic: value for topic, value in found.items() if value.get("weights_sha256") == model.weights_sha256}
+        if not self.has(f"{topic}.json"):
+            return None
+        record = read(self.place(f"{topic}.json"), kind)
+        return record if getattr(record, "weights_sha256", None) == model.weights_sha256 else None
 
     def write(self, name: str, value: Any) -> None:
         """Write `value` as JSON to the file `name`."""

@@ -1,9 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.base.records import decode, encode
 from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE
 from convscope.evidence.ablation.variants import variants
@@ -32,7 +31,7 @@ def test_every_variant_and_the_whole_network_are_trained_from_every_seed(ablated
 
 
 def test_what_was_not_trained_is_listed_with_its_reason(ablated):
-    reasons = {one.name: one.reason for one in ablated.left_out}
+    reasons = {one.name: one.reason for one in ablated.architecture_runs.left_out}
     assert reasons["10,000 images"] == "there are only 1,000 training images"
     assert reasons["no pooling"] == "the network has no window pooling"
 
@@ -55,7 +54,7 @@ def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, 
 def test_differences_are_judged_by_their_p_values_together(ablated):
     whole = np.array(ablated.whole.accuracies)
     for one in ablated.variants:
-        assert one.difference == pytest.approx((one.accuracies - whole).mean())
+        assert one.difference == pytest.approx((np.array(one.accuracies) - whole).mean())
         low, high = one.difference_interval
         assert (one.p_value < 0.05) == (not low <= 0 <= high)
         assert one.mean == pytest.approx(np.mean(one.accuracies))
@@ -66,13 +65,10 @@ def test_differences_are_judged_by_their_p_values_together(ablated):
     assert ablated.variants[0].verdict == "worse"  # 100 images
 
 
-def test_to_dict_is_the_contracts_list_with_the_whole_network_first(ablated):
-    values = ablated.to_dict()
-    assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert values["architectures"][0]["name"] == "whole network"
-    assert {"name", "accuracies", "mean", "interval", "parameters", "macs"} <= values["architectures"][1].keys()
-    assert values["architecture_runs"]["seeds"] == [0, 1, 2]
-    assert values["architecture_runs"]["recipe"] == "fast"
+def test_it_is_plain_json_that_gives_the_same_back(ablated):
+    assert decode(encode(ablated), cs.ArchitectureAblation, "ablation.json") == ablated
+    assert ablated.architectures == (ablated.whole, *ablated.variants)
+    assert (ablated.architecture_runs.seeds, ablated.architecture_runs.recipe) == ((0, 1, 2), "fast")
 
 
 def test_text_and_html_have_a_row_for_each(ablated):
@@ -88,7 +84,7 @@ def test_one_seed_decides_nothing(small_mnist):
     ablated = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), [7])
     assert {one.verdict for one in ablated.variants} == {"no difference shown"}
     assert {one.difference_interval for one in ablated.variants} == {None}
-    assert ablated.to_dict()["architectures"][0]["interval"] is None
+    assert ablated.whole.interval is None
     assert "none" in str(ablated)
 
 

@@ -1,11 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 
 import convscope as cs
 from convscope.base.metrics import mcnemar_exact, paired_interval
-from convscope.base.packing import unpack
+from convscope.base.records import decode, encode
 from convscope.evidence.ablation import filter_means
 
 from .conftest import bright_or_dark, noise, one_filter_decides, untrained
@@ -35,7 +33,8 @@ def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_w
     ablation = cs.ablate(model, dataset)
     assert ablation.accuracy == whole.accuracy
     assert len(ablation.filters) == 2 * (16 + 32)
-    for lesion in ablation.filters[::7]:
+    intervals = ablation.interval_by_class.unpack()
+    for row, lesion in list(enumerate(ablation.filters))[::7]:
         weights = {name: weight.copy() for name, weight in model.weights.items()}
         weights[f"{lesion.layer}/kernel"][..., lesion.filter] = 0
         value = 0 if lesion.replacement == "zero" else means[lesion.layer][lesion.filter]
@@ -43,7 +42,7 @@ def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_w
         less = cs.evaluate(cs.Model(model.architecture, weights, model.class_names), dataset)
         assert lesion.accuracy_change == pytest.approx(less.accuracy - whole.accuracy, abs=1e-12)
         recalls = [one.recall - other.recall for one, other in zip(less.classes, whole.classes, strict=True)]
-        assert lesion.accuracy_change_by_class == pytest.approx(recalls, abs=1e-12)
+        assert lesion.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)
         right, less_right = whole.y_true == whole.y_pred, less.y_true == less.y_pred
         mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
         low, high = paired_interval(np.array([mended]), np.array([broken]), len(dataset))
@@ -53,7 +52,7 @@ def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_w
             members = whole.y_true == label
             mended, broken = (~right & less_right & members).sum(), (right & ~less_right & members).sum()
             low, high = paired_interval(np.array([mended]), np.array([broken]), int(members.sum()))
-            assert lesion.interval_by_class[label] == pytest.approx((low[0], high[0]), abs=1e-12)
+            assert intervals[row, label] == pytest.approx((low[0], high[0]), abs=1e-6)
 
 
 def test_without_a_convolution_hidden_units_are_taken_away():
@@ -81,7 +80,7 @@ def test_a_class_without_images_changes_by_nothing_and_is_not_tested():
     dataset = bright_or_dark()
     ablation = cs.ablate(one_filter_decides(), dataset.take(np.arange(0, 40, 2)))
     assert {lesion.accuracy_change_by_class[1] for lesion in ablation.filters} == {0.0}
-    assert {lesion.interval_by_class[1] for lesion in ablation.filters} == {(-1.0, 1.0)}
+    assert np.unique(ablation.interval_by_class.unpack()[:, 1], axis=0).tolist() == [[-1.0, 1.0]]
     assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # of two classes one has images
 
 
@@ -89,10 +88,10 @@ def test_only_the_loss_of_the_deciding_filter_is_marked():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark())
     marked = [(lesion.filter, lesion.replacement) for lesion in ablation.filters if lesion.is_significant]
     assert marked == [(1, "zero"), (1, "mean")]
-    by_class = {(one.filter, one.replacement): one.is_significant_by_class for one in ablation.filters}
-    assert by_class[1, "zero"] == (False, True)  # silent, bright images are lost
-    assert by_class[1, "mean"] == (True, False)
-    assert by_class[0, "zero"] == (False, False)
+    by_class = ablation.is_significant_by_class.unpack().tolist()
+    assert by_class[2] == [0, 1]  # silent, bright images are lost
+    assert by_class[3] == [1, 0]
+    assert by_class[0] == [0, 0]
     assert (ablation.marking.num_tests, ablation.marking.num_significant) == (6, 2)
     assert ablation.marking.num_expected_by_luck == pytest.approx(0.3)
     assert ablation.marking_by_class.num_tests == 12
@@ -109,7 +108,7 @@ def test_a_filter_of_zeros_costs_nothing_and_is_named_and_so_is_a_duplicate(smal
     ablation = cs.ablate(cs.Model(model.architecture, weights, model.class_names), small_mnist.test)
     lesions = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
     assert [one.accuracy_change for one in lesions] == [0.0, 0.0]
-    assert ("conv2d", 3) in ablation.redundancy.constant_filters
+    assert ("conv2d", 3) in [(one.layer, one.filter) for one in ablation.redundancy.constant_filters]
     assert ("conv2d", (5, 9)) in [(pair.layer, pair.filters) for pair in ablation.redundancy.pairs]
     assert "conv2d: filters 5 and 9 are redundant" in str(ablation)
     assert "conv2d: always the same output: 3" in str(ablation)
@@ -167,23 +166,15 @@ def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(mon
     np.testing.assert_allclose(means["dense"], model.logits(images).mean(axis=0), atol=1e-6)
 
 
-def test_to_dict_is_finite_plain_json():
+def test_it_is_plain_json_that_gives_the_same_back():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark())
-    values = ablation.to_dict()
-    assert json.loads(json.dumps(values, allow_nan=False)) == values
-    lesion = values["filters"][2]
-    assert (lesion["layer"], lesion["filter"], lesion["replacement"]) == ("conv2d", 1, "zero")
-    assert (lesion["accuracy_change"], lesion["accuracy_change_by_class"]) == (-0.5, [0.0, -1.0])
-    assert lesion["interval"] == list(ablation.filters[2].interval)
-    intervals, marked = unpack(values["interval_by_class"]), unpack(values["is_significant_by_class"])
-    assert (intervals.shape, marked.shape) == ((6, 2, 2), (6, 2))
-    np.testing.assert_allclose(intervals[2], ablation.filters[2].interval_by_class, atol=1e-6)
-    assert marked[2].tolist() == [0, 1]
+    assert decode(encode(ablation), cs.Ablation, "ablation.json") == ablation
+    assert (ablation.interval_by_class.shape, ablation.is_significant_by_class.shape) == ((6, 2, 2), (6, 2))
 
 
 def test_to_dict_of_a_network_without_filters_packs_empty_arrays():
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
-    assert unpack(ablation.to_dict()["interval_by_class"]).shape == (0, 7, 2)
+    assert ablation.interval_by_class.shape == (0, 7, 2)
 
 
 @pytest.mark.slow
@@ -191,7 +182,7 @@ def test_to_dict_of_many_filters_and_classes_stays_small():
     layers = (cs.Conv2D(128, 3), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(100))
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(200, 100))
     assert len(ablation.filters) == 256
-    assert len(json.dumps(ablation.to_dict())) < 300_000
+    assert len(encode(ablation)) < 300_000
 
 
 def test_text_and_html_show_the_worst_of_each_layer():

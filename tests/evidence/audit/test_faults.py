@@ -1,15 +1,14 @@
 """The audit as a whole: what is left out of which accuracy, and what travels with it."""
 
-import json
-
 import numpy as np
 import pytest
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
-from convscope.base.packing import unpack
+from convscope.base.records import decode, encode
 from convscope.data.inspection.pictures import LARGEST, shrink, take_pictures
 from convscope.evidence.audit import audit
+from convscope.evidence.audit.faults import AuditRecord
 
 
 def made_up(number: int, split: str, shape=(10, 10, 1), num_classes: int = 4, seed: int = 0) -> cs.Dataset:
@@ -63,7 +62,7 @@ def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: 
 def test_without_training_probabilities_only_the_test_labels_are_looked_at(splits: cs.Splits, y_prob):
     found = audit(splits, None, y_prob[1])
     assert found.train is None
-    assert found.to_dict()["label_suspects"]["train"] is None
+    assert found.to_record().label_suspects.train is None
     assert len(found.test.suspects) == 2
     assert "train split" not in str(found)
 
@@ -71,10 +70,10 @@ def test_without_training_probabilities_only_the_test_labels_are_looked_at(split
 def test_data_without_faults_have_one_accuracy_and_no_picture():
     splits = cs.Splits(made_up(30, "train"), made_up(20, "test", seed=1))
     found = audit(splits, answers(splits.train.labels, 4), answers(splits.test.labels, 4))
-    value = found.to_dict()
-    assert [part["left_out"] for part in value["accuracies"]] == ["nothing"]
-    assert (value["known_errors"], value["duplicates"]["num_groups"]) == (None, 0)
-    assert value["pictures"]["indices"] == []
+    record = found.to_record()
+    assert [part.left_out for part in record.accuracies] == ["nothing"]
+    assert (record.known_errors, record.duplicates.num_groups) == (None, 0)
+    assert record.pictures.indices == ()
 
 
 def test_every_test_image_may_be_a_twin():
@@ -83,7 +82,7 @@ def test_every_test_image_may_be_a_twin():
     found = audit(splits, None, answers(splits.test.labels, 4))
     assert (found.accuracies[1].num_images, found.accuracies[1].accuracy) == (0, 0.0)
     assert found.accuracies[1].interval == (0.0, 1.0)
-    json.dumps(found.to_dict(), allow_nan=False)
+    found.to_dict()
 
 
 @pytest.mark.slow
@@ -92,14 +91,14 @@ def test_who_answers_mnist_as_people_do_reaches_the_ceiling_and_all_of_the_rest(
     errors = audit(splits, None, answers(mnist.test.labels, 10)).known_answers
     as_people = mnist.test.labels.copy()
     for one in errors:
-        as_people[one.error.index] = one.error.other
+        as_people[one.index] = one.other
     found = audit(splits, None, answers(as_people, 10, sureness=0.95))
     assert found.ceiling == 0.9985
     assert [(part.left_out, part.accuracy) for part in found.accuracies] == [
         ("nothing", 0.9985),
         ("known errors", 1.0),
     ]
-    assert [one.predicted for one in found.known_answers] == [one.error.other for one in errors]
+    assert [one.predicted for one in found.known_answers] == [one.other for one in errors]
     assert [one.self_confidence for one in found.known_answers] == pytest.approx([0.05 / 9] * 15)
     assert sorted(one.rank for one in found.known_answers if one.rank is not None) == list(range(1, 16))
     known = found.to_dict()["known_errors"]
@@ -120,11 +119,11 @@ def test_who_gives_the_rejected_labels_has_no_known_error_among_the_suspects(mni
 
 
 def test_pictures_are_those_of_the_images_named(splits: cs.Splits, y_prob):
-    pictures = audit(splits, *y_prob).to_dict()["pictures"]
-    places = list(zip(pictures["splits"], pictures["indices"], strict=True))
+    pictures = audit(splits, *y_prob).to_record().pictures
+    places = list(zip(pictures.splits, pictures.indices, strict=True))
     assert {("train", 4), ("test", 5), ("test", 9), ("train", 8), ("test", 7)} <= set(places)
     assert len(places) == len(set(places))
-    for (split, index), picture in zip(places, unpack(pictures["images"]), strict=True):
+    for (split, index), picture in zip(places, pictures.images.unpack(), strict=True):
         np.testing.assert_array_equal(picture, getattr(splits, split).images[index])
 
 
@@ -144,11 +143,11 @@ def test_large_images_are_shrunk_by_whole_squares(shape, expected):
 def test_pictures_that_have_no_room_are_left_out_at_the_end():
     splits = cs.Splits(made_up(200, "train", (32, 32, 3)), made_up(5, "test", (32, 32, 3)))
     pictures = take_pictures(splits, [("train", index) for index in range(200)])
-    value = pictures.to_dict(20_000)
-    assert 0 < len(value["indices"]) < 200
-    assert value["indices"] == list(range(len(value["indices"])))
-    assert unpack(value["images"]).shape == (len(value["indices"]), 32, 32, 3)
-    assert len(json.dumps(value)) < 24_000
+    record = pictures.to_record(20_000)
+    assert 0 < len(record.indices) < 200
+    assert record.indices == tuple(range(len(record.indices)))
+    assert record.images.shape == (len(record.indices), 32, 32, 3)
+    assert len(encode(record)) < 24_000
 
 
 @pytest.mark.slow
@@ -159,13 +158,13 @@ def test_it_takes_at_most_160_kilobytes_however_much_is_wrong():
     found = audit(splits, *(random.dirichlet(np.full(4, 0.3), len(split)) for split in (train, test)))
     assert found.train is not None
     assert len(found.train.suspects) > 200
-    assert len(json.dumps(found.to_dict())) < 160_000
+    assert len(encode(found.to_record())) < 160_000
 
 
-def test_it_is_the_same_each_time_and_plain(splits: cs.Splits, y_prob):
-    first, second = (json.dumps(audit(splits, *y_prob).to_dict(), allow_nan=False) for _ in range(2))
-    assert first == second
-    assert json.loads(first)["class_names"] == ["class 0", "class 1", "class 2", "class 3"]
+def test_it_is_the_same_each_time_and_read_back(splits: cs.Splits, y_prob):
+    first, second = (audit(splits, *y_prob).to_record() for _ in range(2))
+    assert first == second == decode(encode(first), AuditRecord, "audit.json")
+    assert first.class_names == ("class 0", "class 1", "class 2", "class 3")
 
 
 def test_it_shows_itself_as_text_and_as_html(splits: cs.Splits, y_prob):

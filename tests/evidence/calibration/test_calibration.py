@@ -1,10 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 
 import convscope as cs
 from convscope.base.metrics import cross_entropy
+from convscope.base.records import decode, encode
 from convscope.evidence.calibration import fit_temperature, measure_calibration
 from convscope.training.crossfit import crossfit
 
@@ -60,8 +59,8 @@ def test_logits_twice_too_large_are_mended():
         assert before.interval[0] > 0.1
         assert after.value < chance.limit
         assert after.interval[0] == 0
-        assert calibration.changes[f"ece_by_{binning}"].interval[1] < -0.1
-    assert calibration.changes["negative_log_likelihood"].interval[1] < 0
+        assert getattr(calibration.changes, f"ece_by_{binning}").interval[1] < -0.1
+    assert calibration.changes.negative_log_likelihood.interval[1] < 0
 
 
 @pytest.mark.slow
@@ -88,30 +87,23 @@ def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
 @pytest.mark.parametrize(("count", "num_classes"), [(2, 3), (50, 2), (50, 10), (120, 1000)])
 def test_few_images_and_many_classes(count, num_classes):
     calibration = measured(count, num_classes)
-    value = calibration.to_dict()
-    assert json.loads(json.dumps(value, allow_nan=False)) == value
-    assert (value["num_images"], value["num_classes"]) == (count, num_classes)
-    assert sum(value["before"]["by_width"]["num_images"]) == sum(value["after"]["by_mass"]["num_images"]) == count
+    assert decode(encode(calibration), cs.Calibration, "calibration.json") == calibration
+    assert (calibration.num_images, calibration.num_classes) == (count, num_classes)
+    assert sum(calibration.before.by_width.num_images) == sum(calibration.after.by_mass.num_images) == count
 
 
-def test_to_dict_holds_what_the_page_and_the_model_take():
+def test_changes_are_after_less_before():
     calibration = measured(num_bins=10)
-    value = calibration.to_dict()
-    assert value["temperature"] == calibration.temperature
-    assert value["fitted_on"] == "validation images"
-    assert value["before"]["by_width"]["num_bins"] == 10
-    assert value["after"]["brier"] == {
-        "value": calibration.after.brier.value,
-        "interval": list(calibration.after.brier.interval),
-    }
-    assert value["changes"]["aurc"]["value"] == pytest.approx(
-        value["after"]["aurc"]["value"] - value["before"]["aurc"]["value"], abs=1e-12
-    )
-    assert [one["fraction"] for one in value["after"]["risk_coverage"]["refusals"]] == [0, 0.01, 0.02, 0.05, 0.1]
+    assert calibration.fitted_on == "validation images"
+    assert calibration.before.by_width.num_bins == 10
+    difference = calibration.after.aurc.value - calibration.before.aurc.value
+    assert calibration.changes.aurc.value == pytest.approx(difference, abs=1e-12)
+    refusals = calibration.after.risk_coverage.refusals
+    assert [one.fraction for one in refusals] == [0, 0.01, 0.02, 0.05, 0.1]
 
 
 def test_the_same_arguments_give_the_same_bytes_and_another_seed_other_intervals():
-    first, again, other = (json.dumps(measured(200, seed=seed).to_dict()) for seed in (0, 0, 1))
+    first, again, other = (encode(measured(200, seed=seed)) for seed in (0, 0, 1))
     assert first == again != other
 
 

@@ -64,7 +64,7 @@ def test_of_equal_doubts_the_later_image_is_refused_first():
 def test_never_is_every_image_refused():
     curve = measure_risk_coverage(np.ones(1), np.array([False]))
     assert {refusal.num_left for refusal in curve.refusals} == {1}
-    assert (curve.aurc, curve.optimal_aurc, curve.coverage.tolist()) == (1, 1, [1])
+    assert (curve.aurc, curve.optimal_aurc, curve.coverage) == (1, 1, (1,))
 
 
 @pytest.mark.parametrize(

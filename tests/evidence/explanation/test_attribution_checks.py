@@ -1,13 +1,12 @@
 """The checks of attributions against hand-worked curves, SciPy, and models of which the outcome is known."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
 
 import convscope as cs
 from convscope.architecture import Architecture, Dense, Flatten, Input
+from convscope.base.records import decode, encode
 from convscope.evidence.explanation.attribution_checks import (
     area_under,
     check_attributions,
@@ -122,7 +121,7 @@ def test_the_control_s_own_weights_give_its_own_maps(mnist: cs.Splits):
 def test_one_image_is_enough_and_has_no_interval(model: cs.Model, mnist: cs.Splits, count: int):
     checks = check_attributions(model, mnist.test.take(np.arange(count)))
     assert all((one.deletion_gain_interval is None) == (count == 1) for one in checks.methods)
-    json.dumps(checks.to_dict(), allow_nan=False)
+    assert decode(encode(checks), cs.AttributionChecks, "attributions.json") == checks
 
 
 @pytest.mark.slow

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import convscope as cs
+from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.explanation import filter_measures, filter_pictures
 from convscope.evidence.explanation.filter_layers import filter_layers
-from convscope.evidence.explanation.filter_measures import class_selectivity, duplicate_filters, measure_filters
+from convscope.evidence.explanation.filter_measures import class_selectivity, measure_filters
 from convscope.evidence.explanation.filters import filter_cards
 
 
@@ -55,11 +56,11 @@ def test_an_edge_detector_is_excited_most_where_the_edge_is():
     images[3, 2:4, 5] = 255  # a shorter one, at the same place
     (layer,) = cards_of(one_convolution(EDGE), dataset_of(images)).layers
     (card,) = layer.filters
-    first, second = card.exciting  # the other images leave it at zero
-    assert (first.index, first.label, first.place, first.value) == (2, 0, (2, 3), 3.0)
-    assert (second.index, second.place, second.value) == (3, (1, 3), 2.0)
+    assert card.exciting.index == (2, 3)  # the other images leave it at zero
+    assert card.exciting.places == [(2, 3), (1, 3)]
+    assert card.exciting.value == (3.0, 2.0)
     assert (card.quantiles, card.answering_fraction) == ((0.0, 0.0, 1.0, 2.25, 3.0), 0.5)
-    np.testing.assert_array_equal(layer.pictures.real[0, 0], images[2, 2:5, 3:6])
+    np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0], images[2, 2:5, 3:6])
 
 
 def test_a_picture_at_the_border_is_clear_beyond_it_and_its_window_cut_off():
@@ -68,9 +69,9 @@ def test_a_picture_at_the_border_is_clear_beyond_it_and_its_window_cut_off():
     model = one_convolution(EDGE, padding="same")
     (layer,) = cards_of(model, dataset_of(images)).layers
     (card,) = layer.filters
-    assert card.exciting[0].place == (0, 0)
+    assert card.exciting.places[0] == (0, 0)
     assert filter_layers(model.architecture)[0].window((0, 0), (8, 8)) == (0, 0, 2, 2)
-    np.testing.assert_array_equal(layer.pictures.real[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
+    np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
 
 
 def test_the_window_of_a_place_holds_all_pixels_that_it_reads_and_no_other():
@@ -109,11 +110,10 @@ def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_map
             highest = flat[..., card.filter].max(axis=1)
             order = sorted(range(len(maps)), key=lambda image, highest=highest: (-highest[image], image))
             expected = [image for image in order[:9] if highest[image] > 0]
-            assert [one.index for one in card.exciting] == expected
-            for one in card.exciting:
-                assert one.label == dataset.labels[one.index]
-                assert maps[(one.index, *one.place, card.filter)] == pytest.approx(highest[one.index], rel=1e-6)
-                assert one.value == pytest.approx(highest[one.index], rel=1e-6)
+            assert list(card.exciting.index) == expected
+            for index, place, value in zip(card.exciting.index, card.exciting.places, card.exciting.value, strict=True):
+                assert maps[(index, *place, card.filter)] == pytest.approx(highest[index], rel=1e-6)
+                assert value == pytest.approx(highest[index], rel=1e-5)
             np.testing.assert_allclose(card.quantiles, np.percentile(highest, [0, 25, 50, 75, 100]), rtol=1e-5)
 
 
@@ -121,7 +121,7 @@ def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_
     model = one_convolution(-np.ones((1, 1, 1, 1)), activation="linear", shape=(2, 2, 1))
     images = np.arange(10, 22).reshape(12, 1, 1, 1) * np.ones((1, 2, 2, 1))
     (card,) = cards_of(model, dataset_of(images)).layers[0].filters
-    assert [one.index for one in card.exciting] == list(range(9))  # the darkest first
+    assert card.exciting.index == tuple(range(9))  # the darkest first
     assert (card.selectivity, card.answering_fraction, card.is_dead, card.is_rare) == (0, 0, False, True)
 
 
@@ -129,7 +129,7 @@ def test_of_images_that_excite_equally_the_first_come_first():
     images = np.full((60, 4, 4, 1), 50)
     images[20:50] = 90
     (card,) = cards_of(one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1)), dataset_of(images)).layers[0].filters
-    assert [(one.index, one.place) for one in card.exciting] == [(index, (0, 0)) for index in range(20, 29)]
+    assert (card.exciting.index, set(card.exciting.places)) == (tuple(range(20, 29)), {(0, 0)})
 
 
 # --- Dead, alike, selective -------------------------------------------------------------------------------------------
@@ -143,8 +143,8 @@ def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_se
     assert [card.is_dead for card in cards] == [False, True, True, False]
     assert [card.is_rare for card in cards] == [True, False, False, False]
     assert cards[0].answering_fraction == 1 / 300
-    assert [(one.index, one.place) for one in cards[0].exciting] == [(7, (1, 1))]
-    assert [len(card.exciting) for card in cards] == [1, 0, 0, 9]
+    assert (cards[0].exciting.index, cards[0].exciting.places) == ((7,), [(1, 1)])
+    assert [len(card.exciting.index) for card in cards] == [1, 0, 0, 9]
     assert cards[2].quantiles == tuple([pytest.approx(0.7)] * 5)
     assert (cards[1].most_alike, cards[1].correlation) == (None, None)
     assert cards[0].most_alike == 3  # the only other one that lives
@@ -156,10 +156,8 @@ def test_planted_duplicates_are_found_and_mirrored_ones_are_not():
     kernels = np.concatenate([kernel, 2.5 * kernel[..., 1:2], -kernel[..., :1]], axis=3)
     model = one_convolution(kernels, [0, 0, 0, 0.3, 0], activation="linear")
     images = stream.integers(0, 256, (40, 8, 8, 1), np.uint8)
-    (pair,) = duplicate_filters(model, images)
-    assert (pair.layer, pair.first, pair.second, pair.correlation) == ("conv2d", 1, 3, pytest.approx(1, abs=1e-6))
     (layer,) = cards_of(model, dataset_of(images)).layers
-    assert layer.duplicates == (pair,)
+    assert layer.duplicates == ((1, 3, pytest.approx(1, abs=1e-6)),)
     assert [layer.filters[one].most_alike for one in (1, 3)] == [3, 1]
 
 
@@ -273,19 +271,16 @@ def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image()
         ("dense", (1, 1), 128),
         ("dense_1", (1, 1), 128),
     ]
-    pictures = cards.layers[0].pictures
-    living = [
-        number for number in range(len(pictures.filters)) if cards.layers[0].filters[pictures.filters[number]].exciting
-    ]
-    first = cards.layers[0].filters[pictures.filters[living[0]]].exciting[0]
-    np.testing.assert_array_equal(pictures.real[living[0], 0], dataset.images[first.index])
+    pictures, filters = cards.layers[0].pictures, cards.layers[0].filters
+    living = [number for number, one in enumerate(pictures.filters) if filters[one].exciting.index]
+    first = cards.layers[0].filters[pictures.filters[living[0]]].exciting.index[0]
+    np.testing.assert_array_equal(pictures.real.unpack()[living[0], 0], dataset.images[first])
 
 
 def test_a_network_without_hidden_layers_has_no_cards():
     model = untrained(cs.Architecture(cs.Input(8, 8), (cs.Flatten(), cs.Dense(2))), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.ones((5, 8, 8, 1))))
     assert cards.layers == ()
-    assert duplicate_filters(model, np.ones((5, 8, 8, 1), np.uint8)) == ()
 
 
 def test_a_hundred_classes_of_which_some_have_no_image():
@@ -306,10 +301,10 @@ def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
     assert (cards.num_images, cards.num_images_left_out) == (10, 80)
     few = cards_of(model, dataset.take(taken)).layers[0].filters[0]
     card = cards.layers[0].filters[0]
-    assert [one.index for one in card.exciting] == [taken[one.index] for one in few.exciting]
+    assert list(card.exciting.index) == [taken[index] for index in few.exciting.index]
     assert card.quantiles == few.quantiles
     np.testing.assert_array_equal(
-        cards.layers[0].pictures.real, cards_of(model, dataset.take(taken)).layers[0].pictures.real
+        cards.layers[0].pictures.real.unpack(), cards_of(model, dataset.take(taken)).layers[0].pictures.real.unpack()
     )
 
 
@@ -333,16 +328,16 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
     images = np.random.default_rng(0).integers(0, 256, (12, 57, 40, 1))
     (layer,) = cards_of(model, dataset_of(images)).layers
     assert (layer.pictures.factor, layer.pictures.real.shape[2:]) == (3, (19, 14, 1))
-    index = layer.filters[0].exciting[0].index
-    assert layer.pictures.real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
-    assert layer.pictures.real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
+    index, real = layer.filters[0].exciting.index[0], layer.pictures.real.unpack()
+    assert real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
+    assert real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
 
 
 @pytest.mark.slow
 def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist):
     model, dataset = untrained(cs.presets.cnn(), mnist.test.class_names), mnist.test.take(np.arange(200))
     for layer in filter_cards(model, dataset).layers:
-        assert layer.synthesis["method"] == "gradient ascent"
+        assert layer.synthesis.method == "gradient ascent"
         assert all(card.synthetic_value is not None for card in layer.filters)
         assert layer.pictures.synthetic.shape == (len(layer.filters), *layer.pictures.real.shape[2:])
     assert all(layer.synthesis is None for layer in cards_of(model, dataset).layers)
@@ -351,12 +346,9 @@ def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist)
 @pytest.mark.slow
 def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
     dataset, model = noise(40, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
-    first, second = (json.dumps(filter_cards(model, dataset).to_dict(), allow_nan=False) for _ in range(2))
+    first, second = (filter_cards(model, dataset) for _ in range(2))
     assert first == second
-    value = json.loads(first)
-    assert value == filter_cards(model, dataset).to_dict()
-    exciting = value["layers"][0]["filters"][0]["exciting"]
-    assert list(exciting) == ["index", "row", "column", "value"]
+    assert decode(encode(first), cs.FilterCards, "filters.json") == first
 
 
 def test_text_and_html_show_a_line_for_each_layer():
@@ -373,10 +365,6 @@ def test_text_and_html_show_a_line_for_each_layer():
         (lambda model, data: filter_cards(model, data, most_images=0), "most_images is 0; it must be at least 1"),
         (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "made has 3 classes"),
         (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"needs uint8 \(N, 8, 8, 1\)"),
-        (lambda model, data: duplicate_filters(model, data.images, 0), "threshold is 0; it must be above 0"),
-        (lambda model, data: duplicate_filters(model, data.images, 1.5), "at most 1"),
-        (lambda model, data: duplicate_filters(model, data.images[:0]), "images is empty"),
-        (lambda model, data: duplicate_filters(model, data.images[:, :7]), r"needs uint8 \(N, 8, 8, 1\)"),
     ],
 )
 def test_what_does_not_fit_is_rejected(call, message):

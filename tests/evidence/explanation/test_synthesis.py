@@ -213,10 +213,9 @@ def test_the_same_seed_gives_the_same_images_and_another_others():
 
 def test_small_windows_are_neither_moved_nor_blurred_and_the_parameters_say_so():
     model = untrained(cs.presets.cnn())
-    parameters = synthesize(model, "conv2d", [0], steps=1).parameters()
-    assert parameters["method"] == "gradient ascent"
-    assert (parameters["jitter"], parameters["blur"], parameters["steps"], parameters["place"]) == (0, 0, 1, [12, 12])
-    assert synthesize(model, "conv2d_1", [0], steps=1).parameters()["jitter"] == 1
+    parameters = synthesize(model, "conv2d", [0], steps=1).to_record()
+    assert (parameters.jitter, parameters.blur, parameters.steps, parameters.place) == (0, 0, 1, (12, 12))
+    assert synthesize(model, "conv2d_1", [0], steps=1).to_record().jitter == 1
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluating import evaluate
 from convscope.experiment.store import RunStore
-from convscope.interchange.parity import joined_exports
 from convscope.prediction import predict
 from convscope.report.evidence import TOPICS, render_evidence
+from convscope.runs.evidence import read_topics
 from convscope.runs.jobs import options_of
 from convscope.runs.seeds import run_spec
 from convscope.runs.tracking.run import read_results, read_run
@@ -132,10 +132,7 @@ class Readers:
         open_run(self.run).load_history()
 
     def of_evidence(self, topic: str) -> None:
-        found = self.folder.read_evidence([topic], self.model)
-        render_evidence(found)
-        if topic == "exports" and found:
-            joined_exports(found[topic].get("exports"), [])
+        render_evidence(read_topics(self.folder, [topic], self.model))
 
     def of_model(self) -> None:
         model = load_model(self.run)

@@ -59,8 +59,8 @@ def mnist(folder: Path) -> None:
     run_command("run", "--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--seeds", "2", "--out", folder)
     kept = open_run(folder)
     measured = with_siblings(kept.load_model(), few_of(cs.load_dataset("mnist")), RECIPE)
-    for topic, value in measured.items():  # as `convscope evidence` does, of fewer images
-        kept.write_evidence(topic, value, kept.load_model())
+    for topic, record in measured.items():  # as `convscope evidence` does, of fewer images
+        kept.write_evidence(topic, record, kept.load_model())
     run_command("export", "--format", "safetensors", folder)
     run_command("report", folder)
     write_photo(folder / PHOTO)
@@ -108,8 +108,8 @@ def ann(folder: Path) -> None:
     run_command("train", "--architecture", "ann", "--recipe", "fast", "--out", folder)
     kept = open_run(folder)
     model = kept.load_model()
-    for topic, value in small_evidence([model], cs.load_dataset("mnist"), kept.recipe).items():
-        kept.write_evidence(topic, value, model)
+    for topic, record in small_evidence([model], cs.load_dataset("mnist"), kept.recipe).items():
+        kept.write_evidence(topic, record, model)
     run_command("report", folder)
 
 

@@ -4,15 +4,15 @@ The numbers mean little on so few; the page is to look as it does after `convsco
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 import convscope as cs
 from convscope.base.metrics import softmax
+from convscope.base.records import Record
 from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import measure_calibration
@@ -20,6 +20,7 @@ from convscope.evidence.explanation import check_attributions, embed, filter_car
 from convscope.evidence.rejection import fit_rules, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
+from convscope.experiment.ablation import AblationRecord
 from convscope.interchange import FORMATS
 from convscope.report.evidence import TOPICS
 from convscope.runs.seeds import SeedRuns
@@ -29,7 +30,7 @@ _MOST_TRAINING, _MOST_TEST = 2_000, 500
 _FOLDS = 2
 
 
-def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Recipe) -> dict[str, dict[str, Any]]:
+def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
     """Return what was measured of the first of `models`, by topic; two runs of each of them are trained for it."""
     model, few = models[0], few_of(splits)
     evidence = {
@@ -42,14 +43,14 @@ def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Rec
     return evidence
 
 
-def exported(model: cs.Model, few: cs.Splits) -> dict[str, Any]:
+def exported(model: cs.Model, few: cs.Splits) -> cs.ParityTable:
     """Return the parity of one file, and of one that stands for those of programs with long names."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         cs.save_model(model, path)
         own = cs.measure_parity(model, FORMATS["safetensors"].open(path), path, "safetensors", "float32", few.test)
     other = replace(own, file="model-float16.tflite", runtime="Keras 3.15.1 on TensorFlow 2.21.0", num_changed=12_345)
-    return cs.ParityTable((own, other)).to_dict()
+    return cs.ParityTable(rows=(own, other))
 
 
 def few_of(splits: cs.Splits) -> cs.Splits:
@@ -58,7 +59,7 @@ def few_of(splits: cs.Splits) -> cs.Splits:
     return cs.Splits(*(split.take(np.arange(min(number, len(split)))) for split, number in numbers))
 
 
-def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[str, dict[str, Any]]:
+def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
     """Return by topic what needs networks beside the model, and what attacks and spoiled images cost it."""
     siblings = crossfit(model.architecture, few.train, recipe, folds=_FOLDS)
     logits = model.logits(few.test.images)
@@ -72,27 +73,27 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
     )
     rejection = measure_rejection(fit_rules(model, siblings.parts(few.train)), model, few.test, most=100)
     return {
-        "calibration": calibration.to_dict(),
-        "rejection": rejection.to_dict(),
-        "robustness": measure_robustness(model, few.test, most_images=100).to_dict(),
-        "attacks": measure_attacks(model, few.test, most_images=50, steps=5).to_dict(),
-        "audit": audit(few, softmax(siblings.logits), softmax(logits)).to_dict(),
+        "calibration": calibration,
+        "rejection": rejection,
+        "robustness": measure_robustness(model, few.test, most_images=100),
+        "attacks": measure_attacks(model, few.test, most_images=50, steps=5),
+        "audit": audit(few, softmax(siblings.logits), softmax(logits)).to_record(),
     }
 
 
-def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, dict[str, Any]]:
+def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     """Return by topic what `convscope run` measures of every run beside its accuracy."""
-    ablation = ablate(model, few.test).to_dict()
-    removal, inputs = removal_curves(model, few, num_orders=5, most_macs=1e9), ablate_inputs(model, few, most_macs=1e9)
+    ablation = AblationRecord().updated(ablate(model, few.test))
+    ablation = ablation.updated(removal_curves(model, few, num_orders=5, most_macs=1e9))
     return {
-        "filters": filter_cards(model, few.test).to_dict(),
-        "attributions": check_attributions(model, few.test, most_images=10).to_dict(),
-        "embedding": embed(model, few.test, most_images=400).to_dict(),
-        "ablation": {**ablation, "removal": removal.to_dict(), "inputs": inputs.to_dict()},
+        "filters": filter_cards(model, few.test),
+        "attributions": check_attributions(model, few.test, most_images=10),
+        "embedding": embed(model, few.test, most_images=400),
+        "ablation": ablation.updated(ablate_inputs(model, few, most_macs=1e9)),
     }
 
 
-def over_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Any]:
+def over_seeds(architectures: Sequence[cs.Architecture], few: cs.Splits, recipe: cs.Recipe) -> dict[str, Record]:
     """Return what two runs of each of `architectures` come to, as the page takes it."""
     runs = run_experiment(architectures, few, [recipe], range(2), dataset=few.name)
-    return {"seeds": SeedRuns(runs, None, "2 seeds, as asked.").to_dict()}
+    return {"seeds": SeedRuns(runs, None, "2 seeds, as asked.").to_record()}

@@ -8,7 +8,6 @@ mirrored is not found.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.records import Change, Count, Fraction, Record, from_attributes
-from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
 from convscope.data.inspection.pictures import SplitName
@@ -24,7 +23,6 @@ from convscope.data.inspection.pictures import SplitName
 _MOST_GROUPS_IN_JSON = 200
 _MOST_MEMBERS_IN_JSON = 12
 _MOST_SHOWN = 10
-_HEADER = ("Images", "Members", "Labels", "Correlation")
 
 
 class Member(Record, kw_only=True):
@@ -91,7 +89,7 @@ class DuplicateGroup:
 
 
 @dataclass(frozen=True)
-class Duplicates:
+class Duplicates(Tabular):
     """The groups of equal and near images of a data set.
 
     Attributes:
@@ -101,6 +99,9 @@ class Duplicates:
         num_flat: distinct images of one shade (see `near.FLATTEST`), for which no correlation is defined.
         groups: those with two labels first, then those across the splits, then equal ones, then the larger ones.
     """
+
+    _header = ("Images", "Members", "Labels", "Correlation")
+    _left = 3
 
     dataset_name: str
     class_names: tuple[str, ...]
@@ -131,12 +132,6 @@ class Duplicates:
 
     def to_dict(self) -> dict[str, Any]:
         return self.to_record().to_dict()
-
-    def __str__(self) -> str:
-        return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows(), left=3)}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows(), left=3)}"
 
     def _headline(self) -> str:
         equal = sum(group.is_equal for group in self.groups)

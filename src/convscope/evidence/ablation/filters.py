@@ -6,8 +6,6 @@ for it, and a network trained without it may do as well.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,9 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.metrics import paired_interval
-from convscope.base.packing import pack
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.packing import Packed
+from convscope.base.records import Change, ChangeInterval, Count, Fraction, Record, to_tuple
+from convscope.base.tables import Tabular
 from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.engine import Replacement, lesion_effects
 from convscope.evidence.ablation.parts import (
@@ -30,14 +29,13 @@ from convscope.evidence.ablation.parts import (
 )
 from convscope.evidence.ablation.redundancy import Redundancy, find_redundancy
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
+from convscope.evidence.records import ClassesRecord, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filters hardly apart
-_HEADER = ("Layer", "Filters", "Replaced", "Significant losses", "Largest loss", "Filter", "95 % interval")
 
 
-@dataclass(frozen=True)
-class FilterAblation:
+class FilterAblation(Record, kw_only=True):
     """What a network loses with one of its filters.
 
     Attributes:
@@ -48,101 +46,70 @@ class FilterAblation:
             of the images, not of the seed. Of twenty filters without effect, one interval leaves zero out.
         p_value: McNemar's exact, for no change at all.
         is_significant: whether the change is marked among those of all ablations; see `Ablation`.
-        accuracy_change_by_class: (K,), the change over the images of each class; 0.0 for a class without images.
-        interval_by_class: (K, 2), the same interval for each of them; (-1.0, 1.0) for a class without images.
-        is_significant_by_class: (K,), whether it is marked among those of all ablations and classes.
+        accuracy_change_by_class: the change over the images of each class, in six digits; 0.0 for a class without
+            images.
     """
 
     layer: str
-    filter: int
+    filter: Count
     replacement: Replaced
-    accuracy_change: float
-    interval: tuple[float, float]
-    p_value: float
+    accuracy_change: Change
+    accuracy_change_by_class: tuple[Change, ...]
+    interval: ChangeInterval
+    p_value: Fraction
     is_significant: bool
-    accuracy_change_by_class: tuple[float, ...] = field(repr=False)
-    interval_by_class: tuple[tuple[float, float], ...] = field(repr=False)
-    is_significant_by_class: tuple[bool, ...] = field(repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON, but for intervals and marks by class, which `Ablation` packs for all."""
-        return {
-            "layer": self.layer,
-            "filter": self.filter,
-            "replacement": self.replacement,
-            "accuracy_change": self.accuracy_change,
-            "accuracy_change_by_class": [round(change, 6) for change in self.accuracy_change_by_class],
-            "interval": list(self.interval),
-            "p_value": self.p_value,
-            "is_significant": self.is_significant,
-        }
 
 
-@dataclass(frozen=True)
-class Ablation:
+class Ablation(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network without each of its filters.
 
     A change is marked as significant by Benjamini and Hochberg's rule over all ablations, and by class over all
     ablations and classes with images: of the marked ones, at most one in twenty is expected to be a false positive.
 
     Attributes:
-        num_images: on how many images all was measured, sampled evenly from the data set.
-        num_images_left_out: how many more the data set has.
         accuracy: of the whole network on these images.
         num_filters_left_out: how many of the filters in question were not tried, evenly spread.
         layer_kinds: the kind of each layer in question, such as "Conv2D".
-        filters: an ablation each, by layer and filter; empty where there is neither a convolution nor a hidden layer.
+        filters: L ablations, by layer and filter; empty where there is neither a convolution nor a hidden layer.
+        interval_by_class: (L, K, 2) float32, the interval of each filter's change by class; -1 and 1 for a class
+            without images.
+        is_significant_by_class: (L, K) uint8, whether each change by class is marked.
         marking: how many of the ablations are marked.
         marking_by_class: how many of the ablations' changes by class.
         redundancy: filters that are alike, and filters that say nothing.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
-    num_images: int
-    num_images_left_out: int
-    accuracy: float
-    num_filters_left_out: int
-    layer_kinds: Mapping[str, str] = field(repr=False)
-    filters: tuple[FilterAblation, ...] = field(repr=False)
+    _header = ("Layer", "Filters", "Replaced", "Significant losses", "Largest loss", "Filter", "95 % interval")
+
+    accuracy: Fraction
+    num_filters_left_out: Count
+    layer_kinds: dict[str, str]
+    filters: tuple[FilterAblation, ...]
+    interval_by_class: Packed
+    is_significant_by_class: Packed
+    false_discovery_rate: Fraction
     marking: Marking
     marking_by_class: Marking
-    redundancy: Redundancy = field(repr=False)
+    redundancy: Redundancy
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, arrays packed: `interval_by_class` (L, K, 2), `is_significant_by_class`."""
-        intervals = np.array([one.interval_by_class for one in self.filters], np.float32)
-        marked = np.array([one.is_significant_by_class for one in self.filters], np.uint8)
-        num_classes = len(self.class_names)
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "accuracy": self.accuracy,
-            "num_filters_left_out": self.num_filters_left_out,
-            "layer_kinds": dict(self.layer_kinds),
-            "filters": [one.to_dict() for one in self.filters],
-            "interval_by_class": pack(intervals.reshape(-1, num_classes, 2)),
-            "is_significant_by_class": pack(marked.reshape(-1, num_classes)),
-            "false_discovery_rate": FALSE_DISCOVERY_RATE,
-            "marking": self.marking.to_dict(),
-            "marking_by_class": self.marking_by_class.to_dict(),
-            "redundancy": self.redundancy.to_dict(),
-        }
+    def __post_init__(self) -> None:
+        parts = dict.fromkeys((one.layer, one.filter) for one in self.filters)
+        kinds = dict.fromkeys(one.replacement for one in self.filters)
+        named = [(one.layer, one.filter, one.replacement) for one in self.filters]
+        if named != [(*part, kind) for part in parts for kind in kinds]:
+            raise ValueError("filters are not replaced by the same each")
+        shape = (len(self.filters), len(self.class_names))
+        if any(len(one.accuracy_change_by_class) != shape[1] for one in self.filters):
+            raise ValueError(f"filters have no {shape[1]} changes by class")
+        check_packed("interval_by_class", self.interval_by_class, "float32", *shape, 2)
+        check_packed("is_significant_by_class", self.is_significant_by_class, "uint8", *shape)
 
-    def __str__(self) -> str:
-        return "\n".join([self._headline(), "", text_table(_HEADER, self._rows()), *self.redundancy.lines()])
-
-    def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self.redundancy.lines())
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
+    def _lines(self) -> list[str]:
+        return self.redundancy.lines()
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing one filter:")
+        return f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing one filter:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, Replaced], list[FilterAblation]]()
@@ -207,27 +174,26 @@ def ablate(
     lesions = [[Replacement(one[0], one[1], value(*one))] for one in named]
     effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions], with_losses=False)
     right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
-    measures, marking, marking_by_class = _measure(right[0], right[1:], measured)
+    measures, of_all = _measure(right[0], right[1:], measured)
     return Ablation(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
-        num_images=len(measured),
-        num_images_left_out=len(dataset) - len(measured),
+        **describe_images(dataset, len(measured)),
         accuracy=float(right[0].mean()),
         num_filters_left_out=len(candidates) - len(chosen),
         layer_kinds=layer_kinds(model, layers),
-        filters=tuple(FilterAblation(*one, **measure) for one, measure in zip(named, measures, strict=True)),
-        marking=marking,
-        marking_by_class=marking_by_class,
+        filters=tuple(
+            FilterAblation(layer=layer, filter=number, replacement=replacement, **measure)
+            for (layer, number, replacement), measure in zip(named, measures, strict=True)
+        ),
+        **of_all,
+        false_discovery_rate=FALSE_DISCOVERY_RATE,
         redundancy=find_redundancy(model, measured.images, units=units),
     )
 
 
 def _measure(
     whole: NDArray[np.bool_], right: NDArray[np.bool_], dataset: Dataset
-) -> tuple[list[dict[str, Any]], Marking, Marking]:
-    """Return for each ablation what `FilterAblation` holds of it, and how many are marked.
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return for each ablation what `FilterAblation` holds of it, and what `Ablation` holds of all.
 
     Args:
         whole: (N,), which images are classified correctly without an ablation.
@@ -253,13 +219,16 @@ def _measure(
     measures = [
         {
             "accuracy_change": int(num_gained[place] - num_lost[place]) / len(dataset),
-            "interval": tuple(intervals[place].tolist()),
+            "interval": to_tuple(intervals[place]),
             "p_value": float(values[place]),
             "is_significant": bool(is_significant[place]),
-            "accuracy_change_by_class": tuple(by_class[place].tolist()),
-            "interval_by_class": tuple(map(tuple, intervals_by_class[place].tolist())),
-            "is_significant_by_class": tuple(is_significant_by_class[place].tolist()),
+            "accuracy_change_by_class": tuple(round(change, 6) for change in by_class[place].tolist()),
         }
         for place in range(len(right))
     ]
-    return measures, marking, marking_by_class
+    return measures, {
+        "interval_by_class": Packed.from_array(intervals_by_class.astype(np.float32)),
+        "is_significant_by_class": Packed.from_array(is_significant_by_class.astype(np.uint8)),
+        "marking": marking,
+        "marking_by_class": marking_by_class,
+    }

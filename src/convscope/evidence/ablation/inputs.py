@@ -5,35 +5,34 @@ and not what the pixels tell. A row that costs nothing alone may be told by the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.metrics import paired_interval
-from convscope.base.plain import PlainFields
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.records import Change, ChangeInterval, Fraction, Record
+from convscope.base.tables import Tabular
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
+from convscope.evidence.records import Coordinate, ImagesRecord, Size
 from convscope.training.model import Model
 
 InputKind = Literal["row", "column", "quadrant", "border", "window", "resolution"]
 Fill = Literal["zero", "background", "block mean"]
 
+_LENGTHS: dict[InputKind, int] = {"row": 2, "column": 2, "quadrant": 4, "border": 1, "window": 4, "resolution": 1}
 _MOST_BANDS = 32  # of rows, of columns, and widths of borders
 _WINDOWS = 7  # a side
 _FACTORS = (2, 4, 7, 14, 28)
 _MOST_BACKGROUND_IMAGES = 5000  # whose most frequent value is taken
 _BLOCK_VALUES = 1 << 20  # pixels that are changed at once
 _LEAST_IMAGES = 200
-_HEADER = ("Removed", "Filled with", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
 
 
-@dataclass(frozen=True)
-class PartAblation(PlainFields):
+class PartAblation(Record, kw_only=True):
     """What a network loses with a part of every image.
 
     Attributes:
@@ -48,66 +47,48 @@ class PartAblation(PlainFields):
     """
 
     kind: InputKind
-    place: tuple[int, ...]
+    place: tuple[Coordinate, ...]
     fill: Fill
-    accuracy_change: float
-    interval: tuple[float, float]
-    p_value: float
+    accuracy_change: Change
+    interval: ChangeInterval
+    p_value: Fraction
     is_significant: bool
 
+    def __post_init__(self) -> None:
+        if len(self.place) != _LENGTHS[self.kind]:
+            raise ValueError(f"place of a {self.kind} has {len(self.place)} numbers")
 
-@dataclass(frozen=True)
-class InputAblation:
+
+class InputAblation(Tabular, ImagesRecord, kw_only=True):
     """The accuracy of a network on images that lack a part.
 
     A change is marked as significant by Benjamini and Hochberg's rule over all ablations: of the marked ones at most
     one in twenty is expected to be a false positive.
 
     Attributes:
-        num_images: on how many images all was measured, sampled evenly.
-        num_images_left_out: how many more there are.
         image_shape: (H, W, C).
         background: (C,), the most frequent value of each channel in training images, 0 to 255. Where it is zero, there
             is one fill, called "background", and not two.
         accuracy: on whole images.
     """
 
-    dataset_name: str
-    split: str
-    num_images: int
-    num_images_left_out: int
-    image_shape: tuple[int, int, int]
-    background: tuple[int, ...]
-    accuracy: float
-    ablations: tuple[PartAblation, ...] = field(repr=False)
+    _header = ("Removed", "Filled with", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
+    _left = 2
+
+    image_shape: tuple[Size, Size, Size]
+    background: tuple[Annotated[int, Meta(ge=0, le=255)], ...]
+    accuracy: Fraction
+    ablations: tuple[PartAblation, ...]
+    false_discovery_rate: Fraction
     marking: Marking
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "image_shape": list(self.image_shape),
-            "background": list(self.background),
-            "accuracy": self.accuracy,
-            "ablations": [one.to_dict() for one in self.ablations],
-            "false_discovery_rate": FALSE_DISCOVERY_RATE,
-            "marking": self.marking.to_dict(),
-        }
-
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=2)}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows(), left=2)}"
+    def __post_init__(self) -> None:
+        if not {"window", "row", "column"} <= {one.kind for one in self.ablations if one.fill != "zero"}:
+            raise ValueError("ablations have no windows, rows or columns")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(
-            f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing a part of each image:"
-        )
+        return f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing a part of each image:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, str], list[PartAblation]]()
@@ -184,14 +165,17 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
         accuracy=float(whole.mean()),
         ablations=tuple(
             PartAblation(
-                *one,
+                kind=kind,
+                place=where,
+                fill=fill,
                 accuracy_change=int(counts[place, 1] - counts[place, 0]) / len(measured),
                 interval=(float(intervals[place, 0]), float(intervals[place, 1])),
                 p_value=float(values[place]),
                 is_significant=bool(is_significant[place]),
             )
-            for place, one in enumerate(named)
+            for place, (kind, where, fill) in enumerate(named)
         ),
+        false_discovery_rate=FALSE_DISCOVERY_RATE,
         marking=marking,
     )
 

@@ -5,16 +5,15 @@ other. One of such a pair may be lost at little cost because the other is still 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import DepthwiseConv2D
-from convscope.base.plain import PlainFields
+from convscope.base.records import Change, Count, Record
 from convscope.data.datasets import evenly
-from convscope.evidence.ablation.parts import Part, block_length, layers_with_filters
+from convscope.evidence.ablation.parts import block_length, layers_with_filters
 from convscope.training.model import Model
 
 LEAST_CORRELATION = 0.99
@@ -29,8 +28,7 @@ _ROUNDING = 1e-12  # of a mean square: what a variance may be off by
 _MOST_PRODUCTS = 2e10  # multiply-adds of all correlations: about half a second
 
 
-@dataclass(frozen=True)
-class FilterPair(PlainFields):
+class FilterPair(Record, kw_only=True):
     """Two filters of a layer that are alike.
 
     Attributes:
@@ -41,9 +39,9 @@ class FilterPair(PlainFields):
     """
 
     layer: str
-    filters: tuple[int, int]
-    correlation: float
-    kernel_cosine: float
+    filters: tuple[Count, Count]
+    correlation: Change
+    kernel_cosine: Change
 
     def __str__(self) -> str:
         first, second = self.filters
@@ -51,8 +49,14 @@ class FilterPair(PlainFields):
         return f"{self.layer}: filters {first} and {second} are redundant ({alike})"
 
 
-@dataclass(frozen=True)
-class Redundancy:
+class ConstantFilter(Record, kw_only=True):
+    """A filter whose output is always the same."""
+
+    layer: str
+    filter: Count
+
+
+class Redundancy(Record, kw_only=True):
     """Filters that are alike or say nothing.
 
     Attributes:
@@ -63,21 +67,11 @@ class Redundancy:
         constant_filters: those whose output is the same at every place of every one of these images.
     """
 
-    num_images: int
-    num_filters_left_out: int
-    num_pairs: int
+    num_images: Count
+    num_filters_left_out: Count
+    num_pairs: Count
     pairs: tuple[FilterPair, ...]
-    constant_filters: tuple[Part, ...] = field(default=())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "num_images": self.num_images,
-            "num_filters_left_out": self.num_filters_left_out,
-            "num_pairs": self.num_pairs,
-            "pairs": [pair.to_dict() for pair in self.pairs],
-            "constant_filters": [{"layer": layer, "filter": number} for layer, number in self.constant_filters],
-        }
+    constant_filters: tuple[ConstantFilter, ...]
 
     def lines(self) -> list[str]:
         """Return what was found in sentences, one each; none where nothing was."""
@@ -85,8 +79,8 @@ class Redundancy:
         if self.num_pairs > len(self.pairs):
             lines.append(f"and {self.num_pairs - len(self.pairs):,} more pairs")
         layers = dict[str, list[int]]()
-        for layer, number in self.constant_filters:
-            layers.setdefault(layer, []).append(number)
+        for one in self.constant_filters:
+            layers.setdefault(one.layer, []).append(one.filter)
         lines += [
             f"{layer}: always the same output: {', '.join(map(str, numbers))}" for layer, numbers in layers.items()
         ]
@@ -110,18 +104,29 @@ def find_redundancy(model: Model, images: NDArray[np.uint8], *, units: bool = Fa
     products = sum(places[layer] * len(chosen) ** 2 for layer, chosen in compared.items())
     most = min(_MOST_IMAGES, max(20, int(_MOST_PRODUCTS / max(products, 1))))
     taken = images[evenly(len(images), most)]
-    pairs, constant = list[FilterPair](), list[Part]()
+    pairs, constant = list[FilterPair](), list[ConstantFilter]()
     for layer, correlations, is_constant in _correlations(model, taken, compared):
         chosen = compared[layer]
         cosines = _kernel_cosines(model, layer)[np.ix_(chosen, chosen)]
         alike = np.triu((correlations >= LEAST_CORRELATION) | (cosines >= LEAST_COSINE), 1)
         for one, other in np.argwhere(alike):
-            numbers = (int(chosen[one]), int(chosen[other]))
-            pairs.append(FilterPair(layer, numbers, float(correlations[one, other]), float(cosines[one, other])))
-        constant += [(layer, int(number)) for number in chosen[is_constant]]
+            pairs.append(
+                FilterPair(
+                    layer=layer,
+                    filters=(int(chosen[one]), int(chosen[other])),
+                    correlation=float(correlations[one, other]),
+                    kernel_cosine=float(cosines[one, other]),
+                )
+            )
+        constant += [ConstantFilter(layer=layer, filter=int(number)) for number in chosen[is_constant]]
     pairs.sort(key=lambda pair: -max(pair.correlation, pair.kernel_cosine))
-    left_out = sum(layers.values()) - sum(map(len, compared.values()))
-    return Redundancy(len(taken), left_out, len(pairs), tuple(pairs[:_MOST_PAIRS]), tuple(constant))
+    return Redundancy(
+        num_images=len(taken),
+        num_filters_left_out=sum(layers.values()) - sum(map(len, compared.values())),
+        num_pairs=len(pairs),
+        pairs=tuple(pairs[:_MOST_PAIRS]),
+        constant_filters=tuple(constant),
+    )
 
 
 def _correlations(

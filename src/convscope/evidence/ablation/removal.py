@@ -7,18 +7,18 @@ order with the least important filters first has more images than the controls, 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import paired_interval, wilson_interval
-from convscope.base.plain import PlainFields
+from convscope.base.records import ChangeInterval, Count, Fraction, FractionInterval, Record, to_tuple
 from convscope.base.streams import random_stream
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.tables import Tabular
 from convscope.data.datasets import Dataset, Splits, evenly
 from convscope.engine import Lesion, Replacement, lesion_effects
 from convscope.evidence.ablation.parts import (
@@ -30,6 +30,7 @@ from convscope.evidence.ablation.parts import (
     layers_with_filters,
     macs_behind,
 )
+from convscope.evidence.records import ImagesRecord, check_lengths
 from convscope.training.model import Model
 
 _MOST_POINTS = 9  # of a curve, with none and all of the filters
@@ -40,42 +41,43 @@ _LESIONS_AT_ONCE = 256  # whose losses of all images are held together
 _ANSWERS_AT_ONCE = 1 << 22  # of some lesions to all images
 _RANKING_SHARE, _LEAST_SHARE = 0.2, 0.4  # of the multiply-adds; the controls have the rest
 _BAND = (2.5, 97.5)  # percentiles of the random orders
-_HEADER = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Random (95 % band)", "Most important")
 
 
-@dataclass(frozen=True, eq=False)
-class RemovalCurve(PlainFields):
+class RemovalCurve(Record, kw_only=True):
     """The accuracy with more and more filters of some layers removed at once, at P points.
 
     Attributes:
         layers: those whose filters are removed: one, or all of them.
-        counts: (P,) int64, how many filters are removed, from none to all.
-        most_important_first: (P,), the accuracy, 0 to 1.
-        most_important_first_interval: (P, 2), its 95 % Wilson interval, for the choice of the images.
-        least_important_first: (P,), and its interval likewise; on `Removal.num_images`, the others on the controls'.
-        least_important_first_change_interval: (P, 2), the 95 % score interval of its accuracy minus the whole
+        counts: how many filters are removed, from none to all.
+        most_important_first: the accuracy, 0 to 1.
+        most_important_first_interval: its 95 % Wilson interval, for the choice of the images.
+        least_important_first: and its interval likewise; on `Removal.num_images`, the others on the controls'.
+        least_important_first_change_interval: the 95 % score interval of its accuracy minus the whole
             network's (see `metrics.paired_interval`).
-        random_mean: (P,), the mean of the accuracies in random orders.
-        random_interval: (P, 2), from the 2.5th to the 97.5th percentile of the orders.
+        random_mean: the mean of the accuracies in random orders.
+        random_interval: from the 2.5th to the 97.5th percentile of the orders.
         order: the filters, the most important first: those whose loss alone raises the cross-entropy of training images
             most.
     """
 
-    layers: tuple[str, ...]
+    layers: Annotated[tuple[str, ...], Meta(min_length=1)]
     replacement: Replaced
-    counts: NDArray[np.int64]
-    most_important_first: NDArray[np.float64]
-    most_important_first_interval: NDArray[np.float64]
-    least_important_first: NDArray[np.float64]
-    least_important_first_interval: NDArray[np.float64]
-    least_important_first_change_interval: NDArray[np.float64]
-    random_mean: NDArray[np.float64]
-    random_interval: NDArray[np.float64]
-    order: tuple[Part, ...] = field(repr=False)
+    counts: Annotated[tuple[Count, ...], Meta(min_length=2)]
+    most_important_first: tuple[Fraction, ...]
+    most_important_first_interval: tuple[FractionInterval, ...]
+    least_important_first: tuple[Fraction, ...]
+    least_important_first_interval: tuple[FractionInterval, ...]
+    least_important_first_change_interval: tuple[ChangeInterval, ...]
+    random_mean: tuple[Fraction, ...]
+    random_interval: tuple[FractionInterval, ...]
+    order: tuple[tuple[str, Count], ...]
+
+    def __post_init__(self) -> None:
+        names = [name for name in self.__struct_fields__ if name not in ("layers", "replacement", "order")]
+        check_lengths(**{name: getattr(self, name) for name in names})
 
 
-@dataclass(frozen=True, eq=False)
-class Removal:
+class Removal(Tabular, ImagesRecord, kw_only=True):
     """The removal curves of a network.
 
     Attributes:
@@ -90,56 +92,28 @@ class Removal:
         curves: by layers and replacement; the last ones of all layers together, where there are several.
     """
 
-    dataset_name: str
-    split: str
-    num_images: int
-    num_images_left_out: int
-    num_control_images: int
-    accuracy: float
-    num_ranking_images: int
-    num_orders: int
+    _header = ("Layers", "Filters", "Replaced", "Removed", "Least important", "Random (95 % band)", "Most important")
+
+    num_control_images: Count
+    accuracy: Fraction
+    num_ranking_images: Count
+    num_orders: Count
     seed: int
-    layer_kinds: Mapping[str, str] = field(repr=False)
+    layer_kinds: dict[str, str]
     layers_left_out: tuple[str, ...]
-    curves: tuple[RemovalCurve, ...] = field(repr=False)
+    curves: tuple[RemovalCurve, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "num_control_images": self.num_control_images,
-            "accuracy": self.accuracy,
-            "num_ranking_images": self.num_ranking_images,
-            "num_orders": self.num_orders,
-            "seed": self.seed,
-            "layer_kinds": dict(self.layer_kinds),
-            "layers_left_out": list(self.layers_left_out),
-            "curves": [curve.to_dict() for curve in self.curves],
-        }
-
-    def __str__(self) -> str:
-        return "\n".join([self._headline(), "", text_table(_HEADER, self._rows()), *self._left_out()])
-
-    def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self._left_out())
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}{lines}"
-
-    def _left_out(self) -> list[str]:
+    def _lines(self) -> list[str]:
         return [f"Left out because it would take too long: {layer}" for layer in self.layers_left_out]
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(
-            f"Accuracy {self.accuracy:.4f} on {where}. Accuracy after removing half of the filters at once:"
-        )
+        return f"Accuracy {self.accuracy:.4f} on {where}. Accuracy after removing half of the filters at once:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
         for curve in self.curves:
-            half = int(np.abs(2 * curve.counts - curve.counts[-1]).argmin())
+            half = int(np.abs(2 * np.array(curve.counts) - curve.counts[-1]).argmin())
             low, high = curve.random_interval[half]
             rows.append(
                 (
@@ -323,14 +297,14 @@ def _curve(
     return RemovalCurve(
         layers=removed.layers,
         replacement=removed.replacement,
-        counts=counts,
-        most_important_first=most.mean(axis=1),
+        counts=to_tuple(counts),
+        most_important_first=to_tuple(most.mean(axis=1)),
         most_important_first_interval=_interval(most_right, len(control)),
-        least_important_first=num_right / num_images,
+        least_important_first=to_tuple(num_right / num_images),
         least_important_first_interval=_interval(num_right, num_images),
-        least_important_first_change_interval=np.stack(paired_interval(gained, lost, num_images), axis=1),
-        random_mean=random.mean(axis=0),
-        random_interval=np.percentile(random, _BAND, axis=0).T,
+        least_important_first_change_interval=to_tuple(np.stack(paired_interval(gained, lost, num_images), axis=1)),
+        random_mean=to_tuple(random.mean(axis=0)),
+        random_interval=to_tuple(np.percentile(random, _BAND, axis=0).T),
         order=tuple(order),
     )
 
@@ -346,8 +320,8 @@ def _right(model: Model, dataset: Dataset, groups: Sequence[Sequence[Lesion]]) -
     return np.split(right, np.cumsum([len(group) for group in groups])[:-1])
 
 
-def _interval(num_right: NDArray[np.int64], num_images: int) -> NDArray[np.float64]:
-    return np.stack(wilson_interval(num_right, np.full(len(num_right), num_images)), axis=1)
+def _interval(num_right: NDArray[np.int64], num_images: int) -> tuple[FractionInterval, ...]:
+    return to_tuple(np.stack(wilson_interval(num_right, np.full(len(num_right), num_images)), axis=1))
 
 
 def _lesion(parts: Sequence[Part], means: Mapping[str, NDArray[np.floating[Any]]] | None) -> list[Replacement]:

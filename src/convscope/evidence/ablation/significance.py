@@ -5,21 +5,19 @@ With many filters and classes, one test in twenty would mark a change where ther
 together, by Benjamini and Hochberg's rule.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.metrics import mcnemar_exact
-from convscope.base.plain import PlainFields
+from convscope.base.records import Count, NonNegative, Record
 
 FALSE_DISCOVERY_RATE = 0.05
 """At most this share of the marked changes is expected to be false positives."""
 
 
-@dataclass(frozen=True)
-class Marking(PlainFields):
+class Marking(Record, kw_only=True):
     """How many changes were tested, and how many of them are marked.
 
     Attributes:
@@ -29,10 +27,10 @@ class Marking(PlainFields):
         num_significant: how many are marked: those that Benjamini and Hochberg's rule leaves.
     """
 
-    num_tests: int
-    num_expected_by_luck: float
-    num_below: int
-    num_significant: int
+    num_tests: Count
+    num_expected_by_luck: NonNegative
+    num_below: Count
+    num_significant: Count
 
 
 def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -61,8 +59,12 @@ def mark(
     tested = np.ones(p_values.shape, bool) if is_tested is None else is_tested
     marked, values = np.zeros(p_values.shape, bool), p_values[tested]
     marked[tested] = _adjusted(values) <= FALSE_DISCOVERY_RATE
-    below = int((values <= FALSE_DISCOVERY_RATE).sum())
-    return marked, Marking(values.size, FALSE_DISCOVERY_RATE * values.size, below, int(marked.sum()))
+    return marked, Marking(
+        num_tests=values.size,
+        num_expected_by_luck=FALSE_DISCOVERY_RATE * values.size,
+        num_below=int((values <= FALSE_DISCOVERY_RATE).sum()),
+        num_significant=int(marked.sum()),
+    )
 
 
 def _adjusted(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.base.errors import ArchitectureError
+from convscope.base.records import Record
 
 _Weighted = Conv2D | DepthwiseConv2D | Dense
 _Pooling = MaxPooling2D | AveragePooling2D
@@ -47,8 +48,7 @@ class Variant:
     num_images: int | None = None
 
 
-@dataclass(frozen=True)
-class LeftOut:
+class LeftOut(Record, kw_only=True):
     """A variant that is not trained, and why."""
 
     name: str
@@ -76,13 +76,13 @@ def _made(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOu
         try:
             network = replace(make(architecture), name=name)
         except ArchitectureError as error:
-            left_out.append(LeftOut(name, str(error)))
+            left_out.append(LeftOut(name=name, reason=str(error)))
             continue
         same = [one.name for one in made if _is_same(one.architecture, network)]
         if _is_same(network, architecture):
-            left_out.append(LeftOut(name, "it is identical to the network itself"))
+            left_out.append(LeftOut(name=name, reason="it is identical to the network itself"))
         elif same:
-            left_out.append(LeftOut(name, f"it is identical to {same[0]}"))
+            left_out.append(LeftOut(name=name, reason=f"it is identical to {same[0]}"))
         else:
             made.append(Variant(name, change, network))
     fewer = (Variant(f"{n:,} images", "trained on fewer images", architecture, n) for n in _FEWER_IMAGES)

@@ -5,53 +5,59 @@ owes to each. Nothing is removed or corrected: what to do about a suspect is for
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from msgspec import UNSET, Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.metrics import wilson_interval
+from convscope.base.records import Count, Fraction, FractionInterval, Positive, Record, from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
-from convscope.data.inspection.duplicates import Duplicates, find_duplicates
-from convscope.data.inspection.pictures import PicturePlace, SmallPictures, take_pictures
+from convscope.data.inspection.duplicates import Duplicates, DuplicatesRecord, find_duplicates
+from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, SmallPictures, take_pictures
 from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
-from convscope.evidence.audit.label_suspects import LabelSuspects, check_probabilities, label_suspects
+from convscope.evidence.audit.label_suspects import (
+    LabelSuspects,
+    LabelSuspectsRecord,
+    Suspect,
+    SuspectPair,
+    check_probabilities,
+    label_suspects,
+)
+from convscope.evidence.records import DatasetRecord, Label, check_labels
 
 _MOST_SUSPECTS_SHOWN = 30  # of each split
 _MOST_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
 _PICTURE_BYTES = 84_000
-_NAMES = {"known errors": "known errors", "twins": "duplicates"}
+_NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
+LeftOut = Literal["nothing", "known errors", "twins"]
 _HEADER = ("Accuracy on the test images", "Images", "Right", "95 % interval")
 
 
-@dataclass(frozen=True)
-class PartialAccuracy:
+class PartialAccuracy(Record, kw_only=True):
     """The accuracy on some of the test images.
 
     Attributes:
         left_out: what is not counted: "nothing", "known errors" (see `known_errors`) or "twins" (test images that are
             equal or near to a training image, see `Duplicates`).
+        accuracy: the fraction of correct predictions; 0.0 where no image is left.
         interval: (low, high), the 95 % Wilson interval; (0, 1) where no image is left.
     """
 
-    left_out: str
-    num_images: int
-    num_right: int
-    interval: tuple[float, float]
-
-    @property
-    def accuracy(self) -> float:
-        """The fraction of right answers; 0.0 where no image is left."""
-        return self.num_right / max(self.num_images, 1)
+    left_out: LeftOut
+    num_images: Count
+    num_right: Count
+    accuracy: Fraction
+    interval: FractionInterval
 
 
-@dataclass(frozen=True)
-class AnsweredError:
+class AnsweredError(KnownError, kw_only=True):
     """A known wrong label and what the model says of the image.
 
     Attributes:
@@ -60,16 +66,58 @@ class AnsweredError:
         rank: among the test suspects; None where it is none.
     """
 
-    error: KnownError
-    predicted: int
-    probability: float
-    self_confidence: float
-    rank: int | None
+    predicted: Label
+    probability: Fraction
+    self_confidence: Fraction
+    rank: Positive | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, without levels."""
-        own = {name: value for name, value in asdict(self).items() if name != "error"}
-        return asdict(self.error) | {"agreed_label": self.error.agreed_label} | own
+
+class AnsweredErrors(Record, kw_only=True):
+    """Known wrong labels and what the model says of the images; the attributes are those of `KnownErrors`.
+
+    Attributes:
+        ceiling: see `Audit`.
+    """
+
+    source: str
+    rule: str
+    num_reviewed: Count
+    ceiling: Fraction
+    errors: tuple[AnsweredError, ...]
+
+
+class SuspectsBySplit(Record, kw_only=True):
+    """The labels in doubt; `train` is None where there were no probabilities for the training images."""
+
+    train: LabelSuspectsRecord | None
+    test: LabelSuspectsRecord
+
+    @property
+    def by_split(self) -> dict[str, LabelSuspectsRecord]:
+        """Those that there are."""
+        return {"train": self.train, "test": self.test} if self.train else {"test": self.test}
+
+
+class AuditRecord(DatasetRecord, kw_only=True):
+    """The first of the suspects and duplicates, and of their pictures what has room; see `Audit`."""
+
+    class_names: tuple[str, ...]
+    label_suspects: SuspectsBySplit
+    known_errors: AnsweredErrors | None
+    duplicates: DuplicatesRecord
+    accuracies: Annotated[tuple[PartialAccuracy, ...], Meta(min_length=1)]
+    pictures: PicturesRecord
+
+    def __post_init__(self) -> None:
+        errors = self.known_errors.errors if self.known_errors else ()
+        labels = [label for one in errors for label in (one.given, one.predicted, one.agreed_label or 0)]
+        for suspects in self.label_suspects.by_split.values():
+            named: tuple[Suspect | SuspectPair, ...] = (*suspects.suspects, *suspects.pairs)
+            labels += [label for one in named for label in (one.given, one.suggested)]
+        labels += [member.label for group in self.duplicates.groups for member in group.members]
+        check_labels(self.class_names, labels, "labels")
+        if [part.left_out == "nothing" for part in self.accuracies] != [True, *[False] * (len(self.accuracies) - 1)]:
+            raise ValueError("accuracies do not begin with that of all images")
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,28 +147,23 @@ class Audit:
         """The accuracy of a model that gives each known error another label than the given, and is right elsewhere."""
         return 1 - len(self.known_answers) / self.accuracies[0].num_images
 
+    def to_record(self) -> AuditRecord:
+        known = self.known and from_attributes(
+            AnsweredErrors, self.known, ceiling=self.ceiling, errors=self.known_answers
+        )
+        train = None if self.train is None else self.train.to_record()
+        return from_attributes(
+            AuditRecord,
+            self,
+            weights_sha256=UNSET,
+            label_suspects=SuspectsBySplit(train=train, test=self.test.to_record()),
+            known_errors=known,
+            duplicates=self.duplicates.to_record(),
+            pictures=self.pictures.to_record(_PICTURE_BYTES),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON: the first of the suspects and duplicates, and of their pictures what has room."""
-        known = None
-        if self.known is not None:
-            known = {
-                "source": self.known.source,
-                "rule": self.known.rule,
-                "num_reviewed": self.known.num_reviewed,
-                "ceiling": self.ceiling,
-                "errors": [answer.to_dict() for answer in self.known_answers],
-            }
-        return {
-            "dataset": self.dataset_name,
-            "class_names": list(self.class_names),
-            "label_suspects": {"train": self.train and self.train.to_dict(), "test": self.test.to_dict()},
-            "known_errors": known,
-            "duplicates": self.duplicates.to_dict(),
-            "accuracies": [
-                asdict(part) | {"accuracy": part.accuracy, "interval": list(part.interval)} for part in self.accuracies
-            ],
-            "pictures": self.pictures.to_dict(_PICTURE_BYTES),
-        }
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         parts = [text_table(_HEADER, self._rows())]
@@ -182,8 +225,8 @@ def audit(
     known = known_errors(splits.test)
     answers = _answers(known, test_probabilities, test)
     right = test_probabilities.argmax(axis=1) == splits.test.labels
-    left_out = {
-        "known errors": np.array([answer.error.index for answer in answers], np.int64),
+    left_out: dict[LeftOut, NDArray[np.int64]] = {
+        "known errors": np.array([answer.index for answer in answers], np.int64),
         "twins": duplicates.test_twins(),
     }
     return Audit(
@@ -210,7 +253,8 @@ def _answers(
     ranks = {suspect.index: suspect.rank for suspect in suspects.suspects}
     predicted = y_prob.argmax(axis=1)
     return tuple(
-        AnsweredError(
+        from_attributes(
+            AnsweredError,
             error,
             predicted=int(predicted[error.index]),
             probability=float(y_prob[error.index, predicted[error.index]]),
@@ -221,10 +265,16 @@ def _answers(
     )
 
 
-def _accuracy_without(name: str, right: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
+def _accuracy_without(name: LeftOut, right: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
     kept = np.delete(right, left_out)
     num_right = int(kept.sum())
-    return PartialAccuracy(name, len(kept), num_right, wilson_interval(num_right, len(kept)))
+    return PartialAccuracy(
+        left_out=name,
+        num_images=len(kept),
+        num_right=num_right,
+        accuracy=num_right / max(len(kept), 1),
+        interval=wilson_interval(num_right, len(kept)),
+    )
 
 
 def _places(
@@ -233,7 +283,7 @@ def _places(
     """Return the images to show, one of each kind in turn, so that the worst of all kinds come first."""
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", one.index)] for one in test.suspects[:_MOST_SUSPECTS_SHOWN]],
-        [[("test", answer.error.index)] for answer in answers],
+        [[("test", answer.index)] for answer in answers],
         [[("train", one.index)] for one in (train.suspects if train else ())[:_MOST_SUSPECTS_SHOWN]],
         [
             [(one.split, one.index) for one in group.members[:_MOST_MEMBERS_SHOWN]]

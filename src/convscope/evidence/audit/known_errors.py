@@ -10,13 +10,14 @@ from importlib.resources import files
 from typing import Any
 
 from convscope.base.arguments import checked
+from convscope.base.records import Count, Record
 from convscope.data.datasets import Dataset
+from convscope.evidence.records import Label
 
 _LISTS = ("mnist_test_errors.json",)  # in data/
 
 
-@dataclass(frozen=True)
-class KnownError:
+class KnownError(Record, kw_only=True):
     """An image that people were shown and whose given label most of them did not choose.
 
     Attributes:
@@ -24,19 +25,17 @@ class KnownError:
         given: the label in the file.
         other: the label that the people were offered beside it.
         votes_given, votes_other, votes_neither: how many chose which.
+        agreed_label: the label that most of the people chose; None where they chose neither, or no label had most
+            votes.
     """
 
-    index: int
-    given: int
-    other: int
-    votes_given: int
-    votes_other: int
-    votes_neither: int
-
-    @property
-    def agreed_label(self) -> int | None:
-        """The label that most of the people chose; None where they chose neither, or no label had most votes."""
-        return self.other if 2 * self.votes_other > self.votes_given + self.votes_other + self.votes_neither else None
+    index: Count
+    given: Label
+    other: Label
+    votes_given: Count
+    votes_other: Count
+    votes_neither: Count
+    agreed_label: Label | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,10 @@ def _by_digest() -> dict[str, KnownErrors]:
     lists = dict[str, KnownErrors]()
     for name in _LISTS:
         value: dict[str, Any] = json.loads(files("convscope.evidence.audit").joinpath("data", name).read_text("utf-8"))
-        errors = tuple(KnownError(**error) for error in value["errors"])
+        errors = tuple(KnownError(**error, agreed_label=_agreed_label(**error)) for error in value["errors"])
         lists[value["sha256"]] = KnownErrors(value["source"], value["rule"], value["num_reviewed"], errors)
     return lists
+
+
+def _agreed_label(other: int, votes_given: int, votes_other: int, votes_neither: int, **_: int) -> int | None:
+    return other if 2 * votes_other > votes_given + votes_other + votes_neither else None

@@ -6,16 +6,17 @@ mistake of the model is not one either, and a wrong label that the model shares 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from html import escape
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
+from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
+from convscope.evidence.records import Label, Split
 
 _MOST_IN_JSON = 200
 _MOST_PAIRS = 50
@@ -23,11 +24,9 @@ _MOST_SHOWN = 10
 _WIDEST_NAME = 24
 _BLOCK = 1 << 22  # probabilities that are compared at once
 _SLACK = 1e-6  # by which a threshold counts as reached, and a probability as larger: cleanlab's
-_HEADER = ("Rank", "Image", "Given", "Suggested", "P(given)", "P(suggested)")
 
 
-@dataclass(frozen=True)
-class Suspect:
+class Suspect(Record, kw_only=True):
     """An image whose label is in doubt.
 
     Attributes:
@@ -39,25 +38,39 @@ class Suspect:
         probability: that of the suggested one.
     """
 
-    rank: int
-    index: int
-    given: int
-    suggested: int
-    self_confidence: float
-    probability: float
+    rank: Positive
+    index: Count
+    given: Label
+    suggested: Label
+    self_confidence: Fraction
+    probability: Fraction
 
 
-@dataclass(frozen=True)
-class SuspectPair:
+class SuspectPair(Record, kw_only=True):
     """How many images labelled `given` are suspected to be `suggested`."""
 
-    given: int
-    suggested: int
-    count: int
+    given: Label
+    suggested: Label
+    count: Count
+
+
+class LabelSuspectsRecord(Record, kw_only=True):
+    """The first 200 suspects and the 50 most frequent pairs of classes; the attributes are those of `LabelSuspects`.
+
+    An infinite threshold is None.
+    """
+
+    split: Split
+    num_images: Positive
+    num_confident: Count
+    num_suspects: Count
+    thresholds: tuple[Fraction | None, ...]
+    pairs: tuple[SuspectPair, ...]
+    suspects: tuple[Suspect, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class LabelSuspects:
+class LabelSuspects(Tabular):
     """The labels of a split that are in doubt.
 
     Attributes:
@@ -67,6 +80,8 @@ class LabelSuspects:
             reaches no threshold is in no cell.
         suspects: the most doubtful first, by the probability of the given label.
     """
+
+    _header = ("Rank", "Image", "Given", "Suggested", "P(given)", "P(suggested)")
 
     dataset_name: str
     split: str
@@ -82,23 +97,18 @@ class LabelSuspects:
         """How many images reach a threshold."""
         return int(self.confident_joint.sum())
 
+    def to_record(self) -> LabelSuspectsRecord:
+        return from_attributes(
+            LabelSuspectsRecord,
+            self,
+            num_suspects=len(self.suspects),
+            thresholds=tuple(value if np.isfinite(value) else None for value in self.thresholds.tolist()),
+            pairs=self.pairs[:_MOST_PAIRS],
+            suspects=self.suspects[:_MOST_IN_JSON],
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON: the first 200 suspects and the 50 most frequent pairs of classes."""
-        return {
-            "split": self.split,
-            "num_images": self.num_images,
-            "num_confident": self.num_confident,
-            "num_suspects": len(self.suspects),
-            "thresholds": [value if np.isfinite(value) else None for value in self.thresholds.tolist()],
-            "pairs": [asdict(pair) for pair in self.pairs[:_MOST_PAIRS]],
-            "suspects": [asdict(suspect) for suspect in self.suspects[:_MOST_IN_JSON]],
-        }
-
-    def __str__(self) -> str:
-        return f"{printable(self._headline())}\n\n{text_table(_HEADER, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+        return self.to_record().to_dict()
 
     def _headline(self) -> str:
         shown = f"; the first {_MOST_SHOWN}:" if len(self.suspects) > _MOST_SHOWN else ""
@@ -167,8 +177,8 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
                 index=int(index),
                 given=int(labels[index]),
                 suggested=int(confident[index]),
-                self_confidence=float(self_confidence[index]),
-                probability=float(y_prob[index, confident[index]]),
+                self_confidence=min(float(self_confidence[index]), 1.0),  # they may be 1e-6 above
+                probability=min(float(y_prob[index, confident[index]]), 1.0),
             )
             for rank, index in enumerate(suspected, 1)
         ),
@@ -216,4 +226,4 @@ def _pairs(suspects: NDArray[np.int64]) -> tuple[SuspectPair, ...]:
     given, suggested = np.nonzero(suspects)
     numbers = suspects[given, suggested]
     order = np.argsort(-numbers, kind="stable")
-    return tuple(SuspectPair(int(given[i]), int(suggested[i]), int(numbers[i])) for i in order)
+    return tuple(SuspectPair(given=int(given[i]), suggested=int(suggested[i]), count=int(numbers[i])) for i in order)

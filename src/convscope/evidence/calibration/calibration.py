@@ -3,20 +3,19 @@
 `measure_calibration` takes logits and labels to a `Calibration`; it knows no model and no images.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
+from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record
 from convscope.base.streams import random_stream
-from convscope.base.tables import html_table, percent_with_interval, printable, text_table
-from convscope.evidence.calibration.intervals import FIGURES, Chance, Estimate, bootstrap, chance_errors, resamples_for
-from convscope.evidence.calibration.reliability import Reliability, check_bins, measure_reliability
+from convscope.base.tables import Tabular, percent_with_interval
+from convscope.evidence.calibration.intervals import Chance, Estimate, bootstrap, chance_errors, resamples_for
+from convscope.evidence.calibration.reliability import NumBins, Reliability, check_bins, measure_reliability
 from convscope.evidence.calibration.risk_coverage import RiskCoverage, measure_risk_coverage
 from convscope.evidence.calibration.scores import Scores, check_logits, score_images
 from convscope.evidence.calibration.temperature import (
@@ -25,6 +24,7 @@ from convscope.evidence.calibration.temperature import (
     fit_temperature,
     temperature_interval,
 )
+from convscope.evidence.records import DataRecord
 
 MIN_CALIBRATED_IMAGES = 2  # test images; fewer give no interval
 _MOST_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
@@ -39,8 +39,17 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Figures:
+class Estimates(Record, kw_only=True):
+    """`FIGURES`; see `Figures`."""
+
+    ece_by_width: Estimate
+    ece_by_mass: Estimate
+    brier: Estimate
+    negative_log_likelihood: Estimate
+    aurc: Estimate
+
+
+class Figures(Estimates, kw_only=True):
     """All that is measured of one set of probabilities.
 
     Attributes:
@@ -57,35 +66,16 @@ class Figures:
         aurc: the area under `risk_coverage`.
     """
 
-    mean_confidence: float
+    mean_confidence: Fraction
     by_width: Reliability
     by_mass: Reliability
-    ece_by_width: Estimate
-    ece_by_mass: Estimate
     chance_by_width: Chance
     chance_by_mass: Chance
-    class_wise_ece: float
-    brier: Estimate
-    negative_log_likelihood: Estimate
-    aurc: Estimate
+    class_wise_ece: Fraction
     risk_coverage: RiskCoverage
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "mean_confidence": self.mean_confidence,
-            "by_width": self.by_width.to_dict(),
-            "by_mass": self.by_mass.to_dict(),
-            **{name: getattr(self, name).to_dict() for name in FIGURES},
-            "chance_by_width": vars(self.chance_by_width),
-            "chance_by_mass": vars(self.chance_by_mass),
-            "class_wise_ece": self.class_wise_ece,
-            "risk_coverage": self.risk_coverage.to_dict(),
-        }
 
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Tabular, DataRecord, kw_only=True):
     """The probabilities of a data set before and after a temperature that other images told.
 
     Attributes:
@@ -103,54 +93,28 @@ class Calibration:
         num_resamples: how often the images were drawn again for the intervals.
     """
 
-    dataset_name: str
-    split: str
-    num_images: int
-    num_classes: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    num_bins: int
-    temperature: float
-    temperature_interval: tuple[float, float] | None
+    num_classes: Positive
+    accuracy: Fraction
+    accuracy_interval: FractionInterval
+    num_bins: NumBins
+    temperature: NonNegative
+    temperature_interval: tuple[NonNegative, NonNegative] | None
     is_at_bound: bool
     fitted_on: str
-    num_fitted: int
-    num_fitted_left_out: int
-    before: Figures = field(repr=False)
-    after: Figures = field(repr=False)
-    changes: Mapping[str, Estimate] = field(repr=False)
-    num_resamples: int
+    num_fitted: Positive
+    num_fitted_left_out: Count
+    num_resamples: Positive
+    before: Figures
+    after: Figures
+    changes: Estimates
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        interval = self.temperature_interval
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "num_images": self.num_images,
-            "num_classes": self.num_classes,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "num_bins": self.num_bins,
-            "temperature": self.temperature,
-            "temperature_interval": None if interval is None else list(interval),
-            "is_at_bound": self.is_at_bound,
-            "fitted_on": self.fitted_on,
-            "num_fitted": self.num_fitted,
-            "num_fitted_left_out": self.num_fitted_left_out,
-            "num_resamples": self.num_resamples,
-            "before": self.before.to_dict(),
-            "after": self.after.to_dict(),
-            "changes": {name: change.to_dict() for name, change in self.changes.items()},
-        }
+    @property
+    def sides(self) -> tuple[tuple[Literal["before", "after"], Figures], ...]:
+        """The figures before and after, each with its name."""
+        return ("before", self.before), ("after", self.after)
 
-    def __str__(self) -> str:
-        tables = (text_table(_HEADER, self._rows()), text_table(_REFUSAL_HEADER, self._refusal_rows()))
-        return "\n\n".join([printable(self._headline()), *tables])
-
-    def _repr_html_(self) -> str:
-        tables = (html_table(_HEADER, self._rows()), html_table(_REFUSAL_HEADER, self._refusal_rows()))
-        return "".join([f"<p>{escape(self._headline())}</p>", *tables])
+    def _tables(self) -> list[tuple[Sequence[str], Iterable[Sequence[str]], str]]:
+        return [(_HEADER, self._rows(), ""), (_REFUSAL_HEADER, self._refusal_rows(), "")]
 
     def _headline(self) -> str:
         interval = self.temperature_interval
@@ -165,7 +129,7 @@ class Calibration:
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
         for name, title in _NAMES.items():
-            before, after, change = getattr(self.before, name), getattr(self.after, name), self.changes[name]
+            before, after, change = getattr(self.before, name), getattr(self.after, name), getattr(self.changes, name)
             cells = [title.format(self.num_bins)]
             for estimate, form in ((before, ".5f"), (after, ".5f"), (change, "+.5f")):
                 low, high = (format(end, form) for end in estimate.interval)
@@ -259,7 +223,7 @@ def measure_calibration(
         num_fitted_left_out=len(held_out_labels) - len(taken),
         before=before,
         after=after,
-        changes=changes,
+        changes=Estimates(**changes),
         num_resamples=resamples_for(len(labels)),
     )
 

@@ -3,13 +3,12 @@
 All figures before and after a temperature are taken from the same resamples, so their changes have intervals too.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Interval, Record
+from convscope.base.records import Fraction, Interval, Record
 from convscope.evidence.calibration.reliability import Binning, bin_edges
 from convscope.evidence.calibration.scores import Scores
 
@@ -29,8 +28,7 @@ class Estimate(Record, kw_only=True):
     interval: Interval
 
 
-@dataclass(frozen=True)
-class Chance:
+class Chance(Record, kw_only=True):
     """The calibration error that these confidences would show on as many images if each were exactly right.
 
     Attributes:
@@ -38,8 +36,8 @@ class Chance:
         limit: what 97.5 % of such draws stay below.
     """
 
-    mean: float
-    limit: float
+    mean: Fraction
+    limit: Fraction
 
 
 def resamples_for(num_images: int) -> int:
@@ -113,7 +111,7 @@ def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) ->
         drawn.append(np.stack(gaps) / count)
         left -= rows
     errors = np.concatenate(drawn, axis=1)
-    width, mass = (Chance(float(row.mean()), float(np.quantile(row, 0.975))) for row in errors)
+    width, mass = (Chance(mean=float(row.mean()), limit=float(np.quantile(row, 0.975))) for row in errors)
     return width, mass
 
 

@@ -1,66 +1,52 @@
 """The reliability diagram: images in bins by how sure the network is, and how often each bin is right."""
 
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
+from convscope.base.records import Fraction, Positive, Record, to_tuple
+from convscope.evidence.records import check_lengths
 
 Binning = Literal["width", "mass"]
 """Bins of equal width in confidence, or of equally many images."""
 
 
-@dataclass(frozen=True, eq=False)
-class Reliability:
-    """How often the answers of each bin are right, and how often the network says they are.
+NumBins = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class Reliability(Record, kw_only=True):
+    """How often the predictions of each bin are correct, and how often the network says they are.
 
     Attributes:
-        num_bins: how many were asked for; the arrays (B,) below hold those with an image, least sure first.
+        num_bins: how many were asked for; there are values below of those with an image, least sure first.
         low, high: the bounds of each bin's confidences; an image on a bound is in the lower bin.
         num_images: in each bin.
         confidence, accuracy: the mean of each bin.
         accuracy_low, accuracy_high: the ends of the 95 % Wilson interval of its accuracy.
+        ece: the expected calibration error: |accuracy - confidence| of the bins, weighted by their images.
+        mce: the maximum calibration error: the largest |accuracy - confidence|, often that of a bin of a few images.
+        mce_num_images: how many images that bin has.
     """
 
     binning: Binning
-    num_bins: int
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    num_images: NDArray[np.int64]
-    confidence: NDArray[np.float64]
-    accuracy: NDArray[np.float64]
-    accuracy_low: NDArray[np.float64]
-    accuracy_high: NDArray[np.float64]
+    num_bins: NumBins
+    low: tuple[Fraction, ...]
+    high: tuple[Fraction, ...]
+    num_images: Annotated[tuple[Positive, ...], Meta(min_length=1)]
+    confidence: tuple[Fraction, ...]
+    accuracy: tuple[Fraction, ...]
+    accuracy_low: tuple[Fraction, ...]
+    accuracy_high: tuple[Fraction, ...]
+    ece: Fraction
+    mce: Fraction
+    mce_num_images: Positive
 
-    @property
-    def ece(self) -> float:
-        """The expected calibration error: |accuracy - confidence| of the bins, weighted by their images."""
-        gaps = np.abs(self.accuracy - self.confidence)
-        return float((self.num_images * gaps).sum() / self.num_images.sum())
-
-    @property
-    def mce(self) -> float:
-        """The maximum calibration error: the largest |accuracy - confidence|, often that of a bin of a few images."""
-        return float(np.abs(self.accuracy - self.confidence).max())
-
-    @property
-    def mce_num_images(self) -> int:
-        """How many images the bin of `mce` has."""
-        return int(self.num_images[np.abs(self.accuracy - self.confidence).argmax()])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        names = ("low", "high", "num_images", "confidence", "accuracy", "accuracy_low", "accuracy_high")
-        return {
-            "binning": self.binning,
-            "num_bins": self.num_bins,
-            **{name: getattr(self, name).tolist() for name in names},
-            "ece": self.ece,
-            "mce": self.mce,
-            "mce_num_images": self.mce_num_images,
-        }
+    def __post_init__(self) -> None:
+        names = ("num_images", "low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high")
+        check_lengths(**{name: getattr(self, name) for name in names})
 
 
 def measure_reliability(
@@ -80,8 +66,8 @@ def measure_reliability(
             to 1000, or the binning is unknown.
 
     >>> measured = measure_reliability(np.array([0.55, 0.95, 0.95, 0.95]), np.array([True, True, True, False]), 10)
-    >>> measured.num_images.tolist(), measured.accuracy.round(3).tolist(), round(measured.ece, 4)
-    ([1, 3], [1.0, 0.667], 0.325)
+    >>> measured.num_images, measured.accuracy[0], round(measured.ece, 4)
+    ((1, 3), 1.0, 0.325)
     """
     if confidence.ndim != 1 or confidence.shape != right.shape or not len(confidence):
         raise ValueError(f"confidence is {confidence.shape} and right {right.shape}; both must be (N,), N at least 1")
@@ -99,16 +85,22 @@ def measure_reliability(
     outer = (0.0, 1.0) if binning == "width" else (confidence.min(), confidence.max())
     bounds = np.concatenate([outer[:1], edges, outer[1:]])
     low, high = wilson_interval(right_counts, images)
+    means = np.bincount(place, weights=confidence, minlength=num_bins)[kept] / images
+    accuracy = right_counts / images
+    gaps = np.abs(accuracy - means)
     return Reliability(
         binning=binning,
         num_bins=num_bins,
-        low=bounds[kept],
-        high=bounds[kept + 1],
-        num_images=images,
-        confidence=np.bincount(place, weights=confidence, minlength=num_bins)[kept] / images,
-        accuracy=right_counts / images,
-        accuracy_low=low,
-        accuracy_high=high,
+        low=to_tuple(bounds[kept]),
+        high=to_tuple(bounds[kept + 1]),
+        num_images=to_tuple(images),
+        confidence=to_tuple(means),
+        accuracy=to_tuple(accuracy),
+        accuracy_low=to_tuple(low),
+        accuracy_high=to_tuple(high),
+        ece=float((images * gaps).sum() / images.sum()),
+        mce=float(gaps.max()),
+        mce_num_images=int(images[gaps.argmax()]),
     )
 
 

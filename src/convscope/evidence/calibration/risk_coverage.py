@@ -2,14 +2,15 @@
 answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import plain_attributes
+from convscope.base.records import Change, Count, Fraction, FractionInterval, Positive, Record, to_tuple
+from convscope.evidence.records import check_lengths
 
 REFUSED = (0.0, 0.01, 0.02, 0.05, 0.1)
 """The fractions of the images that are refused, of each of which a `Refusal` is kept."""
@@ -17,8 +18,10 @@ REFUSED = (0.0, 0.01, 0.02, 0.05, 0.1)
 _PLACES = np.unique(np.concatenate([np.arange(0, 0.2, 0.0025), np.arange(0, 1, 0.01)]))  # refused, of the curve
 
 
-@dataclass(frozen=True)
-class Refusal:
+Coverage = Annotated[float, Meta(gt=0, le=1)]
+
+
+class Refusal(Record, kw_only=True):
     """The images left when the least sure are refused.
 
     Attributes:
@@ -29,41 +32,36 @@ class Refusal:
         interval: (low, high), its 95 % Wilson interval.
     """
 
-    fraction: float
-    num_refused: int
-    num_left: int
-    num_errors_left: int
-    risk: float
-    interval: tuple[float, float]
+    fraction: Fraction
+    num_refused: Count
+    num_left: Positive
+    num_errors_left: Count
+    risk: Fraction
+    interval: FractionInterval
 
 
-@dataclass(frozen=True, eq=False)
-class RiskCoverage:
+class RiskCoverage(Record, kw_only=True):
     """The mistakes left at each coverage, the fraction of the images that is answered.
 
     Attributes:
-        coverage, risk: (P,) float64, the curve at up to 161 places from all images to 1 in 100, risk being the fraction
+        coverage, risk: the curve at up to 161 places from all images to 1 in 100, risk being the fraction
             wrong of those answered.
         aurc: the area under the whole curve, its mean over the coverages 1/N, 2/N, ..., 1. Lower is better; it depends
             on the accuracy as much as on the order.
         optimal_aurc: the same if every wrong answer were less sure than every right one.
+        excess_aurc: E-AURC, `aurc` less `optimal_aurc`: what the order of the confidences is to blame for.
         refusals: for 0, 1, 2, 5 and 10 %.
     """
 
-    coverage: NDArray[np.float64]
-    risk: NDArray[np.float64]
-    aurc: float
-    optimal_aurc: float
-    refusals: tuple[Refusal, ...]
+    coverage: Annotated[tuple[Coverage, ...], Meta(min_length=1)]
+    risk: tuple[Fraction, ...]
+    aurc: Fraction
+    optimal_aurc: Fraction
+    excess_aurc: Change
+    refusals: Annotated[tuple[Refusal, ...], Meta(min_length=1)]
 
-    @property
-    def excess_aurc(self) -> float:
-        """E-AURC, `aurc` less `optimal_aurc`: what the order of the confidences is to blame for."""
-        return self.aurc - self.optimal_aurc
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return plain_attributes(self, "coverage", "risk", "aurc", "optimal_aurc", "excess_aurc", "refusals")
+    def __post_init__(self) -> None:
+        check_lengths(coverage=self.coverage, risk=self.risk)
 
 
 def measure_risk_coverage(
@@ -97,11 +95,13 @@ def measure_risk_coverage(
     num_errors = int(errors[-1])
     optimal = np.maximum(answered - (count - num_errors), 0) / answered
     left = np.unique([_left(count, fraction) for fraction in _PLACES])[::-1]
+    aurc, optimal_aurc = float(risk.mean()), float(optimal.mean())
     return RiskCoverage(
-        coverage=left / count,
-        risk=risk[left - 1],
-        aurc=float(risk.mean()),
-        optimal_aurc=float(optimal.mean()),
+        coverage=to_tuple(left / count),
+        risk=to_tuple(risk[left - 1]),
+        aurc=aurc,
+        optimal_aurc=optimal_aurc,
+        excess_aurc=aurc - optimal_aurc,
         refusals=tuple(_refusal(fraction, _left(count, fraction), errors) for fraction in refused),
     )
 

@@ -1,6 +1,7 @@
 """Comparisons as records: comparison.json, what commands print of comparisons, and what the page shows."""
 
 from convscope.base.records import Count, Fraction, Interval, NonNegative, OpenInterval, Record, Seconds
+from convscope.evidence.records import check_lengths
 
 
 class CandidateRecord(Record, kw_only=True):
@@ -25,6 +26,9 @@ class RunGroupRecord(CandidateRecord, kw_only=True):
     seeds: tuple[Count, ...]
     accuracies: tuple[Fraction, ...]
     sd: NonNegative | None
+
+    def __post_init__(self) -> None:
+        check_lengths(seeds=self.seeds, accuracies=self.accuracies)
 
 
 class ComparisonRecord(Record, kw_only=True):

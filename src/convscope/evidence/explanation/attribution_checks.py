@@ -6,20 +6,20 @@ right: the tests show where one is wrong.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from html import escape
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax
-from convscope.base.packing import pack
-from convscope.base.plain import PlainFields
+from convscope.base.packing import Packed
+from convscope.base.records import Change, Count, Fraction, Interval, NonNegative, Record, to_tuple
 from convscope.base.statistics import average_ranks, mean_interval
 from convscope.base.streams import random_stream
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.tables import Tabular
 from convscope.data.datasets import DatasetLike, evenly
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.attributions import (
@@ -31,19 +31,16 @@ from convscope.evidence.explanation.attributions import (
     logits_of_distinct,
     methods_for,
 )
+from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
-
-Interval = tuple[float, float]
 
 _STEPS = 20  # of a deletion or insertion curve
 _RANDOM_ORDERS = 4  # an image
 _MOST_EXAMPLES = 6
 _IMAGES_AT_ONCE = 2000  # answered by one call
-_HEADER = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
 
 
-@dataclass(frozen=True, eq=False)
-class MethodCheck(PlainFields):
+class MethodCheck(Record, kw_only=True):
     """What one method's maps are worth.
 
     Attributes:
@@ -60,79 +57,58 @@ class MethodCheck(PlainFields):
         num_compared: of how many images the first is defined, which it is not for a map of equal numbers.
         completeness_gap: the median of |sum of the map - (z(x) - z(x0))| / |z(x) - z(x0)|; None for a method that does
             not promise that they are equal.
+        formula: of the method.
     """
 
     method: Method
-    deletion: float
-    deletion_gain: float
+    deletion: Fraction
+    deletion_gain: Change
     deletion_gain_interval: Interval | None
-    insertion: float
-    insertion_gain: float
+    insertion: Fraction
+    insertion_gain: Change
     insertion_gain_interval: Interval | None
-    similarity: float | None
-    similarity_last: float | None
-    num_compared: int
-    completeness_gap: float | None
-    deletion_curve: tuple[float, ...] = field(repr=False)
-    insertion_curve: tuple[float, ...] = field(repr=False)
+    similarity: Change | None
+    similarity_last: Change | None
+    num_compared: Count
+    completeness_gap: NonNegative | None
+    deletion_curve: tuple[Fraction, ...]
+    insertion_curve: tuple[Fraction, ...]
+    formula: str
 
 
-@dataclass(frozen=True, eq=False)
-class AttributionChecks:
+class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
     """The methods that a network allows, each with its checks, and the maps of a few images.
 
     Attributes:
-        num_images: on how many images the checks were made, sampled evenly from the data set.
-        num_images_left_out: how many more the data set has.
         background: the grey level that blanked pixels get.
-        random_deletion: (steps + 1,), the mean curve of random orders; `random_insertion` likewise.
-        example_indices: of the images in `examples`, in the data set.
-        examples: by method, (E, H, W), for the model's own answers `example_answers`.
+        random_deletion: the mean curve of random orders; `random_insertion` likewise.
+        example_indices: of the E images in `examples`, in the data set.
+        example_images: (E, H, W, C) uint8.
+        examples: by method, (E, H, W) int8, the map of each image as a share of its largest size, in 127 steps, for the
+            model's own answers `example_answers`.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
-    num_images: int
-    num_images_left_out: int
-    background: int
-    methods: tuple[MethodCheck, ...]
-    random_deletion: tuple[float, ...] = field(repr=False)
-    random_insertion: tuple[float, ...] = field(repr=False)
-    example_indices: tuple[int, ...] = field(repr=False)
-    example_answers: tuple[int, ...] = field(repr=False)
-    example_images: NDArray[np.uint8] = field(repr=False)
-    examples: dict[Method, Maps] = field(repr=False)
+    _header = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON; the maps of each image as a share of its largest size, in 127 steps."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "background": self.background,
-            "methods": [check.to_dict() | {"formula": FORMULAS[check.method]} for check in self.methods],
-            "random_deletion": list(self.random_deletion),
-            "random_insertion": list(self.random_insertion),
-            "example_indices": list(self.example_indices),
-            "example_answers": list(self.example_answers),
-            "example_images": pack(self.example_images),
-            "examples": {method: pack(_in_steps(maps)) for method, maps in self.examples.items()},
-        }
+    background: Annotated[int, Meta(ge=0, le=255)]
+    methods: Annotated[tuple[MethodCheck, ...], Meta(min_length=1)]
+    random_deletion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
+    random_insertion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
+    example_indices: tuple[Count, ...]
+    example_answers: tuple[Label, ...]
+    example_images: Packed
+    examples: dict[Method, Packed]
 
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+    def __post_init__(self) -> None:
+        check_lengths(example_indices=self.example_indices, example_answers=self.example_answers)
+        check_labels(self.class_names, self.example_answers, "example_answers")
+        check_packed("example_images", self.example_images, "uint8", len(self.example_indices), None, None, None)
+        for method, maps in self.examples.items():
+            check_packed(method, maps, "int8", *self.example_images.shape[:3])
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(
-            f"Attributions of the predicted class on {where}, each method against random orders of pixels:"
-        )
+        return f"Attributions of the predicted class on {where}, each method against random orders of pixels:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -182,26 +158,22 @@ def check_attributions(
     targets, background = model.predict(images), background_of(images)
     random_curves = _random_curves(model, images, targets, background, seed)
     randomised = [_randomised(model, seed, only_last=only_last) for only_last in (False, True)]
-    checks, examples = [], dict[Method, Maps]()
+    checks, examples = [], dict[Method, Packed]()
     for method in methods:
         maps, other, last = (
             attribute(one, images, targets, method, background=background, seed=seed) for one in (model, *randomised)
         )
-        examples[method] = maps[:_MOST_EXAMPLES]
+        examples[method] = Packed.from_array(_in_steps(maps[:_MOST_EXAMPLES]))
         checks.append(_check(model, images, targets, background, method, maps, (other, last), random_curves))
     return AttributionChecks(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
-        num_images=len(images),
-        num_images_left_out=len(dataset) - len(images),
+        **describe_images(dataset, len(images)),
         background=background,
         methods=tuple(checks),
-        random_deletion=tuple(random_curves[0].mean(axis=0).tolist()),
-        random_insertion=tuple(random_curves[1].mean(axis=0).tolist()),
-        example_indices=tuple(chosen[:_MOST_EXAMPLES].tolist()),
-        example_answers=tuple(targets[:_MOST_EXAMPLES].tolist()),
-        example_images=images[:_MOST_EXAMPLES],
+        random_deletion=to_tuple(random_curves[0].mean(axis=0)),
+        random_insertion=to_tuple(random_curves[1].mean(axis=0)),
+        example_indices=to_tuple(chosen[:_MOST_EXAMPLES]),
+        example_answers=to_tuple(targets[:_MOST_EXAMPLES]),
+        example_images=Packed.from_array(images[:_MOST_EXAMPLES]),
         examples=examples,
     )
 
@@ -227,7 +199,7 @@ def _check(
     if method == "integrated_gradients":
         gap = float(np.median(completeness_gaps(model, images, targets, background, maps)))
     return MethodCheck(
-        method,
+        method=method,
         deletion=float(areas[0].mean()),
         deletion_gain=float(gains[0].mean()),
         deletion_gain_interval=mean_interval(gains[0].tolist()),
@@ -238,8 +210,9 @@ def _check(
         similarity_last=float(defined[1].mean()) if len(defined[1]) else None,
         num_compared=len(defined[0]),
         completeness_gap=gap,
-        deletion_curve=tuple(curves[0].mean(axis=0).tolist()),
-        insertion_curve=tuple(curves[1].mean(axis=0).tolist()),
+        deletion_curve=to_tuple(curves[0].mean(axis=0)),
+        insertion_curve=to_tuple(curves[1].mean(axis=0)),
+        formula=FORMULAS[method],
     )
 
 

@@ -5,20 +5,21 @@ beside it stands how well the classes separate before anything was left out, and
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html import escape
 from importlib import import_module
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.architecture import Activation, Architecture, Dense
 from convscope.base.arguments import Seed, checked
-from convscope.base.packing import pack
-from convscope.base.tables import clip, html_table, printable, text_table
+from convscope.base.packing import Packed
+from convscope.base.records import Count, Fraction, Positive, to_tuple
+from convscope.base.tables import Tabular, clip
 from convscope.base.versions import install_command
 from convscope.data.datasets import DatasetLike
+from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
 _ROWS_AT_ONCE = 128  # whose distances to all points are held together
@@ -106,11 +107,9 @@ Method = Literal["pca", "tsne", "umap"]
 
 _NEIGHBOURS = 10
 MIN_EMBEDDED_IMAGES = 4  # fewer have no neighbours to speak of
-_HEADER = ("Class", "Images", "Neighbours of the same class", "In the plot")
 
 
-@dataclass(frozen=True, eq=False)
-class Embedding:
+class Embedding(Tabular, ClassesRecord, kw_only=True):
     """Images as a network's last hidden layer sees them, as points in a plane or in space.
 
     Of `tsne` and `umap`, distances between clusters and the size of a cluster mean nothing. No method shows that the
@@ -119,8 +118,7 @@ class Embedding:
     Attributes:
         layer: whose output was taken: what the last dense layer reads.
         num_dimensions: of it.
-        num_images_left_out: how many images the data set has beside those taken evenly.
-        indices: (n,) int64, of the images in the data set, with `labels` (n,) and `predicted` (n,) int64.
+        indices: of the n images in the data set, with their `labels` and what is `predicted`.
         points: (n, 2) or (n, 3) float32; of `pca`, the largest component first.
         explained_variance: of `pca`, the fraction of the variance in each of the first ten directions, or as many as
             there are; empty for other methods.
@@ -131,73 +129,51 @@ class Embedding:
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
         trustworthiness: 0 to 1, how far the k nearest neighbours among the points are near in the hidden layer too.
-        agreement_by_class, agreement_in_picture_by_class: (K,), the means over each class's images; None where there
+        agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None where there
             is none.
         chance_agreement: the mean share if neighbours were drawn at random from the other images.
         seed: of `tsne` and `umap`.
     """
 
+    _header = ("Class", "Images", "Neighbours of the same class", "In the plot")
+
     method: Method
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
     layer: str
-    num_dimensions: int
-    num_images_left_out: int
-    indices: NDArray[np.int64] = field(repr=False)
-    labels: NDArray[np.int64] = field(repr=False)
-    predicted: NDArray[np.int64] = field(repr=False)
-    points: NDArray[np.float32] = field(repr=False)
-    explained_variance: tuple[float, ...]
-    directions: NDArray[np.float32] | None = field(repr=False)
-    offset: tuple[float, ...]
-    num_neighbours: int
-    agreement: float
-    agreement_in_picture: float
+    num_dimensions: Count
+    indices: Annotated[tuple[Count, ...], Meta(min_length=1)]
+    labels: tuple[Label, ...]
+    predicted: tuple[Label, ...]
+    points: Packed
+    explained_variance: tuple[Fraction, ...]
+    directions: Packed | None = None
+    offset: tuple[float, ...] = ()
+    num_neighbours: Positive
+    agreement: Fraction
+    agreement_in_picture: Fraction
     trustworthiness: float
-    agreement_by_class: tuple[float | None, ...] = field(repr=False)
-    agreement_in_picture_by_class: tuple[float | None, ...] = field(repr=False)
-    chance_agreement: float
+    agreement_by_class: tuple[Fraction | None, ...]
+    agreement_in_picture_by_class: tuple[Fraction | None, ...]
+    chance_agreement: Fraction
     seed: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, the points packed as in `convscope.base.packing`."""
-        return {
-            "method": self.method,
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "layer": self.layer,
-            "num_dimensions": self.num_dimensions,
-            "num_images": len(self.indices),
-            "num_images_left_out": self.num_images_left_out,
-            "indices": self.indices.tolist(),
-            "labels": self.labels.tolist(),
-            "predicted": self.predicted.tolist(),
-            "points": pack(self.points),
-            "explained_variance": list(self.explained_variance),
-            "directions": None if self.directions is None else pack(self.directions),
-            "offset": list(self.offset),
-            "num_neighbours": self.num_neighbours,
-            "agreement": self.agreement,
-            "agreement_in_picture": self.agreement_in_picture,
-            "trustworthiness": self.trustworthiness,
-            "agreement_by_class": list(self.agreement_by_class),
-            "agreement_in_picture_by_class": list(self.agreement_in_picture_by_class),
-            "chance_agreement": self.chance_agreement,
-            "seed": self.seed,
-        }
-
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+    def __post_init__(self) -> None:
+        check_lengths(indices=self.indices, labels=self.labels, predicted=self.predicted)
+        check_labels(self.class_names, (*self.labels, *self.predicted), "labels")
+        by_class = self.agreement_by_class
+        check_lengths(names=self.class_names, by_class=by_class, in_picture=self.agreement_in_picture_by_class)
+        if all(share is None for share in by_class):
+            raise ValueError("agreement_by_class is of no class")
+        dimensions = self.points.shape[-1:]
+        check_packed("points", self.points, "float32", len(self.indices), *dimensions)
+        if dimensions not in ((2,), (3,)):
+            raise ValueError(f"points have the shape {self.points.shape}")
+        if self.directions is not None:
+            check_packed("directions", self.directions, "float32", self.num_dimensions, *dimensions)
 
     def _headline(self) -> str:
         dimensions = self.points.shape[1]
         kept = f", {sum(self.explained_variance[:dimensions]):.3f} of the variance" if self.explained_variance else ""
-        return printable(
+        return (
             f"{len(self.indices):,} {self.split} images of {self.dataset_name}: {self.num_dimensions} numbers of "
             f"{self.layer} in {dimensions} by {self.method}{kept}, trustworthiness {self.trustworthiness:.3f}"
         )
@@ -265,18 +241,15 @@ def embed(
     counts = np.bincount(labels, minlength=dataset.num_classes)
     return Embedding(
         method=method,
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
+        **describe_images(dataset, num_images),
         layer=layer,
         num_dimensions=hidden.shape[1],
-        num_images_left_out=len(dataset) - num_images,
-        indices=indices,
-        labels=labels,
-        predicted=model.predict(images),
-        points=points.astype(np.float32),
+        indices=to_tuple(indices),
+        labels=to_tuple(labels),
+        predicted=to_tuple(model.predict(images)),
+        points=Packed.from_array(points.astype(np.float32)),
         explained_variance=tuple(explained),
-        directions=None if directions is None else directions.astype(np.float32),
+        directions=None if directions is None else Packed.from_array(directions.astype(np.float32)),
         offset=tuple(offset),
         num_neighbours=k,
         agreement=float(shares.mean()),

@@ -1,106 +1,95 @@
 """What filters answer to, as values: a card a filter, its layer around it, and all of a network's together.
 
-They hold what `convscope.evidence.explanation.filters` found and compute nothing but sums of it.
+They hold what `convscope.evidence.explanation.filters` found.
 """
 
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta
 
 from convscope.architecture import ReceptiveField
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.records import Change, Count, Fraction, Record
+from convscope.base.tables import Tabular
 from convscope.evidence.explanation.filter_measures import DuplicateFilters
-from convscope.evidence.explanation.filter_pictures import FilterPictures
+from convscope.evidence.explanation.filter_pictures import FilterPicturesRecord, picture_box
+from convscope.evidence.explanation.synthesis import SynthesisRecord
+from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
 NUM_EXCITING = 9
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 RARE = 0.01
 """Below which share of the images with an answer a filter counts as nearly dead."""
 
-_HEADER = ("Layer", "Filters", "Dead", "Nearly dead", "Duplicates", "Mean selectivity", "With shuffled labels")
+
+Quantiles = Annotated[tuple[float, ...], Meta(min_length=len(QUANTILES), max_length=len(QUANTILES))]
+Indices = Annotated[tuple[Count, ...], Meta(max_length=NUM_EXCITING)]
 
 
-@dataclass(frozen=True)
-class Exciting:
-    """An image that activates a filter, and where.
+class Exciting(Record, kw_only=True):
+    """The images that activate a filter most, and where, column by column.
 
     Attributes:
-        index: of the image in the data set.
-        place: (row, column) of the feature map where the output is highest, the first of equals; (0, 0) of a unit.
-        value: the output there.
+        index: of each image in the data set, the most exciting first.
+        row, column: of the feature map where the output is highest, the first of equals; 0 of a unit.
+        value: the output there, in six digits.
     """
 
-    index: int
-    label: int
-    place: tuple[int, int]
-    value: float
+    index: Indices
+    row: tuple[Coordinate, ...]
+    column: tuple[Coordinate, ...]
+    value: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_lengths(index=self.index, row=self.row, column=self.column, value=self.value)
+
+    @property
+    def places(self) -> list[tuple[int, int]]:
+        """Each (row, column)."""
+        return list(zip(self.row, self.column, strict=True))
 
 
-@dataclass(frozen=True)
-class FilterCard:
-    """What one filter answers to.
+class FilterCard(Record, kw_only=True):
+    """What activates one filter, in numbers of six digits.
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
         quantiles: of the highest output on each image, at `QUANTILES`: minimum, quartiles, maximum.
         answering_fraction: the fraction of images on which the output is above zero anywhere on the map.
         is_dead: whether the output is the same everywhere on every image, as of a relu that never answers.
+        is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
         selectivity: 0 to 1, see `class_selectivity`; with `selective_label`, the class that it answers most to.
         most_alike: which other filter of the layer answers most alike, with their correlation over all images and
             places; None for a dead filter, and where there is no other that is not.
-        exciting: up to `NUM_EXCITING` images, the most exciting first; none for a dead filter, and none that leaves a
-            filter without negative outputs at zero.
+        exciting: up to `NUM_EXCITING` images; none for a dead filter, and none that leaves a filter without negative
+            outputs at zero.
         synthetic_value: the highest output on an image made for it, where one was made.
     """
 
     layer: str
-    filter: int
-    quantiles: tuple[float, ...]
-    answering_fraction: float
+    filter: Count
+    quantiles: Quantiles
+    answering_fraction: Fraction
     is_dead: bool
-    selectivity: float
-    selective_label: int
-    most_alike: int | None
-    correlation: float | None
-    exciting: tuple[Exciting, ...] = field(repr=False)
-    synthetic_value: float | None = None
+    is_rare: bool
+    selectivity: Fraction
+    selective_label: Label
+    most_alike: Count | None
+    correlation: Change | None
+    exciting: Exciting
+    synthetic_value: float | None
 
-    @property
-    def is_rare(self) -> bool:
-        """Whether it is nearly dead: it answers, but on fewer than one image in a hundred."""
-        return not self.is_dead and self.answering_fraction < RARE
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it, its exciting images column by column, as plain JSON of six digits."""
-        return {
-            "layer": self.layer,
-            "filter": self.filter,
-            "quantiles": [_short(value) for value in self.quantiles],
-            "answering_fraction": self.answering_fraction,
-            "is_dead": self.is_dead,
-            "is_rare": self.is_rare,
-            "selectivity": _short(self.selectivity),
-            "selective_label": self.selective_label,
-            "most_alike": self.most_alike,
-            "correlation": None if self.correlation is None else _short(self.correlation),
-            "exciting": {
-                "index": [one.index for one in self.exciting],
-                "row": [one.place[0] for one in self.exciting],
-                "column": [one.place[1] for one in self.exciting],
-                "value": [_short(one.value) for one in self.exciting],
-            },
-            "synthetic_value": None if self.synthetic_value is None else _short(self.synthetic_value),
-        }
+    def __post_init__(self) -> None:
+        if (self.most_alike is None) != (self.correlation is None):
+            raise ValueError("most_alike and correlation belong together")
 
 
-@dataclass(frozen=True, eq=False)
-class FilterLayerCards:
+class FilterLayerCards(Record, kw_only=True):
     """The filters of one layer.
 
     Attributes:
         read_at: the layer behind which the outputs are read; see `FilterLayer`.
-        shuffled_selectivity: the mean selectivity of the filters that are not dead with the labels shuffled once: how
-            much of it is chance.
+        mean_selectivity: of the filters that are not dead; 0 if all are.
+        shuffled_selectivity: the same with the labels shuffled once: how much of it is chance.
         synthesis: how the synthetic images were made; None where there are none.
         pictures: of evenly sampled filters.
     """
@@ -109,78 +98,51 @@ class FilterLayerCards:
     kind: str
     read_at: str
     activation: str
-    map_size: tuple[int, int]
+    map_size: tuple[Size, Size]
     receptive_field: ReceptiveField
-    shuffled_selectivity: float
+    mean_selectivity: Fraction
+    shuffled_selectivity: Fraction
     duplicates: tuple[DuplicateFilters, ...]
-    synthesis: dict[str, Any] | None
-    filters: tuple[FilterCard, ...] = field(repr=False)
-    pictures: FilterPictures = field(repr=False)
+    synthesis: SynthesisRecord | None
+    filters: Annotated[tuple[FilterCard, ...], Meta(min_length=1)]
+    pictures: FilterPicturesRecord
 
-    @property
-    def mean_selectivity(self) -> float:
-        """Of the filters that are not dead; 0 if all are."""
-        living = [card.selectivity for card in self.filters if not card.is_dead]
-        return sum(living) / len(living) if living else 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
+    def __post_init__(self) -> None:
         seen = self.receptive_field
-        return {
-            "layer": self.layer,
-            "kind": self.kind,
-            "read_at": self.read_at,
-            "activation": self.activation,
-            "map_size": list(self.map_size),
-            "receptive_field": {"size": list(seen.size), "jump": list(seen.jump), "start": list(seen.start)},
-            "mean_selectivity": _short(self.mean_selectivity),
-            "shuffled_selectivity": _short(self.shuffled_selectivity),
-            "duplicates": [[one.first, one.second, _short(one.correlation)] for one in self.duplicates],
-            "synthesis": self.synthesis,
-            "filters": [card.to_dict() for card in self.filters],
-            "pictures": self.pictures.to_dict(),
-        }
+        if min(seen.size) < 1 or max(map(abs, (*seen.jump, *seen.start))) > 1 << 31:
+            raise ValueError(f"receptive_field is out of range: {seen!r:.100}")
+        for number in self.pictures.filters:
+            if number >= len(self.filters) or len(self.filters[number].exciting.index) > self.pictures.real.shape[1]:
+                raise ValueError(f"pictures of filter {number} do not fit the filters")
+        if self.synthesis is None and any(card.synthetic_value is not None for card in self.filters):
+            raise ValueError("synthesis is null, but filters have a synthetic_value")
 
 
-@dataclass(frozen=True, eq=False)
-class FilterCards:
-    """What the filters of a network answer to.
+class FilterCards(Tabular, ClassesRecord, kw_only=True):
+    """What activates the filters of a network.
 
     Attributes:
-        num_images: on how many images all was measured, sampled evenly from the data set.
-        num_images_left_out: how many more the data set has.
         layers: of convolutions, or of hidden dense layers where there is no convolution; from input to output.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    num_images: int
-    num_images_left_out: int
-    layers: tuple[FilterLayerCards, ...] = field(repr=False)
+    _header = ("Layer", "Filters", "Dead", "Nearly dead", "Duplicates", "Mean selectivity", "With shuffled labels")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "image_shape": list(self.image_shape),
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "layers": [layer.to_dict() for layer in self.layers],
-        }
+    image_shape: tuple[Size, Size, Size]
+    layers: tuple[FilterLayerCards, ...]
 
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+    def __post_init__(self) -> None:
+        check_labels(
+            self.class_names, [card.selective_label for layer in self.layers for card in layer.filters], "layers"
+        )
+        for layer in self.layers:
+            *_, rows, columns = picture_box(layer.receptive_field, (0, 0), self.image_shape[:2])
+            size = (-(-rows // layer.pictures.factor), -(-columns // layer.pictures.factor))
+            if layer.pictures.real.shape[2:4] != size:
+                raise ValueError(f"pictures of {layer.layer!r:.60} are not of its receptive field")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
-        return printable(f"Filters on {where}:")
+        return f"Filters on {where}:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [
@@ -195,8 +157,3 @@ class FilterCards:
             )
             for layer in self.layers
         ]
-
-
-def _short(value: float) -> float:
-    """Return `value` with six digits, which no float32 sum is surer of."""
-    return float(f"{value:.6g}")

@@ -5,12 +5,13 @@ Images are taken in blocks; of a block's feature maps only a number an image and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.explanation.filter_layers import FilterLayer, filter_layers
+from convscope.base.records import Change, Count
+from convscope.evidence.explanation.filter_layers import FilterLayer
 from convscope.training.model import Model
 
 _BLOCK_BYTES = 1 << 23  # of the activations that are held at once: what the processor keeps near
@@ -36,17 +37,15 @@ class FilterMeasures:
     is_signed: bool
 
 
-@dataclass(frozen=True)
-class DuplicateFilters:
+class DuplicateFilters(NamedTuple):
     """Two filters of a layer whose outputs have a `correlation` over all images and places near 1.
 
     One is then, nearly, the other times a positive number plus a constant: what follows can do with one of them.
     """
 
-    layer: str
-    first: int
-    second: int
-    correlation: float
+    first: Count
+    second: Count
+    correlation: Change
 
 
 def measure_filters(
@@ -157,37 +156,16 @@ def most_alike(
     return nearest.astype(np.int64), others[np.arange(len(others)), nearest]
 
 
-def duplicate_filters(model: Model, images: NDArray[np.uint8], threshold: float = 0.99) -> tuple[DuplicateFilters, ...]:
-    """Return the filters of `model` that answer alike to `images` (N, H, W, C) uint8, with the other one each.
-
-    Each filter is named with the one that it is most alike; a pair is named once.
-
-    Args:
-        threshold: from which correlation on, above 0 and at most 1.
-
-    Raises:
-        ValueError: if the threshold is out of its range, there is no image, or they are not of the size that the model
-            reads.
-    """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; it must be above 0 and at most 1")
-    if not len(images):
-        raise ValueError("images is empty; give at least one")
-    layers = filter_layers(model.architecture)
-    measured = measure_filters(model, layers, images)
-    pairs = [
-        pair
-        for one, of_layer in zip(layers, measured, strict=True)
-        for pair in alike_pairs(one.layer, of_layer, threshold)
-    ]
-    return tuple(pairs)
-
-
-def alike_pairs(layer: str, measures: FilterMeasures, threshold: float) -> tuple[DuplicateFilters, ...]:
+def alike_pairs(measures: FilterMeasures, threshold: float) -> tuple[DuplicateFilters, ...]:
     """Return the pairs of filters, each with its most alike, whose correlation reaches `threshold`."""
     nearest, values = most_alike(measures.correlation, measures.is_constant)
     pairs = {
         (min(one, int(nearest[one])), max(one, int(nearest[one]))): float(values[one])
         for one in np.flatnonzero(values >= threshold).tolist()
     }
-    return tuple(DuplicateFilters(layer, first, second, value) for (first, second), value in sorted(pairs.items()))
+    return tuple(DuplicateFilters(first, second, six_digits(value)) for (first, second), value in sorted(pairs.items()))
+
+
+def six_digits(value: float) -> float:
+    """Round to six digits, beyond which no float32 sum is exact."""
+    return float(f"{value:.6g}")

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import ReceptiveField
-from convscope.base.packing import pack, packed_bytes
+from convscope.base.packing import Packed, pack, packed_bytes
+from convscope.base.records import Count, Record, from_attributes
 from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_layers import FilterLayer
 from convscope.evidence.explanation.synthesis import Synthesis
+from convscope.evidence.records import Size, check_packed
 
 _ROOM_BYTES = 120_000  # of a page, for the pictures of all layers
 _MOST_FILTERS = 96  # with pictures, in all layers: what one looks through
@@ -19,6 +20,19 @@ _LARGEST_SIDE = 28  # pixels of a picture; larger ones are reduced by a whole fa
 
 Spot = tuple[int, tuple[int, int]]
 """An image's index and a place (row, column) of a feature map."""
+
+
+class FilterPicturesRecord(Record, kw_only=True):
+    """Pictures with their arrays packed; the attributes are those of `FilterPictures`."""
+
+    filters: tuple[Count, ...]
+    factor: Size
+    real: Packed
+    synthetic: Packed
+
+    def __post_init__(self) -> None:
+        check_packed("real", self.real, "uint8", len(self.filters), *self.real.shape[1:2], None, None, None)
+        check_packed("synthetic", self.synthetic, "uint8", len(self.filters), *self.real.shape[2:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +54,9 @@ class FilterPictures:
     real: NDArray[np.uint8]
     synthetic: NDArray[np.uint8]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, packed as in `convscope.base.packing`."""
-        filters, factor = list(self.filters), self.factor
-        return {"filters": filters, "factor": factor, "real": pack(self.real), "synthetic": pack(self.synthetic)}
+    def to_record(self) -> FilterPicturesRecord:
+        packed = {"real": Packed.from_array(self.real), "synthetic": Packed.from_array(self.synthetic)}
+        return from_attributes(FilterPicturesRecord, self, **packed)
 
 
 def picture_box(seen: ReceptiveField, place: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
+from convscope.base.records import to_tuple
 from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.explanation.filter_cards import (
     NUM_EXCITING,
     QUANTILES,
+    RARE,
     Exciting,
     FilterCard,
     FilterCards,
@@ -29,9 +31,11 @@ from convscope.evidence.explanation.filter_measures import (
     layer_outputs,
     measure_filters,
     most_alike,
+    six_digits,
 )
 from convscope.evidence.explanation.filter_pictures import add_synthetic, picture_layers
 from convscope.evidence.explanation.synthesis import Synthesis, synthesize
+from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
 ALIKE = 0.99
@@ -77,7 +81,7 @@ def filter_cards(
     shuffled = random_stream(seed, "selectivity").permutation(measured.labels)
     measures = measure_filters(model, layers, measured.images)
     exciting = _exciting(model, layers, measures, measured, taken) if layers else []
-    spots = [[[(one.index, one.place) for one in of_filter] for of_filter in of_layer] for of_layer in exciting]
+    spots = [[list(zip(one.index, one.places, strict=True)) for one in of_layer] for of_layer in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     ascending = [number for number, one in enumerate(pictures) if one.filters] if with_synthetic else []
     ascending = [ascending[place] for place in evenly(len(ascending), _MOST_ASCENTS)] if ascending else []
@@ -92,20 +96,17 @@ def filter_cards(
                 activation=one.activation,
                 map_size=one.map_size,
                 receptive_field=one.row.receptive_field,
+                mean_selectivity=_mean_selectivity(values, measured.labels),
                 shuffled_selectivity=_mean_selectivity(values, shuffled),
-                duplicates=alike_pairs(one.layer, values, ALIKE),
-                synthesis=made.parameters() if made else None,
+                duplicates=alike_pairs(values, ALIKE),
+                synthesis=made.to_record() if made else None,
                 filters=_cards(one.layer, values, measured.labels, found, made),
-                pictures=add_synthetic(pictured, one, made) if made else pictured,
+                pictures=(add_synthetic(pictured, one, made) if made else pictured).to_record(),
             )
         )
     return FilterCards(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
+        **describe_images(dataset, len(measured)),
         image_shape=dataset.image_shape,
-        num_images=len(measured),
-        num_images_left_out=len(dataset) - len(measured),
         layers=tuple(cards),
     )
 
@@ -124,7 +125,7 @@ def _exciting(
     measures: Sequence[FilterMeasures],
     dataset: Dataset,
     taken: NDArray[np.int64],
-) -> list[list[tuple[Exciting, ...]]]:
+) -> list[list[Exciting]]:
     """Return for each layer and filter its most exciting images; `taken` are the indices of those of `dataset`."""
     order = [np.argsort(-one.maxima, axis=0, kind="stable")[:NUM_EXCITING] for one in measures]  # (9, F) each
     values = [np.take_along_axis(one.maxima, best, axis=0) for one, best in zip(measures, order, strict=True)]
@@ -139,14 +140,11 @@ def _exciting(
             where[ranks, filters] = np.stack(np.unravel_index(highest, one.map_size), axis=1)
     return [
         [
-            tuple(
-                Exciting(
-                    int(taken[best[rank, one]]),
-                    int(dataset.labels[best[rank, one]]),
-                    (int(where[rank, one, 0]), int(where[rank, one, 1])),
-                    float(most[rank, one]),
-                )
-                for rank in np.flatnonzero(kept[:, one])
+            Exciting(
+                index=to_tuple(taken[best[kept[:, one], one]]),
+                row=to_tuple(where[kept[:, one], one, 0]),
+                column=to_tuple(where[kept[:, one], one, 1]),
+                value=tuple(map(six_digits, most[kept[:, one], one])),
             )
             for one in range(best.shape[1])
         ]
@@ -166,14 +164,14 @@ def _synthesize(model: Model, layer: FilterLayer, filters: Sequence[int], ascent
 def _mean_selectivity(measures: FilterMeasures, labels: NDArray[Any]) -> float:
     """Return the mean over the filters that are not dead; 0 if all are."""
     living = measures.means[:, ~measures.is_constant]
-    return float(class_selectivity(living, labels)[0].mean()) if living.size else 0.0
+    return six_digits(float(class_selectivity(living, labels)[0].mean())) if living.size else 0.0
 
 
 def _cards(
     layer: str,
     measures: FilterMeasures,
     labels: NDArray[Any],
-    exciting: Sequence[tuple[Exciting, ...]],
+    exciting: Sequence[Exciting],
     made: Synthesis | None,
 ) -> tuple[FilterCard, ...]:
     selectivity, selective = class_selectivity(measures.means, labels)
@@ -181,20 +179,25 @@ def _cards(
     answering = (measures.maxima > 0).mean(axis=0)
     living = int((~measures.is_constant).sum())
     nearest, correlation = most_alike(measures.correlation, measures.is_constant)
-    synthetic = dict(zip(made.filters, made.activations.tolist(), strict=True)) if made else {}
-    return tuple(
-        FilterCard(
-            layer=layer,
-            filter=one,
-            quantiles=tuple(quantiles[:, one].tolist()),
-            answering_fraction=float(answering[one]),
-            is_dead=bool(measures.is_constant[one]),
-            selectivity=float(selectivity[one]),
-            selective_label=int(selective[one]),
-            most_alike=int(nearest[one]) if living > 1 and not measures.is_constant[one] else None,
-            correlation=float(correlation[one]) if living > 1 and not measures.is_constant[one] else None,
-            exciting=exciting[one],
-            synthetic_value=synthetic.get(one),
+    synthetic = dict(zip(made.filters, map(six_digits, made.activations), strict=True)) if made else {}
+    cards = list[FilterCard]()
+    for one, found in enumerate(exciting):
+        is_dead, fraction = bool(measures.is_constant[one]), float(answering[one])
+        has_other = living > 1 and not is_dead
+        cards.append(
+            FilterCard(
+                layer=layer,
+                filter=one,
+                quantiles=tuple(map(six_digits, quantiles[:, one])),
+                answering_fraction=fraction,
+                is_dead=is_dead,
+                is_rare=not is_dead and fraction < RARE,
+                selectivity=six_digits(selectivity[one]),
+                selective_label=int(selective[one]),
+                most_alike=int(nearest[one]) if has_other else None,
+                correlation=six_digits(correlation[one]) if has_other else None,
+                exciting=found,
+                synthetic_value=synthetic.get(one),
+            )
         )
-        for one in range(len(exciting))
-    )
+    return tuple(cards)

@@ -7,7 +7,7 @@ filter than such images do (Borowski and others 2020).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,29 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Branch, Dense, DepthwiseConv2D, Flatten
 from convscope.architecture.table import leading_to
 from convscope.base.arguments import Seed, checked
+from convscope.base.records import Count, Fraction, NonNegative, Positive, Record, from_attributes
 from convscope.base.streams import random_stream
 from convscope.engine import Network, open_network
 from convscope.evidence.explanation.filter_layers import FilterLayer, Window, filter_layers
+from convscope.evidence.records import Coordinate
 from convscope.training.model import Model
 
 _GREY = 127.5
 _NOISES = (8.0, 32.0, 128.0)  # standard deviations of the start around grey, in grey levels, the first that will do
 _REGULARISED = 0.75  # of the steps; the rest sharpens what they have found
+
+
+class SynthesisRecord(Record, kw_only=True):
+    """How images were made for filters, and for which place of the map; the attributes are those of `Synthesis`."""
+
+    method: Literal["gradient ascent"]
+    place: tuple[Coordinate, Coordinate]
+    steps: Positive
+    step_size: NonNegative
+    jitter: Count
+    blur: NonNegative
+    decay: Fraction
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,11 +68,8 @@ class Synthesis:
     decay: float
     seed: int
 
-    def parameters(self) -> dict[str, Any]:
-        """Return how the images were made, and for which place of the map, as plain JSON."""
-        names = ("steps", "step_size", "jitter", "blur", "decay", "seed")
-        numbers = {name: getattr(self, name) for name in names}
-        return {"method": "gradient ascent", "place": list(self.place), **numbers}
+    def to_record(self) -> SynthesisRecord:
+        return from_attributes(SynthesisRecord, self, method="gradient ascent")
 
 
 @checked

@@ -14,13 +14,17 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
+from convscope.base.packing import Packed
+from convscope.base.records import to_tuple
 from convscope.data.datasets import Dataset, DatasetLike, Splits
+from convscope.evidence.records import describe_images
 from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.out_of_distribution import OutOfDistributionSet, out_of_distribution_sets
 from convscope.evidence.rejection.result import (
     SURE,
     AlteredImages,
     Examples,
+    KnownExamples,
     KnownImages,
     OutOfDistributionResult,
     Rejection,
@@ -84,13 +88,9 @@ def measure_rejection(
     edges = _edges([known_scores[chosen], *(scores[chosen] for scores in set_scores)])
     some = known.take(np.linspace(0, len(known) - 1, min(len(known), most)).round().astype(np.int64))
     return Rejection(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
-        rules=given,
+        **describe_images(dataset, len(known)),
+        rules=tuple(rule.to_record() for rule in given),
         temperature=model.calibration.get("temperature"),
-        num_images=len(known),
-        num_images_left_out=len(dataset) - len(known),
         known=_measure_known(given, model, known, known_logits, known_scores, places, edges, 2 * room),
         altered=tuple(
             _measure_altered(given, model, altered.name, altered.images, some.labels) for altered in alter(some, seed)
@@ -141,7 +141,11 @@ def _measure_known(
         wrong={name: _share(some[~right]) for name, some in refused.items()},
         right_among_answered={name: _share(right[~some]) for name, some in refused.items()},
         histogram=_histogram(scores[chosen], edges),
-        refused=_examples(known.images, shown, answers, probabilities, refused[chosen], places, known.labels),
+        refused=KnownExamples(
+            **_examples(known.images, shown, answers, probabilities, refused[chosen]),
+            indices=to_tuple(places[shown]),
+            labels=to_tuple(known.labels[shown]),
+        ),
     )
 
 
@@ -156,7 +160,10 @@ def _measure_altered(
     right = logits.argmax(axis=1) == labels
     scores = _scores(rules, model, images, logits)
     return AlteredImages(
-        name, len(images), float(right.mean()), {rule: _share(~(some[right] >= 0)) for rule, some in scores.items()}
+        name=name,
+        num_images=len(images),
+        accuracy=float(right.mean()),
+        right={rule: _share(~(some[right] >= 0)) for rule, some in scores.items()},
     )
 
 
@@ -183,11 +190,11 @@ def _measure_set(
         number = count if outside.clusters is None else effective_number(above, outside.clusters)
         measured.append(
             RuleResult(
-                rule.name,
-                _share(refused[rule.name], outside.clusters),
-                area,
-                auroc_interval(area, len(mine), number),
-                false_positive_rate(mine, theirs),
+                rule=rule.name,
+                refused=_share(refused[rule.name], outside.clusters),
+                auroc=area,
+                auroc_interval=auroc_interval(area, len(mine), number),
+                false_positive_rate=false_positive_rate(mine, theirs),
             )
         )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
@@ -207,16 +214,18 @@ def _measure_set(
         num_answer=int(counts.max()),
         rules=tuple(measured),
         histogram=_histogram(scores[chosen], edges),
-        examples=_examples(outside.images, shown, answers, probabilities, refused[chosen]),
+        examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused[chosen])),
     )
 
 
 def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None) -> Share:
     count, total = int(chosen.sum()), len(chosen)
-    if clusters is None:
-        return Share(count, total, wilson_interval(count, total))
-    number = effective_number(chosen, clusters)
-    return Share(count, total, wilson_interval(count / total * number, number))
+    value = count / total if total else 0.0
+    interval = wilson_interval(count, total)
+    if clusters is not None:
+        number = effective_number(chosen, clusters)
+        interval = wilson_interval(value * number, number)
+    return Share(count=count, total=total, value=value, interval=interval)
 
 
 def _edges(scores: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -256,16 +265,12 @@ def _examples(
     answers: NDArray[np.integer[Any]],
     probabilities: NDArray[np.float64],
     refused: NDArray[np.bool_],
-    places: NDArray[np.int64] | None = None,
-    labels: NDArray[np.integer[Any]] | None = None,
-) -> Examples:
-    """Return the images `shown` as pictures, those too large for one thinned out."""
+) -> dict[str, Any]:
+    """Return what `Examples` holds of the images `shown`, those too large for a picture thinned out."""
     step_down, step_right = (-(-side // _MOST_SIDE) for side in images.shape[1:3])
-    return Examples(
-        images=images[shown][:, ::step_down, ::step_right],
-        answers=tuple(answers[shown].tolist()),
-        probabilities=tuple(probabilities[shown].max(axis=1).tolist()),
-        refused=tuple(refused[shown].tolist()),
-        indices=None if places is None else tuple(places[shown].tolist()),
-        labels=None if labels is None else tuple(labels[shown].tolist()),
-    )
+    return {
+        "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),
+        "answers": to_tuple(answers[shown]),
+        "probabilities": to_tuple(probabilities[shown].max(axis=1)),
+        "refused": to_tuple(refused[shown]),
+    }

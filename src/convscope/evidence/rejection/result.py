@@ -1,50 +1,41 @@
 """What a measured rejection is, as values: shares with their intervals, separations, answers and a few pictures."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
-from convscope.base.packing import pack
-from convscope.base.plain import PlainFields, plain_attributes
-from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
-from convscope.evidence.rejection.rule import TITLES, RejectionRule
+from convscope.base.packing import Packed
+from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record
+from convscope.base.tables import Tabular, clip, percent_with_interval
+from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed
+from convscope.evidence.rejection.rule import TITLES, RuleRecord
 
 SURE = 0.99
 """The probability from which an answer counts as sure."""
 
-_HEADER = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Confident (99 %)", "of these, accepted")
 _RULES_CAPTION = "Refused by each rule, and its AUROC"
 
 
-@dataclass(frozen=True)
-class Share:
-    """`count` of `total`, and the 95 % Wilson interval of the share: (0, 1) where there is none in all.
+Histogram = tuple[Count, ...]
+
+
+class Share(Record, kw_only=True):
+    """`count` of `total`, their quotient (0 of none), and its 95 % Wilson interval: (0, 1) where there is none in all.
 
     For images in clusters the interval is that of their effective number (see `separation.effective_number`).
     """
 
-    count: int
-    total: int
-    interval: tuple[float, float]
-
-    @property
-    def value(self) -> float:
-        """The share, from 0 to 1; 0 of none."""
-        return self.count / self.total if self.total else 0.0
+    count: Count
+    total: Count
+    value: Fraction
+    interval: FractionInterval
 
     def __str__(self) -> str:
         return percent_with_interval(self.value, self.interval) if self.total else "none"
 
-    def to_dict(self) -> dict[str, Any]:
-        return plain_attributes(self, "count", "total", "value", "interval")
 
-
-@dataclass(frozen=True, eq=False)
-class Examples:
+class Examples(Record, kw_only=True):
     """A few images, from the highest score to the lowest, and what the model answers to them.
 
     Attributes:
@@ -52,26 +43,30 @@ class Examples:
         answers: labels.
         probabilities: of the answers.
         refused: whether the chosen rule refuses each.
-        indices: of images of the data set, their places in it.
-        labels: of images of the data set, their true labels.
     """
 
-    images: NDArray[np.uint8] = field(repr=False)
-    answers: tuple[int, ...]
-    probabilities: tuple[float, ...]
+    images: Packed
+    answers: tuple[Label, ...]
+    probabilities: tuple[Fraction, ...]
     refused: tuple[bool, ...]
-    indices: tuple[int, ...] | None = None
-    labels: tuple[int, ...] | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        lists = {name: list(getattr(self, name)) for name in ("answers", "probabilities", "refused")}
-        if self.indices is not None and self.labels is not None:
-            lists |= {"indices": list(self.indices), "labels": list(self.labels)}
-        return {"images": pack(self.images), **lists}
+    def __post_init__(self) -> None:
+        check_lengths(answers=self.answers, probabilities=self.probabilities, refused=self.refused)
+        check_packed("images", self.images, "uint8", len(self.answers), None, None, None)
 
 
-@dataclass(frozen=True)
-class RuleResult(PlainFields):
+class KnownExamples(Examples, kw_only=True):
+    """Examples from the data set, with their places in it and their true labels."""
+
+    indices: tuple[Count, ...]
+    labels: tuple[Label, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_lengths(answers=self.answers, indices=self.indices, labels=self.labels)
+
+
+class RuleResult(Record, kw_only=True):
     """How a rule does on one out-of-distribution set.
 
     Attributes:
@@ -84,13 +79,12 @@ class RuleResult(PlainFields):
 
     rule: str
     refused: Share
-    auroc: float
-    auroc_interval: tuple[float, float]
-    false_positive_rate: float
+    auroc: Fraction
+    auroc_interval: FractionInterval
+    false_positive_rate: Fraction
 
 
-@dataclass(frozen=True, eq=False)
-class OutOfDistributionResult(PlainFields):
+class OutOfDistributionResult(Record, kw_only=True):
     """What the model does with one out-of-distribution set.
 
     Attributes:
@@ -108,21 +102,20 @@ class OutOfDistributionResult(PlainFields):
 
     name: str
     about: str
-    num_images: int
-    num_clusters: int | None
+    num_images: Positive
+    num_clusters: Positive | None
     clustered_by: str
-    mean_probability: float
-    num_sure: int
-    num_sure_answered: int
-    answer: int
-    num_answer: int
+    mean_probability: Fraction
+    num_sure: Count
+    num_sure_answered: Count
+    answer: Label
+    num_answer: Count
     rules: tuple[RuleResult, ...]
-    histogram: tuple[int, ...] = field(repr=False)
-    examples: Examples = field(repr=False)
+    histogram: Histogram
+    examples: Examples
 
 
-@dataclass(frozen=True)
-class AlteredImages(PlainFields):
+class AlteredImages(Record, kw_only=True):
     """What refusing costs on test images that were moved or turned a little.
 
     Attributes:
@@ -132,13 +125,12 @@ class AlteredImages(PlainFields):
     """
 
     name: str
-    num_images: int
-    accuracy: float
-    right: Mapping[str, Share]
+    num_images: Positive
+    accuracy: Fraction
+    right: dict[str, Share]
 
 
-@dataclass(frozen=True, eq=False)
-class KnownImages(PlainFields):
+class KnownImages(Record, kw_only=True):
     """What refusing costs on the test images, and what it saves; by rule.
 
     Attributes:
@@ -149,81 +141,60 @@ class KnownImages(PlainFields):
         refused: a few that the chosen rule refuses.
     """
 
-    right: Mapping[str, Share]
-    wrong: Mapping[str, Share]
-    right_among_answered: Mapping[str, Share]
-    histogram: tuple[int, ...] = field(repr=False)
-    refused: Examples = field(repr=False)
+    right: dict[str, Share]
+    wrong: dict[str, Share]
+    right_among_answered: dict[str, Share]
+    histogram: Histogram
+    refused: KnownExamples
 
 
-@dataclass(frozen=True, eq=False)
-class Rejection:
+class Rejection(Tabular, ClassesRecord, kw_only=True):
     """How often rules refuse what they should, and what they should not.
 
     Attributes:
         rules: the chosen one first, each of other scores.
         temperature: that all probabilities are computed at, the model's; None where it has none.
-        num_images: test images, sampled evenly.
-        num_images_left_out: how many more the data set has.
         altered: test images moved or turned a little, on which refusing costs more than on those as they are.
         left_out: why a set of out-of-distribution images is not there, by its name.
-        edges: (B + 1,), of the histograms' bins; the outer bins also hold what lies beyond.
+        edges: B + 1 of them, of the histograms' bins; the outer bins also hold what lies beyond.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...] = field(repr=False)
-    rules: tuple[RejectionRule, ...]
-    temperature: float | None
-    num_images: int
-    num_images_left_out: int
+    _header = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Confident (99 %)", "of these, accepted")
+
+    temperature: NonNegative | None
+    rules: Annotated[tuple[RuleRecord, ...], Meta(min_length=1)]
     known: KnownImages
     altered: tuple[AlteredImages, ...]
-    out_of_distribution: tuple[OutOfDistributionResult, ...]
-    left_out: Mapping[str, str]
-    edges: tuple[float, ...] = field(repr=False)
+    out_of_distribution: Annotated[tuple[OutOfDistributionResult, ...], Meta(min_length=1)]
+    left_out: dict[str, str]
+    edges: tuple[float, ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON; of the rules what they are, without the arrays that they compute with."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "temperature": self.temperature,
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "rules": [self._rule(rule) for rule in self.rules],
-            "known": self.known.to_dict(),
-            "altered": [altered.to_dict() for altered in self.altered],
-            "out_of_distribution": [outside.to_dict() for outside in self.out_of_distribution],
-            "left_out": dict(self.left_out),
-            "edges": list(self.edges),
-        }
+    def __post_init__(self) -> None:
+        names, known = [rule.name for rule in self.rules], self.known
+        shares = (known.right, known.wrong, known.right_among_answered, *(one.right for one in self.altered))
+        if any(set(by_rule) != set(names) for by_rule in shares):
+            raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")
+        check_labels(self.class_names, (*known.refused.answers, *known.refused.labels), "known")
+        check_lengths(edges=self.edges, histogram=(*known.histogram, 0))
+        for outside in self.out_of_distribution:
+            if [result.rule for result in outside.rules] != names or not outside.examples.answers:
+                raise ValueError(f"out_of_distribution has other rules or no examples of {outside.name!r:.60}")
+            check_labels(self.class_names, (outside.answer, *outside.examples.answers), "out_of_distribution")
+            check_lengths(edges=self.edges, histogram=(*outside.histogram, 0))
 
-    @staticmethod
-    def _rule(rule: RejectionRule) -> dict[str, Any]:
-        numbers = {name: value for name, value in rule.to_dict().items() if name not in ("distance", "statistics")}
-        return {"name": rule.name, "title": rule.title, **numbers, "mean_made_up": rule.mean_made_up}
+    def _tables(self) -> list[tuple[Sequence[str], Iterable[Sequence[str]], str]]:
+        others = [(self._rules_header(), self._rules_rows(), _RULES_CAPTION)] if len(self.rules) > 1 else []
+        return [*super()._tables(), *others]
 
-    def __str__(self) -> str:
-        parts = [self._headline(), text_table(_HEADER, self._rows())]
-        if len(self.rules) > 1:
-            parts.append(f"{_RULES_CAPTION}\n{text_table(self._rules_header(), self._rules_rows())}")
-        return "\n\n".join([*parts, *(f"Left out: {name}: {printable(why)}" for name, why in self.left_out.items())])
-
-    def _repr_html_(self) -> str:
-        left_out = "".join(f"<p>{escape(f'Left out: {name}: {why}')}</p>" for name, why in self.left_out.items())
-        tables = html_table(_HEADER, self._rows())
-        if len(self.rules) > 1:
-            tables += html_table(self._rules_header(), self._rules_rows(), _RULES_CAPTION)
-        return f"<p>{escape(self._headline())}</p>{tables}{left_out}"
+    def _lines(self) -> list[str]:
+        return [f"Left out: {name}: {why}" for name, why in self.left_out.items()]
 
     def _headline(self) -> str:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
         kept = 100 * rule.num_kept / rule.num_held_out
-        return printable(
+        return (
             f"Images with {limits} are refused; {kept:.1f} % of {rule.num_held_out:,} held-out training images are "
             f"accepted. Measured on {where}:"
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import RunError
 from convscope.base.metrics import Floats, softmax
 from convscope.base.plain import PlainFields, from_plain
+from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
 from convscope.evidence.rejection.distance import HiddenDistance
 from convscope.evidence.rejection.image_statistics import ImageStatistics
 from convscope.training.model import Model
@@ -66,6 +67,21 @@ def max_probability(logits: Floats) -> NDArray[np.float64]:
 
 
 _LARGEST = 1e300  # of numbers, so that none is infinite; also those that no float holds are compared rightly
+
+
+class RuleRecord(Record, kw_only=True):
+    """A rule without the arrays that it computes with; the attributes are those of `RejectionRule`."""
+
+    name: str
+    title: str
+    thresholds: dict[ScoreName, float]
+    medians: dict[ScoreName, float]
+    keep: Fraction
+    num_held_out: Positive
+    num_kept: Count
+    num_made_up: Count
+    made_up: dict[str, Fraction]
+    mean_made_up: Fraction
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +157,9 @@ class RejectionRule(PlainFields):
         """The mean share refused over the kinds of synthetic out-of-distribution images, by which the scores were
         chosen; 0 of none."""
         return float(np.mean(list(self.made_up.values()))) if self.made_up else 0.0
+
+    def to_record(self) -> RuleRecord:
+        return from_attributes(RuleRecord, self)
 
     def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return (N,), of each image the lowest of its scores (N,), on a scale where the threshold is 0 and 1 is usual.

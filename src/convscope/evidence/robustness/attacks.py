@@ -5,18 +5,19 @@ network that withstands them may fall to others. Noise of the same size is measu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import PlainFields
-from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.base.packing import Packed
+from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record, to_tuple
+from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import DatasetLike, evenly
+from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.evidence.robustness.gradients import fgsm, pgd, random_signs
 from convscope.evidence.robustness.noise import Pictures
 from convscope.evidence.robustness.pictures import pack_small
@@ -33,11 +34,12 @@ _EXAMPLES_ROOM = 40_000  # bytes of JSON
 _LEAST_IMAGES = 50  # that are measured however much it costs, if there are as many
 _MOST_MACS = 4e12  # that it costs about: a minute or two
 _PASSES = 4  # that a step of an attack costs, in forward passes: two forward, one backward of twice the work
-_HEADER = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "Predictions changed")
 
 
-@dataclass(frozen=True)
-class Attacked(PlainFields):
+GreyLevels = Annotated[int, Meta(ge=0, le=255)]
+
+
+class Attacked(Record, kw_only=True):
     """The accuracy under one attack.
 
     Attributes:
@@ -48,49 +50,43 @@ class Attacked(PlainFields):
     """
 
     method: Method
-    epsilon: int
-    accuracy: float
-    interval: tuple[float, float]
-    changed: float
+    epsilon: GreyLevels
+    accuracy: Fraction
+    interval: FractionInterval
+    changed: Fraction
 
 
-@dataclass(frozen=True, eq=False)
-class AttackExamples:
+class AttackExamples(Record, kw_only=True):
     """A few images that are classified correctly, as they are and after PGD.
 
     Attributes:
-        indices: (M,) of the images in the data set, with their `labels` (M,).
+        indices: of the M images in the data set, with their `labels`.
         epsilons: the E sizes of attack.
-        pictures: (M, 1 + E, H, W, C) uint8, the first of each as it is.
-        answers: (M, 1 + E) labels, and `probabilities` (M, 1 + E) what the network gives them.
+        pictures: (M, 1 + E, h, w, C) uint8, the first of each as it is, smaller than the images where they would take
+            too much room.
+        answers: (M, 1 + E) labels, and `probabilities` (M, 1 + E) of them, in four digits.
     """
 
-    indices: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    epsilons: tuple[int, ...]
-    pictures: Pictures
-    answers: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
+    indices: tuple[Count, ...]
+    labels: tuple[Label, ...]
+    epsilons: Annotated[tuple[GreyLevels, ...], Meta(min_length=1)]
+    pictures: Packed
+    answers: tuple[tuple[Label, ...], ...]
+    probabilities: tuple[tuple[Fraction, ...], ...]
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, the pictures packed, and smaller where they would take too much room."""
-        return {
-            "indices": self.indices.tolist(),
-            "labels": self.labels.tolist(),
-            "epsilons": list(self.epsilons),
-            "pictures": pack_small(self.pictures, _EXAMPLES_ROOM),
-            "answers": self.answers.tolist(),
-            "probabilities": np.round(self.probabilities, 4).tolist(),
-        }
+    def __post_init__(self) -> None:
+        check_lengths(**{name: getattr(self, name) for name in ("indices", "labels", "answers", "probabilities")})
+        sizes = len(self.epsilons) + 1
+        if {len(row) for row in (*self.answers, *self.probabilities)} > {sizes}:
+            raise ValueError(f"there are not {sizes} predictions of each image")
+        if self.indices:
+            check_packed("pictures", self.pictures, "uint8", len(self.indices), sizes, None, None, None)
 
 
-@dataclass(frozen=True, eq=False)
-class Attacks:
+class Attacks(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network under attacks of growing size.
 
     Attributes:
-        num_images: on how many images all was measured, sampled evenly from the data set.
-        num_images_left_out: how many more the data set has.
         steps: of PGD, from each of at most `restarts` random places (see `pgd`); at ε grey levels 8 ε at most.
         accuracy: on these images as they are.
         attacks: for each method at each size. An image that PGD fools at some size counts as fooled at any larger one,
@@ -100,50 +96,29 @@ class Attacks:
             between the two sizes beside it; None if none does, or no image is.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
-    num_images: int
-    num_images_left_out: int
+    _header = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "Predictions changed")
+    _left = 0
+
     seed: int
-    steps: int
-    restarts: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    attacks: tuple[Attacked, ...] = field(repr=False)
-    median_epsilon: float | None
-    examples: AttackExamples = field(repr=False)
+    steps: Positive
+    restarts: Positive
+    accuracy: Fraction
+    accuracy_interval: FractionInterval
+    attacks: Annotated[tuple[Attacked, ...], Meta(min_length=1)]
+    median_epsilon: NonNegative | None
+    examples: AttackExamples
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "seed": self.seed,
-            "steps": self.steps,
-            "restarts": self.restarts,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "attacks": [one.to_dict() for one in self.attacks],
-            "median_epsilon": self.median_epsilon,
-            "examples": self.examples.to_dict(),
-        }
-
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=0)}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows(), left=0)}"
+    def __post_init__(self) -> None:
+        sizes = [one.epsilon for one in self.attacks if one.method == METHODS[0]]
+        if [(one.method, one.epsilon) for one in self.attacks] != [(name, size) for name in METHODS for size in sizes]:
+            raise ValueError("attacks are not those of each method at each size")
+        predictions = [label for row in self.examples.answers for label in row]
+        check_labels(self.class_names, [*self.examples.labels, *predictions], "examples")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         clean = percent_with_interval(self.accuracy, self.accuracy_interval)
-        return printable(
-            f"Accuracy {clean} on {where}. Accuracy when each pixel changes by at most ε of 255 grey levels:"
-        )
+        return f"Accuracy {clean} on {where}. Accuracy when each pixel changes by at most ε of 255 grey levels:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         by_epsilon = dict[int, dict[Method, Attacked]]()
@@ -219,11 +194,7 @@ def measure_attacks(
         found["pgd", size] = under_pgd.copy()
     shown = _chosen(labels, clean, model.architecture.num_classes)
     return Attacks(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
-        num_images=len(used),
-        num_images_left_out=len(dataset) - len(used),
+        **describe_images(dataset, len(used)),
         seed=seed,
         steps=steps,
         restarts=restarts,
@@ -246,8 +217,13 @@ def _attacked(
     method: Method, size: int, answers: NDArray[np.int64], labels: NDArray[np.int64], before: NDArray[np.int64]
 ) -> Attacked:
     right = int((answers == labels).sum())
-    interval = wilson_interval(right, len(labels))
-    return Attacked(method, size, right / len(labels), interval, changed=float((answers != before).mean()))
+    return Attacked(
+        method=method,
+        epsilon=size,
+        accuracy=right / len(labels),
+        interval=wilson_interval(right, len(labels)),
+        changed=float((answers != before).mean()),
+    )
 
 
 def _median(sizes: Sequence[int], clean: NDArray[np.bool_], wrong: Sequence[NDArray[np.bool_]]) -> float | None:
@@ -287,5 +263,10 @@ def _examples(
     shape = *pictures.shape[:2], model.architecture.num_classes
     probabilities = model.probabilities(pictures.reshape(-1, *images.shape[1:])).reshape(shape)
     return AttackExamples(
-        indices, labels, _SHOWN, pictures, answers=probabilities.argmax(axis=2), probabilities=probabilities.max(axis=2)
+        indices=to_tuple(indices),
+        labels=to_tuple(labels),
+        epsilons=_SHOWN,
+        pictures=pack_small(pictures, _EXAMPLES_ROOM),
+        answers=to_tuple(probabilities.argmax(axis=2)),
+        probabilities=to_tuple(probabilities.max(axis=2).round(4)),
     )

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.metrics import paired_interval, wilson_interval
-from convscope.base.plain import PlainFields
+from convscope.base.records import Change, ChangeInterval, Fraction, FractionInterval, OpenInterval, Record
 from convscope.data.datasets import Dataset
+from convscope.evidence.records import check_lengths
 from convscope.evidence.robustness.geometry import scaled, turned, warp
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, gaussian_noise
 from convscope.evidence.robustness.pictures import in_blocks
@@ -18,12 +21,13 @@ _LOSS = 0.01  # the accuracy whose loss is looked for: a point
 _DIRECTIONS = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])
 
 
-@dataclass(frozen=True)
-class Curve(PlainFields):
+CurveName = Literal["shift", "rotation", "scale", "stroke", "noise"]
+
+
+class Curve(Record, kw_only=True):
     """The accuracy over one number.
 
     Attributes:
-        name: "shift", "rotation", "scale", "stroke" or "noise".
         unit: of the values.
         neutral: the value that leaves the images as they are.
         accuracies: at each of `values`, from 0 to 1, `intervals` their 95 % Wilson intervals.
@@ -33,22 +37,26 @@ class Curve(PlainFields):
             two values measured beside it; None where less is lost.
     """
 
-    name: str
+    name: CurveName
     unit: str
     neutral: float
-    values: tuple[float, ...]
-    accuracies: tuple[float, ...]
-    intervals: tuple[tuple[float, float], ...]
-    changes: tuple[float, ...]
-    change_intervals: tuple[tuple[float, float], ...]
-    point_lost: tuple[float | None, float | None]
+    values: Annotated[tuple[float, ...], Meta(min_length=1)]
+    accuracies: tuple[Fraction, ...]
+    intervals: tuple[FractionInterval, ...]
+    changes: tuple[Change, ...]
+    change_intervals: tuple[ChangeInterval, ...]
+    point_lost: OpenInterval
+
+    def __post_init__(self) -> None:
+        names = ("values", "accuracies", "intervals", "changes", "change_intervals")
+        check_lengths(**{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
 class Parameter:
     """A change by one number: of images with a longest side of so many pixels it takes `values`."""
 
-    name: str
+    name: CurveName
     unit: str
     neutral: float
     values: Callable[[int], Sequence[float]]
@@ -140,14 +148,14 @@ def measure_curve(
         row[:] = clean if value == parameter.neutral else _answered(model, dataset, indices, parameter, value, seed)
     accuracies, intervals, changes, change_intervals = measured(clean, right)
     return Curve(
-        parameter.name,
-        parameter.unit,
-        parameter.neutral,
-        tuple(values),
-        accuracies,
-        intervals,
-        changes,
-        change_intervals,
+        name=parameter.name,
+        unit=parameter.unit,
+        neutral=parameter.neutral,
+        values=tuple(values),
+        accuracies=accuracies,
+        intervals=intervals,
+        changes=changes,
+        change_intervals=change_intervals,
         point_lost=lost_at(values, changes, parameter.neutral),
     )
 

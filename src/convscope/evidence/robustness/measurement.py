@@ -5,21 +5,20 @@ published ones, not in one list with them. They say what this network loses by t
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from html import escape
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Meta
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
-from convscope.base.plain import PlainFields
-from convscope.base.tables import html_table, percent_with_interval, printable, text_table
+from convscope.base.packing import Packed
+from convscope.base.records import Change, ChangeInterval, Count, Fraction, FractionInterval, Record, to_tuple
+from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import Dataset, DatasetLike, evenly
+from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
 from convscope.evidence.robustness.curves import PARAMETERS, Curve, measure_curve, measured
-from convscope.evidence.robustness.noise import Pictures
 from convscope.evidence.robustness.pictures import pack_small
 from convscope.training.model import Model, dataset_for
 
@@ -28,11 +27,13 @@ _MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: s
 _MOST_MACS = 1e12  # that all answers together cost, about: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS) + 50
 _EXAMPLES_ROOM = 80_000  # bytes of JSON
-_HEADER = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")
 
 
-@dataclass(frozen=True)
-class Corrupted(PlainFields):
+Row = Annotated[tuple[Fraction, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))]
+"""A fraction for each strength."""
+
+
+class Corrupted(Record, kw_only=True):
     """The accuracy on images spoiled in one way.
 
     Attributes:
@@ -42,115 +43,72 @@ class Corrupted(PlainFields):
     """
 
     name: str
-    strength: int
+    strength: Annotated[int, Meta(ge=1, le=len(STRENGTHS))]
     is_mnist_c: bool
-    accuracy: float
-    interval: tuple[float, float]
-    change: float
-    change_interval: tuple[float, float]
+    accuracy: Fraction
+    interval: FractionInterval
+    change: Change
+    change_interval: ChangeInterval
 
 
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One image spoiled in all ways, with the network's answers.
+class Example(Record, kw_only=True):
+    """One image spoiled in all ways, with the network's predictions.
 
     Attributes:
         index: of the image in the data set.
-        clean: (H, W, C) uint8, and `pictures` (15, 5, H, W, C) in the order of `CORRUPTIONS` and strengths.
-        answers: (15, 5) labels, and `probabilities` (15, 5) what the network gives them.
+        clean: (h, w, C), and `pictures` (15, 5, h, w, C) in the order of `CORRUPTIONS` and strengths: uint8, smaller
+            than the image where they would take too much room.
+        answers: (15, 5) labels, and `probabilities` (15, 5) of them, in four digits.
     """
 
-    index: int
-    label: int
-    clean: Pictures
-    pictures: Pictures
-    answers: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, the pictures packed, and smaller where they would take too much room."""
-        return {
-            "index": self.index,
-            "label": self.label,
-            "clean": pack_small(self.clean, _EXAMPLES_ROOM // 10),
-            "pictures": pack_small(self.pictures, _EXAMPLES_ROOM),
-            "answers": self.answers.tolist(),
-            "probabilities": np.round(self.probabilities, 4).tolist(),
-        }
+    index: Count
+    label: Label
+    clean: Packed
+    pictures: Packed
+    answers: tuple[Annotated[tuple[Label, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))], ...]
+    probabilities: tuple[Row, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Robustness:
+class Robustness(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network on spoiled images.
 
     Attributes:
-        num_images: on how many images all was measured, sampled evenly from the data set.
-        num_images_left_out: how many more the data set has.
         accuracy: on these images as they are.
+        mean_accuracy: the plain mean over all corruptions and strengths.
+        mean_accuracy_by_strength: the plain mean over the corruptions, for each strength.
+        mean_accuracy_mnist_c: the plain mean over the corruptions, each in the strength that MNIST-C has. MNIST-C's own
+            mean corruption error divides each error by that of a network of its authors first.
         corruptions: fifteen of them in five strengths each.
         curves: the accuracy over shift, rotation, scale, stroke width and noise.
     """
 
-    dataset_name: str
-    split: str
-    class_names: tuple[str, ...]
-    num_images: int
-    num_images_left_out: int
+    _header = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")
+
     seed: int
-    accuracy: float
-    accuracy_interval: tuple[float, float]
-    corruptions: tuple[Corrupted, ...] = field(repr=False)
-    curves: tuple[Curve, ...] = field(repr=False)
-    example: Example = field(repr=False)
+    accuracy: Fraction
+    accuracy_interval: FractionInterval
+    mean_accuracy: Fraction
+    mean_accuracy_by_strength: Row
+    mean_accuracy_mnist_c: Fraction
+    corruptions: Annotated[tuple[Corrupted, ...], Meta(min_length=1)]
+    curves: Annotated[tuple[Curve, ...], Meta(min_length=1)]
+    example: Example
 
-    @property
-    def mean_accuracy(self) -> float:
-        """The plain mean over all corruptions and strengths."""
-        return _mean(self.corruptions)
-
-    @property
-    def mean_accuracy_by_strength(self) -> tuple[float, ...]:
-        """The plain mean over the corruptions, for each strength."""
-        return tuple(_mean(one for one in self.corruptions if one.strength == strength) for strength in STRENGTHS)
-
-    @property
-    def mean_accuracy_mnist_c(self) -> float:
-        """The plain mean over the corruptions, each in the strength that MNIST-C has.
-
-        MNIST-C's own mean corruption error divides each error by that of a network of its authors first.
-        """
-        return _mean(one for one in self.corruptions if one.is_mnist_c)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "class_names": list(self.class_names),
-            "num_images": self.num_images,
-            "num_images_left_out": self.num_images_left_out,
-            "seed": self.seed,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "mean_accuracy": self.mean_accuracy,
-            "mean_accuracy_by_strength": list(self.mean_accuracy_by_strength),
-            "mean_accuracy_mnist_c": self.mean_accuracy_mnist_c,
-            "corruptions": [one.to_dict() for one in self.corruptions],
-            "curves": [curve.to_dict() for curve in self.curves],
-            "example": self.example.to_dict(),
-        }
-
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
+    def __post_init__(self) -> None:
+        example, names = self.example, list(dict.fromkeys(one.name for one in self.corruptions))
+        settings = [(name, strength) for name in names for strength in STRENGTHS]
+        if [(one.name, one.strength) for one in self.corruptions] != settings:
+            raise ValueError(f"corruptions are not those of {len(STRENGTHS)} strengths each")
+        check_packed("pictures", example.pictures, "uint8", len(names), len(STRENGTHS), None, None, None)
+        check_lengths(names=names, answers=example.answers, probabilities=example.probabilities)
+        answers = [label for row in example.answers for label in row]
+        check_labels(self.class_names, [example.label, *answers], "example")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         clean = percent_with_interval(self.accuracy, self.accuracy_interval)
         mean = f"{100 * self.mean_accuracy:.2f} %"
-        return printable(f"Accuracy {clean} on {where}; {mean} on average over corruptions and strengths:")
+        return f"Accuracy {clean} on {where}; {mean} on average over corruptions and strengths:"
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
@@ -187,23 +145,31 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
     right = np.empty((len(settings), len(used)), bool)
     for row, (name, strength) in zip(right, settings, strict=True):
         row[:] = model.predict(corrupt(used.images, name, strength, seed, indices=indices)) == used.labels
+    corruptions = tuple(
+        Corrupted(
+            name=name,
+            strength=strength,
+            is_mnist_c=CORRUPTIONS[name].mnist_c == strength,
+            accuracy=accuracy,
+            interval=interval,
+            change=change,
+            change_interval=change_interval,
+        )
+        for (name, strength), accuracy, interval, change, change_interval in zip(
+            settings, *measured(clean, right), strict=True
+        )
+    )
     return Robustness(
-        dataset_name=dataset.name,
-        split=dataset.split,
-        class_names=dataset.class_names,
-        num_images=len(used),
-        num_images_left_out=len(dataset) - len(used),
+        **describe_images(dataset, len(used)),
         seed=seed,
         accuracy=float(clean.mean()),
         accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
-        corruptions=tuple(
-            Corrupted(
-                name, strength, CORRUPTIONS[name].mnist_c == strength, accuracy, interval, change, change_interval
-            )
-            for (name, strength), accuracy, interval, change, change_interval in zip(
-                settings, *measured(clean, right), strict=True
-            )
+        mean_accuracy=_mean(corruptions),
+        mean_accuracy_by_strength=tuple(
+            _mean(one for one in corruptions if one.strength == strength) for strength in STRENGTHS
         ),
+        mean_accuracy_mnist_c=_mean(one for one in corruptions if one.is_mnist_c),
+        corruptions=corruptions,
         curves=tuple(measure_curve(model, used, indices, clean, parameter, seed) for parameter in PARAMETERS),
         example=_example(model, dataset, int(indices[clean.argmax()]), seed),
     )
@@ -217,12 +183,12 @@ def _example(model: Model, dataset: Dataset, index: int, seed: int) -> Example:
     probabilities = model.probabilities(pictures)
     shape = len(CORRUPTIONS), len(STRENGTHS)
     return Example(
-        index,
-        int(dataset.labels[index]),
-        clean=image[0],
-        pictures=pictures.reshape(*shape, *image.shape[1:]),
-        answers=probabilities.argmax(axis=1).reshape(shape),
-        probabilities=probabilities.max(axis=1).reshape(shape),
+        index=index,
+        label=int(dataset.labels[index]),
+        clean=pack_small(image[0], _EXAMPLES_ROOM // 10),
+        pictures=pack_small(pictures.reshape(*shape, *image.shape[1:]), _EXAMPLES_ROOM),
+        answers=to_tuple(probabilities.argmax(axis=1).reshape(shape)),
+        probabilities=to_tuple(probabilities.max(axis=1).reshape(shape).round(4)),
     )
 
 

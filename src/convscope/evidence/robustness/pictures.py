@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.packing import pack, packed_bytes
+from convscope.base.packing import Packed
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, uniforms
 
 _BLOCK_VALUES = 1 << 20  # that are changed at once
+_AROUND = 128  # bytes that the type and the shape of a packed array take at most
 
 
 def in_blocks(
@@ -37,16 +38,16 @@ def in_blocks(
     return result
 
 
-def pack_small(pictures: Pictures, room: int) -> dict[str, Any]:
+def pack_small(pictures: Pictures, room: int) -> Packed:
     """Return `pictures` (..., H, W, C) packed in at most `room` bytes, made smaller where they would take more.
 
     A pixel of a smaller picture is the mean of those it stands for.
     """
-    packed, side = pack(pictures), max(pictures.shape[-3:-1])
-    while packed_bytes(packed) > room and side > 1:
+    packed, side = Packed.from_array(pictures), max(pictures.shape[-3:-1])
+    while (taken := len(packed.data) + _AROUND) > room and side > 1:
         # Bytes grow with the square of the side, a little slower; two steps are enough as a rule.
-        side = max(1, min(side - 1, int(side * (room / packed_bytes(packed)) ** 0.5)))
-        packed = pack(_shrunk(pictures, side))
+        side = max(1, min(side - 1, int(side * (room / taken) ** 0.5)))
+        packed = Packed.from_array(_shrunk(pictures, side))
     return packed
 
 

@@ -1,11 +1,25 @@
 """What a run loses without its parts, as a section of the page: filters, parts of the images, parts of the design."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
+from convscope.evidence.ablation import (
+    Ablation,
+    FilterAblation,
+    InputAblation,
+    LeftOut,
+    Marking,
+    Redundancy,
+    Removal,
+    RemovalCurve,
+)
+from convscope.experiment.ablation import AblationRecord
+from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.evidence.section import Chart, Section, Table
@@ -17,26 +31,20 @@ _MOST_ROWS = 200
 _MOST_TIMES = 1000  # multiply-adds of a variant, in a reason
 _TOLERANCE = 0.01  # below what the loss surely stays, in the sentence that says how many filters can go
 
-Value = dict[str, Any]
 
-
-def ablation_section(value: Value) -> Section:
-    """Return the section of ablation.json, of whatever was measured of it.
-
-    It holds `Ablation.to_dict()`, `Removal.to_dict()` as `removal`, `InputAblation.to_dict()` as `inputs`, and
-    `ArchitectureAblation.to_dict()`, each where it was measured.
-    """
+def ablation_section(value: AblationRecord) -> Section:
+    """Return the section of whatever was measured of ablations."""
     parts = list[Table | Chart]()
-    if value.get("filters"):
-        parts += _filters(value)
-    if "redundancy" in value:
-        parts += _redundancy(value["redundancy"], _noun(value))
-    if "removal" in value:
-        parts += _removal(value["removal"])
-    if "inputs" in value:
-        parts.append(_inputs(value["inputs"]))
-    if "architectures" in value:
-        parts += _architectures(value)
+    single, retrained = value.single, value.retrained
+    if single is not None:
+        parts += _filters(single) if single.filters else []
+        parts += _redundancy(single.redundancy, _noun(single))
+    if value.removal is not UNSET:
+        parts += _removal(value.removal)
+    if value.inputs is not UNSET:
+        parts.append(_inputs(value.inputs))
+    if retrained is not None:
+        parts += _architectures(retrained)
     return Section(
         anchor="ablation",
         name=say("evidence.ablation.name"),
@@ -46,17 +54,17 @@ def ablation_section(value: Value) -> Section:
     )
 
 
-def _noun(value: Value) -> str:
-    return "unit" if "Dense" in value.get("layer_kinds", {}).values() else "filter"
+def _noun(value: Ablation | Removal) -> str:
+    return "unit" if "Dense" in value.layer_kinds.values() else "filter"
 
 
-def _measured(value: Value) -> Said:
+def _measured(value: Ablation | Removal | InputAblation) -> Said:
     """Return on how many images something was measured."""
     return say("measured", images=counted(value))
 
 
-def _significant(marking: Value) -> Said:
-    return say("evidence.ablation.significant", n=marking["num_significant"], tests=marking["num_tests"])
+def _significant(marking: Marking) -> Said:
+    return say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests)
 
 
 def _heads(*names: str) -> list[str]:
@@ -67,10 +75,10 @@ def _ends() -> list[str]:
     return [say("head.low"), say("head.high")]
 
 
-def _filters(value: Value) -> list[Table | Chart]:
-    filters, noun, names = value["filters"], _noun(value), value["class_names"]
-    title, marking, by_class = ablation_finding(filters, noun), value["marking"], value["marking_by_class"]
-    left_out = value["num_filters_left_out"]
+def _filters(value: Ablation) -> list[Table | Chart]:
+    filters, noun, names = value.filters, _noun(value), value.class_names
+    title, marking, by_class = ablation_finding(filters, noun), value.marking, value.marking_by_class
+    left_out = value.num_filters_left_out
     chart = Chart(
         name="ablation",
         title=title,
@@ -85,14 +93,14 @@ def _filters(value: Value) -> list[Table | Chart]:
         numbers=_lesion_numbers(value),
         is_wide=True,
     )
-    is_significant = unpack(value["is_significant_by_class"]).astype(bool)
+    is_significant = value.is_significant_by_class.unpack().astype(bool)
     finding = _class_finding(filters, is_significant, names, noun)
     luck = say(
         "evidence.ablation.byChance",
-        chance=round(by_class["num_expected_by_luck"]),
-        tests=by_class["num_tests"],
-        below=by_class["num_below"],
-        n=by_class["num_significant"],
+        chance=round(by_class.num_expected_by_luck),
+        tests=by_class.num_tests,
+        below=by_class.num_below,
+        n=by_class.num_significant,
     )
     classes = Chart(
         name="ablation-classes",
@@ -109,54 +117,56 @@ def _filters(value: Value) -> list[Table | Chart]:
     return [chart, classes]
 
 
-def _class_finding(filters: list[Value], is_significant: Any, names: list[str], noun: str) -> str:
+def _class_finding(
+    filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], names: Sequence[str], noun: str
+) -> str:
     """Return which filter's silence costs which class most, of those changes that are significant."""
     main = main_replacement(filters)
-    rows = [row for row, one in enumerate(filters) if one["replacement"] == main]
-    changes = np.array([filters[row]["accuracy_change_by_class"] for row in rows])
+    rows = [row for row, one in enumerate(filters) if one.replacement == main]
+    changes = np.array([filters[row].accuracy_change_by_class for row in rows])
     marked = np.where(is_significant[rows], changes, 0.0)
     row, label = np.unravel_index(int(marked.argmin()), marked.shape)
     if marked[row, label] >= 0:
         return say(f"evidence.ablation.classNone.{noun}")
     one, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
-    place = {"index": str(one["filter"]), "layer": one["layer"]}
+    place = {"index": str(one.filter), "layer": one.layer}
     return say(f"evidence.ablation.classLoses.{noun}", name=clip(names[int(label)], _WIDEST_NAME), cost=cost, **place)
 
 
-def _lesion_numbers(value: Value) -> Table:
+def _lesion_numbers(value: Ablation) -> Table:
     """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
-    kinds = list(dict.fromkeys(lesion["replacement"] for lesion in value["filters"]))
+    kinds = list(dict.fromkeys(lesion.replacement for lesion in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:
         header += [*_heads(kind), *_ends(), *_heads("significant", "largest", "inClass")]
     rows = list[list[str]]()
-    for layer, group in lesions_by_layer(value["filters"]).items():
+    for layer, group in lesions_by_layer(value.filters).items():
         for lesions in group:
-            row = [layer, f"{next(iter(lesions.values()))['filter']}"]
+            row = [layer, f"{next(iter(lesions.values())).filter}"]
             for kind in kinds:
                 lesion = lesions[kind]
-                by_class = lesion["accuracy_change_by_class"]
+                by_class = lesion.accuracy_change_by_class
                 most = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
-                row += [points(lesion["accuracy_change"]), *map(points, lesion["interval"])]
-                row.append(say("yes") if lesion["is_significant"] else "")
-                name = clip(value["class_names"][most], _WIDEST_NAME)
+                row += [points(lesion.accuracy_change), *map(points, lesion.interval)]
+                row.append(say("yes") if lesion.is_significant else "")
+                name = clip(value.class_names[most], _WIDEST_NAME)
                 row += [name, points(by_class[most])] if by_class[most] else ["", ""]
             rows.append(row)
     return Table("", "", header, rows)
 
 
-def _class_numbers(value: Value, is_significant: Any) -> Table:
+def _class_numbers(value: Ablation, is_significant: NDArray[np.bool_]) -> Table:
     """Return the changes by class that are significant, the largest first."""
-    intervals, names = unpack(value["interval_by_class"]), value["class_names"]
-    found = [(value["filters"][lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
-    found.sort(key=lambda one: -abs(one[0]["accuracy_change_by_class"][one[2]]))
+    intervals, names = value.interval_by_class.unpack(), value.class_names
+    found = [(value.filters[lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
+    found.sort(key=lambda one: -abs(one[0].accuracy_change_by_class[one[2]]))
     rows = [
         [
             clip(names[label], _WIDEST_NAME),
-            one["layer"],
-            say(f"evidence.ablation.by.{one['replacement']}"),
-            f"{one['filter']}",
-            points(one["accuracy_change_by_class"][label]),
+            one.layer,
+            say(f"evidence.ablation.by.{one.replacement}"),
+            f"{one.filter}",
+            points(one.accuracy_change_by_class[label]),
             *(points(float(end)) for end in intervals[lesion, label]),
         ]
         for one, lesion, label in found[:_MOST_ROWS]
@@ -166,33 +176,33 @@ def _class_numbers(value: Value, is_significant: Any) -> Table:
     return Table("", "", [*header, *_ends()], rows or [nothing], left=3)
 
 
-def _redundancy(value: Value, noun: str) -> list[Table | Chart]:
+def _redundancy(value: Redundancy, noun: str) -> list[Table | Chart]:
     rows = [
         [
-            pair["layer"],
-            say("and", first=str(pair["filters"][0]), second=str(pair["filters"][1])),
-            f"{pair['correlation']:.3f}",
-            f"{pair['kernel_cosine']:.3f}",
+            pair.layer,
+            say("and", first=str(pair.filters[0]), second=str(pair.filters[1])),
+            f"{pair.correlation:.3f}",
+            f"{pair.kernel_cosine:.3f}",
         ]
-        for pair in value["pairs"]
+        for pair in value.pairs
     ]
     layers = dict[str, list[str]]()
-    for one in value["constant_filters"]:
-        layers.setdefault(one["layer"], []).append(f"{one['filter']}")
+    for one in value.constant_filters:
+        layers.setdefault(one.layer, []).append(f"{one.filter}")
     rows += [[layer, ", ".join(numbers), say("evidence.ablation.never"), ""] for layer, numbers in layers.items()]
     if not rows:
         return []
-    silent = len(value["constant_filters"])
-    count = value["num_pairs"]
+    silent = len(value.constant_filters)
+    count = value.num_pairs
     said = [say(f"evidence.ablation.pairs.{noun}", n=count)] if count else []
     said += [say(f"evidence.ablation.constant.{noun}", n=silent)] if silent else []
-    look = say("evidence.ablation.redundant", images=say("counted.images", n=value["num_images"]))
+    look = say("evidence.ablation.redundant", images=say("counted.images", n=value.num_images))
     header = [say("head.layer"), say(f"nouns.{noun}"), *_heads("correlation", "cosine")]
     return [Table(listed(said, "semicolon"), look, header, rows, left=2)]
 
 
-def _removal(value: Value) -> list[Table | Chart]:
-    noun, curves, left_out = _noun(value), value["curves"], value["layers_left_out"]
+def _removal(value: Removal) -> list[Table | Chart]:
+    noun, curves, left_out = _noun(value), value.curves, value.layers_left_out
     if not curves:
         title, look = say(f"evidence.ablation.removalNone.{noun}"), say("evidence.ablation.tooLong")
         return [Table(title, look, [say("head.layer")], [[layer] for layer in left_out])] if left_out else []
@@ -201,10 +211,10 @@ def _removal(value: Value) -> list[Table | Chart]:
         name="ablation-removal",
         title=finding,
         look=sentences(
-            say(f"evidence.ablation.violet.{noun}", images=say("counted.train", n=value["num_ranking_images"])),
+            say(f"evidence.ablation.violet.{noun}", images=say("counted.train", n=value.num_ranking_images)),
             say("evidence.ablation.chart.band"),
             _measured(value),
-            say("evidence.ablation.orders", n=value["num_orders"], images=value["num_control_images"]),
+            say("evidence.ablation.orders", n=value.num_orders, images=value.num_control_images),
             say("evidence.ablation.layersTooLong", layers=", ".join(left_out)) if left_out else "",
         ),
         drawing=draw_removal(curves, finding),
@@ -214,45 +224,45 @@ def _removal(value: Value) -> list[Table | Chart]:
     return [chart]
 
 
-def _removal_finding(curves: list[Value], noun: str) -> str:
+def _removal_finding(curves: Sequence[RemovalCurve], noun: str) -> str:
     """Return how many filters can go, the least important first, for a loss that is surely below a point."""
-    main = "zero" if any(curve["replacement"] == "zero" for curve in curves) else "mean"
-    curve = [one for one in curves if one["replacement"] == main][-1]
-    intervals, accuracies = curve["least_important_first_change_interval"], curve["least_important_first"]
+    main = "zero" if any(curve.replacement == "zero" for curve in curves) else "mean"
+    curve = [one for one in curves if one.replacement == main][-1]
+    intervals, accuracies = curve.least_important_first_change_interval, curve.least_important_first
     place = 0
     while place + 1 < len(intervals) and intervals[place + 1][0] > -_TOLERANCE:
         place += 1
-    shown, layers = max(place, 1), curve["layers"]
+    shown, layers = max(place, 1), curve.layers
     values: dict[str, Any] = {"layer": layers[0]} if len(layers) == 1 else {}
     return say(
         f"evidence.ablation.{'less' if place else 'more'}.{'layer' if values else 'all'}.{noun}",
         **values,
-        count=curve["counts"][shown],
-        whole=curve["counts"][-1],
+        count=curve.counts[shown],
+        whole=curve.counts[-1],
         change=points(accuracies[shown] - accuracies[0]),
         interval=between(intervals[shown], points),
     )
 
 
-def _removal_numbers(curves: list[Value]) -> Table:
+def _removal_numbers(curves: Sequence[RemovalCurve]) -> Table:
     rows = [
         [
-            curve["layers"][0] if len(curve["layers"]) == 1 else say("evidence.ablation.all"),
-            say(f"evidence.ablation.by.{curve['replacement']}"),
+            curve.layers[0] if len(curve.layers) == 1 else say("evidence.ablation.all"),
+            say(f"evidence.ablation.by.{curve.replacement}"),
             f"{count:,}",
-            percent(curve["least_important_first"][place]),
-            percent(curve["random_mean"][place]),
-            *(percent(end) for end in curve["random_interval"][place]),
-            percent(curve["most_important_first"][place]),
+            percent(curve.least_important_first[place]),
+            percent(curve.random_mean[place]),
+            *(percent(end) for end in curve.random_interval[place]),
+            percent(curve.most_important_first[place]),
         ]
         for curve in curves
-        for place, count in enumerate(curve["counts"])
+        for place, count in enumerate(curve.counts)
     ]
     header = [*_heads("layers", "replaced", "removed", "least", "random"), *_ends(), *_heads("most")]
     return Table("", "", header, rows, left=2)
 
 
-def _place(kind: str, place: list[int]) -> str:
+def _place(kind: str, place: Sequence[int]) -> str:
     """Return where an ablation is, as `place_text` does."""
     if kind in ("border", "resolution"):
         return say(f"evidence.ablation.place.{kind}", n=str(place[0]))
@@ -266,27 +276,27 @@ def _place(kind: str, place: list[int]) -> str:
     return f"{first}" if first == last else say("to", low=str(first), high=str(last))
 
 
-def _inputs(value: Value) -> Chart:
-    places = [one for one in value["ablations"] if one["kind"] in ("window", "row", "column", "quadrant")]
-    windows = [one for one in places if one["kind"] == "window"]
-    missed = [one for one in windows if one["is_significant"] and one["accuracy_change"] < 0]
-    title = say("evidence.ablation.windowNone", n=len({tuple(one["place"]) for one in windows}))
+def _inputs(value: InputAblation) -> Chart:
+    places = [one for one in value.ablations if one.kind in ("window", "row", "column", "quadrant")]
+    windows = [one for one in places if one.kind == "window"]
+    missed = [one for one in windows if one.is_significant and one.accuracy_change < 0]
+    title = say("evidence.ablation.windowNone", n=len({one.place for one in windows}))
     if missed:
-        worst = min(missed, key=lambda one: one["accuracy_change"])
-        where, cost = _place("window", worst["place"]), figure(-100 * worst["accuracy_change"], 1)
+        worst = min(missed, key=lambda one: one.accuracy_change)
+        where, cost = _place("window", worst.place), figure(-100 * worst.accuracy_change, 1)
         title = say("evidence.ablation.windowMost", place=where, cost=cost)
-    marking = value["marking"]
-    background = ", ".join(map(str, value["background"]))
+    marking = value.marking
+    background = ", ".join(map(str, value.background))
     rows = [
         [
-            known("evidence.ablation.kind", one["kind"]),
-            _place(one["kind"], one["place"]),
-            known("evidence.ablation.fill", one["fill"]),
-            points(one["accuracy_change"]),
-            *map(points, one["interval"]),
-            say("yes") if one["is_significant"] else "",
+            known("evidence.ablation.kind", one.kind),
+            _place(one.kind, one.place),
+            known("evidence.ablation.fill", one.fill),
+            points(one.accuracy_change),
+            *map(points, one.interval),
+            say("yes") if one.is_significant else "",
         ]
-        for one in value["ablations"]
+        for one in value.ablations
     ]
     header = [*_heads("removed", "where", "filled", "points"), *_ends(), *_heads("significant")]
     return Chart(
@@ -301,47 +311,47 @@ def _inputs(value: Value) -> Chart:
     )
 
 
-def _architectures(value: Value) -> list[Table | Chart]:
-    whole, *others = value["architectures"]
-    runs = value["architecture_runs"]
-    counts = {verdict: sum(one["verdict"] == verdict for one in others) for verdict in ("worse", "better")}
+def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
+    whole, *others = value.architectures
+    runs = value.architecture_runs
+    counts = {verdict: sum(one.verdict == verdict for one in others) for verdict in ("worse", "better")}
     title = say("evidence.ablation.variants.worse", n=counts["worse"], variants=len(others), better=counts["better"])
     look = say(
         "evidence.ablation.variants.look",
-        n=len(runs["seeds"]),
-        recipe=clip(runs["recipe"], 18),
-        images=say(f"counted.{runs['split']}", n=runs["num_images"]),
+        n=len(runs.seeds),
+        recipe=clip(runs.recipe, 18),
+        images=say(f"counted.{runs.split}", n=runs.num_images),
     )
     chart = Chart(
         name="ablation-architectures",
         title=title,
         look=look,
-        drawing=draw_architectures(value["architectures"], runs["num_images"], title),
+        drawing=draw_architectures(value.architectures, runs.num_images, title),
         is_wide=True,
     )
     rows = [
         [
-            _variant(one["name"]),
-            known("evidence.ablation.changed", one["change"]),
-            percent(one["mean"]),
-            _interval(one["interval"], percent),
-            "" if one is whole else points(one["difference"]),
-            "" if one is whole else _interval(one["difference_interval"], points),
-            "" if one is whole else known("evidence.ablation.verdict", one["verdict"]),
-            f"{one['parameters']:,}",
-            f"{one['macs']:,}",
-            f"{one['num_images']:,}",
-            f"{one['seconds']:.1f}",
+            _variant(one.name),
+            known("evidence.ablation.changed", one.change),
+            percent(one.mean),
+            _interval(one.interval, percent),
+            "" if one is whole else points(one.difference),
+            "" if one is whole else _interval(one.difference_interval, points),
+            "" if one is whole else known("evidence.ablation.verdict", one.verdict),
+            f"{one.parameters:,}",
+            f"{one.macs:,}",
+            f"{one.num_images:,}",
+            f"{one.seconds:.1f}",
         ]
-        for one in value["architectures"]
+        for one in value.architectures
     ]
     interval = say("head.interval")
     header = [*_heads("variant", "change"), say("head.accuracy"), interval, *_heads("points"), interval]
     header += [*_heads("verdict"), *(say(f"head.{name}") for name in ("parameters", "macs", "images"))]
     header += _heads("seconds")
-    left_out = listed([_left_out(one) for one in runs["left_out"]], "semicolon")
+    left_out = listed([_left_out(one) for one in runs.left_out], "semicolon")
     table = Table(
-        title=say("evidence.ablation.variants.title", architecture=clip(runs["architecture"], 18)),
+        title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),
         look=sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
         header=header,
         rows=rows,
@@ -350,7 +360,7 @@ def _architectures(value: Value) -> list[Table | Chart]:
     return [chart, table]
 
 
-def _interval(interval: list[float] | None, text: Any) -> str:
+def _interval(interval: Sequence[float] | None, text: Callable[[float], str]) -> str:
     return "" if interval is None else between(interval, text)
 
 
@@ -358,8 +368,8 @@ def _variant(name: str) -> str:
     return known("evidence.ablation.variant", name)
 
 
-def _left_out(one: Value) -> Said:
+def _left_out(one: LeftOut) -> Said:
     reasons = [say("evidence.ablation.identical", name=_variant(other)) for other in below("evidence.ablation.variant")]
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MOST_TIMES)]
-    why = alike(one["reason"], [*reasons, known("evidence.ablation.reasons", one["reason"])])
-    return say("evidence.ablation.reason", name=_variant(one["name"]), reason=why)
+    why = alike(one.reason, [*reasons, known("evidence.ablation.reasons", one.reason)])
+    return say("evidence.ablation.reason", name=_variant(one.name), reason=why)

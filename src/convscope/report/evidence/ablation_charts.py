@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from convscope.base.tables import clip, display_width
+from convscope.evidence.ablation import InputAblation, PartAblation, RemovalCurve
+from convscope.experiment.architectures import VariantResult
 from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
 from convscope.report.findings import percent, points
 from convscope.report.pixels import paint
@@ -33,19 +35,17 @@ _MAP_SIDE = 196
 _DEEPEST = 0.6  # of a colour under numbers
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
-Value = dict[str, Any]
 
-
-def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
+def draw_removal(curves: Sequence[RemovalCurve], title: str = "") -> Drawing:
     """Draw the accuracy over the number of removed filters, a panel for each group of layers and replacement.
 
     Of more than three groups the first, a middle one and the last are drawn.
 
     Args:
-        curves: what `Removal.to_dict()` holds under this name, at least one.
+        curves: at least one.
     """
-    groups = list(dict.fromkeys(tuple(curve["layers"]) for curve in curves))
-    kinds = list(dict.fromkeys(curve["replacement"] for curve in curves))
+    groups = list(dict.fromkeys(tuple(curve.layers) for curve in curves))
+    kinds = list(dict.fromkeys(curve.replacement for curve in curves))
     places = np.linspace(0, len(groups) - 1, min(_MOST_GROUPS, len(groups))).round().astype(int)
     shown = [groups[place] for place in places]
     panel, tall, left, between, below = 248, 128, 56, 24, 64
@@ -54,14 +54,14 @@ def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
     with house_style():
         drawing = new_drawing(width, height, title)
         for curve in curves:
-            if (group := tuple(curve["layers"])) not in shown:
+            if (group := tuple(curve.layers)) not in shown:
                 continue
-            column, row = shown.index(group), kinds.index(curve["replacement"])
+            column, row = shown.index(group), kinds.index(curve.replacement)
             axes = add_axes(drawing, left + column * (panel + between), _TOP + 20 + row * (tall + below), panel, tall)
             _removal_panel(axes, curve)
             axes.tick_params(labelleft=column == 0)
             name = clip(group[0], 18) if len(group) == 1 else say("evidence.ablation.chart.allLayers")
-            text = say(f"evidence.ablation.chart.panel.{curve['replacement']}", layer=name)
+            text = say(f"evidence.ablation.chart.panel.{curve.replacement}", layer=name)
             axes.annotate(text, (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
         for number, (key, colour) in enumerate((("leastFirst", ACCENT), ("random", MUTED), ("mostFirst", WARM))):
             place = (left + number * (width - left) / 3) / width
@@ -69,12 +69,12 @@ def draw_removal(curves: Sequence[Value], title: str = "") -> Drawing:
     return drawing
 
 
-def _removal_panel(axes: Any, curve: Value) -> None:
-    counts, band = curve["counts"], np.array(curve["random_interval"])
+def _removal_panel(axes: Any, curve: RemovalCurve) -> None:
+    counts, band = curve.counts, np.array(curve.random_interval)
     axes.fill_between(counts, band[:, 0], band[:, 1], color=MUTED, alpha=0.2, linewidth=0)
-    axes.plot(counts, curve["random_mean"], color=MUTED, linewidth=1.5)
-    axes.plot(counts, curve["most_important_first"], color=WARM)
-    axes.plot(counts, curve["least_important_first"], color=ACCENT)
+    axes.plot(counts, curve.random_mean, color=MUTED, linewidth=1.5)
+    axes.plot(counts, curve.most_important_first, color=WARM)
+    axes.plot(counts, curve.least_important_first, color=ACCENT)
     axes.set_xlim(0, counts[-1])
     axes.set_ylim(0, 1.02)
     axes.set_yticks([0, 0.5, 1])
@@ -86,13 +86,13 @@ def _removal_panel(axes: Any, curve: Value) -> None:
     axes.tick_params(axis="y", left=False)
 
 
-def draw_inputs(value: Value, title: str = "") -> Drawing:
+def draw_inputs(value: InputAblation, title: str = "") -> Drawing:
     """Draw what is lost by place: windows as a map, rows and columns beside it, borders by width, and resolution.
 
     Args:
-        value: what `InputAblation.to_dict()` gives. What was filled with the background is drawn.
+        value: of which is drawn what was filled with the background.
     """
-    height, width, _ = value["image_shape"]
+    height, width, _ = value.image_shape
     scale = _MAP_SIDE / max(height, width)
     wide, tall = max(scale * width, 48), max(scale * height, 48)
     profile, left, gap = 96, 72, 12
@@ -100,8 +100,8 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
     curve, coarse, last = 200, 150, 64
     total = right + curve + last + coarse + 24
     whole = _TOP + 20 + tall + gap + profile + 44
-    lesions = [one for one in value["ablations"] if one["fill"] != "zero"]
-    kinds = {kind: [one for one in lesions if one["kind"] == kind] for kind in ("window", "row", "column", "border")}
+    lesions = [one for one in value.ablations if one.fill != "zero"]
+    kinds = {kind: [one for one in lesions if one.kind == kind] for kind in ("window", "row", "column", "border")}
     with house_style():
         drawing = new_drawing(total, whole, title)
         axes = add_axes(drawing, left, _TOP + 20, wide, tall)
@@ -118,7 +118,7 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
         if kinds["border"]:
             borders = add_axes(drawing, right, _TOP + 20, curve, tall)
             _borders(borders, kinds["border"])
-        blocks = [one for one in value["ablations"] if one["kind"] == "resolution"]
+        blocks = [one for one in value.ablations if one.kind == "resolution"]
         if blocks:
             resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
             _resolution(resolution, blocks)
@@ -128,12 +128,12 @@ def draw_inputs(value: Value, title: str = "") -> Drawing:
     return drawing
 
 
-def _windows(axes: Any, windows: Sequence[Value], height: int, width: int, scale: float) -> None:
-    tops = sorted({one["place"][0] for one in windows})
-    lefts = sorted({one["place"][1] for one in windows})
+def _windows(axes: Any, windows: Sequence[PartAblation], height: int, width: int, scale: float) -> None:
+    tops = sorted({one.place[0] for one in windows})
+    lefts = sorted({one.place[1] for one in windows})
     changes = np.zeros((len(tops), len(lefts)))
     for one in windows:
-        changes[tops.index(one["place"][0]), lefts.index(one["place"][1])] = one["accuracy_change"]
+        changes[tops.index(one.place[0]), lefts.index(one.place[1])] = one.accuracy_change
     limit = float(np.abs(changes).max() or 1) / _DEEPEST
     axes.imshow(
         paint(changes, "signed", -limit, limit), interpolation="none", aspect="auto", extent=(0, width, height, 0)
@@ -156,11 +156,11 @@ def _windows(axes: Any, windows: Sequence[Value], height: int, width: int, scale
         spine.set_visible(True)
 
 
-def _profile(axes: Any, lines: Sequence[Value], *, is_across: bool) -> None:
+def _profile(axes: Any, lines: Sequence[PartAblation], *, is_across: bool) -> None:
     """Draw rows or columns as steps along their own axis."""
-    edges = [one["place"][0] for one in lines] + [sum(lines[-1]["place"])]
-    low, high = np.array([one["interval"] for one in lines]).T
-    changes = [one["accuracy_change"] for one in lines]
+    edges = [one.place[0] for one in lines] + [sum(lines[-1].place)]
+    low, high = np.array([one.interval for one in lines]).T
+    changes = [one.accuracy_change for one in lines]
     middles = (np.array(edges[:-1]) + edges[1:]) / 2
     fill = axes.fill_betweenx if is_across else axes.fill_between
     fill(middles, low, high, color=ACCENT, alpha=0.25, linewidth=0)
@@ -177,11 +177,11 @@ def _profile(axes: Any, lines: Sequence[Value], *, is_across: bool) -> None:
     axes.tick_params(length=0)
 
 
-def _borders(axes: Any, borders: Sequence[Value]) -> None:
-    widths = [one["place"][0] for one in borders]
-    low, high = np.array([one["interval"] for one in borders]).T
+def _borders(axes: Any, borders: Sequence[PartAblation]) -> None:
+    widths = [one.place[0] for one in borders]
+    low, high = np.array([one.interval for one in borders]).T
     axes.fill_between(widths, low, high, color=ACCENT, alpha=0.25, linewidth=0)
-    axes.plot(widths, [one["accuracy_change"] for one in borders], color=ACCENT, marker="o", markersize=4)
+    axes.plot(widths, [one.accuracy_change for one in borders], color=ACCENT, marker="o", markersize=4)
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_xlabel(say("evidence.ablation.chart.edge"))
@@ -189,16 +189,14 @@ def _borders(axes: Any, borders: Sequence[Value]) -> None:
     _value_axis(axes)
 
 
-def _resolution(axes: Any, blocks: Sequence[Value]) -> None:
+def _resolution(axes: Any, blocks: Sequence[PartAblation]) -> None:
     places = range(len(blocks))
-    low, high = np.array([one["interval"] for one in blocks]).T
+    low, high = np.array([one.interval for one in blocks]).T
     axes.vlines(places, low, high, color=ACCENT, linewidth=8, alpha=0.35)
-    axes.plot(
-        places, [one["accuracy_change"] for one in blocks], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER
-    )
+    axes.plot(places, [one.accuracy_change for one in blocks], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set_xlim(-0.5, len(blocks) - 0.5)
-    axes.set_xticks(places, [f"{one['place'][0]}" for one in blocks])
+    axes.set_xticks(places, [f"{one.place[0]}" for one in blocks])
     axes.set_xlabel(say("evidence.ablation.chart.block"))
     axes.set_title(say("evidence.ablation.chart.resolution"), loc="left", fontsize=12, color=INK, pad=4)
     _value_axis(axes)
@@ -213,24 +211,24 @@ def _value_axis(axes: Any) -> None:
     axes.tick_params(length=0)
 
 
-def draw_architectures(architectures: Sequence[Value], num_images: int, title: str = "") -> Drawing:
+def draw_architectures(architectures: Sequence[VariantResult], num_images: int, title: str = "") -> Drawing:
     """Draw the errors of each variant as a dot within the interval of their mean, on a logarithmic axis.
 
     The line is the whole network. Orange is worse than it, blue better, grey neither for certain.
 
     Args:
-        architectures: what `ArchitectureAblation.to_dict()` holds under this name, the whole network first.
+        architectures: the whole network first.
         num_images: of the test; less than half an image in error cannot be drawn.
     """
-    whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one["mean"])
-    names = [known("evidence.ablation.variant", clip(one["name"], 24)) for one in ordered]
+    whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one.mean)
+    names = [known("evidence.ablation.variant", clip(one.name, 24)) for one in ordered]
     left, right = 24 + round(_LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
     row = 24
 
     def errors(accuracy: float) -> float:
         return min(max(1 - accuracy, 0.5 / num_images), 1.0)
 
-    drawn = [errors(value) for one in ordered for value in (one["mean"], *(one["interval"] or ()))]
+    drawn = [errors(value) for one in ordered for value in (one.mean, *(one.interval or ()))]
     lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
     width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
     height = _TOP + plot + 56
@@ -240,20 +238,20 @@ def draw_architectures(architectures: Sequence[Value], num_images: int, title: s
         axes = add_axes(drawing, left, _TOP, width - left - right, plot)
         axes.set_xscale("log")
         axes.set_xlim(highest, lowest)
-        axes.axvline(errors(whole["mean"]), color=INK, linewidth=1)
+        axes.axvline(errors(whole.mean), color=INK, linewidth=1)
         for place, one in enumerate(ordered):
-            colour = INK if one is whole else colours.get(one["verdict"], MUTED)
-            if one["interval"] is not None:
-                ends = [errors(end) for end in one["interval"]]
+            colour = INK if one is whole else colours.get(one.verdict, MUTED)
+            if one.interval is not None:
+                ends = [errors(end) for end in one.interval]
                 axes.plot(ends, [place, place], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
-            axes.plot([errors(one["mean"])], [place], "o", color=colour, markersize=7, markeredgecolor=PAPER)
-            text: str = percent(one["mean"])
+            axes.plot([errors(one.mean)], [place], "o", color=colour, markersize=7, markeredgecolor=PAPER)
+            text: str = percent(one.mean)
             if one is not whole:
-                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one["difference"]))
+                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one.difference))
             axes.annotate(text, (1, place), (12, 0), ("axes fraction", "data"), "offset points", va="center", color=INK)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.set_yticks(range(len(ordered)), names)
-        ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole["mean"])]
+        ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole.mean)]
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(ticks, [percent_tick(tick) for tick in ticks])
         axes.set_xlabel(say("evidence.ablation.chart.errors"))

@@ -1,13 +1,12 @@
 """The section on attacks: the accuracy over the size of an attack, beside noise, and pictures that fool the network."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
+from convscope.evidence.robustness.attacks import Attacked, Attacks
 from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import confidence_text, percent
@@ -20,20 +19,20 @@ _LINE = 16  # pixels from one line of text to the next
 _SIDE = 84
 
 
-def attacks_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `Attacks.to_dict()` holds."""
-    left_out, restarts = value["num_images_left_out"], value["restarts"]
+def attacks_section(value: Attacks) -> Section:
+    """Return the section of attacks."""
+    left_out, restarts = value.num_images_left_out, value.restarts
     parts: list[Chart | Gallery] = [_curve(value)]
-    if value["examples"]["indices"]:
+    if value.examples.indices:
         parts.append(_gallery(value))
     return Section(
         "attacks",
         say("evidence.attacks.name"),
         say(
-            f"evidence.attacks.{'showsSampled' if left_out else 'shows'}.{value['split']}",
-            images=value["num_images"],
+            f"evidence.attacks.{'showsSampled' if left_out else 'shows'}.{value.split}",
+            images=value.num_images,
             leftOut=left_out,
-            steps=value["steps"],
+            steps=value.steps,
             starts=say("evidence.attacks.oneStart") if restarts == 1 else say("evidence.attacks.starts", n=restarts),
         ),
         say("evidence.attacks.doesNotShow"),
@@ -41,19 +40,19 @@ def attacks_section(value: dict[str, Any]) -> Section:
     )
 
 
-def attacks_finding(value: dict[str, Any]) -> str:
+def attacks_finding(value: Attacks) -> str:
     """Return at which size PGD fools half of the images, or how many it leaves at the largest."""
-    size, last = value["median_epsilon"], _by_method(value)["pgd"][-1]
+    size, last = value.median_epsilon, _by_method(value)["pgd"][-1]
     if size is None:
-        return say("evidence.attacks.accuracy", epsilon=f"{last['epsilon']}", accuracy=percent(last["accuracy"]))
+        return say("evidence.attacks.accuracy", epsilon=f"{last.epsilon}", accuracy=percent(last.accuracy))
     return say("evidence.attacks.median", levels=f"{size:.0f}")
 
 
-def _by_method(value: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    return {method: [one for one in value["attacks"] if one["method"] == method] for method in _COLOURS}
+def _by_method(value: Attacks) -> dict[str, list[Attacked]]:
+    return {method: [one for one in value.attacks if one.method == method] for method in _COLOURS}
 
 
-def _curve(value: dict[str, Any]) -> Chart:
+def _curve(value: Attacks) -> Chart:
     title = attacks_finding(value)
     by_method = _by_method(value)
     header: list[str] = [say("evidence.attacks.head.epsilon")]
@@ -62,8 +61,8 @@ def _curve(value: dict[str, Any]) -> Chart:
         header += [_name(method), say("head.low"), say("head.high"), changed]
     rows = [
         [
-            f"{ones[0]['epsilon']}",
-            *(text for one in ones for text in map(percent, (one["accuracy"], *one["interval"], one["changed"]))),
+            f"{ones[0].epsilon}",
+            *(text for one in ones for text in map(percent, (one.accuracy, *one.interval, one.changed))),
         ]
         for ones in zip(*by_method.values(), strict=True)
     ]
@@ -80,16 +79,16 @@ def _name(method: str) -> str:
     return say(f"evidence.attacks.method.{method}")
 
 
-def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Drawing:
+def _draw(by_method: Mapping[str, Sequence[Attacked]], title: str) -> Drawing:
     left, top, right, height = 56, 48, 136, 200
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, title)
         axes = add_axes(drawing, left, top, CHART_WIDTH - left - right, height)
         for method, ones in by_method.items():
-            sizes = [one["epsilon"] for one in ones]
-            low, high = np.array([one["interval"] for one in ones]).T
+            sizes = [one.epsilon for one in ones]
+            low, high = np.array([one.interval for one in ones]).T
             axes.fill_between(sizes, low, high, color=_COLOURS[method], alpha=0.2, linewidth=0)
-            accuracies = [one["accuracy"] for one in ones]
+            accuracies = [one.accuracy for one in ones]
             axes.plot(sizes, accuracies, "o-", color=_COLOURS[method], markersize=5, markeredgewidth=0, clip_on=False)
         axes.set_ylim(0, 1)
         axes.margins(x=0.02)
@@ -101,7 +100,7 @@ def _draw(by_method: Mapping[str, Sequence[dict[str, Any]]], title: str) -> Draw
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", left=False)
         place = float("-inf")
-        ends = sorted((ones[-1]["accuracy"] * height, method) for method, ones in by_method.items())
+        ends = sorted((ones[-1].accuracy * height, method) for method, ones in by_method.items())
         for end, method in ends:
             place = max(end, place + _LINE)
             at = (1, place / height)
@@ -115,32 +114,32 @@ def _size(size: float) -> str:
     return say("evidence.attacks.size", size=f"{size}")
 
 
-def _gallery(value: dict[str, Any]) -> Gallery:
-    shown, classes = value["examples"], value["class_names"]
-    pictures = unpack(shown["pictures"])  # (M, 1 + E, h, w, C)
-    widest = max(shown["epsilons"])
+def _gallery(value: Attacks) -> Gallery:
+    shown, classes = value.examples, value.class_names
+    pictures = shown.pictures.unpack()  # (M, 1 + E, h, w, C)
+    widest = max(shown.epsilons)
     cards = []
-    for row, index in enumerate(shown["indices"]):
+    for row, index in enumerate(shown.indices):
         lines = [
             [clip(classes[answer], 12), confidence_text(probability)]
-            for answer, probability in zip(shown["answers"][row], shown["probabilities"][row], strict=True)
+            for answer, probability in zip(shown.answers[row], shown.probabilities[row], strict=True)
         ]
         clean = pictures[row, 0]
-        cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value["split"], index))
-        for place, size in enumerate(shown["epsilons"], 1):
+        cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value.split, index))
+        for place, size in enumerate(shown.epsilons, 1):
             moved = (pictures[row, place].astype(np.float64) - clean).mean(axis=2)
             cards.append(Card(image_pixels(pictures[row, place]), [*lines[place], _size(size)]))
             cards.append(
                 Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _size(size)])
             )
-    fooled = np.array(shown["answers"])[:, 1:] != np.array(shown["labels"])[:, None]
+    fooled = np.array(shown.answers)[:, 1:] != np.array(shown.labels)[:, None]
     share = fooled.mean(axis=0)
     best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
     title = say(
         "evidence.attacks.fooled",
-        epsilon=f"{shown['epsilons'][best]}",
+        epsilon=f"{shown.epsilons[best]}",
         fooled=int(fooled[:, best].sum()),
         images=len(fooled),
     )
     look = say("evidence.attacks.rows", widest=f"{widest}")
-    return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown["epsilons"]))
+    return Gallery(title, look, cards, _SIDE, 1 + 2 * len(shown.epsilons))

@@ -1,14 +1,13 @@
 """The section on attributions: maps of a few images by every method, and each method against its checks."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
+from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import counted
@@ -20,25 +19,25 @@ _SHOWN_SIDE = 84
 _ROW = 30
 
 
-def attributions_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `AttributionChecks.to_dict()` holds."""
+def attributions_section(value: AttributionChecks) -> Section:
+    """Return the section of the checks of attributions."""
     return Section(
         "attributions",
         say("evidence.attributions.name"),
         say("evidence.attributions.shows"),
         say("evidence.attributions.doesNotShow"),
-        [_gallery(value), _chart(value["methods"]), _table(value)],
+        [_gallery(value), _chart(value.methods), _table(value)],
         main=1,
     )
 
 
-def _gallery(value: dict[str, Any]) -> Gallery:
-    images, names = unpack(value["example_images"]), value["class_names"]
-    maps = {method: unpack(packed) for method, packed in value["examples"].items()}
+def _gallery(value: AttributionChecks) -> Gallery:
+    images, names = value.example_images.unpack(), value.class_names
+    maps = {method: packed.unpack() for method, packed in value.examples.items()}
     cards = []
-    for number, (index, answer) in enumerate(zip(value["example_indices"], value["example_answers"], strict=True)):
+    for number, (index, answer) in enumerate(zip(value.example_indices, value.example_answers, strict=True)):
         lines = [say("evidence.attributions.predicted", name=clip(names[answer], 8)), _image(index)]
-        cards.append(Card(image_pixels(images[number]), lines, value["split"], index))
+        cards.append(Card(image_pixels(images[number]), lines, value.split, index))
         cards += [
             Card(paint(one[number].astype(np.float64), "signed", -127, 127), [_name(method)])
             for method, one in maps.items()
@@ -52,14 +51,14 @@ def _gallery(value: dict[str, Any]) -> Gallery:
     )
 
 
-def _finding(methods: Sequence[dict[str, Any]]) -> str:
+def _finding(methods: Sequence[MethodCheck]) -> str:
     """Return which methods order the pixels better than chance, by both curves."""
     good = [one for one in methods if _is_better(one)]
     if len(good) == len(methods):
         return say("evidence.attributions.all", methods=len(methods))
     if not good:
         return say("evidence.attributions.none", methods=len(methods))
-    bad = listed([_name(one["method"]) for one in methods if not _is_better(one)])
+    bad = listed([_name(one.method) for one in methods if not _is_better(one)])
     return say("evidence.attributions.some", good=len(good), methods=len(methods), bad=bad)
 
 
@@ -75,21 +74,21 @@ def _heads(*names: str) -> list[str]:
     return [say(f"evidence.attributions.head.{name}") for name in names]
 
 
-def _is_better(one: dict[str, Any]) -> bool:
-    deletion, insertion = one["deletion_gain_interval"], one["insertion_gain_interval"]
+def _is_better(one: MethodCheck) -> bool:
+    deletion, insertion = one.deletion_gain_interval, one.insertion_gain_interval
     return deletion is not None and insertion is not None and deletion[1] < 0 < insertion[0]
 
 
-def _chart(methods: Sequence[dict[str, Any]]) -> Chart:
+def _chart(methods: Sequence[MethodCheck]) -> Chart:
     title = _finding(methods)
     ends = [say("head.low"), say("head.high")]
     header = [*_heads("method", "deletionGain"), *ends, *_heads("insertionGain"), *ends]
     rows = []
     for one in methods:
-        row = [_name(one["method"])]
+        row = [_name(one.method)]
         for name in ("deletion_gain", "insertion_gain"):
-            interval = one[f"{name}_interval"] or (None, None)
-            row += ["" if number is None else _signed(number) for number in (one[name], *interval)]
+            interval = getattr(one, f"{name}_interval") or (None, None)
+            row += ["" if number is None else _signed(number) for number in (getattr(one, name), *interval)]
         rows.append(row)
     return Chart(
         "attribution-checks",
@@ -101,7 +100,7 @@ def _chart(methods: Sequence[dict[str, Any]]) -> Chart:
     )
 
 
-def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
+def _draw(methods: Sequence[MethodCheck], title: str) -> Drawing:
     width, left, gap, top = 640, 168, 40, 56
     panel, height = (width - left - gap - 16) / 2, _ROW * len(methods)
     with house_style():
@@ -110,13 +109,13 @@ def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
             axes = add_axes(drawing, left + number * (panel + gap), top, panel, height)
             axes.axvline(0, color=MUTED, linewidth=1)
             for row, one in enumerate(methods):
-                gain, interval = one[f"{name}_gain"], one[f"{name}_gain_interval"]
+                gain, interval = getattr(one, f"{name}_gain"), getattr(one, f"{name}_gain_interval")
                 if interval is not None:
                     axes.plot(interval, [row, row], color=ACCENT, linewidth=8, alpha=0.35, solid_capstyle="butt")
                 axes.plot([gain], [row], "o", color=ACCENT, markersize=7, markeredgewidth=0)
             axes.set_ylim(len(methods) - 0.5, -0.5)
             axes.margins(x=0.12)
-            axes.set_yticks(range(len(methods)), [_name(one["method"]) for one in methods] if number == 0 else [])
+            axes.set_yticks(range(len(methods)), [_name(one.method) for one in methods] if number == 0 else [])
             axes.tick_params(axis="y", length=0, labelcolor=INK, labelleft=number == 0)
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _signed(place, 2)))
@@ -135,24 +134,24 @@ def _draw(methods: Sequence[dict[str, Any]], title: str) -> Drawing:
     return drawing
 
 
-def _table(value: dict[str, Any]) -> Table:
-    methods = value["methods"]
+def _table(value: AttributionChecks) -> Table:
+    methods = value.methods
     header = _heads("method", "what", "deletion", "insertion", "allRandom", "lastRandom", "gap")
     rows = [
         [
-            _name(one["method"]),
-            say(f"evidence.attributions.formula.{one['method']}"),
-            f"{one['deletion']:.3f}",
-            f"{one['insertion']:.3f}",
-            _correlation(one["similarity"]),
-            _correlation(one["similarity_last"]),
+            _name(one.method),
+            say(f"evidence.attributions.formula.{one.method}"),
+            f"{one.deletion:.3f}",
+            f"{one.insertion:.3f}",
+            _correlation(one.similarity),
+            _correlation(one.similarity_last),
             say("evidence.attributions.notApplicable")
-            if one["completeness_gap"] is None
-            else rounded(100 * one["completeness_gap"], 2, "%"),
+            if one.completeness_gap is None
+            else rounded(100 * one.completeness_gap, 2, "%"),
         ]
         for one in methods
     ]
-    random = (_area(value["random_deletion"]), _area(value["random_insertion"]))
+    random = (_area(value.random_deletion), _area(value.random_insertion))
     control = [say("evidence.attributions.randomOrder"), say("evidence.attributions.control")]
     rows.append([*control, f"{random[0]:.3f}", f"{random[1]:.3f}", "", "", ""])
     return Table(

@@ -1,10 +1,12 @@
 """The data's own faults as a section of the page: labels in doubt, known wrong ones, and duplicates, with pictures."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
+from convscope.data.inspection.duplicates import DuplicatesRecord
+from convscope.data.inspection.pictures import PicturesRecord
+from convscope.evidence.audit.faults import AnsweredErrors, AuditRecord
+from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
@@ -14,23 +16,22 @@ _MOST_PAIRS = 12
 _MOST_MEMBERS = 3
 _WIDEST_NAME, _WIDEST_IN_TABLE = 12, 24
 
-Value = dict[str, Any]
 Picture = Callable[[str, int], Pixels | None]
 
 
-def audit_section(value: Value) -> Section:
-    """Return the section of an audit, `Audit.to_dict()`."""
-    names = [clip(name, _WIDEST_NAME) for name in value["class_names"]]
-    suspects = {split: found for split, found in value["label_suspects"].items() if found is not None}
-    picture = _pictures(value["pictures"])
+def audit_section(value: AuditRecord) -> Section:
+    """Return the section of an audit."""
+    names = [clip(name, _WIDEST_NAME) for name in value.class_names]
+    suspects = value.label_suspects.by_split
+    picture = _pictures(value.pictures)
     parts: list[Table | Gallery] = [
         *_accuracy_table(value),
-        *_known_gallery(value["known_errors"], names, picture),
-        *(_suspects_gallery(found, value["known_errors"], names, picture) for found in suspects.values()),
+        *_known_gallery(value.known_errors, names, picture),
+        *(_suspects_gallery(found, value.known_errors, names, picture) for found in suspects.values()),
         _counts_table(suspects),
-        *_pairs_table(suspects, [clip(name, _WIDEST_IN_TABLE) for name in value["class_names"]]),
-        _duplicates_table(value["duplicates"]),
-        *_duplicates_gallery(value["duplicates"], names, picture),
+        *_pairs_table(suspects, [clip(name, _WIDEST_IN_TABLE) for name in value.class_names]),
+        _duplicates_table(value.duplicates),
+        *_duplicates_gallery(value.duplicates, names, picture),
     ]
     return Section(
         anchor="audit",
@@ -41,10 +42,10 @@ def audit_section(value: Value) -> Section:
     )
 
 
-def _pictures(value: Value) -> Picture:
+def _pictures(value: PicturesRecord) -> Picture:
     """Return what gives the picture of an image, None where it had no room."""
-    places = zip(value["splits"], value["indices"], strict=True)
-    found = dict(zip(places, unpack(value["images"]), strict=True))
+    places = zip(value.splits, value.indices, strict=True)
+    found = dict(zip(places, value.images.unpack(), strict=True))
 
     def picture(split: str, index: int) -> Pixels | None:
         image = found.get((split, index))
@@ -53,29 +54,29 @@ def _pictures(value: Value) -> Picture:
     return picture
 
 
-def _accuracy_table(value: Value) -> list[Table]:
+def _accuracy_table(value: AuditRecord) -> list[Table]:
     """Return the accuracy with all test images and without some, where there is something to leave out."""
-    whole, *parts = value["accuracies"]
+    whole, *parts = value.accuracies
     if not parts:
         return []
-    left_out = {part["left_out"]: whole["num_images"] - part["num_images"] for part in parts}
+    left_out = {part.left_out: whole.num_images - part.num_images for part in parts}
     rows = [
         (
-            say(f"evidence.audit.without.{part['left_out']}", n=left_out[part["left_out"]])
+            say(f"evidence.audit.without.{part.left_out}", n=left_out[part.left_out])
             if part is not whole
             else say("evidence.ablation.all"),
-            f"{part['num_images']:,}",
-            f"{part['num_right']:,}",
-            percent(part["accuracy"]),
-            between(part["interval"]),
+            f"{part.num_images:,}",
+            f"{part.num_right:,}",
+            percent(part.accuracy),
+            between(part.interval),
         )
-        for part in value["accuracies"]
+        for part in value.accuracies
     ]
-    if value["known_errors"] and value["known_errors"]["errors"]:
-        number, ceiling = len(value["known_errors"]["errors"]), percent(value["known_errors"]["ceiling"])
+    if value.known_errors and value.known_errors.errors:
+        number, ceiling = len(value.known_errors.errors), percent(value.known_errors.ceiling)
         title = say("evidence.audit.known", n=number, ceiling=ceiling)
     else:
-        title = say("evidence.audit.twins", twins=left_out["twins"], images=whole["num_images"])
+        title = say("evidence.audit.twins", twins=left_out.get("twins", 0), images=whole.num_images)
     look = sentences(*(say(f"evidence.audit.meaning.{name}") for name in left_out), say("evidence.audit.neverLeftOut"))
     header = [*_heads("testImages"), say("head.images"), *_heads("right"), say("head.accuracy"), say("head.interval")]
     return [Table(title, look, header, rows)]
@@ -85,72 +86,72 @@ def _heads(*names: str) -> list[str]:
     return [say(f"evidence.audit.head.{name}") for name in names]
 
 
-def _known_gallery(known: Value | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
-    if not known or not known["errors"]:
+def _known_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
+    if not known or not known.errors:
         return []
-    errors = known["errors"]
-    agreed = [error for error in errors if error["agreed_label"] is not None]
-    joined = sum(error["predicted"] == error["agreed_label"] for error in agreed)
-    kept = sum(error["predicted"] == error["given"] for error in errors)
+    errors = known.errors
+    agreed = [error for error in errors if error.agreed_label is not None]
+    joined = sum(error.predicted == error.agreed_label for error in agreed)
+    kept = sum(error.predicted == error.given for error in errors)
     cards = []
     for error in errors:
-        people = error["votes_given"] + error["votes_other"] + error["votes_neither"]
-        other = "?" if error["agreed_label"] is None else names[error["agreed_label"]]
+        people = error.votes_given + error.votes_other + error.votes_neither
+        other = "?" if error.agreed_label is None else names[error.agreed_label]
         lines = [
-            f"{names[error['given']]} → {other}",
-            say("evidence.audit.confirmed", votes=error["votes_given"], people=people, name=names[error["given"]]),
+            f"{names[error.given]} → {other}",
+            say("evidence.audit.confirmed", votes=error.votes_given, people=people, name=names[error.given]),
             say(
                 "evidence.audit.network",
-                name=names[error["predicted"]],
-                probability=confidence_text(error["probability"]),
+                name=names[error.predicted],
+                probability=confidence_text(error.probability),
             ),
         ]
-        cards.append(_card(picture, "test", error["index"], lines))
-    found = sum(error["rank"] is not None for error in errors)
+        cards.append(_card(picture, "test", error.index, lines))
+    found = sum(error.rank is not None for error in errors)
     title = say("evidence.audit.rejected", n=len(errors), joined=joined, agreed=len(agreed))
-    look = say("evidence.audit.rejectedLook", kept=kept, found=found, reviewed=known["num_reviewed"])
+    look = say("evidence.audit.rejectedLook", kept=kept, found=found, reviewed=known.num_reviewed)
     return [Gallery(title, look, [card for card in cards if card])]
 
 
-def _suspects_gallery(found: Value, known: Value | None, names: Sequence[str], picture: Picture) -> Gallery:
-    split = found["split"]
-    rejected = {error["index"] for error in known["errors"]} if known and split == "test" else set[int]()
+def _suspects_gallery(
+    found: LabelSuspectsRecord, known: AnsweredErrors | None, names: Sequence[str], picture: Picture
+) -> Gallery:
+    split = found.split
+    rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
     cards = []
-    for one in found["suspects"]:
+    for one in found.suspects:
         lines = [
-            f"{names[one['given']]} → {names[one['suggested']]}",
-            say("head.confidence", probability=confidence_text(one["probability"], 2)),
+            f"{names[one.given]} → {names[one.suggested]}",
+            say("head.confidence", probability=confidence_text(one.probability, 2)),
         ]
-        if one["index"] in rejected:
+        if one.index in rejected:
             lines.append(say("evidence.audit.also"))
-        cards.append(_card(picture, split, one["index"], lines))
+        cards.append(_card(picture, split, one.index, lines))
     shown = [card for card in cards if card]
-    counts = {"suspects": found["num_suspects"], "labels": found["num_images"]}
+    counts = {"suspects": found.num_suspects, "labels": found.num_images}
     title = say(f"evidence.audit.suspects.{split}", **counts)
     if rejected:
-        both = sum(one["index"] in rejected for one in found["suspects"])
+        both = sum(one.index in rejected for one in found.suspects)
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
     look = sentences(
         say("evidence.audit.suspectLook"),
-        say("sentence", text=say("evidence.filters.areShown", n=len(shown)))
-        if len(shown) < found["num_suspects"]
-        else "",
+        say("sentence", text=say("evidence.filters.areShown", n=len(shown))) if len(shown) < found.num_suspects else "",
     )
     return Gallery(title, look, shown)
 
 
-def _counts_table(suspects: dict[str, Value]) -> Table:
+def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
     rows = [
         (
             say(f"split.{split}"),
-            f"{found['num_images']:,}",
-            f"{found['num_confident']:,}",
-            f"{found['num_suspects']:,}",
+            f"{found.num_images:,}",
+            f"{found.num_confident:,}",
+            f"{found.num_suspects:,}",
         )
         for split, found in suspects.items()
     ]
     counts = [
-        say(f"evidence.audit.count.{split}", suspects=found["num_suspects"], labels=found["num_images"])
+        say(f"evidence.audit.count.{split}", suspects=found.num_suspects, labels=found.num_images)
         for split, found in suspects.items()
     ]
     return Table(
@@ -161,12 +162,12 @@ def _counts_table(suspects: dict[str, Value]) -> Table:
     )
 
 
-def _pairs_table(suspects: dict[str, Value], names: Sequence[str]) -> list[Table]:
+def _pairs_table(suspects: Mapping[str, LabelSuspectsRecord], names: Sequence[str]) -> list[Table]:
     """Return for the most frequent pairs of labels how many are in doubt in each split."""
     counts = dict[tuple[int, int], dict[str, int]]()
     for split, found in suspects.items():
-        for pair in found["pairs"]:
-            counts.setdefault((pair["given"], pair["suggested"]), {})[split] = pair["count"]
+        for pair in found.pairs:
+            counts.setdefault((pair.given, pair.suggested), {})[split] = pair.count
     if not counts:
         return []
     order = sorted(counts, key=lambda pair: (-sum(counts[pair].values()), pair))
@@ -190,63 +191,61 @@ def _pairs_table(suspects: dict[str, Value], names: Sequence[str]) -> list[Table
     ]
 
 
-def _duplicates_table(found: Value) -> Table:
-    equal, near = found["num_equal_groups"], found["num_groups"] - found["num_equal_groups"]
-    images = found["num_train"] + found["num_test"]
+def _duplicates_table(found: DuplicatesRecord) -> Table:
+    equal, near = found.num_equal_groups, found.num_groups - found.num_equal_groups
+    images = found.num_train + found.num_test
     if equal:
         title = say("evidence.audit.groups.equal", n=equal, near=near, images=images)
     elif near:
         title = say("evidence.audit.groups.near", n=near, images=images)
     else:
         title = say("evidence.audit.groups.none", images=images)
-    left_out = found["num_left_out"]
+    left_out = found.num_left_out
     look = sentences(
-        say("evidence.audit.similar", threshold=rounded(found["threshold"], 6)),
+        say("evidence.audit.similar", threshold=rounded(found.threshold, 6)),
         say("evidence.audit.notSearched", n=left_out) if left_out else "",
     )
     counts = {
         "equal": equal,
         "near": near,
-        "labels": found["num_groups_with_two_labels"],
-        "across": found["num_groups_across_splits"],
-        "twins": found["num_test_twins"],
+        "labels": found.num_groups_with_two_labels,
+        "across": found.num_groups_across_splits,
+        "twins": found.num_test_twins,
     }
     rows = [(say(f"evidence.audit.row.{name}"), f"{count:,}") for name, count in counts.items()]
     return Table(title, look, [*_heads("what"), say("evidence.rejection.head.number")], rows)
 
 
-def _duplicates_gallery(found: Value, names: Sequence[str], picture: Picture) -> list[Gallery]:
+def _duplicates_gallery(found: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:
     cards = []
-    for group in found["groups"]:
-        members = [(one, picture(one["split"], one["index"])) for one in group["members"]]
+    for group in found.groups:
+        members = [(one, picture(one.split, one.index)) for one in group.members]
         shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MOST_MEMBERS]
         if len(shown) < 2:
             continue
-        labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(one["label"] for one in group["members"])]
-        more = group["num_images"] - len(shown)
-        members_shown = listed(
-            [say(f"evidence.audit.member.{one['split']}", index=str(one["index"])) for one, _ in shown]
-        )
+        labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(one.label for one in group.members)]
+        more = group.num_images - len(shown)
+        members_shown = listed([say(f"evidence.audit.member.{one.split}", index=str(one.index)) for one, _ in shown])
         lines = [
             listed(labels[:_MOST_MEMBERS], "or"),
             say("evidence.audit.andMore", members=members_shown, more=more) if more else members_shown,
             say("evidence.audit.equal")
-            if group["is_equal"]
-            else say("evidence.audit.correlation", value=figure(group["correlation"], 4)),
+            if group.is_equal
+            else say("evidence.audit.correlation", value=figure(group.correlation, 4)),
         ]
         first = shown[-1][0]  # of the test images where there is one
         tiled = tile([pixels for _, pixels in shown], columns=len(shown))
-        cards.append(Card(tiled, lines, first["split"], first["index"]))
+        cards.append(Card(tiled, lines, first.split, first.index))
     title = say(
         "evidence.audit.gallery",
-        labels=found["num_groups_with_two_labels"],
-        n=found["num_groups"],
-        across=found["num_groups_across_splits"],
+        labels=found.num_groups_with_two_labels,
+        n=found.num_groups,
+        across=found.num_groups_across_splits,
     )
-    is_all = len(cards) == found["num_groups"]
+    is_all = len(cards) == found.num_groups
     look = sentences(
         say("evidence.audit.galleryLook"),
-        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=found["num_groups"]),
+        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=found.num_groups),
     )
     return [Gallery(title, look, cards, size=270)]
 

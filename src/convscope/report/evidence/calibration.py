@@ -1,6 +1,9 @@
 """The page's section on calibration: reliability diagrams before and after a temperature, and what refusing buys."""
 
-from convscope.report.calibration_charts import Value, draw_gaps, draw_reliability, draw_risk, sure_text
+from collections.abc import Iterable
+
+from convscope.evidence.calibration import Calibration, Reliability
+from convscope.report.calibration_charts import draw_gaps, draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import between, percent, points
 from convscope.report.texts import Said, alike, figure, known, rounded, say, sentences
@@ -15,22 +18,22 @@ _NUMBERS = {  # what a value is multiplied by, and its digits
 _MOST_SIBLINGS = 20
 
 
-def calibration_section(value: Value) -> Section:
-    """Return the section of what `Calibration.to_dict()` gave."""
-    bins = value["num_bins"]
+def calibration_section(value: Calibration) -> Section:
+    """Return the section of a calibration."""
+    bins = value.num_bins
     reliability = Chart(
         "reliability",
         error_finding(value),
         say("evidence.calibration.reliability", n=bins),
         draw_reliability(value),
-        _bins_table(value, "by_width"),
+        _bins_table((name, figures.by_width) for name, figures in value.sides),
     )
     by_mass = Chart(
         "reliability-by-mass",
         confidence_finding(value),
         say("evidence.calibration.byMass", n=bins),
         draw_gaps(value),
-        _bins_table(value, "by_mass"),
+        _bins_table((name, figures.by_mass) for name, figures in value.sides),
     )
     refusing = Chart(
         "risk-coverage",
@@ -48,64 +51,64 @@ def calibration_section(value: Value) -> Section:
     )
 
 
-def error_finding(value: Value) -> str:
+def error_finding(value: Calibration) -> str:
     """Return what the temperature does to the calibration error, and whether what is left is more than chance."""
-    before, after = value["before"], value["after"]
-    first, second = percent(before["ece_by_width"]["value"]), percent(after["ece_by_width"]["value"])
-    low, high = value["changes"]["ece_by_width"]["interval"]
+    before, after = value.before, value.after
+    first, second = percent(before.ece_by_width.value), percent(after.ece_by_width.value)
+    low, high = value.changes.ece_by_width.interval
     key = "lowers"
-    if value["is_at_bound"]:
+    if value.is_at_bound:
         key = "bound"
     elif low <= 0 <= high:
         key = "same"
     elif low > 0:
         key = "raises"
-    elif after["ece_by_width"]["value"] <= after["chance_by_width"]["limit"]:
+    elif after.ece_by_width.value <= after.chance_by_width.limit:
         key = "lowersToChance"
-    return say(f"evidence.calibration.{key}", temperature=figure(value["temperature"], 2), before=first, after=second)
+    return say(f"evidence.calibration.{key}", temperature=figure(value.temperature, 2), before=first, after=second)
 
 
-def confidence_finding(value: Value) -> str:
+def confidence_finding(value: Calibration) -> str:
     """Return whether the network as trained is overconfident, by its mean confidence and its accuracy."""
-    mean, (low, high) = value["before"]["mean_confidence"], value["accuracy_interval"]
+    mean, (low, high) = value.before.mean_confidence, value.accuracy_interval
     key = "over" if mean > high else "under" if mean < low else "matches"
-    return say(f"evidence.calibration.{key}", confidence=percent(mean), accuracy=percent(value["accuracy"]))
+    return say(f"evidence.calibration.{key}", confidence=percent(mean), accuracy=percent(value.accuracy))
 
 
-def refusal_finding(value: Value) -> str:
+def refusal_finding(value: Calibration) -> str:
     """Return how many of the errors are left when the least sure images are refused."""
-    whole, *others = value["after"]["risk_coverage"]["refusals"]
-    if not whole["num_errors_left"]:
-        return say("evidence.calibration.noErrors", images=whole["num_left"])
-    chosen = next((one for one in others if one["num_errors_left"] <= whole["num_errors_left"] / 2), others[-1])
-    left, errors = chosen["num_errors_left"], whole["num_errors_left"]
-    return say("evidence.calibration.refusing", share=rounded(100 * chosen["fraction"], 6), left=left, errors=errors)
+    whole, *others = value.after.risk_coverage.refusals
+    if not whole.num_errors_left:
+        return say("evidence.calibration.noErrors", images=whole.num_left)
+    chosen = next((one for one in others if one.num_errors_left <= whole.num_errors_left / 2), [whole, *others][-1])
+    left, errors = chosen.num_errors_left, whole.num_errors_left
+    return say("evidence.calibration.refusing", share=rounded(100 * chosen.fraction, 6), left=left, errors=errors)
 
 
-def _figures_table(value: Value) -> Table:
-    sides, rows = (value["before"], value["after"]), list[list[str]]()
+def _figures_table(value: Calibration) -> Table:
+    sides, rows = (value.before, value.after), list[list[str]]()
     for name, (factor, digits) in _NUMBERS.items():
         key = f"evidence.calibration.figure.{name}"
-        row: list[str] = [say(key, bins=value["num_bins"]) if name.startswith("ece") else say(key)]
-        for one in (*(side[name] for side in sides), value["changes"][name]):
-            number, low, high = (_number(factor * each, digits) for each in (one["value"], *one["interval"]))
+        row: list[str] = [say(key, bins=value.num_bins) if name.startswith("ece") else say(key)]
+        for one in (*(getattr(side, name) for side in sides), getattr(value.changes, name)):
+            number, low, high = (_number(factor * each, digits) for each in (one.value, *one.interval))
             row += [number, f"[{low}, {high}]"]
         rows.append(row)
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
-            limits = [_number(100 * side[f"chance_{binning}"]["limit"], 2) for side in sides]
+            limits = [_number(100 * getattr(side, f"chance_{binning}").limit, 2) for side in sides]
             rows.append([say("evidence.calibration.chance"), limits[0], "", limits[1], "", "", ""])
             largest = [
                 cell
                 for side in sides
                 for cell in (
-                    _number(100 * side[binning]["mce"], 2),
-                    say("counted.images", n=side[binning]["mce_num_images"]),
+                    _number(100 * getattr(side, binning).mce, 2),
+                    say("counted.images", n=getattr(side, binning).mce_num_images),
                 )
             ]
             rows.append([say("evidence.calibration.mce"), *largest, "", ""])
-    classwise = [_number(100 * side["class_wise_ece"], 2) for side in sides]
-    bins = say("evidence.calibration.classWise", bins=value["num_bins"])
+    classwise = [_number(100 * side.class_wise_ece, 2) for side in sides]
+    bins = say("evidence.calibration.classWise", bins=value.num_bins)
     rows.append([bins, classwise[0], "", classwise[1], "", "", ""])
     header = list[str]()
     for name in ("before", "after", "change"):
@@ -114,24 +117,24 @@ def _figures_table(value: Value) -> Table:
     return Table(_temperature_sentence(value), _figures_look(value), figures, rows)
 
 
-def _temperature_sentence(value: Value) -> Said:
-    interval, left_out = value["temperature_interval"], value["num_fitted_left_out"]
-    temperature: str = figure(value["temperature"], 2)
+def _temperature_sentence(value: Calibration) -> Said:
+    interval, left_out = value.temperature_interval, value.num_fitted_left_out
+    temperature: str = figure(value.temperature, 2)
     if interval:
         temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
     siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MOST_SIBLINGS))
-    images = alike(value["fitted_on"], [*siblings, known("evidence.calibration.on", value["fitted_on"])])
+    images = alike(value.fitted_on, [*siblings, known("evidence.calibration.on", value.fitted_on)])
     values = {"temperature": temperature, "images": images}
     if left_out:
-        return say("evidence.calibration.fittedLeftOut", n=value["num_fitted"], leftOut=left_out, **values)
-    return say("evidence.calibration.fitted", n=value["num_fitted"], **values)
+        return say("evidence.calibration.fittedLeftOut", n=value.num_fitted, leftOut=left_out, **values)
+    return say("evidence.calibration.fitted", n=value.num_fitted, **values)
 
 
-def _figures_look(value: Value) -> str:
-    images = say(f"counted.{value['split']}", n=value["num_images"])
-    errors = value["before"]["risk_coverage"]["refusals"][0]["num_errors_left"]
+def _figures_look(value: Calibration) -> str:
+    images = say(f"counted.{value.split}", n=value.num_images)
+    errors = value.before.risk_coverage.refusals[0].num_errors_left
     return sentences(
-        say("evidence.calibration.atBound") if value["is_at_bound"] else "",
+        say("evidence.calibration.atBound") if value.is_at_bound else "",
         say("evidence.calibration.figures", images=images),
         say("evidence.calibration.fewErrors", n=errors) if errors < 10 else "",
     )
@@ -142,17 +145,17 @@ def _number(value: float, digits: int) -> str:
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
-def _refusal_table(value: Value) -> Table:
+def _refusal_table(value: Calibration) -> Table:
     rows = list[list[str]]()
-    whole = value["after"]["risk_coverage"]["refusals"][0]
-    for one in value["after"]["risk_coverage"]["refusals"]:
-        low, high = one["interval"]
+    whole = value.after.risk_coverage.refusals[0]
+    for one in value.after.risk_coverage.refusals:
+        low, high = one.interval
         rows.append(
             [
-                rounded(100 * one["fraction"], 6, "%"),
-                f"{one['num_left']:,}",
-                say("ofTotal", n=one["num_errors_left"], total=whole["num_errors_left"]),
-                percent(one["risk"]),
+                rounded(100 * one.fraction, 6, "%"),
+                f"{one.num_left:,}",
+                say("ofTotal", n=one.num_errors_left, total=whole.num_errors_left),
+                percent(one.risk),
                 f"[{100 * low:.2f}, {100 * high:.2f}]",
             ]
         )
@@ -160,13 +163,12 @@ def _refusal_table(value: Value) -> Table:
     return Table("", "", [*header, say("head.interval")], rows)
 
 
-def _bins_table(value: Value, binning: str) -> Table:
+def _bins_table(sides: Iterable[tuple[str, Reliability]]) -> Table:
     rows = list[list[str]]()
-    for side in ("before", "after"):
-        bins = value[side][binning]
-        names = ("low", "high", "num_images", "confidence", "accuracy", "accuracy_low", "accuracy_high")
+    for side, bins in sides:
+        columns = (bins.low, bins.high, bins.num_images, bins.confidence, bins.accuracy)
         for low, high, images, confidence, accuracy, lowest, highest in zip(
-            *(bins[name] for name in names), strict=True
+            *columns, bins.accuracy_low, bins.accuracy_high, strict=True
         ):
             rows.append(
                 [

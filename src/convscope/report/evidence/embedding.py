@@ -1,14 +1,13 @@
 """The section on the last hidden layer: a cloud of images for each class, and what the picture leaves out."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
+from convscope.evidence.explanation.embedding import Embedding
 from convscope.report.charts import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import counted, percent
@@ -23,20 +22,20 @@ _FEW_IMAGES = 300  # with no more, dots are larger
 _GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
 
 
-def embedding_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `Embedding.to_dict()` holds."""
+def embedding_section(value: Embedding) -> Section:
+    """Return the section of an embedding."""
     parts = [_clouds(value)]
-    if value["explained_variance"]:
+    if value.explained_variance:
         parts.append(_variance(value))
     return Section(
         "embedding",
         say("evidence.embedding.name"),
         say(
             "evidence.embedding.shows",
-            inputs=value["num_dimensions"],
-            method=say(f"evidence.embedding.method.{value['method']}"),
+            inputs=value.num_dimensions,
+            method=say(f"evidence.embedding.method.{value.method}"),
         ),
-        say("evidence.embedding.lost" if value["method"] != "pca" else "evidence.embedding.lostPlane"),
+        say("evidence.embedding.lost" if value.method != "pca" else "evidence.embedding.lostPlane"),
         parts,
     )
 
@@ -44,40 +43,40 @@ def embedding_section(value: dict[str, Any]) -> Section:
 # --- The clouds -------------------------------------------------------------------------------------------------------
 
 
-def _clouds(value: dict[str, Any]) -> Chart:
+def _clouds(value: Embedding) -> Chart:
     shown = _shown_classes(value)
-    agreement, picture = percent(value["agreement"], 1), percent(value["agreement_in_picture"], 1)
+    agreement, picture = percent(value.agreement, 1), percent(value.agreement_in_picture, 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     found = sum(count > 0 for count in _counts(value))
     blue = say(
         "evidence.embedding.look",
         images=counted(value),
-        n=value["num_neighbours"],
-        dimensions=value["num_dimensions"],
-        chance=percent(value["chance_agreement"], 1),
+        n=value.num_neighbours,
+        dimensions=value.num_dimensions,
+        chance=percent(value.chance_agreement, 1),
     )
     look = sentences(blue, "" if len(shown) == found else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
 
-def _counts(value: dict[str, Any]) -> NDArray[np.int64]:
-    return np.bincount(value["labels"], minlength=len(value["class_names"])).astype(np.int64)
+def _counts(value: Embedding) -> NDArray[np.int64]:
+    return np.bincount(value.labels, minlength=len(value.class_names)).astype(np.int64)
 
 
-def _shown_classes(value: dict[str, Any]) -> list[int]:
+def _shown_classes(value: Embedding) -> list[int]:
     """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
-    found = [label for label, share in enumerate(value["agreement_by_class"]) if share is not None]
-    return sorted(sorted(found, key=lambda label: value["agreement_by_class"][label])[:_MOST_PANELS])
+    found = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
+    return sorted(sorted(found, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MOST_PANELS])
 
 
-def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
+def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     columns = min(len(shown), 5 if len(shown) <= 15 else 7)
     side = min(144 if len(shown) > 4 else 208, (2 * CHART_WIDTH - 16 - _GAP * (columns - 1)) // columns)
     rows = -(-len(shown) // columns)
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
-    labels, predicted = np.array(value["labels"]), np.array(value["predicted"])
+    labels, predicted = np.array(value.labels), np.array(value.predicted)
     dot = 1 if len(labels) > _FEW_IMAGES else 2
-    places = _places(unpack(value["points"])[:, :2], side - 2 * dot)
+    places = _places(value.points.unpack()[:, :2], side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
     with house_style():
         drawing = new_drawing(max(width + 16, _LEAST_WIDTH), _TOP + height + 8, title)
@@ -91,8 +90,10 @@ def _draw(value: dict[str, Any], shown: Sequence[int], title: str) -> Drawing:
             _strew(panel, places[others], dot, (*_GREY, 110))
             _strew(panel, places[own & (predicted == label)], 2 * dot, (*BLUE, 255))
             _strew(panel, places[own & (predicted != label)], 2 * dot, (*RED, 255))
-            whole, plane = (value[f"{name}_by_class"][label] for name in ("agreement", "agreement_in_picture"))
-            name = clip(value["class_names"][label], int(side / 7.6))
+            whole, plane = (
+                by_class[label] or 0.0 for by_class in (value.agreement_by_class, value.agreement_in_picture_by_class)
+            )
+            name = clip(value.class_names[label], int(side / 7.6))
             text = say("evidence.embedding.arrow", whole=figure(100 * whole, 0), plot=percent(plane, 0))
             if name.endswith("…"):
                 text = say("both", first=text, second=say("evidence.embedding.label", label=str(label)))
@@ -118,15 +119,15 @@ def _strew(panel: Pixels, places: NDArray[np.int64], dot: int, colour: tuple[int
         panel[places[:, 0] + down, places[:, 1] + right] = colour
 
 
-def _numbers(value: dict[str, Any]) -> Table:
+def _numbers(value: Embedding) -> Table:
     counts = _counts(value)
     rows = [
         [clip(name, 24), f"{count:,}", percent(whole, 1), percent(plane, 1)]
         for name, count, whole, plane in zip(
-            value["class_names"],
+            value.class_names,
             counts,
-            value["agreement_by_class"],
-            value["agreement_in_picture_by_class"],
+            value.agreement_by_class,
+            value.agreement_in_picture_by_class,
             strict=True,
         )
         if whole is not None and plane is not None
@@ -135,12 +136,12 @@ def _numbers(value: dict[str, Any]) -> Table:
         [
             say("evidence.ablation.all"),
             f"{counts.sum():,}",
-            percent(value["agreement"], 1),
-            percent(value["agreement_in_picture"], 1),
+            percent(value.agreement, 1),
+            percent(value.agreement_in_picture, 1),
         ]
     )
     header = [say("head.class"), say("head.images"), _head("neighbours"), _head("plot")]
-    look = say("evidence.embedding.trust", value=figure(value["trustworthiness"], 3))
+    look = say("evidence.embedding.trust", value=figure(value.trustworthiness, 3))
     return Table("", look, header, rows)
 
 
@@ -151,8 +152,8 @@ def _head(name: str) -> str:
 # --- What is left out -------------------------------------------------------------------------------------------------
 
 
-def _variance(value: dict[str, Any]) -> Chart:
-    fractions = value["explained_variance"]
+def _variance(value: Embedding) -> Chart:
+    fractions = value.explained_variance
     kept = percent(sum(fractions[:2]), 1)
     title = say("evidence.embedding.variance", share=kept)
     rows = [
@@ -178,8 +179,8 @@ def _variance(value: dict[str, Any]) -> Chart:
         say(
             "evidence.embedding.components",
             n=len(fractions),
-            total=value["num_dimensions"],
-            value=figure(value["trustworthiness"], 3),
+            total=value.num_dimensions,
+            value=figure(value.trustworthiness, 3),
         ),
         drawing,
         Table("", "", [_head(name) for name in ("component", "share", "cumulative")], rows),

@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import ReceptiveField
-from convscope.base.packing import unpack
 from convscope.base.tables import clip
-from convscope.evidence.explanation.filter_cards import NUM_EXCITING
+from convscope.evidence.explanation.filter_cards import NUM_EXCITING, FilterCard, FilterCards, FilterLayerCards
 from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.evidence.selectivity import selectivity_chart
@@ -25,42 +22,41 @@ _MOST_GALLERIES = 8  # with more layers, all cards stand in one
 _MOST_PAIRS = 20
 
 
-def filters_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `FilterCards.to_dict()` holds."""
+def filters_section(value: FilterCards) -> Section:
+    """Return the section of the filters of a network."""
     noun = _noun(value)
     return Section(
         "filters",
         say(f"evidence.filters.name.{noun}"),
-        say(f"evidence.filters.shows.{noun}.{value['split']}"),
+        say(f"evidence.filters.shows.{noun}.{value.split}"),
         say(f"evidence.filters.doesNotShow.{noun}"),
         _parts(value, noun),
     )
 
 
-def _parts(value: dict[str, Any], noun: str) -> list[Table | Chart | Gallery]:
-    if not value["layers"]:
+def _parts(value: FilterCards, noun: str) -> list[Table | Chart | Gallery]:
+    if not value.layers:
         return [Table(say("evidence.filters.nothing"), "", [say("head.layer")], [])]
     parts: list[Table | Chart | Gallery] = [selectivity_chart(value, noun), _layer_table(value, noun)]
-    if any(layer["duplicates"] for layer in value["layers"]):
+    if any(layer.duplicates for layer in value.layers):
         parts.append(_duplicates(value, noun))
-    pictured = [layer for layer in value["layers"] if layer["pictures"]["filters"]]
+    pictured = [layer for layer in value.layers if layer.pictures.filters]
     groups = [[layer] for layer in pictured] if len(pictured) <= _MOST_GALLERIES else [pictured]
     return [*parts, *(_gallery(value, group, noun) for group in groups)]
 
 
-def _noun(value: dict[str, Any]) -> str:
-    return "unit" if any(layer["kind"] == "Dense" for layer in value["layers"]) else "filter"
+def _noun(value: FilterCards) -> str:
+    return "unit" if any(layer.kind == "Dense" for layer in value.layers) else "filter"
 
 
 # --- Layers and pairs -------------------------------------------------------------------------------------------------
 
 
-def _layer_table(value: dict[str, Any], noun: str) -> Table:
-    layers = value["layers"]
-    dead = sum(card["is_dead"] for layer in layers for card in layer["filters"])
-    total = sum(len(layer["filters"]) for layer in layers)
-    made = [card for layer in layers for card in layer["filters"] if card["synthetic_value"] is not None]
-    woken = sum(card["is_dead"] and card["synthetic_value"] > card["quantiles"][-1] for card in made)
+def _layer_table(value: FilterCards, noun: str) -> Table:
+    layers = value.layers
+    dead = sum(card.is_dead for layer in layers for card in layer.filters)
+    total = sum(len(layer.filters) for layer in layers)
+    woken = sum(card.is_dead and _surplus(card) > 0 for layer in layers for card in layer.filters)
     title = say(f"evidence.filters.noneDead.{noun}")
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
@@ -71,19 +67,19 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
     )
     rows = []
     for layer in layers:
-        cards = layer["filters"]
-        tried = [card for card in cards if card["synthetic_value"] is not None]
-        below = sum(card["synthetic_value"] < card["quantiles"][-1] for card in tried)
+        cards = layer.filters
+        tried = sum(card.synthetic_value is not None for card in cards)
+        below = sum(_surplus(card) < 0 for card in cards)
         rows.append(
             [
-                clip(layer["layer"], 24),
+                clip(layer.layer, 24),
                 f"{len(cards):,}",
-                f"{sum(card['is_dead'] for card in cards):,}",
-                f"{sum(card['is_rare'] for card in cards):,}",
-                f"{len(layer['duplicates']):,}",
-                f"{layer['mean_selectivity']:.3f}",
-                f"{layer['shuffled_selectivity']:.3f}",
-                say("ofTotal", n=below, total=len(tried)) if tried else "",
+                f"{sum(card.is_dead for card in cards):,}",
+                f"{sum(card.is_rare for card in cards):,}",
+                f"{len(layer.duplicates):,}",
+                f"{layer.mean_selectivity:.3f}",
+                f"{layer.shuffled_selectivity:.3f}",
+                say("ofTotal", n=below, total=tried) if tried else "",
             ]
         )
     own = [
@@ -93,8 +89,13 @@ def _layer_table(value: dict[str, Any], noun: str) -> Table:
     return Table(title, look, [say("head.layer"), say(f"nouns.{noun}"), *own], rows)
 
 
-def _duplicates(value: dict[str, Any], noun: str) -> Table:
-    pairs = [(layer["layer"], *pair) for layer in value["layers"] for pair in layer["duplicates"]]
+def _surplus(card: FilterCard) -> float:
+    """Return by how much the synthetic image activates a filter more than the real ones; 0 without such an image."""
+    return 0.0 if card.synthetic_value is None else card.synthetic_value - card.quantiles[-1]
+
+
+def _duplicates(value: FilterCards, noun: str) -> Table:
+    pairs = [(layer.layer, *pair) for layer in value.layers for pair in layer.duplicates]
     pairs.sort(key=lambda pair: -pair[3])
     rows = [
         [clip(layer, 24), say("and", first=str(first), second=str(second)), f"{value:.4f}"]
@@ -113,9 +114,9 @@ def _duplicates(value: dict[str, Any], noun: str) -> Table:
 # --- Pictures ---------------------------------------------------------------------------------------------------------
 
 
-def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str) -> Gallery:
+def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) -> Gallery:
     cards = [card for layer in layers for card in _cards(value, layer, noun, is_named=len(layers) > 1)]
-    total = sum(len(layer["filters"]) for layer in layers)
+    total = sum(len(layer.filters) for layer in layers)
     if len(layers) > 1:
         title: str = say(f"evidence.filters.ofLayers.{noun}", shown=len(cards), n=total, layers=len(layers))
         reads = ""
@@ -124,7 +125,7 @@ def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str)
         if len(cards) < total:
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
     look = sentences(
-        say(f"evidence.filters.left.{value['split']}.{noun}"),
+        say(f"evidence.filters.left.{value.split}.{noun}"),
         say("evidence.filters.right") if _is_made(layers) else "",
         reads,
     )
@@ -133,61 +134,60 @@ def _gallery(value: dict[str, Any], layers: Sequence[dict[str, Any]], noun: str)
     return Gallery(title, look, cards, max(height, width))
 
 
-def _is_made(layers: Sequence[dict[str, Any]]) -> bool:
-    return any(layer["synthesis"] is not None for layer in layers)
+def _is_made(layers: Sequence[FilterLayerCards]) -> bool:
+    return any(layer.synthesis is not None for layer in layers)
 
 
-def _liveliness(layer: dict[str, Any], noun: str) -> str:
-    cards, name = layer["filters"], clip(layer["layer"], 24)
-    dead = sum(card["is_dead"] for card in cards)
+def _liveliness(layer: FilterLayerCards, noun: str) -> str:
+    cards, name = layer.filters, clip(layer.layer, 24)
+    dead = sum(card.is_dead for card in cards)
     if not dead:
         return say(f"evidence.filters.alive.all.{noun}", layer=name, n=len(cards))
     return say(f"evidence.filters.alive.some.{noun}", layer=name, n=len(cards), active=len(cards) - dead)
 
 
-def _reads(value: dict[str, Any], layer: dict[str, Any], noun: str) -> str:
-    height, width, _ = value["image_shape"]
-    rows, columns = layer["receptive_field"]["size"]
-    if layer["map_size"] == [1, 1] and rows >= height and columns >= width:
+def _reads(value: FilterCards, layer: FilterLayerCards, noun: str) -> str:
+    height, width, _ = value.image_shape
+    rows, columns = layer.receptive_field.size
+    if layer.map_size == (1, 1) and rows >= height and columns >= width:
         return say(f"evidence.filters.whole.{noun}")
     if rows >= height and columns >= width:
         return say("evidence.filters.wholePositions")
-    factor, size = layer["pictures"]["factor"], f"{rows} × {columns}"
+    factor, size = layer.pictures.factor, f"{rows} × {columns}"
     if factor > 1:
         return say("evidence.filters.positionsReduced", size=size, factor=factor)
     return say("evidence.filters.positions", size=size)
 
 
-def _cards(value: dict[str, Any], layer: dict[str, Any], noun: str, *, is_named: bool) -> list[Card]:
-    pictures = layer["pictures"]
-    real, synthetic = unpack(pictures["real"]), unpack(pictures["synthetic"])
+def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: bool) -> list[Card]:
+    pictures = layer.pictures
+    real, synthetic = pictures.real.unpack(), pictures.synthetic.unpack()
     scale = scale_to(3 * max(real.shape[2:4]), _GRID)
     cards = []
-    for number, which in enumerate(pictures["filters"]):
-        card = layer["filters"][which]
-        spots = list(zip(card["exciting"]["row"], card["exciting"]["column"], strict=True))
+    for number, which in enumerate(pictures.filters):
+        card = layer.filters[which]
+        spots = card.exciting.places
         cut = [_shown(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
         empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
         grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
-        if card["synthetic_value"] is not None:
-            made = _shown(value, layer, synthetic[number], tuple(layer["synthesis"]["place"]), 3 * scale)
+        if card.synthetic_value is not None and layer.synthesis is not None:
+            made = _shown(value, layer, synthetic[number], layer.synthesis.place, 3 * scale)
             grid = _beside(grid, tile([made], 1, framed=True))
         name = say(f"evidence.filters.card.{noun}", index=str(which))
         if is_named:
-            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer["layer"], 14), index=str(which))
-        where = (value["split"], card["exciting"]["index"][0]) if spots else (None, None)
-        cards.append(Card(grid, [name, *_lines(card, value["class_names"])], *where))
+            name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer.layer, 14), index=str(which))
+        where = (value.split, card.exciting.index[0]) if spots else (None, None)
+        cards.append(Card(grid, [name, *_lines(card, value.class_names)], *where))
     return cards
 
 
 def _shown(
-    value: dict[str, Any], layer: dict[str, Any], picture: NDArray[np.uint8], place: tuple[int, int], scale: int
+    value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], place: tuple[int, int], scale: int
 ) -> Pixels:
     """Return a picture as pixels, clear beyond the image and dimmed where the place does not read."""
-    height, width, _ = value["image_shape"]
-    field = layer["receptive_field"]
-    seen = ReceptiveField(*(tuple(field[name]) for name in ("size", "jump", "start")))
-    factor = layer["pictures"]["factor"]
+    height, width, _ = value.image_shape
+    seen = layer.receptive_field
+    factor = layer.pictures.factor
     top, left, rows, columns = picture_box(seen, place, (height, width))
     alphas = []
     for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
@@ -213,24 +213,24 @@ def _padded(picture: Pixels, height: int, width: int) -> Pixels:
     return pixels
 
 
-def _lines(card: dict[str, Any], names: Sequence[str]) -> list[str]:
-    highest, synthetic = card["quantiles"][-1], card["synthetic_value"]
-    if card["is_dead"]:
+def _lines(card: FilterCard, names: Sequence[str]) -> list[str]:
+    highest, synthetic = card.quantiles[-1], card.synthetic_value
+    if card.is_dead:
         lines = [_line("dead", value=rounded(highest, 3))]
         if synthetic is not None and synthetic > highest:
             lines.append(_line("synthetic", value=rounded(synthetic, 3)))
         return lines
-    name = clip(names[card["selective_label"]], 12)
-    lines = [_line("selective", value=figure(card["selectivity"], 2), name=name)]
+    name = clip(names[card.selective_label], 12)
+    lines = [_line("selective", value=figure(card.selectivity, 2), name=name)]
     if synthetic is None:
         lines.append(_line("maximum", value=rounded(highest, 3)))
     else:
         key = "maximumLower" if synthetic < highest else "maximumHigher"
         lines.append(_line(key, value=rounded(highest, 3), synthetic=rounded(synthetic, 3)))
-    if card["is_rare"]:
-        lines.append(_line("rare", share=percent(card["answering_fraction"])))
-    if card["correlation"] is not None and card["correlation"] >= 0.99:
-        lines.append(_line("similar", index=str(card["most_alike"]), correlation=figure(card["correlation"], 3)))
+    if card.is_rare:
+        lines.append(_line("rare", share=percent(card.answering_fraction)))
+    if card.correlation is not None and card.correlation >= 0.99:
+        lines.append(_line("similar", index=str(card.most_alike), correlation=figure(card.correlation, 3)))
     return lines
 
 

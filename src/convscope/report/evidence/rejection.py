@@ -1,7 +1,6 @@
 """The section on images of no class: what the model answers to out-of-distribution images, and which of them it
 refuses."""
 
-from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
@@ -9,8 +8,9 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.tables import clip, display_width
+from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
+from convscope.evidence.rejection.rule import RuleRecord
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
@@ -26,8 +26,8 @@ _CLASS = 14  # columns of a class's name
 _MOST_CHANGE = 100  # pixels or degrees
 
 
-def rejection_section(value: Mapping[str, Any]) -> Section:
-    """Return the section of what `Rejection.to_dict()` gave."""
+def rejection_section(value: Rejection) -> Section:
+    """Return the section of a rejection."""
     return Section(
         anchor="rejection",
         main=1,
@@ -38,23 +38,23 @@ def rejection_section(value: Mapping[str, Any]) -> Section:
     )
 
 
-def _out_of_distribution(value: Mapping[str, Any]) -> Gallery:
-    names, cards, through = value["class_names"], list[Card](), list[tuple[float, str, str]]()
-    for one in value["out_of_distribution"]:
-        shown = one["examples"]
-        answers = zip(shown["answers"], shown["probabilities"], shown["refused"], strict=True)
-        for image, (answer, probability, refused) in zip(unpack(shown["images"]), answers, strict=True):
+def _out_of_distribution(value: Rejection) -> Gallery:
+    names, cards, through = value.class_names, list[Card](), list[tuple[float, str, str]]()
+    for one in value.out_of_distribution:
+        shown = one.examples
+        answers = zip(shown.answers, shown.probabilities, shown.refused, strict=True)
+        for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
             taken_for = clip(names[answer], _CLASS)
-            lines = (_answer(taken_for, confidence_text(probability)), _set(one["name"]), _verdict(refused))
+            lines = (_answer(taken_for, confidence_text(probability)), _set(one.name), _verdict(refused))
             cards.append(Card(image_pixels(image), lines))
             if not refused:
-                through.append((probability, one["name"], taken_for))
+                through.append((probability, one.name, taken_for))
     title = say("evidence.rejection.allRefused")
     if through:
-        probability, name, answer = max(through)
-        values = {"name": _set(name), "answer": answer, "probability": confidence_text(probability)}
+        surest, name, taken_for = max(through)
+        values = {"name": _set(name), "answer": taken_for, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
-    each = max(len(one["examples"]["answers"]) for one in value["out_of_distribution"])
+    each = max(len(one.examples.answers) for one in value.out_of_distribution)
     return Gallery(title, say("evidence.rejection.below"), cards, columns=each * max(1, _COLUMNS // each))
 
 
@@ -73,9 +73,9 @@ def _altered(name: str) -> str:
     return alike(name, chain(shifted, rotated))
 
 
-def _rule(rule: Mapping[str, Any]) -> str:
+def _rule(rule: RuleRecord) -> str:
     return listed(
-        [known("evidence.rejection.score", score) for score in rule["name"].split("+")], "evidence.rejection.plus"
+        [known("evidence.rejection.score", score) for score in rule.name.split("+")], "evidence.rejection.plus"
     )
 
 
@@ -83,76 +83,73 @@ def _heads(*names: str) -> list[str]:
     return [say(f"evidence.rejection.head.{name}") for name in names]
 
 
-def _refused(value: Mapping[str, Any]) -> Table:
-    rule, own, names = value["rules"][0], value["known"], value["class_names"]
-    right = own["right"][rule["name"]]
+def _refused(value: Rejection) -> Table:
+    rule, own, names = value.rules[0], value.known, value.class_names
+    right = own.right[rule.name]
     shares = [
         (say("evidence.rejection.right"), right),
-        (say("evidence.rejection.wrong"), own["wrong"][rule["name"]]),
-        *((_altered(one["name"]), one["right"][rule["name"]]) for one in value["altered"]),
+        (say("evidence.rejection.wrong"), own.wrong[rule.name]),
+        *((_altered(one.name), one.right[rule.name]) for one in value.altered),
     ]
-    rows: list[tuple[str, ...]] = [
-        (name, f"{share['total']:,}", *_share(share), "", "", "", "") for name, share in shares
-    ]
-    for one in value["out_of_distribution"]:
-        counts = (one["num_sure"], one["num_sure_answered"])
-        answer = _answer(clip(names[one["answer"]], _CLASS), percent(one["num_answer"] / one["num_images"], 0))
-        cells = (confidence_text(one["mean_probability"]), *(percent(count / one["num_images"], 1) for count in counts))
-        rows.append((_set(one["name"]), f"{one['num_images']:,}", *_share(one["rules"][0]["refused"]), *cells, answer))
-    hardest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["refused"]["value"])
+    rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", *_share(share), "", "", "", "") for name, share in shares]
+    for one in value.out_of_distribution:
+        counts = (one.num_sure, one.num_sure_answered)
+        answer = _answer(clip(names[one.answer], _CLASS), percent(one.num_answer / one.num_images, 0))
+        cells = (confidence_text(one.mean_probability), *(percent(count / one.num_images, 1) for count in counts))
+        rows.append((_set(one.name), f"{one.num_images:,}", *_share(one.rules[0].refused), *cells, answer))
+    hardest = min(value.out_of_distribution, key=lambda one: one.rules[0].refused.value)
     title = say(
         "evidence.rejection.hardest",
-        name=_set(hardest["name"]),
-        refused=percent(hardest["rules"][0]["refused"]["value"], 1),
-        right=percent(right["value"]),
+        name=_set(hardest.name),
+        refused=percent(hardest.rules[0].refused.value, 1),
+        right=percent(right.value),
     )
     header = [say("head.images"), *_heads("number", "refused"), say("head.interval")]
     header += _heads("mean", "sure", "accepted", "frequent")
     return Table(title, _refused_look(value), header, rows)
 
 
-def _refused_look(value: Mapping[str, Any]) -> str:
+def _refused_look(value: Rejection) -> str:
     """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
-    rule, right = value["rules"][0], value["known"]["right"]
-    share = percent(rule["num_kept"] / rule["num_held_out"], 1)
-    said = [say("evidence.rejection.accept", share=share, n=rule["num_held_out"])]
-    altered = [(one["right"][rule["name"]]["value"], one["name"]) for one in value["altered"]]
-    if altered and max(altered)[0] > right[rule["name"]]["value"]:
+    rule, right = value.rules[0], value.known.right
+    share = percent(rule.num_kept / rule.num_held_out, 1)
+    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out)]
+    altered = [(one.right[rule.name].value, one.name) for one in value.altered]
+    if altered and max(altered)[0] > right[rule.name].value:
         cost, name = max(altered)
         said.append(say("evidence.rejection.holds", name=_altered(name), cost=percent(cost, 1)))
-    if value["temperature"] is None:
+    if value.temperature is None:
         said.append(say("evidence.rejection.uncalibrated"))
     else:
-        said.append(say("evidence.rejection.calibrated", temperature=rounded(value["temperature"], 3)))
-    clustered = [one for one in value["out_of_distribution"] if one["num_clusters"] is not None]
-    if clustered:
-        groups = [_clusters(one) for one in clustered]
+        said.append(say("evidence.rejection.calibrated", temperature=rounded(value.temperature, 3)))
+    groups = [_clusters(one, one.num_clusters) for one in value.out_of_distribution if one.num_clusters is not None]
+    if groups:
         said.append(say("evidence.rejection.clusters", groups=listed(groups)))
     return sentences(*said, *_left_out(value))
 
 
-def _clusters(one: Mapping[str, Any]) -> str:
-    by = one["clustered_by"]
+def _clusters(one: OutOfDistributionResult, count: int) -> str:
+    by = one.clustered_by
     kind = by if by in below("evidence.rejection.cluster") else "groups"
-    return say(f"evidence.rejection.cluster.{kind}", name=_set(one["name"]), n=one["num_clusters"])
+    return say(f"evidence.rejection.cluster.{kind}", name=_set(one.name), n=count)
 
 
-def _separation(value: Mapping[str, Any]) -> Chart:
-    nearest = min(value["out_of_distribution"], key=lambda one: one["rules"][0]["auroc"])
-    area = percent(nearest["rules"][0]["auroc"], 1)
-    title = say("evidence.rejection.separate", name=_set(nearest["name"]), area=area)
-    titles = {rule["name"]: _rule(rule) for rule in value["rules"]}
+def _separation(value: Rejection) -> Chart:
+    nearest = min(value.out_of_distribution, key=lambda one: one.rules[0].auroc)
+    area = percent(nearest.rules[0].auroc, 1)
+    title = say("evidence.rejection.separate", name=_set(nearest.name), area=area)
+    titles = {rule.name: _rule(rule) for rule in value.rules}
     rows = [
         (
-            _set(one["name"]),
-            titles[result["rule"]],
-            percent(result["refused"]["value"]),
-            f"{result['auroc']:.4f}",
-            between(result["auroc_interval"], lambda end: figure(end, 4)),
-            percent(result["false_positive_rate"]),
+            _set(one.name),
+            titles[result.rule],
+            percent(result.refused.value),
+            f"{result.auroc:.4f}",
+            between(result.auroc_interval, lambda end: figure(end, 4)),
+            percent(result.false_positive_rate),
         )
-        for one in value["out_of_distribution"]
-        for result in one["rules"]
+        for one in value.out_of_distribution
+        for result in one.rules
     ]
     numbers = Table(
         say("evidence.rejection.allRules"),
@@ -165,70 +162,66 @@ def _separation(value: Mapping[str, Any]) -> Chart:
     return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
-def _rules(value: Mapping[str, Any]) -> tuple[Table, ...]:
+def _rules(value: Rejection) -> tuple[Table, ...]:
     """Return the table of all rules, where there are several."""
-    rules, own = value["rules"], value["known"]
+    rules, own = value.rules, value.known
     if len(rules) == 1:
         return ()
     header = [*_heads("refused"), *map(_rule, rules)]
     shares = [
-        (say("evidence.rejection.right"), own["right"]),
-        (say("evidence.rejection.wrong"), own["wrong"]),
-        *((_altered(one["name"]), one["right"]) for one in value["altered"]),
+        (say("evidence.rejection.right"), own.right),
+        (say("evidence.rejection.wrong"), own.wrong),
+        *((_altered(one.name), one.right) for one in value.altered),
     ]
-    rows = [(name, *(percent(by_rule[rule["name"]]["value"]) for rule in rules)) for name, by_rule in shares]
-    for one in value["out_of_distribution"]:
-        rows.append((_set(one["name"]), *(percent(result["refused"]["value"]) for result in one["rules"])))
-    rows.append((say("evidence.rejection.madeUp"), *(percent(rule["mean_made_up"]) for rule in rules)))
+    rows = [(name, *(percent(by_rule[rule.name].value) for rule in rules)) for name, by_rule in shares]
+    for one in value.out_of_distribution:
+        rows.append((_set(one.name), *(percent(result.refused.value) for result in one.rules)))
+    rows.append((say("evidence.rejection.madeUp"), *(percent(rule.mean_made_up) for rule in rules)))
     outdone = sum(
-        max(result["refused"]["value"] for result in one["rules"]) > one["rules"][0]["refused"]["value"]
-        for one in value["out_of_distribution"]
+        max(result.refused.value for result in one.rules) > one.rules[0].refused.value
+        for one in value.out_of_distribution
     )
-    sets = len(value["out_of_distribution"])
+    sets = len(value.out_of_distribution)
     title = say("evidence.rejection.chosen", rule=_rule(rules[0]), n=outdone, sets=sets)
     return (Table(title, say("evidence.rejection.chosenLook"), header, rows),)
 
 
-def _costs(value: Mapping[str, Any]) -> tuple[Gallery, ...]:
+def _costs(value: Rejection) -> tuple[Gallery, ...]:
     """Return test images that are refused, where there are any."""
-    rule, own, names = value["rules"][0]["name"], value["known"], value["class_names"]
-    right, wrong, shown = own["right"][rule], own["wrong"][rule], own["refused"]
-    if not shown["answers"]:
+    rule, own, names = value.rules[0].name, value.known, value.class_names
+    right, wrong, shown = own.right[rule], own.wrong[rule], own.refused
+    if not shown.answers:
         return ()
     cards = []
-    columns = ("answers", "labels", "probabilities", "indices")
     for image, answer, label, probability, index in zip(
-        unpack(shown["images"]), *(shown[column] for column in columns), strict=True
+        shown.images.unpack(), shown.answers, shown.labels, shown.probabilities, shown.indices, strict=True
     ):
         truth = say("evidence.rejection.truthRight")
         if answer != label:
             truth = say("evidence.rejection.truth", name=clip(names[label], _CLASS))
         lines = (_answer(clip(names[answer], _CLASS), confidence_text(probability)), truth)
-        cards.append(Card(image_pixels(image), lines, value["split"], index))
-    counts = {"right": right["count"], "total": right["total"]}
+        cards.append(Card(image_pixels(image), lines, value.split, index))
+    counts = {"right": right.count, "total": right.total}
     title = say("evidence.rejection.cost", **counts)
-    if wrong["total"]:
-        title = say("evidence.rejection.costBoth", **counts, wrong=wrong["count"], others=wrong["total"])
-    answered = own["right_among_answered"][rule]
+    if wrong.total:
+        title = say("evidence.rejection.costBoth", **counts, wrong=wrong.count, others=wrong.total)
+    answered = own.right_among_answered[rule]
     look = sentences(
-        say(f"evidence.rejection.some.{value['split']}"),
-        say("evidence.rejection.answered", accuracy=percent(answered["value"])) if answered["total"] else "",
+        say(f"evidence.rejection.some.{value.split}"),
+        say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
     )
     return (Gallery(title, look, cards),)
 
 
-def draw_scores(value: Mapping[str, Any], title: str = "") -> Drawing:
+def draw_scores(value: Rejection, title: str = "") -> Drawing:
     """Draw how the chosen rule's score spreads over the test images and each set of out-of-distribution images, about
     the threshold."""
-    rule, own = value["rules"][0], value["known"]
-    edges = np.array(value["edges"])
-    refused = sum(own[answered][rule["name"]]["count"] for answered in ("right", "wrong"))
-    first = (say(f"evidence.rejection.row.{value['split']}"), own["histogram"], refused / value["num_images"])
+    rule, own = value.rules[0], value.known
+    edges = np.array(value.edges)
+    refused = own.right[rule.name].count + own.wrong[rule.name].count
+    first = (say(f"evidence.rejection.row.{value.split}"), own.histogram, refused / value.num_images)
     rows: list[tuple[str, Any, Any]] = [first]
-    rows += [
-        (_set(one["name"]), one["histogram"], one["rules"][0]["refused"]["value"])
-        for one in value["out_of_distribution"]
-    ]
+    rows += [(_set(one.name), one.histogram, one.rules[0].refused.value) for one in value.out_of_distribution]
     left = 24 + round(7.6 * max(_LONGEST_SET, *(display_width(name) for name, _, _ in rows)))
     with house_style():
         drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
@@ -265,17 +258,17 @@ def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], colour
         spine.set_visible(False)
 
 
-def _share(share: Mapping[str, Any]) -> tuple[str, str]:
-    if not share["total"]:
+def _share(share: Share) -> tuple[str, str]:
+    if not share.total:
         return "", ""
-    low, high = share["interval"]
-    return percent(share["value"]), between((low, high))
+    low, high = share.interval
+    return percent(share.value), between((low, high))
 
 
-def _left_out(value: Mapping[str, Any]) -> list[str]:
+def _left_out(value: Rejection) -> list[str]:
     return [
         say("evidence.rejection.leftOut", name=_set(name), why=known("evidence.rejection.why", why))
-        for name, why in value["left_out"].items()
+        for name, why in value.left_out.items()
     ]
 
 

@@ -8,9 +8,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.base.packing import unpack
 from convscope.base.palette import RED
 from convscope.base.tables import clip
+from convscope.evidence.robustness.curves import Curve
+from convscope.evidence.robustness.measurement import Robustness
 from convscope.report.charts import CHART_WIDTH, number_tick, percent_tick
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
@@ -24,17 +25,17 @@ _GAP = 8  # pixels between two corruptions
 _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
 
 
-def robustness_section(value: dict[str, Any]) -> Section:
-    """Return the section of what `Robustness.to_dict()` holds."""
-    names = list(dict.fromkeys(one["name"] for one in value["corruptions"]))
-    accuracies = np.array([one["accuracy"] for one in value["corruptions"]]).reshape(len(names), -1)
-    left_out = value["num_images_left_out"]
+def robustness_section(value: Robustness) -> Section:
+    """Return the section of robustness."""
+    names = list(dict.fromkeys(one.name for one in value.corruptions))
+    accuracies = np.array([one.accuracy for one in value.corruptions]).reshape(len(names), -1)
+    left_out = value.num_images_left_out
     return Section(
         "robustness",
         say("evidence.robustness.name"),
         say(
-            f"evidence.robustness.{'showsSampled' if left_out else 'shows'}.{value['split']}",
-            images=value["num_images"],
+            f"evidence.robustness.{'showsSampled' if left_out else 'shows'}.{value.split}",
+            images=value.num_images,
             leftOut=left_out,
         ),
         say("evidence.robustness.doesNotShow"),
@@ -54,29 +55,29 @@ def _ends() -> list[str]:
     return [say("head.low"), say("head.high")]
 
 
-def _heat(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
+def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
     order = np.argsort(accuracies.mean(axis=1), kind="stable")
     worst = order[0]
     title = say(
         "evidence.robustness.worst",
         corruption=_spoken(names[worst]),
-        accuracy=percent(value["mean_accuracy"]),
+        accuracy=percent(value.mean_accuracy),
     )
     rows = [
         [
-            _spoken(one["name"]),
-            f"{one['strength']}" + ("*" if one["is_mnist_c"] else ""),
-            percent(one["accuracy"]),
-            *map(percent, one["interval"]),
-            points(one["change"]),
-            *map(points, one["change_interval"]),
+            _spoken(one.name),
+            f"{one.strength}" + ("*" if one.is_mnist_c else ""),
+            percent(one.accuracy),
+            *map(percent, one.interval),
+            points(one.change),
+            *map(points, one.change_interval),
         ]
-        for one in value["corruptions"]
+        for one in value.corruptions
     ]
     header = [*_heads("corruption", "strength"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
-    accuracy, mean = percent(value["accuracy"]), percent(value["mean_accuracy_mnist_c"])
+    accuracy, mean = percent(value.accuracy), percent(value.mean_accuracy_mnist_c)
     look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)
-    marked = np.array([one["is_mnist_c"] for one in value["corruptions"]]).reshape(accuracies.shape)
+    marked = np.array([one.is_mnist_c for one in value.corruptions]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
     numbers = Table("", say("evidence.robustness.parameters"), header, rows)
     return Chart("robustness-heat", title, look, drawing, numbers, is_wide=True)
@@ -86,13 +87,13 @@ def _draw_heat(
     names: Sequence[str],
     accuracies: NDArray[np.float64],
     marked: NDArray[np.bool_],
-    value: dict[str, Any],
+    value: Robustness,
     title: str,
 ) -> Drawing:
     rows, strengths = accuracies.shape
     left, top, gap, (width, height) = 136, 68, 8, _CELL
     shown = np.concatenate([accuracies, accuracies.mean(axis=1, keepdims=True)], axis=1)
-    lost = np.clip((value["accuracy"] - shown) / max(value["accuracy"], 1e-9), 0, 1)
+    lost = np.clip((value.accuracy - shown) / max(value.accuracy, 1e-9), 0, 1)
     colours = np.empty((*shown.shape, 4), np.uint8)
     colours[..., :3] = RED
     colours[..., 3] = np.rint(255 * _DEEPEST * lost)
@@ -110,7 +111,7 @@ def _draw_heat(
                     axes.add_patch(
                         Rectangle(corner, 1 - 3 / width, 1 - 3 / height, fill=False, edgecolor=MUTED, linewidth=1)
                     )
-            means = [value["mean_accuracy"]] if first else value["mean_accuracy_by_strength"]
+            means = [value.mean_accuracy] if first else value.mean_accuracy_by_strength
             for column, mean in enumerate(means):
                 below = rows - 0.5 + (gap + height / 2) / height
                 axes.text(column, below, figure(100 * mean, 1), ha="center", va="center_baseline", color=MUTED)
@@ -148,31 +149,31 @@ def _bare_table(axes: Any, heads: Sequence[str], names: Sequence[str]) -> None:
         spine.set_visible(False)
 
 
-def _pictures(value: dict[str, Any], names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
-    example, classes = value["example"], value["class_names"]
-    answers = np.array(example["answers"])
-    wrong = int((answers != example["label"]).sum())
+def _pictures(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
+    example, classes = value.example, value.class_names
+    answers = np.array(example.answers)
+    wrong = int((answers != example.label).sum())
     title = say("evidence.robustness.one", n=answers.size, wrong=wrong)
-    label = clip(classes[example["label"]], 16)
-    look = say("evidence.robustness.oneLook", index=example["index"], name=label)
-    drawing = _draw_pictures(value, names, accuracies, answers != example["label"], title)
+    label = clip(classes[example.label], 16)
+    look = say("evidence.robustness.oneLook", index=example.index, name=label)
+    drawing = _draw_pictures(value, names, accuracies, answers != example.label, title)
     header = _heads("corruption", "strength", "answer", "probability")
     rows = [
         [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), confidence_text(probability)]
         for row, name in enumerate(names)
-        for strength, probability in enumerate(example["probabilities"][row])
+        for strength, probability in enumerate(example.probabilities[row])
     ]
     return Chart("robustness-pictures", title, look, drawing, Table("", "", header, rows), is_wide=True)
 
 
 def _draw_pictures(
-    value: dict[str, Any],
+    value: Robustness,
     names: Sequence[str],
     accuracies: NDArray[np.float64],
     wrong: NDArray[np.bool_],
     title: str,
 ) -> Drawing:
-    pictures = unpack(value["example"]["pictures"])  # (15, 5, h, w, C)
+    pictures = value.example.pictures.unpack()  # (15, 5, h, w, C)
     rows, strengths, height, width = pictures.shape[:4]
     scale = scale_to(max(height, width), _TILE)
     # A pixel of the picture lies between two tiles.
@@ -197,29 +198,29 @@ def _draw_pictures(
     return drawing
 
 
-def _curves(value: dict[str, Any]) -> Chart:
-    title = curves_finding(value["curves"])
+def _curves(value: Robustness) -> Chart:
+    title = curves_finding(value.curves)
     header = [*_heads("what", "value"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
     rows = [
         [
-            known("evidence.robustness.curve", curve["name"]),
-            f"{curve['values'][place]:g}",
-            percent(curve["accuracies"][place]),
-            *map(percent, curve["intervals"][place]),
-            points(curve["changes"][place]),
-            *map(points, curve["change_intervals"][place]),
+            known("evidence.robustness.curve", curve.name),
+            f"{curve.values[place]:g}",
+            percent(curve.accuracies[place]),
+            *map(percent, curve.intervals[place]),
+            points(curve.changes[place]),
+            *map(points, curve.change_intervals[place]),
         ]
-        for curve in value["curves"]
-        for place in range(len(curve["values"]))
+        for curve in value.curves
+        for place in range(len(curve.values))
     ]
     look = say("evidence.robustness.curves")
-    drawing = _draw_curves(value["curves"], title)
+    drawing = _draw_curves(value.curves, title)
     return Chart("robustness-curves", title, look, drawing, Table("", "", header, rows), is_wide=True)
 
 
-def curves_finding(curves: Sequence[dict[str, Any]]) -> str:
+def curves_finding(curves: Sequence[Curve]) -> str:
     """Return by how much the images can be moved, turned and scaled until a point of accuracy is lost."""
-    found = {curve["name"]: _lost_at(curve) for curve in curves}
+    found = {curve.name: _lost_at(curve) for curve in curves}
     parts = []
     if found.get("shift"):
         parts.append(say("evidence.robustness.by.shift", size=_place(found["shift"][-1], 1)))
@@ -240,27 +241,27 @@ def _place(place: float, digits: int, *, has_sign: bool = False) -> Figure:
     return signed(place, digits) if has_sign else figure(place, digits)
 
 
-def _lost_at(curve: dict[str, Any]) -> list[float]:
-    return [place for place in curve["point_lost"] if place is not None]
+def _lost_at(curve: Curve) -> list[float]:
+    return [place for place in curve.point_lost if place is not None]
 
 
-def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
+def _draw_curves(curves: Sequence[Curve], title: str) -> Drawing:
     columns, panel, height, left, right = 3, 232, 136, 56, 8
-    lowest = min(low for curve in curves for low, _ in curve["intervals"])
+    lowest = min(low for curve in curves for low, _ in curve.intervals)
     step = height + 80
     with house_style():
         drawing = new_drawing(2 * CHART_WIDTH, 56 + step * -(-len(curves) // columns), title)
         for number, curve in enumerate(curves):
             start = left + (number % columns) * (panel + left + right)
             axes = add_axes(drawing, start, 64 + (number // columns) * step, panel, height)
-            low, high = np.array(curve["intervals"]).T
-            axes.fill_between(curve["values"], low, high, color=ACCENT, alpha=0.25, linewidth=0)
+            low, high = np.array(curve.intervals).T
+            axes.fill_between(curve.values, low, high, color=ACCENT, alpha=0.25, linewidth=0)
             dot = {"marker": "o", "markersize": 5, "markeredgecolor": PAPER, "markeredgewidth": 0.75}
-            axes.plot(curve["values"], curve["accuracies"], color=ACCENT, clip_on=False, **dot)
+            axes.plot(curve.values, curve.accuracies, color=ACCENT, clip_on=False, **dot)
             for place in _lost_at(curve):
                 axes.axvline(place, color=WARM, linewidth=1.5, linestyle=(0, (4, 3)))
             axes.set_title(_lost(curve), fontsize=12, color=INK, pad=8)
-            axes.set_xlabel(say(f"evidence.robustness.axis.{curve['name']}"))
+            axes.set_xlabel(say(f"evidence.robustness.axis.{curve.name}"))
             axes.set_ylim(max(0.0, lowest - 0.02), 1)
             axes.margins(x=0.03)
             axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -273,11 +274,11 @@ def _draw_curves(curves: Sequence[dict[str, Any]], title: str) -> Drawing:
     return drawing
 
 
-def _lost(curve: dict[str, Any]) -> str:
+def _lost(curve: Curve) -> str:
     """Return where a point is lost, in words."""
-    digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve["name"]]
-    has_sign = curve["point_lost"][0] is not None and curve["neutral"] == 0
+    digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve.name]
+    has_sign = curve.point_lost[0] is not None and curve.neutral == 0
     places = [_place(place, digits, has_sign=has_sign) for place in _lost_at(curve)]
     if not places:
         return say("evidence.robustness.notLost")
-    return say(f"evidence.robustness.lost.{curve['name']}", places=listed(places, "and"))
+    return say(f"evidence.robustness.lost.{curve.name}", places=listed(places, "and"))

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from msgspec import convert
-
-from convscope.base.errors import RunError
+from convscope.base.records import Record
 from convscope.experiment.records import SeedsRecord
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
@@ -25,15 +24,14 @@ from convscope.report.style import Drawing
 from convscope.report.texts import say, sentences
 
 
-def seeds_section(value: dict[str, Any]) -> Section:
+def seeds_section(seeds: SeedsRecord) -> Section:
     """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
-    seeds = convert(value, SeedsRecord)
     section, comparison = experiment_section(seeds), seeds.comparison
     parts = [] if comparison is None else comparison_section(comparison).parts
     return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
 
 
-_SECTIONS: Mapping[str, Callable[[dict[str, Any]], Section]] = {
+_SECTIONS: Mapping[str, Callable[..., Section]] = {
     "seeds": seeds_section,
     "calibration": calibration_section,
     "rejection": rejection_section,
@@ -56,13 +54,18 @@ class RenderedSection:
     """What was measured on a topic, its section and its element of the page: drawn once, since drawing takes longest.
 
     Attributes:
-        value: what the topic's file holds.
+        record: what the topic's file holds.
     """
 
     topic: str
-    value: Mapping[str, Any]
+    record: Record
     section: Section
     html: str
+
+    @cached_property
+    def value(self) -> dict[str, Any]:
+        """The record as plain JSON."""
+        return self.record.to_dict()
 
     @property
     def drawings(self) -> dict[str, Drawing]:
@@ -76,33 +79,17 @@ class RenderedSection:
         return [card.index for card in cards if card.split == split and card.index is not None]
 
 
-def render_evidence(evidence: Mapping[str, dict[str, Any]]) -> tuple[RenderedSection, ...]:
-    """Return the sections of what was measured, `evidence` by topic, in the order of the page.
+def render_evidence(evidence: Mapping[str, Record]) -> tuple[RenderedSection, ...]:
+    """Return the sections of what was measured, the records by topic, in the order of the page.
 
     Raises:
         KeyError: for a topic that is none of `TOPICS`.
-        RunError: if a value is not what was measured on its topic; its file may come from elsewhere.
     """
     if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
         raise KeyError(f"evidence has the unknown topic {unknown[0]!r}; it must be one of {', '.join(TOPICS)}")
-    return tuple(_render_topic(topic, evidence[topic]) for topic in TOPICS if topic in evidence)
+    return tuple(_render(topic, evidence[topic]) for topic in TOPICS if topic in evidence)
 
 
-def _render_topic(topic: str, value: dict[str, Any]) -> RenderedSection:
-    """Return the section of one file.
-
-    What is made of a file is text and drawings, and only making them tells that all of it fits together. So this is
-    the border at which a damaged file is found, whatever it breaks.
-    """
-    try:
-        return _render(topic, value)
-    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise RunError(
-            f"{topic}.json: damaged ({reason:.200}); delete the file and run `convscope evidence` on this run again"
-        ) from error
-
-
-def _render(topic: str, value: dict[str, Any]) -> RenderedSection:
-    section = _SECTIONS[topic](value)
-    return RenderedSection(topic, value, section, render_section(section, is_folded=True))
+def _render(topic: str, record: Record) -> RenderedSection:
+    section = _SECTIONS[topic](record)
+    return RenderedSection(topic, record, section, render_section(section, is_folded=True))

@@ -1,0 +1,102 @@
+"""What records of evidence share: the digest of the model, and which images were looked at."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from convscope.base.packing import Packed
+from convscope.base.records import Count, Positive, Record, Sha256
+from convscope.data.datasets import Dataset
+
+Split = Annotated[str, Meta(pattern="^(train|validation|test)$", max_length=10)]
+Size = Annotated[int, Meta(ge=1, le=1 << 31)]
+Coordinate = Annotated[int, Meta(ge=0, le=1 << 31)]
+"""A row or a column."""
+Label = Count
+"""Of a class, from 0; a record with class names checks by `check_labels` that there is such a class."""
+
+
+class TopicRecord(Record, kw_only=True):
+    """Base of what was measured on a topic.
+
+    Attributes:
+        weights_sha256: of the run's model; the run folder adds it.
+    """
+
+    weights_sha256: Sha256 | UnsetType = UNSET
+
+
+class DatasetRecord(TopicRecord, kw_only=True):
+    """Base of what was measured on a data set.
+
+    Attributes:
+        dataset_name: `dataset` in JSON.
+    """
+
+    dataset_name: str = field(name="dataset")
+
+
+class SplitRecord(DatasetRecord, kw_only=True):
+    """Base of what was measured on a split of a data set."""
+
+    split: Split
+
+
+class DataRecord(SplitRecord, kw_only=True):
+    """Base of what was measured on so many images."""
+
+    num_images: Positive
+
+
+class ImagesRecord(DataRecord, kw_only=True):
+    """Base of what was measured on some images of a split.
+
+    Attributes:
+        num_images: that were used, sampled evenly.
+        num_images_left_out: how many more there are.
+    """
+
+    num_images_left_out: Count
+
+
+class ClassesRecord(SplitRecord, kw_only=True):
+    """As `ImagesRecord`, with the names of the classes."""
+
+    class_names: tuple[str, ...]
+    num_images: Positive
+    num_images_left_out: Count
+
+
+def describe_images(dataset: Dataset, num_used: int) -> dict[str, Any]:
+    """Return the values of a `ClassesRecord` of so many images, sampled evenly from a data set."""
+    return {
+        "dataset_name": dataset.name,
+        "split": dataset.split,
+        "class_names": dataset.class_names,
+        "num_images": num_used,
+        "num_images_left_out": len(dataset) - num_used,
+    }
+
+
+def check_labels(names: Sequence[str], labels: Sequence[int], what: str) -> None:
+    """Raise `ValueError` unless each of `labels`, which are called `what`, is that of one of the classes `names`."""
+    if labels and max(labels) >= len(names):
+        raise ValueError(f"{what}: there is no class {max(labels)} of {len(names)}")
+
+
+def check_lengths(**lists: Sequence[object]) -> None:
+    """Raise `ValueError` unless all lists are as long as the first."""
+    (first, *_), (length, *others) = lists, map(len, lists.values())
+    for name, other in zip(list(lists)[1:], others, strict=True):
+        if other != length:
+            raise ValueError(f"{name} has {other} values, {first} {length}")
+
+
+def check_packed(what: str, array: Packed, dtype: str, *shape: int | None) -> None:
+    """Raise `ValueError` unless a packed array, which is called `what`, has this type and shape; None is any length."""
+    fits = len(shape) == len(array.shape) and all(
+        length == other if other is not None else length for length, other in zip(array.shape, shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        raise ValueError(f"{what} is {array.dtype} of the shape {array.shape}")

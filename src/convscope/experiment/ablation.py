@@ -1,0 +1,71 @@
+"""ablation.json as a record: of four measurements those that were made, the first without a key of its own."""
+
+from msgspec import UNSET, UnsetType, field
+from msgspec.structs import replace
+
+from convscope.base.packing import Packed
+from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
+from convscope.evidence.ablation import Ablation, FilterAblation, InputAblation, Marking, Redundancy, Removal
+from convscope.evidence.records import Split, TopicRecord
+from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, Variants
+
+
+class AblationRecord(TopicRecord, kw_only=True):
+    """What was measured of ablations.
+
+    Attributes:
+        dataset_name ... redundancy: those of `Ablation`.
+        removal, inputs: what `removal_curves` and `ablate_inputs` give.
+        architectures, architecture_runs: those of `ArchitectureAblation`.
+    """
+
+    dataset_name: str | UnsetType = field(name="dataset", default=UNSET)
+    split: Split | UnsetType = UNSET
+    class_names: tuple[str, ...] | UnsetType = UNSET
+    num_images: Positive | UnsetType = UNSET
+    num_images_left_out: Count | UnsetType = UNSET
+    accuracy: Fraction | UnsetType = UNSET
+    num_filters_left_out: Count | UnsetType = UNSET
+    layer_kinds: dict[str, str] | UnsetType = UNSET
+    filters: tuple[FilterAblation, ...] | UnsetType = UNSET
+    interval_by_class: Packed | UnsetType = UNSET
+    is_significant_by_class: Packed | UnsetType = UNSET
+    false_discovery_rate: Fraction | UnsetType = UNSET
+    marking: Marking | UnsetType = UNSET
+    marking_by_class: Marking | UnsetType = UNSET
+    redundancy: Redundancy | UnsetType = UNSET
+    removal: Removal | UnsetType = UNSET
+    inputs: InputAblation | UnsetType = UNSET
+    architectures: Variants | UnsetType = UNSET
+    architecture_runs: ArchitectureRuns | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for kind in (Ablation, ArchitectureAblation):
+            names = set(kind.__struct_fields__) - {"weights_sha256"}
+            missing = sorted(name for name in names if getattr(self, name) is UNSET)
+            if missing and len(missing) < len(names):
+                raise ValueError(f"{missing[0]} is missing")
+        _ = self.single  # which checks that its values fit together
+
+    @property
+    def single(self) -> Ablation | None:
+        """The ablations of single filters, if they were measured."""
+        return None if self.filters is UNSET else from_attributes(Ablation, self)
+
+    @property
+    def retrained(self) -> ArchitectureAblation | None:
+        """The changed designs, if they were retrained."""
+        return None if self.architectures is UNSET else from_attributes(ArchitectureAblation, self)
+
+    def __str__(self) -> str:
+        parts = (self.single, self.removal, self.inputs, self.retrained)
+        return "\n\n".join(str(part) for part in parts if part is not None and part is not UNSET)
+
+    def updated(self, part: Record) -> "AblationRecord":
+        """Return the record with what was measured in place of an earlier measurement of its kind."""
+        if isinstance(part, Removal):
+            return replace(self, removal=part)
+        if isinstance(part, InputAblation):
+            return replace(self, inputs=part)
+        names = [name for name in part.__struct_fields__ if name != "weights_sha256"]
+        return replace(self, **{name: getattr(part, name) for name in names})

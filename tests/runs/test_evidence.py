@@ -1,0 +1,77 @@
+"""What was measured on each topic, read back from its file: as it was written, and changed in every place."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from convscope.base.errors import RunError
+from convscope.base.records import decode
+from convscope.interchange import Parity, ParityTable
+from convscope.runs.evidence import KINDS
+
+ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
+OPTIONAL = {"weights_sha256", "directions", "offset", "removal", "inputs"}
+BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # whose keys are data
+PARITY = Parity(
+    format="onnx", dtype="float32", file="model.onnx", num_bytes=9, runtime="ONNX Runtime", num_images=5,
+    largest_difference=0.1, largest_logit=9.5, num_changed=1, accuracy=0.6, model_accuracy=0.8, image_seconds=0.001,
+    thousand_seconds=None,
+)  # fmt: skip
+
+
+def text_of(topic: str) -> str:
+    if topic == "exports":
+        return json.dumps(replace(ParityTable(rows=(PARITY,)), weights_sha256="0" * 64).to_dict())
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        return archive.read(f"measured/{topic}.json").decode()
+
+
+def parts(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield each object or list within `value`, a key of it, and the name of the object; of a list the first alone."""
+    if isinstance(value, dict):
+        for key, inner in list(value.items()):
+            yield value, key, name
+            yield from parts(inner, key)
+    elif isinstance(value, list) and value:
+        yield value, 0, name
+        yield from parts(value[0], name)
+
+
+def changes(value: Any) -> Iterator[str]:
+    """Yield the JSON text of `value` after each change that no reader may let pass."""
+    for part, key, name in parts(value):
+        before = part[key]
+        for wrong in (
+            "x" if not isinstance(before, str) else 0.5,
+            *([float("nan")] if isinstance(before, float) else []),
+        ):
+            part[key] = wrong
+            yield json.dumps(value)
+        part[key] = before
+        if isinstance(part, dict) and key not in OPTIONAL and name not in BY_NAME:
+            del part[key]
+            yield json.dumps(value)
+            part[key] = before
+        if isinstance(part, dict):
+            part["more"] = None
+            yield json.dumps(value)
+            del part["more"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("topic", KINDS)
+def test_a_file_is_read_as_it_was_written_and_refused_with_any_change(topic: str) -> None:
+    text, path = text_of(topic), f"run/{topic}.json"
+    record = decode(text.encode(), KINDS[topic], path)
+    assert json.loads(json.dumps(record.to_dict())) == json.loads(text)
+    count = 0
+    for changed in changes(json.loads(text)):
+        with pytest.raises(RunError, match=rf"^{path}: (.*\$.*; use another copy|damaged \(the number nan)"):
+            decode(changed.encode(), KINDS[topic], path)
+        count += 1
+    assert count > 30
