@@ -82,7 +82,6 @@ from .evidence.explanation import (
     explain as explain,
     filter_cards as filter_cards,
     gradients as gradients,
-    synthesize as synthesize,
 )
 from .evidence.rejection import (
     Rejection as Rejection,

@@ -15,7 +15,6 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import (
     FilterAblation,
-    FilterPair,
     LeftOut,
     Marking,
     RemovalCurve,
@@ -24,7 +23,6 @@ from convscope.evidence.ablation import (
     ablate_inputs,
     removal_curves,
 )
-from convscope.evidence.ablation.redundancy import ConstantFilter
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
 from convscope.report.ablation_chart import draw_class_changes
@@ -352,19 +350,3 @@ def test_the_table_of_variants_says_what_was_left_out() -> None:
     assert [row[0] for row in table.rows] == ["whole network", "linear model", "no pooling", "double width"]
     assert table.rows[1][4:7] == ["\N{MINUS SIGN}8.00", "\N{MINUS SIGN}8.10 to \N{MINUS SIGN}7.90", "worse"]
     assert table.rows[0][4:7] == ["", "", ""]
-
-
-@pytest.mark.slow
-def test_filters_that_are_alike_or_silent_are_listed() -> None:
-    value = RUNS["cnn"]()
-    single = value.single
-    pair = FilterPair(layer="conv2d", filters=(3, 7), correlation=0.9991, kernel_cosine=0.5)
-    constant = tuple(ConstantFilter(layer="conv2d_1", filter=number) for number in (2, 4))
-    found = replace(single.redundancy, num_pairs=1, pairs=(pair,), constant_filters=constant)
-    parts = ablation_section(value.updated(replace(single, redundancy=found))).parts
-    table = next(part for part in parts if isinstance(part, Table))
-    assert table.title == "1 pair of filters is redundant; 2 filters never change"
-    assert table.rows == [["conv2d", "3 and 7", "0.999", "0.500"], ["conv2d_1", "2, 4", "never changes", ""]]
-    nothing = replace(single.redundancy, num_pairs=0, pairs=(), constant_filters=())
-    parts = ablation_section(value.updated(replace(single, redundancy=nothing))).parts
-    assert [part.title for part in parts if isinstance(part, Table)] == ["cnn and its variants"]

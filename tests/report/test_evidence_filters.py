@@ -63,7 +63,7 @@ def test_every_layer_has_a_row_and_a_gallery_and_every_filter_a_card() -> None:
 
 
 def test_a_card_shows_the_pixels_that_excite_its_filter_and_opens_their_image() -> None:
-    card = galleries(spot_cards(with_synthetic=False))[0].cards[3]
+    card = galleries(spot_cards())[0].cards[3]
     assert (card.split, card.index) == ("test", 120)
     assert card.lines[0] == "Filter 3"
     assert "nearly dead: active on 0.50\N{NO-BREAK SPACE}%" in card.lines
@@ -85,18 +85,6 @@ def test_dead_and_duplicate_filters_are_marked_and_counted() -> None:
     assert "similar to 0 (1.000)" in third.lines
     assert dead.lines[1] == "dead: always 0"
     assert (dead.split, dead.index) == (None, None)
-
-
-def test_a_synthetic_image_that_excites_less_than_a_real_one_is_said_to() -> None:
-    value = spot_cards()
-    layer = value.layers[0]
-    first = replace(layer.filters[0], synthetic_value=0.5, quantiles=(*layer.filters[0].quantiles[:-1], 0.9))
-    layer = replace(layer, filters=(first, *layer.filters[1:]))
-    value = replace(value, layers=(layer, *value.layers[1:]))
-    assert "maximum 0.9, synthetic 0.5 (lower)" in galleries(value)[0].cards[0].lines
-    table = filters_section(value).parts[1]
-    assert isinstance(table, Table)
-    assert table.rows[0][-1] == "1 of 4"
 
 
 def test_titles_are_what_the_numbers_say() -> None:
@@ -126,12 +114,6 @@ def test_units_are_called_units_and_read_the_whole_image() -> None:
     assert gallery.title.endswith("are shown")
 
 
-def test_without_synthetic_images_none_is_spoken_of() -> None:
-    value = cards_of(presets.cnn((12, 12, 1), 4), noise((12, 12, 1), 4), with_synthetic=False)
-    assert all("gradient" not in gallery.look for gallery in galleries(value))
-    assert all("synthetic" not in line for gallery in galleries(value) for card in gallery.cards for line in card.lines)
-
-
 def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimmed() -> None:
     layers = (Conv2D(1, 3, padding="same", name="near"), Conv2D(2, 7, padding="same", name="far"))
     architecture = Architecture(Input(8, 8), (*layers, GlobalAveragePooling2D(), Dense(2)))
@@ -140,7 +122,7 @@ def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimm
     images = np.zeros((4, 8, 8, 1), np.uint8)
     images[0, 0, 0] = 255
     dataset = Dataset(images, np.array([0, 1, 0, 1]), ("a", "b"), "made", "test")
-    value = filter_cards(Model(architecture, weights, ("a", "b")), dataset, with_synthetic=False)
+    value = filter_cards(Model(architecture, weights, ("a", "b")), dataset)
     near, far = (gallery.cards[0].picture for gallery in galleries(value))
     # Place (0, 0) of the first layer reads rows and columns -1 to 1, ten pixels each.
     assert (near[1:11, 1:31, 3] == 0).all()
@@ -157,7 +139,7 @@ def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimm
 def test_many_layers_share_one_gallery(count: int) -> None:
     layers = tuple(Conv2D(2, 1, activation="tanh") for _ in range(count))
     architecture = Architecture(Input(6, 6), (*layers, GlobalAveragePooling2D(), Dense(2)))
-    value = cards_of(architecture, noise((6, 6, 1), 2, 12), with_synthetic=False)
+    value = cards_of(architecture, noise((6, 6, 1), 2, 12))
     shown = galleries(value)
     assert len(shown) == (count if count <= 8 else 1)
     if count == 12:
@@ -176,7 +158,7 @@ def test_names_are_data_whatever_they_hold() -> None:
 @pytest.mark.slow
 def test_a_thousand_filters_are_drawn_small_and_all_counted() -> None:
     architecture = Architecture(Input(8, 8), (Conv2D(1000, 3, activation="relu"), GlobalAveragePooling2D(), Dense(3)))
-    value = cards_of(architecture, noise((8, 8, 1), 3, 20), with_synthetic=False)
+    value = cards_of(architecture, noise((8, 8, 1), 3, 20))
     chart, table, *_ = filters_section(value).parts
     assert isinstance(chart, Chart)
     assert len(svg_text(chart.drawing)) < 40_000

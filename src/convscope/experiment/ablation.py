@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from convscope.base.packing import Packed
 from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
-from convscope.evidence.ablation import Ablation, FilterAblation, InputAblation, Marking, Redundancy, Removal
+from convscope.evidence.ablation import Ablation, FilterAblation, InputAblation, Marking, Removal
 from convscope.evidence.records import Split, TopicRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, Variants
 
@@ -14,7 +14,7 @@ class AblationRecord(TopicRecord, kw_only=True):
     """What was measured of ablations.
 
     Attributes:
-        dataset_name ... redundancy: those of `Ablation`.
+        dataset_name ... marking_by_class: those of `Ablation`.
         removal, inputs: what `removal_curves` and `ablate_inputs` give.
         architectures, architecture_runs: those of `ArchitectureAblation`.
     """
@@ -33,7 +33,6 @@ class AblationRecord(TopicRecord, kw_only=True):
     false_discovery_rate: Fraction | UnsetType = UNSET
     marking: Marking | UnsetType = UNSET
     marking_by_class: Marking | UnsetType = UNSET
-    redundancy: Redundancy | UnsetType = UNSET
     removal: Removal | UnsetType = UNSET
     inputs: InputAblation | UnsetType = UNSET
     architectures: Variants | UnsetType = UNSET

@@ -41,7 +41,7 @@ def untrained(architecture, names=None):
 
 
 def cards_of(model, dataset, **options):
-    return filter_cards(model, dataset, **{"with_synthetic": False, **options})
+    return filter_cards(model, dataset, **options)
 
 
 EDGE = np.array([[-1, 0, 1]] * 3, float)[:, :, None, None]
@@ -318,8 +318,6 @@ def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(
     assert (shown[1][0], shown[1][-1]) == (0, 31)
     assert len(json.dumps([layer.pictures.to_dict() for layer in cards.layers])) < 8_000
     assert [len(layer.filters) for layer in cards.layers] == [16, 32]
-    made = [card.filter for card in cards.layers[1].filters if card.synthetic_value is not None]
-    assert made == list(shown[1])
 
 
 def test_large_pictures_are_reduced_by_a_whole_factor():
@@ -331,16 +329,6 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
     index, real = layer.filters[0].exciting.index[0], layer.pictures.real.unpack()
     assert real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
     assert real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
-
-
-@pytest.mark.slow
-def test_cards_show_synthetic_images_of_their_own_filter_beside_its_value(mnist):
-    model, dataset = untrained(cs.presets.cnn(), mnist.test.class_names), mnist.test.take(np.arange(200))
-    for layer in filter_cards(model, dataset).layers:
-        assert layer.synthesis.method == "gradient ascent"
-        assert all(card.synthetic_value is not None for card in layer.filters)
-        assert layer.pictures.synthetic.shape == (len(layer.filters), *layer.pictures.real.shape[2:])
-    assert all(layer.synthesis is None for layer in cards_of(model, dataset).layers)
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from convscope.evidence.ablation.filters import Ablation, FilterAblation, ablate
 from convscope.evidence.ablation.inputs import InputAblation, PartAblation, ablate_inputs
 from convscope.evidence.ablation.parts import Replaced, filter_means
-from convscope.evidence.ablation.redundancy import FilterPair, Redundancy, find_redundancy
 from convscope.evidence.ablation.removal import Removal, RemovalCurve, removal_curves
 from convscope.evidence.ablation.significance import Marking
 from convscope.evidence.ablation.variants import LeftOut, Variant, variants, variants_left_out
@@ -11,12 +10,10 @@ from convscope.evidence.ablation.variants import LeftOut, Variant, variants, var
 __all__ = [
     "Ablation",
     "FilterAblation",
-    "FilterPair",
     "InputAblation",
     "LeftOut",
     "Marking",
     "PartAblation",
-    "Redundancy",
     "Removal",
     "RemovalCurve",
     "Replaced",
@@ -24,7 +21,6 @@ __all__ = [
     "ablate",
     "ablate_inputs",
     "filter_means",
-    "find_redundancy",
     "removal_curves",
     "variants",
     "variants_left_out",

@@ -27,7 +27,6 @@ from convscope.evidence.ablation.parts import (
     layers_with_filters,
     macs_behind,
 )
-from convscope.evidence.ablation.redundancy import Redundancy, find_redundancy
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marking, mark, p_values
 from convscope.evidence.records import ClassesRecord, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
@@ -76,7 +75,6 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
         is_significant_by_class: (L, K) uint8, whether each change by class is marked.
         marking: how many of the ablations are marked.
         marking_by_class: how many of the ablations' changes by class.
-        redundancy: filters that are alike, and filters that say nothing.
     """
 
     _header = ("Layer", "Filters", "Replaced", "Significant losses", "Largest loss", "Filter", "95 % interval")
@@ -90,7 +88,6 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
     false_discovery_rate: Fraction
     marking: Marking
     marking_by_class: Marking
-    redundancy: Redundancy
 
     def __post_init__(self) -> None:
         parts = dict.fromkeys((one.layer, one.filter) for one in self.filters)
@@ -103,9 +100,6 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
             raise ValueError(f"filters have no {shape[1]} changes by class")
         check_packed("interval_by_class", self.interval_by_class, "float32", *shape, 2)
         check_packed("is_significant_by_class", self.is_significant_by_class, "uint8", *shape)
-
-    def _lines(self) -> list[str]:
-        return self.redundancy.lines()
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
@@ -186,7 +180,6 @@ def ablate(
         ),
         **of_all,
         false_discovery_rate=FALSE_DISCOVERY_RATE,
-        redundancy=find_redundancy(model, measured.images, units=units),
     )
 
 

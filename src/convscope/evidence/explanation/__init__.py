@@ -10,7 +10,6 @@ from convscope.evidence.explanation.filter_measures import DuplicateFilters, cla
 from convscope.evidence.explanation.filters import filter_cards
 from convscope.evidence.explanation.gradients import gradients
 from convscope.evidence.explanation.kernels_and_maps import KernelBank, LayerSummary, kernel_banks
-from convscope.evidence.explanation.synthesis import Synthesis, synthesize
 
 __all__ = [
     "METHODS",
@@ -25,7 +24,6 @@ __all__ = [
     "LayerSummary",
     "Method",
     "MethodCheck",
-    "Synthesis",
     "attribute",
     "check_attributions",
     "class_selectivity",
@@ -34,5 +32,4 @@ __all__ = [
     "filter_cards",
     "gradients",
     "kernel_banks",
-    "synthesize",
 ]

@@ -12,7 +12,6 @@ from convscope.base.records import Change, Count, Fraction, Record
 from convscope.base.tables import Tabular
 from convscope.evidence.explanation.filter_measures import DuplicateFilters
 from convscope.evidence.explanation.filter_pictures import FilterPicturesRecord, picture_box
-from convscope.evidence.explanation.synthesis import SynthesisRecord
 from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
 NUM_EXCITING = 9
@@ -62,7 +61,6 @@ class FilterCard(Record, kw_only=True):
             places; None for a dead filter, and where there is no other that is not.
         exciting: up to `NUM_EXCITING` images; none for a dead filter, and none that leaves a filter without negative
             outputs at zero.
-        synthetic_value: the highest output on an image made for it, where one was made.
     """
 
     layer: str
@@ -76,7 +74,6 @@ class FilterCard(Record, kw_only=True):
     most_alike: Count | None
     correlation: Change | None
     exciting: Exciting
-    synthetic_value: float | None
 
     def __post_init__(self) -> None:
         if (self.most_alike is None) != (self.correlation is None):
@@ -90,7 +87,6 @@ class FilterLayerCards(Record, kw_only=True):
         read_at: the layer behind which the outputs are read; see `FilterLayer`.
         mean_selectivity: of the filters that are not dead; 0 if all are.
         shuffled_selectivity: the same with the labels shuffled once: how much of it is chance.
-        synthesis: how the synthetic images were made; None where there are none.
         pictures: of evenly sampled filters.
     """
 
@@ -103,7 +99,6 @@ class FilterLayerCards(Record, kw_only=True):
     mean_selectivity: Fraction
     shuffled_selectivity: Fraction
     duplicates: tuple[DuplicateFilters, ...]
-    synthesis: SynthesisRecord | None
     filters: Annotated[tuple[FilterCard, ...], Meta(min_length=1)]
     pictures: FilterPicturesRecord
 
@@ -114,8 +109,6 @@ class FilterLayerCards(Record, kw_only=True):
         for number in self.pictures.filters:
             if number >= len(self.filters) or len(self.filters[number].exciting.index) > self.pictures.real.shape[1]:
                 raise ValueError(f"pictures of filter {number} do not fit the filters")
-        if self.synthesis is None and any(card.synthetic_value is not None for card in self.filters):
-            raise ValueError("synthesis is null, but filters have a synthetic_value")
 
 
 class FilterCards(Tabular, ClassesRecord, kw_only=True):

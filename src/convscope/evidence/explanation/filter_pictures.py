@@ -11,7 +11,6 @@ from convscope.base.packing import Packed, pack, packed_bytes
 from convscope.base.records import Count, Record, from_attributes
 from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_layers import FilterLayer
-from convscope.evidence.explanation.synthesis import Synthesis
 from convscope.evidence.records import Size, check_packed
 
 _ROOM_BYTES = 120_000  # of a page, for the pictures of all layers
@@ -28,11 +27,9 @@ class FilterPicturesRecord(Record, kw_only=True):
     filters: tuple[Count, ...]
     factor: Size
     real: Packed
-    synthetic: Packed
 
     def __post_init__(self) -> None:
         check_packed("real", self.real, "uint8", len(self.filters), *self.real.shape[1:2], None, None, None)
-        check_packed("synthetic", self.synthetic, "uint8", len(self.filters), *self.real.shape[2:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,17 +43,14 @@ class FilterPictures:
         filters: which of the layer's filters have pictures.
         factor: how many pixels of the image along each side are averaged to one of the picture.
         real: (n, spots, h, w, C) uint8, the most exciting first; zeros where a filter has fewer.
-        synthetic: (n, h, w, C) uint8, zeros where none was made.
     """
 
     filters: tuple[int, ...]
     factor: int
     real: NDArray[np.uint8]
-    synthetic: NDArray[np.uint8]
 
     def to_record(self) -> FilterPicturesRecord:
-        packed = {"real": Packed.from_array(self.real), "synthetic": Packed.from_array(self.synthetic)}
-        return from_attributes(FilterPicturesRecord, self, **packed)
+        return from_attributes(FilterPicturesRecord, self, real=Packed.from_array(self.real))
 
 
 def picture_box(seen: ReceptiveField, place: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -100,8 +94,8 @@ def picture_layers(
 
 
 def _packed_each(pictures: FilterPictures) -> float:
-    """Return the bytes of a page that a filter takes; a synthetic picture does not deflate."""
-    return (packed_bytes(pack(pictures.real)) + 4 / 3 * pictures.synthetic.nbytes) / max(len(pictures.filters), 1)
+    """Return the bytes of a page that a filter takes."""
+    return packed_bytes(pack(pictures.real)) / max(len(pictures.filters), 1)
 
 
 def _cut_out(
@@ -116,7 +110,7 @@ def _cut_out(
     for number, one in enumerate(filters):
         for rank, (index, place) in enumerate(spots[one]):
             real[number, rank] = _picture(images[index], layer.row.receptive_field, place, factor)
-    return FilterPictures(tuple(filters.tolist()), factor, real, np.zeros((len(filters), *shape), np.uint8))
+    return FilterPictures(tuple(filters.tolist()), factor, real)
 
 
 def _picture(image: NDArray[np.uint8], seen: ReceptiveField, place: tuple[int, int], factor: int) -> NDArray[np.uint8]:
@@ -133,12 +127,3 @@ def _picture(image: NDArray[np.uint8], seen: ReceptiveField, place: tuple[int, i
     padded = np.pad(picture, spare, mode="edge").astype(np.float64)
     cells = padded.reshape(padded.shape[0] // factor, factor, padded.shape[1] // factor, factor, -1)
     return np.asarray(np.rint(cells.mean(axis=(1, 3))), np.uint8)
-
-
-def add_synthetic(pictures: FilterPictures, layer: FilterLayer, made: Synthesis) -> FilterPictures:
-    """Return `pictures` with those of the images made for some of their filters."""
-    synthetic = pictures.synthetic.copy()
-    for number, image in zip(made.filters, made.images, strict=True):
-        where = pictures.filters.index(number)
-        synthetic[where] = _picture(image, layer.row.receptive_field, made.place, pictures.factor)
-    return FilterPictures(pictures.filters, pictures.factor, pictures.real, synthetic)

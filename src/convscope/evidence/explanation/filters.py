@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import Seed, checked
 from convscope.base.records import to_tuple
 from convscope.base.streams import random_stream
-from convscope.data.datasets import Dataset, DatasetLike, evenly
+from convscope.data.datasets import Dataset, DatasetLike
 from convscope.evidence.explanation.filter_cards import (
     NUM_EXCITING,
     QUANTILES,
@@ -33,8 +33,7 @@ from convscope.evidence.explanation.filter_measures import (
     most_alike,
     six_digits,
 )
-from convscope.evidence.explanation.filter_pictures import add_synthetic, picture_layers
-from convscope.evidence.explanation.synthesis import Synthesis, synthesize
+from convscope.evidence.explanation.filter_pictures import picture_layers
 from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
@@ -44,25 +43,18 @@ ALIKE = 0.99
 _LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
 _MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
 _MOST_MACS = 2e11  # of the forward passes and of the products between filters
-_SYNTHESIS_STEPS = 128
-_SYNTHESIS_MACS = 2e11  # of all steps of all ascents: about five seconds
-_MOST_ASCENTS = 12  # one for each layer
 
 
 @checked
-def filter_cards(
-    model: Model, dataset: DatasetLike, *, most_images: int = 10_000, with_synthetic: bool = True, seed: Seed = 0
-) -> FilterCards:
+def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000, seed: Seed = 0) -> FilterCards:
     """Return what each filter of `model` answers to on `dataset`.
 
     They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
-    at most about a hundred filters, sampled evenly from each layer, and images made for as many of them as take a few
-    seconds; the numbers are of all filters.
+    at most about a hundred filters, sampled evenly from each layer; the numbers are of all filters.
 
     Args:
         most_images: beyond it, images are left out evenly; for large networks also below it, down to 1,000.
-        with_synthetic: whether images are made that activate the pictured filters; see `synthesize`.
-        seed: of the shuffled labels, and of what `synthesize` starts with.
+        seed: of the shuffled labels.
 
     Raises:
         ValueError: if most_images < 1, the images are not of the size the model reads, or the classes are not the
@@ -83,11 +75,8 @@ def filter_cards(
     exciting = _exciting(model, layers, measures, measured, taken) if layers else []
     spots = [[list(zip(one.index, one.places, strict=True)) for one in of_layer] for of_layer in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
-    ascending = [number for number, one in enumerate(pictures) if one.filters] if with_synthetic else []
-    ascending = [ascending[place] for place in evenly(len(ascending), _MOST_ASCENTS)] if ascending else []
     cards = []
-    for number, (one, values, found, pictured) in enumerate(zip(layers, measures, exciting, pictures, strict=True)):
-        made = _synthesize(model, one, pictured.filters, len(ascending), seed) if number in ascending else None
+    for one, values, found, pictured in zip(layers, measures, exciting, pictures, strict=True):
         cards.append(
             FilterLayerCards(
                 layer=one.layer,
@@ -99,9 +88,8 @@ def filter_cards(
                 mean_selectivity=_mean_selectivity(values, measured.labels),
                 shuffled_selectivity=_mean_selectivity(values, shuffled),
                 duplicates=alike_pairs(values, ALIKE),
-                synthesis=made.to_record() if made else None,
-                filters=_cards(one.layer, values, measured.labels, found, made),
-                pictures=(add_synthetic(pictured, one, made) if made else pictured).to_record(),
+                filters=_cards(one.layer, values, measured.labels, found),
+                pictures=pictured.to_record(),
             )
         )
     return FilterCards(
@@ -152,15 +140,6 @@ def _exciting(
     ]
 
 
-def _synthesize(model: Model, layer: FilterLayer, filters: Sequence[int], ascents: int, seed: int) -> Synthesis:
-    """Return images for as many of `filters`, sampled evenly, as one of so many ascents has time for."""
-    place = model.architecture.layers.index(layer.row.layer)
-    macs = sum(row.macs for row in model.architecture.table[: place + 1])
-    affordable = int(_SYNTHESIS_MACS / (ascents * 3 * _SYNTHESIS_STEPS * max(macs, 1)))
-    chosen = [filters[number] for number in evenly(len(filters), max(affordable, 1))]
-    return synthesize(model, layer.layer, chosen, steps=_SYNTHESIS_STEPS, seed=seed)
-
-
 def _mean_selectivity(measures: FilterMeasures, labels: NDArray[Any]) -> float:
     """Return the mean over the filters that are not dead; 0 if all are."""
     living = measures.means[:, ~measures.is_constant]
@@ -172,14 +151,12 @@ def _cards(
     measures: FilterMeasures,
     labels: NDArray[Any],
     exciting: Sequence[Exciting],
-    made: Synthesis | None,
 ) -> tuple[FilterCard, ...]:
     selectivity, selective = class_selectivity(measures.means, labels)
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
     answering = (measures.maxima > 0).mean(axis=0)
     living = int((~measures.is_constant).sum())
     nearest, correlation = most_alike(measures.correlation, measures.is_constant)
-    synthetic = dict(zip(made.filters, map(six_digits, made.activations), strict=True)) if made else {}
     cards = list[FilterCard]()
     for one, found in enumerate(exciting):
         is_dead, fraction = bool(measures.is_constant[one]), float(answering[one])
@@ -197,7 +174,6 @@ def _cards(
                 most_alike=int(nearest[one]) if has_other else None,
                 correlation=six_digits(correlation[one]) if has_other else None,
                 exciting=found,
-                synthetic_value=synthetic.get(one),
             )
         )
     return tuple(cards)

@@ -14,7 +14,6 @@ from convscope.evidence.ablation import (
     InputAblation,
     LeftOut,
     Marking,
-    Redundancy,
     Removal,
     RemovalCurve,
 )
@@ -38,7 +37,6 @@ def ablation_section(value: AblationRecord) -> Section:
     single, retrained = value.single, value.retrained
     if single is not None:
         parts += _filters(single) if single.filters else []
-        parts += _redundancy(single.redundancy, _noun(single))
     if value.removal is not UNSET:
         parts += _removal(value.removal)
     if value.inputs is not UNSET:
@@ -174,31 +172,6 @@ def _class_numbers(value: Ablation, is_significant: NDArray[np.bool_]) -> Table:
     header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{_noun(value)}"), *_heads("points")]
     nothing = [say("evidence.ablation.noChange"), *[""] * 6]
     return Table("", "", [*header, *_ends()], rows or [nothing], left=3)
-
-
-def _redundancy(value: Redundancy, noun: str) -> list[Table | Chart]:
-    rows = [
-        [
-            pair.layer,
-            say("and", first=str(pair.filters[0]), second=str(pair.filters[1])),
-            f"{pair.correlation:.3f}",
-            f"{pair.kernel_cosine:.3f}",
-        ]
-        for pair in value.pairs
-    ]
-    layers = dict[str, list[str]]()
-    for one in value.constant_filters:
-        layers.setdefault(one.layer, []).append(f"{one.filter}")
-    rows += [[layer, ", ".join(numbers), say("evidence.ablation.never"), ""] for layer, numbers in layers.items()]
-    if not rows:
-        return []
-    silent = len(value.constant_filters)
-    count = value.num_pairs
-    said = [say(f"evidence.ablation.pairs.{noun}", n=count)] if count else []
-    said += [say(f"evidence.ablation.constant.{noun}", n=silent)] if silent else []
-    look = say("evidence.ablation.redundant", images=say("counted.images", n=value.num_images))
-    header = [say("head.layer"), say(f"nouns.{noun}"), *_heads("correlation", "cosine")]
-    return [Table(listed(said, "semicolon"), look, header, rows, left=2)]
 
 
 def _removal(value: Removal) -> list[Table | Chart]:

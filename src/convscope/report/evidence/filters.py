@@ -1,4 +1,4 @@
-"""The section on filters: what activates each, in real images and in one made for it, and how selective it is."""
+"""The section on filters: what activates each, and how selective it is."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.report.texts import figure, rounded, say, sentences
 
-_GRID = 90  # pixels that the nine real pictures take, about, with the synthetic one as large beside them
+_GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3
 _DIMMED = 80  # opacity, of 255, of the pixels of a picture that the place does not read
 _MOST_GALLERIES = 8  # with more layers, all cards stand in one
@@ -56,20 +56,13 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     layers = value.layers
     dead = sum(card.is_dead for layer in layers for card in layer.filters)
     total = sum(len(layer.filters) for layer in layers)
-    woken = sum(card.is_dead and _surplus(card) > 0 for layer in layers for card in layer.filters)
     title = say(f"evidence.filters.noneDead.{noun}")
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
-    look = sentences(
-        say("evidence.filters.lookDead"),
-        say(f"evidence.filters.woken.{noun}", n=woken) if woken else "",
-        say(f"evidence.filters.lookBelow.{noun}"),
-    )
+    look = say("evidence.filters.lookDead")
     rows = []
     for layer in layers:
         cards = layer.filters
-        tried = sum(card.synthetic_value is not None for card in cards)
-        below = sum(_surplus(card) < 0 for card in cards)
         rows.append(
             [
                 clip(layer.layer, 24),
@@ -79,19 +72,10 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
                 f"{len(layer.duplicates):,}",
                 f"{layer.mean_selectivity:.3f}",
                 f"{layer.shuffled_selectivity:.3f}",
-                say("ofTotal", n=below, total=tried) if tried else "",
             ]
         )
-    own = [
-        say(f"evidence.filters.head.{name}")
-        for name in ("dead", "rare", "duplicates", "selectivity", "chance", "below")
-    ]
+    own = [say(f"evidence.filters.head.{name}") for name in ("dead", "rare", "duplicates", "selectivity", "chance")]
     return Table(title, look, [say("head.layer"), say(f"nouns.{noun}"), *own], rows)
-
-
-def _surplus(card: FilterCard) -> float:
-    """Return by how much the synthetic image activates a filter more than the real ones; 0 without such an image."""
-    return 0.0 if card.synthetic_value is None else card.synthetic_value - card.quantiles[-1]
 
 
 def _duplicates(value: FilterCards, noun: str) -> Table:
@@ -126,16 +110,11 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
     look = sentences(
         say(f"evidence.filters.left.{value.split}.{noun}"),
-        say("evidence.filters.right") if _is_made(layers) else "",
         reads,
     )
     height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
     cards = [replace(card, picture=_padded(card.picture, height, width)) for card in cards]  # one scale for all
     return Gallery(title, look, cards, max(height, width))
-
-
-def _is_made(layers: Sequence[FilterLayerCards]) -> bool:
-    return any(layer.synthesis is not None for layer in layers)
 
 
 def _liveliness(layer: FilterLayerCards, noun: str) -> str:
@@ -161,7 +140,7 @@ def _reads(value: FilterCards, layer: FilterLayerCards, noun: str) -> str:
 
 def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: bool) -> list[Card]:
     pictures = layer.pictures
-    real, synthetic = pictures.real.unpack(), pictures.synthetic.unpack()
+    real = pictures.real.unpack()
     scale = scale_to(3 * max(real.shape[2:4]), _GRID)
     cards = []
     for number, which in enumerate(pictures.filters):
@@ -170,9 +149,6 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
         cut = [_shown(value, layer, real[number, rank], spot, scale) for rank, spot in enumerate(spots)]
         empty = np.zeros((*(scale * side for side in real.shape[2:4]), 4), np.uint8)
         grid = tile([*cut, *[empty] * (NUM_EXCITING - len(cut))], 3, _GAP, framed=True)
-        if card.synthetic_value is not None and layer.synthesis is not None:
-            made = _shown(value, layer, synthetic[number], layer.synthesis.place, 3 * scale)
-            grid = _beside(grid, tile([made], 1, framed=True))
         name = say(f"evidence.filters.card.{noun}", index=str(which))
         if is_named:
             name = say(f"evidence.filters.cardOf.{noun}", layer=clip(layer.layer, 14), index=str(which))
@@ -200,12 +176,6 @@ def _shown(
     return enlarge(shown, scale)
 
 
-def _beside(grid: Pixels, made: Pixels) -> Pixels:
-    both = _padded(grid, max(len(grid), len(made)), grid.shape[1] + 4 * _GAP + made.shape[1])
-    both[: len(made), -made.shape[1] :] = made
-    return both
-
-
 def _padded(picture: Pixels, height: int, width: int) -> Pixels:
     """Return `picture` at the upper left of a clear ground."""
     pixels = np.zeros((height, width, 4), np.uint8)
@@ -214,19 +184,12 @@ def _padded(picture: Pixels, height: int, width: int) -> Pixels:
 
 
 def _lines(card: FilterCard, names: Sequence[str]) -> list[str]:
-    highest, synthetic = card.quantiles[-1], card.synthetic_value
+    highest = card.quantiles[-1]
     if card.is_dead:
-        lines = [_line("dead", value=rounded(highest, 3))]
-        if synthetic is not None and synthetic > highest:
-            lines.append(_line("synthetic", value=rounded(synthetic, 3)))
-        return lines
+        return [_line("dead", value=rounded(highest, 3))]
     name = clip(names[card.selective_label], 12)
     lines = [_line("selective", value=figure(card.selectivity, 2), name=name)]
-    if synthetic is None:
-        lines.append(_line("maximum", value=rounded(highest, 3)))
-    else:
-        key = "maximumLower" if synthetic < highest else "maximumHigher"
-        lines.append(_line(key, value=rounded(highest, 3), synthetic=rounded(synthetic, 3)))
+    lines.append(_line("maximum", value=rounded(highest, 3)))
     if card.is_rare:
         lines.append(_line("rare", share=percent(card.answering_fraction)))
     if card.correlation is not None and card.correlation >= 0.99:

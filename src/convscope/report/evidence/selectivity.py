@@ -17,7 +17,7 @@ from convscope.report.texts import figure, rounded, say
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line
 _LEFT, _RIGHT, _TOP, _HEIGHT, _LINE, _LETTER = 64, 16, 40, 176, 16, 7.6
-_NUMBERS = ("number", "selectivity", "class", "median", "highest", "synthetic", "active", "similar")
+_NUMBERS = ("number", "selectivity", "class", "median", "highest", "active", "similar")
 
 
 def selectivity_chart(value: FilterCards, noun: str) -> Chart:
@@ -57,7 +57,6 @@ def _numbers(layer: FilterLayerCards, card: FilterCard, names: Sequence[str]) ->
         "" if card.is_dead else clip(names[card.selective_label], 12),
         rounded(card.quantiles[2], 3),
         rounded(card.quantiles[-1], 3),
-        "" if card.synthetic_value is None else rounded(card.synthetic_value, 3),
         percent(card.answering_fraction, 1),
         alike,
     ]
