@@ -25,7 +25,7 @@ LIMITS = {
     "web/src, lines": 24_750,
     "tests of Python, lines": 53_400,
     "pages, words": 85_400,
-    "schemas written by hand, lines": 630,
+    "schemas written by hand, lines": 0,
     "commands": 22,
     "options": 208,
     "`Any` in report": 223,
@@ -58,12 +58,14 @@ def measure() -> dict[str, int]:
         "native without tests, lines": count_lines(
             path for path in files("native", "*.?pp") if "tests" not in path.relative_to(ROOT).parts
         ),
-        "web/src, lines": count_lines([*files("web/src", "*.ts"), *files("web/src", "*.svelte")]),
+        "web/src, lines": count_lines(
+            path
+            for path in (*files("web/src", "*.ts"), *files("web/src", "*.svelte"))
+            if path.name != "generated.ts"  # from payload.schema.json
+        ),
         "tests of Python, lines": count_lines(files("tests", "*.py")),
         "pages, words": sum(len(path.read_text(encoding="utf-8").split()) for path in pages()),
-        "schemas written by hand, lines": count_lines(
-            [*files("docs", "*_by_hand.json"), *files("src/convscope/report", "*.schema.json")]
-        ),
+        "schemas written by hand, lines": count_lines(files("docs", "*_by_hand.json")),
         "commands": len(commands()),
         "options": len(options),
         "`Any` in report": sum(len(re.findall(r"\bAny\b", text)) for text in report),

@@ -1,4 +1,4 @@
-"""Write what is taken from the code: docs/cli.md, JSON schemas of architectures and outputs, tables of other pages.
+"""Write what is taken from the code: docs/cli.md, JSON schemas, tables of other pages.
 
 With --check write nothing, and exit 1 if one of them is out of date.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 from architecture_schema import architecture_schema
 from output_schema import output_schema
+from payload_schema import payload_schema
 from supported import PAGES, with_tables
 from wrap import wrapped
 
@@ -21,6 +22,7 @@ from convscope.cli import main
 
 FOLDER = Path(__file__).parent
 OUTPUT_SCHEMA = FOLDER.parent / "src" / "convscope" / "cli" / "output.schema.json"
+PAYLOAD_SCHEMA = FOLDER.parent / "src" / "convscope" / "report" / "payload.schema.json"
 INTRODUCTION = """\
 # The command line
 
@@ -100,7 +102,11 @@ if __name__ == "__main__":
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a file is out of date")
     is_check = parser.parse_args().check
     texts = {FOLDER / "cli.md": wrapped(cli_page())}
-    schemas = {FOLDER / "architecture.schema.json": architecture_schema(), OUTPUT_SCHEMA: output_schema()}
+    schemas = {
+        FOLDER / "architecture.schema.json": architecture_schema(),
+        OUTPUT_SCHEMA: output_schema(),
+        PAYLOAD_SCHEMA: payload_schema(),
+    }
     texts |= {path: json.dumps(schema, indent=1, ensure_ascii=False) + "\n" for path, schema in schemas.items()}
     texts |= {FOLDER / page: wrapped(with_tables(page, (FOLDER / page).read_text(encoding="utf-8"))) for page in PAGES}
     for path, text in texts.items():

@@ -1,11 +1,6 @@
-"""The JSON schema of what the commands print with `--json`: from the types of their records.
+"""The JSON schema of what the commands print with `--json`, from the types of their records."""
 
-What has no record yet stands in output_by_hand.json.
-"""
-
-import json
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from msgspec.json import schema_components
@@ -20,7 +15,6 @@ from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.playground import Playground
 
-BY_HAND = Path(__file__).parent / "output_by_hand.json"
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "ablate": AblationRecord,
     "card": cli.CardOutput,
@@ -38,27 +32,33 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "log": cli.LogOutput,
     "playground": Playground,
     "predict": (PredictionRecord, StringsRecord, UnreadPicture),
+    "report": cli.ReportOutput,
     "run": cli.RunOutput,
     "serve": cli.ServeOutput,
     "summary": cli.SummaryOutput,
     "sweep": SweepOutput,
     "train": cli.TrainOutput,
 }
-"""Of each command with a record, the type that it prints, or those of which it prints one."""
+"""Of each command, the type that it prints, or those of which it prints one."""
 
 LISTS = ("data list", "predict")
 """The commands that print a list of such."""
 
-SHARED = (cli.ReportOutput,)  # what output_by_hand.json refers to
+PAYLOAD = {
+    "type": "object",
+    "description": "With --payload: the content of the report, see payload.schema.json.",
+    "required": ["model", "data"],
+}
 
 
 def output_schema() -> dict[str, Any]:
     """Return the schema: under `$defs` a definition for each command, under its name, and those that they share."""
     alternatives = {name: kinds if isinstance(kinds, tuple) else (kinds,) for name, kinds in OUTPUTS.items()}
-    kinds = list(dict.fromkeys((*chain.from_iterable(alternatives.values()), *SHARED)))
+    kinds = list(dict.fromkeys(chain.from_iterable(alternatives.values())))
     references, definitions = schema_components(kinds, ref_template="#/$defs/{name}")
     reference_to = dict(zip(kinds, references, strict=True))
     commands = {name: _any_of([reference_to[kind] for kind in kinds]) for name, kinds in alternatives.items()}
+    commands["report"] = {"anyOf": [commands["report"], PAYLOAD]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What the commands of convscope print with --json",
@@ -70,7 +70,6 @@ def output_schema() -> dict[str, Any]:
                 for name, schema in commands.items()
             },
             **definitions,
-            **json.loads(BY_HAND.read_text(encoding="utf-8")),
         },
     }
 

@@ -96,6 +96,6 @@ def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path)
             page.add(topic, record)
             later, at_once = page.contents(), whole.contents()
             later_html = render_report(later)
-    assert {**later.payload, "record": None} == {**at_once.payload, "record": None}
+    assert {**later.payload.to_dict(), "record": None} == {**at_once.payload.to_dict(), "record": None}
     charts = r"<figure data-chart=.*?</figure>"
     assert re.findall(charts, later_html, re.S) == re.findall(charts, render_report(at_once), re.S)

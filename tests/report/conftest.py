@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 from PIL import Image
 
 from convscope.architecture import (
@@ -22,6 +23,7 @@ from convscope.architecture import (
     MaxPooling2D,
     presets,
 )
+from convscope.base.records import from_attributes
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import ablate
@@ -29,11 +31,15 @@ from convscope.evidence.comparison import Candidate, compare
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import explain
+from convscope.experiment import RunSpec
 from convscope.experiment.ablation import AblationRecord
 from convscope.recipes import EarlyStopping, Recipe
 from convscope.report import Replay, RunContents
 from convscope.report.evidence import render_evidence
 from convscope.report.pixels import Pixels
+from convscope.report.records import PageRecord
+from convscope.runs.run_json import run_record
+from convscope.storage.records import Processor
 from convscope.training import History
 from convscope.training.model import Model
 
@@ -47,17 +53,14 @@ HOSTILE_NAMES = (
     "line\nbreak\x00\x1b[31m",
 )
 HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))
-RECORD = {
-    "format": 1,
-    "dataset": {"argument": "mnist"},
-    "seed": 0,
-    "engine": "native",
-    "threads": 2,
-    "versions": {"convscope": "0.1.0", "numpy": "2.0.0"},
-    "cpu": {"name": "A processor", "cores": 2},
-    "command": "convscope run --dataset mnist --architecture cnn --seed 0",
-    "timings": {"train": 2.75, "evaluate": 0.25},
-}
+
+
+def make_record(splits: Splits, architecture: Architecture, recipe: Recipe) -> PageRecord:
+    command = "convscope run --dataset mnist --architecture cnn --seed 0"
+    record = run_record(RunSpec("mnist", architecture, recipe, 0), splits, 2, command)
+    machine = {"versions": {"convscope": "0.1.0", "numpy": "2.0.0"}}
+    machine |= {"cpu": Processor(name="A processor", cores=2, machine="x86_64")}
+    return from_attributes(PageRecord, structs.replace(record, **machine), timings={"train": 2.75, "evaluate": 0.25})
 
 
 def make_split(split: str, shape: tuple[int, int, int], names: tuple[str, ...], number: int) -> Dataset:
@@ -97,13 +100,14 @@ def make_contents(
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), other)
     few = splits.test.take(np.arange(4 * len(names)))  # a lesion of each filter runs the network again
     snapshots = {epoch: initial_weights(network, epoch) for epoch in range(len(history) + 1)}
+    recipe = recipe or Recipe(epochs=2)
     return RunContents(
         splits,
-        recipe or Recipe(epochs=2),
+        recipe,
         Replay(model, history, snapshots),
         evaluation,
         explain(model, splits.test, 0),
-        RECORD,
+        make_record(splits, network, recipe),
         baseline,
         comparison,
         render_evidence({"ablation": AblationRecord().updated(ablate(model, few, most_ablations=most_ablations))}),
@@ -179,7 +183,7 @@ def runs() -> dict[str, RunContents]:
 @pytest.fixture(scope="session")
 def payloads(runs: dict[str, RunContents]) -> dict[str, dict[str, Any]]:
     """The payload of each kind of run."""
-    return {name: run.payload for name, run in runs.items()}
+    return {name: run.payload.to_dict() for name, run in runs.items()}
 
 
 @pytest.fixture(params=list(RUNS))
@@ -192,4 +196,4 @@ def run(request: pytest.FixtureRequest, runs: dict[str, RunContents]) -> RunCont
 @pytest.fixture
 def payload(run: RunContents) -> dict[str, Any]:
     """The payloads of all kinds of run, one after the other."""
-    return run.payload
+    return run.payload.to_dict()

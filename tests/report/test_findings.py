@@ -9,23 +9,28 @@ from convscope.evidence.ablation import FilterAblation, Replaced
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.recipes import EarlyStopping, Recipe
-from convscope.report import findings
+from convscope.report import RunContents, findings
 from convscope.training import History, describe_choice
+from convscope.training.records import HistoryRecord
 
 from .conftest import make_split
 
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def history(val_accuracy: list[float], val_loss: list[float] | None = None, val_split: str = "test") -> dict[str, Any]:
+def history(
+    val_accuracy: list[float], val_loss: list[float] | None = None, val_split: Any = "test", **more: Any
+) -> HistoryRecord:
     number = max(len(val_accuracy), 1)
-    return {
-        "loss": [0.5] * number,
-        "accuracy": [0.9] * number,
-        "val_accuracy": val_accuracy,
-        "val_loss": val_loss or [],
-        "val_split": val_split,
-    }
+    return HistoryRecord(
+        loss=(0.5,) * number,
+        accuracy=(0.9,) * number,
+        val_accuracy=tuple(val_accuracy),
+        val_loss=tuple(val_loss or ()),
+        seconds=(1.0,) * number,
+        val_split=val_split,
+        **{"best_epoch": None, **more},
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,11 +81,9 @@ def test_the_measured_sentence_says_what_was_chosen_by(
     val_split: str, patience: int, fraction: float, sentence: str
 ) -> None:
     stopping = Recipe(early_stopping=EarlyStopping(patience=patience)).to_dict()["early_stopping"] if patience else None
-    payload = {
-        "history": {"val_split": val_split, "loss": [0.5] * 3, "best_epoch": 2},
-        "recipe": {"validation_fraction": fraction, "early_stopping": stopping, "epochs": 9},
-    }
-    assert findings.measured_sentence(payload).replace(SPACE, " ") == sentence
+    recipe = {"validation_fraction": fraction, "early_stopping": stopping, "epochs": 9}
+    measured = history([0.9] * 3, val_split=val_split, best_epoch=2)
+    assert findings.measured_sentence(measured, recipe).replace(SPACE, " ") == sentence
 
 
 @pytest.mark.parametrize(
@@ -95,10 +98,9 @@ def test_the_balance_finding_compares_largest_and_smallest(counts: list[int], fi
     assert findings.balance_finding(counts, ["a", "b", "c"]) == finding
 
 
-def test_the_classes_finding_is_true_of_the_classes(payload: dict[str, Any]) -> None:
-    evaluation = payload["evaluation"]
-    finding = findings.classes_finding(evaluation).replace(SPACE, " ")
-    recalls = sorted(metric["recall"] for metric in evaluation["classes"])
+def test_the_classes_finding_is_true_of_the_classes(run: RunContents) -> None:
+    finding = findings.classes_finding(run.facts.evaluation).replace(SPACE, " ")
+    recalls = sorted(metric.recall for metric in run.facts.evaluation.classes if metric.recall is not None)
     if len(recalls) == 2:
         assert finding.count("is 100.00 %") == 2
         return
@@ -174,8 +176,7 @@ def test_points_have_a_sign_unless_they_are_none(change: float, text: str) -> No
 def test_the_choice_reads_as_on_the_terminal(stopping: EarlyStopping, epochs: int, best: int | None) -> None:
     column, recipe = (0.5,) * epochs, Recipe(epochs=9, early_stopping=stopping)
     kept = History(column, column, column, column, column, "validation", best)
-    payload = {"history": kept.to_dict(), "recipe": recipe.to_dict()}
-    assert findings.choice_said(payload) == describe_choice(kept, recipe)
+    assert findings.choice_said(kept.to_record(), recipe.to_dict()) == describe_choice(kept, recipe)
 
 
 @pytest.mark.parametrize("counts", [(25, 5, 0), (900, 100, 0)])

@@ -56,7 +56,7 @@ def replay(model: Model, epochs: int) -> Replay:
 
 def live(model: Model, splits: Splits, room: int, epochs: int = 0, baseline: Replay | None = None) -> dict[str, Any]:
     replays = [replay(model, epochs) if epochs else Replay(model), *([baseline] if baseline else [])]
-    return LivePacker(splits, evaluate(model, splits.test)).payload(replays, room)
+    return LivePacker(splits, evaluate(model, splits.test)).pack(replays, room).to_dict()
 
 
 def epochs_of(model: dict[str, Any]) -> list[int]:
@@ -187,7 +187,9 @@ def test_training_images_come_with_their_labels(payloads: dict[str, Any]) -> Non
 def test_means_that_are_known_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     model, splits = dense((6, 6, 1), 3, 2), noise((6, 6, 1), 20, 2)
     means = filter_means(model, splits.test.images)
-    computed = LivePacker(splits, evaluate(model, splits.test)).payload([Replay(model)], 500_000)
+    computed = LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model)], 500_000).to_dict()
     monkeypatch.delattr("convscope.report.live.filter_means")
-    given = LivePacker(splits, evaluate(model, splits.test)).payload([Replay(model, means=lambda: means)], 500_000)
+    given = (
+        LivePacker(splits, evaluate(model, splits.test)).pack([Replay(model, means=lambda: means)], 500_000).to_dict()
+    )
     assert given == computed

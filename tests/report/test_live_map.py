@@ -27,7 +27,7 @@ def embedding(**options: Any) -> tuple[Model, Any, Embedding]:
 
 def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: dict[str, Any]) -> None:
     model, dataset, value = embedding(most_images=20)
-    found = live_map(value)
+    found = live_map(value).to_dict()
     hidden = model.activations(dataset.images, [found["layer"]])[found["layer"]]
     places = hidden @ unpack(found["directions"]) - found["offset"]
     np.testing.assert_allclose(places[unpack(found["indices"])], unpack(found["points"]), atol=1e-4)
@@ -40,5 +40,5 @@ def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: d
 def test_a_map_measured_before_directions_were_kept_has_none() -> None:
     _, _, value = embedding()
     kept = {name: part for name, part in value.to_dict().items() if name not in ("directions", "offset")}
-    found = live_map(convert(kept, Embedding))
+    found = live_map(convert(kept, Embedding)).to_dict()
     assert (found["directions"], found["offset"]) == (None, [])

@@ -19,7 +19,7 @@ from convscope.report.evidence.sections import RenderedSection
 from convscope.training import History
 from convscope.training.model import Model
 
-from .conftest import RECORD
+from .conftest import make_record
 
 MOST_BYTES = 4_000_000
 
@@ -49,7 +49,7 @@ def contents() -> RunContents:
         run,
         evaluations[0],
         explain(run.model, splits.test, 0),
-        RECORD,
+        make_record(splits, run.model.architecture, classic),
         other,
         compare(*sides),
         [],
@@ -67,4 +67,4 @@ def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evide
     contents = replace(contents, evidence=rendered)
     size = len(render_report(contents).encode())
     assert evidence_bytes + 1_000_000 < size <= MOST_BYTES
-    assert contents.payload["live"]["models"][0]["snapshots"], "the epochs have their place before training images do"
+    assert contents.payload.live.models[0].snapshots, "the epochs have their place before training images do"

@@ -21,7 +21,7 @@ def page(runs: dict[str, RunContents]) -> str:
 
 def test_every_training_image_is_there_and_test_images_are_exact(runs: dict[str, RunContents]) -> None:
     splits, model = runs["cnn"].splits, runs["cnn"].trained.model
-    live = playground_payload(splits, model)["live"]
+    live = playground_payload(splits, model).live.to_dict()
     pixels = unpack(live["training"]["pixels"])
     assert live["training"]["of"] == len(pixels) == len(splits.train)
     assert np.abs(pixels.astype(int) - splits.train.images).max() <= 8

@@ -95,7 +95,10 @@ test('a network for the data of the page opens with the same images, and claims 
 test('the command names the data as the run loaded them', () => {
   const options = { test_fraction: 0.2, seed: 3, image_size: [20, 32], skip_damaged: true };
   const command = (dataset?: object) =>
-    evaluateCommand({ ...page, record: dataset === undefined ? {} : { dataset } }, 'm.safetensors');
+    evaluateCommand(
+      { ...page, record: (dataset === undefined ? {} : { dataset }) as Payload['record'] },
+      'm.safetensors',
+    );
   expect(command({ argument: "/data/Ann's digits", options })).toBe(
     `convscope evaluate m.safetensors --dataset '/data/Ann'"'"'s digits' --split test ` +
       '--test-fraction 0.2 --split-seed 3 --image-size 20x32 --skip-damaged',

@@ -7,7 +7,13 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import convert
+
+from convscope.base.records import Record
+
+_Kind = TypeVar("_Kind", bound=Record)
 
 _QUOTED_PATH = re.compile(r"'((?:/|\.\./|~|[A-Za-z]:\\\\)[^']*)'")  # in a call, as `repr` writes it
 _PATHS = ("argument", "run")  # keys of `run.json`, of data, a model that training starts from, and a member
@@ -38,12 +44,16 @@ def without_folders(command: str) -> str:
     return shlex.join(map(last_part, words))
 
 
-def shareable(record: Any, key: str = "") -> Any:
+def shareable(record: _Kind) -> _Kind:
     """Copy the record of `run.json`, with each path shortened to its last part."""
+    return convert(_shareable(record.to_dict()), type(record))
+
+
+def _shareable(record: Any, key: str = "") -> Any:
     if isinstance(record, Mapping):
-        return {name: shareable(value, name) for name, value in record.items()}
+        return {name: _shareable(value, name) for name, value in record.items()}
     if isinstance(record, list):
-        return [shareable(value) for value in record]
+        return [_shareable(value) for value in record]
     if isinstance(record, str) and key == "command":
         return without_folders(record)
     return last_part(record) if isinstance(record, str) and key in _PATHS else record

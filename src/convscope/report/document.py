@@ -2,10 +2,10 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -28,7 +28,7 @@ def live_policy(*scripts: str) -> str:
     )
 
 
-def render_document(template: str, policy: str = STILL_POLICY, **values: Any) -> str:
+def render_document(template: str, policy: str = STILL_POLICY, **values: object) -> str:
     """Return the HTML document that a template of this folder makes of `values`, whose texts are data, never markup."""
     page: str = (
         _templates()
@@ -38,7 +38,7 @@ def render_document(template: str, policy: str = STILL_POLICY, **values: Any) ->
     return page
 
 
-def script_json(value: dict[str, Any]) -> Markup:
+def script_json(value: Mapping[str, object]) -> Markup:
     """Return plain JSON for an element that no text in it can end or comment out."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":  # much faster than a pattern, for megabytes
@@ -56,7 +56,7 @@ def read_resource(name: str) -> str:
     return files("convscope.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def percent_interval(bounds: list[float]) -> str:
+def percent_interval(bounds: Sequence[float]) -> str:
     """Return an interval of fractions as two numbers in percent.
 
     >>> percent_interval([0.98, 0.99])

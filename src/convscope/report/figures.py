@@ -95,7 +95,7 @@ def draw_pictures(contents: RunContents) -> Drawings:
                 (picture, names[one.true], names[one.predicted], one.probability)
                 for picture, one in zip(shown.mistakes, evaluation.mistakes, strict=False)
             ],
-            findings.mistakes_finding(contents.facts["evaluation"]),
+            findings.mistakes_finding(contents.facts.evaluation),
         )
     for bank in explanation.kernels:
         draw = partial(draw_kernels, bank.kernel, bank.layer, limit=bank.limit)

@@ -2,19 +2,22 @@
 
 from collections.abc import Callable, Sequence
 from math import floor
-from typing import Any
 
 import numpy as np
-from msgspec import convert
+from numpy.typing import NDArray
 
+from convscope.base.records import JsonObject
 from convscope.base.tables import clip
 from convscope.evidence.ablation import FilterAblation
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE
-from convscope.evidence.evaluation import Evaluation, caution_facts
+from convscope.evidence.evaluation import Evaluation, EvaluationRecord, caution_facts
+from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
 from convscope.report.comparison_words import p_said
+from convscope.report.records import PageFacts
 from convscope.report.texts import Figure, Said, figure, rounded, say, signed
+from convscope.training.records import HistoryRecord
 
 
 def percent(fraction: float, digits: int = 2) -> Figure:
@@ -42,25 +45,25 @@ def counted(measured: ImagesRecord | ClassesRecord) -> Said:
     return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
 
 
-def chart_titles(payload: dict[str, Any]) -> dict[str, Said]:
+def chart_titles(page: PageFacts) -> dict[str, Said]:
     """Return the title of each chart of a run by the chart's name."""
-    data, evaluation = payload["data"], payload["evaluation"]
+    data, evaluation = page.data, page.evaluation
     titles = {
-        "class-balance": balance_finding(data["train"]["class_counts"], evaluation["class_names"]),
+        "class-balance": balance_finding(data.train.class_counts, evaluation.class_names),
         "confusion-matrix": confusion_finding(evaluation),
     }
-    if payload["history"]["loss"]:
-        titles["training-accuracy"] = accuracy_finding(payload["history"])
-        titles["training-loss"] = loss_finding(payload["history"])
-    if payload["comparison"] is not None:
-        titles["comparison"] = comparison_finding(convert(payload["comparison"], ComparisonRecord))
+    if page.history.loss:
+        titles["training-accuracy"] = accuracy_finding(page.history)
+        titles["training-loss"] = loss_finding(page.history)
+    if page.comparison is not None:
+        titles["comparison"] = comparison_finding(page.comparison)
     return titles
 
 
-def accuracy_finding(history: dict[str, Any]) -> Said:
+def accuracy_finding(history: HistoryRecord) -> Said:
     """Return where the accuracy ended, and when it first came within half a point of that."""
-    measured = history["val_accuracy"] or history["accuracy"]
-    split = history["val_split"] if history["val_accuracy"] else "training"
+    measured = history.val_accuracy or history.accuracy
+    split = history.val_split if history.val_accuracy else "training"
     accuracy = percent(measured[-1])
     if len(measured) == 1:
         return say(f"accuracyOnce.{split}", accuracy=accuracy)
@@ -70,11 +73,11 @@ def accuracy_finding(history: dict[str, Any]) -> Said:
     return say(f"accuracySettled.{split}", accuracy=accuracy, half=figure(0.5, 1), epoch=near)
 
 
-def loss_finding(history: dict[str, Any]) -> Said:
+def loss_finding(history: HistoryRecord) -> Said:
     """Return how the loss on the kept images ended against the training loss."""
-    measured, split = history["val_loss"], history["val_split"]
+    measured, split = history.val_loss, history.val_split
     if not measured:
-        return say("lossTraining", loss=figure(history["loss"][-1], 3))
+        return say("lossTraining", loss=figure(history.loss[-1], 3))
     loss = figure(measured[-1], 3)
     if len(measured) == 1:
         return say(f"lossOnce.{split}", loss=loss)
@@ -84,12 +87,12 @@ def loss_finding(history: dict[str, Any]) -> Said:
     return say(f"lossFalling.{split}", loss=loss)
 
 
-def choice_said(payload: dict[str, Any]) -> Said | None:
+def choice_said(history: HistoryRecord, recipe: JsonObject) -> Said | None:
     """Return after which epoch a training ended and which epoch's weights it took; None without early stopping."""
-    stopping, epochs = payload["recipe"]["early_stopping"], payload["recipe"]["epochs"]
+    stopping, epochs = recipe["early_stopping"], recipe["epochs"]
     if stopping is None:
         return None
-    done, best = len(payload["history"]["loss"]), payload["history"]["best_epoch"]
+    done, best = len(history.loss), history.best_epoch
     ended = say("choice.all", n=done)
     if done < epochs:
         monitor, patience = stopping["monitor"], stopping["patience"]
@@ -105,18 +108,18 @@ def cautions_said(evaluation: Evaluation) -> list[Said]:
     ]
 
 
-def measured_sentence(payload: dict[str, Any]) -> Said:
+def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Said:
     """Return which images were measured after each epoch, and what was chosen by them."""
-    if payload["history"]["val_split"] == "test":
+    if history.val_split == "test":
         return say("measuredTest")
-    fraction, choice = payload["recipe"]["validation_fraction"], choice_said(payload)
+    fraction, choice = recipe["validation_fraction"], choice_said(history, recipe)
     share = rounded(100 * fraction, 4)
     if fraction:
         return say("measuredShareStopped", share=share, choice=choice) if choice else say("measuredShare", share=share)
     return say("measuredStopped", choice=choice) if choice else say("measuredValidation")
 
 
-def balance_finding(counts: list[int], names: list[str]) -> Said:
+def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Said:
     """Return how many times the largest class is as large as the smallest."""
     most, least = int(np.argmax(counts)), int(np.argmin(counts))
     if counts[most] == counts[least]:
@@ -127,19 +130,19 @@ def balance_finding(counts: list[int], names: list[str]) -> Said:
     return say("balanceRatio", most=clip(names[most], 12), ratio=ratio, least=clip(names[least], 12))
 
 
-def confusion_finding(evaluation: dict[str, Any]) -> Said:
+def confusion_finding(evaluation: EvaluationRecord) -> Said:
     """Return the most frequent mistake."""
-    if not evaluation["confused_pairs"]:
-        return say("confusionNone", images=evaluation["num_images"])
-    pair = evaluation["confused_pairs"][0]
-    names, total = evaluation["class_names"], evaluation["classes"][pair["true"]]["support"]
-    true, predicted = clip(names[pair["true"]], 12), clip(names[pair["predicted"]], 12)
-    return say("confusionMost", true=true, predicted=predicted, images=pair["count"], total=total)
+    if not evaluation.confused_pairs:
+        return say("confusionNone", images=evaluation.num_images)
+    pair = evaluation.confused_pairs[0]
+    names, total = evaluation.class_names, evaluation.classes[pair.true].support
+    true, predicted = clip(names[pair.true], 12), clip(names[pair.predicted], 12)
+    return say("confusionMost", true=true, predicted=predicted, images=pair.count, total=total)
 
 
-def classes_finding(evaluation: dict[str, Any]) -> Said:
+def classes_finding(evaluation: EvaluationRecord) -> Said:
     """Return what all classes but the weakest reach."""
-    found = sorted((c["recall"], c["class_name"]) for c in evaluation["classes"] if c["support"])
+    found = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
     recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in found[:2]]
     if len(found) == 1:
         return say("recallOne", **recalls[0])
@@ -153,26 +156,30 @@ def classes_finding(evaluation: dict[str, Any]) -> Said:
     return say("recallMost", **values, reached=len(found) - 1)
 
 
-def mistakes_finding(evaluation: dict[str, Any]) -> Said:
+def mistakes_finding(evaluation: EvaluationRecord) -> Said:
     """Return how many of the mistakes the model was nearly certain of."""
-    mistakes, total = evaluation["mistakes"], evaluation["num_mistakes"]
+    mistakes, total = evaluation.mistakes, evaluation.num_mistakes
     if not mistakes:
         return say("mistakesNone")
-    certain = sum(mistake["probability"] >= 0.99 for mistake in mistakes)
+    certain = sum(mistake.probability >= 0.99 for mistake in mistakes)
     key = "mistakesCertainAtLeast" if certain == len(mistakes) < total else "mistakesCertain"
     return say(key, mistakes=certain, total=total)
 
 
-def kernels_finding(kernel: Any, limit: float) -> Said:
+def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Said:
     """Return which part of a bank's weights is positive, and how large they get."""
     return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=rounded(limit, 3))
 
 
-def maps_finding(summary: dict[str, Any]) -> Said:
+def maps_finding(summary: LayerSummary) -> Said:
     """Return how many of a layer's maps answer to the image."""
-    count = summary["shape"][-1]
-    answering = count - summary["num_dead_maps"]
-    values = {"layer": summary["layer"], "maps": count, "share": round(100 * summary["active_fraction"])}
+    count = summary.shape[-1]
+    answering = count - summary.num_dead_maps
+    values: dict[str, str | int] = {
+        "layer": summary.layer,
+        "maps": count,
+        "share": round(100 * summary.active_fraction),
+    }
     return say("mapsAll", **values) if answering == count else say("mapsSome", **values, active=answering)
 
 

@@ -1,27 +1,27 @@
 """What the report's folded sections say while they are closed: one sentence each, with its figure."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from convscope.base.tables import clip
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report.findings import classes_finding, percent
 from convscope.report.glossary import TERMS
+from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
 from convscope.report.texts import Said, say
 
 _MOST_BANKS = 3  # convolutions that a sentence lists
 
 
-def fold_findings(payload: dict[str, Any], explanation: Explanation) -> dict[str, Said]:
+def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Said]:
     """Return the finding of each folded section that every report has, by the section's anchor."""
     names = list(TERMS)
     return {
-        "classes": say("sentence", text=classes_finding(payload["evaluation"])),
-        "data": _data(payload["data"]),
-        "model": _model(payload["model"]),
+        "classes": say("sentence", text=classes_finding(page.evaluation)),
+        "data": _data(page.data),
+        "model": _model(page.model),
         "kernels": _kernels(explanation.kernels),
-        "maps": _maps(explanation, payload["evaluation"]["class_names"]),
-        "reproduce": _reproduce(payload["record"]),
+        "maps": _maps(explanation, page.evaluation.class_names),
+        "reproduce": _reproduce(page.record),
         "glossary": say(
             "foldGlossary", n=len(names), first=say(f"terms.{names[0]}.name"), last=say(f"terms.{names[-1]}.name")
         ),
@@ -35,30 +35,30 @@ def image_size(shape: Sequence[int]) -> Said:
     return say("sizeChannels", size=size, channels=channels) if channels > 1 else say("size", size=size)
 
 
-def _data(data: dict[str, Any]) -> Said:
-    train, test = data["train"], data["test"]
+def _data(data: PageData) -> Said:
+    train, test = data.train, data.test
     return say(
         "foldData",
-        train=train["num_images"],
-        test=test["num_images"],
-        size=image_size(train["image_shape"]),
-        classes=len(train["class_names"]),
+        train=train.num_images,
+        test=test.num_images,
+        size=image_size(train.image_shape),
+        classes=len(train.class_names),
     )
 
 
-def _model(model: dict[str, Any]) -> Said:
+def _model(model: PageModel) -> Said:
     """Return how many parameters there are, and which layers have most of them and most of the computation."""
-    total, layers = model["parameters"] + model["non_trainable_parameters"], model["layers"]
-    counts = [layer["parameters"] + layer["non_trainable_parameters"] for layer in layers]
-    values = {"parameters": total, "layers": len(layers)}
-    if total == 0 or model["macs"] == 0:
+    total, layers = model.parameters + model.non_trainable_parameters, model.layers
+    counts = [layer.parameters + layer.non_trainable_parameters for layer in layers]
+    values: dict[str, str | int] = {"parameters": total, "layers": len(layers)}
+    if total == 0 or model.macs == 0:
         return say("foldModel", **values)
-    largest, busiest = layers[counts.index(max(counts))], max(layers, key=lambda layer: layer["macs"])
-    shares = {"held": percent(max(counts) / total, 0), "done": percent(busiest["macs"] / model["macs"], 0)}
-    values |= {**shares, "largest": clip(largest["name"], 24)}
+    largest, busiest = layers[counts.index(max(counts))], max(layers, key=lambda layer: layer.macs)
+    shares = {"held": percent(max(counts) / total, 0), "done": percent(busiest.macs / model.macs, 0)}
+    values |= {**shares, "largest": clip(largest.name, 24)}
     if largest is busiest:
         return say("foldModelOne", **values)
-    return say("foldModelTwo", **values, busiest=clip(busiest["name"], 24))
+    return say("foldModelTwo", **values, busiest=clip(busiest.name, 24))
 
 
 def _kernels(banks: Sequence[KernelBank]) -> Said:
@@ -78,10 +78,10 @@ def _bank(bank: KernelBank) -> Said:
 
 
 def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
-    layers = [layer.to_dict() for layer in explanation.layers if layer.layer in explanation.feature_maps]
+    layers = [layer for layer in explanation.layers if layer.layer in explanation.feature_maps]
     if not layers:
         return say("foldMapsNone")
-    count, dead = sum(one["shape"][-1] for one in layers), sum(one["num_dead_maps"] for one in layers)
+    count, dead = sum(one.shape[-1] for one in layers), sum(one.num_dead_maps for one in layers)
     return say(
         f"foldMaps.{explanation.split}",
         active=count - dead,
@@ -91,9 +91,9 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
     )
 
 
-def _reproduce(record: dict[str, Any]) -> Said:
-    if "imported" in record:
+def _reproduce(record: PageRecord) -> Said:
+    if record.imported:
         return say("foldImported")
-    if "members" in record:
+    if record.members:
         return say("foldMembers")
-    return say("foldReproduce", seed=str(record.get("seed", "unknown")))
+    return say("foldReproduce", seed=str(record.seed))

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from msgspec import convert, structs, to_builtins
 from numpy.typing import NDArray
 
-from convscope.base.packing import RowPacker, pack, pack_first, pack_rounded, packed_bytes
+from convscope.base.packing import Packed, RowPacker, pack_first, pack_rounded, packed_bytes
+from convscope.base.records import Record
 from convscope.data.datasets import Splits, evenly
 from convscope.engine import Weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluation import Evaluation
+from convscope.report.records import Live, LiveImages, LiveModel, Parity, Snapshot, TrainingImages
 from convscope.training import History
 from convscope.training.model import Model
 
@@ -52,14 +55,14 @@ class LivePacker:
     def __init__(self, splits: Splits, evaluation: Evaluation) -> None:
         """`evaluation` is of the run's model on `splits.test`; its mistakes are shown."""
         self._splits, self._evaluation = splits, evaluation
-        self._models: dict[str, dict[str, Any]] = {}  # by the digest of the weights, and their epochs
-        self._epochs: dict[tuple[str, int], dict[str, Any]] = {}
-        self._sample = pack_first(splits.test.images[:_MOST_SAMPLE], _IMAGE_BYTES * 6 // 10)
-        self._images_packed: tuple[list[int], dict[str, Any], NDArray[np.uint8]] | None = None
+        self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
+        self._epochs: dict[tuple[str, int], Snapshot] = {}
+        self._sample = _packed(pack_first(splits.test.images[:_MOST_SAMPLE], _IMAGE_BYTES * 6 // 10))
+        self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
-    def payload(self, replays: Sequence[Replay], room: int, shown: Sequence[int] = ()) -> dict[str, Any]:
-        """Return what the page computes with, as plain JSON of about `room` bytes.
+    def pack(self, replays: Sequence[Replay], room: int, shown: Sequence[int] = ()) -> Live:
+        """Pack what the page computes with, into about `room` bytes of JSON.
 
         Args:
             replays: the run's model, then the one that it is compared with, if there is one.
@@ -67,53 +70,53 @@ class LivePacker:
         """
         images, pixels = self._images(shown)
         least = _bytes(self._training_images(_TRAINING_BYTES))
-        models = [self._model(replay) for replay in replays]  # behind what does not wait for the engine
-        room -= sum(_bytes(model) for model in models) + _bytes(images)
-        models[0]["snapshots"] = self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))
-        training = self._training_images(room - _bytes(models[0]["snapshots"]))
-        room -= _bytes(models[0]["snapshots"]) + _bytes(training)
-        for model, replay in zip(models[1:], replays[1:], strict=True):
-            model["snapshots"] = self._snapshots(replay, min(room, _SNAPSHOT_BYTES))
-            room -= _bytes(model["snapshots"])
-        return {
-            "models": models,
-            "images": images,
-            "parity": {"logits": pack(replays[0].model.logits(pixels[:NUM_PARITY]))},
-            "training": training,
-            "handwriting": self._splits.train.handwriting.to_dict(),
-        }
+        models = [self._model(replay) for replay in replays]  # after what does not wait for the engine
+        room -= sum(map(_bytes, models)) + _bytes(images)
+        snapshots = [self._snapshots(replays[0], min(room - least, _SNAPSHOT_BYTES))]
+        training = self._training_images(room - _bytes(snapshots[0]))
+        room -= _bytes(snapshots[0]) + _bytes(training)
+        for replay in replays[1:]:
+            snapshots.append(self._snapshots(replay, min(room, _SNAPSHOT_BYTES)))
+            room -= _bytes(snapshots[-1])
+        return Live(
+            models=tuple(structs.replace(model, snapshots=one) for model, one in zip(models, snapshots, strict=True)),
+            images=images,
+            parity=Parity(logits=Packed.from_array(replays[0].model.logits(pixels[:NUM_PARITY]))),
+            training=training,
+            handwriting=self._splits.train.handwriting,
+        )
 
-    def _model(self, replay: Replay) -> dict[str, Any]:
+    def _model(self, replay: Replay) -> LiveModel:
         model, digest = replay.model, replay.model.weights_sha256
         if digest not in self._models:
             means = filter_means(model, self._splits.test.images) if replay.means is None else replay.means()
             self._models[digest] = pack_model(model, means)
-        return dict(self._models[digest])
+        return self._models[digest]
 
-    def _images(self, shown: Sequence[int]) -> tuple[dict[str, Any], NDArray[np.uint8]]:
-        """Return the first images, the surest mistakes and those `shown` beyond them, packed, and their pixels."""
+    def _images(self, shown: Sequence[int]) -> tuple[LiveImages, NDArray[np.uint8]]:
+        """Pack the first images, the surest mistakes and those `shown` beyond them; return also their pixels."""
         test, sample = self._splits.test, self._sample
-        num_sample = max(1, sample["shape"][0])
+        num_sample = max(1, sample.shape[0])
         found = self._evaluation.mistakes
         mistakes = [mistake.index for mistake in found if mistake.index >= num_sample][:_MOST_MISTAKES]
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]
-        more = pack_first(test.images[others], _IMAGE_BYTES - packed_bytes(sample))
+        more = pack_first(test.images[others], _IMAGE_BYTES - _bytes(sample))
         indices = np.array([*range(num_sample), *others[: more["shape"][0]]])
         pixels = test.images[indices]
-        images = {
-            "split": test.split,
-            "indices": pack_small(indices),
-            "labels": pack_small(test.labels[indices]),
-            "pixels": pack(pixels),
-            "num_sample": num_sample,
-            "num_mistakes": len(found),
-        }
+        images = LiveImages(
+            split=test.split,
+            indices=pack_small(indices),
+            labels=pack_small(test.labels[indices]),
+            pixels=Packed.from_array(pixels),
+            num_sample=num_sample,
+            num_mistakes=len(found),
+        )
         self._images_packed = others, images, pixels
         return images, pixels
 
-    def _snapshots(self, replay: Replay, room: int) -> list[dict[str, Any]]:
+    def _snapshots(self, replay: Replay, room: int) -> tuple[Snapshot, ...]:
         """Return the weights of as many epochs as fit, evenly spaced with both ends among them, or none."""
         snapshots, digest = replay.snapshots, replay.model.weights_sha256
         epochs = sorted(snapshots)
@@ -122,17 +125,17 @@ class LivePacker:
             chosen, used = evenly_spaced(epochs, most), 0
             for number, epoch in enumerate(chosen, 1):
                 if (digest, epoch) not in self._epochs:
-                    weights = snapshots[epoch]
-                    self._epochs[digest, epoch] = {name: pack_rounded(weight) for name, weight in weights.items()}
+                    weights = {name: _packed(pack_rounded(weight)) for name, weight in snapshots[epoch].items()}
+                    self._epochs[digest, epoch] = Snapshot(epoch=epoch, weights=weights)
                 used += _bytes(self._epochs[digest, epoch])
                 if used > room:
                     most = number - 1
                     break
             else:
-                return [{"epoch": epoch, "weights": self._epochs[digest, epoch]} for epoch in chosen]
-        return []
+                return tuple(self._epochs[digest, epoch] for epoch in chosen)
+        return ()
 
-    def _training_images(self, room: int) -> dict[str, Any]:
+    def _training_images(self, room: int) -> TrainingImages:
         dataset = self._splits.train
         if self._training is None:
             chosen = training_order(dataset.labels, dataset.num_classes)[:_MOST_TRAINING]
@@ -144,34 +147,42 @@ class LivePacker:
             least = first_rows.pack(max(room, _LEAST_TRAINING_BYTES))
             pixels = max(pixels, least, key=lambda packed: packed["shape"][0])
         labels = dataset.labels[chosen[: pixels["shape"][0]]]
-        return {"labels": pack_small(labels), "pixels": pixels, "of": len(dataset)}
+        return TrainingImages(labels=pack_small(labels), pixels=_packed(pixels), of=len(dataset))
 
 
-def pack_model(model: Model, means: Mapping[str, NDArray[np.floating[Any]]]) -> dict[str, Any]:
-    """Return a model as the page computes with it; `means` is what `filter_means` gives."""
-    return {
-        "name": model.name,
-        "architecture": model.architecture.to_dict(),
-        "weights": {name: pack(weight) for name, weight in model.weights.items()},
-        "means": {layer: pack(mean) for layer, mean in means.items()},
-        "snapshots": [],
-    }
+def pack_model(model: Model, means: Mapping[str, NDArray[np.floating[Any]]]) -> LiveModel:
+    """Pack a model as the page computes with it; `means` is what `filter_means` gives."""
+    return LiveModel(
+        name=model.name,
+        architecture=model.architecture.to_dict(),
+        weights={name: Packed.from_array(weight) for name, weight in model.weights.items()},
+        means={layer: Packed.from_array(mean) for layer, mean in means.items()},
+        snapshots=(),
+    )
 
 
-def _bytes(value: Any) -> int:
-    """Return how much of the page the packed arrays within `value` take."""
-    if isinstance(value, list):
-        return sum(map(_bytes, value))
-    if not isinstance(value, dict):
-        return 0
-    return packed_bytes(value) if "data" in value else sum(map(_bytes, value.values()))
+def _packed(block: object) -> Packed:
+    packed: Packed = convert(block, Packed)
+    return packed
 
 
-def pack_small(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> dict[str, Any]:
+def _bytes(value: object) -> int:
+    """Count how much of the page the packed arrays within `value` take."""
+    if isinstance(value, Packed):
+        return packed_bytes(to_builtins(value))
+    if isinstance(value, Record):
+        value = structs.asdict(value)
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    return sum(map(_bytes, value)) if isinstance(value, tuple) else 0
+
+
+def pack_small(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> Packed:
     """Pack whole numbers in the smallest type that the page reads and that holds them exactly."""
     values = np.asarray(numbers)
     largest = int(values.max(initial=0))
-    return pack(values.astype(np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32))
+    dtype = np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32
+    return Packed.from_array(values.astype(dtype))
 
 
 def evenly_spaced(values: Sequence[int], most: int) -> list[int]:

@@ -1,79 +1,84 @@
 """The charts as tables: for each chart its numbers as texts, and the confusion matrix as cells."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from convscope.base.tables import printable
 from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.findings import percent
+from convscope.report.records import PageFacts
 from convscope.report.texts import known, say
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
 
 
-def chart_numbers(payload: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the numbers of each chart by the chart's name: a `header` and `rows` of texts."""
-    data, names = payload["data"], [printable(name) for name in payload["evaluation"]["class_names"]]
-    train, test = data["train"]["class_counts"], data["test"]["class_counts"]
+class ChartTable(NamedTuple):
+    """The numbers of a chart as texts."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def chart_numbers(page: PageFacts) -> dict[str, ChartTable]:
+    """Return the numbers of each chart by the chart's name."""
+    data, names = page.data, [printable(name) for name in page.evaluation.class_names]
+    train, test = data.train.class_counts, data.test.class_counts
     tables = {
-        "class-balance": {
-            "header": [say("head.class"), say("split.train"), say("head.ofAll"), say("split.test"), say("head.ofAll")],
-            "rows": [
+        "class-balance": ChartTable(
+            [say("head.class"), say("split.train"), say("head.ofAll"), say("split.test"), say("head.ofAll")],
+            [
                 [name, f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
                 for name, a, b in zip(names, train, test, strict=True)
             ],
-        }
+        )
     }
-    if payload["history"]["loss"]:
-        tables["training-accuracy"] = _curves(payload, "accuracy")
-        tables["training-loss"] = _curves(payload, "loss")
-    comparison = payload["comparison"]
-    if comparison is not None:
-        sides = zip(comparison["names"], (comparison[side] for side in "ab"), strict=True)
-        tables["comparison"] = {
-            "header": [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")],
-            "rows": [
-                [printable(name), percent(side["accuracy"]), *map(percent, side["accuracy_interval"])]
-                for name, side in sides
-            ],
-        }
+    if page.history.loss:
+        tables["training-accuracy"] = _curves(page, "accuracy")
+        tables["training-loss"] = _curves(page, "loss")
+    if (comparison := page.comparison) is not None:
+        sides = zip(comparison.names, (comparison.a, comparison.b), strict=True)
+        tables["comparison"] = ChartTable(
+            [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")],
+            [[printable(name), percent(side.accuracy), *map(percent, side.accuracy_interval)] for name, side in sides],
+        )
     return tables
 
 
-def _curves(payload: dict[str, Any], measure: str) -> dict[str, Any]:
+def _curves(page: PageFacts, measure: str) -> ChartTable:
     """Return a measure by epoch in training and on the kept images, and the seconds, a column a curve."""
-    comparison, other = payload["comparison"], payload["baseline_history"]
-    histories = [(payload["model"]["architecture"]["name"], payload["history"])]
-    if other is not None and other["loss"]:
-        histories.append((say("baseline") if comparison is None else comparison["names"][1], other))
+    comparison, other = page.comparison, page.baseline_history
+    histories = [(page.model.architecture["name"], page.history)]
+    if other is not None and other.loss:
+        histories.append((say("baseline") if comparison is None else comparison.names[1], other))
     header: list[str] = [say("head.epoch")]
     columns = []
     for name, history in histories:
-        titles = (known("curve", history["val_split"]), say("curve.train"), say("head.seconds"))
+        titles = (known("curve", history.val_split), say("curve.train"), say("head.seconds"))
         for title, column in zip(titles, (f"val_{measure}", measure, "seconds"), strict=True):
-            if history[column]:
+            if getattr(history, column):
                 header.append(say("charts.curve", model=name, split=title) if len(histories) > 1 else title)
-                columns.append([f"{v:.2f}" if column == "seconds" else _value(v, measure) for v in history[column]])
+                columns.append(
+                    [f"{v:.2f}" if column == "seconds" else _value(v, measure) for v in getattr(history, column)]
+                )
     epochs = max(map(len, columns))
-    return {
-        "header": header,
-        "rows": [
-            [str(epoch + 1), *(column[epoch] if epoch < len(column) else "" for column in columns)]
-            for epoch in range(epochs)
-        ],
-    }
+    rows = [
+        [str(epoch + 1), *(column[epoch] if epoch < len(column) else "" for column in columns)]
+        for epoch in range(epochs)
+    ]
+    return ChartTable(header, rows)
 
 
 def _value(value: float, measure: str) -> str:
     return percent(value) if measure == "accuracy" else f"{value:.4f}"
 
 
-def matrix_view(payload: dict[str, Any], title: str) -> dict[str, Any]:
+def matrix_view(page: PageFacts, title: str) -> dict[str, object]:
     """Return the confusion matrix: names, and rows of cells with count, kind and opacity of colour."""
-    matrix, names = payload["evaluation"]["confusion_matrix"], payload["evaluation"]["class_names"]
-    names = [printable(name) for name in names]
+    matrix = page.evaluation.confusion_matrix
+    names = [printable(name) for name in page.evaluation.class_names]
     opacities = confusion_opacities(np.array(matrix)).tolist()
     rows = []
     for label, row in enumerate(matrix):

@@ -5,21 +5,25 @@ data as they came, pictures are PNG in base64, and arrays say how they are packe
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
+from msgspec import convert, structs
 from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
-from convscope.base.packing import pack
+from convscope.base.packing import Packed
+from convscope.base.records import from_attributes, to_tuple
+from convscope.base.versions import FORMAT
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.evidence.explanation import Explanation
 from convscope.evidence.explanation.embedding import Embedding
+from convscope.experiment.records import SeedsRecord
 from convscope.recipes import Recipe
 from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
@@ -27,12 +31,23 @@ from convscope.report.live import LivePacker, Replay
 from convscope.report.live_map import live_map
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
+from convscope.report.records import (
+    ClassSamples,
+    Example,
+    FeatureMaps,
+    PackedBank,
+    PageData,
+    PageFacts,
+    PageMeasurements,
+    PageModel,
+    PageRecord,
+    Payload,
+)
 from convscope.training import describe_choice
 from convscope.training.model import Model
 
 _Made = TypeVar("_Made")
 
-FORMAT = 1
 _PAGE_BYTES = 3_930_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
 _MOST_MISTAKES = 24
@@ -66,7 +81,7 @@ class RunContents:
         trained: the model of the run.
         evaluation: of the model on `splits.test`.
         explanation: of one image of `splits.test`.
-        record: what run.json holds, with the seconds of each step under `timings`.
+        record: run.json, with the seconds of each step.
         comparison: of the model (as `a`) with that of `baseline`.
         evidence: the sections of what else was measured.
     """
@@ -76,14 +91,14 @@ class RunContents:
     trained: Replay
     evaluation: Evaluation
     explanation: Explanation
-    record: Mapping[str, Any]
+    record: PageRecord
     baseline: Replay | None = None
     comparison: Comparison | None = None
     evidence: Sequence[RenderedSection] = ()
 
     def updated(
         self,
-        record: Mapping[str, Any],
+        record: PageRecord,
         baseline: Replay | None,
         comparison: Comparison | None,
         evidence: Sequence[RenderedSection],
@@ -97,11 +112,10 @@ class RunContents:
         """Return what `make` makes of values that `updated` leaves as they are, or of others that `key` names."""
         if key not in self._kept:
             self._kept[key] = make()
-        made: _Made = self._kept[key]
-        return made
+        return cast(_Made, self._kept[key])
 
     @cached_property
-    def _kept(self) -> dict[object, Any]:
+    def _kept(self) -> dict[object, object]:
         return {}
 
     @property
@@ -121,89 +135,85 @@ class RunContents:
         )
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
-        """What the payload holds beside `live` and `evidence`."""
-        return _facts(self)
+    def facts(self) -> PageFacts:
+        """What the tables, charts and pictures are made of, but for evidence."""
+        baseline, comparison = self.baseline, self.comparison
+        return from_attributes(
+            PageFacts,
+            self.once("measurements", lambda: _measurements(self)),
+            record=self.record,
+            baseline_history=None if baseline is None else baseline.history.to_record(),
+            comparison=None if comparison is None else comparison.to_record(),
+        )
 
     @property
-    def shown(self) -> dict[str, Any]:
-        """What the payload holds beside `live`: all that tables, charts and pictures are made of."""
-        return {**self.facts, "evidence": {one.topic: one.value for one in self.evidence}}
+    def seeds(self) -> SeedsRecord | None:
+        """The same training from several seeds, if they were trained."""
+        value = next((one.value for one in self.evidence if one.topic == "seeds"), None)
+        return None if value is None else convert(value, SeedsRecord)
 
     @cached_property
-    def payload(self) -> dict[str, Any]:
-        """All that the page shows and computes with, as finite plain JSON; see payload.schema.json."""
+    def payload(self) -> Payload:
+        """All that the page shows and computes with; see payload.schema.json."""
         return _payload(self)
 
 
-def _facts(contents: RunContents) -> dict[str, Any]:
-    baseline, comparison = contents.baseline, contents.comparison
-    fixed = contents.once("facts", lambda: _fixed_facts(contents))
-    return {
-        "format": FORMAT,
-        "record": dict(contents.record),
-        "recipe": contents.recipe.to_dict(),
-        "data": fixed["data"],
-        "model": fixed["model"],
-        "history": fixed["history"],
-        "choice": fixed["choice"],
-        "baseline_history": None if baseline is None else baseline.history.to_dict(),
-        "evaluation": fixed["evaluation"],
-        "mistake_pictures": fixed["mistake_pictures"],
-        "comparison": None if comparison is None else comparison.to_dict(),
-        "explanation": fixed["explanation"],
-        "explained_picture": fixed["explained_picture"],
-        "kernels": fixed["kernels"],
-        "feature_maps": fixed["feature_maps"],
-    }
-
-
-def _fixed_facts(contents: RunContents) -> dict[str, Any]:
-    """Return what is known as soon as the model has been measured."""
+def _measurements(contents: RunContents) -> PageMeasurements:
     model, history, splits = contents.trained.model, contents.trained.history, contents.splits
-    explanation = contents.explanation
-    return {
-        "data": {**splits.to_dict(), "example": _example(contents), "samples": _samples(contents)},
-        "model": model_facts(model),
-        "history": history.to_dict(),
-        "choice": describe_choice(history, contents.recipe),
-        "evaluation": contents.evaluation.to_dict(),
-        "mistake_pictures": list(map(picture_to_json, contents.pictures.mistakes)),
-        "explanation": explanation.to_dict(),
-        "explained_picture": picture_to_json(contents.pictures.explained),
-        "kernels": [
+    explanation, pictures = contents.explanation, contents.pictures
+    return PageMeasurements(
+        format=FORMAT,
+        recipe=contents.recipe.to_dict(),
+        data=from_attributes(PageData, splits.to_record(), example=_example(contents), samples=_samples(contents)),
+        model=model_facts(model),
+        history=history.to_record(),
+        choice=describe_choice(history, contents.recipe),
+        evaluation=contents.evaluation.to_record(),
+        mistake_pictures=tuple(map(picture_to_json, pictures.mistakes)),
+        explanation=explanation.to_record(),
+        explained_picture=picture_to_json(pictures.explained),
+        kernels=tuple(
             # A wide bank is drawn in part, so only that part travels.
-            {**bank.to_dict(), "values": pack(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS])}
+            from_attributes(
+                PackedBank,
+                bank.to_record(),
+                values=Packed.from_array(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS]),
+            )
             for bank in explanation.kernels
-        ],
-        "feature_maps": [_feature_maps(layer, maps) for layer, maps in explanation.feature_maps.items()],
-    }
+        ),
+        feature_maps=tuple(_feature_maps(layer, maps) for layer, maps in explanation.feature_maps.items()),
+    )
 
 
-def model_facts(model: Model) -> dict[str, Any]:
+def model_facts(model: Model) -> PageModel:
     """Return what a payload says of a model beside its weights."""
-    return {
-        "architecture": model.architecture.to_dict(),
-        "layers": [row.to_record().to_dict() for row in model.architecture.table],
-        "parameters": model.architecture.parameters,
-        "non_trainable_parameters": model.architecture.non_trainable_parameters,
-        "macs": model.architecture.macs,
-        "weights_sha256": model.weights_sha256,
-    }
+    network = model.architecture
+    return from_attributes(
+        PageModel,
+        network,
+        architecture=network.to_dict(),
+        layers=tuple(row.to_record() for row in network.table),
+        weights_sha256=model.weights_sha256,
+    )
 
 
-def _payload(contents: RunContents) -> dict[str, Any]:
+def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
-    taken = _REPORT_SHARE * len(json.dumps(facts, separators=(",", ":")))
+    taken = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
     room = _PAGE_BYTES - built().num_bytes - taken - sum(len(one.html.encode()) for one in evidence)
     embedding = next((one.record for one in evidence if isinstance(one.record, Embedding)), None)
-    of_map = {} if embedding is None else {"map": live_map(embedding)}
-    room -= len(json.dumps(of_map, separators=(",", ":")))
+    test_map = None if embedding is None else live_map(embedding)
+    room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
     shown = [index for one in evidence for index in _indices(one, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
-    live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).payload(replays, round(room), shown)
-    return {**contents.shown, "live": {**live, **of_map}}
+    live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).pack(replays, round(room), shown)
+    return from_attributes(
+        Payload,
+        facts,
+        live=live if test_map is None else structs.replace(live, map=test_map),
+        evidence={one.topic: dict(one.value) for one in evidence},
+    )
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
@@ -218,36 +228,35 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
     return found
 
 
-def _example(contents: RunContents) -> dict[str, Any]:
+def _example(contents: RunContents) -> Example:
     """Return the first image as picture and numbers; of a very large one the numbers of its first part."""
     dataset = contents.splits.train
     image = dataset.images[0]
     part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
-    return {
-        "split": dataset.split,
-        "index": 0,
-        "label": int(dataset.labels[0]),
-        "picture": picture_to_json(contents.pictures.example),
-        "channels": [part[:, :, channel].tolist() for channel in range(part.shape[2])],
-        "is_whole": part.shape == image.shape,
-    }
+    return Example(
+        split=dataset.split,
+        index=0,
+        label=int(dataset.labels[0]),
+        picture=picture_to_json(contents.pictures.example),
+        channels=to_tuple(np.moveaxis(part, 2, 0)),
+        is_whole=part.shape == image.shape,
+    )
 
 
-def _samples(contents: RunContents) -> list[dict[str, Any]]:
+def _samples(contents: RunContents) -> tuple[ClassSamples, ...]:
     """Return the first few images of each class, in the order of the labels."""
-    return [
-        {"label": label, "indices": indices, "pictures": list(map(picture_to_json, pictures))}
+    return tuple(
+        ClassSamples(label=label, indices=tuple(indices), pictures=tuple(map(picture_to_json, pictures)))
         for label, (indices, pictures) in enumerate(contents.pictures.samples)
-    ]
+    )
 
 
-def _feature_maps(layer: str, maps: NDArray[np.float32]) -> dict[str, Any]:
-    count = maps.shape[2]
-    return {
-        "layer": layer,
-        "num_maps": count,
-        "large_channels": list(large_channels(maps)),
-        "minimum": float(maps.min()),
-        "maximum": float(maps.max()),
-        "values": pack(maps[:, :, :MOST_MAPS]),
-    }
+def _feature_maps(layer: str, maps: NDArray[np.float32]) -> FeatureMaps:
+    return FeatureMaps(
+        layer=layer,
+        num_maps=maps.shape[2],
+        large_channels=tuple(large_channels(maps)),
+        minimum=float(maps.min()),
+        maximum=float(maps.max()),
+        values=Packed.from_array(maps[:, :, :MOST_MAPS]),
+    )

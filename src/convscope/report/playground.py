@@ -4,17 +4,20 @@ Every training image is inside, in 16 grey levels so that the file stays below 1
 """
 
 from pathlib import Path
-from typing import Any
+
+from msgspec import convert
 
 from convscope.base.files import write_text
-from convscope.base.packing import pack, pack_halved
+from convscope.base.packing import Packed, pack_halved
+from convscope.base.versions import FORMAT
 from convscope.data.datasets import Splits
 from convscope.evidence.ablation import filter_means
 from convscope.recipes import fast
 from convscope.report.built import built
 from convscope.report.document import render_document, script_json
 from convscope.report.live import NUM_PARITY, pack_model, pack_small
-from convscope.report.payload import FORMAT, model_facts
+from convscope.report.payload import model_facts
+from convscope.report.records import Live, LiveImages, Parity, Playground, TrainingImages, Unmeasured
 from convscope.training import History
 from convscope.training.model import Model
 
@@ -22,36 +25,34 @@ NUM_TEST_IMAGES = 1_000
 """Test images on the page: the first of the split, on which the page measures what was trained in it."""
 
 
-def playground_payload(splits: Splits, model: Model) -> dict[str, Any]:
-    """Return what the page computes with, as plain JSON; the form is that of a run's payload without results."""
+def playground_payload(splits: Splits, model: Model) -> Playground:
+    """Return what the page computes with."""
     train, test = splits.train, splits.test
     pixels, labels = test.images[:NUM_TEST_IMAGES], test.labels[:NUM_TEST_IMAGES]
-    return {
-        "format": FORMAT,
-        "untrained": True,
-        "record": {},
-        "recipe": fast.to_dict(),
-        "data": splits.to_dict(),
-        "model": model_facts(model),
-        "history": History().to_dict(),
-        "baseline_history": None,
-        "evaluation": {"split": test.split, "num_images": len(test), "class_names": list(test.class_names)},
-        "comparison": None,
-        "live": {
-            "models": [pack_model(model, filter_means(model, pixels))],
-            "images": {
-                "split": test.split,
-                "indices": pack_small(range(len(pixels))),
-                "labels": pack_small(labels),
-                "pixels": pack(pixels),
-                "num_sample": len(pixels),
-                "num_mistakes": 0,
-            },
-            "parity": {"logits": pack(model.logits(pixels[:NUM_PARITY]))},
-            "training": {"labels": pack_small(train.labels), "pixels": pack_halved(train.images), "of": len(train)},
-            "handwriting": train.handwriting.to_dict(),
-        },
-    }
+    return Playground(
+        format=FORMAT,
+        recipe=fast.to_dict(),
+        data=splits.to_record(),
+        model=model_facts(model),
+        history=History().to_record(),
+        evaluation=Unmeasured(split=test.split, num_images=len(test), class_names=test.class_names),
+        live=Live(
+            models=(pack_model(model, filter_means(model, pixels)),),
+            images=LiveImages(
+                split=test.split,
+                indices=pack_small(range(len(pixels))),
+                labels=pack_small(labels),
+                pixels=Packed.from_array(pixels),
+                num_sample=len(pixels),
+                num_mistakes=0,
+            ),
+            parity=Parity(logits=Packed.from_array(model.logits(pixels[:NUM_PARITY]))),
+            training=TrainingImages(
+                labels=pack_small(train.labels), pixels=convert(pack_halved(train.images), Packed), of=len(train)
+            ),
+            handwriting=train.handwriting,
+        ),
+    )
 
 
 def render_playground(splits: Splits, model: Model) -> str:
@@ -61,7 +62,7 @@ def render_playground(splits: Splits, model: Model) -> str:
         "playground.html.jinja",
         bundle.policy,
         bench=bundle,
-        json=script_json(playground_payload(splits, model)),
+        json=script_json(playground_payload(splits, model).to_dict()),
         architecture=model.architecture.name,
         dataset=splits.name,
     )

@@ -7,7 +7,6 @@ script that brings it to life are inside, and its policy forbids the rest.
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -18,8 +17,9 @@ from convscope.report.document import load_template, percent_interval, render_do
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings, image_size
 from convscope.report.glossary import TERMS
-from convscope.report.numbers import chart_numbers, matrix_view
+from convscope.report.numbers import ChartTable, chart_numbers, matrix_view
 from convscope.report.payload import RunContents
+from convscope.report.records import PageFacts, Payload
 from convscope.report.style import Drawing, svg_element
 from convscope.report.texts import Said, say
 from convscope.report.views import (
@@ -43,15 +43,14 @@ _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels"
 
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
-    shown, charts, bundle = contents.shown, {}, built()
+    shown, charts, bundle = contents.facts, {}, built()
     titles, numbers, drawings = findings.chart_titles(shown), chart_numbers(shown), draw_charts(contents)
     for name in drawings:
         if name in numbers:  # the confusion matrix is a table itself
             charts[name] = contents.once(
                 ("chart", name, titles[name], repr(numbers[name])), partial(_chart, drawings, name, titles, numbers)
             )
-    evaluation, compared = shown["evaluation"], contents.comparison
-    comparison = None if compared is None else comparison_view(compared.to_record())
+    evaluation, comparison = shown.evaluation, shown.comparison
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
     # What the reader sees first, and what a click opens.
@@ -74,15 +73,15 @@ def render_report(contents: RunContents) -> str:
         terms=TERMS,
         charts=charts,
         run=run_view(shown),
-        recipe=shown["recipe"],
-        data=shown["data"],
-        image_size=image_size(shown["data"]["train"]["image_shape"]),
-        model=shown["model"],
+        recipe=shown.recipe,
+        data=shown.data,
+        image_size=image_size(shown.data.train.image_shape),
+        model=shown.model,
         evaluation=evaluation,
         cautions=findings.cautions_said(contents.evaluation),
-        interval=percent_interval(evaluation["accuracy_interval"]),
-        limits=_limits(shown),
-        runs=runs_view(shown),
+        interval=percent_interval(evaluation.accuracy_interval),
+        limits=_limits(shown, has_seeds=contents.seeds is not None),
+        runs=runs_view(shown.model.architecture["name"], contents.seeds),
         example=contents.once("example", lambda: example_view(shown)),
         samples=contents.once("samples", lambda: samples_view(shown)),
         diagram=diagram_view(contents.trained.model.architecture),
@@ -90,7 +89,7 @@ def render_report(contents: RunContents) -> str:
         matrix=matrix_view(shown, titles["confusion-matrix"]),
         pairs=pairs_view(shown),
         mistakes=contents.once("mistakes", lambda: mistakes_view(shown)),
-        comparison=comparison,
+        comparison=None if comparison is None else comparison_view(comparison),
         kernels=contents.once("kernels", lambda: kernel_views(contents.explanation.kernels)),
         explained=explained_view(shown),
         maps=contents.once("maps", lambda: map_views(contents.explanation)),
@@ -107,8 +106,8 @@ def load_parts() -> None:
 
 
 def _chart(
-    drawings: Mapping[str, Drawing], name: str, titles: Mapping[str, str], numbers: Mapping[str, Any]
-) -> dict[str, Any]:
+    drawings: Mapping[str, Drawing], name: str, titles: Mapping[str, str], numbers: Mapping[str, ChartTable]
+) -> dict[str, object]:
     svg = svg_element(drawings[name], name, titles[name])
     return {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
 
@@ -124,19 +123,20 @@ def write_report(folder: Path, contents: RunContents) -> Path:
     return path
 
 
-def _for_script(payload: dict[str, Any]) -> dict[str, Any]:
+def _for_script(payload: Payload) -> dict[str, object]:
     """Return what the page's script needs of the payload."""
-    data = {name: value for name, value in payload["data"].items() if name not in ("example", "samples")}
-    return {name: value for name, value in payload.items() if name not in _IN_THE_REPORT} | {"data": data}
+    value = payload.to_dict()
+    data = {name: part for name, part in value["data"].items() if name not in ("example", "samples")}
+    return {name: part for name, part in value.items() if name not in _IN_THE_REPORT} | {"data": data}
 
 
-def _limits(payload: dict[str, Any]) -> list[Said]:
+def _limits(page: PageFacts, *, has_seeds: bool) -> list[Said]:
     """Return what the verdict does not say, in sentences."""
-    images = payload["evaluation"]["num_images"]
-    if "imported" in payload["record"]:
+    images = page.evaluation.num_images
+    if page.record.imported:
         return [say("limits.imported", images=images)]
-    if "members" in payload["record"]:
+    if page.record.members:
         return [say("limits.members", images=images)]
-    others = say("limits.otherRuns" if "seeds" in payload["evidence"] else "limits.oneRun", images=images)
-    last = [] if payload["choice"] else [say("limits.last")]
-    return [others, findings.measured_sentence(payload), *last, say("limits.sources")]
+    others = say("limits.otherRuns" if has_seeds else "limits.oneRun", images=images)
+    last = [] if page.choice else [say("limits.last")]
+    return [others, findings.measured_sentence(page.history, page.recipe), *last, say("limits.sources")]

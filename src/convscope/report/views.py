@@ -1,4 +1,4 @@
-"""What the page's template shows of a payload: texts clipped and counted, pictures enlarged and packed.
+"""What the page's template shows of a facts: texts clipped and counted, pictures enlarged and packed.
 
 Everything here is data for a template that escapes it; nothing is markup but the digits of an image's matrix.
 """
@@ -7,7 +7,6 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -18,6 +17,7 @@ from convscope.architecture import Architecture
 from convscope.base.tables import printable, printable_lines
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.explanation import Explanation, KernelBank
+from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
 from convscope.report.comparison_words import pair_said, seconds_said, verdict_said
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
@@ -30,112 +30,111 @@ from convscope.report.pixels import (
     scale_to,
 )
 from convscope.report.python_lines import python_lines
+from convscope.report.records import PageFacts
 from convscope.report.texts import Said, attribute, figure, follow_language, known, listed, say
+from convscope.training.memory import Memory
 
 _MOST_BARS = 10
 _MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
-def _uri(pixels: Pixels, scale: int = 1) -> dict[str, Any]:
+def _uri(pixels: Pixels, scale: int = 1) -> dict[str, object]:
     """Return a picture for an `img` element, which shows each of its pixels as a square of `scale`."""
     height, width = pixels.shape[:2]
     uri = "data:image/png;base64," + b64encode(png_of(pixels)).decode()
     return {"uri": uri, "width": width * scale, "height": height * scale}
 
 
-def _packed(png: str, payload: dict[str, Any], target: int) -> dict[str, Any]:
-    """Return an image of the data set, which the payload holds as PNG, for an `img` element."""
-    height, width, _ = payload["data"]["train"]["image_shape"]
+def _packed(png: str, page: PageFacts, target: int) -> dict[str, object]:
+    """Return an image of the data set, which the facts holds as PNG, for an `img` element."""
+    height, width, _ = page.data.train.image_shape
     scale = scale_to(max(height, width), target)
     return {"uri": "data:image/png;base64," + png, "width": width * scale, "height": height * scale}
 
 
-def run_view(payload: dict[str, Any]) -> dict[str, Any]:
+def run_view(page: PageFacts) -> dict[str, object]:
     """Return how the run was made, as texts."""
-    record, architecture, recipe = payload["record"], payload["model"]["architecture"], payload["recipe"]
-    members = record.get("members", [])
-    times = [member["seconds"] for member in members] or payload["history"]["seconds"]
-    seconds = None if None in times or not times else sum(times)
-    cpu = record.get("cpu", {})
-    facts = [(say("facts.version", name=name), str(version)) for name, version in record.get("versions", {}).items()]
-    facts += [(say("facts.threads"), str(record["threads"]))] if "threads" in record else []
-    processor = [say("facts.cores", n=value) if key == "cores" else f"{value}" for key, value in cpu.items()]
+    record, name, recipe = page.record, page.model.architecture["name"], page.recipe["name"]
+    members, imported = record.members or (), record.imported or None
+    times = [member.seconds for member in members] or page.history.seconds
+    seconds = sum(time for time in times if time is not None) if times and None not in times else None
+    processor = [record.cpu.name, say("facts.cores", n=record.cpu.cores), record.cpu.machine]
+    processor += [record.cpu.instruction_set] if record.cpu.instruction_set else []
+    facts = [(say("facts.version", name=program), version) for program, version in record.versions.items()]
+    facts += [(say("facts.threads"), str(record.threads))]
     facts += [(say("facts.processor"), listed(processor))]
     facts += [
         (say("facts.time", step=known("facts.step", step)), figure(value, 2))
-        for step, value in record.get("timings", {}).items()
+        for step, value in record.timings.items()
+        if not isinstance(value, Memory)
     ]
-    facts += [(say("facts.trainingHash"), payload["data"]["train"]["sha256"])]
-    facts += [(say("facts.testHash"), payload["data"]["test"]["sha256"])]
-    facts += [(say("head.weightsHash"), payload["model"]["weights_sha256"])]
-    imported = record.get("imported")
-    if imported is not None:
-        facts += [(say("facts.fileHash"), str(imported["sha256"]))]
+    facts += [(say("facts.trainingHash"), page.data.train.sha256)]
+    facts += [(say("facts.testHash"), page.data.test.sha256)]
+    facts += [(say("head.weightsHash"), page.model.weights_sha256)]
+    facts += [(say("facts.fileHash"), imported.sha256)] if imported else []
     return {
         "imported": imported,
-        "members": [f"{member['run']} ({member['architecture']['name']}, seed {member['seed']})" for member in members],
-        "origin": f"{recipe['name']} · seed {record.get('seed', 'unknown')}" if imported is None else "imported",
-        "architecture": architecture["name"],
-        "recipe": recipe["name"],
-        "epochs": _epochs_trained(payload),
-        "epochs_trained": len(payload["history"]["loss"]),
-        "seed": record.get("seed", "unknown"),
-        "engine": f"{record.get('engine', 'unknown')}",
+        "members": [f"{member.run} ({member.architecture['name']}, seed {member.seed})" for member in members],
+        "origin": "imported" if imported else f"{recipe} · seed {record.seed}",
+        "architecture": name,
+        "recipe": recipe,
+        "epochs": _epochs_trained(page),
+        "epochs_trained": len(page.history.loss),
+        "seed": record.seed,
+        "engine": record.engine,
         "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
-        "command": printable_lines(str(record.get("command", ""))),
-        "python": python_lines(payload),
+        "command": printable_lines(record.command),
+        "python": python_lines(page),
         "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
     }
 
 
-def runs_view(payload: dict[str, Any]) -> dict[str, str]:
+def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
     """Return how many runs of this network there are: for the header, for the verdict's list, and in a sentence."""
-    seeds = payload["evidence"].get("seeds")
-    name = payload["model"]["architecture"]["name"]
-    group = next((one for one in seeds["table"] if one["architecture"] == name), None) if seeds else None
-    if group is None or group["interval_with_images"] is None:
+    group = None if seeds is None else next((one for one in seeds.table if one.architecture == name), None)
+    if group is None or group.interval_with_images is None:
         return {"count": say("runs.count", n=1), "place": say("runs.oneRun"), "sentence": ""}
-    low, high = (findings.percent(end) for end in group["interval_with_images"])
+    low, high = (findings.percent(end) for end in group.interval_with_images)
     return {
-        "count": say("runs.countOf", n=group["num_runs"]),
-        "place": say("runs.oneOf", n=group["num_runs"]),
+        "count": say("runs.countOf", n=group.num_runs),
+        "place": say("runs.oneOf", n=group.num_runs),
         "sentence": say(
             "runs.spread",
-            seeds=group["num_runs"],
-            mean=findings.percent(group["mean"]),
-            least=findings.percent(group["minimum"]),
-            most=findings.percent(group["maximum"]),
+            seeds=group.num_runs,
+            mean=findings.percent(group.mean),
+            least=findings.percent(group.minimum),
+            most=findings.percent(group.maximum),
             low=low,
             high=high,
         ),
     }
 
 
-def _epochs_trained(payload: dict[str, Any]) -> Said:
+def _epochs_trained(page: PageFacts) -> Said:
     """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
-    history, epochs = payload["history"], payload["recipe"]["epochs"]
-    best = history["best_epoch"]
-    values = {"n": epochs, "trained": len(history["loss"]), "best": best}
-    key = "epochsOf" if payload["choice"] else "epochs"
+    history, epochs = page.history, page.recipe["epochs"]
+    best = history.best_epoch
+    values = {"n": epochs, "trained": len(history.loss), "best": best}
+    key = "epochsOf" if page.choice else "epochs"
     return say(f"runs.{key}" if best is None else f"runs.{key}Best", **values)
 
 
-def example_view(payload: dict[str, Any]) -> dict[str, Any]:
+def example_view(page: PageFacts) -> dict[str, object]:
     """Return the first training image and its matrix in full."""
-    example, names = payload["data"]["example"], payload["evaluation"]["class_names"]
-    channels = payload["data"]["train"]["image_shape"][2]
-    shown = example["channels"]
+    example, names = page.data.example, page.evaluation.class_names
+    channels = page.data.train.image_shape[2]
+    shown = example.channels
     caption = say("example.values")
-    if not example["is_whole"]:
+    if not example.is_whole:
         caption = say("example.part", size=f"{len(shown[0])} × {len(shown[0][0])}", channels=len(shown))
     return {
-        "name": say("example.labelled", name=names[example["label"]]),
-        "index": example["index"],
-        "split": example["split"],
+        "name": say("example.labelled", name=names[example.label]),
+        "index": example.index,
+        "split": example.split,
         "pixels": say("example.square") if channels in (1, 3) else say("example.squareMean", channels=channels),
         "caption": caption,
-        "picture": _packed(example["picture"], payload, _NATURAL),
+        "picture": _packed(example.picture, page, _NATURAL),
         "channels": [
             {"name": say("example.channel", channel=number) if channels > 1 else "", "text": _matrix_markup(channel)}
             for number, channel in enumerate(shown)
@@ -143,7 +142,7 @@ def example_view(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _matrix_markup(rows: list[list[int]]) -> Markup:
+def _matrix_markup(rows: Sequence[Sequence[int]]) -> Markup:
     """Return the numbers as aligned text, runs of those above zero in `b`."""
     lines = []
     for row in rows:
@@ -153,57 +152,59 @@ def _matrix_markup(rows: list[list[int]]) -> Markup:
     return Markup("\n".join(lines))
 
 
-def samples_view(payload: dict[str, Any]) -> dict[str, Any]:
+def samples_view(page: PageFacts) -> dict[str, object]:
     """Return a few training images of each class."""
-    names = payload["evaluation"]["class_names"]
+    names = page.evaluation.class_names
     rows = [
         {
-            "name": printable(names[row["label"]]),
+            "name": printable(names[row.label]),
             "pictures": [
-                {"picture": _packed(picture, payload, 32), "split": payload["data"]["train"]["split"], "index": index}
-                for picture, index in zip(row["pictures"], row["indices"], strict=True)
+                {"picture": _packed(picture, page, 32), "split": page.data.train.split, "index": index}
+                for picture, index in zip(row.pictures, row.indices, strict=True)
             ],
         }
-        for row in payload["data"]["samples"]
+        for row in page.data.samples
     ]
     return {"many": len(rows) > 26, "rows": rows}
 
 
-def curves_note(payload: dict[str, Any]) -> Said:
+def curves_note(page: PageFacts) -> Said:
     """Return what to know of the measured curves: what was chosen by them."""
-    return findings.measured_sentence(payload) if payload["history"]["best_epoch"] is None else say("look.ring")
+    return (
+        findings.measured_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")
+    )
 
 
-def pairs_view(payload: dict[str, Any]) -> list[dict[str, Any]]:
+def pairs_view(page: PageFacts) -> list[dict[str, object]]:
     """Return the most confused pairs by name."""
-    names = payload["evaluation"]["class_names"]
+    names = page.evaluation.class_names
     return [
         {
-            "true": printable(names[pair["true"]]),
-            "predicted": printable(names[pair["predicted"]]),
-            "count": pair["count"],
+            "true": printable(names[pair.true]),
+            "predicted": printable(names[pair.predicted]),
+            "count": pair.count,
         }
-        for pair in payload["evaluation"]["confused_pairs"][:10]
+        for pair in page.evaluation.confused_pairs[:10]
     ]
 
 
-def mistakes_view(payload: dict[str, Any]) -> dict[str, Any]:
+def mistakes_view(page: PageFacts) -> dict[str, object]:
     """Return the worst mistakes as cards."""
-    evaluation = payload["evaluation"]
-    names, mistakes = evaluation["class_names"], evaluation["mistakes"]
+    evaluation = page.evaluation
+    names, mistakes = evaluation.class_names, evaluation.mistakes
     cards = [
         {
-            "picture": _packed(picture, payload, 112),
-            "split": evaluation["split"],
-            "index": one["index"],
-            "true": printable(names[one["true"]]),
-            "predicted": printable(names[one["predicted"]]),
-            "probability": findings.confidence_text(one["probability"]),
-            "probability_of_true": findings.confidence_text(one["probability_of_true"]),
+            "picture": _packed(picture, page, 112),
+            "split": evaluation.split,
+            "index": one.index,
+            "true": printable(names[one.true]),
+            "predicted": printable(names[one.predicted]),
+            "probability": findings.confidence_text(one.probability),
+            "probability_of_true": findings.confidence_text(one.probability_of_true),
         }
-        for picture, one in zip(payload["mistake_pictures"], mistakes, strict=False)
+        for picture, one in zip(page.mistake_pictures, mistakes, strict=False)
     ]
-    is_all = len(cards) == evaluation["num_mistakes"]
+    is_all = len(cards) == evaluation.num_mistakes
     return {
         "title": findings.mistakes_finding(evaluation),
         "caption": say("look.allMistakes") if is_all else say("look.someMistakes", n=len(cards)),
@@ -229,9 +230,9 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
     return {**structs.asdict(comparison), **said, "names": names, "sides": sides}
 
 
-def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, Any]]:
+def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
     """Return each convolution's kernels as pictures, whole or, of very many, in part."""
-    views = []
+    views = list[dict[str, object]]()
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
         first = say("kernels.filters", n=filters)
@@ -270,21 +271,21 @@ def diagram_view(architecture: Architecture) -> Markup:
     )
 
 
-def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
+def explained_view(page: PageFacts) -> dict[str, object]:
     """Return the image that the feature maps are of, and the model's answer."""
-    explanation = payload["explanation"]
-    names = [printable(name) for name in explanation["class_names"]]
-    label, predicted, probabilities = explanation["label"], explanation["predicted"], explanation["probabilities"]
+    explanation = page.explanation
+    names = [printable(name) for name in explanation.class_names]
+    label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities
     order = list(range(len(names)))
     if len(names) > _MOST_BARS:
         order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
-    key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation['split']}"
+    key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation.split}"
     return {
-        "sentence": say(key, index=explanation["index"], predicted=names[predicted], true=names[label]),
+        "sentence": say(key, index=explanation.index, predicted=names[predicted], true=names[label]),
         "label": names[label],
-        "split": explanation["split"],
-        "index": explanation["index"],
-        "picture": _packed(payload["explained_picture"], payload, 224),
+        "split": explanation.split,
+        "index": explanation.index,
+        "picture": _packed(page.explained_picture, page, 224),
         "bars": [
             {
                 "name": names[i],
@@ -297,17 +298,17 @@ def explained_view(payload: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def map_views(explanation: Explanation) -> list[dict[str, Any]]:
+def map_views(explanation: Explanation) -> list[dict[str, object]]:
     """Return each layer's feature maps as pictures on one scale, four of them large."""
-    summaries = {layer.layer: layer.to_dict() for layer in explanation.layers}
-    views = []
+    summaries = {layer.layer: layer for layer in explanation.layers}
+    views = list[dict[str, object]]()
     for layer, maps in explanation.feature_maps.items():
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
         pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MOST_MAPS))]
         side, large = max(maps.shape[:2]), large_channels(maps)
         values = {
-            "kind": summary["kind"],
-            "shape": " × ".join(map(str, summary["shape"])),
+            "kind": summary.kind,
+            "shape": " × ".join(map(str, summary.shape)),
             "channels": ", ".join(map(str, large)),
         }
         views.append(
@@ -325,7 +326,7 @@ def map_views(explanation: Explanation) -> list[dict[str, Any]]:
     return views
 
 
-def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale: int) -> dict[str, Any]:
+def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale: int) -> dict[str, object]:
     return {
         "channel": channel,
         "maximum": f"{maps[:, :, channel].max():.3g}",
@@ -333,7 +334,7 @@ def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale:
     }
 
 
-def _scale(palette: Palette, low: float, high: float) -> dict[str, Any]:
+def _scale(palette: Palette, low: float, high: float) -> dict[str, object]:
     bar = paint(np.linspace(low, high, 160)[None], palette, low, high)
     middle = "0" if palette != "viridis" else ""
     return {**_uri(enlarge(bar, 1)), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}

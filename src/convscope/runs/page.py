@@ -7,15 +7,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from msgspec import structs
 
 from convscope.base.figure_style import FigureStyle
-from convscope.base.records import Record
+from convscope.base.records import Record, from_attributes
 from convscope.base.sharing import shareable
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
 from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.report.records import PageRecord
 from convscope.runs.evidence import read_topics
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
@@ -94,7 +96,7 @@ class RunPage:
             for topic in self._evidence.keys() - self._sections.keys():
                 (self._sections[topic],) = render_evidence({topic: self._evidence[topic]})
         evidence = [self._sections[topic] for topic in TOPICS if topic in self._sections]
-        record = {**shareable(folder.read_record().to_dict()), "timings": dict(self._timings)}
+        record = from_attributes(PageRecord, shareable(folder.read_record()), timings=dict(self._timings))
         if self._contents is not None:
             self._contents = self._contents.updated(record, self._baseline, self._comparison, evidence)
             return self._contents
@@ -108,7 +110,7 @@ class RunPage:
             trained=Replay(run.model, run.trained.history, folder.load_snapshots(), waited_for),
             evaluation=run.evaluation,
             explanation=explanation,
-            record={**record, "timings": dict(self._timings)},
+            record=structs.replace(record, timings=dict(self._timings)),
             baseline=self._baseline,
             comparison=self._comparison,
             evidence=evidence,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from small_evidence import few_of, small_evidence, with_siblings
 
 import convscope as cs
+from convscope.base.records import from_attributes
 from convscope.cli import main as convscope
 from convscope.data.image_files import read_picture
 from convscope.data.inspection import inspect_dataset
@@ -32,6 +33,7 @@ from convscope.prediction import predict
 from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.report.experiment_page import render_experiment
+from convscope.report.records import PageRecord
 from convscope.runs.inspecting import Inspected
 from convscope.runs.predicting import explaining
 from convscope.runs.run_json import run_record
@@ -227,7 +229,7 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         Replay(model, history, snapshots),
         evaluations[0],
         cs.explain(model, splits.test, 0),
-        {**record.to_dict(), "timings": {"train": sum(history.seconds)}},
+        from_attributes(PageRecord, record, timings={"train": sum(history.seconds)}),
         Replay(other, other_history),
         cs.compare(*candidates),
         render_evidence(evidence),

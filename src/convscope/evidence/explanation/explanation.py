@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.arguments import checked
 from convscope.base.metrics import softmax
+from convscope.base.records import Count, Fraction, Record, from_attributes, to_tuple
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.evidence.explanation.kernels_and_maps import (
     KernelBank,
+    KernelBankRecord,
     LayerSummary,
     kernel_banks,
     summarize_activations,
@@ -23,6 +25,20 @@ from convscope.evidence.explanation.kernels_and_maps import (
 from convscope.training.model import Model, dataset_for
 
 _HEADER = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
+
+
+class ExplanationRecord(Record, kw_only=True):
+    """An explanation in numbers; the attributes are those of `Explanation`."""
+
+    dataset: str
+    split: str
+    index: Count
+    class_names: tuple[str, ...]
+    label: Count
+    predicted: Count
+    probabilities: tuple[Fraction, ...]
+    layers: tuple[LayerSummary, ...]
+    kernels: tuple[KernelBankRecord, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +79,19 @@ class Explanation:
         """The activations (H, W, maps) of each layer whose output is not a vector, by its name, in order."""
         return {layer: maps for layer, maps in self.activations.items() if maps.ndim == 3}
 
+    def to_record(self) -> ExplanationRecord:
+        """Return the prediction, each layer's summary and the banks' shapes, without pixels and cells."""
+        return from_attributes(
+            ExplanationRecord,
+            self,
+            dataset=self.dataset_name,
+            probabilities=to_tuple(self.probabilities),
+            kernels=tuple(bank.to_record() for bank in self.kernels),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer, each layer's summary and the banks' shapes, without pixels and cells, as plain JSON."""
-        return {
-            "dataset": self.dataset_name,
-            "split": self.split,
-            "index": self.index,
-            "class_names": list(self.class_names),
-            "label": self.label,
-            "predicted": self.predicted,
-            "probabilities": self.probabilities.tolist(),
-            "layers": [layer.to_dict() for layer in self.layers],
-            "kernels": [bank.to_dict() for bank in self.kernels],
-        }
+        """Return what explanation.json holds."""
+        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         return f"{self._headline()}\n\n{text_table(_HEADER, self._layer_rows())}"

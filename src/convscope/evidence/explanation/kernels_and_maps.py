@@ -2,14 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Conv2D, DepthwiseConv2D, Shape
-from convscope.base.plain import PlainFields
+from convscope.architecture import Architecture, Conv2D, DepthwiseConv2D
+from convscope.base.records import Count, Fraction, NonNegative, Positive, Record, from_attributes
 from convscope.training.model import Model
+
+
+class KernelBankRecord(Record, kw_only=True):
+    """A bank without its weights; the attributes are those of `KernelBank` and its kernel."""
+
+    layer: str
+    kind: str
+    shape: tuple[Positive, Positive, Positive, Positive]
+    limit: NonNegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +46,8 @@ class KernelBank:
     def num_filters(self) -> int:
         return int(self.kernel.shape[3])
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the bank's layer, kind, shape and limit, without its weights, as plain JSON."""
-        return {"layer": self.layer, "kind": self.kind, "shape": list(self.kernel.shape), "limit": self.limit}
+    def to_record(self) -> KernelBankRecord:
+        return from_attributes(KernelBankRecord, self, shape=self.kernel.shape)
 
 
 def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
@@ -56,8 +63,7 @@ def kernel_banks(model: Model) -> tuple[KernelBank, ...]:
     return tuple(banks)
 
 
-@dataclass(frozen=True)
-class LayerSummary(PlainFields):
+class LayerSummary(Record, kw_only=True):
     """A layer's output for one image, in numbers. A vector's units count as maps of one cell.
 
     Attributes:
@@ -72,14 +78,14 @@ class LayerSummary(PlainFields):
 
     layer: str
     kind: str
-    shape: Shape
+    shape: tuple[Positive, ...]
     minimum: float
     maximum: float
     mean: float
-    active_fraction: float
-    num_dead_maps: int
+    active_fraction: Fraction
+    num_dead_maps: Count
     map_maximum: tuple[float, ...]
-    map_active_fraction: tuple[float, ...]
+    map_active_fraction: tuple[Fraction, ...]
 
 
 def summarize_activations(

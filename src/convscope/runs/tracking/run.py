@@ -122,7 +122,7 @@ def read_run(path: Path | str) -> TrackedRun:
         parent=parent,
         place=place,
         started_seconds=started,
-        parameters=run_parameters(shareable(folder.record.to_dict()), folder.architecture),
+        parameters=run_parameters(shareable(folder.record).to_dict(), folder.architecture),
         epochs=epochs,
     )
 

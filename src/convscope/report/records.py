@@ -1,0 +1,255 @@
+"""The payload of a page as records: what a report shows and its script computes with, as one JSON document.
+
+Pictures are PNG in base64, class and file names are data as they came, and arrays are packed.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType, field
+
+from convscope.architecture.table import LayerRecord
+from convscope.base.packing import Packed
+from convscope.base.records import Byte, Count, JsonObject, Positive, Record, Seconds, Sha256
+from convscope.data.datasets.records import SplitsRecord
+from convscope.data.handwriting import Handwriting
+from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.evidence.evaluation import EvaluationRecord
+from convscope.evidence.explanation.explanation import ExplanationRecord
+from convscope.evidence.explanation.kernels_and_maps import KernelBankRecord
+from convscope.storage.records import RunFile
+from convscope.training.memory import Memory
+from convscope.training.records import HistoryRecord
+
+
+class PageRecord(RunFile, kw_only=True):
+    """run.json with its paths shortened, and the seconds of each step."""
+
+    timings: dict[str, Seconds | Memory]
+
+
+class Example(Record, kw_only=True):
+    """The first training image.
+
+    Attributes:
+        channels: its numbers; of a very large image those of its first part.
+    """
+
+    split: str
+    index: Count
+    label: Count
+    picture: str
+    channels: tuple[tuple[tuple[Byte, ...], ...], ...]
+    is_whole: bool
+
+
+class ClassSamples(Record, kw_only=True):
+    """A few training images of one class."""
+
+    label: Count
+    indices: tuple[Count, ...]
+    pictures: tuple[str, ...]
+
+
+class PageData(SplitsRecord, kw_only=True):
+    """The data of a run, with images."""
+
+    example: Example
+    samples: tuple[ClassSamples, ...]
+
+
+class PageModel(Record, kw_only=True):
+    """A model beside its weights; the attributes are those of its `Architecture`."""
+
+    architecture: JsonObject
+    layers: tuple[LayerRecord, ...]
+    parameters: Count
+    non_trainable_parameters: Count
+    macs: Count
+    weights_sha256: Sha256
+
+
+class PackedBank(KernelBankRecord, kw_only=True):
+    """The kernels of a convolution, of very many the first."""
+
+    values: Packed
+
+
+class FeatureMaps(Record, kw_only=True):
+    """A layer's output for the explained image, of very many maps the first.
+
+    Attributes:
+        large_channels: those that are shown large.
+    """
+
+    layer: str
+    num_maps: Positive
+    large_channels: tuple[Count, ...]
+    minimum: float
+    maximum: float
+    values: Packed
+
+
+class PageMeasurements(Record, kw_only=True):
+    """What is known of a run as soon as its model has been evaluated.
+
+    Attributes:
+        choice: what early stopping chose, in words; "" where nothing was chosen.
+        mistake_pictures: of the first mistakes.
+        explained_picture: of the image whose feature maps are shown.
+    """
+
+    format: Literal[1]
+    recipe: JsonObject
+    data: PageData
+    model: PageModel
+    history: HistoryRecord
+    choice: str
+    evaluation: EvaluationRecord
+    mistake_pictures: tuple[str, ...]
+    explanation: ExplanationRecord
+    explained_picture: str
+    kernels: tuple[PackedBank, ...]
+    feature_maps: tuple[FeatureMaps, ...]
+
+
+class PageFacts(PageMeasurements, kw_only=True):
+    """What the tables, charts and pictures of a page are made of, but for evidence.
+
+    Attributes:
+        baseline_history, comparison: of the run that it is compared with.
+    """
+
+    record: PageRecord
+    baseline_history: HistoryRecord | None
+    comparison: ComparisonRecord | None
+
+
+class Snapshot(Record, kw_only=True):
+    """Weights after an epoch by full name, rounded; epoch 0 is untrained."""
+
+    epoch: Count
+    weights: dict[str, Packed]
+
+
+class LiveModel(Record, kw_only=True):
+    """A model to compute with.
+
+    Attributes:
+        weights: by full name, such as `conv2d/kernel`, in Keras layout.
+        means: by layer: the mean output of each filter over the test images, of maps over all positions too.
+        snapshots: the untrained network first; fewer than there are epochs if there is no room for more.
+    """
+
+    name: str
+    architecture: JsonObject
+    weights: dict[str, Packed]
+    means: dict[str, Packed]
+    snapshots: tuple[Snapshot, ...]
+
+
+class LiveImages(Record, kw_only=True):
+    """Test images.
+
+    Attributes:
+        indices: in the split.
+        pixels: (N, H, W, C) uint8.
+        num_sample: how many of them are the first of the split; mistakes follow.
+        num_mistakes: of the first model in the whole split.
+    """
+
+    split: str
+    indices: Packed
+    labels: Packed
+    pixels: Packed
+    num_sample: Positive
+    num_mistakes: Count
+
+
+class Parity(Record, kw_only=True):
+    """Logits (n, K) of the first images by the first model, as Python computes them."""
+
+    logits: Packed
+
+
+class TrainingImages(Record, kw_only=True):
+    """Training images (n, H, W, C) and their labels.
+
+    Attributes:
+        of: how many training images there are.
+    """
+
+    labels: Packed
+    pixels: Packed
+    of: Positive
+
+
+class LiveMap(Record, kw_only=True):
+    """A map of test images.
+
+    Attributes:
+        layer: by whose output an image is put into the map.
+        indices: in the split.
+        points: (n, 2), or (n, 3) of which the first two are shown.
+        directions: (D, 2) of `pca`: a point is the image's D numbers times these, minus the offset.
+    """
+
+    method: Literal["pca", "tsne", "umap"]
+    layer: str
+    num_neighbours: Positive
+    indices: Packed
+    labels: Packed
+    points: Packed
+    directions: Packed | None
+    offset: tuple[float, ...]
+
+
+class Live(Record, kw_only=True):
+    """What a page computes with.
+
+    Attributes:
+        models: the run's model, then the one that it is compared with.
+        map: there if it was measured.
+    """
+
+    models: tuple[LiveModel, ...]
+    images: LiveImages
+    parity: Parity
+    training: TrainingImages
+    handwriting: Handwriting
+    map: LiveMap | UnsetType = UNSET
+
+
+class Payload(PageFacts, kw_only=True):
+    """What a report holds.
+
+    Attributes:
+        live: what its script computes with.
+        evidence: what else was measured, by topic, as the topic's file holds it.
+    """
+
+    live: Live
+    evidence: dict[str, JsonObject]
+
+
+class Unmeasured(Record, kw_only=True):
+    """The test images on which nothing was measured."""
+
+    split: str
+    num_images: Positive
+    class_names: tuple[str, ...]
+
+
+class Playground(Record, kw_only=True):
+    """What the page of no run holds: as a payload, with nothing trained or measured."""
+
+    format: Literal[1]
+    untrained: bool = True
+    record: dict[str, str] = field(default_factory=dict)
+    recipe: JsonObject
+    data: SplitsRecord
+    model: PageModel
+    history: HistoryRecord
+    baseline_history: None = None
+    evaluation: Unmeasured
+    comparison: None = None
+    live: Live
