@@ -130,9 +130,10 @@ def test_deslanting_is_only_taken_when_asked_for():
     assert [stage.on for stage in prepare(on_ground((9, 9), []), 28, 28, 1, MNIST).stages].count(False) == 1
 
 
-def test_what_would_not_fit_is_made_to_fit():
+@pytest.mark.parametrize("target", [28, 2**70])
+def test_what_would_not_fit_is_made_to_fit(target):
     picture = on_ground((60, 30), [(5, 55, 12, 18)])
-    assert stages(prepare(picture, 20, 32, 1, Handwriting("light", 28)))["scale"].shape[0] == 20
+    assert stages(prepare(picture, 20, 32, 1, Handwriting("light", target)))["scale"].shape[0] == 20
 
 
 @pytest.mark.parametrize(
