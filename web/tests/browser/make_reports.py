@@ -221,7 +221,8 @@ def run(folder: Path, splits: cs.Splits, architecture: cs.Architecture, *, with_
         cs.Candidate.from_model(one, evaluation, sum(past.seconds))
         for one, evaluation, past in zip((model, other), evaluations, (history, other_history), strict=True)
     ]
-    record = run_record(RunSpec(splits.name, architecture, RECIPE, seed=0), splits, threads=2)
+    spec = RunSpec(splits.name, architecture, RECIPE, seed=0)
+    record = run_record(spec, splits, threads=2, command=f"convscope run --dataset {splits.name}")
     evidence = small_evidence([model, other], splits, RECIPE) if with_evidence else {}
     contents = RunContents(
         splits,
