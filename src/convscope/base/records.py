@@ -64,6 +64,17 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {key: _to_json(inner, f"{name}: $.{key}") for key, inner in value.items()}
 
 
+class Recorded:
+    """Base of results whose `to_record` builds their record."""
+
+    def to_record(self) -> Record:
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Convert the result's record to plain JSON."""
+        return self.to_record().to_dict()
+
+
 class FileRecord(Record, kw_only=True):
     """Base of records that are files of their own.
 
@@ -76,9 +87,20 @@ class FileRecord(Record, kw_only=True):
 
 
 def from_attributes(kind: type[_Kind], value: object, /, **changes: object) -> _Kind:
-    """Build a record of type `kind` from the attributes of `value` by its fields' names, except for `changes`."""
+    """Build a record of type `kind` from the attributes of `value` by its fields' names, except for `changes`.
+
+    Attributes that have a `to_record` become records, also in tuples, and arrays become tuples.
+    """
     names = [field.name for field in msgspec.structs.fields(kind) if field.name not in changes]
-    return kind(**{name: getattr(value, name) for name in names}, **changes)
+    return kind(**{name: _to_record(getattr(value, name)) for name in names}, **changes)
+
+
+def _to_record(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return to_tuple(value)
+    if isinstance(value, tuple):
+        return tuple(map(_to_record, value))
+    return value.to_record() if hasattr(value, "to_record") else value
 
 
 def to_tuple(array: NDArray[Any]) -> tuple[Any, ...]:
@@ -139,18 +161,6 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
         raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
     except ValueError as error:
         raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
-
-
-def parse(value: object, kind: type[_Value], label: str, error: type[Exception] = RunError) -> _Value:
-    """Convert a value of JSON types to the type `kind`.
-
-    Raises:
-        error: if it is not as `kind` says. The message names the value in it after `label`.
-    """
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as wrong:
-        raise error(f"{label}: {_describe(wrong)}") from wrong
 
 
 def _to_number(value: object) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from convscope.base.records import from_attributes
 from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
 from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
 from convscope.cli.output import echo
@@ -64,12 +65,11 @@ def run(
             raise interrupted(job.folder, "run") from None
     if as_json:
         print_json(
-            RunOutput(
+            from_attributes(
+                RunOutput,
+                outcome,
                 run=str(job.folder.path),
-                evaluation=outcome.evaluation.to_record(),
                 warnings=tuple(cautions),
-                comparison=None if outcome.comparison is None else outcome.comparison.to_record(),
-                seeds=None if outcome.seeds is None else outcome.seeds.to_record(),
                 timings={**timings, "memory": outcome.memory},
             )
         )

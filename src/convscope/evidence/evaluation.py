@@ -22,8 +22,8 @@ from convscope.base.records import (
     NonNegative,
     Positive,
     Record,
+    Recorded,
     from_attributes,
-    to_tuple,
 )
 from convscope.base.tables import Tint, clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_rows
@@ -95,7 +95,7 @@ class EvaluationRecord(Record, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Recorded):
     """A model's answers on a data set, and how often they are right.
 
     The intervals cover the noise of a finite number of images; they say nothing about other training seeds.
@@ -191,15 +191,10 @@ class Evaluation:
             EvaluationRecord,
             self,
             dataset=self.dataset_name,
-            confusion_matrix=to_tuple(self.confusion_matrix),
             num_mistakes=len(self.mistakes),
             mistakes=self.mistakes[:_MOST_MISTAKES_IN_RECORD],
             views=self.views if self.views > 1 else UNSET,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what evaluation.json holds."""
-        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
 from convscope.base.errors import DivergedError
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import coverage_text, group_accuracy_interval
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.base.versions import FORMAT, own_version
@@ -41,7 +41,7 @@ _MOST_VALUES = 200  # of a group, one by one
 
 
 @dataclass(frozen=True, eq=False)
-class Experiment:
+class Experiment(Recorded):
     """Runs of architectures and recipes over seeds, measured on the same test images.
 
     Attributes:
@@ -142,22 +142,9 @@ class Experiment:
         )
 
     def to_record(self) -> ExperimentRecord:
-        return ExperimentRecord(
-            format=FORMAT,
-            version=own_version(),
-            dataset=self.dataset_name,
-            split="test",
-            num_images=self.num_images,
-            num_training_images=self.num_training_images,
-            runs=tuple(run.to_record() for run in self.runs),
-            table=tuple(group.to_record() for group in self.table),
-            lead=None if self.lead is None else from_attributes(Lead, self.lead),
-            diverged=self.diverged,
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what experiment.json holds."""
-        return self.to_record().to_dict()
+        lead = None if self.lead is None else from_attributes(Lead, self.lead)
+        more = {"dataset": self.dataset_name, "split": "test", "lead": lead}
+        return from_attributes(ExperimentRecord, self, format=FORMAT, version=own_version(), **more)
 
     @property
     def summary(self) -> str:

@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass, field
 from statistics import mean, stdev
-from typing import Any
 
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import mean_share_interval
 from convscope.experiment.records import GroupRecord
 
 
 @dataclass(frozen=True)
-class Group:
+class Group(Recorded):
     """The runs of one architecture with one recipe, which differ in the seed alone.
 
     Attributes:
@@ -69,6 +68,3 @@ class Group:
 
     def to_record(self) -> GroupRecord:
         return from_attributes(GroupRecord, self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.experiment.records import RunRecord
 from convscope.storage import RunFolder
 from convscope.training import History
 
 
 @dataclass(frozen=True, eq=False)
-class RunResult:
+class RunResult(Recorded):
     """A finished run.
 
     Attributes:
@@ -52,9 +52,5 @@ class RunResult:
         """The folder of the run, which `open_run` and `load_model` take; None where nothing was kept."""
         return None if self.kept is None else self.kept.path
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all but the single answers as plain JSON."""
-        return self.to_record().to_dict()
-
     def to_record(self) -> RunRecord:
-        return from_attributes(RunRecord, self, history=self.history.to_record())
+        return from_attributes(RunRecord, self)

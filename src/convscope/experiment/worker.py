@@ -143,7 +143,7 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
             raise EngineError(
                 f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
             )
-        options = LoadOptions.from_dict(asked["options"], DatasetError)
+        options = convert(asked["options"], LoadOptions)
         splits = (
             open_shared(shared) if shared else _load(asked["dataset"], options, asked["held_out"], *asked["sha256"])
         )

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.errors import RunError
-from convscope.base.records import from_attributes, to_tuple
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.data.handwriting import LARGEST_FACTOR, Handwriting, Hint, Picture, Prepared, Stage, Step, prepare
 from convscope.evidence.explanation.attributions import Method, attribute
@@ -26,7 +25,7 @@ _rules = WeakKeyDictionary[Model, RejectionRule]()  # reading one takes longer t
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(Recorded):
     """What a model answers to one picture, and how the picture became an image.
 
     Attributes:
@@ -98,12 +97,7 @@ class Prediction:
 
     def to_record(self) -> PredictionRecord:
         """Return the prediction without pictures."""
-        probabilities = to_tuple(self.probabilities)
-        return from_attributes(PredictionRecord, self, probabilities=probabilities, clipped=self.prepared.clipped)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the prediction as plain JSON, without pictures."""
-        return self.to_record().to_dict()
+        return from_attributes(PredictionRecord, self, clipped=self.prepared.clipped)
 
     def __str__(self) -> str:
         return text_table(("Picture", clip(self.file, 64)), self._facts(), left=2)

@@ -18,6 +18,7 @@ from convscope.evidence.evaluation import Evaluation
 from convscope.experiment.records import SeedsRecord
 from convscope.report.card_text import escaped, fenced, markdown_table, yaml_lines
 from convscope.report.evidence import Table, render_evidence
+from convscope.storage.records import RunFile
 from convscope.training.model import Model
 
 TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
@@ -33,23 +34,18 @@ class CardContents:
     """What a run folder holds, as far as its card tells of it.
 
     Attributes:
-        record: what `run.json` holds.
+        record: run.json.
         evidence: what was measured of these weights, by topic: "seeds" and `TRUST`.
         comparison: what the comparison with the dense network says, in sentences; "" without one.
         licence: of the model, as a hub calls it; None leaves it out.
     """
 
-    record: Mapping[str, Any]
+    record: RunFile
     model: Model
     evaluation: Evaluation
     evidence: Mapping[str, Record]
     comparison: str = ""
     licence: str | None = None
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.record["dataset"]
-        return found
 
     @property
     def title(self) -> str:
@@ -89,7 +85,7 @@ def render_card(contents: CardContents) -> str:
 
 def _metadata(contents: CardContents) -> dict[str, Any]:
     """Return what hubs read. Source: modelcard.md, the specification of Hugging Face's model cards."""
-    evaluation, entry = contents.evaluation, DATASETS.get(contents.data["argument"])
+    evaluation, entry = contents.evaluation, DATASETS.get(contents.record.dataset.argument)
     name = evaluation.dataset_name
     dataset = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-.") or "dataset"
     low, high = evaluation.accuracy_interval
@@ -119,12 +115,12 @@ def _metadata(contents: CardContents) -> dict[str, Any]:
 def _about(contents: CardContents) -> str:
     network, record = contents.model.architecture, contents.record
     height, width, channels = network.input.height, network.input.width, network.input.channels
-    version = f"convscope {record['versions'].get('convscope', '')}".strip()
+    version = f"convscope {record.versions.get('convscope', '')}".strip()
     made = f"It was trained with {version}"
-    if "imported" in record:
+    if record.imported:
         made = f"It was trained elsewhere, and read and measured with {version}"
-    elif "members" in record:
-        made = f"It is an ensemble of {len(record['members'])} networks, made with {version}"
+    elif record.members:
+        made = f"It is an ensemble of {len(record.members)} networks, made with {version}"
     return (
         f"This network classifies images of {height} × {width} pixels with {channels} "
         f"channel{'s' if channels > 1 else ''} into {network.num_classes} classes. {made}. It has "
@@ -134,56 +130,55 @@ def _about(contents: CardContents) -> str:
 
 
 def _data(contents: CardContents) -> Iterator[str]:
-    data, entry, network = contents.data, DATASETS.get(contents.data["argument"]), contents.model.architecture.input
-    if "imported" in contents.record:
+    data, entry, network = (
+        contents.record.dataset,
+        DATASETS.get(contents.record.dataset.argument),
+        contents.model.architecture.input,
+    )
+    if contents.record.imported:
         yield "The file of the network does not say which images it was trained on. It was measured with these data."
-    train, test = data["train"], data["test"]
-    rows = [("name", data.get("name", contents.evaluation.dataset_name))]
+    train, test = data.train, data.test
+    rows = [("name", data.name)]
     if entry is not None:
         rows += [("title", entry.title), ("source", entry.source), ("licence of the data", entry.licence)]
     else:
         rows += [("licence of the data", "not known")]
     for split, part in (("training", train), ("test", test)):
-        rows.append((f"{split} images", f"{part['num_images']:,}"))
-        if damaged := sum(file.get("num_damaged", 0) for file in part.get("source", [])):
+        rows.append((f"{split} images", f"{part.num_images:,}"))
+        if damaged := sum(file.num_damaged for file in part.source):
             rows.append((f"damaged {split} images, left out", f"{damaged:,}"))
-        rows.append((f"SHA-256 of the {split} images", part["sha256"]))
-    rows.append(("image (height, width, channels)", " × ".join(map(str, train["image_shape"]))))
+        rows.append((f"SHA-256 of the {split} images", part.sha256))
+    rows.append(("image (height, width, channels)", " × ".join(map(str, train.image_shape))))
     rows.append(("scaling of a pixel, part of the model", f"byte · {network.scale:.6g} + {network.offset:.6g}"))
     yield markdown_table(("Data", ""), rows, 2)
-    names = test["class_names"]
+    names = test.class_names
     if len(names) <= _MOST_CLASSES:
-        counts = zip(names, train["class_counts"], test["class_counts"], strict=True)
+        counts = zip(names, train.class_counts, test.class_counts, strict=True)
         table = ((name, f"{first:,}", f"{second:,}") for name, first, second in counts)
         yield markdown_table(("Class", "training images", "test images"), table)
 
 
 def _training(contents: CardContents) -> Iterator[str]:
     record = contents.record
-    if "imported" in record:
-        imported = record["imported"]
-        rows = [
-            ("program", imported["program"]),
-            ("file", imported["file"]),
-            ("SHA-256 of the file", imported["sha256"]),
-        ]
-        yield markdown_table(("Imported from", ""), [*rows, *(("note", note) for note in imported["notes"])], 2)
+    if imported := record.imported:
+        rows = [("program", imported.program), ("file", imported.file), ("SHA-256 of the file", imported.sha256)]
+        yield markdown_table(("Imported from", ""), [*rows, *(("note", note) for note in imported.notes)], 2)
         return
-    if "members" in record:
-        members = ((one["architecture"]["name"], one["recipe"]["name"], one["seed"]) for one in record["members"])
+    if record.members:
+        members = ((one.architecture["name"], one.recipe["name"], str(one.seed)) for one in record.members)
         yield "Its probabilities are the mean of those of its members."
         yield markdown_table(("Member", "recipe", "seed"), members, 2)
         return
-    rows = [("seed", record["seed"]), ("epochs trained", record["epochs_trained"])]
-    if record.get("best_epoch") is not None:
-        rows.append(("epoch of the weights, chosen by validation images", record["best_epoch"]))
-    if "from" in record:
-        rows.append(("started from the weights with SHA-256", record["from"]["weights_sha256"]))
-    rows += [(f"recipe: {name}", _setting(value)) for name, value in record["recipe"].items()]
+    rows = [("seed", str(record.seed)), ("epochs trained", str(record.epochs_trained))]
+    if record.best_epoch:
+        rows.append(("epoch of the weights, chosen by validation images", str(record.best_epoch)))
+    if record.start:
+        rows.append(("started from the weights with SHA-256", record.start.weights_sha256))
+    rows += [(f"recipe: {name}", _setting(value)) for name, value in record.recipe.items()]
     yield markdown_table(("Setting", ""), rows, 2)
 
 
-def _setting(value: Any) -> str:
+def _setting(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_setting(one)}" for name, one in value.items())
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
@@ -266,12 +261,12 @@ def _limits(contents: CardContents) -> Iterator[str]:
         f"{escaped(evaluation.dataset_name)}. How it does on images from another source was not measured."
     )
     yield from map(escaped, evaluation.cautions)
-    if "imported" in record:
+    if record.imported:
         yield "Nobody knows whether it was trained on some of the test images."
-    elif "seeds" not in contents.evidence and "members" not in record:
+    elif "seeds" not in contents.evidence and not record.members:
         yield "It is one training run. How much the accuracy varies between seeds was not measured."
-    if "from" in record:
-        seen = record["from"].get("num_seen_images")
+    if record.start:
+        seen = record.start.num_seen_images
         count = "an unknown number" if seen is None else f"{seen:,}"
         yield f"The network that training started from had seen {count} of the training images before."
     if not contents.model.calibration.get("rejection"):
@@ -308,11 +303,9 @@ def _use(contents: CardContents) -> Iterator[str]:
 
 def _reproduction(contents: CardContents) -> Iterator[str]:
     record = contents.record
-    command, is_call = without_folders(record["command"]), not record["command"].startswith("convscope ")
+    command, is_call = without_folders(record.command), not record.command.startswith("convscope ")
     yield "Paths are shortened to their last part."
     yield fenced(command, "python" if is_call else "sh")
-    rows = [(name, str(version)) for name, version in record["versions"].items()]
-    cpu = record["cpu"]
-    rows += [("engine", record["engine"]), ("processor", str(cpu.get("name", "")))]
+    rows = [*record.versions.items(), ("engine", record.engine), ("processor", record.cpu.name)]
     rows.append(("SHA-256 of the weights", contents.model.weights_sha256))
     yield markdown_table(("Made with", ""), rows, 2)

@@ -1,9 +1,10 @@
 """The charts: training curves, class balance, accuracies with their intervals, and the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ def draw_training_curves(
                 values = getattr(history, column)
                 if not values:
                     continue
-                look: dict[str, Any] = (
+                look: dict[str, object] = (
                     {"linewidth": 2} if split != "train" else {"linewidth": 1.25, "linestyle": (0, (4, 3))}
                 )
                 marker = "o" if len(values) <= 20 else ""
@@ -90,7 +91,7 @@ def draw_training_curves(
     return drawing
 
 
-def number_epochs(axes: Any, epochs: int, most: int) -> None:
+def number_epochs(axes: Axes, epochs: int, most: int) -> None:
     """Let the axis run from the first epoch to the last, with at most `most` whole epochs written below it."""
     axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
     ticks = MaxNLocator(most - 1, integer=True, min_n_ticks=1).tick_values(1, epochs) if epochs > 1 else [1]
@@ -112,7 +113,7 @@ def points_tick(value: float, _position: int | None = None) -> Figure:
     return rounded(100 * value, 4)
 
 
-def _label_ends(axes: Any, labels: list[tuple[float, str, str]]) -> None:
+def _label_ends(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
     """Write each line's name at its right end, moved apart where two would overlap."""
     low, high = axes.get_ylim()
     height = 184
@@ -189,7 +190,7 @@ def draw_accuracies(
     return drawing
 
 
-def _bare(axes: Any, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
+def _bare(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
     axes.set_xlim(*xlim)
     axes.set_ylim(*ylim)
     axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
@@ -203,9 +204,7 @@ def _names_width(names: Sequence[str], most: int) -> int:
     return 24 + round(7.6 * max(display_width(clip(name, most)) for name in names))
 
 
-def draw_confusion_matrix(
-    confusion_matrix: NDArray[np.integer[Any]], class_names: Sequence[str], title: str = ""
-) -> Drawing:
+def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequence[str], title: str = "") -> Drawing:
     """Draw a confusion matrix (K, K), rows the truth: blue where the answer is correct, red where it is wrong.
 
     Blue deepens with the fraction of the row, red with the logarithm of the count. Counts are written
@@ -242,7 +241,7 @@ def draw_confusion_matrix(
     return drawing
 
 
-def _matrix_colours(matrix: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+def _matrix_colours(matrix: NDArray[np.int64]) -> NDArray[np.uint8]:
     colours = np.empty((*matrix.shape, 4), np.uint8)
     for true, predicted in np.ndindex(matrix.shape):
         colours[true, predicted, :3] = confusion_hue(true, predicted)
@@ -250,7 +249,7 @@ def _matrix_colours(matrix: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
     return colours
 
 
-def _write_counts(axes: Any, matrix: NDArray[np.integer[Any]], cell: int) -> None:
+def _write_counts(axes: Axes, matrix: NDArray[np.int64], cell: int) -> None:
     digits = len(f"{matrix.max()}")
     size = min(12.0, (cell - 4) / (0.64 * digits))
     if size < 8:

@@ -5,8 +5,8 @@
 
 import re
 import xml.etree.ElementTree as ET
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
@@ -34,7 +34,7 @@ def draw_diagram(architecture: Architecture) -> Drawing:
     return drawing
 
 
-def _draw(axes: Any, element: ET.Element, inherited: dict[str, str]) -> None:
+def _draw(axes: Axes, element: ET.Element, inherited: dict[str, str]) -> None:
     kind = element.tag.rpartition("}")[2]
     look = {**inherited, **element.attrib}
     look |= dict(part.split(":", 1) for part in element.attrib.get("style", "").split(";") if part)

@@ -7,7 +7,6 @@ says of how many images it holds some.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from msgspec import convert, structs, to_builtins
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from convscope.base.packing import Packed, RowPacker, pack_first, pack_rounded, packed_bytes
 from convscope.base.records import Record
 from convscope.data.datasets import Splits, evenly
+from convscope.data.datasets.data_file import Labels
 from convscope.engine import Weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluation import Evaluation
@@ -46,7 +46,7 @@ class Replay:
     model: Model
     history: History = field(default_factory=History)
     snapshots: Mapping[int, Weights] = field(default_factory=dict)
-    means: Callable[[], Mapping[str, NDArray[np.floating[Any]]]] | None = None
+    means: Callable[[], Mapping[str, NDArray[np.float32]]] | None = None
 
 
 class LivePacker:
@@ -150,7 +150,7 @@ class LivePacker:
         return TrainingImages(labels=pack_small(labels), pixels=_packed(pixels), of=len(dataset))
 
 
-def pack_model(model: Model, means: Mapping[str, NDArray[np.floating[Any]]]) -> LiveModel:
+def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveModel:
     """Pack a model as the page computes with it; `means` is what `filter_means` gives."""
     return LiveModel(
         name=model.name,
@@ -177,7 +177,7 @@ def _bytes(value: object) -> int:
     return sum(map(_bytes, value)) if isinstance(value, tuple) else 0
 
 
-def pack_small(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> Packed:
+def pack_small(numbers: Sequence[int] | Labels) -> Packed:
     """Pack whole numbers in the smallest type that the page reads and that holds them exactly."""
     values = np.asarray(numbers)
     largest = int(values.max(initial=0))
@@ -190,7 +190,7 @@ def evenly_spaced(values: Sequence[int], most: int) -> list[int]:
     return [values[place] for place in evenly(len(values), most)]
 
 
-def training_order(labels: NDArray[np.integer[Any]], num_classes: int) -> NDArray[np.int64]:
+def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:
     """Return the order in which images are taken: that of the file, or class by class in turn if it is sorted."""
     few, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in (labels[:_MOST_TRAINING], labels))
     if np.abs(few - whole).sum() / 2 <= _MOST_IMBALANCE and (few[whole > 0] > 0).all():

@@ -1,9 +1,9 @@
 """The pictures: images, mistakes, kernels and feature maps, each value a square of whole pixels."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
@@ -23,19 +23,19 @@ def kernel_columns(number: int) -> int:
     return 4 if number <= 32 else 8 if number <= 128 else 16
 
 
-def large_channels(maps: NDArray[np.floating[Any]]) -> tuple[int, ...]:
+def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
     """Return which of the drawn maps of a layer (H, W, M) are shown large: the four with the highest mean, in order."""
     strongest = np.argsort(-maps[:, :, :MOST_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
     return tuple(sorted(strongest.tolist()))
 
 
-def map_limits(maps: NDArray[np.floating[Any]]) -> tuple[float, float]:
+def map_limits(maps: NDArray[np.float32]) -> tuple[float, float]:
     """Return the values at the ends of the scale of a layer's feature maps: the least or zero, and the largest."""
     return min(float(maps.min()), 0.0), float(maps.max())
 
 
 def kernel_tiles(
-    kernel: NDArray[np.floating[Any]], palette: Palette, limit: float, channel: int | None, target: int
+    kernel: NDArray[np.float32], palette: Palette, limit: float, channel: int | None, target: int
 ) -> Pixels:
     """Return the kernels of (rows, columns, C, filters) as one picture, on the scale from -limit to limit.
 
@@ -56,7 +56,7 @@ def kernel_tiles(
 
 
 def draw_kernels(
-    kernel: NDArray[np.floating[Any]],
+    kernel: NDArray[np.float32],
     layer: str,
     *,
     channel: int | None = 0,
@@ -95,7 +95,7 @@ def draw_kernels(
 
 
 def draw_feature_maps(
-    maps: NDArray[np.floating[Any]],
+    maps: NDArray[np.float32],
     layer: str,
     *,
     channels: Sequence[int] | None = None,
@@ -151,8 +151,8 @@ def _draw_scaled(picture: Pixels, title: str, palette: Palette, low: float, high
     return drawing
 
 
-def _show(drawing: Drawing, picture: Pixels, left: float, top: float) -> Any:
-    axes = add_axes(drawing, left, top, picture.shape[1], picture.shape[0])
+def _show(drawing: Drawing, picture: Pixels, left: float, top: float) -> Axes:
+    axes: Axes = add_axes(drawing, left, top, picture.shape[1], picture.shape[0])
     axes.imshow(picture, aspect="auto")
     axes.set_axis_off()
     return axes

@@ -5,7 +5,7 @@ Nothing is interpolated: a value is a square of whole pixels.
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -22,7 +22,7 @@ Palette = Literal["signed", "grey", "viridis"]
 _FRAME = (128, 128, 128, 96)  # a hairline that shows on a dark and on a light ground
 
 
-def paint(values: NDArray[np.floating[Any]], palette: Palette, low: float, high: float) -> Pixels:
+def paint(values: NDArray[np.float32] | NDArray[np.float64], palette: Palette, low: float, high: float) -> Pixels:
     """Return `values` (H, W) as RGBA (H, W, 4), `low` and `high` at the ends of the palette; NaN is left clear.
 
     "signed" is blue below zero and orange above it, and the more transparent the nearer to zero: zero has the colour of

@@ -7,7 +7,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ class PredictionPage:
 
     model_name: str
     class_names: Sequence[str]
-    pictures: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[dict[str, object]] = field(default_factory=list)
     num_pictures: int = 0
     num_digits: int = 0
     num_digits_left: int = MOST_DIGITS
@@ -51,7 +50,7 @@ class PredictionPage:
     def is_full(self) -> bool:
         return len(self.pictures) >= MOST_PICTURES
 
-    def add(self, prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[Any]) -> None:
+    def add(self, prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[np.float64]) -> None:
         """Add a picture; where the page is full, it is only counted.
 
         Args:
@@ -62,7 +61,7 @@ class PredictionPage:
         if not self.is_full:
             self.pictures.append(picture_view(prediction, photo, attribution, self.class_names))
 
-    def add_strings(self, reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[Any]) -> None:
+    def add_strings(self, reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[np.float64]) -> None:
         """Add a picture of several digits; where the page is full, it is only counted.
 
         Args:

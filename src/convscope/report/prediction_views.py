@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +48,8 @@ _NOTICES = {
 
 
 def picture_view(
-    prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[Any], class_names: Sequence[str]
-) -> dict[str, Any]:
+    prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[np.float64], class_names: Sequence[str]
+) -> dict[str, object]:
     """Return a picture with the steps that were taken, its answer and what each pixel (H, W) counts for it."""
     limit = float(np.abs(attribution).max())
     image = prediction.prepared.image
@@ -78,7 +77,9 @@ def picture_view(
     }
 
 
-def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[Any]) -> dict[str, Any]:
+def strings_view(
+    reading: StringReading, photo: NDArray[np.uint8], attributions: NDArray[np.float64]
+) -> dict[str, object]:
     """Return a picture of several with a box for each, and as many one by one as there are maps (n, H, W)."""
     height, width = photo.shape[:2]
     boxes = [
@@ -121,7 +122,7 @@ def strings_view(reading: StringReading, photo: NDArray[np.uint8], attributions:
     }
 
 
-def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str, Any]:
+def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str, object]:
     order = np.argsort(-prediction.probabilities, kind="stable")[:_MOST_BARS].tolist()
     bars = [(class_names[label], float(prediction.probabilities[label])) for label in order]
     rest = len(prediction.probabilities) - len(order)
@@ -139,7 +140,7 @@ def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str
     }
 
 
-def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str, Any]:
+def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str, object]:
     """Return a photo as the page shows it: an address that holds all of it, and its size there.
 
     Large ones are averaged down to a longer side of `most` pixels and kept as JPEG, small ones enlarged by whole
@@ -165,7 +166,7 @@ def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str,
     }
 
 
-def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[str, Any]:
+def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[str, object]:
     height, width = pixels.shape[:2]
     if max(height, width) > side:
         scale = side / max(height, width)
@@ -173,7 +174,7 @@ def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[s
     return _framed(image_pixels(pixels), side)
 
 
-def _framed(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, Any]:
+def _framed(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, object]:
     """Return a picture as it is, shown enlarged by whole pixels."""
     height, width = pixels.shape[:2]
     scale = scale_to(max(height, width), side)

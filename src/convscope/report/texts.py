@@ -23,6 +23,7 @@ _MARK = pattern(
     r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]"
 )  # {value} and [[word|Term]], as in web/src/text/catalogue.ts
 _DRAWN = pattern(r"<text( [^>]*)>([^<]*)</text>")
+Value = str | int | float
 _MINUS = "\N{MINUS SIGN}"
 
 
@@ -32,7 +33,7 @@ class _Told(str):
     def __str__(self) -> str:
         return self
 
-    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+    def __deepcopy__(self, _: dict[int, object]) -> Self:
         return self
 
 
@@ -64,9 +65,9 @@ class Said(_Told):
     """
 
     key: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Value]
 
-    def __new__(cls, key: str, values: Mapping[str, Any]) -> "Said":
+    def __new__(cls, key: str, values: Mapping[str, Value]) -> "Said":
         """Return the English text at `key` with `values` in it.
 
         Raises:
@@ -86,7 +87,7 @@ class Said(_Told):
         return f'<say-text key="{self.key}"{values}>{inner}</say-text>'
 
 
-def say(key: str, **values: str | int | float) -> Said:
+def say(key: str, **values: Value) -> Said:
     """Return the report's text at `key` with its values: whole numbers, figures, other sentences, or data as it is."""
     return Said(key, values)
 
@@ -184,16 +185,16 @@ def below(key: str) -> Any:
     return found
 
 
-def _text(key: str, values: Mapping[str, Any]) -> str:
+def _text(key: str, values: Mapping[str, Value]) -> str:
     found = below(key)
     return found if isinstance(found, str) else found["one" if values["n"] == 1 else "other"]
 
 
-def _pieces(text: str, values: Mapping[str, Any]) -> Iterator[str]:
+def _pieces(text: str, values: Mapping[str, Value]) -> Iterator[str]:
     return (piece for piece, _ in _marked(text, values))
 
 
-def _marked(text: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _marked(text: str, values: Mapping[str, Value]) -> Iterator[tuple[str, str | None]]:
     """Yield the pieces of a text, each with the term that it is."""
     end = 0
     for mark in _MARK.finditer(text):
@@ -204,22 +205,22 @@ def _marked(text: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | N
     yield text[end:], None
 
 
-def _written(value: Any) -> str:
+def _written(value: Value) -> str:
     return f"{value:,}" if isinstance(value, int) else printable(str(value))
 
 
-def _quoted(value: Any) -> str:
+def _quoted(value: object) -> str:
     """Return JSON as an attribute's value."""
     data = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return f"'{escape(data, quote=False).replace(chr(39), '&#39;')}'"
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, Value]) -> dict[str, object]:
     """Return values as the page's script reads them."""
     return {name: _told(value) for name, value in values.items()}
 
 
-def _told(value: Any) -> Any:
+def _told(value: Value) -> object:
     if isinstance(value, Said):
         return [value.key, _plain(value.values)] if value.values else [value.key]
     if isinstance(value, Figure):

@@ -57,9 +57,7 @@ def _text(folder: RunFolder, licence: str | None) -> str:
 
     model = folder.load_model()
     evidence = read_topics(folder, ("seeds", *TRUST), model)
-    contents = CardContents(
-        folder.record.to_dict(), model, folder.load_evaluation(), evidence, _comparison(folder), licence
-    )
+    contents = CardContents(folder.record, model, folder.load_evaluation(), evidence, _comparison(folder), licence)
     try:
         return render_card(contents)
     except RunError as error:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from msgspec import UNSET
 
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import (
     Candidate,
@@ -31,7 +30,7 @@ _SECONDS = 25.0  # that the further ones may take, unless they are asked for
 
 
 @dataclass(frozen=True)
-class SeedRuns:
+class SeedRuns(Recorded):
     """The runs of one job from several seeds.
 
     Attributes:
@@ -46,11 +45,9 @@ class SeedRuns:
 
     def to_record(self) -> SeedsRecord:
         comparison = None if self.comparison is None else self.comparison.to_record()
-        record = self.experiment.to_record()
-        return from_attributes(SeedsRecord, record, weights_sha256=UNSET, why=self.why, comparison=comparison)
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
+        return from_attributes(
+            SeedsRecord, self.experiment.to_record(), weights_sha256=UNSET, why=self.why, comparison=comparison
+        )
 
     @property
     def summary(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -88,7 +89,7 @@ def load_model(path: Path | str) -> Model:
                 tuple(class_names),
                 provenance,
                 calibration,
-                None if handwriting is None else Handwriting.from_dict(handwriting),
+                None if handwriting is None else convert(handwriting, Handwriting),
             )
         except (ConvscopeError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise RunError(f"{path}: not a convscope model ({error}); train it again or use another copy") from error

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import check_fields
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import html_table, text_table
 from convscope.recipes import Recipe
 from convscope.training.records import HistoryRecord
@@ -18,7 +18,7 @@ _COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
 @dataclass(frozen=True)
-class History:
+class History(Recorded):
     """What was measured in each epoch, one value an epoch.
 
     Attributes:
@@ -79,9 +79,6 @@ class History:
 
     def to_record(self) -> HistoryRecord:
         return from_attributes(HistoryRecord, self)
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "History":

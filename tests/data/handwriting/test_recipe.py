@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
+from msgspec import ValidationError, convert
 
-from convscope.base.errors import DatasetError
 from convscope.data.handwriting import Handwriting, handwriting_of
 
 MNIST = Handwriting("light", target=20)
@@ -40,13 +40,13 @@ def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
 
 def test_handwriting_survives_json():
     handwriting = Handwriting("dark", 14, 0.25, centre=False)
-    assert Handwriting.from_dict(handwriting.to_dict()) == handwriting
+    assert convert(handwriting.to_dict(), Handwriting) == handwriting
 
 
 @pytest.mark.parametrize("change", [{"ink": "blue"}, {"target": 0}, {"threshold": 1.0}, {"centre": "yes"}])
 def test_bad_handwriting_is_refused_by_name(change):
-    with pytest.raises(DatasetError, match=rf"^handwriting: \$\.{next(iter(change))}: "):
-        Handwriting.from_dict({**MNIST.to_dict(), **change})
+    with pytest.raises(ValidationError, match=rf"at `\$\.{next(iter(change))}`"):
+        convert({**MNIST.to_dict(), **change}, Handwriting)
 
 
 @pytest.mark.parametrize("images", [np.zeros((0, 28, 28, 1), np.uint8), np.zeros((28, 28)), np.zeros((1, 9, 9, 1))])

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from convscope.base.arguments import Name, Seed, check_fields, checked, convert, describe
 from convscope.base.arrays import read_only
-from convscope.base.records import from_attributes, to_tuple
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.streams import random_stream
 from convscope.base.tables import clip, html_table
 from convscope.data.datasets.arrays import class_indices, image_bytes
@@ -27,7 +27,7 @@ _LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Recorded):
     """Images as they are in the file, their labels, and what the labels mean.
 
     Attributes:
@@ -215,11 +215,7 @@ class Dataset:
             num_images=len(self),
             image_dtype=str(self.images.dtype),
             label_dtype=str(self.labels.dtype),
-            class_counts=to_tuple(self.class_counts),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
 
     def _repr_html_(self) -> str:
         return html_card([self])
@@ -235,7 +231,7 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Splits:
+class Splits(Recorded):
     """The two halves that a published data set comes in; `test` is never trained on and never chosen by.
 
     Attributes:
@@ -279,10 +275,7 @@ class Splits:
         return self.train.num_classes
 
     def to_record(self) -> SplitsRecord:
-        return from_attributes(SplitsRecord, self, train=self.train.to_record(), test=self.test.to_record())
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
+        return from_attributes(SplitsRecord, self)
 
     def _repr_html_(self) -> str:
         return html_card([self.train, self.test])

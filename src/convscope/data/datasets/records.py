@@ -7,7 +7,7 @@ from msgspec import Meta
 from msgspec.structs import force_setattr
 
 from convscope.base.arguments import check_seed, convert
-from convscope.base.records import Count, Record, Sha256, parse
+from convscope.base.records import Count, Record, Sha256
 
 
 class SourceFile(Record):
@@ -72,11 +72,6 @@ class LoadOptions(Record):
             if not isinstance(size, tuple | list) or len(size) != 2 or not all(map(_is_side, size)):
                 raise ValueError(f"image_size is {size!r}; it must be (height, width), each from 1 to {MAX_SIDE:,}")
             force_setattr(self, "image_size", (int(size[0]), int(size[1])))
-
-    @classmethod
-    def from_dict(cls, value: Any, error: type[Exception]) -> "LoadOptions":
-        """Return what `to_dict` wrote; raises `error` if it is no such object."""
-        return parse(value, cls, "options", error)
 
 
 def _is_side(value: Any) -> bool:

@@ -4,15 +4,13 @@ Source: LeCun, Bottou, Bengio and Haffner 1998, section III.A: digits are scaled
 kept, and moved so that the centre of mass of their pixels is the middle of 28 × 28.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 from msgspec import Meta
 
 from convscope.base import _handwriting
-from convscope.base.errors import DatasetError
-from convscope.base.records import Positive, Record, parse
+from convscope.base.records import Positive, Record
 from convscope.data.handwriting.pictures import Ink, Picture
 
 Step = Literal["polarity", "light", "ink", "specks", "deslant", "crop", "scale", "contrast", "centre"]
@@ -55,15 +53,6 @@ class Handwriting(Record):
     def steps(self) -> tuple[Step, ...]:
         """The steps that are taken unless others are asked for: all but deslanting, or none."""
         return tuple(step for step in STEPS if step not in OPTIONAL) if self.centre else ()
-
-    @classmethod
-    def from_dict(cls, value: Mapping[str, Any]) -> "Handwriting":
-        """Return what `to_dict` gave.
-
-        Raises:
-            DatasetError: if it is no such object; the message names the field.
-        """
-        return parse(value, cls, "handwriting", DatasetError)
 
 
 def handwriting_of(images: Picture) -> Handwriting:

@@ -56,7 +56,7 @@ class Copies:
     num_conflicts: int
 
     def to_record(self) -> CopiesRecord:
-        return from_attributes(CopiesRecord, self, duplicates=self.duplicates.to_record())
+        return from_attributes(CopiesRecord, self)
 
 
 def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.packing import Packed, pack_first
-from convscope.base.records import Count, Record, from_attributes, to_tuple
+from convscope.base.records import Count, Record, Recorded, from_attributes, to_tuple
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Dataset, Splits
 from convscope.data.datasets.records import SplitsRecord
@@ -94,7 +94,7 @@ class DataInfo(SplitsRecord, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Inspection(Measurements):
+class Inspection(Measurements, Recorded):
     """What a person would check first: the measurements, and what they give reason to say."""
 
     @cached_property
@@ -108,13 +108,9 @@ class Inspection(Measurements):
             InspectionRecord,
             self,
             splits=InspectedSplits(train=self.train.to_record(), test=self.test.to_record()),
-            copies=self.copies.to_record(),
             class_images=self._class_images(),
             pictures=self.pictures.to_record(_PICTURES_BYTES),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         facts = text_table(("", "training", "test"), self._facts())

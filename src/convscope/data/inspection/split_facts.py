@@ -145,8 +145,7 @@ class SplitFacts:
         return from_attributes(
             FactsRecord,
             self,
-            class_counts=to_tuple(counts),
-            pixels=from_attributes(PixelsRecord, self, num_values=len(self.values), histogram=to_tuple(self.histogram)),
+            pixels=from_attributes(PixelsRecord, self, num_values=len(self.values)),
             num_blank=len(self.blank),
             blank=to_tuple(self.blank[:_MOST_BLANK_IN_RECORD]),
             centred=self.handwriting.centre,

@@ -7,12 +7,11 @@ of each is compared as `compare` does, by images alone.
 from dataclasses import dataclass
 from html import escape
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 
 from convscope.base.arguments import checked
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import LEAST_PAIRS, coverage_text, group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
@@ -29,7 +28,7 @@ GROUP_HEADER = (
 
 
 @dataclass(frozen=True, eq=False)
-class GroupComparison:
+class GroupComparison(Recorded):
     """Groups `a` and `b` on the same images.
 
     Attributes:
@@ -128,15 +127,9 @@ class GroupComparison:
             self,
             dataset=self.a.dataset_name,
             split=self.a.split,
-            a=self.a.to_record(),
-            b=self.b.to_record(),
             error_ratio_interval=open_interval(self.error_ratio_interval),
             **{name: getattr(self.counts, name, None) for name in counts},
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON, the groups under `a` and `b`; an infinite end is null."""
-        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         parts = [fill(f"{self.verdict}.", 100), fill(self.sentence, 100)]

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from textwrap import fill
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import Candidate, CandidateArgument, cost_cells, latency_lines
@@ -25,7 +24,7 @@ _HEADER = ("Model", "Accuracy (95 % interval)", "Errors", "Parameters", "Weights
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Recorded):
     """Candidates `a` and `b` on the same images.
 
     Raises:
@@ -137,14 +136,8 @@ class Comparison:
             self,
             dataset=self.a.evaluation.dataset_name,
             split=self.a.evaluation.split,
-            a=self.a.to_record(),
-            b=self.b.to_record(),
             error_ratio_interval=open_interval(self.error_ratio_interval),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what comparison.json holds."""
-        return self.to_record().to_dict()
 
     @property
     def summary(self) -> str:

@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import combinations
 from textwrap import fill
-from typing import Any, Literal
+from typing import Literal
 
 from convscope.base.arguments import checked
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import holm
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.evidence.comparison import words
@@ -25,7 +26,7 @@ _HEADER = ("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", 
 
 
 @dataclass(frozen=True, eq=False)
-class GroupComparisons:
+class GroupComparisons(Recorded):
     """Groups on the same images, and comparisons of pairs of them whose verdicts go by Holm's corrected p-values.
 
     The intervals are those of each pair by itself, not corrected.
@@ -36,17 +37,8 @@ class GroupComparisons:
 
     def to_record(self) -> GroupComparisonsRecord:
         first = self.groups[0]
-        return GroupComparisonsRecord(
-            dataset=first.dataset_name,
-            split=first.split,
-            num_images=first.num_images,
-            groups=tuple(group.to_record() for group in self.groups),
-            comparisons=tuple(comparison.to_record() for comparison in self.comparisons),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        return self.to_record().to_dict()
+        data = {"dataset": first.dataset_name, "split": first.split, "num_images": first.num_images}
+        return from_attributes(GroupComparisonsRecord, self, **data)
 
     def __str__(self) -> str:
         if len(self.comparisons) == 1:

@@ -4,7 +4,6 @@ import operator
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.arguments import checked
 from convscope.base.metrics import softmax
-from convscope.base.records import Count, Fraction, Record, from_attributes, to_tuple
+from convscope.base.records import Count, Fraction, Record, Recorded, from_attributes
 from convscope.base.tables import html_table, printable, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.evidence.explanation.kernels_and_maps import (
@@ -42,7 +41,7 @@ class ExplanationRecord(Record, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Recorded):
     """A network's view of one image: the output of every layer, and the kernels that it was made with.
 
     It shows what was computed, not why the answer is right or wrong: a bright map is not a cause.
@@ -81,17 +80,7 @@ class Explanation:
 
     def to_record(self) -> ExplanationRecord:
         """Return the prediction, each layer's summary and the banks' shapes, without pixels and cells."""
-        return from_attributes(
-            ExplanationRecord,
-            self,
-            dataset=self.dataset_name,
-            probabilities=to_tuple(self.probabilities),
-            kernels=tuple(bank.to_record() for bank in self.kernels),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what explanation.json holds."""
-        return self.to_record().to_dict()
+        return from_attributes(ExplanationRecord, self, dataset=self.dataset_name)
 
     def __str__(self) -> str:
         return f"{self._headline()}\n\n{text_table(_HEADER, self._layer_rows())}"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.metrics import wilson_interval
+from convscope.base.records import Recorded
 from convscope.base.tables import printable, text_table, value_text
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Splits, load_dataset
@@ -42,7 +42,7 @@ OnRuns = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweep(Recorded):
     """What a sweep found.
 
     Attributes:
@@ -88,10 +88,6 @@ class Sweep:
             trials=self.trials,
             diverged=self.diverged,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what sweep.json holds."""
-        return self.to_record().to_dict()
 
     def __str__(self) -> str:
         names = list(self.winner.values)

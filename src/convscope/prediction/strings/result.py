@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import from_attributes
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import clip, confidence_text, html_table, text_table
 from convscope.prediction.prediction import Prediction
 from convscope.prediction.records import DigitRecord, StringsRecord
@@ -38,7 +38,7 @@ class ReadDigit:
 
 
 @dataclass(frozen=True, eq=False)
-class StringReading:
+class StringReading(Recorded):
     """All that was read in a picture.
 
     Attributes:
@@ -64,10 +64,7 @@ class StringReading:
         return "\n".join(self.lines)
 
     def to_record(self) -> StringsRecord:
-        return from_attributes(StringsRecord, self, digits=tuple(digit.to_record() for digit in self.digits))
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
+        return from_attributes(StringsRecord, self)
 
     def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the picture (H, W, 3) uint8 with a box around each character and its answer above it.
