@@ -91,6 +91,14 @@ class RunsRecord(Record, kw_only=True):
     lead: Lead | None
     diverged: tuple[DivergedRun, ...]
 
+    def __post_init__(self) -> None:
+        known = {(run.architecture, run.recipe, run.name) for run in self.runs}
+        groups = {(group.architecture, group.recipe, group.name) for group in self.table}
+        if groups != known:
+            raise ValueError("table has not the groups of the runs")
+        if self.lead is not None and len(groups) < 2:
+            raise ValueError("lead is of one group")
+
 
 class ExperimentRecord(RunsRecord, kw_only=True):
     """An experiment, as a file of its own."""
