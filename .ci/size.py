@@ -19,7 +19,7 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 45_650,
+    "src/convscope, lines of code": 45_700,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_700,

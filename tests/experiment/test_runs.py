@@ -73,6 +73,14 @@ def test_the_runs_share_their_files(small_splits: cs.Splits, small_folder: Path,
     assert (np.concatenate([tensors[name].ravel() for name in tiny().weight_shapes]) == weights[1]).all()
 
 
+def test_what_a_killed_process_left_half_written_goes(small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
+    train_runs(specs_of(small_folder, [4]), small_splits, folder=tmp_path)
+    for folder in (tmp_path, tmp_path / "runs", tmp_path / "runs" / "from"):
+        (folder / ".name.0a73be0f.partial").write_bytes(b"half")
+    train_runs(specs_of(small_folder, [4]), small_splits, folder=tmp_path)
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 def test_each_run_becomes_a_run_folder_of_the_usual_form_when_it_is_opened(
     here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path
 ):

@@ -26,6 +26,7 @@ from convscope.experiment.spec import RunSpec
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import Reply, WorkerResult, execute, read_reply, train_one, write_order
 from convscope.storage import writing
+from convscope.storage.writing import remove_partial_files
 from convscope.training import TrainingState, check_classes, check_fit, check_recipe, hold_out
 
 OnResult = Callable[[RunResult], None]
@@ -99,7 +100,10 @@ def _train_runs(
     on_diverged: OnDiverged | None,
     on_epoch: OnEpoch | None,
 ) -> list[RunResult]:
-    store = RunStore(splits, None if folder is None else inside(Path(folder), "runs"))
+    runs = None if folder is None else inside(Path(folder), "runs")
+    if runs is not None:
+        remove_partial_files(runs.parent, runs, runs / "from")
+    store = RunStore(splits, runs)
     digests = [spec.digest(splits) for spec in specs]
     results = dict[str, RunResult]()
     waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()

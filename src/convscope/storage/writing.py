@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from convscope.base.errors import RunError
-from convscope.base.files import inside
+from convscope.base.files import PARTIAL, inside
 
 if sys.platform == "win32":
     import msvcrt
@@ -84,6 +84,14 @@ def writing(folder: Path) -> Iterator[None]:
             if handle is not None:
                 _unlock(handle, root / LOCK_FILE)
             del _writers[root]
+
+
+def remove_partial_files(*folders: Path) -> None:
+    """Delete what a killed process left half written directly in folders, which only this process writes to."""
+    for folder in folders:
+        for path in folder.glob(f".*{PARTIAL}"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def _outermost(folder: Path) -> Path:
