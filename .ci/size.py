@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 24_700,
     "tests of Python, lines": 53_400,
-    "pages, words": 85_500,
+    "pages, words": 85_600,
     "schemas written by hand, lines": 0,
     "commands": 22,
     "options": 208,
