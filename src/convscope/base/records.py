@@ -171,11 +171,11 @@ def _to_number(value: object) -> Any:
 
 def _describe(error: msgspec.ValidationError) -> str:
     """Format msgspec's "Expected `int`, got `str` - at `$.runs[0]`" as "$.runs[0]: expected int, got str"."""
-    what, _, place = str(error).rpartition(" - at ")
-    if not place.startswith(("`$", "`key` in")):  # of the whole value
-        what, place = str(error), "$"
-    what, place = what.replace("`", ""), place.replace("`", "")
-    return f"{place}: {what[:1].lower()}{what[1:]:.200}"
+    reason, _, position = str(error).rpartition(" - at ")
+    if not position.startswith(("`$", "`key` in")):  # of the whole value
+        reason, position = str(error), "$"
+    reason, position = reason.replace("`", ""), position.replace("`", "")
+    return f"{position}: {reason[:1].lower()}{reason[1:]:.200}"
 
 
 def _to_json(value: Any, place: str) -> Any:

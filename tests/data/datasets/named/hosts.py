@@ -22,6 +22,7 @@ class Request(BaseHTTPRequestHandler):
         host = self.server.host
         self.num_sent = 0
         host.paths.append(self.path)
+        host.passwords.append(self.headers.get("Authorization"))
         host.answers[self.path](self)
         host.num_sent += self.num_sent
         self.close_connection = True
@@ -51,6 +52,7 @@ class Host:
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.passwords: list[str | None] = []
         self.num_sent = 0
         self.answers: dict[str, Answer] = {}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Request)

@@ -115,6 +115,13 @@ def test_a_proxy_of_the_environment_is_used(host, tmp_path, monkeypatch):
     assert host.paths == ["http://data.invalid/a"]
 
 
+def test_no_password_of_the_user_is_sent(host, tmp_path, monkeypatch):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    fetch(tmp_path, host.at("/a", sending()))
+    assert host.passwords == [None]
+
+
 def test_an_interrupted_download_leaves_nothing(host, tmp_path):
     def stop(*_):
         raise KeyboardInterrupt

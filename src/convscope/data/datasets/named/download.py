@@ -57,6 +57,7 @@ def download(file: PublishedFile, path: Path, on_progress: OnProgress | None = N
             chunk_size=CHUNK_BYTES,
             timeout=TIMEOUT_SECONDS,
             headers={"User-Agent": "convscope", "Accept-Encoding": "identity"},
+            auth=lambda request: request,  # without it, requests sends the password that ~/.netrc has for the host
         )
         host = urlsplit(url).hostname
         try:
