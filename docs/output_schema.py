@@ -39,7 +39,7 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "sweep": SweepOutput,
     "train": cli.TrainOutput,
 }
-"""Of each command, the type that it prints, or those of which it prints one."""
+"""The type that each command prints, or the types of which it prints one."""
 
 LISTS = ("data list", "predict")
 """The commands that print a list of such."""
