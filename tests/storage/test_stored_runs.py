@@ -154,6 +154,21 @@ def test_a_damaged_run_is_named_and_stops_nothing_else(folder: Path, what: str):
         load_model(path)
 
 
+@pytest.mark.parametrize("occurrence", [0, 1])
+def test_a_run_missing_from_the_table_or_from_its_index_is_read_or_named(folder: Path, occurrence: int):
+    path, digest = folder / "runs" / "runs.db", digest_of(3).encode()
+    parts = path.read_bytes().split(digest)
+    assert len(parts) == 3, "the digest stands in the table and in its index"
+    names = [digest, digest]
+    names[occurrence] = digest[:-1] + b"x"
+    path.write_bytes(parts[0] + names[0] + parts[1] + names[1] + parts[2])
+    damaged = list[str]()
+    seeds = seeds_in(folder, damaged.append)
+    assert {0, 1, 2, 4} <= set(seeds)
+    assert 3 in seeds or any(digest.decode() in line for line in damaged)
+    assert damaged, "what is damaged is said"
+
+
 @pytest.mark.parametrize(
     "statement",
     ["UPDATE grp SET record = replace(record, 'two', 'too')", "UPDATE grp SET record = '{'",

@@ -116,7 +116,10 @@ class StoredRuns:
 
     def digests(self) -> list[str]:
         """Return the digests of all runs, in the order in which they were finished."""
-        return [str(digest) for (digest,) in self._query("SELECT digest FROM run ORDER BY id")]
+        # The table and its index: a damaged page of either leaves rows out without an error.
+        rows = self._query("SELECT digest FROM run NOT INDEXED ORDER BY id")
+        rows += self._query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
+        return list(dict.fromkeys(str(digest) for (digest,) in rows))
 
     def find(self, digest: str) -> StoredRun | None:
         """Return the run with this digest, or None if it is not here; raises `RunError` if it is damaged."""
@@ -137,17 +140,18 @@ class StoredRuns:
         Raises:
             RunError: if the whole database is damaged.
         """
-        if not len(self):
+        if not has_database(self.path):
             return
         with self.reading():
             for digest in self.digests():
                 try:
                     run = self.find(digest)
+                    if run is None:  # no transaction removes a run without adding it again
+                        raise self._damaged(digest, ValueError("it is not in the table, or not in its index"))
                 except DamagedRunError as error:
                     on_damaged(str(error))
                 else:
-                    if run is not None:  # else it is being replaced
-                        yield run
+                    yield run
 
     @cached_property
     def identity(self) -> str:
