@@ -10,7 +10,7 @@ import convscope as cs
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.experiment import RunSpec
 from convscope.runs.run_json import run_record
-from convscope.storage import create_run, open_run
+from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 
 from .conftest import invoke
@@ -144,6 +144,13 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
 
 def test_one_group_alone_is_refused(runs):
     assert "contains only runs of cnn with recipe fast; name another folder" in refused(runs / "cnn-0")
+
+
+def test_the_first_group_of_a_running_experiment_is_refused_with_the_advice_to_wait(runs):
+    with writing(runs / "cnn-0"):
+        assert "with recipe fast; wait until its experiment has ended, or name another folder" in refused(
+            runs / "cnn-0"
+        )
 
 
 def test_other_test_images_are_refused(runs, small_mnist, tmp_path):

@@ -59,9 +59,9 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
     if len(found) < 2:
         first = found[0].runs[0].folder
         only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
-        if (folders[0] / LOCK_FILE).exists():  # of an experiment that is running
-            raise RunError(f"{folders[0]}: is being written to and contains {only} so far; wait until that ends")
-        raise RunError(f"{folders[0]}: contains {only}; name another folder to compare with")
+        # An experiment is running, or was killed: nobody can tell without disturbing it.
+        wait = "wait until its experiment has ended, or " if (folders[0] / LOCK_FILE).exists() else ""
+        raise RunError(f"{folders[0]}: contains {only}; {wait}name another folder to compare with")
     first_run = found[0].runs[0].folder
     images, dataset_name = _test_images(first_run), first_run.record.dataset.name
     return [group.named(name, dataset_name, images) for group, name in zip(found, _names(found), strict=True)], left_out
