@@ -1,14 +1,15 @@
 """Interrupt training jobs at random moments, and on a disk that fills up, and check that nothing is lost.
 
-    python fuzz/faults.py [--kills 200] [--signals 50] [--full-disks 50] [--failures 50] [--seed 0] [--jobs train run]
+    python fuzz/faults.py [--kills 400] [--signals 50] [--full-disks 50] [--failures 0] [--seed 0] [--jobs train run]
 
 Each trial starts a job in a folder of its own, stops it, and starts it again as its message or the documentation says.
 It must then end with the results of a job that nobody interrupted, bit for bit, leave nothing in TMPDIR, and print no
 traceback. What the interrupted job announced as finished must not be trained again. A failed trial is printed with the
 command that repeats it, and its folder is kept.
 
-A failure is a single write, fsync or rename that ends with an error; then the disk works again. While a job with an
-experiment's runs is interrupted and continued, a reader opens them all the while, and must never meet damage.
+A failure is a single write, fsync or rename that ends with an error; then the disk works again. Each of those of a
+small experiment fails in a trial of its own, or so many as `--failures` says, of all jobs. While a job with stored runs
+is interrupted and continued, a reader opens them all the while, and must never meet damage.
 """
 
 import argparse
@@ -87,8 +88,13 @@ JOBS = {
          "local:2"),
         ("trials.csv", "architecture.json", "recipe.json"),
     ),
+    "two-runs": Job(
+        ("experiment", "--architecture", "tiny697", "--recipe", "fast", "--epochs", "1", "--seeds", "2"),
+        ("runs.csv",),
+    ),
 }  # fmt: skip
-BY_DEFAULT = ("train", "run", "sweep", "experiment")
+EACH_CALL_FAILS = "two-runs"
+BY_DEFAULT = tuple(name for name in JOBS if name != EACH_CALL_FAILS)
 
 
 @dataclass(frozen=True)
@@ -123,10 +129,10 @@ class TrialError(Exception):
 def main() -> int:
     """Return 0 if every trial ended as it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=200, help="trials with SIGKILL")
+    parser.add_argument("--kills", type=int, default=400, help="trials with SIGKILL")
     parser.add_argument("--signals", type=int, default=50, help="trials with SIGTERM, and as many with SIGINT")
     parser.add_argument("--full-disks", type=int, default=50, help="trials on a disk that fills up")
-    parser.add_argument("--failures", type=int, default=50, help="trials with a single call that fails")
+    parser.add_argument("--failures", type=int, help="trials with a single call that fails")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=BY_DEFAULT)
     parser.add_argument("--only", type=int, help="number of the only trial to run")
@@ -138,17 +144,16 @@ def main() -> int:
     folder.mkdir(parents=True)
     library = compile_failing_disk(folder)
     data = write_data(folder / "data.npz")
-    references = {name: measure_reference(name, data, folder / f"reference-{name}", library) for name in options.jobs}
+    jobs = [*options.jobs, EACH_CALL_FAILS] if options.failures is None else options.jobs
+    references = {name: measure_reference(name, data, folder / f"reference-{name}", library) for name in jobs}
     for name, reference in references.items():
-        print(f"{name}: {reference.seconds:.1f} s, {reference.writes} writes", flush=True)
-    counts = dict(
-        zip(
-            INTERRUPTIONS,
-            (options.kills, options.signals, options.signals, options.full_disks, options.failures),
-            strict=True,
-        )
-    )
-    trials = draw_trials(counts, options.jobs, options.seed)
+        print(f"{name}: {reference.seconds:.1f} s, {reference.calls} writes, fsyncs and renames", flush=True)
+    numbers = options.kills, options.signals, options.signals, options.full_disks, options.failures or 0
+    trials = draw_trials(dict(zip(INTERRUPTIONS, numbers, strict=True)), options.jobs, options.seed)
+    if options.failures is None:
+        calls = references[EACH_CALL_FAILS].calls
+        moments = [(call + 0.5) / calls for call in range(calls)]
+        trials += [Trial(len(trials) + n, EACH_CALL_FAILS, "failure", at, False) for n, at in enumerate(moments)]
     if options.only is not None:
         trials = [trials[options.only]]
 
