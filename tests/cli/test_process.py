@@ -254,10 +254,24 @@ with interrupts():
     except KeyboardInterrupt:
         sys.exit(7)
 """
+IN_A_CLASS = """
+import os, sys
+from convscope.cli.process import interrupts, is_interrupt
+class Part:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), int(sys.argv[1]))
+        [None for _ in range(100000)]
+with interrupts():
+    try:
+        class Whole:
+            part = Part()
+    except BaseException as error:
+        sys.exit(7 if is_interrupt(error) else error)
+"""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
-@pytest.mark.parametrize("script", [IN_EXEC, IN_A_DESTRUCTOR], ids=["exec", "destructor"])
+@pytest.mark.parametrize("script", [IN_EXEC, IN_A_DESTRUCTOR, IN_A_CLASS], ids=["exec", "destructor", "class"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_arrives_wherever_python_is_at_work(tmp_path: Path, script: str, number: int):
     (tmp_path / "scene.py").write_text(script)

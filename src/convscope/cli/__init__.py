@@ -12,7 +12,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.tables import printable, printable_lines
 from convscope.cli.hints import HintingGroup
 from convscope.cli.output import WORDS, with_options
-from convscope.cli.process import interrupts, open_closed_streams
+from convscope.cli.process import interrupts, is_interrupt, open_closed_streams
 
 # Each command with the first sentence of its help, so that listing them imports none of them.
 _COMMANDS = {
@@ -78,7 +78,9 @@ class _Commands(HintingGroup):
         with interrupts(), _one_line():
             try:
                 return self._invoke(ctx)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, RuntimeError) as error:
+                if not is_interrupt(error):
+                    raise
                 again = shlex.join(["convscope", *ctx.meta[WORDS]])
                 raise ConvscopeError(f"interrupted; to start again, run: {again}") from None
 

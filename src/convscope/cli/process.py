@@ -35,6 +35,11 @@ class Interrupted(KeyboardInterrupt):
     """
 
 
+def is_interrupt(error: BaseException) -> bool:
+    """Return True for Ctrl-C and SIGTERM, also in the RuntimeError that Python 3.11 makes of them in `__set_name__`."""
+    return isinstance(error, KeyboardInterrupt) or isinstance(error.__cause__, Interrupted)
+
+
 @contextmanager
 def interrupts() -> Iterator[None]:
     """Let Ctrl-C and the first SIGTERM interrupt the block, and set the exit status of the error that follows SIGTERM.
