@@ -23,7 +23,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
-from convscope.architecture.layers import padding_before
+from convscope.architecture.layers import Window
 from convscope.base.errors import ArchitectureError, ConvscopeError
 
 LAYERS = [
@@ -189,8 +189,10 @@ def test_multiply_adds_are_counted_output_by_output():
     [(8, 2, 1, 0), (8, 3, 1, 1), (8, 5, 1, 2), (8, 3, 2, 0), (31, 3, 2, 1), (8, 1, 2, 0), (1, 5, 1, 2)],
 )
 def test_same_padding_puts_an_odd_zero_behind(size, kernel, stride, expected):
-    assert padding_before(size, kernel, stride, "same") == expected
-    assert padding_before(size, kernel, stride, "valid") == 0
+    frame = Window((kernel, 1), (stride, 1), "same").frame((size, 9, 1))
+    zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    assert frame == ((expected, zeros - expected), (0, 0))
+    assert Window((kernel, 1), (stride, 1), "valid").frame((size, 9, 1)) == ((0, 0), (0, 0))
 
 
 @pytest.mark.parametrize("given", [3, [3, 3], (3, 3)], ids=str)

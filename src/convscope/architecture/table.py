@@ -17,7 +17,6 @@ from convscope.architecture.layers import (
     Pair,
     Shape,
     ZeroPadding2D,
-    padding_before,
 )
 from convscope.base.errors import ArchitectureError
 from convscope.base.records import Count, Record, from_attributes
@@ -204,10 +203,7 @@ def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
 
 def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
     if (window := getattr(layer, "window", None)) is not None:
-        before = tuple(
-            padding_before(n, k, s, window.padding)
-            for n, k, s in zip(given, window.reach, window.strides, strict=False)
-        )
+        before, _ = zip(*window.frame(given), strict=True)
         axes = zip(seen.size, seen.jump, seen.start, window.reach, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from convscope.architecture.layers import Pair, Window, padding_before
+from convscope.architecture.layers import Window
 
 Array = NDArray[np.float64]
 
 
 def with_padding(x: Array, window: Window, value: float = 0) -> Array:
     """Return x (N, H, W, C) with the padding that `window` asks for around its maps, filled with `value`."""
-    rows, columns = _padding(x, window)
+    rows, columns = window.frame(x.shape[1:])
     return np.pad(x, ((0, 0), rows, columns, (0, 0)), constant_values=value)
 
 
 def without_padding(padded: Array, x: Array, window: Window) -> Array:
     """Return the part of `padded` in which x (N, H, W, C) stood."""
-    (top, _), (left, _) = _padding(x, window)
+    (top, _), (left, _) = window.frame(x.shape[1:])
     return padded[:, top : top + x.shape[1], left : left + x.shape[2]]
 
 
@@ -47,13 +47,3 @@ def positions(window: Window, windows: Sequence[int]) -> Iterator[tuple[int, int
                 slice(left, left + t * (columns - 1) + 1, t),
             )
             yield u, v, pixels
-
-
-def _padding(x: Array, window: Window) -> tuple[Pair, Pair]:
-    """Return how many zeros stand (above, below) and (left of, right of) the maps."""
-    pairs = []
-    for size, kernel, stride in zip(x.shape[1:3], window.reach, window.strides, strict=True):
-        before = padding_before(size, kernel, stride, window.padding)
-        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
-        pairs.append((before, max(needed - before, 0)))
-    return pairs[0], pairs[1]

@@ -32,7 +32,7 @@ from convscope.architecture import (
     SoftVoting,
     ZeroPadding2D,
 )
-from convscope.architecture.layers import Window, padding_before
+from convscope.architecture.layers import Window
 from convscope.engine import Weights
 
 Sides = tuple[int, int, int, int]
@@ -272,13 +272,8 @@ def _tensor(array: Any) -> torch.Tensor:
 
 
 def _sides(window: Window, input_shape: Shape) -> Sides:
-    """Return how far windows reach beyond a map, by TensorFlow's rule."""
-    sides: list[int] = []
-    for size, kernel, stride in zip(input_shape, window.reach, window.strides, strict=False):
-        before = padding_before(size, kernel, stride, window.padding)
-        needed = (-(-size // stride) - 1) * stride + kernel - size if window.padding == "same" else 0
-        sides = [before, max(needed - before, 0), *sides]
-    left, right, top, bottom = sides
+    """Return how far windows reach beyond a map."""
+    (top, bottom), (left, right) = window.frame(input_shape)
     return left, right, top, bottom
 
 

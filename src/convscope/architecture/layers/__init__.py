@@ -22,7 +22,7 @@ from convscope.architecture.layers.windows import (
     Pair,
     Shape,
     Window,
-    padding_before,
+    same_padding,
 )
 
 Layer = (
@@ -71,5 +71,5 @@ __all__ = [
     "SoftVoting",
     "Window",
     "ZeroPadding2D",
-    "padding_before",
+    "same_padding",
 ]

@@ -50,15 +50,21 @@ class Window:
         rows, columns = ((k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True))
         return rows, columns
 
+    def frame(self, input_shape: Shape) -> Frame:
+        """Return how many zeros stand around a map of `input_shape` that the windows read."""
+        if self.padding == "valid":
+            return (0, 0), (0, 0)
+        rows, columns = map(same_padding, input_shape[:2], self.reach, self.strides)
+        return rows, columns
 
-def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
-    """Return how many zeros stand before the first of `size` pixels; `same` puts an odd one behind, as TensorFlow.
+
+def same_padding(size: int, kernel: int, stride: int) -> Pair:
+    """Return how many zeros stand before and behind `size` pixels; an odd one stands behind, as in TensorFlow.
 
     A dilated `kernel` counts as large as it reaches.
     """
-    if padding == "valid":
-        return 0
-    return max((-(-size // stride) - 1) * stride + kernel - size, 0) // 2
+    zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return zeros // 2, zeros - zeros // 2
 
 
 def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:

@@ -12,7 +12,6 @@ from math import log
 from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
-from convscope.architecture.layers import padding_before
 from convscope.architecture.table import earlier
 from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
@@ -223,13 +222,9 @@ def _check_average(row: LayerRow) -> None:
     layer = row.layer
     if not isinstance(layer, AveragePooling2D) or layer.padding == "valid" or backend_name() != "torch":
         return
-    window, pads = layer.window, []
-    for size, outputs, kernel, stride in zip(
-        row.input_shape, row.output_shape, window.size, window.strides, strict=False
-    ):
-        before = padding_before(size, kernel, stride, "same")
-        pads.append((before, max((outputs - 1) * stride + kernel - size - before, 0), kernel))
-    if any(before != behind for before, behind, _ in pads) and any(b + a and kernel > 2 for b, a, kernel in pads):
+    frame = layer.window.frame(row.input_shape)
+    is_wide = any(any(zeros) and kernel > 2 for zeros, kernel in zip(frame, layer.window.size, strict=True))
+    if is_wide and any(before != behind for before, behind in frame):
         raise EngineError(
             f"{layer.name}: Keras on PyTorch takes means over such windows of `same` padding wrongly; "
             f"set {BACKEND_VARIABLE} to tensorflow or jax"
@@ -246,15 +241,9 @@ def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], fr
         return (layers.DepthwiseConv2D(window.size, **same, **settings),)
     # A convolution that moves by one place, of which a pooling of single pixels takes every so many.
     chain = [layers.DepthwiseConv2D(window.size, **settings)]
-    axes = list(zip(row.input_shape, row.output_shape, window.size, window.strides, strict=False))
-    before = [padding_before(size, kernel, stride, window.padding) for size, _, kernel, stride in axes]
-    behind = [
-        max((outputs - 1) * stride + kernel - size - zeros, 0)
-        for (size, outputs, kernel, stride), zeros in zip(axes, before, strict=True)
-    ]
-    if any(before + behind):
-        padding = tuple(zip(before, behind, strict=True))
-        chain.insert(0, layers.ZeroPadding2D(padding, **maps | {"name": free(f"{layer.name}_padding")}))
+    frame = window.frame(row.input_shape)
+    if any(map(any, frame)):
+        chain.insert(0, layers.ZeroPadding2D(frame, **maps | {"name": free(f"{layer.name}_padding")}))
     chain.append(layers.MaxPooling2D(1, window.strides, **maps | {"name": free(f"{layer.name}_strides")}))
     return tuple(chain)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import BatchNormalization, LayerRow, Shape
-from convscope.architecture.layers import Pair, padding_before
+from convscope.architecture.layers import Pair
 from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
 from convscope.training.model import Model
@@ -250,8 +250,7 @@ def _windowed(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window
-    axes = zip(step.input_shape[:2], window.reach, window.strides, strict=True)
-    top, left = (padding_before(size, kernel, stride, window.padding) for size, kernel, stride in axes)
+    (top, _), (left, _) = window.frame(step.input_shape)
     return replace(step, size=window.size, strides=window.strides, dilation=window.dilation, before=(top, left))
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture, Layer, LayerRow
-from convscope.architecture.layers import padding_before
+from convscope.architecture import Architecture, LayerRow
 from convscope.base.errors import ArchitectureError
 
 _MAX_CHARACTERS = 1 << 20
-Weights = dict[str, NDArray[np.float32]]
+Weights = Mapping[str, NDArray[np.float32]]
 
 
 def declared_architecture(properties: Mapping[str, str], found: Architecture) -> Architecture | None:
@@ -106,23 +105,18 @@ def _operation(row: LayerRow, padding: Any, place: Mapping[str, int]) -> tuple[A
         case "ZeroPadding2D":
             return kind, layer.padding
         case "Conv2D" | "DepthwiseConv2D":
-            first = _first_pixels(layer, row)
-            start = (first[0] + padding[0][0], first[1] + padding[1][0])
+            start = [own + absorbed for own, (absorbed, _) in zip(_first_pixels(row), padding, strict=True)]
             # A depthwise convolution is one with a group a channel, and has the same weights.
             groups = layer.groups if kind == "Conv2D" else row.input_shape[2]
             window = (layer.kernel_size, layer.strides, layer.dilation_rate, start)
             return "Conv2D", groups, *window, row.output_shape, layer.use_bias
         case "MaxPooling2D" | "AveragePooling2D":
-            return kind, layer.pool_size, layer.strides, _first_pixels(layer, row), row.output_shape
+            return kind, layer.pool_size, layer.strides, _first_pixels(row), row.output_shape
         case _:
             return (kind,)
 
 
-def _first_pixels(layer: Layer, row: LayerRow) -> tuple[int, int]:
+def _first_pixels(row: LayerRow) -> list[int]:
     """Return how many pixels of padding stand above and left of the first window."""
-    window = layer.window  # type: ignore[union-attr]
-    top, left = (
-        padding_before(given, kernel, stride, window.padding)
-        for given, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
-    )
-    return top, left
+    layer: Any = row.layer
+    return [before for before, _ in layer.window.frame(row.input_shape)]

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Shape
-from convscope.architecture.layers import padding_before
 from convscope.architecture.table import earlier
 from convscope.training.model import Model
 
@@ -85,15 +84,8 @@ def make_plan(model: Model, *, fold: bool, fold_input: bool, kept: frozenset[str
 
 def pads(stage: FoldedStage) -> tuple[int, int, int, int]:
     """Return how many pixels of padding stand above, left, below and right of what a windowed layer reads."""
-    window = stage.layer.window
-    before, after = [], []
-    for size, given, kernel, stride in zip(
-        stage.output_shape, stage.input_shape, window.reach, window.strides, strict=False
-    ):
-        first = padding_before(given, kernel, stride, window.padding)
-        before.append(first)
-        after.append(max((size - 1) * stride + kernel - given - first, 0) if window.padding == "same" else 0)
-    return before[0], before[1], after[0], after[1]
+    (top, bottom), (left, right) = stage.layer.window.frame(stage.input_shape)
+    return top, left, bottom, right
 
 
 def scale_and_shift(stage: FoldedStage) -> tuple[Array, Array]:

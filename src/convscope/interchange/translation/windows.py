@@ -17,15 +17,14 @@ from convscope.architecture import (
     Padding,
     Shape,
 )
-from convscope.architecture.layers import Window, padding_before
+from convscope.architecture.layers import Frame, Window, same_padding
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, Step
 
-Pads = tuple[tuple[int, int], tuple[int, int]]
 CHANNELS_FIRST, CHANNELS_LAST = (2, 0, 1), (0, 1, 2)
 """In which order a tensor holds the axes of our maps (H, W, C)."""
-_NO_PADS: Pads = ((0, 0), (0, 0))
+_NO_PADS: Frame = ((0, 0), (0, 0))
 _MAX_PAD = 1024
 
 
@@ -236,7 +235,7 @@ def _pair(node: Node, name: str, default: tuple[int, ...]) -> tuple[int, int]:
     return pair[0], pair[1]
 
 
-def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, int]) -> Pads:
+def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, int]) -> Frame:
     """Return how many pixels of padding stand before and after the rows and the columns."""
     auto = node.text("auto_pad", "NOTSET")
     if auto in ("NOTSET", ""):
@@ -250,12 +249,8 @@ def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, i
         return _NO_PADS
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         raise NotTranslated(f"auto_pad is {auto!r:.20}, which is not a padding")
-    both = []
-    for given, kernel, stride in zip(shape, size, strides, strict=False):
-        total = max((-(-given // stride) - 1) * stride + kernel - given, 0)
-        half = total // 2
-        both.append((half, total - half) if auto == "SAME_UPPER" else (total - half, half))
-    return both[0], both[1]
+    rows, columns = map(same_padding, shape[:2], size, strides)
+    return (rows, columns) if auto == "SAME_UPPER" else (rows[::-1], columns[::-1])
 
 
 def _outputs(given: int, pads: tuple[int, int], kernel: int, stride: int, *, ceil: bool = False) -> int:
@@ -268,7 +263,7 @@ def _outputs(given: int, pads: tuple[int, int], kernel: int, stride: int, *, cei
 
 
 def _padding_of(
-    shape: Shape, pads: Pads, size: tuple[int, int], strides: tuple[int, int], outputs: list[int]
+    shape: Shape, pads: Frame, size: tuple[int, int], strides: tuple[int, int], outputs: list[int]
 ) -> Padding | None:
     """Return which of our paddings puts the same windows on the same pixels; None if none does."""
     axes = list(zip(shape, pads, size, strides, outputs, strict=False))
@@ -278,7 +273,7 @@ def _padding_of(
     ):
         return "valid"
     if all(
-        before == padding_before(given, kernel, stride, "same") and count == -(-given // stride)
+        before == same_padding(given, kernel, stride)[0] and count == -(-given // stride)
         for given, (before, _), kernel, stride, count in axes
     ):
         return "same"
@@ -305,7 +300,7 @@ def _padded(
     return _zero_padded(state, step, pads, name), "valid"
 
 
-def _zero_padded(state: State, step: Step, pads: Pads, name: str = "") -> Step:
+def _zero_padded(state: State, step: Step, pads: Frame, name: str = "") -> Step:
     if any(not 0 <= each <= _MAX_PAD for pair in pads for each in pair):
         raise NotTranslated(f"has pads {pads}; numbers from 0 to {_MAX_PAD} are needed")
     layer = new_layer("ZeroPadding2D", f"padded by {pads}, which is not `same`", padding=pads)
