@@ -39,9 +39,7 @@ def open_model_file(path: Path) -> Iterator[BinaryIO]:
         try:
             mode = path.stat().st_mode
             if stat.S_ISDIR(mode):
-                raise ModelFileError(
-                    "is a folder; name a .keras, .h5 or .weights.h5 file (a SavedModel folder is not read)"
-                )
+                raise ModelFileError("is a folder; name the file of a model (a SavedModel folder is not read)")
             if not stat.S_ISREG(mode):
                 raise ModelFileError("is not a regular file; save the model as a file first")
             file = path.open("rb")

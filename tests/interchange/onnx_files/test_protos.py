@@ -183,8 +183,8 @@ def test_noise_is_refused(content: bytes, tmp_path: Path):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path):
-    for path in (tmp_path / "nothing.onnx", tmp_path):
-        with pytest.raises(InterchangeError, match="cannot be read"):
+    for path, reason in ((tmp_path / "nothing.onnx", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(InterchangeError, match=f"{path}: {reason}"):
             read_onnx(path)
 
 

@@ -9,50 +9,49 @@ import re
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convscope.base.errors import ConvscopeError, InterchangeError
+from convscope.base.errors import ConvscopeError
 from convscope.base.files import open_file
 from convscope.interchange.onnx_files.tensors import num_bytes
+from convscope.interchange.refusal import ModelFileError
 
 
 def read_external_data(path: Path, tensors: list[Any], most_bytes: int) -> Path:
     """Put the numbers of `tensors` of the ONNX file at `path` into them, from the file beside it that is returned.
 
     Raises:
-        InterchangeError: if they name another kind of place, or the file is missing, too large, too short or too long.
+        ModelFileError: if they name another kind of place, or the file is missing, too large, too short or too long.
     """
     entries = [{each.key: each.value for each in tensor.external_data} for tensor in tensors]
     names = sorted({entry.get("location", "") for entry in entries})
     if len(names) > 1:
-        raise InterchangeError(
-            f"{path}: its weights are in {len(names)} other files; only one beside it is read: save the model again "
+        raise ModelFileError(
+            f"its weights are in {len(names)} other files; only one beside it is read: save the model again "
             "with all weights in one file"
         )
-    beside = path.parent / _plain(path, names[0])
+    beside = path.parent / _plain(names[0])
     if beside.is_symlink():
-        raise InterchangeError(
-            f"{path}: its weights are in {names[0]!r}, which is a link and is not followed; copy the file itself"
+        raise ModelFileError(
+            f"its weights are in {names[0]!r}, which is a link and is not followed; copy the file itself"
         )
     try:
         with open_file(beside) as file:
             _fill(file, tensors, entries, most_bytes)
     except FileNotFoundError as error:
-        raise InterchangeError(
-            f"{path}: its weights are in {names[0]!r}, which is not beside it; copy both files into one folder"
+        raise ModelFileError(
+            f"its weights are in {names[0]!r}, which is not beside it; copy both files into one folder"
         ) from error
     except (OSError, ValueError) as error:
-        raise InterchangeError(
-            f"{path}: its weights in {names[0]!r} cannot be read ({error}); copy both files again"
-        ) from error
+        raise ModelFileError(f"its weights in {names[0]!r} cannot be read ({error}); copy both files again") from error
     except ConvscopeError as error:  # names the file beside, and what it is instead of one to read
-        raise InterchangeError(f"{path}: its weights cannot be read: {error}") from error
+        raise ModelFileError(f"its weights cannot be read: {error}") from error
     return beside
 
 
-def _plain(path: Path, name: str) -> str:
+def _plain(name: str) -> str:
     """Return a name that can only be that of a file in the same folder."""
     if not name or name in (".", "..") or re.search(r"[/\\:\0]", name):
-        raise InterchangeError(
-            f"{path}: its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
+        raise ModelFileError(
+            f"its weights are in {name!r:.80}, and only a file beside it, named without a folder, is read; "
             "save the model with all data in one file"
         )
     return name

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.tensors import tensor_array
 from convscope.interchange.onnx_files.versions import READ_OPSETS
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
 
 _TYPES = {1: "float32", 2: "uint8", 10: "float16", 11: "float64"}  # of TensorProto.DataType
@@ -17,10 +17,10 @@ def graph_of(proto: Any) -> Graph:
     """Return the graph of a `ModelProto`.
 
     Raises:
-        InterchangeError: if it has functions in place of operators, another opset, or another input than one image.
+        ModelFileError: if it has functions in place of operators, another opset, or another input than one image.
     """
     if any(function.domain in _DEFAULT_DOMAINS for function in proto.functions):
-        raise InterchangeError("it defines its own ONNX operators; export it again without functions")
+        raise ModelFileError("it defines its own ONNX operators; export it again without functions")
     graph = proto.graph
     weights = {each.name: each for each in graph.initializer}
     return Graph(
@@ -37,21 +37,21 @@ def _opset(proto: Any) -> int:
     """Return the version of ONNX's own operators."""
     versions = [each.version for each in proto.opset_import if each.domain in _DEFAULT_DOMAINS]
     if len(versions) != 1 or versions[0] not in READ_OPSETS:
-        raise InterchangeError(
+        raise ModelFileError(
             f"its opset is {versions}; one from {READ_OPSETS[0]} to {READ_OPSETS[-1]} is needed: export it again"
         )
     return int(versions[0])
 
 
 def _image(graph: Any, weights: set[str]) -> ImageInput:
-    """Return the one input of a graph; raises `InterchangeError` if there is another number of them."""
+    """Return the one input of a graph; raises `ModelFileError` if there is another number of them."""
     inputs = [each for each in graph.input if each.name not in weights]
     if len(inputs) != 1:
         names = ", ".join(f"{each.name!r:.40}" for each in inputs[:5]) or "none"
-        raise InterchangeError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
+        raise ModelFileError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
     tensor = inputs[0].type.tensor_type
     if tensor.elem_type not in _TYPES:
-        raise InterchangeError(
+        raise ModelFileError(
             f"input {inputs[0].name!r:.60} is of type {tensor.elem_type}; floating-point numbers or bytes are needed"
         )
     return ImageInput(inputs[0].name, _sizes(tensor) or (), _TYPES[tensor.elem_type] == "uint8")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.external import read_external_data
 from convscope.interchange.onnx_files.versions import need
 from convscope.interchange.onnx_files.wire import check_wire
+from convscope.interchange.refusal import ModelFileError, open_model_file
 
 MAX_BYTES = 1 << 28
 """Of a file: a thousand times a network of this package."""
@@ -24,33 +24,30 @@ def read_proto(path: Path) -> tuple[Any, Path | None]:
         ConvscopeError: if `onnx` is not installed.
     """
     onnx = need("onnx")
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InterchangeError(f"{path}: cannot be read ({error.strerror}); give an existing ONNX file") from error
-    if len(content) > MAX_BYTES:
-        raise InterchangeError(f"{path}: larger than {MAX_BYTES >> 20} MiB; only small networks are read")
-    try:
-        # A message of a few bytes may take a hundred in memory, so they are counted before they are made.
-        check_wire(content, onnx.ModelProto.DESCRIPTOR)
-        proto = onnx.load_model_from_string(content)
-    except ValueError as error:
-        raise InterchangeError(f"{path}: damaged or not an ONNX file ({error}); use another copy") from error
-    except Exception as error:
-        if type(error).__name__ != "DecodeError":  # of protobuf, which the onnx package brings
-            raise
-        raise InterchangeError(f"{path}: damaged or not an ONNX file (not a message); use another copy") from error
-    if not proto.HasField("graph") or not proto.graph.node:
-        raise InterchangeError(f"{path}: holds no network; use another copy")
-    outside = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
-    beside = read_external_data(path, outside, MAX_BYTES) if outside else None
-    for tensor in _tensors(proto.graph):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise InterchangeError(
-                f"{path}: the data of {tensor.name!r:.80} are in another file, though it is no weight of the network; "
-                "save the model with all data in one file"
-            )
+    with open_model_file(path) as file:
+        content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ModelFileError(f"larger than {MAX_BYTES >> 20} MiB; only small networks are read")
+        try:
+            # A message of a few bytes may take a hundred in memory, so they are counted before they are made.
+            check_wire(content, onnx.ModelProto.DESCRIPTOR)
+            proto = onnx.load_model_from_string(content)
+        except ValueError as error:
+            raise ModelFileError(f"damaged or not an ONNX file ({error}); use another copy") from error
+        except Exception as error:
+            if type(error).__name__ != "DecodeError":  # of protobuf, which the onnx package brings
+                raise
+            raise ModelFileError("damaged or not an ONNX file (not a message); use another copy") from error
+        if not proto.HasField("graph") or not proto.graph.node:
+            raise ModelFileError("holds no network; use another copy")
+        outside = [tensor for tensor in proto.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+        beside = read_external_data(path, outside, MAX_BYTES) if outside else None
+        for tensor in _tensors(proto.graph):
+            if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+                raise ModelFileError(
+                    f"the data of {tensor.name!r:.80} are in another file, though it is no weight of the network; "
+                    "save the model with all data in one file"
+                )
     return proto, beside
 
 

@@ -1,14 +1,13 @@
 """Read an ONNX file of any program as layers."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.declared import declared_architecture, declared_class_names, renamed
 from convscope.interchange.onnx_files.graph import graph_of
 from convscope.interchange.onnx_files.protos import read_proto
+from convscope.interchange.refusal import named
 from convscope.interchange.translation.network import network_of
 
 
@@ -35,23 +34,17 @@ def read_onnx(
     """
     path = Path(path)
     proto, beside = read_proto(path)
-    try:
-        return replace(_imported(proto, image_shape, output), weights_file=beside)
-    except InterchangeError as error:
-        raise InterchangeError(f"{path}: {error}") from error
-
-
-def _imported(proto: Any, image_shape: tuple[int, int, int] | None, output: str | None) -> Imported:
-    network = network_of(graph_of(proto), image_shape, output)
-    architecture, weights, notes = network.architecture, network.weights, list(network.notes)
+    with named(str(path)):
+        found = network_of(graph_of(proto), image_shape, output)
+    architecture, weights, notes = found.architecture, found.weights, found.notes
     properties = {each.key: each.value for each in proto.metadata_props}
     declared = declared_architecture(properties, architecture)
     if declared is not None:
         weights, architecture = renamed(weights, architecture, declared), declared
     elif "convscope_version" in properties:
-        notes.append("written with folded layers, which are kept as they are in the file")
+        notes = (*notes, "written with folded layers, which are kept as they are in the file")
     names = declared_class_names(properties, architecture.num_classes)
-    return Imported(architecture, weights, tuple(notes), names, _program(proto), network.reads_bytes)
+    return Imported(architecture, weights, notes, names, _program(proto), found.reads_bytes, weights_file=beside)
 
 
 def _program(proto: Any) -> str:

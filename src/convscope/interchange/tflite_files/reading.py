@@ -1,15 +1,15 @@
 """Read a model of TensorFlow Lite (`.tflite`) as layers, without TensorFlow: nothing in it is run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
 from convscope.interchange.tflite_files.flatbuffer import root
 from convscope.interchange.tflite_files.graph import TfliteGraph
-from convscope.interchange.translation.network import Network, network_of
+from convscope.interchange.translation.network import network_of
 
 _MAX_BYTES = 1 << 28
 _DAMAGE = (ArithmeticError, IndexError, TypeError, ValueError)
@@ -38,25 +38,10 @@ def read_tflite(
         if len(content) > _MAX_BYTES:
             raise ModelFileError(f"is larger than {_MAX_BYTES >> 20} MiB; only small networks are read")
         with np.errstate(all="ignore"):  # numbers of a damaged file; what is not finite is refused by name
-            read, network = _network(content, image_shape, output)
-    notes = (*network.notes, _NOTE) if read.is_quantized else network.notes
-    return Imported(
-        network.architecture,
-        network.weights,
-        notes,
-        program="TensorFlow Lite",
-        reads_bytes=network.reads_bytes,
-    )
-
-
-def _network(
-    content: bytes, image_shape: tuple[int, int, int] | None, output: str | None
-) -> tuple[TfliteGraph, Network]:
-    try:
-        read = TfliteGraph(root(content), len(content))
-    except _DAMAGE as error:
-        raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
-    try:
-        return read, network_of(read.graph, image_shape, output)
-    except InterchangeError as error:
-        raise ModelFileError(str(error)) from error
+            try:
+                graph = TfliteGraph(root(content), len(content))
+            except _DAMAGE as error:
+                raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
+            found = network_of(graph.graph, image_shape, output)
+    notes = (*found.notes, _NOTE) if graph.is_quantized else found.notes
+    return replace(found, notes=notes, program="TensorFlow Lite")

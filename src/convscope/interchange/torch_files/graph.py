@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from convscope.base.errors import InterchangeError
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.torch_files.archives import ProgramArchive
 from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Value, read_call
 from convscope.interchange.torch_files.operators import VIEWS, translated
@@ -23,7 +23,7 @@ def graph_of(program: ProgramArchive) -> Graph:
     """Return the graph of a program.
 
     Raises:
-        InterchangeError: if it has another input than one image, trains, or changes a value that is read afterwards.
+        ModelFileError: if it has another input than one image, trains, or changes a value that is read afterwards.
         ArithmeticError, AttributeError, LookupError, TypeError, ValueError: if its description is damaged.
     """
     return _Reader(program).graph()
@@ -41,7 +41,7 @@ class _Names:
         for _ in range(len(self.now)):  # at most; names of a damaged file may lead back to each other
             name = self.now.get(name, name)
         if name in self.stale:
-            raise InterchangeError(f"{name!r:.60} is read after a part of it was changed in place; build it without")
+            raise ModelFileError(f"{name!r:.60} is read after a part of it was changed in place; build it without")
         return name
 
     def see(self, call: Call) -> None:
@@ -68,12 +68,12 @@ class _Reader:
     def graph(self) -> Graph:
         images = self._inputs()
         if len(images) != 1:
-            raise InterchangeError(f"it has {len(images)} inputs; it must have one, the images")
+            raise ModelFileError(f"it has {len(images)} inputs; it must have one, the images")
         outputs = self._outputs()
         nodes = [node for number, each in enumerate(self._graph["nodes"]) for node in self._node(each, number)]
         image = self._values[images[0]]
         if image.type not in (_UINT8, *FLOAT_TYPES):
-            raise InterchangeError(
+            raise ModelFileError(
                 f"input {images[0]!r:.60} has the type {image.type}; floating-point numbers or bytes are needed"
             )
         return Graph(
@@ -95,7 +95,7 @@ class _Reader:
                 continue
             field_of_name = {"parameter": "parameter_name", "buffer": "buffer_name"}.get(kind, "tensor_constant_name")
             if field_of_name not in value:
-                raise InterchangeError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
+                raise ModelFileError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
             place = "weights" if kind == "parameter" or value.get("persistent") else "constants"
             called, own = value["arg"]["name"], value[field_of_name]
             # A name with a dot is no value's, and says which layer a weight is of.
@@ -110,7 +110,7 @@ class _Reader:
         for spec in self._signature["output_specs"]:
             ((kind, value),) = spec.items()
             if kind != "user_output":
-                raise InterchangeError(
+                raise ModelFileError(
                     f"it changes its own weights ({kind!r:.40}), as in training; export network.eval() instead"
                 )
             if "as_tensor" in value["arg"]:

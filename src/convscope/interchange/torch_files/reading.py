@@ -1,8 +1,8 @@
 """Read an exported program of PyTorch (`.pt2`) as layers, without PyTorch: nothing in it is run or unpickled."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from convscope.base.errors import InterchangeError
 from convscope.interchange.archive import Archive
 from convscope.interchange.imported import Imported
 from convscope.interchange.refusal import ModelFileError, open_model_file
@@ -37,22 +37,14 @@ def imported(program: ProgramArchive, image_shape: ImageShape | None, output: st
     """Return the network of an open program; raises `ModelFileError` where `read_torch` raises InterchangeError."""
     try:
         graph = graph_of(program)
-    except InterchangeError as error:
-        raise ModelFileError(str(error)) from error
     except _DAMAGE as error:
         raise ModelFileError(
             f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
         ) from error
-    try:
-        network = network_of(graph, image_shape, output)
-    except InterchangeError as error:
-        raise ModelFileError(str(error)) from error
+    found = network_of(graph, image_shape, output)
     version = str(program.document.get("torch_version", ""))[:20]
-    return Imported(
-        network.architecture,
-        network.weights,
-        network.notes,
-        program.class_names(network.architecture.num_classes),
-        f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
-        network.reads_bytes,
+    return replace(
+        found,
+        class_names=program.class_names(found.architecture.num_classes),
+        program=f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
     )

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Branch, Dense, Flatten, Input, Layer
-from convscope.base.errors import InterchangeError
 from convscope.interchange.imported import NAMELESS
-from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, multi_label
+from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, ModelFileError, multi_label
 from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, Step, with_activation
@@ -20,7 +19,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     """Return what ends in the value `end`; the input is given the numbers that the file is given.
 
     Raises:
-        InterchangeError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
+        ModelFileError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.
         ArchitectureError: if the layers are no network: an activation at the end.
     """
     is_softmax = end.curve in ("softmax", "log_softmax")
@@ -31,13 +30,13 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     check_classes("its output", end.index.shape)
     state.work.spend(end.index.size)
     if not (end.index.ravel() == np.arange(end.index.size)).all():
-        raise InterchangeError("its outputs are not in the order of a layer")
+        raise ModelFileError("its outputs are not in the order of a layer")
     if len(last.shape) == 3:
         last = state.work.step(last, Flatten())
     if end.index.size == 1:
         last, is_softmax = _two_classes(state, last), True
     elif not is_softmax and last.activation == "sigmoid":
-        raise InterchangeError(multi_label(end.index.size))
+        raise ModelFileError(multi_label(end.index.size))
     if is_softmax:
         if last.layer is not None and last.activation == "linear":
             last = with_activation(last, "softmax")
@@ -49,7 +48,7 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     assert root is not None
     steps = [step for step in steps if step.depth > first.depth]
     if not steps:
-        raise InterchangeError("it has no layers")
+        raise ModelFileError("it has no layers")
     height, width, channels = root.shape
     check_no_autoencoder(end.index.size, height * width * channels)
     image = Input(height, width, channels, float(root.weights["scale"]), float(root.weights["offset"]))
@@ -80,7 +79,7 @@ def _two_classes(state: State, last: Step) -> Step:
     """Return the two logits of a network whose one output is a sigmoid."""
     before = last.before if last.kind == "Flatten" and last.before is not None else last
     if before.activation != "sigmoid":
-        raise InterchangeError(SINGLE_NUMBER)
+        raise ModelFileError(SINGLE_NUMBER)
     state.notes.append(TWO_CLASSES)
     if before.kind == "Activation":
         assert before.before is not None
@@ -122,14 +121,14 @@ def _first(steps: list[Step]) -> Step:
     """Return the image as the layers read it.
 
     Raises:
-        InterchangeError: if two of them read it in other scalings.
+        ModelFileError: if two of them read it in other scalings.
     """
     found = [step for step in _sources(steps) if step.depth == 1]
     scalings = {
         (float(root.weights["scale"]), float(root.weights["offset"])) for step in found if (root := step.before)
     }
     if len(scalings) > 1:
-        raise InterchangeError("two of its branches scale the image differently; scale it once, before both")
+        raise ModelFileError("two of its branches scale the image differently; scale it once, before both")
     return found[0] if found else steps[1]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from math import prod
 
 from convscope.architecture import Input
-from convscope.base.errors import ArchitectureError, InterchangeError
+from convscope.base.errors import ArchitectureError
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.constants import constant
 from convscope.interchange.translation.nodes import ImageInput, Node, Sizes
 from convscope.interchange.translation.state import State
@@ -23,12 +24,12 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
     """Return the image as a value, and note in `state` how many of them the file takes at once.
 
     Raises:
-        InterchangeError: if the file does not say of what size it is, nor `image_shape`, or they differ.
+        ModelFileError: if the file does not say of what size it is, nor `image_shape`, or they differ.
     """
     has_batch = given.has_batch if given.has_batch is not None else not _is_alone(state, given, nodes)
     sizes = given.sizes[1:] if has_batch else given.sizes
     if not 1 <= len(sizes) <= 3:
-        raise InterchangeError(
+        raise ModelFileError(
             f"input {given.name!r:.60} has {len(given.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
             "vectors (N, pixels) are needed"
         )
@@ -45,13 +46,13 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
         axes, order = [prod(image_shape)] if image_shape else [None], CHANNELS_LAST
     known = [size if size is not None else other for size, other in zip(sizes, axes, strict=True)]
     if None in known or (len(sizes) == 1 and image_shape is None):
-        raise InterchangeError(
+        raise ModelFileError(
             f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
             "`image_shape`: height x width x channels"
         )
     numbers = [size for size in known if size is not None]
     if image_shape is not None and any(size != axis for size, axis in zip(numbers, axes, strict=True)):
-        raise InterchangeError(
+        raise ModelFileError(
             f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {image_shape}; give another "
             "image_shape or omit it"
         )
@@ -63,14 +64,14 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
         assert image_shape is not None
         shape = image_shape
     if len(numbers) == 2 and shape[2] != 1:
-        raise InterchangeError(
+        raise ModelFileError(
             f"input {given.name!r:.60} is {_text(sizes)}: images of one channel; image_shape must have one channel"
         )
     try:
         Input(*shape)
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
-        raise InterchangeError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
+        raise ModelFileError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
     return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]), has_batch=has_batch)
 
 

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from convscope.base.errors import InterchangeError
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Node
 
 
@@ -10,7 +10,7 @@ def in_order(graph: Graph, notes: list[str]) -> list[Node]:
     """Return the nodes so that each stands behind those whose outputs it reads, and note it if they were not so.
 
     Raises:
-        InterchangeError: if a node reads what no other gives, two give the same, or they form a cycle.
+        ModelFileError: if a node reads what no other gives, two give the same, or they form a cycle.
     """
     nodes = graph.nodes
     known = {graph.image.name, *graph.weights, ""}
@@ -20,7 +20,7 @@ def in_order(graph: Graph, notes: list[str]) -> list[Node]:
     for number, node in enumerate(nodes):
         for name in set(node.inputs) - known:
             if name not in makers:
-                raise InterchangeError(f"{node.label} needs {name!r:.60}, which no node provides: an input is missing")
+                raise ModelFileError(f"{node.label} needs {name!r:.60}, which no node provides: an input is missing")
             missing[number] += 1
             readers[makers[name]].append(number)
             is_in_order &= makers[name] < number
@@ -34,7 +34,7 @@ def in_order(graph: Graph, notes: list[str]) -> list[Node]:
                 ready.append(reader)
     if len(ready) < len(nodes):
         first = next(node for node, count in zip(nodes, missing, strict=True) if count)
-        raise InterchangeError(f"{first.label} needs what is computed from its own output: the graph has a cycle")
+        raise ModelFileError(f"{first.label} needs what is computed from its own output: the graph has a cycle")
     notes.append("its nodes are not in the order in which they compute, and were sorted")
     return [nodes[number] for number in ready]
 
@@ -46,6 +46,6 @@ def _makers(nodes: tuple[Node, ...], known: set[str]) -> dict[str, int]:
         outputs = [name for name in node.outputs if name]
         taken = known & set(outputs) or makers.keys() & set(outputs)
         if not node.outputs or not node.outputs[0] or taken or len(set(outputs)) < len(outputs):
-            raise InterchangeError(f"{node.label} has no output, or one that another node already has")
+            raise ModelFileError(f"{node.label} has no output, or one that another node already has")
         makers |= dict.fromkeys(outputs, number)
     return makers

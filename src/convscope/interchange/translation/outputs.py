@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from convscope.base.errors import InterchangeError
 from convscope.base.spelling import did_you_mean
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Sizes
 
 _MOST_CLASSES_BY_CHANCE = 64
@@ -15,7 +15,7 @@ def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
     """Return the name of the value that holds the logits or probabilities: the output that is asked for.
 
     Raises:
-        InterchangeError: if there is no such output, or none is one number for each class.
+        ModelFileError: if there is no such output, or none is one number for each class.
     """
     names = list(graph.outputs)
     if output is not None:
@@ -28,33 +28,33 @@ def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
             check_classes(f"output {name!r:.60}", (graph.outputs[name] or ())[1:])
             return _before_argmax(graph, name, notes)
     told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
-    raise InterchangeError(
+    raise ModelFileError(
         f"it has {len(names)} outputs ({told}); name the one with a number for each class with `output`. A detector, "
         "which gives boxes and scores, is no classifier and cannot be imported"
     )
 
 
 def check_output(output: str, names: Sequence[str]) -> None:
-    """Raise `InterchangeError` if a network has no such output."""
+    """Raise `ModelFileError` if a network has no such output."""
     if output not in names:
         told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
-        raise InterchangeError(f"it has no output {output!r:.60}, but {told}{did_you_mean(output, names)}")
+        raise ModelFileError(f"it has no output {output!r:.60}, but {told}{did_you_mean(output, names)}")
 
 
 def check_classes(what: str, sizes: Sizes) -> None:
-    """Raise `InterchangeError` if an output of these sizes, without the batch, is not one number a class."""
+    """Raise `ModelFileError` if an output of these sizes, without the batch, is not one number a class."""
     if sum(size not in (1, None) for size in sizes) > 1:
         shape = " x ".join("?" if size is None else str(size) for size in sizes)
-        raise InterchangeError(
+        raise ModelFileError(
             f"{what} is {shape} numbers for each image, and a classifier has one for each class. It may be a denoiser, "
             "an autoencoder or a segmentation, which give images, or a detector; only classifiers can be imported"
         )
 
 
 def check_no_autoencoder(outputs: int, pixels: int) -> None:
-    """Raise `InterchangeError` if a network gives as many numbers as its images have: these are no classes."""
+    """Raise `ModelFileError` if a network gives as many numbers as its images have: these are no classes."""
     if outputs == pixels >= _MOST_CLASSES_BY_CHANCE:
-        raise InterchangeError(
+        raise ModelFileError(
             f"it has as many outputs as an image has numbers ({outputs}), as an autoencoder or a denoiser has; only "
             "classifiers can be imported"
         )
@@ -64,13 +64,13 @@ def _before_argmax(graph: Graph, end: str, notes: list[str]) -> str:
     """Return the name of the value from which the class is chosen, where the output is the number of the class."""
     makers = {name: node for node in graph.nodes for name in node.outputs}
     if end not in makers and end not in graph.weights and end != graph.image.name:
-        raise InterchangeError(f"output {end!r:.60} is not provided by any node")
+        raise ModelFileError(f"output {end!r:.60} is not provided by any node")
     node = makers.get(end)
     while node is not None and node.operator in _BEHIND_ARGMAX:
         node = makers.get(node.inputs[0]) if node.inputs else None
     if node is None or node.operator != "ArgMax" or not node.inputs:
         return end
     if node.int("axis", 0) not in (1, -1):
-        raise InterchangeError(f"{node.label} goes over axis {node.int('axis', 0)}; the classes of (N, K) are needed")
+        raise ModelFileError(f"{node.label} goes over axis {node.int('axis', 0)}; the classes of (N, K) are needed")
     notes.append("its output is the number of the class (ArgMax): what that is chosen from is used as logits")
     return node.inputs[0]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Concatenate, Dropout, Layer, Shape
-from convscope.base.errors import InterchangeError
+from convscope.interchange.refusal import ModelFileError
 
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
@@ -113,10 +113,10 @@ class TranslationBudget:
         self._numbers: Index = np.arange(0, dtype=np.int32)
 
     def spend(self, numbers: int) -> None:
-        """Count numbers that are copied; raises `InterchangeError` when there were too many."""
+        """Count numbers that are copied; raises `ModelFileError` when there were too many."""
         self._left -= numbers
         if self._left < 0:
-            raise InterchangeError("it needs more computation than a small network")
+            raise ModelFileError("it needs more computation than a small network")
 
     def order(self, shape: Shape, axes: tuple[int, ...]) -> Index:
         """Return the index of an output of `shape` whose axes the tensor holds in the order `axes`."""

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import ArchitectureError, InterchangeError
+from convscope.base.errors import ArchitectureError
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import constants, elementwise, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
@@ -78,20 +79,11 @@ _NEEDED: Mapping[str, str] = {
 _MOST_TOLD = 10
 
 
-@dataclass(frozen=True, eq=False)
-class Translated:
-    """What a graph computes: the value at its end, with what was noted on the way in `state`."""
-
-    end: FileTensor
-    is_bytes: bool
-    state: State
-
-
-def translate(graph: Graph, image_shape: Size | None, output: str | None) -> Translated:
-    """Return what a graph computes.
+def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tuple[State, FileTensor]:
+    """Return the value at the end of a graph, and what was noted on the way.
 
     Raises:
-        InterchangeError: naming every node that has no layer, each with what would be needed; or the input or output.
+        ModelFileError: naming every node that has no layer, each with what would be needed; or the input or output.
     """
     notes: list[str] = []
     nodes = in_order(graph, notes)
@@ -99,7 +91,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> Tra
     used = _needed_nodes(nodes, end)
     faults = _unknown(used)
     if faults:
-        raise InterchangeError(_told(faults))
+        raise ModelFileError(_told(faults))
     readers = Counter(name for node in used for name in node.inputs)
     readers[end] += 1
     state = State(graph.opset, readers, _constants(graph, readers), notes=notes)
@@ -109,10 +101,10 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> Tra
     with np.errstate(all="ignore"):
         faults = _walk(state, used)
     if faults:
-        raise InterchangeError(_told(faults))
+        raise ModelFileError(_told(faults))
     if end not in state.values:
-        raise InterchangeError(f"output {end!r:.60} does not depend on the images")
-    return Translated(state.values[end], graph.image.is_bytes, state)
+        raise ModelFileError(f"output {end!r:.60} does not depend on the images")
+    return state, state.values[end]
 
 
 def _walk(state: State, nodes: Sequence[Node]) -> list[str]:
@@ -161,7 +153,7 @@ def _constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[An
             try:
                 arrays[name] = graph.weight(name)
             except ValueError as error:
-                raise InterchangeError(f"weight {name!r:.60} is damaged: {error}") from error
+                raise ModelFileError(f"weight {name!r:.60} is damaged: {error}") from error
     return arrays
 
 
