@@ -3,9 +3,11 @@
 A format's own packages are imported only when it is used.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -56,17 +58,37 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """One format: its name, the suffix of its files, the types it knows, and the functions that write and open it."""
+    """One format, written and opened by `write_NAME` and `open_NAME` of a module that is imported when it is used.
+
+    Attributes:
+        suffix: of its files.
+        dtypes: the types it knows.
+        module: in the package `convscope.interchange`.
+        options: the fields of `ExportOptions` that its writer takes.
+    """
 
     name: str
     suffix: str
     dtypes: tuple[Dtype, ...]
-    write: Callable[[Model, Path, ExportOptions], None]
-    open: Callable[[Path], Runner]
+    module: str
+    options: tuple[str, ...] = ()
 
     def file_name(self, dtype: Dtype) -> str:
         """Return the name of the file: "model.onnx", "model-int8.onnx"."""
         return f"model{'' if dtype == 'float32' else f'-{dtype}'}{self.suffix}"
+
+    def write(self, model: Model, path: Path, options: ExportOptions) -> None:
+        """Write `model` to `path`; `export_model` checks the options before."""
+        stated = {name: value for name in self.options if (value := getattr(options, name)) is not None}
+        getattr(self._import(), f"write_{self.name}")(model, path, **stated)
+
+    def open(self, path: Path) -> Runner:
+        """Open the file at `path` in the program that runs it."""
+        runner: Runner = getattr(self._import(), f"open_{self.name}")(path)
+        return runner
+
+    def _import(self) -> ModuleType:
+        return import_module(f"convscope.interchange.{self.module}")
 
 
 def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
@@ -97,77 +119,6 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
     chosen.write(model, Path(path), options)
 
 
-def _write_keras(model: Model, path: Path, _: ExportOptions) -> None:
-    from convscope.interchange.keras_export import write_keras
-
-    write_keras(model, path)
-
-
-def _open_keras(path: Path) -> Runner:
-    from convscope.interchange.keras_export import open_keras
-
-    return open_keras(path)
-
-
-def _write_onnx(model: Model, path: Path, options: ExportOptions) -> None:
-    from convscope.interchange.onnx_files import write_onnx
-
-    opset = {} if options.opset is None else {"opset": options.opset}
-    write_onnx(
-        model,
-        path,
-        dtype=options.dtype,
-        fold=options.fold,
-        layer_outputs=options.layer_outputs,
-        calibration_images=options.calibration_images,
-        **opset,
-    )
-
-
-def _open_onnx(path: Path) -> Runner:
-    from convscope.interchange.onnx_files import open_onnx
-
-    return open_onnx(path)
-
-
-def _write_tflite(model: Model, path: Path, options: ExportOptions) -> None:
-    from convscope.interchange.tflite import write_tflite
-
-    write_tflite(model, path, dtype=options.dtype, calibration_images=options.calibration_images)
-
-
-def _open_tflite(path: Path) -> Runner:
-    from convscope.interchange.tflite import open_tflite
-
-    return open_tflite(path)
-
-
-def _write_torch(model: Model, path: Path, _: ExportOptions) -> None:
-    from convscope.interchange.torch_export import write_torch
-
-    write_torch(model, path)
-
-
-def _open_torch(path: Path) -> Runner:
-    from convscope.interchange.torch_export import open_torch
-
-    return open_torch(path)
-
-
-def _write_c(model: Model, path: Path, options: ExportOptions) -> None:
-    from convscope.interchange.c_header import write_c
-
-    dtype = options.dtype
-    assert dtype != "float16"
-    write_c(model, path, dtype=dtype, calibration_images=options.calibration_images)
-
-
-def _open_c(path: Path) -> Runner:
-    from convscope.interchange.c_header import open_c
-
-    return open_c(path)
-
-
 @dataclass(frozen=True, eq=False)
 class _Native:
     """A safetensors file, opened again by convscope itself."""
@@ -179,20 +130,30 @@ class _Native:
         return self.model.logits(images)
 
 
+def write_safetensors(model: Model, path: Path) -> None:
+    """Write convscope's own format."""
+    write_model(model, path)
+
+
+def open_safetensors(path: Path) -> _Native:
+    """Open a file of convscope's own format."""
+    return _Native(load_model(path))
+
+
 FORMATS: Mapping[str, ExportFormat] = {
-    one.name: one
-    for one in (
+    form.name: form
+    for form in (
+        ExportFormat("safetensors", ".safetensors", ("float32",), "formats"),
+        ExportFormat("keras", ".keras", ("float32",), "keras_export"),
         ExportFormat(
-            "safetensors",
-            ".safetensors",
-            ("float32",),
-            lambda model, path, _: write_model(model, path),
-            lambda path: _Native(load_model(path)),
+            "onnx",
+            ".onnx",
+            DTYPES,
+            "onnx_files",
+            ("dtype", "fold", "layer_outputs", "opset", "calibration_images"),
         ),
-        ExportFormat("keras", ".keras", ("float32",), _write_keras, _open_keras),
-        ExportFormat("onnx", ".onnx", DTYPES, _write_onnx, _open_onnx),
-        ExportFormat("tflite", ".tflite", DTYPES, _write_tflite, _open_tflite),
-        ExportFormat("torch", ".pt2", ("float32",), _write_torch, _open_torch),
-        ExportFormat("c", ".h", ("float32", "int8"), _write_c, _open_c),
+        ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
+        ExportFormat("torch", ".pt2", ("float32",), "torch_export"),
+        ExportFormat("c", ".h", ("float32", "int8"), "c_header", ("dtype", "calibration_images")),
     )
 }
