@@ -3,33 +3,14 @@
 Importing this module imports TensorFlow.
 """
 
+from collections.abc import Callable, Mapping
 from math import log
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from convscope.architecture import (
-    Activation,
-    Add,
-    AveragePooling2D,
-    BatchNormalization,
-    Branch,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    LayerRow,
-    MaxPooling2D,
-    PReLU,
-    Shape,
-    SoftVoting,
-    ZeroPadding2D,
-)
+from convscope.architecture import LayerRow, Shape
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
 from convscope.training.model import Model
@@ -57,49 +38,49 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
     def weight(part: str) -> Any:
         return weights[f"{layer.name}/{part}"]
 
-    match layer:
-        case Conv2D():
+    match layer.kind:
+        case "Conv2D":
             x, padding = _read(x, layer.window, row.input_shape)
             x = tf.nn.conv2d(x, weight("kernel"), layer.strides, padding, dilations=layer.dilation_rate)
-        case DepthwiseConv2D():
+        case "DepthwiseConv2D":
             x, padding = _read(x, layer.window, row.input_shape)
             strides = (1, *layer.strides, 1)
             x = tf.nn.depthwise_conv2d(x, weight("kernel"), strides, padding, dilations=layer.dilation_rate)
-        case MaxPooling2D():
+        case "MaxPooling2D":
             return tf.nn.max_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
-        case AveragePooling2D():  # without the pixels beyond an edge, in TensorFlow as in TFLite
+        case "AveragePooling2D":  # without the pixels beyond an edge, in TensorFlow as in TFLite
             return tf.nn.avg_pool2d(x, layer.pool_size, layer.strides, layer.padding.upper())
-        case GlobalMaxPooling2D():
+        case "GlobalMaxPooling2D":
             return tf.reduce_max(x, (1, 2))
-        case GlobalAveragePooling2D():
+        case "GlobalAveragePooling2D":
             return tf.reduce_mean(x, (1, 2))
-        case Flatten():
+        case "Flatten":
             return tf.reshape(x, (-1, row.output_shape[0]))
-        case Dropout():
+        case "Dropout":
             return x
-        case BatchNormalization():
+        case "BatchNormalization":
             scale = weight("gamma") / np.sqrt(weight("moving_variance").astype(np.float64) + layer.epsilon)
             shift = weight("beta") - weight("moving_mean") * scale
             x = x * scale.astype(np.float32) + shift.astype(np.float32)
-        case Add():
+        case "Add":
             x = x + earlier[layer.from_layer]
-        case PReLU():  # in the form of which the converter makes one operator
+        case "PReLU":  # in the form of which the converter makes one operator
             return tf.nn.relu(x) + -weight("alpha") * tf.nn.relu(-x)
-        case Branch():
+        case "Branch":
             return earlier[layer.from_layer]
-        case Concatenate():
+        case "Concatenate":
             return tf.concat((earlier[layer.from_layer], x), -1)
-        case SoftVoting():
+        case "SoftVoting":
             logits = tf.reshape(x, (-1, layer.members, row.output_shape[0]))
             logarithms = tf.nn.log_softmax(logits)
             votes = tf.reduce_logsumexp(logarithms, 1) - log(layer.members)
             return votes + tf.reduce_mean(logits - logarithms, (1, 2))[:, None]
-        case Dense():
+        case "Dense":
             x = tf.matmul(x, weight("kernel"))
-        case ZeroPadding2D():
+        case "ZeroPadding2D":
             return tf.pad(x, ((0, 0), *layer.padding, (0, 0)))
         case _:
-            assert isinstance(layer, Activation), layer
+            assert layer.kind == "Activation", layer
             # The converter fuses a relu into the last product of a gelu, and then knows neither of them.
             if layer.activation in ("relu", "relu6") and "gelu" in activations:
                 above = tf.nn.leaky_relu(x, 0.0)
@@ -126,25 +107,19 @@ def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     return (x[:, : needed[0], : needed[1]] if min(beyond) < 0 else x), "SAME"
 
 
+_ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
+    "linear": lambda x: x,
+    "softmax": lambda x: x,  # at the end, where the logits are given
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+    "elu": tf.nn.elu,
+    "silu": tf.nn.silu,
+    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) * (1 / 6),
+    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
+    "tanh": tf.tanh,
+    "sigmoid": tf.sigmoid,
+}
+
+
 def _activated(x: Any, name: str, negative_slope: float = 0.2) -> Any:
-    match name:
-        case "relu":
-            return tf.nn.relu(x)
-        case "leaky_relu":
-            return tf.nn.leaky_relu(x, negative_slope)
-        case "relu6":
-            return tf.nn.relu6(x)
-        case "elu":
-            return tf.nn.elu(x)
-        case "silu":
-            return tf.nn.silu(x)
-        case "hard_silu":
-            return x * tf.nn.relu6(x + 3) * (1 / 6)
-        case "gelu":
-            return tf.nn.gelu(x, approximate=False)
-        case "tanh":
-            return tf.tanh(x)
-        case "sigmoid":
-            return tf.sigmoid(x)
-    assert name in ("linear", "softmax"), name
-    return x
+    return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else _ACTIVATIONS[name](x)

@@ -145,7 +145,7 @@ def _network(model: Model) -> Any:
         prefix = f"{layer.name}/"
         weights = {name.removeprefix(prefix): value for name, value in model.weights.items() if name.startswith(prefix)}
         if source := earlier(layer):
-            outputs[layer.name] = _append(network, layer.name, JOINING[type(layer)](outputs[source]))
+            outputs[layer.name] = _append(network, layer.name, JOINING[layer.kind](outputs[source]))
         for part, module in layer_modules(row, weights):
             name = f"{layer.name}_{part}" if part else layer.name
             while part and name in taken:

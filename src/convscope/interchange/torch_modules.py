@@ -3,7 +3,7 @@
 Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import log
 from typing import Any
 
@@ -11,27 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from convscope.architecture import (
-    Activation,
-    Add,
-    AveragePooling2D,
-    BatchNormalization,
-    Branch,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    LayerRow,
-    MaxPooling2D,
-    PReLU,
-    Shape,
-    SoftVoting,
-    ZeroPadding2D,
-)
+from convscope.architecture import LayerRow, Shape
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
 
@@ -118,7 +98,7 @@ class Joined(Sum):
         return torch.cat((earlier, x), 1)
 
 
-JOINING: Mapping[type, type[Sum]] = {Add: Sum, Branch: Again, Concatenate: Joined}
+JOINING: Mapping[str, type[Sum]] = {"Add": Sum, "Branch": Again, "Concatenate": Joined}
 
 
 class Residual(nn.Sequential):
@@ -154,91 +134,84 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
     are none of them, since they need the names of others. A softmax is left out: what stands before it are the logits.
     """
     layer: Any = row.layer
-    match layer:
-        case Conv2D() | DepthwiseConv2D():
+    match layer.kind:
+        case "Conv2D" | "DepthwiseConv2D":
             sides = _sides(layer.window, row.input_shape)
             if not _is_even(sides):
                 yield "padding", nn.ZeroPad2d(sides)
             yield "", _convolution(row, layer, (sides[2], sides[0]) if _is_even(sides) else (0, 0), weights)
-        case MaxPooling2D():
+        case "MaxPooling2D":
             sides = _sides(layer.window, row.input_shape)
             if not _is_even(sides):
                 yield "padding", nn.ConstantPad2d(sides, -torch.inf)
             padding = (sides[2], sides[0]) if _is_even(sides) else 0
             yield "", nn.MaxPool2d(layer.window.size, layer.window.strides, padding)
-        case AveragePooling2D():
+        case "AveragePooling2D":
             sides = _sides(layer.window, row.input_shape)
             if _is_even(sides):
                 size, strides = layer.window.size, layer.window.strides
                 yield "", nn.AvgPool2d(size, strides, (sides[2], sides[0]), count_include_pad=False)
             else:
                 yield "", AveragePool2dUnpadded(layer.window, sides, row.input_shape)
-        case GlobalMaxPooling2D() | GlobalAveragePooling2D():
-            yield "", nn.AdaptiveMaxPool2d(1) if isinstance(layer, GlobalMaxPooling2D) else nn.AdaptiveAvgPool2d(1)
+        case "GlobalMaxPooling2D" | "GlobalAveragePooling2D":
+            yield "", nn.AdaptiveMaxPool2d(1) if layer.kind == "GlobalMaxPooling2D" else nn.AdaptiveAvgPool2d(1)
             yield "flatten", nn.Flatten()
-        case Flatten():
+        case "Flatten":
             yield "", FlattenMaps() if len(row.input_shape) == 3 else nn.Identity()
-        case Dropout():
+        case "Dropout":
             yield "", nn.Dropout(layer.rate)
-        case BatchNormalization():
+        case "BatchNormalization":
             yield "", _batch_normalization(row, layer, weights)
-        case Dense():
+        case "Dense":
             yield "", _filled(nn.Linear(*weights["kernel"].shape, bias=layer.use_bias), weights["kernel"].T, weights)
-        case ZeroPadding2D():
+        case "ZeroPadding2D":
             (top, bottom), (left, right) = layer.padding
             yield "", nn.ZeroPad2d((left, right, top, bottom))
-        case PReLU():
+        case "PReLU":
             yield "", _with_slopes(nn.PReLU(row.input_shape[-1]), weights)
-        case SoftVoting():
+        case "SoftVoting":
             yield "", SoftVote(layer.members)
-        case Activation():
+        case "Activation":
             yield "", _activation(layer.activation, layer.negative_slope) or nn.Identity()
             return
         case _:
-            assert type(layer) in JOINING, layer
+            assert layer.kind in JOINING, layer
     if activation := _activation(getattr(layer, "activation", "linear")):
         yield layer.activation, activation
 
 
+_ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "hard_silu": nn.Hardswish,
+    "gelu": nn.GELU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+}
+"""As Keras computes them, see `ActivationName`."""
+
+
 def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
-    """Return the module, or None where there is nothing to do; as Keras computes them, see `ActivationName`."""
-    match name:
-        case "relu":
-            return nn.ReLU()
-        case "leaky_relu":
-            return nn.LeakyReLU(negative_slope)
-        case "relu6":
-            return nn.ReLU6()
-        case "elu":
-            return nn.ELU()
-        case "silu":
-            return nn.SiLU()
-        case "hard_silu":
-            return nn.Hardswish()
-        case "gelu":
-            return nn.GELU()
-        case "tanh":
-            return nn.Tanh()
-        case "sigmoid":
-            return nn.Sigmoid()
-    assert name in ("linear", "softmax"), name
-    return None
+    """Return the module of an activation; None of those that are left out."""
+    if name in ("linear", "softmax"):
+        return None
+    return nn.LeakyReLU(negative_slope) if name == "leaky_relu" else _ACTIVATIONS[name]()
 
 
-def _convolution(
-    row: LayerRow, layer: Conv2D | DepthwiseConv2D, padding: tuple[int, int], weights: Weights
-) -> nn.Module:
+def _convolution(row: LayerRow, layer: Any, padding: tuple[int, int], weights: Weights) -> nn.Module:
     channels, filters = row.input_shape[2], row.output_shape[2]
-    groups = layer.groups if isinstance(layer, Conv2D) else channels
+    groups = layer.groups if layer.kind == "Conv2D" else channels
     window = (layer.kernel_size, layer.strides, padding, layer.dilation_rate)
     module = nn.Conv2d(channels, filters, *window, groups=groups, bias=layer.use_bias)
     kernel = weights["kernel"].transpose(3, 2, 0, 1)  # out, in, rows, columns
-    if isinstance(layer, DepthwiseConv2D):
+    if layer.kind == "DepthwiseConv2D":
         kernel = weights["kernel"].transpose(2, 3, 0, 1).reshape(filters, 1, *layer.kernel_size)
     return _filled(module, kernel, weights)
 
 
-def _batch_normalization(row: LayerRow, layer: BatchNormalization, weights: Weights) -> nn.Module:
+def _batch_normalization(row: LayerRow, layer: Any, weights: Weights) -> nn.Module:
     kind = nn.BatchNorm2d if len(row.input_shape) == 3 else nn.BatchNorm1d
     module = kind(row.input_shape[-1], layer.epsilon, 1 - layer.momentum)
     with torch.no_grad():
