@@ -1,10 +1,11 @@
 """Read an ONNX file of any program as layers."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files.declared import declared_architecture, declared_class_names, renamed
+from convscope.interchange.onnx_files.declared import as_declared, declared_class_names
 from convscope.interchange.onnx_files.graph import graph_of
 from convscope.interchange.onnx_files.protos import read_proto
 from convscope.interchange.refusal import named
@@ -36,15 +37,13 @@ def read_onnx(
     proto, beside = read_proto(path)
     with named(str(path)):
         found = network_of(graph_of(proto), image_shape, output)
-    architecture, weights, notes = found.architecture, found.weights, found.notes
     properties = {each.key: each.value for each in proto.metadata_props}
-    declared = declared_architecture(properties, architecture)
-    if declared is not None:
-        weights, architecture = renamed(weights, architecture, declared), declared
+    notes, names = found.notes, declared_class_names(properties, found.architecture.num_classes)
+    if (declared := as_declared(found, properties, output)) is not None:
+        found = declared
     elif "convscope_version" in properties:
         notes = (*notes, "written with folded layers, which are kept as they are in the file")
-    names = declared_class_names(properties, architecture.num_classes)
-    return Imported(architecture, weights, notes, names, _program(proto), found.reads_bytes, weights_file=beside)
+    return replace(found, notes=notes, class_names=names, program=_program(proto), weights_file=beside)
 
 
 def _program(proto: Any) -> str:
