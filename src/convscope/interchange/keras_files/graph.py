@@ -82,8 +82,11 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
     outputs = reader.model(model, (IMAGE,), (), "", 0)
     if not reader.layers:
         raise ModelFileError("its model has no layers; save the whole model")
-    graph = _in_order(KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80]))
-    return graph if output is None else _ending_in(graph, output)
+    graph = KerasGraph(tuple(reader.layers), outputs, reader.input_shape, _name(model)[:80])
+    if output is None:
+        return _in_order(graph)
+    part = _in_order(replace(graph, outputs=(_end(graph, output),)))
+    return replace(part, is_part=len(part.layers) < len(graph.layers))
 
 
 def keras_stem(class_name: str) -> str:
@@ -121,22 +124,13 @@ def _in_order(graph: KerasGraph) -> KerasGraph:
     return replace(graph, layers=layers, outputs=tuple(places[place] for place in graph.outputs))
 
 
-def _ending_in(graph: KerasGraph, output: str) -> KerasGraph:
-    """Return the layers that lead to one of the outputs."""
+def _end(graph: KerasGraph, output: str) -> int:
+    """Return the place of the layer at one of the outputs."""
     ends = {graph.layers[place].name: place for place in graph.outputs if place != IMAGE}
     if output not in ends:
         told = ", ".join(map(quoted, ends))
         raise ModelFileError(f"its model has no output {quoted(output)}, but {told}{did_you_mean(output, ends)}")
-    end = ends[output]
-    needed = {end}
-    for place in range(end, IMAGE, -1):
-        needed |= set(graph.layers[place].inputs) if place in needed else set()
-    kept = sorted(needed - {IMAGE})
-    places = {IMAGE: IMAGE} | {place: number for number, place in enumerate(kept)}
-    layers = tuple(
-        replace(graph.layers[place], inputs=tuple(places[one] for one in graph.layers[place].inputs)) for place in kept
-    )
-    return replace(graph, layers=layers, outputs=(places[end],), is_part=len(kept) < len(graph.layers))
+    return ends[output]
 
 
 class _Reader:
