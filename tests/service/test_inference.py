@@ -138,7 +138,7 @@ ONE = tensor(np.zeros((1, 8, 8, 1), np.uint8))
             "there are 99 images; a request may have 1 to 4",
         ),
         (json.dumps({"inputs": [ONE | {"data": [0] * 2000}]}), 413, "the JSON holds 2,0"),
-        (json.dumps({"inputs": [ONE | {"data": [0]}]}), 400, "has 1 values"),
+        (json.dumps({"inputs": [ONE | {"data": [0]}]}), 400, "has the shape"),
         (json.dumps({"inputs": [ONE | {"data": "0" * 64}]}), 400, "inputs.0.data: Input should be a valid array"),
         (json.dumps({"inputs": [ONE | {"data": ["0"] * 64}]}), 400, "holds str"),
         (json.dumps({"inputs": [ONE | {"data": [float("nan")] * 64}]}), 400, "is nan; pixels"),

@@ -4,7 +4,6 @@ Values come as JSON numbers, flat or nested, or as raw bytes after the JSON (the
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -71,28 +70,14 @@ def _from_bytes(data: bytes, datatype: str, count: int) -> NDArray[Any]:
 
 def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.float64]:
     """Return (count,) from a flat list, or from lists within lists as `shape` says."""
-    flat: Sequence[Any] = data
-    if data and isinstance(data[0], list):
-        for depth, length in enumerate(shape):
-            if depth:
-                flat = list(chain.from_iterable(flat))
-            last = depth == len(shape) - 1
-            if depth == 0 and len(flat) != length:
-                raise RequestRefusedError(
-                    400, f"data of images has {len(flat):,} entries; its shape is {_listed(shape)}"
-                )
-            if not last and not all(isinstance(part, list) and len(part) == shape[depth + 1] for part in flat):
-                raise RequestRefusedError(
-                    400,
-                    (
-                        f"data of images is not nested as its shape {_listed(shape)}; nest it accordingly or send a "
-                        "flat list"
-                    ),
-                )
-    if len(flat) != count:
+    values = np.array(data, object)  # lists of unequal lengths stay lists
+    if values.shape not in ((count,), tuple(shape)):
         raise RequestRefusedError(
-            400, f"data of images has {len(flat):,} values; its shape {_listed(shape)} has {count:,}"
+            400,
+            f"data of images has the shape {_listed(values.shape)}; nest it as its shape {_listed(shape)} says, or "
+            f"send a flat list of {count:,} values",
         )
+    flat = values.ravel().tolist()
     if unknown := set(map(type, flat)) - {int, float}:
         names = ", ".join(sorted(kind.__name__ for kind in unknown))
         raise RequestRefusedError(400, f"data of images holds {names}; pixels are whole numbers from 0 to 255")
@@ -111,11 +96,6 @@ def write_tensor(name: str, array: NDArray[Any], *, binary: bool) -> tuple[dict[
         return tensor | {"data": array.reshape(-1).tolist()}, b""
     raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     return tensor | {"parameters": {"binary_data_size": len(raw)}}, raw
-
-
-def datatype_of(dtype: Any) -> str:
-    """Return the protocol's name of a NumPy dtype that an output has."""
-    return _OUTPUT_TYPES[np.dtype(dtype).name]
 
 
 def _listed(shape: Sequence[int]) -> str:
