@@ -15,9 +15,9 @@ from pathlib import Path
 from types import ModuleType
 
 import convscope
-from convscope.report.glossary import TERMS
 from convscope.runs.listeners import SILENT
 from convscope.runs.playground import make_playground
+from convscope.texts import glossary
 
 ROOT = Path(__file__).parent.parent
 SOURCE, OUTPUT = ROOT / "build" / "docs-source", ROOT / "build" / "docs"
@@ -64,7 +64,7 @@ def write_source(folder: Path) -> None:
         _write(folder / page.relative_to(ROOT), text if page in listed else f"---\norphan: true\n---\n\n{text}")
         for linked in _linked_files(page, text):
             _copy(linked, folder / linked.relative_to(ROOT))
-    for name, text in {**api_pages(), "docs/glossary.md": glossary(), "index.md": start_page()}.items():
+    for name, text in {**api_pages(), "docs/glossary.md": glossary_page(), "index.md": start_page()}.items():
         _write(folder / name, text)
 
 
@@ -98,9 +98,11 @@ def contents() -> list[tuple[str, list[str]]]:
     return sections
 
 
-def glossary() -> str:
+def glossary_page() -> str:
     """Return the page of terms."""
-    entries = "\n".join(f"{term}\n: {meaning}\n" for term, meaning in sorted(TERMS.items(), key=lambda t: t[0].lower()))
+    entries = "\n".join(
+        f"{term}\n: {meaning}\n" for term, meaning in sorted(glossary().items(), key=lambda t: t[0].lower())
+    )
     return (
         f"# Glossary\n\nThe terms of the report, each with what it means. The page of a run has the same.\n\n{entries}"
     )

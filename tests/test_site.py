@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 import convscope as cs
-from convscope.report.glossary import TERMS
+from convscope.texts import glossary
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,7 +49,7 @@ def test_every_page_of_the_interface_is_listed(site: ModuleType):
 
 def test_the_glossary_holds_every_term_of_the_report(source: Path):
     entries = dict(re.findall(r"^(\S.*)\n: (.*)$", (source / "docs" / "glossary.md").read_text(), re.MULTILINE))
-    assert entries == TERMS
+    assert entries == glossary()
 
 
 def test_every_page_of_the_index_is_in_the_contents_once(site: ModuleType):

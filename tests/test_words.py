@@ -19,7 +19,7 @@ from convscope.cli import main
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "convscope"
 WEB = ROOT / "web" / "src"
-CATALOGUES = ROOT / "src" / "convscope" / "report" / "catalogues"
+CATALOGUES = ROOT / "src" / "convscope" / "texts" / "catalogues"
 DOCS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 LESION = r"\blesion(s|ed)?\b(?! of the skin|\.\w)(?<!vascular lesions)(?<!-like lesions)"

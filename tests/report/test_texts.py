@@ -2,7 +2,7 @@ import pytest
 from markupsafe import Markup, escape
 
 from convscope.report.findings import percent
-from convscope.report.texts import alike, attribute, figure, follow_language, known, listed, rounded, say, signed
+from convscope.texts import alike, attribute, figure, follow_language, known, listed, rounded, say, signed
 
 
 @pytest.mark.parametrize(

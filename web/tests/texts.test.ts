@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { LANGUAGES, partsOf, type Language, type Plural, type Texts } from '../src/text/catalogue';
 import en from 'catalogues/en.json';
+import { CATALOGUES } from '../tools/texts';
 import { englishIn } from './english';
 
 type Text = string | Plural;
 
 const SOURCE = join(import.meta.dirname, '../src');
-const REPORT = join(import.meta.dirname, '../../src/convscope/report');
-const fileOf = (language: Language) => join(REPORT, `catalogues/${language}.json`);
+const PACKAGE = join(import.meta.dirname, '../../src/convscope');
+const fileOf = (language: Language) => join(CATALOGUES, `${language}.json`);
 const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((one) => one !== 'en' && existsSync(fileOf(one)));
 
 const PLURALS = ['zero', 'one', 'two', 'few', 'many', 'other'];
@@ -71,7 +72,7 @@ const filesIn = (folder: string, ending: RegExp) =>
 test('every text is used', () => {
   const code = [
     ...filesIn(SOURCE, /\.(ts|svelte)$/).map((name) => join(SOURCE, name)),
-    ...filesIn(REPORT, /\.(py|jinja)$/).map((name) => join(REPORT, name)),
+    ...filesIn(PACKAGE, /\.(py|jinja)$/).map((name) => join(PACKAGE, name)),
   ]
     .map((name) => readFileSync(name, 'utf8'))
     .join('\n');

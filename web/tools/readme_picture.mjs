@@ -13,8 +13,8 @@ if (folder === undefined) {
   process.exit(2);
 }
 const ROOT = resolve(import.meta.dirname, '../..');
-const PAGE = join(ROOT, 'src/convscope/report');
-const DRAWN_BY = ['bundle/bench.css', 'bundle/bench.js', 'bundle/engine.wasm', 'catalogues/en.json', 'page.css'];
+const BUNDLE = ['bench.css', 'bench.js', 'engine.wasm'].map((name) => `report/bundle/${name}`);
+const DRAWN_BY = [...BUNDLE, 'report/page.css', 'texts/catalogues/en.json'];
 // The first test image, a seven, and a cell of the second convolution that responds to its stem.
 const FRAGMENT = '#bench?i=0&c=conv2d_1.18.6.8';
 
@@ -32,5 +32,7 @@ await browser.close();
 
 // In the form of sha256sum, so that `sha256sum --check docs/report.sha256` tells whether the picture is of this page.
 const digest = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
-const lines = DRAWN_BY.map((name) => join(PAGE, name)).map((path) => `${digest(path)}  ${relative(ROOT, path)}\n`);
+const lines = DRAWN_BY.map((name) => join(ROOT, 'src/convscope', name)).map(
+  (path) => `${digest(path)}  ${relative(ROOT, path)}\n`,
+);
 writeFileSync(join(folder, 'report.sha256'), lines.join(''));

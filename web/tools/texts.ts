@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Plugin } from 'vite';
 
-export const CATALOGUES = resolve(import.meta.dirname, '../../src/convscope/report/catalogues');
+export const CATALOGUES = resolve(import.meta.dirname, '../../src/convscope/texts/catalogues');
 
 // Leaves the report's sentences out of the script: they stand in English in each page.
 export function pageTexts(): Plugin {

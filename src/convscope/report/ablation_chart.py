@@ -14,7 +14,7 @@ from convscope.evidence.ablation import FilterAblation
 from convscope.report.charts import CHART_WIDTH, points_tick
 from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import rounded, say
+from convscope.texts import rounded, say
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
 _LEAST_WIDTH = 560  # of the drawing, for its title

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from convscope.report.document import live_policy, read_resource
-from convscope.report.texts import catalogues
+from convscope.texts import catalogues
 
 
 @dataclass(frozen=True)

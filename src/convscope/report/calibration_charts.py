@@ -10,7 +10,7 @@ from convscope.evidence.calibration import Calibration
 from convscope.report.charts import CHART_WIDTH, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import Figure, figure, rounded, say, signed
+from convscope.texts import Figure, figure, rounded, say, signed
 
 
 def draw_reliability(value: Calibration) -> Drawing:

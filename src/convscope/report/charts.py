@@ -21,7 +21,7 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.report.texts import Figure, Said, known, rounded, say
+from convscope.texts import Figure, Said, known, rounded, say
 from convscope.training import History
 
 CHART_WIDTH = 448

@@ -11,7 +11,7 @@ from convscope.base.tables import clip
 from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.comparison.words import SIGNIFICANCE, SMALLEST_PRINTED_P
-from convscope.report.texts import Figure, Said, figure, rounded, say, signed
+from convscope.texts import Figure, Said, figure, rounded, say, signed
 
 _WIDEST_NAME = 32
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.report.texts import attribute, figure, rounded, say
+from convscope.texts import attribute, figure, rounded, say
 
 _ITS_OWN = "base-uri 'none'; form-action 'none'"
 STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"

@@ -18,7 +18,7 @@ from convscope.experiment.records import GroupRecord
 from convscope.report.charts import number_epochs, percent_tick
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import figure, known, say
+from convscope.texts import figure, known, say
 
 Floats = NDArray[np.float64]
 

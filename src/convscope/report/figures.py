@@ -26,7 +26,7 @@ from convscope.report.pictures import (
     large_channels,
 )
 from convscope.report.style import Drawing, figure_bytes
-from convscope.report.texts import say
+from convscope.texts import say
 
 
 class Drawings(Mapping[str, Drawing]):

@@ -16,7 +16,7 @@ from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
 from convscope.report.comparison_words import p_said
 from convscope.report.records import PageFacts
-from convscope.report.texts import Figure, Said, figure, rounded, say, signed
+from convscope.texts import Figure, Said, figure, rounded, say, signed
 from convscope.training.records import HistoryRecord
 
 

@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from convscope.base.tables import clip
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report.findings import classes_finding, percent
-from convscope.report.glossary import TERMS
 from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
-from convscope.report.texts import Said, say
+from convscope.texts import Said, glossary, say
 
 _MOST_BANKS = 3  # convolutions that a sentence lists
 
 
 def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Said]:
     """Return the finding of each folded section that every report has, by the section's anchor."""
-    names = list(TERMS)
+    names = list(glossary())
     return {
         "classes": say("sentence", text=classes_finding(page.evaluation)),
         "data": _data(page.data),

@@ -9,7 +9,7 @@ from convscope.base.tables import printable
 from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.findings import percent
 from convscope.report.records import PageFacts
-from convscope.report.texts import known, say
+from convscope.texts import known, say
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for

@@ -16,12 +16,10 @@ from convscope.report.built import built
 from convscope.report.document import load_template, percent_interval, render_document, script_json
 from convscope.report.figures import draw_charts
 from convscope.report.folds import fold_findings, image_size
-from convscope.report.glossary import TERMS
 from convscope.report.numbers import ChartTable, chart_numbers, matrix_view
 from convscope.report.payload import RunContents
 from convscope.report.records import PageFacts, Payload
 from convscope.report.style import Drawing, svg_element
-from convscope.report.texts import Said, say
 from convscope.report.views import (
     comparison_view,
     curves_note,
@@ -36,6 +34,7 @@ from convscope.report.views import (
     runs_view,
     samples_view,
 )
+from convscope.texts import Said, glossary, say
 
 _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
 """What of a payload is in the page once: as the report's tables and pictures."""
@@ -70,7 +69,7 @@ def render_report(contents: RunContents) -> str:
         apart=("seeds" if seeds else "classes", "reproduce"),  # where what a click opens begins, and the rest
         names=dict(chapters),
         folds=fold_findings(shown, contents.explanation),
-        terms=TERMS,
+        terms=glossary(),
         charts=charts,
         run=run_view(shown),
         recipe=shown.recipe,

@@ -23,7 +23,7 @@ from matplotlib.text import Text
 
 from convscope.base.figure_style import FigureStyle
 from convscope.base.tables import clip, display_width
-from convscope.report.texts import attribute, follow_language
+from convscope.texts import attribute, follow_language
 
 PAPER = "#fbfaf7"
 INK = "#1b2028"

@@ -31,7 +31,7 @@ from convscope.report.pixels import (
 )
 from convscope.report.python_lines import python_lines
 from convscope.report.records import PageFacts
-from convscope.report.texts import Said, attribute, figure, follow_language, known, listed, say
+from convscope.texts import Said, attribute, figure, follow_language, known, listed, say
 from convscope.training.memory import Memory
 
 _MOST_BARS = 10

@@ -14,7 +14,7 @@ const SIZES = [
   [900, 700],
   [1280, 720],
 ];
-const TEXTS = join(import.meta.dirname, '../../../src/convscope/report/catalogues');
+const TEXTS = join(import.meta.dirname, '../../../src/convscope/texts/catalogues');
 const WRITTEN = Object.keys(LANGUAGES).filter((language) => existsSync(join(TEXTS, `${language}.json`)));
 const LONGEST = ['de', 'fr']; // the same letters are as wide in Firefox, so these are enough there
 

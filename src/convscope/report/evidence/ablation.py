@@ -23,7 +23,7 @@ from convscope.report.ablation_chart import draw_ablation, draw_class_changes, l
 from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import ablation_finding, between, counted, percent, points
-from convscope.report.texts import Said, alike, below, figure, known, listed, say, sentences
+from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
 
 _WIDEST_NAME = 12
 _MOST_ROWS = 200

@@ -25,7 +25,7 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.report.texts import figure, known, say
+from convscope.texts import figure, known, say
 
 _TOP, _LINE = 40, 16  # pixels
 _LETTER = 7.6  # pixels, as wide as a letter gets

@@ -12,7 +12,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import say
+from convscope.texts import say
 
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
 _LINE = 16  # pixels from one line of text to the next

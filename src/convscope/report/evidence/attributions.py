@@ -13,7 +13,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import counted
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import Figure, figure, known, listed, rounded, say, signed
+from convscope.texts import Figure, figure, known, listed, rounded, say, signed
 
 _SHOWN_SIDE = 84
 _ROW = 30

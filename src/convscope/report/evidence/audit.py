@@ -10,7 +10,7 @@ from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
-from convscope.report.texts import figure, listed, rounded, say, sentences
+from convscope.texts import figure, listed, rounded, say, sentences
 
 _MOST_PAIRS = 12
 _MOST_MEMBERS = 3

@@ -6,7 +6,7 @@ from convscope.evidence.calibration import Calibration, Reliability
 from convscope.report.calibration_charts import draw_gaps, draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import between, percent, points
-from convscope.report.texts import Said, alike, figure, known, rounded, say, sentences
+from convscope.texts import Said, alike, figure, known, rounded, say, sentences
 
 _NUMBERS = {  # what a value is multiplied by, and its digits
     "ece_by_width": (100, 2),

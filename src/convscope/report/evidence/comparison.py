@@ -13,7 +13,7 @@ from convscope.report.comparison_words import limits_said, p_said, seconds_said,
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import figure, rounded, say, sentences
+from convscope.texts import figure, rounded, say, sentences
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows

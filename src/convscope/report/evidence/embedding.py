@@ -13,7 +13,7 @@ from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import figure, say, sentences
+from convscope.texts import figure, say, sentences
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
 _MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class

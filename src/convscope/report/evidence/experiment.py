@@ -11,7 +11,7 @@ from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
-from convscope.report.texts import figure, known, say, sentences
+from convscope.texts import figure, known, say, sentences
 
 _MOST_EPOCHS_IN_TABLE = 200
 _MOST_RUNS = 400  # as dots and in the table, over all groups

@@ -3,7 +3,7 @@
 from convscope.interchange.parity import ParityTable
 from convscope.report.evidence.section import Section, Table
 from convscope.report.findings import percent
-from convscope.report.texts import Said, rounded, say
+from convscope.texts import Said, rounded, say
 
 
 def exports_section(table: ParityTable) -> Section:

@@ -13,7 +13,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.evidence.selectivity import selectivity_chart
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
-from convscope.report.texts import figure, rounded, say, sentences
+from convscope.texts import figure, rounded, say, sentences
 
 _GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3

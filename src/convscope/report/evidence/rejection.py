@@ -15,7 +15,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import alike, below, figure, known, listed, rounded, say, sentences
+from convscope.texts import alike, below, figure, known, listed, rounded, say, sentences
 
 _WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
 _TOP, _BOTTOM, _RIGHT = 64, 40, 136

@@ -17,7 +17,7 @@ from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, WRONG, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import Figure, figure, known, listed, rounded, say, signed
+from convscope.texts import Figure, figure, known, listed, rounded, say, signed
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most

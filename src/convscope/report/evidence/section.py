@@ -16,7 +16,7 @@ from markupsafe import Markup
 from convscope.base.tables import printable
 from convscope.report.pixels import Pixels, png_of, scale_to
 from convscope.report.style import Drawing, svg_element
-from convscope.report.texts import Said, attribute, say
+from convscope.texts import Said, attribute, say
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from convscope.report.evidence.rejection import rejection_section
 from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section, render_section
 from convscope.report.style import Drawing
-from convscope.report.texts import say, sentences
+from convscope.texts import say, sentences
 
 
 def seeds_section(seeds: SeedsRecord) -> Section:

@@ -12,7 +12,7 @@ from convscope.report.charts import CHART_WIDTH, number_tick
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import counted, percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.report.texts import figure, rounded, say
+from convscope.texts import figure, rounded, say
 
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line

@@ -1,4 +1,4 @@
-"""The report's sentences: English from the page's catalogue, with what another language needs to write them.
+"""Sentences of the catalogue: their English, with what another language needs to write them.
 
 A sentence is a `str`, and is used like one wherever only English is needed: on the terminal, in figures, in tests. Put
 into a template it becomes an element that says which text of the catalogue it is, with its values; in an attribute or
@@ -7,17 +7,17 @@ in a drawing, an attribute `data-say` says so.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache, reduce
+from functools import reduce
 from html import escape
-from importlib.resources import files
 from re import Match
 from re import compile as pattern
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 from markupsafe import Markup
 
 from convscope.base.tables import printable
+from convscope.texts.catalogue import below, glossary
 
 _MARK = pattern(
     r"\{(\w+)\}|\[\[([^\]|]+)(?:\|([^\]]+))?\]\]"
@@ -156,33 +156,6 @@ def follow_language(svg: str, drawn: Iterable[str]) -> str:
         return f"<text data-say={_quoted(_told(told[text]))}{look}>{text}</text>" if text in told else match[0]
 
     return _DRAWN.sub(mark, svg)
-
-
-@cache
-def glossary() -> dict[str, str]:
-    """Return the meaning of each term of the report."""
-    return {name: term["meaning"] for name, term in _texts()["terms"].items()}
-
-
-@cache
-def _texts() -> dict[str, Any]:
-    texts: dict[str, Any] = catalogues()["en"]["report"]
-    return texts
-
-
-def catalogues() -> dict[str, dict[str, Any]]:
-    """Read the texts of the page and the report by language."""
-    folder = files("convscope.report").joinpath("catalogues")
-    paths = sorted(folder.iterdir(), key=lambda path: path.name)
-    return {path.name.removesuffix(".json"): json.loads(path.read_text(encoding="utf-8")) for path in paths}
-
-
-def below(key: str) -> Any:
-    """Return the text at a key, or the texts below it by name."""
-    found: Any = _texts()
-    for name in key.split("."):
-        found = found[name]
-    return found
 
 
 def _text(key: str, values: Mapping[str, Value]) -> str:

@@ -1,0 +1,37 @@
+"""The catalogues: all texts of the page and the report, a JSON file for each language."""
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+_FOLDER = files("convscope.texts").joinpath("catalogues")
+
+
+def catalogues() -> dict[str, dict[str, Any]]:
+    """Read the texts of the page and the report by language."""
+    return {name: _read(name) for name in sorted(path.name.removesuffix(".json") for path in _FOLDER.iterdir())}
+
+
+def below(key: str) -> Any:
+    """Return the report's English text at a key, or the texts below it by name."""
+    found: Any = _english()["report"]
+    for name in key.split("."):
+        found = found[name]
+    return found
+
+
+@cache
+def glossary() -> dict[str, str]:
+    """Return the meaning of each term of the report."""
+    return {name: term["meaning"] for name, term in below("terms").items()}
+
+
+@cache
+def _english() -> dict[str, Any]:
+    return _read("en")
+
+
+def _read(language: str) -> dict[str, Any]:
+    texts: dict[str, Any] = json.loads(_FOLDER.joinpath(f"{language}.json").read_text(encoding="utf-8"))
+    return texts
