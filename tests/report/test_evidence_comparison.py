@@ -8,7 +8,6 @@ from msgspec import structs
 from convscope.base.records import decode, encode
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.evidence.comparison.records import GroupComparisonRecord
-from convscope.report.comparison_words import pair_said, verdict_said
 from convscope.report.evidence import Chart, Section, Table, render_section
 from convscope.report.evidence.comparison import comparison_section, costs_finding
 from convscope.report.style import svg_text
@@ -51,16 +50,6 @@ def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers()
     assert [row[4] for row in chart.numbers.rows[1:6]] == [f"{errors}" for errors in comparison.a.errors]
     low, high = comparison.accuracy_difference_interval
     assert chart.numbers.rows[-2][2] == f"[{100 * low:.3f}, {100 * high:.3f}]"
-
-
-@pytest.mark.parametrize("accuracies", [(0.95, 0.85), (0.85, 0.95), (0.9, 0.9), (1.0, 1.0)])
-def test_two_single_runs_read_as_on_the_terminal(accuracies: tuple[float, float]) -> None:
-    a, b = (make_group(name, 1, accuracy, seed) for name, accuracy, seed in zip("ab", accuracies, (1, 2), strict=True))
-    comparison = compare_groups(a, b)
-    value = value_of(comparison)
-    assert " ".join(pair_said(value)).replace("\xa0", " ") == comparison.sentence.replace(" none.", " no errors.")
-    if comparison.is_distinguishable:
-        assert verdict_said(value) == comparison.verdict
 
 
 def test_the_drawing_shows_means_difference_and_p() -> None:

@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         name = type(self).__name__
         try:
-            value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_to_number)
+            value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_to_plain)
             msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
             raise ValueError(f"{name}: {_describe(error)}") from error
@@ -163,9 +163,11 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
         raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
 
 
-def _to_number(value: object) -> Any:
+def _to_plain(value: object) -> Any:
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, str):  # a sentence of the catalogue
+        return str.__str__(value)
     raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which records do not hold")
 
 

@@ -228,18 +228,6 @@ def coverage(num_seeds: int) -> tuple[int, int] | None:
     return next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
 
 
-def coverage_text(num_seeds: int, which: str = "the interval") -> str:
-    """Return `coverage` in words; "" for 30 seeds or more.
-
-    >>> coverage_text(2)
-    'With 2 seeds the interval covers the true value in 96 to 100 % of cases.'
-    """
-    share = coverage(num_seeds)
-    if share is None:
-        return ""
-    return f"With {num_seeds} seeds {which} covers the true value in {share[0]} to {share[1]} % of cases."
-
-
 def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:
     """Return (low, high), the interval of the mean accuracy of models (n, N), true where wrong, over seeds and images.
 

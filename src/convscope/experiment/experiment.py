@@ -20,12 +20,13 @@ from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
 from convscope.base.errors import DivergedError
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.statistics import coverage_text, group_accuracy_interval
+from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
+from convscope.evidence.comparison.words import format_coverage
 from convscope.experiment.group import Group
 from convscope.experiment.records import DivergedRun, ExperimentRecord, Lead
 from convscope.experiment.result import RunResult
@@ -180,7 +181,7 @@ class Experiment(Recorded):
             "second covers other seeds and other images, so it describes the accuracy of such a network."
         )
         fewest = min((group.num_runs for group in self.table if group.num_runs > 1), default=0)
-        if fewest and (covered := coverage_text(fewest, "the second")):
+        if fewest and (covered := format_coverage(fewest)):
             note += f" {covered}"
         if any(group.num_runs == 1 for group in self.table):
             note += " A single run has neither a standard deviation nor an interval."

@@ -10,11 +10,10 @@ from convscope.base.records import JsonObject
 from convscope.base.tables import clip
 from convscope.evidence.ablation import FilterAblation
 from convscope.evidence.comparison.records import ComparisonRecord
-from convscope.evidence.comparison.words import SIGNIFICANCE
+from convscope.evidence.comparison.words import SIGNIFICANCE, format_p_value
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord, caution_facts
 from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
-from convscope.report.comparison_words import p_said
 from convscope.report.records import PageFacts
 from convscope.texts import Figure, Said, figure, rounded, say, signed
 from convscope.training.records import HistoryRecord
@@ -186,7 +185,7 @@ def maps_finding(summary: LayerSummary) -> Said:
 def comparison_finding(comparison: ComparisonRecord) -> Said:
     """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
     names = [clip(name, 12) for name in comparison.names]
-    p = p_said(comparison.p_value)
+    p = format_p_value(comparison.p_value)
     if comparison.p_value >= SIGNIFICANCE:
         return say("comparisonNone", first=names[0], second=names[1], p=p)
     first, second = names if comparison.accuracy_difference > 0 else reversed(names)

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.tables import printable, printable_lines
+from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.evidence.comparison.words import format_counts, format_verdict
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
-from convscope.report.comparison_words import pair_said, seconds_said, verdict_said
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import (
     Palette,
@@ -220,13 +221,13 @@ def comparison_view(comparison: ComparisonRecord) -> dict[str, object]:
         {
             **structs.asdict(side),
             "name": name,
-            "seconds": seconds_said(side.training_seconds),
-            "one": seconds_said(side.latency_seconds),
-            "thousand": seconds_said(side.latency_1000_seconds),
+            "seconds": seconds_text(side.training_seconds),
+            "one": seconds_text(side.latency_seconds),
+            "thousand": seconds_text(side.latency_1000_seconds),
         }
         for name, side in zip(names, (comparison.a, comparison.b), strict=True)
     ]
-    said = {"verdict": verdict_said(comparison), "sentence": pair_said(comparison)}
+    said = {"verdict": format_verdict(comparison), "sentence": format_counts(comparison)}
     return {**structs.asdict(comparison), **said, "names": names, "sides": sides}
 
 

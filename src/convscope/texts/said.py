@@ -36,6 +36,10 @@ class _Told(str):
     def __deepcopy__(self, _: dict[int, object]) -> Self:
         return self
 
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Pickle it as plain English."""
+        return str, (str.__str__(self),)
+
 
 class Figure(_Told):
     """A number as English writes it, with the number itself.

@@ -110,7 +110,7 @@ def test_verdict_of_groups_alike_is_that_they_are_not_distinguishable():
     right = draw_right(11, 10, 500, 0.9)
     comparison = compare_groups(make_group("a", right[:5]), make_group("b", right[5:]))
     assert not comparison.is_distinguishable
-    assert comparison.verdict.startswith("No significant difference between a and b: accuracies ")
+    assert comparison.verdict.startswith("No significant difference: accuracy of a minus accuracy of b is ")
 
 
 def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
@@ -121,7 +121,9 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
     assert alone.is_distinguishable
     assert "fewer errors" in alone.verdict
     assert not corrected.is_distinguishable
-    assert corrected.verdict.startswith("No significant difference between this run of a and this run of b")
+    assert corrected.verdict.startswith(
+        "No significant difference between these runs: accuracy of a minus accuracy of b"
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_sentence_says_what_was_counted(counts, sentence):
         ((8, 0, 0, 2), "cnn and ann each make 2 errors. Both classify exactly the same images correctly"),
         ((0, 0, 0, 1), "On the 1 test image of shapes, with one run each, cnn and ann each make 1 error."),
         ((9, 1, 0, 0), "cnn makes no errors and ann 1. Exactly one of the two is correct on 1 image. If both"),
-        ((9, 0, 1, 0), "cnn makes 1 error and ann none. Exactly one"),
+        ((9, 0, 1, 0), "cnn makes 1 error and ann no errors. Exactly one"),
         ((0, 1, 100, 99), "cnn makes 199 errors and ann 100 (50 % fewer for ann). Exactly"),
         ((0, 0, 100, 1), "cnn makes 101 errors and ann 1 (99 % fewer for ann). Exactly"),
         ((9, 1, 1, 0), "cnn and ann each make 1 error. Exactly one of the two is correct on 2 images. If both"),
@@ -139,13 +139,13 @@ MORE = "; more seeds are needed to compare the architectures or recipes"
         ),
         (
             (94, 3, 2, 1),
-            "No significant difference between this run of cnn and this run of ann: "
-            "accuracies differ by +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
+            "No significant difference between these runs: "
+            "accuracy of cnn minus accuracy of ann is +1.00 [\N{MINUS SIGN}4.44, +6.76] points",
         ),
         (
             (10, 0, 0, 0),
-            "No significant difference between this run of cnn and this run of ann: "
-            "accuracies differ by 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
+            "No significant difference between these runs: "
+            "accuracy of cnn minus accuracy of ann is 0.00 [\N{MINUS SIGN}27.75, +27.75] points",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from convscope.engine.rounding import kernel_filters
 from convscope.evidence.comparison.records import CandidateRecord
 from convscope.evidence.evaluation import Evaluation
 from convscope.recipes import WeightBits
+from convscope.texts import say
 from convscope.training.model import Model
 
 COSTS = (
@@ -121,7 +122,7 @@ def cost_cells(value: Any) -> tuple[str, ...]:
 def seconds_text(seconds: float | None) -> str:
     """Return a time as text, in the unit that suits it."""
     if seconds is None:
-        return "unknown"
+        return say("head.unknown")
     for factor, unit in ((1, "s"), (1e3, "ms")):
         if factor * seconds >= 0.1 or seconds == 0:
             return f"{factor * seconds:,.2f} {unit}"

@@ -5,14 +5,16 @@ of each is compared as `compare` does, by images alone.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from textwrap import fill
 
 import numpy as np
+from msgspec import structs
 
 from convscope.base.arguments import checked
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.statistics import LEAST_PAIRS, coverage_text, group_difference
+from convscope.base.statistics import LEAST_PAIRS, group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import cost_cells, latency_lines
@@ -20,6 +22,7 @@ from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import mcnemar_rows
 from convscope.evidence.comparison.records import GroupComparisonRecord
+from convscope.texts import sentences
 
 GROUP_HEADER = (
     "Models", "Seeds", "Accuracy (95 % interval)", "SD", "Errors", "Parameters", "Weights", "MACs", "Training",
@@ -78,49 +81,36 @@ class GroupComparison(Recorded):
     @property
     def verdict(self) -> str:
         """Who makes fewer errors and by how much, or that the two do not differ significantly."""
-        return words.verdict(
-            self.names,
-            self.accuracy_difference,
-            self.accuracy_difference_interval,
-            (self.a.num_errors, self.b.num_errors),
-            self.error_ratio_interval,
-            self._decisive_p,
-            (self.a.num_models == 1, self.b.num_models == 1),
-        )
+        return words.format_verdict(self._numbers)
 
     @property
     def limits(self) -> str:
         """What it does not show, in words."""
-        alone = [name for name, group in zip(self.names, (self.a, self.b), strict=True) if group.num_models == 1]
-        if len(alone) == 2:
-            return "With one run each, this comparison does not cover other seeds."
-        if alone:
-            return (
-                f"There is only one run of {printable(alone[0])}. The comparison holds for that run and does not cover "
-                "its other seeds."
-            )
-        said = "It covers other seeds and other images of this kind, with these recipes and this training data."
-        fewest = min(self.a.num_models, self.b.num_models)
-        return f"{said} {coverage_text(fewest)}".rstrip()
+        return words.format_limits(self.names, (self.a.num_models, self.b.num_models))
 
     @property
     def sentence(self) -> str:
         """What the comparison says and what it cannot say, in words."""
-        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
         if self.counts is not None:
-            return words.pair_sentence(self.names, images, self.counts)
+            return sentences(*words.format_counts(self._numbers))
+        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
         sides = [
             f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
             for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]
         seeds = "paired by seed" if self.is_paired else "not paired by seed"
-        change = words.points_with_interval(self.accuracy_difference, self.accuracy_difference_interval)
+        change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
         return (
             f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies differ by {change} "
-            f"({words.p_text(self.p_value)}, over seeds and images, {seeds}). {self.limits}"
+            f"({words.format_p_value(self.p_value)}, over seeds and images, {seeds}). {self.limits}"
         )
 
     def to_record(self) -> GroupComparisonRecord:
+        return structs.replace(self._numbers, verdict=self.verdict, sentence=self.sentence)
+
+    @cached_property
+    def _numbers(self) -> GroupComparisonRecord:
+        """The record without its verdict and its sentence, which are made from it."""
         counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
         return from_attributes(
             GroupComparisonRecord,
@@ -128,6 +118,8 @@ class GroupComparison(Recorded):
             dataset=self.a.dataset_name,
             split=self.a.split,
             error_ratio_interval=open_interval(self.error_ratio_interval),
+            verdict="",
+            sentence="",
             **{name: getattr(self.counts, name, None) for name in counts},
         )
 

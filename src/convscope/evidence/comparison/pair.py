@@ -10,6 +10,7 @@ from html import escape
 from textwrap import fill
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
@@ -19,6 +20,7 @@ from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import Candidate, CandidateArgument, cost_cells, latency_lines
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.texts import sentences
 
 _HEADER = ("Model", "Accuracy (95 % interval)", "Errors", "Parameters", "Weights", "MACs", "Training")
 
@@ -112,31 +114,27 @@ class Comparison(Recorded):
     @property
     def verdict(self) -> str:
         """Which of the two runs makes fewer errors and by how much, or that they do not differ significantly."""
-        counts = self.counts
-        return words.verdict(
-            self.names,
-            counts.accuracy_difference,
-            counts.accuracy_difference_interval,
-            (counts.errors_a, counts.errors_b),
-            counts.error_ratio_interval,
-            counts.p_value,
-            (True, True),
-        )
+        return words.format_verdict(self._numbers)
 
     @property
     def sentence(self) -> str:
         """What the comparison says and what it cannot say, in words."""
-        evaluation = self.a.evaluation
-        images = words.image_count(self.num_images, evaluation.split, evaluation.dataset_name)
-        return words.pair_sentence(self.names, images, self.counts)
+        return sentences(*words.format_counts(self._numbers))
 
     def to_record(self) -> ComparisonRecord:
+        return structs.replace(self._numbers, verdict=self.verdict, sentence=self.sentence)
+
+    @cached_property
+    def _numbers(self) -> ComparisonRecord:
+        """The record without its sentences, which are made from it."""
         return from_attributes(
             ComparisonRecord,
             self,
             dataset=self.a.evaluation.dataset_name,
             split=self.a.evaluation.split,
             error_ratio_interval=open_interval(self.error_ratio_interval),
+            verdict="",
+            sentence="",
         )
 
     @property

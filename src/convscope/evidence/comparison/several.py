@@ -72,7 +72,7 @@ class GroupComparisons(Recorded):
         return [
             (
                 " - ".join(clip(name, 18) for name in one.names),
-                words.points_with_interval(one.accuracy_difference, one.accuracy_difference_interval),
+                words.format_points(one.accuracy_difference, one.accuracy_difference_interval),
                 _ratio_text(one),
                 words.p_number(one.p_value),
                 "" if one.adjusted_p_value is None else words.p_number(one.adjusted_p_value),

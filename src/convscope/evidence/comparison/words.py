@@ -1,17 +1,20 @@
-"""What a comparison says, in words: counts, p-values, and the verdict."""
+"""What a comparison says, in sentences of the catalogue: the verdict, the counts behind it, and its limits.
+
+A comparison is a record: of two runs, or of two groups of them.
+"""
 
 from collections.abc import Sequence
 from math import inf
 
+from convscope.base.statistics import coverage
 from convscope.base.tables import clip, printable
-from convscope.evidence.comparison.counts import PairedCounts
+from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.texts import Figure, Said, figure, rounded, say, sentences, signed
 
 SIGNIFICANCE = 0.05
 """Below it, two are said to differ."""
 
-SMALLEST_PRINTED_P = 1e-300
-"""Near the smallest float: below it a p-value may have become 0."""
-
+_SMALLEST_PRINTED_P = 1e-300  # near the smallest float: below it a p-value may have become 0
 _KIND_OF_IMAGE = {"train": "training image", "validation": "validation image", "test": "test image"}
 _WIDEST_NAME = 32
 
@@ -39,109 +42,114 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
 
 
-def p_text(p_value: float) -> str:
-    """Return a p-value as text.
+def format_p_value(p_value: float) -> Said:
+    """Write a p-value, or the bound below which it lies.
 
-    >>> p_text(0.0212), p_text(0.0)
+    >>> str(format_p_value(0.0212)), str(format_p_value(0.0))
     ('p = 0.021', 'p < 1e-300')
     """
-    return f"p = {p_number(p_value)}" if p_value >= SMALLEST_PRINTED_P else f"p {p_number(p_value)}"
+    if p_value >= _SMALLEST_PRINTED_P:
+        return say("p", p=rounded(p_value, 2))
+    return say("pBelow", p=rounded(_SMALLEST_PRINTED_P, 2))
 
 
 def p_number(p_value: float) -> str:
     """Return a p-value as a number alone, or as the bound below which it lies."""
-    return f"{p_value:.2g}" if p_value >= SMALLEST_PRINTED_P else f"< {SMALLEST_PRINTED_P}"
+    return format_p_value(p_value).removeprefix("p ").removeprefix("= ")
 
 
-def points_with_interval(value: float, interval: tuple[float, float]) -> str:
-    """Return a difference of fractions and its interval as points, with three digits where all are below a tenth.
+def format_points(value: float, interval: Sequence[float]) -> Said:
+    """Write a difference of fractions and its interval as points, with three digits where all are below a tenth.
 
-    >>> points_with_interval(0.0099, (0.0073, 0.0127))
+    >>> str(format_points(0.0099, (0.0073, 0.0127)))
     '+0.99 [+0.73, +1.27] points'
     """
-    values = [100 * each for each in (value, *interval)]
-    digits = 2 if max(map(abs, values)) >= 0.1 else 3
-    number, low, high = (_signed(round(each, digits), digits) for each in values)
-    return f"{number} [{low}, {high}] points"
+    digits = 2 if max(abs(100 * each) for each in (value, *interval)) >= 0.1 else 3
+    number, low, high = (signed(100 * each, digits) for each in (value, *interval))
+    return say("points", change=say("within", value=number, low=low, high=high))
 
 
-def _signed(number: float, digits: int) -> str:
-    text = f"{number:+.{digits}f}" if number else f"{0:.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
-
-
-def verdict(
-    names: Sequence[str],
-    difference: float,
-    difference_interval: tuple[float, float],
-    errors: tuple[float, float],
-    ratio_interval: tuple[float, float],
-    p_value: float,
-    single: tuple[bool, bool],
-) -> str:
-    """Return who makes fewer errors and by how much, or that the two do not differ significantly.
-
-    Args:
-        difference, difference_interval: the accuracy of the first minus that of the second.
-        errors: of the first and of the second, at least one of them above 0 if they differ.
-        ratio_interval: of the second's errors for one of the first.
-        single: whether there is only one run of the first, and of the second: then the verdict is about that run.
-    """
-    first, second = (
-        f"this run of {clip(name, _WIDEST_NAME)}" if alone else clip(name, _WIDEST_NAME)
-        for name, alone in zip(names, single, strict=True)
+def format_verdict(comparison: ComparisonRecord) -> Said:
+    """Say who makes fewer errors and by how much, or that the two do not differ significantly."""
+    names = [clip(name, _WIDEST_NAME) for name in comparison.names]
+    difference = comparison.accuracy_difference
+    single = [count == 1 for count in comparison.num_models]
+    if comparison.decisive_p_value >= SIGNIFICANCE or difference == 0:
+        key = "comparing.sameRuns" if all(single) else "comparing.same"
+        change = format_points(difference, comparison.accuracy_difference_interval)
+        return say(key, first=names[0], second=names[1], change=change)
+    low, high = (inf if end is None else end for end in comparison.error_ratio_interval)
+    errors = comparison.a.num_errors, comparison.b.num_errors
+    better = 0 if difference > 0 else 1
+    if better == 0:  # its errors as a share of the second's
+        low, high = 1 / high, 1 / low if low else inf
+    share = errors[better] / errors[1 - better]
+    return say(
+        "comparing.fewerMore" if any(single) else "comparing.fewer",
+        first=say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
+        second=say("comparing.thisRun", name=names[1 - better]) if single[1 - better] else names[1 - better],
+        fewer=fewer_percent(share),
+        least=fewer_percent(high),
+        most=fewer_percent(low),
     )
-    if p_value >= SIGNIFICANCE or difference == 0:
-        change = points_with_interval(difference, difference_interval)
-        return f"No significant difference between {first} and {second}: accuracies differ by {change}"
-    low, high = ratio_interval
-    if difference > 0:  # the first is better: its errors as a share of the second's
-        share, low, high = errors[0] / errors[1], 1 / high, 1 / low if low else inf
+
+
+def format_counts(comparison: ComparisonRecord) -> list[Said]:
+    """Say what the counts of two single runs show and what they cannot show."""
+    first, second = comparison.names
+    errors = [comparison.a.num_errors, comparison.b.num_errors]
+    a = say("comparing.errors", n=errors[0]) if errors[0] else say("comparing.noErrors")
+    b = errors[1] if errors[1] else say("comparing.noErrors")
+    if errors == [0, 0]:
+        said = say("comparing.neither", first=first, second=second)
+    elif errors[0] == errors[1]:
+        said = say("comparing.each", first=first, second=second, errors=a)
+    elif 0 in errors:
+        said = say("comparing.makes", first=first, second=second, errors=a, others=b)
     else:
-        first, second, share = second, first, errors[1] / errors[0]
-    fewer, least, most = (fewer_percent(each) for each in (share, high, low))
-    text = f"{first} makes {fewer} % fewer errors than {second} (95 % interval: {least} to {most} %)"
-    more = "; more seeds are needed to compare the architectures or recipes" if any(single) else ""
-    return f"{text[:1].upper()}{text[1:]}{more}" if any(single) else text
+        fewer, better = fewer_percent(min(errors) / max(errors)), first if errors[0] < errors[1] else second
+        said = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
+    split = comparison.split if comparison.split in ("train", "test") else "named"
+    told = say(
+        f"comparing.on.{split}", n=comparison.num_images, data=comparison.dataset, split=comparison.split, said=said
+    )
+    return [told, _chance(comparison), say("comparing.oneRun")]
 
 
-def fewer_percent(share: float) -> str:
+def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:
+    """Say what a comparison of groups does not show, by the number of models in each."""
+    alone = [name for name, count in zip(names, num_models, strict=True) if count == 1]
+    if len(alone) == 2:
+        return say("comparing.oneRun")
+    if alone:
+        return say("comparing.alone", name=alone[0])
+    return sentences(say("comparing.covers"), format_coverage(min(num_models), "comparing.coverage"))
+
+
+def format_coverage(num_seeds: int, key: str = "comparing.coverageSeeds") -> str:
+    """Say how often an interval over seeds and images holds the truth; "" for 30 seeds or more."""
+    share = coverage(num_seeds)
+    return say(key, n=num_seeds, least=share[0], most=share[1]) if share else ""
+
+
+def fewer_percent(share: float) -> Figure | str:
     """Return how many percent less than 1 a share is, with two digits or, near 100, as many as tell it from 100.
 
-    >>> fewer_percent(0.3), fewer_percent(0.956), fewer_percent(0.0004), fewer_percent(0.0)
-    ('70', '4.4', '99.96', '100')
+    >>> [str(fewer_percent(share)) for share in (0.3, 0.956, 0.0004, 0.0)]
+    ['70', '4.4', '99.96', '100']
     """
     value = 100 * (1 - share)
+    if value == -inf:
+        return "\N{MINUS SIGN}\N{INFINITY}"
     if 99.5 <= value < 100:
-        return f"{value:.4g}"
-    text = f"{value:.0f}" if abs(value) >= 9.5 else f"{value:.2g}"
-    return text.replace("-", "\N{MINUS SIGN}")
+        return rounded(value, 4)
+    return figure(value, 0) if abs(value) >= 9.5 else rounded(value, 2)
 
 
-def pair_sentence(names: Sequence[str], images: str, counts: PairedCounts) -> str:
-    """Return what two single models' counts on `images` say and what they cannot say."""
-    first, second = map(printable, names)
-    errors_a, errors_b = counts.errors_a, counts.errors_b
-    if errors_a == errors_b == 0:
-        said = f"neither {first} nor {second} makes any errors"
-    elif errors_a == errors_b:
-        said = f"{first} and {second} each make {count(errors_a, 'error')}"
-    else:
-        share = min(errors_a, errors_b) / max(errors_a, errors_b)
-        fewer = f" ({fewer_percent(share)} % fewer for {first if errors_a < errors_b else second})" if share else ""
-        others = f"{errors_b:,}" if errors_b else "none"
-        said = f"{first} makes {count(errors_a, 'error')} and {second} {others}{fewer}"
-    told = f"On the {images}, with one run each, {said}. {_chance(counts)}."
-    return f"{told} With one run each, this comparison does not cover other seeds."
-
-
-def _chance(counts: PairedCounts) -> str:
-    differing = counts.only_a_right + counts.only_b_right
+def _chance(comparison: ComparisonRecord) -> Said:
+    differing = comparison.num_differing
     if differing == 0:
-        return "Both classify exactly the same images correctly, so the test shows no difference"
-    p = p_text(counts.p_value)
-    on = f"Exactly one of the two is correct on {count(differing, 'image')}"
-    if counts.p_value < SIGNIFICANCE:
-        how = "almost never" if counts.p_value < 0.001 else "rarely"
-        return f"{on}. If both were equally good, a split this uneven would {how} happen ({p})"
-    return f"{on}. If both were equally good, a split this uneven would often happen ({p}): no significant difference"
+        return say("comparing.equal")
+    p = comparison.p_value
+    how = "often" if p >= SIGNIFICANCE else "rarely" if p >= 0.001 else "never"
+    return say(f"comparing.chance.{how}", n=differing, p=format_p_value(p))

@@ -7,9 +7,10 @@ from typing import Any
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
+from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.comparison.records import GroupComparisonRecord, RunGroupRecord
+from convscope.evidence.comparison.words import format_limits, format_p_value, format_verdict
 from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
-from convscope.report.comparison_words import limits_said, p_said, seconds_said, verdict_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
@@ -27,7 +28,7 @@ def comparison_section(comparison: GroupComparisonRecord) -> Section:
     """Return the section of a comparison of groups."""
     chart = Chart(
         "comparison-difference",
-        verdict_said(comparison),
+        format_verdict(comparison),
         _difference_look(comparison),
         draw_difference(comparison),
         _numbers(comparison),
@@ -37,7 +38,7 @@ def comparison_section(comparison: GroupComparisonRecord) -> Section:
         anchor="comparison",
         name=say("chapter.comparison"),
         shows=say("evidence.comparison.shows"),
-        does_not_show=sentences(*limits_said(comparison)),
+        does_not_show=format_limits(comparison.names, comparison.num_models),
         parts=[chart, *counts, _costs_table(comparison)],
     )
 
@@ -70,7 +71,8 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
         below.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         colour = ACCENT if comparison.is_distinguishable else MUTED
         _draw_interval(below, comparison.accuracy_difference, (low, high), _ROW / 2, colour)
-        _write_right(below, _ROW / 2, points(comparison.accuracy_difference), p_said(comparison.decisive_p_value))
+        p_value = format_p_value(comparison.decisive_p_value)
+        _write_right(below, _ROW / 2, points(comparison.accuracy_difference), p_value)
         below.set_yticks([_ROW / 2], [say("evidence.comparison.difference")])
         _frame(below, [0, low, high], _ROW)
         below.xaxis.set_major_formatter(FuncFormatter(points_tick))
@@ -190,8 +192,8 @@ def _costs_table(comparison: GroupComparisonRecord) -> Table:
             f"{side.parameters:,}",
             say("head.size", size=figure(side.weights_bytes / 1024, 1)),
             f"{side.macs:,}",
-            seconds_said(side.training_seconds),
-            *([seconds_said(side.latency_seconds), seconds_said(side.latency_1000_seconds)] if has_latency else []),
+            seconds_text(side.training_seconds),
+            *([seconds_text(side.latency_seconds), seconds_text(side.latency_1000_seconds)] if has_latency else []),
         ]
         for name, side in zip(comparison.names, sides, strict=True)
     ]

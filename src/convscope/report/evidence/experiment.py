@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
+from convscope.evidence.comparison.words import format_coverage, format_p_value
 from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord
-from convscope.report.comparison_words import coverage_said, p_said
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
 from convscope.report.findings import percent
@@ -27,7 +27,7 @@ def experiment_section(experiment: RunsRecord) -> Section:
     if experiment.diverged:
         parts.append(diverged_table(experiment.diverged))
     fewest = min((group.num_runs for group in groups if group.num_runs > 1), default=0)
-    covered = coverage_said(fewest, "comparing.coverageSeeds") if fewest else []
+    covered = format_coverage(fewest) if fewest else ""
     return Section(
         "seeds",
         say("evidence.seeds.name"),
@@ -37,7 +37,7 @@ def experiment_section(experiment: RunsRecord) -> Section:
             images=experiment.num_images,
             data=clip(experiment.dataset, 40),
         ),
-        sentences(say("evidence.seeds.doesNotShow"), *covered),
+        sentences(say("evidence.seeds.doesNotShow"), covered),
         parts,
     )
 
@@ -56,7 +56,7 @@ def seeds_finding(experiment: RunsRecord) -> str:
     other = _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
     if best.mean == second.mean:
         return say("evidence.seeds.equal", first=first, other=other, mean=mean)
-    p = p_said(lead.decisive_p_value)
+    p = format_p_value(lead.decisive_p_value)
     if not lead.is_distinguishable:
         return say("evidence.seeds.unclear", first=first, mean=mean, other=other, p=p)
     if best.num_runs == 1 or second.num_runs == 1:

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 from markupsafe import Markup, escape
 
@@ -74,3 +76,8 @@ def test_names_of_the_program_are_looked_up_and_others_stay() -> None:
     assert alike("shifted by 2 pixels", shifts) is shifts[1]
     assert alike("bent", shifts) == "bent"
     assert listed(["a", "b", "c"], "or") == "a or b or c"
+
+
+def test_a_pickled_sentence_is_its_english() -> None:
+    said = say("lossTraining", loss=figure(0.12345, 3))
+    assert pickle.loads(pickle.dumps([said, figure(0.5, 1)])) == [said, "0.5"]
