@@ -28,7 +28,7 @@ LIMITS = {
     "schemas written by hand, lines": 0,
     "commands": 22,
     "options": 208,
-    "`Any` in report": 74,
+    "`Any` in report": 69,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 
