@@ -3,9 +3,9 @@
 python benchmarks/out_of_distribution.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
 
 For each recipe `cnn` is trained without the validation images, a rule is fitted to these, and the table of
-`measure_rejection` is printed with its 95 % intervals: beside the chosen rule those of one score and the image
-statistics. Probabilities are at the temperature fitted to the validation images. What is measured on stands in
-docs/methods/rejection.md; kana need an installed font, Fashion-MNIST Debian's package.
+`measure_rejection` is printed with its 95 % intervals. Probabilities are at the temperature fitted to the validation
+images. What is measured on stands in docs/methods/rejection.md; kana need an installed font, Fashion-MNIST Debian's
+package.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import machine
 import convscope as cs
 from convscope.architecture import presets
 from convscope.evidence.calibration import fit_temperature
-from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.training import hold_out
 
 
@@ -38,10 +38,9 @@ def main() -> None:
         trained_on, held_out = hold_out(data, recipe, arguments.seed)
         assert held_out is not None, arguments.validation_fraction
         temperature = fit_temperature(model.logits(held_out.images), held_out.labels)
-        rules = fit_rules(model, [(model, trained_on, held_out)], seed=arguments.seed)
-        shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
+        rule = fit_rejection(model, [(model, trained_on, held_out)], seed=arguments.seed)
         measured = measure_rejection(
-            shown, replace(model, calibration={"temperature": temperature}), data.test, seed=arguments.seed
+            rule, replace(model, calibration={"temperature": temperature}), data.test, seed=arguments.seed
         )
         print(f"\ncnn by {name}, seed {arguments.seed}, temperature {temperature:.3f}")
         print(measured, flush=True)

@@ -57,6 +57,11 @@ class _Runner:
         return np.zeros((len(images), 10), np.float32)
 
 
+RULE = cs.RejectionRule(
+    thresholds={"energy": 0.0}, medians={"energy": 1.0}, keep=0.9, num_held_out=1, num_kept=1, num_made_up=0, made_up={}
+)
+
+
 @pytest.fixture(scope="module")
 def good() -> dict[str, object]:
     """An argument of the right type for each parameter that has no default."""
@@ -70,10 +75,10 @@ def good() -> dict[str, object]:
         "method": "gradient", "train_probabilities": answers, "test_probabilities": answers, "y_prob": answers,
         "logits": answers, "held_out_logits": answers, "held_out_labels": dataset.labels, "fitted_on": "siblings",
         "a": candidate, "b": candidate, "groups": [], "name": "gaussian_noise", "strength": 1, "path": "model",
-        "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32", "rules": [],
+        "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32",
         "module": None, "pictures": [], "source": "a.png", "picture": dataset.images[0], "layer": "dense", "specs": [],
         "image_shape": (28, 28, 1), "class_names": ("a", "b"), "runner": _Runner(),
-        "members": [model, model], "experiment": "runs",
+        "members": [model, model], "experiment": "runs", "rule": RULE,
     }  # fmt: skip
 
 

@@ -11,8 +11,8 @@ from convscope.base.packing import Packed
 from convscope.base.records import encode
 from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
-from convscope.evidence.rejection import fit_rules, measure_rejection
-from convscope.evidence.rejection.result import Rejection, Share
+from convscope.evidence.rejection import fit_rejection, measure_rejection
+from convscope.evidence.rejection.result import Rejection
 from convscope.report.evidence import Chart, Gallery, Table, render_section
 from convscope.report.evidence.rejection import rejection_section
 from convscope.report.style import svg_text
@@ -51,26 +51,24 @@ def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -
     known = make_split("test", shape, names, 40)
     network = presets.ann(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
-    rules = fit_rules(model, [(model, known, known)], keep=0.8)
+    rule = fit_rejection(model, [(model, known, known)], keep=0.8)
     outside = Dataset(255 - known.images, known.labels, names, other, "test")
-    return measure_rejection(rules, model, known, outside, most=30)
+    return measure_rejection(rule, model, known, outside, most=30)
 
 
 def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
     value = measured()
-    outside, shares, chart, scores, costs = rejection_section(value).parts
+    outside, shares, chart, costs = rejection_section(value).parts
     assert isinstance(outside, Gallery)
     assert isinstance(shares, Table)
     assert isinstance(chart, Chart)
-    assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
     assert len(outside.cards) == 4 * len(value.out_of_distribution)
     assert outside.columns == 8
     assert len(shares.rows) == 6 + len(value.out_of_distribution)
     assert chart.numbers is not None
     assert len(chart.numbers.rows) == len(value.rules) * len(value.out_of_distribution)
-    assert len(scores.rows) == 7 + len(value.out_of_distribution)
-    for table in (shares, scores, chart.numbers):
+    for table in (shares, chart.numbers):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
@@ -125,30 +123,12 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
     assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]
 
 
-def test_the_rules_say_on_how_many_sets_another_does_better() -> None:
-    value = measured()
-    value = with_shares(value, lambda number, place: 0.6 if place == 3 and number < 2 else 0.5)
-    table = rejection_section(value).parts[3]
-    assert table.title.endswith(f"on 2 of {len(value.out_of_distribution)} sets another rule refuses more")  # type: ignore[union-attr]
-
-
-def test_one_rule_alone_and_no_refused_image_leave_their_parts_out() -> None:
+def test_no_refused_image_leaves_the_costs_out() -> None:
     value = measured()
     nothing = dict.fromkeys(("answers", "probabilities", "refused", "indices", "labels"), ())
     empty = Packed.from_array(np.empty((0, 12, 11, 1), np.uint8))
-    first = value.rules[0].name
-
-    def only(shares: dict[str, Share]) -> dict[str, Share]:
-        return {first: shares[first]}
-
-    known = {name: only(getattr(value.known, name)) for name in ("right", "wrong", "right_among_answered")}
-    value = replace(
-        value,
-        rules=value.rules[:1],
-        known=replace(value.known, refused=replace(value.known.refused, images=empty, **nothing), **known),
-        altered=tuple(replace(one, right=only(one.right)) for one in value.altered),
-        out_of_distribution=tuple(replace(one, rules=one.rules[:1]) for one in value.out_of_distribution),
-    )
+    refused = replace(value.known.refused, images=empty, **nothing)
+    value = replace(value, known=replace(value.known, refused=refused))
     assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Chart]
 
 

@@ -36,6 +36,8 @@ Interval = tuple[float, float]
 FractionInterval = tuple[Fraction, Fraction]
 ChangeInterval = tuple[Change, Change]
 NonNegative = Annotated[float, Meta(ge=0)]
+Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
+"""So that no sum of a few is infinite."""
 OpenInterval = tuple[float | None, float | None]
 JsonObject = dict[str, Any]
 """What keeps a form of its own, such as an architecture or a recipe."""
@@ -154,13 +156,20 @@ def decode(content: bytes, kind: type[_Value], path: Path | str) -> _Value:
     """
     try:
         value = parse_json(content)
-        if isinstance(value, dict) and "format" in getattr(kind, "__struct_fields__", ()):
-            check_format(path, value.get("format"), value.get("version"))
+    except ValueError as error:
+        raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
+    if isinstance(value, dict) and "format" in getattr(kind, "__struct_fields__", ()):
+        check_format(path, value.get("format"), value.get("version"))
+    return from_json(value, kind, path)
+
+
+def from_json(value: Any, kind: type[_Value], path: Path | str) -> _Value:
+    """Convert a value that `parse_json` returned to a record of type `kind`; arguments and errors are those of
+    `decode`."""
+    try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise RunError(f"{path}: {_describe(error)}; use another copy of it, or write it again") from error
-    except ValueError as error:
-        raise RunError(f"{path}: damaged ({error}); use another copy of it, or write it again") from error
 
 
 def _to_plain(value: object) -> Any:

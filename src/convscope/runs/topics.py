@@ -24,7 +24,7 @@ from convscope.evidence.explanation import (
     embed,
     filter_cards,
 )
-from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment.ablation import AblationRecord
 from convscope.recipes import Recipe
@@ -156,11 +156,9 @@ def _calibration(subject: Subject) -> Result:
 
 
 def _rejection(subject: Subject) -> Result:
-    rules = fit_rules(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
-    # Beside the chosen rule stand those of one score of the network and the image statistics.
-    shown = [rules[0], *(rule for rule in rules[1:] if len(rule.thresholds) == 2)]
-    measured = measure_rejection(shown, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
-    _store(subject, {"rejection": rules[0].to_dict()})
+    rule = fit_rejection(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
+    measured = measure_rejection(rule, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
+    _store(subject, {"rejection": rule.to_dict()})
     return measured
 
 

@@ -1,10 +1,14 @@
-"""A small trained network, its training images and those it has not seen."""
+"""A small trained network, its training images and those it has not seen; and rules as version 0.1.0 wrote them."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.evidence.rejection import fit_rules
+from convscope.evidence.rejection import fit_rejection
 from convscope.evidence.rejection.fitting import Part
 from convscope.evidence.rejection.rule import RejectionRule
 
@@ -19,5 +23,25 @@ def part(mnist: cs.Splits) -> Part:
 
 
 @pytest.fixture(scope="session")
-def rules(part: Part) -> tuple[RejectionRule, ...]:
-    return fit_rules(part[0], [part])
+def rule(part: Part) -> RejectionRule:
+    return fit_rejection(part[0], [part])
+
+
+@pytest.fixture(scope="session")
+def stored() -> list[dict[str, Any]]:
+    """Seven rules of all scores, each with what it gave for the images of `noise_part`."""
+    content: list[dict[str, Any]] = json.loads((Path(__file__).parent / "rules_of_0.1.0.json").read_text())
+    return content
+
+
+@pytest.fixture(scope="session")
+def noise_part() -> tuple[cs.Model, np.ndarray[Any, np.dtype[np.uint8]]]:
+    """The model that the stored rules are of, and six images."""
+    stream = np.random.default_rng(5)
+    images = stream.integers(0, 256, (60, 6, 6, 1), np.uint8)
+    network = cs.Architecture(cs.Input(6, 6, 1), (cs.Flatten(), cs.Dense(4, "relu"), cs.Dense(3)))
+    weights = {
+        name: np.round(stream.normal(0, 0.3, shape), 2).astype(np.float32)
+        for name, shape in network.weight_shapes.items()
+    }
+    return cs.Model(network, weights, ("a", "b", "c")), images[:6]

@@ -5,6 +5,7 @@ from sklearn.covariance import oas
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 import convscope as cs
+from convscope.base.packing import Packed
 from convscope.engine import initial_weights
 from convscope.evidence.rejection.distance import (
     MOST_NUMBERS,
@@ -74,7 +75,7 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
     distance = fit_distance(model, dataset)
     features = hidden_features(model, dataset.images, "flatten").astype(np.float64)
     theirs = LinearDiscriminantAnalysis(solver="svd").fit(features, dataset.labels).transform(features)
-    ours = (features - distance.centre) @ distance.axes
+    ours = (features - distance.centre.unpack()) @ distance.axes.unpack()
     correlations = np.abs(np.corrcoef(ours.T, theirs.T)[:3, 3:])
     np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # ours grow, theirs fall
 
@@ -98,7 +99,7 @@ def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
 def test_what_is_kept_is_bounded(num_classes, shape):
     model = model_of(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
     distance = fit_distance(model, blobs(2 * num_classes, num_classes, shape))
-    numbers = sum(getattr(distance, name).size for name in ("centre", "axes", "variances", "means"))
+    numbers = sum(getattr(distance, name).unpack().size for name in ("centre", "axes", "variances", "means"))
     assert numbers <= MOST_NUMBERS
     assert distance.axes.shape[0] == min(2048, int(np.prod(shape)))
 
@@ -129,22 +130,25 @@ def test_images_of_another_size_are_refused_where_the_hidden_layer_is_the_image(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"layer": 3}, "layer is 3"),
-        ({"centre": np.zeros(4, np.float32)}, r"centre has shape \(4,\)"),
-        ({"means": np.zeros((2, 3), np.float32)}, r"means has shape \(2, 3\)"),
+        ({"centre": np.zeros(5, np.uint8)}, "centre is uint8"),
+        ({"centre": np.zeros(4, np.float32)}, r"centre is float32 of the shape \(4,\)"),
+        ({"means": np.zeros((2, 3), np.float32)}, r"means is float32 of the shape \(2, 3\)"),
         ({"means": np.full((2, 1), np.nan, np.float32)}, "means holds a value that is not finite"),
-        ({"means": np.zeros((0, 1), np.float32)}, "there must be at least one class mean"),
+        ({"means": np.zeros((0, 1), np.float32)}, r"means is float32 of the shape \(0, 1\)"),
         ({"variances": np.zeros(1, np.float32)}, "variances above zero"),
     ],
 )
 def test_a_distance_whose_parts_do_not_fit_is_refused(change, message):
     parts = {
-        "layer": "dense",
         "centre": np.zeros(5, np.float32),
         "axes": np.ones((5, 1), np.float32),
         "variances": np.ones(1, np.float32),
         "means": np.zeros((2, 1), np.float32),
     }
-    HiddenDistance(**parts)
+
+    def distance(arrays):
+        return HiddenDistance(layer="dense", **{name: Packed.from_array(array) for name, array in arrays.items()})
+
+    distance(parts)
     with pytest.raises(ValueError, match=message):
-        HiddenDistance(**parts | change)
+        distance(parts | change)

@@ -8,7 +8,7 @@ from statsmodels.stats.proportion import proportion_confint
 import convscope as cs
 from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
-from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.out_of_distribution import out_of_distribution_sets
 
@@ -33,55 +33,52 @@ def sets(known, other):
 
 
 @pytest.fixture(scope="module")
-def measured(rules, part, known, other):
-    return measure_rejection(rules, part[0], known, other, most=120)
+def measured(rule, part, known, other):
+    return measure_rejection(rule, part[0], known, other, most=120)
 
 
-def test_what_is_refused_of_the_test_images_is_what_each_rule_refuses(measured, rules, part, known):
+def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, rule, part, known):
     model = part[0]
-    right = model.predict(known.images) == known.labels
-    for rule in rules:
-        refused = rule.refuses(model, known.images)
-        for share, of in ((measured.known.right, right), (measured.known.wrong, ~right)):
-            assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
-        answered = measured.known.right_among_answered[rule.name]
-        assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
+    right, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
+    for share, of in ((measured.known.right, right), (measured.known.wrong, ~right)):
+        assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
+    answered = measured.known.right_among_answered[rule.name]
+    assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
 
 
-def test_every_set_is_measured_by_every_score(measured, rules, part, known, sets):
+def test_every_set_is_measured(measured, rule, part, known, sets):
     model = part[0]
-    of_known = {rule.name: rule.scores(model, known.images) for rule in rules}
+    mine = rule.scores(model, known.images)
     assert [one.name for one in measured.out_of_distribution] == [one.name for one in sets]
     assert measured.out_of_distribution[0].name == "negatives"
     for one, result in zip(sets, measured.out_of_distribution, strict=True):
         assert result.num_images == len(one.images)
-        assert [score.rule for score in result.rules] == [rule.name for rule in rules]
-        for rule, score in zip(rules, result.rules, strict=True):
-            mine, theirs = of_known[rule.name], rule.scores(model, one.images)
-            truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
-            assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
-            assert score.auroc_interval[0] <= score.auroc <= score.auroc_interval[1]
-            rates, kept, _ = roc_curve(truth, np.r_[mine, theirs], drop_intermediate=False)
-            assert score.false_positive_rate == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
-            count = int((theirs < 0).sum())
-            assert (score.refused.count, score.refused.total) == (count, len(theirs))
-            low, high = proportion_confint(count, len(theirs), method="wilson")
-            if one.clusters is None:
-                assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
-            else:  # alike images tell less
-                assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
+        (score,), theirs = result.rules, rule.scores(model, one.images)
+        assert score.rule == rule.name
+        truth = np.r_[np.ones(len(mine)), np.zeros(len(theirs))]
+        assert score.auroc == pytest.approx(roc_auc_score(truth, np.r_[mine, theirs]), abs=1e-12)
+        assert score.auroc_interval[0] <= score.auroc <= score.auroc_interval[1]
+        rates, kept, _ = roc_curve(truth, np.r_[mine, theirs], drop_intermediate=False)
+        assert score.false_positive_rate == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
+        count = int((theirs < 0).sum())
+        assert (score.refused.count, score.refused.total) == (count, len(theirs))
+        low, high = proportion_confint(count, len(theirs), method="wilson")
+        if one.clusters is None:
+            assert score.refused.interval == pytest.approx((low, high), abs=1e-9)
+        else:  # alike images tell less
+            assert score.refused.interval[1] - score.refused.interval[0] >= high - low - 1e-9
 
 
-def test_the_answers_to_each_set_are_what_predict_says(measured, rules, part, known, other, sets):
+def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, known, other, sets):
     """With a temperature, as `Model.calibrated_probabilities` applies it, and the rule."""
     model = replace(part[0], calibration={"temperature": 0.5})
-    surer = measure_rejection(rules, model, known, other, most=120)
+    surer = measure_rejection(rule, model, known, other, most=120)
     for one, result in zip(sets, surer.out_of_distribution, strict=True):
         probabilities = model.calibrated_probabilities(one.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
         assert result.num_sure == sure.sum()
-        assert result.num_sure_answered == (sure & ~rules[0].refuses(model, one.images)).sum()
+        assert result.num_sure_answered == (sure & ~rule.refuses(model, one.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
         assert (result.answer, result.num_answer) == (counts.argmax(), counts.max())
     assert (surer.temperature, measured.temperature) == (0.5, None)
@@ -89,15 +86,15 @@ def test_the_answers_to_each_set_are_what_predict_says(measured, rules, part, kn
     assert sure_of[0] < sure_of[1]
 
 
-def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rules, part, known):
+def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measured, rule, part, known):
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
     names = [one.name for one in measured.altered]
     assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
     for one, altered in zip(measured.altered, alter(some), strict=True):
         right = part[0].predict(altered.images) == some.labels
         assert one.accuracy == right.mean()
-        refused = rules[0].refuses(part[0], altered.images)
-        assert (one.right[rules[0].name].count, one.right[rules[0].name].total) == (
+        refused = rule.refuses(part[0], altered.images)
+        assert (one.right[rule.name].count, one.right[rule.name].total) == (
             (refused & right).sum(),
             right.sum(),
         )
@@ -109,8 +106,8 @@ def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measu
     assert np.any(matches, axis=0).all()
 
 
-def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, rules):
-    rule, edges = rules[0], np.array(measured.edges)
+def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, rule):
+    edges = np.array(measured.edges)
     assert 0 in measured.edges
     assert np.diff(edges) == pytest.approx(np.diff(edges)[0])
     below = np.searchsorted(edges, 0)
@@ -121,8 +118,8 @@ def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, r
         assert sum(result.histogram[:below]) == result.rules[0].refused.count
 
 
-def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rules, part, known, sets):
-    model, rule = part[0], rules[0]
+def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rule, part, known, sets):
+    model = part[0]
     for one, result in zip(sets, measured.out_of_distribution, strict=True):
         shown = result.examples
         images = shown.images.unpack()
@@ -139,23 +136,16 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
     assert all(refused.refused)
 
 
-def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rules, part, known, other, monkeypatch):
+def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, other, monkeypatch):
     monkeypatch.setattr("convscope.evidence.rejection.measure._MOST_KNOWN", 350)
-    some = measure_rejection(rules, part[0], known, other, most=5)
+    some = measure_rejection(rule, part[0], known, other, most=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
     refused = some.known.refused
     np.testing.assert_array_equal(refused.images.unpack(), known.images[list(refused.indices)])
 
 
-def test_the_same_arguments_give_the_same_result(measured, rules, part, known, other):
-    assert measure_rejection(rules, part[0], known, other, most=120).to_dict() == measured.to_dict()
-
-
-def test_one_rule_is_measured_as_it_is_among_others(measured, rules, part, known, other):
-    alone = measure_rejection(rules[0], part[0], known, other, most=120)
-    assert [one.rules for one in alone.out_of_distribution] == [one.rules[:1] for one in measured.out_of_distribution]
-    assert "Refused by each rule" in str(measured)
-    assert "Refused by each rule" not in str(alone)
+def test_the_same_arguments_give_the_same_result(measured, rule, part, known, other):
+    assert measure_rejection(rule, part[0], known, other, most=120).to_dict() == measured.to_dict()
 
 
 def test_it_is_plain_json_that_gives_the_same_back(measured):
@@ -181,9 +171,9 @@ def test_text_and_html_have_a_row_for_each_set(measured):
     assert str(share) in next(line for line in text.splitlines() if line.startswith("negatives"))
 
 
-def test_what_is_left_out_is_said(rules, part, known, monkeypatch, tmp_path):
+def test_what_is_left_out_is_said(rule, part, known, monkeypatch, tmp_path):
     monkeypatch.setattr("convscope.evidence.rejection.out_of_distribution.FASHION_MNIST", tmp_path / "<none>.gz")
-    measured = measure_rejection(rules, part[0], known, most=3)
+    measured = measure_rejection(rule, part[0], known, most=3)
     assert measured.left_out.keys() - {"kana"} == {"other data set"}
     assert "Left out: other data set" in str(measured)
     assert "&lt;none&gt;.gz" in measured._repr_html_()
@@ -197,24 +187,20 @@ def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_cla
     dataset = cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", "test")
     architecture = cs.presets.ann(shape, num_classes)
     model = cs.Model(architecture, initial_weights(architecture, 0), names)
-    rules = fit_rules(model, [(model, dataset, dataset)])
-    measured = measure_rejection(rules, model, dataset, other, most=9)
+    rule = fit_rejection(model, [(model, dataset, dataset)])
+    measured = measure_rejection(rule, model, dataset, other, most=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured
     assert measured.num_images == count
     assert measured.known.refused.images.shape[0] == 0  # less than one of a hundred
     assert max(measured.out_of_distribution[0].examples.images.shape[1:3]) <= 64
 
 
-def test_measure_rejection_rejects_what_does_not_fit(rules, part, known, other):
+def test_measure_rejection_rejects_what_does_not_fit(rule, part, known, other):
     model = part[0]
-    with pytest.raises(ValueError, match=r"rules are \[\]; give at least one"):
-        measure_rejection([], model, known, other)
-    with pytest.raises(ValueError, match="each with different scores"):
-        measure_rejection([rules[0], rules[0]], model, known, other)
     with pytest.raises(ValueError, match="most is 0"):
-        measure_rejection(rules, model, known, other, most=0)
+        measure_rejection(rule, model, known, other, most=0)
     with pytest.raises(ValueError, match="which has the images of"):
-        measure_rejection(rules, model, known, known)
+        measure_rejection(rule, model, known, known)
     named = cs.Dataset(known.images, known.labels, tuple("abcdefghij"), "letters", "test")
     with pytest.raises(ValueError, match="label 0 is 'a' in letters"):
-        measure_rejection(rules, model, named, other)
+        measure_rejection(rule, model, named, other)

@@ -8,8 +8,6 @@ Both covariances are diagonal in the axes of linear discriminant analysis, and e
 the class means differ. All the others add the same to both distances, so these few are all that is kept.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -17,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.base.errors import RunError
-from convscope.base.packing import pack, unpack
-from convscope.base.plain import from_plain
+from convscope.base.packing import Packed
+from convscope.base.records import Record
 from convscope.data.datasets import Dataset
 from convscope.engine.network import check_images
+from convscope.evidence.records import check_packed
 from convscope.training.model import Model
 
 INPUT = "input"
@@ -30,7 +28,6 @@ INPUT = "input"
 MOST_NUMBERS = 36_000
 """Of float32 that a fitted distance keeps at most: 190 kB as packed JSON."""
 
-_ARRAYS = {"centre": 1, "axes": 2, "variances": 1, "means": 2}  # by name, their dimensions
 _MOST_READ = 2048  # numbers of a layer, evenly chosen of more
 _MOST_IMAGES = 10_000  # that are fitted to: 1,000 a class on MNIST
 _MOST_SIZE = 256  # numbers read, beyond which their directions of largest variance stand for them
@@ -39,42 +36,37 @@ _BLOCK_BYTES = 1 << 26  # of the activations that are held at once
 _LEAST_SHARE = 1e-6  # of the mean variance that every direction has: float32 activations have no finer steps
 
 
-@dataclass(frozen=True, eq=False)
-class HiddenDistance:
-    """Class means along A axes of one layer's output, of which D numbers are read.
+class HiddenDistance(Record, kw_only=True):
+    """Class means along A axes of one layer's output, of which D numbers are read. All arrays are float32.
 
     Attributes:
         layer: whose output is read, of more than 2,048 numbers as many evenly; "input" is the normalised image.
-        centre: (D,) float32, the mean of all training images.
-        axes: (D, A) float32; along each, the spread about the class means has variance 1, and no two go together.
-        variances: (A,) float32, along each axis of all training images, at least 1.
-        means: (M, A) float32, of the M classes that have training images, from the centre.
+        centre: (D,), the mean of all training images.
+        axes: (D, A); along each, the spread about the class means has variance 1, and no two go together.
+        variances: (A,), along each axis of all training images, at least 1.
+        means: (M, A), of the M classes that have training images, from the centre.
 
     Raises:
         ValueError: if the shapes do not fit together, a number is not finite, or a variance not above zero.
     """
 
     layer: str
-    centre: NDArray[np.float32] = field(repr=False)
-    axes: NDArray[np.float32] = field(repr=False)
-    variances: NDArray[np.float32] = field(repr=False)
-    means: NDArray[np.float32] = field(repr=False)
+    centre: Packed
+    axes: Packed
+    variances: Packed
+    means: Packed
 
     def __post_init__(self) -> None:
-        if not isinstance(self.layer, str):
-            raise ValueError(f"layer is {self.layer!r:.60}; it must be a name")
+        check_packed("axes", self.axes, "float32", None, None)
         size, count = self.axes.shape
-        shapes = {"centre": (size,), "variances": (count,), "means": (len(self.means), count)}
-        for name, shape in shapes.items():
-            if getattr(self, name).shape != shape:
-                raise ValueError(
-                    f"{name} has shape {getattr(self, name).shape}; with axes {self.axes.shape} it must be {shape}"
-                )
-        for name in _ARRAYS:
-            if not np.isfinite(getattr(self, name)).all():
+        check_packed("centre", self.centre, "float32", size)
+        check_packed("variances", self.variances, "float32", count)
+        check_packed("means", self.means, "float32", None, count)
+        for name in ("centre", "axes", "variances", "means"):
+            if not np.isfinite(getattr(self, name).unpack()).all():
                 raise ValueError(f"{name} holds a value that is not finite")
-        if not len(self.means) or not (self.variances > 0).all():
-            raise ValueError("there must be at least one class mean, and variances above zero")
+        if not (self.variances.unpack() > 0).all():
+            raise ValueError("there must be variances above zero")
 
     def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N,), the squared distance to all training images less that to the nearest class: higher for nearer.
@@ -84,34 +76,20 @@ class HiddenDistance:
         """
         size = _layer_size(model.architecture, self.layer)
         read = None if size is None else min(size, _MOST_READ)
-        if size is None or read != len(self.centre):
+        if size is None or read != self.centre.shape[0]:
             found = "is missing" if size is None else f"gives {read} numbers"
-            raise ValueError(f"layer {self.layer!r} {found}; the distance was fitted to one of {len(self.centre)}")
-        axes, means = self.axes.astype(np.float64), self.means.astype(np.float64)
+            raise ValueError(f"layer {self.layer!r} {found}; the distance was fitted to one of {self.centre.shape[0]}")
+        centre, axes, means = (array.unpack().astype(np.float64) for array in (self.centre, self.axes, self.means))
+        variances = self.variances.unpack()
         result = np.empty(len(images))
         step = max(1, _BLOCK_BYTES // (8 * (size + len(means))))
         for start in range(0, len(images), step):
             block = slice(start, start + step)
-            along = (hidden_features(model, images[block], self.layer) - self.centre.astype(np.float64)) @ axes
+            along = (hidden_features(model, images[block], self.layer) - centre) @ axes
             # |a - b|² = |a|² - 2 a·b + |b|², which needs no array of N × M × A.
             squares = (along**2).sum(axis=1)[:, None] - 2 * along @ means.T + (means**2).sum(axis=1)
-            result[block] = (along**2 / self.variances).sum(axis=1) - squares.min(axis=1)
+            result[block] = (along**2 / variances).sum(axis=1) - squares.min(axis=1)
         return result
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, the arrays packed."""
-        return {"layer": self.layer, **{name: pack(getattr(self, name)) for name in _ARRAYS}}
-
-    @classmethod
-    def from_dict(cls, value: Any) -> "HiddenDistance":
-        """Return what `to_dict` gave.
-
-        Raises:
-            RunError, ValueError: if it is no such object; the message names the field.
-        """
-        if isinstance(value, Mapping):
-            value = {name: _checked(name, one) if name in _ARRAYS else one for name, one in value.items()}
-        return from_plain(cls, value, "distance", RunError)
 
 
 def distance_layer(architecture: Architecture) -> str:
@@ -172,13 +150,9 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     rank = basis.shape[1]
     num_axes = max(1, min(len(labels) - 1, rank, (MOST_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
-    return HiddenDistance(
-        layer,
-        centre.astype(np.float32),
-        (basis @ axes).astype(np.float32),
-        (1 + np.maximum(variances, 0)).astype(np.float32),
-        (means @ axes).astype(np.float32),
-    )
+    arrays = {"centre": centre, "axes": basis @ axes, "variances": 1 + np.maximum(variances, 0), "means": means @ axes}
+    packed = {name: Packed.from_array(array.astype(np.float32)) for name, array in arrays.items()}
+    return HiddenDistance(layer=layer, **packed)
 
 
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,21 +179,3 @@ def _layer_size(architecture: Architecture, layer: str) -> int | None:
         return prod(architecture.input.shape)
     sizes: dict[str, Any] = {row.layer.name: prod(row.output_shape) for row in architecture.table}
     return sizes.get(layer)
-
-
-def _checked(name: str, block: Any) -> NDArray[np.float32]:
-    """Return a packed array, of which nothing is unpacked before its size is known to be right."""
-    try:
-        if (
-            block["dtype"] != "float32"
-            or len(block["shape"]) != _ARRAYS[name]
-            or set(block) != {"dtype", "shape", "data"}
-        ):
-            raise ValueError("it is not a packed float32 array of its dimensions")
-        if not all(type(length) is int and 1 <= length <= MOST_NUMBERS for length in block["shape"]):
-            raise ValueError("a length is out of range")
-        if prod(block["shape"]) > MOST_NUMBERS:
-            raise ValueError("it is larger than any valid array")
-        return np.asarray(unpack(block), np.float32)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"distance: {name} cannot be read ({error})") from error

@@ -4,45 +4,41 @@ No network takes part, so that even images that fool a network, such as noise an
 moving nor turning an image changes its statistics much.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from convscope.base.errors import RunError
-from convscope.base.plain import PlainFields, from_plain
+from convscope.base.records import Finite, Record, to_tuple
 from convscope.data.datasets import Dataset, evenly
 
 _MOST_IMAGES = 10_000  # that are fitted to
 _BLOCK_VALUES = 1 << 22  # of the images that are looked at together
 _MOST_NUMBERS = 3 * 16  # statistics: of sixteen channels
-_LARGEST = 1e300  # of a number in a file
 _LEAST_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: what rounding to levels hides
 
+_Row = Annotated[tuple[Finite, ...], Meta(max_length=_MOST_NUMBERS)]
 
-@dataclass(frozen=True, eq=False)
-class ImageStatistics(PlainFields):
+
+class ImageStatistics(Record):
     """The mean and the inverse covariance of the F = 3 C statistics of training images; see `image_statistics`.
 
     Attributes:
-        centre: (F,) float64.
-        precision: (F, F) float64, the inverse of the covariance.
+        centre: (F,).
+        precision: (F, F), the inverse of the covariance.
 
     Raises:
-        ValueError: if the shapes do not fit together, or a number is not finite.
+        ValueError: if the shapes do not fit together.
     """
 
-    centre: NDArray[np.float64] = field(repr=False)
-    precision: NDArray[np.float64] = field(repr=False)
+    centre: _Row
+    precision: Annotated[tuple[_Row, ...], Meta(max_length=_MOST_NUMBERS)]
 
     def __post_init__(self) -> None:
         size = len(self.centre)
-        if self.centre.shape != (size,) or self.precision.shape != (size, size) or not size or size % 3:
-            raise ValueError(f"centre has shape {self.centre.shape} and precision {self.precision.shape}")
-        if not (np.isfinite(self.centre).all() and np.isfinite(self.precision).all()):
-            raise ValueError("the image statistics hold a value that is not finite")
+        if size % 3 or not size or [len(row) for row in self.precision] != [size] * size:
+            raise ValueError(f"centre has {size} numbers, and precision {len(self.precision)} rows that do not fit")
 
     def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return (N,), minus the squared Mahalanobis distance of each image's statistics: 0 at most.
@@ -52,19 +48,8 @@ class ImageStatistics(PlainFields):
         """
         if 3 * images.shape[3] != len(self.centre):
             raise ValueError(f"images have {images.shape[3]} channels; the statistics are of {len(self.centre) // 3}")
-        apart = image_statistics(images) - self.centre
-        return np.asarray(-((apart @ self.precision) * apart).sum(axis=1))
-
-    @classmethod
-    def from_dict(cls, value: Any) -> "ImageStatistics":
-        """Return what `to_dict` gave.
-
-        Raises:
-            RunError, ValueError: if it is no such object; the message names the field.
-        """
-        if isinstance(value, Mapping):
-            value = {name: _numbers(name, one) for name, one in value.items()}
-        return from_plain(cls, value, "statistics", RunError)
+        apart = image_statistics(images) - np.array(self.centre)
+        return np.asarray(-((apart @ np.array(self.precision)) * apart).sum(axis=1))
 
 
 def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -98,19 +83,5 @@ def fit_statistics(dataset: Dataset) -> ImageStatistics:
     centre = found.mean(axis=0)
     apart = found - centre
     least = np.repeat(_LEAST_SPREAD, dataset.image_shape[2])
-    return ImageStatistics(centre, np.linalg.inv(apart.T @ apart / len(found) + np.diag(least**2)))
-
-
-def _numbers(name: str, value: Any) -> NDArray[np.float64]:
-    rows = value if isinstance(value, list) else [None]
-    flat = [one for row in rows for one in (row if isinstance(row, list) else [row])]
-    are_numbers = all(
-        isinstance(one, int | float) and not isinstance(one, bool) and not abs(one) > _LARGEST for one in flat
-    )
-    if (
-        len(rows) > _MOST_NUMBERS
-        or not are_numbers
-        or len({len(row) if isinstance(row, list) else 0 for row in rows}) > 1
-    ):
-        raise ValueError(f"statistics: {name} is not a list of numbers")
-    return np.array(rows, np.float64)
+    precision = np.linalg.inv(apart.T @ apart / len(found) + np.diag(least**2))
+    return ImageStatistics(to_tuple(centre), to_tuple(precision))

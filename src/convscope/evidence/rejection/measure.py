@@ -1,4 +1,4 @@
-"""How well a model refuses what belongs to no class: rules, test images and out-of-distribution images to a
+"""How well a model refuses what belongs to no class: a rule, test images and out-of-distribution images to a
 `Rejection`.
 
 It says nothing about out-of-distribution images of other kinds, and nothing about a picture chosen on purpose to get
@@ -31,7 +31,7 @@ from convscope.evidence.rejection.result import (
     RuleResult,
     Share,
 )
-from convscope.evidence.rejection.rule import RejectionRule, scores_of
+from convscope.evidence.rejection.rule import RejectionRule
 from convscope.evidence.rejection.separation import auroc, auroc_interval, effective_number, false_positive_rate
 from convscope.training.model import Model, dataset_for
 
@@ -42,13 +42,10 @@ _MOST_SIDE = 64  # pixels of a picture
 _BINS = 40
 _TAIL = 0.005  # share of the scores at either end that the outer bins take in
 
-Scores = dict[str, NDArray[np.float64]]
-"""Of images (N,), what each rule makes of its scores, by the rule's name; below 0 is refused."""
-
 
 @checked
 def measure_rejection(
-    rules: RejectionRule | Sequence[RejectionRule],
+    rule: RejectionRule,
     model: Model,
     dataset: DatasetLike,
     other: Dataset | Splits | str | os.PathLike[str] | None = None,
@@ -56,63 +53,46 @@ def measure_rejection(
     most: int = 2000,
     seed: Seed = 0,
 ) -> Rejection:
-    """Return how often each of `rules` refuses the test images `dataset` and each out-of-distribution set.
+    """Return how often `rule` refuses the test images `dataset` and each out-of-distribution set.
 
     Probabilities are those at the temperature that the model keeps, as `predict` gives them.
 
     Args:
-        rules: the chosen one first, as `fit_rules` gives them, each of other scores; or one.
-        dataset: test images, none of which the rules were fitted to; of more than 10,000 as many are taken evenly.
+        dataset: test images, none of which the rule was fitted to; of more than 10,000 as many are taken evenly.
         other: images of another data set; see `out_of_distribution_sets`, also for `most` and `seed`.
 
     Raises:
         DatasetError: if `other` cannot be read.
-        ValueError: if there is no rule or two are of the same scores, images or classes are not the model's, `most` is
-            below 1, or `other` is the data set itself.
+        ValueError: if images or classes are not the model's, `most` is below 1, or `other` is the data set itself.
     """
     dataset = dataset_for(model, dataset)
-    given = (rules,) if isinstance(rules, RejectionRule) else tuple(rules)
-    if not given or len({rule.name for rule in given}) < len(given):
-        raise ValueError(f"rules are {[rule.name for rule in given]}; give at least one, each with different scores")
     model.check_classes(dataset)
     places = np.linspace(0, len(dataset) - 1, min(len(dataset), _MOST_KNOWN)).round().astype(np.int64)
     known = dataset.take(places)
     sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
-    chosen = given[0].name
     room = _MOST_EXAMPLE_BYTES // (len(sets) + 2)
 
     known_logits = model.logits(known.images)
-    known_scores = _scores(given, model, known.images, known_logits)
+    known_scores = rule.scores(model, known.images, known_logits)
     set_logits = [model.logits(outside.images) for outside in sets]
-    set_scores = [_scores(given, model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
-    edges = _edges([known_scores[chosen], *(scores[chosen] for scores in set_scores)])
+    set_scores = [rule.scores(model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
+    edges = _edges([known_scores, *set_scores])
     some = known.take(np.linspace(0, len(known) - 1, min(len(known), most)).round().astype(np.int64))
     return Rejection(
         **describe_images(dataset, len(known)),
-        rules=tuple(rule.to_record() for rule in given),
+        rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
-        known=_measure_known(given, model, known, known_logits, known_scores, places, edges, 2 * room),
+        known=_measure_known(rule, model, known, known_logits, known_scores, places, edges, 2 * room),
         altered=tuple(
-            _measure_altered(given, model, altered.name, altered.images, some.labels) for altered in alter(some, seed)
+            _measure_altered(rule, model, altered.name, altered.images, some.labels) for altered in alter(some, seed)
         ),
         out_of_distribution=tuple(
-            _measure_set(given, model, one, logits, scores, known_scores, edges, room)
+            _measure_set(rule, model, one, logits, scores, known_scores, edges, room)
             for one, logits, scores in zip(sets, set_logits, set_scores, strict=True)
         ),
         left_out=left_out,
         edges=tuple(edges.tolist()),
     )
-
-
-def _scores(
-    rules: Sequence[RejectionRule], model: Model, images: NDArray[np.uint8], logits: NDArray[np.float32]
-) -> Scores:
-    """Return what each rule makes of the scores of the images; a score that rules share is computed once."""
-    names = list(dict.fromkeys(name for rule in rules for name in rule.thresholds))
-    distance = next((rule.distance for rule in rules if rule.distance is not None), None)
-    statistics = next((rule.statistics for rule in rules if rule.statistics is not None), None)
-    scores = scores_of(model, images, logits, names, distance, statistics)
-    return {rule.name: rule.combine(scores) for rule in rules}
 
 
 def _probabilities(model: Model, logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -121,11 +101,11 @@ def _probabilities(model: Model, logits: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def _measure_known(
-    rules: Sequence[RejectionRule],
+    rule: RejectionRule,
     model: Model,
     known: Dataset,
     logits: NDArray[np.float32],
-    scores: Scores,
+    scores: NDArray[np.float64],
     places: NDArray[np.int64],
     edges: NDArray[np.float64],
     room: int,
@@ -133,16 +113,15 @@ def _measure_known(
     probabilities = _probabilities(model, logits)
     answers = logits.argmax(axis=1)
     right = answers == known.labels
-    refused = {name: ~(some >= 0) for name, some in scores.items()}
-    chosen = rules[0].name
-    shown = _spread(np.flatnonzero(refused[chosen]), scores[chosen], _number(known.image_shape, room, 2 * _MOST_EACH))
+    refused = ~(scores >= 0)
+    shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MOST_EACH))
     return KnownImages(
-        right={name: _share(some[right]) for name, some in refused.items()},
-        wrong={name: _share(some[~right]) for name, some in refused.items()},
-        right_among_answered={name: _share(right[~some]) for name, some in refused.items()},
-        histogram=_histogram(scores[chosen], edges),
+        right={rule.name: _share(refused[right])},
+        wrong={rule.name: _share(refused[~right])},
+        right_among_answered={rule.name: _share(right[~refused])},
+        histogram=_histogram(scores, edges),
         refused=KnownExamples(
-            **_examples(known.images, shown, answers, probabilities, refused[chosen]),
+            **_examples(known.images, shown, answers, probabilities, refused),
             indices=to_tuple(places[shown]),
             labels=to_tuple(known.labels[shown]),
         ),
@@ -150,7 +129,7 @@ def _measure_known(
 
 
 def _measure_altered(
-    rules: Sequence[RejectionRule],
+    rule: RejectionRule,
     model: Model,
     name: str,
     images: NDArray[np.uint8],
@@ -158,48 +137,41 @@ def _measure_altered(
 ) -> AlteredImages:
     logits = model.logits(images)
     right = logits.argmax(axis=1) == labels
-    scores = _scores(rules, model, images, logits)
+    refused = ~(rule.scores(model, images, logits) >= 0)
     return AlteredImages(
         name=name,
         num_images=len(images),
         accuracy=float(right.mean()),
-        right={rule: _share(~(some[right] >= 0)) for rule, some in scores.items()},
+        right={rule.name: _share(refused[right])},
     )
 
 
 def _measure_set(
-    rules: Sequence[RejectionRule],
+    rule: RejectionRule,
     model: Model,
     outside: OutOfDistributionSet,
     logits: NDArray[np.float32],
-    scores: Scores,
-    known: Scores,
+    scores: NDArray[np.float64],
+    known: NDArray[np.float64],
     edges: NDArray[np.float64],
     room: int,
 ) -> OutOfDistributionResult:
     probabilities = _probabilities(model, logits)
     answers, largest = logits.argmax(axis=1), probabilities.max(axis=1)
-    refused = {name: ~(some >= 0) for name, some in scores.items()}
-    chosen, count = rules[0].name, len(outside.images)
-    measured = []
-    for rule in rules:
-        mine, theirs = known[rule.name], scores[rule.name]
-        area = auroc(mine, theirs)
-        # Of each image outside the share of known images above it: their mean is the area.
-        above = 1 - np.searchsorted(np.sort(mine), theirs) / len(mine)
-        number = count if outside.clusters is None else effective_number(above, outside.clusters)
-        measured.append(
-            RuleResult(
-                rule=rule.name,
-                refused=_share(refused[rule.name], outside.clusters),
-                auroc=area,
-                auroc_interval=auroc_interval(area, len(mine), number),
-                false_positive_rate=false_positive_rate(mine, theirs),
-            )
-        )
+    refused, count, area = ~(scores >= 0), len(outside.images), auroc(known, scores)
+    # Of each image outside the share of known images above it: their mean is the area.
+    above = 1 - np.searchsorted(np.sort(known), scores) / len(known)
+    number = count if outside.clusters is None else effective_number(above, outside.clusters)
+    result = RuleResult(
+        rule=rule.name,
+        refused=_share(refused, outside.clusters),
+        auroc=area,
+        auroc_interval=auroc_interval(area, len(known), number),
+        false_positive_rate=false_positive_rate(known, scores),
+    )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
     most = _number(outside.images.shape[1:], room, _MOST_EACH)
-    shown = _spread(np.arange(count), scores[chosen], most)
+    shown = _spread(np.arange(count), scores, most)
     sure = largest >= SURE
     return OutOfDistributionResult(
         name=outside.name,
@@ -209,12 +181,12 @@ def _measure_set(
         clustered_by=outside.clustered_by,
         mean_probability=float(largest.mean()),
         num_sure=int(sure.sum()),
-        num_sure_answered=int((sure & ~refused[chosen]).sum()),
+        num_sure_answered=int((sure & ~refused).sum()),
         answer=int(counts.argmax()),
         num_answer=int(counts.max()),
-        rules=tuple(measured),
-        histogram=_histogram(scores[chosen], edges),
-        examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused[chosen])),
+        rules=(result,),
+        histogram=_histogram(scores, edges),
+        examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused)),
     )
 
 

@@ -1,6 +1,5 @@
 """What a measured rejection is, as values: shares with their intervals, separations, answers and a few pictures."""
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from msgspec import Meta
@@ -13,9 +12,6 @@ from convscope.evidence.rejection.rule import TITLES, RuleRecord
 
 SURE = 0.99
 """The probability from which an answer counts as sure."""
-
-_RULES_CAPTION = "Refused by each rule, and its AUROC"
-
 
 Histogram = tuple[Count, ...]
 
@@ -96,7 +92,7 @@ class OutOfDistributionResult(Record, kw_only=True):
         num_sure_answered: of these, the images that the chosen rule does not refuse.
         answer: the most frequent one, a label.
         num_answer: how often it is given.
-        rules: by rule, the chosen one first.
+        rules: the result of each rule, the chosen one first.
         histogram: of the chosen rule's scores; see `Rejection.edges`.
     """
 
@@ -152,7 +148,7 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
     """How often rules refuse what they should, and what they should not.
 
     Attributes:
-        rules: the chosen one first, each of other scores.
+        rules: the one that was measured; runs of earlier versions have others after it.
         temperature: that all probabilities are computed at, the model's; None where it has none.
         altered: test images moved or turned a little, on which refusing costs more than on those as they are.
         left_out: why a set of out-of-distribution images is not there, by its name.
@@ -182,10 +178,6 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
             check_labels(self.class_names, (outside.answer, *outside.examples.answers), "out_of_distribution")
             check_lengths(edges=self.edges, histogram=(*outside.histogram, 0))
 
-    def _tables(self) -> list[tuple[Sequence[str], Iterable[Sequence[str]], str]]:
-        others = [(self._rules_header(), self._rules_rows(), _RULES_CAPTION)] if len(self.rules) > 1 else []
-        return [*super()._tables(), *others]
-
     def _lines(self) -> list[str]:
         return [f"Left out: {name}: {why}" for name, why in self.left_out.items()]
 
@@ -214,19 +206,3 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
             rate = f"{one.false_positive_rate:.4f}"
             rows.append((clip(outside.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
         return rows
-
-    def _rules_header(self) -> tuple[str, ...]:
-        return ("Images", *(rule.title for rule in self.rules))
-
-    def _rules_rows(self) -> list[tuple[str, ...]]:
-        shares = [
-            ("classified correctly", self.known.right),
-            ("classified wrongly", self.known.wrong),
-            *((altered.name, altered.right) for altered in self.altered),
-        ]
-        rows = [(name, *(f"{100 * by_rule[rule.name].value:.2f} %" for rule in self.rules)) for name, by_rule in shares]
-        for outside in self.out_of_distribution:
-            cells = (f"{100 * one.refused.value:.2f} %, {one.auroc:.4f}" for one in outside.rules)
-            rows.append((clip(outside.name, 24), *cells))
-        made_up = (f"{100 * rule.mean_made_up:.2f} %" for rule in self.rules)
-        return [*rows, ("synthetic OOD, used for the choice", *made_up)]

@@ -5,16 +5,14 @@ known. The rule is stored with the model as plain JSON and works without any dat
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from convscope.base.errors import RunError
 from convscope.base.metrics import Floats, softmax
-from convscope.base.plain import PlainFields, from_plain
-from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
+from convscope.base.records import Count, Finite, Fraction, Positive, Record, from_attributes, from_json
 from convscope.evidence.rejection.distance import HiddenDistance
 from convscope.evidence.rejection.image_statistics import ImageStatistics
 from convscope.training.model import Model
@@ -66,81 +64,62 @@ def max_probability(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(softmax(logits).max(axis=1))
 
 
-_LARGEST = 1e300  # of numbers, so that none is infinite; also those that no float holds are compared rightly
-
-
-class RuleRecord(Record, kw_only=True):
-    """A rule without the arrays that it computes with; the attributes are those of `RejectionRule`."""
-
-    name: str
-    title: str
-    thresholds: dict[ScoreName, float]
-    medians: dict[ScoreName, float]
-    keep: Fraction
-    num_held_out: Positive
-    num_kept: Count
-    num_made_up: Count
-    made_up: dict[str, Fraction]
-    mean_made_up: Fraction
-
-
-@dataclass(frozen=True, eq=False)
-class RejectionRule(PlainFields):
-    """An image is refused if one of its scores is below that score's threshold.
+class RuleNumbers(Record):
+    """The numbers of a rule.
 
     Attributes:
         thresholds: by the score's name, one of `SCORES`, the lowest score that is let through.
-        medians: by the score's name, its median over the held-out images; see `combine`.
+        medians: by the score's name, its median over the held-out images; see `RejectionRule.combine`.
         keep: the share of held-out training images that was to be let through.
         num_held_out: images by which the thresholds were set.
         num_kept: how many of them the rule lets through.
         num_made_up: synthetic out-of-distribution images by which the scores were chosen.
         made_up: by their kind, the share of them that the rule refuses.
+    """
+
+    thresholds: Annotated[dict[ScoreName, Finite], Meta(min_length=1)]
+    medians: dict[ScoreName, Finite]
+    keep: Fraction
+    num_held_out: Positive
+    num_kept: Count
+    num_made_up: Count
+    made_up: dict[str, Fraction]
+
+
+class RuleRecord(RuleNumbers, kw_only=True):
+    """A rule without what it computes with; the attributes are those of `RejectionRule`."""
+
+    name: str
+    title: str
+    mean_made_up: Fraction
+
+
+class RejectionRule(RuleNumbers):
+    """An image is refused if one of its scores is below that score's threshold.
+
+    Attributes:
         distance: what `mahalanobis` is computed with; None where it is not among the scores.
         statistics: what `image_statistics` is computed with; None where it is not among the scores.
 
     Raises:
-        ValueError: for a value out of its range.
+        ValueError: if the medians, or what the scores need, do not fit the thresholds.
     """
 
-    thresholds: Mapping[ScoreName, float]
-    medians: Mapping[ScoreName, float]
-    keep: float
-    num_held_out: int
-    num_kept: int
-    num_made_up: int
-    made_up: Mapping[str, float]
-    distance: HiddenDistance | None = field(default=None, repr=False)
-    statistics: ImageStatistics | None = field(default=None, repr=False)
+    distance: HiddenDistance | None = None
+    statistics: ImageStatistics | None = None
 
     def __post_init__(self) -> None:
-        for name in ("thresholds", "medians", "made_up"):
-            if not isinstance(getattr(self, name), Mapping):
-                raise ValueError(f"{name} is {getattr(self, name)!r:.60}; it must be numbers by name")
-        if not self.thresholds or not set(self.thresholds) <= set(SCORES):
-            raise ValueError(f"thresholds are for {list(self.thresholds)!r:.60}; they must be for {', '.join(SCORES)}")
         if set(self.medians) != set(self.thresholds):
             raise ValueError(f"medians are for {list(self.medians)!r:.60}, but thresholds for {list(self.thresholds)}")
-        for score in self.thresholds:
-            _check_number(f"threshold of {score}", self.thresholds[score], -_LARGEST, _LARGEST)
-            _check_number(f"median of {score}", self.medians[score], -_LARGEST, _LARGEST)
-        _check_number("keep", self.keep, 0, 1)
-        for name, lowest, highest in (
-            ("num_held_out", 1, _LARGEST),
-            ("num_kept", 0, self.num_held_out),
-            ("num_made_up", 0, _LARGEST),
-        ):
-            _check_number(name, getattr(self, name), lowest, highest, int)
-        for kind, share in self.made_up.items():
-            _check_number(f"made_up {kind!r:.30}", share, 0, 1)
-        for score, needed, is_given in (
-            ("mahalanobis", self.distance, isinstance(self.distance, HiddenDistance)),
-            ("image_statistics", self.statistics, isinstance(self.statistics, ImageStatistics)),
-        ):
-            if (score in self.thresholds) != is_given:
-                raise ValueError(f"thresholds are for {', '.join(self.thresholds)}, but {score} has {needed!r:.60}")
-        for name in ("thresholds", "medians"):
-            object.__setattr__(self, name, {score: float(value) for score, value in getattr(self, name).items()})
+        if self.num_kept > self.num_held_out:
+            raise ValueError(f"num_kept is {self.num_kept} of {self.num_held_out} held-out images")
+        for score, needed in (("mahalanobis", self.distance), ("image_statistics", self.statistics)):
+            if (score in self.thresholds) != (needed is not None):
+                is_there = "nothing" if needed is None else "something"
+                raise ValueError(f"thresholds are for {', '.join(self.thresholds)}, but {score} has {is_there}")
+
+    def __repr__(self) -> str:
+        return f"RejectionRule({self.name!r}, keep={self.keep}, num_held_out={self.num_held_out})"
 
     @property
     def name(self) -> str:
@@ -174,15 +153,19 @@ class RejectionRule(PlainFields):
         assert lowest is not None, "a rule needs at least one score"
         return lowest
 
-    def scores(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def scores(
+        self, model: Model, images: NDArray[np.uint8], logits: NDArray[np.floating[Any]] | None = None
+    ) -> NDArray[np.float64]:
         """Return (N,), what `combine` makes of the scores of images (N, H, W, C) uint8; below 0 is refused.
+
+        Args:
+            logits: (N, K) of the images, where they are known already.
 
         Raises:
             ValueError: if the images are not of the size the model reads, or the rule is of another architecture.
         """
-        return self.combine(
-            scores_of(model, images, model.logits(images), list(self.thresholds), self.distance, self.statistics)
-        )
+        logits = model.logits(images) if logits is None else logits
+        return self.combine(scores_of(model, images, logits, list(self.thresholds), self.distance, self.statistics))
 
     def refuses(self, model: Model, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Return (N,), whether each image is refused as none of the classes; raises as `scores` does.
@@ -198,14 +181,7 @@ class RejectionRule(PlainFields):
         Raises:
             RunError: if it is no such object; the message names the field.
         """
-        try:
-            if isinstance(value, Mapping) and value.get("distance") is not None:
-                value = {**value, "distance": HiddenDistance.from_dict(value["distance"])}
-            if isinstance(value, Mapping) and value.get("statistics") is not None:
-                value = {**value, "statistics": ImageStatistics.from_dict(value["statistics"])}
-            return from_plain(cls, value, "rejection", RunError)
-        except ValueError as error:
-            raise RunError(f"rejection: {error}") from error
+        return from_json(value, cls, "rejection")
 
 
 def scores_of(
@@ -228,9 +204,3 @@ def scores_of(
         else:
             found[name] = score_of_logits(name, logits)
     return found
-
-
-def _check_number(name: str, value: Any, lowest: float, highest: float, kind: Any = int | float) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool) or not lowest <= value <= highest:
-        a_number = "a whole number" if kind is int else "a number"
-        raise ValueError(f"{name} is {value!r:.60}; it must be {a_number} from {lowest:g} to {highest:g}")

@@ -34,7 +34,7 @@ def rejection_section(value: Rejection) -> Section:
         name=say("evidence.rejection.name"),
         shows=say("evidence.rejection.shows"),
         does_not_show=say("evidence.rejection.doesNotShow"),
-        parts=(_out_of_distribution(value), _refused(value), _separation(value), *_rules(value), *_costs(value)),
+        parts=(_out_of_distribution(value), _refused(value), _separation(value), *_costs(value)),
     )
 
 
@@ -160,30 +160,6 @@ def _separation(value: Rejection) -> Chart:
     )
     look = say("evidence.rejection.orange")
     return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
-
-
-def _rules(value: Rejection) -> tuple[Table, ...]:
-    """Return the table of all rules, where there are several."""
-    rules, own = value.rules, value.known
-    if len(rules) == 1:
-        return ()
-    header = [*_heads("refused"), *map(_rule, rules)]
-    shares = [
-        (say("evidence.rejection.right"), own.right),
-        (say("evidence.rejection.wrong"), own.wrong),
-        *((_altered(one.name), one.right) for one in value.altered),
-    ]
-    rows = [(name, *(percent(by_rule[rule.name].value) for rule in rules)) for name, by_rule in shares]
-    for one in value.out_of_distribution:
-        rows.append((_set(one.name), *(percent(result.refused.value) for result in one.rules)))
-    rows.append((say("evidence.rejection.madeUp"), *(percent(rule.mean_made_up) for rule in rules)))
-    outdone = sum(
-        max(result.refused.value for result in one.rules) > one.rules[0].refused.value
-        for one in value.out_of_distribution
-    )
-    sets = len(value.out_of_distribution)
-    title = say("evidence.rejection.chosen", rule=_rule(rules[0]), n=outdone, sets=sets)
-    return (Table(title, say("evidence.rejection.chosenLook"), header, rows),)
 
 
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
