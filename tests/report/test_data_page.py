@@ -45,7 +45,7 @@ def anchors(html: str) -> list[str]:
 
 def test_the_page_has_its_findings_facts_and_sections_in_order():
     html = render_data_page(document(made_up(leak=True)), "convscope data info x")
-    assert anchors(html) == ["classes", "class-images", "examples", "duplicates", "pixels"]
+    assert anchors(html) == ["classes", "examples", "duplicates", "pixels"]
     assert "1 of 6 test images (16.7\N{NO-BREAK SPACE}%) are identical to a training image" in html
     assert "1 fault to fix before you train on this data" in html
     assert "convscope data info x" in html
@@ -75,13 +75,13 @@ def test_names_and_licences_are_data_and_never_markup():
 
 def test_pictures_are_png_inside_the_page():
     html = render_data_page(document(made_up(leak=True)))
-    assert html.count("data:image/png;base64,") == 3 + 3 + 1  # class images, first images, and the pair
+    assert html.count("data:image/png;base64,") == 3 + 1  # first images, and the pair
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (64, 64, 3), (40, 100, 2)])
 def test_images_of_any_form_have_a_page(shape):
     html = render_data_page(document(made_up(4, shape)))
-    assert "class-images" in anchors(html)
+    assert "examples" in anchors(html)
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_many_classes_are_folded_away_and_all_there():
     number = MOST_OPEN + 3
     html = render_data_page(document(made_up(number, (8, 8, 1))))
     assert f"The first {MOST_OPEN} of {number} are shown." in html
-    folded = html[html.index('id="class-images-all"') :]
+    folded = html[html.index('id="examples-all"') :]
     assert folded[: folded.index("</section>")].count("<img") == number
     ids = re.findall(r' id="([^"]+)"', html)
     assert len(ids) == len(set(ids))

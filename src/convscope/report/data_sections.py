@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
-from convscope.data.inspection import InspectionRecord
+from convscope.data.inspection import Inspection
 from convscope.data.inspection.pictures import PicturesRecord
 from convscope.report.charts import CHART_WIDTH, draw_class_balance
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
-from convscope.report.pixels import Pixels, enlarge, image_pixels, paint, scale_to, tile
+from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.report.style import ACCENT, INK, Drawing, add_axes, house_style, new_drawing
 
 Picture = Callable[[str, int], Pixels | None]
@@ -24,12 +24,11 @@ _MOST_BAR_CLASSES = 40
 _GROUNDS = {"light ink on dark": "dark", "dark ink on light": "light", "uneven background": "uneven"}
 
 
-def data_sections(found: InspectionRecord) -> list[Section]:
+def data_sections(found: Inspection) -> list[Section]:
     """Return the sections of an inspection; those with nothing in them are left out."""
     picture = _pictures(found.pictures)
     sections = [
         _classes(found),
-        _class_images(found),
         _examples(found, picture),
         _duplicates(found, picture),
         _blank(found, picture),
@@ -59,7 +58,7 @@ def _widest(cards: Sequence[Card]) -> int:
     return max((card.picture.shape[1] for card in cards), default=1)
 
 
-def _classes(found: InspectionRecord) -> Section:
+def _classes(found: Inspection) -> Section:
     names, train, test = found.class_names, found.splits.train, found.splits.test
     counts, test_counts = train.class_counts, test.class_counts
     total, test_total = sum(counts), sum(test_counts)
@@ -84,43 +83,13 @@ def _classes(found: InspectionRecord) -> Section:
     return Section(
         "classes",
         "Classes",
-        f"This imbalance corresponds to {train.balance.effective_classes:.4g} classes of equal size.",
+        "How many images each class has.",
         "Class shares can differ where the network is used.",
         [Chart("class-balance", title, look, draw_class_balance(counts, test_counts, names, title), numbers, is_wide)],
     )
 
 
-def _class_images(found: InspectionRecord) -> Section:
-    labels, means = found.class_images.labels, found.class_images.means.unpack()
-    variances = found.class_images.variances.unpack()
-    names, counts = found.class_names, found.splits.train.class_counts
-    deviations = np.sqrt(variances.astype(np.float64)).mean(axis=3)
-    highest = float(deviations.max()) if deviations.size else 0.0
-    cards = []
-    for place, (label, mean) in enumerate(zip(labels, means, strict=False)):
-        pictures = [image_pixels(mean)]
-        if place < len(deviations):
-            pictures.append(paint(deviations[place], "viridis", 0, highest))
-        lines = [clip(names[label], _WIDEST_NAME), f"{counts[label]:,} images"]
-        cards.append(Card(_in_a_row(pictures, _PICTURE), lines))
-    left_out = f" {len(labels) - len(cards):,} classes are not shown." if len(cards) < len(labels) else ""
-    gallery = Gallery(
-        "What the images of a class have in common, and where they vary",
-        "Left: the mean of the training images. Right: how much each pixel varies, from dark blue (constant) to yellow "
-        f"(standard deviation of {highest:.0f} grey levels). All classes share one scale.{left_out}",
-        cards,
-        size=_widest(cards),
-    )
-    return Section(
-        "class-images",
-        "Class images",
-        "The mean image of each class and the variation of each pixel.",
-        "If a class has several kinds of images, its mean resembles none of them.",
-        [gallery] if cards else [],
-    )
-
-
-def _examples(found: InspectionRecord, picture: Picture) -> Section:
+def _examples(found: Inspection, picture: Picture) -> Section:
     by_class = dict[int, list[tuple[int, Pixels]]]()
     for one in found.examples:
         pixels = picture("train", one.index)
@@ -142,7 +111,7 @@ def _examples(found: InspectionRecord, picture: Picture) -> Section:
     )
 
 
-def _duplicates(found: InspectionRecord, picture: Picture) -> Section:
+def _duplicates(found: Inspection, picture: Picture) -> Section:
     copies, names = found.copies, found.class_names
     duplicates = copies.duplicates
     (extra, test_extra), test = copies.num_extra, found.splits.test.num_images
@@ -194,7 +163,7 @@ def _duplicates(found: InspectionRecord, picture: Picture) -> Section:
     )
 
 
-def _blank(found: InspectionRecord, picture: Picture) -> Section:
+def _blank(found: Inspection, picture: Picture) -> Section:
     cards = []
     for one in found.blank:
         pixels = picture(one.split, one.index)
@@ -214,13 +183,11 @@ def _blank(found: InspectionRecord, picture: Picture) -> Section:
     )
 
 
-def _pixels(found: InspectionRecord) -> Section:
+def _pixels(found: Inspection) -> Section:
     train, test = found.splits.train, found.splits.test
     rows = [
         ("Min and max value", *(f"{h.pixels.low} to {h.pixels.high}" for h in (train, test))),
         ("Distinct values", *(f"{h.pixels.num_values}" for h in (train, test))),
-        ("Values equal to 0", *(percent(h.pixels.share_black) for h in (train, test))),
-        ("Values equal to 255", *(percent(h.pixels.share_white) for h in (train, test))),
         ("Mean", *(f"{h.pixels.mean:.2f}" for h in (train, test))),
         ("Standard deviation", *(f"{h.pixels.deviation:.2f}" for h in (train, test))),
         ("Background", *(_GROUNDS[h.polarity] for h in (train, test))),
@@ -231,7 +198,7 @@ def _pixels(found: InspectionRecord) -> Section:
         rows.append(("Grey images stored as colour", *(f"{half.num_grey:,}" for half in (train, test))))
     title = (
         f"Training pixels range from {train.pixels.low} to {train.pixels.high}; "
-        f"{percent(train.pixels.share_black, 1)} of them are 0"
+        f"{percent(train.pixels.histogram[0] / sum(train.pixels.histogram), 1)} of them are 0"
     )
     drawing = draw_values(train.pixels.histogram, test.pixels.histogram, title)
     return Section(

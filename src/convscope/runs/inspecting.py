@@ -27,7 +27,7 @@ class Inspected:
 
     def to_record(self, page: str | None = None) -> DataInfo:
         record = self.splits.to_record()
-        return from_attributes(DataInfo, record, **self.about, inspection=self.inspection.to_record(), page=page)
+        return from_attributes(DataInfo, record, **self.about, inspection=self.inspection, page=page)
 
     def write_page(self, path: Path, command: str) -> None:
         """Write the page; `command` makes it again."""

@@ -57,7 +57,7 @@ def test_of_very_many_images_evenly_taken_ones_are_searched_and_keep_their_place
     found = find_copies(with_images(splits, train, test), NO_BLANK, most=20)
     assert found.num_searched == (10, 10)
     assert found.duplicates.num_left_out == 80
-    assert [(one.split, one.index) for one in found.equal[0].members] == [("train", 59), ("test", 39)]
+    assert [(one.split, one.index) for one in found.duplicates.groups[0].members] == [("train", 59), ("test", 39)]
 
 
 def test_without_copies_nothing_is_counted(make):

@@ -101,7 +101,7 @@ def test_some_inverted_images_are_a_warning(small_mnist):
 
 def test_photos_have_no_even_ground(make):
     found = inspect_dataset(make(shape=(16, 16, 3)))
-    assert found.train.polarity == "uneven background"
+    assert found.splits.train.polarity == "uneven background"
     assert said(make(shape=(16, 16, 3)), "polarity") == []
 
 
@@ -133,21 +133,13 @@ def test_data_of_any_form_are_inspected_and_are_finite_json(make, num_train, num
     assert "<table" in found._repr_html_()
 
 
-def test_class_images_as_json_are_the_means_and_variances_rounded(make):
-    splits = make(num_classes=4)
-    value = inspect_dataset(splits).to_dict()["class_images"]
-    own = splits.train.images[splits.train.labels == 3].astype(np.float64)
-    assert value["labels"] == [0, 1, 2, 3]
-    np.testing.assert_allclose(unpack(value["means"])[3], own.mean(axis=0), atol=0.51)
-    np.testing.assert_allclose(unpack(value["variances"])[3], own.var(axis=0), atol=0.6)
-
-
 @pytest.mark.slow
 def test_json_of_a_thousand_classes_of_large_images_is_bounded(make):
-    value = inspect_dataset(make(2000, 20, (64, 64, 3), 1000)).to_dict()
-    assert len(json.dumps(value)) < 12_000_000
-    assert value["class_images"]["means"]["shape"][1:] == [32, 32, 3]
-    assert 0 < value["class_images"]["variances"]["shape"][0] < value["class_images"]["means"]["shape"][0] <= 1000
+    assert len(json.dumps(inspect_dataset(make(2000, 20, (64, 64, 3), 1000)).to_dict())) < 5_000_000
+
+
+def test_it_is_short_in_a_prompt(make):
+    assert len(repr(inspect_dataset(make()))) < 200
 
 
 def test_pictures_hold_the_first_images_of_each_class_and_what_stands_twice(make):

@@ -142,8 +142,7 @@ def test_large_images_are_shrunk_by_whole_squares(shape, expected):
 
 def test_pictures_that_have_no_room_are_left_out_at_the_end():
     splits = cs.Splits(made_up(200, "train", (32, 32, 3)), made_up(5, "test", (32, 32, 3)))
-    pictures = take_pictures(splits, [("train", index) for index in range(200)])
-    record = pictures.to_record(20_000)
+    record = take_pictures(splits, [("train", index) for index in range(200)], 20_000)
     assert 0 < len(record.indices) < 200
     assert record.indices == tuple(range(len(record.indices)))
     assert record.images.shape == (len(record.indices), 32, 32, 3)

@@ -4,13 +4,11 @@ from convscope.data.inspection.balance import Balance, Guessing, Resolution
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 from convscope.data.inspection.finding import Finding
-from convscope.data.inspection.inspection import DataInfo, Inspection, InspectionRecord, inspect_dataset
-from convscope.data.inspection.scan import ClassImages, Scan
+from convscope.data.inspection.inspection import DataInfo, Inspection, inspect_dataset
 from convscope.data.inspection.split_facts import SplitFacts
 
 __all__ = [
     "Balance",
-    "ClassImages",
     "Copies",
     "DataInfo",
     "DuplicateGroup",
@@ -18,10 +16,8 @@ __all__ = [
     "Finding",
     "Guessing",
     "Inspection",
-    "InspectionRecord",
     "Member",
     "Resolution",
-    "Scan",
     "SplitFacts",
     "find_duplicates",
     "inspect_dataset",

@@ -3,8 +3,6 @@
 Counts (K,) of two splits to plain values; no pixel is looked at.
 """
 
-from math import exp, log
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +23,6 @@ class Balance(Record, kw_only=True):
         missing: labels of the classes without one.
         smallest, largest: labels of the classes with the fewest (of those with any) and the most images.
         ratio: images of the largest class for one of the smallest.
-        effective_classes: exp of the entropy of the shares: that many equal classes would be as uneven as these.
     """
 
     num_classes: Count
@@ -35,7 +32,6 @@ class Balance(Record, kw_only=True):
     smallest_count: Count
     largest_count: Count
     ratio: NonNegative
-    effective_classes: NonNegative
 
 
 class Guessing(Record):
@@ -70,18 +66,9 @@ class Resolution(Record):
 
 
 def balance(class_counts: Integers) -> Balance:
-    """Return how evenly (K,) counts are spread; at least one of them is above zero.
-
-    The effective number is exp(-sum p log p), the Hill number of order 1.
-
-    Source: Jost 2006, Oikos 113, 363-375.
-
-    >>> round(balance(np.array([90, 10])).effective_classes, 3)
-    1.384
-    """
+    """Return how evenly (K,) counts are spread; at least one of them is above zero."""
     present = np.flatnonzero(class_counts)
     counts = class_counts[present]
-    shares = counts / counts.sum()
     smallest, largest = present[counts.argmin()], present[counts.argmax()]
     return Balance(
         num_classes=len(present),
@@ -91,7 +78,6 @@ def balance(class_counts: Integers) -> Balance:
         smallest_count=int(counts.min()),
         largest_count=int(counts.max()),
         ratio=float(counts.max() / counts.min()),
-        effective_classes=exp(-sum(share * log(share) for share in shares.tolist())),
     )
 
 

@@ -5,22 +5,32 @@ The search is that of the module `duplicates`; here are only its limits for larg
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Count, Record, from_attributes
+from convscope.base.records import Count, Record
 from convscope.data.datasets import Dataset, Splits, evenly
-from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, DuplicatesRecord, Member, find_duplicates
+from convscope.data.inspection.duplicates import DuplicateGroup, DuplicatesRecord, Member, find_duplicates
 
 MOST_SEARCHED = 1_000_000
 """Images that are searched at most; of more, evenly sampled ones, the test images first."""
 
 
-class CopiesRecord(Record, kw_only=True):
-    """Equal and near images in numbers; the attributes are those of `Copies`."""
+class Copies(Record, kw_only=True):
+    """How many equal and near images stand where.
+
+    Attributes:
+        num_searched: (train, test) images that were searched.
+        num_extra: (train, test) images that repeat an earlier one of their split.
+        num_leaked: test images that are equal to a training image.
+        num_leaked_otherwise: those of them whose label none of the equal training images has.
+        num_near_leaked: test images that are near to a training image, but equal to none.
+        num_conflicts: groups of equal images with differing labels, blank ones not counted.
+        duplicates: the groups, as `find_duplicates` found them.
+    """
 
     num_searched: tuple[Count, Count]
     num_extra: tuple[Count, Count]
@@ -29,34 +39,6 @@ class CopiesRecord(Record, kw_only=True):
     num_near_leaked: Count
     num_conflicts: Count
     duplicates: DuplicatesRecord
-
-
-@dataclass(frozen=True, eq=False)
-class Copies:
-    """Equal and near images, and how many of them stand where.
-
-    Attributes:
-        duplicates: all groups, as `find_duplicates` found them.
-        equal: the groups of equal images; those that stand within a group of near ones are taken out of it.
-        num_searched: (train, test) images that were searched.
-        num_extra: (train, test) images that repeat an earlier one of their split.
-        num_leaked: test images that are equal to a training image.
-        num_leaked_otherwise: those of them whose label none of the equal training images has.
-        num_near_leaked: test images that are near to a training image, but equal to none.
-        num_conflicts: groups of equal images with differing labels, blank ones not counted.
-    """
-
-    duplicates: Duplicates
-    equal: tuple[DuplicateGroup, ...] = field(repr=False)
-    num_searched: tuple[int, int]
-    num_extra: tuple[int, int]
-    num_leaked: int
-    num_leaked_otherwise: int
-    num_near_leaked: int
-    num_conflicts: int
-
-    def to_record(self) -> CopiesRecord:
-        return from_attributes(CopiesRecord, self)
 
 
 def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:
@@ -91,8 +73,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int =
         if member.split == "test"
     ]
     return Copies(
-        duplicates=duplicates,
-        equal=equal,
+        duplicates=duplicates.to_record(),
         num_searched=(len(train), len(test)),
         num_extra=(
             sum(max(_count(group, "train") - 1, 0) for group in equal),

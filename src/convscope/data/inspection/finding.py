@@ -1,17 +1,15 @@
 """A finding, the measurements that findings are drawn from, and the words that sentences about it share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from convscope.base.records import Record
+from convscope.base.records import Count, Record
 from convscope.base.tables import clip
 from convscope.data.inspection.balance import Guessing, Resolution
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import Member
-from convscope.data.inspection.pictures import SmallPictures
-from convscope.data.inspection.scan import ClassImages
-from convscope.data.inspection.split_facts import SplitFacts
+from convscope.data.inspection.pictures import PicturesRecord
+from convscope.data.inspection.split_facts import InspectedSplits
 
 Severity = Literal["fault", "warning", "note"]
 
@@ -37,14 +35,12 @@ class Finding(Record):
     next_step: str
 
 
-@dataclass(frozen=True, eq=False)
-class Measurements:
+class Measurements(Record, kw_only=True):
     """What is measured of a data set.
 
     Attributes:
         resolution: what an accuracy on the test images leaves open.
         class_resolution: the same of the recall of the class with the fewest test images.
-        class_images: mean and variance of the training images of each class.
         examples: the first training images of each class, one of each class before the second of any.
         blank: the first blank images of both splits.
         pictures: of these, and of images that stand twice.
@@ -52,17 +48,15 @@ class Measurements:
 
     name: str
     class_names: tuple[str, ...]
-    image_shape: tuple[int, int, int]
-    train: SplitFacts
-    test: SplitFacts
+    image_shape: tuple[Count, Count, Count]
+    splits: InspectedSplits
     guessing: Guessing
     resolution: Resolution
     class_resolution: Resolution | None
     copies: Copies
-    class_images: ClassImages = field(repr=False)
-    examples: tuple[Member, ...] = field(repr=False)
-    blank: tuple[Member, ...] = field(repr=False)
-    pictures: SmallPictures = field(repr=False)
+    examples: tuple[Member, ...]
+    blank: tuple[Member, ...]
+    pictures: PicturesRecord
 
 
 def percent(share: float) -> str:

@@ -22,7 +22,7 @@ def find(value: Measurements) -> tuple[Finding, ...]:
 
 
 def _duplicates(value: Measurements) -> Iterator[Finding]:
-    copies, test = value.copies, value.test.num_images
+    copies, test = value.copies, value.splits.test.num_images
     if copies.num_conflicts:
         yield Finding(
             "fault",
@@ -54,7 +54,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
     if any(copies.num_extra):
         train, in_test = copies.num_extra
         yield Finding(
-            "warning" if train + in_test > 0.01 * (value.train.num_images + test) else "note",
+            "warning" if train + in_test > 0.01 * (value.splits.train.num_images + test) else "note",
             "duplicates",
             f"{train:,} training and {in_test:,} test images are identical to an earlier image of their split.",
             "Remove the copies, or keep in mind that these images count several times.",
@@ -65,13 +65,13 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "note",
             "duplicates",
             f"{searched:,} images were searched for identical images and {copies.duplicates.num_compared:,} for "
-            f"similar ones, of {value.train.num_images + test:,}.",
+            f"similar ones, of {value.splits.train.num_images + test:,}.",
             "The numbers of duplicates are lower bounds.",
         )
 
 
 def _polarity(value: Measurements) -> Iterator[Finding]:
-    train, test = value.train, value.test
+    train, test = value.splits.train, value.splits.test
     if train.polarity != test.polarity and "uneven background" not in (train.polarity, test.polarity):
         yield Finding(
             "fault",
@@ -80,7 +80,7 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
             "Invert one of them: 255 - images.",
         )
         return
-    for half in (train, test):
+    for name, half in (("training", train), ("test", test)):
         if half.polarity == "uneven background":
             continue
         other = (
@@ -90,14 +90,14 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "polarity",
-                f"{other:,} of {half.num_images:,} {half.name} images ({percent(other / half.num_images)}) have the "
+                f"{other:,} of {half.num_images:,} {name} images ({percent(other / half.num_images)}) have the "
                 f"opposite polarity; most are {half.polarity}.",
                 "Look at them and invert them if needed: 255 - images.",
             )
 
 
 def _range(value: Measurements) -> Iterator[Finding]:
-    train, test = value.train, value.test
+    train, test = value.splits.train.pixels, value.splits.test.pixels
     low, high = min(train.low, test.low), max(train.high, test.high)
     if high == low:
         yield Finding(
@@ -106,7 +106,7 @@ def _range(value: Measurements) -> Iterator[Finding]:
             f"All pixels of both splits are {low}.",
             "Check how the file was written: it contains no information.",
         )
-    elif high < _NARROW_RANGE and train.polarity != "dark ink on light":
+    elif high < _NARROW_RANGE and value.splits.train.polarity != "dark ink on light":
         yield Finding(
             "fault" if high <= 16 else "warning",
             "range",
@@ -122,31 +122,31 @@ def _range(value: Measurements) -> Iterator[Finding]:
             f"The training pixels have a maximum of {train.high}, the test pixels of {test.high}.",
             "Use the same scale for both splits.",
         )
-    if len(set(train.values)) == 2 and high > low:
+    if train.num_values == 2 and high > low:
         yield Finding(
             "note",
             "range",
-            f"Training pixels have only two values, {train.values[0]} and {train.values[1]}.",
+            f"Training pixels have only two values, {train.low} and {train.high}.",
             "Convert photos to two values before you classify them: photos have intermediate shades.",
         )
 
 
 def _blank(value: Measurements) -> Iterator[Finding]:
-    for half in (value.train, value.test):
-        if number := len(half.blank):
-            first = ", ".join(str(index) for index in half.blank[:_NAMED].tolist())
+    for name, half in (("training", value.splits.train), ("test", value.splits.test)):
+        if number := half.num_blank:
+            first = ", ".join(map(str, half.blank[:_NAMED]))
             more = ", ..." if number > _NAMED else ""
             yield Finding(
                 "warning",
                 "blank",
-                f"{count(number, f'{half.name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
+                f"{count(number, f'{name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
                 f"index {first}{more}.",
                 "Remove them: they show no class.",
             )
 
 
 def _channels(value: Measurements) -> Iterator[Finding]:
-    train, test = value.train, value.test
+    train, test = value.splits.train, value.splits.test
     if value.image_shape[2] >= 3 and train.num_grey == train.num_images and test.num_grey == test.num_images:
         yield Finding(
             "warning",

@@ -13,7 +13,7 @@ _FEW = 20  # training images of a class
 
 def missing(value: Measurements) -> Iterator[Finding]:
     """Yield what is to be said of classes that one or both splits have no image of."""
-    train, test = set(value.train.balance.missing), set(value.test.balance.missing)
+    train, test = set(value.splits.train.balance.missing), set(value.splits.test.balance.missing)
     for labels, severity, text, next_step in (
         (
             train - test,
@@ -41,7 +41,7 @@ def missing(value: Measurements) -> Iterator[Finding]:
 
 def imbalance(value: Measurements) -> Iterator[Finding]:
     """Yield what is to be said of how unevenly the training images are spread, and of classes with few."""
-    found, names = value.train.balance, value.class_names
+    found, names = value.splits.train.balance, value.class_names
     guess = value.guessing
     if found.ratio >= _UNEVEN:
         yield Finding(
@@ -62,7 +62,7 @@ def imbalance(value: Measurements) -> Iterator[Finding]:
             "Compare the accuracy of a network with this figure.",
         )
     if found.smallest_count < _FEW:
-        few = int((value.train.class_counts[value.train.class_counts > 0] < _FEW).sum())
+        few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
         yield Finding(
             "warning",
             "size",

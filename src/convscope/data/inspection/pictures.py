@@ -1,8 +1,8 @@
 """The pictures that an audit travels with: of the images it names, as many of the first as there is room for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from math import prod
+from typing import Annotated
 
 import numpy as np
 from msgspec import Meta, convert
@@ -14,6 +14,8 @@ from convscope.data.datasets import Splits
 
 LARGEST = 32
 """Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
+
+_MOST_VALUES = 1 << 22  # of pictures at their own size
 
 SplitName = Annotated[str, Meta(pattern="^(train|test)$", max_length=5)]
 PicturePlace = tuple[str, int]
@@ -33,33 +35,24 @@ class PicturesRecord(Record, kw_only=True):
             raise ValueError(f"{count} splits, {len(self.indices)} indices and images of the shape {shape} do not fit")
 
 
-@dataclass(frozen=True, eq=False)
-class SmallPictures:
-    """Small pictures of images.
+def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int, largest: int = LARGEST) -> PicturesRecord:
+    """Return the pictures of the images at `places`, each once, in the order in which they are first named.
 
-    Attributes:
-        places: which images they are.
-        images: (P, H, W, C) uint8, P of them in the same order.
+    Args:
+        room: bytes of JSON that they take at most; those that have none are left out.
+        largest: pixels a side up to which images keep their size, unless there are very many.
     """
-
-    places: tuple[PicturePlace, ...]
-    images: NDArray[np.uint8]
-
-    def to_record(self, room: int) -> PicturesRecord:
-        """Pack as many of the first as take at most `room` bytes of plain JSON."""
-        packed = convert(pack_first(self.images, room), Packed)
-        splits, indices = zip(*self.places[: packed.shape[0]], strict=True) if packed.shape[0] else ((), ())
-        return PicturesRecord(splits=splits, indices=indices, images=packed)
-
-    def to_dict(self, room: int) -> dict[str, Any]:
-        return self.to_record(room).to_dict()
-
-
-def take_pictures(splits: Splits, places: Iterable[PicturePlace]) -> SmallPictures:
-    """Return the pictures of the images at `places`, each once, in the order in which they are first named."""
-    distinct = tuple(dict.fromkeys(places))
-    images = [(splits.train if split == "train" else splits.test).images[index] for split, index in distinct]
-    return SmallPictures(distinct, shrink(images, splits.image_shape))
+    distinct = list(dict.fromkeys(places))
+    images = [
+        np.asarray((splits.train if split == "train" else splits.test).images[index]) for split, index in distinct
+    ]
+    shape = splits.image_shape
+    keep_size = max(shape[:2]) <= largest and len(images) * prod(shape) <= _MOST_VALUES
+    packed = convert(pack_first(np.stack(images) if keep_size and images else shrink(images, shape), room), Packed)
+    shown = distinct[: packed.shape[0]]
+    return PicturesRecord(
+        splits=tuple(split for split, _ in shown), indices=tuple(index for _, index in shown), images=packed
+    )
 
 
 def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:

@@ -1,48 +1,57 @@
-"""What one split holds, in numbers: what a pass over it counted, and what follows from that."""
+"""What one split holds, in numbers: one pass over its images in blocks, never more of which than one is held."""
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Byte, Count, Fraction, NonNegative, Record, from_attributes, to_tuple
+from convscope.base.records import Byte, Count, NonNegative, Record, to_tuple
 from convscope.data.datasets import Dataset
+from convscope.data.datasets.disk.images import blocks
 from convscope.data.handwriting import Handwriting
 from convscope.data.inspection.balance import Balance, balance
-from convscope.data.inspection.scan import Scan
 
-_MOST_BLANK_IN_RECORD = 200
+_MOST_BLANK = 200
 _EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
-_SPLIT_NAMES = {"train": "training", "test": "test"}
+_NEAR_END = 16  # grey levels that count as black or white ground, as there
+
+Integers = NDArray[np.int64]
 
 
-class PixelsRecord(Record, kw_only=True):
-    """The values of a split's pixels; the attributes are those of `SplitFacts`."""
+class PixelFacts(Record, kw_only=True):
+    """The values of a split's pixels.
+
+    Attributes:
+        num_values: different values.
+        mean, deviation: of all values.
+        histogram: (256,) how often each value stands in any channel.
+    """
 
     low: Byte
     high: Byte
     num_values: Count
-    share_black: Fraction
-    share_white: Fraction
     mean: NonNegative
     deviation: NonNegative
     histogram: tuple[Count, ...]
 
 
-class FactsRecord(Record, kw_only=True):
-    """What one split holds; the attributes are those of `SplitFacts`, its scan and its handwriting.
+class SplitFacts(Record, kw_only=True):
+    """What one split holds.
 
     Attributes:
-        blank: the first 200 blank images.
+        class_counts: (K,) images of each class.
+        blank: the first 200 images of which every channel has one value throughout, of `num_blank`.
+        num_grey: images whose colour channels are equal; 0 where there are not three of them.
+        polarity: "light ink on dark", "dark ink on light" or "uneven background".
+        num_light_ground: images whose border has a mean of at least 128.
         centred: whether each image holds one thing, sized and centred on an even ground.
-        intensity_means: of each class; None without images.
+        target: of how many pixels it then is.
     """
 
     num_images: Count
     class_counts: tuple[Count, ...]
     balance: Balance
-    pixels: PixelsRecord
+    pixels: PixelFacts
     num_blank: Count
     blank: tuple[Count, ...]
     num_grey: Count
@@ -50,110 +59,90 @@ class FactsRecord(Record, kw_only=True):
     num_light_ground: Count
     centred: bool
     target: Count
-    intensity_means: tuple[float | None, ...]
+
+
+class InspectedSplits(Record, kw_only=True):
+    """What each split holds."""
+
+    train: SplitFacts
+    test: SplitFacts
 
 
 @dataclass(frozen=True, eq=False)
-class SplitFacts:
-    """What one split holds.
+class Scan:
+    """What one pass over a split counted.
 
     Attributes:
-        split: "train" or "test".
-        scan: what was counted.
-        handwriting: how an image like these is made from a photo.
+        histogram: (C, 256) how often each value stands in each channel.
+        blank: (n,) the images of which every channel has one value throughout.
+        num_grey, num_light_ground: see `SplitFacts`.
+        border_near_ends: share of all border values within 16 levels of 0 or 255.
     """
 
-    split: str
-    scan: Scan = field(repr=False)
-    handwriting: Handwriting
-    balance: Balance
-
-    @property
-    def name(self) -> str:
-        """ "training" or "test"."""
-        return _SPLIT_NAMES.get(self.split, self.split)
-
-    @property
-    def num_images(self) -> int:
-        return self.scan.num_images
-
-    @property
-    def class_counts(self) -> NDArray[np.int64]:
-        return self.scan.class_counts
-
-    @property
-    def blank(self) -> NDArray[np.int64]:
-        """(n,) the images that have one value throughout."""
-        return self.scan.blank
-
-    @property
-    def num_grey(self) -> int:
-        return self.scan.num_grey
-
-    @property
-    def num_light_ground(self) -> int:
-        return self.scan.num_light_ground
-
-    @cached_property
-    def histogram(self) -> NDArray[np.int64]:
-        """(256,) how often each value stands in any channel."""
-        return np.asarray(self.scan.histogram.sum(axis=0), np.int64)
-
-    @property
-    def values(self) -> list[int]:
-        """The values that occur."""
-        return [int(value) for value in np.flatnonzero(self.histogram)]
-
-    @property
-    def low(self) -> int:
-        return self.values[0]
-
-    @property
-    def high(self) -> int:
-        return self.values[-1]
-
-    @property
-    def share_black(self) -> float:
-        """Share of the values that are 0."""
-        return float(self.histogram[0] / self.histogram.sum())
-
-    @property
-    def share_white(self) -> float:
-        """Share of the values that are 255."""
-        return float(self.histogram[255] / self.histogram.sum())
-
-    @property
-    def mean(self) -> float:
-        return float(self.histogram @ np.arange(256) / self.histogram.sum())
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation of all values."""
-        return float(np.sqrt(max(self.histogram @ np.arange(256) ** 2 / self.histogram.sum() - self.mean**2, 0)))
-
-    @property
-    def polarity(self) -> str:
-        """ "light ink on dark", "dark ink on light" or "uneven background"."""
-        if not self.handwriting.centre and self.scan.border_near_ends < _EVEN_BORDER:
-            return "uneven background"
-        return "light ink on dark" if self.handwriting.ink == "light" else "dark ink on light"
-
-    def to_record(self) -> FactsRecord:
-        """Return the facts with the first 200 blank images."""
-        counts = self.scan.class_counts
-        means = (None if counts[k] == 0 else float(mean) for k, mean in enumerate(self.scan.intensity_means))
-        return from_attributes(
-            FactsRecord,
-            self,
-            pixels=from_attributes(PixelsRecord, self, num_values=len(self.values)),
-            num_blank=len(self.blank),
-            blank=to_tuple(self.blank[:_MOST_BLANK_IN_RECORD]),
-            centred=self.handwriting.centre,
-            target=self.handwriting.target,
-            intensity_means=tuple(means),
-        )
+    histogram: Integers
+    blank: Integers
+    num_grey: int
+    num_light_ground: int
+    border_near_ends: float
 
 
-def facts_of(dataset: Dataset, split: str, scan: Scan) -> SplitFacts:
-    """Return the facts of a split called `split`, of which `scan` was counted."""
-    return SplitFacts(split, scan, dataset.handwriting, balance(scan.class_counts))
+def scan_split(dataset: Dataset) -> Scan:
+    """Count what a pass over a split can count; its images may be any array that gives slices of itself."""
+    height, width, channels = dataset.image_shape
+    histogram = np.zeros((channels, 256), np.int64)
+    blank = list[Integers]()
+    num_grey = num_light = near_ends = num_border = start = 0
+    is_border = np.ones((height, width), bool)
+    is_border[1:-1, 1:-1] = False
+    for images in blocks(dataset.images):
+        planes = [np.ascontiguousarray(images[..., c]).reshape(len(images), -1) for c in range(channels)]
+        is_blank = np.ones(len(images), bool)
+        for channel, values in enumerate(planes):
+            histogram[channel] += np.bincount(values.reshape(-1), minlength=256)
+            is_blank &= values.min(axis=1) == values.max(axis=1)
+        blank.append(np.flatnonzero(is_blank) + start)
+        if channels >= 3:
+            num_grey += int(((planes[0] == planes[1]) & (planes[0] == planes[2])).all(axis=1).sum())
+        border = images[:, is_border][..., : channels if channels in (1, 3) else max(1, channels - 1)]
+        num_light += int((border.mean(axis=(1, 2)) >= 128).sum())
+        near_ends += int(np.count_nonzero((border < _NEAR_END) | (border > 255 - _NEAR_END)))
+        num_border += border.size
+        start += len(images)
+    return Scan(histogram, np.concatenate(blank), num_grey, num_light, near_ends / num_border)
+
+
+def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
+    """Return the facts of a split, of which `scan` was counted."""
+    handwriting = dataset.handwriting
+    return SplitFacts(
+        num_images=len(dataset),
+        class_counts=to_tuple(dataset.class_counts),
+        balance=balance(dataset.class_counts),
+        pixels=_pixels(scan.histogram.sum(axis=0)),
+        num_blank=len(scan.blank),
+        blank=to_tuple(scan.blank[:_MOST_BLANK]),
+        num_grey=scan.num_grey,
+        polarity=_polarity(handwriting, scan.border_near_ends),
+        num_light_ground=scan.num_light_ground,
+        centred=handwriting.centre,
+        target=handwriting.target,
+    )
+
+
+def _pixels(histogram: Integers) -> PixelFacts:
+    values, levels, total = np.flatnonzero(histogram), np.arange(256), histogram.sum()
+    mean = float(histogram @ levels / total)
+    return PixelFacts(
+        low=int(values[0]),
+        high=int(values[-1]),
+        num_values=len(values),
+        mean=mean,
+        deviation=float(np.sqrt(max(histogram @ levels**2 / total - mean**2, 0))),
+        histogram=to_tuple(histogram),
+    )
+
+
+def _polarity(handwriting: Handwriting, border_near_ends: float) -> str:
+    if not handwriting.centre and border_near_ends < _EVEN_BORDER:
+        return "uneven background"
+    return "light ink on dark" if handwriting.ink == "light" else "dark ink on light"

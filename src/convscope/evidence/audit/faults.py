@@ -20,7 +20,7 @@ from convscope.base.records import Count, Fraction, FractionInterval, Positive, 
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import Duplicates, DuplicatesRecord, find_duplicates
-from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, SmallPictures, take_pictures
+from convscope.data.inspection.pictures import PicturePlace, PicturesRecord, take_pictures
 from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
 from convscope.evidence.audit.label_suspects import (
     LabelSuspects,
@@ -140,7 +140,7 @@ class Audit:
     known_answers: tuple[AnsweredError, ...]
     duplicates: Duplicates
     accuracies: tuple[PartialAccuracy, ...]
-    pictures: SmallPictures = field(repr=False)
+    pictures: PicturesRecord = field(repr=False)
 
     @property
     def ceiling(self) -> float:
@@ -159,7 +159,6 @@ class Audit:
             label_suspects=SuspectsBySplit(train=train, test=self.test.to_record()),
             known_errors=known,
             duplicates=self.duplicates.to_record(),
-            pictures=self.pictures.to_record(_PICTURE_BYTES),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -241,7 +240,7 @@ def audit(
             _accuracy_without("nothing", right, np.empty(0, np.int64)),
             *(_accuracy_without(name, right, images) for name, images in left_out.items() if len(images)),
         ),
-        pictures=take_pictures(splits, _places(train, test, answers, duplicates)),
+        pictures=take_pictures(splits, _places(train, test, answers, duplicates), _PICTURE_BYTES),
     )
 
 
