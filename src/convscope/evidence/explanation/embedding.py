@@ -31,41 +31,18 @@ def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[
     Args:
         most: how many others of each point are returned, the nearest ones; None stands for all.
     """
-    count = len(points) - 1 if most is None else min(most, len(points) - 1)
-    nearest = np.empty((len(points), count), np.int32)
-    for some, distances in _distances(points):
-        nearest[some] = _places_of_least(distances, count)
-    return nearest
+    return np.concatenate([order[:, :most].astype(np.int32) for _, order in _by_distance(points)])
 
 
-def _distances(points: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield the indices of some of `points` (N, D), and their squared distances (n, N) to all; to itself infinite."""
-    points = points - points.mean(axis=0)
-    squares = np.square(points).sum(axis=1)
+def _by_distance(points: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+    """Yield some rows of `points` (N, D), and (n, N - 1) the indices of the others of each, the nearest first."""
+    from scipy.spatial.distance import cdist
+
     for start in range(0, len(points), _ROWS_AT_ONCE):
-        some = np.arange(start, min(start + _ROWS_AT_ONCE, len(points)))
-        distances = points[some] @ points.T  # squared, in place
-        distances *= -2
-        distances += squares[some, None]
-        distances += squares
-        np.maximum(distances, 0, out=distances)
-        distances[some - start, some] = np.inf
-        yield some, distances
-
-
-def _places_of_least(values: NDArray[np.float64], count: int) -> NDArray[np.int64]:
-    """Return (n, count) where the least of each row of `values` (n, N) stand, the least first, then by their place.
-
-    Args:
-        count: fewer than N.
-    """
-    chosen = np.sort(np.argpartition(values, count, axis=1)[:, : count + 1], axis=1)  # one more tells of equals
-    least = np.take_along_axis(values, chosen, axis=1)
-    order = np.argsort(least, axis=1, kind="stable")
-    chosen, least = np.take_along_axis(chosen, order, axis=1), np.take_along_axis(least, order, axis=1)
-    tied = least[:, -1] == least[:, -2]  # which of the equals come first is not known of these
-    chosen[tied] = np.argsort(values[tied], axis=1, kind="stable")[:, : count + 1]
-    return chosen[:, :count]
+        rows = slice(start, min(start + _ROWS_AT_ONCE, len(points)))
+        distances = cdist(points[rows], points, "sqeuclidean")
+        np.fill_diagonal(distances[:, rows], np.inf)
+        yield rows, np.argsort(distances, axis=1, kind="stable")[:, :-1]
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -91,15 +68,10 @@ def trustworthiness(original: NDArray[np.float64], picture: NDArray[np.int32], k
     Source: Venna and Kaski 2001, equation 2.
     """
     count, penalty = len(original), 0
-    for some, distances in _distances(original):
-        shown = picture[some, :k]
-        values = np.take_along_axis(distances, shown, axis=1)
-        ordered = np.sort(distances, axis=1)
-        nearer = np.stack([np.searchsorted(row, found) for row, found in zip(ordered, values, strict=True)])
-        for row, place in np.argwhere(np.take_along_axis(ordered, nearer + 1, axis=1) == values):
-            before = distances[row, : shown[row, place]]  # of equals, the first is the nearest
-            nearer[row, place] += np.count_nonzero(before == values[row, place])
-        penalty += int(np.maximum(nearer + 1 - k, 0).sum())
+    for rows, order in _by_distance(original):
+        ranks = np.empty((len(order), count), np.int64)
+        np.put_along_axis(ranks, order, np.arange(1, count), axis=1)
+        penalty += int(np.maximum(np.take_along_axis(ranks, picture[rows, :k], axis=1) - k, 0).sum())
     return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
 
 
