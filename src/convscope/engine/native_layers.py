@@ -16,7 +16,7 @@ from convscope.architecture import (
     LayerRow,
     ZeroPadding2D,
 )
-from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
+from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS, padding_before
 from convscope.architecture.table import earlier
 from convscope.engine import _native
 from convscope.engine.network import float_array
@@ -88,7 +88,10 @@ def _plain(row: LayerRow, numbers: Mapping[str, int]) -> _native.Layer:
             setattr(plain, field.name, getattr(layer, field.name))
     if (window := getattr(layer, "window", None)) is not None:
         plain.window, plain.strides = list(window.size), list(window.strides)
-        plain.padding = [before for before, _ in window.frame(row.input_shape)]
+        plain.padding = [
+            padding_before(size, kernel, stride, window.padding)
+            for size, kernel, stride in zip(row.input_shape, window.reach, window.strides, strict=False)
+        ]
     if name := earlier(layer):
         plain.earlier = numbers[name]
     match layer:

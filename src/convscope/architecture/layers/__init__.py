@@ -22,6 +22,7 @@ from convscope.architecture.layers.windows import (
     Pair,
     Shape,
     Window,
+    padding_before,
     same_padding,
 )
 
@@ -71,5 +72,6 @@ __all__ = [
     "SoftVoting",
     "Window",
     "ZeroPadding2D",
+    "padding_before",
     "same_padding",
 ]

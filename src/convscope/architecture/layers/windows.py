@@ -67,6 +67,11 @@ def same_padding(size: int, kernel: int, stride: int) -> Pair:
     return zeros // 2, zeros - zeros // 2
 
 
+def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
+    """Return how many zeros stand before `size` pixels."""
+    return same_padding(size, kernel, stride)[0] if padding == "same" else 0
+
+
 def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
     """Return rows and columns of what the windows of `layer` make of a map."""
     check_maps(layer, input_shape)
