@@ -65,7 +65,7 @@ def test_two_runs_are_compared_image_by_image(runs):
         with np.load(runs / name / "predictions.npz") as arrays:
             right.append(arrays["y_true"] == arrays["y_pred"])
     assert value["names"] == ["cnn", "ann"]
-    assert value["only_a_right"] == (right[0] & ~right[1]).sum()
+    assert value["only_a_correct"] == (right[0] & ~right[1]).sum()
     assert value["accuracy_difference"] == pytest.approx(right[0].mean() - right[1].mean())
     assert value["a"]["training_seconds"] == 1.5
     assert value["a"]["parameters"] == CNN.parameters

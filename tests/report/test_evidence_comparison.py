@@ -65,9 +65,9 @@ def test_one_model_each_adds_the_two_by_two_table() -> None:
     assert comparison.counts is not None
     tables = [part for part in comparison_section(value_of(comparison)).parts if isinstance(part, Table)]
     counts = comparison.counts
-    assert tables[0].rows[0] == ["cnn correct", f"{counts.both_right}", f"{counts.only_a_right}"]
-    assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_right}", f"{counts.both_wrong}"]
-    differing = counts.only_a_right + counts.only_b_right
+    assert tables[0].rows[0] == ["cnn correct", f"{counts.both_correct}", f"{counts.only_a_correct}"]
+    assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_correct}", f"{counts.both_wrong}"]
+    differing = counts.only_a_correct + counts.only_b_correct
     assert tables[0].title == f"Exactly one of the two classifies {differing} images of 400 correctly"
     assert len([part for part in comparison_section(value_of(compared())).parts if isinstance(part, Table)]) == 1
 

@@ -163,7 +163,7 @@ def test_to_dict_is_finite_plain_json(models):
     assert values["error_ratio"] is None
     assert values["error_ratio_interval"][1] is None
     assert values["a"]["seeds"] == list(range(models[0]))
-    assert (values["both_right"] is None) == (models != (1, 1))
+    assert (values["both_correct"] is None) == (models != (1, 1))
 
 
 def test_text_shows_verdict_costs_and_latency():

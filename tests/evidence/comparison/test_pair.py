@@ -14,8 +14,8 @@ from convscope.evidence.comparison import Candidate, Comparison, PairedCounts
 from .conftest import make_candidate
 
 
-def compare_counts(both_right, only_a, only_b, both_wrong, names=("cnn", "ann")):
-    counts = (both_right, only_a, only_b, both_wrong)
+def compare_counts(both_correct, only_a, only_b, both_wrong, names=("cnn", "ann")):
+    counts = (both_correct, only_a, only_b, both_wrong)
     right_a, right_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
     return cs.compare(make_candidate(names[0], right_a), make_candidate(names[1], right_b))
 
@@ -23,7 +23,7 @@ def compare_counts(both_right, only_a, only_b, both_wrong, names=("cnn", "ann"))
 def test_comparison_of_a_hand_worked_case():
     comparison = compare_counts(5, 3, 1, 1)
     assert comparison.mcnemar_table.tolist() == [[5, 3], [1, 1]]
-    counts = (comparison.both_right, comparison.only_a_right, comparison.only_b_right, comparison.both_wrong)
+    counts = (comparison.both_correct, comparison.only_a_correct, comparison.only_b_correct, comparison.both_wrong)
     assert counts == (5, 3, 1, 1)
     assert comparison.accuracy_difference == pytest.approx(0.8 - 0.6)
     assert comparison.error_ratio == 4 / 2
@@ -38,7 +38,7 @@ def test_comparison_agrees_with_scipy_and_the_two_evaluations():
     assert comparison.mcnemar_table.sum() == comparison.num_images == 3000
     assert comparison.mcnemar_table[0].sum() == 3000 - comparison.a.num_errors
     assert comparison.mcnemar_table[:, 0].sum() == 3000 - comparison.b.num_errors
-    only_a, only_b = comparison.only_a_right, comparison.only_b_right
+    only_a, only_b = comparison.only_a_correct, comparison.only_b_correct
     assert comparison.p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=1e-9)
     accuracies = comparison.a.evaluation.accuracy - comparison.b.evaluation.accuracy
     assert comparison.accuracy_difference == pytest.approx(accuracies)
@@ -190,7 +190,7 @@ def test_to_dict_is_finite_plain_json(counts):
     comparison = compare_counts(*counts)
     values = comparison.to_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert sum(values[key] for key in ("both_right", "only_a_right", "only_b_right", "both_wrong")) == 10
+    assert sum(values[key] for key in ("both_correct", "only_a_correct", "only_b_correct", "both_wrong")) == 10
     assert (values["a"]["name"], values["b"]["name"]) == ("cnn", "ann")
     assert values["a"]["accuracy_interval"] == list(comparison.a.evaluation.accuracy_interval)
     assert (values["p_value"], values["sentence"]) == (comparison.p_value, comparison.sentence)

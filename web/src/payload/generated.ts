@@ -290,9 +290,9 @@ export interface ComparisonRecord {
   accuracy_difference_interval: [number, number];
   error_ratio: number | null;
   error_ratio_interval: [number | null, number | null];
-  both_right: number | null;
-  only_a_right: number | null;
-  only_b_right: number | null;
+  both_correct: number | null;
+  only_a_correct: number | null;
+  only_b_correct: number | null;
   both_wrong: number | null;
   p_value: number;
   verdict: string;

@@ -19,9 +19,9 @@ class PairedCounts:
     The intervals and the p-value cover the choice of the images, not that of the seeds.
     """
 
-    both_right: int
-    only_a_right: int
-    only_b_right: int
+    both_correct: int
+    only_a_correct: int
+    only_b_correct: int
     both_wrong: int
 
     @classmethod
@@ -31,15 +31,15 @@ class PairedCounts:
 
     @property
     def num_images(self) -> int:
-        return self.both_right + self.only_a_right + self.only_b_right + self.both_wrong
+        return self.both_correct + self.only_a_correct + self.only_b_correct + self.both_wrong
 
     @property
     def errors_a(self) -> int:
-        return self.only_b_right + self.both_wrong
+        return self.only_b_correct + self.both_wrong
 
     @property
     def errors_b(self) -> int:
-        return self.only_a_right + self.both_wrong
+        return self.only_a_correct + self.both_wrong
 
     @property
     def accuracy_difference(self) -> float:
@@ -49,7 +49,7 @@ class PairedCounts:
     @cached_property
     def accuracy_difference_interval(self) -> tuple[float, float]:
         """(low, high), its 95 % score interval (see `metrics.paired_interval`), as far as 0 if the test allows that."""
-        low, high = paired_interval(np.array(self.only_a_right), np.array(self.only_b_right), self.num_images)
+        low, high = paired_interval(np.array(self.only_a_correct), np.array(self.only_b_correct), self.num_images)
         return self._with_equality((float(low), float(high)), 0.0)
 
     @property
@@ -63,12 +63,12 @@ class PairedCounts:
 
         See `statistics.error_ratio_interval`.
         """
-        return self._with_equality(error_ratio_interval(self.only_a_right, self.only_b_right, self.both_wrong), 1.0)
+        return self._with_equality(error_ratio_interval(self.only_a_correct, self.only_b_correct, self.both_wrong), 1.0)
 
     @cached_property
     def p_value(self) -> float:
         """Of McNemar's exact test, two-sided: whether these two networks differ on images of this kind."""
-        return mcnemar_exact(self.only_a_right, self.only_b_right)
+        return mcnemar_exact(self.only_a_correct, self.only_b_correct)
 
     def _with_equality(self, interval: tuple[float, float], equal: float) -> tuple[float, float]:
         """Return the interval, extended to `equal` where the exact test does not reject that they are equally good.

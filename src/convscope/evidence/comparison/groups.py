@@ -111,7 +111,7 @@ class GroupComparison(Recorded):
     @cached_property
     def _numbers(self) -> GroupComparisonRecord:
         """The record without its verdict and its sentence, which are made from it."""
-        counts = ("both_right", "only_a_right", "only_b_right", "both_wrong")
+        counts = ("both_correct", "only_a_correct", "only_b_correct", "both_wrong")
         return from_attributes(
             GroupComparisonRecord,
             self,

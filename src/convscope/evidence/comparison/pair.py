@@ -88,19 +88,19 @@ class Comparison(Recorded):
     @property
     def mcnemar_table(self) -> NDArray[np.int64]:
         """McNemar's (2, 2) table of images; rows are `a` right and wrong, columns `b` right and wrong."""
-        return np.array([[self.both_right, self.only_a_right], [self.only_b_right, self.both_wrong]], np.int64)
+        return np.array([[self.both_correct, self.only_a_correct], [self.only_b_correct, self.both_wrong]], np.int64)
 
     @property
-    def both_right(self) -> int:
-        return self.counts.both_right
+    def both_correct(self) -> int:
+        return self.counts.both_correct
 
     @property
-    def only_a_right(self) -> int:
-        return self.counts.only_a_right
+    def only_a_correct(self) -> int:
+        return self.counts.only_a_correct
 
     @property
-    def only_b_right(self) -> int:
-        return self.counts.only_b_right
+    def only_b_correct(self) -> int:
+        return self.counts.only_b_correct
 
     @property
     def both_wrong(self) -> int:
@@ -171,8 +171,8 @@ def mcnemar_rows(names: tuple[str, str], counts: PairedCounts) -> tuple[tuple[st
     """Return McNemar's table as a header and rows."""
     first, second = names
     return ("Images", f"{second} correct", f"{second} wrong"), [
-        (f"{first} correct", f"{counts.both_right:,}", f"{counts.only_a_right:,}"),
-        (f"{first} wrong", f"{counts.only_b_right:,}", f"{counts.both_wrong:,}"),
+        (f"{first} correct", f"{counts.both_correct:,}", f"{counts.only_a_correct:,}"),
+        (f"{first} wrong", f"{counts.only_b_correct:,}", f"{counts.both_wrong:,}"),
     ]
 
 

@@ -44,9 +44,9 @@ class ComparisonRecord(Record, kw_only=True):
     accuracy_difference_interval: Interval
     error_ratio: NonNegative | None
     error_ratio_interval: OpenInterval
-    both_right: Count | None
-    only_a_right: Count | None
-    only_b_right: Count | None
+    both_correct: Count | None
+    only_a_correct: Count | None
+    only_b_correct: Count | None
     both_wrong: Count | None
     p_value: Fraction
     verdict: str
@@ -65,7 +65,7 @@ class ComparisonRecord(Record, kw_only=True):
     @property
     def num_differing(self) -> int:
         """How many images exactly one of two models classifies correctly."""
-        return (self.only_a_right or 0) + (self.only_b_right or 0)
+        return (self.only_a_correct or 0) + (self.only_b_correct or 0)
 
 
 class GroupComparisonRecord(ComparisonRecord, kw_only=True):

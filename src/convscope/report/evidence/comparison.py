@@ -33,7 +33,7 @@ def comparison_section(comparison: GroupComparisonRecord) -> Section:
         draw_difference(comparison),
         _numbers(comparison),
     )
-    counts = [] if comparison.both_right is None else [_counts_table(comparison)]
+    counts = [] if comparison.both_correct is None else [_counts_table(comparison)]
     return Section(
         anchor="comparison",
         name=say("chapter.comparison"),
@@ -173,8 +173,8 @@ def _counts_table(comparison: GroupComparisonRecord) -> Table:
         say("evidence.comparison.tell"),
         ["", say("head.modelCorrect", model=second), say("head.modelWrong", model=second)],
         [
-            [say("head.modelCorrect", model=first), f"{comparison.both_right:,}", f"{comparison.only_a_right:,}"],
-            [say("head.modelWrong", model=first), f"{comparison.only_b_right:,}", f"{comparison.both_wrong:,}"],
+            [say("head.modelCorrect", model=first), f"{comparison.both_correct:,}", f"{comparison.only_a_correct:,}"],
+            [say("head.modelWrong", model=first), f"{comparison.only_b_correct:,}", f"{comparison.both_wrong:,}"],
         ],
     )
 
