@@ -113,7 +113,8 @@ class TfliteGraph:
             return
         name = operator_name(code, custom)
         label = f"{quoted(self._names[outputs[0]])} ({name})"
-        call = Call(name, label, inputs, outputs, table.table(4), self._tensors, self._names)
+        results = tuple(self._names[output] for output in outputs[:1])
+        call = Call(label, results, name, inputs, outputs, table.table(4), self._tensors, self._names)
         if is_of_sizes(call):
             return
         translate(call, code, custom)

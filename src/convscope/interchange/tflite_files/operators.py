@@ -5,15 +5,14 @@ Numbers of operators and of their options are those of tensorflow/compiler/mlir/
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convscope.interchange.tflite_files.flatbuffer import Table
 from convscope.interchange.tflite_files.tensors import WHOLE, Tensor
-from convscope.interchange.translation.nodes import Node
+from convscope.interchange.translation.nodes import NodeBuilder
 from convscope.interchange.translation.state import BATCH
 
 _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # from channels last to channels first, and back
@@ -24,28 +23,20 @@ _MOST_TOLD = 60
 
 
 @dataclass(eq=False)
-class Call:
+class Call(NodeBuilder):
     """An operator with the tensors that it reads and gives.
 
     Attributes:
         options: of this operator, as its table in the schema has them; None where all have their defaults.
         names: of all tensors, none twice.
-        nodes, constants: what it becomes.
     """
 
     name: str
-    label: str
     inputs: list[int]
     outputs: list[int]
     options: Table | None
     tensors: list[Tensor]
     names: list[str]
-    nodes: list[Node] = field(default_factory=list)
-    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
-
-    @property
-    def result(self) -> str:
-        return self.names[self.outputs[0]]
 
     def tensor(self, position: int) -> Tensor:
         return self.tensors[self.inputs[position]]
@@ -58,30 +49,17 @@ class Call:
     def whole(self, option: int, kind: str = "i", default: int = 0) -> int:
         return default if self.options is None else self.options.whole(option, kind, default)
 
-    def constant(self, what: str, array: Any) -> str:
-        name = f"{self.result}/{what}"
-        self.constants[name] = np.asarray(array)
-        return name
-
-    def node(self, operator: str, inputs: list[str], output: str = "", domain: str = "", **attributes: Any) -> str:
-        """Add a node; without `output` it gives a new value. Returns the name of what it gives."""
-        output = output or f"{self.result}/{len(self.nodes)}"
-        while inputs and not inputs[-1]:
-            inputs = inputs[:-1]
-        self.nodes.append(Node(operator, "", self.label, tuple(inputs), (output,), attributes, domain))
-        return output
-
-    def end(self, value: str, activation: int = 0) -> None:
+    def activate(self, value: str, activation: int) -> None:
         """Make a value the operator's result, behind the activation that is fused into it."""
         attributes: dict[str, Any] = dict(zip(("min", "max"), _LIMITS.get(activation, ()), strict=False))
         operator = "Identity" if activation == 0 else _FUSED.get(activation, f"Activation {activation}")
-        self.node(operator, [value], self.result, **attributes)
+        self.end(operator, [value], **attributes)
 
     def on_maps(self, operator: str, others: list[str], activation: int, **attributes: Any) -> None:
         """Add an operator of maps, with the channels first."""
-        maps = self.node("Transpose", [self.given(0)], perm=_FIRST)
-        maps = self.node(operator, [maps, *others], **attributes)
-        self.end(self.node("Transpose", [maps], perm=_LAST), activation)
+        maps = self.step("Transpose", [self.given(0)], perm=_FIRST)
+        maps = self.step(operator, [maps, *others], **attributes)
+        self.activate(self.step("Transpose", [maps], perm=_LAST), activation)
 
     def shape(self, sizes: Any) -> str:
         """Return the name of a constant shape; an open size is that of the batch."""
@@ -123,13 +101,13 @@ def _pool(operator: str) -> Callable[[Call], None]:
 
 def _dense(call: Call) -> None:
     kernel = call.tensor(1)
-    vectors = call.node("Reshape", [call.given(0), call.shape((None, kernel.shape[-1]))])
-    call.end(call.node("Gemm", [vectors, call.given(1), call.given(2)], transB=1), call.whole(0, "b"))
+    vectors = call.step("Reshape", [call.given(0), call.shape((None, kernel.shape[-1]))])
+    call.activate(call.step("Gemm", [vectors, call.given(1), call.given(2)], transB=1), call.whole(0, "b"))
 
 
 def _arithmetic(operator: str) -> Callable[[Call], None]:
     def arithmetic(call: Call) -> None:
-        call.end(call.node(operator, [call.given(0), call.given(1)]), call.whole(0, "b"))
+        call.activate(call.step(operator, [call.given(0), call.given(1)]), call.whole(0, "b"))
 
     return arithmetic
 
@@ -138,28 +116,28 @@ def _plain(operator: str, **attributes: Any) -> Callable[[Call], None]:
     """Return what says an operator of one input without options."""
 
     def plain(call: Call) -> None:
-        call.node(operator, [call.given(0)], call.result, **attributes)
+        call.end(operator, [call.given(0)], **attributes)
 
     return plain
 
 
 def _leaky_relu(call: Call) -> None:
     slope = 0.0 if call.options is None else float(call.options.number(0, "f"))
-    call.node("LeakyRelu", [call.given(0)], call.result, alpha=slope)
+    call.end("LeakyRelu", [call.given(0)], alpha=slope)
 
 
 def _gelu(call: Call) -> None:
-    call.node("Gelu", [call.given(0)], call.result, approximate="tanh" if call.whole(0, "b") else "none")
+    call.end("Gelu", [call.given(0)], approximate="tanh" if call.whole(0, "b") else "none")
 
 
 def _softmax(call: Call) -> None:
     beta = 0.0 if call.options is None else float(call.options.number(0, "f"))
-    call.node("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.given(0)], call.result, axis=-1)
+    call.end("Softmax" if beta == 1 else f"Softmax with beta {beta:.6g}", [call.given(0)], axis=-1)
 
 
 def _mean(operator: str) -> Callable[[Call], None]:
     def mean(call: Call) -> None:
-        call.node(operator, [call.given(0)], call.result, axes=call.integers(1), keepdims=call.whole(0, "b"))
+        call.end(operator, [call.given(0)], axes=call.integers(1), keepdims=call.whole(0, "b"))
 
     return mean
 
@@ -167,31 +145,31 @@ def _mean(operator: str) -> Callable[[Call], None]:
 def _pad(call: Call) -> None:
     pairs = np.array(call.integers(1), np.int64).reshape(-1, 2)
     others = ["", call.given(2)] if call.name == "PADV2" else []
-    call.node("Pad", [call.given(0), *others], call.result, pads=[int(pad) for pad in pairs.T.ravel()])
+    call.end("Pad", [call.given(0), *others], pads=[int(pad) for pad in pairs.T.ravel()])
 
 
 def _transpose(call: Call) -> None:
-    call.node("Transpose", [call.given(0)], call.result, perm=call.integers(1))
+    call.end("Transpose", [call.given(0)], perm=call.integers(1))
 
 
 def _reshape(call: Call) -> None:
     given, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
     if given[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
         sizes = (None, *sizes[1:])
-    call.node("Reshape", [call.given(0), call.shape(sizes)], call.result)
+    call.end("Reshape", [call.given(0), call.shape(sizes)])
 
 
 def _concatenation(call: Call) -> None:
     parts = [call.given(position) for position in range(len(call.inputs))]
-    call.end(call.node("Concat", parts, axis=call.whole(0)), call.whole(1, "b"))
+    call.activate(call.step("Concat", parts, axis=call.whole(0)), call.whole(1, "b"))
 
 
 def _prelu(call: Call) -> None:
-    call.node("PRelu", [call.given(0), call.given(1)], call.result)
+    call.end("PRelu", [call.given(0), call.given(1)])
 
 
 def _arg_max(call: Call) -> None:
-    call.node("ArgMax", [call.given(0)], call.result, axis=call.integers(1)[0])
+    call.end("ArgMax", [call.given(0)], axis=call.integers(1)[0])
 
 
 DEQUANTIZE = 6
@@ -241,9 +219,7 @@ def translate(call: Call, number: int, custom: str) -> None:
         OPERATORS[number][1](call)
         return
     given = [call.given(position) for position in range(len(call.inputs))]
-    call.node(
-        custom or f"operator {number}", [name for name in given if name], call.result, domain="custom" if custom else ""
-    )
+    call.end(custom or f"operator {number}", [name for name in given if name], "custom" if custom else "")
 
 
 def operator_name(number: int, custom: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from convscope.interchange.translation.nodes import Sizes
+from convscope.interchange.translation.nodes import NodeBuilder, Sizes
 
 FLOAT_TYPES = (6, 7, 8, 13)
 """Of floating-point numbers, as ScalarType numbers them."""
@@ -26,26 +26,22 @@ class Tensor:
     value: Value
 
 
-@dataclass(frozen=True)
-class Call:
+@dataclass(eq=False)
+class Call(NodeBuilder):
     """A call of an operator.
 
     Attributes:
         operator: its name, such as `conv2d`; `relu_`, which changes its input in place, is `relu` too.
         library: whose it is: "" for PyTorch's own.
-        label: what the call is called in an error.
         arguments: as far as they are given, by their names in the operator's signature.
-        outputs: names of tensors; "" for one behind the first that nobody reads.
-        result: of the first.
+        value: the first of its results.
     """
 
     operator: str
     library: str
-    label: str
     is_in_place: bool
     arguments: Mapping[str, Any]
-    outputs: tuple[str, ...]
-    result: Value
+    value: Value
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an argument, or `default` where it is left out or None."""
@@ -99,12 +95,12 @@ def read_call(
     arguments = {each["name"]: _argument(each["arg"], current, values) for each in node["inputs"]}
     name = node.get("name") or outputs[0] or f"number {number}"
     return Call(
+        f"{name!r:.60} ({target:.60})",
+        tuple(output or f"{outputs[0]}/{i}" for i, output in enumerate(outputs)),
         operator.removesuffix("_") if is_in_place else operator,
         "" if library == "aten" else library,
-        f"{name!r:.60} ({target:.60})",
         is_in_place,
         arguments,
-        outputs,
         values[outputs[0]],
     )
 

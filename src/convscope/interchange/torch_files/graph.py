@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.torch_files.archives import ProgramArchive
 from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Value, read_call
-from convscope.interchange.torch_files.operators import VIEWS, translated
+from convscope.interchange.torch_files.operators import VIEWS, translate
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
 
 _OPSET = 20
@@ -46,7 +46,7 @@ class _Names:
 
     def see(self, call: Call) -> None:
         """Note what an operator does to the names of what it reads."""
-        given, result = call.name("self") or call.name("input"), call.outputs[0]
+        given, result = call.name("self") or call.name("input"), call.result
         base = self.bases.get(given, given)
         if call.is_in_place:
             self.stale |= {base, *(name for name, own in self.bases.items() if own == base)} - {given}
@@ -122,9 +122,9 @@ class _Reader:
         if call is None:
             return []
         self._names.see(call)
-        nodes, constants = translated(call)
-        self._constants |= constants
-        return nodes
+        translate(call)
+        self._constants |= call.constants
+        return call.nodes
 
     def _weight(self, name: str) -> NDArray[Any]:
         if name in self._constants:

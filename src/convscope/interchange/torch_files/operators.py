@@ -7,68 +7,50 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Tensor
-from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import BATCH
 
-Constants = dict[str, NDArray[Any]]
 _ONNX_TYPES: Mapping[int, int] = {1: 2, 6: 10, 7: 1, 8: 11, 13: 16}
 """By PyTorch's number of a type, that of ONNX; whatever is missing is a whole number."""
 _WHOLE = 7
 _ON_WHOLE_NUMBERS = "Arithmetic of whole numbers"
 
 
-def translated(call: Call) -> tuple[list[Node], Constants]:
-    """Return the nodes that compute what a call does, and the constants that they read."""
-    constants: Constants = {}
+def translate(call: Call) -> None:
+    """Put the nodes that compute what a call does, and the constants that they read, into it."""
     function = _OPERATORS.get(call.operator) if not call.library else None
-    if function is None:
-        operator = _UNREAD.get(call.operator, call.operator)
-        given = [value.name for value in call.arguments.values() if isinstance(value, Tensor)]
-        return [_node(call, operator, given, domain=call.library)], constants
-    return function(call, constants), constants
+    if function is not None:
+        function(call)
+        return
+    given = [value.name for value in call.arguments.values() if isinstance(value, Tensor)]
+    call.end(_UNREAD.get(call.operator, call.operator), given, call.library)
 
 
-def _node(
-    call: Call, operator: str, inputs: list[str], *, domain: str = "", output: str = "", **attributes: Any
-) -> Node:
-    outputs = (output,) if output else tuple(name or f"{call.outputs[0]}/{i}" for i, name in enumerate(call.outputs))
-    while inputs and not inputs[-1]:
-        inputs = inputs[:-1]
-    return Node(operator, "", call.label, tuple(inputs), outputs, attributes, domain)
-
-
-def _constant(call: Call, constants: Constants, what: str, array: Any) -> str:
-    name = f"{call.outputs[0]}/{what}"
-    constants[name] = np.asarray(array)
-    return name
-
-
-def _plain(operator: str, **names: str) -> Callable[[Call, Constants], list[Node]]:
+def _plain(operator: str, **names: str) -> Callable[[Call], None]:
     """Return what says an operator of one input; `names`: the attributes, and what PyTorch calls them."""
 
-    def say(call: Call, _: Constants) -> list[Node]:
+    def say(call: Call) -> None:
         attributes = {ours: call.get(theirs) for ours, theirs in names.items() if call.get(theirs) is not None}
-        return [_node(call, operator, [call.first.name], **attributes)]
+        call.end(operator, [call.first.name], **attributes)
 
     return say
 
 
-def _convolution(call: Call, _: Constants) -> list[Node]:
+def _convolution(call: Call) -> None:
     if call.get("transposed", False):
-        return [_node(call, "ConvTranspose", [call.first.name])]
+        call.end("ConvTranspose", [call.first.name])
+        return
     padding = call.get("padding", 0)
     attributes: dict[str, Any] = {"auto_pad": "SAME_UPPER" if padding == "same" else "NOTSET"}
     if not isinstance(padding, str):
         attributes["pads"] = call.pair("padding", 0) * 2
     attributes |= {"strides": call.pair("stride", 1), "dilations": call.pair("dilation", 1)}
     inputs = [call.first.name, call.name("weight"), call.name("bias")]
-    return [_node(call, "Conv", inputs, group=call.get("groups", 1), **attributes)]
+    call.end("Conv", inputs, group=call.get("groups", 1), **attributes)
 
 
-def _batch_norm(call: Call, constants: Constants) -> list[Node]:
+def _batch_norm(call: Call) -> None:
     mean = call.arguments.get("running_mean")
     inputs = [call.first.name]
     for name, number in (("weight", 1), ("bias", 0)):
@@ -76,61 +58,60 @@ def _batch_norm(call: Call, constants: Constants) -> list[Node]:
         if not given and isinstance(mean, Tensor):
             # One number seen as many: the file alone says how many.
             many = np.broadcast_to(np.float32(number), [size or 0 for size in mean.value.sizes])
-            given = _constant(call, constants, name, many)
+            given = call.constant(name, many)
         inputs.append(given)
     inputs += [call.name("running_mean"), call.name("running_var")]
     is_training = bool(call.get("training", False))
     momentum = 1 - float(call.get("momentum", 0.1))  # PyTorch counts the share of the new, ONNX that of the old
     epsilon = float(call.get("eps", 1e-5))
-    return [_node(call, "BatchNormalization", inputs, training_mode=is_training, epsilon=epsilon, momentum=momentum)]
+    call.end("BatchNormalization", inputs, training_mode=is_training, epsilon=epsilon, momentum=momentum)
 
 
-def _clip(**defaults: float | None) -> Callable[[Call, Constants], list[Node]]:
+def _clip(**defaults: float | None) -> Callable[[Call], None]:
     """Return what says a Clip; `defaults`: what PyTorch calls the lower and the upper bound, and what they are."""
 
-    def say(call: Call, constants: Constants) -> list[Node]:
+    def say(call: Call) -> None:
         inputs = [call.first.name]
         for name, default in defaults.items():
             bound = call.get(name, default)
             is_number = bound is not None and not isinstance(bound, Tensor)
-            inputs.append(_constant(call, constants, name, np.float32(bound)) if is_number else call.name(name))
-        return [_node(call, "Clip", inputs)]
+            inputs.append(call.constant(name, np.float32(bound)) if is_number else call.name(name))
+        call.end("Clip", inputs)
 
     return say
 
 
-def _elu(call: Call, _: Constants) -> list[Node]:
+def _elu(call: Call) -> None:
     if call.get("scale", 1) != 1 or call.get("input_scale", 1) != 1:
-        return [_node(call, "Selu", [call.first.name])]
-    return [_node(call, "Elu", [call.first.name], alpha=float(call.get("alpha", 1)))]
+        call.end("Selu", [call.first.name])
+        return
+    call.end("Elu", [call.first.name], alpha=float(call.get("alpha", 1)))
 
 
-def _prelu(call: Call, constants: Constants) -> list[Node]:
+def _prelu(call: Call) -> None:
     shape = np.array([-1] + [1] * (len(call.first.value.sizes) - 2), np.int64)  # behind the batch
-    slopes = f"{call.outputs[0]}/slopes"
-    return [
-        _node(call, "Reshape", [call.name("weight"), _constant(call, constants, "shape", shape)], output=slopes),
-        _node(call, "PRelu", [call.first.name, slopes]),
-    ]
+    slopes = call.step("Reshape", [call.name("weight"), call.constant("shape", shape)])
+    call.end("PRelu", [call.first.name, slopes])
 
 
-def _greater(call: Call, constants: Constants) -> list[Node]:
-    bound = call.name("other") or _constant(call, constants, "other", np.float32(call.get("other")))
-    return [_node(call, "Greater", [call.first.name, bound])]
+def _greater(call: Call) -> None:
+    bound = call.name("other") or call.constant("other", np.float32(call.get("other")))
+    call.end("Greater", [call.first.name, bound])
 
 
-def _where(call: Call, _: Constants) -> list[Node]:
-    return [_node(call, "Where", [call.name(name) for name in ("condition", "self", "other")])]
+def _where(call: Call) -> None:
+    call.end("Where", [call.name(name) for name in ("condition", "self", "other")])
 
 
-def _hard_sigmoid(call: Call, _: Constants) -> list[Node]:
-    return [_node(call, "HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)]
+def _hard_sigmoid(call: Call) -> None:
+    call.end("HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)
 
 
-def _pool(operator: str) -> Callable[[Call, Constants], list[Node]]:
-    def say(call: Call, _: Constants) -> list[Node]:
+def _pool(operator: str) -> Callable[[Call], None]:
+    def say(call: Call) -> None:
         if call.get("divisor_override") is not None:
-            return [_node(call, "AveragePool with another divisor", [call.first.name])]
+            call.end("AveragePool with another divisor", [call.first.name])
+            return
         size = call.pair("kernel_size", 1)
         attributes: dict[str, Any] = {
             "kernel_shape": size,
@@ -141,60 +122,62 @@ def _pool(operator: str) -> Callable[[Call, Constants], list[Node]]:
         }
         if operator == "AveragePool":
             attributes["count_include_pad"] = int(call.get("count_include_pad", True))
-        return [_node(call, operator, [call.first.name], **attributes)]
+        call.end(operator, [call.first.name], **attributes)
 
     return say
 
 
-def _adaptive_pool(kind: str) -> Callable[[Call, Constants], list[Node]]:
-    def say(call: Call, _: Constants) -> list[Node]:
+def _adaptive_pool(kind: str) -> Callable[[Call], None]:
+    def say(call: Call) -> None:
         wanted, given = call.pair("output_size", 1), call.first.value.sizes[-2:]
         if wanted == [1, 1]:
-            return [_node(call, f"Global{kind}Pool", [call.first.name])]
+            call.end(f"Global{kind}Pool", [call.first.name])
+            return
         if any(not size or size % number for size, number in zip(given, wanted, strict=True)):
-            return [_node(call, f"Pooling of {given} to {wanted}", [call.first.name])]
+            call.end(f"Pooling of {given} to {wanted}", [call.first.name])
+            return
         size = [(size or 1) // number for size, number in zip(given, wanted, strict=True)]
-        return [_node(call, f"{kind}Pool", [call.first.name], kernel_shape=size, strides=size)]
+        call.end(f"{kind}Pool", [call.first.name], kernel_shape=size, strides=size)
 
     return say
 
 
-def _reduce(operator: str) -> Callable[[Call, Constants], list[Node]]:
-    def say(call: Call, _: Constants) -> list[Node]:
+def _reduce(operator: str) -> Callable[[Call], None]:
+    def say(call: Call) -> None:
         axes = call.get("dim", [])
         axes = axes if isinstance(axes, list) else [axes]
-        return [_node(call, operator, [call.first.name], axes=axes, keepdims=int(call.get("keepdim", False)))]
+        call.end(operator, [call.first.name], axes=axes, keepdims=int(call.get("keepdim", False)))
 
     return say
 
 
-def _concatenation(call: Call, _: Constants) -> list[Node]:
+def _concatenation(call: Call) -> None:
     tensors = call.get("tensors", [])
     if not tensors or not all(isinstance(tensor, Tensor) for tensor in tensors):
         raise ValueError(f"{call.label} has no list of inputs")
-    return [_node(call, "Concat", [tensor.name for tensor in tensors], axis=call.get("dim", 0))]
+    call.end("Concat", [tensor.name for tensor in tensors], axis=call.get("dim", 0))
 
 
-def _linear(call: Call, _: Constants) -> list[Node]:
-    return [_node(call, "Gemm", [call.first.name, call.name("weight"), call.name("bias")], transB=1)]
+def _linear(call: Call) -> None:
+    call.end("Gemm", [call.first.name, call.name("weight"), call.name("bias")], transB=1)
 
 
-def _addmm(call: Call, _: Constants) -> list[Node]:
+def _addmm(call: Call) -> None:
     inputs = [call.name("mat1"), call.name("mat2"), call.name("self")]
-    return [_node(call, "Gemm", inputs, alpha=float(call.get("alpha", 1)), beta=float(call.get("beta", 1)))]
+    call.end("Gemm", inputs, alpha=float(call.get("alpha", 1)), beta=float(call.get("beta", 1)))
 
 
-def _matmul(call: Call, _: Constants) -> list[Node]:
-    return [_node(call, "MatMul", [call.first.name, call.name("mat2") or call.name("other")])]
+def _matmul(call: Call) -> None:
+    call.end("MatMul", [call.first.name, call.name("mat2") or call.name("other")])
 
 
-def _reshape(call: Call, constants: Constants) -> list[Node]:
-    sizes = call.result.sizes
+def _reshape(call: Call) -> None:
+    sizes = call.value.sizes
     shape = [(BATCH if axis == 0 else -1) if size is None else size for axis, size in enumerate(sizes)]
-    return [_node(call, "Reshape", [call.first.name, _constant(call, constants, "shape", np.array(shape, np.int64))])]
+    call.end("Reshape", [call.first.name, call.constant("shape", np.array(shape, np.int64))])
 
 
-def _permute(call: Call, _: Constants) -> list[Node]:
+def _permute(call: Call) -> None:
     rank = len(call.first.value.sizes)
     axes = list(range(rank))
     if call.operator == "permute":
@@ -202,49 +185,45 @@ def _permute(call: Call, _: Constants) -> list[Node]:
     elif rank > 1:
         first, second = (call.get(name, default) % rank for name, default in (("dim0", 0), ("dim1", 1)))
         axes[first], axes[second] = axes[second], axes[first]
-    return [_node(call, "Transpose", [call.first.name], perm=axes)]
+    call.end("Transpose", [call.first.name], perm=axes)
 
 
-def _cast(call: Call, _: Constants) -> list[Node]:
-    return [_node(call, "Cast", [call.first.name], to=_ONNX_TYPES.get(call.result.type, _WHOLE))]
+def _cast(call: Call) -> None:
+    call.end("Cast", [call.first.name], to=_ONNX_TYPES.get(call.value.type, _WHOLE))
 
 
-def _arithmetic(operator: str) -> Callable[[Call, Constants], list[Node]]:
-    def say(call: Call, constants: Constants) -> list[Node]:
-        if call.result.type not in FLOAT_TYPES or call.get("rounding_mode") is not None:
-            return [_node(call, _ON_WHOLE_NUMBERS, [call.first.name])]
-        other, nodes = call.get("other"), []
-        name = call.name("other") or _constant(call, constants, "other", np.float32(other))
+def _arithmetic(operator: str) -> Callable[[Call], None]:
+    def say(call: Call) -> None:
+        if call.value.type not in FLOAT_TYPES or call.get("rounding_mode") is not None:
+            call.end(_ON_WHOLE_NUMBERS, [call.first.name])
+            return
+        name = call.name("other") or call.constant("other", np.float32(call.get("other")))
         alpha = call.get("alpha", 1)
         if alpha != 1 and call.operator == "rsub":
-            return [_node(call, "Sub of a multiple", [call.first.name])]
+            call.end("Sub of a multiple", [call.first.name])
+            return
         if alpha != 1:
-            share = f"{call.outputs[0]}/share"
-            nodes.append(
-                _node(call, "Mul", [name, _constant(call, constants, "alpha", np.float32(alpha))], output=share)
-            )
-            name = share
-        inputs = [name, call.first.name] if call.operator == "rsub" else [call.first.name, name]
-        return [*nodes, _node(call, operator, inputs)]
+            name = call.step("Mul", [name, call.constant("alpha", np.float32(alpha))])
+        call.end(operator, [name, call.first.name] if call.operator == "rsub" else [call.first.name, name])
 
     return say
 
 
-def _pad(call: Call, _: Constants) -> list[Node]:
+def _pad(call: Call) -> None:
     rank, given = len(call.first.value.sizes), call.get("pad")
     before, after = [0] * rank, [0] * rank
     for place in range(len(given) // 2):  # the last axis first
         before[rank - 1 - place], after[rank - 1 - place] = given[2 * place], given[2 * place + 1]
     attributes = {"pads": before + after, "value": float(call.get("value", 0)), "mode": call.get("mode", "constant")}
-    return [_node(call, "Pad", [call.first.name], **attributes)]
+    call.end("Pad", [call.first.name], **attributes)
 
 
-def _select(call: Call, constants: Constants) -> list[Node]:
-    index = _constant(call, constants, "index", np.array(call.get("index"), np.int64))
-    return [_node(call, "Gather", [call.first.name, index], axis=call.get("dim"))]
+def _select(call: Call) -> None:
+    index = call.constant("index", np.array(call.get("index"), np.int64))
+    call.end("Gather", [call.first.name, index], axis=call.get("dim"))
 
 
-def _softmax(operator: str) -> Callable[[Call, Constants], list[Node]]:
+def _softmax(operator: str) -> Callable[[Call], None]:
     return _plain(operator, axis="dim")
 
 
@@ -254,7 +233,7 @@ VIEWS = frozenset(
     (*_SHAPES, *_DROPOUTS, "permute", "transpose", "t", "alias", "detach", "contiguous", "to", "select", "expand")
 )
 """What may give other names to the same numbers."""
-_OPERATORS: Mapping[str, Callable[[Call, Constants], list[Node]]] = {
+_OPERATORS: Mapping[str, Callable[[Call], None]] = {
     **dict.fromkeys(("conv2d", "convolution"), _convolution),
     **dict.fromkeys(
         ("batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "native_batch_norm"),

@@ -1,7 +1,7 @@
 """A graph and its nodes as plain values, from whatever file."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,48 @@ class Node:
         if not isinstance(value, str):
             raise NotTranslated(f"{name} is {value!r:.60}, not a word")
         return value
+
+
+@dataclass(eq=False)
+class NodeBuilder:
+    """What one operator of another program becomes: nodes that compute its result, and the constants that they read.
+
+    Attributes:
+        label: what the operator is called in an error.
+        results: the names of what it gives.
+    """
+
+    label: str
+    results: tuple[str, ...]
+    nodes: list[Node] = field(default_factory=list, kw_only=True)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def result(self) -> str:
+        return self.results[0]
+
+    def constant(self, what: str, array: Any) -> str:
+        """Add a constant and return its name."""
+        name = f"{self.result}/{what}"
+        self.constants[name] = np.asarray(array)
+        return name
+
+    def step(self, operator: str, inputs: list[str], **attributes: Any) -> str:
+        """Add a node before the last one, and return the name of the value that it gives."""
+        name = f"{self.result}/{len(self.nodes)}"
+        self._add(operator, inputs, (name,), "", attributes)
+        return name
+
+    def end(self, operator: str, inputs: list[str], domain: str = "", **attributes: Any) -> None:
+        """Add the node that gives the results."""
+        self._add(operator, inputs, self.results, domain, attributes)
+
+    def _add(
+        self, operator: str, inputs: list[str], outputs: tuple[str, ...], domain: str, attributes: dict[str, Any]
+    ) -> None:
+        while inputs and not inputs[-1]:  # what is left out at the end
+            inputs = inputs[:-1]
+        self.nodes.append(Node(operator, "", self.label, tuple(inputs), outputs, attributes, domain))
 
 
 @dataclass(frozen=True)
