@@ -10,13 +10,13 @@ from convscope.interchange.refusal import quoted
 
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
-NAMES = get_args(ActivationName)
-OTHER_NAMES = {
+_NAMES = get_args(ActivationName)
+_OTHER_NAMES = {
     "swish": "silu",
     "hard_swish": "hard_silu",
     "softmax_v2": "softmax",  # what Keras 2 writes for tf.nn.softmax
 }
-_NEEDED = f"train with one of {', '.join(NAMES[:-1])} or, at the end, softmax"
+_NEEDED = f"train with one of {', '.join(_NAMES[:-1])} or, at the end, softmax"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def read_activation(value: Any) -> Slope:
     if value is None:
         return Slope("linear")
     if isinstance(value, str):
-        value = OTHER_NAMES.get(value, value)
-        if value not in NAMES:
+        value = _OTHER_NAMES.get(value, value)
+        if value not in _NAMES:
             raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
         return Slope(value)
     if isinstance(value, dict):

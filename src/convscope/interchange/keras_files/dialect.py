@@ -6,8 +6,6 @@ Only what a configuration calls them changed in between.
 from collections.abc import Mapping
 from typing import Any
 
-from convscope.interchange.keras_files.activations import NAMES, OTHER_NAMES
-
 _CLASSES = {
     "Convolution2D": "Conv2D",
     "AtrousConvolution2D": "Conv2D",
@@ -23,7 +21,20 @@ _FIELDS = {
     "p": "rate",
     "atrous_rate": "dilation_rate",
 }
-_FUNCTIONS = {f"{module}.{name}": name for name in (*NAMES, *OTHER_NAMES) for module in ("nn", "math")}
+_FUNCTIONS = {
+    "nn.relu": "relu",
+    "nn.leaky_relu": "leaky_relu",
+    "nn.relu6": "relu6",
+    "nn.elu": "elu",
+    "nn.gelu": "gelu",
+    "nn.silu": "silu",
+    "nn.swish": "silu",
+    "nn.tanh": "tanh",
+    "math.tanh": "tanh",
+    "nn.sigmoid": "sigmoid",
+    "math.sigmoid": "sigmoid",
+    "nn.softmax": "softmax",
+}
 _SUMS = ("__operators__.add", "math.add")
 _MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
