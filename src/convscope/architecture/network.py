@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -186,7 +186,7 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         if layer.name:
             named.append(layer)
             continue
-        stem = _keras_stem(layer.kind)
+        stem = keras_stem(layer.kind)
         while True:
             name = f"{stem}_{counts[stem]}" if counts[stem] else stem
             counts[stem] += 1
@@ -196,10 +196,25 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     return tuple(named)
 
 
-def _keras_stem(kind: str) -> str:
+def keras_stem(kind: str) -> str:
     """Return what Keras calls layers of a class that have no name.
 
-    >>> _keras_stem("GlobalMaxPooling2D"), _keras_stem("PReLU")
+    >>> keras_stem("GlobalMaxPooling2D"), keras_stem("PReLU")
     ('global_max_pooling2d', 'p_re_lu')
     """
     return re.sub("(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", kind).lower()
+
+
+class FreeNames:
+    """Gives names that nothing else has: the one asked for, or with a number behind it."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+
+    def __call__(self, wanted: str) -> str:
+        name, number = wanted, 0
+        while name in self._taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._taken.add(name)
+        return name

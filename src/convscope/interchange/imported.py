@@ -20,6 +20,7 @@ from convscope.architecture import (
     Flatten,
     Layer,
 )
+from convscope.architecture.network import FreeNames
 from convscope.base.errors import InterchangeError
 from convscope.interchange.scaling import Scaling, ScalingTable
 from convscope.training.model import Model
@@ -82,7 +83,7 @@ class Imported:
             image = replace(image, scale=float(scales[0]), offset=float(offsets[0]))
             architecture = replace(architecture, input=image)
         else:
-            layer = BatchNormalization(name=_free_name("scaling", architecture))
+            layer = BatchNormalization(name=FreeNames(layer.name for layer in architecture.layers)("scaling"))
             # A normalisation by nothing: √(0.999 + 0.001) = 1.
             new = {
                 "gamma": scales,
@@ -138,11 +139,6 @@ def scales_bytes(architecture: Architecture, weights: Mapping[str, NDArray[Any]]
         gamma, variance = (weights[f"{first.name}/{name}"] for name in ("gamma", "moving_variance"))
         scales = scales * gamma / np.sqrt(variance + first.epsilon)
     return bool((np.abs(scales) <= SCALES_BYTES).all())
-
-
-def _free_name(wanted: str, architecture: Architecture) -> str:
-    taken = {layer.name for layer in architecture.layers}
-    return next(name for i in range(len(taken) + 1) if (name := f"{wanted}_{i}" if i else wanted) not in taken)
 
 
 def _reading(layer: Layer, old: str, new: str) -> Layer:

@@ -6,7 +6,7 @@ Either may import TensorFlow, which takes seconds and writes to the error stream
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +16,15 @@ from convscope.base.files import write_bytes
 from convscope.base.versions import install_command
 from convscope.engine.keras.backend import quiet
 from convscope.engine.network import check_images
+from convscope.interchange.formats import DTYPES, Dtype
 from convscope.training.model import Model
 
-TfliteType = Literal["float32", "float16", "int8"]
-"""In what a file keeps its weights; with int8 it also computes so."""
 _BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
 _MOST_BYTES = 2**31  # what the format's 32-bit offsets reach
 
 
 def write_tflite(
-    model: Model, path: Path, *, dtype: TfliteType = "float32", calibration_images: NDArray[np.uint8] | None = None
+    model: Model, path: Path, *, dtype: Dtype = "float32", calibration_images: NDArray[np.uint8] | None = None
 ) -> None:
     """Write `model` to `path` (by custom `.tflite`) through TensorFlow's converter, whole or not at all.
 
@@ -44,8 +43,8 @@ def write_tflite(
             not of the size the model reads.
         ConvscopeError: if TensorFlow is not installed, cannot convert the model, or `path` cannot be written.
     """
-    if dtype not in get_args(TfliteType):
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(get_args(TfliteType))}")
+    if dtype not in DTYPES:
+        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}")
     if (calibration_images is None) == (dtype == "int8"):
         raise ValueError(f"calibration_images are for dtype int8, which needs them; dtype is {dtype}")
     if calibration_images is not None:
@@ -110,7 +109,7 @@ def open_tflite(path: Path) -> TfliteModel:
             ) from error
 
 
-def _converted(tf: Any, model: Model, dtype: TfliteType, calibration_images: NDArray[np.uint8] | None) -> bytes:
+def _converted(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
     from convscope.interchange.tensorflow_graph import answers
 
     # A converter that quantises makes the bytes of the input itself, out of numbers.

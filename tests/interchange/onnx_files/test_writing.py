@@ -14,7 +14,8 @@ import convscope as cs
 from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.base.errors import ConvscopeError, InterchangeError
 from convscope.engine import initial_weights
-from convscope.interchange.onnx_files import DTYPES, open_onnx, write_onnx
+from convscope.interchange import DTYPES
+from convscope.interchange.onnx_files import open_onnx, write_onnx
 from convscope.interchange.onnx_files.versions import IR_VERSIONS
 
 

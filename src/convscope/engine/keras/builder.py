@@ -6,12 +6,13 @@ Where one of our layers takes several of Keras, the further ones are named after
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 from typing import Any, Literal
 
 from convscope.architecture import Architecture, AveragePooling2D, DepthwiseConv2D, LayerRow
+from convscope.architecture.network import FreeNames
 from convscope.architecture.table import earlier
 from convscope.base.errors import EngineError
 from convscope.engine.keras.backend import BACKEND_VARIABLE, backend_name, load_keras
@@ -79,7 +80,7 @@ def build_keras(architecture: Architecture, weights: Weights, *, output: Output 
 def keras_blocks(architecture: Architecture, *, softmax: bool) -> list[Block]:
     """Return new Keras layers for the image's normalisation and each layer; with `softmax` they give probabilities."""
     keras = load_keras()
-    free = _FreeNames(layer.name for layer in architecture.layers)
+    free = FreeNames(layer.name for layer in architecture.layers)
     image = architecture.input
     scaling = keras.layers.Rescaling(image.scale, image.offset, name=free("rescaling"), dtype="float32")
     blocks = [Block("input", "", "", (scaling,))]
@@ -115,22 +116,7 @@ def set_weights(blocks: list[Block], weights: Weights) -> None:
         variable.assign(float_array(weights[name]).reshape(variable.shape))
 
 
-class _FreeNames:
-    """Gives names for Keras's layers that none of ours has: the one asked for, or with a number behind it."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self._taken = set(taken)
-
-    def __call__(self, wanted: str) -> str:
-        name, number = wanted, 0
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
-
-
-def _layers(row: LayerRow, activation: str, free: _FreeNames) -> tuple[Any, ...]:
+def _layers(row: LayerRow, activation: str, free: FreeNames) -> tuple[Any, ...]:
     """Return the Keras layers of one of ours, the last of which applies `activation`."""
     keras = load_keras()
     layer = row.layer
@@ -179,7 +165,7 @@ def _unweighted(row: LayerRow, common: dict[str, Any], maps: dict[str, Any]) -> 
     raise AssertionError(layer.kind)
 
 
-def _voting(row: LayerRow, common: dict[str, Any], free: _FreeNames) -> tuple[Any, ...]:
+def _voting(row: LayerRow, common: dict[str, Any], free: FreeNames) -> tuple[Any, ...]:
     """Return the Keras layers of a `SoftVoting`, which `_voted` connects.
 
     Keras has no layer for log Σ exp. It is what a number loses by `log_softmax`, and the same for all of its row.
@@ -231,7 +217,7 @@ def _check_average(row: LayerRow) -> None:
         )
 
 
-def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], free: _FreeNames) -> tuple[Any, ...]:
+def _depthwise(row: LayerRow, weighted: dict[str, Any], maps: dict[str, Any], free: FreeNames) -> tuple[Any, ...]:
     layers, layer = load_keras().layers, row.layer
     assert isinstance(layer, DepthwiseConv2D)
     window = layer.window
@@ -261,7 +247,7 @@ def _activation(activation: str, name: str, negative_slope: float = 0.2) -> Any:
 
 
 def _image(architecture: Architecture, blocks: list[Block]) -> Any:
-    name = _FreeNames(layer.name for block in blocks for layer in block.layers)("images")
+    name = FreeNames(layer.name for block in blocks for layer in block.layers)("images")
     return load_keras().Input(architecture.input.shape, name=name, dtype="float32")
 
 
@@ -278,7 +264,7 @@ def _both(architecture: Architecture, blocks: list[Block]) -> Any:
     image = _image(architecture, blocks)
     logits = _outputs(blocks, image)[blocks[-1].name]
     taken = {layer.name for block in blocks for layer in block.layers}
-    probabilities = _activation("softmax", _FreeNames(taken)("probabilities"))(logits)
+    probabilities = _activation("softmax", FreeNames(taken)("probabilities"))(logits)
     return load_keras().Model(image, {"logits": logits, "probabilities": probabilities}, name=_model_name(architecture))
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from convscope.architecture import Add, Architecture, Branch, Concatenate, Dense, Flatten, Input, Layer, Shape
 from convscope.architecture.layer_json import layer_from_dict
+from convscope.architecture.network import FreeNames
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.keras_files.activations import Conversion, Slope, UnknownActivationError, UnsupportedError
 from convscope.interchange.keras_files.channels import FLATTENS_CHANNELS_FIRST, channels_last
 from convscope.interchange.keras_files.front import open_front
-from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_stem
+from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.layers import check_activation, check_supported, convert_layer, is_unused
 from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, ModelFileError, multi_label, quoted
@@ -46,25 +47,6 @@ class Problems:
             raise ModelFileError(
                 f"{len(self.found)} of its {self._num_layers} layers cannot be converted: {told}{more}"
             )
-
-
-class Names:
-    """Gives out names, near to those that Keras layers have."""
-
-    def __init__(self) -> None:
-        self._taken = {"input"}  # the image's own
-
-    def of(self, wanted: str, class_name: str) -> tuple[str, str | None]:
-        """Return a free name near `wanted`, and a sentence if it is another."""
-        stem = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:80]
-        if not stem.replace("_", ""):
-            stem = keras_stem(class_name)
-        name, number = stem, 0
-        while name in self._taken:
-            number += 1
-            name = f"{stem}_{number}"
-        self._taken.add(name)
-        return name, None if name == wanted else f"the layer {quoted(wanted)} is called `{name}` here"
 
 
 WeightSource = str | tuple[float, ...]
@@ -140,7 +122,7 @@ class _Row:
         self._front = open_front(graph.input_shape, image_shape)
         self._readers = Counter(place for layer in graph.layers for place in layer.inputs)
         self._readers.update(graph.outputs)
-        self._names = Names()
+        self._free = FreeNames(["input"])  # the image's own
         self._problems = Problems(len(graph.layers))
         self._notes: list[str] = []
         self._input: Input | None = None
@@ -332,8 +314,10 @@ class _Row:
         """Put a layer at the end under a name near `wanted`, and return that name."""
         assert self._shape is not None, "a layer without a shape is not converted"
         self._shape = layer.output_shape(self._shape)
-        name, note = self._names.of(wanted, class_name)
-        self._notes.extend([note] if note else [])
+        stem = re.sub(r"[^A-Za-z0-9_]", "_", wanted)[:80]
+        name = self._free(stem if stem.strip("_") else keras_name(class_name))
+        if name != wanted:
+            self._notes.append(f"the layer {quoted(wanted)} is called `{name}` here")
         self._layers.append(replace(layer, name=name))
         return name
 
@@ -398,7 +382,7 @@ def assembly_of(architecture: Architecture, file: Hdf5File) -> Assembly:
     counts: Counter[str] = Counter()
     stored = []
     for row in architecture.table:
-        layer, stem = row.layer, keras_stem(row.layer.kind)
+        layer, stem = row.layer, keras_name(row.layer.kind)
         group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
         counts[stem] += 1
         if shapes := layer.weight_shapes(row.input_shape):

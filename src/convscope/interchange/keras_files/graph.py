@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from convscope.architecture.network import keras_stem
 from convscope.base.spelling import did_you_mean
 from convscope.interchange.keras_files.dialect import in_new_words
 from convscope.interchange.keras_files.nodes import inbound, layer_uses
@@ -89,10 +90,9 @@ def read_graph(model: Mapping[str, Any], output: str | None = None) -> KerasGrap
     return replace(part, is_part=len(part.layers) < len(graph.layers))
 
 
-def keras_stem(class_name: str) -> str:
+def keras_name(class_name: str) -> str:
     """Return how Keras spells a class in names: `max_pooling2d` for `MaxPooling2D`, `re_lu` for `ReLU`."""
-    words = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", class_name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", words).lower()
+    return keras_stem(re.sub(r"\W+", "", class_name))
 
 
 def _in_order(graph: KerasGraph) -> KerasGraph:
@@ -247,7 +247,7 @@ def _groups(entries: list[dict[str, Any]], container: str) -> list[str]:
     counts: Counter[str] = Counter()
     groups = []
     for entry in entries:
-        stem = keras_stem(str(entry.get("class_name")))
+        stem = keras_name(str(entry.get("class_name")))
         groups.append(f"{container}/{stem}_{counts[stem]}" if counts[stem] else f"{container}/{stem}")
         counts[stem] += not _is_operation(entry)
     return groups
@@ -274,7 +274,7 @@ def _name(entry: Mapping[str, Any]) -> str:
     config = _config(entry)
     name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
     if name is None:
-        return keras_stem(str(entry.get("class_name")))
+        return keras_name(str(entry.get("class_name")))
     if not isinstance(name, str) or not 0 < len(name) <= 200:
         raise ModelFileError(f"a layer's name is {quoted(name)}; save the model with Keras again")
     return name

@@ -3,7 +3,7 @@
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,13 @@ from convscope.architecture.table import earlier
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
 from convscope.engine.network import check_images
+from convscope.interchange.formats import DTYPES, Dtype
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
 from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, is_one_row
 from convscope.interchange.onnx_files.quantization import quantized
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
 from convscope.training.model import Model
 
-Dtype = Literal["float32", "float16", "int8"]
-DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 OUTPUTS = ("logits", "probabilities")
 
 
