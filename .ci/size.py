@@ -19,7 +19,7 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 45_700,
+    "src/convscope, lines of code": 45_420,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_700,
@@ -28,7 +28,7 @@ LIMITS = {
     "schemas written by hand, lines": 0,
     "commands": 22,
     "options": 208,
-    "`Any` in report": 69,
+    "`Any` in report": 42,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.ablation import FilterAblation
-from convscope.report.charts import CHART_WIDTH, points_tick
+from convscope.report.axes import CHART_WIDTH, LETTER, LINE, FilterSlots, draw_grid, points_tick, set_ticks
 from convscope.report.pixels import paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import rounded, say
@@ -20,8 +20,6 @@ _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
 _LEAST_WIDTH = 560  # of the drawing, for its title
 _SLOT = 16  # pixels that a filter takes, as long as the drawing is no wider than the page
 _GAP = 24  # pixels between two layers
-_LINE = 16  # pixels from one line of text to the next
-_LETTER = 7.6  # pixels, as wide as a letter gets
 _MOST_ROWS = 100  # classes
 _MOST_MARKS = 600  # dots; with more of them the drawing grows, and none can be told apart
 
@@ -52,24 +50,18 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     """
     layers, main = lesions_by_layer(filters), main_replacement(filters)
     has_both = len({lesion.replacement for lesion in filters}) > 1
-    count = sum(map(len, layers.values()))
-    wanted = _SLOT * count + _GAP * (len(layers) - 1)
-    width = min(max(wanted, _LEAST_WIDTH - _LEFT - _RIGHT), 2 * CHART_WIDTH - _LEFT - _RIGHT)
-    gap = min(_GAP, width / (4 * len(layers)))
-    slot = (width - gap * (len(layers) - 1)) / count
+    slots = FilterSlots({name: len(group) for name, group in layers.items()}, _LEFT + _RIGHT)
+    width, slot = slots.width, slots.slot
     band, half = min(8.0, max(0.7 * slot, 1.0)), min(7.0, 0.42 * slot)
-    starts = np.cumsum([0, *(slot * len(group) + gap for group in layers.values())])[:-1]
-    longest = max(_LETTER * display_width(clip(name, 18)) for name in layers)
-    turned = any(_LETTER * display_width(clip(name, 18)) > slot * len(group) + gap for name, group in layers.items())
     legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
     legend.append(say(f"evidence.ablation.chart.{'dotZero' if main == 'zero' else 'dotMean'}"))
-    height = _TOP + _PLOT_HEIGHT + (longest if turned else _LINE) + 16 + _LINE * len(legend) + 16
+    height = _TOP + _PLOT_HEIGHT + slots.below + 16 + LINE * len(legend) + 16
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)
         axes = add_axes(drawing, _LEFT, _TOP, width, _PLOT_HEIGHT)
         axes.axhline(0, color=MUTED, linewidth=1)
-        for start, group in zip(starts, layers.values(), strict=True):
-            places = start + slot * (np.arange(len(group)) + 0.5)
+        for number, group in enumerate(layers.values()):
+            places = slots.places(number, len(group))
             low, high = np.array([one[main].interval for one in group]).T
             changes = [one[main].accuracy_change for one in group]
             _segments(axes, (places, places), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
@@ -77,27 +69,18 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
                 means = [one["mean"].accuracy_change for one in group]
                 _segments(axes, (places - half, places + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(places, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
-        axes.set_xlim(0, width)
+        slots.name_layers(axes)
         axes.margins(y=0.06)
-        middles = [start + slot * len(group) / 2 for start, group in zip(starts, layers.values(), strict=True)]
-        every = -(-len(layers) * _LINE // int(width)) if turned else 1
-        names = [clip(name, 18) for name in layers]
-        axes.set_xticks(middles[::every], names[::every], rotation=90 if turned else 0)
-        axes.tick_params(axis="x", length=0, labelcolor=INK)
-        axes.tick_params(axis="y", left=False)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(points_tick))
+        draw_grid(axes, has_base=False)
+        set_ticks(axes.yaxis, 5, points_tick)
         axes.set_ylabel(say("evidence.ablation.chart.axis"))
         axes.yaxis.set_label_coords(-48 / width, 0.5)
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.spines["bottom"].set_visible(False)
         for line, text in enumerate(legend):
-            drawing.text(_LEFT / (_LEFT + width + _RIGHT), (12 + line * _LINE) / height, text, color=MUTED)
+            drawing.text(_LEFT / (_LEFT + width + _RIGHT), (12 + line * LINE) / height, text, color=MUTED)
     return drawing
 
 
-def _segments(axes: Any, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
+def _segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: Any) -> None:
     """Draw lines from (across[0], up[0]) to (across[1], up[1]), all of them as one path, which keeps the SVG small."""
     ends = np.stack([np.stack(across, axis=1), np.stack(up, axis=1)], axis=2)  # (lines, 2 ends, x and y)
     path = Path(ends.reshape(-1, 2), [Path.MOVETO, Path.LINETO] * len(ends))
@@ -121,7 +104,7 @@ def draw_class_changes(
     strongest = np.argsort(-np.abs(changes).max(axis=0), kind="stable")[:_MOST_ROWS]
     classes = np.sort(strongest)
     names = [clip(class_names[label], 18) for label in classes]
-    left = max(_LEFT, 24 + round(_LETTER * max(map(display_width, names))))
+    left = max(_LEFT, 24 + round(LETTER * max(map(display_width, names))))
     count = sum(map(len, layers.values()))
     most = 2 * CHART_WIDTH - left - _RIGHT
     gap = min(_GAP, most / (4 * len(layers)))
@@ -135,7 +118,7 @@ def draw_class_changes(
         say("evidence.ablation.chart.colours"),
     ]
     total = max(left + width + _RIGHT, _LEAST_WIDTH)
-    below = _TOP + height + 24 + _LINE * (len(texts) + 1) + 12
+    below = _TOP + height + 24 + LINE * (len(texts) + 1) + 12
     with house_style():
         drawing = new_drawing(total, below, title)
         axes = add_axes(drawing, left, _TOP, width, height)
@@ -161,14 +144,13 @@ def draw_class_changes(
             texts.append(say("evidence.ablation.chart.dot"))
         axes.set_xlim(0, width)
         axes.set_ylim(len(classes), 0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.spines[:].set_visible(False)
         every = -(-14 // row)
         axes.set_yticks(np.arange(0, len(classes), every) + 0.5, names[::every])
-        wide = [len(group) * slot + gap > _LETTER * display_width(clip(layer, 18)) for layer, group in layers.items()]
+        wide = [len(group) * slot + gap > LETTER * display_width(clip(layer, 18)) for layer, group in layers.items()]
         shown = [(place, clip(layer, 18)) for place, layer, fits in zip(middles, layers, wide, strict=True) if fits]
         axes.set_xticks([place for place, _ in shown], [layer for _, layer in shown])
         axes.tick_params(length=0, labelcolor=INK)
         for line, text in enumerate(reversed(texts)):
-            drawing.text(left / total, (12 + line * _LINE) / below, text, color=MUTED)
+            drawing.text(left / total, (12 + line * LINE) / below, text, color=MUTED)
     return drawing

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.evidence.calibration import Calibration
-from convscope.report.charts import CHART_WIDTH, percent_tick
+from convscope.report.axes import CHART_WIDTH, DASHES, draw_grid, percent_tick, set_ticks, write
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import Figure, figure, rounded, say, signed
@@ -22,11 +23,11 @@ def draw_reliability(value: Calibration) -> Drawing:
         for column, (name, figures) in enumerate(value.sides):
             bins, start = figures.by_width, left + column * (side + gap)
             axes = add_axes(drawing, start, top, side, side)
-            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
             ends = bins.accuracy_low, bins.accuracy_high
             axes.vlines(bins.confidence, *ends, color=ACCENT, linewidth=min(4, side / value.num_bins), alpha=0.35)
-            dot = {"markersize": 6, "markeredgecolor": PAPER, "clip_on": False}
-            axes.plot(bins.confidence, bins.accuracy, "o", color=ACCENT, **dot)
+            places = bins.confidence, bins.accuracy
+            axes.plot(*places, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
             temperature = 1.0 if name == "before" else value.temperature
             title = say(f"evidence.calibration.panel.{name}", temperature=figure(temperature, 2))
             axes.set_title(title, fontsize=12, color=INK, pad=8)
@@ -60,7 +61,7 @@ def draw_gaps(value: Calibration) -> Drawing:
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
         axes = add_axes(drawing, left, top, width, height)
-        axes.axhline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        axes.axhline(0, color=MUTED, linewidth=1, linestyle=DASHES)
         ends = list[tuple[float, str, str]]()
         count = max(len(figures.by_mass.num_images) for _, figures in value.sides)
         slot = width / (count + 1)
@@ -79,8 +80,7 @@ def draw_gaps(value: Calibration) -> Drawing:
         _frame(axes, None, None)
         shown = sorted({0, (len(after) - 1) // 2, len(after) - 1})
         axes.set_xticks(shown, [sure_text(after[place]) for place in shown])
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(_points))
+        set_ticks(axes.yaxis, 5, _points)
         axes.set_ylabel(say("evidence.calibration.axis.points"))
         axes.yaxis.set_label_coords(-48 / width, 0.5)
         axes.set_xlabel(say("evidence.calibration.axis.bin"))
@@ -100,7 +100,7 @@ def draw_risk(value: Calibration) -> Drawing:
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
         axes = add_axes(drawing, left, top, width, height)
-        axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=(0, (4, 3)), clip_on=False)
+        axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=DASHES, clip_on=False)
         axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
         for one in curve.refusals:
             if one.fraction <= most:
@@ -108,15 +108,14 @@ def draw_risk(value: Calibration) -> Drawing:
                 axes.plot([one.fraction], [one.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
         top_of_axes = 1.05 * max(one.interval[1] for one in curve.refusals)
         _frame(axes, (-0.02 * most, most), (0, top_of_axes))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
+        set_ticks(axes.xaxis, 5, percent_tick)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(say("evidence.calibration.axis.refused"))
         axes.set_ylabel(say("evidence.calibration.axis.errors"))
         axes.yaxis.set_label_coords(-58 / width, 0.5)
         for place, key, colour in ((0, "byConfidence", ACCENT), (120, "errorsFirst", MUTED)):
             text = say(f"evidence.calibration.{key}")
-            axes.annotate(text, (0, 1), (place, 10), "axes fraction", "offset points", color=colour)
+            write(axes, text, (0, 1), (place, 10), colour, va="baseline")
     return drawing
 
 
@@ -131,18 +130,17 @@ def _shown_part(refused: Any, risk: Any) -> float:
     return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))
 
 
-def _frame(axes: Any, xlim: tuple[float, float] | None, ylim: tuple[float, float] | None) -> None:
+def _frame(axes: Axes, xlim: tuple[float, float] | None, ylim: tuple[float, float] | None) -> None:
     if xlim is not None:
         axes.set_xlim(*xlim)
     if ylim is not None:
         axes.set_ylim(*ylim)
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-    axes.grid(axis="y")
-    axes.tick_params(left=False, bottom=False)
-    axes.spines["left"].set_visible(False)
+    draw_grid(axes)
+    axes.tick_params(bottom=False)
 
 
-def _name_ends(axes: Any, ends: Sequence[tuple[float, str, str]], height: int) -> None:
+def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], height: int) -> None:
     """Write the name of each series to the right of its last dot, 16 pixels apart or more."""
     low, high = axes.get_ylim()
     places = sorted(((value - low) / (high - low) * height, name, colour) for value, name, colour in ends)
@@ -151,7 +149,7 @@ def _name_ends(axes: Any, ends: Sequence[tuple[float, str, str]], height: int) -
         places = [(middle - 8 + 16 * number, name, colour) for number, (_, name, colour) in enumerate(places)]
     for place, name, colour in places:
         text = say(f"evidence.calibration.side.{name}")
-        axes.annotate(text, (1, place / height), (8, 0), "axes fraction", "offset points", color=colour, va="center")
+        write(axes, text, (1, place / height), (8, 0), colour)
 
 
 def _points(value: float, _position: int | None = None) -> Figure:

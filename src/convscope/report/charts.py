@@ -8,25 +8,35 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from convscope.base.tables import clip, display_width
+from convscope.base.tables import clip
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
+from convscope.report.axes import (
+    CHART_WIDTH,
+    DASHES,
+    ROW,
+    draw_grid,
+    draw_interval,
+    names_width,
+    number_tick,
+    percent_tick,
+    set_ticks,
+    write,
+    write_ends,
+)
 from convscope.report.style import (
     ACCENT,
     HAIRLINE,
     INK,
     MUTED,
-    PAPER,
     Drawing,
     add_axes,
     house_style,
     new_drawing,
 )
-from convscope.texts import Figure, Said, known, rounded, say
+from convscope.texts import Figure, Said, known, say
 from convscope.training import History
 
-CHART_WIDTH = 448
 _NAMES = 144  # pixels for the names at the ends of the curves
-_LINE = 16  # pixels from one line of text to the next
 _MOST_NAMED_BARS = 40
 _MOST_CLASSES_WITH_LINES = 40
 
@@ -57,18 +67,15 @@ def draw_training_curves(
                 values = getattr(history, column)
                 if not values:
                     continue
-                look: dict[str, object] = (
-                    {"linewidth": 2} if split != "train" else {"linewidth": 1.25, "linestyle": (0, (4, 3))}
-                )
-                marker = "o" if len(values) <= 20 else ""
                 axes.plot(
                     range(1, len(values) + 1),
                     values,
                     color=colour,
-                    marker=marker,
+                    linewidth=1.25 if split == "train" else 2,
+                    linestyle=DASHES if split == "train" else "-",
+                    marker="o" if len(values) <= 20 else "",
                     markersize=3.5,
                     clip_on=False,
-                    **look,
                 )
                 if split != "train" and history.best_epoch is not None:
                     best = history.best_epoch
@@ -81,13 +88,10 @@ def draw_training_curves(
                 labels.append((values[-1], text, colour))
         number_epochs(axes, epochs, 6)
         axes.margins(y=0.08)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick if measure == "accuracy" else number_tick))
+        set_ticks(axes.yaxis, 5, percent_tick if measure == "accuracy" else number_tick)
         axes.set_xlabel(say("charts.epoch"))
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(left=False)
-        _label_ends(axes, labels)
+        draw_grid(axes)
+        write_ends(axes, labels, 184)
     return drawing
 
 
@@ -96,36 +100,6 @@ def number_epochs(axes: Axes, epochs: int, most: int) -> None:
     axes.set_xlim(0.5 if epochs == 1 else 1, max(epochs, 1.5))
     ticks = MaxNLocator(most - 1, integer=True, min_n_ticks=1).tick_values(1, epochs) if epochs > 1 else [1]
     axes.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if 1 <= tick <= epochs]))
-
-
-def percent_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a fraction as an axis writes it, in percent."""
-    return rounded(100 * value, 4, "%")
-
-
-def number_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a number as an axis writes it."""
-    return rounded(value, 4)
-
-
-def points_tick(value: float, _position: int | None = None) -> Figure:
-    """Return a change of a fraction as an axis writes it, in percentage points."""
-    return rounded(100 * value, 4)
-
-
-def _label_ends(axes: Axes, labels: list[tuple[float, str, str]]) -> None:
-    """Write each line's name at its right end, moved apart where two would overlap."""
-    low, high = axes.get_ylim()
-    height = 184
-    wanted = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
-    places: list[float] = []
-    for place, _, _ in wanted:
-        places.append(max(place, places[-1] + _LINE) if places else place)
-    overshoot = max(places[-1] - height, 0)
-    for place, (_, text, colour) in zip(places, wanted, strict=True):
-        axes.annotate(
-            text, (1, (place - overshoot) / height), (8, 0), "axes fraction", "offset points", color=colour, va="center"
-        )
 
 
 def draw_class_balance(
@@ -147,7 +121,7 @@ def draw_class_balance(
             axes.yaxis.set_major_locator(MaxNLocator(4))
             axes.set_xlabel(say("charts.label"))
             return drawing
-        left = _names_width(class_names, 18)
+        left = names_width(class_names, 18)
         height = 24 * count
         drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
         axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 128, height)
@@ -156,7 +130,7 @@ def draw_class_balance(
         axes.vlines(test_share, np.arange(count) - 0.42, np.arange(count) + 0.42, color=INK, linewidth=1.5)
         for row in rows:
             text = say("charts.sum", train=train_counts[row], test=test_counts[row])
-            axes.annotate(text, (1, row), (8, 0), ("axes fraction", "data"), "offset points", va="center", color=MUTED)
+            write(axes, text, (1, row), (8, 0), MUTED, of=ROW)
         axes.set_yticks(rows, [clip(name, 18) for name in class_names])
         _bare(axes, (0, largest), (count - 0.5, -0.5))
         drawing.text(8 / CHART_WIDTH, 12 / (72 + height), say("charts.balance"), color=MUTED)
@@ -170,22 +144,19 @@ def draw_accuracies(
     """Draw each model's accuracy as a dot within its interval (low, high)."""
     count = len(names)
     with house_style():
-        left, height = _names_width(names, 18), 36 * count
+        left, height = names_width(names, 18), 36 * count
         drawing = new_drawing(CHART_WIDTH, 40 + height + 32, title)
         axes = add_axes(drawing, left, 40, CHART_WIDTH - left - 96, height)
-        for row, (accuracy, (low, high)) in enumerate(zip(accuracies, intervals, strict=True)):
-            colour = ACCENT if row == 0 else MUTED
-            axes.plot([low, high], [row, row], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
-            axes.plot([accuracy], [row], "o", color=colour, markersize=8, markeredgecolor=PAPER)
+        for row, (accuracy, interval) in enumerate(zip(accuracies, intervals, strict=True)):
+            draw_interval(axes, accuracy, interval, row, MUTED if row else ACCENT)
             text = Figure(f"{100 * accuracy:.2f} %", 100 * accuracy, 2, "%")
-            axes.annotate(text, (1, row), (16, 0), ("axes fraction", "data"), "offset points", va="center")
+            write(axes, text, (1, row), (16, 0), of=ROW)
         axes.set_yticks(range(count), [clip(name, 18) for name in names])
         lowest, highest = min(low for low, _ in intervals), max(high for _, high in intervals)
         spare = 0.08 * (highest - lowest) or 0.01
         _bare(axes, (lowest - spare, highest + spare), (count - 0.5, -0.5))
         axes.tick_params(bottom=True, labelbottom=True)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
-        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
+        set_ticks(axes.xaxis, 4, percent_tick)
         axes.grid(axis="x")
     return drawing
 
@@ -195,13 +166,7 @@ def _bare(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> N
     axes.set_ylim(*ylim)
     axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
     axes.tick_params(axis="x", labelcolor=MUTED)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _names_width(names: Sequence[str], most: int) -> int:
-    """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
-    return 24 + round(7.6 * max(display_width(clip(name, most)) for name in names))
+    axes.spines[:].set_visible(False)
 
 
 def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequence[str], title: str = "") -> Drawing:
@@ -214,7 +179,7 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
     count = len(class_names)
     cell = max(4, min(40, 640 // count))
     side = cell * count
-    left = top_names = _names_width(class_names, 14)
+    left = top_names = names_width(class_names, 14)
     every = -(-14 // cell)  # a label needs 14 pixels
     turned = top_names - 16 > cell * every
     above = 40 + 24 + (top_names if turned else 24)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from convscope.base.tables import clip
 from convscope.data.inspection import Inspection
 from convscope.data.inspection.pictures import PicturesRecord
-from convscope.report.charts import CHART_WIDTH, draw_class_balance
+from convscope.report.axes import CHART_WIDTH, draw_grid
+from convscope.report.charts import draw_class_balance
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
@@ -234,9 +235,7 @@ def draw_values(train: Sequence[int], test: Sequence[int], title: str) -> Drawin
         axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.3g} %")
         axes.minorticks_off()
         axes.set_xlabel("value")
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(left=False)
+        draw_grid(axes)
     return drawing
 
 

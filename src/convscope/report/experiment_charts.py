@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 
 from convscope.base.statistics import mean_share_interval
@@ -15,7 +15,8 @@ from convscope.base.tables import clip, display_width
 from convscope.data.datasets import evenly
 from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord
-from convscope.report.charts import number_epochs, percent_tick
+from convscope.report.axes import LETTER, LINE, ROW, draw_grid, percent_tick, set_ticks, spread, write
+from convscope.report.charts import number_epochs
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, known, say
@@ -26,8 +27,6 @@ WIDTH = 720
 _RIGHT = 144  # pixels for the numbers beside a strip, or for the names beside the curves
 _ROW, _DOTS = 64, 34  # pixels of a strip, and of it those that the dots have
 _DOT = 6.0  # pixels
-_LINE = 16  # pixels from one line of text to the next
-_LETTER = 7.6  # pixels, as wide as a letter gets
 _LONGEST_NAME = 26
 _MOST_LINES = 60  # single runs that curves show, over all groups
 _TICK_ROOM = 22  # pixels between two ticks
@@ -70,7 +69,7 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         values: for each group the accuracies of its runs.
     """
     names = [group_names(group) for group in groups]
-    left = 24 + round(_LETTER * max(display_width(clip(text, _LONGEST_NAME)) for pair in names for text in pair))
+    left = 24 + round(LETTER * max(display_width(clip(text, _LONGEST_NAME)) for pair in names for text in pair))
     width, height = WIDTH - left - _RIGHT, _ROW * len(groups)
     low, high = _limits([(group.minimum, group.maximum, *(group.interval_with_images or ())) for group in groups])
     with house_style():
@@ -90,16 +89,14 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
             ]
             _draw_lines(axes, dots, color=colour, linewidth=_DOT, solid_capstyle="round")
             if group.interval_with_images is not None:
-                band = {"linewidth": 6, "alpha": 0.35, "solid_capstyle": "butt"}
-                axes.plot(group.interval_with_images, [middle + 6] * 2, color=colour, **band)
+                interval = group.interval_with_images
+                axes.plot(interval, [middle + 6] * 2, color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt")
             axes.vlines(group.mean, middle + 1, middle + 11, color=INK, linewidth=2)
             _write_beside(axes, group, names[row], middle)
         axes.set_yticks([])
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
+        set_ticks(axes.xaxis, 5, percent_tick)
         axes.grid(axis="x")
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.spines[:].set_visible(False)
         axes.tick_params(bottom=False)
         drawing.text(8 / WIDTH, 12 / (96 + height), say("evidence.seeds.legend"), color=MUTED)
     return drawing
@@ -120,7 +117,7 @@ def draw_experiment_curves(groups: Sequence[Curves], title: str = "") -> Drawing
     rows = 1 if together else -(-len(groups) // columns)
     left, top, gap, panel = 64, (40 if together else 8), 24, (216 if together else 128)
     width = (WIDTH - left - (_RIGHT if together else 16) - gap * (columns - 1)) / columns
-    slot = panel + (0 if together else 4 * _LINE)
+    slot = panel + (0 if together else 4 * LINE)
     means = [_mean_line(group, max(8, _MOST_POINTS // (2 if together else len(groups) ** 2))) for group in groups]
     with house_style():
         drawing = new_drawing(WIDTH, top + rows * slot + 48, title)
@@ -136,7 +133,7 @@ def draw_experiment_curves(groups: Sequence[Curves], title: str = "") -> Drawing
                 others = [mean for number, mean in enumerate(means) if number != place]
                 _draw_lines(axes, others, color=MUTED, linewidth=1, alpha=0.5)
                 _draw_group(axes, groups[place], ACCENT, groups)
-                _write_above(axes, groups[place], int(width / _LETTER))
+                _write_above(axes, groups[place], int(width / LETTER))
     return drawing
 
 
@@ -170,38 +167,34 @@ def _levels(places: Floats) -> NDArray[np.int64]:
     return levels
 
 
-def _draw_lines(axes: Any, lines: Sequence[tuple[NDArray[Any], Floats]], **look: Any) -> None:
+def _draw_lines(axes: Axes, lines: Sequence[tuple[NDArray[Any], Floats]], **look: Any) -> None:
     """Draw lines, each (x, y), as one path with gaps."""
     x, y = (np.concatenate([[*line[axis], np.nan] for line in lines]) for axis in (0, 1))
     axes.plot(x, y, **look)
 
 
-def _write_beside(axes: Any, group: GroupRecord, names: tuple[str, str], middle: float) -> None:
+def _write_beside(axes: Axes, group: GroupRecord, names: tuple[str, str], middle: float) -> None:
     """Write what the group is called to the left of its strip, and its mean and spread to the right."""
     runs = say("runs.oneRun")
     if group.sd is not None:
         runs = say("evidence.seeds.spreadBeside", sd=figure(100 * group.sd, 2), n=group.num_runs)
     own = [clip(name, _LONGEST_NAME) for name in names]
-    for x, texts, align in ((0, own, "right"), (1, [percent(group.mean), runs], "left")):
-        shift = -16 if align == "right" else 16
+    for x, texts in ((0, own), (1, [percent(group.mean), runs])):
         for text, up, colour in ((texts[0], 8, INK), (texts[1], -8, MUTED)):
-            place = (x, middle - 8), (shift, up), ("axes fraction", "data"), "offset points"
-            axes.annotate(text, *place, ha=align, va="center", color=colour)
+            write(axes, text, (x, middle - 8), (32 * x - 16, up), colour, of=ROW, ha="left" if x else "right")
 
 
-def _frame(axes: Any, epochs: int, limits: tuple[float, float], *, has_names: bool, is_last: bool) -> None:
+def _frame(axes: Axes, epochs: int, limits: tuple[float, float], *, has_names: bool, is_last: bool) -> None:
     number_epochs(axes, epochs, 5)
     axes.set_ylim(*limits)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(left=False, labelleft=has_names)
+    set_ticks(axes.yaxis, 4, percent_tick)
+    draw_grid(axes)
+    axes.tick_params(labelleft=has_names)
     if is_last:
         axes.set_xlabel(say("charts.epoch"))
 
 
-def _draw_group(axes: Any, group: Curves, colour: str, groups: Sequence[Curves]) -> None:
+def _draw_group(axes: Axes, group: Curves, colour: str, groups: Sequence[Curves]) -> None:
     chosen = [np.asarray(group.lines[number]) for number in evenly(len(group.lines), _num_drawn(group, groups))]
     places = [_early(len(line), _POINTS) for line in chosen]
     singles = [(place + 1, line[place]) for place, line in zip(places, chosen, strict=True)]
@@ -226,25 +219,20 @@ def _mean_line(group: Curves, most: int) -> tuple[NDArray[np.int64], Floats]:
     return places + 1, lines.mean(axis=0)
 
 
-def _label_ends(axes: Any, groups: Sequence[Curves], ends: Sequence[float], height: int) -> None:
+def _label_ends(axes: Axes, groups: Sequence[Curves], ends: Sequence[float], height: int) -> None:
     """Write each group's names right of the end of its mean, moved apart where two would overlap."""
     low, high = axes.get_ylim()
     wanted = sorted(((end - low) / (high - low) * height, number) for number, end in enumerate(ends))
-    places = [place for place, _ in wanted]
-    for below, above in pairwise(range(len(places))):
-        places[above] = max(places[above], places[below] + 2.5 * _LINE)
-    overshoot = max(places[-1] + _LINE - height, 0)
+    places = spread([place for place, _ in wanted], 2.5 * LINE, height - LINE)
     for place, (_, number) in zip(places, wanted, strict=True):
         name, own = clip(groups[number].name, 16), (ACCENT, INK)[number]
         for text, up, colour in ((name, 8, own), (_detail(groups[number], 8), -8, MUTED)):
-            where = (1, (place - overshoot) / height), (12, up), "axes fraction", "offset points"
-            axes.annotate(text, *where, va="center", color=colour)
+            write(axes, text, (1, place / height), (12, up), colour)
 
 
-def _write_above(axes: Any, group: Curves, letters: int) -> None:
+def _write_above(axes: Axes, group: Curves, letters: int) -> None:
     for text, up, colour in ((clip(group.name, letters), 24, INK), (_detail(group, letters - 12), 8, MUTED)):
-        place = (0, 1), (0, up), "axes fraction", "offset points"
-        axes.annotate(text, *place, va="center", color=colour)
+        write(axes, text, (0, 1), (0, up), colour)
 
 
 def _detail(group: Curves, letters: int) -> str:
@@ -258,7 +246,7 @@ def _early(count: int, most: int) -> NDArray[np.int64]:
     return np.unique((np.linspace(0, 1, most) ** 2 * (count - 1)).round().astype(np.int64))
 
 
-def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
+def set_error_axis(axes: Axes, errors: Sequence[float], height: float) -> None:
     """Make the vertical axis one of accuracies, logarithmic in their errors, so that good ones stand apart.
 
     Args:
@@ -271,9 +259,7 @@ def set_error_axis(axes: Any, errors: Sequence[float], height: float) -> None:
     axes.yaxis.set_major_locator(FixedLocator(_error_ticks(low, high, height)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * (1 - value):.4g} %"))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(left=False)
+    draw_grid(axes)
 
 
 def _spread(values: Sequence[float], spare: float) -> tuple[float, float]:

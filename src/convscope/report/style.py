@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from hashlib import sha256
 from html import escape
+from importlib.resources import files
 from io import BytesIO
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.colors import is_color_like, to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -25,37 +27,22 @@ from convscope.base.figure_style import FigureStyle
 from convscope.base.tables import clip, display_width
 from convscope.texts import attribute, follow_language
 
-PAPER = "#fbfaf7"
-INK = "#1b2028"
-MUTED = "#59626e"
-HAIRLINE = "#dcdfe3"
-ACCENT = "#7435c9"
-WARM = "#b8530a"
-AGAINST = "#0a5fb0"
-WRONG = "#b3261e"
+_ROLES = ("paper", "ink", "muted", "hairline", "accent", "warm", "against", "wrong")
 
-_DARK = {
-    PAPER: "#14171c",
-    INK: "#e6e8eb",
-    MUTED: "#9fa8b4",
-    HAIRLINE: "#2d343e",
-    ACCENT: "#c3a0ff",
-    WARM: "#f0a35e",
-    AGAINST: "#6fb7ff",
-    WRONG: "#ff8a80",
-}
+
+def _read_colours(theme: str) -> list[str]:
+    """Read the colours of the roles in a theme of the page from its style sheet."""
+    css = files("convscope.report").joinpath("page.css").read_text(encoding="utf-8")
+    block = css[css.index(f"color-scheme: {theme};") :]
+    return [block.split(f"--{role}: ", 1)[1][: len("#rrggbb")] for role in _ROLES]
+
+
+_LIGHT = _read_colours("light")
+PAPER, INK, MUTED, HAIRLINE, ACCENT, WARM, AGAINST, WRONG = _LIGHT
+_DARK = dict(zip(_LIGHT, _read_colours("dark"), strict=True))
 """The colours of the page's dark theme by those of the light one."""
 
-_VARIABLES = {
-    PAPER: "--paper",
-    INK: "--ink",
-    MUTED: "--muted",
-    HAIRLINE: "--hairline",
-    ACCENT: "--accent",
-    WARM: "--warm",
-    AGAINST: "--against",
-    WRONG: "--wrong",
-}
+_VARIABLES = {colour: f"--{role}" for colour, role in zip(_LIGHT, _ROLES, strict=True)}
 
 # A notebook is light or dark, and a drawing in it cannot ask which: text follows the text around it.
 _NOTEBOOK_COLOURS = {
@@ -173,7 +160,7 @@ def new_drawing(width: float, height: float, title: str = "") -> Drawing:
     return drawing
 
 
-def add_axes(drawing: Figure, left: float, top: float, width: float, height: float) -> Any:
+def add_axes(drawing: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Return axes at a place given in CSS pixels from the drawing's upper left corner."""
     whole_width, whole_height = (inches * POINTS for inches in drawing.get_size_inches())
     bottom = whole_height - top - height

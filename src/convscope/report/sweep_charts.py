@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
     return drawing
 
 
-def _set_value_axis(axes: Any, values: Sequence[Any]) -> NDArray[np.float64]:
+def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
     """Give the horizontal axis the kind that the values of a field need, and return the place of each value on it."""
     different = sorted(
         set(values), key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value))

@@ -109,10 +109,9 @@ def format_counts(comparison: ComparisonRecord) -> list[Said]:
     else:
         fewer, better = fewer_percent(min(errors) / max(errors)), first if errors[0] < errors[1] else second
         said = say("comparing.makesFewer", first=first, second=second, errors=a, others=b, fewer=fewer, better=better)
-    split = comparison.split if comparison.split in ("train", "test") else "named"
-    told = say(
-        f"comparing.on.{split}", n=comparison.num_images, data=comparison.dataset, split=comparison.split, said=said
-    )
+    split = {} if comparison.split in ("train", "test") else {"split": comparison.split}
+    key = f"comparing.on.{'named' if split else comparison.split}"
+    told = say(key, n=comparison.num_images, data=comparison.dataset, said=said, **split)
     return [told, _chance(comparison), say("comparing.oneRun")]
 
 

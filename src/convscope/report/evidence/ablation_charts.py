@@ -1,15 +1,26 @@
 """The charts of what is removed together: filters one after another, parts of the image, and parts of the design."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.ablation import InputAblation, PartAblation, RemovalCurve
 from convscope.experiment.architectures import VariantResult
-from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
+from convscope.report.axes import (
+    CHART_WIDTH,
+    LETTER,
+    LINE,
+    ROW,
+    draw_grid,
+    draw_interval,
+    percent_tick,
+    points_tick,
+    set_ticks,
+    write,
+)
 from convscope.report.findings import percent, points
 from convscope.report.pixels import paint
 from convscope.report.style import (
@@ -27,8 +38,7 @@ from convscope.report.style import (
 )
 from convscope.texts import figure, known, say
 
-_TOP, _LINE = 40, 16  # pixels
-_LETTER = 7.6  # pixels, as wide as a letter gets
+_TOP = 40  # pixels
 _MOST_GROUPS = 3
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _MAP_SIDE = 196
@@ -50,7 +60,7 @@ def draw_removal(curves: Sequence[RemovalCurve], title: str = "") -> Drawing:
     shown = [groups[place] for place in places]
     panel, tall, left, between, below = 248, 128, 56, 24, 64
     width = left + max(len(shown), 2) * (panel + between)
-    height = _TOP + len(kinds) * (tall + below) + _LINE
+    height = _TOP + len(kinds) * (tall + below) + LINE
     with house_style():
         drawing = new_drawing(width, height, title)
         for curve in curves:
@@ -62,14 +72,14 @@ def draw_removal(curves: Sequence[RemovalCurve], title: str = "") -> Drawing:
             axes.tick_params(labelleft=column == 0)
             name = clip(group[0], 18) if len(group) == 1 else say("evidence.ablation.chart.allLayers")
             text = say(f"evidence.ablation.chart.panel.{curve.replacement}", layer=name)
-            axes.annotate(text, (0, 1), (0, 6), "axes fraction", "offset points", color=INK)
+            write(axes, text, (0, 1), (0, 6), va="baseline")
         for number, (key, colour) in enumerate((("leastFirst", ACCENT), ("random", MUTED), ("mostFirst", WARM))):
             place = (left + number * (width - left) / 3) / width
             drawing.text(place, 10 / height, say(f"evidence.ablation.chart.{key}"), color=colour)
     return drawing
 
 
-def _removal_panel(axes: Any, curve: RemovalCurve) -> None:
+def _removal_panel(axes: Axes, curve: RemovalCurve) -> None:
     counts, band = curve.counts, np.array(curve.random_interval)
     axes.fill_between(counts, band[:, 0], band[:, 1], color=MUTED, alpha=0.2, linewidth=0)
     axes.plot(counts, curve.random_mean, color=MUTED, linewidth=1.5)
@@ -81,9 +91,7 @@ def _removal_panel(axes: Any, curve: RemovalCurve) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     axes.set_xticks([counts[0], counts[len(counts) // 2], counts[-1]])
     axes.set_xlabel(say("evidence.ablation.chart.removed"), labelpad=2)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", left=False)
+    draw_grid(axes)
 
 
 def draw_inputs(value: InputAblation, title: str = "") -> Drawing:
@@ -123,12 +131,12 @@ def draw_inputs(value: InputAblation, title: str = "") -> Drawing:
             resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
             _resolution(resolution, blocks)
         for line, key in enumerate(("points", "bands")):
-            up = whole - _TOP - 20 - tall - gap - 60 - _LINE * line
+            up = whole - _TOP - 20 - tall - gap - 60 - LINE * line
             drawing.text(right / total, up / whole, say(f"evidence.ablation.chart.{key}"), color=MUTED, va="top")
     return drawing
 
 
-def _windows(axes: Any, windows: Sequence[PartAblation], height: int, width: int, scale: float) -> None:
+def _windows(axes: Axes, windows: Sequence[PartAblation], height: int, width: int, scale: float) -> None:
     tops = sorted({one.place[0] for one in windows})
     lefts = sorted({one.place[1] for one in windows})
     changes = np.zeros((len(tops), len(lefts)))
@@ -156,7 +164,7 @@ def _windows(axes: Any, windows: Sequence[PartAblation], height: int, width: int
         spine.set_visible(True)
 
 
-def _profile(axes: Any, lines: Sequence[PartAblation], *, is_across: bool) -> None:
+def _profile(axes: Axes, lines: Sequence[PartAblation], *, is_across: bool) -> None:
     """Draw rows or columns as steps along their own axis."""
     edges = [one.place[0] for one in lines] + [sum(lines[-1].place)]
     low, high = np.array([one.interval for one in lines]).T
@@ -177,7 +185,7 @@ def _profile(axes: Any, lines: Sequence[PartAblation], *, is_across: bool) -> No
     axes.tick_params(length=0)
 
 
-def _borders(axes: Any, borders: Sequence[PartAblation]) -> None:
+def _borders(axes: Axes, borders: Sequence[PartAblation]) -> None:
     widths = [one.place[0] for one in borders]
     low, high = np.array([one.interval for one in borders]).T
     axes.fill_between(widths, low, high, color=ACCENT, alpha=0.25, linewidth=0)
@@ -189,7 +197,7 @@ def _borders(axes: Any, borders: Sequence[PartAblation]) -> None:
     _value_axis(axes)
 
 
-def _resolution(axes: Any, blocks: Sequence[PartAblation]) -> None:
+def _resolution(axes: Axes, blocks: Sequence[PartAblation]) -> None:
     places = range(len(blocks))
     low, high = np.array([one.interval for one in blocks]).T
     axes.vlines(places, low, high, color=ACCENT, linewidth=8, alpha=0.35)
@@ -202,12 +210,9 @@ def _resolution(axes: Any, blocks: Sequence[PartAblation]) -> None:
     _value_axis(axes)
 
 
-def _value_axis(axes: Any) -> None:
-    axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(points_tick))
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_visible(False)
+def _value_axis(axes: Axes) -> None:
+    set_ticks(axes.yaxis, 4, points_tick)
+    draw_grid(axes, has_base=False)
     axes.tick_params(length=0)
 
 
@@ -222,7 +227,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
     """
     whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one.mean)
     names = [known("evidence.ablation.variant", clip(one.name, 24)) for one in ordered]
-    left, right = 24 + round(_LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
+    left, right = 24 + round(LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
     row = 24
 
     def errors(accuracy: float) -> float:
@@ -241,14 +246,12 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         axes.axvline(errors(whole.mean), color=INK, linewidth=1)
         for place, one in enumerate(ordered):
             colour = INK if one is whole else colours.get(one.verdict, MUTED)
-            if one.interval is not None:
-                ends = [errors(end) for end in one.interval]
-                axes.plot(ends, [place, place], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
-            axes.plot([errors(one.mean)], [place], "o", color=colour, markersize=7, markeredgecolor=PAPER)
+            ends = one.interval and [errors(end) for end in one.interval]
+            draw_interval(axes, errors(one.mean), ends, place, colour, size=7)
             text: str = percent(one.mean)
             if one is not whole:
                 text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one.difference))
-            axes.annotate(text, (1, place), (12, 0), ("axes fraction", "data"), "offset points", va="center", color=INK)
+            write(axes, text, (1, place), (12, 0), of=ROW)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.set_yticks(range(len(ordered)), names)
         ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole.mean)]
@@ -258,7 +261,6 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         axes.grid(axis="x", color=HAIRLINE)
         axes.tick_params(axis="y", length=0, labelcolor=INK)
         axes.tick_params(axis="x", length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.spines[:].set_visible(False)
         drawing.text((width - right + 12) / width, 1 - 30 / height, say("evidence.ablation.chart.change"), color=MUTED)
     return drawing

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from convscope.base.tables import clip
 from convscope.evidence.robustness.attacks import Attacked, Attacks
-from convscope.report.charts import CHART_WIDTH, percent_tick
+from convscope.report.axes import CHART_WIDTH, draw_grid, percent_tick, set_ticks, write_ends
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
@@ -15,7 +15,6 @@ from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house
 from convscope.texts import say
 
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
-_LINE = 16  # pixels from one line of text to the next
 _SIDE = 84
 
 
@@ -94,19 +93,10 @@ def _draw(by_method: Mapping[str, Sequence[Attacked]], title: str) -> Drawing:
         axes.margins(x=0.02)
         axes.set_xlabel(say("evidence.attacks.axis"))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.tick_params(axis="y", left=False)
-        place = float("-inf")
-        ends = sorted((ones[-1].accuracy * height, method) for method, ones in by_method.items())
-        for end, method in ends:
-            place = max(end, place + _LINE)
-            at = (1, place / height)
-            axes.annotate(
-                _name(method), at, (8, 0), "axes fraction", "offset points", color=_COLOURS[method], va="center"
-            )
+        set_ticks(axes.yaxis, 4, percent_tick)
+        draw_grid(axes)
+        ends = [(ones[-1].accuracy, _name(method), _COLOURS[method]) for method, ones in by_method.items()]
+        write_ends(axes, ends, height)
     return drawing
 
 

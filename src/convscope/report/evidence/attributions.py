@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
 from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.axes import CHART_WIDTH, set_ticks, write
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import counted
 from convscope.report.pixels import image_pixels, paint
@@ -117,19 +116,10 @@ def _draw(methods: Sequence[MethodCheck], title: str) -> Drawing:
             axes.margins(x=0.12)
             axes.set_yticks(range(len(methods)), [_name(one.method) for one in methods] if number == 0 else [])
             axes.tick_params(axis="y", length=0, labelcolor=INK, labelleft=number == 0)
-            axes.xaxis.set_major_locator(MaxNLocator(4))
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: _signed(place, 2)))
+            set_ticks(axes.xaxis, 4, lambda place, _: _signed(place, 2))
             axes.grid(axis="x")
-            for side in ("left", "bottom"):
-                axes.spines[side].set_visible(False)
-            axes.annotate(
-                say(f"evidence.attributions.panel.{name}"),
-                (0, 1),
-                (0, 6),
-                "axes fraction",
-                "offset points",
-                color=MUTED,
-            )
+            axes.spines[:].set_visible(False)
+            write(axes, say(f"evidence.attributions.panel.{name}"), (0, 1), (0, 6), MUTED, va="baseline")
     assert width <= 2 * CHART_WIDTH
     return drawing
 

@@ -2,23 +2,22 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.comparison.records import GroupComparisonRecord, RunGroupRecord
 from convscope.evidence.comparison.words import format_limits, format_p_value, format_verdict
-from convscope.report.charts import CHART_WIDTH, percent_tick, points_tick
+from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interval, percent_tick, points_tick, write
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import percent, points
-from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
+from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, rounded, say, sentences
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
-_LETTER = 7.6  # pixels, as wide as a letter gets
 _LONGEST_NAME = 16
 _DIFFERENCE = 10  # letters of this word, in the language in which it is longest
 _MOST_DOTS = 200  # of a group: more would make the drawing heavy
@@ -46,7 +45,7 @@ def comparison_section(comparison: GroupComparisonRecord) -> Section:
 def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
     """Draw each group's models as faint dots and its mean within its interval, and below them the difference in its."""
     names = [clip(name, _LONGEST_NAME) for name in comparison.names]
-    left = 24 + round(_LETTER * max(_DIFFERENCE, *map(display_width, names)))
+    left = 24 + round(LETTER * max(_DIFFERENCE, *map(display_width, names)))
     width, top, between = CHART_WIDTH - left - _RIGHT, 16, 48
     sides = (comparison.a, comparison.b)
     height = _ROW * len(sides)
@@ -59,18 +58,18 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
             shift = 7 if side.num_models > 1 else 0
             if shift:
                 shown = side.accuracies[:: -(-len(side.accuracies) // _MOST_DOTS)]
-                dots = {"markersize": 6, "alpha": 0.35, "markeredgewidth": 0}
-                axes.plot(shown, [middle - 8] * len(shown), "o", color=colour, **dots)
-            _draw_interval(axes, side.accuracy, side.accuracy_interval, middle + shift, colour)
+                places = [middle - 8] * len(shown)
+                axes.plot(shown, places, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
+            draw_interval(axes, side.accuracy, side.accuracy_interval, middle + shift, colour)
             _write_right(axes, middle, percent(side.accuracy), _models(side))
         axes.set_yticks([row * _ROW + _ROW / 2 for row in range(len(sides))], names)
         _frame(axes, [each for side in sides for each in (*side.accuracies, *side.accuracy_interval)], height, 1.0)
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         below = add_axes(drawing, left, top + height + between, width, _ROW)
         low, high = comparison.accuracy_difference_interval
-        below.axvline(0, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        below.axvline(0, color=MUTED, linewidth=1, linestyle=DASHES)
         colour = ACCENT if comparison.is_distinguishable else MUTED
-        _draw_interval(below, comparison.accuracy_difference, (low, high), _ROW / 2, colour)
+        draw_interval(below, comparison.accuracy_difference, (low, high), _ROW / 2, colour)
         p_value = format_p_value(comparison.decisive_p_value)
         _write_right(below, _ROW / 2, points(comparison.accuracy_difference), p_value)
         below.set_yticks([_ROW / 2], [say("evidence.comparison.difference")])
@@ -80,18 +79,13 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
     return drawing
 
 
-def _draw_interval(axes: Any, middle: float, interval: Sequence[float], row: float, colour: str) -> None:
-    axes.plot(interval, [row, row], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
-    axes.plot([middle], [row], "o", color=colour, markersize=8, markeredgecolor=PAPER)
-
-
-def _write_right(axes: Any, row: float, text: str, below: str) -> None:
+def _write_right(axes: Axes, row: float, text: str, below: str) -> None:
     """Write a number to the right of a row, and what it rests on under it."""
     for line, up, colour in ((text, 8, INK), (below, -8, MUTED)):
-        axes.annotate(line, (1, row), (16, up), ("axes fraction", "data"), "offset points", va="center", color=colour)
+        write(axes, line, (1, row), (16, up), colour, of=ROW)
 
 
-def _frame(axes: Any, values: Sequence[float], height: float, most: float = inf) -> None:
+def _frame(axes: Axes, values: Sequence[float], height: float, most: float = inf) -> None:
     """Give the axes room for `values`, but hardly more than up to `most`."""
     low, high = min(values), max(values)
     spare = 0.06 * (high - low) or 0.005
@@ -101,8 +95,7 @@ def _frame(axes: Any, values: Sequence[float], height: float, most: float = inf)
     axes.grid(axis="x")
     axes.tick_params(left=False, bottom=False)
     axes.tick_params(axis="y", labelcolor=INK)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _models(side: RunGroupRecord) -> str:

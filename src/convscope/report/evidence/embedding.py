@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.evidence.explanation.embedding import Embedding
-from convscope.report.charts import CHART_WIDTH
+from convscope.report.axes import CHART_WIDTH, ROW, write
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
@@ -166,13 +166,12 @@ def _variance(value: Embedding) -> Chart:
         alphas = [0.9 if number < 2 else 0.4 for number in range(len(fractions))]
         for number, (part, alpha) in enumerate(zip(fractions, alphas, strict=True)):
             axes.barh(number, part, height=0.58, color=ACCENT, alpha=alpha)
-            axes.annotate(rows[number][1], (1, number), (8, 0), ("axes fraction", "data"), "offset points", va="center")
+            write(axes, rows[number][1], (1, number), (8, 0), of=ROW)
         axes.set_yticks(range(len(fractions)), [row[0] for row in rows])
         axes.set_xlim(0, max(max(fractions), 1e-9))
         axes.set_ylim(len(fractions) - 0.5, -0.5)
         axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.spines[:].set_visible(False)
     return Chart(
         "embedding-variance",
         title,

@@ -5,12 +5,14 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
 from convscope.evidence.rejection.rule import RuleRecord
+from convscope.report.axes import LETTER, write
 from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
@@ -198,19 +200,17 @@ def draw_scores(value: Rejection, title: str = "") -> Drawing:
     first = (say(f"evidence.rejection.row.{value.split}"), own.histogram, refused / value.num_images)
     rows: list[tuple[str, Any, Any]] = [first]
     rows += [(_set(one.name), one.histogram, one.rules[0].refused.value) for one in value.out_of_distribution]
-    left = 24 + round(7.6 * max(_LONGEST_SET, *(display_width(name) for name, _, _ in rows)))
+    left = 24 + round(LETTER * max(_LONGEST_SET, *(display_width(name) for name, _, _ in rows)))
     with house_style():
         drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
         for number, (name, histogram, share) in enumerate(rows):
             axes = add_axes(drawing, left, _TOP + number * _ROW, _WIDTH - left - _RIGHT, _BAND)
             _draw_histogram(axes, edges, np.array(histogram), MUTED if number else ACCENT)
-            beside = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center", "color": INK}
-            axes.annotate(name, (0, 0.5), (-12, 0), ha="right", **beside)
-            text = say("evidence.rejection.shareRefused", share=percent(share, 1))
-            axes.annotate(text, (1, 0.5), (12, 0), **beside)
+            write(axes, name, (0, 0.5), (-12, 0), ha="right")
+            write(axes, say("evidence.rejection.shareRefused", share=percent(share, 1)), (1, 0.5), (12, 0))
             if number == 0:
-                above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center"}
-                axes.annotate(say("evidence.rejection.threshold"), (0, 1), (0, 10), color=MUTED, **above)
+                of, text = ("data", "axes fraction"), say("evidence.rejection.threshold")
+                write(axes, text, (0, 1), (0, 10), MUTED, of=of, ha="center", va="baseline")
         axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
         ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
         axes.set_xticks(ticks, [rounded(tick, 4) for tick in ticks])
@@ -218,7 +218,7 @@ def draw_scores(value: Rejection, title: str = "") -> Drawing:
     return drawing
 
 
-def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], colour: str) -> None:
+def _draw_histogram(axes: Axes, edges: NDArray[Any], counts: NDArray[Any], colour: str) -> None:
     """Draw counts (B,) between edges (B + 1,), of which the threshold, 0, is one, as a line and two areas about it."""
     places, heights = np.repeat(edges, 2)[1:-1], np.repeat(counts / max(counts.max(), 1), 2)
     split = 2 * int(np.searchsorted(edges, 0.0))
@@ -230,8 +230,7 @@ def _draw_histogram(axes: Any, edges: NDArray[Any], counts: NDArray[Any], colour
     axes.set_ylim(0, 1.04)
     axes.set_xticks([])
     axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _share(share: Share) -> tuple[str, str]:

@@ -1,18 +1,17 @@
 """The section on robustness: the accuracy on spoiled images by corruption and strength, and over five numbers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
 from convscope.base.palette import RED
 from convscope.base.tables import clip
 from convscope.evidence.robustness.curves import Curve
 from convscope.evidence.robustness.measurement import Robustness
-from convscope.report.charts import CHART_WIDTH, number_tick, percent_tick
+from convscope.report.axes import CHART_WIDTH, DASHES, draw_grid, number_tick, percent_tick, set_ticks
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
@@ -139,14 +138,13 @@ def _draw_heat(
     return drawing
 
 
-def _bare_table(axes: Any, heads: Sequence[str], names: Sequence[str]) -> None:
+def _bare_table(axes: Axes, heads: Sequence[str], names: Sequence[str]) -> None:
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(heads)), heads)
     axes.set_yticks(range(len(names)), names)
     axes.tick_params(length=0, labelcolor=INK)
     axes.tick_params(axis="x", labelcolor=MUTED)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _pictures(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
@@ -256,21 +254,17 @@ def _draw_curves(curves: Sequence[Curve], title: str) -> Drawing:
             axes = add_axes(drawing, start, 64 + (number // columns) * step, panel, height)
             low, high = np.array(curve.intervals).T
             axes.fill_between(curve.values, low, high, color=ACCENT, alpha=0.25, linewidth=0)
-            dot = {"marker": "o", "markersize": 5, "markeredgecolor": PAPER, "markeredgewidth": 0.75}
-            axes.plot(curve.values, curve.accuracies, color=ACCENT, clip_on=False, **dot)
+            (line,) = axes.plot(curve.values, curve.accuracies, "o-", color=ACCENT, markersize=5, clip_on=False)
+            line.set(markeredgecolor=PAPER, markeredgewidth=0.75)
             for place in _lost_at(curve):
-                axes.axvline(place, color=WARM, linewidth=1.5, linestyle=(0, (4, 3)))
+                axes.axvline(place, color=WARM, linewidth=1.5, linestyle=DASHES)
             axes.set_title(_lost(curve), fontsize=12, color=INK, pad=8)
             axes.set_xlabel(say(f"evidence.robustness.axis.{curve.name}"))
             axes.set_ylim(max(0.0, lowest - 0.02), 1)
             axes.margins(x=0.03)
-            axes.xaxis.set_major_locator(MaxNLocator(5))
-            axes.xaxis.set_major_formatter(FuncFormatter(number_tick))
-            axes.yaxis.set_major_locator(MaxNLocator(4))
-            axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-            axes.grid(axis="y")
-            axes.spines["left"].set_visible(False)
-            axes.tick_params(axis="y", left=False)
+            set_ticks(axes.xaxis, 5, number_tick)
+            set_ticks(axes.yaxis, 4, percent_tick)
+            draw_grid(axes)
     return drawing
 
 

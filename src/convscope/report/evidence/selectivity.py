@@ -1,14 +1,12 @@
 """The chart of how selective filters are, layer by layer, beside what shuffled labels give."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from convscope.base.tables import clip, display_width
+from convscope.base.tables import clip
 from convscope.evidence.explanation.filter_cards import FilterCard, FilterCards, FilterLayerCards
-from convscope.report.charts import CHART_WIDTH, number_tick
+from convscope.report.axes import LINE, FilterSlots, draw_grid, number_tick, set_ticks
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import counted, percent
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
@@ -16,7 +14,7 @@ from convscope.texts import figure, rounded, say
 
 _MOST_ROWS = 300  # of the table of filters
 _MOST_DOTS = 400  # with more filters, a line
-_LEFT, _RIGHT, _TOP, _HEIGHT, _LINE, _LETTER = 64, 16, 40, 176, 16, 7.6
+_LEFT, _RIGHT, _TOP, _HEIGHT = 64, 16, 40, 176
 _NUMBERS = ("number", "selectivity", "class", "median", "highest", "active", "similar")
 
 
@@ -67,40 +65,24 @@ def _draw(layers: Sequence[FilterLayerCards], title: str) -> Drawing:
     groups = [
         sorted((card.selectivity for card in layer.filters if not card.is_dead), reverse=True) for layer in layers
     ]
-    counts = [len(layer.filters) for layer in layers]
-    count = sum(counts)
-    width = float(np.clip(16 * count + 24 * (len(layers) - 1), 560 - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
-    gap = min(24.0, width / (4 * len(layers)))
-    slot = (width - gap * (len(layers) - 1)) / count
-    starts = np.cumsum([0, *(slot * one + gap for one in counts)])[:-1]
-    names = [clip(layer.layer, 18) for layer in layers]
-    longest = max(_LETTER * display_width(name) for name in names)
-    turned = any(_LETTER * display_width(name) > slot * one + gap for name, one in zip(names, counts, strict=True))
-    height = _TOP + _HEIGHT + (longest if turned else _LINE) + 16 + 2 * _LINE
+    counts = {layer.layer: len(layer.filters) for layer in layers}
+    slots = FilterSlots(counts, _LEFT + _RIGHT)
+    width, slot, is_line = slots.width, slots.slot, sum(counts.values()) > _MOST_DOTS
+    height = _TOP + _HEIGHT + slots.below + 16 + 2 * LINE
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)
         axes = add_axes(drawing, _LEFT, _TOP, width, _HEIGHT)
-        for layer, start, group, one in zip(layers, starts, groups, counts, strict=True):
-            places = start + slot * (np.arange(len(group)) + 0.5)
-            look: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": min(6.0, max(0.5 * slot, 2.0))}
-            if count > _MOST_DOTS:
-                look = {"linewidth": 2}
-            axes.plot(places, group, color=ACCENT, markeredgewidth=0, clip_on=False, **look)
-            chance = layer.shuffled_selectivity
-            axes.hlines(chance, start, start + slot * one, color=INK, linewidth=1.5)
-        axes.set_xlim(0, width)
+        for number, (layer, group) in enumerate(zip(layers, groups, strict=True)):
+            size, start = min(6.0, max(0.5 * slot, 2.0)), slots.starts[number]
+            places, look = slots.places(number, len(group)), "-" if is_line else "o"
+            axes.plot(places, group, look, color=ACCENT, markersize=size, markeredgewidth=0, clip_on=False)
+            end = start + slot * len(layer.filters)
+            axes.hlines(layer.shuffled_selectivity, start, end, color=INK, linewidth=1.5)
+        slots.name_layers(axes)
         axes.set_ylim(0, 1 if max(map(max, filter(None, groups)), default=1) > 0.5 else 0.5)
-        middles = starts + slot * np.array(counts) / 2
-        every = -(-len(layers) * _LINE // int(width)) if turned else 1
-        axes.set_xticks(middles[::every], names[::every], rotation=90 if turned else 0)
-        axes.tick_params(axis="x", length=0, labelcolor=INK)
-        axes.tick_params(axis="y", left=False)
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_formatter(FuncFormatter(number_tick))
+        draw_grid(axes, has_base=False)
+        set_ticks(axes.yaxis, 5, number_tick)
         axes.set_ylabel(say("evidence.filters.axis"))
         axes.yaxis.set_label_coords(-44 / width, 0.5)
-        axes.grid(axis="y")
-        axes.spines["left"].set_visible(False)
-        axes.spines["bottom"].set_visible(False)
         drawing.text(8 / (_LEFT + width + _RIGHT), 12 / height, say("evidence.filters.legend"), color=MUTED)
     return drawing

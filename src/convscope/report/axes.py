@@ -1,0 +1,141 @@
+"""What charts share: ticks and grid lines, bare axes, intervals, and texts beside the marks."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from convscope.base.tables import clip, display_width
+from convscope.report.style import INK, PAPER
+from convscope.texts import Figure, rounded
+
+CHART_WIDTH = 448
+LINE = 16  # pixels from one line of text to the next
+LETTER = 7.6  # pixels, as wide as a letter gets
+DASHES = (0, (4, 3))
+ROW = ("axes fraction", "data")
+"""Coordinates of what stands beside a row."""
+_SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
+_LEAST_WIDTH = 560  # of a drawing of filters, for its title
+
+
+def percent_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a fraction as an axis writes it, in percent."""
+    return rounded(100 * value, 4, "%")
+
+
+def number_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a number as an axis writes it."""
+    return rounded(value, 4)
+
+
+def points_tick(value: float, _position: int | None = None) -> Figure:
+    """Return a change of a fraction as an axis writes it, in percentage points."""
+    return rounded(100 * value, 4)
+
+
+def set_ticks(axis: Axis, most: int, write_tick: Callable[[float, int], str]) -> None:
+    """Put round numbers along an axis, at `most` + 1 places or fewer, each written by `write_tick`."""
+    axis.set_major_locator(MaxNLocator(most))
+    axis.set_major_formatter(FuncFormatter(write_tick))
+
+
+def draw_grid(axes: Axes, *, has_base: bool = True) -> None:
+    """Draw lines across the axes at the ticks of its values, in place of the frame at the left; keep the base line."""
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_visible(has_base)
+    axes.tick_params(axis="y", left=False)
+
+
+def draw_interval(
+    axes: Axes, value: float, interval: Sequence[float] | None, row: float, colour: str, size: float = 8
+) -> None:
+    """Draw a value as a dot, within the band of its interval."""
+    if interval is not None:
+        axes.plot(interval, [row, row], color=colour, linewidth=8, alpha=0.35, solid_capstyle="butt")
+    axes.plot([value], [row], "o", color=colour, markersize=size, markeredgecolor=PAPER)
+
+
+def write(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    shift: tuple[float, float],
+    colour: str = INK,
+    *,
+    of: str | tuple[str, str] = "axes fraction",
+    ha: Literal["left", "center", "right"] = "left",
+    va: Literal["center", "baseline"] = "center",
+) -> None:
+    """Write a text `shift` pixels from the point `at`, in the coordinates `of`."""
+    axes.annotate(text, at, shift, of, "offset points", ha=ha, va=va, color=colour)
+
+
+def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: float) -> None:
+    """Write the name of each line at its right end, moved apart where two would overlap.
+
+    Args:
+        labels: the last value, the name and the colour of each line.
+        height: of the axes, in pixels.
+    """
+    low, high = axes.get_ylim()
+    wanted = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
+    places = spread([place for place, _, _ in wanted], LINE, height)
+    for place, (_, text, colour) in zip(places, wanted, strict=True):
+        write(axes, text, (1, place / height), (8, 0), colour)
+
+
+def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
+    """Move rising places apart until neighbours are `room` apart, and all down if the last would be above `height`."""
+    places: list[float] = []
+    for place in wanted:
+        places.append(max(place, places[-1] + room) if places else place)
+    overshoot = max(places[-1] - height, 0)
+    return [place - overshoot for place in places]
+
+
+def names_width(names: Sequence[str], most: int) -> int:
+    """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
+    return 24 + round(LETTER * max(display_width(clip(name, most)) for name in names))
+
+
+class FilterSlots:
+    """Places of filters side by side, layer by layer, in pixels from the left of the axes.
+
+    Attributes:
+        width: of the axes.
+        slot: of a filter.
+        starts: of the layers.
+        below: pixels that the names of the layers take.
+    """
+
+    def __init__(self, layers: Mapping[str, int], margin: int) -> None:
+        """`layers` are the numbers of filters by name; `margin` is beside the axes, left and right together."""
+        gaps = len(layers) - 1
+        wanted = _SLOT * sum(layers.values()) + _GAP * gaps
+        self.width: float = min(max(wanted, _LEAST_WIDTH - margin), 2 * CHART_WIDTH - margin)
+        gap = min(_GAP, self.width / (4 * len(layers)))
+        self.slot = (self.width - gap * gaps) / sum(layers.values())
+        spans = self.slot * np.array(list(layers.values()))
+        self.starts = np.cumsum([0, *(spans + gap)])[:-1]
+        self._names = [clip(name, 18) for name in layers]
+        lengths = LETTER * np.array([display_width(name) for name in self._names])
+        self._turned = bool((lengths > spans + gap).any())
+        self._middles = self.starts + spans / 2
+        self.below: float = max(lengths) if self._turned else LINE
+
+    def places(self, layer: int, count: int) -> NDArray[np.float64]:
+        """Return (count,), the middles of the first slots of a layer."""
+        return np.asarray(self.starts[layer] + self.slot * (np.arange(count) + 0.5))
+
+    def name_layers(self, axes: Axes) -> None:
+        """Write the names of the layers below the axes."""
+        every = -(-len(self._names) * LINE // int(self.width)) if self._turned else 1
+        axes.set_xlim(0, self.width)
+        axes.set_xticks(self._middles[::every], self._names[::every], rotation=90 if self._turned else 0)
+        axes.tick_params(axis="x", length=0, labelcolor=INK)
