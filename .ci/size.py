@@ -22,7 +22,7 @@ LIMITS = {
     "src/convscope, lines of code": 45_420,
     "largest room, lines of code": 8_750,
     "native without tests, lines": 12_000,
-    "web/src, lines": 24_700,
+    "web/src, lines": 24_640,
     "tests of Python, lines": 53_400,
     "pages, words": 85_600,
     "schemas written by hand, lines": 0,

@@ -1,5 +1,5 @@
 // Maps of numbers as a drawing of their own: each painted as squares, with its name below.
-import { paint, sequential, signed, type Palette } from '../ui/palettes';
+import { paint, type Palette } from '../ui/palettes';
 import { ground } from '../ui/theme.svelte';
 import { colour, drawing, element, text, widthOf } from './svg';
 
@@ -22,7 +22,7 @@ const SIDE = 112; // px of a map, about
 
 export function drawMaps(title: string, maps: DrawnMap[], { rows, columns, limit, palette }: Look): SVGSVGElement {
   const scale = Math.max(1, Math.floor(SIDE / Math.max(rows, columns)));
-  const colours = palette === 'signed' ? signed(ground.theme, ground.paper) : sequential;
+  const colours = ground.palette(palette);
   const [width, height] = [columns * scale, rows * scale];
   const cell = Math.max(width, ...maps.map(({ name }) => widthOf(name))) + GAP;
   const perLine = Math.max(1, Math.min(maps.length, Math.floor(ACROSS / cell)));

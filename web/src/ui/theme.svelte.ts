@@ -1,9 +1,13 @@
-// Which of the two grounds the page has now.
-import type { Theme } from './palettes';
+// Which of the two grounds the page has now, with the colours of its style sheet that are drawn on a canvas.
+import { interpolate } from './colour';
+import { grey, sequential, type Palette } from './palettes';
 
 class Ground {
-  theme = $state<Theme>('dark');
-  paper = $state('#14171c');
+  theme = $state<'dark' | 'light'>('dark');
+  paper = $state('#000000');
+  // Below zero and above it; told apart in deuteranopia.
+  #against = $state('#000000');
+  #for = $state('#000000');
 
   constructor() {
     this.read();
@@ -15,7 +19,15 @@ class Ground {
   read(): void {
     const style = getComputedStyle(document.documentElement);
     this.theme = style.colorScheme.includes('light') ? 'light' : 'dark';
-    this.paper = style.getPropertyValue('--paper').trim() || this.paper;
+    [this.paper, this.#against, this.#for] = ['paper', 'against', 'for'].map((role) =>
+      style.getPropertyValue(`--${role}`).trim(),
+    );
+  }
+
+  // The middle of signed values is the ground.
+  palette(name: 'sequential' | 'signed' | 'grey'): Palette {
+    if (name === 'signed') return interpolate([this.#against, this.paper, this.#for]);
+    return name === 'grey' ? grey : sequential;
   }
 }
 
