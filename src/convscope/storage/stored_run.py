@@ -21,9 +21,8 @@ from convscope.data.handwriting import Handwriting
 from convscope.recipes import Recipe
 from convscope.storage.records import GroupFile, Machine, RunFile, SharedRecord
 from convscope.storage.run_folder import RunFolder
-from convscope.training import History, with_choice
+from convscope.training import HISTORY_COLUMNS, History, with_choice
 
-HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
 

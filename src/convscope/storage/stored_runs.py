@@ -41,9 +41,9 @@ from convscope.storage.run_database import (
     open_reader,
     open_writer,
 )
-from convscope.storage.stored_run import HISTORY_COLUMNS, WEIGHTS_FILE, StoredGroup, StoredRun, sha256_of
+from convscope.storage.stored_run import WEIGHTS_FILE, StoredGroup, StoredRun, sha256_of
 from convscope.storage.weights_file import count_rows, map_rows, write_row
-from convscope.training import History
+from convscope.training import HISTORY_COLUMNS, History
 from convscope.training.model import Model
 
 _MOST_ROWS = 1 << 40

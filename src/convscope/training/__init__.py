@@ -1,11 +1,12 @@
 """Train a network: from an architecture, images and a recipe to a model, its history, and a state to go on from."""
 
 from convscope.training.checks import check_classes, check_fit, check_recipe, default_recipe, hold_out
-from convscope.training.history import History, TrainingState, describe_choice, with_choice
+from convscope.training.history import HISTORY_COLUMNS, History, TrainingState, describe_choice, with_choice
 from convscope.training.loop import train, train_pass
 from convscope.training.model import Model
 
 __all__ = [
+    "HISTORY_COLUMNS",
     "History",
     "Model",
     "TrainingState",

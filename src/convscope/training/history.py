@@ -14,7 +14,8 @@ from convscope.base.tables import html_table, text_table
 from convscope.recipes import Recipe
 from convscope.training.records import HistoryRecord
 
-_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+"""What is measured in each epoch; `storage` keeps them in this order."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class History(Recorded):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        for name in _COLUMNS:
+        for name in HISTORY_COLUMNS:
             values = getattr(self, name)
             missing = name.startswith("val_") and not self.val_loss and not self.val_accuracy
             if len(values) != len(self.loss) and not missing:
@@ -59,7 +60,7 @@ class History(Recorded):
 
     def rows(self) -> list[dict[str, float]]:
         """Return one plain dict an epoch, `epoch` counted from 1."""
-        columns = [name for name in _COLUMNS if getattr(self, name) or not name.startswith("val_")]
+        columns = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
         return [{"epoch": i + 1, **{name: getattr(self, name)[i] for name in columns}} for i in range(len(self))]
 
     @classmethod
@@ -69,7 +70,7 @@ class History(Recorded):
         Raises:
             KeyError: if a column is missing.
         """
-        columns = [name for name in _COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
+        columns = [name for name in HISTORY_COLUMNS if not rows or name in rows[0] or not name.startswith("val_")]
         values: dict[str, Any] = {name: tuple(float(row[name]) for row in rows) for name in columns}
         return cls(**values)
 
@@ -84,7 +85,7 @@ class History(Recorded):
     def from_dict(cls, value: Mapping[str, Any]) -> "History":
         """Return the history that `to_dict` wrote."""
         values: dict[str, Any] = dict(value)
-        return cls(**values | {name: tuple(values[name]) for name in _COLUMNS})
+        return cls(**values | {name: tuple(values[name]) for name in HISTORY_COLUMNS})
 
     def __str__(self) -> str:
         return text_table(*self._table())
@@ -93,7 +94,7 @@ class History(Recorded):
         return html_table(*self._table())
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        names = [name for name in _COLUMNS if getattr(self, name) or not name.startswith("val_")]
+        names = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
         digits = [2 if name == "seconds" else 4 for name in names]
         rows = [
             (
