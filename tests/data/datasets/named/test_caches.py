@@ -5,7 +5,7 @@ import pytest
 
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import caches
-from convscope.data.datasets.named.caches import DataFolder, data_folders, places
+from convscope.data.datasets.named.caches import data_folders, places
 
 NAMED = ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME")
 
@@ -23,12 +23,10 @@ def home(monkeypatch, tmp_path) -> Path:
 
 def folders(name: str) -> list[str]:
     home = Path.home()
-    return [
-        str(place.folder.relative_to(home) if place.folder.is_absolute() else place.folder) for place in found(name)
-    ]
+    return [str(place.relative_to(home) if place.is_absolute() else place) for place in found(name)]
 
 
-def found(name: str) -> tuple[DataFolder, ...]:
+def found(name: str) -> tuple[Path, ...]:
     return places(DATASETS[name])
 
 
@@ -65,14 +63,6 @@ def test_the_places_come_in_the_documented_order(monkeypatch):
     ]
 
 
-def test_a_folder_of_many_sets_is_no_sets_own():
-    assert {str(place.folder) for place in found("kmnist") if not place.own and not place.folder.is_absolute()} == {
-        "data",
-        "datasets",
-    }
-    assert DataFolder(Path("data/kmnist")) in found("kmnist")
-
-
 def test_medmnist_has_a_folder_of_its_own_and_a_short_name():
     names = folders("medmnist:pathmnist")
     assert names[:2] == ["data/pathmnist", "data/medmnist"]
@@ -99,13 +89,13 @@ def test_emnist_shares_a_folder_with_its_siblings():
 )
 def test_the_environment_moves_a_place(monkeypatch, home, variable, value, expected):
     monkeypatch.setenv(variable, value)
-    assert Path(expected.format(home=home)) in {place.folder for place in found("kmnist")}
+    assert Path(expected.format(home=home)) in set(found("kmnist"))
 
 
 def test_several_folders_can_be_named(monkeypatch):
     monkeypatch.setenv("CONVSCOPE_DATA", os.pathsep.join(("/one", "", "/two")))
     assert data_folders() == (Path("/one"), Path("/two"))
-    names = [str(place.folder) for place in found("kmnist")]
+    names = [str(place) for place in found("kmnist")]
     assert names.index("/one/kmnist") < names.index("/two/kmnist") < names.index("data/kmnist")
 
 
@@ -121,6 +111,6 @@ def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setattr(Path, "expanduser", lambda _: homeless())
     monkeypatch.setenv("CONVSCOPE_DATA", "~/mine")
-    names = [str(place.folder) for place in found("medmnist:pathmnist")]
+    names = [str(place) for place in found("medmnist:pathmnist")]
     assert names[:2] == ["~/mine/pathmnist", "~/mine/medmnist"]
     assert not any(".medmnist" in name or ".keras" in name or ".cache" in name for name in names)

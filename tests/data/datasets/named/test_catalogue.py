@@ -80,14 +80,6 @@ def test_only_hosts_without_https_are_asked_without_it():
     }
 
 
-def test_the_published_counts_add_up():
-    for entry in DATASETS.values():
-        for counts, number in zip(entry.class_counts, (entry.num_train, entry.num_test), strict=True):
-            if counts is not None:
-                assert len(counts) == len(entry.class_names)
-                assert sum(counts) == number
-
-
 def test_the_classes_of_emnist_are_those_of_its_mappings():
     assert "".join(DATASETS["emnist-letters"].class_names) == "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     assert "".join(DATASETS["emnist-byclass"].class_names) == (

@@ -173,7 +173,7 @@ def kmnist(host, monkeypatch, tmp_path):
         urls = (host.at(f"/down/{file.name}", status(503)), host.at(f"/up/{file.name}", sending(content)))
         md5, size = hashlib.md5(content).hexdigest(), len(content)
         files.append(replace(file, urls=urls, md5=md5, sha256=None, size_bytes=size))
-    return replace(DATASETS["kmnist"], files=tuple(files), num_train=40, num_test=40, class_counts=(None, None))
+    return replace(DATASETS["kmnist"], files=tuple(files), num_train=40, num_test=40)
 
 
 def test_a_named_set_is_fetched_once_and_then_read_from_the_cache(host, kmnist, tmp_path: Path):

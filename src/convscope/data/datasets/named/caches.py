@@ -6,25 +6,12 @@ torchvision and MedMNIST, in which other programs have left the same files.
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.data.datasets.named.entries import CatalogueEntry
 
 DEBIAN_FOLDER = Path("/usr/share/datasets")  # of the package dataset-fashion-mnist
 _LOCAL_FOLDERS = ("data", "datasets")  # below the working folder: what torchvision's own examples say
-
-
-@dataclass(frozen=True)
-class DataFolder:
-    """A folder that may hold a data set's files.
-
-    Attributes:
-        own: named for this data set. Elsewhere a file of a name that many sets share is told by its digest alone.
-    """
-
-    folder: Path
-    own: bool = True
 
 
 def cache_folder() -> Path | None:
@@ -38,22 +25,22 @@ def cache_folder() -> Path | None:
     return shared / "convscope" if shared else None
 
 
-def places(entry: CatalogueEntry) -> tuple[DataFolder, ...]:
+def places(entry: CatalogueEntry) -> tuple[Path, ...]:
     """Return every folder that may hold files of `entry`, the first first, whether there is one or not."""
     home, shared, cache = _home(), _shared_cache(), cache_folder()
-    found: list[DataFolder] = []
+    found: list[Path] = []
     for root in (*data_folders(), *(Path(name) for name in _LOCAL_FOLDERS)):
-        found += [*_below(root, entry), DataFolder(root, own=False)]
+        found += [*_below(root, entry), root]
     if cache:
-        found.append(DataFolder(cache / entry.folder))
-    found.append(DataFolder(DEBIAN_FOLDER / entry.folder))
+        found.append(cache / entry.folder)
+    found.append(DEBIAN_FOLDER / entry.folder)
     if keras := _folder("KERAS_HOME", home, ".keras"):
-        found.append(DataFolder(keras / "datasets" / entry.folder))
+        found.append(keras / "datasets" / entry.folder)
     torch = _folder("TORCH_HOME", shared, "torch")
     for root in (*(home / name for name in _LOCAL_FOLDERS if home), *([torch / "datasets"] if torch else [])):
-        found += [*_below(root, entry), DataFolder(root, own=False)]
+        found += [*_below(root, entry), root]
     if entry.form == "medmnist" and home:
-        found.append(DataFolder(home / ".medmnist"))
+        found.append(home / ".medmnist")
     return tuple(dict.fromkeys(found))
 
 
@@ -63,13 +50,13 @@ def data_folders() -> tuple[Path, ...]:
     return tuple(_without_tilde(folder) for folder in named.split(os.pathsep) if folder)
 
 
-def _below(root: Path, entry: CatalogueEntry) -> list[DataFolder]:
+def _below(root: Path, entry: CatalogueEntry) -> list[Path]:
     """Return a data set's own folders below one that holds several: ours, and torchvision's."""
     names = dict.fromkeys((entry.name.rpartition(":")[2], entry.folder))
     folders = [root / name for name in names]
     if entry.torch_folder:
         folders += [root / entry.torch_folder / "raw", root / entry.torch_folder]
-    return [DataFolder(folder) for folder in folders]
+    return folders
 
 
 def _folder(variable: str, base: Path | None, name: str) -> Path | None:

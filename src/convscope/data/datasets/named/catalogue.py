@@ -9,7 +9,6 @@ import hashlib
 import os
 import struct
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,10 @@ from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, sealed
 from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.halves import Half, make_splits
-from convscope.data.datasets.named.caches import DataFolder, cache_folder
+from convscope.data.datasets.named.caches import cache_folder
 from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
-from convscope.data.datasets.named.sources import (
-    check_published,
-    check_structure,
-    first_good,
-    is_published,
-)
+from convscope.data.datasets.named.sources import check_published, first_good
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
 from convscope.data.datasets.records import LoadOptions, SourceFile
@@ -78,10 +72,9 @@ def read_entry(
         train, test = (_read_embedded_half(entry, files) for files in (entry.files[:2], entry.files[2:]))
     elif entry.form == "idx":
         train, test = _read_idx_set(entry, on_progress)
-    elif entry.form == "emnist":
-        train, test = read_emnist(entry, on_progress)
     else:
-        train, test = _read_medmnist(entry, on_progress)
+        read = partial(read_emnist if entry.form == "emnist" else _read_medmnist, entry)
+        train, test = first_good(entry, entry.files[0], read, on_progress)
     return make_splits(entry.name, train, test, entry.class_names, options)
 
 
@@ -110,57 +103,33 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
     return array
 
 
-@dataclass(frozen=True, eq=False)
-class _Array:
-    """What an IDX file holds, the SHA-256 of its unpacked bytes, where it lies, and whether its digest is right."""
-
-    values: NDArray[Any]
-    sha256: str
-    path: Path
-    vouched: bool
-
-
 def _read_idx_set(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
-    train, test = (
-        _read_idx_half(entry, split, files, on_progress)
-        for split, files in (("train", entry.files[:2]), ("test", entry.files[2:]))
-    )
+    train, test = (_read_idx_half(entry, files, on_progress) for files in (entry.files[:2], entry.files[2:]))
     return train, test
 
 
-def _read_idx_half(
-    entry: CatalogueEntry, split: str, files: tuple[PublishedFile, ...], on_progress: OnProgress | None
-) -> Half:
-    images, labels = (first_good(entry, file, partial(_read_array, file=file), on_progress) for file in files)
-    classes: Labels = labels.values
-    if classes.ndim == 2:  # QMNIST's: who wrote the digit, where it lies in NIST's files, and first of all its class
-        classes = sealed(classes[:, 0].astype(np.uint8))
-    if not (images.vouched and labels.vouched):
-        check_structure(entry, split, images.values, classes, str(images.path), str(labels.path))
-    source = tuple(
-        SourceFile(file.name.removesuffix(".gz"), array.sha256)
-        for file, array in zip(files, (images, labels), strict=True)
+def _read_idx_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> Half:
+    (images, images_path), (classes, labels_path) = (
+        first_good(entry, file, partial(_read_array, file=file), on_progress) for file in files
     )
-    return Half(images.values, classes, str(images.path), str(labels.path), source)
+    source = tuple(
+        SourceFile(file.name.removesuffix(".gz"), _content_sha256(array))
+        for file, array in zip(files, (images, classes), strict=True)
+    )
+    labels: Labels = classes
+    if classes.ndim == 2:  # QMNIST's: who wrote the digit, where it lies in NIST's files, and first of all its class
+        labels = sealed(classes[:, 0].astype(np.uint8))
+    return Half(images, labels, str(images_path), str(labels_path), source)
 
 
-def _read_array(path: Path, place: DataFolder, file: PublishedFile) -> _Array:
-    """Read a copy of an IDX file that is as published: as it is, or unpacked, or packed again."""
-    if file.content_sha256 is not None:
-        array = read_idx(path)
-        if (found := idx_sha256(array)) != file.content_sha256:
-            raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {found})")
-        return _Array(array, found, path, vouched=True)
-    # Of an unpacked file the digest is not published: a folder of the data set's own, and the published counts, vouch.
-    vouched = path.name == file.name
-    if vouched:
+def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
+    """Read a copy of an IDX file that is as published: as it is, or by the digest of its content packed in any way."""
+    if file.content_sha256 is None:
         check_published(path, file)
-    elif not place.own or path.suffix == ".gz":
-        if not is_published(path, file):
-            raise DatasetError(f"{path}: has the name of a file of another data set; put it into a folder of its own")
-        vouched = True
-    values = read_idx(path, whole_numbers=True)
-    return _Array(values, _content_sha256(values), path, vouched)
+    array = read_idx(path, whole_numbers=True)
+    if file.content_sha256 and (found := _content_sha256(array)) != file.content_sha256:
+        raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {found})")
+    return array, path
 
 
 def _content_sha256(values: NDArray[Any]) -> str:
@@ -171,19 +140,15 @@ def _content_sha256(values: NDArray[Any]) -> str:
     return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
 
 
-def _read_medmnist(entry: CatalogueEntry, on_progress: OnProgress | None) -> tuple[Half, Half]:
+def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
     """Read the training and the test images; those for validation are left out."""
-
-    def read(path: Path, _: DataFolder) -> tuple[Half, Half]:
-        check_published(path, entry.files[0])
-        archive = read_npz(path)
-        source = (SourceFile(path.name, archive.sha256),)
-        halves = []
-        for pair in (archive.train, archive.test):
-            if pair is None or pair.images is None:
-                raise DatasetError(f"{path}: has no test images; download it again")
-            names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
-            halves.append(Half(pair.images, pair.labels, *names, source))
-        return halves[0], halves[1]
-
-    return first_good(entry, entry.files[0], read, on_progress)
+    check_published(path, entry.files[0])
+    archive = read_npz(path)
+    source = (SourceFile(path.name, archive.sha256),)
+    halves = []
+    for pair in (archive.train, archive.test):
+        if pair is None or pair.images is None:
+            raise DatasetError(f"{path}: has no test images; download it again")
+        names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
+        halves.append(Half(pair.images, pair.labels, *names, source))
+    return halves[0], halves[1]

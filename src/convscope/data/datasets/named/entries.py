@@ -102,8 +102,7 @@ class CatalogueEntry:
         form: how they are read.
         folder: what its folder in a cache is called.
         torch_folder: what torchvision calls it.
-        num_train, num_test, image_shape: what must be in the files.
-        class_counts: how many images each class has in (train, test), where that is published.
+        num_train, num_test, image_shape: what is in the files.
         accuracy: what others have reached, with the source.
         notes: what else a user should know.
     """
@@ -120,7 +119,6 @@ class CatalogueEntry:
     image_shape: tuple[int, int, int]
     folder: str
     torch_folder: str | None = None
-    class_counts: tuple[tuple[int, ...] | None, tuple[int, ...] | None] = (None, None)
     accuracy: str | None = None
     notes: str = ""
 
