@@ -5,14 +5,11 @@ import numpy as np
 import pytest
 
 from convscope.data.handwriting import Handwriting
-from convscope.evidence.rejection import letters
 from convscope.evidence.rejection.letters import (
     LETTERS,
     LOOK_ALIKES,
     choosing_fonts,
     draw_letters,
-    find_fonts,
-    kana_fonts,
     letters_beside,
     measuring_fonts,
 )
@@ -26,13 +23,13 @@ def test_every_letter_is_drawn_or_left_out_as_a_look_alike():
 
 @pytest.mark.slow
 def test_no_letter_is_drawn_that_reads_as_a_digit():
-    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 200, find_fonts()[:1])
+    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 200, choosing_fonts()[:1])
     assert set(drawn).isdisjoint("OoQDlIiJjZzYySsGbBgq")
     assert set("OoQDlIiJjZzYySsGbBgq") <= set(LOOK_ALIKES)
 
 
 def test_letters_are_prepared_as_mnists_digits_are():
-    images, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 64, find_fonts())
+    images, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 64, choosing_fonts())
     assert drawn == tuple(LETTERS * 2)
     for image in images[..., 0]:
         rows, columns = np.nonzero(image)
@@ -43,7 +40,7 @@ def test_letters_are_prepared_as_mnists_digits_are():
 
 @pytest.mark.slow
 def test_the_fonts_differ_and_so_do_two_drawings_in_one_font():
-    fonts = find_fonts()
+    fonts = choosing_fonts()
     images, _ = draw_letters((28, 28, 1), MNIST_LIKE, 3 * len(LETTERS), fonts[:2])
     first, other_font, again = images[0], images[len(LETTERS)], images[2 * len(LETTERS)]
     assert (first != other_font).any()
@@ -51,14 +48,14 @@ def test_the_fonts_differ_and_so_do_two_drawings_in_one_font():
 
 
 def test_the_same_seed_draws_the_same():
-    first, again, other = (draw_letters((28, 28, 1), MNIST_LIKE, 8, find_fonts(), seed)[0] for seed in (1, 1, 2))
+    first, again, other = (draw_letters((28, 28, 1), MNIST_LIKE, 8, choosing_fonts(), seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 1), (64, 48, 3), (32, 32, 4)])
 def test_other_sizes_and_photos_get_letters_too(shape):
-    images, _ = draw_letters(shape, Handwriting("dark", 6, centre=False), 5, find_fonts())
+    images, _ = draw_letters(shape, Handwriting("dark", 6, centre=False), 5, choosing_fonts())
     assert images.shape == (5, *shape)
     assert (images == images[..., :1]).all()
     assert all(np.ptp(image) > 100 for image in images)
@@ -67,40 +64,18 @@ def test_other_sizes_and_photos_get_letters_too(shape):
 def test_letters_that_are_classes_are_left_out():
     left = letters_beside(("a", "X", "7"))
     assert set(left) == set(LETTERS) - set("aAxX")
-    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 40, find_fonts()[:1], letters=left)
+    _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 40, choosing_fonts()[:1], letters=left)
     assert set(drawn) == set(left)
 
 
-def test_no_font_is_used_both_to_choose_and_to_measure(monkeypatch, tmp_path):
+def test_no_font_is_used_both_to_choose_and_to_measure():
     assert len(choosing_fonts()) == len(measuring_fonts()) == 5
     assert {font.name[:6] for font in choosing_fonts()} == {"DejaVu"}
     assert not any(font.name.startswith("DejaVu") for font in measuring_fonts())
-    files = [tmp_path / f"{number}.ttf" for number in range(3)]
-    monkeypatch.setattr(letters, "find_fonts", lambda: files)
-    assert (choosing_fonts(), measuring_fonts()) == ([files[1]], [files[0], files[2]])
-    monkeypatch.setattr(letters, "find_fonts", lambda: files[:1])
-    assert (choosing_fonts(), measuring_fonts()) == ([], files[:1])
+    assert all(font.is_file() for font in choosing_fonts() + measuring_fonts())
 
 
-def test_fonts_with_kana_are_found_by_their_names(monkeypatch, tmp_path):
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "deep" / "ipag.ttf").touch()
-    (tmp_path / "other.ttf").touch()
-    monkeypatch.setattr(letters, "_SYSTEM", (str(tmp_path),))
-    assert kana_fonts() == [tmp_path / "deep" / "ipag.ttf"]
-
-
-def test_fonts_are_matplotlibs_own_or_else_those_installed_or_none(monkeypatch, tmp_path):
-    assert {font.parent.name for font in find_fonts()} == {"ttf"}
-    monkeypatch.setattr(letters, "find_spec", lambda _name: None)
-    monkeypatch.setattr(letters, "_SYSTEM", (str(tmp_path),))
-    assert find_fonts() == []
-    for number in range(12):
-        (tmp_path / f"{number:02}.ttf").touch()
-    assert [font.name for font in find_fonts()] == [f"{number:02}.ttf" for number in range(10)]
-
-
-@pytest.mark.parametrize(("fonts", "some"), [([], LETTERS), (find_fonts(), "")])
+@pytest.mark.parametrize(("fonts", "some"), [([], LETTERS), (choosing_fonts(), "")])
 def test_without_letters_or_fonts_nothing_can_be_drawn(fonts, some):
     with pytest.raises(ValueError, match="at least one of each is needed"):
         draw_letters((28, 28, 1), MNIST_LIKE, 3, fonts, letters=some)

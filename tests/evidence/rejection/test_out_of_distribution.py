@@ -30,16 +30,16 @@ def fashion(monkeypatch, tmp_path):
 
 def test_all_sets_have_the_images_of_the_data_set_size():
     sets, left_out = out_of_distribution_sets(photos(), most=10)
-    names = [one.name for one in sets if one.name != "kana"]
+    names = [one.name for one in sets]
     assert names == [
         "Fashion-MNIST", "letters", "photo crops", "overlaid", "inverted", "turned", "shuffled pixels",
         "uniform noise", "Gaussian noise", "blank",
     ]  # fmt: skip
-    assert set(left_out) <= {"kana"}
+    assert left_out == {}
     for one in sets:
         assert one.images.shape == (10, 9, 12, 3)
         assert one.images.dtype == np.uint8
-        assert (one.clusters is None) == (one.name not in ("letters", "kana", "photo crops"))
+        assert (one.clusters is None) == (one.name not in ("letters", "photo crops"))
 
 
 def test_overlaid_images_are_the_larger_values_of_two_of_different_classes():
@@ -72,11 +72,6 @@ def test_drawings_of_one_letter_in_both_cases_are_one_cluster():
     letters = next(one for one in out_of_distribution_sets(photos(), most=96)[0] if one.name == "letters")
     assert len(np.unique(letters.clusters)) == 17
     np.testing.assert_array_equal(letters.clusters[:32], letters.clusters[32:64])
-
-
-def test_kana_are_left_out_with_a_reason_where_no_font_has_them(monkeypatch):
-    monkeypatch.setattr(out_of_distribution, "kana_fonts", list)
-    assert "fonts-ipafont-gothic" in out_of_distribution_sets(photos(), most=3)[1]["kana"]
 
 
 def test_fashion_mnist_is_left_out_with_a_reason_where_it_is_not_installed(monkeypatch, tmp_path):
@@ -118,13 +113,6 @@ def test_what_cannot_be_read_is_an_error(tmp_path):
 def test_there_is_at_least_one_image():
     with pytest.raises(ValueError, match="most is 0"):
         out_of_distribution_sets(photos(), most=0)
-
-
-def test_letters_are_left_out_with_a_reason_where_there_is_no_font(monkeypatch):
-    monkeypatch.setattr(out_of_distribution, "measuring_fonts", list)
-    sets, left_out = out_of_distribution_sets(photos(), most=3)
-    assert "letters" not in [one.name for one in sets]
-    assert left_out["letters"] == "no font is installed"
 
 
 def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):

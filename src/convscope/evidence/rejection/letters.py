@@ -1,4 +1,4 @@
-"""Letters and kana as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
+"""Letters as images of a data set: drawn in fonts, varied a little, and prepared as handwriting is.
 
 Letters that a person may read as a digit are never drawn, since the answer "0" for an O is not wrong.
 """
@@ -20,9 +20,6 @@ LOOK_ALIKES = "BDGIJOQSYZbgijloqsyz"
 """The letters that are left out: O, o, D and Q are like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
 S and s like 5; G and b like 6; B like 8; g and q like 9."""
 
-KANA = "あいえおかきけこさすせたてとなにぬねはひふほまみむめもやゆよれわを"
-"""The hiragana that are drawn; left out are those that a digit may look like: うくしそちつのへらりるろん."""
-
 # Part of matplotlib, so the letters are the same on every machine; upright, oblique, typewriter and serif in either.
 _TO_CHOOSE_BY = (
     "DejaVuSans.ttf",
@@ -32,50 +29,27 @@ _TO_CHOOSE_BY = (
     "DejaVuSerif-Italic.ttf",
 )
 _TO_MEASURE_WITH = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
-_BUNDLED = _TO_CHOOSE_BY + _TO_MEASURE_WITH
-# Of Debian's fonts-ipafont and fonts-vlgothic, and of Windows and macOS.
-_KANA_FONTS = ("ipag.ttf", "ipam.ttf", "VL-Gothic-Regular.ttf", "msgothic.ttc", "meiryo.ttc", "Hiragino Sans GB.ttc")
-_SYSTEM = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "/System/Library/Fonts", "C:/Windows/Fonts")
-_MOST_FONTS = 10
 _SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
 _ROTATION = 12.0  # degrees to either side
 _MOST_STROKE = 2  # pixels that a line is made wider by on either side
 
 
-def find_fonts() -> list[Path]:
-    """Return font files that have the Latin letters: matplotlib's own, or else some that are installed; at most 10."""
-    found = find_spec("matplotlib")  # looked for, not imported: that takes a second
-    if found and found.origin:
-        folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
-        if fonts := [folder / name for name in _BUNDLED if (folder / name).is_file()]:
-            return fonts
-    installed = sorted(path for folder in _SYSTEM for path in Path(folder).rglob("*.ttf"))
-    return installed[:_MOST_FONTS]
-
-
 def choosing_fonts() -> list[Path]:
-    """Return the fonts by whose letters scores are chosen: of `find_fonts` those of the DejaVu family, or every other.
-
-    No font is among `measuring_fonts`; of a single font none is here.
-    """
-    fonts = find_fonts()
-    return [font for font in fonts if font.name in _TO_CHOOSE_BY] if _are_bundled(fonts) else fonts[1::2]
+    """Return the fonts by whose letters scores are chosen, of the DejaVu family; none is among `measuring_fonts`."""
+    return [matplotlib_data() / "fonts/ttf" / name for name in _TO_CHOOSE_BY]
 
 
 def measuring_fonts() -> list[Path]:
-    """Return the fonts whose letters are measured: STIX and Computer Modern, or every other one of `find_fonts`."""
-    fonts = find_fonts()
-    return [font for font in fonts if font.name in _TO_MEASURE_WITH] if _are_bundled(fonts) else fonts[::2]
+    """Return the fonts whose letters are measured: STIX and Computer Modern."""
+    return [matplotlib_data() / "fonts/ttf" / name for name in _TO_MEASURE_WITH]
 
 
-def _are_bundled(fonts: Sequence[Path]) -> bool:
-    names = {font.name for font in fonts}
-    return bool(names & set(_TO_CHOOSE_BY)) and bool(names & set(_TO_MEASURE_WITH))
-
-
-def kana_fonts() -> list[Path]:
-    """Return font files that have kana, of the few that are known by their names and are installed."""
-    return sorted({path for folder in _SYSTEM for name in _KANA_FONTS for path in Path(folder).rglob(name)})
+def matplotlib_data() -> Path:
+    """Return the folder of matplotlib's fonts and pictures; it is looked for, not imported, which takes a second."""
+    found = find_spec("matplotlib")
+    assert found is not None, "convscope depends on it"
+    assert found.origin is not None, found
+    return Path(found.origin).parent / "mpl-data"
 
 
 def letters_beside(class_names: Collection[str]) -> str:

@@ -106,7 +106,7 @@ def _turned(sources: Dataset, _stream: np.random.Generator) -> Images:
 
 def _letters(sources: Dataset, seed: int) -> Images:
     letters, fonts = letters_beside(sources.class_names), choosing_fonts()
-    if not letters or not fonts:
+    if not letters:
         return sources.images[:0]
     handwriting = handwriting_of(sources.images)
     try:

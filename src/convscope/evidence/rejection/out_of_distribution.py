@@ -2,13 +2,12 @@
 classes.
 
 None of them is seen before, neither in training nor where scores and their thresholds are chosen: they are made of test
-images, letters of other fonts (`letters.measuring_fonts`), other characters, a photo, and other kinds of noise.
+images, letters of other fonts (`letters.measuring_fonts`), a photo, and other kinds of noise.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,10 @@ from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.data.datasets.readers.idx import read_idx
 from convscope.data.handwriting import handwriting_of
 from convscope.evidence.rejection.letters import (
-    KANA,
     LOOK_ALIKES,
     draw_letters,
-    kana_fonts,
     letters_beside,
+    matplotlib_data,
     measuring_fonts,
 )
 from convscope.evidence.rejection.made_up import partners, quarter_turned
@@ -70,7 +68,7 @@ def out_of_distribution_sets(
 ) -> tuple[tuple[OutOfDistributionSet, ...], dict[str, str]]:
     """Return the sets for the test images `dataset`, each of at most `most` images, and why a set is left out, by name.
 
-    The images of another data set, letters, kana, crops of a photo, pairs of test images laid over each other, test
+    The images of another data set, letters, crops of a photo, pairs of test images laid over each other, test
     images inverted, turned by a quarter and with their pixels in another order, two kinds of noise, and blank images.
     Images of another size or other colours are made alike (see `fit_images`).
 
@@ -95,7 +93,6 @@ def out_of_distribution_sets(
         )
     makers: dict[str, Callable[[], OutOfDistributionSet | str]] = {
         "letters": lambda: _letters(dataset, most, seed),
-        "kana": lambda: _kana(dataset, most, seed),
         "photo crops": lambda: _photo_crops(dataset, most, seed),
         "overlaid": lambda: _overlaid(dataset, most, seed),
     }
@@ -154,47 +151,23 @@ def _letters(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | s
     letters, fonts = letters_beside(dataset.class_names), measuring_fonts()
     if not letters:
         return "the classes are letters themselves"
-    if not fonts:
-        return "no font is installed"
-    about = f"the letters {letters} drawn in {len(fonts)} fonts, without {LOOK_ALIKES}, which look like digits"
-    return _drawn("letters", about, dataset, letters, fonts, most, seed)
-
-
-def _kana(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
-    """Return hiragana that look like no digit, or why there are none."""
-    kana, fonts = "".join(one for one in KANA if one not in dataset.class_names), kana_fonts()
-    if not kana:
-        return "the classes are kana themselves"
-    if not fonts:
-        return "no font with kana is installed; install Debian's package fonts-ipafont-gothic or fonts-vlgothic"
-    return _drawn("kana", f"the hiragana {kana} drawn in {len(fonts)} fonts", dataset, kana, fonts, most, seed)
-
-
-def _drawn(
-    name: str, about: str, dataset: Dataset, characters: str, fonts: Sequence[Path], most: int, seed: int
-) -> OutOfDistributionSet | str:
-    """Return drawings of characters as out-of-distribution images, or why a font cannot draw them."""
-    count = min(most, _LETTERS_EACH * len(characters) * len(fonts))
-    handwriting = handwriting_of(dataset.images)
+    count, handwriting = min(most, _LETTERS_EACH * len(letters) * len(fonts)), handwriting_of(dataset.images)
     try:
-        images, drawn = draw_letters(
-            dataset.image_shape, handwriting, count, fonts, seed, characters, f"strangers {name}"
-        )
+        images, drawn = draw_letters(dataset.image_shape, handwriting, count, fonts, seed, letters, "strangers letters")
     except OSError as error:
         return f"a font cannot be read: {error}"
+    about = f"the letters {letters} drawn in {len(fonts)} fonts, without {LOOK_ALIKES}, which look like digits"
     # Both cases of a letter are one group: C and c, drawn in one size, are the same shape.
-    return OutOfDistributionSet(
-        name, about, images, np.array([ord(one.lower()) for one in drawn], np.int64), "characters"
-    )
+    cases = np.array([ord(one.lower()) for one in drawn], np.int64)
+    return OutOfDistributionSet("letters", about, images, cases, "characters")
 
 
 def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return squares of different sizes cut out of matplotlib's example photo, or why there are none."""
     from PIL import Image
 
-    found = find_spec("matplotlib")
-    path = Path(found.origin).parent / "mpl-data/sample_data/grace_hopper.jpg" if found and found.origin else None
-    if path is None or not path.is_file():
+    path = matplotlib_data() / "sample_data/grace_hopper.jpg"
+    if not path.is_file():
         return "matplotlib's example photo grace_hopper.jpg is not installed"
     with Image.open(path) as picture:
         photo = np.asarray(picture.convert("RGB"))
