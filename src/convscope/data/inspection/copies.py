@@ -9,6 +9,7 @@ from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.records import Count, Record
@@ -101,7 +102,7 @@ def _with_places(group: DuplicateGroup, back: dict[str, NDArray[np.int64]]) -> D
     members = tuple(
         Member(split=one.split, index=int(back[one.split][one.index]), label=one.label) for one in group.members
     )
-    return replace(group, members=members)
+    return structs.replace(group, members=members)
 
 
 def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGroup]:
@@ -115,7 +116,7 @@ def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGro
         by_pixels[blake2b(np.asarray(images[member.index]).tobytes(), digest_size=16).digest()].append(member)
     for members in by_pixels.values():
         if len(members) > 1:
-            yield DuplicateGroup(tuple(members), True, 1.0)
+            yield DuplicateGroup.of(members)
 
 
 def _labels(group: DuplicateGroup) -> dict[str, set[int]]:

@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
@@ -33,8 +34,14 @@ class Member(Record, kw_only=True):
     label: Count
 
 
-class DuplicateGroupRecord(Record, kw_only=True):
-    """A group with its first 12 members; the attributes are those of `DuplicateGroup`."""
+class DuplicateGroup(Record, kw_only=True):
+    """Images that are equal or near to one another.
+
+    Attributes:
+        is_equal: whether all are equal, byte for byte.
+        correlation: 1 for equal images; of near ones the lowest that links one of them to the others.
+        members: at least two, training images first; in JSON the first 12.
+    """
 
     num_images: Count
     is_equal: bool
@@ -42,6 +49,17 @@ class DuplicateGroupRecord(Record, kw_only=True):
     has_two_labels: bool
     is_across_splits: bool
     members: tuple[Member, ...]
+
+    @classmethod
+    def of(cls, members: Sequence[Member], is_equal: bool = True, correlation: float = 1.0) -> "DuplicateGroup":
+        return cls(
+            num_images=len(members),
+            is_equal=is_equal,
+            correlation=correlation,
+            has_two_labels=len({member.label for member in members}) > 1,
+            is_across_splits=len({member.split for member in members}) > 1,
+            members=tuple(members),
+        )
 
 
 class DuplicatesRecord(Record, kw_only=True):
@@ -58,34 +76,7 @@ class DuplicatesRecord(Record, kw_only=True):
     num_groups_with_two_labels: Count
     num_groups_across_splits: Count
     num_test_twins: Count
-    groups: tuple[DuplicateGroupRecord, ...]
-
-
-@dataclass(frozen=True)
-class DuplicateGroup:
-    """Images that are equal or near to one another.
-
-    Attributes:
-        members: at least two, training images first.
-        is_equal: whether all are equal, byte for byte.
-        correlation: 1 for equal images; of near ones the lowest that links one of them to the others.
-    """
-
-    members: tuple[Member, ...] = field(repr=False)
-    is_equal: bool
-    correlation: float
-
-    @property
-    def has_two_labels(self) -> bool:
-        return len({member.label for member in self.members}) > 1
-
-    @property
-    def is_across_splits(self) -> bool:
-        return len({member.split for member in self.members}) > 1
-
-    def to_record(self) -> DuplicateGroupRecord:
-        members = self.members[:_MOST_MEMBERS_IN_JSON]
-        return from_attributes(DuplicateGroupRecord, self, num_images=len(self.members), members=members)
+    groups: tuple[DuplicateGroup, ...]
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,10 @@ class Duplicates(Tabular):
             num_groups_with_two_labels=sum(group.has_two_labels for group in self.groups),
             num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
             num_test_twins=len(self.test_twins()),
-            groups=tuple(group.to_record() for group in self.groups[:_MOST_GROUPS_IN_JSON]),
+            groups=tuple(
+                structs.replace(group, members=group.members[:_MOST_MEMBERS_IN_JSON])
+                for group in self.groups[:_MOST_GROUPS_IN_JSON]
+            ),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -247,8 +241,8 @@ def _groups(
     groups = list[DuplicateGroup]()
     for number, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
         if len(members) > 1:
-            places = tuple(_member(train, test, int(image)) for image in members)
-            groups.append(DuplicateGroup(places, not is_near[number], float(lowest[number])))
+            places = [_member(train, test, int(image)) for image in members]
+            groups.append(DuplicateGroup.of(places, not is_near[number], float(lowest[number])))
     return tuple(
         sorted(
             groups,

@@ -51,26 +51,19 @@ def mark(
     Of the marked ones at most `FALSE_DISCOVERY_RATE` are expected to be false positives, if the tests are independent
     or depend on one another positively; on the same images they mostly do.
 
-    Source: Benjamini and Hochberg 1995, as in `scipy.stats.false_discovery_control`.
+    Source: Benjamini and Hochberg 1995, through `scipy.stats.false_discovery_control`.
 
     Args:
         is_tested: of the same shape, which of them count; by default all.
     """
+    from scipy.stats import false_discovery_control  # here: it is slow to load
+
     tested = np.ones(p_values.shape, bool) if is_tested is None else is_tested
     marked, values = np.zeros(p_values.shape, bool), p_values[tested]
-    marked[tested] = _adjusted(values) <= FALSE_DISCOVERY_RATE
+    marked[tested] = false_discovery_control(np.minimum(values, 1)) <= FALSE_DISCOVERY_RATE
     return marked, Marking(
         num_tests=values.size,
         num_expected_by_luck=FALSE_DISCOVERY_RATE * values.size,
         num_below=int((values <= FALSE_DISCOVERY_RATE).sum()),
         num_significant=int(marked.sum()),
     )
-
-
-def _adjusted(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each p-value the smallest rate of false discoveries at which it is marked."""
-    order = np.argsort(values)
-    rates = values[order] * (len(values) / np.arange(1, len(values) + 1))
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum.accumulate(rates[::-1])[::-1]
-    return adjusted

@@ -11,7 +11,7 @@ from convscope.architecture import ReceptiveField
 from convscope.base.records import Change, Count, Fraction, Record
 from convscope.base.tables import Tabular
 from convscope.evidence.explanation.filter_measures import DuplicateFilters
-from convscope.evidence.explanation.filter_pictures import FilterPicturesRecord, picture_box
+from convscope.evidence.explanation.filter_pictures import FilterPictures, picture_box
 from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
 NUM_EXCITING = 9
@@ -100,7 +100,7 @@ class FilterLayerCards(Record, kw_only=True):
     shuffled_selectivity: Fraction
     duplicates: tuple[DuplicateFilters, ...]
     filters: Annotated[tuple[FilterCard, ...], Meta(min_length=1)]
-    pictures: FilterPicturesRecord
+    pictures: FilterPictures
 
     def __post_init__(self) -> None:
         seen = self.receptive_field

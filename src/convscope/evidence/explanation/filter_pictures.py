@@ -1,14 +1,13 @@
 """The pixels that activate filters, cut out of their images, for as many filters as fit into a page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import ReceptiveField
-from convscope.base.packing import Packed, pack, packed_bytes
-from convscope.base.records import Count, Record, from_attributes
+from convscope.base.packing import Packed, packed_bytes
+from convscope.base.records import Count, Record, to_tuple
 from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_layers import FilterLayer
 from convscope.evidence.records import Size, check_packed
@@ -21,19 +20,7 @@ Spot = tuple[int, tuple[int, int]]
 """An image's index and a place (row, column) of a feature map."""
 
 
-class FilterPicturesRecord(Record, kw_only=True):
-    """Pictures with their arrays packed; the attributes are those of `FilterPictures`."""
-
-    filters: tuple[Count, ...]
-    factor: Size
-    real: Packed
-
-    def __post_init__(self) -> None:
-        check_packed("real", self.real, "uint8", len(self.filters), *self.real.shape[1:2], None, None, None)
-
-
-@dataclass(frozen=True, eq=False)
-class FilterPictures:
+class FilterPictures(Record, kw_only=True):
     """What activates some filters of a layer, as pictures of one size.
 
     A picture is the receptive field of the most activated place, with zeros where that lies outside the image, or the
@@ -45,12 +32,12 @@ class FilterPictures:
         real: (n, spots, h, w, C) uint8, the most exciting first; zeros where a filter has fewer.
     """
 
-    filters: tuple[int, ...]
-    factor: int
-    real: NDArray[np.uint8]
+    filters: tuple[Count, ...]
+    factor: Size
+    real: Packed
 
-    def to_record(self) -> FilterPicturesRecord:
-        return from_attributes(FilterPicturesRecord, self, real=Packed.from_array(self.real))
+    def __post_init__(self) -> None:
+        check_packed("real", self.real, "uint8", len(self.filters), *self.real.shape[1:2], None, None, None)
 
 
 def picture_box(seen: ReceptiveField, place: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -95,7 +82,7 @@ def picture_layers(
 
 def _packed_each(pictures: FilterPictures) -> float:
     """Return the bytes of a page that a filter takes."""
-    return packed_bytes(pack(pictures.real)) / max(len(pictures.filters), 1)
+    return packed_bytes(pictures.real.to_dict()) / max(len(pictures.filters), 1)
 
 
 def _cut_out(
@@ -110,7 +97,7 @@ def _cut_out(
     for number, one in enumerate(filters):
         for rank, (index, place) in enumerate(spots[one]):
             real[number, rank] = _picture(images[index], layer.row.receptive_field, place, factor)
-    return FilterPictures(tuple(filters.tolist()), factor, real)
+    return FilterPictures(filters=to_tuple(filters), factor=factor, real=Packed.from_array(real))
 
 
 def _picture(image: NDArray[np.uint8], seen: ReceptiveField, place: tuple[int, int], factor: int) -> NDArray[np.uint8]:

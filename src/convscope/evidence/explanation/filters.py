@@ -89,7 +89,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 shuffled_selectivity=_mean_selectivity(values, shuffled),
                 duplicates=alike_pairs(values, ALIKE),
                 filters=_cards(one.layer, values, measured.labels, found),
-                pictures=pictured.to_record(),
+                pictures=pictured,
             )
         )
     return FilterCards(

@@ -4,6 +4,8 @@ Path to images and labels. The header says which column is the label's; without 
 what stands in them shows.
 """
 
+import warnings
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from convscope.data.datasets.data_file import DataFileError, Images, sealed
 from convscope.data.datasets.halves import Half, file_name
-from convscope.data.datasets.readers.csv_text import CsvText, cell_bounds, is_number, small_numbers, texts
+from convscope.data.datasets.readers.csv_text import CsvText, is_number
 from convscope.data.datasets.readers.labels import TextLabels, clean_name
 from convscope.data.datasets.readers.rows import layout_of, row_shape
 from convscope.data.datasets.records import SourceFile
@@ -66,21 +68,42 @@ def _read(text: CsvText, pixels: tuple[int, ...], others: tuple[int, ...]) -> tu
     cells: list[list[str]] = [[] for _ in others]
     known: dict[str, str] = {}  # one object for each different text
     for start, block in text.blocks():
-        bounds = cell_bounds(block, len(text.first), text.delimiter)
-        part = None if bounds is None else small_numbers(block, bounds[:, :, columns])
-        if bounds is None or part is None:  # slow, and finds out what is wrong
+        try:
+            part, found = _parse(block, text, pixels, others)
+        except (ValueError, DeprecationWarning):  # the slow way, which finds out what is wrong
             rows = list(text.rows_of(start, block))
             part = np.array([_numbers(row, line, columns) for line, row in rows], dtype=np.uint8)
             part = part.reshape(len(rows), len(columns))
             found = [[row[i] for _, row in rows] for i in others]
-        else:
-            found = [list(texts(block, bounds[:, :, i], start)) for i in others]
         parts.append(part)
         for column, new in zip(cells, found, strict=True):
             column += [known.setdefault(cell, cell) for cell in new]
     if not parts:
         raise DataFileError("has no line with an image; download it again")
     return np.concatenate(parts), cells
+
+
+def _parse(
+    block: bytes, text: CsvText, pixels: tuple[int, ...], others: tuple[int, ...]
+) -> tuple[Images, list[list[str]]]:
+    """Return what `_read` does of a block, a hundred times as fast as cell by cell.
+
+    Raises:
+        ValueError, DeprecationWarning: if a line has another number of cells, or a pixel is not written as a whole
+            number from 0 to 255.
+    """
+    content = block.decode()
+    rows = [line.split(text.delimiter) for line in content[:-1].split("\n")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of 3.0
+        images = np.loadtxt(StringIO(content), np.uint8, None, text.delimiter, usecols=pixels, ndmin=2)
+    if len(images) != len(rows) or any(len(row) != len(text.first) for row in rows):
+        raise ValueError("there is another number of cells")
+    return images, [[_unquoted(row[i]) for row in rows] for i in others]
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if len(cell) > 1 and cell[0] == cell[-1] == '"' else cell
 
 
 def _numbers(cells: list[str], line: int, columns: NDArray[np.int64]) -> Images:

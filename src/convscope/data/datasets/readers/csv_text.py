@@ -1,8 +1,6 @@
 """The lines of a CSV or TSV file, in blocks of about a megabyte, and the numbers in them.
 
-Unpacked bytes to rows. A block that holds nothing but small whole numbers is read by a few operations on all its bytes
-at once, which takes a hundredth of the time of reading cell by cell; any other goes the slow way, which finds out what
-is wrong.
+Unpacked bytes to rows.
 """
 
 import csv
@@ -10,10 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 
-import numpy as np
-from numpy.typing import NDArray
-
-from convscope.data.datasets.data_file import DataFileError, Images
+from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.places import suffix_of
 from convscope.data.datasets.readers.unpack import ByteStream
 from convscope.data.image_files import SUFFIXES
@@ -22,7 +17,6 @@ BLOCK_BYTES = 1 << 20
 MAX_LINE_BYTES = 1 << 22  # a colour image of 512 × 512 takes 3 MB
 MAX_COLUMNS = 1 << 18  # 512 × 512 pixels
 DELIMITERS = ",;\t|"
-NEWLINE = ord("\n")
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
@@ -156,46 +150,3 @@ def decoded(content: bytes, line: int) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         raise DataFileError(f"line {line:,} is not text in UTF-8; save the table as UTF-8") from error
-
-
-def cell_bounds(block: bytes, columns: int, delimiter: str) -> NDArray[np.int64] | None:
-    """Return (2, rows, columns): where each cell begins and ends in a block of whole lines.
-
-    None if some line has another number of delimiters: an empty line, a delimiter within quotes, or a fault.
-    """
-    content = np.frombuffer(block, dtype=np.uint8)
-    ends = np.flatnonzero((content == ord(delimiter)) | (content == NEWLINE))
-    if len(ends) % columns:
-        return None
-    is_line_end = content[ends] == NEWLINE
-    if not is_line_end[columns - 1 :: columns].all() or np.count_nonzero(is_line_end) != len(ends) // columns:
-        return None
-    starts = np.empty_like(ends)
-    starts[0] = 0
-    np.add(ends[:-1], 1, out=starts[1:])
-    return np.stack([starts.reshape(-1, columns), ends.reshape(-1, columns)])
-
-
-def small_numbers(block: bytes, bounds: NDArray[np.int64]) -> Images | None:
-    """Return (rows, columns) uint8, the numbers in the cells; None if one is not of one to three digits up to 255."""
-    content = np.frombuffer(block, dtype=np.uint8)
-    starts, ends = bounds
-    length = ends - starts
-    if length.size and (length.min() < 1 or length.max() > 3):
-        return None
-    value = np.zeros(ends.shape, dtype=np.uint16)
-    for place, worth in ((1, 1), (2, 10), (3, 100)):
-        digit = content[ends - place] - np.uint8(ord("0"))
-        if place > 1:
-            digit[length < place] = 0
-        if digit.size and digit.max() > 9:
-            return None
-        value += digit * np.uint16(worth)
-    return None if value.size and value.max() > 255 else value.astype(np.uint8)
-
-
-def texts(block: bytes, bounds: NDArray[np.int64], start: int) -> Iterator[str]:
-    """Yield the cells of one column (2, rows) as text; `start` is the number of the first line."""
-    for line, (first, last) in enumerate(bounds.T.tolist(), start):
-        text = decoded(block[first:last], line)
-        yield text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
