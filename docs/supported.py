@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from convscope.architecture.layer_json import LAYER_KINDS
-from convscope.interchange.keras_files import activations, layers
+from convscope.interchange.keras_files import activations, dialect, layers
 from convscope.interchange.tflite_files import operators as tflite
 from convscope.interchange.torch_files import operators
 from convscope.interchange.translation import walk
@@ -45,8 +45,7 @@ def _keras_layers() -> str:
 
 
 def _keras_activations() -> str:
-    names = _names((*activations.NAMES, *activations.OTHER_NAMES))
-    return f"{names}; in models of Keras 2 also the functions of `tf.nn` and `tf.math` with these names."
+    return f"{_names(activations._NAMES)}; in models of Keras 2 also {_names(dialect._FUNCTIONS)} of TensorFlow."
 
 
 def _keras_refused() -> str:
