@@ -4,10 +4,11 @@
 
 Printed is the median time in seconds of `compare`, of an `ensemble` of ten runs, of `log` to nothing, of one more run
 in the folder, and of opening one run, for each number of runs; and how long all runs take to be read, which is part of
-the first, third and fourth. The networks have 255 parameters, and there are 300 test images.
+the first, third and fourth. The networks have 255 parameters, and there are 300 test images. The last line is JSON.
 """
 
 import argparse
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import machine
 import numpy as np
 
 import convscope as cs
@@ -39,18 +42,24 @@ RECIPES = [cs.Recipe(epochs=1, name="one"), cs.Recipe(epochs=1, batch_size=64, n
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 10_000])
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
+    start, own, seconds = machine.ticks(), time.process_time(), dict[str, dict[str, float]]()
     for count in arguments.runs:
         with TemporaryDirectory() as name:
-            folder = Path(name)
-            start = time.perf_counter()
-            data, splits = make_runs(folder, count)
-            print(f"{count:,} runs, made in {time.perf_counter() - start:.0f} s", flush=True)
-            for what, seconds in measure(folder, data, splits, count, arguments.repeats).items():
-                print(f"  {what:<14}{seconds:8.3f} s", flush=True)
+            data, splits = make_runs(Path(name), count)
+            seconds[f"{count}"] = measure(Path(name), data, splits, count, arguments.repeats)
+        print(f"{count:,} runs: {seconds[f'{count}']}", flush=True)
+    busiest = machine.others_share(start, time.process_time() - own)
+    print(json.dumps({"seconds": seconds, "repeats": arguments.repeats, "busiest": busiest}))
+
+
+def rows(part: dict[str, Any]) -> list[list[str]]:
+    """Return the rows of the table in docs/results.md."""
+    by_count = list(part["seconds"].values())
+    return [[what, *(f"{seconds[what]:.3g} s" for seconds in by_count)] for what in by_count[0]]
 
 
 def make_runs(folder: Path, count: int) -> tuple[Path, cs.Splits]:
@@ -97,12 +106,12 @@ def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: in
         train_runs([*specs, replace(specs[0], seed=next(extra))], splits, folder=folder, threads=1)
 
     steps: dict[str, Callable[[], object]] = {
-        "reading all": lambda: list(StoredRuns(folder / "runs").runs(print)),
-        "opening one": lambda: load_model(runs[-1]),
-        "compare": lambda: compare_folders([folder]),
-        "ensemble": join,
-        "log": log,
-        "one more run": train_more,
+        "reading all runs": lambda: list(StoredRuns(folder / "runs").runs(print)),
+        "opening one run": lambda: load_model(runs[-1]),
+        "`compare` of the folder": lambda: compare_folders([folder]),
+        "`ensemble` of ten": join,
+        "`log` of all runs": log,
+        "one more run in the folder": train_more,
     }
     return {name: statistics.median(seconds_of(step) for _ in range(repeats)) for name, step in steps.items()}
 

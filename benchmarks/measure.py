@@ -257,6 +257,11 @@ def installation(measurement: Measurement) -> Part:
     return on_a_quiet_machine(measurement, "install.py", "--times", "20")
 
 
+def stored_runs(measurement: Measurement) -> Part:
+    """Return how long commands take on 100 and on 10,000 stored runs."""
+    return on_a_quiet_machine(measurement, "many_runs.py")
+
+
 def on_a_quiet_machine(measurement: Measurement, *words: str) -> Part:
     """Return what a script of this folder prints, if nothing else ran meanwhile."""
     measurement.commands.append(f"benchmarks/{shlex.join(words)}")
@@ -296,6 +301,7 @@ PARTS: dict[str, Callable[[Measurement], Part]] = {
     "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
     "atlas": atlas.measure,
     "pictures": pictures,
+    "stored-runs": stored_runs,
     "install": installation,
     "main-job": main_job,
     "speed": speed,

@@ -14,6 +14,7 @@ import atlas.tables as atlas
 import engine_sources
 import frontier.pages as frontier_pages
 import install
+import many_runs
 import tables
 
 FILE = engine_sources.PROJECT / "docs" / "results.json"
@@ -216,6 +217,17 @@ def _installation(part: Part) -> Iterable[str]:
     yield from tables.provenance(part)
 
 
+def _stored_runs(part: Part) -> Iterable[str]:
+    header = ["what", *(f"{int(count):,} runs" for count in part["seconds"])]
+    yield from tables.table(header, many_runs.rows(part))
+    text = (
+        "Comparing, logging and adding a run read all runs, so they take the time of the first row and that of what "
+        f"they do with each. Medians of {part['repeats']} turns."
+    )
+    yield from ("", tables.prose(text))
+    yield from tables.provenance(part)
+
+
 def _peers(part: Part) -> str:
     return f"Peers: {', '.join(f'{name} {number}' for name, number in part['peers'].items())}."
 
@@ -240,6 +252,7 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "frontier-fashion": ("frontier-fashion", frontier_pages.rows),
     "atlas": ("atlas", atlas.rows),
     "pictures": ("pictures", _pictures),
+    "stored-runs": ("stored-runs", _stored_runs),
     "install": ("install", _installation),
     "main-job": ("main-job", _main_job),
     "speed": ("speed", _speed),
