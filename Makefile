@@ -127,7 +127,7 @@ notebooks: .venv-peers/.test ## Execute the example notebooks and export them as
 fuzz: .venv-fuzz/.installed ## Fuzz the readers of files, ten minutes an entry, then the engine with 10,000 networks a set (ARGS="--seconds 60 idx csv", ARGS="networks --count 500").
 	.venv-fuzz/bin/python fuzz/run.py $(ARGS)
 
-faults: $(VENV)/.installed ## Kill, signal and starve training jobs at 550 random moments, and each write of a small experiment once, and check that nothing is lost (ARGS="--kills 20", ARGS="--only 7").
+faults: $(VENV)/.installed ## Kill, signal and starve training jobs at 450 random moments, and each write of a small experiment once, and check that nothing is lost (ARGS="--kills 20", ARGS="--only 7").
 	$(BIN)/python fuzz/faults.py $(ARGS)
 
 peers: .venv-peers/.installed ## Install what the benchmarks compare with, in an environment of its own (3 GB).

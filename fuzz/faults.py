@@ -1,6 +1,6 @@
 """Interrupt training jobs at random moments, and on a disk that fills up, and check that nothing is lost.
 
-    python fuzz/faults.py [--kills 400] [--signals 50] [--full-disks 50] [--failures 0] [--seed 0] [--jobs train run]
+    python fuzz/faults.py [--kills 300] [--signals 50] [--full-disks 50] [--failures 0] [--seed 0] [--jobs train run]
 
 Each trial starts a job in a folder of its own, stops it, and starts it again as its message or the documentation says.
 It must then end with the results of a job that nobody interrupted, bit for bit, leave nothing in TMPDIR, and print no
@@ -129,7 +129,7 @@ class TrialError(Exception):
 def main() -> int:
     """Return 0 if every trial ended as it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=400, help="trials with SIGKILL")
+    parser.add_argument("--kills", type=int, default=300, help="trials with SIGKILL")
     parser.add_argument("--signals", type=int, default=50, help="trials with SIGTERM, and as many with SIGINT")
     parser.add_argument("--full-disks", type=int, default=50, help="trials on a disk that fills up")
     parser.add_argument("--failures", type=int, help="trials with a single call that fails")
