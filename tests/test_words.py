@@ -32,7 +32,7 @@ AVOIDED = {
     r"\b(answered|answers) (rightly|wrongly)\b": "classified wrongly",
     r"\bfrom the least to the most\b|\bleast and most\b": "from min to max",
     r"\bluck\b": "chance, sampling variation",
-    r"\bstrangers?\b(?! (overlaid|photo|normal|uniform|shuffled|\{))": "out-of-distribution images",
+    r"\bstrangers?\b(?! (overlaid|photo|normal|uniform|shuffled|letters))": "out-of-distribution images",
     r"\bfor certain\b": "significantly",
     r"% sure\b|\b(too|how|so|most|least|not) sure\b|\bsure(st|ness|r)\b": "confident, confidence",
     r"\b(MACs|multiply-adds|numbers?|pixels?|parameters|weights?) an? image\b": "per image",
