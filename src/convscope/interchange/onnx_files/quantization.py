@@ -9,7 +9,9 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,12 +48,14 @@ def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
         if zero is not None
         else {}
     )
+    starts = range(0, len(images), _BATCH)
+    batches = [{"images": np.ascontiguousarray(images[start : start + _BATCH])} for start in starts]
     with tempfile.TemporaryDirectory() as folder, _quiet():
         target = Path(folder) / "quantized.onnx"
         quantization.quantize_static(
             proto,
             target,
-            _Batches(images),
+            SimpleNamespace(get_next=partial(next, iter(batches), None)),  # as the calibration asks for them
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
@@ -99,17 +103,6 @@ def _repeat_channels(proto: Any) -> None:
         )
         node.input[0] = f"{node.name}/repeated"
         group.i = filters
-
-
-class _Batches:
-    """The images, as the calibration asks for them: a batch at a time, None at the end."""
-
-    def __init__(self, images: NDArray[np.uint8]) -> None:
-        self._batches = iter([images[start : start + _BATCH] for start in range(0, len(images), _BATCH)])
-
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        batch = next(self._batches, None)
-        return None if batch is None else {"images": np.ascontiguousarray(batch)}
 
 
 def _is_no_layer(node: Any) -> bool:

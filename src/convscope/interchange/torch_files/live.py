@@ -2,8 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
@@ -59,7 +58,7 @@ def from_torch(
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"
-    with named(name), _quiet():
+    with named(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
         content = BytesIO()
         torch.export.save(_exported(torch, module, image_shape), content)
         found = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
@@ -85,11 +84,3 @@ def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any
             first = first or error
     reason = (str(first).strip().splitlines() or [type(first).__name__])[0][:200]
     raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {reason}") from first
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back the warnings of PyTorch's exporter, which are about itself."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
