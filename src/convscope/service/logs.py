@@ -62,7 +62,7 @@ def _log_lines(source: int) -> None:
                 log.warning("%s", text)
 
 
-def log_config(stream: TextIO, level: str = "INFO") -> dict[str, object]:
+def log_config(stream: TextIO) -> dict[str, object]:
     """Return what `logging.config.dictConfig` takes: our records and the server's as JSON lines on `stream`."""
     return {
         "version": 1,
@@ -70,7 +70,7 @@ def log_config(stream: TextIO, level: str = "INFO") -> dict[str, object]:
         "formatters": {"json": {"()": JsonFormatter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": stream}},
         "loggers": {
-            LOGGER: {"handlers": ["stderr"], "level": level, "propagate": False},
-            "uvicorn.error": {"handlers": ["stderr"], "level": level, "propagate": False},
+            LOGGER: {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "uvicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
         },
     }

@@ -112,7 +112,7 @@ def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
         raise RequestRefusedError(415, f"Content-Type is {told!r:.80}; it must be {' or '.join(allowed)}")
 
 
-def documented(model: Any, *statuses: int, description: str = "The answer.") -> dict[int | str, dict[str, Any]]:
+def documented(model: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what OpenAPI tells of a route's answers: the good one, and those errors that it can give."""
     reasons = {
         400: "The request is wrong; the reason is in the body.",
@@ -123,7 +123,7 @@ def documented(model: Any, *statuses: int, description: str = "The answer.") -> 
         421: "The Host header names another host.",
         503: "The service is overloaded, or the answer took too long; the reason is in the body.",
     }
-    good: dict[str, Any] = {"description": description} | ({} if model is None else {"model": model})
+    good: dict[str, Any] = {"description": "The answer."} | ({} if model is None else {"model": model})
     bad: dict[int | str, dict[str, Any]] = {
         status: {"model": Error, "description": reasons[status]} for status in (*statuses, 421, 503)
     }

@@ -1,6 +1,6 @@
 """Nodes in the order in which they compute."""
 
-from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Node
@@ -15,28 +15,25 @@ def in_order(graph: Graph, notes: list[str]) -> list[Node]:
     nodes = graph.nodes
     known = {graph.image.name, *graph.weights, ""}
     makers = _makers(nodes, known)
-    missing, readers = [0] * len(nodes), defaultdict[int, list[int]](list)
+    sorter = TopologicalSorter[int](dict.fromkeys(range(len(nodes)), ()))
     is_in_order = True
     for number, node in enumerate(nodes):
         for name in set(node.inputs) - known:
             if name not in makers:
                 raise ModelFileError(f"{node.label} needs {name!r:.60}, which no node provides: an input is missing")
-            missing[number] += 1
-            readers[makers[name]].append(number)
+            sorter.add(number, makers[name])
             is_in_order &= makers[name] < number
     if is_in_order:
         return list(nodes)
-    ready = [number for number, count in enumerate(missing) if not count]
-    for number in ready:  # which grows meanwhile
-        for reader in readers[number]:
-            missing[reader] -= 1
-            if not missing[reader]:
-                ready.append(reader)
-    if len(ready) < len(nodes):
-        first = next(node for node, count in zip(nodes, missing, strict=True) if count)
-        raise ModelFileError(f"{first.label} needs what is computed from its own output: the graph has a cycle")
+    try:
+        order = list(sorter.static_order())
+    except CycleError as error:
+        first = nodes[min(error.args[1])]
+        raise ModelFileError(
+            f"{first.label} needs what is computed from its own output: the graph has a cycle"
+        ) from error
     notes.append("its nodes are not in the order in which they compute, and were sorted")
-    return [nodes[number] for number in ready]
+    return [nodes[number] for number in order]
 
 
 def _makers(nodes: tuple[Node, ...], known: set[str]) -> dict[str, int]:
