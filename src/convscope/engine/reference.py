@@ -178,11 +178,8 @@ class ReferenceNetwork:
         self._state = self._state._replace(other=trained).with_trained(other, self._kernels, bits)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        check_images(images, self._architecture.input.shape)
-        result = np.empty((len(images), self._architecture.num_classes), np.float32)
-        for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-            result[block] = self._forward(images[block])[-1]
-        return result
+        logits: NDArray[np.float32] = self.lesioned_logits(images, [()])[0]
+        return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         check_images(images, self._architecture.input.shape)
@@ -234,6 +231,7 @@ class ReferenceNetwork:
         return result
 
     def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+        check_images(images, self._architecture.input.shape)
         check_lesions(self._architecture, lesions)
         result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
         for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):

@@ -230,13 +230,8 @@ class KerasNetwork:
             self._variables[name].assign(value.reshape(self._variables[name].shape))
 
     def logits(self, images: NDArray[np.uint8]) -> Array:
-        check_images(images, self._architecture.input.shape)
-        last = self._architecture.layers[-1].name
-        result = np.empty((len(images), self._architecture.num_classes), np.float32)
-        with predicting():
-            for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                result[block] = to_numpy(self._forward(images[block])[last])
-        return result
+        logits: NDArray[np.float32] = self.lesioned_logits(images, [()])[0]
+        return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Array]:
         check_images(images, self._architecture.input.shape)
