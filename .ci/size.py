@@ -19,8 +19,8 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 45_420,
-    "largest room, lines of code": 8_750,
+    "src/convscope, lines of code": 44_510,
+    "largest room, lines of code": 8_470,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_640,
     "tests of Python, lines": 53_400,
