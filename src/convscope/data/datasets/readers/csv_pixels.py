@@ -93,6 +93,8 @@ def _parse(
             number from 0 to 255.
     """
     content = block.decode()
+    if content.count(text.delimiter) != (len(text.first) - 1) * content.count("\n"):
+        raise ValueError("there is another number of cells")
     rows = [line.split(text.delimiter) for line in content[:-1].split("\n")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of 3.0
