@@ -119,8 +119,7 @@ def _duplicates(found: Inspection, picture: Picture) -> Section:
     table = Table(
         f"{copies.num_leaked:,} of {test:,} test images are identical to a training image",
         f"Near-duplicates are images whose pixels have a correlation of at least {duplicates.threshold:g}. "
-        f"{sum(copies.num_searched):,} images were searched for exact duplicates and {duplicates.num_compared:,} "
-        "for near-duplicates.",
+        f"{duplicates.num_compared:,} images were compared for near-duplicates.",
         ("What", "Images"),
         [
             ("Training images identical to an earlier one", f"{extra:,}"),

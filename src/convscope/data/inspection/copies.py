@@ -1,30 +1,24 @@
 """Images that stand in a data set more than once, counted by where they are: within a split, or in both.
 
-The search is that of the module `duplicates`; here are only its limits for large sets, and the counts.
+The search is that of the module `duplicates`; here are only the counts.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
-from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.records import Count, Record
-from convscope.data.datasets import Dataset, Splits, evenly
+from convscope.data.datasets import Splits
 from convscope.data.inspection.duplicates import DuplicateGroup, DuplicatesRecord, Member, find_duplicates
-
-MOST_SEARCHED = 1_000_000
-"""Images that are searched at most; of more, evenly sampled ones, the test images first."""
 
 
 class Copies(Record, kw_only=True):
     """How many equal and near images stand where.
 
     Attributes:
-        num_searched: (train, test) images that were searched.
         num_extra: (train, test) images that repeat an earlier one of their split.
         num_leaked: test images that are equal to a training image.
         num_leaked_otherwise: those of them whose label none of the equal training images has.
@@ -33,7 +27,6 @@ class Copies(Record, kw_only=True):
         duplicates: the groups, as `find_duplicates` found them.
     """
 
-    num_searched: tuple[Count, Count]
     num_extra: tuple[Count, Count]
     num_leaked: Count
     num_leaked_otherwise: Count
@@ -42,28 +35,14 @@ class Copies(Record, kw_only=True):
     duplicates: DuplicatesRecord
 
 
-def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int = MOST_SEARCHED) -> Copies:
+def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
     """Return the equal and near images of both splits and the counts of them.
 
     Args:
         blank: for each split the indices of its blank images, which are equal for another reason.
-        most: images that are searched; of more, evenly sampled ones.
     """
-    test_places = evenly(len(splits.test), most // 2)
-    train_places = evenly(len(splits.train), most - len(test_places))
-    train, test = _some(splits.train, train_places), _some(splits.test, test_places)
-    found = find_duplicates(train, test)
-    back = {"train": train_places, "test": test_places}
-    groups = tuple(_with_places(group, back) for group in found.groups)
-    left_out = len(splits.train) + len(splits.test) - len(train) - len(test)
-    duplicates = replace(
-        found,
-        num_train=len(splits.train),
-        num_test=len(splits.test),
-        num_left_out=found.num_left_out + left_out,
-        groups=groups,
-    )
-    equal = tuple(part for group in groups for part in _equal_parts(group, splits))
+    duplicates = find_duplicates(splits.train, splits.test)
+    equal = tuple(part for group in duplicates.groups for part in _equal_parts(group, splits))
     is_blank = {(split, int(index)) for split, indices in blank.items() for index in indices}
     labels_of = [_labels(group) for group in equal]
     leaked = [
@@ -75,7 +54,6 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int =
     ]
     return Copies(
         duplicates=duplicates.to_record(),
-        num_searched=(len(train), len(test)),
         num_extra=(
             sum(max(_count(group, "train") - 1, 0) for group in equal),
             sum(max(_count(group, "test") - 1, 0) for group in equal),
@@ -92,17 +70,6 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]], most: int =
             group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal
         ),
     )
-
-
-def _some(dataset: Dataset, places: NDArray[np.int64]) -> Dataset:
-    return dataset if len(places) == len(dataset) else dataset.take(places)
-
-
-def _with_places(group: DuplicateGroup, back: dict[str, NDArray[np.int64]]) -> DuplicateGroup:
-    members = tuple(
-        Member(split=one.split, index=int(back[one.split][one.index]), label=one.label) for one in group.members
-    )
-    return structs.replace(group, members=members)
 
 
 def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGroup]:

@@ -238,11 +238,12 @@ def _groups(
     is_near[group[pairs[:, 0]]] = True
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group)
+    starts = np.cumsum(sizes) - sizes
     groups = list[DuplicateGroup]()
-    for number, members in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
-        if len(members) > 1:
-            places = [_member(train, test, int(image)) for image in members]
-            groups.append(DuplicateGroup.of(places, not is_near[number], float(lowest[number])))
+    for number in np.flatnonzero(sizes > 1).tolist():
+        members = order[starts[number] : starts[number] + sizes[number]].tolist()
+        places = [_member(train, test, image) for image in members]
+        groups.append(DuplicateGroup.of(places, not is_near[number], float(lowest[number])))
     return tuple(
         sorted(
             groups,

@@ -60,13 +60,12 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
             "Remove the copies, or keep in mind that these images count several times.",
         )
     if copies.duplicates.num_left_out:
-        searched = sum(copies.num_searched)
         yield Finding(
             "note",
             "duplicates",
-            f"{searched:,} images were searched for identical images and {copies.duplicates.num_compared:,} for "
-            f"similar ones, of {value.splits.train.num_images + test:,}.",
-            "The numbers of duplicates are lower bounds.",
+            f"{copies.duplicates.num_compared:,} of {value.splits.train.num_images + test:,} images were compared with "
+            "each other.",
+            "The numbers of similar images are lower bounds.",
         )
 
 

@@ -2,11 +2,11 @@ import gzip
 import hashlib
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import convscope as cs
 from convscope.base.errors import DatasetError

@@ -5,11 +5,11 @@ import hashlib
 import shutil
 import struct
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import convscope as cs
 from convscope.base.errors import DatasetError

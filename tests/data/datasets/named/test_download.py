@@ -1,11 +1,11 @@
 import gzip
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests.data.datasets.named.hosts import (
     CONTENT,
     MD5,

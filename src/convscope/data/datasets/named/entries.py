@@ -20,8 +20,7 @@ Form = Literal["embedded", "idx", "emnist", "medmnist"]
 """How the files of a data set are to be read."""
 
 
-@dataclass(frozen=True)
-class PublishedFile:
+class PublishedFile(Record):
     """A file as it is published, and how a copy of it is known to be whole.
 
     Attributes:
@@ -36,10 +35,10 @@ class PublishedFile:
     name: str
     urls: tuple[str, ...] = ()
     md5: str | None = None
-    sha256: str | None = None
-    content_sha256: str | None = None
-    size_bytes: int | None = None
-    most_bytes: int = 0
+    sha256: Sha256 | None = None
+    content_sha256: Sha256 | None = None
+    size_bytes: Count | None = None
+    most_bytes: Count = 0
 
     @property
     def digests(self) -> dict[str, str]:
@@ -60,48 +59,11 @@ class PublishedFile:
         return tuple(dict.fromkeys((*packed, plain, dotted)))
 
 
-class PublishedFileRecord(Record, kw_only=True):
-    """A file as it is published; the attributes are those of `PublishedFile`."""
-
-    name: str
-    size_bytes: Count | None
-    md5: str | None
-    sha256: Sha256 | None
-    content_sha256: Sha256 | None
-    urls: tuple[str, ...]
-
-
-class NamedDataset(Record, kw_only=True):
-    """A data set with a name; the attributes are those of `CatalogueEntry`.
-
-    Attributes:
-        located: where its files lie on this machine; None where they are not there.
-    """
-
-    name: str
-    title: str
-    licence: str
-    source: str
-    class_names: tuple[str, ...]
-    num_classes: Count
-    num_train: Count
-    num_test: Count
-    image_shape: tuple[Count, Count, Count]
-    accuracy: str | None
-    notes: str
-    files: tuple[PublishedFileRecord, ...]
-    located: str | None
-
-
-@dataclass(frozen=True)
-class CatalogueEntry:
-    """A data set with a name: what it is, who may use it, and what its files must be.
+class DatasetFacts(Record, kw_only=True):
+    """What is known of a data set with a name: what it is, who may use it, and what its files must be.
 
     Attributes:
         files: as published; of IDX files: train images, train labels, test images, test labels.
-        form: how they are read.
-        folder: what its folder in a cache is called.
-        torch_folder: what torchvision calls it.
         num_train, num_test, image_shape: what is in the files.
         accuracy: what others have reached, with the source.
         notes: what else a user should know.
@@ -112,20 +74,41 @@ class CatalogueEntry:
     licence: str
     source: str
     class_names: tuple[str, ...]
+    num_train: Count
+    num_test: Count
+    image_shape: tuple[Count, Count, Count]
     files: tuple[PublishedFile, ...]
-    form: Form
-    num_train: int
-    num_test: int
-    image_shape: tuple[int, int, int]
-    folder: str
-    torch_folder: str | None = None
     accuracy: str | None = None
     notes: str = ""
 
+
+class NamedDataset(DatasetFacts, kw_only=True):
+    """A data set with a name, as commands list it.
+
+    Attributes:
+        located: where its files lie on this machine; None where they are not there.
+    """
+
+    num_classes: Count
+    located: str | None
+
+
+class CatalogueEntry(DatasetFacts, kw_only=True):
+    """A data set with a name, and how it is read.
+
+    Attributes:
+        form: how the files are read.
+        folder: what its folder in a cache is called.
+        torch_folder: what torchvision calls it.
+    """
+
+    form: Form
+    folder: str
+    torch_folder: str | None = None
+
     def to_record(self, located: str | None) -> NamedDataset:
         """Return the entry, with the place of its files on this machine."""
-        files = tuple(from_attributes(PublishedFileRecord, file) for file in self.files)
-        return from_attributes(NamedDataset, self, num_classes=len(self.class_names), files=files, located=located)
+        return from_attributes(NamedDataset, self, num_classes=len(self.class_names), located=located)
 
 
 def url_folder(url: str) -> str:
