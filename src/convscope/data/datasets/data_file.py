@@ -5,7 +5,7 @@ keep memory within what the file can hold.
 """
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
@@ -80,6 +80,14 @@ def sha256_of(path: Path) -> str:
 def reason(error: Exception) -> str:
     """Return what another library says is wrong, on one line that is not too long."""
     return " ".join(str(error).split())[:100] or type(error).__name__
+
+
+def fill(content: NDArray[np.uint8], read_some: Callable[[int], bytes], start: int = 0) -> int:
+    """Fill bytes (n,) from `start` on with what comes in pieces of at most so many; return where they end."""
+    while start < len(content) and (piece := read_some(min(CHUNK_BYTES, len(content) - start))):
+        content[start : start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        start += len(piece)
+    return start
 
 
 def sealed(array: NDArray[Number]) -> NDArray[Number]:

@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import CHUNK_BYTES, DataFileError, open_data_file, sealed
+from convscope.data.datasets.data_file import DataFileError, fill, open_data_file, sealed
 from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ByteStream, open_stream
 
 UNSIGNED_BYTE = 0x08
@@ -139,15 +139,10 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
             "it again"
         )
     content = np.empty(promised, dtype=np.uint8)
-    filled = 0
-    while filled < promised:
-        piece = stream.read_some(min(CHUNK_BYTES, promised - filled))
-        if not piece:
-            raise DataFileError(
-                f"{_promise(header)}, but only {filled:,} follow; the file is incomplete, download it again"
-            )
-        content[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
-        filled += len(piece)
+    if (filled := fill(content, stream.read_some)) < promised:
+        raise DataFileError(
+            f"{_promise(header)}, but only {filled:,} follow; the file is incomplete, download it again"
+        )
     # Reading on to the end also makes the checksum be compared.
     if stream.read_some(1):
         raise DataFileError(f"{_promise(header)}, but more follow; the file is damaged or has another format")

@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 
 from convscope.base.files import file_digest
 from convscope.data.datasets.data_file import (
-    CHUNK_BYTES,
     DataFileError,
     Images,
     Labels,
+    fill,
     open_data_file,
     reason,
     sealed,
@@ -183,15 +183,10 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     flat = np.empty(promised, dtype=np.uint8)
     start = header.read()
     flat[: len(start)] = np.frombuffer(start, dtype=np.uint8)
-    filled = len(start)
-    # One read more than is needed: at its end zipfile compares the checksum.
-    while piece := read(min(CHUNK_BYTES, promised - filled) or 1):
-        if filled + len(piece) > promised:
-            raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, download it again")
-        flat[filled : filled + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
-        filled += len(piece)
-    if filled != promised:
+    if fill(flat, read, len(start)) != promised:
         raise DataFileError(f"{name} is incomplete; download the file again")
+    if read(1):  # one read more than is needed: at its end zipfile compares the checksum
+        raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, download it again")
     array = flat.view(dtype).reshape(shape, order="F" if fortran_order else "C")
     return sealed(np.ascontiguousarray(array))
 
