@@ -90,15 +90,15 @@ def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measu
     some = known.take(np.linspace(0, 699, 120).round().astype(np.int64))
     names = [one.name for one in measured.altered]
     assert names == ["shifted by 2 pixels", "shifted by 4 pixels", "rotated by 15°", "rotated by 30°"]
-    for one, altered in zip(measured.altered, alter(some), strict=True):
-        right = part[0].predict(altered.images) == some.labels
+    for one, altered in zip(measured.altered, alter(some).values(), strict=True):
+        right = part[0].predict(altered) == some.labels
         assert one.accuracy == right.mean()
-        refused = rule.refuses(part[0], altered.images)
+        refused = rule.refuses(part[0], altered)
         assert (one.right[rule.name].count, one.right[rule.name].total) == (
             (refused & right).sum(),
             right.sum(),
         )
-    shifted = alter(some)[0].images
+    shifted = next(iter(alter(some).values()))
     matches = [
         (np.roll(shifted, (-down, -right), (1, 2))[:, 4:-4, 4:-4] == some.images[:, 4:-4, 4:-4]).all(axis=(1, 2, 3))
         for down, right in ((2, 0), (-2, 0), (0, 2), (0, -2))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import checked
 from convscope.base.records import Change, Count, Fraction, Record, from_attributes
 from convscope.base.tables import Tabular, clip
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, evenly
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
 from convscope.data.inspection.pictures import SplitName
 
@@ -158,7 +158,7 @@ def find_duplicates(
     function of the other: brightness and contrast do not matter, an edge elsewhere does. Groups are what is linked, so
     two of a large group may be less alike.
 
-    >>> from convscope.data.datasets import Dataset
+    >>> from convscope.data.datasets import Dataset, evenly
     >>> images = (np.arange(3 * 64) ** 2 % 251).astype(np.uint8).reshape(3, 8, 8, 1)
     >>> train = Dataset(images, np.array([0, 1, 0]), ("a", "b"))
     >>> test = Dataset(images[1:2], np.array([0]), ("a", "b"), split="test")
@@ -192,7 +192,7 @@ def find_duplicates(
     first_equal = _first_equal((train.images, test.images))
     distinct = np.unique(first_equal)
     varied = distinct[deviations(pixels, distinct) >= FLATTEST]
-    compared = varied[np.linspace(0, len(varied) - 1, min(len(varied), most_compared)).round().astype(np.int64)]
+    compared = varied[evenly(len(varied), most_compared)]
     pairs, correlations = near_pairs(pixels, compared, threshold)
     return Duplicates(
         dataset_name=train.name,

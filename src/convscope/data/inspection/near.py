@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.data.datasets import evenly
+
 FLATTEST = 1.0
 """The standard deviation of an image's pixels, in grey levels, below which it is noise on a plain ground."""
 
@@ -72,7 +74,7 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
 
 def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
     """Return (n, D + 1): each image's coordinates along the sample's main directions, and how long the rest is."""
-    some = numbers[np.linspace(0, len(numbers) - 1, min(len(numbers), _SAMPLE)).round().astype(int)]
+    some = numbers[evenly(len(numbers), _SAMPLE)]
     centred = _unit(pixels(some))
     centred -= centred.mean(axis=0)
     number = min(_DIMENSIONS, *centred.shape)

@@ -14,6 +14,7 @@ from convscope.base.metrics import wilson_interval
 from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record
 from convscope.base.streams import random_stream
 from convscope.base.tables import Tabular, percent_with_interval
+from convscope.data.datasets import evenly
 from convscope.evidence.calibration.intervals import Chance, Estimate, bootstrap, chance_errors, resamples_for
 from convscope.evidence.calibration.reliability import NumBins, Reliability, check_bins, measure_reliability
 from convscope.evidence.calibration.risk_coverage import RiskCoverage, measure_risk_coverage
@@ -197,7 +198,7 @@ def measure_calibration(
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
     most = max(1, _MOST_FITTED // logits.shape[1])
-    taken = np.linspace(0, len(held_out_labels) - 1, min(most, len(held_out_labels))).round().astype(np.int64)
+    taken = evenly(len(held_out_labels), most)
     fitted_logits, fitted_labels = held_out_logits[taken], held_out_labels[taken]
     temperature = fit_temperature(fitted_logits, fitted_labels)
     scores = [score_images(logits, labels, each, num_bins) for each in (1.0, temperature)]

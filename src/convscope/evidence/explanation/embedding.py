@@ -18,7 +18,7 @@ from convscope.base.packing import Packed
 from convscope.base.records import Count, Fraction, Positive, to_tuple
 from convscope.base.tables import Tabular, clip
 from convscope.base.versions import install_command
-from convscope.data.datasets import DatasetLike
+from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
 
@@ -195,7 +195,7 @@ def embed(
     if num_images < MIN_EMBEDDED_IMAGES:
         raise ValueError(f"{num_images} images are too few to embed; take at least {MIN_EMBEDDED_IMAGES}")
     model.check_classes(dataset)
-    indices = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
+    indices = evenly(len(dataset), num_images)
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
     layer = embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)

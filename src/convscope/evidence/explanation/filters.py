@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import Seed, checked
 from convscope.base.records import to_tuple
 from convscope.base.streams import random_stream
-from convscope.data.datasets import Dataset, DatasetLike
+from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.explanation.filter_cards import (
     NUM_EXCITING,
     QUANTILES,
@@ -68,7 +68,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     model.check_classes(dataset)
     layers = filter_layers(model.architecture)
     num_images = min(len(dataset), most_images, max(_LEAST_IMAGES, _affordable_images(model, layers)))
-    taken = np.linspace(0, len(dataset) - 1, num_images).round().astype(np.int64)
+    taken = evenly(len(dataset), num_images)
     measured = dataset.take(taken)
     shuffled = random_stream(seed, "selectivity").permutation(measured.labels)
     measures = measure_filters(model, layers, measured.images)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture
 from convscope.base.packing import Packed
 from convscope.base.records import Record
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, evenly
 from convscope.engine.network import check_images
 from convscope.evidence.records import check_packed
 from convscope.training.model import Model
@@ -109,9 +109,7 @@ def hidden_features(model: Model, images: NDArray[np.uint8], layer: str) -> NDAr
         outputs = model.activations(images, [layer])[layer]
     rows = outputs.reshape(len(images), -1)
     size = rows.shape[1]
-    if size <= _MOST_READ:
-        return rows
-    return rows[:, np.linspace(0, size - 1, _MOST_READ).round().astype(np.int64)]
+    return rows if size <= _MOST_READ else rows[:, evenly(size, _MOST_READ)]
 
 
 def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
@@ -131,7 +129,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     assert whole is not None, layer
     size = min(whole, _MOST_READ)
     count = min(len(dataset), _MOST_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
-    chosen = dataset.take(np.linspace(0, len(dataset) - 1, count).round().astype(np.int64))
+    chosen = dataset.take(evenly(len(dataset), count))
     features = np.empty((count, size))
     step = max(1, _BLOCK_BYTES // (4 * whole))
     for start in range(0, count, step):
@@ -157,7 +155,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
 
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (D, 256) at most, the orthonormal directions in which 600 of the rows of (N, D) vary most."""
-    some = centred[np.linspace(0, len(centred) - 1, min(len(centred), _MOST_FOR_DIRECTIONS)).round().astype(np.int64)]
+    some = centred[evenly(len(centred), _MOST_FOR_DIRECTIONS)]
     # The eigenvectors of the smaller matrix, N × N, lead to those of D × D.
     vectors = np.linalg.eigh(some @ some.T)[1][:, -min(_MOST_SIZE, max(1, len(some) - 1)) :]
     return np.asarray(np.linalg.qr(some.T @ vectors)[0])

@@ -88,7 +88,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, se
 
 def _score(part: Part, distance: HiddenDistance, statistics: ImageStatistics, num_parts: int, seed: int) -> _Scored:
     model, _, held_out = part
-    some = _evenly(held_out, max(1, _MOST_HELD_OUT // num_parts))
+    some = held_out.take(evenly(len(held_out), max(1, _MOST_HELD_OUT // num_parts)))
     made_up = make_up(held_out, max(1, _MADE_UP_EACH // num_parts), seed)
 
     def scores(images: NDArray[np.uint8]) -> dict[ScoreName, NDArray[np.float64]]:
@@ -137,12 +137,6 @@ def _rule(
 
 def _together(first: Dataset, second: Dataset) -> Dataset:
     """Return the images of both, of each at most as many as a distance is fitted to."""
-    one, other = _evenly(first, _MOST_HELD_OUT), _evenly(second, _MOST_HELD_OUT)
+    one, other = (part.take(evenly(len(part), _MOST_HELD_OUT)) for part in (first, second))
     images = np.concatenate([one.images, other.images])
     return replace(one, images=images, labels=np.concatenate([one.labels.astype(np.int64), other.labels]))
-
-
-def _evenly(dataset: Dataset, most: int) -> Dataset:
-    if len(dataset) <= most:
-        return dataset
-    return dataset.take(evenly(len(dataset), most))

@@ -6,13 +6,12 @@ measurement. Some of them are readable after all: two halves can make a whole.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.streams import random_stream
-from convscope.data.datasets import Dataset
+from convscope.data.datasets import Dataset, evenly
 from convscope.data.handwriting import handwriting_of
 from convscope.evidence.rejection.letters import choosing_fonts, draw_letters, letters_beside
 
@@ -31,7 +30,7 @@ def make_up(dataset: Dataset, count: int, seed: int = 0) -> dict[str, Images]:
     one corner to the other; "specks", pixels at random that are black or white. "halves" and "blends" are left out
     where all images are of one class, "letters" where letters are classes or no font can be read.
     """
-    sources = dataset.take(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(np.int64))
+    sources = dataset.take(evenly(len(dataset), count))
     kinds: Mapping[str, Callable[[Dataset, np.random.Generator], Images]] = {
         "patches": _patches,
         "halves": _halves,
@@ -152,21 +151,9 @@ _SHIFTS = 2, 4  # pixels of an image 28 pixels wide
 _ANGLES = 15, 30  # degrees
 
 
-@dataclass(frozen=True, eq=False)
-class Altered:
-    """Images of known classes that lie otherwise.
-
-    Attributes:
-        name: what was done to them, such as "shifted by 2 pixels".
-        images: (N, H, W, C) uint8.
-    """
-
-    name: str
-    images: NDArray[np.uint8] = field(repr=False)
-
-
-def alter(dataset: Dataset, seed: int = 0) -> tuple[Altered, ...]:
-    """Return the images of `dataset` shifted and turned by two amounts each, to a random side; edge pixels go on."""
+def alter(dataset: Dataset, seed: int = 0) -> dict[str, Images]:
+    """Return by what was done to them, such as "shifted by 2 pixels", the images of `dataset` shifted and turned by two
+    amounts each, to a random side; edge pixels go on."""
     from scipy.ndimage import rotate, shift
 
     images, side = dataset.images, max(dataset.image_shape[:2])
@@ -174,17 +161,17 @@ def alter(dataset: Dataset, seed: int = 0) -> tuple[Altered, ...]:
         random_stream(seed, "altered shift").integers(0, 4, len(images))
     ]
     signs = random_stream(seed, "altered turn").choice((-1, 1), len(images))
-    found = list[Altered]()
+    found = dict[str, Images]()
     for pixels in sorted({max(1, round(pixels * side / 28)) for pixels in _SHIFTS}):
         moved = [
             shift(image, (*(pixels * direction), 0), order=0, mode="nearest")
             for image, direction in zip(images, directions, strict=True)
         ]
-        found.append(Altered(f"shifted by {pixels} pixel{'s' * (pixels > 1)}", np.stack(moved)))
+        found[f"shifted by {pixels} pixel{'s' * (pixels > 1)}"] = np.stack(moved)
     for angle in _ANGLES:
         turned = [
             rotate(image, sign * angle, (0, 1), reshape=False, order=1, mode="nearest")
             for image, sign in zip(images, signs, strict=True)
         ]
-        found.append(Altered(f"rotated by {angle}°", np.stack(turned)))
-    return tuple(found)
+        found[f"rotated by {angle}°"] = np.stack(turned)
+    return found

@@ -16,7 +16,7 @@ from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
 from convscope.base.packing import Packed
 from convscope.base.records import to_tuple
-from convscope.data.datasets import Dataset, DatasetLike, Splits
+from convscope.data.datasets import Dataset, DatasetLike, Splits, evenly
 from convscope.evidence.records import describe_images
 from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.out_of_distribution import OutOfDistributionSet, out_of_distribution_sets
@@ -67,7 +67,7 @@ def measure_rejection(
     """
     dataset = dataset_for(model, dataset)
     model.check_classes(dataset)
-    places = np.linspace(0, len(dataset) - 1, min(len(dataset), _MOST_KNOWN)).round().astype(np.int64)
+    places = evenly(len(dataset), _MOST_KNOWN)
     known = dataset.take(places)
     sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
     room = _MOST_EXAMPLE_BYTES // (len(sets) + 2)
@@ -77,14 +77,14 @@ def measure_rejection(
     set_logits = [model.logits(outside.images) for outside in sets]
     set_scores = [rule.scores(model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
     edges = _edges([known_scores, *set_scores])
-    some = known.take(np.linspace(0, len(known) - 1, min(len(known), most)).round().astype(np.int64))
+    some = known.take(evenly(len(known), most))
     return Rejection(
         **describe_images(dataset, len(known)),
         rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
         known=_measure_known(rule, model, known, known_logits, known_scores, places, edges, 2 * room),
         altered=tuple(
-            _measure_altered(rule, model, altered.name, altered.images, some.labels) for altered in alter(some, seed)
+            _measure_altered(rule, model, name, images, some.labels) for name, images in alter(some, seed).items()
         ),
         out_of_distribution=tuple(
             _measure_set(rule, model, one, logits, scores, known_scores, edges, room)
@@ -228,7 +228,7 @@ def _number(image_shape: Sequence[int], room: int, most: int) -> int:
 def _spread(places: NDArray[np.int64], scores: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """Return at most `most` of the places, evenly from the highest score to the lowest."""
     ranked = places[np.argsort(-scores[places], kind="stable")]
-    return ranked[np.linspace(0, len(ranked) - 1, min(len(ranked), most)).round().astype(np.int64)]
+    return ranked[evenly(len(ranked), most)]
 
 
 def _examples(

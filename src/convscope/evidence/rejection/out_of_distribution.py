@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from convscope.base.errors import DatasetError
 from convscope.base.streams import random_stream
-from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.data.datasets import Dataset, Splits, evenly, load_dataset
 from convscope.data.datasets.readers.idx import read_idx
 from convscope.data.handwriting import handwriting_of
 from convscope.evidence.rejection.letters import (
@@ -89,7 +89,9 @@ def out_of_distribution_sets(
     else:
         name, images = chosen
         found.append(
-            OutOfDistributionSet(name, f"test images of {name}", fit_images(_some(images, most), dataset.image_shape))
+            OutOfDistributionSet(
+                name, f"test images of {name}", fit_images(images[evenly(len(images), most)], dataset.image_shape)
+            )
         )
     makers: dict[str, Callable[[], OutOfDistributionSet | str]] = {
         "letters": lambda: _letters(dataset, most, seed),
@@ -142,7 +144,7 @@ def _is_among(dataset: Dataset, images: Images) -> bool:
     """Return whether most of the data set's images are among `images`, pixel for pixel."""
     if dataset.image_shape != images.shape[1:]:
         return False
-    some = {image.tobytes() for image in _some(dataset.images, _NUM_COMPARED)}
+    some = {image.tobytes() for image in dataset.images[evenly(len(dataset.images), _NUM_COMPARED)]}
     return 2 * len(some & {image.tobytes() for image in images}) > len(some)
 
 
@@ -186,7 +188,7 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet
 
 def _overlaid(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return the larger value of each pixel of two test images of different classes, or why there are none."""
-    some = dataset.take(_places(len(dataset), most))
+    some = dataset.take(evenly(len(dataset), most))
     places, others = partners(some, random_stream(seed, "strangers overlaid"))
     if not len(places):
         return "all images are of one class"
@@ -196,7 +198,7 @@ def _overlaid(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | 
 
 def _changed(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
     """Return test images that were changed beyond what their classes look like."""
-    sources = dataset.images[_places(len(dataset), most)]
+    sources = dataset.images[evenly(len(dataset), most)]
     stream = random_stream(seed, "strangers shuffled")
     pixels = sources.reshape(len(sources), -1, sources.shape[3])
     order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
@@ -210,7 +212,7 @@ def _changed(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionS
 
 
 def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
-    shape, sources = dataset.image_shape, dataset.images[_places(len(dataset), most)]
+    shape, sources = dataset.image_shape, dataset.images[evenly(len(dataset), most)]
     uniform = random_stream(seed, "strangers uniform").integers(0, 256, (most, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
     normal = random_stream(seed, "strangers normal").normal(mean, deviation, (most, *shape))
@@ -229,13 +231,3 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSe
 
 def _rounded(values: NDArray[np.float64]) -> Images:
     return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)
-
-
-def _some(images: Images, most: int) -> Images:
-    """Return at most `most` of the images, sampled evenly."""
-    return images[_places(len(images), most)]
-
-
-def _places(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of the places 0 to `count` - 1, sampled evenly."""
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from convscope.base.averaging import average
 from convscope.base.packing import Packed
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform, uniforms
 
@@ -53,14 +54,9 @@ def pack_small(pictures: Pictures, room: int) -> Packed:
 
 def _shrunk(pictures: Pictures, side: int) -> Pictures:
     """Return `pictures` with a longest side of `side` pixels."""
-    from PIL import Image  # here and not above: only this needs it
-
     *before, height, width, channels = pictures.shape
     longest = max(height, width)
     size = max(1, round(height * side / longest)), max(1, round(width * side / longest))
-    planes = np.moveaxis(pictures, -1, -3).reshape(-1, height, width)
-    small = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size[::-1], Image.Resampling.BOX))
-        for plane in planes
-    ]
-    return np.ascontiguousarray(np.moveaxis(np.reshape(small, (*before, channels, *size)), -3, -1))
+    flat = np.moveaxis(pictures.reshape(-1, height, width, channels), 0, 2).reshape(height, width, -1)
+    small = np.moveaxis(average(np.ascontiguousarray(flat), *size).reshape(*size, -1, channels), 2, 0)
+    return np.ascontiguousarray(small).reshape(*before, *size, channels)
