@@ -15,8 +15,6 @@ from convscope.data.datasets.data_file import DataFileError
 from convscope.data.datasets.readers.npz import (
     NpzArrays,
     check_image_array,
-    check_label_array,
-    read_array,
     read_npy,
     read_npz,
 )
@@ -133,14 +131,6 @@ def test_images_may_be_left_in_the_file(tmp_path):
     read = read_npz(write(tmp_path, archive()), lambda name: name == "x_test")
     assert read.train.images is not None
     assert read.test.images is None
-
-
-def test_one_array_is_read_alone(tmp_path):
-    np.testing.assert_array_equal(read_array(write(tmp_path, archive()), "y_test", check_label_array), Y_TEST)
-    with pytest.raises(DatasetError, match=r"has no array z \(it holds 'x_train', 'y_train'"):
-        read_array(write(tmp_path, archive()), "z", check_label_array)
-    with pytest.raises(DatasetError, match=r"is not a complete .npz archive"):
-        read_array(write(tmp_path, b"PK"), "z", check_label_array)
 
 
 def test_an_npy_file_is_read_and_checked(tmp_path):

@@ -121,20 +121,6 @@ def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = 
             raise _not_whole(error) from error
 
 
-def read_array(path: str | os.PathLike[str], name: str, check: Check) -> NDArray[Any]:
-    """Read one array of an `.npz` archive, read-only, after `check` has seen its name, shape and type and refused none.
-
-    Raises:
-        DatasetError: as `read_npz` does, and for what `check` raises DataFileError.
-    """
-    with open_data_file(Path(path)) as file:
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return read_member(archive, name, check)
-        except DAMAGE as error:
-            raise _not_whole(error) from error
-
-
 def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
     """Read the array of an `.npy` file, read-only, after `check` has seen its name, shape and type and refused none.
 

@@ -100,12 +100,6 @@ def zip_names(path: Path) -> tuple[str, ...]:
         return _file_names(archive)
 
 
-def is_zip(path: Path) -> bool:
-    """Return whether the first bytes are those of a zip archive; raises `DatasetError` if there are none to read."""
-    with open_data_file(path) as file:
-        return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-
-
 def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) -> zipfile.ZipInfo:
     """Return a member's line in an archive's table, if it can be true.
 
