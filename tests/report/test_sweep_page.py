@@ -52,7 +52,10 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     text = words(page)
     assert "The best of 5 trials reaches 98.12 % on held-out images that did not choose it" in text
     assert "Trained on 500 training images, chosen by 50 others and checked on 60 more" in text
-    assert "filters 16 accuracy 98.12 % [97.00, 99.00] optimism of the choice 0.12 points [-0.01, 0.25]" in text
+    assert (
+        "filters 16 accuracy 98.12 % [97.00, 99.00] optimism of the choice 0.12 points [\N{MINUS SIGN}0.01, 0.25]"
+        in text
+    )
     assert "Pale ones were trained on fewer images" in text
     assert "9 500 diverged 1,234 1.50" in text
     assert "7 500 10.00 % (no better than chance)" in text

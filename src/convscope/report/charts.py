@@ -36,14 +36,14 @@ from convscope.report.style import (
 from convscope.texts import Figure, Said, known, say
 from convscope.training import History
 
+Measure = Literal["accuracy", "loss"]
+
 _NAMES = 144  # pixels for the names at the ends of the curves
 _MOST_NAMED_BARS = 40
 _MOST_CLASSES_WITH_LINES = 40
 
 
-def draw_training_curves(
-    histories: Mapping[str, History], measure: Literal["accuracy", "loss"] = "accuracy", title: str = ""
-) -> Drawing:
+def draw_training_curves(histories: Mapping[str, History], measure: Measure = "accuracy", title: str = "") -> Drawing:
     """Draw a measure over the epochs, in training (dashed) and on the images kept for measuring.
 
     A ring marks the best epoch, where a history has one.

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.texts import attribute, figure, rounded, say
+from convscope.texts import Said, attribute, figure, rounded, say
 
 _ITS_OWN = "base-uri 'none'; form-action 'none'"
 STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"
@@ -30,12 +30,13 @@ def live_policy(*scripts: str) -> str:
 
 def render_document(template: str, policy: str = STILL_POLICY, **values: object) -> str:
     """Return the HTML document that a template of this folder makes of `values`, whose texts are data, never markup."""
-    page: str = (
-        _templates()
-        .get_template(template)
-        .render(policy=Markup(policy), css=Markup(read_resource("page.css")), **values)
-    )
-    return page
+    return render_template(template, policy=Markup(policy), css=Markup(read_resource("page.css")), **values)
+
+
+def render_template(name: str, **values: object) -> str:
+    """Return what a template of this folder makes of `values`, whose texts are data, never markup."""
+    text: str = _templates().get_template(name).render(**values)
+    return text
 
 
 def script_json(value: Mapping[str, object]) -> Markup:
@@ -69,7 +70,8 @@ def percent_interval(bounds: Sequence[float]) -> str:
 @cache
 def _templates() -> Environment:
     environment = Environment(loader=FunctionLoader(read_resource), autoescape=True, undefined=StrictUndefined)
-    environment.filters["plain"] = lambda text: printable(str(text))
+    environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
+    environment.filters["text"] = lambda text: text if isinstance(text, Said) else printable(str(text))
     environment.filters["percent"] = findings.percent
     environment.filters["interval"] = percent_interval
     environment.filters["thousands"] = "{:,}".format

@@ -10,7 +10,7 @@ from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
-from convscope.report.findings import percent
+from convscope.report.findings import bracketed, percent
 
 _MOST_GROUPS_IN_VERDICT = 12
 
@@ -80,5 +80,4 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
 def _interval(group: GroupRecord) -> str:
     if group.interval_with_images is None:
         return "one run, no interval"
-    low, high = group.interval_with_images
-    return f"[{100 * low:.2f}, {100 * high:.2f}], n {group.num_runs:,}"
+    return f"{bracketed(group.interval_with_images)}, n {group.num_runs:,}"

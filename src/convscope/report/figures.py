@@ -1,6 +1,7 @@
 """The figures of a run: from what it measured to named drawings, and to files for slides and papers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from convscope.base.files import write_bytes
 from convscope.base.spelling import did_you_mean
 from convscope.report import findings
 from convscope.report.charts import (
+    Measure,
     draw_accuracies,
     draw_class_balance,
     draw_confusion_matrix,
     draw_training_curves,
 )
 from convscope.report.diagram import draw_diagram
+from convscope.report.evidence.section import Table
+from convscope.report.numbers import accuracies_table, balance_table, curves_table
 from convscope.report.payload import RunContents
 from convscope.report.pictures import (
     draw_feature_maps,
@@ -26,7 +30,8 @@ from convscope.report.pictures import (
     large_channels,
 )
 from convscope.report.style import Drawing, figure_bytes
-from convscope.texts import say
+from convscope.texts import Said, say
+from convscope.training.records import HistoryRecord
 
 
 class Drawings(Mapping[str, Drawing]):
@@ -45,34 +50,61 @@ class Drawings(Mapping[str, Drawing]):
         return len(self._makers)
 
 
-def draw_charts(contents: RunContents) -> Drawings:
-    """Return the charts of a run by name, each with what it shows as its title."""
-    splits, evaluation, comparison = contents.splits, contents.evaluation, contents.comparison
-    trained, baseline = contents.trained, contents.baseline
-    histories = {trained.model.architecture.name: trained.history}
-    if baseline is not None and baseline.history.loss:
-        histories[say("baseline") if comparison is None else comparison.names[1]] = baseline.history
-    names, titles = evaluation.class_names, findings.chart_titles(contents.facts)
-    train, test = (part.class_counts.tolist() for part in (splits.train, splits.test))
-    charts: dict[str, Callable[[], Drawing]] = {
-        "class-balance": partial(draw_class_balance, train, test, names, titles["class-balance"]),
-        "confusion-matrix": partial(
-            draw_confusion_matrix, evaluation.confusion_matrix, names, titles["confusion-matrix"]
+@dataclass(frozen=True)
+class RunChart:
+    """A chart of a run.
+
+    Attributes:
+        title: what it shows, in words.
+        draw: draws it under its title.
+        numbers: its table; None of the confusion matrix, which is one itself.
+    """
+
+    title: Said
+    draw: Callable[[str], Drawing]
+    numbers: Table | None = None
+
+
+def run_charts(contents: RunContents) -> dict[str, RunChart]:
+    """Return the charts of a run by name."""
+    facts, evaluation, comparison = contents.facts, contents.evaluation, contents.comparison
+    trained, baseline, data = contents.trained, contents.baseline, facts.data
+    names = evaluation.class_names
+    counts = data.train.class_counts, data.test.class_counts
+    charts = {
+        "class-balance": RunChart(
+            findings.balance_finding(counts[0], names),
+            partial(draw_class_balance, *counts, names),
+            balance_table(data),
+        ),
+        "confusion-matrix": RunChart(
+            findings.confusion_finding(facts.evaluation),
+            partial(draw_confusion_matrix, evaluation.confusion_matrix, names),
         ),
     }
     if trained.history.loss:
-        charts["training-accuracy"] = partial(draw_training_curves, histories, "accuracy", titles["training-accuracy"])
-        charts["training-loss"] = partial(draw_training_curves, histories, "loss", titles["training-loss"])
-    if comparison is not None:
-        sides = [one.evaluation for one in (comparison.a, comparison.b)]
-        charts["comparison"] = partial(
-            draw_accuracies,
-            comparison.names,
-            [side.accuracy for side in sides],
-            [side.accuracy_interval for side in sides],
-            titles["comparison"],
+        histories = {trained.model.architecture.name: trained.history}
+        if baseline is not None and baseline.history.loss:
+            histories[say("baseline") if comparison is None else comparison.names[1]] = baseline.history
+        measures: dict[Measure, Callable[[HistoryRecord], Said]]
+        measures = {"accuracy": findings.accuracy_finding, "loss": findings.loss_finding}
+        for measure, finding in measures.items():
+            draw, table = partial(draw_training_curves, histories, measure), curves_table(facts, measure)
+            charts[f"training-{measure}"] = RunChart(finding(facts.history), draw, table)
+    if facts.comparison is not None:
+        sides = facts.comparison.a, facts.comparison.b
+        accuracies, intervals = [side.accuracy for side in sides], [side.accuracy_interval for side in sides]
+        charts["comparison"] = RunChart(
+            findings.comparison_finding(facts.comparison),
+            partial(draw_accuracies, facts.comparison.names, accuracies, intervals),
+            accuracies_table(facts.comparison),
         )
-    return Drawings(charts)
+    return charts
+
+
+def draw_charts(contents: RunContents) -> Drawings:
+    """Return the charts of a run by name, each with what it shows as its title."""
+    return Drawings({name: partial(chart.draw, chart.title) for name, chart in run_charts(contents).items()})
 
 
 def draw_pictures(contents: RunContents) -> Drawings:

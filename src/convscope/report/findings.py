@@ -14,7 +14,6 @@ from convscope.evidence.comparison.words import SIGNIFICANCE, format_p_value
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord, caution_facts
 from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
-from convscope.report.records import PageFacts
 from convscope.texts import Figure, Said, figure, rounded, say, signed
 from convscope.training.records import HistoryRecord
 
@@ -38,25 +37,16 @@ def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> 
     return say("to", low=text(bounds[0]), high=text(bounds[1]))
 
 
+def bracketed(interval: Sequence[float | None], digits: int = 2, factor: float = 100) -> str:
+    """Return an interval as its two ends in brackets, in percent or points; None is infinite."""
+    low, high = ("\N{INFINITY}" if end is None else f"{factor * end:.{digits}f}" for end in interval)
+    return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
+
+
 def counted(measured: ImagesRecord | ClassesRecord) -> Said:
     """Return on how many images something was measured, and how many were left out."""
     images, left_out = say(f"counted.{measured.split}", n=measured.num_images), measured.num_images_left_out
     return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
-
-
-def chart_titles(page: PageFacts) -> dict[str, Said]:
-    """Return the title of each chart of a run by the chart's name."""
-    data, evaluation = page.data, page.evaluation
-    titles = {
-        "class-balance": balance_finding(data.train.class_counts, evaluation.class_names),
-        "confusion-matrix": confusion_finding(evaluation),
-    }
-    if page.history.loss:
-        titles["training-accuracy"] = accuracy_finding(page.history)
-        titles["training-loss"] = loss_finding(page.history)
-    if page.comparison is not None:
-        titles["comparison"] = comparison_finding(page.comparison)
-    return titles
 
 
 def accuracy_finding(history: HistoryRecord) -> Said:

@@ -1,53 +1,38 @@
 """The charts as tables: for each chart its numbers as texts, and the confusion matrix as cells."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import numpy as np
 
 from convscope.base.tables import printable
+from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.confusion_colours import confusion_opacities
+from convscope.report.evidence.section import Table
 from convscope.report.findings import percent
-from convscope.report.records import PageFacts
+from convscope.report.records import PageData, PageFacts
 from convscope.texts import known, say
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
 
 
-class ChartTable(NamedTuple):
-    """The numbers of a chart as texts."""
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def chart_numbers(page: PageFacts) -> dict[str, ChartTable]:
-    """Return the numbers of each chart by the chart's name."""
-    data, names = page.data, [printable(name) for name in page.evaluation.class_names]
+def balance_table(data: PageData) -> Table:
+    """Return how many images of each class there are."""
     train, test = data.train.class_counts, data.test.class_counts
-    tables = {
-        "class-balance": ChartTable(
-            [say("head.class"), say("split.train"), say("head.ofAll"), say("split.test"), say("head.ofAll")],
-            [
-                [name, f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
-                for name, a, b in zip(names, train, test, strict=True)
-            ],
-        )
-    }
-    if page.history.loss:
-        tables["training-accuracy"] = _curves(page, "accuracy")
-        tables["training-loss"] = _curves(page, "loss")
-    if (comparison := page.comparison) is not None:
-        sides = zip(comparison.names, (comparison.a, comparison.b), strict=True)
-        tables["comparison"] = ChartTable(
-            [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")],
-            [[printable(name), percent(side.accuracy), *map(percent, side.accuracy_interval)] for name, side in sides],
-        )
-    return tables
+    rows = [
+        [printable(name), f"{a:,}", percent(a / sum(train)), f"{b:,}", percent(b / sum(test))]
+        for name, a, b in zip(data.train.class_names, train, test, strict=True)
+    ]
+    of_all = say("head.ofAll")
+    return Table("", "", [say("head.class"), say("split.train"), of_all, say("split.test"), of_all], rows)
 
 
-def _curves(page: PageFacts, measure: str) -> ChartTable:
+def accuracies_table(comparison: ComparisonRecord) -> Table:
+    """Return the accuracy of both networks with its interval."""
+    sides = zip(comparison.names, (comparison.a, comparison.b), strict=True)
+    rows = [[printable(name), percent(side.accuracy), *map(percent, side.accuracy_interval)] for name, side in sides]
+    return Table("", "", [say(f"head.{name}") for name in ("model", "accuracy", "low", "high")], rows)
+
+
+def curves_table(page: PageFacts, measure: str) -> Table:
     """Return a measure by epoch in training and on the kept images, and the seconds, a column a curve."""
     comparison, other = page.comparison, page.baseline_history
     histories = [(page.model.architecture["name"], page.history)]
@@ -68,7 +53,7 @@ def _curves(page: PageFacts, measure: str) -> ChartTable:
         [str(epoch + 1), *(column[epoch] if epoch < len(column) else "" for column in columns)]
         for epoch in range(epochs)
     ]
-    return ChartTable(header, rows)
+    return Table("", "", header, rows)
 
 
 def _value(value: float, measure: str) -> str:

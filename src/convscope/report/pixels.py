@@ -97,6 +97,17 @@ def png_of(pixels: Pixels) -> bytes:
     return encode_png(pixels)
 
 
+def pixels_view(pixels: Pixels, scale: int = 1) -> dict[str, object]:
+    """Return a picture for an `img` element, which shows each of its pixels as a square of `scale`."""
+    height, width = pixels.shape[:2]
+    return {"uri": data_uri(picture_to_json(pixels)), "width": width * scale, "height": height * scale}
+
+
+def data_uri(content: str, kind: str = "png") -> str:
+    """Return the address that holds a picture, given in base64."""
+    return f"data:image/{kind};base64,{content}"
+
+
 def picture_to_json(pixels: Pixels) -> str:
     """Return a picture as plain JSON: its PNG in base64."""
     return b64encode(png_of(pixels)).decode()

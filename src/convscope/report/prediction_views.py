@@ -12,7 +12,7 @@ from convscope.base.sharing import last_part
 from convscope.base.tables import clip, printable
 from convscope.prediction import Prediction, StringReading
 from convscope.report.findings import confidence_text, percent
-from convscope.report.pixels import Pixels, image_pixels, paint, png_of, scale_to
+from convscope.report.pixels import Pixels, data_uri, image_pixels, paint, pixels_view, scale_to
 
 PHOTO_SIDE = 640
 """Pixels of the longer side of a photo on the page; more than that is averaged away."""
@@ -159,7 +159,7 @@ def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str,
     Image.fromarray(photo if photo.shape[2] == 3 else photo[..., 0]).save(content, "JPEG", quality=85)
     shown = min(1, _PHOTO_SHOWN / max(height, width))
     return {
-        "uri": _uri("jpeg", content.getvalue()),
+        "uri": data_uri(b64encode(content.getvalue()).decode(), "jpeg"),
         "width": max(1, round(width * shown)),
         "height": max(1, round(height * shown)),
         "is_smooth": True,
@@ -176,10 +176,4 @@ def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[s
 
 def _framed(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, object]:
     """Return a picture as it is, shown enlarged by whole pixels."""
-    height, width = pixels.shape[:2]
-    scale = scale_to(max(height, width), side)
-    return {"uri": _uri("png", png_of(pixels)), "width": width * scale, "height": height * scale, "is_smooth": False}
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:image/{kind};base64,{b64encode(content).decode()}"
+    return {**pixels_view(pixels, scale_to(max(pixels.shape[:2]), side)), "is_smooth": False}

@@ -4,7 +4,6 @@ The page can be read without its script and asks for nothing: style, charts, pic
 script that brings it to life are inside, and its policy forbids the rest.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +13,12 @@ from convscope.base.files import inside, write_text
 from convscope.report import findings
 from convscope.report.built import built
 from convscope.report.document import load_template, percent_interval, render_document, script_json
-from convscope.report.figures import draw_charts
+from convscope.report.figures import RunChart, run_charts
 from convscope.report.folds import fold_findings, image_size
-from convscope.report.numbers import ChartTable, chart_numbers, matrix_view
+from convscope.report.numbers import matrix_view
 from convscope.report.payload import RunContents
 from convscope.report.records import PageFacts, Payload
-from convscope.report.style import Drawing, svg_element
+from convscope.report.style import svg_element
 from convscope.report.views import (
     comparison_view,
     curves_note,
@@ -42,13 +41,7 @@ _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels"
 
 def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
-    shown, charts, bundle = contents.facts, {}, built()
-    titles, numbers, drawings = findings.chart_titles(shown), chart_numbers(shown), draw_charts(contents)
-    for name in drawings:
-        if name in numbers:  # the confusion matrix is a table itself
-            charts[name] = contents.once(
-                ("chart", name, titles[name], repr(numbers[name])), partial(_chart, drawings, name, titles, numbers)
-            )
+    shown, bundle, charts = contents.facts, built(), run_charts(contents)
     evaluation, comparison = shown.evaluation, shown.comparison
     seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
     others = [one for one in contents.evidence if one.section.anchor != "seeds"]
@@ -70,7 +63,11 @@ def render_report(contents: RunContents) -> str:
         names=dict(chapters),
         folds=fold_findings(shown, contents.explanation),
         terms=glossary(),
-        charts=charts,
+        charts={
+            name: contents.once(("chart", name, chart.title, repr(chart.numbers)), partial(_chart, name, chart))
+            for name, chart in charts.items()
+            if chart.numbers is not None
+        },
         run=run_view(shown),
         recipe=shown.recipe,
         data=shown.data,
@@ -85,7 +82,7 @@ def render_report(contents: RunContents) -> str:
         samples=contents.once("samples", lambda: samples_view(shown)),
         diagram=diagram_view(contents.trained.model.architecture),
         curves_note=curves_note(shown),
-        matrix=matrix_view(shown, titles["confusion-matrix"]),
+        matrix=matrix_view(shown, charts["confusion-matrix"].title),
         pairs=pairs_view(shown),
         mistakes=contents.once("mistakes", lambda: mistakes_view(shown)),
         comparison=None if comparison is None else comparison_view(comparison),
@@ -104,11 +101,9 @@ def load_parts() -> None:
     load_template("page.html.jinja")
 
 
-def _chart(
-    drawings: Mapping[str, Drawing], name: str, titles: Mapping[str, str], numbers: Mapping[str, ChartTable]
-) -> dict[str, object]:
-    svg = svg_element(drawings[name], name, titles[name])
-    return {"title": titles[name], "svg": Markup(svg), "numbers": numbers[name]}
+def _chart(name: str, chart: RunChart) -> dict[str, object]:
+    svg = svg_element(chart.draw(chart.title), name, chart.title)
+    return {"title": chart.title, "svg": Markup(svg), "numbers": chart.numbers}
 
 
 def write_report(folder: Path, contents: RunContents) -> Path:

@@ -6,14 +6,13 @@ from pathlib import Path
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
-from convscope.evidence.calibration import Estimate
 from convscope.experiment.sweep import Trial
 from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
 from convscope.report.evidence.experiment import diverged_table
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import percent
+from convscope.report.findings import bracketed, percent
 from convscope.report.sweep_charts import MOST_DOTS, draw_sweep
 
 _MOST_ROWS = 50
@@ -50,11 +49,11 @@ def write_sweep_page(folder: Path, sweep: SweepRecord, command: str = "", next_s
 def _view(sweep: SweepRecord) -> dict[str, object]:
     trials, optimism = sweep.trials, sweep.optimism
     cards = [{"title": name, "value": value_text(value), "note": ""} for name, value in trials[0].values.items()]
-    cards.append({"title": "accuracy", "value": percent(sweep.check.value), "note": _interval(sweep.check)})
+    cards.append({"title": "accuracy", "value": percent(sweep.check.value), "note": bracketed(sweep.check.interval)})
     flattery = ""
     if optimism is not None:
         flattery = "The optimism is the part of the winner's lead that it has only on the images that chose it. "
-        points = {"value": f"{100 * optimism.value:.2f} points", "note": _interval(optimism)}
+        points = {"value": f"{100 * optimism.value:.2f} points", "note": bracketed(optimism.interval)}
         cards.append({"title": "optimism of the choice", **points})
     return {
         "dataset": printable(sweep.dataset),
@@ -76,11 +75,6 @@ def _finding(sweep: SweepRecord) -> str:
     count = len(sweep.trials)
     which = "The only trial" if count == 1 else f"The best of {count:,} trials"
     return f"{which} reaches {percent(sweep.check.value)} on held-out images that did not choose it"
-
-
-def _interval(estimate: Estimate) -> str:
-    low, high = estimate.interval
-    return f"[{100 * low:.2f}, {100 * high:.2f}]"
 
 
 def _trials(sweep: SweepRecord) -> Section:

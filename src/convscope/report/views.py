@@ -4,7 +4,6 @@ Everything here is data for a template that escapes it; nothing is markup but th
 """
 
 import re
-from base64 import b64encode
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -22,14 +21,7 @@ from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
-from convscope.report.pixels import (
-    Palette,
-    Pixels,
-    enlarge,
-    paint,
-    png_of,
-    scale_to,
-)
+from convscope.report.pixels import Palette, Pixels, data_uri, paint, pixels_view, scale_to
 from convscope.report.python_lines import python_lines
 from convscope.report.records import PageFacts
 from convscope.texts import Said, attribute, figure, follow_language, known, listed, say
@@ -40,18 +32,11 @@ _MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
-def _uri(pixels: Pixels, scale: int = 1) -> dict[str, object]:
-    """Return a picture for an `img` element, which shows each of its pixels as a square of `scale`."""
-    height, width = pixels.shape[:2]
-    uri = "data:image/png;base64," + b64encode(png_of(pixels)).decode()
-    return {"uri": uri, "width": width * scale, "height": height * scale}
-
-
 def _packed(png: str, page: PageFacts, target: int) -> dict[str, object]:
     """Return an image of the data set, which the facts holds as PNG, for an `img` element."""
     height, width, _ = page.data.train.image_shape
     scale = scale_to(max(height, width), target)
-    return {"uri": "data:image/png;base64," + png, "width": width * scale, "height": height * scale}
+    return {"uri": data_uri(png), "width": width * scale, "height": height * scale}
 
 
 def run_view(page: PageFacts) -> dict[str, object]:
@@ -249,9 +234,9 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
                 "layer": bank.layer,
                 "title": findings.kernels_finding(kernel, limit),
                 "first_caption": first,
-                "signed": _uri(kernel_tiles(kernel, "signed", limit, 0, 36)),
-                "grey": _uri(kernel_tiles(kernel, "grey", limit, 0, 36)),
-                "all": _uri(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
+                "signed": pixels_view(kernel_tiles(kernel, "signed", limit, 0, 36)),
+                "grey": pixels_view(kernel_tiles(kernel, "grey", limit, 0, 36)),
+                "all": pixels_view(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
                 "all_caption": say(key, channels=channels, filters=filters, shown=MOST_KERNELS),
                 "signed_scale": _scale("signed", -limit, limit),
                 "grey_scale": _scale("grey", -limit, limit),
@@ -331,11 +316,11 @@ def _map(pictures: list[Pixels], maps: NDArray[np.float32], channel: int, scale:
     return {
         "channel": channel,
         "maximum": f"{maps[:, :, channel].max():.3g}",
-        "picture": _uri(pictures[channel], scale),
+        "picture": pixels_view(pictures[channel], scale),
     }
 
 
 def _scale(palette: Palette, low: float, high: float) -> dict[str, object]:
     bar = paint(np.linspace(low, high, 160)[None], palette, low, high)
     middle = "0" if palette != "viridis" else ""
-    return {**_uri(enlarge(bar, 1)), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}
+    return {**pixels_view(bar), "low": f"{low:.3g}", "middle": middle, "high": f"{high:.3g}"}

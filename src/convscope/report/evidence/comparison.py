@@ -12,7 +12,7 @@ from convscope.evidence.comparison.records import GroupComparisonRecord, RunGrou
 from convscope.evidence.comparison.words import format_limits, format_p_value, format_verdict
 from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interval, percent_tick, points_tick, write
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import percent, points
+from convscope.report.findings import bracketed, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, rounded, say, sentences
 
@@ -117,7 +117,7 @@ def _difference_look(comparison: GroupComparisonRecord) -> str:
 def _numbers(comparison: GroupComparisonRecord) -> Table:
     rows = list[list[str]]()
     for name, side in zip(comparison.names, (comparison.a, comparison.b), strict=True):
-        rows.append([name, percent(side.accuracy, 3), _interval(side.accuracy_interval, 100, 3)])
+        rows.append([name, percent(side.accuracy, 3), bracketed(side.accuracy_interval, 3)])
         rows[-1] += ["" if side.sd is None else f"{100 * side.sd:.3f}", f"{side.num_errors:,.6g}"]
         if side.num_models > 1:
             rows += [
@@ -135,7 +135,7 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
         [
             say("evidence.comparison.differencePoints"),
             points(comparison.accuracy_difference),
-            _interval(interval, 100, 3),
+            bracketed(interval, 3),
             "",
             "",
         ]
@@ -145,18 +145,13 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
         [
             say("evidence.comparison.ratio"),
             say("evidence.comparison.none") if ratio is None else f"{ratio:.3g}",
-            _interval(comparison.error_ratio_interval, 1, 2),
+            bracketed(comparison.error_ratio_interval, 2, 1),
             "",
             "",
         ]
     )
     header = ["", say("head.accuracy"), say("head.interval"), say("evidence.comparison.sd")]
     return Table("", "", [*header, say("evidence.comparison.errors")], rows)
-
-
-def _interval(interval: Sequence[float | None], factor: float, digits: int) -> str:
-    low, high = ("\N{INFINITY}" if end is None else f"{factor * end:.{digits}f}" for end in interval)
-    return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
 def _counts_table(comparison: GroupComparisonRecord) -> Table:

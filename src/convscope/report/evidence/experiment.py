@@ -10,7 +10,7 @@ from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
-from convscope.report.findings import percent
+from convscope.report.findings import bracketed, percent
 from convscope.texts import figure, known, say, sentences
 
 _MOST_EPOCHS_IN_TABLE = 200
@@ -161,9 +161,7 @@ def _head(name: str) -> str:
 
 
 def _interval(interval: Sequence[float] | None) -> str:
-    return (
-        say("evidence.comparison.none") if interval is None else f"[{100 * interval[0]:.3f}, {100 * interval[1]:.3f}]"
-    )
+    return say("evidence.comparison.none") if interval is None else bracketed(interval, 3)
 
 
 def _curves(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Chart:
@@ -217,7 +215,7 @@ def _curve_numbers(curves: Sequence[Curves]) -> Table:
                 continue
             values = [line[epoch - 1] for line in curve.lines]
             interval = mean_share_interval(values)
-            within = "" if interval is None else f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+            within = "" if interval is None else f" {bracketed(interval)}"
             row.append(f"{percent(sum(values) / len(values))}{within}")
         rows.append(row)
     names = [

@@ -3,20 +3,15 @@
 Every text is data, which the template escapes.
 """
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from convscope.base.tables import printable
-from convscope.report.pixels import Pixels, png_of, scale_to
+from convscope.report.document import render_template
+from convscope.report.pixels import Pixels, pixels_view, scale_to
 from convscope.report.style import Drawing, svg_element
-from convscope.texts import Said, attribute, say
+from convscope.texts import say
 
 
 @dataclass(frozen=True)
@@ -109,10 +104,10 @@ def render_section(section: Section, *, is_folded: bool = False) -> Markup:
         is_folded: whether it shows only its name and finding until the reader opens it.
     """
     parts = [_part(part) for part in section.parts]
-    return Markup(_template().render(section=section, parts=parts, is_folded=is_folded))
+    return Markup(render_template("evidence/section.html.jinja", section=section, parts=parts, is_folded=is_folded))
 
 
-def _part(part: Table | Chart | Gallery) -> dict[str, Any]:
+def _part(part: Table | Chart | Gallery) -> dict[str, object]:
     if isinstance(part, Table):
         return {"kind": "table", **vars(part)}
     if isinstance(part, Chart):
@@ -120,19 +115,6 @@ def _part(part: Table | Chart | Gallery) -> dict[str, Any]:
     return {"kind": "gallery", **vars(part), "cards": [_card(card, part.size) for card in part.cards]}
 
 
-def _card(card: Card, size: int) -> dict[str, Any]:
-    height, width = card.picture.shape[:2]
-    scale = scale_to(max(height, width), size)
-    uri = "data:image/png;base64," + b64encode(png_of(card.picture)).decode()
-    size_on_page = {"width": width * scale, "height": height * scale}
-    return {**vars(card), **size_on_page, "uri": uri, "alt": next(iter(card.lines), say("label.picture"))}
-
-
-@cache
-def _template() -> Any:
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
-    environment.filters["text"] = lambda text: text if isinstance(text, Said) else printable(str(text))
-    environment.globals.update(say=say, attribute=attribute)
-    text = files("convscope.report").joinpath("evidence/section.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text)
+def _card(card: Card, size: int) -> dict[str, object]:
+    picture = pixels_view(card.picture, scale_to(max(card.picture.shape[:2]), size))
+    return {**vars(card), **picture, "alt": next(iter(card.lines), say("label.picture"))}
