@@ -23,7 +23,7 @@ LIMITS = {
     "largest room, lines of code": 8_470,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_640,
-    "tests of Python, lines": 53_400,
+    "tests of Python, lines": 53_250,
     "pages, words": 85_600,
     "schemas written by hand, lines": 0,
     "commands": 22,
