@@ -73,7 +73,7 @@ def test_the_model_keeps_its_temperature_and_its_rule(measured: tuple[Path, dict
     np.testing.assert_allclose(model.calibrated_probabilities(images), expected)
     rule = cs.RejectionRule.from_dict(model.calibration["rejection"])
     known = printed["evidence"]["rejection"]["known"]
-    assert rule.refuses(model, images).sum() == sum(known[kind][rule.name]["count"] for kind in ("right", "wrong"))
+    assert rule.refuses(model, images).sum() == sum(known[kind][rule.name]["count"] for kind in ("correct", "wrong"))
 
 
 @pytest.mark.slow

@@ -88,7 +88,11 @@ def test_the_title_names_the_surest_image_that_gets_through() -> None:
     value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title  # type: ignore[union-attr]
     assert title == "All of these out-of-distribution images are refused"
-    shown = {"refused": (True, True, False, True), "answers": (0, 0, 3, 0), "probabilities": (0.9, 0.9, 0.99999, 0.9)}
+    shown = {
+        "refused": (True, True, False, True),
+        "predictions": (0, 0, 3, 0),
+        "probabilities": (0.9, 0.9, 0.99999, 0.9),
+    }
     outside[1] = replace(outside[1], examples=replace(outside[1].examples, **shown))
     value = replace(value, out_of_distribution=tuple(outside))
     title = rejection_section(value).parts[0].title.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
@@ -111,7 +115,7 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
     value = measured(temperature=0.62)
     name = value.rules[0].name
     altered = tuple(
-        replace(one, right=one.right | {name: replace(one.right[name], value=0.75 if place == 3 else 0.5)})
+        replace(one, correct=one.correct | {name: replace(one.correct[name], value=0.75 if place == 3 else 0.5)})
         for place, one in enumerate(value.altered)
     )
     value = replace(value, altered=altered)
@@ -125,7 +129,7 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
 
 def test_no_refused_image_leaves_the_costs_out() -> None:
     value = measured()
-    nothing = dict.fromkeys(("answers", "probabilities", "refused", "indices", "labels"), ())
+    nothing = dict.fromkeys(("predictions", "probabilities", "refused", "indices", "labels"), ())
     empty = Packed.from_array(np.empty((0, 12, 11, 1), np.uint8))
     refused = replace(value.known.refused, images=empty, **nothing)
     value = replace(value, known=replace(value.known, refused=refused))

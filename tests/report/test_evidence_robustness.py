@@ -70,7 +70,7 @@ def test_the_heat_table_says_what_each_corruption_leaves(small):
 def test_the_pictures_say_how_many_are_answered_wrongly(small):
     value = small[0]
     pictures = robustness_section(value).parts[1]
-    wrong = sum(answer != value.example.label for row in value.example.answers for answer in row)
+    wrong = sum(answer != value.example.label for row in value.example.predictions for answer in row)
     assert pictures.title == f"One image under 75 corruptions: {wrong} are classified wrongly"
     assert svg_text(pictures.drawing).count("<image") == 15
 
@@ -127,7 +127,7 @@ def test_the_gallery_has_a_row_an_image_and_a_difference_beside_each_attack(smal
 
 
 def test_without_an_image_answered_rightly_there_is_no_gallery(small):
-    nothing = dict.fromkeys(("indices", "labels", "answers", "probabilities"), ())
+    nothing = dict.fromkeys(("indices", "labels", "predictions", "probabilities"), ())
     value = replace(small[1], examples=replace(small[1].examples, **nothing))
     assert len(attacks_section(value).parts) == 1
 

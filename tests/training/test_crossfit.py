@@ -128,7 +128,7 @@ def test_to_dict_is_plain_json_and_its_folds_add_up():
     value = cross.to_dict()
     assert json.loads(json.dumps(value, allow_nan=False)) == value
     assert sum(fold["num_images"] for fold in value["folds"]) == value["num_images"] == 50
-    assert sum(fold["num_right"] for fold in value["folds"]) == round(50 * value["accuracy"])
+    assert sum(fold["num_correct"] for fold in value["folds"]) == round(50 * value["accuracy"])
     low, high = value["accuracy_interval"]
     assert low < value["accuracy"] < high
     assert value["recipe"] == ONE_EPOCH.to_dict()

@@ -90,7 +90,7 @@ def _view(data: DataInfo) -> dict[str, object]:
             ("Test images that are also training images", f"{found.copies.num_leaked:,}"),
             ("Blank images", f"{train.num_blank + test.num_blank:,}"),
             (
-                f"{found.resolution.num_right:,} of {found.resolution.num_images:,} correct could truly be",
+                f"{found.resolution.num_correct:,} of {found.resolution.num_images:,} correct could truly be",
                 f"{percent(low, 1)} to {percent(high, 1)}",
             ),
         ],

@@ -94,9 +94,9 @@ class CrossFit:
             "is_early_stopping_left_out": self.is_early_stopping_left_out,
             "unseen_labels": list(self.unseen_labels),
             "accuracy": self.accuracy,
-            "accuracy_interval": list(metrics.wilson_interval(self._num_right(), len(self.labels))),
+            "accuracy_interval": list(metrics.wilson_interval(self._num_correct(), len(self.labels))),
             "folds": [
-                {"num_images": images, "num_right": right, "accuracy": right / images}
+                {"num_images": images, "num_correct": right, "accuracy": right / images}
                 for images, right in self._counts()
             ],
         }
@@ -107,7 +107,7 @@ class CrossFit:
     def _repr_html_(self) -> str:
         return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._rows())}"
 
-    def _num_right(self) -> int:
+    def _num_correct(self) -> int:
         return int((self.logits.argmax(axis=1) == self.labels).sum())
 
     def _counts(self) -> list[tuple[int, int]]:
@@ -118,7 +118,7 @@ class CrossFit:
 
     def _headline(self) -> str:
         images = len(self.labels)
-        accuracy = percent_with_interval(self.accuracy, metrics.wilson_interval(self._num_right(), images))
+        accuracy = percent_with_interval(self.accuracy, metrics.wilson_interval(self._num_correct(), images))
         parts = [f"Out-of-fold accuracy on {images:,} training images of {self.dataset_name}: {accuracy}."]
         if self.is_early_stopping_left_out:
             parts.append(f"The models did not stop early: they trained all {self.recipe.epochs} epochs.")

@@ -29,7 +29,7 @@ def test_guessing_takes_the_majority_of_the_training_images():
 @pytest.mark.parametrize("number", [1, 2, 9, 10, 1000])
 def test_what_a_test_set_tells_narrows_with_its_size(number):
     found = resolution(number)
-    assert found.num_right == round(0.9 * number)
+    assert found.num_correct == round(0.9 * number)
     low, high = found.interval
-    assert low < found.num_right / number <= high
+    assert low < found.num_correct / number <= high
     assert found.width > resolution(10 * number).width

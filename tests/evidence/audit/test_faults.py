@@ -51,7 +51,7 @@ def test_suspects_of_both_splits_are_named_by_their_index(splits: cs.Splits, y_p
 
 def test_twins_are_left_out_of_the_second_accuracy_and_suspects_of_none(splits: cs.Splits, y_prob):
     found = audit(splits, *y_prob)
-    assert [(part.left_out, part.num_images, part.num_right) for part in found.accuracies] == [
+    assert [(part.left_out, part.num_images, part.num_correct) for part in found.accuracies] == [
         ("nothing", 40, 38),
         ("twins", 37, 36),  # images 2, 5 and 7
     ]

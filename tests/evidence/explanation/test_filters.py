@@ -59,7 +59,7 @@ def test_an_edge_detector_is_excited_most_where_the_edge_is():
     assert card.exciting.index == (2, 3)  # the other images leave it at zero
     assert card.exciting.places == [(2, 3), (1, 3)]
     assert card.exciting.value == (3.0, 2.0)
-    assert (card.quantiles, card.answering_fraction) == ((0.0, 0.0, 1.0, 2.25, 3.0), 0.5)
+    assert (card.quantiles, card.active_image_fraction) == ((0.0, 0.0, 1.0, 2.25, 3.0), 0.5)
     np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0], images[2, 2:5, 3:6])
 
 
@@ -122,7 +122,7 @@ def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_
     images = np.arange(10, 22).reshape(12, 1, 1, 1) * np.ones((1, 2, 2, 1))
     (card,) = cards_of(model, dataset_of(images)).layers[0].filters
     assert card.exciting.index == tuple(range(9))  # the darkest first
-    assert (card.selectivity, card.answering_fraction, card.is_dead, card.is_rare) == (0, 0, False, True)
+    assert (card.selectivity, card.active_image_fraction, card.is_dead, card.is_rare) == (0, 0, False, True)
 
 
 def test_of_images_that_excite_equally_the_first_come_first():
@@ -142,7 +142,7 @@ def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_se
     cards = cards_of(model, dataset_of(images)).layers[0].filters
     assert [card.is_dead for card in cards] == [False, True, True, False]
     assert [card.is_rare for card in cards] == [True, False, False, False]
-    assert cards[0].answering_fraction == 1 / 300
+    assert cards[0].active_image_fraction == 1 / 300
     assert (cards[0].exciting.index, cards[0].exciting.places) == ((7,), [(1, 1)])
     assert [len(card.exciting.index) for card in cards] == [1, 0, 0, 9]
     assert cards[2].quantiles == tuple([pytest.approx(0.7)] * 5)

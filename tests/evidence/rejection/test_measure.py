@@ -40,9 +40,9 @@ def measured(rule, part, known, other):
 def test_what_is_refused_of_the_test_images_is_what_the_rule_refuses(measured, rule, part, known):
     model = part[0]
     right, refused = model.predict(known.images) == known.labels, rule.refuses(model, known.images)
-    for share, of in ((measured.known.right, right), (measured.known.wrong, ~right)):
+    for share, of in ((measured.known.correct, right), (measured.known.wrong, ~right)):
         assert (share[rule.name].count, share[rule.name].total) == ((refused & of).sum(), of.sum())
-    answered = measured.known.right_among_answered[rule.name]
+    answered = measured.known.correct_among_accepted[rule.name]
     assert (answered.count, answered.total) == ((~refused & right).sum(), (~refused).sum())
 
 
@@ -77,12 +77,12 @@ def test_the_answers_to_each_set_are_what_predict_says(measured, rule, part, kno
         probabilities = model.calibrated_probabilities(one.images)
         sure = probabilities.max(axis=1) >= 0.99
         assert result.mean_probability == pytest.approx(probabilities.max(axis=1).mean(), abs=1e-12)
-        assert result.num_sure == sure.sum()
-        assert result.num_sure_answered == (sure & ~rule.refuses(model, one.images)).sum()
+        assert result.num_confident == sure.sum()
+        assert result.num_confident_accepted == (sure & ~rule.refuses(model, one.images)).sum()
         counts = np.bincount(probabilities.argmax(axis=1), minlength=10)
-        assert (result.answer, result.num_answer) == (counts.argmax(), counts.max())
+        assert (result.most_frequent, result.num_most_frequent) == (counts.argmax(), counts.max())
     assert (surer.temperature, measured.temperature) == (0.5, None)
-    sure_of = [sum(one.num_sure for one in each.out_of_distribution) for each in (measured, surer)]
+    sure_of = [sum(one.num_confident for one in each.out_of_distribution) for each in (measured, surer)]
     assert sure_of[0] < sure_of[1]
 
 
@@ -94,7 +94,7 @@ def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measu
         right = part[0].predict(altered) == some.labels
         assert one.accuracy == right.mean()
         refused = rule.refuses(part[0], altered)
-        assert (one.right[rule.name].count, one.right[rule.name].total) == (
+        assert (one.correct[rule.name].count, one.correct[rule.name].total) == (
             (refused & right).sum(),
             right.sum(),
         )
@@ -111,7 +111,7 @@ def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, r
     assert 0 in measured.edges
     assert np.diff(edges) == pytest.approx(np.diff(edges)[0])
     below = np.searchsorted(edges, 0)
-    refused = measured.known.right[rule.name].count + measured.known.wrong[rule.name].count
+    refused = measured.known.correct[rule.name].count + measured.known.wrong[rule.name].count
     assert (sum(measured.known.histogram), sum(measured.known.histogram[:below])) == (700, refused)
     for result in measured.out_of_distribution:
         assert sum(result.histogram) == result.num_images
@@ -123,13 +123,13 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
     for one, result in zip(sets, measured.out_of_distribution, strict=True):
         shown = result.examples
         images = shown.images.unpack()
-        assert len(images) == len(shown.answers) == 4
+        assert len(images) == len(shown.predictions) == 4
         scores = rule.scores(model, images)
         whole = rule.scores(model, one.images)
         assert (np.diff(scores) <= 1e-9).all()  # a score differs in its last digits with the images beside it
         np.testing.assert_allclose((scores[0], scores[-1]), (whole.max(), whole.min()), rtol=1e-9)
         assert shown.refused == tuple(rule.refuses(model, images).tolist())
-        assert shown.answers == tuple(model.predict(images).tolist())
+        assert shown.predictions == tuple(model.predict(images).tolist())
     refused = measured.known.refused
     np.testing.assert_array_equal(refused.images.unpack(), known.images[list(refused.indices)])
     assert refused.labels == tuple(known.labels[list(refused.indices)].tolist())

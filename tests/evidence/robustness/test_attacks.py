@@ -96,7 +96,7 @@ def test_a_median_that_is_not_reached_is_none(model, digits):
 
 def test_examples_are_images_of_different_classes_before_and_after(attacks, model, digits):
     shown = attacks.examples
-    pictures, answers = shown.pictures.unpack(), np.array(shown.answers)
+    pictures, answers = shown.pictures.unpack(), np.array(shown.predictions)
     assert len(set(shown.labels)) == len(shown.labels) == 6
     np.testing.assert_array_equal(shown.labels, digits.labels[list(shown.indices)])
     np.testing.assert_array_equal(pictures[:, 0], digits.images[list(shown.indices)])

@@ -61,7 +61,7 @@ def test_the_example_is_the_first_right_image_spoiled_in_all_ways(robustness, mo
         for column, strength in enumerate(STRENGTHS):
             np.testing.assert_array_equal(pictures[row, column], corrupt(digits.images, name, strength)[example.index])
     flat = pictures.reshape(-1, 28, 28, 1)
-    np.testing.assert_array_equal(np.ravel(example.answers), model.predict(flat))
+    np.testing.assert_array_equal(np.ravel(example.predictions), model.predict(flat))
     np.testing.assert_allclose(np.ravel(example.probabilities), model.probabilities(flat).max(axis=1), atol=5.1e-5)
 
 

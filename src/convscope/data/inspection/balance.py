@@ -52,12 +52,12 @@ class Resolution(Record):
     """What a number of test images can tell.
 
     Attributes:
-        num_right: of `num_images`, as near to 90 % as there are.
+        num_correct: of `num_images`, as near to 90 % as there are.
         interval: (low, high), the 95 % Wilson interval behind that.
     """
 
     num_images: Count
-    num_right: Count
+    num_correct: Count
     interval: FractionInterval
 
     @property
@@ -94,5 +94,5 @@ def resolution(num_images: int) -> Resolution:
     >>> f"{low:.3f} to {high:.3f}"
     '0.596 to 0.982'
     """
-    num_right = round(EXAMPLE_ACCURACY * num_images)
-    return Resolution(num_images, num_right, wilson_interval(num_right, num_images))
+    num_correct = round(EXAMPLE_ACCURACY * num_images)
+    return Resolution(num_images, num_correct, wilson_interval(num_correct, num_images))

@@ -76,8 +76,8 @@ def size(value: Measurements) -> Iterator[Finding]:
     """Yield what the number of test images cannot tell."""
     found, (low, high) = value.resolution, value.resolution.interval
     tells = (
-        f"With {found.num_images:,} test images, a measured {percent(found.num_right / found.num_images)} could truly "
-        f"be {percent(low)} to {percent(high)} (95 % Wilson interval)"
+        f"With {found.num_images:,} test images, a measured {percent(found.num_correct / found.num_images)} could "
+        f"truly be {percent(low)} to {percent(high)} (95 % Wilson interval)"
     )
     if found.width > _WIDE:
         apart = next(((a, b) for a, b in ((0.8, 0.95), (0.85, 0.95), (0.88, 0.92)) if low <= a and b <= high), None)
@@ -94,7 +94,7 @@ def size(value: Measurements) -> Iterator[Finding]:
             "note",
             "size",
             f"The smallest class has {count(few.num_images, 'test image')}: a measured "
-            f"{percent(few.num_right / max(few.num_images, 1))} could truly be {percent(few.interval[0])} to "
+            f"{percent(few.num_correct / max(few.num_images, 1))} could truly be {percent(few.interval[0])} to "
             f"{percent(few.interval[1])}.",
             "Do not rank classes by their recall.",
         )

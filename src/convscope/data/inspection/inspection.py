@@ -98,7 +98,7 @@ class Inspection(Measurements, kw_only=True):
         yield row("polarity", *(half.polarity for half in halves))
         yield row("centred", *(f"yes, {h.target} pixels long" if h.centred else "no" for h in halves))
         low, high = self.resolution.interval
-        share = self.resolution.num_right / self.resolution.num_images
+        share = self.resolution.num_correct / self.resolution.num_images
         yield f"{_percent(share)} correct could truly be", "", f"{_percent(low)} to {_percent(high)}"
 
     def _shown_classes(self) -> list[int]:

@@ -292,7 +292,7 @@ def _curve(
     most, rest = _right(model, control, [removed.lesions(order), inner])
     random = np.tile(most.mean(axis=1), (num_orders, 1))  # (orders, P)
     random[:, 1:-1] = rest.mean(axis=1).reshape(num_orders, len(counts) - 2)
-    num_right, most_right = least.sum(axis=1), most.sum(axis=1)
+    num_correct, most_right = least.sum(axis=1), most.sum(axis=1)
     lost, gained = (least[0] & ~least).sum(axis=1), (~least[0] & least).sum(axis=1)
     return RemovalCurve(
         layers=removed.layers,
@@ -300,8 +300,8 @@ def _curve(
         counts=to_tuple(counts),
         most_important_first=to_tuple(most.mean(axis=1)),
         most_important_first_interval=_interval(most_right, len(control)),
-        least_important_first=to_tuple(num_right / num_images),
-        least_important_first_interval=_interval(num_right, num_images),
+        least_important_first=to_tuple(num_correct / num_images),
+        least_important_first_interval=_interval(num_correct, num_images),
         least_important_first_change_interval=to_tuple(np.stack(paired_interval(gained, lost, num_images), axis=1)),
         random_mean=to_tuple(random.mean(axis=0)),
         random_interval=to_tuple(np.percentile(random, _BAND, axis=0).T),
@@ -320,8 +320,8 @@ def _right(model: Model, dataset: Dataset, groups: Sequence[Sequence[Lesion]]) -
     return np.split(right, np.cumsum([len(group) for group in groups])[:-1])
 
 
-def _interval(num_right: NDArray[np.int64], num_images: int) -> tuple[FractionInterval, ...]:
-    return to_tuple(np.stack(wilson_interval(num_right, np.full(len(num_right), num_images)), axis=1))
+def _interval(num_correct: NDArray[np.int64], num_images: int) -> tuple[FractionInterval, ...]:
+    return to_tuple(np.stack(wilson_interval(num_correct, np.full(len(num_correct), num_images)), axis=1))
 
 
 def _lesion(parts: Sequence[Part], means: Mapping[str, NDArray[np.floating[Any]]] | None) -> list[Replacement]:

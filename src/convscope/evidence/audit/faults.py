@@ -52,7 +52,7 @@ class PartialAccuracy(Record, kw_only=True):
 
     left_out: LeftOut
     num_images: Count
-    num_right: Count
+    num_correct: Count
     accuracy: Fraction
     interval: FractionInterval
 
@@ -189,7 +189,7 @@ class Audit:
             left_out = whole - part.num_images
             name = f"without {_NAMES[part.left_out]} ({left_out:,})" if left_out else "all test images"
             accuracy = percent_with_interval(part.accuracy, part.interval)
-            yield name, f"{part.num_images:,}", f"{part.num_right:,}", accuracy
+            yield name, f"{part.num_images:,}", f"{part.num_correct:,}", accuracy
 
 
 @checked
@@ -266,13 +266,13 @@ def _answers(
 
 def _accuracy_without(name: LeftOut, right: NDArray[np.bool_], left_out: NDArray[np.int64]) -> PartialAccuracy:
     kept = np.delete(right, left_out)
-    num_right = int(kept.sum())
+    num_correct = int(kept.sum())
     return PartialAccuracy(
         left_out=name,
         num_images=len(kept),
-        num_right=num_right,
-        accuracy=num_right / max(len(kept), 1),
-        interval=wilson_interval(num_right, len(kept)),
+        num_correct=num_correct,
+        accuracy=num_correct / max(len(kept), 1),
+        interval=wilson_interval(num_correct, len(kept)),
     )
 
 

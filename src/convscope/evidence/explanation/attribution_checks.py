@@ -85,7 +85,7 @@ class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
         example_indices: of the E images in `examples`, in the data set.
         example_images: (E, H, W, C) uint8.
         examples: by method, (E, H, W) int8, the map of each image as a share of its largest size, in 127 steps, for the
-            model's own answers `example_answers`.
+            model's own answers `example_predictions`.
     """
 
     _header = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
@@ -95,13 +95,13 @@ class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
     random_deletion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
     random_insertion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
     example_indices: tuple[Count, ...]
-    example_answers: tuple[Label, ...]
+    example_predictions: tuple[Label, ...]
     example_images: Packed
     examples: dict[Method, Packed]
 
     def __post_init__(self) -> None:
-        check_lengths(example_indices=self.example_indices, example_answers=self.example_answers)
-        check_labels(self.class_names, self.example_answers, "example_answers")
+        check_lengths(example_indices=self.example_indices, example_predictions=self.example_predictions)
+        check_labels(self.class_names, self.example_predictions, "example_predictions")
         check_packed("example_images", self.example_images, "uint8", len(self.example_indices), None, None, None)
         for method, maps in self.examples.items():
             check_packed(method, maps, "int8", *self.example_images.shape[:3])
@@ -172,7 +172,7 @@ def check_attributions(
         random_deletion=to_tuple(random_curves[0].mean(axis=0)),
         random_insertion=to_tuple(random_curves[1].mean(axis=0)),
         example_indices=to_tuple(chosen[:_MOST_EXAMPLES]),
-        example_answers=to_tuple(targets[:_MOST_EXAMPLES]),
+        example_predictions=to_tuple(targets[:_MOST_EXAMPLES]),
         example_images=Packed.from_array(images[:_MOST_EXAMPLES]),
         examples=examples,
     )

@@ -53,7 +53,7 @@ class FilterCard(Record, kw_only=True):
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
         quantiles: of the highest output on each image, at `QUANTILES`: minimum, quartiles, maximum.
-        answering_fraction: the fraction of images on which the output is above zero anywhere on the map.
+        active_image_fraction: the fraction of images on which the output is above zero anywhere on the map.
         is_dead: whether the output is the same everywhere on every image, as of a relu that never answers.
         is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
         selectivity: 0 to 1, see `class_selectivity`; with `selective_label`, the class that it answers most to.
@@ -66,7 +66,7 @@ class FilterCard(Record, kw_only=True):
     layer: str
     filter: Count
     quantiles: Quantiles
-    answering_fraction: Fraction
+    active_image_fraction: Fraction
     is_dead: bool
     is_rare: bool
     selectivity: Fraction

@@ -166,7 +166,7 @@ def _cards(
                 layer=layer,
                 filter=one,
                 quantiles=tuple(map(six_digits, quantiles[:, one])),
-                answering_fraction=fraction,
+                active_image_fraction=fraction,
                 is_dead=is_dead,
                 is_rare=not is_dead and fraction < RARE,
                 selectivity=six_digits(selectivity[one]),

@@ -116,9 +116,9 @@ def _measure_known(
     refused = ~(scores >= 0)
     shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MOST_EACH))
     return KnownImages(
-        right={rule.name: _share(refused[right])},
+        correct={rule.name: _share(refused[right])},
         wrong={rule.name: _share(refused[~right])},
-        right_among_answered={rule.name: _share(right[~refused])},
+        correct_among_accepted={rule.name: _share(right[~refused])},
         histogram=_histogram(scores, edges),
         refused=KnownExamples(
             **_examples(known.images, shown, answers, probabilities, refused),
@@ -142,7 +142,7 @@ def _measure_altered(
         name=name,
         num_images=len(images),
         accuracy=float(right.mean()),
-        right={rule.name: _share(refused[right])},
+        correct={rule.name: _share(refused[right])},
     )
 
 
@@ -180,10 +180,10 @@ def _measure_set(
         num_clusters=None if outside.clusters is None else len(np.unique(outside.clusters)),
         clustered_by=outside.clustered_by,
         mean_probability=float(largest.mean()),
-        num_sure=int(sure.sum()),
-        num_sure_answered=int((sure & ~refused).sum()),
-        answer=int(counts.argmax()),
-        num_answer=int(counts.max()),
+        num_confident=int(sure.sum()),
+        num_confident_accepted=int((sure & ~refused).sum()),
+        most_frequent=int(counts.argmax()),
+        num_most_frequent=int(counts.max()),
         rules=(result,),
         histogram=_histogram(scores, edges),
         examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused)),
@@ -242,7 +242,7 @@ def _examples(
     step_down, step_right = (-(-side // _MOST_SIDE) for side in images.shape[1:3])
     return {
         "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),
-        "answers": to_tuple(answers[shown]),
+        "predictions": to_tuple(answers[shown]),
         "probabilities": to_tuple(probabilities[shown].max(axis=1)),
         "refused": to_tuple(refused[shown]),
     }

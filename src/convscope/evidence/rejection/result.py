@@ -36,19 +36,19 @@ class Examples(Record, kw_only=True):
 
     Attributes:
         images: (E, h, w, C) uint8, at most 64 pixels wide and high.
-        answers: labels.
-        probabilities: of the answers.
+        predictions: labels.
+        probabilities: of the predictions.
         refused: whether the chosen rule refuses each.
     """
 
     images: Packed
-    answers: tuple[Label, ...]
+    predictions: tuple[Label, ...]
     probabilities: tuple[Fraction, ...]
     refused: tuple[bool, ...]
 
     def __post_init__(self) -> None:
-        check_lengths(answers=self.answers, probabilities=self.probabilities, refused=self.refused)
-        check_packed("images", self.images, "uint8", len(self.answers), None, None, None)
+        check_lengths(predictions=self.predictions, probabilities=self.probabilities, refused=self.refused)
+        check_packed("images", self.images, "uint8", len(self.predictions), None, None, None)
 
 
 class KnownExamples(Examples, kw_only=True):
@@ -59,7 +59,7 @@ class KnownExamples(Examples, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_lengths(answers=self.answers, indices=self.indices, labels=self.labels)
+        check_lengths(predictions=self.predictions, indices=self.indices, labels=self.labels)
 
 
 class RuleResult(Record, kw_only=True):
@@ -87,11 +87,11 @@ class OutOfDistributionResult(Record, kw_only=True):
         about: what the images are.
         num_clusters: of how many groups of images that are alike, such as drawings of one letter; None if of none.
         clustered_by: what such a group is, in the plural; empty if there are none.
-        mean_probability: the mean over the images, of the answer's probability at the model's temperature.
-        num_sure: answers with a probability of at least 0.99.
-        num_sure_answered: of these, the images that the chosen rule does not refuse.
-        answer: the most frequent one, a label.
-        num_answer: how often it is given.
+        mean_probability: of the predicted class at the model's temperature, the mean over the images.
+        num_confident: predictions with a probability of at least 0.99.
+        num_confident_accepted: of these, the images that the chosen rule does not refuse.
+        most_frequent: the label that is predicted most often.
+        num_most_frequent: how often it is predicted.
         rules: the result of each rule, the chosen one first.
         histogram: of the chosen rule's scores; see `Rejection.edges`.
     """
@@ -102,10 +102,10 @@ class OutOfDistributionResult(Record, kw_only=True):
     num_clusters: Positive | None
     clustered_by: str
     mean_probability: Fraction
-    num_sure: Count
-    num_sure_answered: Count
-    answer: Label
-    num_answer: Count
+    num_confident: Count
+    num_confident_accepted: Count
+    most_frequent: Label
+    num_most_frequent: Count
     rules: tuple[RuleResult, ...]
     histogram: Histogram
     examples: Examples
@@ -117,29 +117,29 @@ class AlteredImages(Record, kw_only=True):
     Attributes:
         name: what was done to them.
         accuracy: on these images.
-        right: by rule, refused of those that are classified correctly.
+        correct: by rule, refused of those that are classified correctly.
     """
 
     name: str
     num_images: Positive
     accuracy: Fraction
-    right: dict[str, Share]
+    correct: dict[str, Share]
 
 
 class KnownImages(Record, kw_only=True):
     """What refusing costs on the test images, and what it saves; by rule.
 
     Attributes:
-        right: refused of those that are classified correctly.
+        correct: refused of those that are classified correctly.
         wrong: refused of those that are classified wrongly.
-        right_among_answered: classified correctly of those that are not refused.
+        correct_among_accepted: classified correctly of those that are not refused.
         histogram: of the chosen rule's scores; see `Rejection.edges`.
         refused: a few that the chosen rule refuses.
     """
 
-    right: dict[str, Share]
+    correct: dict[str, Share]
     wrong: dict[str, Share]
-    right_among_answered: dict[str, Share]
+    correct_among_accepted: dict[str, Share]
     histogram: Histogram
     refused: KnownExamples
 
@@ -167,15 +167,17 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
 
     def __post_init__(self) -> None:
         names, known = [rule.name for rule in self.rules], self.known
-        shares = (known.right, known.wrong, known.right_among_answered, *(one.right for one in self.altered))
+        shares = (known.correct, known.wrong, known.correct_among_accepted, *(one.correct for one in self.altered))
         if any(set(by_rule) != set(names) for by_rule in shares):
             raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")
-        check_labels(self.class_names, (*known.refused.answers, *known.refused.labels), "known")
+        check_labels(self.class_names, (*known.refused.predictions, *known.refused.labels), "known")
         check_lengths(edges=self.edges, histogram=(*known.histogram, 0))
         for outside in self.out_of_distribution:
-            if [result.rule for result in outside.rules] != names or not outside.examples.answers:
+            if [result.rule for result in outside.rules] != names or not outside.examples.predictions:
                 raise ValueError(f"out_of_distribution has other rules or no examples of {outside.name!r:.60}")
-            check_labels(self.class_names, (outside.answer, *outside.examples.answers), "out_of_distribution")
+            check_labels(
+                self.class_names, (outside.most_frequent, *outside.examples.predictions), "out_of_distribution"
+            )
             check_lengths(edges=self.edges, histogram=(*outside.histogram, 0))
 
     def _lines(self) -> list[str]:
@@ -194,15 +196,15 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
     def _rows(self) -> list[tuple[str, ...]]:
         rule = self.rules[0].name
         shares = [
-            ("classified correctly", self.known.right[rule]),
+            ("classified correctly", self.known.correct[rule]),
             ("classified wrongly", self.known.wrong[rule]),
-            *((altered.name, altered.right[rule]) for altered in self.altered),
+            *((altered.name, altered.correct[rule]) for altered in self.altered),
         ]
         rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
         for outside in self.out_of_distribution:
             one, count = outside.rules[0], outside.num_images
             area = f"{one.auroc:.4f} [{one.auroc_interval[0]:.4f}, {one.auroc_interval[1]:.4f}]"
-            sure = (f"{number / count:.4f}" for number in (outside.num_sure, outside.num_sure_answered))
+            sure = (f"{number / count:.4f}" for number in (outside.num_confident, outside.num_confident_accepted))
             rate = f"{one.false_positive_rate:.4f}"
             rows.append((clip(outside.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
         return rows

@@ -64,20 +64,20 @@ class AttackExamples(Record, kw_only=True):
         epsilons: the E sizes of attack.
         pictures: (M, 1 + E, h, w, C) uint8, the first of each as it is, smaller than the images where they would take
             too much room.
-        answers: (M, 1 + E) labels, and `probabilities` (M, 1 + E) of them, in four digits.
+        predictions: (M, 1 + E) labels, and `probabilities` (M, 1 + E) of them, in four digits.
     """
 
     indices: tuple[Count, ...]
     labels: tuple[Label, ...]
     epsilons: Annotated[tuple[GreyLevels, ...], Meta(min_length=1)]
     pictures: Packed
-    answers: tuple[tuple[Label, ...], ...]
+    predictions: tuple[tuple[Label, ...], ...]
     probabilities: tuple[tuple[Fraction, ...], ...]
 
     def __post_init__(self) -> None:
-        check_lengths(**{name: getattr(self, name) for name in ("indices", "labels", "answers", "probabilities")})
+        check_lengths(**{name: getattr(self, name) for name in ("indices", "labels", "predictions", "probabilities")})
         sizes = len(self.epsilons) + 1
-        if {len(row) for row in (*self.answers, *self.probabilities)} > {sizes}:
+        if {len(row) for row in (*self.predictions, *self.probabilities)} > {sizes}:
             raise ValueError(f"there are not {sizes} predictions of each image")
         if self.indices:
             check_packed("pictures", self.pictures, "uint8", len(self.indices), sizes, None, None, None)
@@ -112,7 +112,7 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
         sizes = [one.epsilon for one in self.attacks if one.method == METHODS[0]]
         if [(one.method, one.epsilon) for one in self.attacks] != [(name, size) for name in METHODS for size in sizes]:
             raise ValueError("attacks are not those of each method at each size")
-        predictions = [label for row in self.examples.answers for label in row]
+        predictions = [label for row in self.examples.predictions for label in row]
         check_labels(self.class_names, [*self.examples.labels, *predictions], "examples")
 
     def _headline(self) -> str:
@@ -267,6 +267,6 @@ def _examples(
         labels=to_tuple(labels),
         epsilons=_SHOWN,
         pictures=pack_small(pictures, _EXAMPLES_ROOM),
-        answers=to_tuple(probabilities.argmax(axis=2)),
+        predictions=to_tuple(probabilities.argmax(axis=2)),
         probabilities=to_tuple(probabilities.max(axis=2).round(4)),
     )

@@ -58,14 +58,14 @@ class Example(Record, kw_only=True):
         index: of the image in the data set.
         clean: (h, w, C), and `pictures` (15, 5, h, w, C) in the order of `CORRUPTIONS` and strengths: uint8, smaller
             than the image where they would take too much room.
-        answers: (15, 5) labels, and `probabilities` (15, 5) of them, in four digits.
+        predictions: (15, 5) labels, and `probabilities` (15, 5) of them, in four digits.
     """
 
     index: Count
     label: Label
     clean: Packed
     pictures: Packed
-    answers: tuple[Annotated[tuple[Label, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))], ...]
+    predictions: tuple[Annotated[tuple[Label, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))], ...]
     probabilities: tuple[Row, ...]
 
 
@@ -100,8 +100,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         if [(one.name, one.strength) for one in self.corruptions] != settings:
             raise ValueError(f"corruptions are not those of {len(STRENGTHS)} strengths each")
         check_packed("pictures", example.pictures, "uint8", len(names), len(STRENGTHS), None, None, None)
-        check_lengths(names=names, answers=example.answers, probabilities=example.probabilities)
-        answers = [label for row in example.answers for label in row]
+        check_lengths(names=names, predictions=example.predictions, probabilities=example.probabilities)
+        answers = [label for row in example.predictions for label in row]
         check_labels(self.class_names, [example.label, *answers], "example")
 
     def _headline(self) -> str:
@@ -187,7 +187,7 @@ def _example(model: Model, dataset: Dataset, index: int, seed: int) -> Example:
         label=int(dataset.labels[index]),
         clean=pack_small(image[0], _EXAMPLES_ROOM // 10),
         pictures=pack_small(pictures.reshape(*shape, *image.shape[1:]), _EXAMPLES_ROOM),
-        answers=to_tuple(probabilities.argmax(axis=1).reshape(shape)),
+        predictions=to_tuple(probabilities.argmax(axis=1).reshape(shape)),
         probabilities=to_tuple(probabilities.max(axis=1).reshape(shape).round(4)),
     )
 

@@ -112,7 +112,7 @@ def _gallery(value: Attacks) -> Gallery:
     for row, index in enumerate(shown.indices):
         lines = [
             [clip(classes[answer], 12), confidence_text(probability)]
-            for answer, probability in zip(shown.answers[row], shown.probabilities[row], strict=True)
+            for answer, probability in zip(shown.predictions[row], shown.probabilities[row], strict=True)
         ]
         clean = pictures[row, 0]
         cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value.split, index))
@@ -122,7 +122,7 @@ def _gallery(value: Attacks) -> Gallery:
             cards.append(
                 Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _size(size)])
             )
-    fooled = np.array(shown.answers)[:, 1:] != np.array(shown.labels)[:, None]
+    fooled = np.array(shown.predictions)[:, 1:] != np.array(shown.labels)[:, None]
     share = fooled.mean(axis=0)
     best = int((share >= 0.5).argmax()) if (share >= 0.5).any() else len(share) - 1  # the first that fools half
     title = say(

@@ -34,7 +34,7 @@ def _gallery(value: AttributionChecks) -> Gallery:
     images, names = value.example_images.unpack(), value.class_names
     maps = {method: packed.unpack() for method, packed in value.examples.items()}
     cards = []
-    for number, (index, answer) in enumerate(zip(value.example_indices, value.example_answers, strict=True)):
+    for number, (index, answer) in enumerate(zip(value.example_indices, value.example_predictions, strict=True)):
         lines = [say("evidence.attributions.predicted", name=clip(names[answer], 8)), _image(index)]
         cards.append(Card(image_pixels(images[number]), lines, value.split, index))
         cards += [

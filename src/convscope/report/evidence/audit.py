@@ -66,7 +66,7 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
             if part is not whole
             else say("evidence.ablation.all"),
             f"{part.num_images:,}",
-            f"{part.num_right:,}",
+            f"{part.num_correct:,}",
             percent(part.accuracy),
             between(part.interval),
         )

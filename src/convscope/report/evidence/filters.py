@@ -191,7 +191,7 @@ def _lines(card: FilterCard, names: Sequence[str]) -> list[str]:
     lines = [_line("selective", value=figure(card.selectivity, 2), name=name)]
     lines.append(_line("maximum", value=rounded(highest, 3)))
     if card.is_rare:
-        lines.append(_line("rare", share=percent(card.answering_fraction)))
+        lines.append(_line("rare", share=percent(card.active_image_fraction)))
     if card.correlation is not None and card.correlation >= 0.99:
         lines.append(_line("similar", index=str(card.most_alike), correlation=figure(card.correlation, 3)))
     return lines

@@ -44,7 +44,7 @@ def _out_of_distribution(value: Rejection) -> Gallery:
     names, cards, through = value.class_names, list[Card](), list[tuple[float, str, str]]()
     for one in value.out_of_distribution:
         shown = one.examples
-        answers = zip(shown.answers, shown.probabilities, shown.refused, strict=True)
+        answers = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
         for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
             taken_for = clip(names[answer], _CLASS)
             lines = (_answer(taken_for, confidence_text(probability)), _set(one.name), _verdict(refused))
@@ -56,7 +56,7 @@ def _out_of_distribution(value: Rejection) -> Gallery:
         surest, name, taken_for = max(through)
         values = {"name": _set(name), "answer": taken_for, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
-    each = max(len(one.examples.answers) for one in value.out_of_distribution)
+    each = max(len(one.examples.predictions) for one in value.out_of_distribution)
     return Gallery(title, say("evidence.rejection.below"), cards, columns=each * max(1, _COLUMNS // each))
 
 
@@ -87,16 +87,16 @@ def _heads(*names: str) -> list[str]:
 
 def _refused(value: Rejection) -> Table:
     rule, own, names = value.rules[0], value.known, value.class_names
-    right = own.right[rule.name]
+    right = own.correct[rule.name]
     shares = [
         (say("evidence.rejection.right"), right),
         (say("evidence.rejection.wrong"), own.wrong[rule.name]),
-        *((_altered(one.name), one.right[rule.name]) for one in value.altered),
+        *((_altered(one.name), one.correct[rule.name]) for one in value.altered),
     ]
     rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", *_share(share), "", "", "", "") for name, share in shares]
     for one in value.out_of_distribution:
-        counts = (one.num_sure, one.num_sure_answered)
-        answer = _answer(clip(names[one.answer], _CLASS), percent(one.num_answer / one.num_images, 0))
+        counts = (one.num_confident, one.num_confident_accepted)
+        answer = _answer(clip(names[one.most_frequent], _CLASS), percent(one.num_most_frequent / one.num_images, 0))
         cells = (confidence_text(one.mean_probability), *(percent(count / one.num_images, 1) for count in counts))
         rows.append((_set(one.name), f"{one.num_images:,}", *_share(one.rules[0].refused), *cells, answer))
     hardest = min(value.out_of_distribution, key=lambda one: one.rules[0].refused.value)
@@ -113,10 +113,10 @@ def _refused(value: Rejection) -> Table:
 
 def _refused_look(value: Rejection) -> str:
     """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
-    rule, right = value.rules[0], value.known.right
+    rule, right = value.rules[0], value.known.correct
     share = percent(rule.num_kept / rule.num_held_out, 1)
     said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out)]
-    altered = [(one.right[rule.name].value, one.name) for one in value.altered]
+    altered = [(one.correct[rule.name].value, one.name) for one in value.altered]
     if altered and max(altered)[0] > right[rule.name].value:
         cost, name = max(altered)
         said.append(say("evidence.rejection.holds", name=_altered(name), cost=percent(cost, 1)))
@@ -167,12 +167,12 @@ def _separation(value: Rejection) -> Chart:
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
     """Return test images that are refused, where there are any."""
     rule, own, names = value.rules[0].name, value.known, value.class_names
-    right, wrong, shown = own.right[rule], own.wrong[rule], own.refused
-    if not shown.answers:
+    right, wrong, shown = own.correct[rule], own.wrong[rule], own.refused
+    if not shown.predictions:
         return ()
     cards = []
     for image, answer, label, probability, index in zip(
-        shown.images.unpack(), shown.answers, shown.labels, shown.probabilities, shown.indices, strict=True
+        shown.images.unpack(), shown.predictions, shown.labels, shown.probabilities, shown.indices, strict=True
     ):
         truth = say("evidence.rejection.truthRight")
         if answer != label:
@@ -183,7 +183,7 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
     title = say("evidence.rejection.cost", **counts)
     if wrong.total:
         title = say("evidence.rejection.costBoth", **counts, wrong=wrong.count, others=wrong.total)
-    answered = own.right_among_answered[rule]
+    answered = own.correct_among_accepted[rule]
     look = sentences(
         say(f"evidence.rejection.some.{value.split}"),
         say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
@@ -196,7 +196,7 @@ def draw_scores(value: Rejection, title: str = "") -> Drawing:
     the threshold."""
     rule, own = value.rules[0], value.known
     edges = np.array(value.edges)
-    refused = own.right[rule.name].count + own.wrong[rule.name].count
+    refused = own.correct[rule.name].count + own.wrong[rule.name].count
     first = (say(f"evidence.rejection.row.{value.split}"), own.histogram, refused / value.num_images)
     rows: list[tuple[str, Any, Any]] = [first]
     rows += [(_set(one.name), one.histogram, one.rules[0].refused.value) for one in value.out_of_distribution]

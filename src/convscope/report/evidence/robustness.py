@@ -149,7 +149,7 @@ def _bare_table(axes: Axes, heads: Sequence[str], names: Sequence[str]) -> None:
 
 def _pictures(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
     example, classes = value.example, value.class_names
-    answers = np.array(example.answers)
+    answers = np.array(example.predictions)
     wrong = int((answers != example.label).sum())
     title = say("evidence.robustness.one", n=answers.size, wrong=wrong)
     label = clip(classes[example.label], 16)

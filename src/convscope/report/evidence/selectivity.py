@@ -55,7 +55,7 @@ def _numbers(layer: FilterLayerCards, card: FilterCard, names: Sequence[str]) ->
         "" if card.is_dead else clip(names[card.selective_label], 12),
         rounded(card.quantiles[2], 3),
         rounded(card.quantiles[-1], 3),
-        percent(card.answering_fraction, 1),
+        percent(card.active_image_fraction, 1),
         alike,
     ]
 
