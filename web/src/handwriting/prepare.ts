@@ -1,5 +1,5 @@
 // From a drawing or a photo to the pixels that the network sees, with the picture after each step. The steps are computed by
-// native/handwriting, for Python too; src/convscope/data/handwriting/prepare.py says what each is for.
+// native/handwriting, for Python too; convscope.data.handwriting says what each is for.
 import type { Engine } from '../engine/engine';
 import { call } from '../engine/memory';
 import type { Picture } from './picture';

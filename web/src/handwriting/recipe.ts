@@ -1,4 +1,4 @@
-// How an image of a data set is made from a picture: the same as src/convscope/data/handwriting/recipe.py, which finds it.
+// How an image of a data set is made from a picture: the same as convscope.data.handwriting, which finds it.
 
 export const STEPS = ['polarity', 'light', 'ink', 'specks', 'deslant', 'crop', 'scale', 'contrast', 'centre'] as const;
 export type StepName = (typeof STEPS)[number];
