@@ -150,10 +150,12 @@ IN_A_FORK = """
 import os, signal, sys
 from pathlib import Path
 from convscope.storage import writing
+parent = os.getpid()
 with writing(Path(sys.argv[1])):
     if os.fork():
-        print("held", flush=True)
-        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause()
+    os.kill(parent, signal.SIGKILL)
+    print("held", flush=True)
     sys.stdin.read()
 """
 

@@ -93,6 +93,7 @@ def check_published(path: Path, file: PublishedFile) -> None:
 def emnist_member(entry: CatalogueEntry, split: str, kind: str) -> str:
     """Return the name of a file in EMNIST's archive; `split` is train or test, `kind` images or labels.
 
+    >>> from convscope.data.datasets.named.entries import DATASETS
     >>> emnist_member(DATASETS["emnist-letters"], "train", "images")
     'emnist-letters-train-images-idx3-ubyte.gz'
     """
