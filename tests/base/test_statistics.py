@@ -11,13 +11,14 @@ from statsmodels.stats.multitest import multipletests
 
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.statistics import (
-    LEAST_PAIRS,
+    MAX_FREEDOM,
     average_ranks,
     error_ratio_interval,
     group_accuracy_interval,
     group_difference,
     holm,
     mean_interval,
+    variance_parts,
 )
 
 Z = 1.959963984540054
@@ -148,48 +149,69 @@ def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("paired", [True, False])
 @pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
-def test_where_only_seeds_differ_the_interval_is_students(seeds, paired):
+def test_where_only_seeds_differ_the_interval_is_students(seeds):
     # So many images that their luck is nothing beside that of the seeds.
     stream, images = np.random.default_rng(11), 400_000
     rates = [stream.normal(0.2, 0.03, (count, 1)) for count in seeds]
     a, b = (np.arange(images) / images < rate for rate in rates)
     a, b = (np.array([np.roll(row, 977 * i) for i, row in enumerate(group)]) for group in (a, b))
     x, y = 1 - a.mean(axis=1), 1 - b.mean(axis=1)
-    test = stats.ttest_rel(x, y) if paired else stats.ttest_ind(x, y, equal_var=False)
-    expected = test.confidence_interval(0.95)
-    found = group_difference(a, b, paired=paired)
-    np.testing.assert_allclose(
-        found.interval, (expected.low, expected.high), atol=0.02 * (expected.high - expected.low)
-    )
-    assert found.p_value == pytest.approx(test.pvalue, rel=0.03)
+    # The freedom is bounded by that of one group.
+    error = np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / len(x))
+    freedom = min(stats.ttest_ind(x, y, equal_var=False).df, MAX_FREEDOM * (len(x) - 1))
+    expected = stats.t(freedom, x.mean() - y.mean(), error).interval(0.95)
+    found = group_difference(a, b)
+    np.testing.assert_allclose(found.interval, expected, atol=0.02 * (expected[1] - expected[0]))
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(x.mean() - y.mean()) / error, freedom), rel=0.03)
 
 
-def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance():
-    a, b = answers(np.random.default_rng(3), (6, 6), 5000)
-    x = b.astype(float) - a
-    n, images = x.shape
-    rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
-    of_rest = (rest**2).sum() / (n - 1) / (images - 1)
-    of_images, of_seeds = x.mean(axis=0).var(ddof=1), x.mean(axis=1).var(ddof=1)
-    variance = of_images / images + max(of_seeds / n - of_rest / n / images, 0)
-    doubt = (of_images / images) ** 2 / (images - 1) + (of_seeds / n) ** 2 / (n - 1)
-    freedom = min(variance**2 / doubt, 2 * (n - 1))
-    found = group_difference(a, b, paired=True)
+def by_hand(a, b, ratio=1.0):
+    """The difference b - ratio a of the mean rates, its standard error and the degrees of freedom."""
+    groups = (ratio * a.astype(float), b.astype(float))
+    images = a.shape[1]
+    difference = groups[1].mean(axis=0) - groups[0].mean(axis=0)
+    of_images, of_seeds, of_rest = difference.var(ddof=1) / images, [], 0.0
+    for x in groups:
+        n = len(x)
+        rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
+        of_rest += (rest**2).sum() / (n - 1) / (images - 1) / n / images
+        of_seeds.append((x.mean(axis=1).var(ddof=1) / n, n - 1))
+    variance = of_images + max(sum(part for part, _ in of_seeds) - of_rest, 0)
+    doubt = of_images**2 / (images - 1) + sum(part**2 / freedom for part, freedom in of_seeds)
+    bound = MAX_FREEDOM * min(freedom for _, freedom in of_seeds)
+    return difference.mean(), np.sqrt(variance), min(variance**2 / doubt, bound)
+
+
+@pytest.mark.parametrize("seeds", [(6, 6), (3, 12)])
+def test_the_variance_is_that_of_the_hand_worked_analysis_of_variance(seeds):
+    a, b = answers(np.random.default_rng(3), seeds, 5000)
+    found = group_difference(a, b)
+    difference, error, freedom = by_hand(a, b)
     assert found.degrees_of_freedom == pytest.approx(freedom, rel=1e-3)
-    half = stats.t.ppf(0.975, freedom) * np.sqrt(variance)
-    assert found.interval == pytest.approx((x.mean() - half, x.mean() + half), rel=2e-3)
+    half = stats.t.ppf(0.975, freedom) * error
+    assert found.interval == pytest.approx((difference - half, difference + half), rel=2e-3)
+
+
+def test_the_parts_of_the_variance_are_those_that_were_drawn():
+    # A hundred runs of each: rates that differ by seed, and answers that fall to chance for each image.
+    stream = np.random.default_rng(31)
+    a, b = (stream.random((100, 4000)) < rate + stream.normal(0, 0.02, (100, 1)) for rate in (0.2, 0.3))
+    images, runs, luck = variance_parts(a, b)
+    assert images < 1e-6  # all images are equally hard
+    for rate, run, chance in zip((0.2, 0.3), runs, luck, strict=True):
+        assert chance == pytest.approx(rate * (1 - rate) / 4000, rel=0.05)
+        assert run == pytest.approx(0.02**2 + chance, rel=0.4)
 
 
 @pytest.mark.parametrize(("errors", "is_surely_above_zero"), [(2, False), (6, True)])
 def test_an_end_of_a_ratio_is_zero_where_the_errors_may_be_none_at_all(errors, is_surely_above_zero):
     # With k errors the rate lies about the root of k standard errors above 0.
     many, few = (np.arange(1000) < 20)[None], (np.arange(1000) >= 1000 - errors)[None]
-    low, high = group_difference(many, few, paired=False).ratio_interval
+    low, high = group_difference(many, few).ratio_interval
     assert (low > 0) == is_surely_above_zero
     assert low < errors / 20 < high
-    swapped = group_difference(few, many, paired=False).ratio_interval
+    swapped = group_difference(few, many).ratio_interval
     assert np.isfinite(swapped[1]) == is_surely_above_zero
 
 
@@ -201,7 +223,7 @@ def test_average_ranks_are_scipys():
 def test_one_model_each_has_nearly_the_score_intervals():
     a, b = answers(np.random.default_rng(12), (1, 1), 4000, ease=3.0)
     only_a, only_b, both = int((b & ~a).sum()), int((a & ~b).sum()), int((a & b).sum())
-    found = group_difference(a, b, paired=False)
+    found = group_difference(a, b)
     difference = np.ravel(paired_interval(np.array([only_a]), np.array([only_b]), 4000))
     ratio = error_ratio_interval(only_a, only_b, both)
     np.testing.assert_allclose(found.interval, difference, atol=0.05 * (difference[1] - difference[0]))
@@ -216,11 +238,8 @@ def truth(ease, seed_sd, hard=1.0, own=1.0):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("seed_sd", "seeds", "paired"),
-    [(0.03, (5, 5), True), (0.3, (5, 5), False), (0.3, (2, 2), False), (0.3, (3, 10), False)],
-)
-def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_luck(seed_sd, seeds, paired):
+@pytest.mark.parametrize(("seed_sd", "seeds"), [(0.03, (5, 5)), (0.3, (5, 5)), (0.3, (2, 2)), (0.3, (3, 10))])
+def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_luck(seed_sd, seeds):
     stream, held = np.random.default_rng(13), []
     rates = truth(2.5, seed_sd), truth(2.1, seed_sd)
     for _ in range(300):
@@ -230,7 +249,7 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
             < expit(base + stream.normal(0, 1, 400) - ease + stream.normal(0, seed_sd, (count, 1)))
             for count, ease in zip(seeds, (2.5, 2.1), strict=True)
         )
-        found = group_difference(a, b, paired=paired)
+        found = group_difference(a, b)
         of_a, ratio = group_accuracy_interval(a), rates[1] / rates[0]
         held.append(
             (
@@ -243,13 +262,11 @@ def test_intervals_of_groups_cover_the_truth_whether_seeds_or_images_make_the_lu
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [(2, 2), (5, 5)])
+@pytest.mark.parametrize("seeds", [(2, 2), (5, 5), (2, 20)])
 def test_equal_groups_are_seldom_told_apart(seeds):
     stream = np.random.default_rng(19)
-    found = [
-        group_difference(*answers(stream, seeds, 400, seed_sd=0.2), paired=seeds[0] >= LEAST_PAIRS) for _ in range(300)
-    ]
-    assert 0 < np.mean([one.p_value < 0.05 for one in found]) <= 0.06
+    found = [group_difference(*answers(stream, seeds, 400, seed_sd=0.2)) for _ in range(300)]
+    assert np.mean([one.p_value < 0.05 for one in found]) <= 0.06
 
 
 @pytest.mark.slow
@@ -270,7 +287,7 @@ def test_both_intervals_leave_equality_out_exactly_where_p_is_below_the_level(
     b = stream.random((count_b, images)) < rates[1]
     if overlap:
         b[0] |= a[0]
-    found = group_difference(a, b, paired=False)
+    found = group_difference(a, b)
     is_told = found.p_value < 0.05
     assert is_told == (not found.interval[0] <= 0 <= found.interval[1])
     assert is_told == (not found.ratio_interval[0] <= 1 <= found.ratio_interval[1])
@@ -280,33 +297,28 @@ def test_both_intervals_leave_equality_out_exactly_where_p_is_below_the_level(
 def test_the_ends_of_a_ratio_interval_are_where_the_test_of_that_ratio_turns():
     # A rate times r is that of a group with r times the errors: here B's images, each asked r times as often.
     a, b = answers(np.random.default_rng(21), (6, 6), 3000)
-    low, high = group_difference(a, b, paired=True).ratio_interval
+    low, high = group_difference(a, b).ratio_interval
     for ratio, expected in ((low * 0.99, False), (low * 1.01, True), (high * 0.99, True), (high * 1.01, False)):
-        x = b - ratio * a.astype(float)
-        n, images = x.shape
-        rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
-        of_images, of_seeds = x.mean(axis=0).var(ddof=1) / images, x.mean(axis=1).var(ddof=1) / n
-        variance = of_images + max(of_seeds - (rest**2).sum() / (n - 1) / (images - 1) / n / images, 0)
-        freedom = min(variance**2 / (of_images**2 / (images - 1) + of_seeds**2 / (n - 1)), 2 * (n - 1))
-        assert (abs(x.mean()) < stats.t.ppf(0.975, freedom) * np.sqrt(variance)) == expected
+        difference, error, freedom = by_hand(a, b, ratio)
+        assert (abs(difference) < stats.t.ppf(0.975, freedom) * error) == expected
 
 
 def test_of_many_groups_the_p_values_are_small_enough_to_tell_a_much_worse_one():
     stream = np.random.default_rng(22)
     a, b = stream.random((5, 10_000)) < 0.005, stream.random((5, 10_000)) < 0.18
-    assert group_difference(a, b, paired=True).p_value * 780 < 1e-4  # every two of 40 groups
+    assert group_difference(a, b).p_value * 780 < 1e-4  # every two of 40 groups
 
 
 def test_groups_without_an_error_are_not_taken_for_certainly_equal():
     none = np.zeros((5, 50), bool)
-    found = group_difference(none, none, paired=True)
+    found = group_difference(none, none)
     assert -0.2 < found.interval[0] < -0.02 < 0.02 < found.interval[1] < 0.2
     assert found.ratio_interval == (0.0, np.inf)
     assert found.p_value > 0.5
 
 
 def test_a_group_with_one_image_still_has_an_interval():
-    found = group_difference(np.array([[True], [False]]), np.array([[False], [False]]), paired=True)
+    found = group_difference(np.array([[True], [False]]), np.array([[False], [False]]))
     assert -1 <= found.interval[0] < found.interval[1] <= 1
 
 
@@ -326,7 +338,7 @@ def test_thirty_seeds_on_ten_thousand_images_stay_within_bounded_memory():
     a, b = answers(np.random.default_rng(17), (30, 30), 10_000, ease=7.0)
     tracemalloc.start()
     try:
-        group_difference(a, b, paired=True)
+        group_difference(a, b)
         assert tracemalloc.get_traced_memory()[1] < 10e6
     finally:
         tracemalloc.stop()
@@ -345,11 +357,11 @@ FLAGS = np.zeros((2, 3), bool)
         (lambda: holm([0.1, 1.5]), "numbers from 0 to 1"),
         (lambda: holm([[0.1]]), "numbers from 0 to 1"),
         (lambda: holm([np.nan]), "numbers from 0 to 1"),
-        (lambda: group_difference(FLAGS, FLAGS[:, :2], paired=False), r"wrong_a is \(2, 3\) and wrong_b \(2, 2\)"),
-        (lambda: group_difference(FLAGS, FLAGS[0], paired=False), r"must be \(n, N\) and \(m, N\)"),
-        (lambda: group_difference(FLAGS[:0], FLAGS, paired=False), "at least 1"),
-        (lambda: group_difference(FLAGS, FLAGS[:1], paired=True), "paired groups need the same number of models"),
-        (lambda: group_difference(FLAGS, FLAGS, paired=True, confidence=2), "confidence is 2"),
+        (lambda: group_difference(FLAGS, FLAGS[:, :2]), r"wrong_a is \(2, 3\) and wrong_b \(2, 2\)"),
+        (lambda: group_difference(FLAGS, FLAGS[0]), r"must be \(n, N\) and \(m, N\)"),
+        (lambda: group_difference(FLAGS[:0], FLAGS), "at least 1"),
+        (lambda: variance_parts(FLAGS, FLAGS[:1]), "at least two of each"),
+        (lambda: group_difference(FLAGS, FLAGS, confidence=2), "confidence is 2"),
         (lambda: group_accuracy_interval(FLAGS[:0]), r"wrong is \(0, 3\)"),
         (lambda: group_accuracy_interval(FLAGS, 0.0), "confidence is 0.0"),
     ],

@@ -39,7 +39,6 @@ def test_a_run_has_five_seeds_of_both_networks_by_default(run_folder):
         (network, seed) for network in ("cnn", "ann") for seed in range(3, 8)
     }
     assert [(group["architecture"], group["num_runs"]) for group in seeds["table"]] == [("cnn", 5), ("ann", 5)]
-    assert seeds["comparison"]["is_paired"]
     assert json.loads((out / "seeds.json").read_text()) == {
         "weights_sha256": cs.load_model(out).weights_sha256,
         **seeds,

@@ -14,11 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-LEAST_PAIRS = 5
-"""So many pairs of seeds are compared pair by pair; pairing fewer would halve what little is known of their spread."""
-
 _COVERAGE = ((5, (96, 100)), (30, (94, 99)))  # percent, with fewer seeds than this; printed by benchmarks/claims.py
-_MOST_FREEDOM = 2.0  # times that of the seeds; see `group_difference`
+MAX_FREEDOM = 1.6  # times that of the smaller group's seeds; see `group_difference`
 _STEP, _FURTHEST = 0.25, 100.0  # of the logarithm of a ratio
 _PSEUDO_IMAGES = 0.5  # added to each of the four cells, after Agresti and Min
 
@@ -169,7 +166,7 @@ class GroupDifference:
     degrees_of_freedom: float
 
 
-def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence: float = 0.95) -> GroupDifference:
+def group_difference(wrong_a: Flags, wrong_b: Flags, *, confidence: float = 0.95) -> GroupDifference:
     """Return how far two groups lie apart that answered the same images: (n, N) and (m, N), true where wrong.
 
     Two-way analysis of variance over seeds and images gives the variance of the difference of the error rates, and
@@ -177,36 +174,32 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, paired: bool, confidence
     of the ratio holds each r for which the same test does not reject that B's rate is r times A's (Fieller). So all
     three agree. With one model in a group nothing is known of its other seeds: the result holds for that very model.
 
-    With few seeds the chance spread between seeds may look like none at all, so the degrees of freedom are at most
-    twice those of the seeds. The intervals then cover more than their level where images make most of the chance.
+    A few seeds may look alike by chance, and the group with fewer seeds may be the one that varies more. So the degrees
+    of freedom are at most 1.6 times those of the smaller group's seeds, which keeps false findings at 5.5 % or below
+    (benchmarks/planning.py). The intervals cover more than their level where images make most of the chance.
 
     Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error do not
     seem to be without doubt.
 
-    Args:
-        paired: whether row i of both has the same seed, so that what the seed does to both cancels; then n is m.
+    Runs are not paired by their seeds: networks of one seed hardly go together, and pairing would halve the degrees of
+    freedom.
 
     Source: Owen 2007, Annals of Applied Statistics 1, 386-411 (the variance); Satterthwaite 1946; Fieller 1954, Journal
         of the Royal Statistical Society B 16, 175-185; Agresti and Min 2005 (the half images).
 
     Raises:
-        ValueError: unless both are (n, N) with n and N at least 1, N the same, and n too if they are paired; or unless
-            0 < confidence < 1.
+        ValueError: unless both are (n, N) with n and N at least 1, and N the same; or unless 0 < confidence < 1.
 
     >>> a, b = np.arange(1000) < np.array([[20], [26], [23]]), np.arange(1000) < np.array([[50], [59], [56]])
-    >>> found = group_difference(a, b, paired=False)
+    >>> found = group_difference(a, b)
     >>> f"{found.ratio_interval[0]:.2f} to {found.ratio_interval[1]:.2f}, p = {found.p_value:.1g}"
-    '1.65 to 3.85, p = 0.0008'
+    '1.48 to 5.10, p = 0.01'
     """
     _check_confidence(confidence)
     shapes = (wrong_a.shape, wrong_b.shape)
     if not all(len(shape) == 2 and min(shape) > 0 for shape in shapes) or shapes[0][1] != shapes[1][1]:
         raise ValueError(f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; they must be (n, N) and (m, N), at least 1")
-    if paired and shapes[0] != shapes[1]:
-        raise ValueError(
-            f"wrong_a is {shapes[0]} and wrong_b {shapes[1]}; paired groups need the same number of models"
-        )
-    spread = _Spread.of((wrong_a, wrong_b), paired=paired)
+    spread = _Spread.of(wrong_a, wrong_b)
     from scipy.special import stdtr
 
     difference = float(spread.rates[1] - spread.rates[0])
@@ -241,12 +234,12 @@ def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[flo
 
     >>> low, high = group_accuracy_interval(np.arange(1000) < np.array([[20], [20]]))  # two equal seeds
     >>> f"{low:.4f} to {high:.4f}"
-    '0.9505 to 0.9921'
+    '0.9379 to 0.9937'
     """
     _check_confidence(confidence)
     if wrong.ndim != 2 or min(wrong.shape) < 1:
         raise ValueError(f"wrong is {wrong.shape}; it must be (n, N), with at least 1 of each")
-    spread = _Spread.of((wrong,), paired=False)
+    spread = _Spread.of(wrong)
     error, freedom = spread.standard_error(1.0)
     rate, right = float(spread.rates[0]), 1 - float(wrong.mean())
     share = _quantile(freedom, confidence) ** 2 * error**2 / (rate * (1 - rate))  # t squared, by the number of images
@@ -260,20 +253,23 @@ class _Spread:
 
     Attributes:
         images: (G, G), the covariance of the rates due to the choice of images.
-        seeds: for each set of seeds, that due to the choice of seeds (with what chance adds), and its freedom.
-        chance: (G, G), what chance among the images adds to `seeds`.
+        runs: (G,), the variance of each rate due to the choice of seeds, with what chance among the images adds; 0 of a
+            single run.
+        chance: (G,), what chance among the images adds to `runs`.
+        counts: (G,), runs of each group.
         freedom: of the images.
     """
 
     rates: Floats
     images: Floats
-    seeds: Sequence[tuple[Floats, int]]
+    runs: Floats
     chance: Floats
+    counts: NDArray[np.int64]
     freedom: float
 
     @classmethod
-    def of(cls, groups: Sequence[Flags], *, paired: bool) -> "_Spread":
-        """Return the spread of groups (n, N); if they are `paired`, all have the same seeds."""
+    def of(cls, *groups: Flags) -> "_Spread":
+        """Return the spread of groups (n, N)."""
         cells = np.array(list(product((0.0, 1.0), repeat=len(groups)))).T  # (G, 2^G), half an image each
         weights = np.concatenate([np.ones(groups[0].shape[1]), np.full(cells.shape[1], _PSEUDO_IMAGES)])
         total = weights.sum()
@@ -285,25 +281,17 @@ class _Spread:
         rates = means @ weights / total
         means -= rates[:, None]
         images = (means * weights) @ means.T / (total - 1) / total
-        seeds, chance = list[tuple[Floats, int]](), np.zeros_like(images)
-        together = [list(range(len(groups)))] if paired else [[number] for number in range(len(groups))]
-        for members in together:
-            count = len(groups[members[0]])
-            if count == 1:
+        runs, chance = np.zeros(len(groups)), np.zeros(len(groups))
+        for number, group in enumerate(groups):
+            if (count := len(group)) == 1:
                 continue
-            place = np.ix_(members, members)
-            of_seeds, of_chance = np.zeros_like(images), np.zeros((len(members), len(members)))
-            apart = np.empty((len(members), count))
-            for row in range(count):
-                rest = np.array([by_image(number, groups[number][row]) for number in members])
-                seed_rates = rest @ weights / total
-                apart[:, row] = seed_rates - rates[members]
-                rest -= seed_rates[:, None] + means[members]
-                of_chance += (rest * weights) @ rest.T
-            of_seeds[place] = apart @ apart.T / (count - 1) / count
-            chance[place] += of_chance / (count - 1) / (total - 1) / count / total
-            seeds.append((of_seeds, count - 1))
-        return cls(rates, images, seeds, chance, float(total - 1))
+            for flags in group:
+                wrong = by_image(number, flags)
+                rate = wrong @ weights / total
+                runs[number] += (rate - rates[number]) ** 2 / (count - 1) / count
+                rest = wrong - rate - means[number]
+                chance[number] += (rest * weights) @ rest / (count - 1) / (total - 1) / count / total
+        return cls(rates, images, runs, chance, np.array([len(group) for group in groups]), float(total - 1))
 
     def standard_error(self, *weights: float) -> tuple[float, float]:
         """Return the standard error of the rates' sum with these weights, and its degrees of freedom.
@@ -312,12 +300,45 @@ class _Spread:
         """
         each = np.array(weights)
         of_images = float(each @ self.images @ each)
-        of_seeds = [(float(each @ matrix @ each), freedom) for matrix, freedom in self.seeds]
-        beyond_chance = sum(variance for variance, _ in of_seeds) - float(each @ self.chance @ each)
-        variance = of_images + max(beyond_chance, 0.0)
-        doubt = of_images**2 / self.freedom + sum(one**2 / freedom for one, freedom in of_seeds)
-        most = _MOST_FREEDOM * sum(freedom for _, freedom in of_seeds) if of_seeds else inf
-        return sqrt(variance), min(variance**2 / doubt, most)
+        variance = of_images + max(float(each**2 @ (self.runs - self.chance)), 0.0)
+        of_seeds = [
+            (weight**2 * runs, int(count) - 1)
+            for weight, runs, count in zip(weights, self.runs, self.counts, strict=True)
+            if count > 1 and weight
+        ]
+        return sqrt(variance), float(degrees_of_freedom(variance, (of_images, self.freedom), of_seeds))
+
+
+def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, float], tuple[float, float]]:
+    """Return what the difference of the error rates of (n, N) and (m, N) runs varies by: images, runs and luck.
+
+    The first is the variance over sets of N images with endless runs, the second that of one run of each group on these
+    images, the third what of that falls on single images, each for itself; see `group_difference` for the sources.
+
+    Raises:
+        ValueError: if a group has a single run.
+    """
+    if min(len(wrong_a), len(wrong_b)) < 2:
+        raise ValueError(f"there are {len(wrong_a)} and {len(wrong_b)} runs; at least two of each tell how they vary")
+    spread = _Spread.of(wrong_a, wrong_b)
+    each = np.array([-1.0, 1.0])
+    images = float(each @ spread.images @ each - spread.chance.sum())
+    (run_a, run_b), (luck_a, luck_b) = (spread.runs * spread.counts).tolist(), (spread.chance * spread.counts).tolist()
+    return max(images, 0.0), (run_a, run_b), (luck_a, luck_b)
+
+
+def degrees_of_freedom(
+    variance: Floats | float, images: tuple[Floats | float, float], seeds: Sequence[tuple[Floats | float, int]]
+) -> Floats | float:
+    """Return those of a variance by Satterthwaite's rule, bounded as `group_difference` says.
+
+    Args:
+        images: the part of the images, and its degrees of freedom.
+        seeds: the same for each set of seeds.
+    """
+    doubt = sum(part**2 / freedom for part, freedom in (images, *seeds))
+    bound = MAX_FREEDOM * min(freedom for _, freedom in seeds) if seeds else inf
+    return np.minimum(variance**2 / doubt, bound)
 
 
 def _ratio_interval(spread: _Spread, confidence: float) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import Seeds, checked
 from convscope.base.records import Change, Count, Fraction, Interval, Positive, Record, Seconds
-from convscope.base.statistics import LEAST_PAIRS, Flags, group_accuracy_interval, group_difference
+from convscope.base.statistics import Flags, group_accuracy_interval, group_difference
 from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Splits
 from convscope.engine import EngineName
@@ -273,7 +273,7 @@ def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, flo
     """Return the interval of a variant's accuracy minus the whole network's, and the p-value; of (n, N) each."""
     if len(wrong) == 1:  # nothing is known of other seeds
         return None, 1.0
-    found = group_difference(wrong, wrong_of_whole, paired=len(wrong) >= LEAST_PAIRS)
+    found = group_difference(wrong, wrong_of_whole)
     return found.interval, found.p_value
 
 

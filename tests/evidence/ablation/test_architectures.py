@@ -45,7 +45,7 @@ def test_the_test_of_a_variant_is_that_of_groups_over_seeds_and_images(ablated, 
             for network in (linear, cs.presets.ann())
         )
     ]
-    expected = group_difference(*wrong, paired=False)
+    expected = group_difference(*wrong)
     found = next(one for one in ablated.variants if one.name == "linear model")
     assert (found.difference_interval, found.p_value) == (expected.interval, expected.p_value)
     assert found.interval == group_accuracy_interval(wrong[0])

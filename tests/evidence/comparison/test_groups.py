@@ -64,26 +64,16 @@ def test_one_model_each_is_the_comparison_of_the_two():
         assert {key: ours[side][key] for key in theirs[side]} == theirs[side]
 
 
-def test_groups_with_the_same_seeds_are_paired_seed_by_seed_in_whatever_order():
+def test_runs_are_not_paired_by_their_seeds():
     right_a, right_b = draw_right(5, 5, 300, 0.9), draw_right(6, 5, 300, 0.85)
-    first = compare_groups(make_group("cnn", right_a), make_group("ann", right_b))
-    order = [2, 0, 4, 3, 1]
-    second = compare_groups(make_group("cnn", right_a), make_group("ann", right_b[order], seeds=tuple(order)))
-    assert first.is_paired
-    assert second.is_paired
-    assert first.accuracy_difference_interval == pytest.approx(second.accuracy_difference_interval)
-    direct = group_difference(~right_a, ~right_b, paired=True)
-    assert first.accuracy_difference_interval == direct.interval
-    assert (first.error_ratio_interval, first.p_value) == (direct.ratio_interval, direct.p_value)
-
-
-@pytest.mark.parametrize("seeds", [(1, 2, 3, 4, 5), (0, 1, 2, 3)])
-def test_groups_with_other_seeds_or_few_are_not_paired(seeds):
-    right_a, right_b = draw_right(5, len(seeds), 300, 0.9), draw_right(6, len(seeds), 300, 0.85)
-    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=seeds))
-    assert not comparison.is_paired
-    direct = group_difference(~right_a, ~right_b, paired=False)
-    assert comparison.accuracy_difference_interval == direct.interval
+    same, other = (
+        compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=seeds))
+        for seeds in ((0, 1, 2, 3, 4), (7, 6, 5, 9, 8))
+    )
+    direct = group_difference(~right_a, ~right_b)
+    for comparison in (same, other):
+        assert comparison.accuracy_difference_interval == direct.interval
+        assert (comparison.error_ratio_interval, comparison.p_value) == (direct.ratio_interval, direct.p_value)
 
 
 def test_difference_and_ratio_are_those_of_the_means():
@@ -115,7 +105,7 @@ def test_verdict_of_groups_alike_is_that_they_are_not_distinguishable():
 
 def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
     a, b = make_group("a", [True]), make_group("b", [False])
-    made = {"is_paired": False, "accuracy_difference_interval": (0.1, 1.0), "error_ratio_interval": (2.0, np.inf)}
+    made = {"accuracy_difference_interval": (0.1, 1.0), "error_ratio_interval": (2.0, np.inf)}
     alone = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None)
     corrected = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None, adjusted_p_value=0.08)
     assert alone.is_distinguishable
@@ -151,7 +141,7 @@ def test_sentence_says_what_was_counted_and_how():
         f"On the 400 test images of shapes, 5 models of cnn make on average {(~right_a).sum() / 5:.1f} errors and 5 "
         f"models of ann make on average {(~right_b).sum() / 5:.1f}. The accuracies differ by +"
     )
-    assert "over seeds and images, paired by seed)" in sentence
+    assert "over seeds and images)" in sentence
 
 
 @pytest.mark.parametrize("models", [(1, 1), (1, 4), (5, 5)])
@@ -221,3 +211,24 @@ def test_a_group_rejects(changed, message):
 def test_a_group_of_candidates_rejects(candidates, message):
     with pytest.raises(ValueError, match=message):
         RunGroup.from_candidates(candidates, range(len(candidates)))
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        ((-0.01, 0.015), "equivalent"),
+        ((0.005, 0.019), "equivalent"),
+        ((0.021, 0.04), "different"),
+        ((-0.05, -0.03), "different"),
+        ((-0.01, 0.03), "first not worse"),
+        ((-0.03, 0.01), "second not worse"),
+        ((-0.03, 0.03), "undecided"),
+    ],
+)
+def test_a_margin_is_compared_with_the_interval(interval, expected):
+    made = {"error_ratio_interval": (0.5, 2.0), "p_value": 0.5, "degrees_of_freedom": 4.0}
+    groups = make_group("a", draw_right(1, 3, 50, 0.9)), make_group("b", draw_right(2, 3, 50, 0.9))
+    comparison = GroupComparison(*groups, accuracy_difference_interval=interval, **made, margin=0.02)
+    assert comparison.equivalence == comparison.to_dict()["equivalence"] == expected
+    assert "2 points" in str(comparison)
+    assert GroupComparison(*groups, accuracy_difference_interval=interval, **made).equivalence is None

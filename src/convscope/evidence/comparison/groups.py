@@ -14,14 +14,14 @@ from msgspec import structs
 
 from convscope.base.arguments import checked
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.statistics import LEAST_PAIRS, group_difference
+from convscope.base.statistics import group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import cost_cells, latency_lines
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import mcnemar_rows
-from convscope.evidence.comparison.records import GroupComparisonRecord
+from convscope.evidence.comparison.records import Equivalence, GroupComparisonRecord
 from convscope.texts import sentences
 
 GROUP_HEADER = (
@@ -35,24 +35,24 @@ class GroupComparison(Recorded):
     """Groups `a` and `b` on the same images.
 
     Attributes:
-        is_paired: whether both have the same seeds, at least five, and so were compared seed by seed.
         accuracy_difference_interval: (low, high), 95 %, of `accuracy_difference`.
         error_ratio_interval: (low, high), 95 %, of `error_ratio`; `high` is infinite where `a` makes too few errors.
         p_value: two-sided, of no difference.
         degrees_of_freedom: of Student's distribution behind `p_value`; None for one model each.
         counts: of one model each, how many images both, one of them, or neither gets right; else None.
         adjusted_p_value: the p-value corrected for several comparisons, by which the verdict then goes; else None.
+        margin: within which the two count as equivalent; None where nobody asked.
     """
 
     a: RunGroup
     b: RunGroup
-    is_paired: bool
     accuracy_difference_interval: tuple[float, float]
     error_ratio_interval: tuple[float, float]
     p_value: float
     degrees_of_freedom: float | None
     counts: PairedCounts | None = None
     adjusted_p_value: float | None = None
+    margin: float | None = None
 
     @property
     def names(self) -> tuple[str, str]:
@@ -84,6 +84,20 @@ class GroupComparison(Recorded):
         return words.format_verdict(self._numbers)
 
     @property
+    def equivalence(self) -> Equivalence | None:
+        """Whether the accuracies differ by less than `margin`, by the 95 % interval of their difference."""
+        if self.margin is None:
+            return None
+        low, high = self.accuracy_difference_interval
+        if max(-low, high) < self.margin:
+            return "equivalent"
+        if low > self.margin or high < -self.margin:
+            return "different"
+        if low > -self.margin:
+            return "first not worse"
+        return "second not worse" if high < self.margin else "undecided"
+
+    @property
     def limits(self) -> str:
         """What it does not show, in words."""
         return words.format_limits(self.names, (self.a.num_models, self.b.num_models))
@@ -98,11 +112,10 @@ class GroupComparison(Recorded):
             f"{words.count(group.num_models, 'model')} of {printable(name)} {_make(group)} {group.num_errors:,.1f}"
             for name, group in zip(self.names, (self.a, self.b), strict=True)
         ]
-        seeds = "paired by seed" if self.is_paired else "not paired by seed"
         change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
         return (
             f"On the {images}, {sides[0]} errors and {sides[1]}. The accuracies differ by {change} "
-            f"({words.format_p_value(self.p_value)}, over seeds and images, {seeds}). {self.limits}"
+            f"({words.format_p_value(self.p_value)}, over seeds and images). {self.limits}"
         )
 
     def to_record(self) -> GroupComparisonRecord:
@@ -124,7 +137,10 @@ class GroupComparison(Recorded):
         )
 
     def __str__(self) -> str:
-        parts = [fill(f"{self.verdict}.", 100), fill(self.sentence, 100)]
+        verdict = f"{self.verdict}."
+        if self.equivalence is not None and self.margin is not None:
+            verdict += f" {words.format_equivalence(self.names, self.margin, self.equivalence)}"
+        parts = [fill(verdict, 100), fill(self.sentence, 100)]
         parts.append(text_table(GROUP_HEADER, self._rows()))
         if lines := latency_lines(self.names, (self.a, self.b)):
             parts.append("\n".join(map(printable, lines)))
@@ -162,16 +178,8 @@ def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
     )
 
 
-@checked
-def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
-    """Return how `a` and `b` compare on the images that all their models answered.
-
-    One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
-    (`statistics.group_difference`). Groups with the same seeds, at least five, are compared seed by seed.
-
-    Raises:
-        ValueError: if the two answered different data sets, splits or images.
-    """
+def check_same_images(a: RunGroup, b: RunGroup) -> None:
+    """Raise `ValueError` unless both groups answered the same images."""
     for name in ("dataset_name", "split"):
         if getattr(a, name) != getattr(b, name):
             raise ValueError(
@@ -183,23 +191,30 @@ def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
             f"{a.name} and {b.name} were evaluated on different images of {a.dataset_name}; use the same images for "
             "both"
         )
+
+
+@checked
+def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
+    """Return how `a` and `b` compare on the images that all their models answered.
+
+    One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
+    (`statistics.group_difference`); runs are not paired by their seeds.
+
+    Raises:
+        ValueError: if the two answered different data sets, splits or images.
+    """
+    check_same_images(a, b)
     wrong_a, wrong_b = a.wrong, b.wrong
     if a.num_models == b.num_models == 1:
         counts = PairedCounts.of(wrong_a[0], wrong_b[0])
         return GroupComparison(
             a,
             b,
-            is_paired=False,
             accuracy_difference_interval=counts.accuracy_difference_interval,
             error_ratio_interval=counts.error_ratio_interval,
             p_value=counts.p_value,
             degrees_of_freedom=None,
             counts=counts,
         )
-    is_paired = set(a.seeds) == set(b.seeds) and a.num_models >= LEAST_PAIRS
-    if is_paired:
-        wrong_b = wrong_b[[b.seeds.index(one) for one in a.seeds]]
-    apart = group_difference(wrong_a, wrong_b, paired=is_paired)
-    return GroupComparison(
-        a, b, is_paired, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom
-    )
+    apart = group_difference(wrong_a, wrong_b)
+    return GroupComparison(a, b, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom)

@@ -1,5 +1,7 @@
 """Comparisons as records: comparison.json, what commands print of comparisons, and what the page shows."""
 
+from typing import Literal
+
 from convscope.base.records import Count, Fraction, Interval, NonNegative, OpenInterval, Record, Seconds
 from convscope.evidence.records import check_lengths
 
@@ -68,14 +70,19 @@ class ComparisonRecord(Record, kw_only=True):
         return (self.only_a_correct or 0) + (self.only_b_correct or 0)
 
 
+Equivalence = Literal["equivalent", "different", "first not worse", "second not worse", "undecided"]
+"""What the interval of a difference says beside a margin."""
+
+
 class GroupComparisonRecord(ComparisonRecord, kw_only=True):
     """Two groups on the same images; the attributes are those of `GroupComparison`."""
 
     a: RunGroupRecord
     b: RunGroupRecord
     adjusted_p_value: Fraction | None
-    is_paired: bool
     degrees_of_freedom: float | None
+    margin: Fraction | None
+    equivalence: Equivalence | None
     is_distinguishable: bool
     limits: str
 

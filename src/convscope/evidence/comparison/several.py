@@ -46,7 +46,7 @@ class GroupComparisons(Recorded):
         parts = [printable(self._headline()), text_table(GROUP_HEADER, self._group_rows())]
         if lines := latency_lines(self._names(), self.groups):
             parts.append("\n".join(map(printable, lines)))
-        parts += [text_table(_HEADER, self._rows()), fill(self._note(), 100)]
+        parts += [text_table(self._header(), self._rows()), fill(self._note(), 100)]
         return "\n\n".join(parts)
 
     def _repr_html_(self) -> str:
@@ -54,7 +54,7 @@ class GroupComparisons(Recorded):
             return self.comparisons[0]._repr_html_()
         return (
             f"<p>{escape(self._headline())}</p>{html_table(GROUP_HEADER, self._group_rows())}"
-            f"{html_table(_HEADER, self._rows())}<p>{escape(self._note())}</p>"
+            f"{html_table(self._header(), self._rows())}<p>{escape(self._note())}</p>"
         )
 
     def _names(self) -> tuple[str, ...]:
@@ -68,6 +68,9 @@ class GroupComparisons(Recorded):
     def _group_rows(self) -> list[tuple[str, ...]]:
         return [group_row(group.name, group) for group in self.groups]
 
+    def _header(self) -> tuple[str, ...]:
+        return _HEADER if self.comparisons[0].margin is None else (*_HEADER, "Equivalence")
+
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
@@ -77,6 +80,7 @@ class GroupComparisons(Recorded):
                 words.p_number(one.p_value),
                 "" if one.adjusted_p_value is None else words.p_number(one.adjusted_p_value),
                 "yes" if one.is_distinguishable else "no",
+                *([] if one.equivalence is None else [one.equivalence]),
             )
             for one in self.comparisons
         ]
@@ -87,6 +91,8 @@ class GroupComparisons(Recorded):
             f"by errors of the first. Holm's p-values are corrected for {len(self.comparisons)} comparisons, the "
             "intervals are not."
         )
+        if (margin := self.comparisons[0].margin) is not None:
+            note += f" Equivalence is that within {words.points(margin)}."
         limits = dict.fromkeys(one.limits for one in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
 
@@ -98,27 +104,30 @@ def _ratio_text(comparison: GroupComparison) -> str:
 
 
 @checked
-def compare_all(groups: GroupArguments, *, pairs: Pairs = "all") -> GroupComparisons:
+def compare_all(groups: GroupArguments, *, pairs: Pairs = "all", margin: float | None = None) -> GroupComparisons:
     """Return how `groups` compare on the same images, pair by pair.
 
     Args:
         pairs: "all" compares every two, "first" each with the first, which needs less correction.
+        margin: a difference of accuracies, as a fraction, within which two groups count as equivalent.
 
     Raises:
         ValueError: if there are fewer than two, two have one name, `pairs` is something else or there are more than
-            1,000 of them, or two answered different images.
+            1,000 of them, `margin` is not between 0 and 1, or two answered different images.
     """
     if len(groups) < 2:
         raise ValueError(f"there are {len(groups)} groups; give at least two")
     if pairs not in ("all", "first"):
         raise ValueError(f'pairs is {pairs!r}; it must be "all" or "first"')
+    if margin is not None and not 0 < margin < 1:
+        raise ValueError(f"margin is {margin}; it must lie between 0 and 1, such as 0.001 for a tenth of a point")
     names = [group.name for group in groups]
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two groups are called {twice[0]!r}; give each group its own name")
     chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
     if len(chosen) > MOST_PAIRS:
         raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MOST_PAIRS}; use pairs="first"')
-    found = [compare_groups(a, b) for a, b in chosen]
+    found = [replace(compare_groups(a, b), margin=margin) for a, b in chosen]
     if len(found) > 1:
         adjusted = holm([comparison.p_value for comparison in found]).tolist()
         found = [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]

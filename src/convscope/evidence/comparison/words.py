@@ -8,7 +8,7 @@ from math import inf
 
 from convscope.base.statistics import coverage
 from convscope.base.tables import clip, printable
-from convscope.evidence.comparison.records import ComparisonRecord
+from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
 from convscope.texts import Figure, Said, figure, rounded, say, sentences, signed
 
 SIGNIFICANCE = 0.05
@@ -113,6 +113,29 @@ def format_counts(comparison: ComparisonRecord) -> list[Said]:
     key = f"comparing.on.{'named' if split else comparison.split}"
     told = say(key, n=comparison.num_images, data=comparison.dataset, said=said, **split)
     return [told, _chance(comparison), say("comparing.oneRun")]
+
+
+def points(value: float) -> str:
+    """Write a difference of accuracies, given as a fraction.
+
+    >>> points(0.001), points(0.01)
+    ('0.1 points', '1 point')
+    """
+    text = f"{100 * value:.2g}"
+    return f"{text} point{'' if text == '1' else 's'}"
+
+
+def format_equivalence(names: Sequence[str], margin: float, equivalence: Equivalence) -> str:
+    """Say whether two groups differ by less than a margin, or that it is undecided."""
+    first, second = (printable(clip(name, _WIDEST_NAME)) for name in names)
+    size = points(margin)
+    return {
+        "equivalent": f"The two are equivalent: their accuracies differ by less than {size}.",
+        "different": f"Their accuracies differ by more than {size}.",
+        "first not worse": f"{first} is not worse than {second} by {size} or more.",
+        "second not worse": f"{second} is not worse than {first} by {size} or more.",
+        "undecided": f"Whether their accuracies differ by less than {size} is undecided; train more seeds.",
+    }[equivalence]
 
 
 def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:

@@ -109,7 +109,6 @@ def _difference_look(comparison: GroupComparisonRecord) -> str:
         look = say("evidence.comparison.lookSeveral", freedom=rounded(comparison.degrees_of_freedom, 3))
     return sentences(
         look,
-        say("evidence.comparison.paired") if comparison.is_paired else "",
         "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm"),
     )
 
