@@ -8,6 +8,7 @@ from msgspec.json import schema_components
 from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
 from convscope.data.inspection import DataInfo
+from convscope.evidence.comparison.planning import PlanRecord
 from convscope.evidence.comparison.records import CompareOutput
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import ExperimentOutput
@@ -19,6 +20,7 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "ablate": AblationRecord,
     "card": cli.CardOutput,
     "compare": CompareOutput,
+    "plan": PlanRecord,
     "data info": DataInfo,
     "data list": NamedDataset,
     "data show": cli.DataShowOutput,

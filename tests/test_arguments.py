@@ -91,9 +91,10 @@ def test_a_function_names_the_argument_of_a_wrong_type(name, parameter, good):
             break
         if other.default is other.empty:
             arguments[other.name] = good[other.name]
-    if name == "compare_groups" and parameter == "b":
+    if name in ("compare_groups", "plan"):
         answers = np.zeros((1, 2), int)
-        arguments["a"] = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
+        group = cs.RunGroup("g", (0,), answers[0], answers, "x", "test", 1, 1, 1)
+        arguments |= {other: group for other in "ab" if other != parameter}
     arguments |= {
         other.name: good[other.name]
         for other in signature(function).parameters.values()

@@ -62,10 +62,12 @@ from .evidence.comparison import (
     Candidate as Candidate,
     Comparison as Comparison,
     GroupComparison as GroupComparison,
+    Plan as Plan,
     RunGroup as RunGroup,
     compare as compare,
     compare_all as compare_all,
     compare_groups as compare_groups,
+    plan as plan,
 )
 from .evidence.evaluating import evaluate as evaluate
 from .evidence.evaluation import (

@@ -28,6 +28,7 @@ LINES = {
     "serve": ("serve", "run", "--port", "0"),
     "ablate": ("ablate", "run", "--no-removal", "--no-inputs", "--units"),
     "compare": ("compare", "run", "other"),
+    "plan": ("plan", "run", "other"),
     "ensemble": ("ensemble", "run", "other", "--out", "out"),
     "experiment": ("experiment", *SMALL, "--seeds", "2", "--out", "out"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),

@@ -24,6 +24,7 @@ _COMMANDS = {
     "serve": "Serve trained networks over HTTP.",
     "ablate": "Measure the accuracy of a network without some of its parts.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
+    "plan": "Say how many seeds show a difference between two networks, from a few runs of each.",
     "ensemble": "Join trained runs into one network, evaluate it, explain it, and write a report.",
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",
     "sweep": "Vary fields of a recipe or an architecture, and find the values that held-out images prefer.",

@@ -7,7 +7,7 @@ import click
 from convscope.base.records import from_attributes
 from convscope.base.tables import printable
 from convscope.cli.hints import Choice
-from convscope.cli.options import json_option, print_json
+from convscope.cli.options import POINTS, json_option, print_json
 from convscope.cli.output import echo
 from convscope.evidence.comparison.records import CompareOutput
 from convscope.evidence.comparison.several import Pairs
@@ -23,17 +23,19 @@ from convscope.runs.groups import compare_folders
     show_default=True,
     help="Pairs to compare: all of them, or each group with the first.",
 )
+@click.option("--margin", type=POINTS, help="Difference in points below which groups count as equivalent, such as 0.1.")
 @json_option
-def compare(folders: tuple[Path, ...], pairs: Pairs, as_json: bool) -> None:
+def compare(folders: tuple[Path, ...], pairs: Pairs, margin: float | None, as_json: bool) -> None:
     """Compare runs, or groups of runs over seeds, on the same test images.
 
     A FOLDER is a run, a folder of runs, or an experiment. Runs in one FOLDER with the same data, architecture and
     recipe form a group. Several seeds per group show how much accuracy varies between runs. For each pair the command
     prints the difference in accuracy and the ratio of errors, with 95 % intervals and a p-value. The test is McNemar's
     exact test for single runs, and a t-test over seeds and images for groups. With several pairs, the p-values are
-    adjusted by Holm's method.
+    adjusted by Holm's method. With --margin it also says which groups are equivalent, by the 95 % interval of their
+    difference.
     """
-    result, left_out = compare_folders(folders, pairs)
+    result, left_out = compare_folders(folders, pairs, None if margin is None else margin / 100)
     if as_json:
         print_json(from_attributes(CompareOutput, result.to_record(), left_out=tuple(left_out)))
         return

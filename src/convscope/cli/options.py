@@ -22,6 +22,9 @@ from convscope.training.views import NUM_VIEWS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
+"""A difference of accuracies, in points."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
 index_option = click.option(

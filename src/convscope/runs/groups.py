@@ -17,6 +17,7 @@ from convscope.engine import initial_weights, open_network
 from convscope.engine.keras.backend import BACKENDS
 from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
+from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.evidence.latency import measure_latency
 from convscope.recipes import Recipe
@@ -29,7 +30,9 @@ from convscope.training.model import Model
 _PREDICTIONS = "predictions.npz"
 
 
-def compare_folders(folders: Sequence[Path], pairs: Pairs = "all") -> tuple[GroupComparisons, list[str]]:
+def compare_folders(
+    folders: Sequence[Path], pairs: Pairs = "all", margin: float | None = None
+) -> tuple[GroupComparisons, list[str]]:
     """Return how the runs in `folders` compare, and lines about what was left out, see `read_groups`.
 
     Raises:
@@ -40,7 +43,26 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all") -> tuple[Grou
         raise RunError(
             f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each group with the first: `pairs` first"
         )
-    return compare_all(groups, pairs=pairs), left_out
+    return compare_all(groups, pairs=pairs, margin=margin), left_out
+
+
+def plan_folders(folders: Sequence[Path], difference: float, margin: float | None) -> tuple[Plan, list[str]]:
+    """Return how many seeds a comparison of the two groups in `folders` needs, and lines about what was left out.
+
+    Args:
+        difference, margin: fractions; see `plan`.
+
+    Raises:
+        RunError: as `read_groups`, or unless there are two groups of at least two runs.
+    """
+    groups, left_out = read_groups(folders)
+    if len(groups) != 2:
+        names = ", ".join(group.name for group in groups)
+        raise RunError(f"{folders[0]}: contains {len(groups)} groups ({names:.200}); name the folders of two of them")
+    try:
+        return plan(*groups, difference=difference, margin=margin), left_out
+    except ValueError as error:
+        raise RunError(f"{folders[0]}: {error}") from error
 
 
 def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:

@@ -5,6 +5,7 @@ from convscope.evidence.comparison.counts import PairedCounts
 from convscope.evidence.comparison.group import RunGroup
 from convscope.evidence.comparison.groups import GroupComparison, compare_groups
 from convscope.evidence.comparison.pair import Comparison, compare
+from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.several import GroupComparisons, compare_all
 
 __all__ = [
@@ -13,9 +14,11 @@ __all__ = [
     "GroupComparison",
     "GroupComparisons",
     "PairedCounts",
+    "Plan",
     "RunGroup",
     "compare",
     "compare_all",
     "compare_groups",
+    "plan",
     "weights_bytes",
 ]

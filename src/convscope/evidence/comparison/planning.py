@@ -1,0 +1,158 @@
+"""How many seeds a comparison needs, from a few runs of each network: `plan` takes two groups to a `Plan`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from textwrap import fill
+
+from convscope.base.arguments import checked
+from convscope.base.records import Count, Fraction, Positive, Record, Recorded, Seconds, from_attributes
+from convscope.base.tables import printable
+from convscope.evidence.comparison import words
+from convscope.evidence.comparison.group import GroupArgument, RunGroup
+from convscope.evidence.comparison.groups import check_same_images
+from convscope.evidence.comparison.power import MAX_SEEDS, POWER, DifferenceVariances
+
+
+class PlanRecord(Record, kw_only=True):
+    """A plan; the attributes are those of `Plan`."""
+
+    names: tuple[str, str]
+    dataset: str
+    num_images: Positive
+    pilot_seeds: tuple[Positive, Positive]
+    difference: Fraction
+    seeds: Count | None
+    power: Fraction
+    power_interval: tuple[Fraction, Fraction]
+    floor: Fraction
+    margin: Fraction
+    margin_seeds: Count | None
+    seconds: Seconds | None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan(Recorded):
+    """How many runs of each of two networks a comparison needs on their test images, with a power of 80 %.
+
+    Attributes:
+        a, b: the pilot, a few runs of each.
+        difference: of the mean accuracies that is to be shown.
+        seeds: so many runs of each network show it; None where more than a thousand do not.
+        power: the probability of that with `seeds` runs, or with a thousand.
+        power_interval: (low, high), the power where the spreads between seeds are those at the ends of their 95 %
+            intervals: so far the plan may be off.
+        floor: the smallest difference that any number of seeds shows on these images.
+        margin: in which equally good networks are to be shown equivalent.
+        margin_seeds: so many runs of each network show that; None as for `seeds`.
+        seconds: that the runs of both networks take to train, one after another; None if the pilot does not say.
+    """
+
+    a: RunGroup
+    b: RunGroup
+    difference: float
+    seeds: int | None
+    power: float
+    power_interval: tuple[float, float]
+    floor: float
+    margin: float
+    margin_seeds: int | None
+
+    @property
+    def names(self) -> tuple[str, str]:
+        return words.tell_apart(self.a.name, self.b.name)
+
+    @property
+    def seconds(self) -> float | None:
+        times = self.a.training_seconds, self.b.training_seconds
+        return None if self.seeds is None or None in times else self.seeds * sum(time for time in times if time)
+
+    def to_record(self) -> PlanRecord:
+        return from_attributes(
+            PlanRecord,
+            self,
+            dataset=self.a.dataset_name,
+            num_images=self.a.num_images,
+            pilot_seeds=(self.a.num_models, self.b.num_models),
+        )
+
+    def __str__(self) -> str:
+        first, second = map(printable, self.names)
+        images = words.image_count(self.a.num_images, self.a.split, self.a.dataset_name)
+        low, high = (f"{100 * end:.0f}" for end in self.power_interval)
+        lines = [f"{first} and {second} on the {images}, planned from {self.a.num_models} and {self.b.num_models} runs"]
+        if self.seeds is None:
+            lines.append(
+                f"Even {MAX_SEEDS:,} seeds of each network show a difference of {words.points(self.difference)} with a "
+                f"probability of {100 * self.power:.0f} % alone."
+            )
+        else:
+            lines.append(
+                f"{self.seeds:,} seeds of each network show a difference of {words.points(self.difference)} with a "
+                f"probability of {100 * self.power:.0f} %. It may be {low} to {high} %, since so few runs tell only "
+                "roughly how much seeds differ."
+            )
+        lines.append(
+            f"On these images no number of seeds shows a difference below {words.points(self.floor)} with a "
+            f"probability of {100 * POWER:.0f} %; more test images do."
+        )
+        if self.margin_seeds is None:
+            equal = f"No number of seeds up to {MAX_SEEDS:,} shows"
+        else:
+            equal = f"{self.margin_seeds:,} seeds of each show"
+        lines.append(f"{equal} that equally good networks differ by less than {words.points(self.margin)}.")
+        if self.seconds is not None:
+            lines.append(f"Training takes about {_duration(self.seconds)} on the pilot's machine.")
+        return "\n".join(fill(line, 100) for line in lines)
+
+
+@checked
+def plan(a: GroupArgument, b: GroupArgument, *, difference: float = 0.001, margin: float | None = None) -> Plan:
+    """Return how many seeds of each network show a difference, by the test of `compare_groups`, from a few runs.
+
+    Args:
+        a, b: at least two runs of each network on the same images; three to five are a good start.
+        difference: of the mean accuracies, a fraction: 0.001 is a tenth of a point.
+        margin: within which equally good networks are to be shown equivalent; None stands for `difference`.
+
+    Raises:
+        ValueError: if a group has a single run, the images differ, or a number is not between 0 and 1.
+    """
+    margin = difference if margin is None else margin
+    for name, value in (("difference", difference), ("margin", margin)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} is {value}; it must lie between 0 and 1, such as 0.001 for a tenth of a point")
+    check_same_images(a, b)
+    if min(a.num_models, b.num_models) < 2:
+        alone = a if a.num_models < 2 else b
+        raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")
+    variances = DifferenceVariances.of(a.wrong, b.wrong)
+    seeds = _fewest(lambda count: variances.power(count, difference))
+    ends = [exact.power(seeds or MAX_SEEDS, difference) for exact in variances.ends()]
+    return Plan(
+        a,
+        b,
+        difference=difference,
+        seeds=seeds,
+        power=variances.power(seeds or MAX_SEEDS, difference),
+        power_interval=(min(ends), max(ends)),
+        floor=variances.floor,
+        margin=margin,
+        margin_seeds=_fewest(lambda count: variances.equivalence_power(count, margin)),
+    )
+
+
+def _fewest(power: Callable[[int], float]) -> int | None:
+    """Return the fewest runs with which `power` is reached, None for more than `MAX_SEEDS`."""
+    if power(MAX_SEEDS) < POWER:
+        return None
+    low, high = 1, MAX_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"

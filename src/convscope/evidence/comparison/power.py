@@ -1,0 +1,115 @@
+"""How many seeds show a difference by the test that `compare_groups` performs, and what no number of seeds shows."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import inf, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.statistics import Flags, degrees_of_freedom, variance_parts
+
+MAX_SEEDS = 1000
+"""Of each network; nobody plans for more."""
+
+LEVEL, POWER = 0.05, 0.8
+
+_DRAWS = 4000  # of the spread between seeds, so that the power is known to a third of a point
+
+
+@dataclass(frozen=True, eq=False)
+class DifferenceVariances:
+    """What makes the difference of two networks' mean accuracies vary by chance, on `num_images` test images.
+
+    Attributes:
+        images: the variance over test sets of as many images, with endless seeds. No further seed lowers it.
+        runs: of each network, the variance of one run's accuracy on these images.
+        luck: of each network, the part of `runs` that falls on single images, each for itself.
+        freedom: of each network, the degrees of freedom with which `runs` is known; infinite if it is exact.
+    """
+
+    num_images: int
+    images: float
+    runs: tuple[float, float]
+    luck: tuple[float, float]
+    freedom: tuple[float, float]
+
+    @classmethod
+    def of(cls, wrong_a: Flags, wrong_b: Flags) -> "DifferenceVariances":
+        """Estimate them from runs on the same images, (n, N) and (m, N), true where wrong, n and m at least 2."""
+        images, runs, luck = variance_parts(wrong_a, wrong_b)
+        return cls(wrong_a.shape[1], images, runs, luck, (len(wrong_a) - 1, len(wrong_b) - 1))
+
+    @property
+    def floor(self) -> float:
+        """The smallest difference of accuracies that endless seeds show on these images with a power of 80 %."""
+        normal = NormalDist()
+        return (normal.inv_cdf(1 - LEVEL / 2) + normal.inv_cdf(POWER)) * sqrt(self.images)
+
+    def power(self, seeds: int | tuple[int, int], difference: float) -> float:
+        """Return how probable it is that so many runs, of each network, show a true difference of accuracies.
+
+        Where `runs` is an estimate, it is the mean over what the true variances may be. For a difference of 0 it is the
+        level of the test.
+        """
+        from scipy.special import ndtr
+
+        error, width = self._standard_error(seeds), self._half_widths(seeds)
+        return float(np.mean(ndtr((difference - width) / error) + ndtr((-difference - width) / error)))
+
+    def equivalence_power(self, seeds: int | tuple[int, int], margin: float) -> float:
+        """Return how probable it is that equally good networks are shown to differ by less than `margin`."""
+        from scipy.special import ndtr
+
+        room = np.maximum(margin - self._half_widths(seeds), 0.0) / self._standard_error(seeds)
+        return float(np.mean(2 * ndtr(room) - 1))
+
+    def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
+        """Return these with the spreads between seeds at the ends of their 95 % intervals, taken as exact."""
+        from scipy.stats import chi2
+
+        ends = [
+            tuple(
+                max(runs * freedom / float(chi2.ppf(share, freedom)), luck)
+                for runs, luck, freedom in zip(self.runs, self.luck, self.freedom, strict=True)
+            )
+            for share in (0.975, 0.025)
+        ]
+        low, high = (replace(self, runs=(first, second), freedom=(inf, inf)) for first, second in ends)
+        return low, high
+
+    def _standard_error(self, seeds: int | tuple[int, int]) -> NDArray[np.float64]:
+        return np.asarray(np.sqrt(self.images + (self._true_runs / _counts(seeds)).sum(axis=0)))
+
+    def _half_widths(self, seeds: int | tuple[int, int]) -> NDArray[np.float64]:
+        """Return (draws,), half the width of the 95 % interval in experiments that are drawn."""
+        from scipy.special import stdtrit
+
+        counts = _counts(seeds)
+        of_seeds = self._true_runs / counts * _draw_estimates(counts)
+        luck = float((np.array(self.luck)[:, None] / counts).sum())
+        of_images = self.images + luck
+        variance = of_images + np.maximum(of_seeds.sum(axis=0) - luck, 0.0)
+        parts = [(part, int(count) - 1) for part, count in zip(of_seeds, counts.ravel(), strict=True)]
+        freedom = degrees_of_freedom(variance, (of_images, float(self.num_images)), parts)
+        return np.asarray(stdtrit(freedom, 1 - LEVEL / 2) * np.sqrt(variance))
+
+    @cached_property
+    def _true_runs(self) -> NDArray[np.float64]:
+        """(2, draws), what the variances of the runs may be, given how well they are known; luck is part of them."""
+        stream, draws = np.random.default_rng(1), []
+        for runs, luck, freedom in zip(self.runs, self.luck, self.freedom, strict=True):
+            factors = freedom / stream.chisquare(freedom, _DRAWS) if np.isfinite(freedom) else np.ones(_DRAWS)
+            draws.append(np.maximum(runs * factors, luck))
+        return np.array(draws)
+
+
+def _counts(seeds: int | tuple[int, int]) -> NDArray[np.int64]:
+    """Return (2, 1), the runs of each network."""
+    return np.array((seeds, seeds) if isinstance(seeds, int) else seeds)[:, None]
+
+
+def _draw_estimates(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return (2, draws), estimates of variances of 1 from so many runs; the same numbers for every call."""
+    return np.random.default_rng(2).chisquare(counts - 1, (2, _DRAWS)) / (counts - 1)
