@@ -122,8 +122,8 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
         ((1, 1), "With one run each, this comparison does not cover other seeds."),
         ((1, 3), "There is only one run of cnn. The comparison holds for that run"),
         ((3, 1), "There is only one run of ann"),
-        ((2, 3), "With 2 seeds the interval covers the true value in 96 to 100 % of cases."),
-        ((5, 6), "With 5 seeds the interval covers the true value in 94 to 99 % of cases."),
+        ((2, 3), "With 2 seeds the interval covers the true value in 98 to 100 % of cases."),
+        ((5, 6), "With 5 seeds the interval covers the true value in 95 to 99 % of cases."),
         ((30, 30), "other seeds and other images of this kind, with these"),
     ],
 )
