@@ -28,7 +28,7 @@ LINES = {
     "serve": ("serve", "run", "--port", "0"),
     "ablate": ("ablate", "run", "--no-removal", "--no-inputs", "--units"),
     "compare": ("compare", "run", "other"),
-    "plan": ("plan", "run", "other"),
+    "plan": ("plan", "pilot"),
     "ensemble": ("ensemble", "run", "other", "--out", "out"),
     "experiment": ("experiment", *SMALL, "--seeds", "2", "--out", "out"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),
@@ -77,7 +77,7 @@ main()' "$@" """
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data, a picture, an architecture and two runs."""
+    """Data, a picture, an architecture, two runs, and an experiment of two recipes."""
     folder = tmp_path_factory.mktemp("process")
     (folder / "tmp").mkdir()
     stream = np.random.default_rng(0)
@@ -89,6 +89,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "net.json").write_text(f'{{"name": "net", "input": {{"height": 8, "width": 8}}, "layers": {layers}}}')
     for seed, name in enumerate(("run", "other")):
         assert convscope(folder, "train", *SMALL, "--seed", str(seed), "--out", name).returncode == 0
+    pilot = ("experiment", *SMALL, "--recipe", "fast", "--recipe", "classic", "--seeds", "2", "--out", "pilot")
+    assert convscope(folder, *pilot).returncode == 0
     assert convscope(folder, "export", "run", "--format", "onnx").returncode == 0
     return folder
 
