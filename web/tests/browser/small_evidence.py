@@ -17,7 +17,7 @@ from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import measure_calibration
 from convscope.evidence.explanation import check_attributions, embed, filter_cards
-from convscope.evidence.rejection import fit_rules, measure_rejection
+from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
 from convscope.experiment.ablation import AblationRecord
@@ -71,7 +71,7 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
         fitted_on=f"out-of-fold training images of {_FOLDS} sibling networks",
         dataset_name=few.name,
     )
-    rejection = measure_rejection(fit_rules(model, siblings.parts(few.train)), model, few.test, most=100)
+    rejection = measure_rejection(fit_rejection(model, siblings.parts(few.train)), model, few.test, most=100)
     return {
         "calibration": calibration,
         "rejection": rejection,
