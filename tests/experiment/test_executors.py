@@ -162,6 +162,21 @@ def test_leaving_by_an_exception_ends_the_processes_at_once():
         os.kill(pids[0], 0)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="its signals are others")
+def test_an_interrupt_while_a_process_starts_is_no_traceback(capfd: pytest.CaptureFixture[str]):
+    with LocalProcesses(1) as processes:
+        future = processes.submit(time.sleep, 30)
+        deadline = time.monotonic() + 20
+        while not processes.pids and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.1)  # Python is there, and imports
+        os.kill(processes.pids[0], signal.SIGINT)
+        with pytest.raises(BrokenExecutor):
+            future.result(20)
+    assert capfd.readouterr().err == ""
+
+
 # distributed is what leaves its sockets and loops to the garbage collector when a worker was killed.
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

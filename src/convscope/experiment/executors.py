@@ -14,7 +14,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from queue import SimpleQueue
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -136,6 +136,8 @@ class _Worker:
         context = get_context("spawn")
         self._connection, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(there,), daemon=True)
+        # This thread's mask is that of the process, in which Ctrl-C would end an import with a traceback.
+        _mask_interrupts(is_blocked=True)
         self._process.start()
         there.close()  # so that its end is closed everywhere once the process is dead
 
@@ -176,6 +178,7 @@ def _serve(connection: "Connection[Any, Any]") -> None:
     The process ends at once with Ctrl-C, without a traceback, and with its parent, however that ends.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _mask_interrupts(is_blocked=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
@@ -187,6 +190,14 @@ def _serve(connection: "Connection[Any, Any]") -> None:
         except Exception as error:
             reply = False, error
         connection.send(reply)
+
+
+def _mask_interrupts(*, is_blocked: bool) -> None:
+    """Block SIGINT in this thread, or let it through."""
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        if is_blocked:
+            resource_tracker.ensure_running()  # which `start` would do, and lets SIGINT through again
+        signal.pthread_sigmask(signal.SIG_BLOCK if is_blocked else signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _end_with_parent() -> None:
