@@ -220,9 +220,10 @@ def _installation(part: Part) -> Iterable[str]:
 def _stored_runs(part: Part) -> Iterable[str]:
     header = ["what", *(f"{int(count):,} runs" for count in part["seconds"])]
     yield from tables.table(header, many_runs.rows(part))
+    times = "once" if part["repeats"] == 1 else f"{part['repeats']} times; medians"
     text = (
         "Comparing, logging and adding a run read all runs, so they take the time of the first row and that of what "
-        f"they do with each. Medians of {part['repeats']} turns."
+        f"they do with each. Measured {times}."
     )
     yield from ("", tables.prose(text))
     yield from tables.provenance(part)
