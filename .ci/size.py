@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 24_640,
     "tests of Python, lines": 53_420,
-    "pages, words": 84_700,
+    "pages, words": 84_850,
     "schemas written by hand, lines": 0,
     "commands": 23,
     "options": 212,
