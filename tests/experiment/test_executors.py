@@ -245,7 +245,9 @@ def test_an_experiment_goes_on_after_its_scheduler_was_killed_and_marks_other_in
 
     def kill(run: RunResult) -> None:
         came.append(run)
-        if len({run.kept.record.cpu.instruction_set for run in came}) == 2 or len(came) == 7:
+        if (
+            len({run.kept.record.cpu.instruction_set for run in came}) == 2 or len(came) == 4
+        ):  # well before the last one
             cluster.kill()
 
     try:
