@@ -176,7 +176,8 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, confidence: float = 0.95
 
     A few seeds may look alike by chance, and the group with fewer seeds may be the one that varies more. So the degrees
     of freedom are at most 1.6 times those of the smaller group's seeds, which keeps false findings at 5.5 % or below
-    (benchmarks/planning.py). The intervals cover more than their level where images make most of the chance.
+    (tests/evidence/comparison/test_planning.py). The intervals cover more than their level where images make most of
+    the chance.
 
     Half an image is added to each cell (all right, A wrong, B wrong, all wrong), so that groups without an error do not
     seem to be without doubt.

@@ -83,7 +83,7 @@ class Plan(Recorded):
         if self.seeds is None:
             lines.append(
                 f"Even {MAX_SEEDS:,} seeds of each network show a difference of {words.points(self.difference)} with a "
-                f"probability of {100 * self.power:.0f} % alone."
+                f"probability of only {100 * self.power:.0f} %."
             )
         else:
             lines.append(
