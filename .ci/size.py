@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 44_700,
+    "src/convscope, lines of code": 44_800,
     "largest room, lines of code": 8_470,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_640,
-    "tests of Python, lines": 53_420,
-    "pages, words": 84_850,
+    "tests of Python, lines": 53_560,
+    "pages, words": 85_000,
     "schemas written by hand, lines": 0,
     "commands": 23,
     "options": 212,

@@ -8,6 +8,7 @@ import pytest
 import convscope as cs
 from convscope.base.records import read
 from convscope.experiment.sweep.records import SweepRecord
+from convscope.experiment.sweep.sweep import CHECK_SEEDS
 from convscope.storage import StoredRuns
 
 from .conftest import invoke
@@ -23,18 +24,20 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
     places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
     assert printed == {**kept, **places, "format": 1, "version": cs.__version__}
-    assert len(printed["trials"]) == len(StoredRuns(tmp_path / "runs")) == 4
+    assert len(printed["trials"]) == 4
+    assert len(StoredRuns(tmp_path / "runs")) == 4 + 2 * CHECK_SEEDS
     lines = (tmp_path / "trials.csv").read_text().splitlines()
-    assert lines[0] == "number,learning_rate,units,num_images,choice,check,seconds,parameters,num_diverged"
+    assert lines[0] == "number,learning_rate,units,num_images,choice,seconds,parameters,num_diverged"
     assert len(lines) == 5
     page = (tmp_path / "sweep.html").read_text()
     assert f"convscope sweep --dataset {small_folder.name} --architecture ann --recipe fast --search grid" in page
-    assert "--recipe recipe.json --seeds 30</pre>" in page
+    assert "--recipe recipe.json --seeds 6-35</pre>" in page
     text = invoke(*asked, *vary, "--out", tmp_path).stdout
     assert (tmp_path / "sweep.txt").read_text() in text
     words = text.strip().splitlines()[-1].split()
     assert words[:4] == ["convscope", "experiment", "--dataset", str(small_folder)]
-    again = invoke(*words[1:-1], "1", "--out", tmp_path / "winner", "--json")
+    assert words[-1] == "6-35"
+    again = invoke(*words[1:-1], "6-6", "--out", tmp_path / "winner", "--json")
     assert again.exit_code == 0, again.output
     [group] = json.loads(again.stdout)["table"]
     assert group["architecture"] == printed["architecture"]["name"]

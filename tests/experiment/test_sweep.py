@@ -15,7 +15,7 @@ from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.experiment import DivergedRun, RunSpec, train_runs
 from convscope.experiment.runs import OnDiverged
 from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
-from convscope.experiment.sweep.sweep import _optimism
+from convscope.experiment.sweep.sweep import CHECK_SEEDS, _contenders, _Done
 from convscope.storage import StoredRuns, open_run
 
 from .conftest import ONE_EPOCH, tiny
@@ -95,13 +95,20 @@ def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: c
     assert sorted((one.values["learning_rate"], one.values["filters"]) for one in found.trials) == [
         (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
     ]  # fmt: skip
-    assert len(came) == 4
+    assert len(came) == 4 + 2 * CHECK_SEEDS
     assert [one.choice for one in found.trials] == sorted((one.choice for one in found.trials), reverse=True)
-    assert found.winner.values["learning_rate"] == 0.01
+    assert found.best_trial.values["learning_rate"] == 0.01
     assert found.recipe.optimizer.learning_rate == 0.01
     assert found.num_choice + found.num_check == round(len(small_splits.train) / 6)
     assert all(one.num_images == len(small_splits.train) - found.num_choice - found.num_check for one in found.trials)
-    assert found.check.interval[0] <= found.winner.check <= found.check.interval[1]
+    assert found.best is not None
+    assert found.best.seeds == tuple(range(1, 1 + CHECK_SEEDS))
+    assert found.best.interval[0] <= found.best.accuracy <= found.best.interval[1]
+    assert found.default is not None
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx(found.best.accuracy - found.default.accuracy)
+    assert found.difference.interval[0] < found.difference.value < found.difference.interval[1]
+    assert found.contenders[0] == found.best_trial.number
     again = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path)
     assert again.to_dict() == found.to_dict()
     assert "4 trials on" in str(found)
@@ -113,8 +120,8 @@ def test_workers_that_load_the_data_themselves_hold_out_the_same_images(small_fo
     here = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, **options)
     with ThreadPoolExecutor(2) as executor:  # which is no `local:N`, so nothing is shared
         there = run_sweep(tiny(), small_folder, ONE_EPOCH, vary, executor=executor, **options)
-    assert [(trial.values, trial.choice, trial.check) for trial in there.trials] == [
-        (trial.values, trial.choice, trial.check) for trial in here.trials
+    assert [(trial.values, trial.choice) for trial in there.trials] == [
+        (trial.values, trial.choice) for trial in here.trials
     ]
 
 
@@ -128,9 +135,8 @@ def test_data_in_memory_cannot_be_sent_to_a_cluster(small_splits: cs.Splits):
 
 def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder: Path, tmp_path: Path):
     run_sweep(tiny(), small_folder, ONE_EPOCH, ["learning_rate=0.1"], trials=1, folder=tmp_path)
-    [digest] = StoredRuns(tmp_path / "runs").digests()
-    record = open_run(tmp_path / "runs" / digest).record
-    assert record.dataset.argument == ""
+    for digest in StoredRuns(tmp_path / "runs").digests():
+        assert open_run(tmp_path / "runs" / digest).record.dataset.argument == ""
 
 
 def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
@@ -139,7 +145,7 @@ def test_no_test_image_is_ever_seen(small_splits: cs.Splits):
     vary, recipe = ["learning_rate=0.001,0.01"], ONE_EPOCH
     found = run_sweep(tiny(), small_splits, recipe, vary, search="grid")
     other = run_sweep(tiny(), cs.Splits(small_splits.train, nobody), recipe, vary, search="grid")
-    assert [(one.choice, one.check) for one in other.trials] == [(one.choice, one.check) for one in found.trials]
+    assert [one.choice for one in other.trials] == [one.choice for one in found.trials]
 
 
 def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp_path: Path):
@@ -156,8 +162,9 @@ def test_more_trials_go_on_from_the_same_first_ones(small_splits: cs.Splits, tmp
     for search in ("random", "tpe"):
         first, digests = sweep(8, search), set(came)
         second = sweep(12, search)
-        assert len(digests) == 8
-        assert digests <= set(came)
+        assert len(digests) == 8 + 2 * CHECK_SEEDS
+        if second.best_trial.number == first.best_trial.number:
+            assert digests <= set(came)
         values = {one.number: one.values for one in second.trials}
         assert {one.number: one.values for one in first.trials} == {number: values[number] for number in range(8)}
         assert all(1e-4 <= one.values["learning_rate"] <= 0.1 for one in second.trials)
@@ -169,10 +176,10 @@ def test_halving_lets_the_best_third_go_on_with_more_images(small_splits: cs.Spl
     found = run_sweep(
         tiny(), small_splits, ONE_EPOCH, ["learning_rate=log:1e-5..1e-1"], trials=9, halving=True, on_runs=totals.append
     )
-    assert totals == [9, 3, 1]
+    assert totals == [9, 3, 1, CHECK_SEEDS, CHECK_SEEDS]
     full = len(small_splits.train) - found.num_choice - found.num_check
     assert [one.num_images for one in found.trials] == [full, full // 3, full // 3, *[full // 9] * 6]
-    assert found.optimism is None  # one trial alone went to the end
+    assert found.contenders == (found.best_trial.number,)  # it alone went to the end
 
 
 def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
@@ -185,16 +192,18 @@ def test_a_trial_that_diverges_is_the_last_one(small_splits: cs.Splits):
     found = run_sweep(linear, small_splits, cs.Recipe(epochs=5, optimizer=cs.SGD(1.0)), vary, search="grid", seeds=2)
     assert found.trials[-1].choice is None
     assert found.trials[-1].values["learning_rate"] == 100.0
-    assert [(run.name, run.seed) for run in found.diverged] == [
+    assert [(run.name, run.seed) for run in found.diverged if run.name != "default"] == [
         (f"trial {found.trials[-1].number}", 0),
         (f"trial {found.trials[-1].number}", 1),
     ]
+    assert found.default is None  # it diverges too
+    assert found.best is not None
     assert found.trials[-1].num_diverged == 2
     assert f"trial {found.trials[-1].number}, seed 1: training diverged in epoch " in str(found)
 
 
 def test_a_trial_says_how_many_of_its_runs_diverged_and_whether_it_learned_nothing():
-    trial = Trial(number=0, values={}, num_images=9, choice=0.5, check=0.5, seconds=1, parameters=2, num_diverged=1)
+    trial = Trial(number=0, values={}, num_images=9, choice=0.5, seconds=1, parameters=2, num_diverged=1)
     assert trial.format_choice(0.1, "{:.2f}".format) == "0.50 (1 diverged)"
     assert trial.format_choice(0.5, "{:.2f}".format) == "0.50 (1 diverged, no better than chance)"
 
@@ -205,7 +214,7 @@ def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
     full = round(len(small_splits.train) * 5 / 6)
 
     def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, on_diverged: OnDiverged, **options: Any):
-        if specs[0].num_images < full:
+        if (specs[0].num_images or full) < full:
             return train_runs(specs, *args, on_diverged=on_diverged, **options)
         on_diverged(
             DivergedRun(architecture="tiny", recipe="short", seed=0, name=specs[0].name, reason="training diverged")
@@ -214,8 +223,10 @@ def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
 
     monkeypatch.setattr(sweep, "train_runs", diverging_at_the_end)
     found = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
-    assert found.winner.choice is not None
+    assert found.best_trial.choice is not None
     assert [trial.choice for trial in found.trials if trial.num_images == full] == [None]
+    assert (found.best, found.default, found.difference) == (None, None, None)
+    assert f"Other seeds of trial {found.best_trial.number} diverged." in str(found)
 
 
 SIZES = [(images, classes) for images in (2, 10, 20, 50, 100, 300) for classes in (2, 3, 10) if classes <= images]
@@ -242,20 +253,29 @@ def test_few_images_give_a_winner_or_one_error_before_anything_is_trained(num_im
     assert len(ended) == sum(told)
 
 
-def test_the_optimism_of_a_choice_among_equals_is_what_they_differ_by_there():
-    stream, held, values, truth = np.random.default_rng(2), 0, list[float](), list[float]()
-    chooses = np.arange(1000) % 2 == 0
-    for _ in range(400):
-        rights = list((stream.random((20, 1000)) < 0.9).astype(np.float64))  # equally good networks
-        winner = max(rights, key=lambda right: right[chooses].mean())
-        found = _optimism(winner, rights, chooses)
-        assert found is not None
-        values.append(found.value)
-        truth.append(winner[chooses].mean() - np.mean(rights, axis=0)[chooses].mean())
-        held += found.interval[0] <= truth[-1] <= found.interval[1]
-    assert np.mean(values) == pytest.approx(np.mean(truth), abs=0.002)
-    assert held / 400 >= 0.93
-    assert _optimism(rights[0], rights[:1], chooses) is None
+@pytest.mark.parametrize(("share", "others"), [(1.0, 18), (0.03, 1)])
+def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad_trial_is_none(
+    share: float, others: int
+):
+    stream, held, chooses = np.random.default_rng(2), 0, np.ones(400, np.bool_)
+    for _ in range(1000):
+        hard = share * stream.beta(0.3, 2.7, 400)  # the same images are hard for all
+        trials = {
+            number: _Done({}, 1, stream.random((1, 400)) < hard * factor, 1.0, 0.9, 0)
+            for number, factor in enumerate([0.99, *[1.0] * others, 3.0 / share])
+        }
+        contenders = _contenders(trials, chooses, 0.05 / (others + 1))
+        held += 0 in contenders
+        assert others + 1 not in contenders
+        rates = [trials[number].wrong.mean() for number in contenders]
+        assert rates[0] == min(rates)
+    assert held / 1000 >= 0.95
+
+
+def test_a_default_that_wins_is_not_compared_with_itself(small_splits: cs.Splits):
+    found = run_sweep(tiny(), small_splits, ONE_EPOCH, [f"epochs={ONE_EPOCH.epochs}"], search="grid")
+    assert (found.default, found.difference, found.p_value) == (None, None, None)
+    assert "the default" not in str(found)
 
 
 @pytest.mark.parametrize(

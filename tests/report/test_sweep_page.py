@@ -8,17 +8,21 @@ import pytest
 from convscope.evidence.calibration import Estimate
 from convscope.experiment import DivergedRun
 from convscope.experiment.sweep import Trial
-from convscope.experiment.sweep.records import SweepRecord
+from convscope.experiment.sweep.records import FreshRuns, SweepRecord
 from convscope.report.sweep_charts import draw_sweep
 from convscope.report.sweep_page import render_sweep
 
 
 def trial(number: int, choice: float | None, num_images: int = 500, **values: Any) -> Trial:
-    rest = {"num_images": num_images, "choice": choice, "check": choice, "seconds": 1.5, "parameters": 1234}
+    rest = {"num_images": num_images, "choice": choice, "seconds": 1.5, "parameters": 1234}
     return Trial(number=number, values=values, **rest, num_diverged=int(choice is None))
 
 
-def document(*trials: Trial, dataset: str = "digits") -> SweepRecord:
+def fresh(accuracy: float) -> FreshRuns:
+    return FreshRuns(seeds=(1, 2), accuracies=(accuracy,) * 2, accuracy=accuracy, interval=(0.97, 0.99))
+
+
+def document(*trials: Trial, dataset: str = "digits", p_value: float = 0.03) -> SweepRecord:
     names = {"architecture": "cnn", "recipe": "fast", "seed": 0, "reason": "training diverged in epoch 3"}
     return SweepRecord(
         format=1,
@@ -27,8 +31,13 @@ def document(*trials: Trial, dataset: str = "digits") -> SweepRecord:
         num_choice=50,
         num_check=60,
         chance=0.1,
-        check=Estimate(value=0.9812, interval=(0.97, 0.99)),
-        optimism=Estimate(value=0.0012, interval=(-0.0001, 0.0025)) if len(trials) > 1 else None,
+        best=fresh(0.9812),
+        default=fresh(0.9712) if len(trials) > 1 else None,
+        difference=Estimate(value=0.01, interval=(0.001, 0.019)) if len(trials) > 1 else None,
+        p_value=p_value if len(trials) > 1 else None,
+        contenders=(4, 1),
+        num_dropped_contenders=0,
+        conclusion="What further seeds show.",
         architecture={},
         recipe={},
         trials=trials,
@@ -50,12 +59,11 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     )
     page = render_sweep(document(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
     text = words(page)
-    assert "The best of 5 trials reaches 98.12 % on held-out images that did not choose it" in text
-    assert "Trained on 500 training images, chosen by 50 others and checked on 60 more" in text
-    assert (
-        "filters 16 accuracy 98.12 % [97.00, 99.00] optimism of the choice 0.12 points [\N{MINUS SIGN}0.01, 0.25]"
-        in text
-    )
+    assert "The best of 5 trials is better than the default on held-out images that did not choose it" in text
+    assert "Trained on 500 training images and chosen by 50 others." in text
+    assert "those of other seeds on 60 more" in text
+    assert "filters 16 accuracy 98.12 % [97.00, 99.00] default 97.12 % [97.00, 99.00]" in text
+    assert "What further seeds show." in text
     assert "Pale ones were trained on fewer images" in text
     assert "9 500 diverged 1,234 1.50" in text
     assert "7 500 10.00 % (no better than chance)" in text
@@ -65,11 +73,18 @@ def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     assert "<u>" not in page
 
 
-def test_a_single_trial_has_no_optimism():
+def test_a_lead_by_chance_is_none():
+    trials = trial(4, 0.99, filters=16), trial(1, 0.97, filters=8)
+    assert "The best of 2 trials is not shown to be better than the default" in words(
+        render_sweep(document(*trials, p_value=0.06))
+    )
+
+
+def test_a_single_trial_is_compared_with_nothing():
     text = words(render_sweep(document(trial(0, 1.0, filters=16))))
     assert "The only trial reaches 98.12 %" in text
     assert "Pale ones" not in text
-    assert "optimism" not in text
+    assert "default" not in text
     assert "To measure it" not in text
 
 

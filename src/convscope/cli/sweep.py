@@ -91,10 +91,10 @@ def sweep(
 ) -> None:
     """Vary fields of a recipe or an architecture, and find the values that held-out images prefer.
 
-    A part of the training images is held out: one half of it chooses the winner, the other half says how good it is and
-    by how much the choice flatters it. The test images are never used. Finished trials are kept: after an
-    interruption, or for more trials, run the same command on the same folder. The winner is in architecture.json and
-    recipe.json, for `convscope experiment`. A sweep needs the package optuna.
+    A part of the training images is held out: one half of it chooses the best trial, and on the other half five further
+    seeds of it are compared with those of the network and recipe as they were. The test images are never used. Finished
+    trials are kept: after an interruption, or for more trials, run the same command on the same folder. The best trial
+    is in architecture.json and recipe.json, for `convscope experiment`. A sweep needs the package optuna.
     """
     request = SweepRequest(
         dataset,
@@ -124,4 +124,4 @@ def sweep(
         print_json(done.to_record())
     else:
         echo(f"\n{done.result}\n\nThe page is {done.page}")
-        echo(f"To measure the winner on the test images, run:\n{done.next_step}")
+        echo(f"To measure it on the test images, run:\n{done.next_step}")

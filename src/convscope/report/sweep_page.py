@@ -6,6 +6,7 @@ from pathlib import Path
 from convscope.base.files import write_text
 from convscope.base.sharing import without_folders
 from convscope.base.tables import printable, value_text
+from convscope.evidence.comparison.words import SIGNIFICANCE
 from convscope.experiment.sweep import Trial
 from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.document import render_document
@@ -23,7 +24,7 @@ def render_sweep(sweep: SweepRecord, command: str = "", next_step: str = "") -> 
 
     Args:
         command: that makes the sweep again.
-        next_step: the command that measures the winner on the test images.
+        next_step: the command that measures the best trial on the test images.
     """
     sections = [_trials(sweep)]
     return render_document(
@@ -47,34 +48,35 @@ def write_sweep_page(folder: Path, sweep: SweepRecord, command: str = "", next_s
 
 
 def _view(sweep: SweepRecord) -> dict[str, object]:
-    trials, optimism = sweep.trials, sweep.optimism
+    trials = sweep.trials
     cards = [{"title": name, "value": value_text(value), "note": ""} for name, value in trials[0].values.items()]
-    cards.append({"title": "accuracy", "value": percent(sweep.check.value), "note": bracketed(sweep.check.interval)})
-    flattery = ""
-    if optimism is not None:
-        flattery = "The optimism is the part of the winner's lead that it has only on the images that chose it. "
-        points = {"value": f"{100 * optimism.value:.2f} points", "note": bracketed(optimism.interval)}
-        cards.append({"title": "optimism of the choice", **points})
+    for title, runs in (("accuracy", sweep.best), ("default", sweep.default)):
+        if runs is not None:
+            cards.append({"title": title, "value": percent(runs.accuracy), "note": bracketed(runs.interval)})
     return {
         "dataset": printable(sweep.dataset),
         "num_trials": f"{len(trials):,}",
         "finding": _finding(sweep),
         "plan": (
-            f"Trained on {trials[0].num_images:,} training images, chosen by {sweep.num_choice:,} others and "
-            f"checked on {sweep.num_check:,} more. The test images were not used."
+            f"Trained on {trials[0].num_images:,} training images and chosen by {sweep.num_choice:,} others. The "
+            f"accuracies are those of other seeds on {sweep.num_check:,} more. The test images were not used."
         ),
         "cards": [{name: printable(text) for name, text in card.items()} for card in cards],
-        "limits": (
-            f"The intervals cover other images of this kind, not other seeds. {flattery}The winner is the best of "
-            "these trials, not the best there is."
-        ),
+        "limits": (f"{sweep.conclusion} The best of these trials is not the best there is."),
     }
 
 
 def _finding(sweep: SweepRecord) -> str:
     count = len(sweep.trials)
     which = "The only trial" if count == 1 else f"The best of {count:,} trials"
-    return f"{which} reaches {percent(sweep.check.value)} on held-out images that did not choose it"
+    if sweep.best is None:
+        return f"{which} diverges with other seeds"
+    if sweep.default is None or sweep.p_value is None:
+        return f"{which} reaches {percent(sweep.best.accuracy)} on held-out images that did not choose it"
+    if sweep.p_value >= SIGNIFICANCE:
+        return f"{which} is not shown to be better than the default"
+    better = sweep.best.accuracy > sweep.default.accuracy
+    return f"{which} is {'better' if better else 'worse'} than the default on held-out images that did not choose it"
 
 
 def _trials(sweep: SweepRecord) -> Section:
@@ -93,8 +95,7 @@ def _trials(sweep: SweepRecord) -> Section:
     return Section(
         "trials",
         "Trials",
-        f"Every trial: its values, and its accuracy on {sweep.num_choice:,} images that choose and "
-        f"{sweep.num_check:,} that check.",
+        f"Every trial: its values, and its accuracy on the {sweep.num_choice:,} images that choose.",
         "A field may matter only together with another one, which no single panel shows.",
         [chart, _table(trials, sweep.chance), *([diverged_table(sweep.diverged)] if sweep.diverged else [])],
     )
@@ -108,12 +109,11 @@ def _table(trials: Sequence[Trial], chance: float) -> Table:
             *(value_text(trial.values[name]) for name in names),
             f"{trial.num_images:,}",
             trial.format_choice(chance, percent),
-            "" if trial.check is None else percent(trial.check),
             f"{trial.parameters:,}",
             f"{trial.seconds:.2f}",
         ]
         for trial in trials[:_MOST_ROWS]
     ]
-    header = ("Trial", *names, "Images", "Choice", "Check", "Parameters", "Seconds")
+    header = ("Trial", *names, "Images", "Accuracy", "Parameters", "Seconds")
     title = "Trials" if len(trials) <= _MOST_ROWS else f"The best {_MOST_ROWS} trials"
     return Table(title, "The best one first. trials.csv has all of them.", header, rows, left=0)

@@ -11,7 +11,7 @@ from convscope.data.datasets import LoadOptions
 from convscope.experiment import open_executor
 from convscope.experiment.sweep import Search, Sweep, run_sweep
 from convscope.experiment.sweep.records import SweepOutput
-from convscope.experiment.sweep.sweep import HELD_OUT
+from convscope.experiment.sweep.sweep import CHECK_SEEDS, HELD_OUT
 from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
@@ -39,10 +39,11 @@ class SweepRequest:
     command: str = ""
 
     def next_step(self, folder: Path) -> str:
-        """Return the command that measures the winner on the test images."""
+        """Return the command that measures the best trial on the test images, with seeds that chose nothing."""
+        first = self.seeds + CHECK_SEEDS
         words = ["convscope", "experiment", "--dataset", self.data, *_loading_words(self.loading)]
         words += ["--architecture", str(folder / "architecture.json")]
-        return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", "30"])
+        return shlex.join([*words, "--recipe", str(folder / "recipe.json"), "--seeds", f"{first}-{first + 29}"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class SweepDone:
 
     Attributes:
         page: its path.
-        next_step: the command that measures the winner on the test images.
+        next_step: the command that measures the best trial on the test images.
     """
 
     result: Sweep
@@ -109,8 +110,8 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
 
 def trials_csv(sweep: Sweep) -> str:
     """Return a header and a line for each trial, separated by commas, the best one first."""
-    names = list(sweep.winner.values)
-    columns = ("num_images", "choice", "check", "seconds", "parameters", "num_diverged")
+    names = list(sweep.best_trial.values)
+    columns = ("num_images", "choice", "seconds", "parameters", "num_diverged")
     lines = [csv_line(("number", *names, *columns))]
     for trial in sweep.trials:
         values = [trial.values[name] for name in names]

@@ -1,9 +1,10 @@
 """Sweeps: which fields of a recipe or an architecture are varied, and which of their values held-out images prefer."""
 
 from convscope.experiment.sweep.records import Trial
+from convscope.experiment.sweep.result import Sweep
 from convscope.experiment.sweep.sampler import SEARCHES, Search
 from convscope.experiment.sweep.space import Dimension, change, parse_dimension
-from convscope.experiment.sweep.sweep import Sweep, run_sweep
+from convscope.experiment.sweep.sweep import run_sweep
 
 __all__ = [
     "SEARCHES",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from convscope.base.records import Count, FileRecord, Fraction, JsonObject, Record, Seconds
+from convscope.base.records import Count, FileRecord, Fraction, FractionInterval, JsonObject, Record, Seconds
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.sweep.space import Value
@@ -15,7 +15,6 @@ class Trial(Record, kw_only=True):
         number: from 0, in the order in which they were drawn.
         num_images: trained on; fewer than others where it did not go on.
         choice: the accuracy on the images that choose, the mean over seeds; None if every training diverged.
-        check: that on the other half.
         seconds: of training, the mean over seeds.
         num_diverged: how many of its runs diverged, and are in no mean.
     """
@@ -24,7 +23,6 @@ class Trial(Record, kw_only=True):
     values: dict[str, Value]
     num_images: Count
     choice: Fraction | None
-    check: Fraction | None
     seconds: Seconds
     parameters: Count
     num_diverged: Count
@@ -38,6 +36,21 @@ class Trial(Record, kw_only=True):
         return f"{number(self.choice)} ({', '.join(remarks)})" if remarks else number(self.choice)
 
 
+class FreshRuns(Record, kw_only=True):
+    """Runs with seeds that chose nothing, on images that chose nothing.
+
+    Attributes:
+        accuracies: by seed.
+        accuracy: their mean.
+        interval: (low, high), 95 %, over seeds and images.
+    """
+
+    seeds: tuple[Count, ...]
+    accuracies: tuple[Fraction, ...]
+    accuracy: Fraction
+    interval: FractionInterval
+
+
 class SweepRecord(FileRecord, kw_only=True):
     """A sweep; the attributes are those of `Sweep`."""
 
@@ -45,8 +58,13 @@ class SweepRecord(FileRecord, kw_only=True):
     num_choice: Count
     num_check: Count
     chance: Fraction
-    check: Estimate
-    optimism: Estimate | None
+    best: FreshRuns | None
+    default: FreshRuns | None
+    difference: Estimate | None
+    p_value: Fraction | None
+    contenders: tuple[Count, ...]
+    num_dropped_contenders: Count
+    conclusion: str
     architecture: JsonObject
     recipe: JsonObject
     trials: tuple[Trial, ...]

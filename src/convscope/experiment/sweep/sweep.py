@@ -1,13 +1,15 @@
 """A sweep: networks with varied fields, trained on a part of the training images and judged on the rest of them.
 
-The test images are never looked at. The held-out images have two halves: one chooses, and the other says how good the
-winner is, and by how much the choice made it look better than it is.
+The test images are never looked at. The held-out images have two halves. One chooses the best trial; on the other half
+further seeds of it are compared with those of the network and recipe as they were, so that nothing that took part in
+the choice says how good it is.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +18,15 @@ from convscope.architecture import Architecture
 from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DatasetError
-from convscope.base.metrics import wilson_interval
-from convscope.base.records import Recorded
-from convscope.base.tables import printable, text_table, value_text
-from convscope.base.versions import FORMAT, own_version
+from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.data.datasets import Splits, load_dataset
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
+from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec, judged_on_held_out
-from convscope.experiment.sweep.records import SweepRecord, Trial
+from convscope.experiment.sweep.records import FreshRuns, Trial
+from convscope.experiment.sweep.result import Sweep
 from convscope.experiment.sweep.sampler import Sampler, Search
 from convscope.experiment.sweep.space import Value, change, parse_dimension
 from convscope.recipes import AnyRecipe, Recipe, recipe_named
@@ -35,92 +36,12 @@ HELD_OUT = 1 / 6
 """Of the training images: as many as MNIST has test images."""
 
 _HALVING = 3  # of the trials one in three goes on, with three times as many images
+CHECK_SEEDS = 5
+"""Further seeds of the best trial, and of the default."""
+
 _FEWEST_IMAGES = 0.1  # of those to train on, in the first round
 _BATCH = 4  # trials that are drawn before the first of them is judged, where that matters
-_SHOWN = 20
 OnRuns = Callable[[int], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Sweep(Recorded):
-    """What a sweep found.
-
-    Attributes:
-        trials: the best one first, by the images that choose; those on more images before the others.
-        num_choice, num_check: how many images choose and check.
-        chance: the share of the choosing images that are of their most frequent class. A trial that classifies no more
-            of them correctly has learned nothing.
-        architecture, recipe: of the winner.
-        check: the winner's accuracy on images that chose nothing, with Wilson's interval over images.
-        optimism: by how much the winner looks better on the images that chose it than it is: its lead over the mean of
-            all trials there, minus that on the other half; with an interval over images. None for a single trial, or
-            where a half has a single image.
-        diverged: the runs that gave no model; their `name` is that of the trial, such as "trial 3".
-    """
-
-    dataset_name: str
-    trials: tuple[Trial, ...] = field(repr=False)
-    num_choice: int
-    num_check: int
-    chance: float
-    architecture: Architecture
-    recipe: Recipe
-    check: Estimate
-    optimism: Estimate | None
-    diverged: tuple[DivergedRun, ...] = field(repr=False)
-
-    @property
-    def winner(self) -> Trial:
-        return self.trials[0]
-
-    def to_record(self) -> SweepRecord:
-        return SweepRecord(
-            format=FORMAT,
-            version=own_version(),
-            dataset=self.dataset_name,
-            num_choice=self.num_choice,
-            num_check=self.num_check,
-            chance=self.chance,
-            check=self.check,
-            optimism=self.optimism,
-            architecture=self.architecture.to_dict(),
-            recipe=self.recipe.to_dict(),
-            trials=self.trials,
-            diverged=self.diverged,
-        )
-
-    def __str__(self) -> str:
-        names = list(self.winner.values)
-        rows = [
-            (
-                f"{trial.number}",
-                *(value_text(trial.values[name]) for name in names),
-                f"{trial.num_images:,}",
-                trial.format_choice(self.chance, "{:.4f}".format),
-                "" if trial.check is None else f"{trial.check:.4f}",
-                f"{trial.parameters:,}",
-                f"{trial.seconds:.2f}",
-            )
-            for trial in self.trials[:_SHOWN]
-        ]
-        header = ("Trial", *names, "Images", "Choice", "Check", "Parameters", "Seconds")
-        check = self.check
-        lines = [
-            f"{len(self.trials):,} trials on {self.dataset_name}, chosen by {self.num_choice:,} held-out images",
-            text_table(header, rows, left=0),
-            f"The winner classifies {check.value:.4f} of {self.num_check:,} other held-out images correctly "
-            f"(95 % interval {check.interval[0]:.4f} to {check.interval[1]:.4f}).",
-        ]
-        if self.diverged:
-            shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_SHOWN]]
-            more = len(self.diverged) - len(shown)
-            lines.append("\n".join(map(printable, [*shown, *([f"{more:,} more diverged"] if more else [])])))
-        if (optimism := self.optimism) is not None:
-            lines.append(
-                f"Being chosen makes it look better by {100 * optimism.value:.2f} points "
-                f"(95 % interval {100 * optimism.interval[0]:.2f} to {100 * optimism.interval[1]:.2f})."
-            )
-        return "\n\n".join(lines)
 
 
 @checked
@@ -149,7 +70,7 @@ def run_sweep(
     >>> data = cs.load_dataset("mnist")
     >>> tiny = cs.Splits(data.train.take(range(600)), data.test.take(range(200)))
     >>> found = cs.run_sweep("ann", tiny, cs.Recipe(epochs=1), ["learning_rate=0.001,0.01"], search="grid")
-    >>> len(found.trials), found.winner.values["learning_rate"] in (0.001, 0.01)
+    >>> len(found.trials), found.best_trial.values["learning_rate"] in (0.001, 0.01)
     (2, True)
 
     Args:
@@ -199,17 +120,17 @@ def run_sweep(
         on_runs,
     )
     sampler = Sampler(dimensions, search, trials)
-    done = dict[int, _Done]()
+    rounds = {images: dict[int, _Done]() for images in _round_sizes(len(judged.train), halving=halving)}
     for batch in sampler.batches(_BATCH if search == "tpe" else trials):
         for values in batch.values():
             job.changed(values)  # an error before anything is trained
-        for images in _rounds(len(judged.train), halving=halving):
-            found = job.train(batch, images)
-            done |= found
-            ranked = sorted(found, key=lambda number: -found[number].score)[: max(1, len(found) // _HALVING)]
-            batch = {number: batch[number] for number in ranked if found[number].score >= 0}
-        sampler.tell({number: one.score for number, one in done.items()})
-    return _judged(job, done)
+        for images, done in rounds.items():
+            results = job.train(batch, images)
+            done |= results
+            ranked = sorted(results, key=lambda number: -results[number].score)[: max(1, len(results) // _HALVING)]
+            batch = {number: batch[number] for number in ranked if results[number].score >= 0}
+        sampler.tell({number: result.score for done in rounds.values() for number, result in done.items()})
+    return _judge(job, list(rounds.values()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,17 +182,7 @@ class _Job:
             for number, values in batch.items()
             for seed in range(self.seeds)
         ]
-        if self.on_runs is not None:
-            self.on_runs(len(specs))
-        results = train_runs(
-            specs,
-            self.splits,
-            folder=self.folder,
-            executor=self.executor,
-            threads=self.threads,
-            on_result=self.on_result,
-            on_diverged=self._keep_diverged,
-        )
+        results = self._train(specs)
         found = dict[int, _Done]()
         for number, values in batch.items():
             own = [result for result in results if result.name == f"trial {number}"]
@@ -282,6 +193,30 @@ class _Job:
             seconds = float(np.mean([result.seconds for result in own])) if own else 0.0
             found[number] = _Done(values, num_images, wrong, seconds, score, self.seeds - len(own))
         return found
+
+    def train_further(self, values: Mapping[str, Value], name: str) -> tuple[tuple[int, ...], NDArray[np.bool_]]:
+        """Train further seeds, and return those that did not diverge and which checking images are wrong, (n, M)."""
+        specs = [
+            RunSpec(self.dataset, *self.changed(values), seed, name=name, held_out=self.held_out)
+            for seed in range(self.seeds, self.seeds + CHECK_SEEDS)
+        ]
+        results = self._train(specs)
+        checks = ~self.chooses
+        wrong = [result.y_pred[checks] != self.splits.test.labels[checks] for result in results]
+        return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), checks.sum())
+
+    def _train(self, specs: list[RunSpec]) -> list[RunResult]:
+        if self.on_runs is not None:
+            self.on_runs(len(specs))
+        return train_runs(
+            specs,
+            self.splits,
+            folder=self.folder,
+            executor=self.executor,
+            threads=self.threads,
+            on_result=self.on_result,
+            on_diverged=self._keep_diverged,
+        )
 
     def _keep_diverged(self, run: DivergedRun) -> None:
         self.diverged.append(run)
@@ -307,7 +242,7 @@ def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_
     return judged, chooses
 
 
-def _rounds(num_images: int, *, halving: bool) -> list[int]:
+def _round_sizes(num_images: int, *, halving: bool) -> list[int]:
     """Return on how many images the trials of each round are trained."""
     sizes = [num_images]
     while halving and sizes[0] // _HALVING >= _FEWEST_IMAGES * num_images:
@@ -315,65 +250,85 @@ def _rounds(num_images: int, *, halving: bool) -> list[int]:
     return sizes
 
 
-def _judged(job: _Job, done: Mapping[int, _Done]) -> Sweep:
-    """Return the trials in the order of what the choosing images say, and what the others say of the winner."""
+def _judge(job: _Job, rounds: Sequence[Mapping[int, _Done]]) -> Sweep:
+    """Rank the trials by the choosing images, and compare further seeds of the best one with those of the default."""
+    done = {number: result for trials in rounds for number, result in trials.items()}
     order = sorted(
         done, key=lambda number: (done[number].score < 0, -done[number].num_images, -done[number].score, number)
     )
-    winner = done[order[0]]
-    if winner.score < 0:
+    best = done[order[0]]
+    if best.score < 0:
         raise ConvscopeError(
             f"every trial of the sweep diverged; try smaller learning rates ({job.diverged[0].name}: "
             f"{job.diverged[0].reason})"
         )
-    checks = ~job.chooses
-    rights = {number: 1 - one.wrong.mean(axis=0) for number, one in done.items() if len(one.wrong)}
-    rate, count = float(rights[order[0]][checks].mean()), int(checks.sum())
-    check = Estimate(value=rate, interval=wilson_interval(round(rate * count), count))
-    peers = [right for number, right in rights.items() if done[number].num_images == winner.num_images]
-    trials = [_trial(number, done[number], job) for number in order]
-    network, recipe = job.changed(winner.values)
+    reached = [trials for trials in rounds if any(result.score >= 0 for result in trials.values())]
+    level = 0.05 / max(sum(len(trials) - 1 for trials in reached), 1)
+    contenders = [_contenders(trials, job.chooses, level) for trials in reached]
+    num_dropped = sum(len(set(some) - set(later)) for some, later in zip(contenders, reached[1:], strict=False))
+    network, recipe = job.changed(best.values)
+    seeds, wrong = job.train_further(best.values, f"trial {order[0]}")
+    is_changed = (network, recipe) != (job.architecture, job.recipe)
+    default_seeds, default_wrong = job.train_further({}, "default") if is_changed else ((), np.zeros((0, 0), np.bool_))
+    apart = group_difference(wrong, default_wrong) if seeds and default_seeds else None
     return Sweep(
         job.splits.name,
-        tuple(trials),
+        tuple(_trial(number, done[number], job) for number in order),
         int(job.chooses.sum()),
-        count,
+        int((~job.chooses).sum()),
         float(np.bincount(job.splits.test.labels[job.chooses]).max() / job.chooses.sum()),
-        replace(network, name=f"{network.name}-winner") if network != job.architecture else network,
-        replace(recipe, name=f"{recipe.name}-winner") if recipe != job.recipe else recipe,
-        check,
-        _optimism(rights[order[0]], peers, job.chooses),
+        replace(network, name=f"{network.name}-best") if network != job.architecture else network,
+        replace(recipe, name=f"{recipe.name}-best") if recipe != job.recipe else recipe,
+        _fresh_runs(seeds, wrong),
+        _fresh_runs(default_seeds, default_wrong),
+        Estimate(value=float(default_wrong.mean() - wrong.mean()), interval=apart.interval) if apart else None,
+        apart.p_value if apart else None,
+        tuple(contenders[-1]),
+        num_dropped,
         tuple(job.diverged),
     )
 
 
+def _fresh_runs(seeds: tuple[int, ...], wrong: NDArray[np.bool_]) -> FreshRuns | None:
+    if not seeds:
+        return None
+    accuracies = (1 - wrong.mean(axis=1)).tolist()
+    return FreshRuns(
+        seeds=seeds,
+        accuracies=tuple(accuracies),
+        accuracy=float(np.mean(accuracies)),
+        interval=group_accuracy_interval(wrong),
+    )
+
+
+def _contenders(trials: Mapping[int, _Done], chooses: NDArray[np.bool_], level: float) -> list[int]:
+    """List the trials that the choosing images do not show to be worse than the best of them, the best first.
+
+    With `level` divided by all comparisons of a sweep (Bonferroni), the trial that is best on all images of the kind is
+    missing in at most 5 % of sweeps.
+    """
+    rates = {number: done.wrong[:, chooses].mean(axis=0) for number, done in trials.items() if done.score >= 0}
+    ranked = sorted(rates, key=lambda number: (rates[number].mean(), number))
+    limit = NormalDist().inv_cdf(1 - level)
+    best = rates[ranked[0]]
+
+    def is_contender(number: int) -> bool:
+        worse = rates[number] - best
+        # Two more images that differ: three of three errors more are no proof, though their own spread says so.
+        return bool(worse.sum() <= limit * np.sqrt((worse**2).sum() + 2))
+
+    return [number for number in ranked if is_contender(number)]
+
+
 def _trial(number: int, one: _Done, job: _Job) -> Trial:
     network, _ = job.changed(one.values)
-    check = 1 - float(one.wrong[:, ~job.chooses].mean()) if len(one.wrong) else None
     choice = one.score if len(one.wrong) else None
     return Trial(
         number=number,
         values=dict(one.values),
         num_images=one.num_images,
         choice=choice,
-        check=check,
         seconds=one.seconds,
         parameters=network.parameters,
         num_diverged=one.num_diverged,
     )
-
-
-def _optimism(
-    winner: NDArray[np.float64], peers: Sequence[NDArray[np.float64]], chooses: NDArray[np.bool_]
-) -> Estimate | None:
-    """Return the winner's lead over the mean of its peers on the images that choose, minus that on the others.
-
-    So it does not matter whether one half is harder than the other.
-    """
-    lead = winner - np.mean(peers, axis=0)
-    halves = [lead[chooses], lead[~chooses]]
-    if len(peers) < 2 or min(map(len, halves)) < 2:
-        return None
-    value = float(halves[0].mean() - halves[1].mean())
-    error = float(np.sqrt(sum(half.var(ddof=1) / len(half) for half in halves)))
-    return Estimate(value=value, interval=(value - 1.96 * error, value + 1.96 * error))

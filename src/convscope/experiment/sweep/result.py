@@ -1,0 +1,133 @@
+"""The result of a sweep: its trials, the best of them beside the default, and what that shows, in words."""
+
+from dataclasses import dataclass, field
+from textwrap import fill
+
+from convscope.architecture import Architecture
+from convscope.base.records import Recorded
+from convscope.base.tables import printable, text_table, value_text
+from convscope.base.versions import FORMAT, own_version
+from convscope.evidence.calibration.intervals import Estimate
+from convscope.evidence.comparison import words
+from convscope.experiment.records import DivergedRun
+from convscope.experiment.sweep.records import FreshRuns, SweepRecord, Trial
+from convscope.recipes import Recipe
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep(Recorded):
+    """What a sweep found.
+
+    Attributes:
+        trials: the best one first, by the images that choose; those on more images before the others.
+        num_choice, num_check: how many images choose and check.
+        chance: the share of the choosing images that are of their most frequent class. A trial that classifies no more
+            of them correctly has learned nothing.
+        architecture, recipe: of the best trial.
+        best: further seeds of it, on images that chose nothing; None where all of them diverged.
+        default: the same seeds of the network and recipe as they were, on the same images; None where all of them
+            diverged, or the best trial changes nothing.
+        difference: the mean accuracy of `best` minus that of `default`, as `compare_groups` has it, with `p_value`.
+        contenders: the numbers of the trials that may be as good as the best one by the images that choose, it first.
+        num_dropped_contenders: trials that may be as good as the best of their round, and that `halving` dropped.
+        diverged: the runs that gave no model; their `name` is that of the trial, such as "trial 3".
+    """
+
+    dataset_name: str
+    trials: tuple[Trial, ...] = field(repr=False)
+    num_choice: int
+    num_check: int
+    chance: float
+    architecture: Architecture
+    recipe: Recipe
+    best: FreshRuns | None
+    default: FreshRuns | None
+    difference: Estimate | None
+    p_value: float | None
+    contenders: tuple[int, ...]
+    num_dropped_contenders: int
+    diverged: tuple[DivergedRun, ...] = field(repr=False)
+
+    @property
+    def best_trial(self) -> Trial:
+        return self.trials[0]
+
+    @property
+    def conclusion(self) -> str:
+        """How good the best trial is beside the default, and which trials may be as good, in words."""
+        best, default = self.best, self.default
+        if best is None:
+            text = f"Other seeds of trial {self.best_trial.number} diverged."
+        else:
+            text = (
+                f"{words.count(len(best.seeds), 'other seed')} of trial {self.best_trial.number} "
+                f"{'classifies' if len(best.seeds) == 1 else 'classify'} {100 * best.accuracy:.2f} % of "
+                f"{self.num_check:,} other held-out images correctly (95 % interval {_percents(best.interval)})"
+            )
+            if default is not None and self.difference is not None and self.p_value is not None:
+                change = words.format_points(self.difference.value, self.difference.interval)
+                text += (
+                    f", those of the default {100 * default.accuracy:.2f} %: {change} "
+                    f"({words.format_p_value(self.p_value)}, over seeds and images)"
+                )
+            text += "."
+        if others := self.contenders[1:]:
+            listed = ", ".join(map(str, others[:_SHOWN])) + (" and more" if len(others) > _SHOWN else "")
+            trials = "Trial" if len(others) == 1 else "Trials"
+            text += f" {trials} {listed} may be as good: on the images that chose it the lead may be chance."
+        if count := self.num_dropped_contenders:
+            dropped = words.count(count, "trial")
+            text += f" Halving dropped {dropped} that may have been as good."
+        return text
+
+    def to_record(self) -> SweepRecord:
+        return SweepRecord(
+            format=FORMAT,
+            version=own_version(),
+            dataset=self.dataset_name,
+            num_choice=self.num_choice,
+            num_check=self.num_check,
+            chance=self.chance,
+            best=self.best,
+            default=self.default,
+            difference=self.difference,
+            p_value=self.p_value,
+            contenders=self.contenders,
+            num_dropped_contenders=self.num_dropped_contenders,
+            conclusion=self.conclusion,
+            architecture=self.architecture.to_dict(),
+            recipe=self.recipe.to_dict(),
+            trials=self.trials,
+            diverged=self.diverged,
+        )
+
+    def __str__(self) -> str:
+        names = list(self.best_trial.values)
+        rows = [
+            (
+                f"{trial.number}",
+                *(value_text(trial.values[name]) for name in names),
+                f"{trial.num_images:,}",
+                trial.format_choice(self.chance, "{:.4f}".format),
+                f"{trial.parameters:,}",
+                f"{trial.seconds:.2f}",
+            )
+            for trial in self.trials[:_SHOWN]
+        ]
+        header = ("Trial", *names, "Images", "Accuracy", "Parameters", "Seconds")
+        lines = [
+            f"{len(self.trials):,} trials on {self.dataset_name}, judged by {self.num_choice:,} held-out images",
+            text_table(header, rows, left=0),
+            fill(self.conclusion, 100),
+        ]
+        if self.diverged:
+            shown = [f"{run.name}, seed {run.seed}: {run.reason}" for run in self.diverged[:_SHOWN]]
+            more = len(self.diverged) - len(shown)
+            lines.append("\n".join(map(printable, [*shown, *([f"{more:,} more diverged"] if more else [])])))
+        return "\n\n".join(lines)
+
+
+def _percents(interval: tuple[float, float]) -> str:
+    return f"{100 * interval[0]:.2f} to {100 * interval[1]:.2f} %"
