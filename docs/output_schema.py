@@ -9,11 +9,11 @@ from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
 from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.planning import PlanRecord
-from convscope.evidence.comparison.records import CompareOutput
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
+from convscope.runs.comparing import CompareOutput
 from convscope.runs.playground import Playground
 
 OUTPUTS: dict[str, type | tuple[type, ...]] = {

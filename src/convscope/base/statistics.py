@@ -214,6 +214,22 @@ def group_difference(wrong_a: Flags, wrong_b: Flags, *, confidence: float = 0.95
     )
 
 
+def prediction_interval(values: Sequence[float], least_sd: float = 0.0) -> tuple[float, float] | None:
+    """Return (low, high), in which one further value of a normal distribution lies with 95 %; None for one value.
+
+    Args:
+        least_sd: of the values, which may be equal by chance.
+
+    >>> low, high = prediction_interval([0.991, 0.992, 0.993])
+    >>> f"{low:.4f} to {high:.4f}"
+    '0.9870 to 0.9970'
+    """
+    if len(values) < 2:
+        return None
+    half = _quantile(len(values) - 1, 0.95) * max(stdev(values), least_sd) * sqrt(1 + 1 / len(values))
+    return mean(values) - half, mean(values) + half
+
+
 def coverage(num_seeds: int) -> tuple[int, int] | None:
     """Return in how many percent of simulations, (least, most), 95 % intervals over seeds and images held the truth.
 

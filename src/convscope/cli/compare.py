@@ -4,14 +4,11 @@ from pathlib import Path
 
 import click
 
-from convscope.base.records import from_attributes
-from convscope.base.tables import printable
 from convscope.cli.hints import Choice
 from convscope.cli.options import POINTS, json_option, print_json
 from convscope.cli.output import echo
-from convscope.evidence.comparison.records import CompareOutput
 from convscope.evidence.comparison.several import Pairs
-from convscope.runs.groups import compare_folders
+from convscope.runs.comparing import compare_folders
 
 
 @click.command()
@@ -33,12 +30,11 @@ def compare(folders: tuple[Path, ...], pairs: Pairs, margin: float | None, as_js
     prints the difference in accuracy and the ratio of errors, with 95 % intervals and a p-value. The test is McNemar's
     exact test for single runs, and a t-test over seeds and images for groups. With several pairs, the p-values are
     adjusted by Holm's method. With --margin it also says which groups are equivalent, by the 95 % interval of their
-    difference.
+    difference. Of an experiment it says whether its plan was followed (see `convscope plan`), or whether there were
+    results with fewer seeds before: looking at results until they are significant finds differences that are not there.
     """
-    result, left_out = compare_folders(folders, pairs, None if margin is None else margin / 100)
+    comparison = compare_folders(folders, pairs, None if margin is None else margin / 100)
     if as_json:
-        print_json(from_attributes(CompareOutput, result.to_record(), left_out=tuple(left_out)))
-        return
-    echo(str(result))
-    if left_out:
-        echo("\n" + "\n".join(printable(f"Left out: {line}") for line in left_out))
+        print_json(comparison.to_record())
+    else:
+        echo(str(comparison))

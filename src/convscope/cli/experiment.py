@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from convscope.cli.loading import loading_options
 from convscope.cli.options import (
@@ -30,6 +31,11 @@ from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
 _MOST_SEEDS = 10_000
+_PLANNED = (
+    "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "width", "num_images",
+    "engine",
+)  # fmt: skip
+"""What a plan says, by the names of the parameters."""
 
 
 def _seed_list(value: str | list[int]) -> list[int]:
@@ -100,9 +106,16 @@ def _seed_list(value: str | list[int]) -> list[int]:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
 )
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    help="Plan to follow, from `convscope plan --out`: its networks, recipes and seeds, up to the next look.",
+)
 @log_option
 @json_option
+@click.pass_context
 def experiment(
+    context: click.Context,
     dataset: str,
     test_fraction: float | None,
     split_seed: int,
@@ -121,6 +134,7 @@ def experiment(
     threads: int | None,
     executor: str | None,
     out: Path | None,
+    plan: Path | None,
     trackers: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -129,9 +143,15 @@ def experiment(
     Every architecture is trained with every recipe from every seed, and evaluated on the test images. The table shows
     the mean accuracy of each pair with its 95 % interval, the standard deviation and every single value. It also shows
     the groups that earlier commands trained in the same folder. Finished runs are kept: after an interruption, or for
-    more seeds, run the same command on the same folder. A cluster runs whatever reaches its port, so use one only in a
+    more seeds, run the same command on the same folder. With --plan it trains what the plan says, up to the next
+    look at the results, which it also prints. A cluster runs whatever reaches its port, so use one only in a
     network that you trust.
     """
+    if plan is not None:
+        given = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+        if given:
+            option = given[0].removesuffix("s") if given[0] != "seeds" else "seeds"
+            raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
     tracking = open_trackers(trackers)
     request = ExperimentRequest(
         dataset,
@@ -146,24 +166,26 @@ def experiment(
         threads,
         executor,
         out,
+        plan,
         given_command(),
     )
     with JobProgress(quiet=as_json) as progress:
-        plan = plan_experiment(request, progress.listeners())
-        names = {"--architecture": [network.name for network in plan.networks], "--recipe": plan.recipe_names}
+        job = plan_experiment(request, progress.listeners())
+        names = {"--architecture": [network.name for network in job.networks], "--recipe": job.recipe_names}
         for option, given in names.items():
             if twice := [name for name in given if given.count(name) > 1]:
                 raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
         if not as_json:
-            echo(plan)
+            echo(job)
         try:
-            done = experiment_job(plan, tracking, progress.listeners())
+            done = experiment_job(job, tracking, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
-                f"interrupted; {progress.runs_done} of {plan.num_runs} runs are finished in {plan.folder}; "
+                f"interrupted; {progress.runs_done} of {job.num_runs} runs are finished in {job.folder}; "
                 "run the same command to continue"
             ) from None
     if as_json:
         print_json(done.to_record())
     else:
-        echo(f"\n{done.result}\n\nThe page is {done.page}")
+        parts = [done.result, *([done.comparison] if done.comparison else []), f"The page is {done.page}"]
+        echo("\n" + "\n\n".join(map(str, parts)))

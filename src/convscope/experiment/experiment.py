@@ -49,6 +49,7 @@ class Experiment(Recorded):
         y_true: (N,), the labels of the test images.
         num_training_images: how many there were to train on; a run may have used fewer, see `RunResult.num_images`.
         diverged: the runs that gave no model, which are in no mean.
+        level: of the test of `lead`, which is lower where results are looked at several times by a plan.
 
     Raises:
         ValueError: if there is no run, or one has not an answer for each label.
@@ -59,6 +60,7 @@ class Experiment(Recorded):
     num_training_images: int
     runs: tuple[RunResult, ...] = field(repr=False)
     diverged: tuple[DivergedRun, ...] = field(default=(), repr=False)
+    level: float = 0.05
 
     def __post_init__(self) -> None:
         if not self.runs:
@@ -106,9 +108,12 @@ class Experiment(Recorded):
         if len(self.table) == 1:
             return None
         first, second = sorted(self.table, key=lambda group: -group.mean)[:2]
-        found = compare_groups(self._answers(first), self._answers(second))
+        comparison = compare_groups(self._answers(first), self._answers(second), level=self.level)
         pairs = len(self.table) * (len(self.table) - 1) // 2
-        return found if pairs == 1 else replace(found, adjusted_p_value=min(pairs * found.p_value, 1.0))
+        if pairs == 1:
+            return comparison
+        p_value = comparison.p_value if comparison.adjusted_p_value is None else comparison.adjusted_p_value
+        return replace(comparison, adjusted_p_value=min(pairs * p_value, 1.0))
 
     def runs_of(self, group: Group) -> list[RunResult]:
         """Return the runs that `group` is made of."""

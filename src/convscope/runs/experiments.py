@@ -6,13 +6,15 @@ from pathlib import Path
 
 from convscope.architecture import Architecture
 from convscope.base.errors import DatasetError
-from convscope.base.records import from_attributes
+from convscope.base.records import from_attributes, read, write
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
+from convscope.evidence.comparison.words import SIGNIFICANCE
 from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.records import ExperimentOutput
+from convscope.recipes import Recipe
 from convscope.runs.choices import (
     ArchitectureChoice,
     RecipeChanges,
@@ -21,8 +23,10 @@ from convscope.runs.choices import (
     is_own_recipe,
     recipe_for,
 )
+from convscope.runs.comparing import FolderComparison, compare_folders
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
+from convscope.runs.plans import PLAN_FILE, PlanFile
 from convscope.runs.tracking import Trackers
 from convscope.storage import StoredRuns, writing
 
@@ -39,6 +43,7 @@ class ExperimentRequest:
         threads: of the engine in each run; None is one a core, with an executor one.
         executor: where the runs are, see `open_executor`; None is this process.
         out: the folder; None is runs/experiment-NAME.
+        plan: the file of a plan, which says networks, recipes and seeds in place of those here.
         command: the command line that asks for it.
     """
 
@@ -54,17 +59,19 @@ class ExperimentRequest:
     threads: int | None = None
     executor: str | None = None
     out: Path | None = None
+    plan: Path | None = None
     command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class ExperimentPlan:
-    """An experiment that can begin."""
+    """An experiment that can begin; `kept` is the plan that it follows, if any."""
 
     request: ExperimentRequest
     splits: Splits
     networks: Sequence[Architecture]
     specs: Sequence[RunSpec]
+    kept: PlanFile | None = None
 
     @property
     def folder(self) -> Path:
@@ -98,10 +105,11 @@ class ExperimentPlan:
 
 @dataclass(frozen=True, eq=False)
 class ExperimentDone:
-    """A finished experiment, and the path of its page."""
+    """A finished experiment, the path of its page, and, of one with a plan, how its networks compare."""
 
     result: Experiment
     page: Path
+    comparison: FolderComparison | None = None
 
     def to_record(self) -> ExperimentOutput:
         return from_attributes(ExperimentOutput, self.result.to_record(), experiment=str(self.page.parent))
@@ -119,7 +127,8 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
             f"`num_images` {request.num_images}: {splits.name} has only {len(splits.train):,} training images"
         )
     argument = argument_of(request.data)
-
+    if request.plan is not None:
+        return _follow(request, splits, argument)
     networks = [
         architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
         for choice in request.architectures
@@ -133,6 +142,27 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
         for seed in request.seeds
     ]
     return ExperimentPlan(request, splits, networks, specs)
+
+
+def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> ExperimentPlan:
+    """Prepare the next look of a plan: the first at which a seed is not trained yet, or the last."""
+    assert request.plan is not None
+    kept = read(request.plan, PlanFile)
+    if (splits.train.sha256, splits.test.sha256) != (kept.train_sha256, kept.test_sha256):
+        raise DatasetError(f"{request.plan}: is a plan for other images than those of {request.data}; name its data")
+    networks = [Architecture.from_dict(group.architecture) for group in kept.groups]
+    begun = ExperimentPlan(request, splits, networks, (), kept)
+    stored = StoredRuns(begun.folder / "runs")
+    trained = {*stored.digests(), *stored.diverged_digests()}
+    for look in range(1, kept.looks + 1):
+        specs = [
+            RunSpec(argument, network, Recipe.from_dict(group.recipe), seed, group.engine, group.num_images)
+            for group, network in zip(kept.groups, networks, strict=True)
+            for seed in kept.seeds_at(look)
+        ]
+        if not trained.issuperset(spec.digest(splits) for spec in specs):
+            break
+    return replace(begun, specs=specs)
 
 
 def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listeners) -> ExperimentDone:
@@ -154,6 +184,9 @@ def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listener
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
         stored.add_command(request.command)
+        if plan.kept is not None:
+            stored.follow_plan(plan.kept.sha256)
+            write(folder / PLAN_FILE, plan.kept)
         result = run_specs(
             plan.specs,
             splits,
@@ -165,11 +198,12 @@ def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listener
             on_epoch=listeners.on_run_epoch,
         )
         earlier, left_out = earlier_runs(folder, splits, result.runs)
-        result = replace(result, runs=(*result.runs, *earlier))
+        result = replace(result, runs=(*result.runs, *earlier), level=plan.kept.level if plan.kept else SIGNIFICANCE)
+        stored.add_look()
     for line in left_out:
         listeners.on_left_out(line)
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
     page = write_experiment_page(folder, result.to_record(), stored.commands)
-    return ExperimentDone(result, page)
+    return ExperimentDone(result, page, compare_folders([folder]) if plan.kept else None)

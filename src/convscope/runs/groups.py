@@ -15,10 +15,8 @@ from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.plain import canonical_json
 from convscope.engine import initial_weights, open_network
 from convscope.engine.keras.backend import BACKENDS
-from convscope.evidence.comparison import GroupComparisons, RunGroup, compare_all, weights_bytes
+from convscope.evidence.comparison import RunGroup, weights_bytes
 from convscope.evidence.comparison.answers_file import read_answers
-from convscope.evidence.comparison.planning import Plan, plan
-from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.evidence.latency import measure_latency
 from convscope.recipes import Recipe
 from convscope.runs.data import read_again
@@ -30,43 +28,8 @@ from convscope.training.model import Model
 _PREDICTIONS = "predictions.npz"
 
 
-def compare_folders(
-    folders: Sequence[Path], pairs: Pairs = "all", margin: float | None = None
-) -> tuple[GroupComparisons, list[str]]:
-    """Return how the runs in `folders` compare, and lines about what was left out, see `read_groups`.
-
-    Raises:
-        RunError: as `read_groups`, or if there are more than 1,000 pairs.
-    """
-    groups, left_out = read_groups(folders)
-    if pairs == "all" and len(groups) * (len(groups) - 1) // 2 > MOST_PAIRS:
-        raise RunError(
-            f"{len(groups)} groups have more than {MOST_PAIRS} pairs; compare each group with the first: `pairs` first"
-        )
-    return compare_all(groups, pairs=pairs, margin=margin), left_out
-
-
-def plan_folders(folders: Sequence[Path], difference: float, margin: float | None) -> tuple[Plan, list[str]]:
-    """Return how many seeds a comparison of the two groups in `folders` needs, and lines about what was left out.
-
-    Args:
-        difference, margin: fractions; see `plan`.
-
-    Raises:
-        RunError: as `read_groups`, or unless there are two groups of at least two runs.
-    """
-    groups, left_out = read_groups(folders)
-    if len(groups) != 2:
-        names = ", ".join(group.name for group in groups)
-        raise RunError(f"{folders[0]}: contains {len(groups)} groups ({names:.200}); name the folders of two of them")
-    try:
-        return plan(*groups, difference=difference, margin=margin), left_out
-    except ValueError as error:
-        raise RunError(f"{folders[0]}: {error}") from error
-
-
-def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
-    """Return the runs in `folders` in groups that differ in their seed alone, and in words which runs are left out.
+def read_runs(folders: Sequence[Path], left_out: list[str]) -> list["SameRuns"]:
+    """Read the runs in `folders` in groups that differ in their seed alone, and tell `left_out` which are left out.
 
     Args:
         folders: each a run, a folder with runs in it, or an experiment.
@@ -74,19 +37,24 @@ def read_groups(folders: Sequence[Path]) -> tuple[list[RunGroup], list[str]]:
     Raises:
         RunError: if there is no run, none is finished, all are of one group, or they answered other test images.
     """
-    found, left_out = list[_Runs](), list[str]()
+    groups = list[SameRuns]()
     for folder in folders:
-        found += _group(folder, _read_folder(folder, left_out), left_out)
-    _check_images(found)
-    if len(found) < 2:
-        first = found[0].runs[0].folder
+        groups += _group(folder, _read_folder(folder, left_out), left_out)
+    _check_images(groups)
+    if len(groups) < 2:
+        first = groups[0].runs[0].folder
         only = f"only runs of {first.architecture.name} with recipe {first.recipe.name}"
         # An experiment is running, or was killed: nobody can tell without disturbing it.
         wait = "wait until its experiment has ended, or " if (folders[0] / LOCK_FILE).exists() else ""
         raise RunError(f"{folders[0]}: contains {only}; {wait}name another folder to compare with")
-    first_run = found[0].runs[0].folder
-    images, dataset_name = _test_images(first_run), first_run.record.dataset.name
-    return [group.named(name, dataset_name, images) for group, name in zip(found, _names(found), strict=True)], left_out
+    return groups
+
+
+def to_groups(runs: Sequence["SameRuns"]) -> list[RunGroup]:
+    """Return the groups as `compare_all` takes them, with the time of an answer where the images are at hand."""
+    first = runs[0].runs[0].folder
+    images, dataset_name = _test_images(first), first.record.dataset.name
+    return [group.named(name, dataset_name, images) for group, name in zip(runs, group_names(runs), strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +102,7 @@ def _none_if_unset(value: int | UnsetType) -> int | None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Runs:
+class SameRuns:
     """Runs that differ in their seed alone, from the folder `argument`."""
 
     argument: Path
@@ -181,7 +149,7 @@ def stored_bytes(folder: RunFolder) -> int:
 
 
 def finished_runs(folders: Sequence[Path]) -> tuple[list[FinishedRun], list[str]]:
-    """Return the finished runs in `folders`, see `read_groups`, and in words which of the others are left out.
+    """Return the finished runs in `folders`, see `read_runs`, and in words which of the others are left out.
 
     Raises:
         RunError: if there is no run in a folder, or none of them is finished.
@@ -247,14 +215,14 @@ def _training_seconds(folder: RunFolder) -> float | None:
     return sum(folder.load_history().seconds) if is_known else None
 
 
-def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[_Runs]:
+def _group(argument: Path, runs: Iterator[FinishedRun], left_out: list[str]) -> list[SameRuns]:
     """Return the runs of one folder in groups, and add to `left_out` those whose seed is in their group already."""
     groups = dict[str, dict[int, FinishedRun]]()
     for run in runs:
         group, seed = groups.setdefault(run.kind, {}), run.folder.seed
         if group.setdefault(seed, run) is not run:
             left_out.append(f"{run.folder.path} has the same seed ({seed}) as another run of its group")
-    return [_Runs(argument, list(group.values())) for group in groups.values()]
+    return [SameRuns(argument, list(group.values())) for group in groups.values()]
 
 
 def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
@@ -267,7 +235,7 @@ def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
     return test.images if test.sha256 == recorded.test.sha256 else None
 
 
-def _check_images(groups: Sequence[_Runs]) -> None:
+def _check_images(groups: Sequence[SameRuns]) -> None:
     """Raise `RunError` unless all runs answered the same test images."""
     first = groups[0]
     for group in groups:
@@ -280,7 +248,7 @@ def _check_images(groups: Sequence[_Runs]) -> None:
                 )
 
 
-def _names(groups: Sequence[_Runs]) -> list[str]:
+def group_names(groups: Sequence[SameRuns]) -> list[str]:
     """Return a name for each group: the architecture's, and as much more as tells them all apart."""
     parts = list[list[str]]()
     for number, group in enumerate(groups, 1):

@@ -182,6 +182,10 @@ class StoredRuns:
             (str(reason) for (reason,) in self._query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
         )
 
+    def diverged_digests(self) -> list[str]:
+        """Return the digests of the runs whose training diverged."""
+        return [str(digest) for (digest,) in self._query("SELECT digest FROM diverged")]
+
     def add_divergence(self, digest: str, reason: str) -> None:
         """Note that the training of a run diverged, so that it is not trained again.
 
@@ -194,7 +198,7 @@ class StoredRuns:
     @cached_property
     def commands(self) -> str:
         """The command lines that asked for the runs here, one a line; "" where Python alone did."""
-        return "".join(str(value) for (value,) in self._query("SELECT value FROM meta WHERE key = 'commands'"))
+        return self._note("commands")
 
     def add_command(self, command: str) -> None:
         """Note a command line that asks for runs here; a known one is noted once.
@@ -202,13 +206,57 @@ class StoredRuns:
         Raises:
             ConvscopeError: if it cannot be written.
         """
+        known = self.commands.splitlines()
+        if command and command not in known:
+            self._write_note("commands", "\n".join([*known, command][-MAX_COMMANDS:]))
+            del self.commands
+
+    @property
+    def plan(self) -> str | None:
+        """The SHA-256 of the plan that the runs here follow, if any."""
+        return self._note("plan") or None
+
+    def follow_plan(self, sha256: str) -> None:
+        """Note that the runs here, of which there are none yet, follow a plan.
+
+        Raises:
+            RunError: if they follow another plan, or began without one.
+            ConvscopeError: if it cannot be written.
+        """
+        if self.plan is None and not len(self):
+            self._write_note("plan", sha256)
+        elif self.plan != sha256:
+            began = "began without a plan" if self.plan is None else f"follow another plan ({self.plan:.8})"
+            raise RunError(f"{self.path}: the runs here {began}; choose another folder for this one")
+
+    def add_look(self) -> dict[str, list[int]]:
+        """Count a look at the results, and return how many runs of each group there were at each look, by its digest.
+
+        Raises:
+            RunError: if the looks are damaged.
+            ConvscopeError: if it cannot be written.
+        """
+        try:
+            looks = decode(self._note("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
+        except RunError as error:
+            raise RunError(f"{error}; use another copy of the runs") from error
+        counts = self._query("SELECT grp.digest, count(*) FROM run JOIN grp ON grp.id = run.grp GROUP BY grp.digest")
+        is_new = False
+        for digest, count in counts:
+            known = looks.setdefault(str(digest), [])
+            if count not in known:
+                is_new = True
+                known.append(count)
+        if is_new:
+            self._write_note("looks", json.dumps(looks, sort_keys=True))
+        return looks
+
+    def _note(self, key: str) -> str:
+        return "".join(str(value) for (value,) in self._query("SELECT value FROM meta WHERE key = ?", key))
+
+    def _write_note(self, key: str, text: str) -> None:
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
-            self.__dict__.pop("commands", None)
-            known = self.commands.splitlines()
-            if command and command not in known:
-                text = "\n".join([*known, command][-MAX_COMMANDS:])
-                database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('commands', ?)", (text,))
-                self.__dict__.pop("commands")
+            database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, text))
 
     def weights(self, weights_file: str, width: int, num_rows: int) -> NDArray[np.float32]:
         """Return the first rows of a file with weights, (num_rows, width), mapped; raises `RunError` if damaged."""

@@ -73,6 +73,17 @@ def pilot():
     return make_group("cnn", draw_right(1, 4, 3000, 0.97)), make_group("ann", draw_right(2, 4, 3000, 0.95))
 
 
+def test_more_looks_need_more_seeds_in_equal_steps(pilot):
+    plans = [cs.plan(*pilot, difference=0.01, looks=looks) for looks in (1, 2, 3)]
+    seeds = [plan.seeds for plan in plans]
+    assert seeds == sorted(seeds)
+    assert all(plan.seeds % plan.looks == 0 and plan.seeds >= 2 * plan.looks for plan in plans)
+    assert [plan.level for plan in plans] == [0.05, 0.0294, 0.0221]
+    assert f"They are compared 3 times, after {seeds[2] // 3} more seeds of each" in " ".join(str(plans[2]).split())
+    with pytest.raises(ValueError, match="looks is 4"):
+        cs.plan(*pilot, looks=4)
+
+
 def test_a_plan_gives_the_fewest_seeds_that_suffice(pilot):
     plan = cs.plan(*pilot, difference=0.01)
     assert plan.seeds is not None

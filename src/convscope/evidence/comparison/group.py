@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from convscope.base.arguments import check_fields
 from convscope.base.metrics import wilson_interval
 from convscope.base.records import from_attributes
-from convscope.base.statistics import group_accuracy_interval
+from convscope.base.statistics import group_accuracy_interval, prediction_interval
 from convscope.evidence.comparison.candidate import Candidate, check_costs
 from convscope.evidence.comparison.records import RunGroupRecord
 
@@ -149,6 +149,12 @@ class RunGroup:
         if self.num_models == 1:
             return wilson_interval(self.num_images - self.errors[0], self.num_images)
         return group_accuracy_interval(self.wrong)
+
+    @property
+    def next_run_interval(self) -> tuple[float, float] | None:
+        """(low, high), in which the accuracy of one further run on these images lies with 95 %; None for one model."""
+        interval = prediction_interval(self.accuracies, least_sd=0.5 / self.num_images)
+        return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
 
     def to_record(self) -> RunGroupRecord:
         return from_attributes(RunGroupRecord, self)

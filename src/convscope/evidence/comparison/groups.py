@@ -25,9 +25,10 @@ from convscope.evidence.comparison.records import Equivalence, GroupComparisonRe
 from convscope.texts import sentences
 
 GROUP_HEADER = (
-    "Models", "Seeds", "Accuracy (95 % interval)", "SD", "Errors", "Parameters", "Weights", "MACs", "Training",
+    "Models", "Seeds", "Accuracy (95 %)", "SD", "Next run (95 %)", "Parameters", "Weights", "MACs", "Training",
 )  # fmt: skip
-"""Over the rows that `group_row` gives; SD is that of the accuracies between seeds, in points."""
+"""Over the rows that `group_row` gives. SD is that of the accuracies between seeds, in points; the next run is one of
+another seed on the same images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +174,7 @@ def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
         f"{group.num_models}",
         percent_with_interval(group.accuracy, group.accuracy_interval),
         "none" if group.sd is None else f"{100 * group.sd:.2f}",
-        f"{group.num_errors:,.4g}" if group.num_models > 1 else f"{group.num_errors:,}",
+        "none" if (ends := group.next_run_interval) is None else f"[{100 * ends[0]:.2f}, {100 * ends[1]:.2f}]",
         *cost_cells(group),
     )
 
@@ -194,11 +195,15 @@ def check_same_images(a: RunGroup, b: RunGroup) -> None:
 
 
 @checked
-def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
+def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -> GroupComparison:
     """Return how `a` and `b` compare on the images that all their models answered.
 
     One model each is compared by images alone, exactly. Otherwise both seeds and images are taken as drawn by chance
     (`statistics.group_difference`); runs are not paired by their seeds.
+
+    Args:
+        level: of the test, less than 0.05 at one of several looks of a plan. The verdict then goes by the p-value times
+            0.05 / level, and the intervals hold at all looks together with 95 %.
 
     Raises:
         ValueError: if the two answered different data sets, splits or images.
@@ -216,5 +221,14 @@ def compare_groups(a: GroupArgument, b: GroupArgument) -> GroupComparison:
             degrees_of_freedom=None,
             counts=counts,
         )
-    apart = group_difference(wrong_a, wrong_b)
-    return GroupComparison(a, b, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom)
+    apart = group_difference(wrong_a, wrong_b, confidence=1 - level)
+    adjusted = None if level == words.SIGNIFICANCE else min(apart.p_value * words.SIGNIFICANCE / level, 1.0)
+    return GroupComparison(
+        a,
+        b,
+        apart.interval,
+        apart.ratio_interval,
+        apart.p_value,
+        apart.degrees_of_freedom,
+        adjusted_p_value=adjusted,
+    )

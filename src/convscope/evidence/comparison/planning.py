@@ -10,7 +10,7 @@ from convscope.base.tables import printable
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.groups import check_same_images
-from convscope.evidence.comparison.power import MAX_SEEDS, POWER, DifferenceVariances
+from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS, POWER, DifferenceVariances
 
 
 class PlanRecord(Record, kw_only=True):
@@ -27,6 +27,8 @@ class PlanRecord(Record, kw_only=True):
     floor: Fraction
     margin: Fraction
     margin_seeds: Count | None
+    looks: Positive
+    level: Fraction
     seconds: Seconds | None
 
 
@@ -44,6 +46,8 @@ class Plan(Recorded):
         floor: the smallest difference that any number of seeds shows on these images.
         margin: in which equally good networks are to be shown equivalent.
         margin_seeds: so many runs of each network show that; None as for `seeds`.
+        looks: how often the comparison is made, after equal steps up to `seeds`; `power` is that of the last one.
+        level: of the test at each look, see `LEVELS`.
         seconds: that the runs of both networks take to train, one after another; None if the pilot does not say.
     """
 
@@ -56,6 +60,11 @@ class Plan(Recorded):
     floor: float
     margin: float
     margin_seeds: int | None
+    looks: int = 1
+
+    @property
+    def level(self) -> float:
+        return LEVELS[self.looks - 1]
 
     @property
     def names(self) -> tuple[str, str]:
@@ -91,6 +100,11 @@ class Plan(Recorded):
                 f"probability of {100 * self.power:.0f} %. It may be {low} to {high} %, since so few runs tell only "
                 "roughly how much seeds differ."
             )
+        if self.seeds is not None and self.looks > 1:
+            lines.append(
+                f"They are compared {self.looks} times, after {self.seeds // self.looks} more seeds of each, and "
+                f"differ if p is below {self.level} once."
+            )
         lines.append(
             f"On these images no number of seeds shows a difference below {words.points(self.floor)} with a "
             f"probability of {100 * POWER:.0f} %; more test images do."
@@ -106,50 +120,57 @@ class Plan(Recorded):
 
 
 @checked
-def plan(a: GroupArgument, b: GroupArgument, *, difference: float = 0.001, margin: float | None = None) -> Plan:
+def plan(
+    a: GroupArgument, b: GroupArgument, *, difference: float = 0.001, margin: float | None = None, looks: int = 1
+) -> Plan:
     """Return how many seeds of each network show a difference, by the test of `compare_groups`, from a few runs.
 
     Args:
         a, b: at least two runs of each network on the same images; three to five are a good start.
         difference: of the mean accuracies, a fraction: 0.001 is a tenth of a point.
         margin: within which equally good networks are to be shown equivalent; None stands for `difference`.
+        looks: how often the networks are compared while seeds are added, 1 to 3; more looks need more seeds.
 
     Raises:
-        ValueError: if a group has a single run, the images differ, or a number is not between 0 and 1.
+        ValueError: if a group has a single run, the images differ, or a number is not in its range.
     """
     margin = difference if margin is None else margin
     for name, value in (("difference", difference), ("margin", margin)):
         if not 0 < value < 1:
             raise ValueError(f"{name} is {value}; it must lie between 0 and 1, such as 0.001 for a tenth of a point")
+    if not 1 <= looks <= len(LEVELS):
+        raise ValueError(f"looks is {looks}; it must be 1 to {len(LEVELS)}")
+    level = LEVELS[looks - 1]
     check_same_images(a, b)
     if min(a.num_models, b.num_models) < 2:
         alone = a if a.num_models < 2 else b
         raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")
     variances = DifferenceVariances.of(a.wrong, b.wrong)
-    seeds = _fewest(lambda count: variances.power(count, difference))
-    ends = [exact.power(seeds or MAX_SEEDS, difference) for exact in variances.ends()]
+    seeds = _fewest(lambda count: variances.power(count, difference, level), looks)
+    ends = [exact.power(seeds or MAX_SEEDS, difference, level) for exact in variances.ends()]
     return Plan(
         a,
         b,
         difference=difference,
         seeds=seeds,
-        power=variances.power(seeds or MAX_SEEDS, difference),
+        power=variances.power(seeds or MAX_SEEDS, difference, level),
         power_interval=(min(ends), max(ends)),
         floor=variances.floor,
         margin=margin,
-        margin_seeds=_fewest(lambda count: variances.equivalence_power(count, margin)),
+        margin_seeds=_fewest(lambda count: variances.equivalence_power(count, margin, level), looks),
+        looks=looks,
     )
 
 
-def _fewest(power: Callable[[int], float]) -> int | None:
-    """Return the fewest runs with which `power` is reached, None for more than `MAX_SEEDS`."""
+def _fewest(power: Callable[[int], float], looks: int) -> int | None:
+    """Return the fewest runs that reach `POWER` and fall into equal steps of at least two, None above `MAX_SEEDS`."""
     if power(MAX_SEEDS) < POWER:
         return None
     low, high = 1, MAX_SEEDS
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if power(middle) >= POWER else (middle, high)
-    return high
+    return looks * max(-(-high // looks), 2 if looks > 1 else 1)
 
 
 def _duration(seconds: float) -> str:

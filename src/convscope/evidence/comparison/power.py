@@ -13,7 +13,14 @@ from convscope.base.statistics import Flags, degrees_of_freedom, variance_parts
 MAX_SEEDS = 1000
 """Of each network; nobody plans for more."""
 
-LEVEL, POWER = 0.05, 0.8
+POWER = 0.8
+
+LEVELS = (0.05, 0.0294, 0.0221)
+"""Of the test at each of one, two or three looks after equal steps, so that all looks together have 5 %.
+
+Source: Pocock 1977, Biometrika 64, 191-199. That takes looks to go together as their shares of seeds do; the images,
+which are the same in all looks, make them go together more, and false findings fewer.
+"""
 
 _DRAWS = 4000  # of the spread between seeds, so that the power is known to a third of a point
 
@@ -45,9 +52,9 @@ class DifferenceVariances:
     def floor(self) -> float:
         """The smallest difference of accuracies that endless seeds show on these images with a power of 80 %."""
         normal = NormalDist()
-        return (normal.inv_cdf(1 - LEVEL / 2) + normal.inv_cdf(POWER)) * sqrt(self.images)
+        return (normal.inv_cdf(1 - LEVELS[0] / 2) + normal.inv_cdf(POWER)) * sqrt(self.images)
 
-    def power(self, seeds: int | tuple[int, int], difference: float) -> float:
+    def power(self, seeds: int | tuple[int, int], difference: float, level: float = LEVELS[0]) -> float:
         """Return how probable it is that so many runs, of each network, show a true difference of accuracies.
 
         Where `runs` is an estimate, it is the mean over what the true variances may be. For a difference of 0 it is the
@@ -55,14 +62,14 @@ class DifferenceVariances:
         """
         from scipy.special import ndtr
 
-        error, width = self._standard_error(seeds), self._half_widths(seeds)
+        error, width = self._standard_error(seeds), self._half_widths(seeds, level)
         return float(np.mean(ndtr((difference - width) / error) + ndtr((-difference - width) / error)))
 
-    def equivalence_power(self, seeds: int | tuple[int, int], margin: float) -> float:
+    def equivalence_power(self, seeds: int | tuple[int, int], margin: float, level: float = LEVELS[0]) -> float:
         """Return how probable it is that equally good networks are shown to differ by less than `margin`."""
         from scipy.special import ndtr
 
-        room = np.maximum(margin - self._half_widths(seeds), 0.0) / self._standard_error(seeds)
+        room = np.maximum(margin - self._half_widths(seeds, level), 0.0) / self._standard_error(seeds)
         return float(np.mean(2 * ndtr(room) - 1))
 
     def ends(self) -> "tuple[DifferenceVariances, DifferenceVariances]":
@@ -82,8 +89,8 @@ class DifferenceVariances:
     def _standard_error(self, seeds: int | tuple[int, int]) -> NDArray[np.float64]:
         return np.asarray(np.sqrt(self.images + (self._true_runs / _counts(seeds)).sum(axis=0)))
 
-    def _half_widths(self, seeds: int | tuple[int, int]) -> NDArray[np.float64]:
-        """Return (draws,), half the width of the 95 % interval in experiments that are drawn."""
+    def _half_widths(self, seeds: int | tuple[int, int], level: float) -> NDArray[np.float64]:
+        """Return (draws,), half the width of the interval in experiments that are drawn."""
         from scipy.special import stdtrit
 
         counts = _counts(seeds)
@@ -93,7 +100,7 @@ class DifferenceVariances:
         variance = of_images + np.maximum(of_seeds.sum(axis=0) - luck, 0.0)
         parts = [(part, int(count) - 1) for part, count in zip(of_seeds, counts.ravel(), strict=True)]
         freedom = degrees_of_freedom(variance, (of_images, float(self.num_images)), parts)
-        return np.asarray(stdtrit(freedom, 1 - LEVEL / 2) * np.sqrt(variance))
+        return np.asarray(stdtrit(freedom, 1 - level / 2) * np.sqrt(variance))
 
     @cached_property
     def _true_runs(self) -> NDArray[np.float64]:

@@ -2,7 +2,16 @@
 
 from typing import Literal
 
-from convscope.base.records import Count, Fraction, Interval, NonNegative, OpenInterval, Record, Seconds
+from convscope.base.records import (
+    Count,
+    Fraction,
+    FractionInterval,
+    Interval,
+    NonNegative,
+    OpenInterval,
+    Record,
+    Seconds,
+)
 from convscope.evidence.records import check_lengths
 
 
@@ -28,6 +37,7 @@ class RunGroupRecord(CandidateRecord, kw_only=True):
     seeds: tuple[Count, ...]
     accuracies: tuple[Fraction, ...]
     sd: NonNegative | None
+    next_run_interval: FractionInterval | None
 
     def __post_init__(self) -> None:
         check_lengths(seeds=self.seeds, accuracies=self.accuracies)
@@ -102,10 +112,5 @@ class GroupComparisonsRecord(Record, kw_only=True):
     split: str
     num_images: Count
     groups: tuple[RunGroupRecord, ...]
+    best_groups: tuple[str, ...] | None
     comparisons: tuple[GroupComparisonRecord, ...]
-
-
-class CompareOutput(GroupComparisonsRecord, kw_only=True):
-    """Compared groups with the runs that were left out, in words."""
-
-    left_out: tuple[str, ...]

@@ -35,6 +35,24 @@ class GroupComparisons(Recorded):
     groups: tuple[RunGroup, ...]
     comparisons: tuple[GroupComparison, ...]
 
+    @property
+    def best_groups(self) -> tuple[str, ...] | None:
+        """The group with the highest mean and those that do not differ from it significantly; None unless all pairs
+        are compared.
+
+        The group that is best on other images and seeds is missing with a probability below 5 %.
+        """
+        if len(self.comparisons) < len(self.groups) * (len(self.groups) - 1) // 2:
+            return None
+        best = max(self.groups, key=lambda group: group.accuracy)
+        worse = {
+            group.name
+            for pair in self.comparisons
+            for group in (pair.a, pair.b)
+            if best in (pair.a, pair.b) and pair.is_distinguishable
+        }
+        return tuple(group.name for group in self.groups if group is best or group.name not in worse)
+
     def to_record(self) -> GroupComparisonsRecord:
         first = self.groups[0]
         data = {"dataset": first.dataset_name, "split": first.split, "num_images": first.num_images}
@@ -93,6 +111,8 @@ class GroupComparisons(Recorded):
         )
         if (margin := self.comparisons[0].margin) is not None:
             note += f" Equivalence is that within {words.points(margin)}."
+        if self.best_groups is not None:
+            note += f" Possibly the best: {', '.join(clip(printable(name), 32) for name in self.best_groups)}."
         limits = dict.fromkeys(one.limits for one in self.comparisons)
         return " ".join([note, *list(limits)[:3]])
 
@@ -104,12 +124,15 @@ def _ratio_text(comparison: GroupComparison) -> str:
 
 
 @checked
-def compare_all(groups: GroupArguments, *, pairs: Pairs = "all", margin: float | None = None) -> GroupComparisons:
+def compare_all(
+    groups: GroupArguments, *, pairs: Pairs = "all", margin: float | None = None, level: float = 0.05
+) -> GroupComparisons:
     """Return how `groups` compare on the same images, pair by pair.
 
     Args:
         pairs: "all" compares every two, "first" each with the first, which needs less correction.
         margin: a difference of accuracies, as a fraction, within which two groups count as equivalent.
+        level: of the test of two groups, see `compare_groups`.
 
     Raises:
         ValueError: if there are fewer than two, two have one name, `pairs` is something else or there are more than
@@ -127,7 +150,7 @@ def compare_all(groups: GroupArguments, *, pairs: Pairs = "all", margin: float |
     chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
     if len(chosen) > MOST_PAIRS:
         raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MOST_PAIRS}; use pairs="first"')
-    found = [replace(compare_groups(a, b), margin=margin) for a, b in chosen]
+    found = [replace(compare_groups(a, b, level=level), margin=margin) for a, b in chosen]
     if len(found) > 1:
         adjusted = holm([comparison.p_value for comparison in found]).tolist()
         found = [replace(one, adjusted_p_value=p) for one, p in zip(found, adjusted, strict=True)]

@@ -1,0 +1,175 @@
+"""Comparisons of runs in folders, and plans of such comparisons."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import fill
+
+from msgspec import UNSET
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.records import Recorded, from_attributes, write
+from convscope.base.tables import printable
+from convscope.base.versions import FORMAT, own_version
+from convscope.evidence.comparison import GroupComparisons, compare_all
+from convscope.evidence.comparison.planning import Plan, plan
+from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
+from convscope.evidence.comparison.records import GroupComparisonsRecord
+from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
+from convscope.runs.groups import SameRuns, group_names, read_runs, to_groups
+from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, judge_looks
+from convscope.storage.stored_run import sha256_of
+
+
+class CompareOutput(GroupComparisonsRecord, kw_only=True):
+    """Compared groups with what earlier looks mean, and the runs that were left out, in words."""
+
+    looks: LooksRecord | None
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FolderComparison(Recorded):
+    """Compared groups, what earlier looks at them mean, and lines about what was left out."""
+
+    result: GroupComparisons
+    looks: LooksRecord | None
+    left_out: tuple[str, ...]
+
+    def to_record(self) -> CompareOutput:
+        return from_attributes(CompareOutput, self.result.to_record(), looks=self.looks, left_out=self.left_out)
+
+    def __str__(self) -> str:
+        parts = [str(self.result)]
+        if self.looks is not None:
+            parts.append(fill(printable(self.looks.sentence), 100))
+        if self.left_out:
+            parts.append("\n".join(printable(f"Left out: {line}") for line in self.left_out))
+        return "\n\n".join(parts)
+
+
+def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float | None = None) -> FolderComparison:
+    """Compare the runs in `folders` on the test images that all of them answered.
+
+    Where an experiment follows its plan, the level of the test is that of the plan, and so is the margin unless given.
+
+    Raises:
+        RunError: as `read_runs`, if a plan is damaged, or if there are more than 1,000 pairs.
+    """
+    left_out = list[str]()
+    runs = read_runs(folders, left_out)
+    if pairs == "all" and len(runs) * (len(runs) - 1) // 2 > MOST_PAIRS:
+        raise RunError(
+            f"{len(runs)} groups have more than {MOST_PAIRS} pairs; compare each group with the first: `pairs` first"
+        )
+    looks, plan = _count_look(runs, left_out)
+    level, margin = (LEVELS[0], margin) if plan is None else (plan.level, margin or plan.margin)
+    result = compare_all(to_groups(runs), pairs=pairs, margin=margin, level=level)
+    return FolderComparison(result, looks, tuple(left_out))
+
+
+@dataclass(frozen=True, eq=False)
+class PlanDone:
+    """A plan, the command that follows it where it is kept, and lines about what was left out."""
+
+    result: Plan
+    next_step: str
+    left_out: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = [str(self.result)]
+        if self.next_step:
+            parts.append(f"To follow the plan, run:\n{self.next_step}")
+        if self.left_out:
+            parts.append("\n".join(printable(f"Left out: {line}") for line in self.left_out))
+        return "\n\n".join(parts)
+
+
+def plan_folders(
+    folders: Sequence[Path], difference: float, margin: float | None, looks: int = 1, out: Path | None = None
+) -> PlanDone:
+    """Plan a comparison of the two groups in `folders`.
+
+    Args:
+        difference, margin: fractions; with `looks` see `plan`.
+        out: the file in which the plan is kept, for an experiment that follows it; None is none.
+
+    Raises:
+        RunError: as `read_runs`, unless there are two groups of at least two runs, or if no number of seeds suffices
+            for a plan that is to be kept.
+    """
+    left_out = list[str]()
+    runs = read_runs(folders, left_out)
+    if len(runs) != 2:
+        names = ", ".join(group_names(runs))
+        raise RunError(f"{folders[0]}: contains {len(runs)} groups ({names:.200}); name the folders of two of them")
+    try:
+        result = plan(*to_groups(runs), difference=difference, margin=margin, looks=looks)
+    except ValueError as error:
+        raise RunError(f"{folders[0]}: {error}") from error
+    next_step = ""
+    if out is not None:
+        write(out, _to_plan_file(result, runs, has_margin=margin is not None))
+        dataset = runs[0].runs[0].folder.record.dataset.argument
+        words = ["convscope", "experiment", *(["--dataset", dataset] if dataset else []), "--plan", str(out)]
+        next_step = shlex.join([*words, "--out", "runs/planned"])
+    return PlanDone(result, next_step, tuple(left_out))
+
+
+def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -> PlanFile:
+    seeds = [plan.seeds, plan.margin_seeds] if has_margin else [plan.seeds]
+    if None in seeds:
+        raise RunError(
+            f"no number of seeds up to {MAX_SEEDS:,} suffices, so no plan can be kept; choose a larger difference or "
+            "margin, or more test images"
+        )
+    records = [group.runs[0].folder.record for group in groups]
+    for record in records:
+        if record.start or record.imported or record.members or record.weights_seed is not UNSET:
+            raise RunError(
+                f"{record.architecture['name']} is not trained from random weights, so no plan can be kept for it"
+            )
+    first, second = (
+        PlannedGroup(
+            name=name,
+            architecture=record.architecture,
+            recipe=record.recipe,
+            engine=record.engine,
+            num_images=record.num_training_images,
+            kind=sha256_of(group.runs[0].kind),
+        )
+        for name, record, group in zip(plan.names, records, groups, strict=True)
+    )
+    return PlanFile(
+        format=FORMAT,
+        version=own_version(),
+        train_sha256=records[0].dataset.train.sha256,
+        test_sha256=records[0].dataset.test.sha256,
+        groups=(first, second),
+        first_seed=1 + max(seed for group in (plan.a, plan.b) for seed in group.seeds),
+        seeds=max(count for count in seeds if count is not None),
+        looks=plan.looks,
+        difference=plan.difference,
+        margin=plan.margin,
+    )
+
+
+def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
+    """Count a look at runs that are stored with others, see `judge_looks`."""
+    stored = [group.runs[0].stored for group in groups]
+    known = [match for match in stored if match is not None]
+    if len(known) < len(stored):
+        return None, None
+    stores = {match[0].path: match[0] for match in known}
+    seeds = {
+        sha256_of(group.runs[0].kind): (name, [run.folder.seed for run in group.runs])
+        for group, name in zip(groups, group_names(groups), strict=True)
+    }
+    try:
+        return judge_looks(list(stores.values()), seeds, [run.group.digest for _, run in known])
+    except RunError:
+        raise
+    except ConvscopeError as error:  # a folder that cannot be written to
+        left_out.append(f"this look is not counted: {error}")
+        return None, None

@@ -1,0 +1,164 @@
+"""Plans that are kept: a file fixes networks, seeds and looks before anything is measured.
+
+The database of an experiment has the digest of its plan, and how many runs of each group there were whenever a result
+was shown. So a comparison can say whether the plan was followed, or that seeds were added after a look.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from convscope.base.errors import RunError
+from convscope.base.records import FileRecord, Fraction, JsonObject, Positive, Record, Sha256, encode, read
+from convscope.engine import EngineName
+from convscope.evidence.comparison.power import LEVELS
+from convscope.storage import StoredRuns
+from convscope.storage.records import Seed
+
+PLAN_FILE = "plan.json"
+"""In the folder of an experiment that follows a plan."""
+
+
+class PlannedGroup(Record, kw_only=True):
+    """A network, and how it is trained.
+
+    Attributes:
+        num_images: how many training images each run takes.
+        kind: SHA-256 of all that decides its results but the seed.
+    """
+
+    name: str
+    architecture: JsonObject
+    recipe: JsonObject
+    engine: EngineName
+    num_images: Positive
+    kind: Sha256
+
+
+class PlanFile(FileRecord, kw_only=True):
+    """plan.json: which networks are compared, with which seeds, and how often.
+
+    Attributes:
+        first_seed: the seeds follow one another from here on.
+        seeds: of each group, after the last look; each look comes after as many of them.
+        difference, margin: of the accuracies, as fractions.
+    """
+
+    train_sha256: Sha256
+    test_sha256: Sha256
+    groups: tuple[PlannedGroup, PlannedGroup]
+    first_seed: Seed
+    seeds: Annotated[int, Meta(ge=2, le=1000)]
+    looks: Annotated[int, Meta(ge=1, le=len(LEVELS))]
+    difference: Fraction
+    margin: Fraction
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(encode(self)).hexdigest()
+
+    @property
+    def level(self) -> float:
+        """Of the test at each look."""
+        return LEVELS[self.looks - 1]
+
+    def seeds_at(self, look: int) -> range:
+        """Return the seeds that each group has at a look, the first of which is 1."""
+        return range(self.first_seed, self.first_seed + look * self.seeds // self.looks)
+
+
+class LooksRecord(Record, kw_only=True):
+    """How often results of the same groups were looked at, and whether that was planned.
+
+    Attributes:
+        plan: the SHA-256 of the plan that the experiment began with, if any.
+        is_followed: whether groups, seeds and looks are those of the plan; None without a plan.
+        look: the number of this look, from 1 on.
+        level: of the test at this look.
+    """
+
+    plan: Sha256 | None
+    is_followed: bool | None
+    look: Positive
+    level: Fraction
+    sentence: str
+
+
+def judge_looks(
+    stores: Sequence[StoredRuns], groups: Mapping[str, tuple[str, Sequence[int]]], digests: Sequence[str]
+) -> tuple[LooksRecord | None, PlanFile | None]:
+    """Count this look at experiments, and say whether it was planned; also return the plan that was followed.
+
+    Args:
+        stores: where the runs of the groups are kept.
+        groups: by `PlannedGroup.kind`, the name and the seeds.
+        digests: of the groups, in the order of `groups`, see `StoredGroup`.
+
+    Raises:
+        RunError: if a plan is damaged.
+        ConvscopeError: if a look cannot be counted.
+    """
+    earlier = {
+        name: [count for count in store_looks(stores, digest) if count < len(seeds)]
+        for (name, seeds), digest in zip(groups.values(), digests, strict=True)
+    }
+    if len(stores) == 1 and (sha256 := stores[0].plan) is not None:
+        path = stores[0].path.parent / PLAN_FILE
+        plan = read(path, PlanFile)
+        if plan.sha256 != sha256:
+            raise RunError(f"{path}: is not the plan with which this experiment began ({sha256:.8}); restore that")
+        return _judge_plan(plan, groups, earlier)
+    results = [f"{name} with {', '.join(map(str, counts))} seeds" for name, counts in earlier.items() if counts]
+    if not results:
+        return None, None
+    sentence = (
+        f"There were results before: {'; '.join(results)}. If seeds were added because of those, p is too small; "
+        "`convscope plan --looks` plans for that."
+    )
+    look = 1 + max(map(len, earlier.values()))
+    return LooksRecord(plan=None, is_followed=None, look=look, level=LEVELS[0], sentence=sentence), None
+
+
+def store_looks(stores: Sequence[StoredRuns], digest: str) -> list[int]:
+    """List how many runs of a group there were at each look, this one included, which is counted."""
+    return [count for store in stores for count in store.add_look().get(digest, [])]
+
+
+def _judge_plan(
+    plan: PlanFile, groups: Mapping[str, tuple[str, Sequence[int]]], earlier: Mapping[str, Sequence[int]]
+) -> tuple[LooksRecord, PlanFile | None]:
+    step = plan.seeds // plan.looks
+    look = max(min(len(seeds) // step for _, seeds in groups.values()), 1)
+    planned = plan.seeds_at(min(look, plan.looks))
+    problems = []
+    if set(groups) != {group.kind for group in plan.groups}:
+        problems.append("other networks or recipes were trained")
+    for name, seeds in groups.values():
+        if missing := sorted(set(planned) - set(seeds)):
+            problems.append(f"{name} lacks {_list_seeds(missing)}")
+        if more := sorted(set(seeds) - set(planned)):
+            problems.append(f"{name} also has {_list_seeds(more)}")
+        if others := [count for count in earlier[name] if count % step]:
+            problems.append(f"there was a result of {name} with {others[0]} seeds")
+    begin = f"Plan {plan.sha256:.8} was {'not ' if problems else ''}followed"
+    if problems:
+        sentence = f"{begin}: {'; '.join(problems)}. So p may be too small."
+    else:
+        sentence = f"{begin}: look {look} of {plan.looks}, with {len(planned)} of {plan.seeds} seeds of each network."
+        if plan.looks > 1:
+            sentence += f" The two differ if p is below {plan.level}, so that test and intervals hold for all looks."
+    record = LooksRecord(
+        plan=plan.sha256,
+        is_followed=not problems,
+        look=look,
+        level=LEVELS[0] if problems else plan.level,
+        sentence=sentence,
+    )
+    return record, None if problems else plan
+
+
+def _list_seeds(seeds: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seeds[:5])) + (" and more" if len(seeds) > 5 else "")
+    return f"seed{'' if len(seeds) == 1 else 's'} {shown}"

@@ -1,0 +1,113 @@
+"""Plans, kept in a file, and experiments that follow them or not."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from convscope.base.errors import ConvscopeError, RunError
+from convscope.storage import StoredRuns
+
+from .conftest import invoke
+
+
+@pytest.fixture(scope="module")
+def pilot(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment with three seeds of two networks that differ a lot, and a plan of two looks."""
+    folder = tmp_path_factory.mktemp("pilot")
+    recipe = folder / "short.json"
+    recipe.write_text(json.dumps({"name": "short", "epochs": 1, "batch_size": 50}))
+    networks = ("--architecture", "ann", "--architecture", "lenet5", "--width", "0.2", "--recipe", recipe)
+    done = invoke("experiment", "--dataset", small_folder, *networks, "--seeds", "3", "--out", folder / "pilot")
+    assert done.exit_code == 0, done.output
+    arguments = ("--difference", "40", "--looks", "2", "--out", folder / "plan.json")
+    done = invoke("plan", folder / "pilot", *arguments)
+    assert done.exit_code == 0, done.output
+    follow = f"convscope experiment --dataset {small_folder} --plan {folder / 'plan.json'} --out runs/planned"
+    assert follow in done.output
+    return folder
+
+
+def follow(pilot: Path, data: Path, out: Path, *more: object):
+    return invoke("experiment", "--dataset", data, "--plan", pilot / "plan.json", "--out", out, *more)
+
+
+def looks_of(folder: Path):
+    return json.loads(invoke("compare", folder, "--json").stdout)["looks"]
+
+
+@pytest.mark.slow
+def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: Path, tmp_path: Path):
+    plan = json.loads((pilot / "plan.json").read_text())
+    for look in (1, 2, 2):
+        done = follow(pilot, small_folder, tmp_path / "out")
+        assert done.exit_code == 0, done.output
+        count = look * plan["seeds"] // 2
+        text = " ".join(done.output.split())
+        assert f"was followed: look {look} of 2, with {count} of {plan['seeds']} seeds of each network" in text
+        seeds = sorted(run["seed"] for run in json.loads((tmp_path / "out" / "experiment.json").read_text())["runs"])
+        assert seeds == sorted([*range(3, 3 + count)] * 2)
+    value = json.loads(invoke("compare", tmp_path / "out", "--json").stdout)
+    assert (value["looks"]["is_followed"], value["looks"]["look"], value["looks"]["level"]) == (True, 2, 0.0294)
+    comparison = value["comparisons"][0]
+    assert comparison["margin"] == plan["margin"]
+    assert comparison["adjusted_p_value"] == pytest.approx(min(comparison["p_value"] * 0.05 / 0.0294, 1))
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tmp_path: Path):
+    out = tmp_path / "out"
+    assert follow(pilot, small_folder, out).exit_code == 0
+    recipe = ("--recipe", pilot / "short.json", "--width", "0.2", "--seeds", "90-90")
+    assert (
+        invoke("experiment", "--dataset", small_folder, "--architecture", "ann", *recipe, "--out", out).exit_code == 0
+    )
+    looks = looks_of(out)
+    assert (looks["is_followed"], looks["level"]) == (False, 0.05)
+    assert "was not followed: ann-x0.2 also has seed 90" in looks["sentence"]
+    (out / "plan.json").write_text((out / "plan.json").read_text().replace('"difference": 0.4', '"difference": 0.5'))
+    changed = invoke("compare", out)
+    assert changed.exit_code == 1
+    assert "is not the plan with which this experiment began" in changed.stderr
+
+
+@pytest.mark.slow
+def test_looks_at_fewer_seeds_are_said(pilot: Path, small_folder: Path, tmp_path: Path):
+    recipe = ("--recipe", pilot / "short.json", "--width", "0.2", "--architecture", "ann", "--architecture", "lenet5")
+    for seeds in ("2", "3"):
+        invoke("experiment", "--dataset", small_folder, *recipe, "--seeds", seeds, "--out", tmp_path / "out")
+    looks = looks_of(tmp_path / "out")
+    assert (looks["plan"], looks["is_followed"], looks["look"]) == (None, None, 2)
+    assert "There were results before: ann-x0.2 with 2 seeds; lenet5-x0.2 with 2 seeds." in looks["sentence"]
+    assert looks_of(tmp_path / "out") == looks  # the same runs again are no further look
+    assert looks_of(pilot / "pilot") is None
+
+
+@pytest.mark.slow
+def test_what_a_plan_refuses(pilot: Path, small_folder: Path, tmp_path: Path):
+    for done, message in [
+        (follow(pilot, small_folder, pilot / "pilot"), "the runs here began without a plan; choose another folder"),
+        (follow(pilot, small_folder, tmp_path / "a", "--recipe", "fast"), "--recipe does not go with --plan"),
+        (follow(pilot, small_folder, tmp_path / "b", "--seeds", "3"), "--seeds does not go with --plan"),
+        (follow(pilot, Path("mnist"), tmp_path / "c"), "is a plan for other images than those of"),
+    ]:
+        assert done.exit_code in (1, 2)
+        assert message in done.stderr
+    too_small = invoke("plan", pilot / "pilot", "--difference", "0.01", "--out", tmp_path / "plan.json")
+    assert "no number of seeds up to 1,000 suffices" in too_small.stderr
+    assert not (tmp_path / "plan.json").exists()
+    stored = StoredRuns(tmp_path / "d")
+    stored.follow_plan("0" * 64)
+    with pytest.raises(RunError, match="follow another plan"):
+        stored.follow_plan("1" * 64)
+
+
+@pytest.mark.slow
+def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted(pilot: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(_: StoredRuns):
+        raise ConvscopeError("runs.db: cannot be opened")
+
+    monkeypatch.setattr(StoredRuns, "add_look", refuse)
+    done = invoke("compare", pilot / "pilot")
+    assert done.exit_code == 0
+    assert "Left out: this look is not counted: runs.db: cannot be opened" in done.stdout
