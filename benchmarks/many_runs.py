@@ -28,8 +28,8 @@ from convscope.experiment import RunSpec, train_runs
 from convscope.experiment.run_json import machine_record
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
-from convscope.runs.ensembling import EnsembleRequest, ensemble_run
 from convscope.runs.comparing import compare_folders
+from convscope.runs.ensembling import EnsembleRequest, ensemble_run
 from convscope.runs.listeners import SILENT
 from convscope.runs.tracking import read_results, read_run, runs_in
 from convscope.storage import StoredRuns, load_model, writing

@@ -2,8 +2,8 @@
 
 python benchmarks/plan_claims.py [--repeats 20000] [--only level|looks|power|pilots|next|best|real] [--real FOLDER ...]
 
-"Level", "looks" and "pilots" draw accuracies from a normal distribution around those of endless seeds and images; the
-luck of single images is a known part of their variance. The others draw answers to images, as claims.py does. With
+"Level" and "looks" draw accuracies from a normal distribution around those of endless seeds and images; the luck of
+single images is a known part of their variance. The others draw answers to images, as claims.py does. With
 --real, two networks at a time are compared whose runs stand in experiments with one network each: images are drawn with
 replacement and seeds without, so that the truth is what all runs on all images say.
 """
@@ -21,7 +21,7 @@ from scipy.special import stdtr
 
 import convscope as cs
 from convscope.base.statistics import degrees_of_freedom, group_difference
-from convscope.evidence.comparison.power import LEVELS, POWER, DifferenceVariances
+from convscope.evidence.comparison.power import LEVELS, DifferenceVariances
 from convscope.storage import StoredRuns
 
 Floats = NDArray[np.float64]
@@ -56,7 +56,7 @@ def p_values(
 
 
 def worst_level(counts: tuple[int, int], looks: int, repeats: int) -> tuple[Share, str]:
-    """Find the variances at which most experiments tell equal networks apart, and measure their share with new draws."""
+    """Find the variances at which most experiments tell equal networks apart, and measure that share with new draws."""
     stream = np.random.default_rng([3, *counts, looks])
 
     def measure(case: tuple[float, float, float], repeats: int) -> float:
@@ -108,23 +108,23 @@ def power_table(repeats: int) -> Iterator[str]:
 
 
 def pilot_table(repeats: int) -> Iterator[str]:
-    """Plan from pilots whose spreads are estimates, and say which power the planned seeds really have."""
-    yield "| seeds of the pilot | power with the planned seeds, mean, % | middle 95 % | planned seeds, middle 95 % |"
-    yield "| --- | --- | --- | --- |"
-    stream, luck, images = np.random.default_rng(4), 0.7, 0.2
-    for pilot in (3, 5, 10):
-        true = DifferenceVariances(NUM_IMAGES, images, (1.0, 1.0), (luck, luck), (inf, inf))
-        powers, planned = [], []
-        for _ in range(repeats):
-            runs = tuple(np.maximum(stream.chisquare(pilot - 1, 2) / (pilot - 1), luck).tolist())
-            guess = DifferenceVariances(NUM_IMAGES, images, runs, (luck, luck), (pilot - 1, pilot - 1))
-            count = next((n for n in range(2, 200) if guess.power(n, 2.0) >= POWER), 200)
-            planned.append(count)
-            powers.append(true.power(count, 2.0))
-        low, high = 100 * np.quantile(powers, [0.025, 0.975])
-        seeds = np.quantile(planned, [0.025, 0.975])
-        mean = 100 * np.mean(powers)
-        yield f"| {pilot} | {mean:.1f} | {low:.0f} to {high:.0f} | {seeds[0]:.0f} to {seeds[1]:.0f} |"
+    """Plan from pilots of drawn answers, and say which power the planned seeds really have."""
+    yield "| world | seeds of the pilot | mean power, % | middle 95 % | planned seeds, middle 95 % |"
+    yield "| --- | --- | --- | --- | --- |"
+    for world, times in zip(WORLDS, (1.3, 1.3, 2.0, 1.8), strict=True):
+        rates = [world.rate, world.rate * times]
+        stream = np.random.default_rng(4)
+        known = true_variances((a, b) for a, b in (world.groups(stream, rates, 30) for _ in range(60)))
+        for pilot in (3, 5, 10):
+            powers, planned = [], []
+            for _ in range(repeats):
+                plan = cs.plan(*map(group, "ab", world.groups(stream, rates, pilot)), difference=rates[1] - rates[0])
+                planned.append(plan.seeds or 1000)
+                powers.append(known.power(planned[-1], rates[1] - rates[0]))
+            low, high = 100 * np.quantile(powers, [0.025, 0.975])
+            few, many = np.quantile(planned, [0.025, 0.975])
+            cells = f"{100 * np.mean(powers):.1f} | {low:.0f} to {high:.0f} | {few:.0f} to {many:.0f}"
+            yield f"| {world.name} | {pilot} | {cells} |"
 
 
 def next_run_table(repeats: int) -> Iterator[str]:
