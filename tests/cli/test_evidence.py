@@ -55,7 +55,7 @@ def test_every_topic_is_a_section_of_the_page_and_in_its_contents(measured: tupl
 
 @pytest.mark.slow
 def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
-    names = {"reliability", "rejection-scores", "robustness-heat", "attacks", "selectivity", "ablation"}
+    names = {"reliability", "rejection-scores", "robustness-heat", "attacks", "ablation"}
     done = invoke("figures", measured[0], *names, "--format", "svg")
     assert done.exit_code == 0, done.output
     assert {path.stem for path in (measured[0] / "figures").glob("*.svg")} == names

@@ -207,7 +207,7 @@ def _audit(subject: Subject) -> Result:
 _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
     "calibration": _calibration,
     "rejection": _rejection,
-    "filters": lambda subject: filter_cards(subject.model, subject.splits.test, seed=subject.folder.seed),
+    "filters": lambda subject: filter_cards(subject.model, subject.splits.test),
     "attributions": lambda subject: check_attributions(
         subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
     ),

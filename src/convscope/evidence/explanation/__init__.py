@@ -6,7 +6,7 @@ from convscope.evidence.explanation.embedding import MIN_EMBEDDED_IMAGES, Embedd
 from convscope.evidence.explanation.embedding import Method as EmbeddingMethod
 from convscope.evidence.explanation.explanation import Explanation, explain
 from convscope.evidence.explanation.filter_cards import FilterCards
-from convscope.evidence.explanation.filter_measures import DuplicateFilters, class_selectivity
+from convscope.evidence.explanation.filter_measures import class_selectivity
 from convscope.evidence.explanation.filters import filter_cards
 from convscope.evidence.explanation.gradients import gradients
 from convscope.evidence.explanation.kernels_and_maps import KernelBank, LayerSummary, kernel_banks
@@ -15,7 +15,6 @@ __all__ = [
     "METHODS",
     "MIN_EMBEDDED_IMAGES",
     "AttributionChecks",
-    "DuplicateFilters",
     "Embedding",
     "EmbeddingMethod",
     "Explanation",

@@ -8,9 +8,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from convscope.architecture import ReceptiveField
-from convscope.base.records import Change, Count, Fraction, Record
+from convscope.base.records import Count, Fraction, Record
 from convscope.base.tables import Tabular
-from convscope.evidence.explanation.filter_measures import DuplicateFilters
 from convscope.evidence.explanation.filter_pictures import FilterPictures, picture_box
 from convscope.evidence.records import ClassesRecord, Coordinate, Label, Size, check_labels, check_lengths
 
@@ -57,8 +56,6 @@ class FilterCard(Record, kw_only=True):
         is_dead: whether the output is the same everywhere on every image, as of a relu that never answers.
         is_rare: whether it is nearly dead: active, but on fewer than one image in a hundred.
         selectivity: 0 to 1, see `class_selectivity`; with `selective_label`, the class that it answers most to.
-        most_alike: which other filter of the layer answers most alike, with their correlation over all images and
-            places; None for a dead filter, and where there is no other that is not.
         exciting: up to `NUM_EXCITING` images; none for a dead filter, and none that leaves a filter without negative
             outputs at zero.
     """
@@ -71,13 +68,7 @@ class FilterCard(Record, kw_only=True):
     is_rare: bool
     selectivity: Fraction
     selective_label: Label
-    most_alike: Count | None
-    correlation: Change | None
     exciting: Exciting
-
-    def __post_init__(self) -> None:
-        if (self.most_alike is None) != (self.correlation is None):
-            raise ValueError("most_alike and correlation belong together")
 
 
 class FilterLayerCards(Record, kw_only=True):
@@ -85,8 +76,6 @@ class FilterLayerCards(Record, kw_only=True):
 
     Attributes:
         read_at: the layer behind which the outputs are read; see `FilterLayer`.
-        mean_selectivity: of the filters that are not dead; 0 if all are.
-        shuffled_selectivity: the same with the labels shuffled once: how much of it is chance.
         pictures: of evenly sampled filters.
     """
 
@@ -96,9 +85,6 @@ class FilterLayerCards(Record, kw_only=True):
     activation: str
     map_size: tuple[Size, Size]
     receptive_field: ReceptiveField
-    mean_selectivity: Fraction
-    shuffled_selectivity: Fraction
-    duplicates: tuple[DuplicateFilters, ...]
     filters: Annotated[tuple[FilterCard, ...], Meta(min_length=1)]
     pictures: FilterPictures
 
@@ -118,7 +104,7 @@ class FilterCards(Tabular, ClassesRecord, kw_only=True):
         layers: of convolutions, or of hidden dense layers where there is no convolution; from input to output.
     """
 
-    _header = ("Layer", "Filters", "Dead", "Nearly dead", "Duplicates", "Mean selectivity", "With shuffled labels")
+    _header = ("Layer", "Filters", "Dead", "Nearly dead")
 
     image_shape: tuple[Size, Size, Size]
     layers: tuple[FilterLayerCards, ...]
@@ -144,9 +130,6 @@ class FilterCards(Tabular, ClassesRecord, kw_only=True):
                 f"{len(layer.filters)}",
                 f"{sum(card.is_dead for card in layer.filters)}",
                 f"{sum(card.is_rare for card in layer.filters)}",
-                f"{len(layer.duplicates)}",
-                f"{layer.mean_selectivity:.3f}",
-                f"{layer.shuffled_selectivity:.3f}",
             )
             for layer in self.layers
         ]

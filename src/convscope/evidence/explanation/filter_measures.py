@@ -1,16 +1,15 @@
-"""What filters answer over many images, as numbers: highest outputs, class means, and which filters answer alike.
+"""What filters answer over many images, as numbers: highest outputs and class means.
 
 Images are taken in blocks; of a block's feature maps only a number an image and filter is kept.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Change, Count
 from convscope.evidence.explanation.filter_layers import FilterLayer
 from convscope.training.model import Model
 
@@ -25,27 +24,14 @@ class FilterMeasures:
     Attributes:
         maxima: (N, F) float32, the highest output anywhere on the map.
         means: (N, F) float32, the mean over the map of the output's part above zero.
-        correlation: (F, F) float64, Pearson's, over all images and places; 0 where a filter does not vary.
         is_constant: (F,) bool, whether the output is the same everywhere on every image.
         is_signed: whether any output is below zero.
     """
 
     maxima: NDArray[np.float32]
     means: NDArray[np.float32]
-    correlation: NDArray[np.float64]
     is_constant: NDArray[np.bool_]
     is_signed: bool
-
-
-class DuplicateFilters(NamedTuple):
-    """Two filters of a layer whose outputs have a `correlation` over all images and places near 1.
-
-    One is then, nearly, the other times a positive number plus a constant: what follows can do with one of them.
-    """
-
-    first: Count
-    second: Count
-    correlation: Change
 
 
 def measure_filters(
@@ -84,8 +70,8 @@ class _Collector:
     def __init__(self, num_filters: int, num_images: int) -> None:
         self.maxima = np.empty((num_images, num_filters), np.float32)
         self.means = np.empty((num_images, num_filters), np.float32)
-        self.shift: NDArray[np.float32] | None = None  # near the means, so that the products do not cancel
-        self.sums, self.products = np.zeros(num_filters), np.zeros((num_filters, num_filters))
+        self.shift: NDArray[np.float32] | None = None  # near the means, so that the squares do not cancel
+        self.sums, self.squares = np.zeros(num_filters), np.zeros(num_filters)
         self.largest, self.lowest, self.count = np.zeros(num_filters), 0.0, 0
 
     def add(self, maps: NDArray[np.float32], block: NDArray[np.int64]) -> None:
@@ -101,19 +87,14 @@ class _Collector:
             self.shift = (sums.mean(axis=0, dtype=np.float64) / places).astype(np.float32)
         moved = maps.reshape(-1, maps.shape[-1]) - self.shift
         self.sums += (sums - places * self.shift.astype(np.float64)).sum(axis=0)
-        self.products += moved.T @ moved
+        self.squares += np.einsum("ij,ij->j", moved, moved)
         self.count += len(moved)
         self.largest = np.maximum(self.largest, np.maximum(self.maxima[block].max(axis=0), -min(lowest, 0)))
 
     def measures(self) -> FilterMeasures:
-        mean = self.sums / self.count
-        covariance = self.products / self.count - np.outer(mean, mean)
-        deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
-        is_constant = deviation <= _CONSTANT * self.largest
-        scale = np.where(is_constant, 1, deviation)
-        correlation = np.clip(covariance / np.outer(scale, scale), -1, 1)
-        correlation[is_constant], correlation[:, is_constant] = 0, 0
-        return FilterMeasures(self.maxima, self.means, correlation, is_constant, self.lowest < 0)
+        variance = self.squares / self.count - (self.sums / self.count) ** 2
+        is_constant = np.sqrt(np.maximum(variance, 0)) <= _CONSTANT * self.largest
+        return FilterMeasures(self.maxima, self.means, is_constant, self.lowest < 0)
 
 
 def class_selectivity(
@@ -144,26 +125,6 @@ def class_selectivity(
     others = (by_class.sum(axis=0) - highest) / max(len(found) - 1, 1)
     total = highest + others
     return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), found[best].astype(np.int64)
-
-
-def most_alike(
-    correlation: NDArray[np.float64], is_constant: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return (F,) to which other filter that varies each one is most alike, the first of equals, and (F,) how much."""
-    others = np.where(is_constant[None, :], -np.inf, correlation)
-    np.fill_diagonal(others, -np.inf)
-    nearest = others.argmax(axis=1)
-    return nearest.astype(np.int64), others[np.arange(len(others)), nearest]
-
-
-def alike_pairs(measures: FilterMeasures, threshold: float) -> tuple[DuplicateFilters, ...]:
-    """Return the pairs of filters, each with its most alike, whose correlation reaches `threshold`."""
-    nearest, values = most_alike(measures.correlation, measures.is_constant)
-    pairs = {
-        (min(one, int(nearest[one])), max(one, int(nearest[one]))): float(values[one])
-        for one in np.flatnonzero(values >= threshold).tolist()
-    }
-    return tuple(DuplicateFilters(first, second, six_digits(value)) for (first, second), value in sorted(pairs.items()))
 
 
 def six_digits(value: float) -> float:

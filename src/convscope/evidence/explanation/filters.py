@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.arguments import Seed, checked
+from convscope.base.arguments import checked
 from convscope.base.records import to_tuple
-from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.explanation.filter_cards import (
     NUM_EXCITING,
@@ -26,27 +25,22 @@ from convscope.evidence.explanation.filter_cards import (
 from convscope.evidence.explanation.filter_layers import FilterLayer, filter_layers
 from convscope.evidence.explanation.filter_measures import (
     FilterMeasures,
-    alike_pairs,
     class_selectivity,
     layer_outputs,
     measure_filters,
-    most_alike,
     six_digits,
 )
 from convscope.evidence.explanation.filter_pictures import picture_layers
 from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
-ALIKE = 0.99
-"""From which correlation on two filters count as duplicates."""
-
 _LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
 _MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
-_MOST_MACS = 2e11  # of the forward passes and of the products between filters
+_MOST_MACS = 2e11  # of the forward passes
 
 
 @checked
-def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000, seed: Seed = 0) -> FilterCards:
+def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000) -> FilterCards:
     """Return what each filter of `model` answers to on `dataset`.
 
     They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
@@ -54,7 +48,6 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
 
     Args:
         most_images: beyond it, images are left out evenly; for large networks also below it, down to 1,000.
-        seed: of the shuffled labels.
 
     Raises:
         ValueError: if most_images < 1, the images are not of the size the model reads, or the classes are not the
@@ -70,7 +63,6 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     num_images = min(len(dataset), most_images, max(_LEAST_IMAGES, _affordable_images(model, layers)))
     taken = evenly(len(dataset), num_images)
     measured = dataset.take(taken)
-    shuffled = random_stream(seed, "selectivity").permutation(measured.labels)
     measures = measure_filters(model, layers, measured.images)
     exciting = _exciting(model, layers, measures, measured, taken) if layers else []
     spots = [[list(zip(one.index, one.places, strict=True)) for one in of_layer] for of_layer in exciting]
@@ -85,9 +77,6 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 activation=one.activation,
                 map_size=one.map_size,
                 receptive_field=one.row.receptive_field,
-                mean_selectivity=_mean_selectivity(values, measured.labels),
-                shuffled_selectivity=_mean_selectivity(values, shuffled),
-                duplicates=alike_pairs(values, ALIKE),
                 filters=_cards(one.layer, values, measured.labels, found),
                 pictures=pictured,
             )
@@ -101,10 +90,8 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
 
 def _affordable_images(model: Model, layers: Sequence[FilterLayer]) -> int:
     """Return how many images can be looked at in a few seconds."""
-    cells = [one.map_size[0] * one.map_size[1] for one in layers]
-    values = sum(count * one.num_filters for count, one in zip(cells, layers, strict=True))
-    products = sum(count * one.num_filters**2 for count, one in zip(cells, layers, strict=True))
-    return int(min(_MOST_VALUES / max(values, 1), _MOST_MACS / max(model.architecture.macs + products, 1)))
+    values = sum(one.map_size[0] * one.map_size[1] * one.num_filters for one in layers)
+    return int(min(_MOST_VALUES / max(values, 1), _MOST_MACS / max(model.architecture.macs, 1)))
 
 
 def _exciting(
@@ -140,12 +127,6 @@ def _exciting(
     ]
 
 
-def _mean_selectivity(measures: FilterMeasures, labels: NDArray[Any]) -> float:
-    """Return the mean over the filters that are not dead; 0 if all are."""
-    living = measures.means[:, ~measures.is_constant]
-    return six_digits(float(class_selectivity(living, labels)[0].mean())) if living.size else 0.0
-
-
 def _cards(
     layer: str,
     measures: FilterMeasures,
@@ -155,12 +136,9 @@ def _cards(
     selectivity, selective = class_selectivity(measures.means, labels)
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
     answering = (measures.maxima > 0).mean(axis=0)
-    living = int((~measures.is_constant).sum())
-    nearest, correlation = most_alike(measures.correlation, measures.is_constant)
     cards = list[FilterCard]()
     for one, found in enumerate(exciting):
         is_dead, fraction = bool(measures.is_constant[one]), float(answering[one])
-        has_other = living > 1 and not is_dead
         cards.append(
             FilterCard(
                 layer=layer,
@@ -171,8 +149,6 @@ def _cards(
                 is_rare=not is_dead and fraction < RARE,
                 selectivity=six_digits(selectivity[one]),
                 selective_label=int(selective[one]),
-                most_alike=int(nearest[one]) if has_other else None,
-                correlation=six_digits(correlation[one]) if has_other else None,
                 exciting=found,
             )
         )

@@ -1,4 +1,4 @@
-"""The section on filters: what activates each, and how selective it is."""
+"""The section on filters: what activates each."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from convscope.base.tables import clip
 from convscope.evidence.explanation.filter_cards import NUM_EXCITING, FilterCard, FilterCards, FilterLayerCards
 from convscope.evidence.explanation.filter_pictures import picture_box
-from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
-from convscope.report.evidence.selectivity import selectivity_chart
-from convscope.report.findings import percent
+from convscope.report.evidence.section import Card, Gallery, Section, Table
+from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.texts import figure, rounded, say, sentences
 
@@ -19,7 +18,6 @@ _GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3
 _DIMMED = 80  # opacity, of 255, of the pixels of a picture that the place does not read
 _MOST_GALLERIES = 8  # with more layers, all cards stand in one
-_MOST_PAIRS = 20
 
 
 def filters_section(value: FilterCards) -> Section:
@@ -34,22 +32,19 @@ def filters_section(value: FilterCards) -> Section:
     )
 
 
-def _parts(value: FilterCards, noun: str) -> list[Table | Chart | Gallery]:
+def _parts(value: FilterCards, noun: str) -> list[Table | Gallery]:
     if not value.layers:
         return [Table(say("evidence.filters.nothing"), "", [say("head.layer")], [])]
-    parts: list[Table | Chart | Gallery] = [selectivity_chart(value, noun), _layer_table(value, noun)]
-    if any(layer.duplicates for layer in value.layers):
-        parts.append(_duplicates(value, noun))
     pictured = [layer for layer in value.layers if layer.pictures.filters]
     groups = [[layer] for layer in pictured] if len(pictured) <= _MOST_GALLERIES else [pictured]
-    return [*parts, *(_gallery(value, group, noun) for group in groups)]
+    return [_layer_table(value, noun), *(_gallery(value, group, noun) for group in groups)]
 
 
 def _noun(value: FilterCards) -> str:
     return "unit" if any(layer.kind == "Dense" for layer in value.layers) else "filter"
 
 
-# --- Layers and pairs -------------------------------------------------------------------------------------------------
+# --- Layers -----------------------------------------------------------------------------------------------------------
 
 
 def _layer_table(value: FilterCards, noun: str) -> Table:
@@ -59,7 +54,7 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     title = say(f"evidence.filters.noneDead.{noun}")
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
-    look = say("evidence.filters.lookDead")
+    look = sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=counted(value)))
     rows = []
     for layer in layers:
         cards = layer.filters
@@ -69,30 +64,10 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
                 f"{len(cards):,}",
                 f"{sum(card.is_dead for card in cards):,}",
                 f"{sum(card.is_rare for card in cards):,}",
-                f"{len(layer.duplicates):,}",
-                f"{layer.mean_selectivity:.3f}",
-                f"{layer.shuffled_selectivity:.3f}",
             ]
         )
-    own = [say(f"evidence.filters.head.{name}") for name in ("dead", "rare", "duplicates", "selectivity", "chance")]
+    own = [say(f"evidence.filters.head.{name}") for name in ("dead", "rare")]
     return Table(title, look, [say("head.layer"), say(f"nouns.{noun}"), *own], rows)
-
-
-def _duplicates(value: FilterCards, noun: str) -> Table:
-    pairs = [(layer.layer, *pair) for layer in value.layers for pair in layer.duplicates]
-    pairs.sort(key=lambda pair: -pair[3])
-    rows = [
-        [clip(layer, 24), say("and", first=str(first), second=str(second)), f"{value:.4f}"]
-        for layer, first, second, value in pairs
-    ]
-    shown = say("evidence.filters.firstShown", n=_MOST_PAIRS) if len(pairs) > _MOST_PAIRS else ""
-    return Table(
-        say(f"evidence.ablation.pairs.{noun}", n=len(pairs)),
-        sentences(say("evidence.filters.correlated"), shown),
-        [say("head.layer"), say(f"nouns.{noun}"), say("evidence.ablation.head.correlation")],
-        rows[:_MOST_PAIRS],
-        2,
-    )
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------
@@ -192,8 +167,6 @@ def _lines(card: FilterCard, names: Sequence[str]) -> list[str]:
     lines.append(_line("maximum", value=rounded(highest, 3)))
     if card.is_rare:
         lines.append(_line("rare", share=percent(card.active_image_fraction)))
-    if card.correlation is not None and card.correlation >= 0.99:
-        lines.append(_line("similar", index=str(card.most_alike), correlation=figure(card.correlation, 3)))
     return lines
 
 
