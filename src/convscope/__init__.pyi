@@ -45,7 +45,6 @@ from .evidence.ablation import (
     FilterAblation as FilterAblation,
     ablate as ablate,
     ablate_inputs as ablate_inputs,
-    removal_curves as removal_curves,
 )
 from .evidence.audit import (
     Audit as Audit,

@@ -36,7 +36,7 @@ def test_a_zeroed_filter_costs_nothing(trained: Path) -> None:
     lesions = [one for one in values["filters"] if (one["layer"], one["filter"]) == ("conv2d", 3)]
     assert [(one["replacement"], one["accuracy_change"]) for one in lesions] == [("zero", 0), ("mean", 0)]
     assert f"To show them in the report, run: convscope report {trained}" in done.stdout
-    assert {"filters", "removal", "inputs"} <= values.keys()
+    assert {"filters", "inputs"} <= values.keys()
     assert "architectures" not in values
     model = cs.load_model(trained)
     assert values["weights_sha256"] == model.weights_sha256
@@ -49,13 +49,11 @@ def test_a_later_call_adds_to_what_was_measured_and_json_is_all_of_it(small_fold
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
     assert invoke("train", *arguments).exit_code == 0
-    first = invoke("ablate", out, "--no-filters", "--no-removal", "--json")
+    first = invoke("ablate", out, "--no-filters", "--json")
     assert first.exit_code == 0, first.output
     assert first.stderr == ""
     assert json.loads(first.stdout).keys() == {"inputs", "weights_sha256"}
-    done = invoke(
-        "ablate", out, "--no-filters", "--no-removal", "--no-inputs", "--architectures", "--seeds", 2, "--json"
-    )
+    done = invoke("ablate", out, "--no-filters", "--no-inputs", "--architectures", "--seeds", 2, "--json")
     assert done.exit_code == 0, done.output
     values = json.loads(done.stdout)
     assert values == kept(out)
@@ -70,7 +68,7 @@ def test_what_retraining_costs_is_said_before_it_begins(small_folder: Path, tmp_
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
     assert invoke("train", *arguments).exit_code == 0
-    done = invoke("ablate", out, "--no-filters", "--no-removal", "--no-inputs", "--architectures", "--seeds", 1)
+    done = invoke("ablate", out, "--no-filters", "--no-inputs", "--architectures", "--seeds", 1)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith("Training ann and 6 variants from 1 seed: 7 runs by recipe fast, about 6 times")
     assert "no difference shown" in done.stdout
@@ -78,19 +76,19 @@ def test_what_retraining_costs_is_said_before_it_begins(small_folder: Path, tmp_
 
 @pytest.mark.slow
 def test_what_was_measured_of_other_weights_is_forgotten(trained: Path) -> None:
-    invoke("ablate", trained, "--no-removal")
+    invoke("ablate", trained)
     (trained / "ablation.json").write_text(json.dumps({**kept(trained), "weights_sha256": 64 * "0"}))
-    done = invoke("ablate", trained, "--no-filters", "--no-removal", "--json")
+    done = invoke("ablate", trained, "--no-filters", "--json")
     assert json.loads(done.stdout).keys() == {"inputs", "weights_sha256"}
 
 
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (("--no-filters", "--no-removal", "--no-inputs"), 2, "nothing to measure"),
+        (("--no-filters", "--no-inputs"), 2, "nothing to measure"),
         (("--seeds", 0), 2, "0 is not in the range x>=1"),
         (("--recipe", "slow", "--architectures"), 1, "no recipe is called 'slow'"),
-        (("--no-filters", "--no-removal", "--no-inputs", "--architectures", "--executor", "mars:1"), 1, "executor"),
+        (("--no-filters", "--no-inputs", "--architectures", "--executor", "mars:1"), 1, "executor"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(

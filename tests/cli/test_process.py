@@ -26,7 +26,7 @@ LINES = {
     "evidence": ("evidence", "run", "calibration"),
     "predict": ("predict", "run", "picture.png"),
     "serve": ("serve", "run", "--port", "0"),
-    "ablate": ("ablate", "run", "--no-removal", "--no-inputs", "--units"),
+    "ablate": ("ablate", "run", "--no-inputs", "--units"),
     "compare": ("compare", "run", "other"),
     "plan": ("plan", "pilot"),
     "ensemble": ("ensemble", "run", "other", "--out", "out"),

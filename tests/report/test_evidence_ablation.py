@@ -1,6 +1,6 @@
 """The section of what a run loses without its parts, for runs of every kind and whatever was measured of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -17,19 +17,16 @@ from convscope.evidence.ablation import (
     FilterAblation,
     LeftOut,
     Marking,
-    RemovalCurve,
-    Replaced,
     ablate,
     ablate_inputs,
-    removal_curves,
 )
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
 from convscope.report.ablation_chart import draw_class_changes
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
-from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
-from convscope.report.style import ACCENT, AGAINST, INK, MUTED, POINTS, WARM, svg_text
+from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs
+from convscope.report.style import AGAINST, INK, MUTED, POINTS, WARM, svg_text
 from convscope.training.model import Model
 
 
@@ -54,7 +51,6 @@ def measure(
     splits, network = Splits(*parts), make(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     value = AblationRecord().updated(ablate(model, splits.test, **options))
-    value = value.updated(removal_curves(model, splits, num_orders=3, **options))
     return value.updated(ablate_inputs(model, splits))
 
 
@@ -132,7 +128,7 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationR
     section = ablation_section(value)
     expected = ["ablation-inputs"]
     if value.filters:
-        expected = ["ablation", "ablation-classes", "ablation-removal", "ablation-inputs"]
+        expected = ["ablation", "ablation-classes", "ablation-inputs"]
     if value.retrained:
         expected.append("ablation-architectures")
     assert list(charts(section)) == expected
@@ -154,19 +150,12 @@ def test_drawings_stay_small(value: AblationRecord) -> None:
     assert max(sizes.values()) < 60_000, sizes
 
 
-@pytest.mark.parametrize("part", ["removal", "inputs", "architectures"])
+@pytest.mark.parametrize("part", ["inputs", "architectures"])
 def test_a_part_stands_alone(part: str) -> None:
     whole = RUNS["cnn"]()
     names = {part} | ({"architecture_runs"} if part == "architectures" else set())
     section = ablation_section(AblationRecord(**{name: getattr(whole, name) for name in names}))
     assert list(charts(section)) == [f"ablation-{part}"]
-
-
-def test_layers_that_cost_too_much_to_remove_are_named() -> None:
-    value = replace(RUNS["cnn"]().removal, curves=(), layers_left_out=("conv2d",))
-    (table,) = section_of(value).parts
-    assert isinstance(table, Table)
-    assert table.rows == [["conv2d"]]
 
 
 def test_nothing_measured_is_a_section_without_parts() -> None:
@@ -234,60 +223,6 @@ def test_of_many_classes_those_that_change_most_are_drawn() -> None:
     pixels = drawing.axes[0].images[0].get_array()
     assert pixels.shape == (100, 1, 4)
     assert (pixels[-2:, 0, 3] > 0).all()  # labels 250 and 299, in their order after 98 that change nothing
-
-
-def curve(
-    best: Sequence[float], random: Sequence[float], replacement: Replaced = "zero", half: float = 0.002
-) -> RemovalCurve:
-    both = tuple((value, value) for value in random)
-    return RemovalCurve(
-        layers=("conv2d",), replacement=replacement, counts=(0, 2, 4, 8), most_important_first=tuple(random),
-        most_important_first_interval=both, least_important_first=tuple(best), least_important_first_interval=both,
-        least_important_first_change_interval=tuple((value - best[0] - half, value - best[0] + half) for value in best),
-        random_mean=tuple(random), random_interval=both, order=(),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("best", "half", "expected"),
-    [
-        (
-            [0.99, 0.985, 0.983, 0.1],
-            0.002,
-            "Removing the 4 least important of 8 filters of conv2d costs less than a point of accuracy (-0.70 points, "
-            "95 % interval -0.90 to -0.50)",
-        ),
-        (  # a loss of 0.7 points that may be 1.1 is not surely below a point
-            [0.99, 0.985, 0.983, 0.1],
-            0.004,
-            "Removing the 2 least important of 8 filters of conv2d costs less than a point of accuracy (-0.50 points, "
-            "95 % interval -0.90 to -0.10)",
-        ),
-        (
-            [0.99, 0.9, 0.99, 0.1],
-            0.002,
-            "Removing the 2 least important of 8 filters of conv2d may cost a point of accuracy or more (-9.00 points, "
-            "95 % interval -9.20 to -8.80)",
-        ),
-    ],
-)
-def test_the_title_of_the_removal_counts_what_surely_costs_less_than_a_point(
-    best: list[float], half: float, expected: str
-) -> None:
-    curves = (curve(best, best, half=half), curve([0] * 4, [0] * 4, "mean"))
-    title = charts(section_of(replace(RUNS["cnn"]().removal, curves=curves)))["ablation-removal"].title
-    assert title == expected.replace("-", "\N{MINUS SIGN}")
-
-
-def test_each_panel_draws_its_three_curves_and_many_groups_are_thinned_out() -> None:
-    value = RUNS["cnn"]().removal
-    drawing = draw_removal(value.curves)
-    assert len(drawing.axes) == 6  # two layers and both, silent and at their means
-    colours = [line.get_color() for line in drawing.axes[0].lines]
-    assert colours == [MUTED, WARM, ACCENT]
-    np.testing.assert_array_equal(drawing.axes[0].lines[2].get_ydata(), value.curves[0].least_important_first)
-    many = [replace(curve([1.0] * 4, [1.0] * 4), layers=(f"layer_{number}",)) for number in range(9)]
-    assert len(draw_removal(many).axes) == 3
 
 
 def test_the_map_of_windows_has_the_costs_in_their_places() -> None:

@@ -15,7 +15,6 @@ from convscope.runs.ablation import TOPIC, AblationRequest, Retraining, ablate_r
 @click.command()
 @run_argument
 @click.option("--filters/--no-filters", default=True, show_default=True, help="Remove each filter by itself.")
-@click.option("--removal/--no-removal", default=True, show_default=True, help="Remove more and more filters at once.")
 @click.option(
     "--inputs/--no-inputs", default=True, show_default=True, help="Blank rows, borders and windows of the images."
 )
@@ -36,7 +35,6 @@ from convscope.runs.ablation import TOPIC, AblationRequest, Retraining, ablate_r
 def ablate(
     run_path: Path,
     filters: bool,
-    removal: bool,
     inputs: bool,
     architectures: bool,
     units: bool,
@@ -50,10 +48,10 @@ def ablate(
     RUN is a run folder. The results are added to its ablation.json; `convscope report RUN` shows them. The test images
     choose nothing.
     """
-    if not (filters or removal or inputs or architectures):
+    if not (filters or inputs or architectures):
         raise click.UsageError("nothing to measure; remove one of the --no- options, or add --architectures")
     retraining = Retraining(recipe, seeds, executor) if architectures else None
-    request = AblationRequest(filters, removal, inputs, units, retraining)
+    request = AblationRequest(filters, inputs, units, retraining)
     with run_of(run_path, quiet=as_json) as (folder, splits), JobProgress(quiet=as_json) as progress:
         try:
             measured = ablate_run(folder, splits, request, progress.listeners())

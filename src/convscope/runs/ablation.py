@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from convscope.base.records import Record
 from convscope.data.datasets import Splits
-from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
+from convscope.evidence.ablation import ablate, ablate_inputs
 from convscope.experiment import open_executor
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ablate_architecture, plan_architectures
@@ -40,14 +40,12 @@ class AblationRequest:
 
     Attributes:
         filters: whether each filter is taken away by itself.
-        removal: whether more and more filters are taken away at once.
         inputs: whether parts of the images are.
         units: whether units of hidden dense layers count beside filters.
         retraining: None trains nothing again.
     """
 
     filters: bool = True
-    removal: bool = True
     inputs: bool = True
     units: bool = False
     retraining: Retraining | None = None
@@ -75,8 +73,6 @@ def ablate_run(folder: RunFolder, splits: Splits, request: AblationRequest, list
 
     if request.filters:
         keep(ablate(model, splits.test, units=request.units, means=subject.means))
-    if request.removal:
-        keep(removal_curves(model, splits, units=request.units, means=subject.means))
     if request.inputs:
         keep(ablate_inputs(model, splits))
     if retraining is not None and recipe is not None:

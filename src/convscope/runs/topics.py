@@ -13,7 +13,7 @@ from convscope.base.errors import MissingPackageError, RunError
 from convscope.base.metrics import softmax
 from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
-from convscope.evidence.ablation import ablate, ablate_inputs, filter_means, removal_curves
+from convscope.evidence.ablation import ablate, ablate_inputs, filter_means
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
@@ -183,8 +183,6 @@ def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
 def _ablation(subject: Subject) -> Result:
     model, splits = subject.model, subject.splits
     record = known_ablation(subject.folder, model).updated(ablate(model, splits.test, means=subject.means))
-    # Half of what `convscope ablate` measures, in half of its time.
-    record = record.updated(removal_curves(model, splits, ("zero",), most_macs=2.5e11))
     return record.updated(ablate_inputs(model, splits))
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 import convscope as cs
 from convscope.base.metrics import softmax
 from convscope.base.records import Record
-from convscope.evidence.ablation import ablate, ablate_inputs, removal_curves
+from convscope.evidence.ablation import ablate, ablate_inputs
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import measure_calibration
 from convscope.evidence.explanation import check_attributions, embed, filter_cards
@@ -84,7 +84,6 @@ def with_siblings(model: cs.Model, few: cs.Splits, recipe: cs.Recipe) -> dict[st
 def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     """Return by topic what `convscope run` measures of every run beside its accuracy."""
     ablation = AblationRecord().updated(ablate(model, few.test))
-    ablation = ablation.updated(removal_curves(model, few, num_orders=5, most_macs=1e9))
     return {
         "filters": filter_cards(model, few.test),
         "attributions": check_attributions(model, few.test, most_images=10),

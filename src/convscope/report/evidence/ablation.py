@@ -1,7 +1,6 @@
 """What a run loses without its parts, as a section of the page: filters, parts of the images, parts of the design."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from msgspec import UNSET
@@ -14,13 +13,11 @@ from convscope.evidence.ablation import (
     InputAblation,
     LeftOut,
     Marking,
-    Removal,
-    RemovalCurve,
 )
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
-from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs, draw_removal
+from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import ablation_finding, between, counted, percent, points
 from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
@@ -37,8 +34,6 @@ def ablation_section(value: AblationRecord) -> Section:
     single, retrained = value.single, value.retrained
     if single is not None:
         parts += _filters(single) if single.filters else []
-    if value.removal is not UNSET:
-        parts += _removal(value.removal)
     if value.inputs is not UNSET:
         parts.append(_inputs(value.inputs))
     if retrained is not None:
@@ -52,11 +47,11 @@ def ablation_section(value: AblationRecord) -> Section:
     )
 
 
-def _noun(value: Ablation | Removal) -> str:
+def _noun(value: Ablation) -> str:
     return "unit" if "Dense" in value.layer_kinds.values() else "filter"
 
 
-def _measured(value: Ablation | Removal | InputAblation) -> Said:
+def _measured(value: Ablation | InputAblation) -> Said:
     """Return on how many images something was measured."""
     return say("measured", images=counted(value))
 
@@ -172,67 +167,6 @@ def _class_numbers(value: Ablation, is_significant: NDArray[np.bool_]) -> Table:
     header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{_noun(value)}"), *_heads("points")]
     nothing = [say("evidence.ablation.noChange"), *[""] * 6]
     return Table("", "", [*header, *_ends()], rows or [nothing], left=3)
-
-
-def _removal(value: Removal) -> list[Table | Chart]:
-    noun, curves, left_out = _noun(value), value.curves, value.layers_left_out
-    if not curves:
-        title, look = say(f"evidence.ablation.removalNone.{noun}"), say("evidence.ablation.tooLong")
-        return [Table(title, look, [say("head.layer")], [[layer] for layer in left_out])] if left_out else []
-    finding = _removal_finding(curves, noun)
-    chart = Chart(
-        name="ablation-removal",
-        title=finding,
-        look=sentences(
-            say(f"evidence.ablation.violet.{noun}", images=say("counted.train", n=value.num_ranking_images)),
-            say("evidence.ablation.chart.band"),
-            _measured(value),
-            say("evidence.ablation.orders", n=value.num_orders, images=value.num_control_images),
-            say("evidence.ablation.layersTooLong", layers=", ".join(left_out)) if left_out else "",
-        ),
-        drawing=draw_removal(curves, finding),
-        numbers=_removal_numbers(curves),
-        is_wide=True,
-    )
-    return [chart]
-
-
-def _removal_finding(curves: Sequence[RemovalCurve], noun: str) -> str:
-    """Return how many filters can go, the least important first, for a loss that is surely below a point."""
-    main = "zero" if any(curve.replacement == "zero" for curve in curves) else "mean"
-    curve = [one for one in curves if one.replacement == main][-1]
-    intervals, accuracies = curve.least_important_first_change_interval, curve.least_important_first
-    place = 0
-    while place + 1 < len(intervals) and intervals[place + 1][0] > -_TOLERANCE:
-        place += 1
-    shown, layers = max(place, 1), curve.layers
-    values: dict[str, Any] = {"layer": layers[0]} if len(layers) == 1 else {}
-    return say(
-        f"evidence.ablation.{'less' if place else 'more'}.{'layer' if values else 'all'}.{noun}",
-        **values,
-        count=curve.counts[shown],
-        whole=curve.counts[-1],
-        change=points(accuracies[shown] - accuracies[0]),
-        interval=between(intervals[shown], points),
-    )
-
-
-def _removal_numbers(curves: Sequence[RemovalCurve]) -> Table:
-    rows = [
-        [
-            curve.layers[0] if len(curve.layers) == 1 else say("evidence.ablation.all"),
-            say(f"evidence.ablation.by.{curve.replacement}"),
-            f"{count:,}",
-            percent(curve.least_important_first[place]),
-            percent(curve.random_mean[place]),
-            *(percent(end) for end in curve.random_interval[place]),
-            percent(curve.most_important_first[place]),
-        ]
-        for curve in curves
-        for place, count in enumerate(curve.counts)
-    ]
-    header = [*_heads("layers", "replaced", "removed", "least", "random"), *_ends(), *_heads("most")]
-    return Table("", "", header, rows, left=2)
 
 
 def _place(kind: str, place: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""The charts of what is removed together: filters one after another, parts of the image, and parts of the design."""
+"""The charts of what is removed beside filters: parts of the image, and parts of the design."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from convscope.base.tables import clip, display_width
-from convscope.evidence.ablation import InputAblation, PartAblation, RemovalCurve
+from convscope.evidence.ablation import InputAblation, PartAblation
 from convscope.experiment.architectures import VariantResult
 from convscope.report.axes import (
     CHART_WIDTH,
@@ -44,54 +44,6 @@ _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any langua
 _MAP_SIDE = 196
 _DEEPEST = 0.6  # of a colour under numbers
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-def draw_removal(curves: Sequence[RemovalCurve], title: str = "") -> Drawing:
-    """Draw the accuracy over the number of removed filters, a panel for each group of layers and replacement.
-
-    Of more than three groups the first, a middle one and the last are drawn.
-
-    Args:
-        curves: at least one.
-    """
-    groups = list(dict.fromkeys(tuple(curve.layers) for curve in curves))
-    kinds = list(dict.fromkeys(curve.replacement for curve in curves))
-    places = np.linspace(0, len(groups) - 1, min(_MOST_GROUPS, len(groups))).round().astype(int)
-    shown = [groups[place] for place in places]
-    panel, tall, left, between, below = 248, 128, 56, 24, 64
-    width = left + max(len(shown), 2) * (panel + between)
-    height = _TOP + len(kinds) * (tall + below) + LINE
-    with house_style():
-        drawing = new_drawing(width, height, title)
-        for curve in curves:
-            if (group := tuple(curve.layers)) not in shown:
-                continue
-            column, row = shown.index(group), kinds.index(curve.replacement)
-            axes = add_axes(drawing, left + column * (panel + between), _TOP + 20 + row * (tall + below), panel, tall)
-            _removal_panel(axes, curve)
-            axes.tick_params(labelleft=column == 0)
-            name = clip(group[0], 18) if len(group) == 1 else say("evidence.ablation.chart.allLayers")
-            text = say(f"evidence.ablation.chart.panel.{curve.replacement}", layer=name)
-            write(axes, text, (0, 1), (0, 6), va="baseline")
-        for number, (key, colour) in enumerate((("leastFirst", ACCENT), ("random", MUTED), ("mostFirst", WARM))):
-            place = (left + number * (width - left) / 3) / width
-            drawing.text(place, 10 / height, say(f"evidence.ablation.chart.{key}"), color=colour)
-    return drawing
-
-
-def _removal_panel(axes: Axes, curve: RemovalCurve) -> None:
-    counts, band = curve.counts, np.array(curve.random_interval)
-    axes.fill_between(counts, band[:, 0], band[:, 1], color=MUTED, alpha=0.2, linewidth=0)
-    axes.plot(counts, curve.random_mean, color=MUTED, linewidth=1.5)
-    axes.plot(counts, curve.most_important_first, color=WARM)
-    axes.plot(counts, curve.least_important_first, color=ACCENT)
-    axes.set_xlim(0, counts[-1])
-    axes.set_ylim(0, 1.02)
-    axes.set_yticks([0, 0.5, 1])
-    axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
-    axes.set_xticks([counts[0], counts[len(counts) // 2], counts[-1]])
-    axes.set_xlabel(say("evidence.ablation.chart.removed"), labelpad=2)
-    draw_grid(axes)
 
 
 def draw_inputs(value: InputAblation, title: str = "") -> Drawing:
