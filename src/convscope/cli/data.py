@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Literal
 
 import click
@@ -14,7 +13,7 @@ from convscope.base.tables import printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
-from convscope.cli.output import echo, given_command
+from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
@@ -52,11 +51,6 @@ def list_datasets(as_json: bool) -> None:
 @data.command()
 @_dataset_argument
 @loading_options
-@click.option("--page", "page_path", type=click.Path(path_type=Path), help="HTML file for the full result.")
-@click.option("--force", is_flag=True, help="Allow --page to replace a file.")
-@click.option(
-    "--open", "open_page", is_flag=True, help="Open the page in the browser; without --page, a temporary one."
-)
 @json_option
 def info(
     dataset: str,
@@ -64,9 +58,6 @@ def info(
     split_seed: int,
     image_size: tuple[int, int] | None,
     skip_damaged: bool,
-    page_path: Path | None,
-    force: bool,
-    open_page: bool,
     as_json: bool,
 ) -> None:
     """Check a data set for common problems: counts, balance, duplicates, range, polarity and more.
@@ -74,18 +65,11 @@ def info(
     NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come
     first, then warnings, then notes, each with advice.
     """
-    if page_path is None and open_page:
-        page_path = _new_page(dataset)
-    if page_path is not None and os.path.lexists(page_path) and not force:
-        raise ConvscopeError(f"{page_path}: already exists; choose another file, or add --force to replace it")
     with DownloadProgress(quiet=as_json) as progress:
         listeners = Listeners(on_download=progress.on_progress)
         found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), listeners)
-    if page_path is not None:
-        found.write_page(page_path, given_command())
     if as_json:
-        page = None if page_path is None else os.fsencode(page_path).decode(errors="replace")
-        print_json(found.to_record(page))
+        print_json(found.to_record())
     else:
         about = found.about
         echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))
@@ -96,10 +80,6 @@ def info(
         echo(f"\n{found.inspection}\n\n{_sizes(found.splits)}\n\n{_digests(found.splits)}")
         if damaged := found.splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
-        if page_path is not None:
-            echo(f"\n{printable(f'The page is {page_path}')}")
-    if open_page:
-        click.launch(str(page_path))
 
 
 @data.command()
@@ -158,12 +138,6 @@ def show(
         echo(f"{title}\n{matrix_text(image[:, :, channel])}")
     if png_path is not None:
         echo(f"\n{printable(f'picture: {png_path}')}")
-
-
-def _new_page(dataset: str) -> Path:
-    """Return a new file in the folder of temporary files, for a page without a path."""
-    words = "".join(letter if letter.isalnum() else "-" for letter in Path(dataset).name)[:40] or "data"
-    return Path(mkdtemp(prefix="convscope-")) / f"{words}.html"
 
 
 def _sizes(splits: Splits) -> str:

@@ -1,7 +1,6 @@
 """A data set as a person would look at it first: what is known of it by its name, and what inspecting it shows."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from convscope.base.records import from_attributes
 from convscope.data.datasets import LoadOptions, Splits
@@ -25,15 +24,9 @@ class Inspected:
     inspection: Inspection
     about: dict[str, str | None]
 
-    def to_record(self, page: str | None = None) -> DataInfo:
+    def to_record(self) -> DataInfo:
         record = self.splits.to_record()
-        return from_attributes(DataInfo, record, **self.about, inspection=self.inspection, page=page)
-
-    def write_page(self, path: Path, command: str) -> None:
-        """Write the page; `command` makes it again."""
-        from convscope.report.data_page import write_data_page  # matplotlib takes its time to load
-
-        write_data_page(path, self.to_record(), command)
+        return from_attributes(DataInfo, record, **self.about, inspection=self.inspection)
 
 
 def inspect_named(data: str, loading: LoadOptions, listeners: Listeners) -> Inspected:

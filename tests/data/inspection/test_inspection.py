@@ -7,7 +7,6 @@ import pytest
 from tests.data.inspection.conftest import half, with_images
 
 import convscope as cs
-from convscope.base.packing import unpack
 from convscope.data.inspection import inspect_dataset
 
 
@@ -15,14 +14,11 @@ def said(splits: cs.Splits, topic: str) -> list[tuple[str, str]]:
     return [(one.severity, one.text) for one in inspect_dataset(splits).findings if one.topic == topic]
 
 
-def test_unequal_classes_are_a_warning_with_what_guessing_gives(make):
+def test_unequal_classes_are_a_warning(make):
     splits = make(num_train=240, num_test=40)
     labels = np.repeat([0, 1, 2], [215, 20, 5])
     splits = cs.Splits(half(splits.train.images, labels, splits.class_names, "train"), splits.test)
-    text = (
-        "class 0 has 215 training images and class 2 has 5: 43 to 1. Always answering class 0 is correct for 35.0 % of "
-        "the test images."
-    )
+    text = "class 0 has 215 training images and class 2 has 5: 43 to 1."
     assert said(splits, "balance") == [("warning", text)]
 
 
@@ -112,14 +108,6 @@ def test_grey_images_stored_as_colour_are_a_warning(make):
     assert said(grey, "channels") == [("warning", text)]
 
 
-def test_ten_test_images_cannot_tell_80_from_95_percent(make):
-    text = (
-        "The test set is small. With 10 test images, a measured 90.0 % could truly be 59.6 % to 98.2 % (95 % Wilson "
-        "interval). They cannot distinguish 80 % from 95 %."
-    )
-    assert ("warning", text) in said(make(num_test=10), "size")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_train", "num_test", "shape", "num_classes"),
@@ -140,18 +128,6 @@ def test_json_of_a_thousand_classes_of_large_images_is_bounded(make):
 
 def test_it_is_short_in_a_prompt(make):
     assert len(repr(inspect_dataset(make()))) < 200
-
-
-def test_pictures_hold_the_first_images_of_each_class_and_what_stands_twice(make):
-    splits = make(num_classes=3)
-    test = splits.test.images.copy()
-    test[7] = splits.train.images[50]
-    value = inspect_dataset(with_images(splits, test=test)).to_dict()
-    assert [(one["label"], one["index"]) for one in value["examples"][:4]] == [(0, 0), (1, 1), (2, 2), (0, 3)]
-    pictures = unpack(value["pictures"]["images"])
-    places = list(zip(value["pictures"]["splits"], value["pictures"]["indices"], strict=True))
-    assert places[:2] == [("train", 50), ("test", 7)]
-    np.testing.assert_array_equal(pictures[places.index(("train", 2))], splits.train.images[2])
 
 
 def test_a_name_is_data_and_no_markup_nor_control(make):

@@ -1,6 +1,6 @@
 """What a person checks first in a data set, before anything is trained on it."""
 
-from convscope.data.inspection.balance import Balance, Guessing, Resolution
+from convscope.data.inspection.balance import Balance
 from convscope.data.inspection.copies import Copies
 from convscope.data.inspection.duplicates import DuplicateGroup, Duplicates, Member, find_duplicates
 from convscope.data.inspection.finding import Finding

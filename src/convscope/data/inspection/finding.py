@@ -5,10 +5,7 @@ from typing import Literal, get_args
 
 from convscope.base.records import Count, Record
 from convscope.base.tables import clip
-from convscope.data.inspection.balance import Guessing, Resolution
 from convscope.data.inspection.copies import Copies
-from convscope.data.inspection.duplicates import Member
-from convscope.data.inspection.pictures import PicturesRecord
 from convscope.data.inspection.split_facts import InspectedSplits
 
 Severity = Literal["fault", "warning", "note"]
@@ -36,27 +33,13 @@ class Finding(Record):
 
 
 class Measurements(Record, kw_only=True):
-    """What is measured of a data set.
-
-    Attributes:
-        resolution: what an accuracy on the test images leaves open.
-        class_resolution: the same of the recall of the class with the fewest test images.
-        examples: the first training images of each class, one of each class before the second of any.
-        blank: the first blank images of both splits.
-        pictures: of these, and of images that stand twice.
-    """
+    """What is measured of a data set."""
 
     name: str
     class_names: tuple[str, ...]
     image_shape: tuple[Count, Count, Count]
     splits: InspectedSplits
-    guessing: Guessing
-    resolution: Resolution
-    class_resolution: Resolution | None
     copies: Copies
-    examples: tuple[Member, ...]
-    blank: tuple[Member, ...]
-    pictures: PicturesRecord
 
 
 def percent(share: float) -> str:

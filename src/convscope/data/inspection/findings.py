@@ -5,18 +5,20 @@ Values of an inspection to `Finding`s; nothing is measured here.
 
 from collections.abc import Iterator
 
-from convscope.data.inspection.finding import SEVERITIES, Finding, Measurements, count, percent
-from convscope.data.inspection.findings_of_counts import imbalance, missing, size
+from convscope.base.tables import clip
+from convscope.data.inspection.finding import SEVERITIES, Finding, Measurements, count, names_of, percent
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
 _MIXED = 0.005  # share of images on the other ground
 _RARE = 0.001  # share of the test images: so many ones and dashes are alike in any set
 _NAMED = 3  # images that a sentence names
+_UNEVEN = 10  # images of the largest class for one of the smallest: from there on rare classes are easily given up
+_FEW = 20  # training images of a class
 
 
 def find(value: Measurements) -> tuple[Finding, ...]:
     """Return the findings of an inspection, faults before warnings before notes."""
-    parts = (_duplicates, _polarity, _range, missing, _blank, imbalance, _channels, size)
+    parts = (_duplicates, _polarity, _range, _missing, _blank, _imbalance, _channels)
     found = [finding for part in parts for finding in part(value)]
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
 
@@ -153,12 +155,53 @@ def _channels(value: Measurements) -> Iterator[Finding]:
             "The colour channels of all images are equal: the images are grey, stored as colour.",
             "Keep one channel, images[..., :1]: the same result with a third of the data.",
         )
-    elif grey := train.num_grey + test.num_grey:
+
+
+def _missing(value: Measurements) -> Iterator[Finding]:
+    train, test = set(value.splits.train.balance.missing), set(value.splits.test.balance.missing)
+    for labels, severity, text, next_step in (
+        (
+            train - test,
+            "fault",
+            "{} in the test images, but in no training image",
+            "Split the data again, stratified: a network cannot learn classes without training images.",
+        ),
+        (
+            test - train,
+            "warning",
+            "{} in the training images, but in no test image",
+            "Split the data again, stratified: classes without test images cannot be measured.",
+        ),
+        (train & test, "note", "{} in no image at all", "Remove these classes, unless the labels are shifted by one."),
+    ):
+        if labels:
+            many = f"{count(len(labels), 'class', 'classes')} ({names_of(value.class_names, sorted(labels))})"
+            yield Finding(
+                severity,  # type: ignore[arg-type]
+                "balance",
+                text.format(f"{many} {'is' if len(labels) == 1 else 'are'}") + ".",
+                next_step,
+            )
+
+
+def _imbalance(value: Measurements) -> Iterator[Finding]:
+    found, names = value.splits.train.balance, value.class_names
+    if found.ratio >= _UNEVEN:
         yield Finding(
-            "note",
-            "channels",
-            f"{grey:,} of {train.num_images + test.num_images:,} images are grey, the others in colour.",
-            "Check whether a class can be recognised by its colour alone.",
+            "warning",
+            "balance",
+            f"{clip(names[found.largest], 24)} has {found.largest_count:,} training images and "
+            f"{clip(names[found.smallest], 24)} has {found.smallest_count:,}: {found.ratio:,.0f} to 1.",
+            "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
+        )
+    if found.smallest_count < _FEW:
+        few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
+        yield Finding(
+            "warning",
+            "size",
+            f"{count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
+            f"{clip(names[found.smallest], 24)} has {found.smallest_count}.",
+            "Collect more images, merge classes, or fine-tune a model of a larger data set.",
         )
 
 

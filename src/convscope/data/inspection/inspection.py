@@ -1,34 +1,23 @@
 """What a person would check first in a data set: `inspect_dataset` takes both splits to an `Inspection`.
 
-Counts, balance, duplicates, blank images, range, polarity, and what the number of images cannot tell. Nothing is
+Counts, balance, duplicates, blank images, range and polarity. Nothing is
 trained, and nothing is changed.
 """
 
 from collections.abc import Iterator
 from html import escape
-from itertools import chain
 
-import numpy as np
 from msgspec import structs
 
 from convscope.base.arguments import checked
 from convscope.base.tables import clip, html_table, printable, text_table
-from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets import Splits
 from convscope.data.datasets.records import SplitsRecord
-from convscope.data.inspection.balance import guessing, resolution
-from convscope.data.inspection.copies import Copies, find_copies
-from convscope.data.inspection.duplicates import Member
+from convscope.data.inspection.copies import find_copies
 from convscope.data.inspection.finding import Finding, Measurements
 from convscope.data.inspection.findings import find
-from convscope.data.inspection.pictures import PicturePlace, take_pictures
 from convscope.data.inspection.split_facts import InspectedSplits, facts_of, scan_split
 
-LARGEST_PICTURE = 64
-"""Pixels a side up to which pictures keep their size; larger ones are shrunk by a whole factor to at most 32."""
-
-_PICTURES_BYTES = 4_000_000
-_MOST_BLANK_SHOWN, _MOST_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 12, 24, 3
-_EXAMPLES = ((12, 6), (200, 3), (1 << 62, 1))  # to how many classes so many first images of each
 _MOST_CLASSES_IN_TEXT = 40
 _NAME_WIDTH = 40
 
@@ -80,11 +69,6 @@ class Inspection(Measurements, kw_only=True):
             "classes with images", *(f"{half.balance.num_classes:,} of {len(self.class_names):,}" for half in halves)
         )
         yield row("largest to smallest class", *(f"{half.balance.ratio:.2f}" for half in halves))
-        yield (
-            "accuracy by chance, by majority",
-            "",
-            f"{_percent(self.guessing.chance)}, {_percent(self.guessing.majority_accuracy)}",
-        )
         yield row("identical to an earlier one", *(f"{extra:,}" for extra in self.copies.num_extra))
         yield "identical to a training image", "", f"{self.copies.num_leaked:,}"
         yield "similar to a training image", "", f"{self.copies.num_near_leaked:,}"
@@ -92,14 +76,9 @@ class Inspection(Measurements, kw_only=True):
         yield row(
             "pixel values", *(f"{h.pixels.low} to {h.pixels.high}, {h.pixels.num_values} distinct" for h in halves)
         )
-        yield row("mean, deviation", *(f"{h.pixels.mean:.1f}, {h.pixels.deviation:.1f}" for h in halves))
         if self.image_shape[2] >= 3:
             yield row("grey, stored as colour", *(f"{half.num_grey:,}" for half in halves))
         yield row("polarity", *(half.polarity for half in halves))
-        yield row("centred", *(f"yes, {h.target} pixels long" if h.centred else "no" for h in halves))
-        low, high = self.resolution.interval
-        share = self.resolution.num_correct / self.resolution.num_images
-        yield f"{_percent(share)} correct could truly be", "", f"{_percent(low)} to {_percent(high)}"
 
     def _shown_classes(self) -> list[int]:
         order = range(len(self.class_names))
@@ -121,7 +100,6 @@ class DataInfo(SplitsRecord, kw_only=True):
 
     Attributes:
         accuracy: what others have reached.
-        page: the path of the page, if one was written.
     """
 
     title: str | None
@@ -130,7 +108,6 @@ class DataInfo(SplitsRecord, kw_only=True):
     accuracy: str | None
     notes: str | None
     inspection: Inspection
-    page: str | None = None
 
 
 @checked
@@ -150,47 +127,11 @@ def inspect_dataset(splits: Splits) -> Inspection:
     """
     train_scan, test_scan = scan_split(splits.train), scan_split(splits.test)
     copies = find_copies(splits, {"train": train_scan.blank, "test": test_scan.blank})
-    examples = tuple(_first_of_classes(splits.train))
-    blank = tuple(
-        Member(split=split, index=int(index), label=int(half.labels[index]))
-        for split, half, scan in (("train", splits.train, train_scan), ("test", splits.test, test_scan))
-        for index in scan.blank[:_MOST_BLANK_SHOWN]
-    )
-    train_counts, test_counts = splits.train.class_counts, splits.test.class_counts
-    in_test = test_counts[test_counts > 0]
     measured = Inspection(
         name=splits.name,
         class_names=splits.class_names,
         image_shape=splits.image_shape,
         splits=InspectedSplits(train=facts_of(splits.train, train_scan), test=facts_of(splits.test, test_scan)),
-        guessing=guessing(train_counts, test_counts),
-        resolution=resolution(len(splits.test)),
-        class_resolution=resolution(int(in_test.min())) if len(in_test) > 1 else None,
         copies=copies,
-        examples=examples,
-        blank=blank,
-        pictures=take_pictures(splits, _places(copies, blank, examples), _PICTURES_BYTES, LARGEST_PICTURE),
     )
     return structs.replace(measured, findings=find(measured))
-
-
-def _places(copies: Copies, blank: tuple[Member, ...], examples: tuple[Member, ...]) -> list[PicturePlace]:
-    """Return the images to show: those that stand twice, blank ones, and the first of each class."""
-    groups = copies.duplicates.groups[:_MOST_GROUPS_SHOWN]
-    twice = chain.from_iterable(group.members[:_MOST_MEMBERS_SHOWN] for group in groups)
-    return [(one.split, one.index) for one in chain(twice, blank, examples)]
-
-
-def _first_of_classes(dataset: Dataset) -> Iterator[Member]:
-    """Yield the first images of each class, one of each class before the second of any."""
-    number = next(number for most, number in _EXAMPLES if dataset.num_classes <= most)
-    order = np.argsort(dataset.labels, kind="stable")
-    counts = dataset.class_counts
-    starts = np.cumsum(counts) - counts
-    for turn in range(number):
-        for label in np.flatnonzero(counts > turn).tolist():
-            yield Member(split="train", index=int(order[starts[label] + turn]), label=label)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

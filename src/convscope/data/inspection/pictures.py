@@ -1,7 +1,6 @@
 """The pictures that an audit travels with: of the images it names, as many of the first as there is room for."""
 
 from collections.abc import Iterable, Sequence
-from math import prod
 from typing import Annotated
 
 import numpy as np
@@ -14,8 +13,6 @@ from convscope.data.datasets import Splits
 
 LARGEST = 32
 """Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
-
-_MOST_VALUES = 1 << 22  # of pictures at their own size
 
 SplitName = Annotated[str, Meta(pattern="^(train|test)$", max_length=5)]
 PicturePlace = tuple[str, int]
@@ -35,20 +32,18 @@ class PicturesRecord(Record, kw_only=True):
             raise ValueError(f"{count} splits, {len(self.indices)} indices and images of the shape {shape} do not fit")
 
 
-def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int, largest: int = LARGEST) -> PicturesRecord:
+def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int) -> PicturesRecord:
     """Return the pictures of the images at `places`, each once, in the order in which they are first named.
 
     Args:
         room: bytes of JSON that they take at most; those that have none are left out.
-        largest: pixels a side up to which images keep their size, unless there are very many.
     """
     distinct = list(dict.fromkeys(places))
     images = [
         np.asarray((splits.train if split == "train" else splits.test).images[index]) for split, index in distinct
     ]
     shape = splits.image_shape
-    keep_size = max(shape[:2]) <= largest and len(images) * prod(shape) <= _MOST_VALUES
-    packed = convert(pack_first(np.stack(images) if keep_size and images else shrink(images, shape), room), Packed)
+    packed = convert(pack_first(shrink(images, shape), room), Packed)
     shown = distinct[: packed.shape[0]]
     return PicturesRecord(
         splits=tuple(split for split, _ in shown), indices=tuple(index for _, index in shown), images=packed

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Byte, Count, NonNegative, Record, to_tuple
+from convscope.base.records import Byte, Count, Record, to_tuple
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks
 from convscope.data.handwriting import Handwriting
@@ -23,16 +23,11 @@ class PixelFacts(Record, kw_only=True):
 
     Attributes:
         num_values: different values.
-        mean, deviation: of all values.
-        histogram: (256,) how often each value stands in any channel.
     """
 
     low: Byte
     high: Byte
     num_values: Count
-    mean: NonNegative
-    deviation: NonNegative
-    histogram: tuple[Count, ...]
 
 
 class SplitFacts(Record, kw_only=True):
@@ -44,8 +39,6 @@ class SplitFacts(Record, kw_only=True):
         num_grey: images whose colour channels are equal; 0 where there are not three of them.
         polarity: "light ink on dark", "dark ink on light" or "uneven background".
         num_light_ground: images whose border has a mean of at least 128.
-        centred: whether each image holds one thing, sized and centred on an even ground.
-        target: of how many pixels it then is.
     """
 
     num_images: Count
@@ -57,8 +50,6 @@ class SplitFacts(Record, kw_only=True):
     num_grey: Count
     polarity: str
     num_light_ground: Count
-    centred: bool
-    target: Count
 
 
 class InspectedSplits(Record, kw_only=True):
@@ -113,7 +104,6 @@ def scan_split(dataset: Dataset) -> Scan:
 
 def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
     """Return the facts of a split, of which `scan` was counted."""
-    handwriting = dataset.handwriting
     return SplitFacts(
         num_images=len(dataset),
         class_counts=to_tuple(dataset.class_counts),
@@ -122,24 +112,14 @@ def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
         num_blank=len(scan.blank),
         blank=to_tuple(scan.blank[:_MOST_BLANK]),
         num_grey=scan.num_grey,
-        polarity=_polarity(handwriting, scan.border_near_ends),
+        polarity=_polarity(dataset.handwriting, scan.border_near_ends),
         num_light_ground=scan.num_light_ground,
-        centred=handwriting.centre,
-        target=handwriting.target,
     )
 
 
 def _pixels(histogram: Integers) -> PixelFacts:
-    values, levels, total = np.flatnonzero(histogram), np.arange(256), histogram.sum()
-    mean = float(histogram @ levels / total)
-    return PixelFacts(
-        low=int(values[0]),
-        high=int(values[-1]),
-        num_values=len(values),
-        mean=mean,
-        deviation=float(np.sqrt(max(histogram @ levels**2 / total - mean**2, 0))),
-        histogram=to_tuple(histogram),
-    )
+    values = np.flatnonzero(histogram)
+    return PixelFacts(low=int(values[0]), high=int(values[-1]), num_values=len(values))
 
 
 def _polarity(handwriting: Handwriting, border_near_ends: float) -> str:
