@@ -51,14 +51,14 @@ lowest-test: .venv-lowest/.installed ## Test with the lowest versions that pypro
 	  tests/interchange/onnx_files/test_writing.py tests/classifier/test_estimator.py \
 	  tests/runs/tracking/test_tensorboard.py $(ARGS)
 
-OTHER_EXTRAS := dask embedding jax mlflow ray sweep tensorflow tflite torch
+OTHER_EXTRAS := dask jax mlflow ray sweep tensorflow tflite torch
 
 # The warnings of such old versions are not ours. Some tests start pytest themselves, so this is no argument.
 lowest-extras-test: export PYTEST_ADDOPTS = -o filterwarnings= --disable-warnings
-lowest-extras-test: .venv-lowest-extras/.installed ## The same for the other extras, in an environment of 3 GB: clusters, sweeps, Keras on its three backends, PyTorch, TFLite, MLflow, embeddings.
+lowest-extras-test: .venv-lowest-extras/.installed ## The same for the other extras, in an environment of 3 GB: clusters, sweeps, Keras on its three backends, PyTorch, TFLite, MLflow.
 	$(SETTINGS) .venv-lowest-extras/bin/python -m pytest --numprocesses auto --dist loadfile \
 	  tests/experiment/test_executors.py tests/experiment/test_sweep.py tests/cli/test_sweep.py \
-	  tests/evidence/explanation/test_embedding.py tests/interoperability/test_keras_backends.py \
+	  tests/interoperability/test_keras_backends.py \
 	  tests/interoperability/test_keras_engine.py tests/interoperability/test_keras_export.py \
 	  tests/interoperability/test_mlflow.py tests/interoperability/test_ray.py tests/interoperability/test_tflite.py \
 	  tests/interoperability/test_torch_export.py tests/interoperability/test_torch_files.py $(ARGS)

@@ -239,7 +239,7 @@ def test_nothing_is_imported_before_it_is_used(code, loaded):
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 REQUIREMENTS = list(map(Requirement, [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]))
-NAMES = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn", "umap": "umap-learn"}
+NAMES = {"PIL": "pillow", "mlflow": "mlflow-skinny", "sklearn": "scikit-learn"}
 """Packages that are installed by another name than they are imported."""
 
 IMPORTING = {"import_module", "need", "_import", "find_spec"}

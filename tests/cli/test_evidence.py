@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -116,23 +115,6 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     assert evidence["calibration"]["fitted_on"] == "validation images"
     assert evidence["calibration"]["num_fitted"] == 199
     assert evidence["rejection"]["rules"][0]["num_held_out"] == 199
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
-def test_another_embedding_takes_the_place_of_the_first(measured: tuple[Path, dict], tmp_path: Path):
-    out = tmp_path / "run"
-    shutil.copytree(measured[0], out)
-    done = invoke("evidence", out, "embedding", "--embedding", "tsne", "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads((out / "embedding.json").read_text())["method"] == "tsne"
-
-
-def test_a_missing_library_ends_in_one_line(run_folder: tuple[Path, dict], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
-    done = invoke("evidence", run_folder[0], "embedding", "--embedding", "umap")
-    assert done.exit_code == 1
-    assert 'run pip install "scikit-learn' in done.output
 
 
 @pytest.mark.parametrize(

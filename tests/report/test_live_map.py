@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
-from msgspec import convert
 
 from convscope.architecture import presets
 from convscope.base.packing import unpack
@@ -35,10 +34,3 @@ def test_an_image_lies_where_its_numbers_times_the_directions_put_it(payloads: d
     schema = json.loads(files("convscope.report").joinpath("payload.schema.json").read_text(encoding="utf-8"))
     payload = {**payloads["tiny"], "live": {**payloads["tiny"]["live"], "map": found}}
     assert list(Draft202012Validator(schema).iter_errors(payload)) == []
-
-
-def test_a_map_measured_before_directions_were_kept_has_none() -> None:
-    _, _, value = embedding()
-    kept = {name: part for name, part in value.to_dict().items() if name not in ("directions", "offset")}
-    found = live_map(convert(kept, Embedding)).to_dict()
-    assert (found["directions"], found["offset"]) == (None, [])

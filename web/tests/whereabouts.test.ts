@@ -1,7 +1,7 @@
 // Where an image lies in the map of test images.
 import { deflateSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { between, classCounts, loadMap, nearest, type Known } from '../src/analysis/whereabouts';
+import { classCounts, loadMap, nearest, type Known } from '../src/analysis/whereabouts';
 import type { Block, LiveMap } from '../src/payload/types';
 
 const packed = (dtype: Block['dtype'], shape: number[], numbers: Float32Array | Uint8Array): Block => ({
@@ -10,7 +10,6 @@ const packed = (dtype: Block['dtype'], shape: number[], numbers: Float32Array | 
   data: deflateSync(new Uint8Array(numbers.buffer)).toString('base64'),
 });
 const map: LiveMap = {
-  method: 'pca',
   layer: 'dense',
   num_neighbours: 2,
   indices: packed('uint8', [3], Uint8Array.of(0, 4, 8)),
@@ -33,8 +32,7 @@ test('a linear map puts an image where its directions say', async () => {
     [1, 2],
     [3, 4],
   ]);
-  expect(loaded.project!([1, 2, 3])).toEqual([1 + 6 - 1, 2 - 3 - 2]);
-  expect((await loadMap({ ...map, directions: null, offset: [] })).project).toBeNull();
+  expect(loaded.project([1, 2, 3])).toEqual([1 + 6 - 1, 2 - 3 - 2]);
 });
 
 test('the nearest images are found by all numbers, and an image is not its own neighbour', () => {
@@ -47,10 +45,4 @@ test('the nearest images are found by all numbers, and an image is not its own n
     [7, 2],
     [3, 1],
   ]);
-});
-
-test('where the map has no rule, an image stands between its neighbours, the nearer the closer', () => {
-  expect(between(nearest(ALL, [0, 0], 3, 0))).toEqual([1 / 5 / (1 + 1 / 5), 1 / (1 + 1 / 5)]);
-  expect(between(nearest(ALL, [3, 4], 3))).toEqual([1, 0]);
-  expect(between([])).toBeNull();
 });

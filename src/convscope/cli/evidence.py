@@ -3,7 +3,6 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import click
 
@@ -13,7 +12,6 @@ from convscope.cli.options import index_option, json_option, print_json, run_arg
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import EvidenceOutput
-from convscope.evidence.explanation import EmbeddingMethod
 from convscope.runs.pipeline import EvidenceRequest, evidence_job
 from convscope.runs.topics import TOPICS
 
@@ -21,16 +19,9 @@ from convscope.runs.topics import TOPICS
 @click.command()
 @run_argument
 @click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=Choice(TOPICS))
-@click.option(
-    "--embedding",
-    type=Choice(get_args(EmbeddingMethod)),
-    default="pca",
-    show_default=True,
-    help="Projection of the last hidden layer to two dimensions; tsne and umap need scikit-learn and umap-learn.",
-)
 @index_option
 @json_option
-def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod, index: int, as_json: bool) -> None:
+def evidence(run_path: Path, topics: tuple[str, ...], index: int, as_json: bool) -> None:
     """Measure how far a run's predictions can be trusted, and add the results to its report.
 
     RUN is a run folder. A TOPIC is one of calibration, rejection, filters, attributions, embedding, ablation,
@@ -46,7 +37,7 @@ def evidence(run_path: Path, topics: tuple[str, ...], embedding: EmbeddingMethod
     with run_of(run_path, quiet=as_json) as (folder, splits), JobProgress(quiet=as_json) as progress:
         listeners = replace(progress.listeners(), on_left_out=_left_out)
         try:
-            request = EvidenceRequest(topics, embedding, index)
+            request = EvidenceRequest(topics, index)
             measured, path = evidence_job(folder, splits, request, timings, listeners)
         except KeyboardInterrupt:
             raise click.ClickException(

@@ -12,5 +12,5 @@ def live_map(embedding: Embedding) -> LiveMap:
     """Return what the page computes with of an embedding, some 30 kB for the preset `cnn`."""
     images = {name: pack_small(np.asarray(getattr(embedding, name))) for name in ("indices", "labels")}
     value = embedding.to_dict()
-    names = ("method", "layer", "num_neighbours", "points", "directions", "offset")
+    names = ("layer", "num_neighbours", "points", "directions", "offset")
     return convert({name: value[name] for name in names} | images, LiveMap)

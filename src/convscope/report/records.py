@@ -189,17 +189,16 @@ class LiveMap(Record, kw_only=True):
     Attributes:
         layer: by whose output an image is put into the map.
         indices: in the split.
-        points: (n, 2), or (n, 3) of which the first two are shown.
-        directions: (D, 2) of `pca`: a point is the image's D numbers times these, minus the offset.
+        points: (n, 2).
+        directions: (D, 2): a point is the image's D numbers times these, minus the offset.
     """
 
-    method: Literal["pca", "tsne", "umap"]
     layer: str
     num_neighbours: Positive
     indices: Packed
     labels: Packed
     points: Packed
-    directions: Packed | None
+    directions: Packed
     offset: tuple[float, ...]
 
 

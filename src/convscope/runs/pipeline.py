@@ -11,7 +11,6 @@ from convscope.base.blas import one_blas_thread
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
-from convscope.evidence.explanation import EmbeddingMethod
 from convscope.runs.evidence import EvidenceRecords, collect
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
@@ -171,12 +170,10 @@ class EvidenceRequest:
 
     Attributes:
         topics: by name; with none, all that were not measured yet.
-        embedding: how the last hidden layer comes into the plane.
         index: of the test image whose feature maps the page shows.
     """
 
     topics: Sequence[str] = ()
-    embedding: EmbeddingMethod = "pca"
     index: int = 0
 
 
@@ -190,7 +187,7 @@ def evidence_job(
     from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
 
     check_index(request.index, splits)
-    subject = Subject(folder, splits, folder.load_model(), listeners, request.embedding)
+    subject = Subject(folder, splits, folder.load_model(), listeners)
     topics, left_out = open_topics(subject, request.topics)
     if left_out:
         listeners.on_left_out(left_out)

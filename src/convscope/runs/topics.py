@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
-from convscope.base.errors import MissingPackageError, RunError
+from convscope.base.errors import RunError
 from convscope.base.metrics import softmax
 from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
@@ -19,7 +19,6 @@ from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, fit_temperatur
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from convscope.evidence.explanation import (
     MIN_EMBEDDED_IMAGES,
-    EmbeddingMethod,
     check_attributions,
     embed,
     filter_cards,
@@ -63,7 +62,6 @@ class Subject:
     splits: Splits
     model: Model
     listeners: Listeners = SILENT
-    embedding: EmbeddingMethod = "pca"
 
     @cached_property
     def start(self) -> Start | None:
@@ -186,13 +184,6 @@ def _ablation(subject: Subject) -> Result:
     return record.updated(ablate_inputs(model, splits))
 
 
-def _embedding(subject: Subject) -> Result:
-    try:
-        return embed(subject.model, subject.splits.test, subject.embedding, seed=subject.folder.seed)
-    except ImportError as error:
-        raise MissingPackageError(str(error)) from error
-
-
 def _audit(subject: Subject) -> Result:
     siblings, own = subject.siblings, subject.folder.load_model().calibration.get("temperature", 1.0)
     theirs = fit_temperature(siblings.logits, siblings.labels)
@@ -209,7 +200,7 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
     "attributions": lambda subject: check_attributions(
         subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
     ),
-    "embedding": _embedding,
+    "embedding": lambda subject: embed(subject.model, subject.splits.test),
     "ablation": _ablation,
     "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
     "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),

@@ -1,6 +1,3 @@
-import sys
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from sklearn import manifold
@@ -106,12 +103,12 @@ def test_trustworthiness_is_scikit_learn_s(k):
 
 def test_what_is_embedded_is_what_the_last_dense_layer_reads():
     model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
-    embedding = embed(model, dataset, num_components=3)
+    embedding = embed(model, dataset)
     hidden = model.activations(dataset.images, ["dense"])["dense"].astype(np.float64)
     assert (embedding.layer, embedding.num_dimensions) == ("dense", 128)
-    theirs = PCA(3, svd_solver="full").fit(hidden)
+    theirs = PCA(2, svd_solver="full").fit(hidden)
     np.testing.assert_allclose(np.abs(embedding.points.unpack()), np.abs(theirs.transform(hidden)), atol=1e-4)
-    np.testing.assert_allclose(embedding.explained_variance[:3], theirs.explained_variance_ratio_, atol=1e-6)
+    np.testing.assert_allclose(embedding.explained_variance[:2], theirs.explained_variance_ratio_, atol=1e-6)
     np.testing.assert_allclose(
         hidden @ embedding.directions.unpack() - embedding.offset, embedding.points.unpack(), atol=1e-4
     )
@@ -173,42 +170,6 @@ def test_four_images_are_enough():
     assert (embedding.num_neighbours, embedding.points.shape) == (1, (4, 2))
 
 
-# --- Other methods ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_tsne_repeats_its_points_and_keeps_neighbours():
-    model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(40, (6, 6, 1), 3)
-    first, second = embed(model, dataset, "tsne", seed=5), embed(model, dataset, "tsne", seed=5)
-    np.testing.assert_array_equal(first.points.unpack(), second.points.unpack())
-    assert (first.explained_variance, first.directions, first.offset) == ((), None, ())
-    assert first.trustworthiness > 0.6
-    assert first.agreement == embed(model, dataset).agreement  # before anything is left out
-
-
-def test_umap_is_given_the_hidden_layer_and_the_seed(monkeypatch):
-    asked = {}
-
-    def umap(**options):
-        asked.update(options)
-        return SimpleNamespace(fit_transform=lambda hidden: hidden[:, :2])
-
-    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=umap))
-    model, dataset = untrained(cs.presets.ann((6, 6, 1), 3)), noise(12, (6, 6, 1), 3)
-    embedding = embed(model, dataset, "umap", seed=7)
-    np.testing.assert_array_equal(embedding.points.unpack(), model.activations(dataset.images)["dense_1"][:, :2])
-    assert (asked["random_state"], asked["n_neighbors"], asked["n_components"]) == (7, 11, 2)
-
-
-@pytest.mark.parametrize(("method", "module"), [("umap", "umap"), ("tsne", "sklearn")])
-def test_a_missing_library_is_named(monkeypatch, method, module):
-    monkeypatch.setitem(sys.modules, module if method == "umap" else "sklearn.manifold", None)
-    with pytest.raises(
-        ImportError, match=rf"method '{method}' needs {module}, which is not installed; run pip install"
-    ):
-        embed(untrained(cs.presets.ann((6, 6, 1), 3)), noise(12, (6, 6, 1), 3), method)
-
-
 # --- The result -------------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +182,7 @@ def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
 def test_text_and_html_show_a_line_for_each_class():
     embedding = embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
     lines = str(embedding).splitlines()
-    assert lines[0].startswith("30 test images of made: 128 numbers of dense in 2 by pca, 0.")
+    assert lines[0].startswith("30 test images of made: 128 numbers of dense in 2, 0.")
     assert len(lines) == 2 + 2 + 4 + 1
     assert lines[-1].split()[:2] == ["all", "30"]
     assert ">class 3</td>" in embedding._repr_html_()
@@ -230,8 +191,6 @@ def test_text_and_html_show_a_line_for_each_class():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "lda"}, "method is 'lda'; it must be one of pca, tsne, umap"),
-        ({"num_components": 4}, "num_components is 4; it must be 2 or 3"),
         ({"most_images": 3}, "3 images are too few to embed; take at least 4"),
         ({"dataset": noise(9, (10, 10, 1), 3)}, "made has 3 classes"),
         ({"dataset": noise(9, (9, 10, 1), 4)}, r"needs uint8 \(N, 10, 10, 1\)"),

@@ -1,5 +1,4 @@
-// Where an image lies in the map of test images: by the map's own projection where it is linear, or else between the images
-// that are nearest to it.
+// Where an image lies in the map of test images, by the map's own projection.
 import { rowNamed } from '../engine/architecture';
 import type { Network } from '../engine/network';
 import type { LiveMap } from '../payload/types';
@@ -14,7 +13,7 @@ export interface TestMap {
   indices: ArrayLike<number>; // of them, in the split
   labels: ArrayLike<number>;
   neighbours: number; // that are looked at
-  project: ((hidden: ArrayLike<number>) => Place) | null; // null: the projection puts no further image anywhere
+  project: (hidden: ArrayLike<number>) => Place;
 }
 
 export async function loadMap(map: LiveMap): Promise<TestMap> {
@@ -22,17 +21,16 @@ export async function loadMap(map: LiveMap): Promise<TestMap> {
     unpackFloats(map.points),
     unpack(map.indices),
     unpack(map.labels),
-    map.directions === null ? null : unpackFloats(map.directions),
+    unpackFloats(map.directions),
   ]);
   const [count, axes] = map.points.shape;
   const places = Array.from({ length: count }, (_, i): Place => [points[i * axes], points[i * axes + 1]]);
   const along = (hidden: ArrayLike<number>, axis: number) => {
     let sum = -map.offset[axis];
-    for (let i = 0; i < hidden.length; i++) sum += hidden[i] * directions![i * axes + axis];
+    for (let i = 0; i < hidden.length; i++) sum += hidden[i] * directions[i * axes + axis];
     return sum;
   };
-  const project =
-    directions === null ? null : (hidden: ArrayLike<number>): Place => [along(hidden, 0), along(hidden, 1)];
+  const project = (hidden: ArrayLike<number>): Place => [along(hidden, 0), along(hidden, 1)];
   return { layer: map.layer, places, indices, labels, neighbours: map.num_neighbours, project };
 }
 
@@ -43,22 +41,20 @@ export interface Known {
   place: Place;
 }
 
-// The images at these positions of the page, `size` bytes each; those that lie nowhere in the map are left out.
+// The images at these positions of the page, `size` bytes each.
 export function* knownOf(
   network: Network,
   map: TestMap,
-  images: { pixels: Uint8Array; indices: ArrayLike<number>; size: number },
+  images: { pixels: Uint8Array; size: number },
   positions: number[],
 ): Work<Known[]> {
   const { index } = rowNamed(network.table, map.layer);
-  const placeOf = new Map(Array.from(map.indices, (image, i) => [image, map.places[i]]));
   const known: Known[] = [];
   yield* inPieces(positions.length, (from, to) => {
     for (const position of positions.slice(from, to)) {
       const pixels = images.pixels.subarray(position * images.size, (position + 1) * images.size);
       const hidden = network.activations(pixels)[index];
-      const place = map.project === null ? placeOf.get(images.indices[position]) : map.project(hidden);
-      if (place !== undefined) known.push({ position, hidden, place });
+      known.push({ position, hidden, place: map.project(hidden) });
     }
   });
   return known;
@@ -78,17 +74,6 @@ export function nearest(known: Known[], hidden: ArrayLike<number>, count: number
       return { ...one, distance: Math.sqrt(squares) };
     });
   return found.sort((a, b) => a.distance - b.distance).slice(0, count);
-}
-
-// Between the nearest images, each with a weight of one over its distance.
-export function between(neighbours: Neighbour[]): Place | null {
-  if (neighbours.length === 0) return null;
-  const [first] = neighbours;
-  if (first.distance === 0) return first.place;
-  const weights = neighbours.map(({ distance }) => 1 / distance);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const along = (axis: number) => neighbours.reduce((sum, one, i) => sum + weights[i] * one.place[axis], 0) / total;
-  return [along(0), along(1)];
 }
 
 // How often each class is among them, the most frequent first.

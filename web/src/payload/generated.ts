@@ -358,13 +358,12 @@ export interface Handwriting {
   centre: boolean;
 }
 export interface LiveMap {
-  method: 'pca' | 'tsne' | 'umap';
   layer: string;
   num_neighbours: number;
   indices: Packed;
   labels: Packed;
   points: Packed;
-  directions: Packed | null;
+  directions: Packed;
   offset: number[];
 }
 export interface Playground {

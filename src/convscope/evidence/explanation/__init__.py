@@ -3,7 +3,6 @@
 from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.evidence.explanation.attributions import METHODS, Method, attribute
 from convscope.evidence.explanation.embedding import MIN_EMBEDDED_IMAGES, Embedding, embed
-from convscope.evidence.explanation.embedding import Method as EmbeddingMethod
 from convscope.evidence.explanation.explanation import Explanation, explain
 from convscope.evidence.explanation.filter_cards import FilterCards
 from convscope.evidence.explanation.filter_measures import class_selectivity
@@ -16,7 +15,6 @@ __all__ = [
     "MIN_EMBEDDED_IMAGES",
     "AttributionChecks",
     "Embedding",
-    "EmbeddingMethod",
     "Explanation",
     "FilterCards",
     "KernelBank",

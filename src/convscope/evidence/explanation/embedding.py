@@ -1,23 +1,21 @@
 """The last hidden layer as a picture: `embed` takes a model and a data set to a point for each image.
 
-What the last dense layer reads is a point in many dimensions for each image. A picture keeps two or three of them, so
+What the last dense layer reads is a point in many dimensions for each image. A picture keeps two of them, so
 beside it stands how well the classes separate before anything was left out, and how much of the neighbourhoods is left.
 """
 
 from collections.abc import Iterator
-from importlib import import_module
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.architecture import Activation, Architecture, Dense
-from convscope.base.arguments import Seed, checked
+from convscope.base.arguments import checked
 from convscope.base.packing import Packed
 from convscope.base.records import Count, Fraction, Positive, to_tuple
 from convscope.base.tables import Tabular, clip
-from convscope.base.versions import install_command
 from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.training.model import Model, dataset_for
@@ -75,28 +73,24 @@ def trustworthiness(original: NDArray[np.float64], picture: NDArray[np.int32], k
     return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
 
 
-Method = Literal["pca", "tsne", "umap"]
-
 _NEIGHBOURS = 10
 MIN_EMBEDDED_IMAGES = 4  # fewer have no neighbours to speak of
 
 
 class Embedding(Tabular, ClassesRecord, kw_only=True):
-    """Images as a network's last hidden layer sees them, as points in a plane or in space.
+    """Images as a network's last hidden layer sees them, as points in a plane: their first two principal components.
 
-    Of `tsne` and `umap`, distances between clusters and the size of a cluster mean nothing. No method shows that the
-    network separates classes by what separates them in the picture.
+    It does not show that the network separates classes by what separates them in the picture.
 
     Attributes:
         layer: whose output was taken: what the last dense layer reads.
         num_dimensions: of it.
         indices: of the n images in the data set, with their `labels` and what is `predicted`.
-        points: (n, 2) or (n, 3) float32; of `pca`, the largest component first.
-        explained_variance: of `pca`, the fraction of the variance in each of the first ten directions, or as many as
-            there are; empty for other methods.
-        directions: of `pca`, (num_dimensions, 2) or (num_dimensions, 3) float32; None for other methods. An image's
-            point is its numbers times these, minus `offset`, so further images can be put into the picture.
-        offset: of `pca`, the point of the mean image's numbers; empty for other methods.
+        points: (n, 2) float32, the largest component first.
+        explained_variance: the fraction of the variance in each of the first ten directions, or as many as there are.
+        directions: (num_dimensions, 2) float32. An image's point is its numbers times these, minus `offset`, so further
+            images can be put into the picture.
+        offset: the point of the mean image's numbers.
         num_neighbours: k, in the following three.
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
@@ -104,12 +98,10 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
         agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None where there
             is none.
         chance_agreement: the mean share if neighbours were drawn at random from the other images.
-        seed: of `tsne` and `umap`.
     """
 
     _header = ("Class", "Images", "Neighbours of the same class", "In the plot")
 
-    method: Method
     layer: str
     num_dimensions: Count
     indices: Annotated[tuple[Count, ...], Meta(min_length=1)]
@@ -117,8 +109,8 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
     predicted: tuple[Label, ...]
     points: Packed
     explained_variance: tuple[Fraction, ...]
-    directions: Packed | None = None
-    offset: tuple[float, ...] = ()
+    directions: Packed
+    offset: tuple[float, ...]
     num_neighbours: Positive
     agreement: Fraction
     agreement_in_picture: Fraction
@@ -126,7 +118,6 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
     agreement_by_class: tuple[Fraction | None, ...]
     agreement_in_picture_by_class: tuple[Fraction | None, ...]
     chance_agreement: Fraction
-    seed: int
 
     def __post_init__(self) -> None:
         check_lengths(indices=self.indices, labels=self.labels, predicted=self.predicted)
@@ -135,19 +126,14 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
         check_lengths(names=self.class_names, by_class=by_class, in_picture=self.agreement_in_picture_by_class)
         if all(share is None for share in by_class):
             raise ValueError("agreement_by_class is of no class")
-        dimensions = self.points.shape[-1:]
-        check_packed("points", self.points, "float32", len(self.indices), *dimensions)
-        if dimensions not in ((2,), (3,)):
-            raise ValueError(f"points have the shape {self.points.shape}")
-        if self.directions is not None:
-            check_packed("directions", self.directions, "float32", self.num_dimensions, *dimensions)
+        check_packed("points", self.points, "float32", len(self.indices), 2)
+        check_packed("directions", self.directions, "float32", self.num_dimensions, 2)
 
     def _headline(self) -> str:
-        dimensions = self.points.shape[1]
-        kept = f", {sum(self.explained_variance[:dimensions]):.3f} of the variance" if self.explained_variance else ""
         return (
             f"{len(self.indices):,} {self.split} images of {self.dataset_name}: {self.num_dimensions} numbers of "
-            f"{self.layer} in {dimensions} by {self.method}{kept}, trustworthiness {self.trustworthiness:.3f}"
+            f"{self.layer} in 2, {sum(self.explained_variance[:2]):.3f} of the variance, trustworthiness "
+            f"{self.trustworthiness:.3f}"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -160,37 +146,18 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
 
 
 @checked
-def embed(
-    model: Model,
-    dataset: DatasetLike,
-    method: Method = "pca",
-    *,
-    num_components: int = 2,
-    most_images: int = 2000,
-    seed: Seed = 0,
-) -> Embedding:
-    """Return what the last dense layer of `model` reads for the images of `dataset`, as points.
-
-    `pca` is exact. `tsne` (scikit-learn) and `umap` (umap-learn) put neighbours near each other and little else: they
-    need the extra `embedding`, and repeat the same points only with the same version of their library.
+def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Embedding:
+    """Return what the last dense layer of `model` reads for the images of `dataset`, as points in a plane.
 
     Args:
-        num_components: 2 or 3.
         most_images: beyond it, images are left out evenly; time and memory grow with its square.
-        seed: of `tsne` and `umap`.
 
     Raises:
-        ValueError: if the method is unknown, there are other than 2 or 3 components, fewer than 4 images, or the
-            images or classes are not those of the model.
-        ImportError: if the method's library is not installed.
+        ValueError: if there are fewer than 4 images, or the images or classes are not those of the model.
 
-    Source: principal components: Pearson 1901; van der Maaten and Hinton 2008; McInnes and others 2018.
+    Source: principal components: Pearson 1901.
     """
     dataset = dataset_for(model, dataset)
-    if method not in get_args(Method):
-        raise ValueError(f"method is {method!r}; it must be one of {', '.join(get_args(Method))}")
-    if num_components not in (2, 3):
-        raise ValueError(f"num_components is {num_components}; it must be 2 or 3")
     num_images = min(len(dataset), most_images)
     if num_images < MIN_EMBEDDED_IMAGES:
         raise ValueError(f"{num_images} images are too few to embed; take at least {MIN_EMBEDDED_IMAGES}")
@@ -199,20 +166,12 @@ def embed(
     images, labels = dataset.images[indices], dataset.labels[indices].astype(np.int64)
     layer = embedded_layer(model.architecture)
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
-    explained, directions, offset = list[float](), None, list[float]()
-    if method == "pca":
-        points, ratios, directions = principal_components(hidden, num_components)
-        explained, offset = ratios[:10].tolist(), (hidden.mean(axis=0) @ directions).tolist()
-    elif method == "tsne":
-        points = _tsne(hidden, num_components, seed)
-    else:
-        points = _umap(hidden, num_components, seed)
+    points, ratios, directions = principal_components(hidden, 2)
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
     picture = neighbours(points, k)
     shares, picture_shares = agreements(neighbours(hidden, k), labels), agreements(picture, labels)
     counts = np.bincount(labels, minlength=dataset.num_classes)
     return Embedding(
-        method=method,
         **describe_images(dataset, num_images),
         layer=layer,
         num_dimensions=hidden.shape[1],
@@ -220,9 +179,9 @@ def embed(
         labels=to_tuple(labels),
         predicted=to_tuple(model.predict(images)),
         points=Packed.from_array(points.astype(np.float32)),
-        explained_variance=tuple(explained),
-        directions=None if directions is None else Packed.from_array(directions.astype(np.float32)),
-        offset=tuple(offset),
+        explained_variance=tuple(ratios[:10].tolist()),
+        directions=Packed.from_array(directions.astype(np.float32)),
+        offset=tuple((hidden.mean(axis=0) @ directions).tolist()),
         num_neighbours=k,
         agreement=float(shares.mean()),
         agreement_in_picture=float(picture_shares.mean()),
@@ -230,7 +189,6 @@ def embed(
         agreement_by_class=_by_class(shares, labels, counts),
         agreement_in_picture_by_class=_by_class(picture_shares, labels, counts),
         chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),
-        seed=seed,
     )
 
 
@@ -271,32 +229,6 @@ def principal_components(
     directions = np.pad(directions, ((0, 0), (0, count - directions.shape[1])))
     total = variances.sum()
     return centred @ directions, variances / total if total > 0 else np.zeros_like(variances), directions
-
-
-def _tsne(hidden: NDArray[np.float64], num_components: int, seed: int) -> NDArray[np.float64]:
-    manifold = _optional("sklearn.manifold", "tsne")
-    perplexity = min(30.0, (len(hidden) - 1) / 3)
-    tsne = manifold.TSNE(num_components, perplexity=perplexity, init="pca", random_state=seed % 2**32)
-    return np.asarray(tsne.fit_transform(hidden), np.float64)
-
-
-def _umap(hidden: NDArray[np.float64], num_components: int, seed: int) -> NDArray[np.float64]:
-    umap = _optional("umap", "umap")
-    neighbours = min(15, len(hidden) - 1)
-    reducer = umap.UMAP(
-        n_components=num_components, n_neighbors=neighbours, init="pca", random_state=seed % 2**32, n_jobs=1
-    )
-    return np.asarray(reducer.fit_transform(hidden), np.float64)
-
-
-def _optional(module: str, method: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"method {method!r} needs {module.partition('.')[0]}, which is not installed; run "
-            f"{install_command('embedding')} or use method 'pca'"
-        ) from error
 
 
 def _by_class(

@@ -1,4 +1,4 @@
-"""The section on the last hidden layer: a cloud of images for each class, and what the picture leaves out."""
+"""The section on the last hidden layer: a cloud of images for each class."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.evidence.explanation.embedding import Embedding
-from convscope.report.axes import CHART_WIDTH, ROW, write
+from convscope.report.axes import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
-from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
+from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, say, sentences
 
 _MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
@@ -24,23 +24,13 @@ _GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
 
 def embedding_section(value: Embedding) -> Section:
     """Return the section of an embedding."""
-    parts = [_clouds(value)]
-    if value.explained_variance:
-        parts.append(_variance(value))
     return Section(
         "embedding",
         say("evidence.embedding.name"),
-        say(
-            "evidence.embedding.shows",
-            inputs=value.num_dimensions,
-            method=say(f"evidence.embedding.method.{value.method}"),
-        ),
-        say("evidence.embedding.lost" if value.method != "pca" else "evidence.embedding.lostPlane"),
-        parts,
+        say("evidence.embedding.shows", inputs=value.num_dimensions),
+        say("evidence.embedding.lostPlane"),
+        [_clouds(value)],
     )
-
-
-# --- The clouds -------------------------------------------------------------------------------------------------------
 
 
 def _clouds(value: Embedding) -> Chart:
@@ -76,7 +66,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
     labels, predicted = np.array(value.labels), np.array(value.predicted)
     dot = 1 if len(labels) > _FEW_IMAGES else 2
-    places = _places(value.points.unpack()[:, :2], side - 2 * dot)
+    places = _places(value.points.unpack(), side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
     with house_style():
         drawing = new_drawing(max(width + 16, _LEAST_WIDTH), _TOP + height + 8, title)
@@ -141,46 +131,12 @@ def _numbers(value: Embedding) -> Table:
         ]
     )
     header = [say("head.class"), say("head.images"), _head("neighbours"), _head("plot")]
-    look = say("evidence.embedding.trust", value=figure(value.trustworthiness, 3))
+    look = sentences(
+        say("sentence", text=say("evidence.embedding.variance", share=percent(sum(value.explained_variance[:2]), 1))),
+        say("evidence.embedding.trust", value=figure(value.trustworthiness, 3)),
+    )
     return Table("", look, header, rows)
 
 
 def _head(name: str) -> str:
     return say(f"evidence.embedding.head.{name}")
-
-
-# --- What is left out -------------------------------------------------------------------------------------------------
-
-
-def _variance(value: Embedding) -> Chart:
-    fractions = value.explained_variance
-    kept = percent(sum(fractions[:2]), 1)
-    title = say("evidence.embedding.variance", share=kept)
-    rows = [
-        [f"{number}", percent(part, 1), percent(sum(fractions[:number]), 1)] for number, part in enumerate(fractions, 1)
-    ]
-    width, height = CHART_WIDTH, 24 * len(fractions)
-    with house_style():
-        drawing = new_drawing(width, _TOP + height + 24, title)
-        axes = add_axes(drawing, 40, _TOP, width - 40 - 80, height)
-        alphas = [0.9 if number < 2 else 0.4 for number in range(len(fractions))]
-        for number, (part, alpha) in enumerate(zip(fractions, alphas, strict=True)):
-            axes.barh(number, part, height=0.58, color=ACCENT, alpha=alpha)
-            write(axes, rows[number][1], (1, number), (8, 0), of=ROW)
-        axes.set_yticks(range(len(fractions)), [row[0] for row in rows])
-        axes.set_xlim(0, max(max(fractions), 1e-9))
-        axes.set_ylim(len(fractions) - 0.5, -0.5)
-        axes.tick_params(left=False, bottom=False, labelbottom=False, labelcolor=INK)
-        axes.spines[:].set_visible(False)
-    return Chart(
-        "embedding-variance",
-        title,
-        say(
-            "evidence.embedding.components",
-            n=len(fractions),
-            total=value.num_dimensions,
-            value=figure(value.trustworthiness, 3),
-        ),
-        drawing,
-        Table("", "", [_head(name) for name in ("component", "share", "cumulative")], rows),
-    )
