@@ -22,7 +22,6 @@ from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import Palette, Pixels, data_uri, paint, pixels_view, scale_to
-from convscope.report.python_lines import python_lines
 from convscope.report.records import PageFacts
 from convscope.texts import Said, attribute, figure, follow_language, known, listed, say
 from convscope.training.memory import Memory
@@ -71,7 +70,6 @@ def run_view(page: PageFacts) -> dict[str, object]:
         "engine": record.engine,
         "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
         "command": printable_lines(record.command),
-        "python": python_lines(page),
         "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
     }
 
