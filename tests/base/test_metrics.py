@@ -108,10 +108,11 @@ def test_classes_that_never_occur_do_not_count():
         assert measure(matrix) == measure(matrix[:2, :2])
 
 
-def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth():
+@pytest.mark.parametrize(("images", "drawn"), [(150, (5, 0.9)), (300, (30, 0.7))])  # the second of 10 images a class
+def test_intervals_of_balanced_accuracy_and_macro_f1_cover_the_truth(images, drawn):
     covered = []
     for seed in range(400):
-        matrix, accuracy, f1 = unbalanced_matrix(150, seed)
+        matrix, accuracy, f1 = unbalanced_matrix(images, seed, *drawn)
         ends = metrics.balanced_accuracy(matrix)[1], metrics.macro_f1(matrix)[1]
         covered.append([low <= truth <= high for truth, (low, high) in zip((accuracy, f1), ends, strict=True)])
     share = np.mean(covered, axis=0)

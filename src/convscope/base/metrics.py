@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
-_ROUNDING = 1e-15  # a variance below it is none
-
 
 def softmax(logits: Floats) -> NDArray[np.float64]:
     """Return the probabilities (N, K) that finite `logits` (N, K) stand for; each row sums to 1."""
@@ -129,31 +127,38 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     """Return the mean F1 over the classes that occur, in truth or answers, and (low, high), its 95 % interval.
 
     The interval is Wilson's for as many images as would give one proportion the variance that the delta method finds
-    for the mean F1 of a multinomial confusion matrix; where that is 0, because all answers are right or all wrong, for
-    those of `balanced_accuracy`.
+    for the mean F1 of a multinomial confusion matrix, with Student's t for that variance. Half an image right and half
+    an image wrong are added to each class for it. Few images of a class make its F1 too low on average, by about
+    F1 (1 - F1) / (images + predictions); the interval is moved up by that, and always holds the value. In simulations
+    of 10 to 40 classes it covers the truth in 93 to 98 % of cases with 10 images a class or more, in 91 to 99 % with 5
+    (benchmarks/metric_claims.py).
 
-    Source: Takahashi, Yamamoto, Kuchiba and Koyama 2022 (the variance).
+    Source: Takahashi, Yamamoto, Kuchiba and Koyama 2022 (the variance); Satterthwaite 1946 (degrees of freedom).
 
     >>> value, (low, high) = macro_f1(np.array([[90, 10], [1, 3]]))
     >>> f"{value:.4f} [{low:.4f}, {high:.4f}]"
-    '0.6477 [0.4866, 0.7810]'
+    '0.6477 [0.4111, 0.8365]'
     """
-    total = int(confusion_matrix.sum())
-    size = (confusion_matrix.sum(axis=0) + confusion_matrix.sum(axis=1)) / total
-    occurs = size > 0
-    share, size = confusion_matrix[np.ix_(occurs, occurs)] / total, size[occurs]
+    from scipy.special import stdtrit
+
+    occurs = confusion_matrix.sum(axis=0) + confusion_matrix.sum(axis=1) > 0
+    counts = confusion_matrix[np.ix_(occurs, occurs)]
+    support, classes = counts.sum(axis=1), np.eye(len(counts))
+    value = float((2 * np.diagonal(counts) / (counts.sum(axis=0) + support)).mean())
+    if len(counts) == 1:
+        return value, wilson_interval(int(support[0]), int(support[0]))
+    counts = counts + 0.5 * (support > 0)[:, np.newaxis] * (classes + (1 - classes) / (len(counts) - 1))
+    share = counts / counts.sum()
+    size = share.sum(axis=0) + share.sum(axis=1)
     f1 = 2 * np.diagonal(share) / size
-    value = float(f1.mean())
     # By how much the mean changes with each cell's share of the images.
-    slope = -(f1 / size)[:, np.newaxis] - f1 / size
-    slope[np.diag_indices_from(slope)] += 2 / size
-    slope /= len(f1)
-    variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / total
-    if variance > _ROUNDING:
-        return value, _interval_of(value, value * (1 - value) / variance)
-    support = confusion_matrix.sum(axis=1)
-    right, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
-    return value, _interval_of(value, _effective_images(right, images))
+    slope = (2 * classes / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
+    variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
+    bias = f1 * (1 - f1) / size / counts.sum()
+    freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
+    images = f1.mean() * (1 - f1.mean()) / variance * (NormalDist().inv_cdf(0.975) / stdtrit(freedom, 0.975)) ** 2
+    low, high = _interval_of(min(value + float(bias.mean()), 1.0), float(images))
+    return value, (min(low, value), max(high, value))
 
 
 def _effective_images(right: Integers, images: Integers) -> float:
