@@ -8,12 +8,16 @@ Markdown.
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
-from claims import Share, print_table, within
+from claims import Share, group, print_table, within
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from convscope.base.metrics import macro_f1
+from convscope.evidence.comparison import compare_groups
+from convscope.runs.ensembling import Members, compare_with_members
 
 
 def print_f1(repeats: int) -> None:
@@ -58,7 +62,56 @@ def f1_coverage(stream: np.random.Generator, support: NDArray[np.float64], recal
     return float(np.mean(held))
 
 
-TABLES = {"f1": print_f1}
+def print_ensemble(repeats: int) -> None:
+    print("An ensemble as good as its members are on average that is said to differ, p < 0.05, in percent\n")
+    print_table(
+        ["members", "images", "error rate", "least", "mean", "most", "as if drawn anew"], ensemble_rows(repeats)
+    )
+
+
+def ensemble_rows(repeats: int) -> Iterator[list[object]]:
+    """Yield a row of shares over `WORLDS`; the last column treats members as drawn anew, as two groups are."""
+    stream = np.random.default_rng(5)
+    for members in (2, 5, 10, 35):
+        for images in (200, 1000, 10_000):
+            for rate in (0.001, 0.01, 0.05, 0.2):
+                shares = np.array([false_claims(stream, members, images, rate, *world, repeats) for world in WORLDS])
+                mean, anew = (Share(float(share), repeats * len(WORLDS)) for share in shares.mean(axis=0))
+                least, most = (Share(float(end), repeats) for end in (shares[:, 0].min(), shares[:, 0].max()))
+                yield [members, images, f"{100 * rate:g} %", least, mean, most, anew]
+
+
+WORLDS = ((0.3, 0.7, 10.0), (0.5, 0.5, 40.0), (0.2, 1.0, 6.0), (1.0, 1.0, 20.0), (0.1, 0.9, 1000.0))
+"""Of images on which some members are wrong: the Beta distribution of their share, and how steeply the chance that the
+ensemble is wrong rises with it."""
+
+
+def false_claims(
+    stream: np.random.Generator, members: int, images: int, rate: float, a: float, b: float, steep: float, repeats: int
+) -> tuple[float, float]:
+    """Return how often equally good ones differ: by `compare_with_members`, and by `compare_groups`."""
+    shares = stream.binomial(members, stream.beta(a, b, 100_000)) / members
+    low, high = -3.0, 4.0
+    for _ in range(50):  # the share of wrong members at which the ensemble is wrong every second time
+        middle = (low + high) / 2
+        is_low = expit(steep * (shares - middle)).mean() > shares.mean()
+        low, high = (middle, high) if is_low else (low, middle)
+    claims = []
+    for _ in range(repeats):
+        chance = np.zeros(images)
+        hard = stream.random(images) < rate / shares.mean()
+        chance[hard] = stream.beta(a, b, hard.sum())
+        wrong = stream.random((members, images)) < chance
+        vote = hard & (stream.random(images) < expit(steep * (wrong.mean(axis=0) - low)))
+        whole, alone = group("ensemble", vote[None]), group("members", wrong)
+        fixed = Members(**{field.name: getattr(alone, field.name) for field in fields(alone)})
+        found = compare_with_members(whole, fixed), compare_groups(whole, alone)
+        claims.append([one.is_distinguishable for one in found])
+    fixed_claims, anew = np.mean(claims, axis=0).tolist()
+    return fixed_claims, anew
+
+
+TABLES = {"f1": print_f1, "ensemble": print_ensemble}
 
 
 def main() -> None:

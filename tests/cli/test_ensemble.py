@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 from tests.shared import bare_reports
 
 import convscope as cs
@@ -34,9 +35,12 @@ def test_the_test_images_are_answered_by_the_mean_of_the_members(joined: tuple[P
     expected = np.mean([one["y_prob"] for one in answers[1:]], axis=0)
     np.testing.assert_allclose(answers[0]["y_prob"], expected, atol=1e-6)
     assert printed["evaluation"]["accuracy"] == np.mean(expected.argmax(axis=1) == answers[0]["y_true"])
-    assert printed["against_members"]["b"]["accuracy"] == pytest.approx(
-        np.mean([np.mean(one["y_pred"] == one["y_true"]) for one in answers[1:]])
-    )
+    right = [one["y_pred"] == one["y_true"] for one in answers]
+    against = printed["against_members"]
+    assert against["b"]["accuracy"] == pytest.approx(np.mean(right[1:]))
+    gains = np.append(right[0] - np.mean(right[1:], axis=0), [0.5**0.5, -(0.5**0.5)])  # half an image won, half lost
+    assert against["p_value"] == pytest.approx(stats.ttest_1samp(gains, 0).pvalue)
+    assert "seed" not in against["verdict"] + against["sentence"]
     assert [member["run"] for member in printed["members"]] == [str(shared_run), str(shared_run / "baseline")]
 
 

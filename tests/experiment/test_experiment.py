@@ -67,13 +67,14 @@ def test_labels_of_other_images_are_refused(experiment: Experiment):
         Experiment("mnist", np.zeros(2, np.uint8), 1000, experiment.runs)
 
 
-def test_one_run_has_neither_a_standard_deviation_nor_an_interval(experiment: Experiment):
-    group = Group("cnn", "classic", (0.9,))
-    assert (group.sd, group.interval) == (None, None)
-    assert (group.to_dict()["sd"], group.to_dict()["interval"]) == (None, None)
+def test_one_run_has_no_standard_deviation_and_an_interval_over_images(experiment: Experiment):
     single = Experiment(experiment.dataset_name, experiment.y_true, 1000, experiment.runs[:1])
-    assert "A single run has neither a standard deviation nor an interval." in " ".join(str(single).split())
-    assert "A single run" not in str(experiment)
+    group, lines = single.table[0].to_record(), " ".join(str(single).split())
+    assert (group.sd, group.interval) == (None, None)
+    wilson = tuple(stats.binomtest(round(300 * group.mean), 300).proportion_ci(method="wilson"))
+    assert group.interval_with_images == pytest.approx(wilson, abs=1e-3)
+    assert "The interval of a single run covers other images alone." in lines
+    assert "a single run" not in str(experiment)
 
 
 @pytest.fixture(scope="module")

@@ -166,13 +166,14 @@ class GroupDifference:
     degrees_of_freedom: float
 
 
-def group_difference(wrong_a: Flags, wrong_b: Flags, *, confidence: float = 0.95) -> GroupDifference:
+def group_difference(wrong_a: Flags | Floats, wrong_b: Flags | Floats, *, confidence: float = 0.95) -> GroupDifference:
     """Return how far two groups lie apart that answered the same images: (n, N) and (m, N), true where wrong.
 
     Two-way analysis of variance over seeds and images gives the variance of the difference of the error rates, and
     Satterthwaite's rule its degrees of freedom; Student's t of these gives the p-value and the interval. The interval
     of the ratio holds each r for which the same test does not reject that B's rate is r times A's (Fieller). So all
     three agree. With one model in a group nothing is known of its other seeds: the result holds for that very model.
+    So it does for several fixed models, given as one row: the share of them that is wrong on each image.
 
     A few seeds may look alike by chance, and the group with fewer seeds may be the one that varies more. So the degrees
     of freedom are at most 1.6 times those of the smaller group's seeds, which keeps false findings at 5.5 % or below
@@ -238,7 +239,7 @@ def coverage(num_seeds: int) -> tuple[int, int] | None:
     return next((share for seeds, share in _COVERAGE if num_seeds < seeds), None)
 
 
-def group_accuracy_interval(wrong: Flags, confidence: float = 0.95) -> tuple[float, float]:
+def group_accuracy_interval(wrong: Flags | Floats, confidence: float = 0.95) -> tuple[float, float]:
     """Return (low, high), the interval of the mean accuracy of models (n, N), true where wrong, over seeds and images.
 
     It is Wilson's score interval for as many images as would give the variance that two-way analysis of variance over
@@ -285,7 +286,7 @@ class _Spread:
     freedom: float
 
     @classmethod
-    def of(cls, *groups: Flags) -> "_Spread":
+    def of(cls, *groups: Flags | Floats) -> "_Spread":
         """Return the spread of groups (n, N)."""
         cells = np.array(list(product((0.0, 1.0), repeat=len(groups)))).T  # (G, 2^G), half an image each
         weights = np.concatenate([np.ones(groups[0].shape[1]), np.full(cells.shape[1], _PSEUDO_IMAGES)])

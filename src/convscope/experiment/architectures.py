@@ -43,7 +43,7 @@ class VariantResult(Record, kw_only=True):
     Attributes:
         change: what is other than in the whole network, in words.
         accuracies: on the test images, 0 to 1, in the order of the seeds; with their `mean`.
-        interval: (low, high), the 95 % interval of the mean over seeds and images; None for one seed.
+        interval: (low, high), the 95 % interval of the mean over seeds and images; of one seed over images alone.
         num_images: on how many images it was trained.
         seconds: of training, the mean of the runs.
         difference: its mean accuracy minus that of the whole network; 0.0 of the whole network itself.
@@ -294,7 +294,7 @@ def _summarize(
         change=variant.change,
         accuracies=tuple(run.accuracy for run in runs),
         mean=mean(run.accuracy for run in runs),
-        interval=group_accuracy_interval(wrong) if len(runs) > 1 else None,
+        interval=group_accuracy_interval(wrong),
         parameters=runs[0].parameters,
         macs=runs[0].macs,
         num_images=runs[0].num_images,

@@ -94,9 +94,7 @@ class Experiment(Recorded):
             for key, runs in groups.items()
         )
 
-    def _interval_with_images(self, runs: Sequence[RunResult]) -> tuple[float, float] | None:
-        if len(runs) == 1:
-            return None
+    def _interval_with_images(self, runs: Sequence[RunResult]) -> tuple[float, float]:
         return group_accuracy_interval(np.array([run.y_pred != self.y_true for run in runs]))
 
     @cached_property
@@ -189,7 +187,7 @@ class Experiment(Recorded):
         if fewest and (covered := format_coverage(fewest)):
             note += f" {covered}"
         if any(group.num_runs == 1 for group in self.table):
-            note += " A single run has neither a standard deviation nor an interval."
+            note += " The interval of a single run covers other images alone."
         if self.diverged:
             note += " Runs that diverged have no model and are not part of any mean."
         if len(kinds := self.instruction_sets) > 1:

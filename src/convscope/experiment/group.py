@@ -16,7 +16,7 @@ class Group(Recorded):
         values: the accuracies, 0 to 1, in the order of the runs.
         name: of the variant, if it has one.
         interval_with_images: (low, high), the 95 % interval of the mean over seeds and images, see
-            `statistics.group_accuracy_interval`; None for one run.
+            `statistics.group_accuracy_interval`; of one run over images alone.
 
     Raises:
         ValueError: if there is no value.

@@ -78,6 +78,5 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
 
 
 def _interval(group: GroupRecord) -> str:
-    if group.interval_with_images is None:
-        return "one run, no interval"
-    return f"{bracketed(group.interval_with_images)}, n {group.num_runs:,}"
+    within = "no interval" if group.interval_with_images is None else bracketed(group.interval_with_images)
+    return f"{within}, {'one run' if group.num_runs == 1 else f'n {group.num_runs:,}'}"

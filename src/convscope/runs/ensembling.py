@@ -9,8 +9,9 @@ import numpy as np
 from msgspec import structs
 
 from convscope.base.errors import ArchitectureError, RunError
+from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.data.datasets import Splits
-from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, compare_groups
+from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, words
 from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
@@ -43,6 +44,42 @@ class EnsembleRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class Members(RunGroup):
+    """The members of an ensemble, which are these networks and no sample of others."""
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """(low, high), 95 %, over images alone."""
+        return group_accuracy_interval(self.wrong.mean(axis=0, keepdims=True))
+
+
+class MembersComparison(GroupComparison):
+    """An ensemble and its members: whether it makes fewer errors than they do on average, on other images.
+
+    The test is Student's of the difference that each image makes (see `compare_with_members`).
+    """
+
+    @property
+    def verdict(self) -> str:
+        several = structs.replace(self._numbers.a, num_models=2)  # no further seeds are needed to compare these two
+        return words.format_verdict(structs.replace(self._numbers, a=several))
+
+    @property
+    def limits(self) -> str:
+        return "It holds for these networks on other images of this kind."
+
+    @property
+    def sentence(self) -> str:
+        images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)
+        change = words.format_points(self.accuracy_difference, self.accuracy_difference_interval)
+        return (
+            f"On the {images}, the ensemble makes {words.count(self.a.errors[0], 'error')} and its {self.b.num_models} "
+            f"members {self.b.num_errors:,.1f} on average. The accuracies differ by {change} "
+            f"({words.format_p_value(self.p_value)}, over images). {self.limits}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class EnsembleRun:
     """A finished run of an ensemble.
 
@@ -52,7 +89,7 @@ class EnsembleRun:
     """
 
     measured: Measured
-    against_members: GroupComparison
+    against_members: MembersComparison
     left_out: Sequence[str]
     timings: Mapping[str, float]
     report: Path
@@ -136,7 +173,7 @@ def _member_record(run: FinishedRun) -> MemberRecord:
     )
 
 
-def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> GroupComparison:
+def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Splits) -> MembersComparison:
     """Return how the ensemble compares with its members, whose costs are their means."""
     network, first = measured.model.architecture, runs[0]
     times = [run.seconds for run in runs if run.seconds is not None]
@@ -144,7 +181,7 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
     num_bytes = stored_bytes(measured.folder)
     candidate = Candidate.from_model(measured.model, measured.evaluation, seconds)
     whole = replace(candidate, weights_bytes=num_bytes)
-    members = RunGroup(
+    members = Members(
         name="its members",
         seeds=tuple(range(len(runs))),  # members may share one
         y_true=first.y_true,
@@ -156,4 +193,16 @@ def _against_members(measured: Measured, runs: Sequence[FinishedRun], splits: Sp
         weights_bytes=num_bytes // len(runs),
         training_seconds=None if seconds is None else seconds / len(runs),
     )
-    return compare_groups(RunGroup.from_candidates([whole], [0], "the ensemble"), members)
+    return compare_with_members(RunGroup.from_candidates([whole], [0], "the ensemble"), members)
+
+
+def compare_with_members(whole: RunGroup, members: Members) -> MembersComparison:
+    """Return how the errors of an ensemble compare with the mean errors of its members, all on the same images.
+
+    An image counts with the share of the members that are wrong on it. In simulations of 2 to 35 members on 200 to
+    10,000 images, equal ones differ in 6 % of cases, in fewer with rare errors (benchmarks/metric_claims.py).
+    """
+    apart = group_difference(whole.wrong, members.wrong.mean(axis=0, keepdims=True))
+    return MembersComparison(
+        whole, members, apart.interval, apart.ratio_interval, apart.p_value, apart.degrees_of_freedom
+    )

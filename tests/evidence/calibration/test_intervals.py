@@ -39,26 +39,14 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
 
 
 @pytest.mark.slow
-def test_the_intervals_of_means_are_near_the_normal_ones():
-    logits, labels = drawn()
-    scores = score_images(logits, labels, 1.0, 15)
-    estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(0))
-    for name in ("brier", "negative_log_likelihood"):
-        values = getattr(scores, name)
-        half = 1.96 * values.std() / np.sqrt(len(values))
-        expected = (values.mean() - half, values.mean() + half)
-        assert estimates[name].interval == pytest.approx(expected, abs=0.15 * half)
-
-
-@pytest.mark.slow
-def test_a_change_has_the_narrow_interval_of_the_same_images():
-    logits, labels = drawn()
-    before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 1.1))
-    _, _, change = bootstrap(before, after, 15, np.random.default_rng(0))
-    differences = after.negative_log_likelihood - before.negative_log_likelihood
-    half = 1.96 * differences.std() / np.sqrt(len(differences))
-    expected = (differences.mean() - half, differences.mean() + half)
-    assert change["negative_log_likelihood"].interval == pytest.approx(expected, abs=0.15 * half)
+@pytest.mark.parametrize("name", ["brier", "negative_log_likelihood"])
+def test_the_intervals_of_means_and_of_their_changes_are_near_the_normal_ones(name):
+    before, after = (score_images(*drawn(), temperature, 15) for temperature in (1.0, 1.1))
+    first, _, change = bootstrap(before, after, 15, np.random.default_rng(0))
+    values = getattr(before, name)
+    for estimate, each in ((first[name], values), (change[name], getattr(after, name) - values)):
+        half = 1.96 * each.std() / np.sqrt(len(each))
+        assert estimate.interval == pytest.approx((each.mean() - half, each.mean() + half), abs=0.15 * half)
 
 
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
