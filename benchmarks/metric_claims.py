@@ -12,10 +12,14 @@ from dataclasses import fields
 
 import numpy as np
 from claims import Share, group, print_table, within
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from convscope.base.metrics import macro_f1
+from convscope.evidence.calibration import measure_calibration, measure_reliability
+from convscope.evidence.calibration.intervals import chance_errors
+from convscope.evidence.calibration.scores import Scores, score_images
 from convscope.evidence.comparison import compare_groups
 from convscope.runs.ensembling import Members, compare_with_members
 
@@ -111,7 +115,43 @@ def false_claims(
     return fixed_claims, anew
 
 
-TABLES = {"f1": print_f1, "ensemble": print_ensemble}
+def print_calibration(repeats: int) -> None:
+    print(
+        "Networks that are said to be miscalibrated, by what their logits are multiplied with, in percent; 1 is true\n"
+    )
+    print_table(["network", "images", *map(str, FACTORS), "error at 1"], calibration_rows(repeats))
+
+
+FACTORS = (1.0, 1.5, 0.7)
+EASE = {"99 % correct": 17 * (14,) + (8, 8, 4), "75 %": (8, 6, 4, 2), "30 %": (0,)}
+"""Of networks: by how much one of ten classes stands out among logits with a standard deviation of 1."""
+
+
+def calibration_rows(repeats: int) -> Iterator[list[object]]:
+    stream = np.random.default_rng(4)
+    for name, leads in EASE.items():
+        for images in (200, 500, 2000, 10_000):
+            faults, errors = [], []
+            for _ in range(repeats if images < 10_000 else repeats // 4):
+                logits = stream.normal(size=(images, 10))
+                logits[:, 0] += stream.choice(leads, images)
+                labels = (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+                scores = [score_images(factor * logits, labels, 1.0, 15) for factor in FACTORS]
+                faults.append([has_fault(one, stream) for one in scores])
+                errors.append(measure_reliability(scores[0].confidence, scores[0].right, 15, "mass").ece)
+            shares = [Share(float(share), len(faults)) for share in np.mean(faults, axis=0)]
+            yield [name, images, *shares, f"{100 * np.mean(errors):.2f}"]
+
+
+def has_fault(scores: Scores, stream: np.random.Generator) -> bool:
+    _, by_mass, accuracy = chance_errors(scores, 15, stream)
+    measured = measure_reliability(scores.confidence, scores.right, 15, "mass")
+    before = replace(PROTOTYPE.before, by_mass=measured, chance_by_mass=by_mass, chance_accuracy=accuracy)
+    return replace(PROTOTYPE, accuracy=float(scores.right.mean()), before=before).fault is not None
+
+
+PROTOTYPE = measure_calibration(np.eye(2), np.arange(2), np.eye(2), np.arange(2), fitted_on="two images")
+TABLES = {"f1": print_f1, "ensemble": print_ensemble, "calibration": print_calibration}
 
 
 def main() -> None:

@@ -83,6 +83,12 @@ def test_the_titles_say_what_the_temperature_did() -> None:
     calibrated = value_of(3000, scale=1)
     assert "not change the calibration error significantly" in error_finding(calibrated)
     assert "confidence matches accuracy" in confidence_finding(calibrated)
+    chance = calibrated.before.chance_by_mass
+    ends = rf"{100 * chance.mean:.2f}\s% \[{100 * chance.low:.2f}\s%, {100 * chance.limit:.2f}\s%\]"
+    assert re.search(f"a calibrated network would show {ends}$", confidence_finding(calibrated))
+    by_mass = replace(calibrated.before.by_mass, ece=chance.limit + 0.001)
+    in_bins = replace(calibrated, before=replace(calibrated.before, by_mass=by_mass))
+    assert "does not match accuracy in all bins" in confidence_finding(in_bins)
     raised = replace(value.changes, ece_by_width=Estimate(value=0.1, interval=(0.05, 0.15)))
     worse = replace(value, changes=raised)
     assert "raises the calibration error" in error_finding(worse)

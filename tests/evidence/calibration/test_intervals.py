@@ -82,15 +82,17 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
 def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
     logits, labels = drawn(count=300)
     scores = score_images(logits, labels, 1.0, 15)
-    chances = chance_errors(scores, 15, np.random.default_rng(0))
+    *chances, accuracy = chance_errors(scores, 15, np.random.default_rng(0))
     stream = np.random.default_rng(1)
+    accuracies = (stream.random((9000, 300)) < scores.confidence).mean(axis=1)
+    assert accuracy == pytest.approx(np.quantile(accuracies, [0.0125, 0.9875]), abs=0.01)
     for chance, binning in zip(chances, ("width", "mass"), strict=True):
         errors = [
             measure_reliability(scores.confidence, stream.random(300) < scores.confidence, 15, binning).ece
             for _ in range(1000)
         ]
         assert chance.mean == pytest.approx(np.mean(errors), rel=0.04)
-        assert chance.limit == pytest.approx(np.quantile(errors, 0.975), rel=0.08)
+        assert (chance.low, chance.limit) == pytest.approx(np.quantile(errors, [0.025, 0.975]), rel=0.08)
 
 
 def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):

@@ -58,8 +58,9 @@ class Figures(Estimates, kw_only=True):
         by_width, by_mass: the images in bins of equal width and of equally many images.
         ece_by_width, ece_by_mass: their expected calibration errors. The interval is of the error of these bins on
             endless images; as noise only adds to an error, it may lie below the value.
-        chance_by_width, chance_by_mass: the errors that noise alone would give. An error below `limit` is no evidence
-            of any.
+        chance_by_width, chance_by_mass: the errors that a calibrated network with these confidences would show. An
+            error below `limit` is no evidence of any.
+        chance_accuracy: (low, high), the 97.5 % range of the accuracy that it would have.
         class_wise_ece: the error of every class's probability, not the answer's alone, in bins of equal width, averaged
             over the classes; small where there are many, since most of their probabilities are near zero.
         brier: the mean over the images of Σ over the classes of (probability - truth)², 0 to 2.
@@ -72,6 +73,7 @@ class Figures(Estimates, kw_only=True):
     by_mass: Reliability
     chance_by_width: Chance
     chance_by_mass: Chance
+    chance_accuracy: FractionInterval = (0.0, 1.0)
     class_wise_ece: Fraction
     risk_coverage: RiskCoverage
 
@@ -114,6 +116,17 @@ class Calibration(Tabular, DataRecord, kw_only=True):
         """The figures before and after, each with its name."""
         return ("before", self.before), ("after", self.after)
 
+    @property
+    def fault(self) -> Literal["over", "under", "differs"] | None:
+        """How the network as trained differs from a calibrated one: overconfident, underconfident, or in some bins.
+
+        None where its accuracy and its error by mass lie in the ranges of calibrated networks, as of 95 % of those.
+        """
+        low, high = self.before.chance_accuracy
+        if not low <= self.accuracy <= high:
+            return "over" if self.accuracy < low else "under"
+        return "differs" if self.before.by_mass.ece > self.before.chance_by_mass.limit else None
+
     def _tables(self) -> list[tuple[Sequence[str], Iterable[Sequence[str]], str]]:
         return [(_HEADER, self._rows(), ""), (_REFUSAL_HEADER, self._refusal_rows(), "")]
 
@@ -136,6 +149,11 @@ class Calibration(Tabular, DataRecord, kw_only=True):
                 low, high = (format(end, form) for end in estimate.interval)
                 cells += [format(estimate.value, form), f"[{low}, {high}]"]
             rows.append(tuple(cells))
+            if name.startswith("ece"):
+                cells = ["of a calibrated network"]
+                for chance in (getattr(side, name.replace("ece", "chance")) for _, side in self.sides):
+                    cells += [f"{chance.mean:.5f}", f"[{chance.low:.5f}, {chance.limit:.5f}]"]
+                rows.append((*cells, "", ""))
         return rows
 
     def _refusal_rows(self) -> list[tuple[str, ...]]:
@@ -230,7 +248,7 @@ def measure_calibration(
 
 
 def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stream: np.random.Generator) -> Figures:
-    by_width, by_mass = chance_errors(scores, num_bins, stream)
+    by_width, by_mass, accuracy = chance_errors(scores, num_bins, stream)
     return Figures(
         mean_confidence=float(scores.confidence.mean()),
         by_width=measure_reliability(scores.confidence, scores.right, num_bins, "width"),
@@ -239,6 +257,7 @@ def _measure(scores: Scores, estimates: dict[str, Estimate], num_bins: int, stre
         ece_by_mass=_from_zero(estimates["ece_by_mass"], by_mass),
         chance_by_width=by_width,
         chance_by_mass=by_mass,
+        chance_accuracy=accuracy,
         class_wise_ece=scores.class_wise_ece,
         brier=estimates["brier"],
         negative_log_likelihood=estimates["negative_log_likelihood"],

@@ -33,10 +33,11 @@ class Chance(Record, kw_only=True):
 
     Attributes:
         mean: on average.
-        limit: what 97.5 % of such draws stay below.
+        low, limit: the 95 % range of such draws; in files of 0.1.0 it begins at 0.
     """
 
     mean: Fraction
+    low: Fraction = 0.0
     limit: Fraction
 
 
@@ -91,11 +92,12 @@ def bootstrap(
     return first, second, change
 
 
-def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance]:
+def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
     """Return what the calibration errors by width and by mass would be if every confidence were exactly right.
 
     Each image is drawn right with the probability of its confidence, and the error taken from that, `resamples_for`
-    times.
+    times. The third is the 97.5 % range of the accuracy of these draws: it and the upper end of an error each leave
+    out 2.5 %.
 
     Source: Bröcker and Smith 2007, consistency resampling, here of the error and not of the bins.
     """
@@ -108,11 +110,13 @@ def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) ->
         rows = min(left, max(1, _BLOCK // count))
         right = (stream.random((rows, count)) < scores.confidence).astype(np.float64).T
         gaps = [np.abs(mask @ right - mean[:, None]).sum(axis=0) for mask, mean in zip(masks, expected, strict=True)]
-        drawn.append(np.stack(gaps) / count)
+        drawn.append(np.stack([*gaps, right.sum(axis=0)]) / count)
         left -= rows
     errors = np.concatenate(drawn, axis=1)
-    width, mass = (Chance(mean=float(row.mean()), limit=float(np.quantile(row, 0.975))) for row in errors)
-    return width, mass
+    ends = [(float(row.mean()), *np.quantile(row, (0.025, 0.975)).tolist()) for row in errors[:2]]
+    width, mass = (Chance(mean=mean, low=low, limit=limit) for mean, low, limit in ends)
+    low, high = np.quantile(errors[2], (0.0125, 0.9875)).tolist()
+    return width, mass, (low, high)
 
 
 class _Statistic:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from convscope.evidence.calibration import Calibration, Reliability
 from convscope.report.calibration_charts import draw_gaps, draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import between, percent, points
+from convscope.report.findings import between, bracketed, percent, points
 from convscope.texts import Said, alike, figure, known, rounded, say, sentences
 
 _NUMBERS = {  # what a value is multiplied by, and its digits
@@ -69,10 +69,15 @@ def error_finding(value: Calibration) -> str:
 
 
 def confidence_finding(value: Calibration) -> str:
-    """Return whether the network as trained is overconfident, by its mean confidence and its accuracy."""
-    mean, (low, high) = value.before.mean_confidence, value.accuracy_interval
-    key = "over" if mean > high else "under" if mean < low else "matches"
-    return say(f"evidence.calibration.{key}", confidence=percent(mean), accuracy=percent(value.accuracy))
+    """Return whether the network as trained is overconfident, and what error a calibrated one would show."""
+    before, chance = value.before, value.before.chance_by_mass
+    return say(
+        f"evidence.calibration.{value.fault or 'matches'}",
+        confidence=percent(before.mean_confidence),
+        accuracy=percent(value.accuracy),
+        error=percent(before.ece_by_mass.value),
+        chance=say("within", value=percent(chance.mean), low=percent(chance.low), high=percent(chance.limit)),
+    )
 
 
 def refusal_finding(value: Calibration) -> str:
@@ -96,8 +101,9 @@ def _figures_table(value: Calibration) -> Table:
         rows.append(row)
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
-            limits = [_number(100 * getattr(side, f"chance_{binning}").limit, 2) for side in sides]
-            rows.append([say("evidence.calibration.chance"), limits[0], "", limits[1], "", "", ""])
+            chances = [getattr(side, f"chance_{binning}") for side in sides]
+            cells = [cell for one in chances for cell in (_number(100 * one.mean, 2), bracketed((one.low, one.limit)))]
+            rows.append([say("evidence.calibration.chance"), *cells, "", ""])
             largest = [
                 cell
                 for side in sides
