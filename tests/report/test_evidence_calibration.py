@@ -82,7 +82,7 @@ def test_the_titles_say_what_the_temperature_did() -> None:
     assert "As trained, the network is underconfident" in confidence_finding(value_of(3000, scale=0.4))
     calibrated = value_of(3000, scale=1)
     assert "not change the calibration error significantly" in error_finding(calibrated)
-    assert "confidence matches accuracy" in confidence_finding(calibrated)
+    assert "confidence does not differ significantly from accuracy" in confidence_finding(calibrated)
     chance = calibrated.before.chance_by_mass
     ends = rf"{100 * chance.mean:.2f}\s% \[{100 * chance.low:.2f}\s%, {100 * chance.limit:.2f}\s%\]"
     assert re.search(f"a calibrated network would show {ends}$", confidence_finding(calibrated))

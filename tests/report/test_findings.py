@@ -139,20 +139,24 @@ def lesion(layer: str, change: float, is_significant: bool, replacement: Replace
     [
         (
             [lesion("a", -0.002, True), lesion("b", -0.0091, True), lesion("b", -0.5, True, "mean")],
-            "2 of 2 filters matter significantly; removing filter 3 of b costs most, 0.91 points of accuracy",
+            "2 of 2 filters matter significantly; the largest measured loss is 0.91 points of accuracy, "
+            "without filter 3 of b",
         ),
         (  # the largest of many changes is not named where luck explains it
             [lesion("a", -0.0016, False), lesion("a", -0.001, True)],
-            "1 of 2 filters matter significantly; removing filter 3 of a costs most, 0.10 points of accuracy",
+            "1 of 2 filters matter significantly; the largest measured loss is 0.10 points of accuracy, "
+            "without filter 3 of a",
         ),
         ([lesion("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
         (
             [lesion("a", 0.01, True), lesion("b", -0.1, False)],
-            "No filter is needed; accuracy is significantly higher without any one of 1 of 2",
+            "No removal of a filter lowers accuracy significantly; without any one of 1 of 2 it is significantly "
+            "higher",
         ),
         (
             [lesion("a", -0.02, True, "mean")],
-            "1 of 1 filters matter significantly; removing filter 3 of a costs most, 2.00 points of accuracy",
+            "1 of 1 filters matter significantly; the largest measured loss is 2.00 points of accuracy, "
+            "without filter 3 of a",
         ),
     ],
 )

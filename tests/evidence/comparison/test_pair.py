@@ -79,8 +79,8 @@ def test_swapping_the_two_mirrors_the_comparison():
         (
             (94, 3, 2, 1),
             "On the 100 test images of shapes, with one run each, cnn makes 3 errors and ann 4 (25 % fewer for cnn). "
-            "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would often "
-            "happen (p = 1): no significant difference. With one run each, this comparison does not cover other "
+            "Exactly one of the two is correct on 5 images. If both were equally good, a split this uneven would "
+            "happen with p = 1: no significant difference. With one run each, this comparison does not cover other "
             "seeds.",
         ),
     ],
