@@ -124,7 +124,7 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
         ((3, 1), "There is only one run of ann"),
         ((2, 3), "With 2 seeds the interval covers the true value in 98 to 100 % of cases."),
         ((5, 6), "With 5 seeds the interval covers the true value in 95 to 99 % of cases."),
-        ((30, 30), "other seeds and other images of this kind, with these"),
+        ((30, 30), "images of this kind, with these recipes, which may suit one of them better, and this"),
     ],
 )
 def test_limits_say_what_cannot_be_told(models, part):
