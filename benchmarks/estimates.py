@@ -23,10 +23,6 @@ class Estimate:
     low: float
     high: float
 
-    def mapped(self, function: Callable[[float], float]) -> "Estimate":
-        """Estimate a rising function of the number."""
-        return Estimate(function(self.value), function(self.low), function(self.high))
-
 
 def correlate(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> Estimate | None:
     """Compute Pearson's correlation of two rows of n numbers, with the interval by Fisher's transformation.

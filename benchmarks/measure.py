@@ -31,31 +31,23 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import answers
 import atlas.tables as atlas
 import engine_sources
 import machine
+import plans
 import processes
 import publish
 from frontier.measure import measure_point
-from frontier.points import ALL, POINTS, Point, points_named
+from frontier.points import ACCURACY, ALL, FASHION, POINTS, Point, points_named
 
 import convscope as cs
 
 Part = dict[str, Any]
 PROJECT = engine_sources.PROJECT
 BENCHMARKS = Path(__file__).parent
-BOTH = ("--architecture", "cnn", "--architecture", "ann")
-ACCURACY = {
-    "classic": (*BOTH, "--recipe", "classic", "--seeds", "30"),
-    "others": ("--recipe", "fast", "--recipe", "accurate", "--seeds", "30"),
-}
-# The 20 epochs were one guess, tried once; nothing was tuned for these images.
-FRESH_SEEDS = "100-109"  # that nothing was chosen with, nor looked at before all choices were made
-FASHION = {
-    "classic": (*BOTH, "--recipe", "classic", "--seeds", "10"),
-    "accurate": ("--recipe", "accurate", "--seeds", "10"),
-    "longer": ("--recipe", "accurate", "--epochs", "20", "--seeds", "5"),
-}
+FRESH_SEEDS = "200-229"  # that nothing was chosen with, nor looked at before all choices were made
+FRESH = ("lenet5", "cnn-fast", "cnn-accurate")
 
 
 class Measurement:
@@ -94,62 +86,61 @@ class Measurement:
         return found
 
 
-def experiments(measurement: Measurement, dataset: str, plans: dict[str, tuple[str, ...]]) -> Part:
-    """Return a row for each group of runs, and the comparison of the first plan's two networks."""
-    rows, pairs = [], []
-    for name, words in plans.items():
-        out = str(measurement.scratch / f"{dataset}-{name}")
-        executor = f"local:{machine.describe()['cores']}"
-        found = measurement.convscope("experiment", "--dataset", dataset, *words, "--executor", executor, "--out", out)
-        for group in found["table"]:
-            runs = [one for one in found["runs"] if all(one[key] == group[key] for key in ("architecture", "recipe"))]
-            choice = publish.choice_digest(group["architecture"], group["recipe"])
-            about = {
-                "parameters": runs[0]["parameters"],
-                "epochs": len(runs[0]["history"]["loss"]),
-                "first": first_of(runs),
-                "choice_sha256": choice,
-            }
-            rows.append({**group, **about, "seeds": [one["seed"] for one in runs]})
-        if len(found["table"]) == 2 and not pairs:
-            pairs = measurement.convscope("compare", out)["comparisons"]
-    return {"num_images": found["num_images"], "rows": rows, "comparison": pairs[0]}
+def frontier(measurement: Measurement, dataset: str) -> Part:
+    """Measure a row for each point of the frontier that is asked for; the others stay as they were."""
+    return measure_rows(measurement, dataset, points_named(measurement.points, dataset), POINTS)
 
 
-def frontier(measurement: Measurement, dataset: str, out: str = "", seeds_of_all: str | None = None) -> Part:
-    """Measure a row for each point of the frontier that is asked for; the others stay as they were.
+def fresh(measurement: Measurement) -> Part:
+    """Measure some of these points with seeds that were used for nothing else."""
+    points = points_named(",".join(FRESH), "mnist")
+    return measure_rows(measurement, "mnist", points, points, FRESH_SEEDS)
+
+
+def accuracy(measurement: Measurement, dataset: str, points: Sequence[Point]) -> Part:
+    """Measure a row for each of `points`, and compare the first two."""
+    part = measure_rows(measurement, dataset, points, points)
+    return part | {"comparison": compare_rows(*part["rows"][:2])}
+
+
+def compare_rows(first: Part, second: Part) -> Part:
+    """Compare two rows by their published answers."""
+    found = cs.compare_groups(answers.group_of(first), answers.group_of(second)).to_dict()
+    kept = ("names", "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval",
+            "p_value", "degrees_of_freedom", "verdict")  # fmt: skip
+    errors = [found[side]["num_errors"] for side in ("a", "b")]
+    return {name: found[name] for name in kept} | {"num_errors": errors}
+
+
+def measure_rows(
+    measurement: Measurement, dataset: str, points: Sequence[Point], order: Sequence[Point], seeds: str | None = None
+) -> Part:
+    """Measure a row for each of `points` and keep it with those of `order` that were measured before.
 
     Args:
-        out: where the runs are kept; by default in a folder of the data set's name.
-        seeds_of_all: instead of as many as each point states.
+        seeds: in place of as many as each point states.
     """
     part, data = dict(measurement.earlier), cs.load_dataset(dataset)
-    folder = measurement.scratch / (out or dataset)
     with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
-        for point in points_named(measurement.points, dataset):
-            seeds = seed_list(measurement.seeds or seeds_of_all or str(point.seeds))
-            measurement.commands.append(command_of(point, dataset, seeds))
-            row = measure_point(point, data, seeds, folder, executor)
-            part = with_row(part, measurement, row) | {"num_images": len(data.test)}
+        for point in points:
+            chosen = seed_list(measurement.seeds or seeds or str(point.seeds))
+            measurement.commands.append(command_of(point, dataset, chosen))
+            row = measure_point(point, data, chosen, measurement.scratch / dataset, executor)
+            part = with_row(part, measurement, row, order) | {"num_images": len(data.test)}
     return part
 
 
 def command_of(point: Point, dataset: str, seeds: Sequence[int]) -> str:
     """Write the command that trains the networks of a point."""
     words = ["convscope", "experiment", "--dataset", dataset, "--architecture", point.architecture]
-    return shlex.join([*words, "--recipe", point.recipe, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
+    words += ["--recipe", point.recipe, *(["--epochs", str(point.epochs)] if point.epochs else [])]
+    return shlex.join([*words, "--seeds", f"{seeds[0]}-{seeds[-1]}"])
 
 
 def seed_list(text: str) -> list[int]:
     """Read a number of seeds from 0 on, or a range such as 100-109."""
     first, dash, last = text.partition("-")
     return list(range(int(first), int(last) + 1)) if dash else list(range(int(first)))
-
-
-def first_of(runs: Sequence[Part]) -> Part:
-    """Return the run with the smallest seed of `runs`: what a check of their row trains again."""
-    first = min(runs, key=lambda run: run["seed"])
-    return {"seed": first["seed"], "weights_sha256": first["weights_sha256"]}
 
 
 def check(part: Part, dataset: str, scratch: Path, keep: Callable[[Part], None]) -> None:
@@ -208,7 +199,7 @@ def single_networks(points: Sequence[Point], dataset: str) -> Iterator[Point]:
             yield point
 
 
-def with_row(part: Part, measurement: Measurement, row: Part) -> Part:
+def with_row(part: Part, measurement: Measurement, row: Part, order: Sequence[Point] = POINTS) -> Part:
     """Return `part` with a row measured now, in the order of the points, and keep it."""
     choice = publish.choice_digest(row["architecture"], row["recipe"])
     stamp = {
@@ -218,7 +209,7 @@ def with_row(part: Part, measurement: Measurement, row: Part) -> Part:
         "command": measurement.commands[-1],
     }
     rows = {one["name"]: one for one in part.get("rows", ())} | {row["name"]: {**row, **stamp}}
-    ordered = [rows[point.name] for point in POINTS if point.name in rows]
+    ordered = [rows[point.name] for point in order if point.name in rows]
     found = {**part, "rows": ordered, "commands": [one["command"] for one in ordered]}
     measurement.keep(found)
     return found
@@ -245,6 +236,14 @@ def pictures(measurement: Measurement) -> Part:
     }
     rows = [{"name": name, **{key: row[key] for key in kept}, **network} for name, row in figures.items()]
     return {"seed": 0, "rows": rows}
+
+
+def integers(measurement: Measurement) -> Part:
+    """Export a network of few bits as a C header in integers, and measure what compilers make of it."""
+    out = str(measurement.scratch / "integers")
+    words = ["--architecture", "micro11k", "--recipe", "micro11k", "--seeds", "1"]
+    measurement.convscope("experiment", "--dataset", "mnist", *words, "--out", out)
+    return measurement.script("microcontroller.py", out)
 
 
 def main_job(measurement: Measurement) -> Part:
@@ -287,20 +286,23 @@ def speed(measurement: Measurement) -> Part:
     rows = []
     for result in found["results"]:
         samples = [{**one, "n": len(one["values"]), "values": None} for one in result["samples"][:2]]
-        rows.append({"title": result["title"], "value": result["value"], "unit": result["bound"]["unit"],
+        rows.append({"value": result["value"], "unit": result["bound"]["unit"], "note": result["note"],
                      "samples": samples})  # fmt: skip
     return {"rows": rows, "peers": found["versions"], "turns": found["repeat"]}
 
 
 PARTS: dict[str, Callable[[Measurement], Part]] = {
-    "accuracy": lambda measurement: experiments(measurement, "mnist", ACCURACY),
-    "fashion": lambda measurement: experiments(measurement, "fashion-mnist", FASHION),
+    "accuracy": lambda measurement: accuracy(measurement, "mnist", ACCURACY),
+    "fashion": lambda measurement: accuracy(measurement, "fashion-mnist", FASHION),
     "frontier": lambda measurement: frontier(measurement, "mnist"),
-    "frontier-fresh": lambda measurement: frontier(measurement, "mnist", "mnist-fresh", FRESH_SEEDS),
+    "frontier-fresh": fresh,
     "frontier-seconds": lambda measurement: frontier_seconds(measurement, "mnist"),
     "frontier-fashion": lambda measurement: frontier(measurement, "fashion-mnist"),
     "atlas": atlas.measure,
+    "crossed": atlas.measure_crossed,
+    "plans": lambda measurement: plans.measure(measurement, publish.load()["frontier"]["rows"]),
     "pictures": pictures,
+    "integers": integers,
     "stored-runs": stored_runs,
     "install": installation,
     "main-job": main_job,

@@ -1,6 +1,6 @@
 """Export trained runs as C headers in integers, and count and compare on all test images what compilers make of them.
 
-python benchmarks/microcontroller.py EXPERIMENT [--calibrate 1000] [--arm 1]
+python benchmarks/microcontroller.py EXPERIMENT [--calibrate 1000] [--arm 1] [--json]
 
 Each header is compiled by gcc -std=c99 for this machine, and those of the first `--arm` runs also by clang-19 for ARM
 (AArch64) and run by QEMU, which takes minutes a run. All programs must give the bits of the integers in Python, for
@@ -12,6 +12,7 @@ states, the header's accuracy, the model's, and how many answers differ; at the 
 """
 
 import argparse
+import json
 import re
 import statistics
 import subprocess
@@ -68,11 +69,17 @@ def main() -> None:
     parser.add_argument("experiment", type=Path)
     parser.add_argument("--calibrate", type=int, default=1000, help="training images for the ranges and the bound")
     parser.add_argument("--arm", type=int, default=1, help="how many runs are computed by QEMU too")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object at the end of stdout, and nothing else"
+    )
     arguments = parser.parse_args()
     data = cs.load_dataset("mnist")
     calibration, test = calibration_images(data.train, arguments.calibrate), data.test
-    print("run | bytes in the object file | stated | accuracy in C | of the model | other answers | processors")
-    accuracies = []
+    log = sys.stderr if arguments.json else sys.stdout
+    print(
+        "run | bytes in the object file | stated | accuracy in C | of the model | other answers | processors", file=log
+    )
+    runs = []
     for number, path in enumerate(list_runs(arguments.experiment / "runs")):
         model = cs.load_model(path)
         expected = simulate(quantize(model, calibration[::2]), test.images)
@@ -90,9 +97,16 @@ def main() -> None:
             stated = re.search(r"NET_WEIGHT_BYTES (\d+)", (folder / "net.h").read_text())
         assert stated is not None
         given, models = expected.argmax(axis=1), model.logits(test.images).argmax(axis=1)
-        accuracies.append(float(np.mean(given == test.labels)))
-        shares = f"{accuracies[-1]:.2%} | {np.mean(models == test.labels):.2%} | {np.sum(given != models)}"
-        print(f"{path.name} | {counted:,} | {int(stated[1]):,} | {shares} | {' '.join(processors)}", flush=True)
+        accuracy, in_floats = (float(np.mean(found == test.labels)) for found in (given, models))
+        runs.append({"accuracy": accuracy, "accuracy_in_floats": in_floats, "bytes": counted})
+        shares = f"{accuracy:.2%} | {in_floats:.2%} | {np.sum(given != models)}"
+        print(
+            f"{path.name} | {counted:,} | {int(stated[1]):,} | {shares} | {' '.join(processors)}", file=log, flush=True
+        )
+    if arguments.json:
+        print(json.dumps({"num_images": len(test), "runs": runs}))
+        return
+    accuracies = [run["accuracy"] for run in runs]
     if (interval := mean_interval(accuracies)) is not None:
         low, high = interval
         print(

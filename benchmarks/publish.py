@@ -15,12 +15,22 @@ import engine_sources
 import frontier.pages as frontier_pages
 import install
 import many_runs
+import plans
 import tables
+from rows import ROWS
 
 FILE = engine_sources.PROJECT / "docs" / "results.json"
 PAGES = ("README.md", "docs/results.md")
 
-_LEFT_OUT = ("frontier-picture", "frontier-pictures", "frontier-fresh", "chance", "atlas")  # before they are measured
+_LEFT_OUT = (
+    "frontier-picture",
+    "frontier-pictures",
+    "frontier-fresh",
+    "chance",
+    "plans",
+    "atlas",
+    "crossed",
+)  # before they are measured
 
 Part = tables.Part
 
@@ -42,8 +52,8 @@ def write_pages(parts: dict[str, Part]) -> None:
     for cost in frontier_pages.COSTS if "frontier" in parts else ():
         if svg := frontier_pages.picture(parts, cost):
             (engine_sources.PROJECT / frontier_pages.picture_path(cost)).write_text(svg, encoding="utf-8")
-    if "atlas" in parts:
-        atlas.write_files(parts["atlas"])
+    if {"atlas", "crossed"} <= parts.keys():
+        atlas.write_files(parts["atlas"], parts["crossed"])
 
 
 def page(text: str, parts: dict[str, Part]) -> str:
@@ -82,7 +92,11 @@ def _written(name: str, parts: dict[str, Part]) -> str:
             return ""
         return tables.prose(f"Not measured with this version. Run {again} on a machine that does nothing else.")
     measured = parts[part]
-    beside = {"timed": parts.get(f"{part}-seconds"), "before": parts.get(part.removesuffix("-fresh"))}
+    beside = {
+        "timed": parts.get(f"{part}-seconds"),
+        "before": parts.get(part.removesuffix("-fresh")),
+        **{name: parts.get(name) for name in ("atlas", "integers")},
+    }
     lines = list(write(measured | beside))
     if what := _out_of_date(measured):
         stale = f"**Out of date: the engine or the recipe has changed since {what} measured. Run {again}.**"
@@ -140,8 +154,8 @@ def _accuracy(part: Part) -> Iterable[str]:
     difference = 100 * found["accuracy_difference"]
     yield from (*tables.table(columns, rows), "")
     yield tables.prose(
-        f"{_verdict(part)} With `classic`, `{found['names'][0]}` makes {found['a']['num_errors']:.1f} errors and "
-        f"`{found['names'][1]}` {found['b']['num_errors']:.1f} on average, of {part['num_images']:,} images. The "
+        f"{_verdict(part)} `{found['names'][0]}` makes {found['num_errors'][0]:.1f} errors and "
+        f"`{found['names'][1]}` {found['num_errors'][1]:.1f} on average, of {part['num_images']:,} images. The "
         f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}."
     )
     yield from tables.provenance(part)
@@ -168,17 +182,31 @@ def _pictures(part: Part) -> Iterable[str]:
 
 
 def _speed(part: Part) -> Iterable[str]:
-    rows = []
-    for row in part["rows"]:
-        ours, best = [*row["samples"], None, None][:2]
-        value = None if row["value"] is None else f"{row['value']:.2f}"
-        unit = {"x": " times", "s": " s", "%": ""}[row["unit"]]
-        if value and row["unit"] == "%":
-            value = f"{100 * row['value']:.0f} %"
-        rows.append([row["title"], f"{value}{unit}" if value else "not measured", _sample(ours), _sample(best)])
-    yield from tables.table(["what", "result", "convscope", "best peer"], rows)
-    yield from ("", tables.prose(f"Medians with [min, max] (n), {part['turns']} turns per peer. {_peers(part)}"))
+    cells = []
+    for row, each in zip(ROWS, part["rows"], strict=True):
+        ours, best = [*each["samples"], None, None][:2]
+        cells.append([row.title, _speed_result(each), _sample(ours), _sample(best)])
+    yield from tables.table(["what", "result", "convscope", "best peer"], cells)
+    text = (
+        f"Medians with [min, max] (n), {part['turns']} turns per peer. n counts repetitions; those of one turn "
+        "share a process, so only turns are independent."
+    )
+    if part["atlas"]:
+        reached = part["atlas"]["spread"]["reached"]
+        interval = tables.interval((reached["low"], reached["high"]))
+        share = f"{tables.percent(reached['value'], 2)} {interval}"
+        text += f" Of {part['atlas']['num_runs']:,} runs of `fast`, 95 % reach {share}."
+    yield from ("", tables.prose(f"{text} {_peers(part)}"))
     yield from tables.provenance(part)
+
+
+def _speed_result(row: Part) -> str:
+    if row["value"] is None:
+        return "not measured"
+    if row["unit"] == "%":
+        return f"{100 * row['value']:.0f} %"
+    turns = f", {row['note']}" if row.get("note", "").startswith("by turn") else ""
+    return f"{row['value']:.2f} {'times' if row['unit'] == 'x' else 's'}{turns}"
 
 
 # What each ratio compares, and the two figures: (side, figure).
@@ -250,8 +278,10 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
     "frontier": ("frontier", frontier_pages.mnist_rows),
     "frontier-fresh": ("frontier-fresh", frontier_pages.fresh),
     "chance": ("frontier", frontier_pages.chance),
+    "plans": ("plans", plans.rows),
     "frontier-fashion": ("frontier-fashion", frontier_pages.rows),
     "atlas": ("atlas", atlas.rows),
+    "crossed": ("crossed", atlas.crossed_rows),
     "pictures": ("pictures", _pictures),
     "stored-runs": ("stored-runs", _stored_runs),
     "install": ("install", _installation),
@@ -261,4 +291,5 @@ _TABLES: dict[str, tuple[str, Callable[[Part], Iterable[str]]]] = {
 
 
 def _verdict(part: Part) -> str:
-    return re.sub(r"\b(cnn|ann)\b", r"`\1`", part["comparison"]["verdict"]) + "."
+    verdict = re.sub(r"\b(cnn|ann)\b", r"`\1`", part["comparison"]["verdict"])
+    return f"With `classic`, Keras's defaults, which were tuned for neither, {verdict}."

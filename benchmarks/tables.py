@@ -10,8 +10,10 @@ Part = dict[str, Any]
 
 def provenance(part: Part) -> Iterable[str]:
     here, versions = part["machine"], part["versions"]
+    first = min((row["date"] for row in part.get("rows", ()) if "date" in row), default=part["date"])
+    when = f"on {part['date']}" if first == part["date"] else f"from {first} on, last on {part['date']}"
     text = (
-        f"Measured on {part['date']} with the engine of commit `{part['commit'][:12]}`: {here['processor']}, "
+        f"Measured {when} with the engine of commit `{part['commit'][:12]}`: {here['processor']}, "
         f"{here['cores']} cores, {', '.join(here['instruction_sets'])}; convscope {versions['convscope']}, "
         f"NumPy {versions['numpy']}, Python {versions['python']}."
     )
@@ -21,7 +23,10 @@ def provenance(part: Part) -> Iterable[str]:
             "again, and its weights were the same bit for bit."
         )
     yield from ("", prose(text))
-    yield from ("", "```text", *part["commands"], "```")
+    row = r"(--dataset \S+) --architecture \S+ --recipe \S+ (--seeds \S+)$"
+    words = r"\1 --architecture NETWORK --recipe RECIPE \2"
+    commands = dict.fromkeys(re.sub(row, words, command) for command in part["commands"])
+    yield from ("", "```text", *commands, "```")
 
 
 def prose(text: str) -> str:

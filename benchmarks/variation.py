@@ -1,20 +1,15 @@
-"""How far single runs of one network lie apart by chance alone, and how many runs show a difference of a given size.
+"""How far single runs of one network lie apart by chance alone.
 
 Runs differ by their seed, and by the test images that they happen to be measured on. Flags of wrong answers go in, one
-row for each run; standard deviations, probabilities and numbers of runs come out. Accuracies are fractions.
+row for each run; standard deviations and probabilities come out. Accuracies are fractions.
 """
 
-from dataclasses import asdict, dataclass
-from math import erfc, inf, sqrt
+from dataclasses import dataclass
+from math import ceil, erfc, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import nctdtr, stdtrit
-
-MAX_RUNS = 1 << 20  # of each network; more than that is no plan for anybody
-DIFFERENCES = (0.001, 0.0005, 0.0002)
-"""Differences of accuracies for which it is stated how often chance alone makes them."""
 
 
 @dataclass(frozen=True)
@@ -73,20 +68,6 @@ class RunVariation:
             sd_true=sqrt(max(over_seeds - alone, 0.0)),
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return all of it as plain JSON, with what follows for each of `DIFFERENCES`."""
-        differences = [
-            {
-                "difference": difference,
-                "chance_same_images": self.chance_same_images(difference),
-                "chance_other_images": self.chance_other_images(difference),
-                "runs_needed": self.runs_needed(difference),
-            }
-            for difference in DIFFERENCES
-        ]
-        sds = {"sd_same_images": self.sd_same_images, "sd_other_images": self.sd_other_images}
-        return {**asdict(self), **sds, "differences": differences}
-
     @property
     def sd_same_images(self) -> float:
         """The standard deviation of the difference of two runs on these test images."""
@@ -99,47 +80,13 @@ class RunVariation:
 
     def chance_same_images(self, difference: float) -> float:
         """Return the probability that two runs on these test images lie `difference` or more apart, either way."""
-        return _both_tails(difference, self.sd_same_images)
+        return self._both_tails(difference, self.sd_same_images)
 
     def chance_other_images(self, difference: float) -> float:
         """Return the same where each run is measured on as many test images of its own."""
-        return _both_tails(difference, self.sd_other_images)
+        return self._both_tails(difference, self.sd_other_images)
 
-    def runs_needed(self, difference: float, power: float = 0.8, level: float = 0.05) -> int | None:
-        """Return how many runs of each network show a true difference of their means on these test images.
-
-        It is the smallest number of runs with which a two-sided t-test at `level` finds it with probability `power`, if
-        both networks vary as these runs do. None for more than a million.
-
-        Raises:
-            ValueError: unless `difference` is above 0, and 0 < level < power < 1.
-        """
-        if not difference > 0 or not 0 < level < power < 1:
-            raise ValueError(
-                f"difference is {difference}, power {power} and level {level}; they must be above 0, with "
-                "level < power < 1"
-            )
-        if self.sd_seeds == 0:
-            return 2
-        low, high = 1, 2
-        while power_of_t_test(high, difference / self.sd_seeds, level) < power:
-            low, high = high, 2 * high
-            if high > MAX_RUNS:
-                return None
-        while high - low > 1:
-            middle = (low + high) // 2
-            is_enough = power_of_t_test(middle, difference / self.sd_seeds, level) >= power
-            low, high = (low, middle) if is_enough else (middle, high)
-        return high
-
-
-def _both_tails(difference: float, sd: float) -> float:
-    """Return the probability that a normal number around 0 is `difference` or more away from it."""
-    return erfc((difference / sd if sd else inf) / sqrt(2))
-
-
-def power_of_t_test(count: int, effect: float, level: float) -> float:
-    """Return how likely a two-sided t-test of twice `count` normal values finds that means lie `effect` sds apart."""
-    freedom, shift = 2 * count - 2, effect * sqrt(count / 2)
-    limit = float(stdtrit(freedom, 1 - level / 2))
-    return float(1 - nctdtr(freedom, shift, limit) + nctdtr(freedom, shift, -limit))
+    def _both_tails(self, difference: float, sd: float) -> float:
+        """Return the probability that a normal number, rounded to whole images, is `difference` or more away from 0."""
+        images = ceil(difference * self.num_images - 1e-9) - 0.5
+        return 1.0 if images < 0 else erfc(images / self.num_images / sd / sqrt(2)) if sd else 0.0

@@ -15,15 +15,12 @@ class AnswerCounts:
     Attributes:
         y_true: (M,), the labels.
         answers: (M, K), how many networks gave which answer to each image.
-        wrong_of_runs: (n, 2), how many images of each of two random halves a network got wrong; the halves differ by
-            one image at most.
-        half: (M,), true for the images of the second half.
+        errors: (n,), how many images each network got wrong.
     """
 
     y_true: NDArray[np.int64]
     answers: NDArray[np.int64]
-    wrong_of_runs: NDArray[np.int64]
-    half: NDArray[np.bool_]
+    errors: NDArray[np.int64]
 
     @classmethod
     def of(cls, answers: NDArray[np.integer], y_true: NDArray[np.integer], num_classes: int) -> "AnswerCounts":
@@ -37,22 +34,18 @@ class AnswerCounts:
                 f"answers are {answers.shape} for {y_true.shape} labels; they must be (n, M), from 2 × 2 on"
             )
         num_runs, num_images = answers.shape
-        half = np.zeros(num_images, np.bool_)
-        half[np.random.default_rng(0).permutation(num_images)[: num_images // 2]] = True
-        counts, wrong = np.zeros((num_images, num_classes), np.int64), np.zeros((num_runs, 2), np.int64)
-        step = max(1, MAX_COMPARED // num_images)
+        counts = np.zeros((num_images, num_classes), np.int64)
+        wrong, step = np.zeros(num_runs, np.int64), max(1, MAX_COMPARED // num_images)
         for start in range(0, num_runs, step):
             block = np.asarray(answers[start : start + step])
             for label in range(num_classes):
                 counts[:, label] += (block == label).sum(axis=0)
-            errors = block != y_true
-            wrong[start : start + step, 1] = errors[:, half].sum(axis=1)
-            wrong[start : start + step, 0] = errors.sum(axis=1) - wrong[start : start + step, 1]
-        return cls(y_true.astype(np.int64), counts, wrong, half)
+            wrong[start : start + step] = (block != y_true).sum(axis=1)
+        return cls(y_true.astype(np.int64), counts, wrong)
 
     @property
     def num_runs(self) -> int:
-        return len(self.wrong_of_runs)
+        return len(self.errors)
 
     @property
     def num_images(self) -> int:
@@ -66,4 +59,4 @@ class AnswerCounts:
     @property
     def accuracies(self) -> NDArray[np.float64]:
         """(n,), of the networks."""
-        return np.asarray(1 - self.wrong_of_runs.sum(axis=1) / self.num_images)
+        return np.asarray(1 - self.errors / self.num_images)

@@ -1,6 +1,6 @@
-"""Whether initial weights or the order of the images carry more of the variance between seeds: crossed seeds."""
+"""Whether initial weights, order of the images or single images carry the variance between seeds: crossed seeds."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,13 @@ from estimates import Estimate
 from numpy.typing import NDArray
 
 NUM_DRAWS = 20_000
+PARTS = {
+    "weights": "the initial weights alone",
+    "order": "the order of the images alone",
+    "interaction": "both together, about many images at once",
+    "luck": "both together, about each image for itself",
+}
+"""Of the variance, each with what decides it."""
 
 
 @dataclass(frozen=True)
@@ -23,72 +30,82 @@ class Component:
     share: Estimate
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class CrossedSeeds:
     """Networks of A seeds of initial weights by B seeds of everything else: order of the images, augmentation, dropout.
 
     Attributes:
         title: of the networks.
-        accuracies: (A, B).
+        mean: of the accuracies.
         weights: what the seed of the initial weights alone decides.
         order: what the other seed alone decides.
-        together: what neither decides alone.
-        mean: of the accuracies.
+        interaction: what both together decide about many images at once.
+        luck: what both together decide about each image for itself.
     """
 
     title: str
-    accuracies: NDArray[np.float64] = field(repr=False)
+    mean: float
     weights: Component
     order: Component
-    together: Component
-    mean: float
+    interaction: Component
+    luck: Component
 
     @classmethod
-    def of(cls, title: str, accuracies: NDArray[np.float64]) -> "CrossedSeeds":
-        """Estimate the parts by two-way analysis of variance with random effects.
+    def of(cls, title: str, wrong: NDArray[np.bool_]) -> "CrossedSeeds":
+        """Estimate the parts from answers (A, B, N), true where wrong, by two-way analysis of variance.
 
-        The intervals are generalised confidence intervals, from draws of the sums of squares.
+        What neither seed decides alone is divided further: if images fell to chance each for itself, the variance of
+        the accuracies would be the sum of those of the single images. The intervals are generalised confidence
+        intervals, from draws of the sums of squares; luck, a sum over many images, is known far better than these.
 
         Source: Weerahandi 1993 (Journal of the American Statistical Association 88).
 
         Raises:
             ValueError: unless there are at least two seeds of each.
         """
-        if accuracies.ndim != 2 or min(accuracies.shape) < 2:
-            raise ValueError(f"accuracies are {accuracies.shape}; they must be (A, B), from (2, 2)")
-        rows, columns = accuracies.shape
-        mean = accuracies.mean()
-        of_rows, of_columns = accuracies.mean(axis=1), accuracies.mean(axis=0)
-        rest = accuracies - of_rows[:, None] - of_columns + mean
+        if wrong.ndim != 3 or min(wrong.shape[:2]) < 2:
+            raise ValueError(f"wrong is {wrong.shape}; it must be (A, B, N), from (2, 2, 1)")
+        rows, columns, num_images = wrong.shape
+        errors = wrong.mean(axis=2)
+        of_rows, of_columns = errors.mean(axis=1) - errors.mean(), errors.mean(axis=0) - errors.mean()
         squares = np.array(
-            [columns * ((of_rows - mean) ** 2).sum(), rows * ((of_columns - mean) ** 2).sum(), (rest**2).sum()]
+            [columns * (of_rows**2).sum(), rows * (of_columns**2).sum(), (_residuals(errors) ** 2).sum()]
         )
         freedom = np.array([rows - 1, columns - 1, (rows - 1) * (columns - 1)])
+        varied = wrong[..., wrong.any(axis=(0, 1)) & ~wrong.all(axis=(0, 1))].astype(
+            np.float64
+        )  # the others have no residual
+        luck = float((_residuals(varied) ** 2).sum()) / freedom[2] / num_images**2
         sizes = np.array([columns, rows])
-        found = _components(squares / freedom, sizes)
+        variances = _components(squares / freedom, sizes, luck)
         stream = np.random.default_rng(0)
-        drawn = _components(squares / stream.chisquare(freedom, (NUM_DRAWS, 3)), sizes)
-        shares = _shares(found)
-        low, high = np.quantile(_shares(drawn), [0.025, 0.975], axis=0)
-        if total := found.sum():
-            high[2] = 1.0 if low[0] == low[1] == 0 else high[2]  # nothing else may have a part
-        low, high = (ends if total else np.zeros(3) for ends in (low, high))
-        weights, order, together = (
-            Component(float(np.sqrt(variance)), Estimate(*map(float, ends)))
-            for variance, ends in zip(found, zip(shares, low, high, strict=True), strict=True)
-        )
-        return cls(title, accuracies, weights, order, together, float(mean))
+        drawn = _shares(_components(squares / stream.chisquare(freedom, (NUM_DRAWS, 3)), sizes, luck))
+        low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+        may_be_all = (low > 0).sum() - (low > 0) == 0  # where no other part must have a share
+        high = np.where(may_be_all & (variances.sum() > 0), 1.0, high)
+        ends = zip(_shares(variances), low, high, strict=True)
+        parts = [
+            Component(float(np.sqrt(variance)), Estimate(*map(float, share)))
+            for variance, share in zip(variances, ends, strict=True)
+        ]
+        return cls(title, 1 - float(errors.mean()), *parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all as plain JSON."""
-        parts = {name: asdict(getattr(self, name)) for name in ("weights", "order", "together")}
-        return {"title": self.title, "mean": self.mean, **parts, "accuracies": self.accuracies.tolist()}
+        """Convert to plain JSON."""
+        return asdict(self)
 
 
-def _components(means: NDArray[np.float64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the variances (..., 3) of rows, columns and the rest by the mean squares (..., 3)."""
+def _residuals(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Subtract the means of rows and columns (A, B, ...) from each cell."""
+    means = values.mean(axis=(0, 1))
+    return np.asarray(values - values.mean(axis=1, keepdims=True) - values.mean(axis=0, keepdims=True) + means)
+
+
+def _components(means: NDArray[np.float64], sizes: NDArray[np.int64], luck: float) -> NDArray[np.float64]:
+    """Compute the variances (..., 4) of `PARTS` from the mean squares (..., 3) of rows, columns and residuals."""
     rest = means[..., 2:]
-    return np.concatenate([np.maximum(means[..., :2] - rest, 0) / sizes, rest], axis=-1)
+    seeds = np.maximum(means[..., :2] - rest, 0) / sizes
+    return np.concatenate([seeds, np.maximum(rest - luck, 0), np.full_like(rest, luck)], axis=-1)
 
 
 def _shares(variances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from atlas.charts import draw_early, draw_misses, draw_spread
+from atlas.crossed import PARTS
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 from style import themed_svg
@@ -40,12 +41,12 @@ class Section:
     cards: Sequence[tuple[str, Sequence[str]]] = field(default=())
 
 
-def render(value: Value, test: cs.Dataset) -> str:
-    """Render the page of `summarize`'s result, with the parts of crossed seeds under "crossed"."""
-    sections = [_spread(value), _images(value, test), _agreement(value), _power(value)]
+def render(value: Value, crossed: Value, test: cs.Dataset) -> str:
+    """Render the page of `summarize`'s result and of the parts of crossed seeds."""
+    sections = [_spread(value), _images(value, test), _agreement(value)]
     if value["early"]:
         sections.append(_early(value))
-    sections.append(_crossed(value["crossed"], value["num_crossed"]))
+    sections.append(_crossed(crossed))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -59,27 +60,27 @@ def percent(fraction: float, digits: int = 2) -> str:
 def _spread(value: Value) -> Section:
     spread, n = value["spread"], value["num_runs"]
     rows = [
-        ["Mean", percent(spread["mean"], 3), _range(spread["mean_interval"], 3)],
-        ["Standard deviation between seeds", _points(spread["sd"]), _range(spread["sd_interval"], 3)],
-        ["The same if images were missed independently", _points(spread["sd_independent"]), ""],
-        ["Standard deviation between test sets (binomial)", _points(spread["sd_binomial"]), ""],
-        ["Skewness", f"{spread['skewness']:.2f}", f"± {1.96 * spread['skewness_error']:.2f} around 0"],
-        ["Best network", percent(spread["maximum"]), ""],
-        [f"Best of {n:,} expected by chance", percent(spread["expected_maximum"]), ""],
-        ["Worst network", percent(spread["minimum"]), ""],
+        ["Mean", percent(spread["mean"], 3), _range(spread["mean_interval"], 3), "seeds"],
+        ["", "", _range(spread["mean_interval_with_images"], 3), "seeds and images"],
+        ["Standard deviation between seeds", _points(spread["sd"]), _range(spread["sd_interval"], 3), "seeds"],
+        ["The same if images were missed independently", _points(spread["sd_independent"]), "", ""],
+        ["Standard deviation between test sets (binomial)", _points(spread["sd_binomial"]), "", ""],
+        ["Skewness", f"{spread['skewness']:.2f}", f"± {1.96 * spread['skewness_error']:.2f} around 0", "seeds"],
+        ["95 % of networks reach", *_percent_estimate(spread["reached"], 2), "seeds"],
+        ["Best network", percent(spread["maximum"]), "", ""],
+        [f"Best of {n:,} expected by chance", percent(spread["expected_maximum"]), "", ""],
+        ["Worst network", percent(spread["minimum"]), "", ""],
     ]
-    if spread["halves"] is not None:
-        rows += [
-            ["Correlation of two halves of the test images", *_estimate(spread["halves"])],
-            ["Share of a lead that carries over to other images", *_percent_estimate(spread["carries_over"])],
-        ]
+    if spread["carries_over"] is not None:
+        carried = _percent_estimate(spread["carries_over"])
+        rows.append(["Share of a lead that carries over to other images", *carried, "seeds"])
     low, high = percent(spread["minimum"]), percent(spread["maximum"])
     return Section(
         f"{n:,} networks reach {low} to {high}; they differ in the seed alone",
         f"The accuracy of {n:,} networks of {value['title']} that differ in the seed alone.",
         "A seed that does well here was chosen by these test images. What carries over is estimated from the agreement "
-        "of two random halves of them.",
-        [Table("In numbers", "Intervals are 95 %.", ["", "Value", "Interval"], rows)],
+        "of all their halves.",
+        [Table("In numbers", "Intervals are 95 %.", ["", "Value", "Interval", "For other"], rows)],
         _svg(draw_spread(spread, value["histogram"])),
         "The dashed curve is narrower where networks differ by more than chance on single images.",
     )
@@ -147,41 +148,6 @@ def _agreement(value: Value) -> Section:
     )
 
 
-def _power(value: Value) -> Section:
-    rows = list[list[str]]()
-    for one in value["power"]:
-        low_high = one["simulated_interval"]
-        rows.append(
-            [
-                f"{100 * one['difference']:.2f}",
-                "over 1,000,000" if one["num_seeds"] is None else f"{one['num_seeds']:,}",
-                "" if one["power"] is None else percent(one["power"], 1),
-                "" if one["simulated_power"] is None else percent(one["simulated_power"], 1),
-                "" if low_high is None else f"[{100 * low_high[0]:.1f}, {100 * low_high[1]:.1f}]",
-                f"{one['num_simulated']:,}",
-            ]
-        )
-    middle = next((one for one in value["power"] if one["difference"] == 0.0005), value["power"][0])
-    needed = "more than a million" if middle["num_seeds"] is None else f"{middle['num_seeds']:,}"
-    title = f"A difference of {100 * middle['difference']:.2f} points needs {needed} seeds of each network"
-    header = ["Points apart", "Seeds of each", "Power", "Simulated", "95 %", "Experiments"]
-    return Section(
-        title,
-        "How many seeds of each of two networks show a true difference of their accuracies.",
-        "It is for two networks that spread as these do, on the same test images. It says nothing about other images.",
-        [
-            Table(
-                "Seeds",
-                "The number of seeds with which a two-sided t-test at 5 % finds the difference with a probability of "
-                "80 % or a little more. The simulation draws that many accuracies from the ones measured here, again "
-                "and again, and counts how often the test finds it.",
-                header,
-                rows,
-            )
-        ],
-    )
-
-
 def _early(value: Value) -> Section:
     early = value["early"]
     first = early[0]
@@ -216,20 +182,20 @@ def _percent_estimate(found: Mapping[str, float], digits: int = 1) -> list[str]:
     return [percent(found["value"], digits), f"[{100 * found['low']:.{digits}f}, {100 * found['high']:.{digits}f}]"]
 
 
-def _crossed(value: Value, count: int) -> Section:
-    names = {"weights": "initial weights alone", "order": "order of the images alone", "together": "both together"}
-    rows = [[name, _points(value[key]["sd"]), *_percent_estimate(value[key]["share"])] for key, name in names.items()]
-    largest = max(names, key=lambda key: value[key]["share"]["value"])
-    share = percent(value[largest]["share"]["value"], 0)
+def _crossed(value: Value) -> Section:
+    rows = [[name, _points(value[key]["sd"]), *_percent_estimate(value[key]["share"])] for key, name in PARTS.items()]
+    count, luck = value["num_crossed"], percent(value["luck"]["share"]["value"], 0)
     return Section(
-        f"Of the variance between seeds, {share} comes from {names[largest]}",
+        f"Of the variance between seeds, {luck} is luck on single images",
         f"{count} seeds of initial weights by {count} seeds of everything else: order of the images, augmentation, "
         "dropout.",
-        "Both together is what neither decides alone: another order makes another network the best one.",
+        "Luck is what both seeds together decide about each image for itself. What they decide about many images at "
+        "once is their interaction.",
         [
             Table(
                 "Parts of the variance",
-                "Two-way analysis of variance with random effects; 95 % intervals.",
+                "Two-way analysis of variance with random effects, of accuracies and of single images; 95 % intervals "
+                "for other seeds.",
                 ["Decided by", "SD", "Share of the variance", "95 %"],
                 rows,
             )

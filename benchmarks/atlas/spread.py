@@ -5,9 +5,10 @@ from math import exp, log, sqrt
 
 import numpy as np
 from atlas.counts import AnswerCounts
-from estimates import Estimate, Z, correlate, mean_interval
+from estimates import Estimate, Floats, Z, mean_interval
 from numpy.typing import NDArray
 from scipy.special import ndtri
+from scipy.stats import binom
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Spread:
     """The accuracies of n networks that differ in the seed alone.
 
     Attributes:
-        mean, mean_interval: with Student's t.
+        mean, mean_interval: over seeds, with Student's t.
+        mean_interval_with_images: over seeds and images.
         sd, sd_interval: between seeds, with Bonett's interval, which needs no normal distribution.
         sd_independent: what networks would spread by if each image were missed for itself, with the share of networks
             that miss it: sqrt(sum p_i (1 - p_i)) / M.
@@ -23,14 +25,14 @@ class Spread:
             of one network moves from one test set to another.
         skewness: 0 for a normal distribution, with its standard error.
         minimum, maximum: and `expected_maximum`, of n numbers of a normal distribution with this mean and sd.
-        halves: the correlation over networks of the accuracies on two random halves of the test images; None where it
-            cannot be told.
+        reached: the accuracy that 95 % of networks reach, over seeds.
         carries_over: which part of a network's lead over the mean is expected to show on as many other images of the
-            kind, by Spearman and Brown's formula from `halves`.
+            kind, over seeds; None where the sd has no interval.
     """
 
     mean: float
     mean_interval: tuple[float, float] | None
+    mean_interval_with_images: tuple[float, float]
     sd: float
     sd_interval: tuple[float, float] | None
     sd_independent: float
@@ -40,43 +42,70 @@ class Spread:
     minimum: float
     maximum: float
     expected_maximum: float
-    halves: Estimate | None
+    reached: Estimate
     carries_over: Estimate | None
 
     @classmethod
     def of(cls, counts: AnswerCounts) -> "Spread":
-        """Return the spread of the accuracies.
+        """Compute the spread of the accuracies.
 
         Sources: Bonett 2006 (Computational Statistics & Data Analysis 50) for the interval of the standard deviation;
-        Spearman 1910 and Brown 1910 for a test of twice the length; Blom 1958 for the expected maximum.
+        Blom 1958 for the expected maximum.
         """
         values, n = counts.accuracies, counts.num_runs
         mean, sd = float(values.mean()), float(values.std(ddof=1))
         p = counts.misses / n
         centred = values - mean
         skewness = float((centred**3).mean() / (centred**2).mean() ** 1.5) if sd else 0.0
-        first, second = 1 - counts.wrong_of_runs.T / np.array([[(~counts.half).sum()], [counts.half.sum()]])
-        halves = correlate(first, second)
+        sd_interval = _sd_interval(values)
+        sd_independent = float(np.sqrt((p * (1 - p)).sum() * n / (n - 1))) / counts.num_images
+        sd_binomial = sqrt(mean * (1 - mean) / counts.num_images)
         return cls(
             mean=mean,
             mean_interval=mean_interval(values.tolist()),
+            mean_interval_with_images=interval_with_images(mean, n, sd, sd_independent, sd_binomial),
             sd=sd,
-            sd_interval=_sd_interval(values),
-            sd_independent=float(np.sqrt((p * (1 - p)).sum() * n / (n - 1))) / counts.num_images,
-            sd_binomial=sqrt(mean * (1 - mean) / counts.num_images),
+            sd_interval=sd_interval,
+            sd_independent=sd_independent,
+            sd_binomial=sd_binomial,
             skewness=skewness,
             skewness_error=sqrt(6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3))) if n > 2 else 0.0,
             minimum=float(values.min()),
             maximum=float(values.max()),
             expected_maximum=mean + sd * float(ndtri((n - 0.375) / (n + 0.25))),
-            halves=halves,
-            carries_over=None if halves is None else halves.mapped(_doubled),
+            reached=reached_by(0.95, values),
+            carries_over=None if sd_interval is None else carry_over(sd, sd_interval, sd_independent),
         )
 
 
-def _doubled(correlation: float) -> float:
-    """Return the reliability of a test twice as long, 0 where the halves do not agree at all."""
-    return max(0.0, 2 * correlation / (1 + correlation)) if correlation > -1 else 0.0
+def reached_by(share: float, values: Floats) -> Estimate:
+    """Estimate the accuracy that a share of all networks reaches, from those of a hundred or more.
+
+    The interval is that of order statistics.
+    """
+    ranked, n = np.sort(values), len(values)
+    ranks = (1 - share) * n, *binom.ppf([0.025, 0.975], n, 1 - share)
+    return Estimate(*(float(ranked[min(int(rank), n - 1)]) for rank in ranks))
+
+
+def carry_over(sd: float, sd_interval: tuple[float, float], sd_independent: float) -> Estimate:
+    """Estimate the part of the variance between seeds that is more than luck on single images.
+
+    It is the mean, over all divisions of the images into halves, of what Spearman and Brown (1910) compute from the
+    correlation of the two halves (Kuder and Richardson 1937; Cronbach 1951). Only the sd has a doubt that matters.
+    """
+    return Estimate(*(max(0.0, 1 - (sd_independent / each) ** 2) for each in (sd, *sd_interval)))
+
+
+def interval_with_images(
+    mean: float, num_runs: int, sd: float, sd_independent: float, sd_binomial: float
+) -> tuple[float, float]:
+    """Compute the interval of the mean over seeds and images, as `cs.RunGroup` has it, for a hundred runs or more."""
+    of_images = sd_binomial**2 - sd_independent**2
+    variance = of_images + max(sd**2, sd_independent**2) / num_runs
+    share = Z**2 * variance / (mean * (1 - mean))
+    centre, half = mean + share / 2, sqrt(share * mean * (1 - mean) + share**2 / 4)
+    return (centre - half) / (1 + share), (centre + half) / (1 + share)
 
 
 def _sd_interval(values: NDArray[np.floating]) -> tuple[float, float] | None:

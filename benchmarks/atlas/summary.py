@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from atlas.counts import AnswerCounts
 from atlas.images import Agreement, hard_images
-from atlas.power import power_table
 from atlas.spread import Spread
 from estimates import correlate
 from numpy.typing import NDArray
-from variation import RunVariation
 
 import convscope as cs
 
@@ -33,7 +31,6 @@ def summarize(
     counts = AnswerCounts.of(y_pred, test.labels, test.num_classes)
     known = cs.known_errors(test)
     errors = None if known is None else {error.index: True for error in known.errors}
-    variation = RunVariation.of_counts(counts.wrong_of_runs.sum(axis=1), counts.misses)
     return {
         "title": title,
         "num_runs": counts.num_runs,
@@ -45,7 +42,6 @@ def summarize(
         "source": None if known is None else known.source,
         "agreement": asdict(Agreement.of(counts)),
         "hard_images": [asdict(image) for image in hard_images(counts, MAX_IMAGES, errors)],
-        "power": [asdict(row) for row in power_table(variation, counts.accuracies)],
         "early": correlate_early(val_accuracies),
     }
 

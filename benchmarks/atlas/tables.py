@@ -4,12 +4,13 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import answers
 import engine_sources
 import machine
 import numpy as np
 import tables
 from atlas.charts import draw_spread
-from atlas.crossed import CrossedSeeds
+from atlas.crossed import PARTS, CrossedSeeds
 from atlas.page import render
 from atlas.summary import summarize
 from style import themed_svg
@@ -25,31 +26,37 @@ MAX_SHOWN = 12  # images on the page
 
 
 def measure(measurement: Any) -> Part:
-    """Train what is not trained yet, and keep the numbers and the runs as a table.
+    """Train what is not trained yet, and keep the numbers, the answers, and the runs as a table.
 
     Args:
         measurement: as in measure.py.
     """
-    data, network, recipe = cs.load_dataset("mnist"), cs.presets.cnn(), cs.recipes.fast
-    cores = machine.describe()["cores"]
     measurement.commands.append('make results ARGS="atlas"')
-    with cs.open_executor(f"local:{cores}") as executor:
-        options: dict[str, Any] = {"folder": measurement.scratch / "mnist-atlas", "executor": executor}
-        result = cs.run_experiment([network], data, [recipe], range(SEEDS), dataset="mnist", **options)
-        specs = [
-            cs.RunSpec("mnist", network, recipe, seed, weights_seed=weights_seed)
-            for weights_seed in range(CROSSED)
-            for seed in range(CROSSED)
-        ]
-        crossed_runs = cs.train_runs(specs, data, **options)
+    data = cs.load_dataset("mnist")
+    with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
+        folder = measurement.scratch / "mnist-atlas"
+        result = cs.run_experiment(
+            ["cnn"], data, ["fast"], range(SEEDS), dataset="mnist", folder=folder, executor=executor
+        )
     write_runs(result.runs)
     y_pred = np.stack([run.y_pred for run in result.runs])
     value = summarize("cnn, fast", y_pred, data.test, [run.history.val_accuracy for run in result.runs])
     value["hard_images"] = value["hard_images"][:MAX_SHOWN]
-    accuracies = np.array([run.accuracy for run in crossed_runs]).reshape(CROSSED, CROSSED)
-    crossed = CrossedSeeds.of("cnn, fast", accuracies).to_dict()
-    del crossed["accuracies"]
-    return {**value, "crossed": crossed, "num_crossed": CROSSED}
+    file = answers.save("mnist-atlas", range(SEEDS), y_pred != data.test.labels)
+    return {**value, "answers": file}
+
+
+def measure_crossed(measurement: Any) -> Part:
+    """Train each of some seeds of initial weights with each of as many seeds of everything else."""
+    measurement.commands.append('make results ARGS="crossed"')
+    data, network, recipe = cs.load_dataset("mnist"), cs.presets.cnn(), cs.recipes.fast
+    pairs = [(weights_seed, seed) for weights_seed in range(CROSSED) for seed in range(CROSSED)]
+    specs = [cs.RunSpec("mnist", network, recipe, seed, weights_seed=weights_seed) for weights_seed, seed in pairs]
+    with cs.open_executor(f"local:{machine.describe()['cores']}") as executor:
+        runs = cs.train_runs(specs, data, folder=measurement.scratch / "mnist-atlas", executor=executor)
+    wrong = np.stack([run.y_pred for run in runs]) != data.test.labels
+    value = CrossedSeeds.of("cnn, fast", wrong.reshape(CROSSED, CROSSED, -1)).to_dict()
+    return {**value, "num_crossed": CROSSED, "answers": answers.save("mnist-crossed", pairs, wrong)}
 
 
 def write_runs(runs: Sequence[cs.RunResult]) -> None:
@@ -60,58 +67,48 @@ def write_runs(runs: Sequence[cs.RunResult]) -> None:
         writer.writerows((run.seed, run.accuracy, run.loss, run.weights_sha256[:16]) for run in runs)
 
 
-def write_files(part: Part) -> None:
+def write_files(part: Part, crossed: Part) -> None:
     """Write the picture of docs/results.md and the page."""
     PICTURE.write_text(themed_svg(draw_spread(part["spread"], part["histogram"])), encoding="utf-8")
-    PAGE.write_text(render(part, cs.load_dataset("mnist").test), encoding="utf-8")
+    PAGE.write_text(render(part, crossed, cs.load_dataset("mnist").test), encoding="utf-8")
 
 
 def rows(part: Part) -> Iterable[str]:
-    spread, agreement, crossed = part["spread"], part["agreement"], part["crossed"]
+    spread, agreement = part["spread"], part["agreement"]
     title = f"The accuracy of {part['num_runs']:,} networks that differ in the seed alone"
     yield tables.prose(f"![{title}]({PICTURE.name})")
     yield ""
     cells = [
-        ["mean", tables.percent(spread["mean"]), tables.interval(spread["mean_interval"])],
-        ["standard deviation between seeds", _points(spread["sd"]), _points_interval(spread["sd_interval"])],
-        ["the same if images were missed independently", _points(spread["sd_independent"]), ""],
-        ["worst network", tables.percent(spread["minimum"], 2), ""],
-        ["best network", tables.percent(spread["maximum"], 2), ""],
-        [f"best of {part['num_runs']:,} expected by chance", tables.percent(spread["expected_maximum"], 2), ""],
-        ["part of a lead that carries over to other images", *_share(spread["carries_over"])],
-        ["where one network errs, another errs too", *_share(agreement["both_wrong"])],
-        ["where both err, they give the same answer", *_share(agreement["same_mistake"])],
-        ["variance decided by the initial weights alone", *_share(crossed["weights"]["share"])],
-        ["variance decided by the order of the images alone", *_share(crossed["order"]["share"])],
-        ["variance that only both together decide", *_share(crossed["together"]["share"])],
+        ["mean", tables.percent(spread["mean"]), tables.interval(spread["mean_interval"]), "seeds"],
+        ["", "", tables.interval(spread["mean_interval_with_images"]), "seeds and images"],
+        ["standard deviation between seeds", _points(spread["sd"]), _points_interval(spread["sd_interval"]), "seeds"],
+        ["the same if images were missed independently", _points(spread["sd_independent"]), "", ""],
+        ["95 % of networks reach", *_share(spread["reached"], 2), "seeds"],
+        ["worst network", tables.percent(spread["minimum"], 2), "", ""],
+        ["best network", tables.percent(spread["maximum"], 2), "", ""],
+        [f"best of {part['num_runs']:,} expected by chance", tables.percent(spread["expected_maximum"], 2), "", ""],
+        ["part of a lead that carries over to other images", *_share(spread["carries_over"]), "seeds"],
+        ["where one network errs, another errs too", *_share(agreement["both_wrong"]), "images"],
+        ["where both err, they give the same answer", *_share(agreement["same_mistake"]), "images"],
     ]
-    yield from tables.table(["what", "value", "95 % interval"], cells)
-    half = next(one["num_images"] for one in part["missed_by"] if one["share"] >= 0.5)
-    errors = sum(1 for one in part["hard_images"] if one["is_known_error"])
+    yield from tables.table(["what", "value", "95 % interval", "for other"], cells)
+    half = next(each["num_images"] for each in part["missed_by"] if each["share"] >= 0.5)
+    errors = sum(1 for image in part["hard_images"] if image["is_known_error"])
     yield ""
     yield tables.prose(
         f"{part['num_missed']:,} of {part['num_images']:,} test images are missed by at least one network, {half:,} by "
         f"at least half of them. Of the {len(part['hard_images'])} hardest, people found the label of {errors} wrong. "
-        f"[The page]({PAGE.relative_to(DOCS).as_posix()}) shows them, and [a table]({RUNS.name}) has every run. The "
-        f"parts of the variance are from {part['num_crossed']} × {part['num_crossed']} crossed seeds."
+        f"[The page]({PAGE.relative_to(DOCS).as_posix()}) shows them, and [a table]({RUNS.name}) has every run."
     )
+    yield from tables.provenance(part)
+
+
+def crossed_rows(part: Part) -> Iterable[str]:
+    cells = [[name, _points(part[key]["sd"]), *_share(part[key]["share"])] for key, name in PARTS.items()]
+    yield from tables.table(["decided by", "sd", "share of the variance", "95 % interval, seeds"], cells)
     yield ""
-    yield from tables.table(
-        ["points apart", "seeds of each network", "power", "simulated", "95 % interval", "experiments"],
-        [
-            [f"{100 * one['difference']:.2f}", f"{one['num_seeds']:,}", f"{100 * one['power']:.1f} %",
-             f"{100 * one['simulated_power']:.1f} %", tables.interval(one["simulated_interval"]),
-             f"{one['num_simulated']:,}"]
-            for one in part["power"]
-            if one["simulated_power"] is not None
-        ],
-    )  # fmt: skip
-    yield ""
-    yield tables.prose(
-        "The seeds with which a t-test finds a difference with a probability of 80 % or a little more: by the formula, "
-        "and by drawing so many of these accuracies again and again "
-        "([methods](../benchmarks/README.md#the-atlas-of-many-seeds))."
-    )
+    count = part["num_crossed"]
+    yield tables.prose(f"From {count} × {count} crossed seeds. What is decided about each image for itself is luck.")
     yield from tables.provenance(part)
 
 
@@ -124,5 +121,5 @@ def _points_interval(interval: Any) -> str:
     return f"[{100 * low:.3f}, {100 * high:.3f}]"
 
 
-def _share(found: dict[str, float]) -> list[str]:
-    return [f"{100 * found['value']:.1f} %", tables.interval((found["low"], found["high"]))]
+def _share(estimate: dict[str, float], digits: int = 1) -> list[str]:
+    return [tables.percent(estimate["value"], digits), tables.interval((estimate["low"], estimate["high"]))]

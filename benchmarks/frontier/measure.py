@@ -4,16 +4,15 @@ Points that average views or form ensembles need no training of their own: they 
 """
 
 from concurrent.futures import Executor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import answers
 import numpy as np
-from estimates import mean_interval
 from frontier.points import Point
 from numpy.typing import NDArray
-from variation import RunVariation
 
 import convscope as cs
 
@@ -35,55 +34,35 @@ def measure_point(
     num_groups = len(seeds) // point.members
     if not num_groups:
         raise ValueError(f"{point.name}: an ensemble of {point.members} networks needs as many seeds")
+    recipe = getattr(cs.recipes, point.recipe)
+    recipe = replace(recipe, epochs=point.epochs or recipe.epochs)
     result = cs.run_experiment(
-        [point.architecture], data, [point.recipe], seeds, dataset=data.name, folder=folder, executor=executor,
+        [point.architecture],
+        data,
+        [recipe],
+        seeds,
+        dataset=data.name,
+        folder=folder,
+        executor=executor,
         threads=threads,
-    )  # fmt: skip
+    )
     groups = [
         result.runs[start : start + point.members] for start in range(0, num_groups * point.members, point.members)
     ]
-    y_pred = np.stack([predict(point, runs, data.test, folder) for runs in groups])
-    seconds = mean(sum(run.seconds for run in runs) for runs in groups)
-    return describe(point, y_pred, data.test.labels, groups, seconds)
-
-
-def describe(
-    point: Point,
-    y_pred: NDArray[np.integer[Any]],
-    y_true: NDArray[np.integer[Any]],
-    groups: list[tuple[cs.RunResult, ...]],
-    seconds: float,
-) -> Row:
-    """Make the row of a point.
-
-    Args:
-        y_pred: (n, N), the predictions of each network or ensemble for the labels `y_true` (N,).
-        groups: the n networks, or the members of the n ensembles.
-        seconds: of training, on average.
-    """
-    recipe = getattr(cs.recipes, point.recipe)
-    first = groups[0][0]
-    size = point.members * np.array([first.parameters, first.macs, first.weights_bytes])
-    group = cs.RunGroup(
-        point.name, tuple(range(len(y_pred))), y_true, y_pred, "", "test", *map(int, size), training_seconds=seconds
-    )
-    accuracies, wrong, is_single = group.accuracies, group.wrong, len(y_pred) == 1
+    wrong = np.stack([predict(point, runs, data.test, folder) for runs in groups]) != data.test.labels
+    first, last = groups[0][0], groups[-1][-1]
+    file = answers.save(f"{data.name}-{point.name}-{first.seed}-{last.seed}", [runs[0].seed for runs in groups], wrong)
     return {
         **{name: value for name, value in asdict(point).items() if name not in ("seeds", "dataset")},
+        "epochs": recipe.epochs,
         "precision": recipe.precision,
         "weight_bits": recipe.weight_bits,
         "seeds": [run.seed for runs in groups for run in runs],
-        "num_runs": len(accuracies),
-        "mean": group.accuracy,
-        "sd": group.sd,
-        "interval": mean_interval(accuracies),
-        "interval_with_images": None if is_single else list(group.accuracy_interval),
-        "minimum": min(accuracies),
-        "maximum": max(accuracies),
-        "parameters": group.parameters,
-        "seconds": group.training_seconds,
-        "weights_bytes": group.weights_bytes,
-        "variation": None if is_single else RunVariation.of(wrong).to_dict(),
+        **answers.describe(wrong),
+        "parameters": point.members * first.parameters,
+        "seconds": mean(sum(run.seconds for run in runs) for runs in groups),
+        "weights_bytes": point.members * first.weights_bytes,
+        "answers": file,
         "first": {"seed": first.seed, "weights_sha256": first.weights_sha256},
     }
 

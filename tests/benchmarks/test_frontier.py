@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import answers
 import numpy as np
 import pytest
 from frontier.measure import measure_point, pareto_names
@@ -54,7 +55,10 @@ def test_published_results_state_a_cost_and_how_they_were_chosen():
 
 
 @pytest.mark.slow
-def test_points_share_networks_and_give_what_their_networks_say(small_mnist: cs.Splits, tmp_path: Path):
+def test_points_share_networks_and_give_what_their_networks_say(
+    small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("answers.FOLDER", tmp_path / "answers")
     data, seeds = small_mnist, list(range(4))
 
     def measure(point: Point) -> dict:
@@ -68,6 +72,11 @@ def test_points_share_networks_and_give_what_their_networks_say(small_mnist: cs.
     assert single["first"] == {"seed": 0, "weights_sha256": models[0].weights_sha256}
     assert single["interval"][0] < single["mean"] < single["interval"][1]
     assert single["variation"]["sd_seeds"] == pytest.approx(single["sd"])
+    published, wrong = answers.load(single["answers"])
+    assert (published.tolist(), wrong.sum(axis=1).tolist()) == (
+        seeds,
+        [round((1 - run.accuracy) * len(data.test)) for run in runs],
+    )
     views = measure(replace(SINGLE, views=9))
     expected = [(model.predict(data.test.images, views=9) == data.test.labels).mean() for model in models]
     assert views["mean"] == pytest.approx(np.mean(expected))
@@ -79,6 +88,8 @@ def test_points_share_networks_and_give_what_their_networks_say(small_mnist: cs.
     assert pairs["seconds"] == pytest.approx(sum(run.seconds for run in runs) / 2)
     alone = measure(replace(SINGLE, members=4))
     assert (alone["sd"], alone["interval"], alone["interval_with_images"], alone["variation"]) == (None,) * 4
+    longer = measure(replace(SINGLE, epochs=2))
+    assert (longer["epochs"], longer["first"] == single["first"]) == (2, False)
     with pytest.raises(ValueError, match="needs as many seeds"):
         measure(replace(SINGLE, members=5))
 

@@ -90,6 +90,16 @@ def test_the_cells_of_a_notebook_run(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cs, "load_dataset", lambda _: small_mnist)
     monkeypatch.setattr(cs.recipes, "classic", cs.Recipe(epochs=1))
+    run_cells(notebook, cut)
+
+
+@pytest.mark.slow
+def test_published_figures_follow_from_published_answers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(EXAMPLES)
+    run_cells("published_answers", {})
+
+
+def run_cells(notebook: str, cut: dict[str, str]) -> None:
     names: dict[str, object] = {}
     for cell in json.loads((EXAMPLES / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
