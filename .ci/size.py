@@ -19,16 +19,16 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 44_800,
+    "src/convscope, lines of code": 44_100,
     "largest room, lines of code": 8_470,
     "native without tests, lines": 12_000,
-    "web/src, lines": 24_640,
-    "tests of Python, lines": 53_560,
-    "pages, words": 85_000,
+    "web/src, lines": 24_620,
+    "tests of Python, lines": 53_250,
+    "pages, words": 76_700,
     "schemas written by hand, lines": 0,
     "commands": 23,
-    "options": 212,
-    "`Any` in report": 38,
+    "options": 210,
+    "`Any` in report": 35,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 
