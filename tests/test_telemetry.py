@@ -30,7 +30,7 @@ CODE = {
     "sweep": f"{START}run('sweep', '--dataset', DATA, '--architecture', 'ann', '--recipe', 'fast', '--search', 'tpe', "
     "'--vary', 'learning_rate=0.001..0.01', '--trials', 2, '--out', 'sweep')",
     "tensorboard": f"{START}run('train', '--dataset', DATA, '--architecture', 'ann', '--recipe', 'fast', '--out', "
-    "'run', '--log', 'tensorboard:logs')",
+    "'run')\nrun('log', 'run', '--to', 'tensorboard:logs')",
     "service": "import fastapi, uvicorn, convscope.service",
     "dask": "import distributed",
     "classifier and embedding": "import sklearn.manifold, convscope.classifier",

@@ -30,7 +30,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run, other = out / "run", out / "other"
         fast = ("--dataset", data, "--recipe", "fast")
         commands = [
-            ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run, "--log", f"tensorboard:{out / 'logs'}"),
+            ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run),
+            ("log", run, "--to", f"tensorboard:{out / 'logs'}"),
             ("evidence", run, "calibration", "rejection"),
             ("ablate", run),
             ("figures", run),

@@ -19,7 +19,8 @@ CODE = {
 import time
 from convscope.cli import main
 words = ["train", "--dataset", DATA, "--architecture", "ann", "--recipe", "fast", "--out", "run"]
-main.main([*words, "--log", "mlflow:sqlite:///mlflow.db"], standalone_mode=False)
+main.main(words, standalone_mode=False)
+main.main(["log", "run", "--to", "mlflow:sqlite:///mlflow.db"], standalone_mode=False)
 time.sleep(8)
 """,
     "ray": """

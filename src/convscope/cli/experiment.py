@@ -16,8 +16,6 @@ from convscope.cli.options import (
     epochs_option,
     json_option,
     learning_rate_option,
-    log_option,
-    open_trackers,
     precision_option,
     print_json,
     width_option,
@@ -111,7 +109,6 @@ def _seed_list(value: str | list[int]) -> list[int]:
     type=click.Path(path_type=Path),
     help="Plan to follow, from `convscope plan --out`: its networks, recipes and seeds, up to the next look.",
 )
-@log_option
 @json_option
 @click.pass_context
 def experiment(
@@ -135,7 +132,6 @@ def experiment(
     executor: str | None,
     out: Path | None,
     plan: Path | None,
-    trackers: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train several architectures and recipes over many seeds, and compare them.
@@ -152,7 +148,6 @@ def experiment(
         if given:
             option = given[0].removesuffix("s") if given[0] != "seeds" else "seeds"
             raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
-    tracking = open_trackers(trackers)
     request = ExperimentRequest(
         dataset,
         LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
@@ -178,7 +173,7 @@ def experiment(
         if not as_json:
             echo(job)
         try:
-            done = experiment_job(job, tracking, progress.listeners())
+            done = experiment_job(job, progress.listeners())
         except KeyboardInterrupt:
             raise click.ClickException(
                 f"interrupted; {progress.runs_done} of {job.num_runs} runs are finished in {job.folder}; "

@@ -30,7 +30,7 @@ def open_job(
     """Create a run from the arguments, or resume the run in `resume` with its original settings.
 
     Args:
-        arguments: the values of `training_options` but `resume` and `trackers`.
+        arguments: the values of `training_options` but `resume`.
         options: of `convscope run`; None is `convscope train`. On resume those on the command line count, and else
             those that the run was started with.
     """

@@ -26,9 +26,8 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> Non
     """Log trained runs to MLflow or TensorBoard.
 
     RUN is a run folder, finished or not, or the folder of an experiment, which stands for all of its runs. The command
-    logs what `convscope run --log` logs during training: parameters, the metrics of each epoch, results, the report and
-    the model, also for the baseline and for further seeds. Figures are logged too if `convscope figures RUN` wrote them
-    before. A run that was logged before is updated.
+    logs parameters, the metrics of each epoch, results, the report and the model, also for the baseline and for further
+    seeds. Figures are logged too if `convscope figures RUN` wrote them before. A run that was logged before is updated.
     """
     for spec in trackers:
         open_tracker(spec)

@@ -9,14 +9,12 @@ import click
 
 from convscope.architecture.presets import PRESETS
 from convscope.base.records import Record
-from convscope.base.tables import printable
 from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
 from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
 from convscope.runs.choices import PRESET
-from convscope.runs.tracking import Trackers, open_tracker
 from convscope.storage.records import MOST_SEED
 from convscope.training.views import NUM_VIEWS
 
@@ -71,15 +69,6 @@ views_option = click.option(
     callback=lambda _, __, value: int(value),
     help="Views of each image whose probabilities are averaged: 5 are the image and its shifts by one pixel, 9 also "
     "the diagonal ones.",
-)
-
-log_option = click.option(
-    "--log",
-    "trackers",
-    metavar="TRACKER",
-    multiple=True,
-    help="Tracker to log to, mlflow:URI or tensorboard:DIR; repeatable. It gets numbers, report and model, but no "
-    "separate figures.",
 )
 
 ARCHITECTURES = f"preset ({', '.join(PRESETS)}) or JSON file"
@@ -139,17 +128,10 @@ def training_options(command: _Command) -> _Command:
             "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
         ),
         click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Unfinished run to continue."),
-        log_option,
     )
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def open_trackers(specs: tuple[str, ...]) -> Trackers:
-    """Return the trackers that `specs` name; one that fails later prints a warning, and the run continues."""
-    trackers = [open_tracker(spec) for spec in specs]
-    return Trackers(trackers, lambda text: echo(f"Warning: {printable(text)}", err=True))
 
 
 def print_json(value: Any) -> None:

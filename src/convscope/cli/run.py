@@ -9,7 +9,7 @@ import click
 
 from convscope.base.records import from_attributes
 from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
-from convscope.cli.options import index_option, json_option, open_trackers, print_json, training_options
+from convscope.cli.options import index_option, json_option, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import RunOutput
@@ -38,7 +38,6 @@ def run(
     index: int,
     open_report: bool,
     quiet: bool,
-    trackers: tuple[str, ...],
     as_json: bool,
     **arguments: Any,
 ) -> None:
@@ -50,7 +49,6 @@ def run(
     runs.
     """
     timings = dict[str, float]()
-    tracking = open_trackers(trackers)
     with JobProgress(quiet=as_json or quiet) as progress, ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(
@@ -60,7 +58,7 @@ def run(
             cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
             if not as_json and not quiet:
                 show_begin(job.folder, job.splits, cautions)
-            outcome = main_job(job, timings, tracking, progress.listeners())
+            outcome = main_job(job, timings, progress.listeners())
         except KeyboardInterrupt:
             raise interrupted(job.folder, "run") from None
     if as_json:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
-from convscope.cli.options import json_option, open_trackers, print_json, training_options
+from convscope.cli.options import json_option, print_json, training_options
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import TrainOutput
@@ -19,14 +19,13 @@ from convscope.runs.steps import timed
 @click.command()
 @training_options
 @json_option
-def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **arguments: Any) -> None:
+def train(resume: Path | None, as_json: bool, **arguments: Any) -> None:
     """Train and evaluate a network.
 
     The run folder holds the model, its training history and its evaluation. `convscope report` adds figures and a
     report.
     """
     timings = dict[str, float]()
-    tracking = open_trackers(trackers)
     with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(open_job(resume, arguments, None, progress.listeners()))
@@ -34,7 +33,7 @@ def train(resume: Path | None, trackers: tuple[str, ...], as_json: bool, **argum
             cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
             if not as_json:
                 show_begin(job.folder, job.splits, cautions)
-            outcome = train_job(job, timings, tracking, progress.listeners())
+            outcome = train_job(job, timings, progress.listeners())
         except KeyboardInterrupt:
             raise interrupted(job.folder, "train") from None
     if as_json:

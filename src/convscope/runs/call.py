@@ -17,7 +17,6 @@ from convscope.runs.listeners import given_listeners
 from convscope.runs.pipeline import main_job
 from convscope.runs.run import Run
 from convscope.runs.steps import timed
-from convscope.runs.tracking import UNTRACKED
 from convscope.storage.records import MOST_SEED, JobOptions
 from convscope.training import TrainingState
 
@@ -97,7 +96,7 @@ def run(
     with ExitStack() as stack:
         with timed(timings, "load"):
             job = stack.enter_context(new_job(request, listeners))
-        main_job(job, timings, UNTRACKED, listeners)
+        main_job(job, timings, listeners)
     return Run(job.folder.path, None if isinstance(data, str | Path) else data)
 
 

@@ -10,7 +10,7 @@ from convscope.base.records import from_attributes, read, write
 from convscope.data.datasets import LoadOptions, Splits
 from convscope.engine import EngineName
 from convscope.evidence.comparison.words import SIGNIFICANCE
-from convscope.experiment import Experiment, RunResult, RunSpec, argument_of, open_executor, write_experiment
+from convscope.experiment import Experiment, RunSpec, argument_of, open_executor, write_experiment
 from convscope.experiment.earlier import earlier_runs
 from convscope.experiment.experiment import run_specs
 from convscope.experiment.records import ExperimentOutput
@@ -27,7 +27,6 @@ from convscope.runs.comparing import FolderComparison, compare_folders
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.runs.plans import PLAN_FILE, PlanFile
-from convscope.runs.tracking import Trackers
 from convscope.storage import StoredRuns, writing
 
 
@@ -165,7 +164,7 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
     return replace(begun, specs=specs)
 
 
-def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listeners) -> ExperimentDone:
+def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone:
     """Train what is not trained yet, and write the files and the page.
 
     The experiment also has all runs that earlier commands trained on the same images in the same folder.
@@ -174,11 +173,6 @@ def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listener
         ConvscopeError, KeyboardInterrupt: as `run_specs`; the same plan goes on.
     """
     request, folder, splits = plan.request, plan.folder, plan.splits
-
-    def on_result(result: RunResult) -> None:
-        listeners.on_result(result)
-        if result.folder is not None:
-            tracking.log(result.folder)
 
     listeners.on_runs(plan.num_runs)
     stored = StoredRuns(folder / "runs")
@@ -193,7 +187,7 @@ def experiment_job(plan: ExperimentPlan, tracking: Trackers, listeners: Listener
             folder=folder,
             executor=workers,
             threads=request.threads,
-            on_result=on_result,
+            on_result=listeners.on_result,
             on_diverged=listeners.on_diverged,
             on_epoch=listeners.on_run_epoch,
         )

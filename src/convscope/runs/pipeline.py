@@ -24,7 +24,6 @@ from convscope.runs.steps import (
     train_run,
 )
 from convscope.runs.topics import Subject, measure_topics, open_topics, topic_seconds
-from convscope.runs.tracking import Trackers
 from convscope.storage import RunFolder
 from convscope.training.memory import Memory, give_back_memory
 
@@ -49,20 +48,17 @@ class JobOutcome:
     report: Path | None = None
 
 
-def train_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
+def train_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobOutcome:
     """Train to the end of the recipe, from wherever the folder stands, and evaluate on the test images."""
-    folder = job.folder
-    with tracking.following(folder.path):
-        measured, memory = _train(job, timings, tracking, listeners)
-        return _finish(job, JobOutcome(measured.evaluation, timings, memory))
+    measured, memory = _train(job, timings, listeners)
+    return _finish(job, JobOutcome(measured.evaluation, timings, memory))
 
 
-def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> JobOutcome:
+def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobOutcome:
     """Train, evaluate and write the page; then measure phase after phase, and bring the page up to date behind each."""
-    folder = job.folder
-    with tracking.following(folder.path), one_blas_thread(), ThreadPoolExecutor(1) as beside:
+    with one_blas_thread(), ThreadPoolExecutor(1) as beside:
         loading = beside.submit(_load_page)
-        run, memory = _train(job, timings, tracking, listeners)
+        run, memory = _train(job, timings, listeners)
         with timed(timings, "report"):
             loading.result()
             from convscope.runs.page import Found, RunPage
@@ -70,7 +66,7 @@ def main_job(job: Job, timings: dict[str, float], tracking: Trackers, listeners:
         assert job.options is not None, "the main job has options"
         page = RunPage(Found(run), job.splits, job.options.index, timings, listeners, beside)
         listeners.on_page(run.evaluation, page.write())
-        phases = _Phases(job, page, run, timings, tracking, listeners)
+        phases = _Phases(job, page, run, timings, listeners)
         planned = phases.planned()
         for number, phase in enumerate(planned):
             listeners.on_phase(phase.title, sum(one.seconds() for one in planned[number:]))
@@ -109,12 +105,11 @@ class _Phases:
         page: "RunPage",
         run: Measured,
         timings: dict[str, float],
-        tracking: Trackers,
         listeners: Listeners,
     ) -> None:
         assert job.options is not None, "the main job has options"
         self._folder, self._splits, self._options = job.folder, job.splits, job.options
-        self._page, self._timings, self._tracking, self._listeners = page, timings, tracking, listeners
+        self._page, self._timings, self._listeners = page, timings, listeners
         self._measured = [run]
         self._other = baseline_job(job.folder, job.splits) if job.options.baseline else None
         self.comparison: Comparison | None = None
@@ -141,7 +136,7 @@ class _Phases:
     def _compare(self) -> None:
         assert self._other is not None, "it is planned only then"
         run, splits = self._measured[0], self._splits
-        trained = train_run(self._other, self._timings, "baseline", self._tracking, self._listeners)
+        trained = train_run(self._other, self._timings, "baseline", self._listeners)
         with timed(self._timings, "baseline"):
             baseline = measure_run(trained, splits)
             self._other.folder.finish()
@@ -195,8 +190,8 @@ def evidence_job(
     return collect(measured), complete_page(load_found(folder, splits), splits, request.index, timings).write()
 
 
-def _train(job: Job, timings: dict[str, float], tracking: Trackers, listeners: Listeners) -> tuple[Measured, Memory]:
-    trained = train_run(job, timings, "train", tracking, listeners)
+def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:
+    trained = train_run(job, timings, "train", listeners)
     memory = memory_of(job)
     with timed(timings, "evaluate"):
         return measure_run(trained, job.splits), memory

@@ -37,7 +37,6 @@ from convscope.runs.steps import (
     train_run,
 )
 from convscope.runs.topics import Subject, measure_topics, open_topics
-from convscope.runs.tracking import UNTRACKED
 from convscope.storage import RunFolder, writing
 from convscope.storage import open_run as open_folder
 from convscope.storage.records import JobOptions
@@ -276,7 +275,7 @@ class Run:
                 folder, splits = stack.enter_context(opened(self.path, self.data, listeners))
                 job = resume_job(folder, splits, options_of(folder), threads)
             work = train_job if job.options is None else main_job
-            work(job, timings, UNTRACKED, listeners)
+            work(job, timings, listeners)
         return Run(self.path, self.data)
 
     @cached_property
@@ -299,7 +298,7 @@ class Run:
             other = baseline_job(folder, splits)
             if other is None:
                 return [run]
-            baseline = measure_run(train_run(other, {}, "baseline", UNTRACKED, SILENT), splits)
+            baseline = measure_run(train_run(other, {}, "baseline", SILENT), splits)
             other.folder.finish()
         return [run, baseline]
 

@@ -18,7 +18,6 @@ from convscope.evidence.latency import measure_latency
 from convscope.runs.jobs import Job
 from convscope.runs.listeners import Listeners
 from convscope.runs.start import unseen_by
-from convscope.runs.tracking import Trackers
 from convscope.storage import NOTHING, RunFolder, open_run, save_trained_on
 from convscope.training import History, TrainingState, describe_choice, train
 from convscope.training.memory import Memory, measure_memory
@@ -60,8 +59,8 @@ def timed(timings: dict[str, float], step: str) -> Iterator[None]:
         timings[step] = timings.get(step, 0.0) + perf_counter() - start
 
 
-def train_run(job: Job, timings: dict[str, float], step: str, tracking: Trackers, listeners: Listeners) -> Trained:
-    """Train for the remaining epochs, and keep the model in the folder; tell `tracking`.
+def train_run(job: Job, timings: dict[str, float], step: str, listeners: Listeners) -> Trained:
+    """Train for the remaining epochs, and keep the model in the folder.
 
     `timings[step]` grows by the seconds that this takes, and by those of the epochs that earlier calls trained.
     """
@@ -74,16 +73,14 @@ def train_run(job: Job, timings: dict[str, float], step: str, tracking: Trackers
         raise RunError(f"{folder.path}: is an ensemble; train one of its members on, as a new run, with `start`")
     with timed(timings, step):
         state = folder.load_state()
-        model, history = _train_from(state, job, tracking, listeners)
+        model, history = _train_from(state, job, listeners)
         folder.write_model(model, history)
     if state is not None:
         timings[step] += sum(state.history.seconds)
     return Trained(folder, model, history)
 
 
-def _train_from(
-    state: TrainingState | None, job: Job, tracking: Trackers, listeners: Listeners
-) -> tuple[Model, History]:
+def _train_from(state: TrainingState | None, job: Job, listeners: Listeners) -> tuple[Model, History]:
     folder, splits, start = job.folder, job.splits, job.start
     recipe, record, trained_on = folder.recipe, folder.record, job.trained_on
     listeners.on_training(folder.architecture.name, recipe.epochs, len(trained_on))
@@ -91,7 +88,6 @@ def _train_from(
     def on_epoch(state: TrainingState) -> None:
         folder.save_epoch(state, splits.class_names)
         listeners.on_epoch(state)
-        tracking.update(folder.path)
 
     try:
         if state is None and start is not None:

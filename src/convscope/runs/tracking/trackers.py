@@ -1,11 +1,5 @@
-"""Trackers by what a user calls them, `mlflow:URI` and `tensorboard:DIR`, and logging to several of them.
+"""Trackers by what a user calls them, `mlflow:URI` and `tensorboard:DIR`; runs are logged from their folders."""
 
-A run is logged as it goes, which no tracker may disturb, or later from its folder.
-"""
-
-import shlex
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -50,44 +44,6 @@ def open_tracker(spec: str) -> Tracker:
     raise TrackerError(f"{spec!r}: there is no tracker {kind!r}; name one as mlflow:URI or tensorboard:DIR")
 
 
-OnFailure = Callable[[str], None]
-
-
-class Trackers:
-    """The trackers of a run. One that fails is left alone from then on, and `on_failure` is told so in one line."""
-
-    def __init__(self, trackers: Sequence[Tracker], on_failure: OnFailure) -> None:
-        self._active, self._on_failure = list(trackers), on_failure
-
-    @contextmanager
-    def following(self, path: Path) -> Iterator[None]:
-        """Log the run at `path` from now on, and at the end of the block, however it ends, what it has come to."""
-        self.update(path)
-        try:
-            yield
-        finally:
-            self.log(path)
-
-    def log(self, path: Path) -> None:
-        """Log what the run at `path` has come to."""
-        self._each(path, lambda tracker: log_results(path, tracker))
-
-    def update(self, path: Path) -> None:
-        """Log what is new of the run at `path` and of its epochs."""
-        self._each(path, lambda tracker: tracker.update(read_run(path)))
-
-    def _each(self, path: Path, step: Callable[[Tracker], None]) -> None:
-        for tracker in list(self._active):
-            try:
-                step(tracker)
-            except Exception as error:  # of foreign code, a server or a disk: training matters more than its log
-                self._active.remove(tracker)
-                self._on_failure(
-                    f"{tracker.spec}: {_reason(error)}; the run goes on without it, "
-                    f"log it later with: {shlex.join(['convscope', 'log', str(path), '--to', tracker.spec])}"
-                )
-
-
 def log_run(path: Path | str, spec: str) -> None:
     """Log the run in the folder at `path`, finished or not, to the tracker that `spec` names.
 
@@ -119,7 +75,3 @@ def _reason(error: Exception) -> str:
     """Return the first line of what went wrong, short enough for one line, and without passwords."""
     lines = without_passwords(str(error)).strip().splitlines()
     return (lines[0][:300] if lines else "") or type(error).__name__
-
-
-UNTRACKED = Trackers((), lambda _: None)
-"""No tracker."""
