@@ -9,7 +9,6 @@ from convscope.cli import records as cli
 from convscope.data.datasets.named.entries import NamedDataset
 from convscope.data.inspection import DataInfo
 from convscope.evidence.comparison.planning import PlanRecord
-from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
@@ -17,8 +16,6 @@ from convscope.runs.comparing import CompareOutput
 from convscope.runs.playground import Playground
 
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
-    "ablate": AblationRecord,
-    "card": cli.CardOutput,
     "compare": CompareOutput,
     "plan": PlanRecord,
     "data info": DataInfo,
@@ -26,7 +23,6 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "data show": cli.DataShowOutput,
     "ensemble": cli.EnsembleOutput,
     "evaluate": cli.EvaluateOutput,
-    "evidence": cli.EvidenceOutput,
     "experiment": ExperimentOutput,
     "export": cli.ExportOutput,
     "figures": cli.FiguresOutput,

@@ -103,7 +103,7 @@ def measured_run(shared_run: Path, tmp_path_factory: pytest.TempPathFactory, _sm
 
     def make(folder: Path) -> None:
         out = shutil.copytree(shared_run, folder / "run")
-        done = invoke("evidence", out, "--json")
+        done = invoke("report", out, "all", "--json")
         assert done.exit_code == 0, done.output
         assert done.stderr == ""
         (folder / "printed.json").write_text(json.dumps(json.loads(done.stdout)))

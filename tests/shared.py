@@ -81,7 +81,7 @@ def all_seeds() -> Iterator[None]:
 
 @contextmanager
 def small_evidence() -> Iterator[None]:
-    """Let `convscope evidence` attack with few steps and measure a rejection with few out-of-distribution images.
+    """Let `convscope report RUN all` attack with few steps and measure a rejection with few out-of-distribution images.
 
     How strong attacks are, and what is rejected, is tested where these are made.
     """

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import convscope as cs
+from convscope.runs import ablation
 from convscope.storage import open_run
 
 from .conftest import invoke
@@ -30,12 +31,12 @@ def kept(out: Path) -> dict:
 
 @pytest.mark.slow
 def test_a_zeroed_filter_costs_nothing(trained: Path) -> None:
-    done = invoke("ablate", trained)
+    done = invoke("report", trained, "ablation")
     assert done.exit_code == 0, done.output
     values = kept(trained)
     lesions = [one for one in values["filters"] if (one["layer"], one["filter"]) == ("conv2d", 3)]
     assert [(one["replacement"], one["accuracy_change"]) for one in lesions] == [("zero", 0), ("mean", 0)]
-    assert f"To show them in the report, run: convscope report {trained}" in done.stdout
+    assert ' id="ablation"' in (trained / "report.html").read_text()
     assert {"filters", "inputs"} <= values.keys()
     assert "architectures" not in values
     model = cs.load_model(trained)
@@ -45,61 +46,53 @@ def test_a_zeroed_filter_costs_nothing(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_later_call_adds_to_what_was_measured_and_json_is_all_of_it(small_folder: Path, tmp_path: Path) -> None:
+def test_variants_are_trained_again_and_added_to_what_was_measured(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ablation, "NUM_SEEDS", 2)
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
     assert invoke("train", *arguments).exit_code == 0
-    first = invoke("ablate", out, "--no-filters", "--json")
-    assert first.exit_code == 0, first.output
-    assert first.stderr == ""
-    assert json.loads(first.stdout).keys() == {"inputs", "weights_sha256"}
-    done = invoke("ablate", out, "--no-filters", "--no-inputs", "--architectures", "--seeds", 2, "--json")
+    done = invoke("report", out, "architectures")
     assert done.exit_code == 0, done.output
-    values = json.loads(done.stdout)
-    assert values == kept(out)
-    assert values["inputs"] == json.loads(first.stdout)["inputs"]
+    assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in done.stdout
+    assert "no difference shown" in done.stdout
+    assert kept(out).keys() == {"architectures", "architecture_runs", "weights_sha256"}
+    done = invoke("report", out, "ablation", "architectures", "--json")
+    assert done.exit_code == 0, done.output
+    values = kept(out)
+    assert values == {**json.loads(done.stdout)["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
+    assert {"inputs", "architectures"} <= values.keys()
     assert values["architectures"][0]["name"] == "whole network"
     assert {len(one["accuracies"]) for one in values["architectures"]} == {2}
     assert values["architecture_runs"]["recipe"] == "fast"
 
 
 @pytest.mark.slow
-def test_what_retraining_costs_is_said_before_it_begins(small_folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "ann"
-    arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
-    assert invoke("train", *arguments).exit_code == 0
-    done = invoke("ablate", out, "--no-filters", "--no-inputs", "--architectures", "--seeds", 1)
-    assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("Training ann and 6 variants from 1 seed: 7 runs by recipe fast, about 6 times")
-    assert "no difference shown" in done.stdout
-
-
-@pytest.mark.slow
-def test_what_was_measured_of_other_weights_is_forgotten(trained: Path) -> None:
-    invoke("ablate", trained)
+def test_what_was_measured_of_other_weights_is_forgotten(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ablation, "NUM_SEEDS", 1)
+    invoke("report", trained, "ablation")
     (trained / "ablation.json").write_text(json.dumps({**kept(trained), "weights_sha256": 64 * "0"}))
-    done = invoke("ablate", trained, "--no-filters", "--json")
-    assert json.loads(done.stdout).keys() == {"inputs", "weights_sha256"}
+    assert invoke("report", trained, "architectures").exit_code == 0
+    assert "filters" not in kept(trained)
+
+
+def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(trained: Path, tmp_path: Path) -> None:
+    for words in ((trained, "architectures", "--executor", "mars:1"), (tmp_path, "ablation")):
+        done = invoke("report", *words)
+        assert done.exit_code == 1
+        assert done.stderr.startswith("Error: ")
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "message"),
+    ("old", "new"),
     [
-        (("--no-filters", "--no-inputs"), 2, "nothing to measure"),
-        (("--seeds", 0), 2, "0 is not in the range x>=1"),
-        (("--recipe", "slow", "--architectures"), 1, "no recipe is called 'slow'"),
-        (("--no-filters", "--no-inputs", "--architectures", "--executor", "mars:1"), 1, "executor"),
+        ("ablate", "`report RUN ablation` or `report RUN architectures`"),
+        ("card", "`export RUN --format card`"),
+        ("evidence", "`report RUN all`"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(
-    trained: Path, options: tuple[object, ...], code: int, message: str
-) -> None:
-    done = invoke("ablate", trained, *options)
-    assert done.exit_code == code
-    assert message in done.stderr
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    done = invoke("ablate", tmp_path)
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
+def test_commands_with_another_name_now_say_it(old: str, new: str) -> None:
+    done = invoke(old, "run")
+    assert done.exit_code == 2
+    assert f"{old} is now {new}" in done.stderr

@@ -1,4 +1,4 @@
-"""`convscope card` and `Run.card`: a README.md for model hubs, from what a run folder holds."""
+"""`convscope export --format card` and `Run.card`: a README.md for model hubs, from what a run folder holds."""
 
 import json
 import shutil
@@ -29,10 +29,10 @@ def copied(shared_run: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
-    done = invoke("card", copied, "--licence", "apache-2.0", "--json")
+    done = invoke("export", copied, "--format", "card", "--licence", "apache-2.0", "--json")
     assert done.exit_code == 0, done.output
     path = copied / "README.md"
-    assert json.loads(done.stdout) == {"run": str(copied), "card": str(path)}
+    assert json.loads(done.stdout) == {"exports": [], "card": str(path), "missing": {}}
     found, evaluation = metadata(path), json.loads((copied / "evaluation.json").read_text())
     assert (found["license"], found["library_name"], found["pipeline_tag"]) == (
         "apache-2.0",
@@ -94,14 +94,16 @@ def test_a_card_names_no_folder_of_this_machine(copied: Path):
 def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     path = cs.open_run(copied).card()
     first = path.read_text(encoding="utf-8")
-    assert invoke("card", copied, "--licence", "mit").exit_code == 0
+    assert invoke("export", copied, "--format", "card", "--licence", "mit").exit_code == 0
     path.write_text(path.read_text(encoding="utf-8") + "Mine.\n", encoding="utf-8")
-    done = invoke("card", copied)
+    done = invoke("export", copied, "--format", "card")
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {path}: was not written by `convscope card`, or was edited since; ")
+    assert done.stderr.startswith(
+        f"Error: {path}: was not written by `convscope export --format card`, or was edited since; "
+    )
     assert "--force" in done.stderr
     assert path.read_text(encoding="utf-8").endswith("Mine.\n")
-    assert invoke("card", copied, "--force").exit_code == 0
+    assert invoke("export", copied, "--format", "card", "--force").exit_code == 0
     assert path.read_text(encoding="utf-8") == first
 
 
@@ -181,7 +183,7 @@ def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):
         (copied / name).write_text(json.dumps(record))
     else:
         (copied / name).write_text(content)
-    done = invoke("card", copied)
+    done = invoke("export", copied, "--format", "card")
     assert done.exit_code == 1
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
@@ -190,7 +192,7 @@ def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):
 
 @pytest.mark.slow
 def test_a_licence_is_an_identifier(copied: Path):
-    done = invoke("card", copied, "--licence", "my own")
+    done = invoke("export", copied, "--format", "card", "--licence", "my own")
     assert done.exit_code == 2
     assert "--licence 'my own': must be an identifier" in done.stderr
     with pytest.raises(ValueError, match="must be an identifier"):

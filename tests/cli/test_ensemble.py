@@ -76,7 +76,7 @@ def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path:
 
 def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
     copy = shutil.copytree(joined[0], tmp_path / "run")
-    done = invoke("evidence", copy, "calibration", "--json")
+    done = invoke("report", copy, "calibration", "--json")
     assert done.exit_code == 0, done.output
     model, splits = cs.load_model(copy), cs.open_run(copy).splits
     members = [
@@ -117,7 +117,7 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
         (("ensemble", shared_run, out), "is an ensemble itself; name its members instead"),
         (("ensemble", shared_run, other), f"{other}: has other train images than {shared_run}"),
         (("ensemble", shared_run, tmp_path / "none"), "no such folder"),
-        (("evidence", imported, "calibration"), "a member was imported, or trained on from another network"),
+        (("report", imported, "calibration"), "a member was imported, or trained on from another network"),
         (("train", "--resume", out), "is an ensemble; train one of its members on"),
     ):
         done = invoke(*words)

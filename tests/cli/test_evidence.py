@@ -1,4 +1,4 @@
-"""`convscope evidence` through its entry point: each topic measured once, kept with the run, and on its page."""
+"""`convscope report RUN all` through its entry point: each topic measured once, kept with the run, and on its page."""
 
 import json
 import shutil
@@ -81,11 +81,11 @@ def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Pat
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
     (out / "attacks.json").write_text(json.dumps(marked))
-    again = invoke("evidence", out, "--json")
+    again = invoke("report", out, "all", "--json")
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["evidence"] == {}
     assert json.loads((out / "attacks.json").read_text()) == marked
-    named = invoke("evidence", out, "attacks", "--json")
+    named = invoke("report", out, "attacks", "--json")
     assert set(json.loads(named.stdout)["evidence"]) == {"attacks"}
     assert json.loads((out / "attacks.json").read_text())["seed"] == 3
 
@@ -109,7 +109,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)
     assert invoke("run", "--dataset", small_folder, *arguments).exit_code == 0
-    done = invoke("evidence", out, "calibration", "rejection", "--json")
+    done = invoke("report", out, "calibration", "rejection", "--json")
     assert done.exit_code == 0, done.output
     evidence = json.loads(done.stdout)["evidence"]
     assert evidence["calibration"]["fitted_on"] == "validation images"
@@ -125,7 +125,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
     ],
 )
 def test_evidence_rejects(run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str):
-    done = invoke("evidence", run_folder[0], *arguments)
+    done = invoke("report", run_folder[0], *arguments)
     assert done.exit_code == code
     assert message in done.output
 
@@ -134,7 +134,7 @@ def test_a_damaged_file_ends_in_one_line(run_folder: tuple[Path, dict], tmp_path
     out = tmp_path / "run"
     shutil.copytree(run_folder[0], out)
     (out / "filters.json").write_text("{")
-    done = invoke("evidence", out, "attacks")
+    done = invoke("report", out, "attacks")
     assert done.exit_code == 1
     assert "filters.json: damaged" in done.output
     assert done.output.count("Error:") == 1

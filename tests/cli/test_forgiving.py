@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
         (("data", "inof"), "did you mean 'info'?"),
         (("run", "--epoch", 1), "--epochs"),
         (("run", "--engine", "natve"), "did you mean 'native'?"),
-        (("evidence", "RUN", "calibratoin"), "did you mean 'calibration'?"),
+        (("report", "RUN", "calibratoin"), "did you mean 'calibration'?"),
         (("export", "RUN", "--format", "onxx"), "did you mean 'onnx'?"),
         (("summary", "lenet"), "did you mean 'lenet5'?"),
         (("train", "--recipe", "fats"), "did you mean 'fast'?"),
@@ -111,7 +111,7 @@ def test_a_printed_command_quotes_paths(small_folder: Path, tmp_path: Path):
     asked = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--no-baseline", "--seeds", 1)
     done = invoke("run", *asked, "--out", out)
     assert done.exit_code == 0, done.output
-    assert f"convscope evidence {shlex.quote(str(out))}" in done.stdout
+    assert f"convscope report {shlex.quote(str(out))}" in done.stdout
 
 
 def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(small_folder: Path, tmp_path: Path):

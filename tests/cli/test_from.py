@@ -146,7 +146,7 @@ def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, t
         done = invoke(*options, "--from", before, "--seed", number + 1, "--out", out)
         assert done.exit_code == 0, done.output
         assert open_run(out).record.start.num_seen_images == 801
-        done = invoke("evidence", out, "calibration", "--json")
+        done = invoke("report", out, "calibration", "--json")
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["evidence"]["calibration"]["num_fitted"] == 199
     digests = [load_trained_on(out, load_model(out)).digests for out in generations]
@@ -155,7 +155,7 @@ def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, t
     more = invoke(*options, "--validation-fraction", 0.3, "--from", generations[2], "--out", tmp_path / "more")
     assert more.exit_code == 1
     assert "needs 29 images of class '0'" in more.output
-    audited = invoke("evidence", generations[2], "audit")
+    audited = invoke("report", generations[2], "audit")
     assert audited.exit_code == 1
     assert "audit: the network that this run started from was trained on 801 of the 1,000" in audited.output
 
@@ -192,7 +192,7 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     started = ("--dataset", tmp_path / "inverted.npz", "--from", source, "--epochs", 1)
     assert invoke("train", *started, "--out", out).exit_code == 0
     assert open_run(out).record.start.num_seen_images == 0
-    done = invoke("evidence", out, "audit", "calibration", "--json")
+    done = invoke("report", out, "audit", "calibration", "--json")
     assert done.exit_code == 0, done.output
     calibration = json.loads(done.stdout)["evidence"]["calibration"]
     model = load_model(source)
@@ -207,7 +207,7 @@ def test_nothing_is_claimed_of_images_that_the_network_may_have_seen(source: Pat
     out = tmp_path / "on"
     assert invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out).exit_code == 0
     for topic in ("calibration", "rejection", "audit"):
-        refused = invoke("evidence", out, topic)
+        refused = invoke("report", out, topic)
         assert refused.exit_code == 1
         assert f"{topic}: the network that this run started from was trained on 1,000 of the 1,000" in refused.output
         assert not (out / f"{topic}.json").exists()
@@ -223,7 +223,7 @@ def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, s
     assert f"--from {alone}: its training images are unknown" in refused.output
     assert invoke(*options, "--out", tmp_path / "on").exit_code == 0
     assert open_run(tmp_path / "on").record.start.num_seen_images is None
-    refused = invoke("evidence", tmp_path / "on", "calibration")
+    refused = invoke("report", tmp_path / "on", "calibration")
     assert refused.exit_code == 1
     assert "nobody knows which images" in refused.output
 

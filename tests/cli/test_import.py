@@ -98,10 +98,10 @@ def test_what_needs_unseen_images_is_refused_or_left_out(
         measured[topic] = measured["embedding"]
     monkeypatch.setattr(topics, "_MEASURE", measured)
     out = shutil.copytree(imported[0], tmp_path / "run")
-    done = invoke("evidence", out, "calibration")
+    done = invoke("report", out, "calibration")
     assert done.exit_code == 1
     assert "calibration: the file of an imported network does not say which images" in done.stderr
-    done = invoke("evidence", out)
+    done = invoke("report", out, "all")
     assert done.exit_code == 0, done.output
     assert "Left out: calibration, rejection: the file of an imported network" in done.stderr
     assert not (out / "calibration.json").exists()

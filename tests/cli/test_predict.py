@@ -195,8 +195,8 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
 
 def test_what_the_model_lacks_is_said_under_the_table(run, model, pictures, tmp_path):
     text = convscope_predict(run, pictures).stdout
-    assert "not calibrated. To calibrate them, run: convscope evidence RUN calibration" in text
-    assert 'This model cannot answer "none of these" yet. To add that, run: convscope evidence RUN rejection' in text
+    assert "not calibrated. To calibrate them, run: convscope report RUN calibration" in text
+    assert 'This model cannot answer "none of these" yet. To add that, run: convscope report RUN rejection' in text
     assert "guessed" not in text
     save_model(replace(model, handwriting=None, provenance={"dataset": "mnist"}), tmp_path / "old.safetensors")
     assert "guessed from its data set's name" in convscope_predict(tmp_path / "old.safetensors", pictures).stdout

@@ -23,10 +23,8 @@ LINES = {
     "run": ("run", *SMALL, "--seeds", "1", "--no-baseline", "--out", "out"),
     "train": ("train", *SMALL, "--out", "out"),
     "evaluate": ("evaluate", "run"),
-    "evidence": ("evidence", "run", "calibration"),
     "predict": ("predict", "run", "picture.png"),
     "serve": ("serve", "run", "--port", "0"),
-    "ablate": ("ablate", "run", "--no-inputs", "--units"),
     "compare": ("compare", "run", "other"),
     "plan": ("plan", "pilot"),
     "ensemble": ("ensemble", "run", "other", "--out", "out"),
@@ -35,13 +33,14 @@ LINES = {
     "sweep": ("sweep", *SMALL, "--vary", "batch_size=8,16", "--trials", "2", "--out", "out"),
     "log": ("log", "run", "--to", "tensorboard:out"),
     "report": ("report", "run"),
+    "report of a topic": ("report", "run", "calibration"),
     "playground": ("playground", "--out", "out.html"),
-    "card": ("card", "run", "--out", "out.md"),
     "figures": ("figures", "run", "--out", "out"),
     "data list": ("data", "list"),
     "data info": ("data", "info", "data.npz"),
     "data show": ("data", "show", "data.npz"),
     "export": ("export", "run", "--format", "c"),
+    "card": ("export", "run", "--format", "card", "--out", "out.md"),
     "import": ("import", "run/exports/model.onnx", "--dataset", "data.npz", "--out", "out"),
     "summary": ("summary", "net.json"),
     "--help": ("--help",),
@@ -153,9 +152,9 @@ STOPPED = {
     "experiment in processes": ("experiment", *LONG, "--seeds", "2", *IN_TWO, "--out", "out"),
     "sweep": ("sweep", *LONG, "--vary", "batch_size=8,16", "--out", "out"),
     "sweep in processes": ("sweep", *LONG, "--vary", "batch_size=8,16", *IN_TWO, "--out", "out"),
-    "evidence": ("evidence", "long", "audit"),
-    "ablate": ("ablate", "run", "--architectures", "--seeds", "100000", *IN_TWO),
+    "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
+    "card": ("export", "run", "--format", "card", "--out", "out.md"),
     "serve": ("serve", "run", "--port", "0"),
 }
 
@@ -166,7 +165,7 @@ def start(folder: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
     started = list[subprocess.Popen[str]]()
 
     def begin(name: str) -> "subprocess.Popen[str]":
-        if name == "evidence":  # a run whose recipe takes long to repeat
+        if STOPPED[name][1] == "long":  # a run whose recipe takes long to repeat
             record = json.loads((folder / "run" / "run.json").read_text())
             record["recipe"]["epochs"] = 100_000
             shutil.copytree(folder / "run", folder / "long")

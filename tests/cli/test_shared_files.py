@@ -32,10 +32,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         commands = [
             ("run", *fast, "--epochs", 1, "--seeds", 2, "--out", run),
             ("log", run, "--to", f"tensorboard:{out / 'logs'}"),
-            ("evidence", run, "calibration", "rejection"),
-            ("ablate", run),
+            ("report", run, "calibration", "rejection"),
+            ("report", run, "ablation"),
             ("figures", run),
-            ("card", run),
+            ("export", run, "--format", "card"),
             ("export", run, "--format", "c"),
             ("export", run, "--format", "onnx"),
             ("export", run, "--format", "safetensors"),

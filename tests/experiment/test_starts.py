@@ -60,7 +60,7 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
 
 
 def test_nothing_is_claimed_of_images_that_a_stored_run_has_seen(stored: tuple[Path, list]):
-    done = invoke("evidence", stored[1][2].folder, "calibration")
+    done = invoke("report", stored[1][2].folder, "calibration")
     assert done.exit_code == 1
     assert "calibration: the network that this run started from was trained on 1,000 of the 1,000" in done.output
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 import convscope as cs
 from convscope.cli import main
 from convscope.cli.progress import TrainingProgress
-from convscope.runs.tracking import log_run
+from convscope.runs.tracking import log_run, open_tracker
 from convscope.storage import open_run
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own, of SQLAlchemy

@@ -19,25 +19,29 @@ _COMMANDS = {
     "run": "Train a network, evaluate and explain it, compare it with a dense network, and write a report.",
     "train": "Train and evaluate a network.",
     "evaluate": "Evaluate a trained network on test images or on other data.",
-    "evidence": "Measure how far a run's predictions can be trusted, and add the results to its report.",
     "predict": "Classify your own pictures.",
     "serve": "Serve trained networks over HTTP.",
-    "ablate": "Measure the accuracy of a network without some of its parts.",
     "compare": "Compare runs, or groups of runs over seeds, on the same test images.",
     "plan": "Say how many seeds show a difference between two networks, from a few runs of each.",
     "ensemble": "Join trained runs into one network, evaluate it, explain it, and write a report.",
     "experiment": "Train several architectures and recipes over many seeds, and compare them.",
     "sweep": "Vary fields of a recipe or an architecture, and find the values that held-out images prefer.",
     "log": "Log trained runs to MLflow or TensorBoard.",
-    "report": "Rewrite the report of a trained run.",
+    "report": "Measure how far a run's predictions can be trusted, and rewrite its report.",
     "playground": "Write a page on which you train a network in the browser.",
-    "card": "Write the model card of a run, a README.md for model hubs.",
     "figures": "Write figures of a run as PNG, SVG or PDF, for slides and papers.",
     "data": "List, check or show data sets.",
     "export": "Export a model to the formats of other programs, and verify its predictions there.",
     "import": "Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.",
     "summary": "Print the layer table of an architecture.",
 }
+
+_RENAMED = {
+    "ablate": "`report RUN ablation` or `report RUN architectures`",
+    "card": "`export RUN --format card`",
+    "evidence": "`report RUN all`",
+}
+"""Commands that there were once, and what does the same."""
 
 _MOST_CHARACTERS = 4000  # in an error
 
@@ -61,6 +65,8 @@ class _Commands(HintingGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _RENAMED:
+            ctx.fail(f"{cmd_name} is now {_RENAMED[cmd_name]}")
         if cmd_name not in _COMMANDS:
             return None
         name = "import_model" if cmd_name == "import" else cmd_name  # the one word that no module can be called

@@ -176,8 +176,8 @@ def _print_notes(prediction: Prediction) -> None:
             "--with polarity inverts dark pictures on a light background."
         )
     if not prediction.is_calibrated:
-        notes.append("The probabilities are not calibrated. To calibrate them, run: convscope evidence RUN calibration")
+        notes.append("The probabilities are not calibrated. To calibrate them, run: convscope report RUN calibration")
     if prediction.none_of_these is None:
-        notes.append('This model cannot answer "none of these" yet. To add that, run: convscope evidence RUN rejection')
+        notes.append('This model cannot answer "none of these" yet. To add that, run: convscope report RUN rejection')
     if notes:
         echo("\n" + "\n".join(notes))

@@ -6,14 +6,16 @@ from pathlib import Path
 import click
 
 from convscope.cli.hints import Choice
+from convscope.cli.job import in_options
 from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ExportOutput
 from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions
+from convscope.runs.card import write_card
 from convscope.runs.exporting import ExportRequest, export_run, is_file
 
-_ALL = "all"
+_ALL, _CARD = "all", "card"
 
 
 @click.command()
@@ -23,8 +25,8 @@ _ALL = "all"
     "formats",
     multiple=True,
     required=True,
-    type=Choice([*FORMATS, _ALL]),
-    help="Format to write; repeatable. all: every format whose packages are installed.",
+    type=Choice([*FORMATS, _CARD, _ALL]),
+    help="Format to write; repeatable. all: every format whose packages are installed. card: a model card.",
 )
 @click.option(
     "--dtype",
@@ -51,6 +53,7 @@ _ALL = "all"
     "--out", type=click.Path(path_type=Path), help="Folder or file for the export; by default exports/ in the run."
 )
 @click.option("--dataset", help="Data set for the verification, without a stored table; by default that of the run.")
+@click.option("--licence", metavar="ID", help="Card: licence of the model, as the hub calls it, such as apache-2.0.")
 @click.option("--force", is_flag=True, help="Allow existing files to be replaced.")
 @json_option
 def export(
@@ -63,6 +66,7 @@ def export(
     calibration_images: int,
     out: Path | None,
     dataset: str | None,
+    licence: str | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -71,7 +75,16 @@ def export(
     RUN is a run folder or a model.safetensors. Every exported file takes images as they are in the data set, 0 to 255,
     and gives logits and probabilities. Each file is opened in its own program and classifies the test images. The table
     shows the largest difference from the model. A run keeps the table, and `convscope report` shows it.
+
+    The card is a README.md for model hubs, with the metadata that they read: data, recipe, accuracy with intervals,
+    limits, and how to load and reproduce the model. Everything in it was measured before. A card that you edited is not
+    replaced without --force.
     """
+    if _CARD in formats:
+        if len(formats) > 1:
+            raise click.UsageError("--format card goes alone; write the model in another command")
+        _write_card(run_path, out, licence, force=force, as_json=as_json)
+        return
     files = _files(formats, dtypes)
     for_onnx = any(form.name == "onnx" for form, _ in files)
     if not for_onnx and (layer_outputs or not fold or opset is not None):
@@ -83,12 +96,23 @@ def export(
     with JobProgress(quiet=as_json) as progress:
         done = export_run(run_path, request, progress.listeners())
     if as_json:
-        print_json(ExportOutput(exports=done.table.rows, missing=done.missing))
+        print_json(ExportOutput(exports=done.table.rows, card=None, missing=done.missing))
         return
     if done.table.rows:
         echo(f"\n{done.table}\n\n{done.table.sentence}.")
     for text in done.missing.values():
         echo(f"Left out: {text}")
+
+
+def _write_card(run_path: Path, out: Path | None, licence: str | None, *, force: bool, as_json: bool) -> None:
+    try:
+        path = write_card(run_path, out, licence, force=force)
+    except ValueError as error:
+        raise click.UsageError(in_options(str(error))) from error
+    if as_json:
+        print_json(ExportOutput(exports=(), card=str(path), missing={}))
+    else:
+        echo(path)
 
 
 def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:

@@ -84,7 +84,7 @@ def _shape(value: str) -> tuple[int, int, int]:
     "--recipe",
     default=DEFAULT_RECIPE,
     show_default=True,
-    help=f"Recipe for networks that `convscope evidence` trains: {RECIPE_NAMES}.",
+    help=f"Recipe for networks that `convscope report RUN all` trains: {RECIPE_NAMES}.",
 )
 @index_option
 @click.option(

@@ -77,9 +77,10 @@ class ImportedModelOutput(Record, kw_only=True):
 
 
 class ReportOutput(Record, kw_only=True):
-    """The report of a run, by its path."""
+    """The report of a run, by its path, and what was measured for it, by topic."""
 
     run: str
+    evidence: EvidenceRecords
     report: str
     timings: Timings
 
@@ -94,26 +95,11 @@ class SummaryOutput(Record, kw_only=True):
     macs: Count
 
 
-class CardOutput(Record, kw_only=True):
-    """The model card of a run, by its path."""
-
-    run: str
-    card: str
-
-
-class EvidenceOutput(Record, kw_only=True):
-    """What was measured of a run, by topic, and the path of its report."""
-
-    run: str
-    evidence: EvidenceRecords
-    timings: Timings
-    report: str
-
-
 class ExportOutput(Record, kw_only=True):
-    """Exported files, and by the name of each format that was left out which package it lacks."""
+    """Exported files, the model card, and by the name of each format that was left out which package it lacks."""
 
     exports: tuple[Parity, ...]
+    card: str | None
     missing: dict[str, str]
 
 

@@ -1,41 +1,85 @@
-"""`convscope report`: the page of a trained run."""
+"""`convscope report`: the page of a trained run, and what is measured for it."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import click
 
-from convscope.cli.job import run_of
+from convscope.cli.hints import Choice
+from convscope.cli.job import in_options, run_of
 from convscope.cli.options import index_option, json_option, print_json, run_argument
 from convscope.cli.output import echo
+from convscope.cli.progress import JobProgress
 from convscope.cli.records import ReportOutput
-from convscope.runs.jobs import check_index
-from convscope.runs.page import complete_page, load_found
+from convscope.runs.pipeline import ALL, VARIANTS, ReportRequest, report_job
+from convscope.runs.topics import TOPICS
 
 
 @click.command()
 @run_argument
+@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=Choice((*TOPICS, VARIANTS, ALL)))
 @index_option
+@click.option(
+    "--executor",
+    help="Place to retrain for architectures: local:N, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
+)
 @click.option("--payload", is_flag=True, help="Print the content of the report as one JSON document and write nothing.")
 @click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
-def report(run_path: Path, index: int, payload: bool, open_report: bool, as_json: bool) -> None:
-    """Rewrite the report of a trained run.
+def report(
+    run_path: Path,
+    topics: tuple[str, ...],
+    index: int,
+    executor: str | None,
+    payload: bool,
+    open_report: bool,
+    as_json: bool,
+) -> None:
+    """Measure how far a run's predictions can be trusted, and rewrite its report.
 
-    RUN is a run folder. The report is its report.html, a single file that needs no internet connection.
+    RUN is a run folder. The report is its report.html, a single file that needs no internet connection. Without a TOPIC
+    only the page is written. A TOPIC is calibration, rejection, filters, attributions, embedding, ablation, robustness,
+    attacks, audit or architectures; named topics are measured again. `all` measures those that are missing, except
+    architectures, which trains variants of the network from five seeds. Each topic has its own JSON file. The test
+    images choose nothing.
+
+    Calibration and rejection need images that the network was not trained on, and the audit needs out-of-fold
+    predictions. Unless the run held images out, five networks like it are trained for this, each on four fifths of the
+    images. If the run started from another network (--from), they start from it too. These topics are left out if that
+    network was trained on the same images, or if the network was imported and its training images are unknown.
     """
+    if payload and topics:
+        raise click.UsageError("--payload writes nothing, so nothing is measured; leave the topics out")
     start, timings = perf_counter(), dict[str, float]()
-    with run_of(run_path, quiet=as_json or payload, writes=not payload) as (folder, splits):
-        check_index(index, splits)
-        page = complete_page(load_found(folder, splits), splits, index, timings)
+    writes = not payload
+    with (
+        run_of(run_path, quiet=as_json or payload, writes=writes) as (folder, splits),
+        JobProgress(quiet=as_json or payload) as progress,
+    ):
+        listeners = replace(progress.listeners(), on_left_out=_left_out)
+        try:
+            measured, page = report_job(folder, splits, ReportRequest(topics, index, executor), timings, listeners)
+        except KeyboardInterrupt:
+            if not topics:
+                raise
+            raise click.ClickException(
+                "interrupted; finished topics and runs are kept; to continue, run: "
+                + shlex.join(["convscope", "report", str(folder.path), *(topics if VARIANTS in topics else [ALL])])
+            ) from None
         if payload:
             print_json(page.contents().payload)
             return
         path = page.write()
     timings["total"] = perf_counter() - start
     if as_json:
-        print_json(ReportOutput(run=str(folder.path), report=str(path), timings={**timings}))
+        print_json(ReportOutput(run=str(folder.path), evidence=measured, report=str(path), timings={**timings}))
     else:
         echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
     if open_report:
         click.launch(str(path))
+
+
+def _left_out(sentence: str) -> None:
+    echo(in_options(f"Left out: {sentence}"), err=True)

@@ -80,7 +80,7 @@ def run(
             f"  open the report in a browser: {outcome.report}\n"
             f"  see each class and its confusions: convscope evaluate {path}\n"
             f"  write figures for slides: convscope figures {path}\n"
-            f"  test the predictions further: convscope evidence {path}"
+            f"  test the predictions further: convscope report {path} all"
         )
         found = outcome.seeds or outcome.comparison  # the runs from all seeds say more than one run of each
         print_result([*([] if found is None else [found.summary]), steps])

@@ -225,7 +225,7 @@ def _refused(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]
         return [bool(one) for one in _rules[model].refuses(model, images)]
     except (RunError, ValueError) as error:
         raise RunError(
-            f"the model's rejection rule cannot be used ({error}); run `convscope evidence RUN rejection` again"
+            f"the model's rejection rule cannot be used ({error}); run `convscope report RUN rejection` again"
         ) from error
 
 

@@ -223,7 +223,7 @@ def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
         if not isinstance(index, int) or not 0 <= index < len(dataset):
             raise RunError(
                 f"{rendered.section.anchor}.json: damaged (it shows image {index!r:.60} of {len(dataset)}); delete the "
-                "file and run `convscope evidence` on this run again"
+                "file and run `convscope report RUN all` on this run again"
             )
     return found
 

@@ -141,7 +141,7 @@ def _notes(page: PredictionPage) -> list[str]:
     ]
     if not page.is_calibrated:
         notes.append(
-            "The probabilities are not calibrated and are usually too high. `convscope evidence RUN calibration` "
+            "The probabilities are not calibrated and are usually too high. `convscope report RUN calibration` "
             "measures by how much."
         )
     if page.is_assumed:

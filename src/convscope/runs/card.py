@@ -44,8 +44,8 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
         place = folder.place(NAME) if out is None else out
         if not force and os.path.lexists(place) and not _is_own(place):
             raise ConvscopeError(
-                f"{place}: was not written by `convscope card`, or was edited since; choose another `out`, or add "
-                "`force` to replace it"
+                f"{place}: was not written by `convscope export --format card`, or was edited since; choose another "
+                "`out`, or add `force` to replace it"
             )
         text = _text(folder, licence)
         write_text(place, text + _MARK.format(_digest(text.encode())))

@@ -1,4 +1,4 @@
-"""The jobs: train and measure; the main job, which also compares, looks inside and writes the page; and evidence."""
+"""The jobs: train and measure; the main job, which also compares, looks inside and writes the page; the page alone."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convscope.base.blas import one_blas_thread
+from convscope.base.records import Record
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
+from convscope.runs.ablation import retrain_variants
 from convscope.runs.evidence import EvidenceRecords, collect
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
@@ -159,35 +161,46 @@ class _Phases:
             self._page.add("seeds", record)
 
 
+ALL, VARIANTS = "all", "architectures"
+"""Beside the topics, `report_job` measures all that are missing, and variants of the network that are trained again."""
+
+
 @dataclass(frozen=True)
-class EvidenceRequest:
-    """What is asked of the evidence job.
+class ReportRequest:
+    """What is asked of the job that writes a page.
 
     Attributes:
-        topics: by name; with none, all that were not measured yet.
+        topics: to be measured first, by name, `ALL` or `VARIANTS`; none writes the page alone.
         index: of the test image whose feature maps the page shows.
+        executor: where variants are trained, see `open_executor`; None is this process.
     """
 
     topics: Sequence[str] = ()
     index: int = 0
+    executor: str | None = None
 
 
-def evidence_job(
-    folder: RunFolder, splits: Splits, request: EvidenceRequest, timings: dict[str, float], listeners: Listeners
-) -> tuple[EvidenceRecords, Path]:
-    """Measure topics of a trained run and write its page; return what was measured by topic, and the page's path.
+def report_job(
+    folder: RunFolder, splits: Splits, request: ReportRequest, timings: dict[str, float], listeners: Listeners
+) -> tuple[EvidenceRecords, "RunPage"]:
+    """Measure topics of a trained run; return what was measured by topic, and the page of the run, not yet written.
 
     `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
     """
     from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
 
     check_index(request.index, splits)
-    subject = Subject(folder, splits, folder.load_model(), listeners)
-    topics, left_out = open_topics(subject, request.topics)
-    if left_out:
-        listeners.on_left_out(left_out)
-    measured = measure_topics(subject, topics, timings)
-    return collect(measured), complete_page(load_found(folder, splits), splits, request.index, timings).write()
+    measured = dict[str, Record]()
+    if named := [topic for topic in request.topics if topic != VARIANTS]:
+        subject = Subject(folder, splits, folder.load_model(), listeners)
+        topics, left_out = open_topics(subject, [] if ALL in named else named)
+        if left_out:
+            listeners.on_left_out(left_out)
+        measured = dict(measure_topics(subject, topics, timings))
+    if VARIANTS in request.topics:
+        with timed(timings, VARIANTS):
+            measured["ablation"] = retrain_variants(folder, splits, request.executor, listeners)
+    return collect(measured), complete_page(load_found(folder, splits), splits, request.index, timings)
 
 
 def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:

@@ -52,9 +52,9 @@ class Run:
 
     `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` give. Every
     other topic is an `Evidence`: a read-only mapping of the topic's JSON file. What the folder holds of these very
-    weights is read; what it does not hold is measured when it is asked for, and kept there as `convscope evidence`
-    keeps it. So asking may train networks, which takes longer than the run itself (`calibration`, `rejection`, `audit`)
-    or a multiple of it (`seeds`). In a notebook a run shows its page.
+    weights is read; what it does not hold is measured when it is asked for, and kept there. So asking may train
+    networks, which takes longer than the run itself (`calibration`, `rejection`, `audit`) or a multiple of it
+    (`seeds`). In a notebook a run shows its page.
 
     Attributes:
         path: the folder.

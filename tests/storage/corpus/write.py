@@ -54,7 +54,7 @@ def _fill(place: Path) -> None:
     _convscope("run", *digits, *_TINY, "--seeds", "1", "--no-baseline", "--out", "run")
     shutil.copyfile("run/model.safetensors", "model.safetensors")
     _convscope("run", *digits, *_TINY, "--seed", "1", "--seeds", "2", "--no-baseline", "--out", "measured")
-    _convscope("evidence", "measured")
+    _convscope("report", "measured", "all")
     _convscope("import", "model.safetensors", *digits, "--out", "imported")
     _convscope("ensemble", "run", "measured", "--out", "joined")
     _convscope("experiment", *digits, *_TINY, "--seeds", "2", "--out", "experiment")

@@ -48,7 +48,7 @@ def finished_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> P
         out = folder / "run"
         trained = ("run", "--dataset", tiny_data, "--recipe", "fast", "--epochs", 2, "--seeds", 2, "--out", out)
         with bare_reports():
-            done = [invoke(*trained), invoke("evidence", out)]
+            done = [invoke(*trained), invoke("report", out, "all")]
         done.append(invoke("export", out, "--format", "safetensors", "--format", "c"))
         assert [one.exit_code for one in done] == [0, 0, 0], [one.output for one in done]
 

@@ -26,8 +26,8 @@ COMMANDS = {
         run,
     ),
     "report": lambda run, _: ("report", run),
-    "evidence": lambda run, _: ("evidence", run, "audit"),
-    "ablate": lambda run, _: ("ablate", run),
+    "evidence": lambda run, _: ("report", run, "audit"),
+    "ablate": lambda run, _: ("report", run, "ablation"),
     "export": lambda run, _: ("export", run, "--format", "c"),
     "report of the baseline": lambda run, _: ("report", run / "baseline"),
 }

@@ -61,7 +61,7 @@ def mnist(folder: Path) -> None:
     run_command("run", "--architecture", "cnn", "--recipe", "fast", "--epochs", "2", "--seeds", "2", "--out", folder)
     kept = open_run(folder)
     measured = with_siblings(kept.load_model(), few_of(cs.load_dataset("mnist")), RECIPE)
-    for topic, record in measured.items():  # as `convscope evidence` does, of fewer images
+    for topic, record in measured.items():  # as `convscope report RUN all` does, of fewer images
         kept.write_evidence(topic, record, kept.load_model())
     run_command("export", "--format", "safetensors", folder)
     run_command("report", folder)

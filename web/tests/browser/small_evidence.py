@@ -1,6 +1,6 @@
 """What else is measured of a report's model, every topic that the page has a section for, on few images.
 
-The numbers mean little on so few; the page is to look as it does after `convscope evidence`.
+The numbers mean little on so few; the page is to look as it does after `convscope report RUN all`.
 """
 
 from collections.abc import Sequence
