@@ -1,7 +1,7 @@
-"""What of an image is needed: `ablate_inputs` blanks rows, columns, borders and windows, and coarsens the pixels.
+"""What of an image is needed: `ablate_inputs` blanks windows and borders, and coarsens the pixels.
 
 A blanked image is one that the network was never trained on, so what is lost is what this network cannot do without,
-and not what the pixels tell. A row that costs nothing alone may be told by the rows beside it.
+and not what the pixels tell. A window that costs nothing alone may be told by the pixels beside it.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,10 @@ from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE, Marki
 from convscope.evidence.records import Coordinate, ImagesRecord, Size
 from convscope.training.model import Model
 
-InputKind = Literal["row", "column", "quadrant", "border", "window", "resolution"]
-Fill = Literal["zero", "background", "block mean"]
+InputKind = Literal["border", "window", "resolution"]
 
-_LENGTHS: dict[InputKind, int] = {"row": 2, "column": 2, "quadrant": 4, "border": 1, "window": 4, "resolution": 1}
-_MOST_BANDS = 32  # of rows, of columns, and widths of borders
+_LENGTHS: dict[InputKind, int] = {"border": 1, "window": 4, "resolution": 1}
+_MOST_BORDERS = 32  # widths of them
 _WINDOWS = 7  # a side
 _FACTORS = (2, 4, 7, 14, 28)
 _MOST_BACKGROUND_IMAGES = 5000  # whose most frequent value is taken
@@ -37,9 +36,8 @@ class PartAblation(Record, kw_only=True):
 
     Attributes:
         kind: what is taken away.
-        place: of rows and columns (first, number of them), of a quadrant and a window (top, left, height, width), of a
-            border (its width,), of a resolution (how many pixels of each side become one,).
-        fill: what stands there instead: zeros, the background, or each block's mean.
+        place: of a window (top, left, height, width), of a border (its width,), of a resolution (how many pixels of
+            each side become one,).
         accuracy_change: the accuracy with the ablation less that without, -1 to 1.
         interval: (low, high), its 95 % score interval (see `metrics.paired_interval`), for the choice of the images.
         p_value: McNemar's exact, for no change at all.
@@ -48,7 +46,6 @@ class PartAblation(Record, kw_only=True):
 
     kind: InputKind
     place: tuple[Coordinate, ...]
-    fill: Fill
     accuracy_change: Change
     interval: ChangeInterval
     p_value: Fraction
@@ -67,13 +64,12 @@ class InputAblation(Tabular, ImagesRecord, kw_only=True):
 
     Attributes:
         image_shape: (H, W, C).
-        background: (C,), the most frequent value of each channel in training images, 0 to 255. Where it is zero, there
-            is one fill, called "background", and not two.
+        background: (C,), the most frequent value of each channel in training images, 0 to 255: what stands in place of
+            what is blanked.
         accuracy: on whole images.
     """
 
-    _header = ("Removed", "Filled with", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
-    _left = 2
+    _header = ("Removed", "Tested", "Significant losses", "Largest loss", "Where", "95 % interval")
 
     image_shape: tuple[Size, Size, Size]
     background: tuple[Annotated[int, Meta(ge=0, le=255)], ...]
@@ -83,43 +79,38 @@ class InputAblation(Tabular, ImagesRecord, kw_only=True):
     marking: Marking
 
     def __post_init__(self) -> None:
-        if not {"window", "row", "column"} <= {one.kind for one in self.ablations if one.fill != "zero"}:
-            raise ValueError("ablations have no windows, rows or columns")
+        if "window" not in {one.kind for one in self.ablations}:
+            raise ValueError("ablations have no windows")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         return f"Accuracy {self.accuracy:.4f} on {where}. Largest accuracy change from removing a part of each image:"
 
     def _rows(self) -> list[tuple[str, ...]]:
-        groups = dict[tuple[str, str], list[PartAblation]]()
+        groups = dict[str, list[PartAblation]]()
         for one in self.ablations:
-            groups.setdefault((one.kind, one.fill), []).append(one)
+            groups.setdefault(one.kind, []).append(one)
         rows = list[tuple[str, ...]]()
-        for (kind, fill), group in groups.items():
+        for kind, group in groups.items():
             worst = min(group, key=lambda one: one.accuracy_change)
             missed = sum(one.is_significant and one.accuracy_change < 0 for one in group)
             interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
             change = f"{worst.accuracy_change:+.4f}"
-            rows.append((kind, fill, f"{len(group)}", f"{missed}", change, place_text(kind, worst.place), interval))
+            rows.append((kind, f"{len(group)}", f"{missed}", change, place_text(kind, worst.place), interval))
         return rows
 
 
 def place_text(kind: str, place: Sequence[int]) -> str:
     """Return where an ablation is in words.
 
-    >>> place_text("row", (4, 2)), place_text("border", (3,)), place_text("window", (0, 4, 7, 7))
-    ('4 to 5', '3 wide', '7 × 7 at row 0, column 4')
+    >>> place_text("border", (3,)), place_text("window", (0, 4, 7, 7))
+    ('3 wide', '7 × 7 at row 0, column 4')
     """
-    if kind in ("row", "column"):
-        first, number = place
-        return f"{first}" if number == 1 else f"{first} to {first + number - 1}"
     if kind == "border":
         return f"{place[0]} wide"
     if kind == "resolution":
         return f"{place[0]} × {place[0]} averaged"
     top, left, height, width = place
-    if kind == "quadrant":
-        return f"{'lower' if top else 'upper'} {'right' if left else 'left'}"
     return f"{height} × {width} at row {top}, column {left}"
 
 
@@ -127,9 +118,8 @@ def place_text(kind: str, place: Sequence[int]) -> str:
 def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) -> InputAblation:
     """Return what `model` loses on the test images when parts of them are taken away.
 
-    Rows and columns one by one (in bands, where an image has more than 32), quadrants, borders of each width that
-    leaves something, windows of a quarter of each side on a 7 × 7 grid, and resolution, by blocks' means written back
-    over the block. What is blanked is filled with the background, and with zeros where the background is another value.
+    Borders of each width that leaves something, windows of a quarter of each side on a 7 × 7 grid, and resolution, by
+    blocks' means written back over the block. What is blanked is filled with the background.
 
     Args:
         most_macs: how many multiply-adds it may cost, about: beyond it images are left out evenly, down to 200.
@@ -139,19 +129,13 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
     """
     model.check_classes(splits.test)
     background = _background(splits.train.images)
-    fills: dict[Fill, NDArray[np.uint8]] = {"background": background}
-    if background.any():
-        fills["zero"] = np.zeros_like(background)
     height, width, _ = splits.image_shape
-    blanked = [(*where, fill) for where in _places(height, width) for fill in fills]
-    coarse: list[tuple[InputKind, tuple[int, ...], Fill]]
-    coarse = [("resolution", (factor,), "block mean") for factor in _FACTORS if factor < max(height, width)]
-    named: list[tuple[InputKind, tuple[int, ...], Fill]] = [*blanked, *coarse]
+    named = _places(height, width)
     cost = max(len(named) * model.architecture.macs, 1)
     chosen = evenly(len(splits.test), max(_LEAST_IMAGES, int(most_macs / cost)))
     measured = splits.test.take(chosen)
     whole = model.predict(measured.images) == measured.labels
-    counts = np.array([_lost_and_gained(model, measured, whole, fills, *one) for one in named])  # (L, 2)
+    counts = np.array([_lost_and_gained(model, measured, whole, background, *one) for one in named])  # (L, 2)
     intervals = np.stack(paired_interval(counts[:, 1], counts[:, 0], len(measured)), axis=1)
     values = p_values(counts[:, 1], counts[:, 0])
     is_significant, marking = mark(values)
@@ -167,13 +151,12 @@ def ablate_inputs(model: Model, splits: Splits, *, most_macs: float = 1.5e11) ->
             PartAblation(
                 kind=kind,
                 place=where,
-                fill=fill,
                 accuracy_change=int(counts[place, 1] - counts[place, 0]) / len(measured),
                 interval=(float(intervals[place, 0]), float(intervals[place, 1])),
                 p_value=float(values[place]),
                 is_significant=bool(is_significant[place]),
             )
-            for place, (kind, where, fill) in enumerate(named)
+            for place, (kind, where) in enumerate(named)
         ),
         false_discovery_rate=FALSE_DISCOVERY_RATE,
         marking=marking,
@@ -193,34 +176,24 @@ def _background(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _places(height: int, width: int) -> list[tuple[InputKind, tuple[int, ...]]]:
-    """Return what is blanked in an image of this size."""
+    """Return what is taken away from an image of this size."""
     places = list[tuple[InputKind, tuple[int, ...]]]()
-    lines: tuple[tuple[InputKind, int], ...] = (("row", height), ("column", width))
-    for kind, size in lines:
-        band = -(-size // _MOST_BANDS)
-        places += [(kind, (first, min(band, size - first))) for first in range(0, size, band)]
-    middle, centre = height // 2, width // 2
-    if middle and centre:
-        for top, tall in ((0, middle), (middle, height - middle)):
-            for left, wide in ((0, centre), (centre, width - centre)):
-                places.append(("quadrant", (top, left, tall, wide)))
     most = (min(height, width) - 1) // 2  # so that something is left
-    places += [("border", (int(each) + 1,)) for each in evenly(most, _MOST_BANDS)] if most else []
+    places += [("border", (int(each) + 1,)) for each in evenly(most, _MOST_BORDERS)] if most else []
     tall, wide = max(1, round(height / 4)), max(1, round(width / 4))
     for top in evenly(height - tall + 1, _WINDOWS):
         for left in evenly(width - wide + 1, _WINDOWS):
             places.append(("window", (int(top), int(left), tall, wide)))
-    return places
+    return [*places, *(("resolution", (factor,)) for factor in _FACTORS if factor < max(height, width))]
 
 
 def _lost_and_gained(
     model: Model,
     dataset: Dataset,
     whole: NDArray[np.bool_],
-    fills: dict[Fill, NDArray[np.uint8]],
+    background: NDArray[np.uint8],
     kind: InputKind,
     place: tuple[int, ...],
-    fill: Fill,
 ) -> tuple[int, int]:
     """Return how many images are classified wrongly only with the ablation, and how many only without.
 
@@ -230,7 +203,7 @@ def _lost_and_gained(
     right = whole.copy()
     for start in range(0, len(dataset), step):
         images = dataset.images[start : start + step]
-        changed = coarsened(images, place[0]) if kind == "resolution" else blanked(images, kind, place, fills[fill])
+        changed = coarsened(images, place[0]) if kind == "resolution" else blanked(images, kind, place, background)
         differs = np.flatnonzero((changed != images).reshape(len(images), -1).any(axis=1))
         if len(differs):
             right[start + differs] = model.predict(changed[differs]) == dataset.labels[start + differs]
@@ -247,13 +220,8 @@ def blanked(
         changed[:, width:-width, width:-width] = images[:, width:-width, width:-width]
         return changed
     changed = images.copy()
-    if kind == "row":
-        changed[:, place[0] : place[0] + place[1]] = value
-    elif kind == "column":
-        changed[:, :, place[0] : place[0] + place[1]] = value
-    else:
-        top, left, height, width = place
-        changed[:, top : top + height, left : left + width] = value
+    top, left, height, width = place
+    changed[:, top : top + height, left : left + width] = value
     return changed
 
 

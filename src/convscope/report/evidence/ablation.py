@@ -173,21 +173,14 @@ def _place(kind: str, place: Sequence[int]) -> str:
     """Return where an ablation is, as `place_text` does."""
     if kind in ("border", "resolution"):
         return say(f"evidence.ablation.place.{kind}", n=str(place[0]))
-    if kind == "quadrant":
-        side = "Right" if place[1] else "Left"
-        return say(f"evidence.ablation.place.{'lower' if place[0] else 'upper'}{side}")
-    if kind == "window":
-        top, left, height, width = map(str, place)
-        return say("evidence.ablation.place.window", size=f"{height} × {width}", row=top, column=left)
-    first, last = place[0], place[0] + place[1] - 1
-    return f"{first}" if first == last else say("to", low=str(first), high=str(last))
+    top, left, height, width = map(str, place)
+    return say("evidence.ablation.place.window", size=f"{height} × {width}", row=top, column=left)
 
 
 def _inputs(value: InputAblation) -> Chart:
-    places = [one for one in value.ablations if one.kind in ("window", "row", "column", "quadrant")]
-    windows = [one for one in places if one.kind == "window"]
+    windows = [one for one in value.ablations if one.kind == "window"]
     missed = [one for one in windows if one.is_significant and one.accuracy_change < 0]
-    title = say("evidence.ablation.windowNone", n=len({one.place for one in windows}))
+    title = say("evidence.ablation.windowNone", n=len(windows))
     if missed:
         worst = min(missed, key=lambda one: one.accuracy_change)
         where, cost = _place("window", worst.place), figure(-100 * worst.accuracy_change, 1)
@@ -198,14 +191,13 @@ def _inputs(value: InputAblation) -> Chart:
         [
             known("evidence.ablation.kind", one.kind),
             _place(one.kind, one.place),
-            known("evidence.ablation.fill", one.fill),
             points(one.accuracy_change),
             *map(points, one.interval),
             say("yes") if one.is_significant else "",
         ]
         for one in value.ablations
     ]
-    header = [*_heads("removed", "where", "filled", "points"), *_ends(), *_heads("significant")]
+    header = [*_heads("removed", "where", "points"), *_ends(), *_heads("significant")]
     return Chart(
         name="ablation-inputs",
         title=title,
@@ -213,7 +205,7 @@ def _inputs(value: InputAblation) -> Chart:
             say("evidence.ablation.regions", background=background), _measured(value), _significant(marking)
         ),
         drawing=draw_inputs(value, title),
-        numbers=Table("", "", header, rows, left=3),
+        numbers=Table("", "", header, rows, left=2),
         is_wide=True,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.ablation import InputAblation, PartAblation
@@ -47,44 +47,29 @@ _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0
 
 
 def draw_inputs(value: InputAblation, title: str = "") -> Drawing:
-    """Draw what is lost by place: windows as a map, rows and columns beside it, borders by width, and resolution.
-
-    Args:
-        value: of which is drawn what was filled with the background.
-    """
+    """Draw what is lost by place: windows as a map, and beside it borders by width, and resolution."""
     height, width, _ = value.image_shape
     scale = _MAP_SIDE / max(height, width)
     wide, tall = max(scale * width, 48), max(scale * height, 48)
-    profile, left, gap = 96, 72, 12
-    right = left + wide + gap + profile + 80
-    curve, coarse, last = 200, 150, 64
-    total = right + curve + last + coarse + 24
-    whole = _TOP + 20 + tall + gap + profile + 44
-    lesions = [one for one in value.ablations if one.fill != "zero"]
-    kinds = {kind: [one for one in lesions if one.kind == kind] for kind in ("window", "row", "column", "border")}
+    left, between, curve, coarse = 72, 64, 200, 150
+    right = left + wide + between
+    total = right + curve + between + coarse + 24
+    whole = _TOP + 20 + tall + 28 + 2 * LINE
+    kinds = {kind: [one for one in value.ablations if one.kind == kind] for kind in ("window", "border", "resolution")}
     with house_style():
         drawing = new_drawing(total, whole, title)
         axes = add_axes(drawing, left, _TOP + 20, wide, tall)
         _windows(axes, kinds["window"], height, width, scale)
-        rows = add_axes(drawing, left + wide + gap, _TOP + 20, profile, tall)
-        _profile(rows, kinds["row"], is_across=True)
-        rows.set_ylim(height, 0)
-        rows.set_title(say("evidence.ablation.chart.rows"), loc="left", fontsize=12, color=INK, pad=4)
-        columns = add_axes(drawing, left, _TOP + 20 + tall + gap, wide, profile)
-        _profile(columns, kinds["column"], is_across=False)
-        columns.set_xlim(0, width)
-        columns.set_ylabel(say("evidence.ablation.chart.columns"), color=INK)
         axes.set_title(say("evidence.ablation.chart.windows"), loc="left", fontsize=12, color=INK, pad=4)
         if kinds["border"]:
             borders = add_axes(drawing, right, _TOP + 20, curve, tall)
             _borders(borders, kinds["border"])
-        blocks = [one for one in value.ablations if one.kind == "resolution"]
-        if blocks:
-            resolution = add_axes(drawing, right + curve + last, _TOP + 20, coarse, tall)
-            _resolution(resolution, blocks)
+        if kinds["resolution"]:
+            resolution = add_axes(drawing, right + curve + between, _TOP + 20, coarse, tall)
+            _resolution(resolution, kinds["resolution"])
         for line, key in enumerate(("points", "bands")):
-            up = whole - _TOP - 20 - tall - gap - 60 - LINE * line
-            drawing.text(right / total, up / whole, say(f"evidence.ablation.chart.{key}"), color=MUTED, va="top")
+            up = 8 + LINE * (2 - line)
+            drawing.text(left / total, up / whole, say(f"evidence.ablation.chart.{key}"), color=MUTED, va="top")
     return drawing
 
 
@@ -114,27 +99,6 @@ def _windows(axes: Axes, windows: Sequence[PartAblation], height: int, width: in
     axes.yaxis.set_label_coords(-28 / (scale * width), 0.5)
     for spine in axes.spines.values():
         spine.set_visible(True)
-
-
-def _profile(axes: Axes, lines: Sequence[PartAblation], *, is_across: bool) -> None:
-    """Draw rows or columns as steps along their own axis."""
-    edges = [one.place[0] for one in lines] + [sum(lines[-1].place)]
-    low, high = np.array([one.interval for one in lines]).T
-    changes = [one.accuracy_change for one in lines]
-    middles = (np.array(edges[:-1]) + edges[1:]) / 2
-    fill = axes.fill_betweenx if is_across else axes.fill_between
-    fill(middles, low, high, color=ACCENT, alpha=0.25, linewidth=0)
-    line = (changes, middles) if is_across else (middles, changes)
-    axes.plot(*line, color=ACCENT, linewidth=1.5)
-    value_axis, place_axis = (axes.xaxis, axes.yaxis) if is_across else (axes.yaxis, axes.xaxis)
-    (axes.axvline if is_across else axes.axhline)(0, color=MUTED, linewidth=1)
-    value_axis.set_major_locator(MaxNLocator(2, min_n_ticks=2))
-    value_axis.set_major_formatter(FuncFormatter(points_tick))
-    place_axis.set_major_locator(NullLocator())
-    axes.grid(axis="x" if is_across else "y")
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_visible(False)
-    axes.tick_params(length=0)
 
 
 def _borders(axes: Axes, borders: Sequence[PartAblation]) -> None:
