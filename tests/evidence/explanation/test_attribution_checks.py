@@ -10,11 +10,10 @@ from convscope.base.records import decode, encode
 from convscope.evidence.explanation.attribution_checks import (
     area_under,
     check_attributions,
-    completeness_gaps,
     perturbation_curves,
     rank_correlations,
 )
-from convscope.evidence.explanation.attributions import METHODS, attribute
+from convscope.evidence.explanation.attributions import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -79,31 +78,16 @@ def test_a_trained_network_s_maps_beat_chance_and_depend_on_its_weights(model: c
         assert one.deletion_gain_interval[1] < -0.05
         assert one.insertion_gain_interval[0] > 0.05
     assert checks["gradient"].similarity < 0.3
-    assert checks["integrated_gradients"].completeness_gap < 0.05
-    assert checks["gradient_times_input"].completeness_gap is None
 
 
 def test_gains_are_differences_from_random_orders_with_scipy_s_interval(model: cs.Model, mnist: cs.Splits):
     few = mnist.test.take(np.arange(12))
-    measured = check_attributions(model, few, methods=["occlusion"])
-    one = measured.methods[0]
-    random = area_under(np.array([measured.random_deletion]))[0]
-    assert one.deletion_gain == pytest.approx(one.deletion - random)
-    assert area_under(np.array([one.deletion_curve]))[0] == pytest.approx(one.deletion)
+    one, other = check_attributions(model, few, methods=["occlusion", "gradient"]).methods
+    # Less the same random orders.
+    assert one.deletion - one.deletion_gain == pytest.approx(other.deletion - other.deletion_gain)
     low, high = one.deletion_gain_interval
     assert (low + high) / 2 == pytest.approx(one.deletion_gain)
     assert low < one.deletion_gain < high
-
-
-def test_the_gap_of_a_linear_model_is_rounding_and_that_of_half_a_map_is_half():
-    architecture = Architecture(Input(4, 4), (Flatten(), Dense(3)), "linear")
-    random = np.random.default_rng(2)
-    weights = {name: random.normal(size=shape) for name, shape in architecture.weight_shapes.items()}
-    linear = cs.Model(architecture, weights, ("a", "b", "c"))
-    images, targets = random.integers(0, 256, (5, 4, 4, 1), dtype=np.uint8), np.array([0, 1, 2, 0, 1])
-    maps = attribute(linear, images, targets, "integrated_gradients")
-    assert completeness_gaps(linear, images, targets, 0, maps).max() < 1e-4
-    np.testing.assert_allclose(completeness_gaps(linear, images, targets, 0, maps / 2), 0.5, atol=1e-4)
 
 
 def test_the_control_s_own_weights_give_its_own_maps(mnist: cs.Splits):

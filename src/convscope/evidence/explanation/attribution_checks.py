@@ -1,7 +1,7 @@
-"""Whether attributions hold: `check_attributions` takes a model and images to each method's results in four tests.
+"""Whether attributions hold: `check_attributions` takes a model and images to each method's results in three tests.
 
-Completeness, where a method promises it; deletion and insertion of pixels in the map's order, against random orders;
-and the control with random weights, whose maps must differ from the network's own. A method that passes is not proved
+Deletion and insertion of pixels in the map's order, against random orders; and the control with random weights, whose
+maps must differ from the network's own. A method that passes is not proved
 right: the tests show where one is wrong.
 """
 
@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax
 from convscope.base.packing import Packed
-from convscope.base.records import Change, Count, Fraction, Interval, NonNegative, Record, to_tuple
+from convscope.base.records import Change, Count, Fraction, Interval, Record, to_tuple
 from convscope.base.statistics import average_ranks, mean_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import Tabular
 from convscope.data.datasets import DatasetLike, evenly
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.attributions import (
-    FORMULAS,
     Maps,
     Method,
     attribute,
@@ -53,11 +52,7 @@ class MethodCheck(Record, kw_only=True):
         similarity: the mean rank correlation, over the pixels that are not background, of the sizes in the map with
             those of a network that has random weights in all layers: near zero where the map depends on the weights,
             near one where it shows the image alone.
-        similarity_last: with random weights in the last layer alone.
-        num_compared: of how many images the first is defined, which it is not for a map of equal numbers.
-        completeness_gap: the median of |sum of the map - (z(x) - z(x0))| / |z(x) - z(x0)|; None for a method that does
-            not promise that they are equal.
-        formula: of the method.
+        num_compared: of how many images that is defined, which it is not for a map of equal numbers.
     """
 
     method: Method
@@ -68,12 +63,7 @@ class MethodCheck(Record, kw_only=True):
     insertion_gain: Change
     insertion_gain_interval: Interval | None
     similarity: Change | None
-    similarity_last: Change | None
     num_compared: Count
-    completeness_gap: NonNegative | None
-    deletion_curve: tuple[Fraction, ...]
-    insertion_curve: tuple[Fraction, ...]
-    formula: str
 
 
 class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
@@ -81,19 +71,16 @@ class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
 
     Attributes:
         background: the grey level that blanked pixels get.
-        random_deletion: the mean curve of random orders; `random_insertion` likewise.
         example_indices: of the E images in `examples`, in the data set.
         example_images: (E, H, W, C) uint8.
         examples: by method, (E, H, W) int8, the map of each image as a share of its largest size, in 127 steps, for the
             model's own answers `example_predictions`.
     """
 
-    _header = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights", "Completeness gap")
+    _header = ("Method", "Deletion", "minus random", "Insertion", "minus random", "Random weights")
 
     background: Annotated[int, Meta(ge=0, le=255)]
     methods: Annotated[tuple[MethodCheck, ...], Meta(min_length=1)]
-    random_deletion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
-    random_insertion: Annotated[tuple[Fraction, ...], Meta(min_length=2)]
     example_indices: tuple[Count, ...]
     example_predictions: tuple[Label, ...]
     example_images: Packed
@@ -119,7 +106,6 @@ class AttributionChecks(Tabular, ClassesRecord, kw_only=True):
                 f"{check.insertion:.3f}",
                 f"{check.insertion_gain:+.3f}",
                 "-" if check.similarity is None else f"{check.similarity:.2f}",
-                "-" if check.completeness_gap is None else f"{100 * check.completeness_gap:.2g} %",
             )
             for check in self.methods
         ]
@@ -157,20 +143,18 @@ def check_attributions(
     images = dataset.images[chosen]
     targets, background = model.predict(images), background_of(images)
     random_curves = _random_curves(model, images, targets, background, seed)
-    randomised = [_randomised(model, seed, only_last=only_last) for only_last in (False, True)]
+    randomised = _randomised(model, seed)
     checks, examples = [], dict[Method, Packed]()
     for method in methods:
-        maps, other, last = (
-            attribute(one, images, targets, method, background=background, seed=seed) for one in (model, *randomised)
+        maps, other = (
+            attribute(one, images, targets, method, background=background, seed=seed) for one in (model, randomised)
         )
         examples[method] = Packed.from_array(_in_steps(maps[:_MOST_EXAMPLES]))
-        checks.append(_check(model, images, targets, background, method, maps, (other, last), random_curves))
+        checks.append(_check(model, images, targets, background, method, maps, other, random_curves))
     return AttributionChecks(
         **describe_images(dataset, len(images)),
         background=background,
         methods=tuple(checks),
-        random_deletion=to_tuple(random_curves[0].mean(axis=0)),
-        random_insertion=to_tuple(random_curves[1].mean(axis=0)),
         example_indices=to_tuple(chosen[:_MOST_EXAMPLES]),
         example_predictions=to_tuple(targets[:_MOST_EXAMPLES]),
         example_images=Packed.from_array(images[:_MOST_EXAMPLES]),
@@ -185,7 +169,7 @@ def _check(
     background: int,
     method: Method,
     maps: Maps,
-    of_random: tuple[Maps, Maps],
+    of_random: Maps,
     random_curves: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> MethodCheck:
     order = np.argsort(-maps.reshape(len(maps), -1), axis=1, kind="stable")
@@ -193,11 +177,8 @@ def _check(
     areas = [area_under(curve) for curve in curves]
     gains = [area - area_under(curve) for area, curve in zip(areas, random_curves, strict=True)]
     drawn = (images != background).any(axis=3)
-    correlations = [rank_correlations(np.abs(maps), np.abs(other), drawn) for other in of_random]
-    defined = [one[np.isfinite(one)] for one in correlations]
-    gap = None
-    if method == "integrated_gradients":
-        gap = float(np.median(completeness_gaps(model, images, targets, background, maps)))
+    correlations = rank_correlations(np.abs(maps), np.abs(of_random), drawn)
+    defined = correlations[np.isfinite(correlations)]
     return MethodCheck(
         method=method,
         deletion=float(areas[0].mean()),
@@ -206,13 +187,8 @@ def _check(
         insertion=float(areas[1].mean()),
         insertion_gain=float(gains[1].mean()),
         insertion_gain_interval=mean_interval(gains[1].tolist()),
-        similarity=float(defined[0].mean()) if len(defined[0]) else None,
-        similarity_last=float(defined[1].mean()) if len(defined[1]) else None,
-        num_compared=len(defined[0]),
-        completeness_gap=gap,
-        deletion_curve=to_tuple(curves[0].mean(axis=0)),
-        insertion_curve=to_tuple(curves[1].mean(axis=0)),
-        formula=FORMULAS[method],
+        similarity=float(defined.mean()) if len(defined) else None,
+        num_compared=len(defined),
     )
 
 
@@ -265,30 +241,13 @@ def _random_curves(
     return deletion, insertion
 
 
-def _randomised(model: Model, seed: int, *, only_last: bool) -> Model:
-    """Return `model` with weights as before training, of all layers or of the last one that has any.
+def _randomised(model: Model, seed: int) -> Model:
+    """Return `model` with weights as before training.
 
     Source: Adebayo and others 2018.
     """
-    fresh = initial_weights(model.architecture, seed + 1)  # the model itself may have begun at this seed
-    last = [row.layer.name for row in model.architecture.table if row.parameters][-1]
-    return replace(
-        model,
-        weights={
-            name: fresh[name] if not only_last or name.rpartition("/")[0] == last else weight
-            for name, weight in model.weights.items()
-        },
-    )
-
-
-def completeness_gaps(
-    model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int, maps: Maps
-) -> NDArray[np.float64]:
-    """Return (N,), |sum of the map - (z(x) - z(x0))| / |z(x) - z(x0)|, which integration alone would make zero."""
-    blank = np.full_like(images[:1], background)
-    rise = model.logits(images)[np.arange(len(images)), targets].astype(np.float64) - model.logits(blank)[0, targets]
-    gaps = np.abs(maps.sum(axis=(1, 2)) - rise)
-    return np.asarray(gaps / np.maximum(np.abs(rise), np.finfo(np.float32).eps))
+    # The model itself may have begun at this seed.
+    return replace(model, weights=initial_weights(model.architecture, seed + 1))
 
 
 def rank_correlations(a: Maps, b: Maps, drawn: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -30,20 +30,6 @@ NOISE_SAMPLES, NOISE_SHARE = 24, 0.15  # noise of this share of the range 0 to 2
 _IMAGES_AT_ONCE = 2000  # answered by one call
 _PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half of itself
 
-FORMULAS: Mapping[Method, str] = {
-    "gradient": "absolute value of dz/dx, maximum over the channels (Simonyan and others 2014)",
-    "gradient_times_input": "(x - x0) · dz/dx, summed over the channels (Shrikumar and others 2016)",
-    "integrated_gradients": f"(x - x0) · mean of dz/dx on the line from x0 to x, {INTEGRATION_STEPS} midpoints, summed "
-    "over the channels (Sundararajan and others 2017)",
-    "smoothgrad": f"absolute value of the mean of dz/dx at {NOISE_SAMPLES} noisy copies, maximum over the channels "
-    "(Smilkov and others 2017)",
-    "grad_cam": "relu of the last convolution's maps, each weighted by its mean gradient, at the resolution of the "
-    "maps (Selvaraju and others 2017)",
-    "occlusion": "decrease of z when a square around the pixel is blanked, mean over the squares (Zeiler and Fergus "
-    "2014)",
-}
-"""z is the logit, x the image as the network reads it, x0 the background."""
-
 
 @checked
 def attribute(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from convscope.base.tables import clip
 from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck
@@ -12,7 +11,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import counted
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import Figure, figure, known, listed, rounded, say, signed
+from convscope.texts import Figure, figure, known, listed, say, sentences, signed
 
 _SHOWN_SIDE = 84
 _ROW = 30
@@ -25,7 +24,7 @@ def attributions_section(value: AttributionChecks) -> Section:
         say("evidence.attributions.name"),
         say("evidence.attributions.shows"),
         say("evidence.attributions.doesNotShow"),
-        [_gallery(value), _chart(value.methods), _table(value)],
+        [_gallery(value), _chart(value)],
         main=1,
     )
 
@@ -78,23 +77,24 @@ def _is_better(one: MethodCheck) -> bool:
     return deletion is not None and insertion is not None and deletion[1] < 0 < insertion[0]
 
 
-def _chart(methods: Sequence[MethodCheck]) -> Chart:
+def _chart(value: AttributionChecks) -> Chart:
+    methods = value.methods
     title = _finding(methods)
     ends = [say("head.low"), say("head.high")]
-    header = [*_heads("method", "deletionGain"), *ends, *_heads("insertionGain"), *ends]
+    header = [*_heads("method", "what", "deletionGain"), *ends, *_heads("insertionGain"), *ends, *_heads("allRandom")]
     rows = []
     for one in methods:
-        row = [_name(one.method)]
+        row = [_name(one.method), say(f"evidence.attributions.formula.{one.method}")]
         for name in ("deletion_gain", "insertion_gain"):
             interval = getattr(one, f"{name}_interval") or (None, None)
             row += ["" if number is None else _signed(number) for number in (getattr(one, name), *interval)]
-        rows.append(row)
+        rows.append([*row, "" if one.similarity is None else figure(one.similarity, 2)])
     return Chart(
         "attribution-checks",
         title,
-        say("evidence.attributions.area"),
+        sentences(say("evidence.attributions.area"), say("evidence.attributions.qualityLook", images=counted(value))),
         _draw(methods, title),
-        Table("", "", header, rows),
+        Table("", "", header, rows, left=2),
         is_wide=True,
     )
 
@@ -122,44 +122,6 @@ def _draw(methods: Sequence[MethodCheck], title: str) -> Drawing:
             write(axes, say(f"evidence.attributions.panel.{name}"), (0, 1), (0, 6), MUTED, va="baseline")
     assert width <= 2 * CHART_WIDTH
     return drawing
-
-
-def _table(value: AttributionChecks) -> Table:
-    methods = value.methods
-    header = _heads("method", "what", "deletion", "insertion", "allRandom", "lastRandom", "gap")
-    rows = [
-        [
-            _name(one.method),
-            say(f"evidence.attributions.formula.{one.method}"),
-            f"{one.deletion:.3f}",
-            f"{one.insertion:.3f}",
-            _correlation(one.similarity),
-            _correlation(one.similarity_last),
-            say("evidence.attributions.notApplicable")
-            if one.completeness_gap is None
-            else rounded(100 * one.completeness_gap, 2, "%"),
-        ]
-        for one in methods
-    ]
-    random = (_area(value.random_deletion), _area(value.random_insertion))
-    control = [say("evidence.attributions.randomOrder"), say("evidence.attributions.control")]
-    rows.append([*control, f"{random[0]:.3f}", f"{random[1]:.3f}", "", "", ""])
-    return Table(
-        say("evidence.attributions.quality"),
-        say("evidence.attributions.qualityLook", images=counted(value)),
-        header,
-        rows,
-        left=2,
-    )
-
-
-def _area(curve: Sequence[float]) -> float:
-    values: NDArray[np.float64] = np.asarray(curve)
-    return float((values[1:] + values[:-1]).mean() / 2)
-
-
-def _correlation(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _signed(value: float, digits: int = 3) -> Figure:
