@@ -91,16 +91,6 @@ def test_duplicates_stand_side_by_side_with_both_labels():
     np.testing.assert_array_equal(right, left)
 
 
-def test_pairs_of_classes_are_counted_over_both_splits():
-    _, value = faulty()
-    table = next(table for title, table in parts(audit_section(value), Table).items() if "that may be" in title)
-    assert (
-        table.title
-        == "Most frequent suspect pair: </script><img src=x one… that may be a name of sixty charact…, 2 labels"
-    )
-    assert [tuple(row[2:]) for row in table.rows] == [("2", "0"), ("0", "1")]
-
-
 def test_the_accuracy_is_given_with_and_without_twins():
     _, value = faulty()
     table = parts(audit_section(value), Table)["1 of 30 test images duplicate a training image"]

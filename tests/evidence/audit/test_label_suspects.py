@@ -106,7 +106,6 @@ def test_a_case_worked_by_hand():
     assert found.confident_joint.tolist() == [[3, 1, 0], [0, 2, 1], [0, 0, 2]]
     assert [(one.rank, one.index, one.given, one.suggested) for one in found.suspects] == [(1, 2, 0, 1), (2, 6, 1, 2)]
     assert [(one.self_confidence, one.probability) for one in found.suspects] == [(0.1, 0.8), (0.3, 0.5)]
-    assert [(pair.given, pair.suggested, pair.count) for pair in found.pairs] == [(0, 1, 1), (1, 2, 1)]
     assert found.num_confident == 9
 
 
@@ -120,7 +119,7 @@ def test_an_image_that_reaches_no_threshold_is_in_no_cell():
 def test_a_model_that_agrees_with_every_label_suspects_none():
     labels = np.arange(60) % 4
     found = label_suspects(np.eye(4)[labels], labelled(labels, 4))
-    assert (found.suspects, found.pairs) == ((), ())
+    assert found.suspects == ()
 
 
 def test_the_order_of_the_images_does_not_matter():

@@ -2,7 +2,7 @@
 
 from convscope.evidence.audit.faults import AnsweredError, Audit, PartialAccuracy, audit
 from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known_errors
-from convscope.evidence.audit.label_suspects import LabelSuspects, Suspect, SuspectPair, label_suspects
+from convscope.evidence.audit.label_suspects import LabelSuspects, Suspect, label_suspects
 
 __all__ = [
     "AnsweredError",
@@ -12,7 +12,6 @@ __all__ = [
     "LabelSuspects",
     "PartialAccuracy",
     "Suspect",
-    "SuspectPair",
     "audit",
     "known_errors",
     "label_suspects",

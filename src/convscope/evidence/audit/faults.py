@@ -25,8 +25,6 @@ from convscope.evidence.audit.known_errors import KnownError, KnownErrors, known
 from convscope.evidence.audit.label_suspects import (
     LabelSuspects,
     LabelSuspectsRecord,
-    Suspect,
-    SuspectPair,
     check_probabilities,
     label_suspects,
 )
@@ -112,8 +110,7 @@ class AuditRecord(DatasetRecord, kw_only=True):
         errors = self.known_errors.errors if self.known_errors else ()
         labels = [label for one in errors for label in (one.given, one.predicted, one.agreed_label or 0)]
         for suspects in self.label_suspects.by_split.values():
-            named: tuple[Suspect | SuspectPair, ...] = (*suspects.suspects, *suspects.pairs)
-            labels += [label for one in named for label in (one.given, one.suggested)]
+            labels += [label for one in suspects.suspects for label in (one.given, one.suggested)]
         labels += [member.label for group in self.duplicates.groups for member in group.members]
         check_labels(self.class_names, labels, "labels")
         if [part.left_out == "nothing" for part in self.accuracies] != [True, *[False] * (len(self.accuracies) - 1)]:

@@ -19,7 +19,6 @@ from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
 
 _MOST_IN_JSON = 200
-_MOST_PAIRS = 50
 _MOST_SHOWN = 10
 _WIDEST_NAME = 24
 _BLOCK = 1 << 22  # probabilities that are compared at once
@@ -46,16 +45,8 @@ class Suspect(Record, kw_only=True):
     probability: Fraction
 
 
-class SuspectPair(Record, kw_only=True):
-    """How many images labelled `given` are suspected to be `suggested`."""
-
-    given: Label
-    suggested: Label
-    count: Count
-
-
 class LabelSuspectsRecord(Record, kw_only=True):
-    """The first 200 suspects and the 50 most frequent pairs of classes; the attributes are those of `LabelSuspects`.
+    """The first 200 suspects; the attributes are those of `LabelSuspects`.
 
     An infinite threshold is None.
     """
@@ -65,7 +56,6 @@ class LabelSuspectsRecord(Record, kw_only=True):
     num_confident: Count
     num_suspects: Count
     thresholds: tuple[Fraction | None, ...]
-    pairs: tuple[SuspectPair, ...]
     suspects: tuple[Suspect, ...]
 
 
@@ -89,7 +79,6 @@ class LabelSuspects(Tabular):
     num_images: int
     thresholds: NDArray[np.float64] = field(repr=False)
     confident_joint: NDArray[np.int64] = field(repr=False)
-    pairs: tuple[SuspectPair, ...] = field(repr=False)
     suspects: tuple[Suspect, ...] = field(repr=False)
 
     @property
@@ -103,7 +92,6 @@ class LabelSuspects(Tabular):
             self,
             num_suspects=len(self.suspects),
             thresholds=tuple(value if np.isfinite(value) else None for value in self.thresholds.tolist()),
-            pairs=self.pairs[:_MOST_PAIRS],
             suspects=self.suspects[:_MOST_IN_JSON],
         )
 
@@ -170,7 +158,6 @@ def label_suspects(y_prob: NDArray[np.floating[Any]], dataset: Dataset) -> Label
         num_images=len(dataset),
         thresholds=thresholds,
         confident_joint=joint,
-        pairs=_pairs(_count(labels[suspected], confident[suspected], dataset.num_classes)),
         suspects=tuple(
             Suspect(
                 rank=rank,
@@ -219,11 +206,3 @@ def _count(labels: NDArray[np.int64], classes: NDArray[np.int64], num_classes: i
     """Return (K, K): images by label and class; those of class -1 are left out."""
     cells = labels[classes >= 0] * num_classes + classes[classes >= 0]
     return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
-
-
-def _pairs(suspects: NDArray[np.int64]) -> tuple[SuspectPair, ...]:
-    """Return the pairs of classes with suspects (K, K), the most frequent first, then by label."""
-    given, suggested = np.nonzero(suspects)
-    numbers = suspects[given, suggested]
-    order = np.argsort(-numbers, kind="stable")
-    return tuple(SuspectPair(given=int(given[i]), suggested=int(suggested[i]), count=int(numbers[i])) for i in order)

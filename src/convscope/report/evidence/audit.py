@@ -12,9 +12,8 @@ from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 from convscope.texts import figure, listed, rounded, say, sentences
 
-_MOST_PAIRS = 12
 _MOST_MEMBERS = 3
-_WIDEST_NAME, _WIDEST_IN_TABLE = 12, 24
+_WIDEST_NAME = 12
 
 Picture = Callable[[str, int], Pixels | None]
 
@@ -29,7 +28,6 @@ def audit_section(value: AuditRecord) -> Section:
         *_known_gallery(value.known_errors, names, picture),
         *(_suspects_gallery(found, value.known_errors, names, picture) for found in suspects.values()),
         _counts_table(suspects),
-        *_pairs_table(suspects, [clip(name, _WIDEST_IN_TABLE) for name in value.class_names]),
         _duplicates_table(value.duplicates),
         *_duplicates_gallery(value.duplicates, names, picture),
     ]
@@ -160,35 +158,6 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
         _heads("split", "labels", "confident", "suspect"),
         rows,
     )
-
-
-def _pairs_table(suspects: Mapping[str, LabelSuspectsRecord], names: Sequence[str]) -> list[Table]:
-    """Return for the most frequent pairs of labels how many are in doubt in each split."""
-    counts = dict[tuple[int, int], dict[str, int]]()
-    for split, found in suspects.items():
-        for pair in found.pairs:
-            counts.setdefault((pair.given, pair.suggested), {})[split] = pair.count
-    if not counts:
-        return []
-    order = sorted(counts, key=lambda pair: (-sum(counts[pair].values()), pair))
-    given, suggested = (names[label] for label in order[0])
-    most = sum(counts[order[0]].values())
-    look = sentences(
-        say("evidence.audit.pairLook"),
-        say("evidence.audit.pairsShown", shown=_MOST_PAIRS, n=len(order)) if len(order) > _MOST_PAIRS else "",
-    )
-    return [
-        Table(
-            say("evidence.audit.pair", given=given, suggested=suggested, n=most),
-            look,
-            _heads("given", "suggested", *(f"{split}Labels" for split in suspects)),
-            [
-                (names[pair[0]], names[pair[1]], *(f"{counts[pair].get(split, 0):,}" for split in suspects))
-                for pair in order[:_MOST_PAIRS]
-            ],
-            left=2,
-        )
-    ]
 
 
 def _duplicates_table(found: DuplicatesRecord) -> Table:
