@@ -7,9 +7,9 @@ from msgspec.structs import replace
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.evidence.robustness import measure_attacks, measure_robustness
-from convscope.report.evidence import Chart, Gallery, robustness
+from convscope.report.evidence import Chart, Gallery
 from convscope.report.evidence.attacks import attacks_finding, attacks_section
-from convscope.report.evidence.robustness import curves_finding, robustness_section
+from convscope.report.evidence.robustness import robustness_section
 from convscope.report.style import svg_text
 
 STEPS = 3
@@ -73,18 +73,6 @@ def test_the_pictures_say_how_many_are_answered_wrongly(small):
     wrong = sum(answer != value.example.label for row in value.example.predictions for answer in row)
     assert pictures.title == f"One image under 75 corruptions: {wrong} are classified wrongly"
     assert svg_text(pictures.drawing).count("<image") == 15
-
-
-def test_the_curves_finding_names_what_costs_a_point(small):
-    curves = [
-        replace(curve, point_lost=ends)
-        for curve, ends in zip(
-            (small[0].curves[number] for number in (0, 1, 4)), ((None, 1.26), (-8.4, 11.0), (None, None)), strict=True
-        )
-    ]
-    assert curves_finding(curves) == "Accuracy falls by one point under a shift by 1.3 pixels or a rotation by 8°"
-    nothing = [replace(curve, point_lost=(None, None)) for curve in curves]
-    assert curves_finding(nothing) == "No tested shift, rotation or noise lowers accuracy by one point"
 
 
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
@@ -162,7 +150,7 @@ def test_the_charts_have_names_of_their_own_and_are_small(small):
         for part in section.parts
         if isinstance(part, Chart)
     ]
-    assert len({chart.name for chart in charts}) == len(charts) == 4
+    assert len({chart.name for chart in charts}) == len(charts) == 3
     for chart in charts:
         # The pictures are a raster each, beside which the drawing is as small as the others.
         svg = re.sub(r'xlink:href="data:image[^"]*"', "", svg_text(chart.drawing))
@@ -183,12 +171,3 @@ def test_no_text_is_a_number_of_python(small):
         assert "np." not in text
         assert "nan" not in text
         assert "None" not in text
-
-
-@pytest.mark.parametrize(
-    ("place", "digits", "has_sign", "text"),
-    [(2.14, 1, False, "2.1"), (0.3, 0, False, "0.3"), (-0.04, 1, True, "−0.04"), (0.0, 0, False, "0"),
-     (-12.4, 0, True, "−12")],
-)  # fmt: skip
-def test_a_place_never_shows_as_nothing_unless_it_is(place: float, digits: int, has_sign: bool, text: str) -> None:
-    assert robustness._place(place, digits, has_sign=has_sign) == text

@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.stats import norm, poisson
 
-from convscope.evidence.robustness.noise import gaussian_noise, impulse_noise, normals, shot_noise, uniforms
+from convscope.evidence.robustness.noise import impulse_noise, normals, shot_noise, uniforms
 
 
 def test_an_images_numbers_do_not_depend_on_the_images_beside_it():
@@ -64,10 +64,3 @@ def test_impulse_noise_replaces_the_stated_share_half_of_it_by_white():
     for value in (0, 255):
         share = (noisy == value).mean()
         assert abs(share - 0.085) < 4 * np.sqrt(0.085 * 0.915 / noisy.size)
-
-
-def test_gaussian_noise_adds_normal_numbers():
-    images, uniform = np.full((3, 5, 5, 1), 100, np.uint8), uniform_of(3)
-    expected = 100 + norm.ppf(uniform(25).reshape(images.shape), scale=20)
-    np.testing.assert_allclose(gaussian_noise(images, 20, uniform), expected)
-    np.testing.assert_array_equal(gaussian_noise(images, 0, uniform), images)

@@ -2,7 +2,6 @@
 
 from convscope.evidence.robustness.attacks import Attacked, AttackExamples, Attacks, measure_attacks
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, corrupt
-from convscope.evidence.robustness.curves import Curve
 from convscope.evidence.robustness.gradients import fgsm, loss_gradients, pgd, random_signs
 from convscope.evidence.robustness.measurement import Corrupted, Example, Robustness, measure_robustness
 
@@ -14,7 +13,6 @@ __all__ = [
     "Attacks",
     "Corrupted",
     "Corruption",
-    "Curve",
     "Example",
     "Robustness",
     "corrupt",

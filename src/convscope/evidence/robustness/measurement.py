@@ -9,25 +9,27 @@ from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
-from convscope.base.metrics import wilson_interval
+from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import Packed
 from convscope.base.records import Change, ChangeInterval, Count, Fraction, FractionInterval, Record, to_tuple
 from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from convscope.evidence.robustness.curves import PARAMETERS, Curve, measure_curve, measured
 from convscope.evidence.robustness.pictures import pack_small
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
 _MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
 _MOST_MACS = 1e12  # that all answers together cost, about: half a minute
-_SETTINGS = len(CORRUPTIONS) * len(STRENGTHS) + 50
+_SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)
 _EXAMPLES_ROOM = 80_000  # bytes of JSON
 
+
+Intervals = tuple[tuple[float, float], ...]
 
 Row = Annotated[tuple[Fraction, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))]
 """A fraction for each strength."""
@@ -79,7 +81,6 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         mean_accuracy_mnist_c: the plain mean over the corruptions, each in the strength that MNIST-C has. MNIST-C's own
             mean corruption error divides each error by that of a network of its authors first.
         corruptions: fifteen of them in five strengths each.
-        curves: the accuracy over shift, rotation, scale, stroke width and noise.
     """
 
     _header = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")
@@ -91,7 +92,6 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     mean_accuracy_by_strength: Row
     mean_accuracy_mnist_c: Fraction
     corruptions: Annotated[tuple[Corrupted, ...], Meta(min_length=1)]
-    curves: Annotated[tuple[Curve, ...], Meta(min_length=1)]
     example: Example
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
 
 @checked
 def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, most_images: int = 2000) -> Robustness:
-    """Return what `model` loses on `dataset` by fifteen corruptions in five strengths, and over five numbers.
+    """Return what `model` loses on `dataset` by fifteen corruptions in five strengths.
 
     Args:
         seed: of the random numbers of the corruptions, not of the model.
@@ -170,8 +170,28 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         ),
         mean_accuracy_mnist_c=_mean(one for one in corruptions if one.is_mnist_c),
         corruptions=corruptions,
-        curves=tuple(measure_curve(model, used, indices, clean, parameter, seed) for parameter in PARAMETERS),
         example=_example(model, dataset, int(indices[clean.argmax()]), seed),
+    )
+
+
+def measured(
+    clean: NDArray[np.bool_], right: NDArray[np.bool_]
+) -> tuple[tuple[float, ...], Intervals, tuple[float, ...], Intervals]:
+    """Return the accuracies, their intervals, their changes against `clean` (N,) and the changes' intervals.
+
+    Args:
+        right: (M, N), which images are classified correctly in each of M settings.
+    """
+    num_images = len(clean)
+    counts = right.sum(axis=1)
+    gained, lost = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
+    lows, highs = wilson_interval(counts, np.full(len(right), num_images))
+    change_lows, change_highs = paired_interval(gained, lost, num_images)
+    return (
+        tuple((counts / num_images).tolist()),
+        tuple(zip(lows.tolist(), highs.tolist(), strict=True)),
+        tuple(((gained - lost) / num_images).tolist()),
+        tuple(zip(change_lows.tolist(), change_highs.tolist(), strict=True)),
     )
 
 

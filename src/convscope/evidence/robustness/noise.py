@@ -72,9 +72,3 @@ def impulse_noise(images: Pictures, share: float, uniform: Uniform) -> Levels:
     chances = uniform(images[0].size).reshape(images.shape)
     noisy = np.where(chances < share, np.where(chances < share / 2, 0, 255), images)
     return noisy.astype(np.float32)
-
-
-def gaussian_noise(images: Pictures, deviation: float, uniform: Uniform) -> Levels:
-    """Add normal noise of standard deviation `deviation`, in grey levels."""
-    noise = normals(uniform(images[0].size)).reshape(images.shape)
-    return np.asarray(images + deviation * noise)

@@ -1,4 +1,4 @@
-"""The section on robustness: the accuracy on spoiled images by corruption and strength, and over five numbers."""
+"""The section on robustness: the accuracy on spoiled images by corruption and strength."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from convscope.base.palette import RED
 from convscope.base.tables import clip
-from convscope.evidence.robustness.curves import Curve
 from convscope.evidence.robustness.measurement import Robustness
-from convscope.report.axes import CHART_WIDTH, DASHES, draw_grid, number_tick, percent_tick, set_ticks
+from convscope.report.axes import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import confidence_text, percent, points
 from convscope.report.pixels import image_pixels, scale_to, tile
-from convscope.report.style import ACCENT, INK, MUTED, PAPER, WARM, WRONG, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import Figure, figure, known, listed, rounded, say, signed
+from convscope.report.style import INK, MUTED, WRONG, Drawing, add_axes, house_style, new_drawing
+from convscope.texts import figure, known, say
 
 _CELL = 64, 24  # pixels of the heat table
 _TILE = 56  # pixels that a picture is wide at most
@@ -38,7 +37,7 @@ def robustness_section(value: Robustness) -> Section:
             leftOut=left_out,
         ),
         say("evidence.robustness.doesNotShow"),
-        [_heat(value, names, accuracies), _pictures(value, names, accuracies), _curves(value)],
+        [_heat(value, names, accuracies), _pictures(value, names, accuracies)],
     )
 
 
@@ -194,85 +193,3 @@ def _draw_pictures(
                     strength * step + scale * width / 2, tall + 14, text, ha="center", va="baseline", color=colour
                 )
     return drawing
-
-
-def _curves(value: Robustness) -> Chart:
-    title = curves_finding(value.curves)
-    header = [*_heads("what", "value"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
-    rows = [
-        [
-            known("evidence.robustness.curve", curve.name),
-            f"{curve.values[place]:g}",
-            percent(curve.accuracies[place]),
-            *map(percent, curve.intervals[place]),
-            points(curve.changes[place]),
-            *map(points, curve.change_intervals[place]),
-        ]
-        for curve in value.curves
-        for place in range(len(curve.values))
-    ]
-    look = say("evidence.robustness.curves")
-    drawing = _draw_curves(value.curves, title)
-    return Chart("robustness-curves", title, look, drawing, Table("", "", header, rows), is_wide=True)
-
-
-def curves_finding(curves: Sequence[Curve]) -> str:
-    """Return by how much the images can be moved, turned and scaled until a point of accuracy is lost."""
-    found = {curve.name: _lost_at(curve) for curve in curves}
-    parts = []
-    if found.get("shift"):
-        parts.append(say("evidence.robustness.by.shift", size=_place(found["shift"][-1], 1)))
-    if found.get("rotation"):
-        parts.append(say("evidence.robustness.by.rotation", size=_place(min(map(abs, found["rotation"])), 0)))
-    if found.get("noise"):
-        parts.append(say("evidence.robustness.by.noise", size=_place(found["noise"][-1], 0)))
-    if not parts:
-        return say("evidence.robustness.none")
-    *others, last = parts
-    return say("evidence.robustness.falls", changes=say("or", first=listed(others), second=last) if others else last)
-
-
-def _place(place: float, digits: int, *, has_sign: bool = False) -> Figure:
-    """Return a place of a curve, with more digits where so many would leave nothing of it."""
-    if place and not round(place, digits):
-        digits = rounded(place, 1).digits
-    return signed(place, digits) if has_sign else figure(place, digits)
-
-
-def _lost_at(curve: Curve) -> list[float]:
-    return [place for place in curve.point_lost if place is not None]
-
-
-def _draw_curves(curves: Sequence[Curve], title: str) -> Drawing:
-    columns, panel, height, left, right = 3, 232, 136, 56, 8
-    lowest = min(low for curve in curves for low, _ in curve.intervals)
-    step = height + 80
-    with house_style():
-        drawing = new_drawing(2 * CHART_WIDTH, 56 + step * -(-len(curves) // columns), title)
-        for number, curve in enumerate(curves):
-            start = left + (number % columns) * (panel + left + right)
-            axes = add_axes(drawing, start, 64 + (number // columns) * step, panel, height)
-            low, high = np.array(curve.intervals).T
-            axes.fill_between(curve.values, low, high, color=ACCENT, alpha=0.25, linewidth=0)
-            (line,) = axes.plot(curve.values, curve.accuracies, "o-", color=ACCENT, markersize=5, clip_on=False)
-            line.set(markeredgecolor=PAPER, markeredgewidth=0.75)
-            for place in _lost_at(curve):
-                axes.axvline(place, color=WARM, linewidth=1.5, linestyle=DASHES)
-            axes.set_title(_lost(curve), fontsize=12, color=INK, pad=8)
-            axes.set_xlabel(say(f"evidence.robustness.axis.{curve.name}"))
-            axes.set_ylim(max(0.0, lowest - 0.02), 1)
-            axes.margins(x=0.03)
-            set_ticks(axes.xaxis, 5, number_tick)
-            set_ticks(axes.yaxis, 4, percent_tick)
-            draw_grid(axes)
-    return drawing
-
-
-def _lost(curve: Curve) -> str:
-    """Return where a point is lost, in words."""
-    digits = {"shift": 1, "rotation": 0, "scale": 2, "stroke": 1, "noise": 0}[curve.name]
-    has_sign = curve.point_lost[0] is not None and curve.neutral == 0
-    places = [_place(place, digits, has_sign=has_sign) for place in _lost_at(curve)]
-    if not places:
-        return say("evidence.robustness.notLost")
-    return say(f"evidence.robustness.lost.{curve.name}", places=listed(places, "and"))
