@@ -10,13 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from convscope.base.records import decode, encode
-from convscope.base.statistics import mean_interval
 from convscope.experiment import Experiment, RunResult
 from convscope.experiment.records import ExperimentRecord
 from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
 from convscope.report.evidence.experiment import experiment_section, seeds_finding
-from convscope.report.experiment_charts import Curves, draw_experiment_curves, lines_drawn
 from convscope.report.experiment_page import render_experiment, write_experiment_page
 from convscope.report.style import png_bytes, svg_text
 from convscope.training import History
@@ -100,53 +98,6 @@ def test_the_band_of_a_strip_is_the_interval_and_the_mark_the_mean():
     assert marks == [group.mean for group in value.table]
 
 
-def test_the_curve_is_the_mean_of_the_runs_and_its_band_the_interval():
-    value = CASES["one group"]
-    axes = charts(value)[1].drawing.axes[0]
-    lines = np.array([run.history.val_accuracy for run in value.runs])
-    mean = axes.lines[-1]
-    assert list(mean.get_xdata()) == list(range(1, 11))
-    assert np.asarray(mean.get_ydata()) == pytest.approx(lines.mean(axis=0))
-    corners = axes.collections[0].get_paths()[0].vertices
-    low, high = mean_interval(lines[:, 0].tolist())
-    first = corners[corners[:, 0] == 1][:, 1]
-    assert (first.min(), first.max()) == pytest.approx((low, high))
-
-
-def test_runs_that_end_early_end_the_mean_and_the_page_says_so():
-    curves = Curves("a", "b", [[0.5, 0.6, 0.7], [0.4, 0.5]])
-    mean = draw_experiment_curves([curves]).axes[0].lines[-1]
-    assert list(mean.get_ydata()) == pytest.approx([0.45, 0.55])
-    value = make([("cnn", "classic")], 2, [4])
-    first = value.runs[0]
-    short = replace(first, history=replace(first.history, val_accuracy=first.history.val_accuracy[:3]))
-    assert "the mean ends with the shortest run" in charts(replace(value, runs=(short, *value.runs[1:])))[1].look
-
-
-def test_the_band_has_a_gap_where_all_runs_are_equal():
-    axes = draw_experiment_curves([Curves("a", "b", [[0.5, 0.6, 0.7], [0.4, 0.6, 0.8]])]).axes[0]
-    (band,) = axes.collections
-    assert {float(x) for path in band.get_paths() for x in path.vertices[:, 0]} == {1, 3}
-
-
-@pytest.mark.slow
-def test_what_is_left_out_of_the_curves_is_said():
-    value = CASES["hundreds"]
-    curves = [
-        Curves(name, "", [run.history.val_accuracy for run in value.runs if run.architecture == name])
-        for name in ("cnn", "ann")
-    ]
-    drawn = lines_drawn(curves)
-    axes = draw_experiment_curves(curves).axes[0]
-    gaps = sum(int(np.isnan(np.asarray(line.get_xdata(), float)).sum()) for line in axes.lines)
-    assert gaps == drawn < 400
-    assert f"{drawn} of 400 runs are drawn" in charts(value)[1].look
-
-
-def test_without_epochs_to_compare_there_are_no_curves():
-    assert [chart.name for chart in charts(CASES["one run"])] == ["seeds"]
-
-
 FINDINGS = {
     "one group": r"cnn reaches \d\d\.\d\d.% on average over 30 seeds, from .* to .*",
     "one run": r"One run of cnn reaches .*; other seeds may differ",
@@ -216,7 +167,7 @@ def test_the_page_holds_every_single_value_and_follows_the_theme():
     for run in value.runs:
         assert f"{100 * run.accuracy:.2f}" in text
     svgs = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
-    assert len(svgs) == 2
+    assert len(svgs) == 1
     assert all("var(--accent)" in svg and not re.search(r"#[0-9a-f]{6}\b", svg) for svg in svgs)
 
 

@@ -1,19 +1,17 @@
-"""The section on many runs: every single accuracy, what each group comes to, and the way there over the epochs."""
+"""The section on many runs: every single accuracy, and what each group comes to."""
 
 from collections.abc import Sequence
 
-from convscope.base.statistics import mean_share_interval
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
 from convscope.evidence.comparison.words import format_coverage, format_p_value
 from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.experiment_charts import Curves, draw_experiment_curves, draw_strips, group_names, lines_drawn
+from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import bracketed, percent
-from convscope.texts import figure, known, say, sentences
+from convscope.texts import say, sentences
 
-_MOST_EPOCHS_IN_TABLE = 200
 _MOST_RUNS = 400  # as dots and in the table, over all groups
 
 
@@ -22,8 +20,6 @@ def experiment_section(experiment: RunsRecord) -> Section:
     groups = experiment.table
     runs = [_runs_of(experiment, group) for group in groups]
     parts: list[Table | Chart] = [_strips(experiment, runs), _table(groups, runs)]
-    if any(len(run.history.val_accuracy) > 1 for run in experiment.runs):
-        parts.append(_curves(groups, runs))
     if experiment.diverged:
         parts.append(diverged_table(experiment.diverged))
     fewest = min((group.num_runs for group in groups if group.num_runs > 1), default=0)
@@ -162,70 +158,3 @@ def _head(name: str) -> str:
 
 def _interval(interval: Sequence[float] | None) -> str:
     return say("evidence.comparison.none") if interval is None else bracketed(interval, 3)
-
-
-def _curves(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Chart:
-    curves = [
-        Curves(
-            *group_names(group),
-            [run.history.val_accuracy for run in members],
-            members[0].history.val_split,
-        )
-        for group, members in zip(groups, runs, strict=True)
-    ]
-    title = _curves_finding(curves, groups)
-    total, drawn = sum(len(curve.lines) for curve in curves), lines_drawn(curves)
-    look = sentences(
-        say("evidence.seeds.curves"),
-        say("evidence.seeds.shortest") if any(len(set(map(len, curve.lines))) > 1 for curve in curves) else "",
-        say("evidence.seeds.drawn", drawn=drawn, n=total) if drawn < total else "",
-    )
-    return Chart(
-        "seeds-curves", title, look, draw_experiment_curves(curves, title), _curve_numbers(curves), is_wide=True
-    )
-
-
-def _curves_finding(curves: Sequence[Curves], groups: Sequence[GroupRecord]) -> str:
-    """Return by how much the mean still moved in the last epoch of the longest training."""
-    longest, group = max(zip(curves, groups, strict=True), key=lambda pair: pair[0].epochs)
-    if longest.epochs == 1:
-        return say(f"evidence.seeds.perEpoch.{longest.split}")
-    before, after = (
-        sum(line[epoch - 1] for line in longest.lines) / len(longest.lines)
-        for epoch in (longest.epochs - 1, longest.epochs)
-    )
-    change = round(100 * (after - before), 2)
-    what = "accuracy" if len(longest.lines) == 1 else "mean"
-    epoch, title = longest.epochs, _title(group, groups)
-    if not change:
-        return say(f"evidence.seeds.last.{what}.same", epoch=epoch, group=title)
-    key = f"evidence.seeds.last.{what}.{'rises' if change > 0 else 'falls'}"
-    return say(key, epoch=epoch, group=title, change=figure(abs(change), 2))
-
-
-def _curve_numbers(curves: Sequence[Curves]) -> Table:
-    longest = max(curve.epochs for curve in curves)
-    step = -(-longest // _MOST_EPOCHS_IN_TABLE)
-    rows = []
-    for epoch in range(1, longest + 1, step):
-        row = [f"{epoch}"]
-        for curve in curves:
-            if epoch > curve.epochs:
-                row.append("")
-                continue
-            values = [line[epoch - 1] for line in curve.lines]
-            interval = mean_share_interval(values)
-            within = "" if interval is None else f" {bracketed(interval)}"
-            row.append(f"{percent(sum(values) / len(values))}{within}")
-        rows.append(row)
-    names = [
-        say(
-            "evidence.seeds.curve",
-            name=clip(curve.name, 18),
-            recipe=clip(curve.detail, 18),
-            split=known("curve", curve.split),
-        )
-        for curve in curves
-    ]
-    header = [say("head.epoch"), *names]
-    return Table("", "", header, rows)
