@@ -270,15 +270,6 @@ _ALL = (cnn, ann, lenet5, small, wide, deep, residual, tiny697, tiny2k, tiny8k, 
 PRESETS = {preset.__name__: preset for preset in _ALL}
 
 
-def is_preset(network: Architecture) -> bool:
-    """Return whether `network` is the preset of its name: a file may call its network as a preset is called."""
-    preset, image = PRESETS.get(network.name), network.input
-    shape = (image.height, image.width, image.channels)
-    if preset is None or not _fits(preset, shape, network.num_classes):
-        return False
-    return preset(shape, network.num_classes) == network
-
-
 def _fits(preset: ArchitectureFor, image_shape: tuple[int, int, int], num_classes: int) -> bool:
     try:
         preset(image_shape, num_classes)

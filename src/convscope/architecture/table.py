@@ -144,20 +144,6 @@ def earlier(layer: Layer) -> str:
     return str(getattr(layer, "from_layer", ""))
 
 
-def leading_to(layers: tuple[Layer, ...], name: str) -> tuple[Layer, ...]:
-    """Return the layers up to the one called `name`, without branches that do not lead to it."""
-    needed, kept = {name}, list[Layer]()
-    for place in reversed(range(len(layers))):
-        layer = layers[place]
-        if layer.name not in needed:
-            continue
-        kept.append(layer)
-        needed.add(earlier(layer))
-        if place and not isinstance(layer, Branch):
-            needed.add(layers[place - 1].name)
-    return tuple(reversed(kept))
-
-
 def _checked_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
     name = earlier(layer) or "input"
     if name not in outputs:

@@ -14,7 +14,6 @@ from convscope.service.served import Served
 from convscope.service.work import Work, check_content_type, documented
 
 _BODIES = ("application/json", "application/octet-stream")
-_HEALTH = {200: {"description": "True."}}
 
 
 def protocol_routes(work: Work) -> APIRouter:

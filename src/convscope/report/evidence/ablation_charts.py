@@ -39,7 +39,6 @@ from convscope.report.style import (
 from convscope.texts import figure, known, say
 
 _TOP = 40  # pixels
-_MOST_GROUPS = 3
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _MAP_SIDE = 196
 _DEEPEST = 0.6  # of a colour under numbers
