@@ -12,7 +12,7 @@ import { pagePath, type ReportName } from './reports';
 
 const reports = inject('reports');
 const path = pagePath(reports, 'mnist');
-const PAGES: ReportName[] = ['mnist', 'playground', 'data', 'prediction', 'experiment'];
+const PAGES: ReportName[] = ['mnist', 'playground', 'prediction', 'experiment'];
 const FRAGMENT = '#bench?i=0&c=conv2d_1.12.4.7&l=conv2d.3:zero'; // something held, something switched off
 const SIZE = { width: 1280, height: 720 };
 const HALF = { width: 640, height: 360, deviceScaleFactor: 2 }; // the same window at 200 %

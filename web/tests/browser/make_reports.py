@@ -3,7 +3,7 @@
 `python make_reports.py FOLDER [NAME ...]` writes FOLDER/NAME/report.html and FOLDER/NAME/expected.json, by default of
 all of them: mnist (the preset cnn with its dense network), fashion (wider and deeper, `same` padding), letters (26
 classes at 20 × 32), wide (16 layers and 100 classes), hostile (three channels, class names that would like to be
-markup), ann (no convolution at all), and the pages of no run, which have no expected.json: playground, data, prediction
+markup), ann (no convolution at all), and the pages of no run, which have no expected.json: playground, prediction
 and experiment.
 Each page of a run but fashion's and wide's has every section that there is, most of few images. mnist has photo.png
 too, a digit under a shadow as a camera would see it.
@@ -25,7 +25,6 @@ import convscope as cs
 from convscope.base.records import from_attributes
 from convscope.cli import main as convscope
 from convscope.data.image_files import read_picture
-from convscope.data.inspection import inspect_dataset
 from convscope.engine import initial_weights
 from convscope.engine.network import Replacement
 from convscope.experiment import RunSpec, run_experiment
@@ -34,7 +33,6 @@ from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.report.experiment_page import render_experiment
 from convscope.report.records import PageRecord
-from convscope.runs.inspecting import Inspected
 from convscope.runs.predicting import explaining
 from convscope.runs.run_json import run_record
 from convscope.storage import open_run
@@ -72,17 +70,6 @@ def playground(folder: Path) -> None:
     """The page of no run."""
     folder.mkdir(parents=True)
     run_command("playground", "--out", folder / "report.html")
-
-
-def data(folder: Path) -> None:
-    """The page that `convscope data info` writes, of few images and with a blank one."""
-    few = few_of(cs.load_dataset("mnist"))
-    images = few.train.images.copy()
-    images[0] = 0
-    few = replace(few, train=replace(few.train, images=images))
-    folder.mkdir(parents=True)
-    about = dict.fromkeys(("title", "licence", "source", "accuracy", "notes"))
-    Inspected(few, inspect_dataset(few), about).write_page(folder / "report.html", "convscope data info mnist")
 
 
 def prediction(folder: Path) -> None:
@@ -179,7 +166,6 @@ REPORTS: dict[str, Callable[[Path], None]] = {
     "hostile": hostile,
     "ann": ann,
     "playground": playground,
-    "data": data,
     "prediction": prediction,
     "experiment": experiment,
 }
