@@ -19,15 +19,15 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 43_400,
+    "src/convscope, lines of code": 43_300,
     "largest room, lines of code": 8_470,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
     "tests of Python, lines": 52_930,
-    "pages, words": 76_700,
+    "pages, words": 75_950,
     "schemas written by hand, lines": 0,
-    "commands": 23,
-    "options": 207,
+    "commands": 20,
+    "options": 195,
     "`Any` in report": 35,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""

@@ -59,7 +59,6 @@ def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "The ensemble answers with the mean of their probabilities" in report
     assert "baseline (ann, seed 3)" in report
-    assert "cs.ensemble(" in report
 
 
 def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path: Path):

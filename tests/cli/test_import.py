@@ -55,7 +55,6 @@ def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run
 def test_its_page_says_that_it_was_trained_elsewhere(imported: tuple[Path, dict]):
     page = (imported[0] / "report.html").read_text()
     assert "trained elsewhere" in page
-    assert "cs.import_model(&#39;model.safetensors&#39;" in page
     assert "Training took" not in page
     assert "measured after each epoch" not in page
 
@@ -169,7 +168,6 @@ def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: 
     assert (given.scale, given.offset) == (pytest.approx(1 / 127.5), -1.0)
     page = (tmp_path / "run" / "report.html").read_text()
     assert "its scaling is -1 to 1" in page
-    assert "scaling=cs.Scaling(mean=0.5, std=0.5)" in page
 
 
 @pytest.mark.slow
@@ -251,7 +249,7 @@ def test_a_shape_is_three_sizes(model_file: Path, shape: str):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
-def test_what_was_stated_stands_in_the_command_and_on_the_page(small_folder: Path, tmp_path: Path):
+def test_what_was_stated_stands_in_the_command(small_folder: Path, tmp_path: Path):
     file, out = flat(tmp_path, 784), tmp_path / "run"
     words = ("import", file, "--dataset", small_folder, "--scale", "1/255", "--output", "kinds", "--out", out)
     done = invoke(*words, "--image-shape", "14x56x1")
@@ -260,8 +258,6 @@ def test_what_was_stated_stands_in_the_command_and_on_the_page(small_folder: Pat
     done = invoke(*words, "--image-shape", "28x28x1")
     assert done.exit_code == 0, done.output
     assert "--output kinds --image-shape 28x28x1" in json.loads((out / "run.json").read_text())["command"]
-    page = (out / "report.html").read_text()
-    assert "image_shape=(28, 28, 1), output=&#39;kinds&#39;, scaling=cs.Scaling()" in page
 
 
 @pytest.mark.parametrize(
