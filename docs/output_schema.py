@@ -13,7 +13,6 @@ from convscope.experiment.records import ExperimentOutput
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.runs.comparing import CompareOutput
-from convscope.runs.playground import Playground
 
 OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "compare": CompareOutput,
@@ -25,10 +24,7 @@ OUTPUTS: dict[str, type | tuple[type, ...]] = {
     "evaluate": cli.EvaluateOutput,
     "experiment": ExperimentOutput,
     "export": cli.ExportOutput,
-    "figures": cli.FiguresOutput,
     "import": (cli.ImportOutput, cli.ImportedModelOutput),
-    "log": cli.LogOutput,
-    "playground": Playground,
     "predict": (PredictionRecord, StringsRecord, UnreadPicture),
     "report": cli.ReportOutput,
     "run": cli.RunOutput,

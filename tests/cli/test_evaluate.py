@@ -49,8 +49,8 @@ def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset
     assert found["confusion_matrix"] == expected.confusion_matrix.tolist()
     done = invoke("evaluate", trained, "--dataset", folder)
     assert f"Evaluated on {folder}: 100 images without splits" in done.output
-    cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3, "--split-seed", 1)
-    data = cs.load_dataset(folder, test_fraction=0.3, seed=1)
+    cut = measured(trained, "--dataset", folder, "--split", "test", "--test-fraction", 0.3)
+    data = cs.load_dataset(folder, test_fraction=0.3)
     assert (cut["num_images"], cut["split"]) == (len(data.test), "test")
     np.testing.assert_array_equal(np.sum(cut["confusion_matrix"], axis=1), data.test.class_counts)
 

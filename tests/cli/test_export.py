@@ -70,7 +70,6 @@ def test_a_model_file_alone_is_written_without_a_proof(run: Path, small_folder: 
     ("arguments", "expected"),
     [
         (("--format", "keras", "--dtype", "int8"), "has no int8; it has float32"),
-        (("--format", "safetensors", "--opset", "18"), "apply to ONNX"),
         (("--format", "pickle"), "'pickle' is not one of"),
         ((), "Missing option '--format'"),
     ],

@@ -1,6 +1,5 @@
 """`convscope figures` and `Run.figures`: files for slides, from what a finished run measured."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,12 @@ from .conftest import invoke
 @pytest.mark.slow
 def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
-    asked = ("--format", "svg", "--theme", "dark", "--transparent", "--out", tmp_path / "out")
+    asked = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
     done = invoke("figures", shared_run, "diagram", "comparison", *asked)
     assert done.exit_code == 0, done.output
     paths = [tmp_path / "out" / name for name in ("diagram.svg", "comparison.svg")]
     assert done.stdout.splitlines() == list(map(str, paths))
-    options = {"format": "svg", "theme": "dark", "transparent": True}
+    options = {"format": "svg", "theme": "dark"}
     again = cs.open_run(shared_run).figures("diagram", "comparison", **options, out=tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]
     assert {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")} == before
@@ -28,8 +27,7 @@ def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, t
 
 @pytest.mark.slow
 def test_the_resolution_is_the_one_asked_for(shared_run: Path, tmp_path: Path):
-    done = invoke("figures", shared_run, "comparison", "--dpi", 36, "--out", tmp_path, "--json")
-    (path,) = json.loads(done.stdout)["figures"]
+    (path,) = cs.open_run(shared_run).figures("comparison", dpi=36, out=tmp_path)
     with Image.open(path) as picture:
         assert picture.width == 448 // 2
 

@@ -234,7 +234,7 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     options = ("train", "--dataset", path, "--epochs", 1)
     assert invoke(*options, "--out", tmp_path / "first").exit_code == 0
     started = (*options, "--from", tmp_path / "first")
-    refused = invoke(*started, "--split-seed", 1, "--out", tmp_path / "other")
+    refused = invoke(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
     assert refused.exit_code == 1
     assert "it was trained on 160 of the 200 test images of" in refused.output
     assert invoke(*started, "--out", tmp_path / "same").exit_code == 0

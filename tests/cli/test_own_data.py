@@ -35,7 +35,7 @@ def own_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     out = tmp_path_factory.mktemp("own-runs") / "run"
     done = invoke(
         "run",
-        *("--dataset", pictures, "--test-fraction", 0.25, "--split-seed", 3, "--class-weights", "balanced"),
+        *("--dataset", pictures, "--test-fraction", 0.25, "--class-weights", "balanced"),
         *("--epochs", 6, "--seeds", 2, "--out", out, "--json"),
     )
     assert done.exit_code == 0, done.output
@@ -57,10 +57,10 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
 def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
     out, _ = own_run
     record = open_run(out).record
-    assert record.dataset.options == LoadOptions(0.25, 3)
-    assert "--test-fraction 0.25 --split-seed 3" in record.command
+    assert record.dataset.options == LoadOptions(0.25)
+    assert "--test-fraction 0.25" in record.command
     assert "--class-weights balanced" in record.command
-    again = cs.load_dataset(pictures, test_fraction=0.25, seed=3)
+    again = cs.load_dataset(pictures, test_fraction=0.25)
     assert again.test.sha256 == record.dataset.test.sha256
     assert invoke("evaluate", out).exit_code == 0
 

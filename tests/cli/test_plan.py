@@ -17,7 +17,7 @@ def pilot(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pilot")
     recipe = folder / "short.json"
     recipe.write_text(json.dumps({"name": "short", "epochs": 1, "batch_size": 50}))
-    networks = ("--architecture", "ann", "--architecture", "lenet5", "--width", "0.2", "--recipe", recipe)
+    networks = ("--architecture", "ann", "--architecture", "lenet5", "--recipe", recipe)
     done = invoke("experiment", "--dataset", small_folder, *networks, "--seeds", "3", "--out", folder / "pilot")
     assert done.exit_code == 0, done.output
     arguments = ("--difference", "40", "--looks", "2", "--out", folder / "plan.json")
@@ -58,13 +58,13 @@ def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: 
 def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     assert follow(pilot, small_folder, out).exit_code == 0
-    recipe = ("--recipe", pilot / "short.json", "--width", "0.2", "--seeds", "90-90")
+    recipe = ("--recipe", pilot / "short.json", "--seeds", "90-90")
     assert (
         invoke("experiment", "--dataset", small_folder, "--architecture", "ann", *recipe, "--out", out).exit_code == 0
     )
     looks = looks_of(out)
     assert (looks["is_followed"], looks["level"]) == (False, 0.05)
-    assert "was not followed: ann-x0.2 also has seed 90" in looks["sentence"]
+    assert "was not followed: ann also has seed 90" in looks["sentence"]
     (out / "plan.json").write_text((out / "plan.json").read_text().replace('"difference": 0.4', '"difference": 0.5'))
     changed = invoke("compare", out)
     assert changed.exit_code == 1
@@ -73,12 +73,12 @@ def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tm
 
 @pytest.mark.slow
 def test_looks_at_fewer_seeds_are_said(pilot: Path, small_folder: Path, tmp_path: Path):
-    recipe = ("--recipe", pilot / "short.json", "--width", "0.2", "--architecture", "ann", "--architecture", "lenet5")
+    recipe = ("--recipe", pilot / "short.json", "--architecture", "ann", "--architecture", "lenet5")
     for seeds in ("2", "3"):
         invoke("experiment", "--dataset", small_folder, *recipe, "--seeds", seeds, "--out", tmp_path / "out")
     looks = looks_of(tmp_path / "out")
     assert (looks["plan"], looks["is_followed"], looks["look"]) == (None, None, 2)
-    assert "There were results before: ann-x0.2 with 2 seeds; lenet5-x0.2 with 2 seeds." in looks["sentence"]
+    assert "There were results before: ann with 2 seeds; lenet5 with 2 seeds." in looks["sentence"]
     assert looks_of(tmp_path / "out") == looks  # the same runs again are no further look
     assert looks_of(pilot / "pilot") is None
 

@@ -91,14 +91,6 @@ def test_json_is_a_list_of_what_python_answers(run, model, pictures):
     assert result.stderr == ""
 
 
-def test_views_are_averaged(run, model, pictures, tmp_path):
-    page = tmp_path / "page.html"
-    (value,) = json.loads(convscope_predict(run, pictures / "a.png", "--views", 5, "--explain", page, "--json").stdout)
-    (expected,) = answers_to(model, [read_picture(pictures / "a.png")], views=5)
-    assert value["probabilities"] == expected.probabilities.tolist()
-    assert "--views 5 --explain" in page.read_text()
-
-
 def test_csv_has_a_row_a_picture(run, pictures):
     result = convscope_predict(run, pictures, "--csv")
     values = json.loads(convscope_predict(run, pictures, "--json").stdout)

@@ -103,12 +103,6 @@ def test_steps_cannot_be_named(run, scan):
     assert "uses its own steps" in result.stderr
 
 
-def test_views_are_not_for_strings(run, scan):
-    result = convscope_predict(run, scan, "--strings", "--views", 9)
-    assert result.exit_code == 2
-    assert "--strings: looks at each character once; remove --views" in result.output
-
-
 def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     page = scan.with_name("page.html")
     assert convscope_predict(run, scan, "--strings", "--explain", page).exit_code == 0

@@ -72,16 +72,6 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
-def test_quiet_prints_the_accuracy_and_the_page(small_folder: Path, tmp_path: Path):
-    out = tmp_path / "run"
-    done = invoke("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--quiet")
-    accuracy, page = done.stdout.splitlines()
-    assert accuracy.startswith("Accuracy on the test split of small")
-    assert page == str(out / "report.html")
-
-
-@pytest.mark.slow
 def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path):
     with opened(shared_run, writes=False) as (folder, splits):
         found = load_found(folder, splits)

@@ -288,10 +288,6 @@ def test_a_recipe_from_a_file_augments_as_it_says(small_folder: Path, tmp_path: 
 BAD_CALLS = {
     "no such data": (("--dataset", "nowhere"), "nowhere"),
     "recipe out of range": (("--epochs", 0), "epochs is 0"),
-    "another precision than the engine's": (
-        ("--precision", "bfloat16", "--engine", "reference"),
-        "precision is bfloat16, but engine reference computes in float64; use engine native or precision float32",
-    ),
     "patience out of range": (("--patience", 0, "--validation-fraction", 0.1), "patience is 0"),
     "fraction out of range": (
         ("--validation-fraction", 1),
@@ -304,7 +300,6 @@ BAD_CALLS = {
         "no recipe is called 'slow'; use one of classic, fast, accurate, thorough, ",
     ),
     "no such architecture": (("--architecture", "rnn"), "no architecture is called 'rnn'; use one of cnn, ann"),
-    "index out of range": (("--index", 300), "test images 0 to 299"),
 }
 
 

@@ -33,9 +33,9 @@ def begun(few: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with bare_reports():
         done = invoke(
             "run",
-            *("--dataset", few, "--test-fraction", 1 / 3, "--split-seed", 4, "--validation-fraction", 0.2),
+            *("--dataset", few, "--test-fraction", 1 / 3, "--validation-fraction", 0.2),
             *("--architecture", folder / "network.json", "--recipe", folder / "recipe.json"),
-            *("--seed", 7, "--seeds", 1, "--no-baseline", "--index", 3, "--out", folder / "run"),
+            *("--seed", 7, "--seeds", 1, "--no-baseline", "--out", folder / "run"),
         )
     assert done.exit_code == 0, done.output
     return folder / "run"
@@ -56,13 +56,11 @@ def test_the_recorded_command_makes_the_run_again(begun: Path, tmp_path: Path):
     assert "--seeds 1" in open_run(begun).record.command
     make_again(begun, tmp_path / "again")
     assert not (tmp_path / "again" / "baseline").exists()
-    explanations = [json.loads((run / "explanation.json").read_text()) for run in (begun, tmp_path / "again")]
-    assert [one["index"] for one in explanations] == [3, 3]
 
 
 def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(few: Path, begun: Path, tmp_path: Path):
     out = tmp_path / "on"
-    cut = ("--test-fraction", 1 / 3, "--split-seed", 4)
+    cut = ("--test-fraction", 1 / 3)
     done = invoke("train", "--dataset", few, *cut, "--from", begun, "--new-output", "--epochs", 1, "--out", out)
     assert done.exit_code == 0, done.output
     make_again(out, tmp_path / "again")
@@ -76,14 +74,13 @@ def test_a_resumed_run_has_the_options_that_it_was_begun_with(begun: Path):
     assert done.exit_code == 0, done.output
     assert not (begun / "baseline").exists()
     assert not (begun / "seeds").exists()
-    assert json.loads((begun / "explanation.json").read_text())["index"] == 3
     assert open_run(begun).record.command == command
 
 
 OTHER_SETTINGS = {
     "--epochs": "50", "--recipe": "accurate", "--architecture": "cnn", "--dataset": "mnist", "--out": "z",
-    "--seed": "8", "--test-fraction": "0.5", "--split-seed": "5", "--image-size": "14x14", "--patience": "3",
-    "--validation-fraction": "0.3", "--class-weights": "balanced", "--precision": "bfloat16", "--from": "elsewhere",
+    "--seed": "8", "--test-fraction": "0.5", "--image-size": "14x14", "--patience": "3",
+    "--validation-fraction": "0.3", "--class-weights": "balanced", "--from": "elsewhere",
     "--engine": "reference", "--new-output": None, "--lr": "0.5", "--batch-size": "7", "--skip-damaged": None,
     "--width": "2",
 }  # fmt: skip

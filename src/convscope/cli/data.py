@@ -54,10 +54,7 @@ def list_datasets(as_json: bool) -> None:
 @json_option
 def info(
     dataset: str,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     as_json: bool,
 ) -> None:
     """Check a data set for common problems: counts, balance, duplicates, range, polarity and more.
@@ -67,7 +64,7 @@ def info(
     """
     with DownloadProgress(quiet=as_json) as progress:
         listeners = Listeners(on_download=progress.on_progress)
-        found = inspect_named(dataset, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), listeners)
+        found = inspect_named(dataset, loading, listeners)
     if as_json:
         print_json(found.to_record())
     else:
@@ -94,10 +91,7 @@ def info(
 @json_option
 def show(
     dataset: str,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     split: Literal["train", "test"],
     index: int,
     png_path: Path | None,
@@ -105,7 +99,7 @@ def show(
     as_json: bool,
 ) -> None:
     """Print an image as a matrix of numbers, with its label."""
-    splits = load(dataset, test_fraction, split_seed, image_size, skip_damaged, quiet=as_json)
+    splits = load(dataset, loading, quiet=as_json)
     chosen = splits.train if split == "train" else splits.test
     if not 0 <= index < len(chosen):
         raise ConvscopeError(f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}")

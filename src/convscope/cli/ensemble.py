@@ -6,7 +6,7 @@ import click
 
 from convscope.base.tables import printable
 from convscope.cli.job import print_result
-from convscope.cli.options import index_option, json_option, print_json
+from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
 from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
@@ -16,13 +16,11 @@ from convscope.runs.listeners import Listeners
 
 @click.command()
 @click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@index_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
 )
-@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
-def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_report: bool, as_json: bool) -> None:
+def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Join trained runs into one network, evaluate it, explain it, and write a report.
 
     A FOLDER is a run, a folder of runs, or an experiment; all finished runs in it become members. They must have the
@@ -31,7 +29,7 @@ def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_repor
     """
     with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
         listeners = Listeners(on_download=download.on_progress, on_step=steps.on_step)
-        done = ensemble_run(EnsembleRequest(folders, index, out, given_command()), listeners)
+        done = ensemble_run(EnsembleRequest(folders, out, given_command()), listeners)
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
         members = done.folder.record.members or ()
@@ -50,5 +48,3 @@ def ensemble(folders: tuple[Path, ...], index: int, out: Path | None, open_repor
             echo(printable(f"Left out: {line}"))
         last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
         print_result([evaluation, compared, last])
-    if open_report:
-        click.launch(str(done.report))

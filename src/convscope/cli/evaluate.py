@@ -35,26 +35,23 @@ def evaluate(
     run_path: Path,
     dataset: str | None,
     split: Part | None,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     views: int,
     as_json: bool,
 ) -> None:
     """Evaluate a trained network on test images or on other data.
 
     RUN is a run folder, or with --dataset a model.safetensors; it is not changed. Another data set may lack some of
-    the run's classes, and may have only training or only test images. Classes are matched by name. --test-fraction and
-    --split-seed apply only to data without a test split, with --split train or test. --views takes as many times as
-    long; choose it by other images than those that are reported.
+    the run's classes, and may have only training or only test images. Classes are matched by name. --test-fraction
+    applies only to data without a test split, with --split train or test. --views takes as many times as long; choose
+    it by other images than those that are reported.
     """
-    request = EvaluationRequest(dataset, split, LoadOptions(test_fraction, split_seed, image_size, skip_damaged), views)
+    request = EvaluationRequest(dataset, split, loading, views)
     is_own = request.is_own(run_path)
     if is_own and request.loading != LoadOptions():
         raise click.UsageError("these options do not apply to the run's own data set; name other data with --dataset")
-    if not is_own and split in (None, "all") and (test_fraction is not None or split_seed):
-        raise click.UsageError("--test-fraction and --split-seed need --split train or --split test")
+    if not is_own and split in (None, "all") and loading.test_fraction is not None:
+        raise click.UsageError("--test-fraction needs --split train or --split test")
     with DownloadProgress(quiet=as_json) as progress:
         done = evaluate_images(run_path, request, Listeners(on_download=progress.on_progress))
     evaluation, seen = done.evaluation, done.num_trained_on

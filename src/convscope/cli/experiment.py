@@ -18,7 +18,6 @@ from convscope.cli.options import (
     learning_rate_option,
     precision_option,
     print_json,
-    width_option,
 )
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import JobProgress
@@ -30,7 +29,7 @@ from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_e
 
 _MOST_SEEDS = 10_000
 _PLANNED = (
-    "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "width", "num_images",
+    "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "num_images",
     "engine",
 )  # fmt: skip
 """What a plan says, by the names of the parameters."""
@@ -67,7 +66,6 @@ def _seed_list(value: str | list[int]) -> list[int]:
     show_default=True,
     help=f"Network to train: {ARCHITECTURES}; repeatable.",
 )
-@width_option
 @click.option(
     "--recipe",
     "recipes",
@@ -114,12 +112,8 @@ def _seed_list(value: str | list[int]) -> list[int]:
 def experiment(
     context: click.Context,
     dataset: str,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     architectures: tuple[str, ...],
-    width: float,
     recipes: tuple[str, ...],
     seeds: list[int],
     epochs: int | None,
@@ -150,12 +144,11 @@ def experiment(
             raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
     request = ExperimentRequest(
         dataset,
-        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
+        loading,
         architectures,
         recipes,
         seeds,
         RecipeChanges(epochs, batch_size, learning_rate, precision=precision),
-        width,
         num_images,
         engine,
         threads,

@@ -11,7 +11,7 @@ from convscope.cli.options import json_option, print_json, run_argument
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ExportOutput
-from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat, ExportOptions
+from convscope.interchange.formats import DTYPES, FORMATS, Dtype, ExportFormat
 from convscope.runs.card import write_card
 from convscope.runs.exporting import ExportRequest, export_run, is_file
 
@@ -35,20 +35,6 @@ _ALL, _CARD = "all", "card"
     type=Choice([*DTYPES, _ALL]),
     help="Number format of weights and arithmetic; repeatable; by default float32.",
 )
-@click.option("--fold/--no-fold", default=True, show_default=True, help="ONNX: merge normalisation into the weights.")
-@click.option("--layer-outputs", is_flag=True, help="ONNX: add every layer's output.")
-@click.option(
-    "--opset",
-    type=click.IntRange(min=1),
-    help="ONNX: operator set version; by default one that current runtimes accept.",
-)
-@click.option(
-    "--calibration-images",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    help="Number of training images for choosing the int8 ranges.",
-)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder or file for the export; by default exports/ in the run."
 )
@@ -60,10 +46,6 @@ def export(
     run_path: Path,
     formats: tuple[str, ...],
     dtypes: tuple[str, ...],
-    fold: bool,
-    layer_outputs: bool,
-    opset: int | None,
-    calibration_images: int,
     out: Path | None,
     dataset: str | None,
     licence: str | None,
@@ -86,13 +68,9 @@ def export(
         _write_card(run_path, out, licence, force=force, as_json=as_json)
         return
     files = _files(formats, dtypes)
-    for_onnx = any(form.name == "onnx" for form, _ in files)
-    if not for_onnx and (layer_outputs or not fold or opset is not None):
-        raise click.UsageError("--no-fold, --layer-outputs and --opset apply to ONNX; add --format onnx")
     if out is not None and len(files) > 1 and any(is_file(out, form) for form, _ in files):
         raise click.UsageError(f"--out {out}: several files would be written; name a folder")
-    onnx = ExportOptions(fold=fold, layer_outputs=layer_outputs, opset=opset)
-    request = ExportRequest(files, onnx, calibration_images, out, dataset, leave_out=_ALL in formats, force=force)
+    request = ExportRequest(files, out, dataset, leave_out=_ALL in formats, force=force)
     with JobProgress(quiet=as_json) as progress:
         done = export_run(run_path, request, progress.listeners())
     if as_json:

@@ -10,7 +10,7 @@ import click
 
 from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
-from convscope.cli.options import RECIPE_NAMES, index_option, json_option, print_json
+from convscope.cli.options import RECIPE_NAMES, json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import DownloadProgress, StepProgress
 from convscope.cli.records import ImportedModelOutput, ImportOutput
@@ -86,21 +86,16 @@ def _shape(value: str) -> tuple[int, int, int]:
     show_default=True,
     help=f"Recipe for networks that `convscope report RUN all` trains: {RECIPE_NAMES}.",
 )
-@index_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help=f"Folder for the results, or {_SUFFIX} file for the model only; by default a new folder under runs/.",
 )
-@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
 def import_model(
     path: Path,
     dataset: str,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     architecture: Path | None,
     image_shape: tuple[int, int, int] | None,
     output: str | None,
@@ -110,9 +105,7 @@ def import_model(
     inverted: bool,
     bgr: bool,
     recipe: str,
-    index: int,
     out: Path | None,
-    open_report: bool,
     as_json: bool,
 ) -> None:
     """Import a network from Keras, PyTorch, ONNX or TensorFlow Lite, explain it, and write a report.
@@ -124,13 +117,12 @@ def import_model(
     request = ImportRequest(
         path,
         dataset,
-        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
+        loading,
         architecture=architecture,
         image_shape=image_shape,
         output=output,
         scaling=_scaling(scale=scaling, mean=mean, std=std, inverted=inverted or None, bgr=bgr or None),
         recipe=recipe,
-        index=index,
         out=out,
         command=given_command(),
     )
@@ -164,8 +156,6 @@ def import_model(
         _describe(done.found, model)
         last = f"Finished in {done.timings['total']:.1f} s. The report is {done.report}"
         print_result([*filter(None, (evaluation, in_options(done.advice))), last])
-    if open_report:
-        click.launch(str(done.report))
 
 
 def _scaling(**given: Any) -> Scaling | None:

@@ -10,17 +10,17 @@ import click
 from msgspec import structs
 
 from convscope.base.tables import printable
+from convscope.cli.loading import NAMES
 from convscope.cli.output import echo, given_command, with_options
 from convscope.cli.progress import DownloadProgress
-from convscope.data.datasets import LoadOptions, Splits
+from convscope.data.datasets import Splits
 from convscope.runs.choices import RecipeChanges, is_own_recipe
 from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
 from convscope.runs.listeners import Listeners
 from convscope.storage import RunFolder
 from convscope.storage.records import JobOptions
 
-_LOADING = ("test_fraction", "split_seed", "image_size", "skip_damaged")
-_CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "patience", "precision", "class_weights")
+_CHANGES = ("epochs", "batch_size", "learning_rate", "validation_fraction", "patience", "class_weights")
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def open_job(
         return
     names = _names_on_command_line()
     for option in click.get_current_context().command.params:
-        if option.name in names and option.name in arguments and option.name != "threads":
+        if option.name in names and option.name in (*arguments, *NAMES) and option.name != "threads":
             raise click.UsageError(f"{option.opts[0]}: a resumed run keeps its settings; remove {option.opts[0]}")
     with opened(resume, None, listeners) as (folder, splits):
         if options is not None:
@@ -56,10 +56,9 @@ def open_job(
 
 
 def _request(arguments: Mapping[str, Any], options: JobOptions | None) -> Request:
-    rest = {name: value for name, value in arguments.items() if name not in (*_LOADING, *_CHANGES, "dataset")}
+    rest = {name: value for name, value in arguments.items() if name not in (*_CHANGES, "dataset")}
     return Request(
         data=arguments["dataset"],
-        loading=LoadOptions(*(arguments[name] for name in _LOADING)),
         changes=RecipeChanges(**{name: arguments[name] for name in _CHANGES}),
         options=options,
         command=given_command(),

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any
 
 import click
 
 from convscope.cli.progress import DownloadProgress
 from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits
 from convscope.runs.data import load_data
-from convscope.storage.records import MOST_SEED
-
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _size(value: str) -> tuple[int, int]:
@@ -25,20 +23,31 @@ def _size(value: str) -> tuple[int, int]:
     return height, width
 
 
-def loading_options(command: _Command) -> _Command:
-    """Add the options for data without a test split, with pictures of several sizes, or with damaged pictures."""
+NAMES = ("test_fraction", "image_size", "skip_damaged")
+
+
+def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options for data without a test split, with pictures of several sizes, or with damaged pictures.
+
+    The command takes their values as one argument `loading`.
+    """
+
+    @wraps(command)
+    def with_loading(
+        *arguments: Any,
+        test_fraction: float | None,
+        image_size: tuple[int, int] | None,
+        skip_damaged: bool,
+        **others: Any,
+    ) -> Any:
+        loading = LoadOptions(test_fraction, image_size=image_size, skip_damaged=skip_damaged)
+        return command(*arguments, loading=loading, **others)
+
     options = (
         click.option(
             "--test-fraction",
             type=click.FloatRange(0, 1, min_open=True, max_open=True),
             help="Fraction of each class used for testing, if the data have no test split; by default 0.2.",
-        ),
-        click.option(
-            "--split-seed",
-            type=click.IntRange(0, MOST_SEED),
-            default=0,
-            show_default=True,
-            help="Random seed for choosing the test images.",
         ),
         click.option(
             "--image-size",
@@ -48,21 +57,13 @@ def loading_options(command: _Command) -> _Command:
         ),
         click.option("--skip-damaged", is_flag=True, help="Leave out pictures that cannot be read, and count them."),
     )
+    result: Callable[..., Any] = with_loading
     for option in reversed(options):
-        command = option(command)
-    return command
+        result = option(result)
+    return result
 
 
-def load(
-    name: str,
-    test_fraction: float | None = None,
-    split_seed: int = 0,
-    image_size: tuple[int, int] | None = None,
-    skip_damaged: bool = False,
-    *,
-    quiet: bool = False,
-) -> Splits:
+def load(name: str, loading: LoadOptions, *, quiet: bool = False) -> Splits:
     """Load a data set; unless `quiet`, stderr shows the progress of a download."""
     with DownloadProgress(quiet=quiet) as progress:
-        options = LoadOptions(test_fraction, split_seed, image_size, skip_damaged)
-        return load_data(name, options, progress.on_progress)[1]
+        return load_data(name, loading, progress.on_progress)[1]

@@ -5,9 +5,7 @@ from pathlib import Path
 import click
 
 from convscope.base.tables import without_passwords
-from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.cli.records import LogOutput
 from convscope.runs.tracking import log_run, open_tracker, runs_in
 
 
@@ -21,8 +19,7 @@ from convscope.runs.tracking import log_run, open_tracker, runs_in
     required=True,
     help="Tracker to log to, mlflow:URI or tensorboard:DIR; repeatable.",
 )
-@json_option
-def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> None:
+def log(runs: tuple[Path, ...], trackers: tuple[str, ...]) -> None:
     """Log trained runs to MLflow or TensorBoard.
 
     RUN is a run folder, finished or not, or the folder of an experiment, which stands for all of its runs. The command
@@ -35,7 +32,4 @@ def log(runs: tuple[Path, ...], trackers: tuple[str, ...], as_json: bool) -> Non
     for path in paths:
         for spec in trackers:
             log_run(path, spec)
-            if not as_json:
-                echo(f"{path}: logged to {without_passwords(spec)}")
-    if as_json:
-        print_json(LogOutput(runs=tuple(map(str, paths)), trackers=tuple(map(without_passwords, trackers))))
+            echo(f"{path}: logged to {without_passwords(spec)}")

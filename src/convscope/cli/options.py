@@ -120,7 +120,6 @@ def training_options(command: _Command) -> _Command:
             help="Epochs without a lower validation loss before training stops; the best epoch's weights are kept.",
         ),
         class_weights_option,
-        precision_option,
         click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Random seed."),
         engine_option,
         threads_option,

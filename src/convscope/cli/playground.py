@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from convscope.base.tables import printable
-from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.progress import DownloadProgress
 from convscope.runs.listeners import Listeners
@@ -18,22 +17,15 @@ from convscope.runs.playground import make_playground
 )
 @click.option("--force", is_flag=True, help="Allow --out to replace a file.")
 @click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-@json_option
-def playground(out: Path, force: bool, open_page: bool, as_json: bool) -> None:
+def playground(out: Path, force: bool, open_page: bool) -> None:
     """Write a page on which you train a network in the browser.
 
     The page needs no run, no Python and no internet connection. It holds an untrained `cnn`, all training images of
     MNIST in 16 grey levels, and 1,000 test images exactly. Draw, look into every layer, and train.
     """
-    with DownloadProgress(quiet=as_json) as progress:
+    with DownloadProgress() as progress:
         made = make_playground(out, Listeners(on_download=progress.on_progress), force=force)
-    if as_json:
-        print_json(made)
-    else:
-        echo(
-            printable(
-                f"The page is {made.page} ({made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images)"
-            )
-        )
+    size = f"{made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images"
+    echo(printable(f"The page is {made.page} ({size})"))
     if open_page:
         click.launch(str(out))

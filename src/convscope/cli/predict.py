@@ -9,7 +9,7 @@ from convscope.base.errors import ConvscopeError, ImageFileError
 from convscope.base.tables import printable
 from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.hints import Choice
-from convscope.cli.options import json_option, run_argument, views_option
+from convscope.cli.options import json_option, run_argument
 from convscope.cli.output import echo, given_command
 from convscope.data.handwriting import STEPS, Step
 from convscope.data.image_files import find_pictures
@@ -25,7 +25,6 @@ from convscope.storage import load_model
 @click.option(
     "--without", "without", multiple=True, type=Choice(STEPS), help="Preparation step to leave out; repeatable."
 )
-@views_option
 @click.option(
     "--explain",
     "page_path",
@@ -42,7 +41,6 @@ def predict(
     strings: bool,
     also: tuple[Step, ...],
     without: tuple[Step, ...],
-    views: int,
     page_path: Path | None,
     force: bool,
     as_csv: bool,
@@ -61,8 +59,6 @@ def predict(
         raise click.UsageError("--csv and --json: choose one")
     if strings and (also or without):
         raise click.UsageError("--strings: uses its own steps; remove --with and --without")
-    if strings and views > 1:
-        raise click.UsageError("--strings: looks at each character once; remove --views")
     if images.count(STDIN) > 1:
         raise click.UsageError("-: standard input can be read only once")
     if page_path is not None and os.path.lexists(page_path) and not force:
@@ -72,7 +68,7 @@ def predict(
     model = load_model(run_path)
     steps = chosen_steps(model, also, without)
     paths = find_pictures(images)
-    reader = Reader(model, views=views) if page_path is None else explaining(model, run_path, views)
+    reader = Reader(model) if page_path is None else explaining(model, run_path)
     read = reader.strings(paths) if strings else reader.answers(paths, steps)
     if as_json:
         print_outcomes_json(read)

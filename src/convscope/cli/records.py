@@ -103,20 +103,6 @@ class ExportOutput(Record, kw_only=True):
     missing: dict[str, str]
 
 
-class FiguresOutput(Record, kw_only=True):
-    """The figures of a run, by their paths."""
-
-    run: str
-    figures: tuple[str, ...]
-
-
-class LogOutput(Record, kw_only=True):
-    """The runs that were logged, and where."""
-
-    runs: tuple[str, ...]
-    trackers: tuple[str, ...]
-
-
 class DataShowOutput(Record, kw_only=True):
     """An image of a data set as numbers (H, W, C), and the path of its picture."""
 

@@ -9,8 +9,7 @@ import click
 
 from convscope.base.records import from_attributes
 from convscope.cli.job import in_options, interrupted, open_job, print_result, show_begin
-from convscope.cli.options import index_option, json_option, print_json, training_options
-from convscope.cli.output import echo
+from convscope.cli.options import json_option, print_json, training_options
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import RunOutput
 from convscope.runs.cautions import cautions_of
@@ -27,17 +26,13 @@ from convscope.storage.records import JobOptions
     type=click.IntRange(min=1),
     help="Number of seeds for each network, from --seed up; by default 5, or as many as fit into half a minute.",
 )
-@index_option
 @click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
-@click.option("--quiet", is_flag=True, help="Print the accuracy and the path of the report and nothing else.")
 @json_option
 def run(
     resume: Path | None,
     baseline: bool,
     seeds: int | None,
-    index: int,
     open_report: bool,
-    quiet: bool,
     as_json: bool,
     **arguments: Any,
 ) -> None:
@@ -49,14 +44,12 @@ def run(
     runs.
     """
     timings = dict[str, float]()
-    with JobProgress(quiet=as_json or quiet) as progress, ExitStack() as stack:
+    with JobProgress(quiet=as_json) as progress, ExitStack() as stack:
         with timed(timings, "load"):
-            job = stack.enter_context(
-                open_job(resume, arguments, JobOptions(baseline, seeds, index), progress.listeners())
-            )
+            job = stack.enter_context(open_job(resume, arguments, JobOptions(baseline, seeds, 0), progress.listeners()))
         try:
             cautions = [in_options(text) for text in cautions_of(job.folder, job.splits)]
-            if not as_json and not quiet:
+            if not as_json:
                 show_begin(job.folder, job.splits, cautions)
             outcome = main_job(job, timings, progress.listeners())
         except KeyboardInterrupt:
@@ -71,8 +64,6 @@ def run(
                 timings={**timings, "memory": outcome.memory},
             )
         )
-    elif quiet:
-        echo(f"{outcome.evaluation.summary.splitlines()[0]}\n{outcome.report}")
     else:
         path = shlex.quote(str(job.folder.path))
         steps = (

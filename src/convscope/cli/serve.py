@@ -10,7 +10,6 @@ from convscope.cli.output import echo
 from convscope.cli.records import ServedModel, ServeOutput
 
 _NEEDED = ("fastapi", "uvicorn", "prometheus_client")
-_MIB = 1 << 20
 
 
 @click.command()
@@ -31,37 +30,6 @@ _MIB = 1 << 20
 )
 @click.option("--threads", type=click.IntRange(min=1), help="Number of worker threads; by default one per core.")
 @click.option(
-    "--limit-body", type=click.IntRange(1, 1024), default=16, show_default=True, help="Maximum request body in MiB."
-)
-@click.option(
-    "--limit-megapixels",
-    type=click.IntRange(1, 50),
-    default=25,
-    show_default=True,
-    help="Maximum megapixels per picture.",
-)
-@click.option(
-    "--limit-images",
-    type=click.IntRange(min=1),
-    default=256,
-    show_default=True,
-    help="Maximum images per inference request.",
-)
-@click.option(
-    "--limit-requests",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Maximum requests processed at the same time.",
-)
-@click.option(
-    "--limit-seconds",
-    type=click.FloatRange(0, 86400, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Maximum seconds for a request body to arrive.",
-)
-@click.option(
     "--deadline",
     type=click.FloatRange(0, 86400, min_open=True),
     default=30.0,
@@ -75,11 +43,6 @@ def serve(
     port: int,
     allowed: tuple[str, ...],
     threads: int | None,
-    limit_body: int,
-    limit_megapixels: int,
-    limit_images: int,
-    limit_requests: int,
-    limit_seconds: float,
     deadline: float,
     as_json: bool,
 ) -> None:
@@ -97,11 +60,6 @@ def serve(
 
     models = load_served(runs)
     limits = Limits(
-        body_bytes=limit_body * _MIB,
-        pixels=limit_megapixels * 1_000_000,
-        images=limit_images,
-        requests=limit_requests,
-        body_seconds=limit_seconds,
         answer_seconds=deadline,
         **({} if threads is None else {"threads": threads}),
     )

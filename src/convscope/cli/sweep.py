@@ -9,7 +9,6 @@ from convscope.cli.options import (
     ARCHITECTURES,
     RECIPE_NAMES,
     dataset_option,
-    epochs_option,
     json_option,
     print_json,
 )
@@ -18,7 +17,7 @@ from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
 from convscope.experiment.sweep import SEARCHES, Search
 from convscope.experiment.sweep.sweep import HELD_OUT
-from convscope.runs.choices import PRESET, RecipeChanges
+from convscope.runs.choices import PRESET
 from convscope.runs.sweeping import SweepRequest, sweep_job
 
 
@@ -57,12 +56,6 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
     default=HELD_OUT,
     help="Fraction of the training images to hold out; by default 1/6.",
 )
-@epochs_option
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="Number of threads for each run; by default one per core, or one with an executor.",
-)
 @click.option(
     "--executor",
     help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
@@ -71,10 +64,7 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
 @json_option
 def sweep(
     dataset: str,
-    test_fraction: float | None,
-    split_seed: int,
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool,
+    loading: LoadOptions,
     architecture: str,
     recipe: str | None,
     vary: tuple[str, ...],
@@ -83,8 +73,6 @@ def sweep(
     halving: bool,
     seeds: int,
     held_out: float,
-    epochs: int | None,
-    threads: int | None,
     executor: str | None,
     out: Path | None,
     as_json: bool,
@@ -98,17 +86,15 @@ def sweep(
     """
     request = SweepRequest(
         dataset,
-        LoadOptions(test_fraction, split_seed, image_size, skip_damaged),
+        loading,
         vary,
         architecture,
         recipe,
-        RecipeChanges(epochs),
         trials,
         search,
         halving,
         seeds,
         held_out,
-        threads,
         executor,
         out,
         given_command(),

@@ -16,7 +16,7 @@ from convscope.experiment import RunSpec
 from convscope.experiment.run_json import available_cores
 from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
 from convscope.runs.importing import measure_unlike
-from convscope.runs.jobs import check_index, free_folder, opened
+from convscope.runs.jobs import free_folder, opened
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, timed
@@ -32,13 +32,11 @@ class EnsembleRequest:
 
     Attributes:
         folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
-        index: of the test image whose feature maps the page shows.
         out: the folder; None is a new one under runs/.
         command: the command line that makes it.
     """
 
     folders: Sequence[Path]
-    index: int = 0
     out: Path | None = None
     command: str = ""
 
@@ -111,7 +109,6 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
     _check(runs)
     first = runs[0].folder
     with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
-        check_index(request.index, splits)
         model = _joined(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
     record = run_record(spec, splits, available_cores(), request.command)
@@ -119,7 +116,7 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
     with writing(place):
         folder = create_run(place, structs.replace(record, members=tuple(map(_member_record, runs))))
         try:
-            measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
+            measured, report = measure_unlike(folder, model, splits, timings, listeners)
         except BaseException:  # half an ensemble is worth nothing, and its folder would be in the way of the next
             shutil.rmtree(folder.path, ignore_errors=True)
             raise

@@ -37,7 +37,6 @@ class ExperimentRequest:
     Attributes:
         data: a name or path, as `load_dataset` takes it.
         recipes: without any, each preset is trained with its own recipe, or with `classic`.
-        width: by what the filters and units of each architecture are multiplied.
         num_images: how many training images each run takes, drawn by its seed; None is all.
         threads: of the engine in each run; None is one a core, with an executor one.
         executor: where the runs are, see `open_executor`; None is this process.
@@ -52,7 +51,6 @@ class ExperimentRequest:
     recipes: Sequence[RecipeChoice]
     seeds: Sequence[int]
     changes: RecipeChanges = field(default_factory=RecipeChanges)
-    width: float = 1.0
     num_images: int | None = None
     engine: EngineName = "native"
     threads: int | None = None
@@ -128,10 +126,7 @@ def plan_experiment(request: ExperimentRequest, listeners: Listeners) -> Experim
     argument = argument_of(request.data)
     if request.plan is not None:
         return _follow(request, splits, argument)
-    networks = [
-        architecture_for(choice, splits.image_shape, splits.num_classes, request.width)
-        for choice in request.architectures
-    ]
+    networks = [architecture_for(choice, splits.image_shape, splits.num_classes) for choice in request.architectures]
     specs = [
         RunSpec(
             argument, network, recipe_for(choice, network, request.changes), seed, request.engine, request.num_images

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from convscope.storage import RunFolder, find_stored, load_model
 from convscope.training import check_fit
 from convscope.training.model import Model
 
+_NUM_CALIBRATION_IMAGES = 1000  # training images, evenly taken, by which int8 chooses its ranges
+
 
 @dataclass(frozen=True)
 class ExportRequest:
@@ -26,8 +28,6 @@ class ExportRequest:
 
     Attributes:
         files: the format and the type of each file.
-        onnx: how ONNX files are written, but for the type.
-        num_calibration_images: training images, evenly taken, by which int8 chooses its ranges.
         out: a folder; or the file, where there is one; None is exports/ beside the model.
         dataset: other images to prove the files on, whose table is not kept; None is those of the run.
         leave_out: whether a format whose packages are missing is left out.
@@ -35,8 +35,6 @@ class ExportRequest:
     """
 
     files: Sequence[tuple[ExportFormat, Dtype]]
-    onnx: ExportOptions = field(default_factory=ExportOptions)
-    num_calibration_images: int = 1000
     out: Path | None = None
     dataset: str | None = None
     leave_out: bool = False
@@ -75,7 +73,7 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
             raise ConvscopeError(f"{there}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
         for place, (form, dtype) in zip(places, request.files, strict=True):
-            options = _options(request, form, dtype, splits, path)
+            options = _options(dtype, splits, path)
             try:
                 export_model(model, place, form.name, options)
                 if splits is not None:
@@ -101,16 +99,13 @@ def _check(model: Model, splits: Splits, path: Path) -> None:
         raise InterchangeError(f"{path}: {error}; name the model's data with `dataset`") from error
 
 
-def _options(
-    request: ExportRequest, form: ExportFormat, dtype: Dtype, splits: Splits | None, path: Path
-) -> ExportOptions:
+def _options(dtype: Dtype, splits: Splits | None, path: Path) -> ExportOptions:
     images = None
     if dtype == "int8":
         if splits is None:
             raise InterchangeError(f"{path}: int8 needs images for choosing its ranges; name some with `dataset`")
-        images = calibration_images(splits.train, request.num_calibration_images)
-    options = request.onnx if form.name == "onnx" else ExportOptions()
-    return replace(options, dtype=dtype, calibration_images=images)
+        images = calibration_images(splits.train, _NUM_CALIBRATION_IMAGES)
+    return ExportOptions(dtype=dtype, calibration_images=images)
 
 
 def _place(request: ExportRequest, path: Path, form: ExportFormat, dtype: Dtype) -> Path:

@@ -19,7 +19,7 @@ from convscope.interchange.scaling_search import with_scaling
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.choices import recipe_for
 from convscope.runs.data import load_data
-from convscope.runs.jobs import check_index, free_folder
+from convscope.runs.jobs import free_folder
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
@@ -41,7 +41,6 @@ class ImportRequest:
         output: the name of the output that is a number for each class, where the network has several.
         scaling: how a byte becomes the number that the network reads; None: as the file says, or it is found.
         recipe: by which evidence trains networks like it, where it must.
-        index: of the test image whose feature maps the page shows.
         out: the folder; None is a new one under runs/.
         command: the command line that imports it.
     """
@@ -54,7 +53,6 @@ class ImportRequest:
     output: str | None = None
     scaling: Scaling | None = None
     recipe: str = DEFAULT_RECIPE
-    index: int = 0
     out: Path | None = None
     command: str = ""
 
@@ -93,7 +91,6 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     timings = dict[str, float]()
     with timed(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
-        check_index(request.index, splits)
         found, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
@@ -102,7 +99,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     with writing(place):
         folder = create_run(place, structs.replace(record, imported=import_record(model)))
         try:
-            measured, report = measure_unlike(folder, model, splits, request.index, timings, listeners)
+            measured, report = measure_unlike(folder, model, splits, timings, listeners)
             return ImportedRun(found, measured, timings, report)
         except BaseException:  # half an import is worth nothing, and its folder would be in the way of the next try
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -170,7 +167,7 @@ def _scaled(
 
 
 def measure_unlike(
-    folder: RunFolder, model: Model, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners
+    folder: RunFolder, model: Model, splits: Splits, timings: dict[str, float], listeners: Listeners
 ) -> tuple[Measured, Path]:
     """Measure in `folder` a model that was not trained as its run, and return that and the path of its page."""
     history = History()
@@ -182,7 +179,7 @@ def measure_unlike(
     with timed(timings, "report"):  # matplotlib takes its time to load
         from convscope.runs.page import Found, complete_page
 
-    report = complete_page(Found(measured), splits, index, timings, listeners).write()
+    report = complete_page(Found(measured), splits, 0, timings, listeners).write()
     timings["total"] = sum(timings.values())
     folder.write("timings.json", timings)
     folder.finish()

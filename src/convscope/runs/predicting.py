@@ -14,7 +14,6 @@ from convscope.data.image_files import MAX_FILE_BYTES, Picture, read_picture
 from convscope.prediction import Prediction, StringReading, answer_maps, predict, preparation_of, read_strings
 from convscope.prediction.records import PredictionRecord, StringsRecord, UnreadPicture
 from convscope.training.model import Model
-from convscope.training.views import Views
 
 if TYPE_CHECKING:
     from convscope.report.prediction_page import PredictionPage
@@ -44,13 +43,11 @@ class Reader:
 
     Attributes:
         page: to which each answer is added.
-        views: over how many views of each image its answer is averaged; see `Model.logits`.
         errors: grows by what is wrong with each file that cannot be read.
     """
 
     model: Model
     page: "PredictionPage | None" = None
-    views: Views = 1
     errors: list[str] = field(default_factory=list)
 
     def answers(self, paths: Sequence[Path], steps: tuple[Step, ...] | None) -> Iterator[PredictionOutcome]:
@@ -58,7 +55,7 @@ class Reader:
         for batch in _batches(paths):
             read = [(name, content) for name, content in batch if not isinstance(content, str)]
             pictures = [picture for _, picture in read]
-            predictions = predict(self.model, pictures, names=[name for name, _ in read], steps=steps, views=self.views)
+            predictions = predict(self.model, pictures, names=[name for name, _ in read], steps=steps)
             self._explain(predictions, pictures)
             answered = iter(predictions)
             for name, content in batch:
@@ -104,11 +101,11 @@ class Reader:
             self.page.count(prediction)
 
 
-def explaining(model: Model, name: Path, views: Views = 1) -> Reader:
+def explaining(model: Model, name: Path) -> Reader:
     """Return a reader that explains its answers on a page; `name` is where the model comes from."""
     from convscope.report.prediction_page import PredictionPage  # matplotlib takes its time to load
 
-    return Reader(model, PredictionPage(path_text(name), model.class_names), views)
+    return Reader(model, PredictionPage(path_text(name), model.class_names))
 
 
 def chosen_steps(model: Model, also: Sequence[Step], without: Sequence[Step]) -> tuple[Step, ...] | None:

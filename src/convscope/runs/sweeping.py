@@ -1,7 +1,7 @@
 """A sweep as a job: the data and what is varied by name, in a folder, with its files."""
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.base.files import write_json, write_text
@@ -12,7 +12,7 @@ from convscope.experiment import open_executor
 from convscope.experiment.sweep import Search, Sweep, run_sweep
 from convscope.experiment.sweep.records import SweepOutput
 from convscope.experiment.sweep.sweep import CHECK_SEEDS, HELD_OUT
-from convscope.runs.choices import PRESET, RecipeChanges, architecture_for, recipe_for
+from convscope.runs.choices import PRESET, architecture_for, recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.listeners import Listeners
 from convscope.storage import StoredRuns, writing
@@ -27,13 +27,11 @@ class SweepRequest:
     vary: tuple[str, ...]
     architecture: str = PRESET
     recipe: str | None = None
-    changes: RecipeChanges = field(default_factory=RecipeChanges)
     trials: int = 20
     search: Search = "random"
     halving: bool = False
     seeds: int = 1
     held_out: float = HELD_OUT
-    threads: int | None = None
     executor: str | None = None
     out: Path | None = None
     command: str = ""
@@ -73,7 +71,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     """
     _, splits = load_data(request.data, request.loading, listeners.on_download)
     network = architecture_for(request.architecture, splits.image_shape, splits.num_classes)
-    recipe = recipe_for(request.recipe, network, request.changes)
+    recipe = recipe_for(request.recipe, network)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
     with open_executor(request.executor) as workers, writing(folder):
         StoredRuns(folder / "runs").add_command(request.command)
@@ -90,7 +88,6 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
             held_out=request.held_out,
             folder=folder,
             executor=workers,
-            threads=request.threads,
             on_result=listeners.on_result,
             on_diverged=listeners.on_diverged,
             on_runs=listeners.on_runs,
@@ -123,7 +120,7 @@ def _loading_words(options: LoadOptions) -> list[str]:
     """Write the options of a command that load with `options`."""
     words = []
     if options.test_fraction is not None:
-        words += ["--test-fraction", str(options.test_fraction), "--split-seed", str(options.seed)]
+        words += ["--test-fraction", str(options.test_fraction)]
     if options.image_size is not None:
         words += ["--image-size", "x".join(map(str, options.image_size))]
     return [*words, "--skip-damaged"] if options.skip_damaged else words
