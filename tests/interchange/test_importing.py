@@ -11,6 +11,7 @@ from tests.random_networks import random_images, random_model
 import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange import read_network
+from convscope.interchange.onnx_files import write_onnx
 from convscope.interchange.recognition import kind_of
 
 
@@ -21,7 +22,7 @@ def model() -> cs.Model:
 
 def files(model: cs.Model, folder: Path) -> dict[str, Path]:
     paths = {"ONNX": folder / "a.weights.keras", "convscope": folder / "b.onnx", "Keras": folder / "c.safetensors"}
-    cs.export_model(model, paths["ONNX"], "onnx", cs.ExportOptions(fold=False))
+    write_onnx(model, paths["ONNX"], fold=False)
     cs.save_model(model, paths["convscope"])
     config, arrays = small()
     paths["Keras"].write_bytes(archive(config, hdf5(arrays)))
@@ -47,7 +48,7 @@ def test_a_model_says_which_file_it_came_from(model: cs.Model, tmp_path: Path):
 
 def test_a_network_without_a_name_gets_that_of_its_file(model: cs.Model, tmp_path: Path):
     path = tmp_path / "mine.v2.onnx"
-    cs.export_model(model, path, "onnx", cs.ExportOptions(fold=True))
+    write_onnx(model, path, fold=True)
     read = read_network(path)
     expected = "mine" if read.architecture.name == "imported" else read.architecture.name
     assert cs.import_model(path).architecture.name == expected

@@ -9,7 +9,7 @@ from convscope.engine import initial_weights
 from convscope.engine.reference_passes import Passes
 from convscope.interchange.c_header import open_c
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files import open_onnx, read_onnx
+from convscope.interchange.onnx_files import open_onnx, read_onnx, write_onnx
 
 MIXED = (cs.Conv2D(4, 3, padding="same", activation="relu"), cs.Flatten())
 LAYERS = {
@@ -192,7 +192,7 @@ def test_a_scaling_is_in_saved_models_and_exports(scaling: str, tmp_path):
     cs.save_model(model, tmp_path / "m.safetensors")
     np.testing.assert_array_equal(cs.load_model(tmp_path / "m.safetensors").logits(images), expected)
     for fold in (True, False):
-        cs.export_model(model, tmp_path / "m.onnx", "onnx", cs.ExportOptions(fold=fold))
+        write_onnx(model, tmp_path / "m.onnx", fold=fold)
         found = read_onnx(tmp_path / "m.onnx")
         assert found.reads_bytes
         np.testing.assert_allclose(found.to_model().logits(images), expected, atol=atol)

@@ -11,6 +11,7 @@ import convscope as cs
 from convscope.engine import initial_weights
 from convscope.interchange import FORMATS, ExportOptions
 from convscope.interchange.imported import Imported
+from convscope.interchange.onnx_files import write_onnx
 
 from .keras_networks import LAYERS, keras_logits, random_keras_model
 
@@ -58,7 +59,7 @@ def test_its_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray]
 def test_its_onnx_file_answers_the_same(pair: tuple[cs.Model, np.ndarray, np.ndarray], tmp_path: Path, fold: bool):
     model, images, expected = pair
     path = tmp_path / "model.onnx"
-    cs.export_model(model, path, "onnx", ExportOptions(fold=fold))
+    write_onnx(model, path, fold=fold)
     assert np.abs(FORMATS["onnx"].open(path).logits(images) - expected).max() <= allowed(expected)
     again = cs.import_model(path)
     assert np.abs(again.logits(images) - expected).max() <= allowed(expected)

@@ -41,15 +41,11 @@ class ExportOptions:
     Attributes:
         dtype: of the weights and the arithmetic; `int8` needs `calibration_images`.
         calibration_images: (N, H, W, C) uint8, training images by which int8 chooses its ranges.
-        fold: whether normalisations become part of the weights before them. ONNX only.
-        layer_outputs: whether every layer's output is one of the file. ONNX only.
         opset: of ONNX; by default one that current runtimes accept.
     """
 
     dtype: Dtype = "float32"
     calibration_images: NDArray[np.uint8] | None = None
-    fold: bool = True
-    layer_outputs: bool = False
     opset: int | None = None
 
     def __post_init__(self) -> None:
@@ -114,8 +110,8 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
         )
     if options.dtype == "int8" and options.calibration_images is None:
         raise InterchangeError(f"{format} in int8 needs calibration images; give some training images")
-    if format != "onnx" and (options.layer_outputs or not options.fold or options.opset is not None):
-        raise InterchangeError(f"fold, layer outputs and opset are for ONNX only, not for {format}")
+    if format != "onnx" and options.opset is not None:
+        raise InterchangeError(f"opset is for ONNX only, not for {format}")
     chosen.write(model, Path(path), options)
 
 
@@ -150,7 +146,7 @@ FORMATS: Mapping[str, ExportFormat] = {
             ".onnx",
             DTYPES,
             "onnx_files",
-            ("dtype", "fold", "layer_outputs", "opset", "calibration_images"),
+            ("dtype", "opset", "calibration_images"),
         ),
         ExportFormat("tflite", ".tflite", DTYPES, "tflite", ("dtype", "calibration_images")),
         ExportFormat("torch", ".pt2", ("float32",), "torch_export"),

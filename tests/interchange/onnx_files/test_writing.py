@@ -52,22 +52,9 @@ def test_any_network_gives_the_same_logits_in_float32(seed: int, fold: bool, tmp
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("fold", [True, False])
-def test_layer_outputs_are_the_activations_of_the_model(seed: int, fold: bool, tmp_path: Path):
-    model, path = random_model(seed), tmp_path / "model.onnx"
-    write_onnx(model, path, fold=fold, layer_outputs=True)
-    images = random_images(model)
-    outputs = open_onnx(path).outputs(images)
-    expected = model.activations(images)
-    assert outputs.keys() == {"logits", "probabilities", *expected}
-    for name, activations in expected.items():
-        np.testing.assert_allclose(outputs[name], activations, atol=1e-4 * spread(activations), err_msg=name)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
 def test_float16_differs_by_rounding_alone(seed: int, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
-    write_onnx(model, path, dtype="float16", fold=bool(seed % 2), layer_outputs=bool(seed % 3))
+    write_onnx(model, path, dtype="float16", fold=bool(seed % 2))
     images = random_images(model)
     logits = model.logits(images)
     # A rounding is 2^-11 of a number; a few layers of them are less than a fiftieth of the range of the logits.
@@ -216,9 +203,7 @@ ERRORS = {
     "opset too old": (lambda m: m, {"opset": 14}, "opset is 14; it must be from 15 to 22"),
     "opset too new": (lambda m: m, {"opset": 99}, "opset is 99"),
     "beyond float16": (_too_large, {"dtype": "float16"}, "write float32"),
-    "a name twice": (_called_logits, {"layer_outputs": True}, "a layer is called 'logits'"),
     "int8 without images": (lambda m: m, {"dtype": "int8"}, "int8 needs images"),
-    "int8 with layer outputs": (lambda m: m, {"dtype": "int8", "layer_outputs": True}, "without layer outputs"),
 }
 
 
@@ -237,7 +222,7 @@ def test_write_onnx_refuses_wrong_arguments(small_model: cs.Model, tmp_path: Pat
         write_onnx(small_model, tmp_path / "m.onnx", dtype="int8", calibration_images=np.zeros((2, 3, 3, 1), np.uint8))
 
 
-def test_a_layer_called_logits_is_written_without_layer_outputs(tmp_path: Path):
+def test_a_layer_called_logits_is_written(tmp_path: Path):
     model = _called_logits(random_model(0))
     write_onnx(model, tmp_path / "m.onnx")
     images = random_images(model)

@@ -30,7 +30,7 @@ def as_declared(found: Imported, properties: Mapping[str, str], output: str | No
         names = zip(declared.weight_shapes.items(), found.architecture.weight_shapes, strict=True)
         weights = {name: found.weights[other].reshape(shape) for (name, shape), other in names}
         network = replace(found, architecture=declared, weights=weights)
-        proto = make_proto(network.to_model(), dtype="float32", fold=False, layer_outputs=False, opset=DEFAULT_OPSET)
+        proto = make_proto(network.to_model(), dtype="float32", fold=False, opset=DEFAULT_OPSET)
         again = network_of(graph_of(proto), None, output)
     except (InterchangeError, ModelFileError, ValueError, RecursionError):
         return None

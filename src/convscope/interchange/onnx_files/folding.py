@@ -56,16 +56,15 @@ class Plan:
     offset: float
 
 
-def make_plan(model: Model, *, fold: bool, fold_input: bool, kept: frozenset[str]) -> Plan:
+def make_plan(model: Model, *, fold: bool, fold_input: bool) -> Plan:
     """Return the stages of `model`.
 
     Args:
         fold: put each batch normalisation into the convolution or dense layer before it.
         fold_input: put the normalisation of bytes into the first of them.
-        kept: layers whose outputs are asked for: nothing is folded across these.
     """
     architecture = model.architecture
-    kept |= architecture.read_again
+    kept = architecture.read_again
     stages: list[FoldedStage] = []
     for stage in _stages(model):
         merged = _with_normalization(stages[-1], stage, kept) if fold and stages else None

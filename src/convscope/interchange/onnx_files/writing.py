@@ -28,7 +28,6 @@ def write_onnx(
     *,
     dtype: Dtype = "float32",
     fold: bool = True,
-    layer_outputs: bool = False,
     opset: int = DEFAULT_OPSET,
     calibration_images: NDArray[np.uint8] | None = None,
 ) -> None:
@@ -42,13 +41,12 @@ def write_onnx(
             measured on `calibration_images`.
         fold: put batch normalisation and the normalisation of bytes into weights where that is exact, and the order of
             flattened maps into the kernel after them. Otherwise every layer has a node of its own.
-        layer_outputs: give each layer's output too, as `Model.activations` does, by its name and in its layout.
         opset: the version of the operators, 15 to 22.
         calibration_images: (M, H, W, C) uint8 for `int8`: images of the training set, some hundred.
 
     Raises:
-        InterchangeError: if `opset` is out of range; if a weight does not fit into float16; if a layer has the name of
-            an input or output; if `int8` is without images, or asked for together with `layer_outputs`.
+        InterchangeError: if `opset` is out of range; if a weight does not fit into float16; if `int8` is without
+            images.
         ConvscopeError: if `onnx` is not installed, or the file cannot be written.
         ValueError: for another `dtype`, or calibration images that the model does not read.
     """
@@ -57,46 +55,33 @@ def write_onnx(
     check_opset(opset)
     onnx = need("onnx")
     if dtype == "int8":
-        images = _calibration_images(model, calibration_images, layer_outputs)
-        whole = make_proto(model, dtype="float32", fold=fold, layer_outputs=False, opset=opset)
+        images = _calibration_images(model, calibration_images)
+        whole = make_proto(model, dtype="float32", fold=fold, opset=opset)
         content = quantized(whole, images, opset)
     else:
-        content = make_proto(model, dtype=dtype, fold=fold, layer_outputs=layer_outputs, opset=opset)
+        content = make_proto(model, dtype=dtype, fold=fold, opset=opset)
     onnx.checker.check_model(content, full_check=True)
     write_bytes(Path(path), content.SerializeToString(deterministic=True))
 
 
-def _calibration_images(model: Model, images: NDArray[np.uint8] | None, layer_outputs: bool) -> NDArray[np.uint8]:
-    if layer_outputs:
-        raise InterchangeError("int8 is written without layer outputs; write them with float32")
+def _calibration_images(model: Model, images: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
     if images is None or not len(images):
         raise InterchangeError("int8 needs images to measure the ranges of all outputs; give some hundred for training")
     check_images(images, model.architecture.input.shape)
     return images
 
 
-def make_proto(
-    model: Model, *, dtype: Literal["float32", "float16"], fold: bool, layer_outputs: bool, opset: int
-) -> Any:
+def make_proto(model: Model, *, dtype: Literal["float32", "float16"], fold: bool, opset: int) -> Any:
     """Return the `onnx.ModelProto` that `write_onnx` writes."""
     onnx = need("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper
-    names = [layer.name for layer in model.architecture.layers]
-    if layer_outputs and (taken := {"images", *OUTPUTS} & set(names)):
-        raise InterchangeError(
-            f"a layer is called {taken.pop()!r}, as an input or output of the file is; "
-            "rename it, or write no layer outputs"
-        )
     graph = OnnxGraph(np.dtype(dtype), opset)
     # 255 · kernel / 255 is as good as before in float32; float16 has no numbers for so small kernels.
-    fold_input = fold and dtype == "float32"
-    plan = make_plan(model, fold=fold, fold_input=fold_input, kept=frozenset(names if layer_outputs else ()))
-    values = _add_layers(graph, plan, _add_input(graph, plan, model.architecture.input.shape), fold)
+    plan = make_plan(model, fold=fold, fold_input=fold and dtype == "float32")
+    _add_layers(graph, plan, _add_input(graph, plan, model.architecture.input.shape), fold)
     outputs = [
         helper.make_tensor_value_info(name, _onnx_type(np.float32), ["N", len(model.class_names)]) for name in OUTPUTS
     ]
-    if layer_outputs:
-        outputs += _add_layer_outputs(graph, model, values)
     image = helper.make_tensor_value_info("images", _onnx_type(np.uint8), ["N", *model.architecture.input.shape])
     proto = helper.make_model(
         helper.make_graph(
@@ -144,8 +129,8 @@ def _add_input(graph: OnnxGraph, plan: Plan, shape: tuple[int, ...]) -> NodeOutp
     return NodeOutput(name, shape)
 
 
-def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> dict[str, NodeOutput]:
-    """Add all stages and the outputs, and return what each layer gives by the layer's name; softmax is not applied."""
+def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> None:
+    """Add all stages and the outputs."""
     value, values = image, {"input": image}
     for number, stage in enumerate(plan.stages):
         order = None
@@ -161,27 +146,6 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
     if value.name != "logits":  # of float16, or of a last layer that only has a softmax
         graph.add("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))
     graph.add("Softmax", ["logits"], "logits/softmax", "probabilities", axis=1)
-    return values
-
-
-def _add_layer_outputs(graph: OnnxGraph, model: Model, values: dict[str, NodeOutput]) -> list[Any]:
-    """Add an output for each layer, in our layout and in float32, and return their declarations."""
-    helper = need("onnx.helper")
-    declared = []
-    for row in model.architecture.table:
-        name, value = row.layer.name, values[row.layer.name]
-        source = value.name
-        if row is model.architecture.table[-1]:
-            is_softmax = getattr(row.layer, "activation", "linear") == "softmax"
-            source = "probabilities" if is_softmax else "logits"
-        if value.order is not None:
-            back = graph.constant(f"{name}/order", np.argsort(value.order))
-            source = graph.add("Gather", [source, back], f"{name}/gather", f"{name}/ordered", axis=1)
-        if len(value.shape) == 3:
-            source = graph.add("Transpose", [source], f"{name}/output", f"{name}/nhwc_output", perm=[0, 2, 3, 1])
-        graph.add("Cast", [source], f"{name}/float32", name, to=_onnx_type(np.float32))
-        declared.append(helper.make_tensor_value_info(name, _onnx_type(np.float32), ["N", *value.shape]))
-    return declared
 
 
 def _onnx_type(dtype: Any) -> int:
