@@ -106,7 +106,7 @@ def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, othe
     [
         (("--dataset", "UNKNOWN"), 1, "has images of class 'x', which the network does not know; it knows 0, 1, 2"),
         (("--dataset", "TEST", "--split", "train"), 1, "has no train split, only test; omit --split"),
-        (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "need --split train or --split test"),
+        (("--dataset", "TEST", "--test-fraction", "0.5"), 2, "needs --split train or --split test"),
         (("--image-size", "14x14"), 2, "these options do not apply to the run's own data set"),
     ],
 )
