@@ -1,14 +1,9 @@
 """What probabilities are worth: whether answers given 90 % are right nine times in ten, and what refusing buys."""
 
-from convscope.evidence.calibration.calibration import (
-    MIN_CALIBRATED_IMAGES,
-    Calibration,
-    Figures,
-    measure_calibration,
-)
+from convscope.evidence.calibration.calibration import MIN_CALIBRATED_IMAGES, Calibration, measure_calibration
 from convscope.evidence.calibration.intervals import Estimate
-from convscope.evidence.calibration.reliability import Binning, Reliability, measure_reliability
-from convscope.evidence.calibration.risk_coverage import Refusal, RiskCoverage, measure_risk_coverage
+from convscope.evidence.calibration.reliability import Reliability, measure_reliability
+from convscope.evidence.calibration.risk_coverage import measure_risk_coverage
 from convscope.evidence.calibration.temperature import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
@@ -20,13 +15,9 @@ __all__ = [
     "HIGHEST_TEMPERATURE",
     "LOWEST_TEMPERATURE",
     "MIN_CALIBRATED_IMAGES",
-    "Binning",
     "Calibration",
     "Estimate",
-    "Figures",
-    "Refusal",
     "Reliability",
-    "RiskCoverage",
     "fit_temperature",
     "measure_calibration",
     "measure_reliability",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
@@ -60,7 +61,7 @@ class Figures(Estimates, kw_only=True):
             endless images; as noise only adds to an error, it may lie below the value.
         chance_by_width, chance_by_mass: the errors that a calibrated network with these confidences would show. An
             error below `limit` is no evidence of any.
-        chance_accuracy: (low, high), the 97.5 % range of the accuracy that it would have.
+        chance_accuracy: (low, high), the 97.5 % range of the accuracy that it would have; earlier runs lack it.
         class_wise_ece: the error of every class's probability, not the answer's alone, in bins of equal width, averaged
             over the classes; small where there are many, since most of their probabilities are near zero.
         brier: the mean over the images of Σ over the classes of (probability - truth)², 0 to 2.
@@ -73,7 +74,7 @@ class Figures(Estimates, kw_only=True):
     by_mass: Reliability
     chance_by_width: Chance
     chance_by_mass: Chance
-    chance_accuracy: FractionInterval = (0.0, 1.0)
+    chance_accuracy: FractionInterval | UnsetType = UNSET
     class_wise_ece: Fraction
     risk_coverage: RiskCoverage
 
@@ -122,7 +123,7 @@ class Calibration(Tabular, DataRecord, kw_only=True):
 
         None where its accuracy and its error by mass lie in the ranges of calibrated networks, as of 95 % of those.
         """
-        low, high = self.before.chance_accuracy
+        low, high = self.before.chance_accuracy or self.accuracy_interval
         if not low <= self.accuracy <= high:
             return "over" if self.accuracy < low else "under"
         return "differs" if self.before.by_mass.ece > self.before.chance_by_mass.limit else None
@@ -152,7 +153,7 @@ class Calibration(Tabular, DataRecord, kw_only=True):
             if name.startswith("ece"):
                 cells = ["of a calibrated network"]
                 for chance in (getattr(side, name.replace("ece", "chance")) for _, side in self.sides):
-                    cells += [f"{chance.mean:.5f}", f"[{chance.low:.5f}, {chance.limit:.5f}]"]
+                    cells += [f"{chance.mean:.5f}", f"[{chance.low or 0.0:.5f}, {chance.limit:.5f}]"]
                 rows.append((*cells, "", ""))
         return rows
 

@@ -6,6 +6,7 @@ All figures before and after a temperature are taken from the same resamples, so
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.records import Fraction, Interval, Record
@@ -33,11 +34,11 @@ class Chance(Record, kw_only=True):
 
     Attributes:
         mean: on average.
-        low, limit: the 95 % range of such draws; in files of 0.1.0 it begins at 0.
+        low, limit: the 95 % range of such draws; earlier runs lack `low`.
     """
 
     mean: Fraction
-    low: Fraction = 0.0
+    low: Fraction | UnsetType = UNSET
     limit: Fraction
 
 

@@ -76,7 +76,7 @@ def confidence_finding(value: Calibration) -> str:
         confidence=percent(before.mean_confidence),
         accuracy=percent(value.accuracy),
         error=percent(before.ece_by_mass.value),
-        chance=say("within", value=percent(chance.mean), low=percent(chance.low), high=percent(chance.limit)),
+        chance=say("within", value=percent(chance.mean), low=percent(chance.low or 0.0), high=percent(chance.limit)),
     )
 
 
@@ -102,7 +102,9 @@ def _figures_table(value: Calibration) -> Table:
         if name.startswith("ece"):
             binning = name.removeprefix("ece_")
             chances = [getattr(side, f"chance_{binning}") for side in sides]
-            cells = [cell for one in chances for cell in (_number(100 * one.mean, 2), bracketed((one.low, one.limit)))]
+            cells = [
+                cell for one in chances for cell in (_number(100 * one.mean, 2), bracketed((one.low or 0.0, one.limit)))
+            ]
             rows.append([say("evidence.calibration.chance"), *cells, "", ""])
             largest = [
                 cell
