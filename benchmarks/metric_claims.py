@@ -21,6 +21,8 @@ from convscope.evidence.calibration import measure_calibration, measure_reliabil
 from convscope.evidence.calibration.intervals import chance_errors
 from convscope.evidence.calibration.scores import Scores, score_images
 from convscope.evidence.comparison import compare_groups
+from convscope.evidence.rejection.rule import SCORES, RuleNumbers, ScoreName
+from convscope.evidence.rejection.separation import joint_thresholds
 from convscope.runs.ensembling import Members, compare_with_members
 
 
@@ -150,8 +152,38 @@ def has_fault(scores: Scores, stream: np.random.Generator) -> bool:
     return replace(PROTOTYPE, accuracy=float(scores.right.mean()), before=before).fault is not None
 
 
+def print_rejection(repeats: int) -> None:
+    print("New images refused by thresholds that may refuse 1 %, in percent, and ranges that hold the share\n")
+    rows = ([scores, *row] for scores in (1, 2, 3) for row in rejection_rows(scores, repeats))
+    print_table(["scores", "correlation", "held-out images", "at most", "refused, mean", "in range"], rows)
+
+
+def rejection_rows(num_scores: int, repeats: int) -> Iterator[list[object]]:
+    stream = np.random.default_rng(6)
+    for correlation in (0.0, 0.8):
+        new = draw_scores(stream, num_scores, correlation, 400_000)
+        for count in (50, 150, 300, 500, 1000, 6000, 20_000):
+            shares, held = [], []
+            for _ in range(repeats):
+                scores = draw_scores(stream, num_scores, correlation, count)
+                found = joint_thresholds(scores, 0.99, SCORES[2], 0.2)
+                kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
+                rule = RuleNumbers(found, {}, 0.99, count, kept, 0, {})
+                shares.append(float(np.any([new[name] < found[name] for name in found], axis=0).mean()))
+                held.append(within(shares[-1], rule.refused_range))
+            most = f"{100 * rule.most_refused:.2f}"
+            yield [correlation, count, most, f"{100 * np.mean(shares):.2f}", Share(float(np.mean(held)), repeats)]
+
+
+def draw_scores(
+    stream: np.random.Generator, num_scores: int, correlation: float, count: int
+) -> dict[ScoreName, NDArray[np.float64]]:
+    common, own = stream.normal(size=count), stream.normal(size=(num_scores, count))
+    return dict(zip(SCORES, np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own, strict=False))
+
+
 PROTOTYPE = measure_calibration(np.eye(2), np.arange(2), np.eye(2), np.arange(2), fitted_on="two images")
-TABLES = {"f1": print_f1, "ensemble": print_ensemble, "calibration": print_calibration}
+TABLES = {"f1": print_f1, "ensemble": print_ensemble, "calibration": print_calibration, "rejection": print_rejection}
 
 
 def main() -> None:

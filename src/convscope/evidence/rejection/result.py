@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from convscope.base.packing import Packed
 from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record
@@ -135,6 +135,7 @@ class KnownImages(Record, kw_only=True):
         correct_among_accepted: classified correctly of those that are not refused.
         histogram: of the chosen rule's scores; see `Rejection.edges`.
         refused: a few that the chosen rule refuses.
+        by_class: the lowest and the highest share of a class's images that it refuses; earlier runs lack it.
     """
 
     correct: dict[str, Share]
@@ -142,6 +143,7 @@ class KnownImages(Record, kw_only=True):
     correct_among_accepted: dict[str, Share]
     histogram: Histogram
     refused: KnownExamples
+    by_class: FractionInterval | UnsetType = UNSET
 
 
 class Rejection(Tabular, ClassesRecord, kw_only=True):
@@ -181,16 +183,22 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
             check_lengths(edges=self.edges, histogram=(*outside.histogram, 0))
 
     def _lines(self) -> list[str]:
-        return [f"Left out: {name}: {why}" for name, why in self.left_out.items()]
+        left_out = [f"Left out: {name}: {why}" for name, why in self.left_out.items()]
+        if not self.known.by_class:
+            return left_out
+        low, high = self.known.by_class
+        return [f"By class, {100 * low:.1f} to {100 * high:.1f} % of the images are refused.", *left_out]
 
     def _headline(self) -> str:
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
-        kept = 100 * rule.num_kept / rule.num_held_out
+        kept, most = rule.num_kept / rule.num_held_out, rule.most_refused
+        low, high = rule.refused_range
         return (
-            f"Images with {limits} are refused; {kept:.1f} % of {rule.num_held_out:,} held-out training images are "
-            f"accepted. Measured on {where}:"
+            f"Images with {limits} are refused; {100 * kept:.1f} % of {rule.num_held_out:,} held-out training images "
+            f"are accepted. Of new images like these at most {100 * most:.1f} % are refused on average; with "
+            f"thresholds from so many images, {100 * low:.1f} to {100 * high:.1f} % (95 % range). Measured on {where}:"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:

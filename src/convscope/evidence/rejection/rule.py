@@ -70,7 +70,7 @@ class RuleNumbers(Record):
     Attributes:
         thresholds: by the score's name, one of `SCORES`, the lowest score that is let through.
         medians: by the score's name, its median over the held-out images; see `RejectionRule.combine`.
-        keep: the share of held-out training images that was to be let through.
+        keep: the share of new images like the held-out ones that is to be let through.
         num_held_out: images by which the thresholds were set.
         num_kept: how many of them the rule lets through.
         num_made_up: synthetic out-of-distribution images by which the scores were chosen.
@@ -84,6 +84,26 @@ class RuleNumbers(Record):
     num_kept: Count
     num_made_up: Count
     made_up: dict[str, Fraction]
+
+    @property
+    def most_refused(self) -> float:
+        """The share of new images like the held-out ones that is refused at most, on average over held-out images."""
+        total = self.num_held_out + 1
+        return max(int((1 - self.keep) * total + 1e-9), len(self.thresholds)) / total
+
+    @property
+    def refused_range(self) -> tuple[float, float]:
+        """(low, high), the 95 % range of that share with these held-out images.
+
+        The share below the k-th lowest of n scores has the distribution Beta(k, n + 1 - k); a new image takes the rank
+        of 1 to J further ones, J the number of scores.
+        """
+        from scipy.special import betaincinv
+
+        total, refused = self.num_held_out + 1, self.num_held_out - max(self.num_kept, 1)
+        most = min(refused + len(self.thresholds), self.num_held_out)
+        low, high = betaincinv((refused + 1, most), (total - refused - 1, total - most), (0.025, 0.975))
+        return float(low), float(high)
 
 
 class RuleRecord(RuleNumbers, kw_only=True):

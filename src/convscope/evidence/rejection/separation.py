@@ -15,39 +15,32 @@ Scores = NDArray[np.floating[Any]]
 _NEAR = 1e-12  # to an end of the interval from 0 to 1
 
 
-def threshold_of(scores: Scores, keep: float) -> float:
-    """Return the highest score that at least the share `keep` of `scores` (N,) reach.
-
-    Raises:
-        ValueError: if there is no score, or `keep` is not between 0 and 1.
-
-    >>> threshold_of(np.arange(100.0), 0.99)  # 0 alone stays below
-    1.0
-    """
-    return joint_thresholds({"one": scores}, keep)["one"]
-
-
 def joint_thresholds(
     scores: Mapping[Name, Scores], keep: float, guard: Name | None = None, guard_share: float = 1.0
 ) -> dict[Name, float]:
-    """Return the highest threshold of each of `scores` (N,) by which all together let the share `keep` through.
+    """Return the highest thresholds of J `scores` (n,) below which at most 1 - `keep` of new images lie on average.
 
-    Every score refuses as many images by itself; the score `guard` at most the share `guard_share` of all that may be
-    refused. Each image has a number in every score.
+    The k = (1 - keep) (n + 1) lowest images may be refused, a new one among them: k - 1 of the given ones at most lie
+    at or below a threshold. Every score refuses as many by itself; the score `guard` at most the share `guard_share`
+    of all. Each image has a number in every score. If k is at most J, each threshold is the lowest score, and at most
+    J / (n + 1) of new images lie below one. New images must be exchangeable with the given ones.
+
+    Source: split conformal prediction (Vovk, Gammerman and Shafer 2005), with k counted over all scores: a rank below k
+    among n + 1 exchangeable images has the chance k / (n + 1), and the set of them depends on no order.
 
     Raises:
         ValueError: if there is no score, or `keep` is not between 0 and 1.
 
     >>> two = {"a": np.arange(100.0), "b": np.arange(100.0)[::-1]}
-    >>> joint_thresholds(two, 0.96)  # 0 and 1 by the one, 98 and 99 by the other
-    {'a': 2.0, 'b': 2.0}
+    >>> joint_thresholds(two, 0.94)  # at or below: 0 and 1 by the one, 98 and 99 by the other
+    {'a': 1.0, 'b': 1.0}
     """
     total = len(next(iter(scores.values()), ()))
     if total == 0:
         raise ValueError("scores is empty; a threshold needs at least one")
     if not 0 < keep < 1:
         raise ValueError(f"keep is {keep}; it must lie between 0 and 1")
-    allowed = int((1 - keep) * total + 1e-9)  # 0.01 × 100 must not be a hair below or above 1
+    allowed = max(int((1 - keep) * (total + 1) + 1e-9) - 1, 0)  # 0.01 × 100 must not be a hair below or above 1
     ordered = {name: np.sort(one) for name, one in scores.items()}
 
     def thresholds(count: int) -> dict[Name, float]:
@@ -61,7 +54,7 @@ def joint_thresholds(
         found = thresholds(middle)
         refused = np.zeros(total, bool)
         for name, one in scores.items():
-            refused |= one < found[name]
+            refused |= one <= found[name]
         low, high = (middle, high) if refused.sum() <= allowed else (low, middle - 1)
     return thresholds(low)
 
@@ -145,4 +138,4 @@ def false_positive_rate(known: Scores, outside: Scores, keep: float = 0.95) -> f
     >>> false_positive_rate(np.arange(100.0), np.array([1.0, 7.0]))
     0.5
     """
-    return float((outside >= threshold_of(known, keep)).mean())
+    return float((outside >= np.sort(known)[int((1 - keep) * len(known) + 1e-9)]).mean())

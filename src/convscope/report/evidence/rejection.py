@@ -1,6 +1,7 @@
 """The section on images of no class: what the model answers to out-of-distribution images, and which of them it
 refuses."""
 
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -113,9 +114,12 @@ def _refused(value: Rejection) -> Table:
 
 def _refused_look(value: Rejection) -> str:
     """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
-    rule, right = value.rules[0], value.known.correct
-    share = percent(rule.num_kept / rule.num_held_out, 1)
-    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out)]
+    rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
+    share, most = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.most_refused))
+    within = between(rule.refused_range, partial(percent, digits=1))
+    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=most, within=within)]
+    if by_class:
+        said.append(say("evidence.rejection.byClass", within=between(by_class, partial(percent, digits=1))))
     altered = [(one.correct[rule.name].value, one.name) for one in value.altered]
     if altered and max(altered)[0] > right[rule.name].value:
         cost, name = max(altered)
