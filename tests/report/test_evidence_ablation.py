@@ -247,7 +247,10 @@ def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() ->
     silent = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
     ablations[first] = replace(ablations[first], accuracy_change=-0.9, is_significant=True)
     title = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
-    assert title == ("The window of 3 × 3 at row 0, column 0 matters most: without it accuracy falls by 90.0 points")
+    assert (
+        title
+        == "The largest measured loss is 90.0\xa0points of accuracy, without the window of 3 × 3 at row 0, column 0"
+    )
     assert silent == "None of the 49 windows has a significant effect on accuracy"
 
 
