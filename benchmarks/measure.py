@@ -92,8 +92,8 @@ def frontier(measurement: Measurement, dataset: str) -> Part:
 
 
 def fresh(measurement: Measurement) -> Part:
-    """Measure some of these points with seeds that were used for nothing else."""
-    points = points_named(",".join(FRESH), "mnist")
+    """Measure some of these points, or those that are asked for, with seeds that were used for nothing else."""
+    points = points_named(",".join(FRESH) if measurement.points == ALL else measurement.points, "mnist")
     return measure_rows(measurement, "mnist", points, points, FRESH_SEEDS)
 
 

@@ -156,7 +156,8 @@ def _accuracy(part: Part) -> Iterable[str]:
     yield tables.prose(
         f"{_verdict(part)} `{found['names'][0]}` makes {found['num_errors'][0]:.1f} errors and "
         f"`{found['names'][1]}` {found['num_errors'][1]:.1f} on average, of {part['num_images']:,} images. The "
-        f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}."
+        f"accuracies differ by {difference:.2f} points [{low:.2f}, {high:.2f}], p = {found['p_value']:.1e}. "
+        f"{frontier_pages.answers_remark(part)}"
     )
     yield from tables.provenance(part)
 

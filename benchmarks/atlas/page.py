@@ -186,11 +186,11 @@ def _crossed(value: Value) -> Section:
     rows = [[name, _points(value[key]["sd"]), *_percent_estimate(value[key]["share"])] for key, name in PARTS.items()]
     count, luck = value["num_crossed"], percent(value["luck"]["share"]["value"], 0)
     return Section(
-        f"Of the variance between seeds, {luck} is luck on single images",
+        f"Of the variance between seeds, {luck} is chance on single images",
         f"{count} seeds of initial weights by {count} seeds of everything else: order of the images, augmentation, "
         "dropout.",
-        "Luck is what both seeds together decide about each image for itself. What they decide about many images at "
-        "once is their interaction.",
+        "Chance is what both seeds together decide about each image for itself. What they decide about many images "
+        "at once is their interaction.",
         [
             Table(
                 "Parts of the variance",

@@ -98,7 +98,8 @@ def rows(part: Part) -> Iterable[str]:
     yield tables.prose(
         f"{part['num_missed']:,} of {part['num_images']:,} test images are missed by at least one network, {half:,} by "
         f"at least half of them. Of the {len(part['hard_images'])} hardest, people found the label of {errors} wrong. "
-        f"[The page]({PAGE.relative_to(DOCS).as_posix()}) shows them, and [a table]({RUNS.name}) has every run."
+        f"[The page]({PAGE.relative_to(DOCS).as_posix()}) shows them, and [a table]({RUNS.name}) has every "
+        f"run{'' if 'answers' in part else ', without its answers'}."
     )
     yield from tables.provenance(part)
 
@@ -108,7 +109,7 @@ def crossed_rows(part: Part) -> Iterable[str]:
     yield from tables.table(["decided by", "sd", "share of the variance", "95 % interval, seeds"], cells)
     yield ""
     count = part["num_crossed"]
-    yield tables.prose(f"From {count} × {count} crossed seeds. What is decided about each image for itself is luck.")
+    yield tables.prose(f"From {count} × {count} crossed seeds. What is decided about each image for itself is chance.")
     yield from tables.provenance(part)
 
 
