@@ -243,7 +243,7 @@ def integers(measurement: Measurement) -> Part:
     out = str(measurement.scratch / "integers")
     words = ["--architecture", "micro11k", "--recipe", "micro11k", "--seeds", "1"]
     measurement.convscope("experiment", "--dataset", "mnist", *words, "--out", out)
-    return measurement.script("microcontroller.py", out)
+    return measurement.script("microcontroller.py", out, "--arm", "0")
 
 
 def main_job(measurement: Measurement) -> Part:

@@ -225,13 +225,6 @@ def chance(part: Part) -> Iterable[str]:
     varied = [(row["name"], RunVariation(**row["variation"])) for row in part["rows"] if row["variation"] is not None]
     if not varied:
         return
-    name, example = max(varied, key=lambda pair: (pair[1].num_runs, pair[1].mean))
-    yield tables.prose(
-        f"Two networks as good as {name} ({tables.percent(example.mean, 2)}), trained once each, lie "
-        f"{100 * MARGIN:g} points or more apart in {_share(example.chance_same_images(MARGIN))} of cases on the same "
-        f"test images, and in {_share(example.chance_other_images(MARGIN))} of cases if each has "
-        f"{example.num_images:,} test images of its own."
-    )
     rows = [
         [f"`{name}`", f"{each.num_runs:,}",
          *(f"{100 * sd:.3f}" for sd in (each.sd_seeds, each.sd_images, each.sd_same_images, each.sd_other_images)),
@@ -242,13 +235,12 @@ def chance(part: Part) -> Iterable[str]:
         "Point", "Runs", "SD: seeds", "SD: test sets", "SD: same images", "SD: other images",
         "0.05 by chance: same", "0.05 by chance: other",
     ]  # fmt: skip
-    yield from ("", *tables.table(columns, rows), "")
+    yield from (*tables.table(columns, rows), "")
     yield tables.prose(
-        "All differences are in percentage points. SD: of single runs over seeds on these test images; of a network "
-        f"over test sets of {example.num_images:,} images (binomial); of the difference of two single runs, on the "
-        "same test images and on different ones. Then the probability of a difference of 0.05 points or more between "
-        "single runs of equally good networks. "
-        "[The formulas](../benchmarks/README.md#how-much-of-a-difference-is-chance)."
+        "In percentage points: the SD of single runs over seeds on these test images, of a network over test sets of "
+        f"{part['num_images']:,} images, and of the difference of two single runs, on the same test images and on "
+        "different ones. Then how probable a difference of 0.05 points or more is between single runs of equally good "
+        "networks. [The formulas](../benchmarks/README.md#how-much-of-a-difference-is-chance)."
     )
 
 
