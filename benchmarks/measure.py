@@ -92,7 +92,7 @@ def frontier(measurement: Measurement, dataset: str) -> Part:
 
 
 def fresh(measurement: Measurement) -> Part:
-    """Measure some of these points, or those that are asked for, with seeds that were used for nothing else."""
+    """Measure some of these points, or those that are asked for, with seeds that chose nothing."""
     points = points_named(",".join(FRESH) if measurement.points == ALL else measurement.points, "mnist")
     return measure_rows(measurement, "mnist", points, points, FRESH_SEEDS)
 

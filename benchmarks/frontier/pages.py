@@ -185,7 +185,7 @@ MARGIN = 0.0005
 def fresh(part: Part) -> Iterable[str]:
     points = f"{100 * MARGIN:g} points"
     yield tables.prose(
-        "Some points with seeds that were used for nothing before, trained after all choices were made. Where the "
+        "Some points with seeds that chose nothing, first trained after all choices were made. Where the "
         f"interval of the difference lies within {points}, the means are equivalent. The images are the same, so this "
         "tells how much the seeds flatter, not the images."
     )
