@@ -78,8 +78,8 @@ def test_the_pictures_say_how_many_are_answered_wrongly(small):
 def test_the_attacks_finding_says_what_fools_half_or_what_is_left(small):
     value = small[1]
     assert (
-        attacks_finding(replace(value, median_epsilon=16.4))
-        == "PGD needs about 16 of 255 grey levels to fool the network on half of the images"
+        attacks_finding(replace(value, median_epsilon=16.4, median_epsilon_interval=(14.6, None)))
+        == "PGD needs about 16 [15, \N{INFINITY}] of 255 grey levels to fool the network on half of the images"
     )
     left = value.attacks[-1]
     assert left.method == "pgd"

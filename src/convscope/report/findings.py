@@ -18,6 +18,14 @@ from convscope.texts import Figure, Said, figure, rounded, say, signed
 from convscope.training.records import HistoryRecord
 
 
+def percent_within(fraction: float, interval: Sequence[float] | None) -> Said | Figure:
+    """Write a fraction in percent with its interval, if there is one."""
+    if interval is None:
+        return percent(fraction)
+    low, high = map(percent, interval)
+    return say("within", value=percent(fraction), low=low, high=high)
+
+
 def percent(fraction: float, digits: int = 2) -> Figure:
     """Return a fraction as text in percent."""
     return Figure(f"{100 * fraction:.{digits}f}\N{NO-BREAK SPACE}%", 100 * fraction, digits, "%")

@@ -109,7 +109,7 @@ def test_the_verdict_goes_by_the_corrected_p_value_where_there_is_one():
     alone = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None)
     corrected = GroupComparison(a, b, **made, p_value=0.04, degrees_of_freedom=None, adjusted_p_value=0.08)
     assert alone.is_distinguishable
-    assert "fewer errors" in alone.verdict
+    assert "makes no errors" in alone.verdict
     assert not corrected.is_distinguishable
     assert corrected.verdict.startswith(
         "No significant difference between these runs: accuracy of a minus accuracy of b"

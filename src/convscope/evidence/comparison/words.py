@@ -83,15 +83,15 @@ def format_verdict(comparison: ComparisonRecord) -> Said:
     better = 0 if difference > 0 else 1
     if better == 0:  # its errors as a share of the second's
         low, high = 1 / high, 1 / low if low else inf
-    share = errors[better] / errors[1 - better]
-    return say(
-        "comparing.fewerMore" if any(single) else "comparing.fewer",
-        first=say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
-        second=say("comparing.thisRun", name=names[1 - better]) if single[1 - better] else names[1 - better],
-        fewer=fewer_percent(share),
-        least=fewer_percent(high),
-        most=fewer_percent(low),
-    )
+    sides = {
+        "first": say("comparing.thisRunFirst", name=names[better]) if single[better] else names[better],
+        "second": say("comparing.thisRun", name=names[1 - better]) if single[1 - better] else names[1 - better],
+    }
+    ends = {"least": fewer_percent(high), "most": fewer_percent(low)}
+    if not errors[better]:
+        return say("comparing.none", **sides, errors=figure(errors[1 - better], 0 if any(single) else 1), **ends)
+    key = "comparing.fewerMore" if any(single) else "comparing.fewer"
+    return say(key, **sides, fewer=fewer_percent(errors[better] / errors[1 - better]), **ends)
 
 
 def format_counts(comparison: ComparisonRecord) -> list[Said]:

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import wilson_interval
 from convscope.base.packing import Packed
-from convscope.base.records import Count, Fraction, FractionInterval, NonNegative, Positive, Record, to_tuple
+from convscope.base.records import (
+    Count,
+    Fraction,
+    FractionInterval,
+    NonNegative,
+    OpenInterval,
+    Positive,
+    Record,
+    to_tuple,
+)
 from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
@@ -94,6 +103,8 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
             leaves it alone.
         median_epsilon: the size at which PGD fools half of the images that are classified correctly, on a straight line
             between the two sizes beside it; None if none does, or no image is.
+        median_epsilon_interval: (low, high), 95 %, over other images: the sizes at which Wilson's interval of the share
+            that is fooled holds a half. An end beyond the largest size is None; files of earlier versions have none.
     """
 
     _header = ("ε (grey levels)", "Noise", "FGSM", "PGD", "PGD: 95 % interval", "Predictions changed")
@@ -107,6 +118,7 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     attacks: Annotated[tuple[Attacked, ...], Meta(min_length=1)]
     median_epsilon: NonNegative | None
     examples: AttackExamples
+    median_epsilon_interval: OpenInterval | None = None
 
     def __post_init__(self) -> None:
         sizes = [one.epsilon for one in self.attacks if one.method == METHODS[0]]
@@ -193,6 +205,7 @@ def measure_attacks(
             under_pgd[left] = model.predict(attacked)
         found["pgd", size] = under_pgd.copy()
     shown = _chosen(labels, clean, model.architecture.num_classes)
+    median, interval = _median(sizes, np.array([found["pgd", size] != labels for size in sizes])[:, clean])
     return Attacks(
         **describe_images(dataset, len(used)),
         seed=seed,
@@ -203,7 +216,8 @@ def measure_attacks(
         attacks=tuple(
             _attacked(method, size, found[method, size], labels, answers) for method in METHODS for size in sizes
         ),
-        median_epsilon=_median(sizes, clean, [found["pgd", size] != labels for size in sizes]),
+        median_epsilon=median,
+        median_epsilon_interval=interval,
         examples=_examples(model, used.images[shown], labels[shown], indices[shown], steps, restarts, seed),
     )
 
@@ -226,16 +240,25 @@ def _attacked(
     )
 
 
-def _median(sizes: Sequence[int], clean: NDArray[np.bool_], wrong: Sequence[NDArray[np.bool_]]) -> float | None:
-    """Return at which size half of the `clean` images are `wrong`, on a straight line between two of `sizes`."""
-    if not clean.any():
-        return None
+def _median(
+    sizes: Sequence[int], wrong: NDArray[np.bool_]
+) -> tuple[float | None, tuple[float | None, float | None] | None]:
+    """Return the size at which half of the images (S, N) are wrong, and its 95 % interval over images."""
+    num_images = wrong.shape[1]
+    if not num_images:
+        return None, None
+    counts = wrong.sum(axis=1)
+    lows, highs = wilson_interval(counts, np.full(len(sizes), num_images))
+    return _half_size(sizes, counts / num_images), (_half_size(sizes, highs), _half_size(sizes, lows))
+
+
+def _half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | None:
+    """Return at which size a share reaches a half, on a straight line between two of `sizes`; None if it does not."""
     before, share_before = 0.0, 0.0
-    for size, one in zip(sizes, wrong, strict=True):
-        share = float(one[clean].mean())
+    for size, share in zip(sizes, shares, strict=True):
         if share >= 0.5:
-            return before + (0.5 - share_before) / (share - share_before) * (size - before)
-        before, share_before = float(size), share
+            return before + (0.5 - share_before) / (float(share) - share_before) * (size - before)
+        before, share_before = float(size), float(share)
     return None
 
 

@@ -15,6 +15,7 @@ from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import Packed
 from convscope.base.records import Change, ChangeInterval, Count, Fraction, FractionInterval, Record, to_tuple
+from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import Tabular, percent_with_interval
 from convscope.data.datasets import Dataset, DatasetLike, evenly
 from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
@@ -80,6 +81,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         mean_accuracy_by_strength: the plain mean over the corruptions, for each strength.
         mean_accuracy_mnist_c: the plain mean over the corruptions, each in the strength that MNIST-C has. MNIST-C's own
             mean corruption error divides each error by that of a network of its authors first.
+        mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; None in files of
+            earlier versions.
         corruptions: fifteen of them in five strengths each.
     """
 
@@ -93,6 +96,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     mean_accuracy_mnist_c: Fraction
     corruptions: Annotated[tuple[Corrupted, ...], Meta(min_length=1)]
     example: Example
+    mean_accuracy_interval: FractionInterval | None = None
+    mean_accuracy_mnist_c_interval: FractionInterval | None = None
 
     def __post_init__(self) -> None:
         example, names = self.example, list(dict.fromkeys(one.name for one in self.corruptions))
@@ -108,6 +113,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         clean = percent_with_interval(self.accuracy, self.accuracy_interval)
         mean = f"{100 * self.mean_accuracy:.2f} %"
+        if self.mean_accuracy_interval is not None:
+            mean = percent_with_interval(self.mean_accuracy, self.mean_accuracy_interval)
         return f"Accuracy {clean} on {where}; {mean} on average over corruptions and strengths:"
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -169,6 +176,8 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
             _mean(one for one in corruptions if one.strength == strength) for strength in STRENGTHS
         ),
         mean_accuracy_mnist_c=_mean(one for one in corruptions if one.is_mnist_c),
+        mean_accuracy_interval=_mean_interval(right),
+        mean_accuracy_mnist_c_interval=_mean_interval(right[[one.is_mnist_c for one in corruptions]]),
         corruptions=corruptions,
         example=_example(model, dataset, int(indices[clean.argmax()]), seed),
     )
@@ -210,6 +219,11 @@ def _example(model: Model, dataset: Dataset, index: int, seed: int) -> Example:
         predictions=to_tuple(probabilities.argmax(axis=1).reshape(shape)),
         probabilities=to_tuple(probabilities.max(axis=1).reshape(shape).round(4)),
     )
+
+
+def _mean_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the 95 % interval, over images alone, of the mean accuracy in M settings (M, N)."""
+    return group_accuracy_interval(1 - right.mean(axis=0, keepdims=True))
 
 
 def _mean(found: Iterable[Corrupted]) -> float:

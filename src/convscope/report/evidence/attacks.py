@@ -12,7 +12,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import say
+from convscope.texts import Said, say
 
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
 _SIDE = 84
@@ -44,7 +44,11 @@ def attacks_finding(value: Attacks) -> str:
     size, last = value.median_epsilon, _by_method(value)["pgd"][-1]
     if size is None:
         return say("evidence.attacks.accuracy", epsilon=f"{last.epsilon}", accuracy=percent(last.accuracy))
-    return say("evidence.attacks.median", levels=f"{size:.0f}")
+    levels: Said | str = f"{size:.0f}"
+    if value.median_epsilon_interval is not None:
+        low, high = ("\N{INFINITY}" if end is None else f"{end:.0f}" for end in value.median_epsilon_interval)
+        levels = say("within", value=levels, low=low, high=high)
+    return say("evidence.attacks.median", levels=levels)
 
 
 def _by_method(value: Attacks) -> dict[str, list[Attacked]]:

@@ -12,7 +12,7 @@ from convscope.base.tables import clip
 from convscope.evidence.robustness.measurement import Robustness
 from convscope.report.axes import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import confidence_text, percent, points
+from convscope.report.findings import confidence_text, percent, percent_within, points
 from convscope.report.pixels import image_pixels, scale_to, tile
 from convscope.report.style import INK, MUTED, WRONG, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, known, say
@@ -59,7 +59,7 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
     title = say(
         "evidence.robustness.worst",
         corruption=_spoken(names[worst]),
-        accuracy=percent(value.mean_accuracy),
+        accuracy=percent_within(value.mean_accuracy, value.mean_accuracy_interval),
     )
     rows = [
         [
@@ -73,7 +73,8 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
         for one in value.corruptions
     ]
     header = [*_heads("corruption", "strength"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
-    accuracy, mean = percent(value.accuracy), percent(value.mean_accuracy_mnist_c)
+    accuracy = percent(value.accuracy)
+    mean = percent_within(value.mean_accuracy_mnist_c, value.mean_accuracy_mnist_c_interval)
     look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)
     marked = np.array([one.is_mnist_c for one in value.corruptions]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
