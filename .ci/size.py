@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
     "tests of Python, lines": 52_880,
-    "pages, words": 66_390,
+    "pages, words": 64_560,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 160,

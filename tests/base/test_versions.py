@@ -28,8 +28,8 @@ def test_the_packages_of_an_extra_are_installed_by_their_names(extra: str):
 
 
 @pytest.mark.parametrize("extra", sorted(EXTRAS))
-def test_the_page_on_extras_has_the_command(extra: str):
-    page = (ROOT / "docs" / "extras.md").read_text(encoding="utf-8")
+def test_the_page_on_installing_has_the_command(extra: str):
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     (row,) = [line for line in page.splitlines() if line.startswith(f"| `{extra}` |")]
     assert row.endswith(f"| `{install_command(extra)}` |")
 
