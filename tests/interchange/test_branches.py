@@ -43,6 +43,11 @@ NETWORKS: dict[str, tuple[Layer, ...]] = {
 }
 
 
+def kinds_of(architecture: cs.Architecture) -> list[str]:
+    """Return the kinds of the layers, but for branches from the layer before, which no node tells."""
+    return [layer.kind for layer in architecture.layers if layer.kind != "Branch"]
+
+
 @pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_branches_come_back_as_they_were_written(name: str, fold: bool, tmp_path: Path):
@@ -54,9 +59,9 @@ def test_branches_come_back_as_they_were_written(name: str, fold: bool, tmp_path
     model = cs.Model(architecture, weights, ("a", "b", "c"))
     write_onnx(model, tmp_path / "model.onnx", fold=fold)
     found = read_onnx(tmp_path / "model.onnx")
-    # Where weights were folded, the file's own words about its layers are no longer those of its nodes.
-    assert fold or found.architecture.layers == architecture.layers
-    assert {"Branch", "Add", "Concatenate"} & {layer.kind for layer in found.architecture.layers}
+    assert kinds_of(found.architecture) == kinds_of(architecture)
+    if not fold:  # of folded weights, what the file says of its layers is no longer true of its nodes
+        assert found.architecture.layers == architecture.layers
     images = random_images(architecture, np.random.default_rng(0), 5)
     logits, expected = found.to_model(model.class_names).logits(images), model.logits(images)
     assert np.abs(logits - expected).max() <= 1e-5 * np.abs(expected).max()

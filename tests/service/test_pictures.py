@@ -64,7 +64,7 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
 def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, method: str | None):
     query = {} if method is None else {"method": method}
     found = client.post("/v1/predict", params=query, content=file_of(stroke())).json()["attribution"]
-    assert found["method"] == method or "gradient_times_input"
+    assert found["method"] == (method or "gradient_times_input")
     expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=found["method"])[0]
     np.testing.assert_allclose(found["values"], expected, rtol=1e-5)
     overlay = picture_of(found["picture"])

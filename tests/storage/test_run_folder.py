@@ -1,6 +1,7 @@
 import json
 import os
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -282,14 +283,17 @@ def whole(record: RunFile, tmp_path: Path) -> RunFolder:
     return folder
 
 
-@pytest.mark.parametrize("name", READERS)
-@pytest.mark.parametrize("kind", ["link", "link of a folder", "pipe", "too large"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *product(READERS, ("link", "pipe", "too large")),
+        *((name, "link of a folder") for name in READERS if "/" in name),  # the run itself may be reached by one
+    ],
+)
 def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(whole: RunFolder, name: str, kind: str):
     file = whole.path / name
     elsewhere = whole.path.parent / "elsewhere"
     if kind == "link of a folder":
-        if file.parent == whole.path:
-            pytest.skip("the folder of the run itself may be reached through a link")
         file.parent.rename(elsewhere)
         file.parent.symlink_to(elsewhere)
     elif kind == "link":
