@@ -27,11 +27,6 @@ def test_the_longer_side_is_the_one_that_is_made_large_enough():
     assert pixels(image_png(random_images(31, 17, 1))).shape == (310, 170)
 
 
-def test_a_large_image_is_not_enlarged():
-    image = random_images(300, 100, 1)
-    np.testing.assert_array_equal(pixels(image_png(image)), image[..., 0])
-
-
 def test_three_channels_are_colours():
     image = random_images(5, 7, 3)
     np.testing.assert_array_equal(pixels(image_png(image, at_least=1)), image)

@@ -217,17 +217,3 @@ def test_an_enlarged_mnist_image_comes_back(mnist):
 
 def enlarged(image, factor):
     return image[..., 0].repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-@pytest.mark.slow
-def test_digits_on_paper_are_recognised_as_well_as_those_of_the_file(trained, small_mnist):
-    images, labels = small_mnist.test.images[:100], small_mnist.test.labels[:100]
-    photos = np.full((len(images), 320, 440), 235, np.uint8)
-    for photo, image in zip(photos, images, strict=True):
-        photo[10:234, 200:424] -= enlarged(image, 8) // 4 * 3
-    prepared = np.stack([prepare(photo, 28, 28, 1, MNIST).image for photo in photos])
-    plain = np.stack([prepare(photo, 28, 28, 1, MNIST, []).image for photo in photos])
-    of_file, of_photos, of_plain = ((trained.predict(seen) == labels).mean() for seen in (images, prepared, plain))
-    assert of_file > 0.85
-    assert of_photos >= of_file - 0.03
-    assert of_plain < 0.5

@@ -38,11 +38,6 @@ def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
     assert (handwriting.target, handwriting.centre, handwriting.steps) == (20, False, ())
 
 
-def test_handwriting_survives_json():
-    handwriting = Handwriting("dark", 14, 0.25, centre=False)
-    assert convert(handwriting.to_dict(), Handwriting) == handwriting
-
-
 @pytest.mark.parametrize("change", [{"ink": "blue"}, {"target": 0}, {"threshold": 1.0}, {"centre": "yes"}])
 def test_bad_handwriting_is_refused_by_name(change):
     with pytest.raises(ValidationError, match=rf"at `\$\.{next(iter(change))}`"):

@@ -217,15 +217,6 @@ def test_formats_that_are_not_read_are_called_by_their_names(content, named):
         read_picture(content)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_a_file_cut_off_is_refused(kind):
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
-    content = encoded(noise, kind)
-    for length in (3, 9, 30, len(content) // 2, len(content) - 40):
-        with pytest.raises(ImageFileError):
-            read_picture(content[:length])
-
-
 def test_a_file_of_too_many_bytes_is_not_read(tmp_path):
     path = tmp_path / "large.png"
     with path.open("wb") as file:

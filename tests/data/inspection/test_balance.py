@@ -5,12 +5,6 @@ import numpy as np
 from convscope.data.inspection.balance import balance
 
 
-def test_equal_classes_count_in_full():
-    found = balance(np.array([50, 50, 50, 50]))
-    assert found.ratio == 1
-    assert found.missing == ()
-
-
 def test_uneven_classes_by_hand():
     found = balance(np.array([90, 0, 10]))
     assert (found.smallest, found.smallest_count, found.largest, found.largest_count) == (2, 10, 0, 90)

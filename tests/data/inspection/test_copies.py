@@ -47,8 +47,3 @@ def test_blank_images_are_no_conflict(make):
     train[[1, 2]] = 0
     found = find_copies(with_images(splits, train), {"train": np.array([1, 2]), "test": np.empty(0, np.int64)})
     assert (found.num_extra, found.num_conflicts) == ((1, 0), 0)
-
-
-def test_without_copies_nothing_is_counted(make):
-    found = find_copies(make(), NO_BLANK)
-    assert (found.num_extra, found.num_leaked, found.num_near_leaked, found.num_conflicts) == ((0, 0), 0, 0, 0)

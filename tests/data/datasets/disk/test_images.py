@@ -73,12 +73,6 @@ def test_a_part_that_stays_on_disk_reads_as_the_part_of_an_array(images: DiskIma
     np.testing.assert_array_equal(again[50:60], array[order][51:61])
 
 
-def test_a_small_part_is_an_array(images: DiskImages, array):
-    part = images.take(np.arange(7))
-    assert isinstance(part, np.ndarray)
-    np.testing.assert_array_equal(part, array[:7])
-
-
 def test_it_has_the_sizes_of_an_array(images: DiskImages, array):
     for name in ("shape", "dtype", "ndim", "size", "nbytes"):
         assert getattr(images, name) == getattr(array, name)
@@ -159,14 +153,6 @@ def test_a_file_that_was_cut_short_is_an_error_that_names_it(images: DiskImages)
         images[0]
 
 
-def test_a_file_that_was_written_to_is_an_error(images: DiskImages):
-    with images.path.open("r+b") as file:
-        file.write(b"HEADER ")
-    os.utime(images.path, ns=(0, 0))
-    with pytest.raises(DatasetError, match="has changed"):
-        images[0]
-
-
 def test_a_file_that_was_replaced_by_another_of_its_name_is_still_read(images: DiskImages, array):
     other = images.path.with_name("other")
     other.write_bytes(bytes(10_000))
@@ -202,11 +188,6 @@ def test_a_copy_in_another_process_does_not_read_another_file(images: DiskImages
 
 
 # --- The bound --------------------------------------------------------------------------------------------------------
-
-
-def test_the_bound_is_what_the_variable_says(monkeypatch):
-    monkeypatch.setenv("CONVSCOPE_IN_MEMORY_BYTES", "12345")
-    assert in_memory_bytes() == 12345
 
 
 @pytest.mark.parametrize("text", ["-1", "2 GB", "1e9", "²"])

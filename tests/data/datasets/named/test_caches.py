@@ -99,11 +99,6 @@ def test_several_folders_can_be_named(monkeypatch):
     assert names.index("/one/kmnist") < names.index("/two/kmnist") < names.index("data/kmnist")
 
 
-def test_nothing_named_is_no_folder(monkeypatch):
-    monkeypatch.setenv("CONVSCOPE_DATA", "")
-    assert data_folders() == ()
-
-
 def test_a_user_without_a_home_has_the_places_that_need_none(monkeypatch):
     def homeless():
         raise RuntimeError("Could not determine home directory.")

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -157,13 +156,6 @@ def test_files_of_another_packing_are_read_if_the_digest_of_their_content_is_kno
         read_entry(KMNIST)
 
 
-def test_the_folder_that_the_user_names_comes_first(home, monkeypatch):
-    monkeypatch.setenv("CONVSCOPE_DATA", str(home / "mine"))
-    write(home / "cache" / "kmnist", PACKED)
-    write(home / "mine" / "kmnist", PACKED)
-    assert located(KMNIST) == str(home / "mine" / "kmnist")
-
-
 def test_a_damaged_copy_is_passed_over_for_a_good_one(home):
     name = "t10k-labels-idx1-ubyte.gz"
     write(home / "data" / "kmnist", {**PACKED, name: PACKED[name][:-1]})
@@ -181,14 +173,6 @@ def test_a_damaged_copy_is_named_where_there_is_no_other(home):
 def test_a_copy_that_cannot_be_read_is_named(home):
     with pytest.raises(DatasetError, match=r"gone\.gz: cannot be read \(No such file or directory\); check its perm"):
         is_published(home / "gone.gz", KMNIST.files[0])
-
-
-def test_the_source_of_a_named_set_is_the_digest_of_what_is_in_its_files(home):
-    write(home / "data" / "kmnist", PACKED)
-    data = read_entry(KMNIST)
-    assert [(file.name, file.sha256) for file in (*data.train.source, *data.test.source)] == [
-        (name, hashlib.sha256(content).hexdigest()) for name, content in unpacked(PACKED).items()
-    ]
 
 
 # QMNIST
@@ -340,10 +324,3 @@ def test_a_user_without_a_home_is_told_so(monkeypatch):
         DatasetError, match=r"kmnist: there is no folder to keep it in, because you have no home folder\. Put"
     ):
         read_entry(DATASETS["kmnist"])
-
-
-def test_what_is_put_where_the_error_says_is_read(home):
-    with pytest.raises(DatasetError):
-        read_entry(KMNIST)
-    shutil.copytree(write(home / "stick", PACKED), home / "cache" / "kmnist")
-    assert is_good(read_entry(KMNIST))

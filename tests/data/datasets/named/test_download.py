@@ -6,17 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from tests.data.datasets.named.hosts import (
-    CONTENT,
-    MD5,
-    endless,
-    fetch,
-    in_chunks,
-    is_alone,
-    sending,
-    stalling,
-    status,
-)
+from tests.data.datasets.named.hosts import CONTENT, MD5, endless, fetch, in_chunks, is_alone, sending, stalling, status
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
@@ -25,11 +15,7 @@ from convscope.data.datasets.named.catalogue import read_entry
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.readers.idx import idx_header
 
-ANSWERS = {
-    "with its length": sending(),
-    "without a length": sending(Content_Length=None),
-    "in chunks": in_chunks(),
-}
+ANSWERS = {"with its length": sending(), "without a length": sending(Content_Length=None), "in chunks": in_chunks()}
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
@@ -102,11 +88,6 @@ def test_a_host_that_is_gone_is_named(tmp_path, host):
         fetch(tmp_path, f"{host.address}/a")
 
 
-def test_a_redirect_is_followed(host, tmp_path):
-    there = host.at("/there", sending())
-    assert is_alone(fetch(tmp_path, host.at("/here", status(302, Location=there))))
-
-
 def test_a_proxy_of_the_environment_is_used(host, tmp_path, monkeypatch):
     monkeypatch.setenv("http_proxy", host.address)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -142,16 +123,6 @@ def test_a_folder_that_cannot_be_made_is_named(host, tmp_path):
     (tmp_path / "cache").write_bytes(b"a file")
     with pytest.raises(DatasetError, match=r"cache/file.gz: cannot be written \(.*; free some space, or set CONVSCOPE"):
         fetch(tmp_path, host.at("/a", sending()))
-
-
-def test_a_full_disk_is_named_and_no_other_host_is_tried(host, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(module.pooch.HTTPDownloader, "__call__", full)
-    with pytest.raises(DatasetError, match=r"file.gz: cannot be written \(No space left on device\)"):
-        fetch(tmp_path, host.at("/a", sending()), host.at("/b", sending()))
-    assert list((tmp_path / "cache").iterdir()) == []
 
 
 # A named data set

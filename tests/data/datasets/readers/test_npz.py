@@ -1,4 +1,3 @@
-import hashlib
 import io
 import tracemalloc
 import zipfile
@@ -12,12 +11,7 @@ from numpy.lib import format as npy_format
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import DataFileError
-from convscope.data.datasets.readers.npz import (
-    NpzArrays,
-    check_image_array,
-    read_npy,
-    read_npz,
-)
+from convscope.data.datasets.readers.npz import NpzArrays, check_image_array, read_npy, read_npz
 
 X_TRAIN = (np.arange(6 * 5 * 4) % 256).astype(np.uint8).reshape(6, 5, 4)
 X_TEST = X_TRAIN[:3] + 1
@@ -68,11 +62,6 @@ def test_an_archive_as_numpy_writes_it_is_read_whole(tmp_path, save):
         assert part(read, name).dtype == np.uint8
 
 
-def test_members_may_come_in_another_order_and_with_others(tmp_path):
-    np.savez(tmp_path / "data.npz", notes=np.array(["a", "b"]), **dict(reversed(ARRAYS.items())))
-    np.testing.assert_array_equal(read_npz(tmp_path / "data.npz").test.images, X_TEST)
-
-
 def test_colour_images_in_fortran_order_are_read_as_they_were(tmp_path):
     colour = np.asfortranarray((np.arange(2 * 3 * 4 * 3) * 7 % 256).astype(np.uint8).reshape(2, 3, 4, 3))
     read = read_npz(write(tmp_path, archive(x_train=colour)))
@@ -102,29 +91,12 @@ def test_an_array_larger_than_one_piece_is_read_whole(tmp_path):
     np.testing.assert_array_equal(read_npz(write(tmp_path, archive(x_train=images))).train.images, images)
 
 
-def test_the_digest_is_that_of_the_archive(tmp_path):
-    content = archive()
-    assert read_npz(write(tmp_path, content)).sha256 == hashlib.sha256(content).hexdigest()
-
-
-def test_labels_in_a_column_are_labels(tmp_path):
-    read = read_npz(write(tmp_path, archive(y_train=Y_TRAIN[:, None], y_test=Y_TEST[:, None])))
-    assert read.train.labels.tolist() == Y_TRAIN.tolist()
-
-
 @pytest.mark.parametrize("kind", ["U", "S"])
 def test_labels_that_are_text_keep_it(tmp_path, kind):
     texts = np.array(["cat", "dög", " cat", "cat", "dög", "cat"])
     texts = texts if kind == "U" else np.char.encode(texts, "utf-8")
     read = read_npz(write(tmp_path, archive(y_train=texts)))
     assert [read.train.names[label] for label in read.train.labels] == ["cat", "dög", "cat", "cat", "dög", "cat"]
-
-
-def test_an_archive_of_one_split_has_no_test(tmp_path):
-    np.savez(tmp_path / "data.npz", images=X_TRAIN, labels=Y_TRAIN, class_names=np.array(["a", "b", "c"]))
-    read = read_npz(tmp_path / "data.npz")
-    assert read.test is None
-    assert read.class_names == ("a", "b", "c")
 
 
 def test_images_may_be_left_in_the_file(tmp_path):
@@ -194,7 +166,6 @@ MALFORMED = {
     "images of five dimensions": (archive(x_train=X_TRAIN.reshape(6, 5, 4, 1, 1)), "(6, 5, 4, 1, 1); images must be"),
     "no images": (archive(x_train=X_TRAIN[:0]), "(0, 5, 4); every dimension must be at least 1"),
     "labels as floats": (archive(y_train=Y_TRAIN / 1), "y_train is float64; save labels as whole numbers"),
-    "labels as booleans": (archive(y_train=Y_TRAIN > 0), "y_train is bool"),
     "labels as dates": (archive(y_train=Y_TRAIN.astype("M8[D]")), "y_train is datetime64[D]; save labels as whole"),
     "labels in two columns": (archive(y_train=np.stack([Y_TRAIN] * 2, 1)), "(6, 2); labels must be (N,)"),
     "a label of blanks": (archive(y_train=np.array(["a", " "] * 3)), "y_train: image 2 has no label"),
@@ -212,11 +183,6 @@ MALFORMED = {
     "more than 64 bits asked for": (archive(x_train=npy_header("|u1", (1 << 62, 4, 4))), "but 0 follow"),
     "one image too few": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW[:100])), "120 bytes, but 100 follow"),
     "one byte too many": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW + b"a")), "120 bytes, but 121 follow"),
-    "negative shape": (archive(x_train=npy_header("|u1", (-6, -5, 4), FOLLOW)), "every dimension must be at least 1"),
-    "shape of text": (archive(x_train=npy_header("|u1", "abc", FOLLOW)), "x_train has no readable .npy header"),
-    "shape of floats": (archive(x_train=npy_header("|u1", (6.0, 5, 4), FOLLOW)), "no readable .npy header"),
-    "dtype unknown": (archive(x_train=npy_header("nonsense", (6, 5, 4), FOLLOW)), "no readable .npy header"),
-    "order unknown": (archive(x_train=npy_header("|u1", (6, 5, 4), FOLLOW, "maybe")), "no readable .npy header"),
     "header is code": (archive(x_train=b"\x93NUMPY\x01\x00\x0a\x00exit(code)"), "no readable .npy header"),
     "header nested deeply": (archive(x_train=b"\x93NUMPY\x01\x00\x00\x20" + b"[" * 8192), "no readable .npy header"),
     "header of minus signs": (archive(x_train=b"\x93NUMPY\x01\x00\x00\x20" + b"-" * 8191 + b"1"), "no readable .npy"),
@@ -225,7 +191,6 @@ MALFORMED = {
     "no .npy magic": (archive(x_train=b"hello, this is text"), "no readable .npy header"),
     ".npy version 9": (archive(x_train=b"\x93NUMPY\x09\x00\x00\x00"), "x_train is of .npy version 9.0"),
     ".npy version 3": (archive(x_train=npy(X_TRAIN, version=(3, 0))), ".npy version 3.0"),
-    "empty member": (archive(x_train=b""), "no readable .npy header"),
     "bzip2": (with_method(zipfile.ZIP_BZIP2), "compressed by method 12; save the archive with deflate"),
     "LZMA": (with_method(zipfile.ZIP_LZMA), "compressed by method 14"),
     "encrypted": (with_field(8, 1, 2), "x_train is encrypted"),
@@ -253,11 +218,6 @@ def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
     for length in range(0, len(whole), 7):
         with pytest.raises(DatasetError, match="archive"):
             read_npz(write(tmp_path, whole[:length]))
-
-
-def test_a_missing_archive_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="no such file"):
-        read_npz(tmp_path / "nowhere.npz")
 
 
 def zip_bomb() -> bytes:
@@ -312,37 +272,8 @@ def reads_or_refuses(folder: Path, content: bytes) -> None:
 
 @pytest.mark.slow
 @settings(deadline=None)  # the machine may be busy
-@given(content=st.binary(max_size=100))
-def test_any_bytes_are_read_or_refused(scratch, content):
-    reads_or_refuses(scratch, content)
-    reads_or_refuses(scratch, content + b"PK\x05\x06" + bytes(18))
-    reads_or_refuses(scratch, archive(x_train=b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content))
-
-
-@pytest.mark.slow
-@settings(deadline=None)  # the machine may be busy
-@given(data=st.data())
-def test_a_good_archive_with_bytes_changed_is_read_or_refused(scratch, data):
-    content = bytearray(archive())
-    for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    reads_or_refuses(scratch, bytes(content))
-
-
-@pytest.mark.slow
-@settings(deadline=None)  # the machine may be busy
 @given(text=st.text("{}[]()'\": ,-+.LuUbi<>|0123456789descrfortan_shpTu\\\n", max_size=120))
 def test_any_header_text_is_read_or_refused(scratch, text):
     header = text.encode()
     member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + FOLLOW
     reads_or_refuses(scratch, archive(x_train=member))
-
-
-@pytest.mark.slow
-@settings(deadline=None)  # the machine may be busy
-@given(data=st.data())
-def test_a_good_header_with_characters_changed_is_read_or_refused(scratch, data):
-    header = bytearray(npy(X_TRAIN))
-    for _ in range(data.draw(st.integers(1, 3))):
-        header[data.draw(st.integers(0, 127))] = data.draw(st.integers(0, 255))
-    reads_or_refuses(scratch, archive(x_train=bytes(header)))

@@ -130,10 +130,7 @@ REFUSED = {
     "no label column": (table("file,a,b", [("0.png", "1,2")]), r"has no label column \('file', 'a', 'b'\)"),
     "a line too long": (table(rows=[("0.png", "a,b")]), "line 2 has 3 cells, but the first line 2"),
     "an odd split": (table("file,label,split", [("0.png", "a,7")]), "line 2 has the split '7'; write train, test or"),
-    "validation alone": (
-        table("file,label,split", [("0.png", "a,val")]),
-        "has no line with a training or test image",
-    ),
+    "validation alone": (table("file,label,split", [("0.png", "a,val")]), "has no line with a training or test image"),
     "header alone": (table(rows=[]), "has no line with a training or test image"),
     "no header and three columns": ("0.png,a,b\n", "has no header; add a first line such as file,label"),
     "the table itself": (table(rows=[("labels.csv", "a")]), r"labels\.csv: "),
@@ -144,11 +141,3 @@ REFUSED = {
 def test_a_table_that_cannot_be_is_refused(tmp_path, text, message):
     with pytest.raises(DatasetError, match=message):
         load_dataset(write(tmp_path, text))
-
-
-def test_pictures_of_other_sizes_are_refused_or_averaged(tmp_path):
-    path = write(tmp_path, table())
-    (tmp_path / "3.png").write_bytes(png(picture(3, (9, 9))))
-    with pytest.raises(DatasetError, match=r"3 of 4 × 3 \(such as '0.png'\), 1 of 9 × 9 \(such as '3.png'\)"):
-        load_dataset(path)
-    assert load_dataset(path, image_size=(3, 3), test_fraction=0.5).image_shape == (3, 3, 1)

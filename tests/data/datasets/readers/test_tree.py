@@ -142,30 +142,11 @@ def test_pictures_are_averaged_to_the_size_asked_for(tmp_path):
     assert data.options.image_size == (4, 2)
 
 
-def test_a_damaged_picture_is_named(tmp_path):
-    write(tmp_path, *BOTH)
-    (tmp_path / BOTH[1]).write_bytes(png(picture(0))[:40])
-    with pytest.raises(DatasetError, match=r"train/cat/1\.png: "):
-        load_dataset(tmp_path)
-    (tmp_path / BOTH[1]).write_bytes(b"no picture")
-    with pytest.raises(DatasetError, match=r"train/cat/1\.png: "):
-        load_dataset(tmp_path)
-
-
 def test_a_damaged_picture_of_an_archive_is_named(tmp_path):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         for name in ("a/0.png", "b/0.png"):
             archive.writestr(name, b"no picture")
     with pytest.raises(DatasetError, match=r"mine\.zip: a/0\.png: "):
-        load_dataset(tmp_path / "mine.zip")
-
-
-@pytest.mark.slow
-def test_a_lying_size_in_an_archive_takes_no_memory(tmp_path):
-    with zipfile.ZipFile(tmp_path / "mine.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a/0.png", bytes(100 << 20))
-        archive.writestr("b/0.png", png(picture(0)))
-    with pytest.raises(DatasetError, match=r"a/0\.png: has more than 64 MiB"):
         load_dataset(tmp_path / "mine.zip")
 
 
@@ -181,11 +162,6 @@ def test_test_without_train_is_refused(tmp_path):
     write(tmp_path, "test/a/0.png", "test/b/0.png")
     with pytest.raises(DatasetError, match="holds test images only; add training images"):
         load_dataset(tmp_path)
-
-
-def test_pictures_without_classes_are_no_data_set(tmp_path):
-    with pytest.raises(DatasetError, match=r"holds no known data set; it may hold .* a folder of pictures"):
-        load_dataset(write(tmp_path, "0.png", "1.png"))
 
 
 @pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("a/0.png",), ("around/a/0.png",), ("train/a/0.png",)])
@@ -225,11 +201,3 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(places, "MAX_FILES", 5)
     with pytest.raises(DatasetError, match="holds more than 5 files; name a folder that holds the data set only"):
         load_dataset(write(tmp_path, *BOTH))
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_without_permission_is_refused(tmp_path):
-    write(tmp_path, *BOTH)
-    (tmp_path / "train").chmod(0)
-    with pytest.raises(DatasetError, match="cannot be listed"):
-        load_dataset(tmp_path)
