@@ -3,7 +3,6 @@ import pytest
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
-from convscope.base.records import decode, encode
 from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE
 from convscope.evidence.ablation.variants import variants
@@ -64,12 +63,6 @@ def test_differences_are_judged_by_their_p_values_together(ablated):
     order = [one.difference for one in ablated.variants]
     assert order == sorted(order)
     assert ablated.variants[0].verdict == "worse"  # 100 images
-
-
-def test_it_is_plain_json_that_gives_the_same_back(ablated):
-    assert decode(encode(ablated), cs.ArchitectureAblation, "ablation.json") == ablated
-    assert ablated.architectures == (ablated.whole, *ablated.variants)
-    assert (ablated.architecture_runs.seeds, ablated.architecture_runs.recipe) == ((0, 1, 2), "fast")
 
 
 def test_text_and_html_have_a_row_for_each(ablated):

@@ -3,7 +3,7 @@ import pytest
 
 import convscope as cs
 from convscope.base.metrics import mcnemar_exact, paired_interval
-from convscope.base.records import decode, encode
+from convscope.base.records import encode
 from convscope.evidence.ablation import filter_means
 
 from .conftest import bright_or_dark, noise, one_filter_decides, untrained
@@ -60,13 +60,6 @@ def test_without_a_convolution_hidden_units_are_taken_away():
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",))
     expected = [("dense", number) for number in range(5)] + [("dense_1", number) for number in range(3)]
     assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
-
-
-def test_depthwise_filters_count_too():
-    layers = (cs.Conv2D(2, 3), cs.DepthwiseConv2D(3, depth_multiplier=2), cs.Flatten(), cs.Dense(7))
-    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
-    assert [lesion.layer for lesion in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
-    assert {lesion.replacement for lesion in ablation.filters} == {"mean"}
 
 
 def test_a_network_of_one_layer_has_nothing_to_take_away():
@@ -158,12 +151,6 @@ def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(mon
     np.testing.assert_allclose(means["conv2d"], outputs["conv2d"].mean(axis=(0, 1, 2)), atol=1e-6)
     np.testing.assert_allclose(means["flatten"], outputs["flatten"].mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(means["dense"], model.logits(images).mean(axis=0), atol=1e-6)
-
-
-def test_it_is_plain_json_that_gives_the_same_back():
-    ablation = cs.ablate(one_filter_decides(), bright_or_dark())
-    assert decode(encode(ablation), cs.Ablation, "ablation.json") == ablation
-    assert (ablation.interval_by_class.shape, ablation.is_significant_by_class.shape) == ((6, 2, 2), (6, 2))
 
 
 def test_to_dict_of_a_network_without_filters_packs_empty_arrays():

@@ -6,9 +6,9 @@ import convscope as cs
 from convscope.base.metrics import paired_interval
 from convscope.base.records import decode, encode
 from convscope.evidence.ablation import InputAblation, ablate_inputs
-from convscope.evidence.ablation.inputs import blanked, coarsened, place_text
+from convscope.evidence.ablation.inputs import coarsened
 
-from .conftest import noise, noises, untrained
+from .conftest import noises, untrained
 
 
 def reads_one_pixel(row, column, size=(8, 6)):
@@ -74,27 +74,6 @@ def test_every_lesion_is_the_evaluation_of_images_changed_by_loops():
         assert one.accuracy_change == pytest.approx(changed.accuracy - whole.accuracy, abs=1e-12)
 
 
-def test_coarsened_is_each_blocks_mean_and_smaller_blocks_at_the_edges():
-    images = noise(3, 2, (7, 5, 3)).images
-    expected = np.empty(images.shape)
-    for top in range(0, 7, 3):
-        for left in range(0, 5, 3):
-            block = images[:, top : top + 3, left : left + 3]
-            expected[:, top : top + 3, left : left + 3] = block.mean(axis=(1, 2), keepdims=True)
-    np.testing.assert_array_equal(coarsened(images, 3), np.rint(expected).astype(np.uint8))
-    np.testing.assert_array_equal(coarsened(images, 1), images)
-
-
-def test_blanked_leaves_the_images_as_they_were():
-    images = noise(2, 2, (4, 4, 3)).images
-    before, value = images.copy(), np.array([1, 2, 3], np.uint8)
-    changed = blanked(images, "border", (1,), value)
-    np.testing.assert_array_equal(images, before)
-    np.testing.assert_array_equal(changed[:, 1:3, 1:3], images[:, 1:3, 1:3])
-    assert (changed[:, 0] == value).all()
-    assert (changed[:, :, 3] == value).all()
-
-
 def test_borders_of_large_images_leave_something():
     shape = (70, 40, 3)
     model = untrained(cs.Architecture(cs.Input(*shape), (cs.MaxPooling2D(10), cs.Flatten(), cs.Dense(2))))
@@ -129,10 +108,6 @@ def test_it_is_plain_json_and_text_names_the_worst():
     row = str(ablation).splitlines()[4].split()
     assert row[:6] == ["border", "2", "1", "-0.5000", "2", "wide"]
     assert ">-0.5000</td>" in ablation._repr_html_()
-
-
-def test_places_in_words():
-    assert place_text("resolution", (4,)) == "4 × 4 averaged"
 
 
 def test_other_classes_are_rejected():

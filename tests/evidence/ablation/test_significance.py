@@ -54,9 +54,3 @@ def test_without_any_effect_hardly_anything_is_marked():
         assert marking.num_expected_by_luck == pytest.approx(50)
     assert below > 300
     assert found <= 5
-
-
-def test_nothing_tested_marks_nothing():
-    marked, marking = mark(np.zeros(0))
-    assert marked.shape == (0,)
-    assert marking.to_dict() == {"num_tests": 0, "num_expected_by_luck": 0.0, "num_below": 0, "num_significant": 0}

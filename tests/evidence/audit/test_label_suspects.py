@@ -109,27 +109,6 @@ def test_a_case_worked_by_hand():
     assert found.num_confident == 9
 
 
-def test_an_image_that_reaches_no_threshold_is_in_no_cell():
-    y_prob = np.array([[0.9, 0.1], [0.9, 0.1], [0.5, 0.5], [0.05, 0.95], [0.3, 0.7], [0.1, 0.9]])
-    found = label_suspects(y_prob, labelled([0, 0, 0, 0, 1, 1], 2))
-    # Thresholds 0.5875 and 0.8: images 2 and 4 reach none.
-    assert found.confident_joint.tolist() == [[2, 1], [0, 1]]
-
-
-def test_a_model_that_agrees_with_every_label_suspects_none():
-    labels = np.arange(60) % 4
-    found = label_suspects(np.eye(4)[labels], labelled(labels, 4))
-    assert found.suspects == ()
-
-
-def test_the_order_of_the_images_does_not_matter():
-    y_prob, labels = drawn(400, 5, 5, 2)
-    order = np.random.default_rng(5).permutation(400)
-    found = label_suspects(y_prob, labelled(labels, 5))
-    shuffled = label_suspects(y_prob[order], labelled(labels[order], 5))
-    assert [int(order[one.index]) for one in shuffled.suspects] == [one.index for one in found.suspects]
-
-
 @pytest.mark.slow
 def test_flipped_labels_are_found_again(mnist: cs.Splits):
     data = mnist.train.take(np.arange(3000))

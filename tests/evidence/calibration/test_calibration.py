@@ -92,21 +92,6 @@ def test_few_images_and_many_classes(count, num_classes):
     assert sum(calibration.before.by_width.num_images) == sum(calibration.after.by_mass.num_images) == count
 
 
-def test_changes_are_after_less_before():
-    calibration = measured(num_bins=10)
-    assert calibration.fitted_on == "validation images"
-    assert calibration.before.by_width.num_bins == 10
-    difference = calibration.after.aurc.value - calibration.before.aurc.value
-    assert calibration.changes.aurc.value == pytest.approx(difference, abs=1e-12)
-    refusals = calibration.after.risk_coverage.refusals
-    assert [one.fraction for one in refusals] == [0, 0.01, 0.02, 0.05, 0.1]
-
-
-def test_the_same_arguments_give_the_same_bytes_and_another_seed_other_intervals():
-    first, again, other = (encode(measured(200, seed=seed)) for seed in (0, 0, 1))
-    assert first == again != other
-
-
 def test_text_and_html_show_the_figures_and_the_refusals():
     calibration = measured()
     text = str(calibration)

@@ -38,17 +38,6 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
         assert change[name].value == pytest.approx(figures(after)[name] - figures(before)[name], abs=1e-12)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["brier", "negative_log_likelihood"])
-def test_the_intervals_of_means_and_of_their_changes_are_near_the_normal_ones(name):
-    before, after = (score_images(*drawn(), temperature, 15) for temperature in (1.0, 1.1))
-    first, _, change = bootstrap(before, after, 15, np.random.default_rng(0))
-    values = getattr(before, name)
-    for estimate, each in ((first[name], values), (change[name], getattr(after, name) - values)):
-        half = 1.96 * each.std() / np.sqrt(len(each))
-        assert estimate.interval == pytest.approx((each.mean() - half, each.mean() + half), abs=0.15 * half)
-
-
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
     logits, labels = drawn(count=60)
     scores = score_images(logits, labels, 1.0, 15)

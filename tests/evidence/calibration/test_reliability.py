@@ -47,31 +47,11 @@ def test_each_accuracy_lies_in_the_wilson_interval_that_scipy_gives():
         assert measured.accuracy_high[place] == pytest.approx(expected.high, abs=1e-12)
 
 
-def test_bins_of_equal_mass_hold_as_many_images_each():
-    confidence, right = drawn(1000)
-    counts = measure_reliability(confidence, right, 15, "mass").num_images
-    assert sum(counts) == 1000
-    assert max(counts) - min(counts) <= 1
-
-
 def test_equal_confidences_stay_in_one_bin():
     confidence = np.array([0.5] * 90 + [0.6] * 10)
     measured = measure_reliability(confidence, np.arange(100) % 2 == 0, 10, "mass")
     assert measured.num_images == (90, 10)
     assert measured.num_bins == 10
-
-
-def test_a_network_that_is_right_as_often_as_it_says_has_no_error():
-    confidence = np.repeat([0.5, 0.75, 1.0], [4, 8, 3])
-    right = np.array([1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1], bool)
-    for binning in ("width", "mass"):
-        measured = measure_reliability(confidence, right, 15, binning)
-        assert measured.ece == measured.mce == 0
-
-
-def test_one_bin_gives_the_gap_between_mean_confidence_and_accuracy():
-    confidence, right = drawn()
-    assert measure_reliability(confidence, right, 1).ece == pytest.approx(abs(confidence.mean() - right.mean()))
 
 
 @pytest.mark.parametrize(

@@ -26,13 +26,6 @@ def test_the_area_is_the_mean_risk_over_all_coverages():
     assert curve.excess_aurc == pytest.approx(np.mean(risks) - np.mean(best))
 
 
-def test_the_optimum_tends_to_the_published_limit():
-    right = np.arange(100_000) >= 3000
-    curve = measure_risk_coverage(np.where(right, 0.1, 2.0), right)
-    assert curve.optimal_aurc == pytest.approx(0.03 + 0.97 * np.log(0.97), rel=1e-3)
-    assert curve.excess_aurc == 0
-
-
 def test_each_refusal_counts_the_errors_left():
     doubt, right = drawn()
     curve = measure_risk_coverage(doubt, right)

@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
 
+import convscope as cs
 from convscope.base.metrics import cross_entropy
-from convscope.evidence.calibration import (
-    HIGHEST_TEMPERATURE,
-    LOWEST_TEMPERATURE,
-    fit_temperature,
-    temperature_interval,
-)
+from convscope.evidence.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, temperature_interval
 
 
 def calibrated():
@@ -29,30 +25,16 @@ def drawn(count=500, num_classes=4, scale=2.0):
 @pytest.mark.parametrize("factor", [0.06, 0.3, 1.0, 2.5, 19.0])
 def test_calibrated_logits_times_a_factor_give_the_factor_back(factor):
     logits, labels = calibrated()
-    assert fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=1e-5)
-
-
-@pytest.mark.parametrize(("margin", "wrong"), [(2.0, 1), (9.0, 3), (0.5, 10)])
-def test_two_classes_of_one_margin_have_a_closed_form(margin, wrong):
-    labels = (np.arange(40) < wrong).astype(int)  # the answer is 0 each time
-    logits = np.tile([margin, 0.0], (40, 1))
-    odds = (40 - wrong) / wrong
-    assert fit_temperature(logits, labels) == pytest.approx(margin / np.log(odds), rel=1e-5)
+    assert cs.fit_temperature(factor * logits, labels) == pytest.approx(factor, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [0.2, 1.0, 8.0])
 def test_no_other_temperature_makes_the_labels_likelier(scale):
     logits, labels = drawn(scale=scale)
-    best = cross_entropy(logits / fit_temperature(logits, labels), labels)
+    best = cross_entropy(logits / cs.fit_temperature(logits, labels), labels)
     grid = [cross_entropy(logits / temperature, labels) for temperature in np.geomspace(0.05, 20, 400)]
     assert best <= min(grid)
     assert best == pytest.approx(min(grid), rel=1e-4)
-
-
-def test_a_constant_added_to_an_image_changes_nothing():
-    logits, labels = drawn()
-    shifted = logits + 50 * np.random.default_rng(1).normal(size=(len(logits), 1))
-    assert fit_temperature(shifted, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -68,14 +50,14 @@ def test_a_constant_added_to_an_image_changes_nothing():
 )
 def test_images_that_do_not_tell_a_temperature(logits, labels, temperature):
     logits, labels = np.array(logits), np.array(labels)
-    assert fit_temperature(logits, labels) == temperature
+    assert cs.fit_temperature(logits, labels) == temperature
     assert temperature_interval(logits, labels, temperature) is None
 
 
 def test_the_interval_of_two_classes_has_a_closed_form():
     labels = (np.arange(200) < 30).astype(int)
     logits = np.tile([3.0, 0.0], (200, 1))
-    temperature = fit_temperature(logits, labels)
+    temperature = cs.fit_temperature(logits, labels)
     low, high = temperature_interval(logits, labels, temperature)
     # log odds of 30 / 200 have the standard error 1 / sqrt(n q (1 - q)), and 1 / T is log odds / 3.
     log_odds, error = np.log(170 / 30), 1 / np.sqrt(200 * 0.15 * 0.85)
@@ -86,9 +68,9 @@ def test_the_interval_of_two_classes_has_a_closed_form():
 @pytest.mark.slow
 def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
     logits, labels = drawn(count=400)
-    low, high = temperature_interval(logits, labels, fit_temperature(logits, labels))
+    low, high = temperature_interval(logits, labels, cs.fit_temperature(logits, labels))
     stream = np.random.default_rng(1)
-    fits = [fit_temperature(logits[chosen], labels[chosen]) for chosen in stream.integers(0, 400, (200, 400))]
+    fits = [cs.fit_temperature(logits[chosen], labels[chosen]) for chosen in stream.integers(0, 400, (200, 400))]
     assert np.log(high / low) == pytest.approx(2 * 1.96 * np.std(np.log(fits)), rel=0.15)
 
 
@@ -107,4 +89,4 @@ def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
 )
 def test_fit_temperature_rejects(logits, labels, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        fit_temperature(logits, labels)
+        cs.fit_temperature(logits, labels)

@@ -72,8 +72,3 @@ def test_a_file_whose_headers_promise_much_takes_no_memory(tmp_path):
     path.write_bytes(zipped(f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({1 << 40},), }}"))
     with pytest.raises(DatasetError, match="should contain int64 of shape"):
         read_answers(path, 1 << 40, 3)  # run.json may promise as much
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(DatasetError, match="no such file"):
-        read_answers(tmp_path / "predictions.npz", 4, 3)

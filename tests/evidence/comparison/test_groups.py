@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -27,11 +25,6 @@ def test_a_group_of_one_has_no_spread_and_wilsons_interval():
     theirs = stats.binomtest(int(right.sum()), 500).proportion_ci(0.95, method="wilson")
     assert group.sd is None
     assert group.accuracy_interval == pytest.approx((theirs.low, theirs.high))
-
-
-def test_the_interval_of_a_groups_mean_stays_within_0_and_1():
-    low, high = make_group("cnn", [[True] * 10, [True] * 9 + [False]]).accuracy_interval
-    assert 0 < low < 0.9 < high <= 1
 
 
 def test_a_group_of_candidates_is_that_of_their_answers_with_mean_times():
@@ -74,16 +67,6 @@ def test_runs_are_not_paired_by_their_seeds():
     for comparison in (same, other):
         assert comparison.accuracy_difference_interval == direct.interval
         assert (comparison.error_ratio_interval, comparison.p_value) == (direct.ratio_interval, direct.p_value)
-
-
-def test_difference_and_ratio_are_those_of_the_means():
-    right_a, right_b = draw_right(7, 3, 200, 0.9), draw_right(8, 5, 200, 0.8)
-    comparison = compare_groups(make_group("cnn", right_a), make_group("ann", right_b))
-    assert comparison.accuracy_difference == pytest.approx(right_a.mean() - right_b.mean())
-    assert comparison.error_ratio == pytest.approx((~right_b).mean() / (~right_a).mean())
-    low, high = comparison.accuracy_difference_interval
-    assert low < comparison.accuracy_difference < high
-    assert comparison.error_ratio_interval[0] < comparison.error_ratio < comparison.error_ratio_interval[1]
 
 
 def test_verdict_of_groups_far_apart_names_the_better_and_the_ratio():
@@ -144,18 +127,6 @@ def test_sentence_says_what_was_counted_and_how():
     assert "over seeds and images)" in sentence
 
 
-@pytest.mark.parametrize("models", [(1, 1), (1, 4), (5, 5)])
-def test_to_dict_is_finite_plain_json(models):
-    a = make_group("cnn", np.ones((models[0], 30), bool))
-    comparison = compare_groups(a, make_group("ann", draw_right(15, models[1], 30, 0.7)))
-    values = comparison.to_dict()
-    assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert values["error_ratio"] is None
-    assert values["error_ratio_interval"][1] is None
-    assert values["a"]["seeds"] == list(range(models[0]))
-    assert (values["both_correct"] is None) == (models != (1, 1))
-
-
 def test_text_shows_verdict_costs_and_latency():
     group = make_group("cnn", draw_right(16, 3, 90, 0.8), training_seconds=2.5, latency_seconds=2e-5)
     comparison = compare_groups(group, make_group("ann", draw_right(17, 3, 90, 0.8)))
@@ -164,12 +135,6 @@ def test_text_shows_verdict_costs_and_latency():
     assert "2.50 s" in text
     assert "cnn: one image takes 20.0 µs, 1,000 images take unknown" in text
     assert max(map(len, text.splitlines())) <= 100
-
-
-def test_html_shows_names_as_text():
-    html = compare_groups(make_group("<img src=x>", [True, False]), make_group("b", [True, True]))._repr_html_()
-    assert "<img" not in html
-    assert "&lt;img src=x&gt;" in html
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,16 +17,6 @@ def compare_counts(both_correct, only_a, only_b, both_wrong, names=("cnn", "ann"
     counts = (both_correct, only_a, only_b, both_wrong)
     right_a, right_b = (np.repeat(pattern, counts) for pattern in ([True, True, False, False], [True, False] * 2))
     return cs.compare(make_candidate(names[0], right_a), make_candidate(names[1], right_b))
-
-
-def test_comparison_of_a_hand_worked_case():
-    comparison = compare_counts(5, 3, 1, 1)
-    assert comparison.mcnemar_table.tolist() == [[5, 3], [1, 1]]
-    counts = (comparison.both_correct, comparison.only_a_correct, comparison.only_b_correct, comparison.both_wrong)
-    assert counts == (5, 3, 1, 1)
-    assert comparison.accuracy_difference == pytest.approx(0.8 - 0.6)
-    assert comparison.error_ratio == 4 / 2
-    assert comparison.p_value == pytest.approx(2 * 5 / 16)
 
 
 def test_comparison_agrees_with_scipy_and_the_two_evaluations():
@@ -57,14 +46,6 @@ def test_intervals_are_the_score_intervals_of_the_counts():
     difference = metrics.paired_interval(np.array([143]), np.array([44]), 10_000)
     assert comparison.accuracy_difference_interval == pytest.approx(tuple(np.ravel(difference)))
     assert comparison.error_ratio_interval == statistics.error_ratio_interval(143, 44, 53)
-
-
-def test_swapping_the_two_mirrors_the_comparison():
-    there, back = compare_counts(50, 9, 2, 3), compare_counts(50, 2, 9, 3)
-    assert there.p_value == back.p_value
-    assert there.accuracy_difference == -back.accuracy_difference
-    assert there.error_ratio == pytest.approx(1 / back.error_ratio)
-    np.testing.assert_array_equal(there.mcnemar_table, back.mcnemar_table.T)
 
 
 @pytest.mark.parametrize(
@@ -249,13 +230,6 @@ def test_candidate_from_model_counts_its_costs():
 def test_comparison_rejects_other_images(other, message):
     with pytest.raises(ValueError, match=message):
         Comparison(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
-
-
-def test_comparison_rejects_other_class_names():
-    a = make_candidate("a", [1, 0])
-    b = replace(a, name="b", evaluation=replace(a.evaluation, class_names=("no", "maybe")))
-    with pytest.raises(ValueError, match=r"class_names is \('no', 'yes'\) for a"):
-        cs.compare(a, b)
 
 
 def test_a_candidate_weighs_what_no_gradient_trains_too():

@@ -5,11 +5,9 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
 import convscope as cs
-from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import (
     agreements,
-    embed,
     embedded_layer,
     neighbours,
     principal_components,
@@ -103,7 +101,7 @@ def test_trustworthiness_is_scikit_learn_s(k):
 
 def test_what_is_embedded_is_what_the_last_dense_layer_reads():
     model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(50, (10, 10, 1), 4)
-    embedding = embed(model, dataset)
+    embedding = cs.embed(model, dataset)
     hidden = model.activations(dataset.images, ["dense"])["dense"].astype(np.float64)
     assert (embedding.layer, embedding.num_dimensions) == ("dense", 128)
     theirs = PCA(2, svd_solver="full").fit(hidden)
@@ -129,7 +127,7 @@ def test_classes_that_the_network_separates_have_neighbours_of_their_own():
     )
     dataset = cs.Dataset(images, labels, ("class 0", "class 1"))
     layers = (cs.Flatten(), cs.Dense(5, "tanh"), cs.Dense(2))
-    embedding = embed(untrained(cs.Architecture(cs.Input(4, 4), layers)), dataset)
+    embedding = cs.embed(untrained(cs.Architecture(cs.Input(4, 4), layers)), dataset)
     assert (embedding.agreement, embedding.agreement_in_picture) == (1, 1)
     assert embedding.chance_agreement == pytest.approx(19 / 39)
 
@@ -150,14 +148,9 @@ def test_the_hidden_layer_is_found_in_any_network():
     assert layer_of(cs.GlobalAveragePooling2D(), cs.BatchNormalization(), cs.Dense(2)) == "batch_normalization"
 
 
-def test_maps_are_embedded_cell_by_cell_where_no_dense_layer_reads_a_vector():
-    model = untrained(cs.Architecture(cs.Input(8, 8), (cs.Conv2D(3), cs.GlobalAveragePooling2D())))
-    assert embed(model, noise(12, (8, 8, 1), 3)).num_dimensions == 6 * 6 * 3
-
-
 def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
     dataset = noise(90, (8, 8, 3), 100)
-    embedding = embed(untrained(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
+    embedding = cs.embed(untrained(cs.presets.ann((8, 8, 3), 100)), dataset, most_images=30)
     np.testing.assert_array_equal(embedding.indices, np.linspace(0, 89, 30).round())
     np.testing.assert_array_equal(embedding.labels, dataset.labels[list(embedding.indices)])
     assert (embedding.num_images, embedding.num_images_left_out) == (30, 60)
@@ -165,22 +158,11 @@ def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
     assert {label for label, share in enumerate(embedding.agreement_by_class) if share is None} == absent
 
 
-def test_four_images_are_enough():
-    embedding = embed(untrained(cs.presets.ann((8, 8, 1), 2)), noise(4, (8, 8, 1), 2))
-    assert (embedding.num_neighbours, embedding.points.shape) == (1, (4, 2))
-
-
 # --- The result -------------------------------------------------------------------------------------------------------
 
 
-def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
-    model, dataset = untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4)
-    first, second = (embed(model, dataset) for _ in range(2))
-    assert first == second == decode(encode(first), cs.Embedding, "embedding.json")
-
-
 def test_text_and_html_show_a_line_for_each_class():
-    embedding = embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
+    embedding = cs.embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
     lines = str(embedding).splitlines()
     assert lines[0].startswith("30 test images of made: 128 numbers of dense in 2, 0.")
     assert len(lines) == 2 + 2 + 4 + 1
@@ -198,4 +180,4 @@ def test_text_and_html_show_a_line_for_each_class():
 )
 def test_what_does_not_fit_is_rejected(options, message):
     with pytest.raises(ValueError, match=message):
-        embed(untrained(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})
+        cs.embed(untrained(cs.presets.cnn((10, 10, 1), 4)), **{"dataset": noise(9, (10, 10, 1), 4), **options})

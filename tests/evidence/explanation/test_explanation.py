@@ -78,16 +78,6 @@ def test_to_dict_is_finite_plain_json_of_modest_size(architecture):
     assert sum(values["probabilities"]) == pytest.approx(1)
 
 
-def test_the_first_image_is_explained_by_default():
-    model = make_model(cs.presets.ann())
-    assert cs.explain(model, make_dataset(model)).index == 0
-
-
-def test_an_index_of_numpy_becomes_a_plain_one():
-    model = make_model(cs.presets.ann())
-    assert type(cs.explain(model, make_dataset(model), np.int64(1)).index) is int
-
-
 def test_text_names_every_layer_and_the_verdict():
     model = make_model(cs.presets.cnn())
     explanation = cs.explain(model, make_dataset(model))

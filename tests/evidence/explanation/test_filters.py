@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.explanation import filter_measures, filter_pictures
 from convscope.evidence.explanation.filter_layers import filter_layers
@@ -165,14 +164,6 @@ def test_a_large_offset_does_not_drown_what_varies():
     assert [card.is_dead for card in layer.filters] == [False, False]
 
 
-def test_selectivity_worked_by_hand():
-    # Means by class: 3, 1, 0.5 and 0; the highest is of label 4, the others' mean is 0.5.
-    means = np.array([[3.0, 1, 0], [1.5, 1, 0], [0.5, 1, 0], [0.5, 1, 0], [0, 1, 0], [4.5, 1, 0]])
-    selectivity, label = class_selectivity(means, np.array([4, 4, 2, 2, 3, 4]))
-    assert selectivity.tolist() == pytest.approx([(3 - 0.25) / (3 + 0.25), 0, 0])
-    assert label.tolist() == [4, 2, 2]
-
-
 def test_selectivity_is_that_of_a_loop_over_classes_and_filters():
     stream = np.random.default_rng(4)
     means, labels = stream.random((80, 6)), stream.choice([0, 1, 3, 7], 80)
@@ -265,16 +256,6 @@ def test_a_network_without_hidden_layers_has_no_cards():
     assert cards.layers == ()
 
 
-def test_a_hundred_classes_of_which_some_have_no_image():
-    dataset = noise(40, (8, 8, 3), 100)
-    layers = (cs.Conv2D(4, activation="relu"), cs.Conv2D(6), cs.GlobalAveragePooling2D(), cs.Dense(100))
-    cards = filter_cards(untrained(cs.Architecture(cs.Input(8, 8, 3), layers)), dataset)
-    found = set(dataset.labels.tolist())
-    assert len(found) < 50
-    assert [len(layer.filters) for layer in cards.layers] == [4, 6]
-    assert all(card.selective_label in found for layer in cards.layers for card in layer.filters)
-
-
 def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
     dataset, model = noise(90, (8, 8, 1), 2), one_convolution(EDGE)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("no", "yes"))
@@ -311,14 +292,6 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
     index, real = layer.filters[0].exciting.index[0], layer.pictures.real.unpack()
     assert real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
     assert real[0, 0, 4, 13, 0] == round(images[index, 12:15, 39].mean())  # the last, of one column
-
-
-@pytest.mark.slow
-def test_the_same_call_gives_the_same_bytes_and_finite_plain_json():
-    dataset, model = noise(40, (10, 10, 1), 3), untrained(cs.presets.cnn((10, 10, 1), 3))
-    first, second = (filter_cards(model, dataset) for _ in range(2))
-    assert first == second
-    assert decode(encode(first), cs.FilterCards, "filters.json") == first
 
 
 def test_text_and_html_show_a_line_for_each_layer():

@@ -28,11 +28,6 @@ def test_limit_is_the_largest_absolute_weight():
     assert first.kernel.dtype == np.float32
 
 
-def test_limit_of_a_kernel_of_zeros_is_zero():
-    first, _ = kernel_banks(make_model(cs.presets.cnn(), conv2d__kernel=np.zeros((3, 3, 1, 16))))
-    assert first.limit == 0
-
-
 @pytest.mark.parametrize(("image_shape", "channels"), [((20, 32, 3), 3), ((12, 10, 1), 1)])
 def test_the_first_bank_reads_the_images_channels(image_shape, channels):
     bank = kernel_banks(make_model(cs.presets.cnn(image_shape, 100)))[0]
@@ -56,10 +51,6 @@ def test_a_depthwise_convolutions_filters_read_one_channel_each():
             np.testing.assert_array_equal(bank.kernel[:, :, 0, 4 * channel + kernel], weights[:, :, channel, kernel])
 
 
-def test_a_network_without_convolution_has_no_banks():
-    assert kernel_banks(make_model(cs.presets.ann())) == ()
-
-
 ARCHITECTURE = cs.Architecture(
     cs.Input(2, 2), (cs.Conv2D(3, (1, 1), activation="relu"), cs.Flatten(), cs.Dense(2, "softmax"))
 )
@@ -81,8 +72,3 @@ def test_summary_of_a_vector_counts_its_units_as_maps():
     assert (flatten.shape, flatten.num_dead_maps, flatten.active_fraction) == ((12,), 7, pytest.approx(5 / 12))
     assert (dense.num_dead_maps, dense.minimum, dense.maximum) == (0, 0.25, 0.75)
     assert flatten.map_maximum == flatten.map_active_fraction == ()
-
-
-def test_a_map_of_negative_values_is_not_dead():
-    summary = summarize_activations(ARCHITECTURE, ACTIVATIONS | {"conv2d": -MAPS})[0]
-    assert (summary.num_dead_maps, summary.map_maximum[2]) == (1, -0.5)

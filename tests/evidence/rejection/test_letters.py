@@ -1,5 +1,4 @@
 import string
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,9 +78,3 @@ def test_no_font_is_used_both_to_choose_and_to_measure():
 def test_without_letters_or_fonts_nothing_can_be_drawn(fonts, some):
     with pytest.raises(ValueError, match="at least one of each is needed"):
         draw_letters((28, 28, 1), MNIST_LIKE, 3, fonts, letters=some)
-
-
-def test_a_damaged_font_is_an_error(tmp_path: Path):
-    (tmp_path / "a.ttf").write_bytes(b"no font")
-    with pytest.raises(OSError, match="unknown file format"):
-        draw_letters((28, 28, 1), MNIST_LIKE, 3, [tmp_path / "a.ttf"])

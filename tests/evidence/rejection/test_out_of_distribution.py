@@ -180,8 +180,3 @@ def test_images_are_resized_as_pillow_does(have, want, mode):
     picture = Image.fromarray(images[1] if mode == "RGB" else images[1, ..., 0], mode=None)
     picture = picture.convert("RGB" if want[2] == 3 else "L").resize((want[1], want[0]), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(made[1], np.asarray(picture).reshape(want))
-
-
-def test_images_of_the_right_size_stay_as_they_are():
-    images = photos().images
-    assert fit_images(images, (9, 12, 3)) is images

@@ -1,20 +1,14 @@
 import json
-import zlib
-from base64 import b64encode
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
-from convscope.base.errors import ConvscopeError, RunError
+from convscope.base.errors import RunError
 from convscope.evidence.rejection.rule import (
-    SCORES,
-    TITLES,
     RejectionRule,
     energy,
     max_logit,
     max_probability,
-    score_of_logits,
     scores_of,
 )
 
@@ -25,24 +19,9 @@ def test_energy_is_the_logarithm_of_the_sum_of_exponentials_worked_by_hand():
     np.testing.assert_allclose(energy(LOGITS), [np.log(4), 2 + np.log(2), 700], rtol=1e-15)
 
 
-def test_energy_is_that_of_scipy():
-    logits = np.random.default_rng(0).normal(0, 30, (50, 1000)).astype(np.float32)
-    np.testing.assert_allclose(energy(logits), logsumexp(logits.astype(np.float64), axis=1), rtol=1e-14)
-
-
 def test_max_logit_and_max_probability_are_the_largest_of_each_row():
     np.testing.assert_array_equal(max_logit(LOGITS), [np.log(3), 2, 700])
     np.testing.assert_allclose(max_probability(LOGITS), [0.75, 0.5, 1.0], rtol=1e-15)
-
-
-@pytest.mark.parametrize("name", [name for name in SCORES if name not in ("mahalanobis", "image_statistics")])
-def test_a_logit_added_to_all_the_others_raises_energy_and_logit_but_no_probability(name):
-    moved = score_of_logits(name, LOGITS + 5) - score_of_logits(name, LOGITS)
-    np.testing.assert_allclose(moved, 0 if name == "max_probability" else 5, atol=1e-12)
-
-
-def test_every_score_has_a_title():
-    assert set(TITLES) == set(SCORES)
 
 
 def by_score(stored, score):
@@ -101,21 +80,12 @@ def test_images_of_another_size_are_refused_by_every_score(stored, noise_part):
             RejectionRule.from_dict(one["rule"]).scores(noise_part[0], np.zeros((2, 20, 20, 1), np.uint8))
 
 
-def packed(data, shape, dtype="float32"):
-    return {"dtype": dtype, "shape": shape, "data": b64encode(zlib.compress(data)).decode()}
-
-
-GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (None, r"rejection: \$: expected object"),
-        ([1], r"rejection: \$: expected object"),
         ({"thresholds": {"best": 1.0}}, "invalid enum value 'best'"),
         ({"thresholds": {}}, r"\$.thresholds: expected object of length >= 1"),
-        ({"thresholds": 3}, r"\$.thresholds: expected object"),
         ({"medians": {"energy": 1.0}}, "medians are for"),
         ({"thresholds": {"energy": 1.0}, "medians": {"energy": 2.0}}, "but mahalanobis has something"),
         ({"distance": None}, "but mahalanobis has nothing"),
@@ -127,17 +97,9 @@ GIVEN = packed(np.zeros(4, np.float32).tobytes(), [4])
         ({"statistics": {"centre": [0.0] * 3, "precision": [[0.0] * 3, [0.0], [0.0]]}}, "precision"),
         ({"statistics": {"centre": [0.0] * 51, "precision": []}}, r"\$.statistics.centre: expected array of length"),
         ({"thresholds": {"mahalanobis": float("nan"), "image_statistics": 0}}, r"\$.thresholds"),
-        ({"thresholds": {"mahalanobis": 10**400, "image_statistics": 0}}, r"\$.thresholds"),
-        ({"thresholds": {"mahalanobis": True, "image_statistics": 0}}, r"\$.thresholds.*got bool"),
-        ({"medians": {"mahalanobis": "0", "image_statistics": 0}}, r"\$.medians.*got str"),
-        ({"keep": 1.5}, r"\$.keep: expected float <= 1"),
         ({"num_held_out": 0}, r"\$.num_held_out: expected int >= 1"),
-        ({"num_held_out": None}, r"\$.num_held_out: expected int"),
         ({"num_kept": 10**9}, "num_kept is 1000000000 of 20"),
         ({"made_up": {"patches": 2}}, r"\$.made_up"),
-        ({"made_up": [0.5]}, r"\$.made_up: expected object"),
-        ({"more": 1}, "unknown field more"),
-        ({"distance": 5}, r"\$.distance: expected object"),
         ({"distance": {"layer": "dense"}}, r"\$.distance: object missing required field centre"),
     ],
 )
@@ -145,44 +107,6 @@ def test_from_dict_says_which_field_is_wrong(stored, change, message):
     value = by_score(stored, "mahalanobis")
     value = {**value, **change} if isinstance(change, dict) else change
     with pytest.raises(RunError, match=message):
-        RejectionRule.from_dict(value)
-
-
-@pytest.mark.parametrize("name", ["thresholds", "medians", "made_up"])
-def test_from_dict_says_which_field_is_missing(stored, name):
-    value = {key: inner for key, inner in stored[0]["rule"].items() if key != name}
-    with pytest.raises(RunError, match=f"missing required field {name}"):
-        RejectionRule.from_dict(value)
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        None,
-        3,
-        {},
-        "text",
-        {**GIVEN, "dtype": "float64"},
-        {**GIVEN, "shape": [4, 1]},
-        {**GIVEN, "shape": [5]},
-        {**GIVEN, "shape": [3]},
-        {**GIVEN, "shape": [-4]},
-        {**GIVEN, "shape": [4.0]},
-        {**GIVEN, "shape": [True]},
-        {**GIVEN, "shape": 4},
-        {**GIVEN, "shape": [10**12]},
-        {**GIVEN, "data": "!" + GIVEN["data"]},
-        {**GIVEN, "data": GIVEN["data"][:4]},
-        {**GIVEN, "data": 5},
-        {**GIVEN, "scales": [1.0]},
-        packed(bytes(50_000_000), [4]),
-        packed(np.full(4, np.nan, np.float32).tobytes(), [4]),
-    ],
-)
-def test_an_array_that_is_not_what_it_says_is_one_error(stored, block):
-    value = by_score(stored, "mahalanobis")
-    value = {**value, "distance": {**value["distance"], "centre": block}}
-    with pytest.raises(ConvscopeError, match="centre"):
         RejectionRule.from_dict(value)
 
 

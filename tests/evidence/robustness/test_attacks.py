@@ -3,7 +3,6 @@ import pytest
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
-from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.robustness import attacks as module
 from convscope.evidence.robustness import fgsm, measure_attacks, pgd, random_signs
@@ -33,14 +32,6 @@ def test_fgsm_and_noise_are_the_accuracies_on_their_pictures(attacks, model, dig
     for one in found(attacks, "noise"):
         answers = model.predict(random_signs(digits.images, one.epsilon))
         assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
-
-
-def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
-    clean = (model.predict(digits.images) == digits.labels).mean()
-    assert attacks.accuracy == clean
-    for method in METHODS:
-        assert found(attacks, method)[0].accuracy == clean
-        assert found(attacks, method)[0].changed == 0
 
 
 @pytest.mark.slow
@@ -120,16 +111,6 @@ def test_examples_are_images_of_different_classes_before_and_after(attacks, mode
         probabilities = model.probabilities(np.ascontiguousarray(pictures[:, place]))
         np.testing.assert_array_equal(answers[:, place], probabilities.argmax(axis=1))
         np.testing.assert_allclose(np.array(shown.probabilities)[:, place], probabilities.max(axis=1), atol=5.1e-5)
-
-
-def test_it_is_plain_json_that_gives_the_same_back(attacks):
-    assert decode(encode(attacks), cs.Attacks, "attacks.json") == attacks
-    assert (attacks.steps, attacks.restarts, attacks.num_images) == (10, 2, 60)
-
-
-@pytest.mark.slow
-def test_the_same_arguments_give_the_same_result(attacks, model, digits):
-    assert measure_attacks(model, digits, steps=10, restarts=2).to_dict() == attacks.to_dict()
 
 
 def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mnist, monkeypatch):

@@ -9,12 +9,6 @@ def square(side=20, first=5, last=14):
     return picture
 
 
-def ring(side=20, first=5, last=14):
-    outline = square(side, first, last)
-    outline[first + 1 : last, first + 1 : last] = 0
-    return outline > 0
-
-
 def naive_edges(picture):
     """Canny's method a pixel at a time: blur, slopes, ridges (without ties), a walk from strong edges to weak ones."""
     offsets = np.arange(-4, 5)
@@ -58,36 +52,12 @@ def naive_edges(picture):
     return found
 
 
-def test_the_edges_of_a_square_are_its_outline():
-    edges = find_edges(square()[None])[0]
-    corners = np.ix_([5, 14], [5, 14])
-    expected = ring()
-    edges[corners] = expected[corners] = False  # which smoothing rounds
-    np.testing.assert_array_equal(edges, expected)
-
-
 def test_edges_of_digits_agree_with_the_method_taken_a_pixel_at_a_time(digits):
     pictures = digits.images[:6, :, :, 0] / 255
     found = find_edges(pictures)
     for picture, edges in zip(pictures, found, strict=True):
         np.testing.assert_array_equal(edges, naive_edges(picture))
     assert found.any()
-
-
-def test_an_even_picture_has_no_edges_nor_has_its_border():
-    assert not find_edges(np.full((2, 9, 12), 0.7)).any()
-
-
-def test_a_step_below_the_high_threshold_is_no_edge_alone():
-    # Two pixels beside a blurred step of height h differ by (0.399 + 0.242) h, four times which is the slope: 2.56 h.
-    assert not find_edges(0.077 * square()[None]).any()
-    assert find_edges(0.079 * square()[None]).any()
-
-
-def test_images_do_not_touch(digits):
-    pictures = digits.images[:8, :, :, 0] / 255
-    alone = np.concatenate([find_edges(picture[None]) for picture in pictures])
-    np.testing.assert_array_equal(find_edges(pictures), alone)
 
 
 def test_edges_are_mixed_with_the_image_by_the_share():

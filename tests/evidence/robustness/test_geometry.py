@@ -39,10 +39,6 @@ def test_translation_moves_a_dot_by_whole_pixels_along_both_axes(value, row, col
     np.testing.assert_array_equal(translate(dot(), 3, constant(value)), dot(row=row, column=column))
 
 
-def test_translation_grows_with_the_image():
-    np.testing.assert_array_equal(translate(dot(56, 20, 20), 3, constant(0.8)), dot(56, 26, 26))
-
-
 def test_a_quarter_turn_is_counterclockwise_and_exact():
     images = noise((2, 9, 9, 1))
     np.testing.assert_allclose(turned(images, 90), np.rot90(images, axes=(1, 2)), atol=1e-3)

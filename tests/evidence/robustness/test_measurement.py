@@ -4,10 +4,9 @@ import pytest
 import convscope as cs
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import packed_bytes
-from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.robustness import CORRUPTIONS, STRENGTHS, corrupt, measure_robustness, measurement
-from convscope.evidence.robustness.pictures import _shrunk, pack_small
+from convscope.evidence.robustness.pictures import pack_small
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +64,6 @@ def test_the_example_is_the_first_right_image_spoiled_in_all_ways(robustness, mo
     np.testing.assert_allclose(np.ravel(example.probabilities), model.probabilities(flat).max(axis=1), atol=5.1e-5)
 
 
-def test_it_is_plain_json_that_gives_the_same_back(robustness):
-    assert decode(encode(robustness), cs.Robustness, "robustness.json") == robustness
-    assert robustness.num_images == 60
-    assert len(encode(robustness.example)) < 120_000
-
-
-@pytest.mark.slow
-def test_the_same_arguments_give_the_same_result(robustness, model, digits):
-    assert measure_robustness(model, digits).to_dict() == robustness.to_dict()
-    assert measure_robustness(model, digits, seed=1).to_dict() != robustness.to_dict()
-
-
 @pytest.mark.slow
 def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
@@ -129,13 +116,6 @@ def test_pictures_are_packed_as_they_are_or_smaller():
     assert small.shape[:2] == (4, 3)
     assert small.shape[2] == 2 * small.shape[3] < 32
     assert small.shape[4] == 3
-
-
-def test_a_smaller_picture_has_the_means_of_the_pixels():
-    blocks = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3)).astype(np.uint8)
-    np.testing.assert_array_equal(_shrunk(blocks.repeat(3, axis=1).repeat(3, axis=2), 8), blocks)
-    noise = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1)).astype(np.uint8)
-    np.testing.assert_allclose(_shrunk(noise, 8), noise.reshape(1, 8, 2, 8, 2, 1).mean(axis=(2, 4)), atol=1)
 
 
 def test_wrong_arguments_are_refused(model, digits):

@@ -45,18 +45,6 @@ def test_shot_noise_counts_what_the_inverse_poisson_distribution_counts():
         np.testing.assert_allclose(shot_noise(images, photons, uniform), counts * (255 / photons), atol=1e-9)
 
 
-def test_shot_noise_keeps_the_mean_and_has_the_variance_of_a_count():
-    images = np.full((400, 10, 10, 1), 102, np.uint8)  # 0.4 of white
-    noisy = shot_noise(images, 5, uniform_of(400)) / 255
-    count = noisy.size
-    assert abs(noisy.mean() - 0.4) < 4 * np.sqrt(0.4 / 5 / count)
-    assert abs(noisy.var() / (0.4 / 5) - 1) < 0.03
-
-
-def test_shot_noise_leaves_black_black():
-    assert not shot_noise(np.zeros((2, 4, 4, 3), np.uint8), 3, uniform_of(2)).any()
-
-
 def test_impulse_noise_replaces_the_stated_share_half_of_it_by_white():
     images = np.full((100, 20, 20, 1), 100, np.uint8)
     noisy = impulse_noise(images, 0.17, uniform_of(100))
