@@ -5,15 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from convscope.architecture import (
-    Add,
-    Branch,
-    Concatenate,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Layer,
-    Shape,
-)
+from convscope.architecture import Add, Branch, Concatenate, GlobalAveragePooling2D, GlobalMaxPooling2D, Layer, Shape
 from convscope.architecture.layers import ActivationName
 
 JOINING = ("Add", "Branch", "Concatenate")

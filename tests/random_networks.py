@@ -15,28 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.random_branches import JOINING, VECTOR, join_unread, joining_layer, unread
 
+import convscope as cs
 from convscope import Model
-from convscope.architecture import (
-    Activation,
-    Add,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Input,
-    Layer,
-    MaxPooling2D,
-    PReLU,
-    Shape,
-    SoftVoting,
-    ZeroPadding2D,
-)
+from convscope.architecture import Layer, Shape
 from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
 
@@ -80,7 +61,7 @@ def random_architecture(
     size: tuple[int, int] | None = None,
     channels: int | None = None,
     num_classes: int | None = None,
-) -> Architecture:
+) -> cs.Architecture:
     """Return a network with 4 to 8 layers on maps and up to 3 on vectors; what is None is drawn.
 
     Height and width are drawn from 7 to 20 each, channels from 1 and 3, classes from 2 to 11. None is an ensemble,
@@ -88,7 +69,7 @@ def random_architecture(
     """
     height, width = size or (int(rng.integers(7, 21)), int(rng.integers(7, 21)))
     scale, offset = INPUTS[rng.integers(len(INPUTS))]
-    image = Input(height, width, channels or int(rng.choice([1, 3])), scale, offset)
+    image = cs.Input(height, width, channels or int(rng.choice([1, 3])), scale, offset)
     classes = num_classes or int(rng.integers(2, 12))
     layers: list[Layer] = []
     shapes: list[Shape] = [image.shape]  # of the image, then of each layer
@@ -96,26 +77,26 @@ def random_architecture(
     for _ in range(rng.integers(4, 9)):
         _append(ranges, layers, shapes, MAP_KINDS)
     if rng.random() < 0.2 and not unread(layers):  # as networks without a dense layer end
-        pooling = GlobalAveragePooling2D() if rng.random() < 0.5 else GlobalMaxPooling2D()
-        return Architecture(image, (*layers, Conv2D(classes, 1), pooling))
-    layers.append([Flatten(), Flatten(), GlobalAveragePooling2D(), GlobalMaxPooling2D()][rng.integers(4)])
+        pooling = cs.GlobalAveragePooling2D() if rng.random() < 0.5 else cs.GlobalMaxPooling2D()
+        return cs.Architecture(image, (*layers, cs.Conv2D(classes, 1), pooling))
+    layers.append([cs.Flatten(), cs.Flatten(), cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D()][rng.integers(4)])
     shapes.append(layers[-1].output_shape(shapes[-1]))
     join_unread(rng, layers, shapes)
     for _ in range(rng.integers(0, 4)):
         _append(ranges, layers, shapes, _VECTORS)
     join_unread(rng, layers, shapes)
     ends = _ends(classes)
-    return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
+    return cs.Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
 
 def _ends(classes: int) -> list[list[Layer]]:
     """Return the ways to end a network behind a vector."""
     return [
-        [Dense(classes, "softmax")],
-        [Dense(classes, use_bias=False)],
-        [Dense(classes), BatchNormalization(activation="softmax")],
-        [Dense(classes, name="scores"), Dropout(0.1), Add("scores", "softmax")],
-        [Dense(classes), Activation("softmax")],
+        [cs.Dense(classes, "softmax")],
+        [cs.Dense(classes, use_bias=False)],
+        [cs.Dense(classes), cs.BatchNormalization(activation="softmax")],
+        [cs.Dense(classes, name="scores"), cs.Dropout(0.1), cs.Add("scores", "softmax")],
+        [cs.Dense(classes), cs.Activation("softmax")],
     ]
 
 
@@ -131,7 +112,7 @@ def kind_sequences(length: int) -> list[tuple[str, ...]]:
     return sequences
 
 
-def kinds_of(architecture: Architecture) -> tuple[str, ...]:
+def kinds_of(architecture: cs.Architecture) -> tuple[str, ...]:
     """Return the kinds of an architecture's layers as `kind_sequences` names them, "Input" first.
 
     A `SoftVoting` is left out: it ends a network, and no sequence has it.
@@ -140,7 +121,7 @@ def kinds_of(architecture: Architecture) -> tuple[str, ...]:
     return ("Input", *(VECTOR * (len(row.input_shape) == 1) + row.layer.kind for row in rows))
 
 
-def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Architecture:
+def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> cs.Architecture:
     """Return a network in which the kinds of `sequence`, one of `kind_sequences`, follow each other.
 
     Up to two layers stand before and behind it. Images have 1 to 40 rows and columns and 1 to 4 channels, layers up to
@@ -148,7 +129,7 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
     """
     height, width = (int(n) for n in rng.integers(1, rng.choice([4, 13, 13, 13, 25, 41]), 2))
     scale, offset = INPUTS[rng.integers(len(INPUTS))]
-    image = Input(height, width, int(rng.integers(1, 5)), scale, offset)
+    image = cs.Input(height, width, int(rng.integers(1, 5)), scale, offset)
     kinds = [kind for kind in sequence if kind != "Input"]
     # Around them nothing that reads an earlier layer: maps of such networks are not cut to what is read.
     others = [kind for kind in MAP_KINDS if kind not in JOINING]
@@ -174,13 +155,13 @@ def architecture_around(sequence: Sequence[str], rng: np.random.Generator) -> Ar
             join_unread(rng, layers, shapes)
     join_unread(rng, layers, shapes)
     if 2 <= shapes[-1][0] <= 100 and getattr(layers[-1], "activation", "linear") == "linear":
-        return Architecture(image, tuple(layers))
+        return cs.Architecture(image, tuple(layers))
     most = max(2, MOST_WEIGHTS // shapes[-1][0])
     classes = min(int(rng.integers(2, 12)) if rng.random() < 0.9 else 100, most)
-    ends = [*_ends(classes), [Dense(3 * classes), SoftVoting(3)]]
+    ends = [*_ends(classes), [cs.Dense(3 * classes), cs.SoftVoting(3)]]
     if rng.random() < 0.8:
         ends = [end for end in ends if not any(layer.kind in JOINING for layer in end)]
-    return Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
+    return cs.Architecture(image, (*layers, *ends[rng.integers(len(ends))]))
 
 
 _VECTORS = tuple(VECTOR + kind for kind in VECTOR_KINDS)
@@ -195,7 +176,7 @@ def _followers(kind: str) -> tuple[str, ...]:
     return (*_VECTORS, "Branch") if kind in WAYS_TO_VECTORS else _VECTORS
 
 
-def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
+def random_weights(network: cs.Architecture, rng: np.random.Generator) -> dict[str, NDArray[np.float32]]:
     """Return weights under which numbers keep their size on the way, and logits of random images are some units large.
 
     Kernels are drawn as He and others 2015, equation 10, have them; the last one is then scaled until the largest logit
@@ -207,7 +188,7 @@ def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str,
         layer, _, part = name.partition("/")
         value: NDArray[Any]
         if part == "kernel":
-            is_depthwise = isinstance(network.row(layer).layer, DepthwiseConv2D)
+            is_depthwise = isinstance(network.row(layer).layer, cs.DepthwiseConv2D)
             fan_in = np.prod(shape[:2]) if is_depthwise else np.prod(shape[:-1])
             value = rng.normal(0, np.sqrt(2 / fan_in), shape)
         elif part == "alpha":
@@ -225,7 +206,7 @@ def random_weights(network: Architecture, rng: np.random.Generator) -> dict[str,
     }
 
 
-def random_images(network: Architecture, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
+def random_images(network: cs.Architecture, rng: np.random.Generator, count: int) -> NDArray[np.uint8]:
     """Return (count, H, W, C) uint8; every second image lies on an empty ground, as drawings do."""
     images = rng.integers(0, 256, (count, *network.input.shape), np.uint8)
     images[1::2, : network.input.height // 3] = 0
@@ -368,36 +349,38 @@ def _layer(ranges: Usual, kind: str, shape: Shape) -> Layer:
         case "Conv2D":
             groups = ranges.groups(shape)
             window |= {"dilation_rate": ranges.dilation(window["strides"]), "groups": groups}
-            return Conv2D(groups * ranges.count(9), size, **window, activation=_activation(rng), use_bias=has_bias)
+            return cs.Conv2D(groups * ranges.count(9), size, **window, activation=_activation(rng), use_bias=has_bias)
         case "DepthwiseConv2D":
             multiplier = ranges.count(3)
             window["dilation_rate"] = ranges.dilation(window["strides"])
-            return DepthwiseConv2D(
+            return cs.DepthwiseConv2D(
                 size, **window, depth_multiplier=multiplier, activation=_activation(rng), use_bias=has_bias
             )
         case "MaxPooling2D":
-            return MaxPooling2D(size, **window)
+            return cs.MaxPooling2D(size, **window)
         case "AveragePooling2D":
-            return AveragePooling2D(size, **window)
+            return cs.AveragePooling2D(size, **window)
         case "BatchNormalization":
-            return BatchNormalization(float(rng.uniform(0.5, 0.99)), float(rng.choice([1e-3, 1e-5])), _activation(rng))
+            return cs.BatchNormalization(
+                float(rng.uniform(0.5, 0.99)), float(rng.choice([1e-3, 1e-5])), _activation(rng)
+            )
         case "Dropout":
-            return Dropout(ranges.rate())
+            return cs.Dropout(ranges.rate())
         case "Flatten":
-            return Flatten()
+            return cs.Flatten()
         case "GlobalAveragePooling2D":
-            return GlobalAveragePooling2D()
+            return cs.GlobalAveragePooling2D()
         case "GlobalMaxPooling2D":
-            return GlobalMaxPooling2D()
+            return cs.GlobalMaxPooling2D()
         case "Dense":
-            return Dense(ranges.count(32), _activation(rng), use_bias=has_bias)
+            return cs.Dense(ranges.count(32), _activation(rng), use_bias=has_bias)
         case "PReLU":
-            return PReLU()
+            return cs.PReLU()
         case "ZeroPadding2D":
             top, bottom, left, right = ranges.frame()
-            return ZeroPadding2D(((top, bottom), (left, right)))
+            return cs.ZeroPadding2D(((top, bottom), (left, right)))
         case _:
-            return Activation(_activation(rng), negative_slope=float(rng.uniform(0, 1.5)))
+            return cs.Activation(_activation(rng), negative_slope=float(rng.uniform(0, 1.5)))
 
 
 def _activation(rng: np.random.Generator) -> Any:

@@ -7,27 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from convscope.architecture import (
-    Activation,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    MaxPooling2D,
-    ZeroPadding2D,
-)
+import convscope as cs
 from convscope.architecture.cost import layer_operations
 from convscope.base.errors import ArchitectureError
 from convscope.engine.network import image_blocks
 
-END = (GlobalAveragePooling2D(), Dense(10))
-IMAGE = Input(28, 28)
+END = (cs.GlobalAveragePooling2D(), cs.Dense(10))
+IMAGE = cs.Input(28, 28)
 
 
 @pytest.mark.parametrize(
@@ -35,45 +21,45 @@ IMAGE = Input(28, 28)
     [
         (
             IMAGE,
-            (*[ZeroPadding2D(1024)] * 22, *END),
+            (*[cs.ZeroPadding2D(1024)] * 22, *END),
             r"zero_padding2d_6: up to this layer the network needs 2,361,680,384 bytes of maps for one image, and the "
             r"limit is 2,147,483,648",
         ),
-        (Input(4096, 4096, 64), END, r"input: up to this layer the network needs 4,294,967,296 bytes of maps"),
-        (Input(4096, 4096), (Flatten(), Dense(65536)), r"dense: .* 4,398,046,773,248 bytes of weights"),
+        (cs.Input(4096, 4096, 64), END, r"input: up to this layer the network needs 4,294,967,296 bytes of maps"),
+        (cs.Input(4096, 4096), (cs.Flatten(), cs.Dense(65536)), r"dense: .* 4,398,046,773,248 bytes of weights"),
         (
-            Input(512, 512, 16),
-            (*[AveragePooling2D(512, 1, padding="same")] * 3, *END),
+            cs.Input(512, 512, 16),
+            (*[cs.AveragePooling2D(512, 1, padding="same")] * 3, *END),
             r"average_pooling2d: .* 1,099,515,822,080 operations for one image, and the limit is 1,000,000,000,000",
         ),
         (
-            Input(512, 512),
-            (*[MaxPooling2D(512, 1, padding="same")] * 40, *END),
+            cs.Input(512, 512),
+            (*[cs.MaxPooling2D(512, 1, padding="same")] * 40, *END),
             r"max_pooling2d_14: .* operations for one image",
         ),
-        (IMAGE, (*[Dropout(0.5)] * 999, *END), "the network has 1,001 layers, and the limit is 1,000"),
+        (IMAGE, (*[cs.Dropout(0.5)] * 999, *END), "the network has 1,001 layers, and the limit is 1,000"),
     ],
     ids=["padding", "image", "weights", "one pooling", "many poolings", "layers"],
 )
 def test_what_costs_too_much_is_refused_by_the_layer_that_crosses_the_limit(image, layers, message):
     with pytest.raises(ArchitectureError, match=message):
-        Architecture(image, layers)
+        cs.Architecture(image, layers)
 
 
-def vgg16(size: int) -> Architecture:
+def vgg16(size: int) -> cs.Architecture:
     layers = []
     for filters, count in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        layers += [Conv2D(filters, 3, padding="same", activation="relu")] * count + [MaxPooling2D()]
-    return Architecture(
-        Input(size, size, 3), (*layers, Flatten(), Dense(4096, "relu"), Dense(4096, "relu"), Dense(1000))
+        layers += [cs.Conv2D(filters, 3, padding="same", activation="relu")] * count + [cs.MaxPooling2D()]
+    return cs.Architecture(
+        cs.Input(size, size, 3), (*layers, cs.Flatten(), cs.Dense(4096, "relu"), cs.Dense(4096, "relu"), cs.Dense(1000))
     )
 
 
-def m5(size: int) -> Architecture:
+def m5(size: int) -> cs.Architecture:
     layers = []
     for filters in (32, 64, 96, 128, 160):
-        layers += [Conv2D(filters, 5, use_bias=False), BatchNormalization(activation="relu")]
-    return Architecture(Input(size, size), (*layers, Flatten(), Dense(10), BatchNormalization()))
+        layers += [cs.Conv2D(filters, 5, use_bias=False), cs.BatchNormalization(activation="relu")]
+    return cs.Architecture(cs.Input(size, size), (*layers, cs.Flatten(), cs.Dense(10), cs.BatchNormalization()))
 
 
 @pytest.mark.parametrize("made", [lambda: vgg16(224), lambda: vgg16(512), lambda: m5(28), lambda: m5(512)])
@@ -84,12 +70,12 @@ def test_networks_that_people_build_stay_within_the_limits(made):
 @pytest.mark.parametrize(
     ("layer", "expected"),
     [
-        (Conv2D(5, 3), 6 * 6 * 5 * (3 * 3 * 2) + 6 * 6 * 5),
-        (DepthwiseConv2D(3), 6 * 6 * 2 * (3 * 3) + 6 * 6 * 2),
-        (AveragePooling2D(3, 1), 6 * 6 * 2 * 9 + 6 * 6 * 2),
-        (GlobalAveragePooling2D(), 8 * 8 * 2 + 2),
-        (ZeroPadding2D(1), 8 * 8 * 2 + 10 * 10 * 2),
-        (Activation("gelu"), 2 * 8 * 8 * 2),
+        (cs.Conv2D(5, 3), 6 * 6 * 5 * (3 * 3 * 2) + 6 * 6 * 5),
+        (cs.DepthwiseConv2D(3), 6 * 6 * 2 * (3 * 3) + 6 * 6 * 2),
+        (cs.AveragePooling2D(3, 1), 6 * 6 * 2 * 9 + 6 * 6 * 2),
+        (cs.GlobalAveragePooling2D(), 8 * 8 * 2 + 2),
+        (cs.ZeroPadding2D(1), 8 * 8 * 2 + 10 * 10 * 2),
+        (cs.Activation("gelu"), 2 * 8 * 8 * 2),
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )
@@ -123,7 +109,7 @@ def test_a_file_that_asks_for_too_much_is_refused_before_anything_is_allocated(t
 
 
 def test_an_engine_holds_fewer_images_at_once_where_their_maps_are_large():
-    large = Architecture(Input(512, 512), (Conv2D(32, 3, padding="same"), *END))
+    large = cs.Architecture(cs.Input(512, 512), (cs.Conv2D(32, 3, padding="same"), *END))
     one_image = 8 * (512 * 512 * 32 + 32 + 10)
     blocks = image_blocks(large, 10, 8)
     assert [block.start for block in blocks] == list(range(0, 10, 2**28 // one_image))

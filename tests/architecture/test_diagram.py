@@ -4,23 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from convscope.architecture import (
-    Activation,
-    Add,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    MaxPooling2D,
-    ZeroPadding2D,
-    presets,
-)
+import convscope as cs
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 FONT_SIZE, CHARACTER = 12, 7.25  # DejaVu Sans Mono, the widest of the fonts asked for: 0.602 of the size
@@ -29,12 +13,12 @@ FONT_SIZE, CHARACTER = 12, 7.25  # DejaVu Sans Mono, the widest of the fonts ask
 def deep(num_layers):
     """Return a network of `num_layers` layers with names of all lengths."""
     blocks = [
-        Conv2D(2 ** (i % 10), 3, padding="same", activation="relu", name=f"{'stage_' * (i % 6)}{i}")
+        cs.Conv2D(2 ** (i % 10), 3, padding="same", activation="relu", name=f"{'stage_' * (i % 6)}{i}")
         if i % 4
-        else MaxPooling2D((1, 2) if i > 20 else (2, 1), (1, 1))
+        else cs.MaxPooling2D((1, 2) if i > 20 else (2, 1), (1, 1))
         for i in range(num_layers - 2)
     ]
-    return Architecture(Input(96, 64, 3), (*blocks, Flatten(), Dense(100, "softmax")))
+    return cs.Architecture(cs.Input(96, 64, 3), (*blocks, cs.Flatten(), cs.Dense(100, "softmax")))
 
 
 def residual(num_blocks):
@@ -43,57 +27,67 @@ def residual(num_blocks):
         layer
         for i in range(num_blocks)
         for layer in (
-            Conv2D(8, 3, padding="same", use_bias=False),
-            BatchNormalization(activation="relu"),
-            Conv2D(8, 3, padding="same"),
-            Add("add" if i > 1 else "the_very_first_convolution", "relu"),
+            cs.Conv2D(8, 3, padding="same", use_bias=False),
+            cs.BatchNormalization(activation="relu"),
+            cs.Conv2D(8, 3, padding="same"),
+            cs.Add("add" if i > 1 else "the_very_first_convolution", "relu"),
         )
     ]
-    return Architecture(Input(9, 9), (Conv2D(8, 1, name="the_very_first_convolution"), *blocks, Flatten(), Dense(3)))
+    return cs.Architecture(
+        cs.Input(9, 9), (cs.Conv2D(8, 1, name="the_very_first_convolution"), *blocks, cs.Flatten(), cs.Dense(3))
+    )
 
 
 ARCHITECTURES = {
-    "cnn": presets.cnn(),
-    "ann": presets.ann(),
-    "colour": presets.cnn((48, 64, 3), 2),
-    "one layer": Architecture(Input(1, 1), (Conv2D(2, 1), Flatten())),
-    "one row of pixels": Architecture(Input(1, 4096), (Flatten(), Dense(2))),
+    "cnn": cs.presets.cnn(),
+    "ann": cs.presets.ann(),
+    "colour": cs.presets.cnn((48, 64, 3), 2),
+    "one layer": cs.Architecture(cs.Input(1, 1), (cs.Conv2D(2, 1), cs.Flatten())),
+    "one row of pixels": cs.Architecture(cs.Input(1, 4096), (cs.Flatten(), cs.Dense(2))),
     "10 layers": deep(10),
     "20 layers": deep(20),
     "30 layers": deep(30),
-    "a name without a break": Architecture(Input(28, 28), (Flatten(name="x" * 200), Dense(10))),
-    "poolings": Architecture(
-        Input(32, 32, 3),
+    "a name without a break": cs.Architecture(cs.Input(28, 28), (cs.Flatten(name="x" * 200), cs.Dense(10))),
+    "poolings": cs.Architecture(
+        cs.Input(32, 32, 3),
         (
-            AveragePooling2D(3, 2, "same"),
-            DepthwiseConv2D(5, depth_multiplier=2),
-            Conv2D(8, activation="leaky_relu"),
-            GlobalAveragePooling2D(),
-            Dropout(0.5),
-            Dense(10),
+            cs.AveragePooling2D(3, 2, "same"),
+            cs.DepthwiseConv2D(5, depth_multiplier=2),
+            cs.Conv2D(8, activation="leaky_relu"),
+            cs.GlobalAveragePooling2D(),
+            cs.Dropout(0.5),
+            cs.Dense(10),
         ),
     ),
-    "normalisation": Architecture(
-        Input(9, 9), (Conv2D(4, use_bias=False), BatchNormalization(activation="relu"), Flatten(), Dense(3))
+    "normalisation": cs.Architecture(
+        cs.Input(9, 9),
+        (cs.Conv2D(4, use_bias=False), cs.BatchNormalization(activation="relu"), cs.Flatten(), cs.Dense(3)),
     ),
-    "padding": Architecture(
-        Input(9, 9, 3),
+    "padding": cs.Architecture(
+        cs.Input(9, 9, 3),
         (
-            ZeroPadding2D(1),
-            ZeroPadding2D((1, 0)),
-            ZeroPadding2D(((1000, 1000), (0, 10))),
-            Conv2D(4, 3),
-            Activation("leaky_relu", 1e-05 / 3),
-            Activation("linear"),
-            GlobalAveragePooling2D(),
-            Activation("softmax"),
+            cs.ZeroPadding2D(1),
+            cs.ZeroPadding2D((1, 0)),
+            cs.ZeroPadding2D(((1000, 1000), (0, 10))),
+            cs.Conv2D(4, 3),
+            cs.Activation("leaky_relu", 1e-05 / 3),
+            cs.Activation("linear"),
+            cs.GlobalAveragePooling2D(),
+            cs.Activation("softmax"),
         ),
     ),
     "residual": residual(4),
-    "one addition": Architecture(Input(9, 9), (Conv2D(4), Add("conv2d"), Flatten(), Dense(3), Add("dense"))),
-    "long settings": Architecture(
-        Input(64, 48, 64),
-        (Conv2D(1000, (11, 7), (2, 3), "same", "relu"), MaxPooling2D((3, 2), (1, 2)), Flatten(), Dense(1000)),
+    "one addition": cs.Architecture(
+        cs.Input(9, 9), (cs.Conv2D(4), cs.Add("conv2d"), cs.Flatten(), cs.Dense(3), cs.Add("dense"))
+    ),
+    "long settings": cs.Architecture(
+        cs.Input(64, 48, 64),
+        (
+            cs.Conv2D(1000, (11, 7), (2, 3), "same", "relu"),
+            cs.MaxPooling2D((3, 2), (1, 2)),
+            cs.Flatten(),
+            cs.Dense(1000),
+        ),
     ),
 }
 
@@ -163,18 +157,18 @@ def arrows_of(svg):
 
 
 def test_an_arrow_leads_to_every_layer_and_two_to_an_addition(architecture, svg):
-    additions = sum(isinstance(layer, Add) for layer in architecture.layers)
+    additions = sum(isinstance(layer, cs.Add) for layer in architecture.layers)
     assert len(arrows_of(svg)) == len(architecture.layers) + additions
 
 
 def test_no_arc_covers_another_or_leaves_the_drawing():
     layers = (
-        *(Conv2D(2, 1, name=name) for name in "abc"),
-        *(Add(source, name=f"with_{source}") for source in "abc"),
-        Flatten(),
-        Dense(2),
+        *(cs.Conv2D(2, 1, name=name) for name in "abc"),
+        *(cs.Add(source, name=f"with_{source}") for source in "abc"),
+        cs.Flatten(),
+        cs.Dense(2),
     )
-    svg = Architecture(Input(9, 9), layers).diagram()
+    svg = cs.Architecture(cs.Input(9, 9), layers).diagram()
     arcs = [corners for corners in arrows_of(svg) if len(corners) == 4]
     assert len(arcs) == 3
     assert all(left < right and y > 0 for (left, _), (_, y), (right, _), _ in arcs)
@@ -192,7 +186,7 @@ def test_paddings_and_activations_say_what_they_do():
 def test_an_addition_says_what_it_adds(architecture, svg):
     description = ElementTree.fromstring(svg).find(f"{NAMESPACE}desc").text
     for layer in architecture.layers:
-        if isinstance(layer, Add):
+        if isinstance(layer, cs.Add):
             assert f"{layer.name} (Add of {layer.from_layer}): output" in description
             assert any(text.startswith("+ ") for *_, text in texts_of(svg))
 
@@ -223,12 +217,12 @@ def test_the_diagram_has_a_title_and_a_description_for_those_who_do_not_see_it(a
 
 
 def test_a_notebook_shows_the_diagram():
-    assert presets.cnn()._repr_html_() == presets.cnn().diagram()
+    assert cs.presets.cnn()._repr_html_() == cs.presets.cnn().diagram()
 
 
 def test_more_channels_are_more_planes_and_larger_maps_larger_planes():
     def planes(filters, kernel):
-        architecture = Architecture(Input(28, 28), (Conv2D(filters, kernel), Flatten(), Dense(2)))
+        architecture = cs.Architecture(cs.Input(28, 28), (cs.Conv2D(filters, kernel), cs.Flatten(), cs.Dense(2)))
         group = ElementTree.fromstring(architecture.diagram()).findall(f"{NAMESPACE}g")[1]
         front = group.find(f"{NAMESPACE}rect")
         return len(group), float(front.get("width"))

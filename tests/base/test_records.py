@@ -123,7 +123,6 @@ def test_an_array_is_no_part_of_a_record():
         (text(runs=[run(), run(more=1)]), r"\$\.runs\[1\]: object contains unknown field more"),
         (text(runs=[{"name": "a"}]), r"\$\.runs\[0\]: object missing required field accuracy"),
         (text(runs=[run(epochs="1")]), r"\$\.runs\[0\]\.epochs: expected int, got str"),
-        (text(runs=[run(epochs=True)]), r"\$\.runs\[0\]\.epochs: expected int, got bool"),
         (text(runs=[run(epochs=-1)]), r"\$\.runs\[0\]\.epochs: expected int >= 0"),
         (text(runs=[run(accuracy=1.001)]), r"\$\.runs\[0\]\.accuracy: expected float <= 1\.0"),
         (text(runs=[run(interval=[0, 1, 2])]), r"\$\.runs\[0\]\.interval: expected array of length 2, got 3"),
@@ -136,15 +135,9 @@ def test_an_array_is_no_part_of_a_record():
         (b"", "damaged"),
         (b"\xff", "damaged"),
         (text().replace(b"0.5", b"NaN"), "damaged .the number nan is not finite"),
-        (text().replace(b"0.5", b"1e999"), "damaged .the number inf is not finite"),
         (text(recipe={"a": "\ud800"}), "damaged .*half a surrogate pair"),
-        (text()[:-1] + b', "runs": []}', "damaged .the key 'runs' comes twice"),
         (text().replace(b'"recipe": {', b'"recipe": {"a": 1, '), "damaged .the key 'a' comes twice"),
-        (b'{"recipe":' * 70 + b"1" + b"}" * 70, "damaged .nested more than 64"),
-        (b'{"recipe":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "damaged .nested too deeply"),
-        (b'{"recipe":[' + b"{}," * 4_000_001 + b"{}]}", "damaged .more than 4,000,000 values"),
         (text(**{"x" * 10_000: 1}), r"\$: object contains unknown field x{100,200}; use another copy"),
-        (text(**{" - at `$.a`": 1}), r"\$"),
     ],
 )
 def test_what_is_no_such_record_is_one_error_with_its_place(content: bytes, message: str):

@@ -119,10 +119,7 @@ def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
-    [
-        (("astrology",), 2, "'astrology' is not one of"),
-        (("attacks", "--index", "300"), 1, "test images 0 to 299"),
-    ],
+    [(("astrology",), 2, "'astrology' is not one of"), (("attacks", "--index", "300"), 1, "test images 0 to 299")],
 )
 def test_evidence_rejects(run_folder: tuple[Path, dict], arguments: tuple[str, ...], code: int, message: str):
     done = invoke("report", run_folder[0], *arguments)

@@ -53,6 +53,8 @@ def test_a_typo_is_answered_with_the_name_that_was_meant(words: tuple[object, ..
         ("train", "--dataset", "digits.npz"),
         ("predict", "no/run", "a.png"),
         ("evaluate", "no/run"),
+        ("serve", "no/run"),
+        ("log", "no/run", "--to", "tensorboard:logs"),
     ],
 )
 def test_a_missing_file_is_called_missing(words: tuple[str, ...]):

@@ -33,10 +33,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_serves_until_it_is_told_to_stop_and_says_where(run: Path):
     command = [sys.executable, "-m", "convscope", "serve", str(run), f"b={run}"]
     with subprocess.Popen(
-        [*command, "--port", "0", "--json", "--threads", "1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [*command, "--port", "0", "--json", "--threads", "1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         text = ""
@@ -74,10 +71,7 @@ def test_without_a_run_the_command_line_is_wrong():
     assert CliRunner().invoke(serve, []).exit_code == 2
 
 
-@pytest.mark.parametrize(
-    "options",
-    [["--port", "70000"], ["--threads", "0"], ["--deadline", "0"]],
-)
+@pytest.mark.parametrize("options", [["--port", "70000"], ["--threads", "0"], ["--deadline", "0"]])
 def test_an_option_out_of_its_range_is_refused(options: list[str]):
     assert CliRunner().invoke(serve, ["run", *options]).exit_code == 2
 

@@ -80,11 +80,7 @@ def run_cell(code: str, names: dict[str, object]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("notebook", "cut"), [("mnist_cnn", {}), ("is_my_change_better", {"(1000)": "(150)"})])
 def test_the_cells_of_a_notebook_run(
-    notebook: str,
-    cut: dict[str, str],
-    small_mnist: cs.Splits,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    notebook: str, cut: dict[str, str], small_mnist: cs.Splits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """With few images and one epoch; what the notebook comes to is tested in tests/interoperability."""
     monkeypatch.chdir(tmp_path)

@@ -381,10 +381,7 @@ def test_a_network_that_is_held_until_the_interpreter_ends_is_freed() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        ({"threads": 0}, "threads is 0"),
-        ({"instruction_set": "mmx"}, "instruction_set is 'mmx'"),
-    ],
+    [({"threads": 0}, "threads is 0"), ({"instruction_set": "mmx"}, "instruction_set is 'mmx'")],
 )
 def test_constructor_rejects(arguments: dict[str, object], message: str) -> None:
     architecture = presets.cnn()

@@ -3,18 +3,8 @@
 import numpy as np
 import pytest
 
-from convscope.architecture import (
-    Architecture,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    Layer,
-    MaxPooling2D,
-)
+import convscope as cs
+from convscope.architecture import Layer
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork
@@ -39,28 +29,28 @@ def train(network: Network, key: int) -> EpochResult:
     )
 
 
-def with_dropout(middle: Layer) -> Architecture:
+def with_dropout(middle: Layer) -> cs.Architecture:
     layers = (
-        Dropout(0.1),
-        Conv2D(5, 3, 2, padding="same", activation="relu"),
-        Dropout(0.3),
-        DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
-        Dropout(0.2),
-        MaxPooling2D(),
-        Dropout(0),
+        cs.Dropout(0.1),
+        cs.Conv2D(5, 3, 2, padding="same", activation="relu"),
+        cs.Dropout(0.3),
+        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
+        cs.Dropout(0.2),
+        cs.MaxPooling2D(),
+        cs.Dropout(0),
         middle,
-        Dropout(0.5),
-        Dense(19, "relu"),
-        Dropout(0.4),
-        Dense(18, "gelu"),
-        Dropout(0.4),
-        Dense(5, "softmax"),
+        cs.Dropout(0.5),
+        cs.Dense(19, "relu"),
+        cs.Dropout(0.4),
+        cs.Dense(18, "gelu"),
+        cs.Dropout(0.4),
+        cs.Dense(5, "softmax"),
     )
-    return Architecture(Input(19, 15), layers)
+    return cs.Architecture(cs.Input(19, 15), layers)
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
-@pytest.mark.parametrize("middle", [Flatten(), GlobalAveragePooling2D()], ids=lambda middle: str(middle.kind))
+@pytest.mark.parametrize("middle", [cs.Flatten(), cs.GlobalAveragePooling2D()], ids=lambda middle: str(middle.kind))
 def test_training_with_dropout_agrees_with_the_reference(middle: Layer, isa: str) -> None:
     architecture = with_dropout(middle)
     weights = initial_weights(architecture, 0)
@@ -77,7 +67,7 @@ def test_training_with_dropout_agrees_with_the_reference(middle: Layer, isa: str
 
 
 def test_another_key_drops_other_numbers() -> None:
-    architecture = with_dropout(Flatten())
+    architecture = with_dropout(cs.Flatten())
     losses = set()
     for key in (0, 1, 0):
         losses.add(train(NativeNetwork(architecture, initial_weights(architecture, 0)), key).loss)
@@ -86,10 +76,10 @@ def test_another_key_drops_other_numbers() -> None:
 
 @pytest.mark.parametrize("kind", [NativeNetwork, ReferenceNetwork])
 def test_dropout_changes_nothing_but_training(kind: type[NativeNetwork] | type[ReferenceNetwork]) -> None:
-    architecture = with_dropout(Flatten())
+    architecture = with_dropout(cs.Flatten())
     weights = initial_weights(architecture, 0)
     layers = tuple(layer for layer in architecture.layers if layer.kind != "Dropout")
-    without = kind(Architecture(architecture.input, layers), weights)
+    without = kind(cs.Architecture(architecture.input, layers), weights)
     network = kind(architecture, weights)
     dataset = random_dataset()
     labels = dataset.labels.astype(np.int64)

@@ -28,10 +28,7 @@ def random_dataset(count: int, shape: tuple[int, int, int], classes: int) -> Dat
 
 
 def train(
-    network: NativeNetwork,
-    dataset: Dataset,
-    order: NDArray[np.int64] | None = None,
-    progress: Progress | None = None,
+    network: NativeNetwork, dataset: Dataset, order: NDArray[np.int64] | None = None, progress: Progress | None = None
 ) -> None:
     order = np.arange(len(dataset)) if order is None else order
     network.train_epoch(

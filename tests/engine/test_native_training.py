@@ -8,21 +8,6 @@ import pytest
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.architecture import (
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    MaxPooling2D,
-    PReLU,
-    presets,
-)
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork
@@ -37,16 +22,16 @@ def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes
     return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
 
 
-def small_architecture() -> Architecture:
+def small_architecture() -> cs.Architecture:
     layers = (
-        Conv2D(5, 3, padding="same", activation="relu"),
-        MaxPooling2D(),
-        Conv2D(7, 3, activation="relu"),
-        Flatten(),
-        Dense(19, "relu"),
-        Dense(5, "softmax"),
+        cs.Conv2D(5, 3, padding="same", activation="relu"),
+        cs.MaxPooling2D(),
+        cs.Conv2D(7, 3, activation="relu"),
+        cs.Flatten(),
+        cs.Dense(19, "relu"),
+        cs.Dense(5, "softmax"),
     )
-    return Architecture(Input(9, 11), layers)
+    return cs.Architecture(cs.Input(9, 11), layers)
 
 
 def train(
@@ -60,11 +45,7 @@ def train(
     order = np.arange(len(dataset)) if order is None else order
     rates = np.full(-(-len(order) // batch_size), rate, np.float32)
     return network.train_epoch(
-        dataset,
-        order=order,
-        batch_size=batch_size,
-        learning_rates=rates,
-        options=EpochOptions(**options),
+        dataset, order=order, batch_size=batch_size, learning_rates=rates, options=EpochOptions(**options)
     )
 
 
@@ -116,19 +97,19 @@ def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -
         np.testing.assert_allclose(state[name], expected_state[name], atol=1e-3 * scale, err_msg=name)
 
 
-def with_every_layer() -> Architecture:
+def with_every_layer() -> cs.Architecture:
     layers = (
-        Conv2D(5, 3, padding="same", activation="gelu"),
-        AveragePooling2D(2, padding="same"),
-        DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
-        Dropout(0.2),
-        MaxPooling2D(2, 1, "same"),
-        GlobalAveragePooling2D(),
-        Dropout(0.5),
-        Dense(19, "tanh"),
-        Dense(5, "softmax"),
+        cs.Conv2D(5, 3, padding="same", activation="gelu"),
+        cs.AveragePooling2D(2, padding="same"),
+        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
+        cs.Dropout(0.2),
+        cs.MaxPooling2D(2, 1, "same"),
+        cs.GlobalAveragePooling2D(),
+        cs.Dropout(0.5),
+        cs.Dense(19, "tanh"),
+        cs.Dense(5, "softmax"),
     )
-    return Architecture(Input(9, 11), layers)
+    return cs.Architecture(cs.Input(9, 11), layers)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +117,8 @@ def with_every_layer() -> Architecture:
     [{}, ALL, {"optimizer": SGD(momentum=0.9), "clip_norm": 0.1}, RESAMPLED, {**ALL, "weight_bits": 4}],
     ids=str,
 )
-@pytest.mark.parametrize("architecture", [small_architecture(), presets.ann((9, 11, 1), 5), with_every_layer()])
-def test_any_number_of_threads_gives_the_same_bits(architecture: Architecture, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("architecture", [small_architecture(), cs.presets.ann((9, 11, 1), 5), with_every_layer()])
+def test_any_number_of_threads_gives_the_same_bits(architecture: cs.Architecture, options: dict[str, Any]) -> None:
     dataset = random_dataset(300, architecture.input.shape)
     outcomes = []
     for threads in (1, 2, 3, 7):
@@ -203,14 +184,14 @@ def test_the_average_is_the_model_and_leaves_training_as_it_was(engine: type[Nat
 @pytest.mark.parametrize("optimizer", [Adam(), SGD(momentum=0.9)], ids=str)
 def test_decay_of_kernels_leaves_all_other_weights(engine: type[Network], optimizer: Adam | SGD) -> None:
     layers = (
-        Conv2D(5, 3),
-        BatchNormalization(activation="relu"),
-        DepthwiseConv2D(2),
-        PReLU(),
-        Flatten(),
-        Dense(5),
+        cs.Conv2D(5, 3),
+        cs.BatchNormalization(activation="relu"),
+        cs.DepthwiseConv2D(2),
+        cs.PReLU(),
+        cs.Flatten(),
+        cs.Dense(5),
     )
-    architecture, dataset = Architecture(Input(9, 11), layers), random_dataset(32)
+    architecture, dataset = cs.Architecture(cs.Input(9, 11), layers), random_dataset(32)
     start = {name: weight + np.float32(0.1) for name, weight in initial_weights(architecture, 0).items()}
     networks = [engine(architecture, start) for _ in range(2)]  # type: ignore[call-arg]
     for network, decay in zip(networks, (0.0, 0.5), strict=True):
@@ -268,7 +249,7 @@ def test_order_may_repeat_and_leave_out_images() -> None:
 
 
 def test_network_learns_digits(small_mnist: cs.Splits) -> None:
-    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    network = NativeNetwork(cs.presets.cnn(), initial_weights(cs.presets.cnn(), 0))
     for _ in range(5):
         train(network, small_mnist.train)
     accuracy = (network.logits(small_mnist.test.images).argmax(axis=1) == small_mnist.test.labels).mean()
@@ -276,7 +257,7 @@ def test_network_learns_digits(small_mnist: cs.Splits) -> None:
 
 
 def test_network_learns_many_classes() -> None:
-    architecture = presets.cnn((12, 12, 3), 100)
+    architecture = cs.presets.cnn((12, 12, 3), 100)
     prototypes = np.random.default_rng(0).integers(0, 256, (100, 12, 12, 3), np.uint8)
     labels = np.tile(np.arange(100), 8)
     noise = np.random.default_rng(1).integers(0, 20, (800, 12, 12, 3), np.uint8)

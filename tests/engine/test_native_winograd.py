@@ -5,16 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from convscope.architecture import (
-    ActivationName,
-    Architecture,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Flatten,
-    Input,
-    MaxPooling2D,
-)
+import convscope as cs
+from convscope.architecture import ActivationName
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
@@ -25,7 +17,7 @@ TOLERANCES = {3: 5e-6, 5: 2e-5}
 PADDED: tuple[tuple[str, ActivationName], ...] = (("valid", "relu"), ("same", "gelu"))
 
 
-def assert_agrees(architecture: Architecture, count: int, isas: Sequence[str], tolerance: float) -> None:
+def assert_agrees(architecture: cs.Architecture, count: int, isas: Sequence[str], tolerance: float) -> None:
     """Hold the engine on each of the instruction sets against the reference, which computes once."""
     stream = np.random.default_rng(3)
     weights = initial_weights(architecture, 0)
@@ -49,16 +41,16 @@ def assert_agrees(architecture: Architecture, count: int, isas: Sequence[str], t
 
 def one_convolution(
     size: tuple[int, int], kernel: int, channels: tuple[int, int], padding: str, activation: ActivationName = "relu"
-) -> Architecture:
+) -> cs.Architecture:
     """Between two others of 1 x 1, so that its gradients by the input and by the kernel both show."""
     layers = (
-        Conv2D(channels[0], 1, activation="relu"),
-        Conv2D(channels[1], kernel, padding=padding, activation=activation),
-        Conv2D(2, 1),
-        Flatten(),
-        Dense(4),
+        cs.Conv2D(channels[0], 1, activation="relu"),
+        cs.Conv2D(channels[1], kernel, padding=padding, activation=activation),
+        cs.Conv2D(2, 1),
+        cs.Flatten(),
+        cs.Dense(4),
     )
-    return Architecture(Input(*size, 2), layers)
+    return cs.Architecture(cs.Input(*size, 2), layers)
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
@@ -96,18 +88,18 @@ def test_blocks_of_any_number_of_images_agree_with_the_reference(
 @pytest.mark.slow
 def test_deep_networks_agree_with_the_reference() -> None:
     layers = (
-        Conv2D(20, 3, padding="same", use_bias=False),
-        BatchNormalization(activation="relu"),
-        Conv2D(24, 3, padding="same", use_bias=False),
-        BatchNormalization(activation="relu"),
-        MaxPooling2D(2),
-        Conv2D(32, 5, padding="same", activation="relu"),
-        Conv2D(40, 3, activation="relu"),
-        Conv2D(16, 3),
-        Flatten(),
-        Dense(5),
+        cs.Conv2D(20, 3, padding="same", use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(24, 3, padding="same", use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.MaxPooling2D(2),
+        cs.Conv2D(32, 5, padding="same", activation="relu"),
+        cs.Conv2D(40, 3, activation="relu"),
+        cs.Conv2D(16, 3),
+        cs.Flatten(),
+        cs.Dense(5),
     )
-    assert_agrees(Architecture(Input(17, 20, 1), layers), 19, instruction_sets(), 5e-5)
+    assert_agrees(cs.Architecture(cs.Input(17, 20, 1), layers), 19, instruction_sets(), 5e-5)
 
 
 def test_results_do_not_depend_on_neighbours_or_threads() -> None:

@@ -5,21 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from convscope.architecture import (
-    Activation,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    Input,
-    MaxPooling2D,
-    ZeroPadding2D,
-)
+import convscope as cs
 from convscope.architecture.layers import Window
 from convscope.base.streams import random_stream
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
@@ -275,16 +261,16 @@ def assert_network_gradients(architecture, images, labels, entries=4):
 @pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
 def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, stride, padding):
     layers = (
-        Conv2D(4, kernel, stride, padding, activation="relu"),
-        MaxPooling2D(2),
-        Conv2D(3, 2, activation="linear"),
-        Flatten(),
-        Dense(6, activation="relu"),
-        Dense(5, activation="softmax"),
+        cs.Conv2D(4, kernel, stride, padding, activation="relu"),
+        cs.MaxPooling2D(2),
+        cs.Conv2D(3, 2, activation="linear"),
+        cs.Flatten(),
+        cs.Dense(6, activation="relu"),
+        cs.Dense(5, activation="softmax"),
     )
     if size == (8, 8) and stride == 2:
-        layers = (*layers[:2], Conv2D(3, 3, padding="same"), *layers[3:])
-    architecture = Architecture(Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
+        layers = (*layers[:2], cs.Conv2D(3, 3, padding="same"), *layers[3:])
+    architecture = cs.Architecture(cs.Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
     labels = np.arange(batch) % 5
     assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
 
@@ -292,65 +278,65 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
 @pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
 def test_gradients_through_every_activation_agree_with_finite_differences(activation):
     layers = (
-        Conv2D(4, 3, activation=activation),
-        MaxPooling2D(2),
-        Conv2D(3, 2, padding="same", activation=activation),
-        Flatten(),
-        Dense(6, activation),
-        Dense(5, "softmax"),
+        cs.Conv2D(4, 3, activation=activation),
+        cs.MaxPooling2D(2),
+        cs.Conv2D(3, 2, padding="same", activation=activation),
+        cs.Flatten(),
+        cs.Dense(6, activation),
+        cs.Dense(5, "softmax"),
     )
-    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("last", [GlobalAveragePooling2D(), GlobalMaxPooling2D()], ids=lambda last: last.kind)
+@pytest.mark.parametrize("last", [cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D()], ids=lambda last: last.kind)
 def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
     layers = (
-        Conv2D(4, 3, activation="relu"),
-        AveragePooling2D(3, 2, "same"),
-        DepthwiseConv2D(2, padding="same", depth_multiplier=2),
-        MaxPooling2D(2, 1, "same"),
+        cs.Conv2D(4, 3, activation="relu"),
+        cs.AveragePooling2D(3, 2, "same"),
+        cs.DepthwiseConv2D(2, padding="same", depth_multiplier=2),
+        cs.MaxPooling2D(2, 1, "same"),
         last,
-        Dense(5, "softmax"),
+        cs.Dense(5, "softmax"),
     )
-    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 @pytest.mark.slow
 def test_gradients_through_normalisation_and_layers_without_bias_agree_with_finite_differences():
     layers = (
-        BatchNormalization(),
-        Conv2D(4, 3, use_bias=False),
-        BatchNormalization(activation="relu"),
-        MaxPooling2D(2),
-        DepthwiseConv2D(2, use_bias=False),
-        BatchNormalization(0.9, 0.1, "gelu"),
-        Flatten(),
-        Dense(6, use_bias=False),
-        BatchNormalization(activation="leaky_relu"),
-        Dense(5),
-        BatchNormalization(),
+        cs.BatchNormalization(),
+        cs.Conv2D(4, 3, use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.MaxPooling2D(2),
+        cs.DepthwiseConv2D(2, use_bias=False),
+        cs.BatchNormalization(0.9, 0.1, "gelu"),
+        cs.Flatten(),
+        cs.Dense(6, use_bias=False),
+        cs.BatchNormalization(activation="leaky_relu"),
+        cs.Dense(5),
+        cs.BatchNormalization(),
     )
-    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 def test_gradients_through_zero_padding_and_activation_layers_agree_with_finite_differences():
     layers = (
-        ZeroPadding2D(((1, 0), (2, 3))),
-        Conv2D(4, 3),
-        Activation("leaky_relu", 0.05),
-        ZeroPadding2D(2),
-        DepthwiseConv2D(3, 2),
-        Activation("gelu"),
-        Flatten(),
-        Activation("linear"),
-        Dense(6),
-        Activation("relu"),
-        Dense(5),
-        Activation("softmax"),
+        cs.ZeroPadding2D(((1, 0), (2, 3))),
+        cs.Conv2D(4, 3),
+        cs.Activation("leaky_relu", 0.05),
+        cs.ZeroPadding2D(2),
+        cs.DepthwiseConv2D(3, 2),
+        cs.Activation("gelu"),
+        cs.Flatten(),
+        cs.Activation("linear"),
+        cs.Dense(6),
+        cs.Activation("relu"),
+        cs.Dense(5),
+        cs.Activation("softmax"),
     )
-    architecture = Architecture(Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
+    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)

@@ -6,17 +6,6 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.architecture import (
-    Architecture,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    Input,
-    PReLU,
-    presets,
-)
 from convscope.base.errors import RecipeError
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, Network, check_weight_bits, initial_weights
@@ -29,18 +18,18 @@ from convscope.recipes import SGD, Adam
 ENGINES = [NativeNetwork, ReferenceNetwork]
 
 
-def architecture() -> Architecture:
+def architecture() -> cs.Architecture:
     layers = (
-        Conv2D(6, 3, use_bias=False),
-        BatchNormalization(activation="relu"),
-        DepthwiseConv2D(2, depth_multiplier=2),
-        Conv2D(4, 2, groups=2),
-        PReLU(),
-        Flatten(),
-        Dense(17, "relu"),
-        Dense(5, "softmax"),
+        cs.Conv2D(6, 3, use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.DepthwiseConv2D(2, depth_multiplier=2),
+        cs.Conv2D(4, 2, groups=2),
+        cs.PReLU(),
+        cs.Flatten(),
+        cs.Dense(17, "relu"),
+        cs.Dense(5, "softmax"),
     )
-    return Architecture(Input(8, 9), layers)
+    return cs.Architecture(cs.Input(8, 9), layers)
 
 
 def dataset(count: int = 40) -> Dataset:
@@ -103,7 +92,7 @@ def test_the_network_holds_the_rounded_kernels_of_its_state(isa: str, bits: int,
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_gradients_of_the_rounded_network_change_the_unrounded_weights(engine: type[NativeNetwork]) -> None:
-    small = presets.ann((8, 9, 1), 5)  # without batch normalisation a step has the gradients of a prediction
+    small = cs.presets.ann((8, 9, 1), 5)  # without batch normalisation a step has the gradients of a prediction
     start, images = initial_weights(small, 0), dataset(16)
     network = engine(small, start)
     train(network, images, rate=0.0, weight_bits=8, optimizer=SGD())

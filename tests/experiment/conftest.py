@@ -13,12 +13,7 @@ ONE_EPOCH = cs.Recipe(epochs=1, batch_size=4, name="short")
 
 
 def tiny(shape: tuple[int, int, int] = (28, 28, 1), num_classes: int = 10) -> cs.Architecture:
-    layers = (
-        cs.Conv2D(4, 5, activation="relu"),
-        cs.MaxPooling2D(4),
-        cs.Flatten(),
-        cs.Dense(num_classes, "softmax"),
-    )
+    layers = (cs.Conv2D(4, 5, activation="relu"), cs.MaxPooling2D(4), cs.Flatten(), cs.Dense(num_classes, "softmax"))
     return cs.Architecture(cs.Input(*shape), layers, "tiny")
 
 

@@ -83,15 +83,7 @@ def test_what_is_no_field_or_no_value_is_refused(name: str):
 def test_a_grid_ranks_all_combinations_by_the_images_that_choose(small_splits: cs.Splits, tmp_path: Path):
     came = list[cs.RunResult]()
     vary = ["learning_rate=0.00001,0.01", "filters=2,4"]
-    found = run_sweep(
-        tiny(),
-        small_splits,
-        ONE_EPOCH,
-        vary,
-        search="grid",
-        folder=tmp_path,
-        on_result=came.append,
-    )
+    found = run_sweep(tiny(), small_splits, ONE_EPOCH, vary, search="grid", folder=tmp_path, on_result=came.append)
     assert sorted((one.values["learning_rate"], one.values["filters"]) for one in found.trials) == [
         (0.00001, 2), (0.00001, 4), (0.01, 2), (0.01, 4),
     ]  # fmt: skip

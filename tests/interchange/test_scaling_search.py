@@ -197,11 +197,7 @@ def test_what_is_stated_is_not_tried(digits: cs.Dataset):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [
-        {"images": np.zeros((4000, 8, 8, 1), np.uint8)},
-        {"class_names": tuple("abcdefghijk")},
-    ],
+    "change", [{"images": np.zeros((4000, 8, 8, 1), np.uint8)}, {"class_names": tuple("abcdefghijk")}]
 )
 def test_images_of_other_data_are_refused(digits: cs.Dataset, change: dict):
     with pytest.raises(ValueError, match=r"training has images .* the network reads .28, 28, 1. and has 10 outputs"):

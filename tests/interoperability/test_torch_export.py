@@ -9,20 +9,8 @@ import pytest
 import torch
 from tests.random_networks import random_images, random_model, random_weights
 
+import convscope as cs
 from convscope import Model
-from convscope.architecture import (
-    Add,
-    Architecture,
-    AveragePooling2D,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Dropout,
-    Flatten,
-    Input,
-    MaxPooling2D,
-)
 from convscope.base.errors import ConvscopeError
 from convscope.engine import open_network
 from convscope.interchange.torch_export import open_torch, to_torch, write_torch
@@ -37,7 +25,7 @@ def computed(network: torch.nn.Module, images: np.ndarray) -> np.ndarray:
         return network(torch.from_numpy(images)).numpy()
 
 
-def model_of(architecture: Architecture, seed: int = 0) -> Model:
+def model_of(architecture: cs.Architecture, seed: int = 0) -> Model:
     weights = random_weights(architecture, np.random.default_rng(seed))
     return Model(architecture, weights, tuple(str(k) for k in range(architecture.num_classes)))
 
@@ -58,14 +46,14 @@ def test_random_networks_give_the_same_logits(seed: int) -> None:
     assert {layer.name for layer in model.architecture.layers} < children.keys()
 
 
-@pytest.mark.parametrize("kind", [Conv2D, DepthwiseConv2D, MaxPooling2D, AveragePooling2D])
+@pytest.mark.parametrize("kind", [cs.Conv2D, cs.DepthwiseConv2D, cs.MaxPooling2D, cs.AveragePooling2D])
 @pytest.mark.parametrize("size", [(1, 2), (5, 8), (9, 7)])
 def test_windows_reach_over_edges_as_those_of_tensorflow(kind: type, size: tuple[int, int]) -> None:
     for rows in range(1, 6):
         for strides in ((1, 1), (2, 1), (3, 4)):
             window = {"strides": strides, "padding": "same"}
-            layer = kind(2, (rows, 3), **window) if kind is Conv2D else kind((rows, 3), **window)
-            model = model_of(Architecture(Input(*size, 3), (layer, Flatten(), Dense(2))))
+            layer = kind(2, (rows, 3), **window) if kind is cs.Conv2D else kind((rows, 3), **window)
+            model = model_of(cs.Architecture(cs.Input(*size, 3), (layer, cs.Flatten(), cs.Dense(2))))
             images = random_images(model.architecture, np.random.default_rng(rows), 3)
             difference = np.abs(computed(to_torch(model), images) - expected_logits(model, images)).max()
             assert difference < 1e-5, (rows, strides)
@@ -73,15 +61,15 @@ def test_windows_reach_over_edges_as_those_of_tensorflow(kind: type, size: tuple
 
 def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> None:
     layers = (
-        Conv2D(3, 3, padding="same", activation="relu", name="conv2d"),
-        Conv2D(3, 1, activation="tanh", name="conv2d_relu"),
-        Add("conv2d", "relu", name="forward"),
-        MaxPooling2D(name="training"),
-        Add("training", name="training_"),
-        Flatten(name="flatten_maps"),
-        Dense(101, "softmax", name="weight"),
+        cs.Conv2D(3, 3, padding="same", activation="relu", name="conv2d"),
+        cs.Conv2D(3, 1, activation="tanh", name="conv2d_relu"),
+        cs.Add("conv2d", "relu", name="forward"),
+        cs.MaxPooling2D(name="training"),
+        cs.Add("training", name="training_"),
+        cs.Flatten(name="flatten_maps"),
+        cs.Dense(101, "softmax", name="weight"),
     )
-    model = model_of(Architecture(Input(6, 8, 3), layers))
+    model = model_of(cs.Architecture(cs.Input(6, 8, 3), layers))
     network = to_torch(model)
     images = random_images(model.architecture, np.random.default_rng(0), 3)
     assert np.abs(computed(network, images) - expected_logits(model, images)).max() < 1e-5
@@ -91,13 +79,13 @@ def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> Non
 
 def small_network() -> Model:
     layers = (
-        Conv2D(4, 3, use_bias=False),
-        BatchNormalization(momentum=0.75, activation="relu"),
-        Dropout(0.5),
-        Flatten(),
-        Dense(3, "softmax"),
+        cs.Conv2D(4, 3, use_bias=False),
+        cs.BatchNormalization(momentum=0.75, activation="relu"),
+        cs.Dropout(0.5),
+        cs.Flatten(),
+        cs.Dense(3, "softmax"),
     )
-    return model_of(Architecture(Input(6, 5), layers))
+    return model_of(cs.Architecture(cs.Input(6, 5), layers))
 
 
 def test_a_step_of_training_changes_the_modules_and_not_the_model() -> None:

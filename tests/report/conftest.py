@@ -11,18 +11,7 @@ import pytest
 from msgspec import structs
 from PIL import Image
 
-from convscope.architecture import (
-    Add,
-    Architecture,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
-    Input,
-    MaxPooling2D,
-    presets,
-)
+import convscope as cs
 from convscope.base.records import from_attributes
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
@@ -55,7 +44,7 @@ HOSTILE_NAMES = (
 HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))
 
 
-def make_record(splits: Splits, architecture: Architecture, recipe: Recipe) -> PageRecord:
+def make_record(splits: Splits, architecture: cs.Architecture, recipe: Recipe) -> PageRecord:
     command = "convscope run --dataset mnist --architecture cnn --seed 0"
     record = run_record(RunSpec("mnist", architecture, recipe, 0), splits, 2, command)
     machine = {"versions": {"convscope": "0.1.0", "numpy": "2.0.0"}}
@@ -79,7 +68,7 @@ def make_evaluation(dataset: Dataset, strength: float) -> Evaluation:
 def make_contents(
     shape: tuple[int, int, int] = (28, 28, 1),
     names: Sequence[str] = tuple("0123456789"),
-    architecture: Callable[[tuple[int, int, int], int], Architecture] = presets.cnn,
+    architecture: Callable[[tuple[int, int, int], int], cs.Architecture] = cs.presets.cnn,
     *,
     with_baseline: bool = True,
     strength: float = 4,
@@ -94,7 +83,7 @@ def make_contents(
     evaluation = make_evaluation(splits.test, strength)
     comparison, baseline = None, None
     if with_baseline:
-        dense = presets.ann(shape, len(names))
+        dense = cs.presets.ann(shape, len(names))
         baseline = Replay(Model(dense, initial_weights(dense, 0), names), history)
         other = Candidate("ann", make_evaluation(splits.test, strength - 1), 118_282, 118_016, 473_128, 0.5)
         comparison = compare(Candidate.from_model(model, evaluation, 2.75), other)
@@ -120,41 +109,46 @@ def picture_from_json(value: str) -> Pixels:
         return np.asarray(picture.convert("RGBA"))
 
 
-def wide_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+def wide_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network with more filters and maps than a figure draws, and kernels that are not square."""
     layers = (
-        Conv2D(100, (5, 3), padding="same", activation="relu"),
-        MaxPooling2D((2, 2)),
-        Conv2D(70, (1, 1), activation="relu"),
-        Flatten(),
-        Dense(num_classes, activation="softmax"),
+        cs.Conv2D(100, (5, 3), padding="same", activation="relu"),
+        cs.MaxPooling2D((2, 2)),
+        cs.Conv2D(70, (1, 1), activation="relu"),
+        cs.Flatten(),
+        cs.Dense(num_classes, activation="softmax"),
     )
-    return Architecture(Input(*shape), layers, "wide")
+    return cs.Architecture(cs.Input(*shape), layers, "wide")
 
 
-def residual_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+def residual_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network with layers that no gradient trains in part, and one that reads two others."""
     layers = (
-        Conv2D(6, 3, name="stem", use_bias=False),
-        BatchNormalization(activation="relu"),
-        Conv2D(6, 3, padding="same"),
-        Add("stem", "relu"),
-        Flatten(),
-        Dense(num_classes),
-        BatchNormalization(activation="softmax"),
+        cs.Conv2D(6, 3, name="stem", use_bias=False),
+        cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(6, 3, padding="same"),
+        cs.Add("stem", "relu"),
+        cs.Flatten(),
+        cs.Dense(num_classes),
+        cs.BatchNormalization(activation="softmax"),
     )
-    return Architecture(Input(*shape), layers, "residual")
+    return cs.Architecture(cs.Input(*shape), layers, "residual")
 
 
-def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+def depthwise_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network with a depthwise convolution, two filters a channel."""
-    layers = (Conv2D(6), DepthwiseConv2D(5, depth_multiplier=2), Flatten(), Dense(num_classes, activation="softmax"))
-    return Architecture(Input(*shape), layers, "depthwise")
+    layers = (
+        cs.Conv2D(6),
+        cs.DepthwiseConv2D(5, depth_multiplier=2),
+        cs.Flatten(),
+        cs.Dense(num_classes, activation="softmax"),
+    )
+    return cs.Architecture(cs.Input(*shape), layers, "depthwise")
 
 
-def one_layer(shape: tuple[int, int, int], num_classes: int) -> Architecture:
+def one_layer(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network that has no filter and no hidden unit."""
-    return Architecture(Input(*shape), (Flatten(), Dense(num_classes, activation="softmax")), "linear")
+    return cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes, activation="softmax")), "linear")
 
 
 RUNS: dict[str, Callable[[], RunContents]] = {
@@ -163,7 +157,7 @@ RUNS: dict[str, Callable[[], RunContents]] = {
     "colour": lambda: make_contents(
         (20, 32, 3), [f"letter {chr(65 + i)}" for i in range(26)], wide_network, strength=3
     ),
-    "tiny": lambda: make_contents((8, 8, 1), ("no", "yes"), presets.ann, with_baseline=False),
+    "tiny": lambda: make_contents((8, 8, 1), ("no", "yes"), cs.presets.ann, with_baseline=False),
     "residual": lambda: make_contents((9, 8, 1), ("no", "yes", "both"), residual_network, with_baseline=False),
     "depthwise": lambda: make_contents((12, 12, 3), ("a", "b", "c"), depthwise_network, strength=3),
     "stopped": lambda: make_contents(

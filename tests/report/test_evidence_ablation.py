@@ -13,13 +13,7 @@ from convscope.base.packing import Packed
 from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
-from convscope.evidence.ablation import (
-    FilterAblation,
-    LeftOut,
-    Marking,
-    ablate,
-    ablate_inputs,
-)
+from convscope.evidence.ablation import FilterAblation, LeftOut, Marking, ablate, ablate_inputs
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
 from convscope.report.ablation_chart import draw_class_changes

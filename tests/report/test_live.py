@@ -13,12 +13,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluating import evaluate
-from convscope.report.live import (
-    LivePacker,
-    Replay,
-    evenly_spaced,
-    training_order,
-)
+from convscope.report.live import LivePacker, Replay, evenly_spaced, training_order
 from convscope.training.model import Model
 
 
@@ -154,8 +149,7 @@ def test_a_large_network_on_large_images_still_makes_a_page() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "most", "chosen"),
-    [(5, 9, [0, 1, 2, 3, 4]), (11, 3, [0, 5, 10]), (100, 2, [0, 99]), (4, 3, [0, 2, 3])],
+    ("count", "most", "chosen"), [(5, 9, [0, 1, 2, 3, 4]), (11, 3, [0, 5, 10]), (100, 2, [0, 99]), (4, 3, [0, 2, 3])]
 )
 def test_epochs_are_evenly_spaced_with_both_ends(count: int, most: int, chosen: list[int]) -> None:
     assert evenly_spaced(range(count), most) == chosen

@@ -2,14 +2,7 @@ import numpy as np
 import pytest
 
 from convscope.base.palette import BLUE, ORANGE
-from convscope.report.pixels import (
-    Palette,
-    image_pixels,
-    paint,
-    picture_to_json,
-    scale_to,
-    tile,
-)
+from convscope.report.pixels import Palette, image_pixels, paint, picture_to_json, scale_to, tile
 
 from .conftest import picture_from_json
 

@@ -39,7 +39,7 @@ CONFIG = SchemathesisConfig.from_dict(
             {
                 "include-path-regex": "infer$",
                 "checks": {"positive_data_acceptance": {"expected-statuses": ["2xx", "400", "404", "413"]}},
-            },
+            }
         ]
     }
 )

@@ -6,39 +6,26 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.architecture import (
-    Activation,
-    Add,
-    BatchNormalization,
-    Concatenate,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    Input,
-    MaxPooling2D,
-)
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights, open_network
 from convscope.training.ensemble import ensemble_siblings
 
 NAMES = ("cat", "dog", "<b>cow</b>")
-IMAGE = Input(9, 7, 3, 1 / 100, -0.3)
+IMAGE = cs.Input(9, 7, 3, 1 / 100, -0.3)
 NETWORKS = {
-    "plain": (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(3, "softmax")),
-    "dense": (Flatten(), Dense(9, "tanh", name="d"), Dense(9), Add("d"), Dropout(0.5), Dense(3)),
+    "plain": (cs.Conv2D(4, 3, activation="relu"), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(3, "softmax")),
+    "dense": (cs.Flatten(), cs.Dense(9, "tanh", name="d"), cs.Dense(9), cs.Add("d"), cs.Dropout(0.5), cs.Dense(3)),
     "residual": (
-        Conv2D(4, 3, padding="same", name="a"),
-        BatchNormalization(activation="relu"),
-        Conv2D(4, 3, padding="same"),
-        Add("a", "relu"),
-        Concatenate("input"),
-        GlobalAveragePooling2D(),
-        Dense(3),
-        Activation("softmax"),
+        cs.Conv2D(4, 3, padding="same", name="a"),
+        cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(4, 3, padding="same"),
+        cs.Add("a", "relu"),
+        cs.Concatenate("input"),
+        cs.GlobalAveragePooling2D(),
+        cs.Dense(3),
+        cs.Activation("softmax"),
     ),
-    "without a dense layer": (Conv2D(3, 3), GlobalAveragePooling2D()),
+    "without a dense layer": (cs.Conv2D(3, 3), cs.GlobalAveragePooling2D()),
 }
 
 
@@ -94,8 +81,7 @@ def test_an_ensemble_is_evaluated_and_compared_like_any_model():
         evaluation.y_pred, np.mean([member.probabilities(data.images) for member in members], axis=0).argmax(axis=1)
     )
     compared = cs.compare(
-        cs.Candidate.from_model(joined, evaluation),
-        cs.Candidate.from_model(members[0], cs.evaluate(members[0], data)),
+        cs.Candidate.from_model(joined, evaluation), cs.Candidate.from_model(members[0], cs.evaluate(members[0], data))
     )
     assert (compared.names, compared.a.macs) == (("ensemble", "plain"), 3 * compared.b.macs)
 
@@ -149,7 +135,7 @@ def test_members_that_do_not_fit_are_refused(members, message):
 
 
 def test_members_of_other_numbers_of_classes_are_refused():
-    network = cs.Architecture(IMAGE, (Flatten(), Dense(4)), "four")
+    network = cs.Architecture(IMAGE, (cs.Flatten(), cs.Dense(4)), "four")
     other = cs.Model(network, initial_weights(network, 0), (*NAMES, "hen"))
     with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
         cs.ensemble([model(), other])

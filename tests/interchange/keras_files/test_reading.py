@@ -55,58 +55,21 @@ def test_class_names_that_an_exported_file_carries_are_read(read):
 
 
 def test_the_dialect_of_keras_2_is_read(read):
-    config = {
-        "class_name": "Functional",
-        "config": {
-            "name": "model",
-            "layers": [
-                {
-                    "class_name": "InputLayer",
-                    "config": {"batch_input_shape": [None, 4, 5, 1], "name": "in"},
-                    "name": "in",
-                    "inbound_nodes": [],
-                },
-                {
-                    "class_name": "DepthwiseConv2D",
-                    "config": {"name": "depth", "kernel_size": [3, 3], "activation": "relu", "groups": 1},
-                    "name": "depth",
-                    "inbound_nodes": [[["in", 0, 0, {}]]],
-                },
-                {
-                    "class_name": "LeakyReLU",
-                    "config": {"name": "leaky", "alpha": 0.20000000298023224},
-                    "name": "leaky",
-                    "inbound_nodes": [[["norm", 0, 0, {}]]],
-                },
-                {
-                    "class_name": "BatchNormalization",
-                    "config": {"name": "norm", "axis": [3], "scale": False},
-                    "name": "norm",
-                    "inbound_nodes": [[["depth", 0, 0, {}]]],
-                },
-                {
-                    "class_name": "Add",
-                    "config": {"name": "add"},
-                    "name": "add",
-                    "inbound_nodes": [[["leaky", 0, 0, {}], ["depth", 0, 0, {}]]],
-                },
-                {
-                    "class_name": "GlobalMaxPooling2D",
-                    "config": {"name": "pool", "keepdims": False},
-                    "name": "pool",
-                    "inbound_nodes": [[["add", 0, 0, {}]]],
-                },
-                {
-                    "class_name": "Dense",
-                    "config": {"name": "end", "units": 2, "use_bias": False},
-                    "name": "end",
-                    "inbound_nodes": [[["pool", 0, 0, {}]]],
-                },
-            ],
-            "input_layers": [["in", 0, 0]],
-            "output_layers": [["end", 0, 0]],
-        },
-    }
+    def entry(class_name, name, *inbound, **config):
+        nodes = [[[before, 0, 0, {}] for before in inbound]] if inbound else []
+        return {"class_name": class_name, "config": {"name": name, **config}, "name": name, "inbound_nodes": nodes}
+
+    layers = [
+        entry("InputLayer", "in", batch_input_shape=[None, 4, 5, 1]),
+        entry("DepthwiseConv2D", "depth", "in", kernel_size=[3, 3], activation="relu", groups=1),
+        entry("LeakyReLU", "leaky", "norm", alpha=0.20000000298023224),
+        entry("BatchNormalization", "norm", "depth", axis=[3], scale=False),
+        entry("Add", "add", "leaky", "depth"),
+        entry("GlobalMaxPooling2D", "pool", "add", keepdims=False),
+        entry("Dense", "end", "pool", units=2, use_bias=False),
+    ]
+    ends = {"input_layers": [["in", 0, 0]], "output_layers": [["end", 0, 0]]}
+    config = {"class_name": "Functional", "config": {"name": "model", "layers": layers, **ends}}
     ones = np.ones(1, np.float32)
     arrays = {
         ("depth", "depth/depthwise_kernel:0"): np.full((3, 3, 1, 1), 2, np.float32),
@@ -181,10 +144,7 @@ def test_rescalings_at_the_front_become_scale_and_offset(read):
 
 @pytest.mark.parametrize(
     ("declared", "options", "shape"),
-    [
-        ((None, None, 1), {"image_shape": (4, 5)}, (4, 5, 1)),
-        ((4, None, 1), {"image_shape": (4, 5, 1)}, (4, 5, 1)),
-    ],
+    [((None, None, 1), {"image_shape": (4, 5)}, (4, 5, 1)), ((4, None, 1), {"image_shape": (4, 5, 1)}, (4, 5, 1))],
 )
 def test_a_size_that_the_model_leaves_open_is_given(read, declared, options, shape):
     config = json.loads(json.dumps(CONFIG))

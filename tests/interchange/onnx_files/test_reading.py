@@ -134,11 +134,7 @@ GRAPHS = {
         {"w": numbers(5, 2, 2, 2), "k": numbers(5, 4)},
     ),
     "largest of rows and columns, squeezed": (
-        [
-            node("ReduceMax", "x", "p", axes=[2, 3]),
-            node("Squeeze", "p axes", "s"),
-            node("Gemm", "s k", "y"),
-        ],
+        [node("ReduceMax", "x", "p", axes=[2, 3]), node("Squeeze", "p axes", "s"), node("Gemm", "s k", "y")],
         {"axes": np.array([2, 3]), "k": numbers(2, 4)},
     ),
     "poolings of `same` padding": (
@@ -342,12 +338,7 @@ PADDED = {
         {"k": numbers(96, 4)},
     ),
     "a convolution that is read without its relu too": (
-        [
-            node("Conv", "x w", "a", pads=[1, 1, 1, 1]),
-            node("Relu", "a", "r"),
-            node("Add", "r a", "m"),
-            *HEAD,
-        ],
+        [node("Conv", "x w", "a", pads=[1, 1, 1, 1]), node("Relu", "a", "r"), node("Add", "r a", "m"), *HEAD],
         {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)},
     ),
 }
@@ -473,11 +464,7 @@ REFUSED = {
         "training",
     ),
     "a batch that moves": ([node("Transpose", "x", "m", perm=[1, 0, 2, 3]), *HEAD], {}, "batch must remain"),
-    "a reshape of the batch": (
-        [node("Reshape", "x s", "m"), *HEAD],
-        {"s": np.array([7, -1])},
-        "batch must remain",
-    ),
+    "a reshape of the batch": ([node("Reshape", "x s", "m"), *HEAD], {"s": np.array([7, -1])}, "batch must remain"),
     "constants by pixel": ([node("Mul", "x c", "m"), *HEAD], {"c": numbers(9, 7)}, "one per channel"),
     "a softmax inside": ([node("Flatten", "x", "a"), node("Softmax", "a", "m"), *HEAD], {}, "allowed at the end"),
     "an erf by itself": ([node("Erf", "x", "m"), *HEAD], {}, "no layer does that"),

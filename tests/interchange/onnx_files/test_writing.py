@@ -117,10 +117,7 @@ def test_int8_has_depthwise_convolutions_with_a_multiplier_of_one_alone(tmp_path
         each.i for node in graph.node if node.op_type == "Conv" for each in node.attribute if each.name == "group"
     ]
     assert groups == [1, 12, 12, 24]
-    assert [node.name for node in graph.node if node.op_type == "Gather"] == [
-        "three/repeat",
-        "depthwise_conv2d/repeat",
-    ]
+    assert [node.name for node in graph.node if node.op_type == "Gather"] == ["three/repeat", "depthwise_conv2d/repeat"]
     logits, expected = open_onnx(tmp_path / "m.onnx").logits(images), model.logits(images)
     np.testing.assert_allclose(logits, expected, atol=0.1 * spread(expected))
     assert np.corrcoef(logits.ravel(), expected.ravel())[0, 1] > 0.999

@@ -150,10 +150,7 @@ class Program:
         if self.class_names:
             found["net/extra/class_names.json"] = json.dumps(self.class_names).encode()
         if layout == "2.8":
-            return found | {
-                "net/data/weights/model.pt": saved(self.weights),
-                "net/data/constants/model.pt": saved({}),
-            }
+            return found | {"net/data/weights/model.pt": saved(self.weights), "net/data/constants/model.pt": saved({})}
         config = {}
         for number, (name, array) in enumerate(self.weights.items()):
             meta = {
