@@ -11,7 +11,6 @@ from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.report.evidence import Chart, render_section
 from convscope.report.evidence.embedding import embedding_section
-from convscope.report.style import svg_text
 from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
@@ -84,21 +83,8 @@ def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are
     assert len(chart.numbers.rows) == 100  # all with images, and the sum
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("classes", [2, 10, 26])
-def test_the_file_stays_small(classes: int) -> None:
-    value = embedding_of(tuple(map(str, range(classes))), 1000)
-    assert len(svg_text(charts(value)[0].drawing)) < 50_000
-
-
 def test_names_are_data_whatever_they_hold() -> None:
     html = str(render_section(embedding_section(embedding_of(HOSTILE_NAMES, 40))))
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "\x1b" not in html
-
-
-def test_points_at_one_place_are_drawn() -> None:
-    value = embedding_of(("a", "b"), 8)
-    value = replace(value, points=Packed.from_array(np.ones((8, 2), np.float32)))
-    assert clouds(charts(value)[0]).any()

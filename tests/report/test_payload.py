@@ -12,11 +12,6 @@ from convscope.base.packing import unpack
 from .conftest import picture_from_json
 
 
-def test_a_payload_is_finite_plain_json(payload: dict[str, Any]) -> None:
-    text = json.dumps(payload, allow_nan=False)
-    assert json.loads(text) == payload
-
-
 @pytest.fixture(scope="session")
 def schema() -> Draft202012Validator:
     schema = json.loads(files("convscope.report").joinpath("payload.schema.json").read_text(encoding="utf-8"))
