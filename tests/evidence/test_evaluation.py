@@ -84,17 +84,6 @@ def test_mistakes_come_most_confident_first():
     assert evaluation.mistakes[0] == Mistake(1, 1, 0, pytest.approx(0.9), pytest.approx(0.1))
 
 
-def test_mistakes_are_the_wrong_answers():
-    evaluation, _ = random_evaluation(10)
-    wrong = np.flatnonzero(evaluation.y_true != evaluation.y_pred)
-    assert sorted(mistake.index for mistake in evaluation.mistakes) == wrong.tolist()
-    for mistake in evaluation.mistakes:
-        assert mistake.true == evaluation.y_true[mistake.index]
-        assert mistake.predicted == evaluation.y_pred[mistake.index]
-        assert mistake.probability == evaluation.y_prob[mistake.index].max()
-        assert mistake.probability >= mistake.probability_of_true
-
-
 def test_nothing_is_said_of_a_class_without_images():
     evaluation = evaluate_answers([0, 1, 1], [0, 1, 0], ["a", "b", "absent"])
     absent = evaluation.classes[2]

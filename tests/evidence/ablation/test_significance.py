@@ -21,15 +21,6 @@ def test_no_count_gives_no_p_value():
     assert p_values(np.zeros((0, 3), int), np.zeros((0, 3), int)).shape == (0, 3)
 
 
-def test_marks_are_those_of_benjamini_and_hochberg_by_hand():
-    # Of 5, the largest p with p <= rank / 5 · 0.05 is the third, 0.03: it and all below it are marked.
-    values = np.array([0.03, 0.9, 0.001, 0.2, 0.011])
-    marked, marking = mark(values)
-    assert marked.tolist() == [True, False, True, False, True]
-    assert (marking.num_tests, marking.num_below, marking.num_significant) == (5, 3, 3)
-    assert marking.num_expected_by_luck == pytest.approx(0.25)
-
-
 def test_marks_are_those_of_statsmodels_whatever_is_not_tested():
     stream = np.random.default_rng(1)
     for share in (0.0, 0.3, 0.9):

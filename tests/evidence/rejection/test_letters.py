@@ -37,15 +37,6 @@ def test_letters_are_prepared_as_mnists_digits_are():
         assert image.max() == 255
 
 
-@pytest.mark.slow
-def test_the_fonts_differ_and_so_do_two_drawings_in_one_font():
-    fonts = choosing_fonts()
-    images, _ = draw_letters((28, 28, 1), MNIST_LIKE, 3 * len(LETTERS), fonts[:2])
-    first, other_font, again = images[0], images[len(LETTERS)], images[2 * len(LETTERS)]
-    assert (first != other_font).any()
-    assert (first != again).any()
-
-
 def test_the_same_seed_draws_the_same():
     first, again, other = (draw_letters((28, 28, 1), MNIST_LIKE, 8, choosing_fonts(), seed)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)

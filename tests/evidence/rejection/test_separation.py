@@ -26,11 +26,6 @@ def test_auroc_is_that_of_scikit_learn(seed):
     assert auroc(known, outside) == pytest.approx(roc_auc_score(truth, np.r_[known, outside]), abs=1e-12)
 
 
-def test_auroc_is_the_share_of_pairs_worked_by_hand():
-    # 3 > 1, 3 > 2, 2 > 1, and 2 = 2 counts half.
-    assert auroc(np.array([3.0, 2.0]), np.array([1.0, 2.0])) == 3.5 / 4
-
-
 def test_the_interval_is_the_published_one():
     # R package SingleCaseES, NAP([20,20,26,25,22,23] to [28,25,24,27,30,30,29]) = 38.5 / 42, 90 % interval by Newcombe.
     low, _ = auroc_interval(38.5 / 42, 6, 7, confidence=0.9)

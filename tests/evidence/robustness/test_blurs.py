@@ -39,16 +39,6 @@ def test_glass_is_the_published_definition_pixel_by_pixel(mnist, deviation, reac
     np.testing.assert_allclose(blurred[0, ..., 0], smoothed_down(expected.astype(float), deviation), atol=1e-3)
 
 
-def test_motion_smears_a_dot_to_one_side_with_half_a_gaussian():
-    images = np.zeros((1, 28, 28, 1), np.uint8)
-    images[0, 10, 20] = 255
-    blurred = motion_blur(images, 2.0, constant(0.5, 1))  # 0.5 is 0 degrees: along the row
-    weights = np.exp(-(np.arange(9) ** 2) / 8)
-    expected = np.zeros((28, 28))
-    expected[10, 20 - np.arange(9)] = 255 * weights / weights.sum()
-    np.testing.assert_allclose(blurred[0, :, :, 0], expected, rtol=1e-5)
-
-
 def test_motion_is_the_published_definition_pixel_by_pixel(mnist):
     """ImageMagick's motion blur with radius 10 and deviation 3, as MNIST-C calls it: 21 points along the line."""
     image, angle = mnist.test.images[7], np.radians(-27)

@@ -69,9 +69,3 @@ def test_twice_the_size_keeps_the_middle_and_means_between():
     large, middle = scaled(images, 2)[0, :, :, 0], images[0, 2:7, 2:7, 0].astype(float)
     np.testing.assert_array_equal(large[::2, ::2], middle)
     np.testing.assert_allclose(large[::2, 1::2], (middle[:, :-1] + middle[:, 1:]) / 2)
-
-
-def test_each_image_goes_its_own_way():
-    images = np.concatenate([dot(), dot(), dot()])
-    moved = translate(images, 2, lambda _: np.array([[0.1, 0.9], [0.9, 0.9], [0.1, 0.1]]))
-    np.testing.assert_array_equal(moved, np.concatenate([dot(28, 12, 16), dot(28, 16, 16), dot(28, 12, 12)]))
