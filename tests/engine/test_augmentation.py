@@ -101,13 +101,6 @@ def test_no_augmentation_changes_nothing(engine):
     np.testing.assert_array_equal(engine(images, Augmentation(elastic_sigma=2), 9), images)
 
 
-@pytest.mark.parametrize("name", EACH)
-def test_what_is_asked_for_changes_most_images(name):
-    images = random_images(50, 12, 12, 1)
-    changed = native_augment(images, EACH[name], 9) != images
-    assert changed.any(axis=(1, 2, 3)).mean() > 0.9
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_the_changed_images_are_what_is_trained_on(engine):
@@ -290,13 +283,6 @@ def test_contrast_moves_values_from_and_to_the_mean():
     changed = native_augment(images, Augmentation(contrast=0.4), 2).astype(float)
     np.testing.assert_allclose(changed.mean(axis=(1, 2, 3)), images.mean(), atol=0.4)
     assert_even((changed[:, 0, 2, 0] - changed[:, 0, 0, 0]) / 50, 0.6, 1.4)
-
-
-def test_brightness_adds_the_same_to_every_value():
-    images = np.tile(np.array([100, 120, 150], np.uint8), (200, 5, 1))[..., None]
-    added = native_augment(images, Augmentation(brightness=80), 2).astype(int) - images
-    assert (added == added[:, :1, :1]).all()
-    assert_even(added[:, 0, 0, 0], -80, 80)
 
 
 def test_values_stay_between_black_and_white():

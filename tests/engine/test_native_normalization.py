@@ -180,31 +180,6 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
     assert_threads_give_the_same_bits(architecture("block"))
 
 
-def test_a_bias_left_out_is_never_trained() -> None:
-    network = architecture("block")
-    native = NativeNetwork(network, random_weights(network))
-    train(native, dataset(64), 16, 3, optimizer=Adam())
-    assert native.weights().keys() == network.weight_shapes.keys()
-    assert not any("moving" in name or name == "v/conv2d/bias" for name in native.optimizer_state())
-    # What the engine computes is what the weights without a bias say.
-    images = dataset(9, 1).images
-    copy = NativeNetwork(network, native.weights())
-    np.testing.assert_array_equal(copy.logits(images), native.logits(images))
-
-
-def test_training_goes_on_from_a_saved_state_to_the_same_bits() -> None:
-    network = architecture("activations")
-    unbroken = NativeNetwork(network, random_weights(network))
-    train(unbroken, dataset(50), 16, 2, optimizer=Adam(), averaging=0.9)
-    first = NativeNetwork(network, random_weights(network))
-    train(first, dataset(50), 16, 1, optimizer=Adam(), averaging=0.9)
-    second = NativeNetwork(network, first.weights())
-    second.set_optimizer_state(first.optimizer_state())
-    train(second, dataset(50), 16, 1, optimizer=Adam(), averaging=0.9)
-    for name, value in unbroken.weights().items():
-        np.testing.assert_array_equal(second.weights()[name], value, err_msg=name, strict=True)
-
-
 @pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
 def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeNetwork | ReferenceNetwork]) -> None:
     """As earlier versions wrote it: the statistics of the weights that training goes on from."""

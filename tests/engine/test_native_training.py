@@ -215,57 +215,12 @@ def test_training_without_average_goes_on_from_the_average() -> None:
     assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
 
 
-def test_a_short_gradient_is_not_clipped() -> None:
-    architecture, dataset = small_architecture(), random_dataset(50)
-    free, clipped = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
-    train(free, dataset)
-    train(clipped, dataset, clip_norm=1e6)
-    assert_same_bits(free.weights(), clipped.weights())
-
-
-def test_state_starts_at_zero() -> None:
-    architecture = small_architecture()
-    state = NativeNetwork(architecture, initial_weights(architecture, 0)).optimizer_state()
-    assert state["step"].dtype == np.int64
-    assert all(not value.any() for value in state.values())
-    assert {f"{m}/{name}" for m in "mv" for name in architecture.weight_shapes} | {"step"} == state.keys()
-
-
 def test_metrics_are_those_before_each_step() -> None:
     architecture, dataset = small_architecture(), random_dataset(20)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     loss, _ = network.gradients(dataset.images, dataset.labels.astype(np.int64))
     accuracy = (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
     assert train(network, dataset, batch_size=20) == EpochResult(pytest.approx(loss, rel=1e-6), accuracy)
-
-
-def test_order_may_repeat_and_leave_out_images() -> None:
-    architecture, dataset = small_architecture(), random_dataset(10)
-    taken, pointed = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
-    order = np.array([3, 3, 9, 0, 9])
-    train(taken, dataset.take(order), 2)
-    train(pointed, dataset, 2, order)
-    assert_same_bits(taken.weights(), pointed.weights())
-
-
-def test_network_learns_digits(small_mnist: cs.Splits) -> None:
-    network = NativeNetwork(cs.presets.cnn(), initial_weights(cs.presets.cnn(), 0))
-    for _ in range(5):
-        train(network, small_mnist.train)
-    accuracy = (network.logits(small_mnist.test.images).argmax(axis=1) == small_mnist.test.labels).mean()
-    assert accuracy > 0.8  # chance is 0.1
-
-
-def test_network_learns_many_classes() -> None:
-    architecture = cs.presets.cnn((12, 12, 3), 100)
-    prototypes = np.random.default_rng(0).integers(0, 256, (100, 12, 12, 3), np.uint8)
-    labels = np.tile(np.arange(100), 8)
-    noise = np.random.default_rng(1).integers(0, 20, (800, 12, 12, 3), np.uint8)
-    dataset = Dataset(prototypes[labels] // 2 + noise, labels, tuple(map(str, range(100))))
-    network = NativeNetwork(architecture, initial_weights(architecture, 0))
-    for _ in range(12):
-        train(network, dataset, rate=3e-3, order=np.random.default_rng(0).permutation(800))
-    assert (network.logits(dataset.images).argmax(axis=1) == labels).mean() > 0.5  # chance is 0.01
 
 
 @pytest.mark.parametrize(

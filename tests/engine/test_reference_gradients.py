@@ -275,20 +275,6 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
     assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
 
 
-@pytest.mark.parametrize("activation", ["leaky_relu", "gelu", "tanh", "sigmoid"])
-def test_gradients_through_every_activation_agree_with_finite_differences(activation):
-    layers = (
-        cs.Conv2D(4, 3, activation=activation),
-        cs.MaxPooling2D(2),
-        cs.Conv2D(3, 2, padding="same", activation=activation),
-        cs.Flatten(),
-        cs.Dense(6, activation),
-        cs.Dense(5, "softmax"),
-    )
-    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
-    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("last", [cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D()], ids=lambda last: last.kind)
 def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):

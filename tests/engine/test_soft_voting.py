@@ -18,11 +18,6 @@ def test_the_softmax_is_the_mean_of_the_members():
     np.testing.assert_allclose(found, softmax(LOGITS, axis=2).mean(axis=1), rtol=1e-12)
 
 
-def test_equal_members_give_their_own_logits():
-    equal = np.tile(LOGITS[:, :1], (1, 3, 1))
-    np.testing.assert_allclose(soft_voting(equal.reshape(6, -1), 3), LOGITS[:, 0], rtol=1e-12)
-
-
 def test_one_vote_of_two_by_hand():
     # Members with probabilities (1/2, 1/2) and (9/10, 1/10), whose exponentials sum to 2 and 10.
     found = soft_voting(np.log([[1.0, 1.0, 9.0, 1.0]]), 2)
