@@ -110,10 +110,10 @@ def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
 def test_info_and_show_cut_off_a_test_split_as_they_are_told(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
     np.savez(tmp_path / "all.npz", images=images, labels=np.arange(40) % 2)
-    options = ("--test-fraction", "0.25", "--split-seed", "3", "--json")
+    options = ("--test-fraction", "0.25", "--json")
     document = json.loads(convscope_data("info", tmp_path / "all.npz", *options).stdout)
     assert document["test"]["num_images"] == 10
-    assert document["options"]["seed"] == 3
+    assert document["options"]["test_fraction"] == 0.25
     assert json.loads(convscope_data("show", tmp_path / "all.npz", "--split", "test", *options).stdout)["index"] == 0
 
 
