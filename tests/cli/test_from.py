@@ -236,7 +236,7 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     started = (*options, "--from", tmp_path / "first")
     refused = invoke(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
     assert refused.exit_code == 1
-    assert "it was trained on 160 of the 200 test images of" in refused.output
+    assert "it was trained on 100 of the 300 test images of" in refused.output
     assert invoke(*started, "--out", tmp_path / "same").exit_code == 0
 
 
