@@ -51,8 +51,8 @@ class Start:
         if count := int(also.sum()):
             raise DatasetError(
                 f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
-                f"{splits.name}, so they cannot be used for testing; divide the data as that run did (`test_fraction`), "
-                "or use data with other test images"
+                f"{splits.name}, so they cannot be used for testing; divide the data as that run did "
+                "(`test_fraction`), or use data with other test images"
             )
 
     def to_record(self, splits: Splits, new_output: bool) -> StartRecord:
