@@ -28,9 +28,9 @@ INTRODUCTION = """\
 
 `make docs` writes this page from the help of the commands; edit that, not this.
 
-Every command below takes `--json`, which prints one JSON document on stdout and nothing else, and `--help`;
-`convscope --version` prints the version.
-It exits with 0, with 1 after a single `Error:` line on stderr that names the file or value and the next step,
+Every command below takes `--help`, and `--json`, which prints one JSON document on stdout and nothing else (all but
+{without_json}). `convscope --version` prints the version.
+A command exits with 0, with 1 after a single `Error:` line on stderr that names the file or value and the next step,
 or with 2 if the command line itself is wrong. [Files](files.md) says what the JSON holds.
 
 Ctrl-C and SIGTERM end a command with one `Error:` line that says what is kept and how to continue, and with 1 or 143.
@@ -42,11 +42,16 @@ stderr is closed at the start, it works as if nobody listened.
 def cli_page() -> str:
     """Return the page as Markdown."""
     commands = list(_leaves("convscope", main, None))
-    contents = "\n".join(
-        f"- [`{context.command_path}`](#{_anchor(context.command_path)}): {_first_sentence(command)}"
-        for context, command in commands
+    contents = " · ".join(
+        f"[{path.partition(' ')[2]}](#{_anchor(path)})" for path in (context.command_path for context, _ in commands)
     )
-    return "\n".join([INTRODUCTION, contents, "", *(_section(context, command) for context, command in commands)])
+    takes_json = {
+        context.info_name: any(option.name == "as_json" for option in command.params) for context, command in commands
+    }
+    introduction = INTRODUCTION.format(
+        without_json=", ".join(f"`{name}`" for name, takes in takes_json.items() if not takes)
+    )
+    return "\n".join([introduction, contents, "", *(_section(context, command) for context, command in commands)])
 
 
 def _leaves(
@@ -66,7 +71,7 @@ def _leaves(
 def _section(context: click.Context, command: click.Command) -> str:
     path = context.command_path
     usage = " ".join([path, *command.collect_usage_pieces(context)])
-    records = [record for option in command.params if (record := _record(option, context))]
+    records = [record for option in command.params if option.name != "as_json" and (record := _record(option, context))]
     rows = "\n".join(_row(*record) for record in records)
     return (
         f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n"
@@ -87,10 +92,6 @@ def _row(option: str, text: str) -> str:
     others = [f"`{note}`" for note in notes if not note.startswith("default: ")]
     cells = [f"`{' '.join(option.split())}`", " ".join([meaning, *others]).strip(), default]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _first_sentence(command: click.Command) -> str:
-    return " ".join(cleandoc(command.help or "").split("\n\n")[0].split())
 
 
 def _anchor(heading: str) -> str:
