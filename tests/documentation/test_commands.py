@@ -29,8 +29,7 @@ BOUNDS = {  # a later option wins; what a page says of numbers is measured elsew
     "run": ["--epochs", "1", "--seeds", "1"],
     "train": ["--epochs", "1"],
     "experiment": ["--epochs", "1", "--seeds", "2"],
-    "sweep": ["--epochs", "1", "--trials", "2"],
-    "ablate": ["--seeds", "1", "--recipe", "fast"],
+    "sweep": ["--trials", "2"],
 }
 ENDLESS = {"serve"}  # tests/service runs it
 ELSEWHERE = ("local:", "dask:", "ray:", "mlflow:")  # processes, clusters and servers have tests of their own
