@@ -66,10 +66,7 @@ def avoided_in(text: str) -> Iterator[tuple[str, str]]:
 def check(texts: dict[str, str]) -> None:
     wrong = list[str]()
     for name, text in texts.items():
-        wrong += [
-            f"{name}: ...{around}... (write: {AVOIDED[pattern]})"
-            for pattern, around in avoided_in(text)
-        ]
+        wrong += [f"{name}: ...{around}... (write: {AVOIDED[pattern]})" for pattern, around in avoided_in(text)]
     assert not wrong, "\n".join(wrong)
 
 

@@ -21,14 +21,6 @@ def test_the_schema_is_one_and_has_a_definition_for_every_command_with_json():
     assert with_json <= set(schema["$defs"])
 
 
-def test_the_page_on_files_names_every_key_that_is_printed():
-    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
-    definitions, names = output_schema()["$defs"], ("run", "train", "ReportOutput", "export", "PredictionRecord")
-    refers = {name: definitions[name].get("$ref", name).removeprefix("#/$defs/") for name in names}
-    printed = {key for name in refers.values() for key in definitions[name]["properties"]}
-    assert not [key for key in printed if f"`{key}`" not in page]
-
-
 @pytest.mark.slow
 def test_outputs_without_a_training_are_as_the_schema_says(small_folder: Path, shared_run: Path):
     for words in (
