@@ -67,7 +67,7 @@ def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[
 class Evidence(Mapping[str, Any]):
     """What was measured on a topic: a read-only mapping of its JSON file, as text the tables of its page section.
 
-    Measured now or read back later, it is the same. docs/files.md lists the keys of each topic.
+    Measured now or read back later, it is the same. docs/files.md names the definition of each topic.
 
     Attributes:
         topic: such as "calibration"; the file is called so too.
