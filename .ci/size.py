@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
     "tests of Python, lines": 50_840,
-    "pages, words": 59_620,
+    "pages, words": 59_660,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 160,

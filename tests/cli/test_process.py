@@ -30,7 +30,7 @@ LINES = {
     "ensemble": ("ensemble", "run", "other", "--out", "out"),
     "experiment": ("experiment", *SMALL, "--seeds", "2", "--out", "out"),
     "experiment in processes": ("experiment", *SMALL, "--seeds", "2", "--executor", "local:2", "--out", "out"),
-    "sweep": ("sweep", *SMALL, "--vary", "batch_size=8,16", "--trials", "2", "--out", "out"),
+    "sweep": ("sweep", *SMALL[:4], "--vary", "batch_size=8,16", "--vary", "epochs=2", "--trials", "2", "--out", "out"),
     "log": ("log", "run", "--to", "tensorboard:out"),
     "report": ("report", "run"),
     "report of a topic": ("report", "run", "calibration"),
@@ -144,14 +144,15 @@ def test_a_picture_from_a_closed_standard_input_is_one_error(folder: Path):
 
 
 LONG = (*SMALL[:4], "--epochs", "100000")
+VARIED = (*SMALL[:4], "--vary", "batch_size=8,16", "--vary", "epochs=100000")
 IN_TWO = ("--executor", "local:2")
 STOPPED = {
     "train": ("train", *LONG, "--out", "out"),
     "run": ("run", *LONG, "--out", "out"),
     "experiment": ("experiment", *LONG, "--seeds", "2", "--out", "out"),
     "experiment in processes": ("experiment", *LONG, "--seeds", "2", *IN_TWO, "--out", "out"),
-    "sweep": ("sweep", *LONG, "--vary", "batch_size=8,16", "--out", "out"),
-    "sweep in processes": ("sweep", *LONG, "--vary", "batch_size=8,16", *IN_TWO, "--out", "out"),
+    "sweep": ("sweep", *VARIED, "--out", "out"),
+    "sweep in processes": ("sweep", *VARIED, *IN_TWO, "--out", "out"),
     "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
     "card": ("export", "run", "--format", "card", "--out", "out.md"),

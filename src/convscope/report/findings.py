@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from math import floor
 
 import numpy as np
+from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.records import JsonObject
@@ -18,9 +19,9 @@ from convscope.texts import Figure, Said, figure, rounded, say, signed
 from convscope.training.records import HistoryRecord
 
 
-def percent_within(fraction: float, interval: Sequence[float] | None) -> Said | Figure:
+def percent_within(fraction: float, interval: Sequence[float] | UnsetType) -> Said | Figure:
     """Write a fraction in percent with its interval, if there is one."""
-    if interval is None:
+    if interval is UNSET:
         return percent(fraction)
     low, high = map(percent, interval)
     return say("within", value=percent(fraction), low=low, high=high)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
@@ -118,7 +118,7 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     attacks: Annotated[tuple[Attacked, ...], Meta(min_length=1)]
     median_epsilon: NonNegative | None
     examples: AttackExamples
-    median_epsilon_interval: OpenInterval | None = None
+    median_epsilon_interval: OpenInterval | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         sizes = [one.epsilon for one in self.attacks if one.method == METHODS[0]]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
@@ -81,8 +81,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         mean_accuracy_by_strength: the plain mean over the corruptions, for each strength.
         mean_accuracy_mnist_c: the plain mean over the corruptions, each in the strength that MNIST-C has. MNIST-C's own
             mean corruption error divides each error by that of a network of its authors first.
-        mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; None in files of
-            earlier versions.
+        mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; files of earlier
+            versions have none.
         corruptions: fifteen of them in five strengths each.
     """
 
@@ -96,8 +96,8 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     mean_accuracy_mnist_c: Fraction
     corruptions: Annotated[tuple[Corrupted, ...], Meta(min_length=1)]
     example: Example
-    mean_accuracy_interval: FractionInterval | None = None
-    mean_accuracy_mnist_c_interval: FractionInterval | None = None
+    mean_accuracy_interval: FractionInterval | UnsetType = UNSET
+    mean_accuracy_mnist_c_interval: FractionInterval | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         example, names = self.example, list(dict.fromkeys(one.name for one in self.corruptions))
@@ -113,7 +113,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         clean = percent_with_interval(self.accuracy, self.accuracy_interval)
         mean = f"{100 * self.mean_accuracy:.2f} %"
-        if self.mean_accuracy_interval is not None:
+        if self.mean_accuracy_interval is not UNSET:
             mean = percent_with_interval(self.mean_accuracy, self.mean_accuracy_interval)
         return f"Accuracy {clean} on {where}; {mean} on average over corruptions and strengths:"
 

@@ -45,7 +45,7 @@ def attacks_finding(value: Attacks) -> str:
     if size is None:
         return say("evidence.attacks.accuracy", epsilon=f"{last.epsilon}", accuracy=percent(last.accuracy))
     levels: Said | str = f"{size:.0f}"
-    if value.median_epsilon_interval is not None:
+    if value.median_epsilon_interval:
         low, high = ("\N{INFINITY}" if end is None else f"{end:.0f}" for end in value.median_epsilon_interval)
         levels = say("within", value=levels, low=low, high=high)
     return say("evidence.attacks.median", levels=levels)
