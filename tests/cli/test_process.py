@@ -155,7 +155,6 @@ STOPPED = {
     "sweep in processes": ("sweep", *VARIED, *IN_TWO, "--out", "out"),
     "evidence": ("report", "long", "audit"),
     "export": ("export", "run", "--format", "c"),
-    "card": ("export", "run", "--format", "card", "--out", "out.md"),
     "serve": ("serve", "run", "--port", "0"),
 }
 

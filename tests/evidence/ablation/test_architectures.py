@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.base.metrics import wilson_interval
 from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.evidence.ablation.significance import FALSE_DISCOVERY_RATE
 from convscope.evidence.ablation.variants import variants
@@ -78,7 +77,8 @@ def test_one_seed_decides_nothing(small_mnist):
     ablated = ablate_architecture(cs.presets.ann(), tiny, cs.Recipe(epochs=1), [7])
     assert {one.verdict for one in ablated.variants} == {"no difference shown"}
     assert {one.difference_interval for one in ablated.variants} == {None}
-    assert ablated.whole.interval == wilson_interval(round(50 * ablated.whole.mean), 50)  # over images alone
+    low, high = ablated.whole.interval  # over images alone
+    assert low < ablated.whole.mean < high
     assert "none" in str(ablated)
 
 
