@@ -55,7 +55,8 @@ class Job:
     continue_arguments: Callable[[Path], list[str]] | None = None  # None: the same command again
 
     def start_arguments(self, data: Path, out: Path) -> list[str]:
-        return [self.arguments[0], "--dataset", str(data), *self.arguments[1:], "--threads", "1", "--out", str(out)]
+        threads = [] if self.arguments[0] == "sweep" else ["--threads", "1"]
+        return [self.arguments[0], "--dataset", str(data), *self.arguments[1:], *threads, "--out", str(out)]
 
 
 JOBS = {
@@ -70,7 +71,8 @@ JOBS = {
         lambda out: ["run", "--resume", str(out)],
     ),
     "sweep": Job(
-        ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--epochs", "4"),
+        ("sweep", "--recipe", "fast", "--vary", "learning_rate=0.001..0.01", "--trials", "12", "--vary",
+         "epochs=4"),
         ("trials.csv", "architecture.json", "recipe.json"),
     ),
     "experiment": Job(
@@ -84,8 +86,8 @@ JOBS = {
         ("runs.csv",),
     ),
     "sweep-local": Job(
-        ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--epochs", "4", "--executor",
-         "local:2"),
+        ("sweep", "--recipe", "fast", "--vary", "filters=8,16", "--trials", "8", "--vary", "epochs=4",
+         "--executor", "local:2"),
         ("trials.csv", "architecture.json", "recipe.json"),
     ),
     "two-runs": Job(
