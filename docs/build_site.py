@@ -166,12 +166,12 @@ def _module_section(name: str) -> Iterator[str]:
 
 
 def _linked_files(page: Path, text: str) -> Iterator[Path]:
-    """Yield the files of the repository that a page links to or shows, of a folder all, but no pages."""
+    """Yield the files of the repository that a page links to or shows, but no pages."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
     for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", text):
         path = (page.parent / target).resolve()
-        if "://" not in target and path.suffix != ".md":
-            yield from filter(Path.is_file, path.iterdir() if path.is_dir() else [path])
+        if "://" not in target and path.suffix != ".md" and path.is_file():
+            yield path
 
 
 def _write(path: Path, text: str) -> None:

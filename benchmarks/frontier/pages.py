@@ -160,7 +160,7 @@ def answers_remark(part: Part) -> str:
     """Say of which rows the answers are published."""
     missing = [f"`{row['name']}`" for row in part["rows"] if "answers" not in row]
     of_rows = "no row" if len(missing) == len(part["rows"]) else f"all rows but {', '.join(missing)}"
-    return f"[Answers](answers) are published of {of_rows if missing else 'all rows'}."
+    return f"Answers are published of {of_rows if missing else 'all rows'}."
 
 
 def _seconds(value: float) -> str:

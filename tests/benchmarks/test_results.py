@@ -145,10 +145,10 @@ def test_answers_come_back_as_they_were_published(tmp_path: Path, monkeypatch: p
 def test_rows_whose_answers_are_missing_are_named(publish: ModuleType, digest: str):
     rows = [frontier_row(publish, name, digest, 2) for name in ("ann", "cnn")]
     remark = publish.frontier_pages.answers_remark
-    assert remark({"rows": rows}) == "[Answers](answers) are published of no row."
+    assert remark({"rows": rows}) == "Answers are published of no row."
     rows[1]["answers"] = "mnist-cnn-0-1.npz"
-    assert remark({"rows": rows}) == "[Answers](answers) are published of all rows but `ann`."
-    assert remark({"rows": rows[1:]}) == "[Answers](answers) are published of all rows."
+    assert remark({"rows": rows}) == "Answers are published of all rows but `ann`."
+    assert remark({"rows": rows[1:]}) == "Answers are published of all rows."
 
 
 def test_the_digest_of_the_engine_follows_its_sources_and_neither_its_tests_nor_the_page(
@@ -230,7 +230,7 @@ def test_the_frontier_has_the_rows_that_were_measured_and_the_seconds_of_a_quiet
 def test_networks_of_few_bits_say_what_their_integers_are(publish: ModuleType, digest: str):
     parts = frontier_parts(frontier_row(publish, "micro11k", digest, 2) | {"weight_bits": 4})
     page = publish.page("<!-- results: frontier --><!-- end -->", parts).replace("\n", " ")
-    assert "all other numbers in floating point, and the bytes of its file.  [Answers]" in page
+    assert "all other numbers in floating point, and the bytes of its file.  Answers" in page
     run = {"accuracy": 0.995, "accuracy_in_floats": 0.9952, "bytes": 10_732}
     parts["integers"] = parts["frontier"] | {"runs": [run]}
     page = publish.page("<!-- results: frontier --><!-- end -->", parts).replace("\n", " ")
