@@ -30,22 +30,6 @@ def kept(out: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_a_zeroed_filter_costs_nothing(trained: Path) -> None:
-    done = invoke("report", trained, "ablation")
-    assert done.exit_code == 0, done.output
-    values = kept(trained)
-    lesions = [one for one in values["filters"] if (one["layer"], one["filter"]) == ("conv2d", 3)]
-    assert [(one["replacement"], one["accuracy_change"]) for one in lesions] == [("zero", 0), ("mean", 0)]
-    assert ' id="ablation"' in (trained / "report.html").read_text()
-    assert {"filters", "inputs"} <= values.keys()
-    assert "architectures" not in values
-    model = cs.load_model(trained)
-    assert values["weights_sha256"] == model.weights_sha256
-    splits = cs.load_dataset(open_run(trained).record.dataset.argument)
-    assert values["accuracy"] == cs.evaluate(model, splits.test).accuracy
-
-
-@pytest.mark.slow
 def test_variants_are_trained_again_and_added_to_what_was_measured(
     small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -204,10 +204,6 @@ def test_a_folder_without_runs_is_refused(tmp_path):
     assert "contains no run" in refused(tmp_path)
 
 
-def test_no_folder_is_a_bad_command_line():
-    assert invoke("compare").exit_code == 2
-
-
 def test_a_margin_says_whether_groups_are_equivalent(runs):
     value = compared(runs, "--margin", "5")
     assert [comparison["equivalence"] for comparison in value["comparisons"]] == ["different"]

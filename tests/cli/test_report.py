@@ -32,12 +32,6 @@ def test_report_of_a_training_alone_needs_no_baseline(small_folder: Path, tmp_pa
     assert (tmp_path / "ann" / "report.html").exists()
 
 
-def test_payload_is_one_json_document(run_folder):
-    out, _ = run_folder
-    done = invoke("report", out, "--payload")
-    assert json.loads(done.stdout)["evaluation"]["num_images"] == 300
-
-
 def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):
     out, _ = run_folder
     payload = json.loads(invoke("report", out, "--payload").stdout)

@@ -62,17 +62,6 @@ def test_run_prints_what_its_contract_says(run_folder):
     } <= set(printed["timings"])
 
 
-@pytest.mark.slow
-def test_an_ablation_tries_every_filter_of_the_convolutions(run_folder, small_mnist: cs.Splits):
-    out, _ = run_folder
-    ablation = json.loads((out / "ablation.json").read_text())
-    measured = cs.ablate(cs.load_model(out), small_mnist.test).to_dict()
-    assert ablation | measured | {"dataset": ablation["dataset"]} == ablation
-    tried = {(lesion["layer"], lesion["filter"], lesion["replacement"]) for lesion in ablation["filters"]}
-    filters = [("conv2d", number) for number in range(16)] + [("conv2d_1", number) for number in range(32)]
-    assert tried == {(*one, replacement) for one in filters for replacement in ("zero", "mean")}
-
-
 def test_run_records_how_it_was_made(run_folder):
     out, _ = run_folder
     record = json.loads((out / "run.json").read_text())
@@ -313,11 +302,6 @@ def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_pat
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path):
-    done = invoke("run", "--resume", tmp_path / "nowhere")
-    assert (done.exit_code, "no such folder" in done.stderr, done.stderr.count("\n")) == (1, True, 1)
 
 
 def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path: Path):

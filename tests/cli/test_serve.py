@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 
 from convscope.architecture import presets
-from convscope.base.errors import RunError
 from convscope.cli.serve import serve
 from convscope.engine import initial_weights
 from convscope.storage import save_model
@@ -67,21 +66,6 @@ def test_the_printed_curl_command_works_as_printed(run: Path):
     assert answer["class_name"] in ("a", "b")
 
 
-def test_without_a_run_the_command_line_is_wrong():
-    assert CliRunner().invoke(serve, []).exit_code == 2
-
-
-@pytest.mark.parametrize("options", [["--port", "70000"], ["--threads", "0"], ["--deadline", "0"]])
-def test_an_option_out_of_its_range_is_refused(options: list[str]):
-    assert CliRunner().invoke(serve, ["run", *options]).exit_code == 2
-
-
-def test_a_missing_run_is_named(tmp_path: Path):
-    done = CliRunner().invoke(serve, [str(tmp_path / "none")])
-    assert isinstance(done.exception, RunError)
-    assert "none" in str(done.exception)
-
-
 @pytest.mark.parametrize("missing", ["fastapi", "uvicorn", "prometheus_client"])
 def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: str, monkeypatch: pytest.MonkeyPatch):
     found = importlib.util.find_spec
@@ -116,9 +100,3 @@ def test_it_answers_to_the_names_of_this_machine_unless_told_otherwise(
     monkeypatch.setattr("convscope.service.serve", lambda *_arguments, **_named: None)
     assert CliRunner().invoke(serve, [str(run), *options]).exit_code == 0
     assert made == [hosts]
-
-
-@pytest.mark.slow
-def test_the_help_needs_none_of_it():
-    script = "import sys; import convscope.cli.serve; sys.exit('fastapi' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
