@@ -25,31 +25,13 @@ ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "
 INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offset
 
 MAP_KINDS = (
-    "Conv2D",
-    "DepthwiseConv2D",
-    "MaxPooling2D",
-    "AveragePooling2D",
-    "BatchNormalization",
-    "Dropout",
-    "Add",
-    "Branch",
-    "Concatenate",
-    "ZeroPadding2D",
-    "Activation",
-    "PReLU",
-)
+    "Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D", "BatchNormalization", "Dropout", "Add", "Branch",
+    "Concatenate", "ZeroPadding2D", "Activation", "PReLU",
+)  # fmt: skip
 WAYS_TO_VECTORS = ("Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
 VECTOR_KINDS = (
-    "Dense",
-    "BatchNormalization",
-    "Dropout",
-    "Add",
-    "Branch",
-    "Concatenate",
-    "Flatten",
-    "Activation",
-    "PReLU",
-)
+    "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Flatten", "Activation", "PReLU",
+)  # fmt: skip
 
 MOST_NUMBERS = 1 << 13  # in a map of `architecture_around`
 MOST_WEIGHTS = 1 << 15  # of one of its layers

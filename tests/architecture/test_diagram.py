@@ -51,12 +51,8 @@ ARCHITECTURES = {
     "poolings": cs.Architecture(
         cs.Input(32, 32, 3),
         (
-            cs.AveragePooling2D(3, 2, "same"),
-            cs.DepthwiseConv2D(5, depth_multiplier=2),
-            cs.Conv2D(8, activation="leaky_relu"),
-            cs.GlobalAveragePooling2D(),
-            cs.Dropout(0.5),
-            cs.Dense(10),
+            cs.AveragePooling2D(3, 2, "same"), cs.DepthwiseConv2D(5, depth_multiplier=2),
+            cs.Conv2D(8, activation="leaky_relu"), cs.GlobalAveragePooling2D(), cs.Dropout(0.5), cs.Dense(10),
         ),
     ),
     "normalisation": cs.Architecture(
@@ -66,13 +62,8 @@ ARCHITECTURES = {
     "padding": cs.Architecture(
         cs.Input(9, 9, 3),
         (
-            cs.ZeroPadding2D(1),
-            cs.ZeroPadding2D((1, 0)),
-            cs.ZeroPadding2D(((1000, 1000), (0, 10))),
-            cs.Conv2D(4, 3),
-            cs.Activation("leaky_relu", 1e-05 / 3),
-            cs.Activation("linear"),
-            cs.GlobalAveragePooling2D(),
+            cs.ZeroPadding2D(1), cs.ZeroPadding2D((1, 0)), cs.ZeroPadding2D(((1000, 1000), (0, 10))), cs.Conv2D(4, 3),
+            cs.Activation("leaky_relu", 1e-05 / 3), cs.Activation("linear"), cs.GlobalAveragePooling2D(),
             cs.Activation("softmax"),
         ),
     ),
@@ -83,13 +74,11 @@ ARCHITECTURES = {
     "long settings": cs.Architecture(
         cs.Input(64, 48, 64),
         (
-            cs.Conv2D(1000, (11, 7), (2, 3), "same", "relu"),
-            cs.MaxPooling2D((3, 2), (1, 2)),
-            cs.Flatten(),
+            cs.Conv2D(1000, (11, 7), (2, 3), "same", "relu"), cs.MaxPooling2D((3, 2), (1, 2)), cs.Flatten(),
             cs.Dense(1000),
         ),
     ),
-}
+}  # fmt: skip
 
 
 def texts_of(svg):

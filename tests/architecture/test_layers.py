@@ -27,35 +27,16 @@ from convscope.architecture.layers import Window
 from convscope.base.errors import ArchitectureError, ConvscopeError
 
 LAYERS = [
-    Conv2D(16),
-    Conv2D(7, (5, 3), (2, 1), "same", "relu", name="edges"),
-    MaxPooling2D(),
-    MaxPooling2D((3, 2), (1, 2), name="pool"),
-    AveragePooling2D(3, padding="same"),
-    GlobalMaxPooling2D(),
-    GlobalAveragePooling2D(name="mean"),
-    Dropout(0.25),
-    DepthwiseConv2D((5, 3), 2, "same", 3, "tanh"),
-    Conv2D(16, use_bias=False),
-    DepthwiseConv2D(use_bias=False),
-    BatchNormalization(),
-    BatchNormalization(0.9, 1e-5, "gelu", name="normal"),
-    Add("edges"),
-    Add("edges", "relu", name="sum"),
-    Branch("edges"),
-    Concatenate("sum", name="both"),
-    SoftVoting(5, name="vote"),
-    ZeroPadding2D(),
-    ZeroPadding2D(((0, 1), (2, 3)), name="frame"),
-    Activation(),
-    PReLU(name="learned"),
-    Activation("leaky_relu", 0.01, name="leak"),
-    Flatten(),
-    Flatten(name="vector"),
-    Dense(9, use_bias=False),
-    Dense(128, "relu"),
-    Dense(10, "softmax", name="classes"),
-]
+    Conv2D(16), Conv2D(7, (5, 3), (2, 1), "same", "relu", name="edges"), MaxPooling2D(),
+    MaxPooling2D((3, 2), (1, 2), name="pool"), AveragePooling2D(3, padding="same"), GlobalMaxPooling2D(),
+    GlobalAveragePooling2D(name="mean"), Dropout(0.25), DepthwiseConv2D((5, 3), 2, "same", 3, "tanh"),
+    Conv2D(16, use_bias=False), DepthwiseConv2D(use_bias=False), BatchNormalization(),
+    BatchNormalization(0.9, 1e-5, "gelu", name="normal"), Add("edges"), Add("edges", "relu", name="sum"),
+    Branch("edges"), Concatenate("sum", name="both"), SoftVoting(5, name="vote"), ZeroPadding2D(),
+    ZeroPadding2D(((0, 1), (2, 3)), name="frame"), Activation(), PReLU(name="learned"),
+    Activation("leaky_relu", 0.01, name="leak"), Flatten(), Flatten(name="vector"), Dense(9, use_bias=False),
+    Dense(128, "relu"), Dense(10, "softmax", name="classes"),
+]  # fmt: skip
 
 
 def number_of_windows(size, kernel, stride, padding):
@@ -222,15 +203,9 @@ def test_what_a_layer_as_data_leaves_out_has_its_default():
 
 def test_a_layer_as_data_says_its_kind_first():
     assert layer_to_dict(Conv2D(16, activation="relu", name="conv2d")) == {
-        "kind": "Conv2D",
-        "name": "conv2d",
-        "filters": 16,
-        "kernel_size": [3, 3],
-        "strides": [1, 1],
-        "padding": "valid",
-        "activation": "relu",
-        "use_bias": True,
-    }
+        "kind": "Conv2D", "name": "conv2d", "filters": 16, "kernel_size": [3, 3], "strides": [1, 1], "padding": "valid",
+        "activation": "relu", "use_bias": True,
+    }  # fmt: skip
     assert next(iter(layer_to_dict(Flatten()))) == "kind"
 
 

@@ -40,19 +40,12 @@ def architectures(draw):
         st.lists(
             st.one_of(
                 st.builds(
-                    Conv2D,
-                    filters=st.integers(1, 4),
-                    kernel_size=st.tuples(size, size),
-                    strides=st.tuples(size, size),
-                    padding=st.sampled_from(["valid", "same"]),
-                    activation=st.sampled_from(["linear", "relu", "gelu"]),
+                    Conv2D, filters=st.integers(1, 4), kernel_size=st.tuples(size, size), strides=st.tuples(size, size),
+                    padding=st.sampled_from(["valid", "same"]), activation=st.sampled_from(["linear", "relu", "gelu"]),
                     use_bias=st.booleans(),
                 ),
                 st.builds(
-                    Conv2D,
-                    filters=st.just(4),
-                    kernel_size=st.tuples(size, size),
-                    dilation_rate=st.tuples(size, size),
+                    Conv2D, filters=st.just(4), kernel_size=st.tuples(size, size), dilation_rate=st.tuples(size, size),
                     groups=st.sampled_from([1, 2]),
                 ),
                 st.builds(Activation, st.sampled_from(["linear", "relu", "leaky_relu"]), st.floats(0, 2)),
@@ -60,9 +53,7 @@ def architectures(draw):
                 st.builds(BatchNormalization, activation=st.sampled_from(["linear", "relu"])),
                 *(
                     st.builds(
-                        pooling,
-                        pool_size=st.tuples(size, size),
-                        strides=st.none() | size,
+                        pooling, pool_size=st.tuples(size, size), strides=st.none() | size,
                         padding=st.sampled_from(["valid", "same"]),
                     )
                     for pooling in (MaxPooling2D, AveragePooling2D)
@@ -70,7 +61,7 @@ def architectures(draw):
             ),
             max_size=4,
         )
-    )
+    )  # fmt: skip
     dense = draw(st.lists(st.builds(Dense, units=st.integers(1, 5), activation=st.just("relu")), max_size=2))
     last = Dense(draw(st.integers(2, 12)), draw(st.sampled_from(["softmax", "linear"])))
     image = Input(draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.integers(1, 3)))
@@ -210,45 +201,27 @@ FIELDS = {
     "same": (Conv2D(1, 3, padding="same"), Conv2D(1, 4, padding="same"), MaxPooling2D(3, 2)),
     "depthwise": (DepthwiseConv2D(3, 2, "same", 2), Conv2D(1, 2), DepthwiseConv2D((2, 3))),
     "dilation": (
-        Conv2D(2, (3, 2), padding="same", dilation_rate=(2, 3)),
-        MaxPooling2D(2),
-        Conv2D(2, 2, groups=2, dilation_rate=2),
-        DepthwiseConv2D((1, 2), padding="same", dilation_rate=2),
+        Conv2D(2, (3, 2), padding="same", dilation_rate=(2, 3)), MaxPooling2D(2),
+        Conv2D(2, 2, groups=2, dilation_rate=2), DepthwiseConv2D((1, 2), padding="same", dilation_rate=2),
     ),
     "normalisation": (BatchNormalization(), Conv2D(1, 3), BatchNormalization(activation="relu"), MaxPooling2D(2)),
     "additions": (
-        Conv2D(1, 3, 2, "same"),
-        Add("conv2d"),
-        Conv2D(1, 3, padding="same"),
-        Add("add", "relu"),
-        Conv2D(1, (1, 4), padding="same"),
-        Add("add"),
-        Conv2D(1, 2),
+        Conv2D(1, 3, 2, "same"), Add("conv2d"), Conv2D(1, 3, padding="same"), Add("add", "relu"),
+        Conv2D(1, (1, 4), padding="same"), Add("add"), Conv2D(1, 2),
     ),
     "branches": (
-        Conv2D(1, 3, padding="same"),
-        MaxPooling2D(2, padding="same", name="small"),
-        Branch("conv2d"),
-        Conv2D(2, (1, 4), 2, "same"),
-        Concatenate("small", name="both"),
-        Branch("input"),
-        ZeroPadding2D(1),
-        Conv2D(1, 3, 2),
-        Concatenate("both"),
-        Conv2D(1, 2),
+        Conv2D(1, 3, padding="same"), MaxPooling2D(2, padding="same", name="small"), Branch("conv2d"),
+        Conv2D(2, (1, 4), 2, "same"), Concatenate("small", name="both"), Branch("input"), ZeroPadding2D(1),
+        Conv2D(1, 3, 2), Concatenate("both"), Conv2D(1, 2),
     ),
     "zero padding": (
-        ZeroPadding2D(((1, 2), (0, 3))),
-        Conv2D(1, 3, 2, activation="relu"),
-        ZeroPadding2D((1, 2)),
-        MaxPooling2D(2, 1),
-        Activation("leaky_relu"),
-        Conv2D(1, (2, 3)),
+        ZeroPadding2D(((1, 2), (0, 3))), Conv2D(1, 3, 2, activation="relu"), ZeroPadding2D((1, 2)), MaxPooling2D(2, 1),
+        Activation("leaky_relu"), Conv2D(1, (2, 3)),
     ),
     "dropout": (Conv2D(1, 3), Dropout(0.5), MaxPooling2D(2), Dropout(0.1), Conv2D(1, 2)),
     "poolings": (AveragePooling2D(3, 2, "same"), Conv2D(1, 3), MaxPooling2D(3, 1, "same")),
     "strides": (Conv2D(1, 5, 2, "same"), Conv2D(1, 2, 2, "same"), MaxPooling2D(2, 1)),
-}
+}  # fmt: skip
 
 
 @pytest.mark.slow

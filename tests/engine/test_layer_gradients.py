@@ -121,12 +121,9 @@ def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(s
 
 def train(network, dataset):
     network.train_epoch(
-        dataset,
-        order=np.arange(len(dataset)),
-        batch_size=16,
-        learning_rates=np.full(-(-len(dataset) // 16), 1e-3, np.float32),
-        options=EpochOptions(),
-    )
+        dataset, order=np.arange(len(dataset)), batch_size=16,
+        learning_rates=np.full(-(-len(dataset) // 16), 1e-3, np.float32), options=EpochOptions(),
+    )  # fmt: skip
 
 
 @pytest.mark.slow

@@ -81,12 +81,9 @@ def test_replaced_filters_of_several_layers_are_biases_without_kernels(engine):
     weights = initial_weights(architecture, 0)
     images = np.random.default_rng(0).integers(0, 256, (11, 14, 15, 1), np.uint8)
     lesion = [
-        Replacement("dense", 5, 0.75),
-        Replacement("conv2d", 3, 0.25),
-        Replacement("conv2d_1", 0, 0.0),
-        Replacement("conv2d", 15, 1.5),
-        Replacement("dense_1", 6, -3.25),
-    ]
+        Replacement("dense", 5, 0.75), Replacement("conv2d", 3, 0.25), Replacement("conv2d_1", 0, 0.0),
+        Replacement("conv2d", 15, 1.5), Replacement("dense_1", 6, -3.25),
+    ]  # fmt: skip
     edited = weights
     for one in lesion:
         edited = with_constant_filter(edited, one.layer, one.filter, one.value)

@@ -86,13 +86,9 @@ def assert_agrees(architecture: Architecture, count: int, isas: Sequence[str | N
 
 def two_convolutions(size: tuple[int, int], channels: int, kernel: int, padding: str, middle: Layer) -> Architecture:
     layers = (
-        Conv2D(channels, kernel, padding=padding, activation="relu"),
-        middle,
-        Conv2D(channels + 2, kernel, padding=padding),
-        Flatten(),
-        Dense(7, "relu"),
-        Dense(5, "softmax"),
-    )
+        Conv2D(channels, kernel, padding=padding, activation="relu"), middle,
+        Conv2D(channels + 2, kernel, padding=padding), Flatten(), Dense(7, "relu"), Dense(5, "softmax"),
+    )  # fmt: skip
     return Architecture(Input(*size, 3 if channels == 5 else 1), layers)
 
 
@@ -101,13 +97,10 @@ def two_convolutions(size: tuple[int, int], channels: int, kernel: int, padding:
 def test_pooled_convolutions_agree_with_the_reference(channels: int, kernel: int) -> None:
     for size in SIZES:
         layers = (
-            Conv2D(channels, kernel, padding="same", activation="relu"),
-            MaxPooling2D(),
+            Conv2D(channels, kernel, padding="same", activation="relu"), MaxPooling2D(),
             Conv2D(channels + 1, min(kernel, 3), activation="relu"),
-            MaxPooling2D(1) if min(size) < 10 else MaxPooling2D(2),
-            Flatten(),
-            Dense(5),
-        )
+            MaxPooling2D(1) if min(size) < 10 else MaxPooling2D(2), Flatten(), Dense(5),
+        )  # fmt: skip
         assert_agrees(Architecture(Input(*size, 1), layers), 7)
 
 
@@ -130,18 +123,11 @@ def test_batches_of_any_size_agree_with_the_reference(count: int, size: tuple[in
 @pytest.mark.parametrize(
     "middle",
     [
-        MaxPooling2D(3),
-        MaxPooling2D(3, 2),
-        MaxPooling2D(2, 1),
-        MaxPooling2D((1, 4)),
-        MaxPooling2D((4, 1), (2, 3)),
-        MaxPooling2D((1, 2)),
-        MaxPooling2D(5, 1),
-        Conv2D(33, 3, (2, 1), "same"),
-        Conv2D(6, (1, 5), (1, 3), "valid", "relu"),
-        Conv2D(6, (4, 2), (5, 4), "same", "relu"),
+        MaxPooling2D(3), MaxPooling2D(3, 2), MaxPooling2D(2, 1), MaxPooling2D((1, 4)), MaxPooling2D((4, 1), (2, 3)),
+        MaxPooling2D((1, 2)), MaxPooling2D(5, 1), Conv2D(33, 3, (2, 1), "same"),
+        Conv2D(6, (1, 5), (1, 3), "valid", "relu"), Conv2D(6, (4, 2), (5, 4), "same", "relu"),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_poolings_and_strides_of_any_size_agree_with_the_reference(middle: Layer, kernel: int) -> None:
     assert_agrees(two_convolutions((19, 23), 17, kernel, "same", middle), 9)
@@ -178,17 +164,12 @@ def test_every_instruction_set_agrees_with_the_reference() -> None:
 @pytest.mark.parametrize(
     "middle",
     [
-        AveragePooling2D(2),
-        AveragePooling2D(3, 1, "same"),
-        AveragePooling2D((1, 4), (2, 3), "same"),
-        AveragePooling2D((4, 1), (2, 3)),
-        MaxPooling2D(2, padding="same"),
-        MaxPooling2D(3, 2, "same"),
-        MaxPooling2D((5, 2), 1, "same"),
-        MaxPooling2D(1, 3, "same"),
+        AveragePooling2D(2), AveragePooling2D(3, 1, "same"), AveragePooling2D((1, 4), (2, 3), "same"),
+        AveragePooling2D((4, 1), (2, 3)), MaxPooling2D(2, padding="same"), MaxPooling2D(3, 2, "same"),
+        MaxPooling2D((5, 2), 1, "same"), MaxPooling2D(1, 3, "same"),
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_poolings_with_padding_and_averages_agree_with_the_reference(middle: Layer) -> None:
     for channels in (1, 3, 17):
         assert_agrees(two_convolutions((13, 11), channels, 3, "same", middle), 9, instruction_sets())
@@ -242,31 +223,20 @@ def test_dilation_and_groups_agree_with_the_reference(middle: Layer) -> None:
 
 def test_depthwise_convolutions_in_a_row_agree_with_the_reference() -> None:
     layers = (
-        DepthwiseConv2D(3, padding="same", depth_multiplier=7, activation="relu"),
-        MaxPooling2D(2),
-        DepthwiseConv2D(3, 2, "same", activation="leaky_relu"),
-        Conv2D(19, 1, activation="relu"),
-        DepthwiseConv2D(2),
-        GlobalAveragePooling2D(),
-        Dense(3),
-    )
+        DepthwiseConv2D(3, padding="same", depth_multiplier=7, activation="relu"), MaxPooling2D(2),
+        DepthwiseConv2D(3, 2, "same", activation="leaky_relu"), Conv2D(19, 1, activation="relu"), DepthwiseConv2D(2),
+        GlobalAveragePooling2D(), Dense(3),
+    )  # fmt: skip
     assert_agrees(Architecture(Input(16, 13, 3), layers), 11, instruction_sets())
 
 
 def with_activation(activation: ActivationName, channels: int) -> Architecture:
     """Every place an activation can stand in: pooled and plain, strided, first and last, in vectors of odd lengths."""
     layers = (
-        Conv2D(channels, 3, padding="same", activation=activation),
-        MaxPooling2D(2),
-        Conv2D(channels + 2, 3, (2, 1), "same", activation),
-        Conv2D(3, 2, activation=activation),
-        MaxPooling2D((1, 2)),
-        Flatten(),
-        Dense(19, activation),
-        Dense(33, "relu"),
-        Dense(7, activation),
-        Dense(5, "softmax"),
-    )
+        Conv2D(channels, 3, padding="same", activation=activation), MaxPooling2D(2),
+        Conv2D(channels + 2, 3, (2, 1), "same", activation), Conv2D(3, 2, activation=activation), MaxPooling2D((1, 2)),
+        Flatten(), Dense(19, activation), Dense(33, "relu"), Dense(7, activation), Dense(5, "softmax"),
+    )  # fmt: skip
     return Architecture(Input(15, 13, 3), layers)
 
 
@@ -301,24 +271,16 @@ def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Acti
 @pytest.mark.parametrize(("size", "padding"), [((5, 4), "valid"), ((13, 22), "same"), ((24, 9), "valid")])
 def test_convolutions_by_winograd_agree_with_the_reference(channels: int, size: tuple[int, int], padding: str) -> None:
     layers = (
-        Conv2D(channels, 1, activation="relu"),
-        Conv2D(70, 3, padding=padding),
-        MaxPooling2D(2),
-        Flatten(),
-        Dense(5),
-    )
+        Conv2D(channels, 1, activation="relu"), Conv2D(70, 3, padding=padding), MaxPooling2D(2), Flatten(), Dense(5),
+    )  # fmt: skip
     assert_agrees(Architecture(Input(*size, 2), layers), 5, instruction_sets())
 
 
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_first_of_equal_values_wins_in_pooling(kernel: int) -> None:
     layers = (
-        Conv2D(8, 1, activation="relu"),
-        Conv2D(9, kernel, activation="relu"),
-        MaxPooling2D(2),
-        Flatten(),
-        Dense(2),
-    )
+        Conv2D(8, 1, activation="relu"), Conv2D(9, kernel, activation="relu"), MaxPooling2D(2), Flatten(), Dense(2),
+    )  # fmt: skip
     architecture = Architecture(Input(8, 8, 1), layers)
     images = np.full((3, 8, 8, 1), 200, np.uint8)
     images[1, :, 4:] = 17  # an edge: equal along one axis alone

@@ -82,17 +82,10 @@ CHAINS: list[tuple[Layer, ...]] = [
     (Flatten(), Dense(65, "relu"), Dense(129), Dense(3, "softmax")),
     (Conv2D(16, (3, 4)), BatchNormalization(activation="relu"), Conv2D(24, 1), BatchNormalization(), Flatten()),
     (
-        ZeroPadding2D(((0, 2), (1, 0))),
-        Conv2D(16, (3, 4)),
-        Activation("relu"),
-        ZeroPadding2D(),
-        Conv2D(24, (2, 3)),
-        Activation("leaky_relu", 0.5),
-        Flatten(),
-        Dense(4),
-        Activation("softmax"),
+        ZeroPadding2D(((0, 2), (1, 0))), Conv2D(16, (3, 4)), Activation("relu"), ZeroPadding2D(), Conv2D(24, (2, 3)),
+        Activation("leaky_relu", 0.5), Flatten(), Dense(4), Activation("softmax"),
     ),
-]
+]  # fmt: skip
 SQUARES: list[tuple[Layer, ...]] = [
     (Conv2D(16, 3, activation="relu"), Conv2D(33, 3, padding="same"), Flatten(), Dense(5)),
     (Conv2D(17, 5, padding="same"), Conv2D(40, 3, activation="tanh"), Conv2D(18, 5), Flatten()),

@@ -21,31 +21,18 @@ def random_dataset() -> Dataset:
 def train(network: Network, key: int) -> EpochResult:
     """Train an epoch of three batches, the last of which is short, in an order of no order."""
     return network.train_epoch(
-        random_dataset(),
-        order=np.random.default_rng(3).permutation(45),
-        batch_size=16,
-        learning_rates=np.full(3, 1e-3, np.float32),
-        options=EpochOptions(dropout_key=key),
-    )
+        random_dataset(), order=np.random.default_rng(3).permutation(45), batch_size=16,
+        learning_rates=np.full(3, 1e-3, np.float32), options=EpochOptions(dropout_key=key),
+    )  # fmt: skip
 
 
 def with_dropout(middle: Layer) -> cs.Architecture:
     layers = (
-        cs.Dropout(0.1),
-        cs.Conv2D(5, 3, 2, padding="same", activation="relu"),
-        cs.Dropout(0.3),
-        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
-        cs.Dropout(0.2),
-        cs.MaxPooling2D(),
-        cs.Dropout(0),
-        middle,
-        cs.Dropout(0.5),
-        cs.Dense(19, "relu"),
-        cs.Dropout(0.4),
-        cs.Dense(18, "gelu"),
-        cs.Dropout(0.4),
+        cs.Dropout(0.1), cs.Conv2D(5, 3, 2, padding="same", activation="relu"), cs.Dropout(0.3),
+        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"), cs.Dropout(0.2), cs.MaxPooling2D(), cs.Dropout(0),
+        middle, cs.Dropout(0.5), cs.Dense(19, "relu"), cs.Dropout(0.4), cs.Dense(18, "gelu"), cs.Dropout(0.4),
         cs.Dense(5, "softmax"),
-    )
+    )  # fmt: skip
     return cs.Architecture(cs.Input(19, 15), layers)
 
 

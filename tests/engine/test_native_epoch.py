@@ -32,13 +32,9 @@ def train(
 ) -> None:
     order = np.arange(len(dataset)) if order is None else order
     network.train_epoch(
-        dataset,
-        order=order,
-        batch_size=128,
-        learning_rates=np.full(-(-len(order) // 128), 1e-3, np.float32),
-        options=EpochOptions(),
-        progress=progress,
-    )
+        dataset, order=order, batch_size=128, learning_rates=np.full(-(-len(order) // 128), 1e-3, np.float32),
+        options=EpochOptions(), progress=progress,
+    )  # fmt: skip
 
 
 def long_order() -> NDArray[np.int64]:
@@ -145,13 +141,9 @@ def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> N
                 rates[:] = np.nan
 
         network.train_epoch(
-            Dataset(digits.images, labels, digits.class_names),
-            order=order,
-            batch_size=128,
-            learning_rates=rates,
-            options=EpochOptions(),
-            progress=overwrite,
-        )
+            Dataset(digits.images, labels, digits.class_names), order=order, batch_size=128, learning_rates=rates,
+            options=EpochOptions(), progress=overwrite,
+        )  # fmt: skip
         assert calls
         return network.weights()
 
@@ -306,12 +298,9 @@ def test_train_epoch_rejects(arguments: dict[str, Any], message: str) -> None:
     architecture = presets.ann((9, 11, 1), 5)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     good: dict[str, Any] = {
-        "dataset": random_dataset(20, (9, 11, 1), 5),
-        "order": np.arange(20),
-        "batch_size": 16,
-        "learning_rates": np.full(2, 1e-3, np.float32),
-        "options": EpochOptions(),
-    }
+        "dataset": random_dataset(20, (9, 11, 1), 5), "order": np.arange(20), "batch_size": 16,
+        "learning_rates": np.full(2, 1e-3, np.float32), "options": EpochOptions(),
+    }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         network.train_epoch(**{**good, **arguments})
     assert int(network.optimizer_state()["step"]) == 0

@@ -31,50 +31,28 @@ from .test_native import assert_agrees
 
 NETWORKS: dict[str, tuple[Layer, ...]] = {
     "block": (
-        Conv2D(5, 3, use_bias=False),
-        BatchNormalization(0.9, activation="relu"),
-        Conv2D(18, 3, padding="same", use_bias=False),
-        BatchNormalization(0.8, activation="relu"),
-        MaxPooling2D(),
-        Conv2D(33, 2, use_bias=False),
-        BatchNormalization(0.7, 1e-2, "relu"),
-        Flatten(),
-        Dense(5),
+        Conv2D(5, 3, use_bias=False), BatchNormalization(0.9, activation="relu"),
+        Conv2D(18, 3, padding="same", use_bias=False), BatchNormalization(0.8, activation="relu"), MaxPooling2D(),
+        Conv2D(33, 2, use_bias=False), BatchNormalization(0.7, 1e-2, "relu"), Flatten(), Dense(5),
     ),
     "logits": (Conv2D(4, 5, 2), BatchNormalization(), Flatten(), Dense(5, use_bias=False), BatchNormalization(0.5)),
     "first": (BatchNormalization(0.6), Conv2D(3, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(5)),
     "vectors": (
-        Flatten(),
-        BatchNormalization(),
-        Dense(37, use_bias=False),
-        BatchNormalization(activation="tanh"),
-        Dropout(0),
+        Flatten(), BatchNormalization(), Dense(37, use_bias=False), BatchNormalization(activation="tanh"), Dropout(0),
         Dense(5, "softmax"),
     ),
     "activations": (
-        Conv2D(6, 3, activation="relu"),
-        BatchNormalization(activation="gelu"),
-        DepthwiseConv2D(3, padding="same", use_bias=False),
-        BatchNormalization(activation="leaky_relu"),
-        AveragePooling2D(),
-        BatchNormalization(),
-        BatchNormalization(activation="relu"),
-        GlobalAveragePooling2D(),
-        BatchNormalization(),
-        Dense(5),
+        Conv2D(6, 3, activation="relu"), BatchNormalization(activation="gelu"),
+        DepthwiseConv2D(3, padding="same", use_bias=False), BatchNormalization(activation="leaky_relu"),
+        AveragePooling2D(), BatchNormalization(), BatchNormalization(activation="relu"), GlobalAveragePooling2D(),
+        BatchNormalization(), Dense(5),
     ),
     "uncut": (Conv2D(6, 2), BatchNormalization(), MaxPooling2D(3, 3), Flatten(), BatchNormalization(), Dense(5)),
     "strides": (
-        Conv2D(7, 3, use_bias=False),
-        BatchNormalization(),
-        Conv2D(9, 3, 2, "same", "relu", use_bias=False),
-        BatchNormalization(),
-        Conv2D(5, 2, 2),
-        Flatten(),
-        BatchNormalization(),
-        Dense(5),
+        Conv2D(7, 3, use_bias=False), BatchNormalization(), Conv2D(9, 3, 2, "same", "relu", use_bias=False),
+        BatchNormalization(), Conv2D(5, 2, 2), Flatten(), BatchNormalization(), Dense(5),
     ),
-}
+}  # fmt: skip
 SHAPE = (12, 9, 2)
 
 
@@ -105,12 +83,9 @@ def train(
     rates = np.full(-(-len(data) // batch_size), rate, np.float32)
     for _ in range(epochs):
         result = network.train_epoch(
-            data,
-            order=np.arange(len(data))[::-1].copy(),
-            batch_size=batch_size,
-            learning_rates=rates,
+            data, order=np.arange(len(data))[::-1].copy(), batch_size=batch_size, learning_rates=rates,
             options=EpochOptions(**options),
-        )
+        )  # fmt: skip
     return result
 
 

@@ -14,16 +14,11 @@ from convscope.engine.processor import instruction_sets
 WIDE = Architecture(
     Input(13, 11, 3),
     (
-        Conv2D(40, 3, activation="relu"),
-        MaxPooling2D(2),
-        Conv2D(7, 2),
-        Flatten(),
-        Dense(90, "relu"),
-        Dense(33, "relu"),
-        Dense(5),
+        Conv2D(40, 3, activation="relu"), MaxPooling2D(2), Conv2D(7, 2), Flatten(), Dense(90, "relu"),
+        Dense(33, "relu"), Dense(5),
     ),
     name="wide",
-)
+)  # fmt: skip
 
 
 def images_for(architecture: Architecture, count: int, seed: int = 0) -> np.ndarray:

@@ -24,13 +24,9 @@ def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes
 
 def small_architecture() -> cs.Architecture:
     layers = (
-        cs.Conv2D(5, 3, padding="same", activation="relu"),
-        cs.MaxPooling2D(),
-        cs.Conv2D(7, 3, activation="relu"),
-        cs.Flatten(),
-        cs.Dense(19, "relu"),
-        cs.Dense(5, "softmax"),
-    )
+        cs.Conv2D(5, 3, padding="same", activation="relu"), cs.MaxPooling2D(), cs.Conv2D(7, 3, activation="relu"),
+        cs.Flatten(), cs.Dense(19, "relu"), cs.Dense(5, "softmax"),
+    )  # fmt: skip
     return cs.Architecture(cs.Input(9, 11), layers)
 
 
@@ -59,19 +55,11 @@ AUGMENTED = {"augmentation": Augmentation(shift=2), "augmentation_key": 2**64 - 
 RESAMPLED = {"augmentation": Augmentation(2, 15.0, 0.2, 10.0, 0.1, 20.0, 3.0, 6, 0.3, 30.0, 10.0)}
 WEIGHTED = {"class_weights": (2.0, 1.0, 0.0, 0.5, 1.5)}
 OPTIONS: list[dict[str, Any]] = [
-    {"label_smoothing": 0.2},
-    WEIGHTED,
-    AUGMENTED,
-    {"optimizer": Adam(weight_decay=0.5)},
-    {"optimizer": SGD(weight_decay=0.5)},
-    {"optimizer": Adam(weight_decay=0.5, decayed="kernels")},
-    {"optimizer": SGD(momentum=0.9)},
-    {"optimizer": SGD(momentum=0.9, nesterov=True)},
-    {"clip_norm": 0.1},
-    {"averaging": 0.7},
-    {"weight_bits": 8, "optimizer": SGD(momentum=0.9)},
-    {"weight_bits": 4, "averaging": 0.7},
-]
+    {"label_smoothing": 0.2}, WEIGHTED, AUGMENTED, {"optimizer": Adam(weight_decay=0.5)},
+    {"optimizer": SGD(weight_decay=0.5)}, {"optimizer": Adam(weight_decay=0.5, decayed="kernels")},
+    {"optimizer": SGD(momentum=0.9)}, {"optimizer": SGD(momentum=0.9, nesterov=True)}, {"clip_norm": 0.1},
+    {"averaging": 0.7}, {"weight_bits": 8, "optimizer": SGD(momentum=0.9)}, {"weight_bits": 4, "averaging": 0.7},
+]  # fmt: skip
 ALL = {**OPTIONS[0], **WEIGHTED, **AUGMENTED, "optimizer": Adam(weight_decay=0.1), "clip_norm": 1.0, "averaging": 0.9}
 
 
@@ -99,16 +87,10 @@ def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -
 
 def with_every_layer() -> cs.Architecture:
     layers = (
-        cs.Conv2D(5, 3, padding="same", activation="gelu"),
-        cs.AveragePooling2D(2, padding="same"),
-        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"),
-        cs.Dropout(0.2),
-        cs.MaxPooling2D(2, 1, "same"),
-        cs.GlobalAveragePooling2D(),
-        cs.Dropout(0.5),
-        cs.Dense(19, "tanh"),
-        cs.Dense(5, "softmax"),
-    )
+        cs.Conv2D(5, 3, padding="same", activation="gelu"), cs.AveragePooling2D(2, padding="same"),
+        cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"), cs.Dropout(0.2), cs.MaxPooling2D(2, 1, "same"),
+        cs.GlobalAveragePooling2D(), cs.Dropout(0.5), cs.Dense(19, "tanh"), cs.Dense(5, "softmax"),
+    )  # fmt: skip
     return cs.Architecture(cs.Input(9, 11), layers)
 
 
@@ -184,13 +166,9 @@ def test_the_average_is_the_model_and_leaves_training_as_it_was(engine: type[Nat
 @pytest.mark.parametrize("optimizer", [Adam(), SGD(momentum=0.9)], ids=str)
 def test_decay_of_kernels_leaves_all_other_weights(engine: type[Network], optimizer: Adam | SGD) -> None:
     layers = (
-        cs.Conv2D(5, 3),
-        cs.BatchNormalization(activation="relu"),
-        cs.DepthwiseConv2D(2),
-        cs.PReLU(),
-        cs.Flatten(),
+        cs.Conv2D(5, 3), cs.BatchNormalization(activation="relu"), cs.DepthwiseConv2D(2), cs.PReLU(), cs.Flatten(),
         cs.Dense(5),
-    )
+    )  # fmt: skip
     architecture, dataset = cs.Architecture(cs.Input(9, 11), layers), random_dataset(32)
     start = {name: weight + np.float32(0.1) for name, weight in initial_weights(architecture, 0).items()}
     networks = [engine(architecture, start) for _ in range(2)]  # type: ignore[call-arg]

@@ -88,17 +88,11 @@ def test_blocks_of_any_number_of_images_agree_with_the_reference(
 @pytest.mark.slow
 def test_deep_networks_agree_with_the_reference() -> None:
     layers = (
-        cs.Conv2D(20, 3, padding="same", use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.Conv2D(24, 3, padding="same", use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.MaxPooling2D(2),
-        cs.Conv2D(32, 5, padding="same", activation="relu"),
-        cs.Conv2D(40, 3, activation="relu"),
-        cs.Conv2D(16, 3),
-        cs.Flatten(),
-        cs.Dense(5),
-    )
+        cs.Conv2D(20, 3, padding="same", use_bias=False), cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(24, 3, padding="same", use_bias=False), cs.BatchNormalization(activation="relu"), cs.MaxPooling2D(2),
+        cs.Conv2D(32, 5, padding="same", activation="relu"), cs.Conv2D(40, 3, activation="relu"), cs.Conv2D(16, 3),
+        cs.Flatten(), cs.Dense(5),
+    )  # fmt: skip
     assert_agrees(cs.Architecture(cs.Input(17, 20, 1), layers), 19, instruction_sets(), 5e-5)
 
 

@@ -253,13 +253,9 @@ def test_training_reports_the_means_over_all_images_before_each_step():
     seen = []
     rates = np.full(3, 1e-30, np.float32)  # the weights do not move, so the whole set can be measured at once
     result = network.train_epoch(
-        dataset,
-        order=np.arange(10)[::-1],
-        batch_size=4,
-        learning_rates=rates,
-        options=EpochOptions(),
+        dataset, order=np.arange(10)[::-1], batch_size=4, learning_rates=rates, options=EpochOptions(),
         progress=lambda *values: seen.append(values),
-    )
+    )  # fmt: skip
     loss, _ = network.gradients(dataset.images, dataset.labels)
     assert result.loss == pytest.approx(loss, rel=1e-12)
     assert result.accuracy == (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
@@ -323,11 +319,8 @@ def test_padding_is_zeros_after_normalisation():
 def test_train_epoch_rejects(arguments, message):
     network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
     good = {
-        "order": np.arange(10),
-        "batch_size": 4,
-        "learning_rates": np.ones(3, np.float32),
-        "options": EpochOptions(),
-    }
+        "order": np.arange(10), "batch_size": 4, "learning_rates": np.ones(3, np.float32), "options": EpochOptions(),
+    }  # fmt: skip
     with pytest.raises(ValueError, match=message):
         network.train_epoch(real_images(10), **{**good, **arguments})
 

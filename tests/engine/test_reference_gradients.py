@@ -261,13 +261,10 @@ def assert_network_gradients(architecture, images, labels, entries=4):
 @pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
 def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, stride, padding):
     layers = (
-        cs.Conv2D(4, kernel, stride, padding, activation="relu"),
-        cs.MaxPooling2D(2),
-        cs.Conv2D(3, 2, activation="linear"),
-        cs.Flatten(),
-        cs.Dense(6, activation="relu"),
+        cs.Conv2D(4, kernel, stride, padding, activation="relu"), cs.MaxPooling2D(2),
+        cs.Conv2D(3, 2, activation="linear"), cs.Flatten(), cs.Dense(6, activation="relu"),
         cs.Dense(5, activation="softmax"),
-    )
+    )  # fmt: skip
     if size == (8, 8) and stride == 2:
         layers = (*layers[:2], cs.Conv2D(3, 3, padding="same"), *layers[3:])
     architecture = cs.Architecture(cs.Input(*size, channels, scale=1 / 127.5, offset=-1), layers)
@@ -279,13 +276,10 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
 @pytest.mark.parametrize("last", [cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D()], ids=lambda last: last.kind)
 def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
     layers = (
-        cs.Conv2D(4, 3, activation="relu"),
-        cs.AveragePooling2D(3, 2, "same"),
-        cs.DepthwiseConv2D(2, padding="same", depth_multiplier=2),
-        cs.MaxPooling2D(2, 1, "same"),
-        last,
+        cs.Conv2D(4, 3, activation="relu"), cs.AveragePooling2D(3, 2, "same"),
+        cs.DepthwiseConv2D(2, padding="same", depth_multiplier=2), cs.MaxPooling2D(2, 1, "same"), last,
         cs.Dense(5, "softmax"),
-    )
+    )  # fmt: skip
     architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
@@ -293,36 +287,20 @@ def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_fi
 @pytest.mark.slow
 def test_gradients_through_normalisation_and_layers_without_bias_agree_with_finite_differences():
     layers = (
+        cs.BatchNormalization(), cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(activation="relu"),
+        cs.MaxPooling2D(2), cs.DepthwiseConv2D(2, use_bias=False), cs.BatchNormalization(0.9, 0.1, "gelu"),
+        cs.Flatten(), cs.Dense(6, use_bias=False), cs.BatchNormalization(activation="leaky_relu"), cs.Dense(5),
         cs.BatchNormalization(),
-        cs.Conv2D(4, 3, use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.MaxPooling2D(2),
-        cs.DepthwiseConv2D(2, use_bias=False),
-        cs.BatchNormalization(0.9, 0.1, "gelu"),
-        cs.Flatten(),
-        cs.Dense(6, use_bias=False),
-        cs.BatchNormalization(activation="leaky_relu"),
-        cs.Dense(5),
-        cs.BatchNormalization(),
-    )
+    )  # fmt: skip
     architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
 
 
 def test_gradients_through_zero_padding_and_activation_layers_agree_with_finite_differences():
     layers = (
-        cs.ZeroPadding2D(((1, 0), (2, 3))),
-        cs.Conv2D(4, 3),
-        cs.Activation("leaky_relu", 0.05),
-        cs.ZeroPadding2D(2),
-        cs.DepthwiseConv2D(3, 2),
-        cs.Activation("gelu"),
-        cs.Flatten(),
-        cs.Activation("linear"),
-        cs.Dense(6),
-        cs.Activation("relu"),
-        cs.Dense(5),
-        cs.Activation("softmax"),
-    )
+        cs.ZeroPadding2D(((1, 0), (2, 3))), cs.Conv2D(4, 3), cs.Activation("leaky_relu", 0.05), cs.ZeroPadding2D(2),
+        cs.DepthwiseConv2D(3, 2), cs.Activation("gelu"), cs.Flatten(), cs.Activation("linear"), cs.Dense(6),
+        cs.Activation("relu"), cs.Dense(5), cs.Activation("softmax"),
+    )  # fmt: skip
     architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)

@@ -23,12 +23,9 @@ from .test_reference_gradients import assert_gradient, numerical_gradient
 
 def small_architecture():
     layers = (
-        Conv2D(4, 3, use_bias=False),
-        BatchNormalization(0.8, activation="gelu"),
-        Flatten(),
-        Dense(5),
+        Conv2D(4, 3, use_bias=False), BatchNormalization(0.8, activation="gelu"), Flatten(), Dense(5),
         BatchNormalization(0.5),
-    )
+    )  # fmt: skip
     return Architecture(Input(7, 6, 2), layers)
 
 
@@ -41,12 +38,9 @@ def small_dataset(count=20):
 def train(network, dataset, batch_size=8, **options):
     steps = -(-len(dataset) // batch_size)
     return network.train_epoch(
-        dataset,
-        order=np.arange(len(dataset)),
-        batch_size=batch_size,
-        learning_rates=np.full(steps, 1e-2, np.float32),
+        dataset, order=np.arange(len(dataset)), batch_size=batch_size, learning_rates=np.full(steps, 1e-2, np.float32),
         options=EpochOptions(**options),
-    )
+    )  # fmt: skip
 
 
 # --- By hand ----------------------------------------------------------------------------------------------------------

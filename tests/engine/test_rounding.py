@@ -20,15 +20,10 @@ ENGINES = [NativeNetwork, ReferenceNetwork]
 
 def architecture() -> cs.Architecture:
     layers = (
-        cs.Conv2D(6, 3, use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.DepthwiseConv2D(2, depth_multiplier=2),
-        cs.Conv2D(4, 2, groups=2),
-        cs.PReLU(),
-        cs.Flatten(),
-        cs.Dense(17, "relu"),
-        cs.Dense(5, "softmax"),
-    )
+        cs.Conv2D(6, 3, use_bias=False), cs.BatchNormalization(activation="relu"),
+        cs.DepthwiseConv2D(2, depth_multiplier=2), cs.Conv2D(4, 2, groups=2), cs.PReLU(), cs.Flatten(),
+        cs.Dense(17, "relu"), cs.Dense(5, "softmax"),
+    )  # fmt: skip
     return cs.Architecture(cs.Input(8, 9), layers)
 
 

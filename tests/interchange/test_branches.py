@@ -12,35 +12,20 @@ from convscope.interchange.onnx_files.reading import read_onnx
 from convscope.interchange.onnx_files.writing import write_onnx
 
 BLOCK: tuple[Layer, ...] = (
-    Conv2D(4, 3, padding="same", activation="relu", name="stem"),
-    Conv2D(6, 3, 2, "same", activation="relu"),
-    Conv2D(6, 3, padding="same", name="long"),
-    Branch("stem"),
-    Conv2D(6, 1, 2, name="shortcut"),
+    Conv2D(4, 3, padding="same", activation="relu", name="stem"), Conv2D(6, 3, 2, "same", activation="relu"),
+    Conv2D(6, 3, padding="same", name="long"), Branch("stem"), Conv2D(6, 1, 2, name="shortcut"),
     Add("long", "relu", name="sum"),
-)
+)  # fmt: skip
 NETWORKS: dict[str, tuple[Layer, ...]] = {
     "a shortcut": (*BLOCK, GlobalAveragePooling2D(), Dense(3)),
     "joined maps": (
-        *BLOCK,
-        Branch("sum"),
-        Conv2D(2, 1, name="one"),
-        Branch("sum"),
-        Conv2D(3, 3, padding="same", activation="tanh"),
-        Concatenate("one", name="both"),
-        Concatenate("sum"),
-        Flatten(),
-        Dense(3),
+        *BLOCK, Branch("sum"), Conv2D(2, 1, name="one"), Branch("sum"), Conv2D(3, 3, padding="same", activation="tanh"),
+        Concatenate("one", name="both"), Concatenate("sum"), Flatten(), Dense(3),
     ),
     "the image again": (
-        Conv2D(4, 1, name="one"),
-        Branch("input"),
-        Conv2D(2, 1),
-        Concatenate("one"),
-        Flatten(),
-        Dense(3),
+        Conv2D(4, 1, name="one"), Branch("input"), Conv2D(2, 1), Concatenate("one"), Flatten(), Dense(3),
     ),
-}
+}  # fmt: skip
 
 
 def kinds_of(architecture: cs.Architecture) -> list[str]:

@@ -67,13 +67,6 @@ def test_only_the_scaling_of_the_network_fits(coloured: cs.Dataset, name: str):
     assert min(nats.values()) > 0.01, nats
 
 
-@pytest.mark.parametrize("name", SCALINGS)
-def test_the_scaling_that_fits_is_found(coloured: cs.Dataset, name: str):
-    table = find_scaling(fitted(coloured, SCALINGS[name]), coloured)
-    assert table.best is not None, str(table)
-    assert table.rows[0].name == name, str(table)
-
-
 @pytest.mark.parametrize("name", ["byte / 255", "raw bytes", "-1 to 1"])
 def test_scalings_with_the_same_answers_are_told_apart(name: str):
     """The brighter half is told by a difference, which every positive scale leaves as it is."""

@@ -13,10 +13,6 @@ def test_a_scale_holds_its_range_and_zero(low: float, high: float) -> None:
     assert scale.numbers(scale.integers(np.zeros(1)))[0] == 0
 
 
-def test_numbers_beyond_the_range_stop_at_its_ends() -> None:
-    assert scale_of_range(-1, 1).integers(np.array([-50.0, 50.0])).tolist() == [-128, 127]
-
-
 def test_a_residue_is_what_zero_misses() -> None:
     scale = Scale(1 / 127.5, 0, 1 / 255)  # of bytes less 128, where -1 to 1 are wanted
     assert scale.numbers(np.array([-128, 127])).round(12).tolist() == [-1, 1]

@@ -28,13 +28,9 @@ def test_the_cnn_needs_its_first_maps_and_the_image_alone() -> None:
 
 def test_a_shortcut_keeps_its_place_until_it_is_added() -> None:
     layers = (
-        cs.Conv2D(2, 3, padding="same", name="short"),
-        cs.Conv2D(2, 3, padding="same"),
-        cs.Conv2D(2, 3, padding="same"),
-        cs.Add("short"),
-        cs.Flatten(),
-        cs.Dense(3),
-    )
+        cs.Conv2D(2, 3, padding="same", name="short"), cs.Conv2D(2, 3, padding="same"), cs.Conv2D(2, 3, padding="same"),
+        cs.Add("short"), cs.Flatten(), cs.Dense(3),
+    )  # fmt: skip
     memory = plan_memory(plan_steps(model_of(*layers)), 96, keep_last=False)
     assert memory.size == 3 * 96
     assert memory.offsets[1] not in memory.offsets[2:4]

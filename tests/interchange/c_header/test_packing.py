@@ -82,16 +82,11 @@ def test_every_function_with_a_kernel_can_unpack_it(name: str) -> None:
 def deep_model(rng: np.random.Generator) -> cs.Model:
     """Return a model with every step that has a kernel, normalised before and behind its activations."""
     layers = (
-        cs.Conv2D(6, 3, use_bias=False),
-        cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(6, 3, use_bias=False), cs.BatchNormalization(activation="relu"),
         cs.DepthwiseConv2D(3, padding="same", depth_multiplier=2, activation="relu"),
-        cs.Conv2D(8, 3, groups=2, dilation_rate=2),
-        cs.MaxPooling2D(2),
-        cs.BatchNormalization(activation="relu"),
-        cs.Flatten(),
-        cs.Dense(7, "relu"),
-        cs.Dense(5, "softmax"),
-    )
+        cs.Conv2D(8, 3, groups=2, dilation_rate=2), cs.MaxPooling2D(2), cs.BatchNormalization(activation="relu"),
+        cs.Flatten(), cs.Dense(7, "relu"), cs.Dense(5, "softmax"),
+    )  # fmt: skip
     architecture = cs.Architecture(cs.Input(13, 14, 2), layers)
     weights = {n: rng.normal(0.1, 0.4, shape).astype(np.float32) for n, shape in architecture.weight_shapes.items()}
     for name in weights:

@@ -70,16 +70,10 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (6, 1, 4, 1), np.uint8)
 @pytest.mark.parametrize(
     ("scale", "offset"),
     [
-        (1 / 255, 0.0),
-        (1 / 127.5, -1.0),
-        (1 / 100, -0.3),
-        (1.0, 0.0),
-        (-1 / 255, 1.0),
-        (1 / 255, 5.0),
-        (0.0, 1.0),
+        (1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3), (1.0, 0.0), (-1 / 255, 1.0), (1 / 255, 5.0), (0.0, 1.0),
         (0.0, 0.0),
     ],
-)
+)  # fmt: skip
 def test_bytes_become_the_numbers_that_the_model_reads(scale: float, offset: float, tmp_path: Path) -> None:
     kernel = np.random.default_rng(1).normal(size=(4, 3))
     model = dense_model(kernel, np.zeros(3), scale=scale, offset=offset)

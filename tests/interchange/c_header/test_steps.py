@@ -43,14 +43,11 @@ def test_batch_normalization_goes_into_the_convolution_before_it() -> None:
         (cs.Conv2D(3), cs.Flatten(), cs.BatchNormalization()),  # numbers a pixel, not a channel
         (cs.Conv2D(3, name="c"), cs.Dropout(0.1, name="d"), cs.BatchNormalization(), cs.Add("d")),
         (
-            cs.Conv2D(3, name="c"),
-            cs.Conv2D(3, 1, name="d"),
-            cs.Branch("c"),
-            cs.BatchNormalization(),
+            cs.Conv2D(3, name="c"), cs.Conv2D(3, 1, name="d"), cs.Branch("c"), cs.BatchNormalization(),
             cs.Concatenate("d"),
         ),
     ],
-)
+)  # fmt: skip
 def test_batch_normalization_stays_a_step_where_it_cannot_be_folded(layers: tuple[object, ...]) -> None:
     rest = () if any(isinstance(layer, cs.Flatten) for layer in layers) else (cs.Flatten(),)
     model = model_of(*layers, *rest, cs.Dense(2))
@@ -88,14 +85,9 @@ def test_zero_padding_goes_into_the_convolution_behind_it_but_not_into_a_pooling
 def test_an_activation_goes_into_the_step_before_it() -> None:
     layer = cs.Activation
     model = model_of(
-        cs.Conv2D(3),
-        cs.BatchNormalization(),
-        layer("leaky_relu", 0.7),
-        layer("tanh"),
-        cs.Flatten(),
-        cs.Dense(2),
+        cs.Conv2D(3), cs.BatchNormalization(), layer("leaky_relu", 0.7), layer("tanh"), cs.Flatten(), cs.Dense(2),
         layer("softmax"),
-    )
+    )  # fmt: skip
     assert [(step.kind, step.activation) for step in plan_steps(model)] == [
         ("conv2d", "leaky_relu"),
         ("activation", "tanh"),

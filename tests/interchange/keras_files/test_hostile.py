@@ -1,7 +1,6 @@
 """Files that were made to harm: refused by name, with nothing run, nothing written and no memory taken."""
 
 import json
-import pickle
 import stat
 import struct
 import subprocess
@@ -63,11 +62,6 @@ def test_all_layers_that_stand_in_the_way_are_told_at_once(read):
 def test_a_model_of_a_class_of_its_own_is_refused(read):
     with pytest.raises(InterchangeError, match="'MyModel', which is Python code outside Keras"):
         read(archive({**CONFIG, "class_name": "MyModel", "module": "my_package"}, hdf5(ARRAYS)))
-
-
-def test_a_pickle_is_no_model(read):
-    with pytest.raises(InterchangeError, match="is not a Keras model"):
-        read(pickle.dumps({"model": 1}))
 
 
 @pytest.mark.parametrize(

@@ -109,15 +109,10 @@ def small_model() -> cs.Model:
     architecture = cs.Architecture(
         cs.Input(10, 8, 3, 1 / 127.5, -1.0),
         (
-            cs.Conv2D(8, 3, padding="valid", use_bias=False),
-            cs.BatchNormalization(activation="relu"),
-            cs.Conv2D(8, 3, padding="same", activation="gelu"),
-            cs.Add("batch_normalization", "relu"),
-            cs.MaxPooling2D(2),
-            cs.Flatten(),
-            cs.Dropout(0.3),
-            cs.Dense(4, "softmax"),
+            cs.Conv2D(8, 3, padding="valid", use_bias=False), cs.BatchNormalization(activation="relu"),
+            cs.Conv2D(8, 3, padding="same", activation="gelu"), cs.Add("batch_normalization", "relu"),
+            cs.MaxPooling2D(2), cs.Flatten(), cs.Dropout(0.3), cs.Dense(4, "softmax"),
         ),
         "small",
-    )
+    )  # fmt: skip
     return with_weights(replace(architecture, name="small"), 3)

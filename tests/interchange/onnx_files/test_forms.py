@@ -31,12 +31,9 @@ def test_a_logarithm_of_a_softmax_is_read_as_the_softmax(tmp_path: Path):
 
 def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):
     nodes = [
-        node("Flatten", "x", "f"),
-        node("Gemm", "f k", "g"),
-        node("Unsqueeze", "g axes", "u"),
-        node("BatchNormalization", "u s b m v", "n"),
-        node("Squeeze", "n axes", "y"),
-    ]
+        node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Unsqueeze", "g axes", "u"),
+        node("BatchNormalization", "u s b m v", "n"), node("Squeeze", "n axes", "y"),
+    ]  # fmt: skip
     constants = {"axes": np.array([2]), "k": K, "v": numbers(4) ** 2 + 0.1} | {name: numbers(4) for name in "sbm"}
     model = proto(nodes, constants)
     imported = read_onnx(save(model, tmp_path))

@@ -12,17 +12,9 @@ from convscope.interchange.onnx_files import read_onnx
 
 SHAPE = ("N", 2, 9, 6)  # maps behind the convolution are 4 wide and have 4 channels
 WEIGHTS = {
-    "w": numbers(4, 2, 3, 3),
-    "bias": numbers(4),
-    "slopes": numbers(4),
-    "factors": numbers(4),
-    "gamma": numbers(4),
-    "beta": numbers(4),
-    "mean": numbers(4),
-    "variance": np.abs(numbers(4)) + 0.5,
-    "k": numbers(3, 4),
-    "v": numbers(3),
-}
+    "w": numbers(4, 2, 3, 3), "bias": numbers(4), "slopes": numbers(4), "factors": numbers(4), "gamma": numbers(4),
+    "beta": numbers(4), "mean": numbers(4), "variance": np.abs(numbers(4)) + 0.5, "k": numbers(3, 4), "v": numbers(3),
+}  # fmt: skip
 END = [
     node("GlobalAveragePool", "n", "p"),
     node("Flatten", "p", "f"),

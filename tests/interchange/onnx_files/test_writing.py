@@ -233,9 +233,3 @@ def test_a_missing_package_is_named_with_what_installs_it(
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ConvscopeError, match=r'onnx is not installed .*; run pip install "onnx'):
         write_onnx(small_model, tmp_path / "m.onnx", dtype=dtype, calibration_images=random_images(small_model))
-
-
-def test_a_folder_that_cannot_be_written_to_is_named(small_model: cs.Model, tmp_path: Path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConvscopeError, match="cannot be written"):
-        write_onnx(small_model, tmp_path / "file" / "m.onnx")

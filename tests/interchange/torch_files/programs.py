@@ -12,11 +12,8 @@ import numpy as np
 LAYOUTS = ("2.7", "2.8", "2.9")
 _TYPES = {"float32": 7, "uint8": 1, "int64": 5, "float64": 8, "float16": 6}
 _STORAGES = {
-    "float32": b"FloatStorage",
-    "float64": b"DoubleStorage",
-    "float16": b"HalfStorage",
-    "int64": b"LongStorage",
-}
+    "float32": b"FloatStorage", "float64": b"DoubleStorage", "float16": b"HalfStorage", "int64": b"LongStorage",
+}  # fmt: skip
 
 
 def _text(text: str) -> bytes:

@@ -111,11 +111,8 @@ def test_one_image_without_a_batch_is_read(tmp_path: Path):
     program.outputs.append(program.call("linear.default", (4,), input=flat, weight=dense))
     read = cs.import_model(program.save(tmp_path), scaling=cs.Scaling())
     layers = (
-        cs.Conv2D(3, 3, padding="same", use_bias=False),
-        cs.MaxPooling2D(2),
-        cs.Flatten(),
-        cs.Dense(4, use_bias=False),
-    )
+        cs.Conv2D(3, 3, padding="same", use_bias=False), cs.MaxPooling2D(2), cs.Flatten(), cs.Dense(4, use_bias=False),
+    )  # fmt: skip
     weights = ours().weights
     kept = {"conv2d/kernel": weights["block_conv/kernel"], "dense/kernel": weights["head/kernel"]}
     same = cs.Model(cs.Architecture(cs.Input(9, 7, 2), layers), kept, tuple("0123"))
