@@ -35,24 +35,17 @@ def test_the_example_of_the_page_is_valid_and_can_be_built():
 @pytest.mark.parametrize(
     "change",
     [
-        {"layers": []},
-        {"input": {"height": 28}},
-        {"input": {"height": 0, "width": 28}},
-        {"input": {"height": 28, "width": 28, "depth": 3}},
-        {"layers": [{"kind": "Conv3D"}]},
-        {"layers": [{"filters": 8}]},
-        {"layers": [{"kind": "Conv2D"}]},
+        {"layers": []}, {"input": {"height": 28}}, {"input": {"height": 0, "width": 28}},
+        {"input": {"height": 28, "width": 28, "depth": 3}}, {"layers": [{"kind": "Conv3D"}]},
+        {"layers": [{"filters": 8}]}, {"layers": [{"kind": "Conv2D"}]},
         {"layers": [{"kind": "Conv2D", "filters": 8, "kernel_size": [3, 3, 3]}]},
-        {"layers": [{"kind": "Conv2D", "filters": "8"}]},
-        {"layers": [{"kind": "Conv2D", "filters": 8, "dilation": 2}]},
+        {"layers": [{"kind": "Conv2D", "filters": "8"}]}, {"layers": [{"kind": "Conv2D", "filters": 8, "dilation": 2}]},
         {"layers": [{"kind": "Dense", "units": 10, "activation": "mish"}]},
-        {"layers": [{"kind": "Dropout", "rate": 1.0}]},
-        {"layers": [{"kind": "Add"}]},
-        {"layers": [{"kind": "Branch"}]},
+        {"layers": [{"kind": "Dropout", "rate": 1.0}]}, {"layers": [{"kind": "Add"}]}, {"layers": [{"kind": "Branch"}]},
         {"layers": [{"kind": "Flatten", "name": "a-b"}]},
     ],
     ids=str,
-)
+)  # fmt: skip
 def test_a_wrong_file_is_refused_by_the_schema_and_by_the_reader(change: dict[str, Any]):
     wrong = {**example(), **change}
     assert not VALIDATOR.is_valid(wrong)

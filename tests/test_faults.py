@@ -34,12 +34,9 @@ def test_the_disk_fails_from_the_asked_write_on(faults: Any, tmp_path: Path, onc
     environment = os.environ | faults.failing_disk(tmp_path, faults.compile_failing_disk(tmp_path), 2) | once
     (tmp_path / "file").touch()
     done = subprocess.run(
-        [sys.executable, "-c", WRITE_FOUR_TIMES, tmp_path / "file"],
-        env=environment,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", WRITE_FOUR_TIMES, tmp_path / "file"], env=environment, capture_output=True, text=True,
         check=True,
-    )
+    )  # fmt: skip
     assert [int(line) for line in done.stdout.split()] == expected
 
 

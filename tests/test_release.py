@@ -14,11 +14,8 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / ".ci" / "release.py"
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n## [1.2.3] - 2026-01-31\n\n### Added\n\n- All.\n"
 HOSTED = [
-    *ROOT.glob(".github/**/*.yml"),
-    ROOT / ".readthedocs.yaml",
-    ROOT / "CITATION.cff",
-    ROOT / ".pre-commit-config.yaml",
-]
+    *ROOT.glob(".github/**/*.yml"), ROOT / ".readthedocs.yaml", ROOT / "CITATION.cff", ROOT / ".pre-commit-config.yaml",
+]  # fmt: skip
 
 
 @pytest.fixture

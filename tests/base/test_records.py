@@ -46,11 +46,8 @@ class Table(Record, kw_only=True):
 def table(**changes: Any) -> Table:
     run = Run(name="größer", accuracy=0.5, interval=(0.25, 1e-7))
     fields = {
-        "runs": (run,),
-        "values": {"b": None, "a": True},
-        "recipe": {"z": [1], "a": {}},
-        "weights_sha256": 64 * "a",
-    }
+        "runs": (run,), "values": {"b": None, "a": True}, "recipe": {"z": [1], "a": {}}, "weights_sha256": 64 * "a",
+    }  # fmt: skip
     return Table(**(fields | changes))
 
 

@@ -271,13 +271,9 @@ def test_equal_groups_are_seldom_told_apart(seeds):
 
 @pytest.mark.slow
 @given(
-    count_a=st.integers(1, 6),
-    count_b=st.integers(1, 6),
-    images=st.sampled_from([1, 2, 5, 30, 200, 1000]),
-    rates=st.tuples(*[st.floats(0.001, 0.999)] * 2),
-    overlap=st.booleans(),
-    seed=st.integers(0, 2**32 - 1),
-)
+    count_a=st.integers(1, 6), count_b=st.integers(1, 6), images=st.sampled_from([1, 2, 5, 30, 200, 1000]),
+    rates=st.tuples(*[st.floats(0.001, 0.999)] * 2), overlap=st.booleans(), seed=st.integers(0, 2**32 - 1),
+)  # fmt: skip
 @settings(max_examples=300, deadline=None)
 def test_both_intervals_leave_equality_out_exactly_where_p_is_below_the_level(
     count_a, count_b, images, rates, overlap, seed

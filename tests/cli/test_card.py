@@ -115,13 +115,9 @@ def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
     labels = np.arange(120) % len(HOSTILE)
     data = cs.Dataset(images, labels, HOSTILE, name='data: "x" | 1', split="train")
     done = cs.run(
-        data,
-        architecture=cs.Architecture.from_dict(SMALL),
-        recipe="fast",
-        out=tmp_path / "run",
-        seeds=1,
+        data, architecture=cs.Architecture.from_dict(SMALL), recipe="fast", out=tmp_path / "run", seeds=1,
         baseline=False,
-    )
+    )  # fmt: skip
     text = done.card().read_text(encoding="utf-8")
     found = metadata(tmp_path / "run" / "README.md")
     assert found["datasets"] == ["data-x-1"]

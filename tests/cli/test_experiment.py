@@ -65,17 +65,8 @@ def test_a_run_of_an_experiment_has_the_weights_of_the_command_for_one_run(
 ):
     _, printed = finished
     one = (
-        "--dataset",
-        small_folder,
-        "--architecture",
-        "ann",
-        "--recipe",
-        recipe,
-        "--seed",
-        2,
-        "--out",
-        tmp_path / "run",
-    )
+        "--dataset", small_folder, "--architecture", "ann", "--recipe", recipe, "--seed", 2, "--out", tmp_path / "run",
+    )  # fmt: skip
     assert invoke("train", *one).exit_code == 0
     assert cs.load_model(tmp_path / "run").weights_sha256 == printed["runs"][1]["weights_sha256"]
 
@@ -164,19 +155,9 @@ def ends_soon(group: int) -> bool:
 def test_ctrl_c_ends_cleanly_and_keeps_what_is_finished(small_folder: Path, tmp_path: Path, executor: tuple[str, ...]):
     out = tmp_path / "out"
     words = [
-        "-m",
-        "convscope",
-        "experiment",
-        "--dataset",
-        small_folder,
-        "--epochs",
-        1,
-        "--seeds",
-        "1000",
-        "--out",
-        out,
+        "-m", "convscope", "experiment", "--dataset", small_folder, "--epochs", 1, "--seeds", "1000", "--out", out,
         *executor,
-    ]
+    ]  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, *map(str, words)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

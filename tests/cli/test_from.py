@@ -52,13 +52,9 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
     assert history_of(out)[0]["loss"] < history_of(source)[3]["loss"]
     record = open_run(out).record
     assert record.start.to_dict() == {
-        "argument": str(source),
-        "weights_sha256": load_model(source).weights_sha256,
-        "num_seen_images": 1000,
-        "kept_classes": list("0123456789"),
-        "new_classes": [],
-        "new_output": False,
-    }
+        "argument": str(source), "weights_sha256": load_model(source).weights_sha256, "num_seen_images": 1000,
+        "kept_classes": list("0123456789"), "new_classes": [], "new_output": False,
+    }  # fmt: skip
     assert f" --from {source} " in record.command
     assert load_model(out).provenance["from"] == load_model(source).weights_sha256
     assert load_model(out / "checkpoints" / "epoch-0000.safetensors").weights_sha256 == record.start.weights_sha256

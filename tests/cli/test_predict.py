@@ -68,12 +68,9 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].split() == [
-        "file",
-        "prediction",
-        "probability",
-        "runner-up",
+        "file", "prediction", "probability", "runner-up",
         *["none", "of", "these", "preparation", "(height", "×", "width)"],
-    ]
+    ]  # fmt: skip
     assert [line.split()[0].split("/")[-1] for line in lines[2:4]] == ["a.png", "b.png"]
     assert all("90 × 120 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
 

@@ -172,13 +172,10 @@ def start(folder: Path) -> Iterator[Callable[[str], "subprocess.Popen[str]"]]:
             (folder / "long" / "run.json").write_text(json.dumps(record))
         script = SLOW_COMPILER if name == "export" else "from convscope.cli import main; main()"
         process = subprocess.Popen(
-            [sys.executable, "-c", script, *STOPPED[name]],
-            cwd=folder,
+            [sys.executable, "-c", script, *STOPPED[name]], cwd=folder,
             env={**os.environ, "TMPDIR": str(folder / "tmp")},
-            stdout=subprocess.PIPE if name == "serve" else subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+            stdout=subprocess.PIPE if name == "serve" else subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
         started.append(process)
         if process.stdout is not None:
             assert process.stdout.readline().startswith("Serving")

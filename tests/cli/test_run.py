@@ -49,17 +49,8 @@ def test_run_prints_what_its_contract_says(run_folder):
     low, high = evaluation["accuracy_interval"]
     assert low < evaluation["accuracy"] < high
     assert {
-        "train",
-        "evaluate",
-        "explain",
-        "seeds",
-        "filters",
-        "attributions",
-        "embedding",
-        "ablation",
-        "report",
-        "total",
-    } <= set(printed["timings"])
+        "train", "evaluate", "explain", "seeds", "filters", "attributions", "embedding", "ablation", "report", "total",
+    } <= set(printed["timings"])  # fmt: skip
 
 
 def test_run_records_how_it_was_made(run_folder):
@@ -182,14 +173,8 @@ def test_a_run_that_stops_early_resumes_to_the_same_bits(
             raise KeyboardInterrupt
 
     arguments = (
-        "--dataset",
-        small_folder,
-        "--recipe",
-        out.parent / "recipe.json",
-        *STOPPING,
-        "--out",
-        tmp_path / "run",
-    )
+        "--dataset", small_folder, "--recipe", out.parent / "recipe.json", *STOPPING, "--out", tmp_path / "run",
+    )  # fmt: skip
     with monkeypatch.context() as patch:
         patch.setattr(RunFolder, "save_epoch", stop)
         done = invoke("train", *arguments)
@@ -344,17 +329,8 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: c
 def test_ctrl_c_says_how_to_go_on(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     command = [
-        sys.executable,
-        "-m",
-        "convscope",
-        "run",
-        "--dataset",
-        str(small_folder),
-        "--epochs",
-        "5000",
-        "--out",
-        str(out),
-    ]
+        sys.executable, "-m", "convscope", "run", "--dataset", str(small_folder), "--epochs", "5000", "--out", str(out),
+    ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     while not (out / "checkpoints" / "epoch-0001.safetensors").exists():
         time.sleep(0.01)

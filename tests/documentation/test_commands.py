@@ -60,11 +60,8 @@ def _without_other_places(words: list[str]) -> list[str]:
 def first_pages() -> list[Path]:
     docs = ROOT / "docs"
     return [
-        ROOT / "README.md",
-        docs / "quickstart.md",
-        docs / "architecture.md",
-        *sorted((docs / "howto").glob("*.md")),
-    ]
+        ROOT / "README.md", docs / "quickstart.md", docs / "architecture.md", *sorted((docs / "howto").glob("*.md")),
+    ]  # fmt: skip
 
 
 PAGES = [page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name not in PLANS]

@@ -63,11 +63,8 @@ def test_evaluation_is_what_scikit_learn_finds(num_classes):
 def test_confused_pairs_come_most_frequent_first_and_equal_ones_by_label():
     evaluation = evaluate_answers([2, 2, 2, 1, 0, 0, 1], [1, 1, 0, 0, 2, 0, 1], "abc")
     assert evaluation.confused_pairs == (
-        ConfusedPair(2, 1, 2),
-        ConfusedPair(0, 2, 1),
-        ConfusedPair(1, 0, 1),
-        ConfusedPair(2, 0, 1),
-    )
+        ConfusedPair(2, 1, 2), ConfusedPair(0, 2, 1), ConfusedPair(1, 0, 1), ConfusedPair(2, 0, 1),
+    )  # fmt: skip
 
 
 def test_confused_pairs_are_at_most_twenty():
@@ -163,11 +160,8 @@ def test_text_shows_accuracy_interval_images_matrix_and_pairs():
     lines = text.splitlines()
     matrix = lines.index("Confusion matrix (rows: true class, columns: predicted class)")
     assert [line.split() for line in lines[matrix + 1 : matrix + 5]] == [
-        ["cat", "dog"],
-        ["-" * len(lines[matrix + 2])],
-        ["cat", "8", "1"],
-        ["dog", "·", "1"],
-    ]
+        ["cat", "dog"], ["-" * len(lines[matrix + 2])], ["cat", "8", "1"], ["dog", "·", "1"],
+    ]  # fmt: skip
     assert lines[-1].split() == ["cat", "dog", "1"]
 
 

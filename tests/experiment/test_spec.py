@@ -34,13 +34,10 @@ def test_a_digest_is_sixteen_hexadecimal_digits_and_the_same_each_time(small_mni
 
 
 CHANGES = {
-    "seed": {"seed": 4},
-    "recipe": {"recipe": replace(ONE_EPOCH, epochs=2)},
-    "architecture": {"architecture": cs.presets.ann()},
-    "engine": {"engine": "reference"},
-    "number of images": {"num_images": 999},
-    "seed of the weights": {"weights_seed": 4},
-}
+    "seed": {"seed": 4}, "recipe": {"recipe": replace(ONE_EPOCH, epochs=2)},
+    "architecture": {"architecture": cs.presets.ann()}, "engine": {"engine": "reference"},
+    "number of images": {"num_images": 999}, "seed of the weights": {"weights_seed": 4},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CHANGES)

@@ -48,13 +48,8 @@ def test_what_says_nothing_clear_is_refused(text: str):
 
 def test_a_field_of_a_recipe_or_of_layers_is_changed_by_its_name():
     values = {
-        "learning_rate": 0.5,
-        "augmentation.shift": 2,
-        "epochs": 7,
-        "filters": 4,
-        "conv2d_1.filters": 6,
-        "units": 9,
-    }
+        "learning_rate": 0.5, "augmentation.shift": 2, "epochs": 7, "filters": 4, "conv2d_1.filters": 6, "units": 9,
+    }  # fmt: skip
     network, recipe = change(cs.presets.cnn(), cs.recipes.fast, values)
     assert (recipe.optimizer.learning_rate, recipe.augmentation.shift, recipe.epochs) == (0.5, 2, 7)
     assert recipe.optimizer.beta_2 == cs.recipes.fast.optimizer.beta_2

@@ -141,11 +141,8 @@ def weights_alone(model: Any, folder: Path) -> Path:
 
 
 KERAS_FILES = {
-    ".keras": saved("net.keras"),
-    ".keras, Windows": on_windows,
-    ".h5": saved("net.h5"),
-    "weights": weights_alone,
-}
+    ".keras": saved("net.keras"), ".keras, Windows": on_windows, ".h5": saved("net.h5"), "weights": weights_alone,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("form", KERAS_FILES)

@@ -25,14 +25,7 @@ def test_it_means_the_same_on_other_backends(backend: str):
     chosen = " or ".join(f"({file} and ({names}))" for file, names in CHOSEN.items())
     done = subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-k",
-            chosen,
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", chosen,
             *(here / file for file in CHOSEN),
         ],
         # JAX compiles each network once for the few steps it does here.
@@ -41,6 +34,6 @@ def test_it_means_the_same_on_other_backends(backend: str):
         text=True,
         check=False,
         cwd=here.parent.parent,
-    )
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout

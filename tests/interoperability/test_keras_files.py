@@ -141,14 +141,11 @@ def test_models_within_models_are_laid_open(tmp_path):
     residual = keras.Model(inner, layers.Add()([inner, layers.Conv2D(4, 3, padding="same", activation="tanh")(inner)]))
     model = keras.Sequential(
         [
-            layers.Input((12, 9, 3)),
-            block(4, "first"),
-            residual,
-            keras.Sequential([block(5, "second"), block(3, "third")], name="tail"),
-            layers.GlobalMaxPooling2D(),
+            layers.Input((12, 9, 3)), block(4, "first"), residual,
+            keras.Sequential([block(5, "second"), block(3, "third")], name="tail"), layers.GlobalMaxPooling2D(),
             layers.Dense(4),
         ]
-    )
+    )  # fmt: skip
     randomized(model, 3)
     images = images_for((12, 9, 3))
     read = saved(model, tmp_path)
@@ -174,14 +171,10 @@ def test_flat_pixels_and_images_without_a_channel_axis(tmp_path):
 def test_a_rescaling_of_each_channel_or_behind_a_layer_becomes_a_batch_normalization(tmp_path):
     model = keras.Sequential(
         [
-            layers.Input((8, 8, 3)),
-            layers.Rescaling([0.01, 0.02, 0.005], offset=[-1.0, 0.0, 0.5]),
-            layers.Conv2D(4, 3, padding="same"),
-            layers.Rescaling(0.3, offset=-0.2),
-            layers.Flatten(),
-            layers.Dense(3),
+            layers.Input((8, 8, 3)), layers.Rescaling([0.01, 0.02, 0.005], offset=[-1.0, 0.0, 0.5]),
+            layers.Conv2D(4, 3, padding="same"), layers.Rescaling(0.3, offset=-0.2), layers.Flatten(), layers.Dense(3),
         ]
-    )
+    )  # fmt: skip
     randomized(model, 5)
     images = images_for((8, 8, 3))
     read = saved(model, tmp_path)
@@ -268,25 +261,15 @@ def test_activations_and_paddings_that_stand_alone(seed, tmp_path):
     padding = ((int(random.integers(0, 3)), 2), (1, int(random.integers(0, 3))))
     model = keras.Sequential(
         [
-            layers.Input((10, 9, 3)),
-            layers.Rescaling(1 / 255),
-            layers.ZeroPadding2D(padding),
-            layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)),
-            layers.LeakyReLU(0.45),
-            layers.PReLU("random_normal", shared_axes=(2, 1)),
-            layers.MaxPooling2D(),
-            layers.Activation("gelu"),
-            layers.ReLU(negative_slope=0.05),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(5, activation=["relu", "hard_silu", "elu"][seed]),
-            layers.LeakyReLU(),
-            layers.Dense(5),
-            [layers.ReLU(6), layers.ELU(), layers.Activation("silu")][seed],
-            layers.PReLU("random_normal"),
-            layers.Dense(4),
-            layers.Softmax(),
+            layers.Input((10, 9, 3)), layers.Rescaling(1 / 255), layers.ZeroPadding2D(padding),
+            layers.Conv2D(4, 3, activation=layers.LeakyReLU(0.1)), layers.LeakyReLU(0.45),
+            layers.PReLU("random_normal", shared_axes=(2, 1)), layers.MaxPooling2D(), layers.Activation("gelu"),
+            layers.ReLU(negative_slope=0.05), layers.GlobalAveragePooling2D(),
+            layers.Dense(5, activation=["relu", "hard_silu", "elu"][seed]), layers.LeakyReLU(), layers.Dense(5),
+            [layers.ReLU(6), layers.ELU(), layers.Activation("silu")][seed], layers.PReLU("random_normal"),
+            layers.Dense(4), layers.Softmax(),
         ]
-    )
+    )  # fmt: skip
     randomized(model, seed)
     images = images_for((10, 9, 3), seed)
     read = saved(model, tmp_path)
@@ -310,26 +293,13 @@ def test_what_an_addition_reads_is_not_changed_by_an_activation_behind_it(tmp_pa
 def test_layers_that_do_nothing_at_prediction_are_left_out(tmp_path):
     model = keras.Sequential(
         [
-            layers.Input((12, 11, 3)),
-            layers.RandomBrightness(0.1),
-            layers.RandomContrast(0.1),
-            layers.RandomFlip(),
-            layers.RandomRotation(0.1),
-            layers.RandomTranslation(0.1, 0.1),
-            layers.RandomZoom(0.1),
-            layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3),
-            layers.SpatialDropout2D(0.3),
-            layers.GaussianNoise(0.1),
-            layers.ReLU(),
-            layers.GaussianDropout(0.1),
-            layers.Flatten(),
-            layers.AlphaDropout(0.1),
-            layers.ActivityRegularization(0.1),
-            layers.Identity(),
-            layers.Dense(5),
+            layers.Input((12, 11, 3)), layers.RandomBrightness(0.1), layers.RandomContrast(0.1), layers.RandomFlip(),
+            layers.RandomRotation(0.1), layers.RandomTranslation(0.1, 0.1), layers.RandomZoom(0.1),
+            layers.Rescaling(1 / 255), layers.Conv2D(4, 3), layers.SpatialDropout2D(0.3), layers.GaussianNoise(0.1),
+            layers.ReLU(), layers.GaussianDropout(0.1), layers.Flatten(), layers.AlphaDropout(0.1),
+            layers.ActivityRegularization(0.1), layers.Identity(), layers.Dense(5),
         ]
-    )
+    )  # fmt: skip
     randomized(model, 0)
     model.save(tmp_path / "model.keras")  # Keras 3.15 cannot write such layers as HDF5
     read = read_keras(tmp_path / "model.keras")
@@ -343,19 +313,13 @@ def test_channels_first_answer_as_in_keras(flattened, tmp_path):
     first = {"data_format": "channels_first"}
     model = keras.Sequential(
         [
-            layers.Input((3, 12, 11)),
-            layers.Conv2D(4, 3, padding="same", **first),
-            layers.BatchNormalization(axis=1),
-            layers.ReLU(),
-            layers.ZeroPadding2D(((1, 0), (2, 1)), **first),
-            layers.DepthwiseConv2D(3, depth_multiplier=2, **first),
-            layers.AveragePooling2D(2, **first),
-            layers.Flatten(data_format=flattened),
-            layers.Dropout(0.1),
-            layers.Dense(6, activation="tanh"),
+            layers.Input((3, 12, 11)), layers.Conv2D(4, 3, padding="same", **first), layers.BatchNormalization(axis=1),
+            layers.ReLU(), layers.ZeroPadding2D(((1, 0), (2, 1)), **first),
+            layers.DepthwiseConv2D(3, depth_multiplier=2, **first), layers.AveragePooling2D(2, **first),
+            layers.Flatten(data_format=flattened), layers.Dropout(0.1), layers.Dense(6, activation="tanh"),
             layers.Dense(5),
         ]
-    )
+    )  # fmt: skip
     randomized(model, 1)
     images = images_for((12, 11, 3))
     given = images.transpose(0, 3, 1, 2).astype(np.float32) / 255

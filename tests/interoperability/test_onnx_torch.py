@@ -61,36 +61,19 @@ class Network(nn.Module):
 def pooled(channels: int, classes: int) -> nn.Module:
     """Return a network that ends in a global pooling, with other paddings than `same`."""
     return nn.Sequential(
-        nn.Conv2d(channels, 8, 5, stride=2, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, 2, padding=1),
-        nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=2),
-        nn.Conv2d(8, 12, 3, stride=2, padding=1),
-        nn.Sigmoid(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(12, classes),
-    )
+        nn.Conv2d(channels, 8, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2, padding=1),
+        nn.Conv2d(8, 8, 3, padding=2, dilation=2, groups=2), nn.Conv2d(8, 12, 3, stride=2, padding=1), nn.Sigmoid(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, classes),
+    )  # fmt: skip
 
 
 def activated(channels: int, classes: int) -> nn.Module:
     """Return a network of images of 12 x 14 or 14 x 12 with an activation of each kind, within layers and by itself."""
     return nn.Sequential(
-        nn.Conv2d(channels, 6, 3, bias=False),
-        nn.BatchNorm2d(6),
-        nn.ReLU6(),
-        nn.Conv2d(6, 6, 3, padding=1),
-        nn.Hardswish(),
-        nn.MaxPool2d(2),
-        nn.SiLU(),
-        nn.Conv2d(6, 6, 3),
-        nn.ELU(),
-        nn.Hardtanh(0, 6),
-        nn.Flatten(),
-        nn.Linear(72, 9),
-        nn.Hardswish(),
-        nn.Linear(9, classes),
-    )
+        nn.Conv2d(channels, 6, 3, bias=False), nn.BatchNorm2d(6), nn.ReLU6(), nn.Conv2d(6, 6, 3, padding=1),
+        nn.Hardswish(), nn.MaxPool2d(2), nn.SiLU(), nn.Conv2d(6, 6, 3), nn.ELU(), nn.Hardtanh(0, 6), nn.Flatten(),
+        nn.Linear(72, 9), nn.Hardswish(), nn.Linear(9, classes),
+    )  # fmt: skip
 
 
 def sloped(channels: int, classes: int) -> nn.Module:

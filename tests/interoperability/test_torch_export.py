@@ -62,13 +62,10 @@ def test_windows_reach_over_edges_as_those_of_tensorflow(kind: type, size: tuple
 def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> None:
     layers = (
         cs.Conv2D(3, 3, padding="same", activation="relu", name="conv2d"),
-        cs.Conv2D(3, 1, activation="tanh", name="conv2d_relu"),
-        cs.Add("conv2d", "relu", name="forward"),
-        cs.MaxPooling2D(name="training"),
-        cs.Add("training", name="training_"),
-        cs.Flatten(name="flatten_maps"),
+        cs.Conv2D(3, 1, activation="tanh", name="conv2d_relu"), cs.Add("conv2d", "relu", name="forward"),
+        cs.MaxPooling2D(name="training"), cs.Add("training", name="training_"), cs.Flatten(name="flatten_maps"),
         cs.Dense(101, "softmax", name="weight"),
-    )
+    )  # fmt: skip
     model = model_of(cs.Architecture(cs.Input(6, 8, 3), layers))
     network = to_torch(model)
     images = random_images(model.architecture, np.random.default_rng(0), 3)
@@ -79,12 +76,9 @@ def test_layers_with_the_names_of_methods_and_of_one_another_keep_apart() -> Non
 
 def small_network() -> Model:
     layers = (
-        cs.Conv2D(4, 3, use_bias=False),
-        cs.BatchNormalization(momentum=0.75, activation="relu"),
-        cs.Dropout(0.5),
-        cs.Flatten(),
-        cs.Dense(3, "softmax"),
-    )
+        cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(momentum=0.75, activation="relu"), cs.Dropout(0.5),
+        cs.Flatten(), cs.Dense(3, "softmax"),
+    )  # fmt: skip
     return model_of(cs.Architecture(cs.Input(6, 5), layers))
 
 

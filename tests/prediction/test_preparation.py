@@ -65,17 +65,11 @@ def test_dark_ink_is_as_made_where_the_data_set_writes_with_it():
 @pytest.mark.parametrize(
     "picture",
     [
-        digit(dark=True),
-        digit(32),
-        digit(long=14),
-        np.roll(digit(), 3, axis=0),
-        np.roll(digit(), -3, axis=1),
-        np.maximum(digit(), 40),
-        np.zeros((28, 28, 1), np.uint8),
-        digit().repeat(3, axis=2),
+        digit(dark=True), digit(32), digit(long=14), np.roll(digit(), 3, axis=0), np.roll(digit(), -3, axis=1),
+        np.maximum(digit(), 40), np.zeros((28, 28, 1), np.uint8), digit().repeat(3, axis=2),
     ],
     ids=["dark", "of another size", "small", "low", "left", "on grey", "empty", "in colours"],
-)
+)  # fmt: skip
 def test_other_pictures_are_to_be_prepared(picture):
     assert is_as_made(digit(), (28, 28, 1), MNIST_LIKE)
     assert not is_as_made(picture, (28, 28, 1), MNIST_LIKE)

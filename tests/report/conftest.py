@@ -33,14 +33,10 @@ from convscope.training import History
 from convscope.training.model import Model
 
 HOSTILE_NAMES = (
-    "</script><img src=x onerror=alert(1)>",
-    "<!--<script>",
-    r"$\frac{",
-    "a name of sixty characters that is far too long for any axis",
-    "靴 👢",
-    'quote " and & <b>bold</b>',
+    "</script><img src=x onerror=alert(1)>", "<!--<script>", r"$\frac{",
+    "a name of sixty characters that is far too long for any axis", "靴 👢", 'quote " and & <b>bold</b>',
     "line\nbreak\x00\x1b[31m",
-)
+)  # fmt: skip
 HISTORY = History((0.3, 0.1), (0.9, 0.97), (0.2, 0.08), (0.93, 0.975), (1.5, 1.25))
 
 
@@ -112,26 +108,19 @@ def picture_from_json(value: str) -> Pixels:
 def wide_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network with more filters and maps than a figure draws, and kernels that are not square."""
     layers = (
-        cs.Conv2D(100, (5, 3), padding="same", activation="relu"),
-        cs.MaxPooling2D((2, 2)),
-        cs.Conv2D(70, (1, 1), activation="relu"),
-        cs.Flatten(),
-        cs.Dense(num_classes, activation="softmax"),
-    )
+        cs.Conv2D(100, (5, 3), padding="same", activation="relu"), cs.MaxPooling2D((2, 2)),
+        cs.Conv2D(70, (1, 1), activation="relu"), cs.Flatten(), cs.Dense(num_classes, activation="softmax"),
+    )  # fmt: skip
     return cs.Architecture(cs.Input(*shape), layers, "wide")
 
 
 def residual_network(shape: tuple[int, int, int], num_classes: int) -> cs.Architecture:
     """A network with layers that no gradient trains in part, and one that reads two others."""
     layers = (
-        cs.Conv2D(6, 3, name="stem", use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.Conv2D(6, 3, padding="same"),
-        cs.Add("stem", "relu"),
-        cs.Flatten(),
-        cs.Dense(num_classes),
+        cs.Conv2D(6, 3, name="stem", use_bias=False), cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(6, 3, padding="same"), cs.Add("stem", "relu"), cs.Flatten(), cs.Dense(num_classes),
         cs.BatchNormalization(activation="softmax"),
-    )
+    )  # fmt: skip
     return cs.Architecture(cs.Input(*shape), layers, "residual")
 
 

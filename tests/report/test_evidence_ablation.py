@@ -35,13 +35,10 @@ def measure(
     parts = (
         Dataset(
             stream.integers(0, 256, (3 * len(names), *shape), np.uint8),
-            (np.arange(3 * len(names)) % len(names)).astype(np.int64),
-            names,
-            "noise",
-            split,
+            (np.arange(3 * len(names)) % len(names)).astype(np.int64), names, "noise", split,
         )
         for split in ("train", "test")
-    )
+    )  # fmt: skip
     splits, network = Splits(*parts), make(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
     value = AblationRecord().updated(ablate(model, splits.test, **options))

@@ -66,15 +66,12 @@ def test_the_title_says_which_methods_beat_chance(gains: Any, finding: str) -> N
     value = checks()
     methods = tuple(
         replace(
-            value.methods[0],
-            method=name,
-            deletion_gain=0.0 if deletion is None else float(np.mean(deletion)),
-            insertion_gain=0.0 if insertion is None else float(np.mean(insertion)),
-            deletion_gain_interval=deletion,
+            value.methods[0], method=name, deletion_gain=0.0 if deletion is None else float(np.mean(deletion)),
+            insertion_gain=0.0 if insertion is None else float(np.mean(insertion)), deletion_gain_interval=deletion,
             insertion_gain_interval=insertion,
         )
         for name, (deletion, insertion) in zip(("gradient", "occlusion"), gains, strict=True)
-    )
+    )  # fmt: skip
     examples = {name: value.examples[name] for name in ("gradient", "occlusion")}
     chart = attributions_section(replace(value, methods=methods, examples=examples)).parts[1]
     assert chart.title.startswith(finding)

@@ -141,13 +141,9 @@ def test_what_was_fitted_on_is_data_and_no_markup() -> None:
 @pytest.mark.parametrize(
     ("confidence", "text"),
     [
-        (1.0, "100 %"),
-        (0.99999999, "> 99.9999 %"),
-        (0.999987, "99.999 %"),
-        (0.9912, "99.1 %"),
-        (0.5, "50.0 %"),
+        (1.0, "100 %"), (0.99999999, "> 99.9999 %"), (0.999987, "99.999 %"), (0.9912, "99.1 %"), (0.5, "50.0 %"),
         (0.0, "0.0 %"),
     ],
-)
+)  # fmt: skip
 def test_a_confidence_has_the_digits_that_tell_it_from_certain(confidence: float, text: str) -> None:
     assert sure_text(confidence).replace("\xa0", " ") == text

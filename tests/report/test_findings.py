@@ -23,14 +23,9 @@ def history(
 ) -> HistoryRecord:
     number = max(len(val_accuracy), 1)
     return HistoryRecord(
-        loss=(0.5,) * number,
-        accuracy=(0.9,) * number,
-        val_accuracy=tuple(val_accuracy),
-        val_loss=tuple(val_loss or ()),
-        seconds=(1.0,) * number,
-        val_split=val_split,
-        **{"best_epoch": None, **more},
-    )
+        loss=(0.5,) * number, accuracy=(0.9,) * number, val_accuracy=tuple(val_accuracy),
+        val_loss=tuple(val_loss or ()), seconds=(1.0,) * number, val_split=val_split, **{"best_epoch": None, **more},
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

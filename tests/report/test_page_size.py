@@ -44,16 +44,9 @@ def contents() -> RunContents:
         for one, evaluation in zip((run, other), evaluations, strict=True)
     ]
     return RunContents(
-        splits,
-        classic,
-        run,
-        evaluations[0],
-        explain(run.model, splits.test, 0),
-        make_record(splits, run.model.architecture, classic),
-        other,
-        compare(*sides),
-        [],
-    )
+        splits, classic, run, evaluations[0], explain(run.model, splits.test, 0),
+        make_record(splits, run.model.architecture, classic), other, compare(*sides), [],
+    )  # fmt: skip
 
 
 @pytest.mark.slow

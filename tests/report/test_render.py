@@ -206,20 +206,10 @@ def test_the_sections_stand_in_the_readers_order(pages: dict[str, str]) -> None:
     sections = re.findall(r'<section[^>]* id="(\w+)"', pages["cnn"].partition("<main>")[2].partition("</main>")[0])
     assert sections == [
         *(
-            "verdict",
-            "training",
-            "evaluation",
-            "comparison",
-            "classes",
-            "data",
-            "model",
-            "kernels",
-            "maps",
-            "ablation",
-            "reproduce",
-            "glossary",
+            "verdict", "training", "evaluation", "comparison", "classes", "data", "model", "kernels", "maps",
+            "ablation", "reproduce", "glossary",
         )
-    ]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["cnn", "hostile", "tiny", "residual", "many"])

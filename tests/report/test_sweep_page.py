@@ -51,12 +51,9 @@ def words(page: str) -> str:
 
 def test_the_page_says_how_good_the_winner_is_and_how_it_was_chosen():
     trials = (
-        trial(4, 0.99, filters=16),
-        trial(1, 0.97, filters=8),
-        trial(2, 0.9, 60, filters=8),
-        trial(5, 0.1, filters=7),
+        trial(4, 0.99, filters=16), trial(1, 0.97, filters=8), trial(2, 0.9, 60, filters=8), trial(5, 0.1, filters=7),
         trial(3, None, filters=9),
-    )
+    )  # fmt: skip
     page = render_sweep(document(*trials, dataset="<u>"), "convscope sweep", "convscope experiment")
     text = words(page)
     assert "The best of 5 trials is better than the default on held-out images that did not choose it" in text

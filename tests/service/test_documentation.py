@@ -109,19 +109,11 @@ def test_the_limits_are_those_of_the_table():
     told = [row[1].partition(",")[0].strip(" |") for row in rows]
     mib, million = 1 << 20, 1_000_000
     assert told == [
-        f"{limits.body_bytes // mib} MiB",
-        f"{limits.held_bytes // mib} MiB",
-        f"{limits.pixels // million} million",
-        str(limits.images),
-        str(limits.requests),
-        str(limits.connections),
-        "one per core",
-        f"{limits.body_seconds:g}",
-        f"{limits.answer_seconds:g}",
-        f"{limits.header_seconds:g}",
-        f"{limits.send_seconds:g}",
+        f"{limits.body_bytes // mib} MiB", f"{limits.held_bytes // mib} MiB", f"{limits.pixels // million} million",
+        str(limits.images), str(limits.requests), str(limits.connections), "one per core", f"{limits.body_seconds:g}",
+        f"{limits.answer_seconds:g}", f"{limits.header_seconds:g}", f"{limits.send_seconds:g}",
         f"{limits.stop_seconds:g}",
-    ]
+    ]  # fmt: skip
     assert len(rows) == len(fields(limits))
 
 

@@ -41,18 +41,10 @@ async def ask(
 
     listed = [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
     scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": listed,
-        "server": ("localhost", 80),
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": path, "raw_path": path.encode(), "query_string": b"", "headers": listed, "server": ("localhost", 80),
         "client": ("127.0.0.1", 1),
-    }
+    }  # fmt: skip
     await app(scope, lambda: anext(source), send)
     head = {key.decode(): value.decode() for key, value in sent[0]["headers"]}
     return sent[0]["status"], head, json.loads(b"".join(one.get("body", b"") for one in sent[1:]))
@@ -66,26 +58,12 @@ def test_this_machine_is_answered(client: Client, host: str):
 @pytest.mark.parametrize(
     "host",
     [
-        "example.org",
-        "localhost.example.org",
-        "127.0.0.1.example.org:8000",
-        "[::1].example.org",
-        "[::1]example.org:80",
-        "[::1]:80:80",
-        "[::1]:8000.example.org",
-        "localhost:80@example.org",
-        "localhost@example.org",
-        "example.org@localhost",
-        "localhost:80.example.org",
-        "localhost:-1",
-        "localhost, example.org",
-        "localhost/",
-        "::1",
-        "",
-        "[::1",
-        "[]",
+        "example.org", "localhost.example.org", "127.0.0.1.example.org:8000", "[::1].example.org",
+        "[::1]example.org:80", "[::1]:80:80", "[::1]:8000.example.org", "localhost:80@example.org",
+        "localhost@example.org", "example.org@localhost", "localhost:80.example.org", "localhost:-1",
+        "localhost, example.org", "localhost/", "::1", "", "[::1", "[]",
     ],
-)
+)  # fmt: skip
 def test_another_host_is_not_answered(client: Client, host: str):
     done = client.get("/v2", headers={"host": host})
     assert done.status_code == 421

@@ -17,13 +17,10 @@ from convscope.service.refusal import RequestRefusedError
 
 INPUT = SimpleNamespace(shape=(2, 2, 1))
 MODEL = SimpleNamespace(
-    architecture=SimpleNamespace(input=INPUT, to_dict=dict),
-    class_names=("a", "b", "c"),
-    calibration={},
-    handwriting=Handwriting("light", 2),
-    weights_sha256="0" * 64,
+    architecture=SimpleNamespace(input=INPUT, to_dict=dict), class_names=("a", "b", "c"), calibration={},
+    handwriting=Handwriting("light", 2), weights_sha256="0" * 64,
     logits=lambda images: np.zeros((len(images), 3), np.float32),
-)
+)  # fmt: skip
 SERVED = Served("none", cast(Any, MODEL))
 
 ONE = {"name": "images", "shape": [1, 2, 2, 1], "datatype": "UINT8", "data": [0, 1, 2, 255]}

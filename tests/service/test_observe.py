@@ -77,14 +77,9 @@ def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog:
     assert "\n" not in line
     entry = json.loads(line)
     assert {key: entry[key] for key in ("id", "method", "path", "status", "model", "level", "message")} == {
-        "id": "mine",
-        "method": "POST",
-        "path": "/v2/models/{model_name}/infer",
-        "status": 200,
-        "model": "grey",
-        "level": "info",
-        "message": "request",
-    }
+        "id": "mine", "method": "POST", "path": "/v2/models/{model_name}/infer", "status": 200, "model": "grey",
+        "level": "info", "message": "request",
+    }  # fmt: skip
     assert 0 <= entry["computing_seconds"] <= entry["seconds"]
     assert entry["received_bytes"] == len(json.dumps({"inputs": [ONE]}, separators=(",", ":")))
     assert entry["time"].endswith("+00:00")

@@ -58,16 +58,10 @@ def test_a_run_of_any_name_has_a_link_that_works(both: tuple[Served, ...]):
 @pytest.mark.parametrize(
     "path",
     [
-        "/runs/grey/model.safetensors",
-        "/runs/grey/../../colour.safetensors",
-        "/runs/..%2f..%2fcolour.safetensors",
-        "/model.safetensors",
-        "/report.html",
-        "/runs/",
-        "/docs",
-        "/redoc",
+        "/runs/grey/model.safetensors", "/runs/grey/../../colour.safetensors", "/runs/..%2f..%2fcolour.safetensors",
+        "/model.safetensors", "/report.html", "/runs/", "/docs", "/redoc",
     ],
-)
+)  # fmt: skip
 def test_nothing_else_of_a_run_is_given_out(client: Client, path: str):
     assert client.get(path).status_code == 404
 

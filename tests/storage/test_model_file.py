@@ -57,12 +57,9 @@ def test_load_model_takes_a_run_folder(model: cs.Model, tmp_path: Path):
 
 def _description(model: cs.Model, **changes) -> dict:
     return {
-        "format": 1,
-        "architecture": model.architecture.to_dict(),
-        "class_names": list(model.class_names),
-        "provenance": {},
-        **changes,
-    }
+        "format": 1, "architecture": model.architecture.to_dict(), "class_names": list(model.class_names),
+        "provenance": {}, **changes,
+    }  # fmt: skip
 
 
 def _file(model: cs.Model, weights=None, text: str | None = None, **changes) -> bytes:

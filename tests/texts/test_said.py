@@ -47,11 +47,8 @@ def test_a_missing_text_or_value_is_an_error() -> None:
 
 def test_a_figure_is_a_number_as_english_writes_it() -> None:
     assert [figure(-0.04, 1), figure(-1234.5, 1), signed(0.004, 2), signed(-1.5, 1)] == [
-        "0.0",
-        "−1,234.5",
-        "0.00",
-        "−1.5",
-    ]
+        "0.0", "−1,234.5", "0.00", "−1.5",
+    ]  # fmt: skip
     assert [rounded(92.5, 4, "%"), rounded(2.7e-33, 2)] == ["92.5\N{NO-BREAK SPACE}%", "2.7e-33"]
 
 

@@ -16,17 +16,12 @@ NETWORKS = {
     "plain": (cs.Conv2D(4, 3, activation="relu"), cs.MaxPooling2D(), cs.Flatten(), cs.Dense(3, "softmax")),
     "dense": (cs.Flatten(), cs.Dense(9, "tanh", name="d"), cs.Dense(9), cs.Add("d"), cs.Dropout(0.5), cs.Dense(3)),
     "residual": (
-        cs.Conv2D(4, 3, padding="same", name="a"),
-        cs.BatchNormalization(activation="relu"),
-        cs.Conv2D(4, 3, padding="same"),
-        cs.Add("a", "relu"),
-        cs.Concatenate("input"),
-        cs.GlobalAveragePooling2D(),
-        cs.Dense(3),
-        cs.Activation("softmax"),
+        cs.Conv2D(4, 3, padding="same", name="a"), cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(4, 3, padding="same"), cs.Add("a", "relu"), cs.Concatenate("input"), cs.GlobalAveragePooling2D(),
+        cs.Dense(3), cs.Activation("softmax"),
     ),
     "without a dense layer": (cs.Conv2D(3, 3), cs.GlobalAveragePooling2D()),
-}
+}  # fmt: skip
 
 
 def model(network="plain", seed=0, image=IMAGE, **arguments):

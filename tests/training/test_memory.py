@@ -38,13 +38,9 @@ print(json.dumps({"start": start, **measure_memory(architecture, recipe, data.tr
 def wide() -> cs.Architecture:
     """A network whose batch takes more than its weights: each slice of a normalised batch has its own maps."""
     layers = (
-        cs.Conv2D(24, 3, padding="same"),
-        cs.BatchNormalization(activation="relu"),
-        cs.Conv2D(24, 3, padding="same", activation="relu"),
-        cs.MaxPooling2D(2),
-        cs.Flatten(),
-        cs.Dense(10, "softmax"),
-    )
+        cs.Conv2D(24, 3, padding="same"), cs.BatchNormalization(activation="relu"),
+        cs.Conv2D(24, 3, padding="same", activation="relu"), cs.MaxPooling2D(2), cs.Flatten(), cs.Dense(10, "softmax"),
+    )  # fmt: skip
     return cs.Architecture(cs.Input(32, 32, 3), layers, name="wide")
 
 

@@ -91,12 +91,9 @@ def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
 
 # Steps so large that a small network soon does worse on images that it does not train on.
 STOPPING = cs.Recipe(
-    epochs=12,
-    batch_size=32,
-    optimizer=cs.Adam(0.01),
-    validation_fraction=0.3,
+    epochs=12, batch_size=32, optimizer=cs.Adam(0.01), validation_fraction=0.3,
     early_stopping=cs.EarlyStopping(patience=2),
-)
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -57,12 +57,9 @@ def test_any_change_of_the_data_changes_the_digest():
     pixel[7, 1, 2, 0] ^= 1
     labels[0] = 1
     changed = [
-        replace(dataset, images=pixel),
-        replace(dataset, labels=labels),
-        replace(dataset, class_names=("a", "b", "c")),
-        replace(dataset, images=dataset.images.reshape(-1, 5, 4, 3)),
-        dataset.take(np.arange(29)),
-    ]
+        replace(dataset, images=pixel), replace(dataset, labels=labels), replace(dataset, class_names=("a", "b", "c")),
+        replace(dataset, images=dataset.images.reshape(-1, 5, 4, 3)), dataset.take(np.arange(29)),
+    ]  # fmt: skip
     assert len({each.sha256 for each in [dataset, *changed]}) == 6
 
 
@@ -253,18 +250,8 @@ def test_hostile_names_are_text():
     hostile = cs.Dataset(dataset().images, dataset().labels, (HOSTILE, '"><b>'), HOSTILE)
     elements = Elements(hostile._repr_html_())
     assert set(elements.tags) <= {
-        "div",
-        "strong",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "figure",
-        "img",
-        "figcaption",
-    }
+        "div", "strong", "table", "thead", "tbody", "tr", "th", "td", "figure", "img", "figcaption",
+    }  # fmt: skip
     assert elements.tags.count("img") == 1
     assert HOSTILE in elements.texts
     assert not any(name.startswith("on") for name, _ in elements.attributes)

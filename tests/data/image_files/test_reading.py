@@ -140,15 +140,9 @@ def test_a_picture_is_turned_as_its_exif_data_say(kind, orientation):
     options = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(corners, kind, exif=exif(orientation), **options)
     upright = {
-        1: corners,
-        2: corners[:, ::-1],
-        3: corners[::-1, ::-1],
-        4: corners[::-1],
-        5: corners.T,
-        6: np.rot90(corners, -1),
-        7: corners[::-1, ::-1].T,
-        8: np.rot90(corners),
-    }[orientation]
+        1: corners, 2: corners[:, ::-1], 3: corners[::-1, ::-1], 4: corners[::-1], 5: corners.T,
+        6: np.rot90(corners, -1), 7: corners[::-1, ::-1].T, 8: np.rot90(corners),
+    }[orientation]  # fmt: skip
     picture = read_picture(content)
     assert picture.shape[:2] == upright.shape == picture_size(content)
     assert np.abs(picture[..., 0].astype(int) - upright).max() <= 8
@@ -328,32 +322,17 @@ def test_threads_may_read_at_the_same_time():
 
 
 REAL = [
-    encoded(GREY),
-    encoded(COLOURS, exif=exif(6)),
-    encoded(GREY.astype(np.uint16) * 257),
-    encoded(COLOURS, "JPEG", exif=exif(3)),
-    encoded(COLOURS, "JPEG", progressive=True),
-    encoded(Image.fromarray(COLOURS).convert("CMYK"), "JPEG"),
-    encoded(COLOURS, "WEBP"),
-    encoded(COLOURS, "WEBP", lossless=True, exif=exif(5)),
-    encoded(GREY, "BMP"),
-    encoded(COLOURS, "GIF"),
-    encoded(COLOURS, "TIFF", exif=exif(8)),
-    encoded(COLOURS, "TIFF", compression="tiff_lzw"),
-    encoded(COLOURS, "TIFF", compression="jpeg"),
-    encoded(Image.fromarray(GREY > 100), "TIFF", compression="group4"),
+    encoded(GREY), encoded(COLOURS, exif=exif(6)), encoded(GREY.astype(np.uint16) * 257),
+    encoded(COLOURS, "JPEG", exif=exif(3)), encoded(COLOURS, "JPEG", progressive=True),
+    encoded(Image.fromarray(COLOURS).convert("CMYK"), "JPEG"), encoded(COLOURS, "WEBP"),
+    encoded(COLOURS, "WEBP", lossless=True, exif=exif(5)), encoded(GREY, "BMP"), encoded(COLOURS, "GIF"),
+    encoded(COLOURS, "TIFF", exif=exif(8)), encoded(COLOURS, "TIFF", compression="tiff_lzw"),
+    encoded(COLOURS, "TIFF", compression="jpeg"), encoded(Image.fromarray(GREY > 100), "TIFF", compression="group4"),
     encoded(Image.fromarray(COLOURS).quantize(16)),
-]
+]  # fmt: skip
 ENDINGS = [
-    b"",
-    b"\x89PNG\r\n\x1a\n",
-    b"\xff\xd8\xff\xe0",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"GIF89a",
-    b"RIFF\x20\0\0\0WEBPVP8X",
-]
+    b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"BM", b"II*\0", b"MM\0*", b"GIF89a", b"RIFF\x20\0\0\0WEBPVP8X",
+]  # fmt: skip
 
 
 def read_or_refuse(content):

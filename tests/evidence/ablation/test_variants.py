@@ -63,15 +63,10 @@ def test_the_network_itself_is_no_variant():
 
 def test_a_residual_network_loses_its_shortcuts_and_its_normalisation_apart():
     layers = (
-        cs.Conv2D(6, 3, name="stem", activation="relu"),
-        cs.Conv2D(6, 3, padding="same", use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.Add("stem", "relu"),
-        cs.AveragePooling2D(),
-        cs.Dropout(0.2),
-        cs.Flatten(),
-        cs.Dense(3, "softmax"),
-    )
+        cs.Conv2D(6, 3, name="stem", activation="relu"), cs.Conv2D(6, 3, padding="same", use_bias=False),
+        cs.BatchNormalization(activation="relu"), cs.Add("stem", "relu"), cs.AveragePooling2D(), cs.Dropout(0.2),
+        cs.Flatten(), cs.Dense(3, "softmax"),
+    )  # fmt: skip
     network = cs.Architecture(cs.Input(9, 8), layers)
     made = {one.name: one.architecture for one in variants(network)}
     assert [layer.kind for layer in made["no shortcuts"].layers].count("Add") == 0
@@ -94,18 +89,11 @@ def test_normalisation_that_follows_an_activation_is_not_taken_out():
 
 def test_paddings_and_activations_that_are_layers_go_with_the_layers_that_they_belong_to():
     layers = (
-        cs.Conv2D(4, 3, activation="relu"),
-        cs.ZeroPadding2D(name="kept"),
-        cs.MaxPooling2D(),
-        cs.ZeroPadding2D(name="pad"),
-        cs.Conv2D(4, 3),
-        cs.Activation("relu", name="act"),
-        cs.Flatten(),
-        cs.Dense(7, name="hidden"),
-        cs.Activation("tanh", name="own"),
-        cs.Dense(3),
+        cs.Conv2D(4, 3, activation="relu"), cs.ZeroPadding2D(name="kept"), cs.MaxPooling2D(),
+        cs.ZeroPadding2D(name="pad"), cs.Conv2D(4, 3), cs.Activation("relu", name="act"), cs.Flatten(),
+        cs.Dense(7, name="hidden"), cs.Activation("tanh", name="own"), cs.Dense(3),
         cs.Activation("softmax", name="end"),
-    )
+    )  # fmt: skip
     network = cs.Architecture(cs.Input(9, 8), layers)
     made = {one.name: one.architecture for one in variants(network)}
     names = {name: {layer.name for layer in architecture.layers} for name, architecture in made.items()}

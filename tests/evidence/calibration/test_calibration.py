@@ -113,12 +113,9 @@ def test_a_network_of_smoothed_labels_is_surer_and_better_after(small_mnist):
     cross = crossfit(cs.presets.ann, small_mnist.train, recipe, folds=3, threads=1)
     model, _ = cs.train(cs.presets.ann, small_mnist.train, recipe, threads=1)
     calibration = measure_calibration(
-        model.logits(small_mnist.test.images),
-        small_mnist.test.labels,
-        cross.logits,
-        cross.labels,
+        model.logits(small_mnist.test.images), small_mnist.test.labels, cross.logits, cross.labels,
         fitted_on="out-of-fold training images of 3 sibling networks",
-    )
+    )  # fmt: skip
     assert calibration.temperature_interval[1] < 0.8
     assert calibration.after.negative_log_likelihood.value < 0.9 * calibration.before.negative_log_likelihood.value
     assert calibration.after.ece_by_mass.value < 0.5 * calibration.before.ece_by_mass.value

@@ -243,14 +243,10 @@ def test_a_candidate_weighs_what_no_gradient_trains_too():
 @pytest.mark.parametrize(
     "cost",
     [
-        {"parameters": -1},
-        {"macs": -1},
-        {"weights_bytes": -1},
-        {"training_seconds": float("nan")},
-        {"latency_seconds": -1.0},
-        {"latency_1000_seconds": float("inf")},
+        {"parameters": -1}, {"macs": -1}, {"weights_bytes": -1}, {"training_seconds": float("nan")},
+        {"latency_seconds": -1.0}, {"latency_1000_seconds": float("inf")},
     ],
-)
+)  # fmt: skip
 def test_candidate_rejects_a_cost_that_is_none(cost):
     with pytest.raises(ValueError, match=f"{next(iter(cost))} is .*; it must be finite and at least 0"):
         make_candidate("a", [1], **cost)

@@ -75,12 +75,9 @@ def test_a_picture_at_the_border_is_clear_beyond_it_and_its_window_cut_off():
 
 def test_the_window_of_a_place_holds_all_pixels_that_it_reads_and_no_other():
     layers = (
-        cs.Conv2D(2, (3, 2), padding="same", activation="tanh"),
-        cs.AveragePooling2D((2, 3), strides=(2, 1)),
-        cs.Conv2D(3, (2, 3), strides=(1, 2), activation="tanh"),
-        cs.GlobalAveragePooling2D(),
-        cs.Dense(2),
-    )
+        cs.Conv2D(2, (3, 2), padding="same", activation="tanh"), cs.AveragePooling2D((2, 3), strides=(2, 1)),
+        cs.Conv2D(3, (2, 3), strides=(1, 2), activation="tanh"), cs.GlobalAveragePooling2D(), cs.Dense(2),
+    )  # fmt: skip
     model = untrained(cs.Architecture(cs.Input(13, 14, 2), layers))
     stream = np.random.default_rng(0)
     image = stream.integers(0, 256, (1, 13, 14, 2), np.uint8)
@@ -195,13 +192,9 @@ def test_a_filter_for_one_class_is_selective_for_it():
 
 def test_a_convolution_without_activation_is_read_behind_its_batch_normalization():
     layers = (
-        cs.Conv2D(4, use_bias=False),
-        cs.BatchNormalization(activation="relu"),
-        cs.DepthwiseConv2D(activation="relu"),
-        cs.BatchNormalization(),
-        cs.GlobalAveragePooling2D(),
-        cs.Dense(2),
-    )
+        cs.Conv2D(4, use_bias=False), cs.BatchNormalization(activation="relu"), cs.DepthwiseConv2D(activation="relu"),
+        cs.BatchNormalization(), cs.GlobalAveragePooling2D(), cs.Dense(2),
+    )  # fmt: skip
     model = untrained(cs.Architecture(cs.Input(8, 8), layers), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1))))
     assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [
@@ -212,20 +205,11 @@ def test_a_convolution_without_activation_is_read_behind_its_batch_normalization
 
 def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
     layers = (
-        cs.Conv2D(4, use_bias=False),
-        cs.BatchNormalization(),
-        cs.Activation("relu", name="a"),
-        cs.ZeroPadding2D(),
-        cs.Conv2D(3, activation="tanh"),
-        cs.Activation("relu"),
-        cs.DepthwiseConv2D(),
-        cs.Activation("leaky_relu", 0.1, name="b"),
-        cs.Activation("relu"),
-        cs.Conv2D(2, name="last"),
-        cs.ZeroPadding2D(),
-        cs.GlobalAveragePooling2D(),
-        cs.Activation("softmax"),
-    )
+        cs.Conv2D(4, use_bias=False), cs.BatchNormalization(), cs.Activation("relu", name="a"), cs.ZeroPadding2D(),
+        cs.Conv2D(3, activation="tanh"), cs.Activation("relu"), cs.DepthwiseConv2D(),
+        cs.Activation("leaky_relu", 0.1, name="b"), cs.Activation("relu"), cs.Conv2D(2, name="last"),
+        cs.ZeroPadding2D(), cs.GlobalAveragePooling2D(), cs.Activation("softmax"),
+    )  # fmt: skip
     model = untrained(cs.Architecture(cs.Input(9, 8), layers), ("no", "yes"))
     cards = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (30, 9, 8, 1))))
     assert [(layer.layer, layer.read_at, layer.activation) for layer in cards.layers] == [

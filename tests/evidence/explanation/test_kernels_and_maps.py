@@ -40,11 +40,8 @@ def test_a_depthwise_convolutions_filters_read_one_channel_each():
     model = make_model(cs.Architecture(cs.Input(9, 8, 2), layers))
     _, bank = kernel_banks(model)
     assert (bank.layer, bank.kind, bank.num_channels, bank.num_filters) == (
-        "depthwise_conv2d",
-        "DepthwiseConv2D",
-        1,
-        20,
-    )
+        "depthwise_conv2d", "DepthwiseConv2D", 1, 20,
+    )  # fmt: skip
     weights = model.weights["depthwise_conv2d/kernel"]
     for channel in range(5):
         for kernel in range(4):

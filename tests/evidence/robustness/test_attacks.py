@@ -41,14 +41,9 @@ def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     for one in found(attacks, "pgd")[1:4]:
         left = ~wrong
         attacked = pgd(
-            model,
-            digits.images[left],
-            labels[left],
-            one.epsilon,
-            steps=min(10, 4 * one.epsilon),
-            restarts=2,
+            model, digits.images[left], labels[left], one.epsilon, steps=min(10, 4 * one.epsilon), restarts=2,
             indices=np.flatnonzero(left),
-        )
+        )  # fmt: skip
         wrong[left] |= model.predict(attacked) != labels[left]
         assert one.accuracy == 1 - wrong.mean()
     accuracies = [one.accuracy for one in found(attacks, "pgd")]

@@ -16,22 +16,9 @@ def distance(first, second):
 
 def test_the_fifteen_are_those_of_mnist_c():
     assert list(CORRUPTIONS) == [
-        "shot_noise",
-        "impulse_noise",
-        "glass_blur",
-        "motion_blur",
-        "shear",
-        "scale",
-        "rotate",
-        "brightness",
-        "translate",
-        "stripe",
-        "fog",
-        "spatter",
-        "dotted_line",
-        "zigzag",
-        "canny_edges",
-    ]
+        "shot_noise", "impulse_noise", "glass_blur", "motion_blur", "shear", "scale", "rotate", "brightness",
+        "translate", "stripe", "fog", "spatter", "dotted_line", "zigzag", "canny_edges",
+    ]  # fmt: skip
     assert all(corruption.mnist_c in STRENGTHS for corruption in CORRUPTIONS.values())
 
 

@@ -33,11 +33,8 @@ def accuracy(model, images, labels):
 
 def test_the_gradient_agrees_with_differences_of_the_loss():
     layers = (
-        cs.Conv2D(4, 3, activation="tanh"),
-        cs.AveragePooling2D(2),
-        cs.Flatten(),
-        cs.Dense(5, activation="softmax"),
-    )
+        cs.Conv2D(4, 3, activation="tanh"), cs.AveragePooling2D(2), cs.Flatten(), cs.Dense(5, activation="softmax"),
+    )  # fmt: skip
     architecture = cs.Architecture(cs.Input(8, 8, 2, scale=1 / 255, offset=-0.4), layers)
     weights = initial_weights(architecture, 0)
     model = cs.Model(architecture, weights, tuple("abcde"))

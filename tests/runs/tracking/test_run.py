@@ -136,13 +136,10 @@ def test_a_damaged_file_is_named(run: Path, file: str, content: str):
 @pytest.mark.parametrize(
     "change",
     [
-        {"accuracy_interval": [0.5]},
-        {"accuracy": "high"},
-        {"loss": float("nan")},
-        {"accuracy": True},
+        {"accuracy_interval": [0.5]}, {"accuracy": "high"}, {"loss": float("nan")}, {"accuracy": True},
         {"classes": [{"class_name": "a"}]},
     ],
-)
+)  # fmt: skip
 def test_damaged_results_are_refused(run: Path, change: dict):
     evaluation = json.loads((run / "evaluation.json").read_text())
     (run / "evaluation.json").write_text(json.dumps({**evaluation, **change}))

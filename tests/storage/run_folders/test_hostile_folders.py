@@ -102,16 +102,10 @@ def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the
 @pytest.mark.parametrize(
     "command",
     [
-        "evaluate",
-        "export",
-        "report",
-        "report calibration",
-        "report ablation",
-        "figures",
-        "export --format card",
+        "evaluate", "export", "report", "report calibration", "report ablation", "figures", "export --format card",
         "ensemble",
     ],
-)
+)  # fmt: skip
 def test_a_model_of_other_classes_than_its_run_is_one_error(run: Path, tmp_path: Path, command: str):
     model = cs.load_model(run)
     cs.save_model(replace(model, class_names=("x", "y", "z")), run / "model.safetensors")

@@ -216,15 +216,10 @@ def _changed_archives(path: Path) -> Iterator[tuple[str, bytes]]:
         kept = dict(arrays)
     y_true = kept["y_true"]
     others: dict[str, Any] = {
-        "of floats": y_true.astype(np.float64),
-        "of text": y_true.astype("U1"),
-        "of wide numbers": y_true.astype(np.uint64) + 2**63,
-        "negative": y_true - 9,
-        "large": y_true + 9,
-        "short": y_true[1:],
-        "empty": y_true[:0],
-        "of a plane": y_true[None],
-    }
+        "of floats": y_true.astype(np.float64), "of text": y_true.astype("U1"),
+        "of wide numbers": y_true.astype(np.uint64) + 2**63, "negative": y_true - 9, "large": y_true + 9,
+        "short": y_true[1:], "empty": y_true[:0], "of a plane": y_true[None],
+    }  # fmt: skip
     for what, array in others.items():
         for name in ("y_true", "y_pred"):
             buffer = io.BytesIO()

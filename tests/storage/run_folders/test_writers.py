@@ -18,19 +18,14 @@ COMMANDS = {
     "train --out": lambda run, data: ("train", "--dataset", data, "--out", run),
     "experiment --out": lambda run, data: ("experiment", "--dataset", data, "--seeds", 1, "--out", run),
     "import --out": lambda run, data: (
-        "import",
-        run / "exports" / "model.safetensors",
-        "--dataset",
-        data,
-        "--out",
-        run,
+        "import", run / "exports" / "model.safetensors", "--dataset", data, "--out", run,
     ),
     "report": lambda run, _: ("report", run),
     "evidence": lambda run, _: ("report", run, "audit"),
     "ablate": lambda run, _: ("report", run, "ablation"),
     "export": lambda run, _: ("export", run, "--format", "c"),
     "report of the baseline": lambda run, _: ("report", run / "baseline"),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -35,24 +35,11 @@ def images(array, tmp_path, monkeypatch) -> DiskImages:
 
 RANDOM = np.random.default_rng(1)
 KEYS = [
-    0,
-    -1,
-    np.int64(17),
-    slice(3, 10),
-    slice(None, None, 100),
-    slice(50, 10, -3),
-    slice(9, 9),
-    [5, 4, 4, 9, -1],
-    [],
-    RANDOM.integers(-COUNT, COUNT, 150),
-    np.arange(100, 300),
-    np.sort(RANDOM.permutation(COUNT)[:150]).astype(np.uint16),
-    RANDOM.random(COUNT) < 0.2,
-    range(5, 60, 2),
-    (3, 0),
-    (slice(0, 4), ..., 0),
-    ([7, 3], slice(1, 3)),
-]
+    0, -1, np.int64(17), slice(3, 10), slice(None, None, 100), slice(50, 10, -3), slice(9, 9), [5, 4, 4, 9, -1], [],
+    RANDOM.integers(-COUNT, COUNT, 150), np.arange(100, 300),
+    np.sort(RANDOM.permutation(COUNT)[:150]).astype(np.uint16), RANDOM.random(COUNT) < 0.2, range(5, 60, 2), (3, 0),
+    (slice(0, 4), ..., 0), ([7, 3], slice(1, 3)),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: f"{type(key).__name__} {str(key)[:20]}")

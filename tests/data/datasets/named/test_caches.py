@@ -33,34 +33,14 @@ def found(name: str) -> tuple[Path, ...]:
 def test_the_places_come_in_the_documented_order(monkeypatch):
     monkeypatch.setenv("CONVSCOPE_DATA", str(Path.home() / "mine"))
     assert folders("fashion-mnist") == [
-        "mine/fashion-mnist",
-        "mine/FashionMNIST/raw",
-        "mine/FashionMNIST",
-        "mine",
-        "data/fashion-mnist",
-        "data/FashionMNIST/raw",
-        "data/FashionMNIST",
-        "data",
-        "datasets/fashion-mnist",
-        "datasets/FashionMNIST/raw",
-        "datasets/FashionMNIST",
-        "datasets",
-        ".cache/convscope/fashion-mnist",
-        "debian/fashion-mnist",
-        ".keras/datasets/fashion-mnist",
-        "data/fashion-mnist",
-        "data/FashionMNIST/raw",
-        "data/FashionMNIST",
-        "data",
-        "datasets/fashion-mnist",
-        "datasets/FashionMNIST/raw",
-        "datasets/FashionMNIST",
-        "datasets",
-        ".cache/torch/datasets/fashion-mnist",
-        ".cache/torch/datasets/FashionMNIST/raw",
-        ".cache/torch/datasets/FashionMNIST",
-        ".cache/torch/datasets",
-    ]
+        "mine/fashion-mnist", "mine/FashionMNIST/raw", "mine/FashionMNIST", "mine", "data/fashion-mnist",
+        "data/FashionMNIST/raw", "data/FashionMNIST", "data", "datasets/fashion-mnist", "datasets/FashionMNIST/raw",
+        "datasets/FashionMNIST", "datasets", ".cache/convscope/fashion-mnist", "debian/fashion-mnist",
+        ".keras/datasets/fashion-mnist", "data/fashion-mnist", "data/FashionMNIST/raw", "data/FashionMNIST", "data",
+        "datasets/fashion-mnist", "datasets/FashionMNIST/raw", "datasets/FashionMNIST", "datasets",
+        ".cache/torch/datasets/fashion-mnist", ".cache/torch/datasets/FashionMNIST/raw",
+        ".cache/torch/datasets/FashionMNIST", ".cache/torch/datasets",
+    ]  # fmt: skip
 
 
 def test_medmnist_has_a_folder_of_its_own_and_a_short_name():

@@ -165,14 +165,11 @@ def test_the_second_load_reads_the_copies(small_entry, tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda content: content[:-1],
-        lambda content: content[:-1] + b"?",
-        lambda content: content[:0],
-        lambda content: content + b"?",
-        lambda content: b"\1" + content[1:],
+        lambda content: content[:-1], lambda content: content[:-1] + b"?", lambda content: content[:0],
+        lambda content: content + b"?", lambda content: b"\1" + content[1:],
     ],
     ids=["cut short", "a byte changed", "empty", "a byte more", "wrong magic"],
-)
+)  # fmt: skip
 def test_a_damaged_copy_is_passed_over_and_written_anew(small_entry, cache, damage):
     read_entry(small_entry)
     copy = cache / "small" / "train-images-idx3-ubyte"

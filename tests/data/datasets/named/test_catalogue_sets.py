@@ -259,14 +259,10 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
     path = home / ".medmnist" / "bloodmnist.npz"
     path.parent.mkdir()
     np.savez_compressed(
-        path,
-        train_images=images["a"],
-        val_images=images["b"],
-        test_images=images["c"],
-        train_labels=(TRAIN_LABELS % 8)[:, np.newaxis].astype(np.uint8),
-        val_labels=np.zeros((5, 1), np.uint8),
+        path, train_images=images["a"], val_images=images["b"], test_images=images["c"],
+        train_labels=(TRAIN_LABELS % 8)[:, np.newaxis].astype(np.uint8), val_labels=np.zeros((5, 1), np.uint8),
         test_labels=(TEST_LABELS % 8)[:, np.newaxis].astype(np.uint8),
-    )
+    )  # fmt: skip
     content = path.read_bytes()
     entry = small(DATASETS["medmnist:bloodmnist"], (published("bloodmnist.npz", content),))
     data = read_entry(entry)

@@ -20,14 +20,8 @@ from convscope.data.datasets.readers.idx import idx_header, read_idx, read_idx_a
 SHAPES = [(1,), (7,), (3, 5), (5, 28, 28), (2, 31, 17), (3, 4, 5, 3), (1, 1, 1, 1)]
 GOOD = idx_header((5, 7, 3)) + bytes(range(105))
 NEXT_STEPS = (
-    "download it again",
-    "unpack it",
-    "name a",
-    "save it",
-    "has another format",
-    "must be at least 1",
-    "has 1 to 4",
-)
+    "download it again", "unpack it", "name a", "save it", "has another format", "must be at least 1", "has 1 to 4",
+)  # fmt: skip
 
 
 def counting(shape: tuple[int, ...]) -> np.ndarray:
