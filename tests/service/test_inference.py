@@ -195,11 +195,6 @@ def test_a_model_or_version_that_is_not_there_is_not_found(client: Client, path:
     assert "grey" in done.json()["error"]
 
 
-def test_inference_of_another_version_is_not_found(client: Client):
-    done = client.post("/v2/models/grey/versions/1/infer", json={"inputs": [ONE]})
-    assert done.status_code == 404
-
-
 def test_a_body_of_another_type_is_refused(client: Client):
     done = client.post(INFER, content=b"<x/>", headers={"content-type": "text/xml"})
     assert done.status_code == 415
