@@ -50,11 +50,6 @@ def test_how_a_photo_becomes_an_image_is_kept_with_the_model(model: cs.Model, tm
     assert load_model(tmp_path / "model.safetensors").handwriting == Handwriting("dark", target=9)
 
 
-def test_load_model_takes_a_run_folder(model: cs.Model, tmp_path: Path):
-    save_model(model, tmp_path / "model.safetensors")
-    assert load_model(tmp_path).weights_sha256 == model.weights_sha256
-
-
 def _description(model: cs.Model, **changes) -> dict:
     return {
         "format": 1, "architecture": model.architecture.to_dict(), "class_names": list(model.class_names),

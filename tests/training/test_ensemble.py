@@ -54,11 +54,6 @@ def test_the_probabilities_are_the_mean_of_those_of_the_members(networks):
     assert joined.architecture.macs == sum(member.architecture.macs for member in members)
 
 
-def test_equal_members_give_their_own_logits():
-    one = model("residual")
-    np.testing.assert_allclose(cs.ensemble([one, one]).logits(images()), one.logits(images()), rtol=1e-5, atol=1e-6)
-
-
 def test_an_ensemble_is_saved_and_loaded_like_any_model(tmp_path):
     joined = cs.ensemble([model(seed=0), model("dense", seed=1)], name="both")
     cs.save_model(joined, tmp_path / "model.safetensors")

@@ -10,7 +10,7 @@ import pytest
 import convscope as cs
 from convscope.engine import EpochOptions, native
 from convscope.recipes import Augmentation
-from convscope.training.memory import Memory, measure_memory, training_bytes
+from convscope.training.memory import measure_memory, training_bytes
 
 # Python's own allocator, the threads' stacks, code that is loaded late, and what malloc cannot give back.
 SLACK = 6 * 2**20
@@ -102,15 +102,3 @@ def test_the_reference_has_no_bound(small_mnist: cs.Splits) -> None:
         part.images.nbytes + part.labels.nbytes for part in (small_mnist.train, small_mnist.test)
     )
     assert "to train" not in str(memory)
-
-
-def test_memory_says_what_it_was_for() -> None:
-    assert str(Memory(100 * 2**20, 52 * 2**20, 10 * 2**20)) == (
-        "100.0 MiB at most: 52.0 MiB of data, up to 10.0 MiB for training, the rest for Python and its libraries"
-    )
-    assert str(Memory(None, 2**20, 2**20)).startswith("unknown: 1.0 MiB of data")
-
-
-def test_a_batch_of_no_images_is_rejected() -> None:
-    with pytest.raises(ValueError, match="batch_size is 0"):
-        native.training_bytes(cs.presets.cnn(), 0, EpochOptions())
