@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from convscope.base.errors import ConvscopeError, RecipeError
+from convscope.base.errors import RecipeError
 from convscope.recipes import RECIPES, SGD, Adam, Augmentation, EarlyStopping, Recipe, Schedule, classic, fast
 
 
@@ -268,8 +268,3 @@ def test_learning_rates_run_over_all_epochs_of_a_run():
     rates = recipe.learning_rates(6)  # two steps an epoch, the second one short
     assert rates.dtype == np.float32
     np.testing.assert_array_equal(rates, (0.5 * (1 - np.arange(6) / 6)).astype(np.float32).reshape(3, 2))
-
-
-def test_a_recipe_error_is_for_users_and_for_programmers():
-    assert issubclass(RecipeError, ConvscopeError)
-    assert issubclass(RecipeError, ValueError)

@@ -24,7 +24,7 @@ from convscope.architecture import (
 )
 from convscope.architecture.layer_json import LAYER_KINDS, layer_from_dict, layer_to_dict
 from convscope.architecture.layers import Window
-from convscope.base.errors import ArchitectureError, ConvscopeError
+from convscope.base.errors import ArchitectureError
 
 LAYERS = [
     Conv2D(16), Conv2D(7, (5, 3), (2, 1), "same", "relu", name="edges"), MaxPooling2D(),
@@ -57,16 +57,6 @@ def test_convolution_shape_is_the_number_of_its_windows(padding, stride):
             3,
         )
         assert layer.output_shape((height, width, 2)) == expected
-
-
-def test_pooling_drops_rows_and_columns_that_fill_no_window():
-    assert MaxPooling2D().output_shape((11, 8, 32)) == (5, 4, 32)
-    assert MaxPooling2D((2, 3), (1, 3)).output_shape((11, 8, 5)) == (10, 2, 5)
-
-
-def test_pooling_strides_by_its_own_size_unless_told_otherwise():
-    assert MaxPooling2D((3, 2)).strides == (3, 2)
-    assert MaxPooling2D(3, 1).strides == (1, 1)
 
 
 @pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
@@ -104,11 +94,6 @@ def test_filters_in_groups_have_weights_for_the_channels_of_their_group():
     assert layer.macs((11, 8, 12)) == 6 * 4 * 8 * 6 * 3
 
 
-def test_flatten_and_dense_give_vectors():
-    assert Flatten().output_shape((5, 5, 32)) == (800,)
-    assert Dense(7).output_shape((800,)) == (7,)
-
-
 def test_weights_have_the_shapes_that_keras_gives_them():
     assert Conv2D(4, (5, 3)).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4), "bias": (4,)}
     assert Dense(7).weight_shapes((800,)) == {"kernel": (800, 7), "bias": (7,)}
@@ -117,12 +102,6 @@ def test_weights_have_the_shapes_that_keras_gives_them():
     assert BatchNormalization().weight_shapes((9, 8, 2)) == BatchNormalization().weight_shapes((2,)) == normal
     assert MaxPooling2D().weight_shapes((9, 9, 2)) == {}
     assert Flatten().weight_shapes((9, 9, 2)) == {}
-
-
-def test_a_layer_without_bias_has_only_a_kernel():
-    assert Conv2D(4, (5, 3), use_bias=False).weight_shapes((9, 9, 2)) == {"kernel": (5, 3, 2, 4)}
-    assert DepthwiseConv2D(3, use_bias=False).weight_shapes((9, 9, 2)) == {"kernel": (3, 3, 2, 1)}
-    assert Dense(7, use_bias=False).weight_shapes((800,)) == {"kernel": (800, 7)}
 
 
 def test_zero_padding_adds_its_rows_and_columns():
@@ -342,8 +321,3 @@ def test_a_layer_refuses_the_input(layer, input_shape, message):
 def test_layer_from_dict_rejects(value, message):
     with pytest.raises(ArchitectureError, match=message):
         layer_from_dict(value)
-
-
-def test_an_architecture_error_is_for_users_and_for_programmers():
-    assert issubclass(ArchitectureError, ConvscopeError)
-    assert issubclass(ArchitectureError, ValueError)

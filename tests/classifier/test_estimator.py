@@ -31,14 +31,6 @@ def test_digits_are_learned_from_numbers_as_they_come(digits):
 
 
 @pytest.mark.slow
-def test_mnist_is_learned_from_rows_of_bytes(mnist):
-    train, test = mnist.train.take(np.arange(3000)), mnist.test.take(np.arange(1000))
-    classifier = CNNClassifier(epochs=6, random_state=0).fit(train.images.reshape(3000, -1), train.labels)
-    assert (classifier.image_shape_, classifier.model_.name) == ((28, 28, 1), "cnn")
-    assert classifier.score(test.images.reshape(1000, -1), test.labels) > 0.92
-
-
-@pytest.mark.slow
 def test_colours_are_learned_from_images_that_are_not_square(colours):
     images, names = colours
     classifier = CNNClassifier(random_state=0).fit(images[:90], names[:90])
@@ -390,8 +382,3 @@ def test_without_scikit_learn_the_error_names_the_extra(missing):
         "    except kind as error: print(error)\n"
     )
     assert done.stdout.count('pip install "scikit-learn') == 2, done.stderr
-
-
-def test_another_name_is_still_unknown():
-    with pytest.raises(AttributeError, match="no attribute 'CNNRegressor'"):
-        cs.CNNRegressor  # noqa: B018

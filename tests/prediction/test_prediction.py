@@ -143,11 +143,6 @@ def test_a_grey_picture_of_the_right_size_is_left_as_it_is_in_three_channels():
     np.testing.assert_array_equal(one.prepared.image, grey[..., None].repeat(3, axis=2))
 
 
-def test_a_thousand_classes_are_answered():
-    (one,) = predict(model_of(classes=1000), [pen()])
-    assert one.probabilities.shape == (1000,)
-
-
 def test_more_pictures_than_a_batch_are_answered_in_their_order(monkeypatch, mnist):
     monkeypatch.setattr(prediction, "_BATCH", 7)
     model, images = model_of(), mnist.test.images[:20]

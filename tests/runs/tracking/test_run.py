@@ -82,10 +82,6 @@ def test_a_run_keeps_its_id_when_it_is_moved(run: Path):
     assert read_run(moved).place == (f"elsewhere-{first.id[:8]}",)
 
 
-def test_two_runs_have_two_ids(run: Path, trained: Path, tmp_path: Path):
-    assert read_run(run).id != read_run(Path(shutil.copytree(trained, tmp_path / "other"))).id
-
-
 def test_baseline_and_seeds_belong_to_their_run(run: Path, trained: Path):
     shutil.copytree(trained, run / "baseline")
     seed_folder = Path(shutil.copytree(trained, run / "seeds" / "runs" / "0123456789abcdef"))
