@@ -35,14 +35,6 @@ def test_the_first_targets_hold_every_ordered_pair(load: Any) -> None:
     assert {pair for one in targets[:257] for pair in (one[:2], one[1:])} == set(kind_sequences(2))
 
 
-def test_the_same_seed_and_number_draw_the_same_case(load: Any) -> None:
-    cases = load("network_cases")
-    one, other = (cases.draw_case(cases.targets(5)[7], 5, 7) for _ in range(2))
-    assert one.architecture == other.architecture
-    assert one.options == other.options
-    np.testing.assert_array_equal(one.images, other.images)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", [name for name in ("float32", "bfloat16") if instruction_sets(name)])
 def test_the_engine_passes(load: Any, precision: str) -> None:

@@ -152,13 +152,6 @@ def test_runs_on_other_test_images_need_another_folder(small_splits: cs.Splits, 
         train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], other, folder=tmp_path, on_epoch=pytest.fail)  # before training
 
 
-def test_without_a_folder_nothing_is_kept(here, small_splits: cs.Splits, small_folder: Path):
-    _, results = here
-    run = train_runs(specs_of(small_folder, [2]), small_splits)[0]
-    assert run.folder is None
-    assert (run.weights_sha256, run.accuracy) == (results[2].weights_sha256, results[2].accuracy)
-
-
 def test_specs_that_differ_in_names_alone_are_run_once_and_each_has_its_result(small_splits: cs.Splits):
     spec, came, epochs = RunSpec("", tiny(), ONE_EPOCH, 0), list[tuple[str, str]](), list[RunSpec]()
     named = [spec, replace(spec, name="again"), replace(spec, architecture=replace(tiny(), name="other"))]

@@ -91,16 +91,6 @@ def test_a_set_of_one_pool_trains_as_one_permutation_from_disk_too(small_mnist, 
     assert digests[0] == digests[1] != several
 
 
-def test_pools_train_as_well_as_one_permutation(on_disk):
-    _, history = cs.train(cs.presets.cnn, on_disk, cs.Recipe(epochs=3, batch_size=64))
-    assert history.val_accuracy[-1] > 0.6  # as of one permutation; chance is about 0.1
-
-
-def test_training_from_disk_gives_the_same_bits_on_one_and_two_threads(on_disk):
-    digests = [cs.train(cs.presets.cnn, on_disk, FULL, threads=n)[0].weights_sha256 for n in (1, 2)]
-    assert digests[0] == digests[1]
-
-
 def test_training_from_disk_resumed_equals_an_unbroken_run(on_disk):
     states: list[TrainingState] = []
     whole, history = cs.train(cs.presets.ann, on_disk, FULL, on_epoch=states.append)
