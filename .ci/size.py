@@ -23,7 +23,7 @@ LIMITS = {
     "largest room, lines of code": 8_440,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
-    "tests of Python, lines": 49_230,
+    "tests of Python, lines": 49_610,
     "pages, words": 59_660,
     "schemas written by hand, lines": 0,
     "commands": 20,

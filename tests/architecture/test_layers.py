@@ -59,6 +59,11 @@ def test_convolution_shape_is_the_number_of_its_windows(padding, stride):
         assert layer.output_shape((height, width, 2)) == expected
 
 
+def test_pooling_strides_by_its_own_size_unless_told_otherwise():
+    assert MaxPooling2D((3, 2)).strides == (3, 2)
+    assert MaxPooling2D(3, 1).strides == (1, 1)
+
+
 @pytest.mark.parametrize("kind", [MaxPooling2D, AveragePooling2D])
 def test_pooling_with_same_padding_keeps_every_pixel(kind):
     assert kind(2, padding="same").output_shape((11, 8, 32)) == (6, 4, 32)

@@ -108,6 +108,13 @@ def test_a_folder_in_the_way_of_a_file_is_named(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_refuses_numbers_that_are_not_finite(tmp_path, number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", {"loss": number})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_inside_gives_places_in_a_folder_that_the_user_reached_through_a_link(tmp_path):
     (tmp_path / "real" / "figures").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -147,6 +147,10 @@ def test_wilson_interval_of_published_accuracies(right, low, high):
     assert tuple(f"{100 * end:.2f}" for end in interval) == (low, high)
 
 
+def test_wilson_interval_of_no_trial_is_everything():
+    assert metrics.wilson_interval(0, 0) == (0.0, 1.0)
+
+
 @given(st.integers(1, 10**6), st.floats(0, 1))
 def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fraction):
     successes = round(fraction * trials)

@@ -25,6 +25,14 @@ def test_a_key_never_changes():
     assert random_stream(0, "shuffle", 1).integers(0, 100, 5).tolist() == [20, 68, 91, 3, 80]
 
 
+def test_streams_leave_the_global_generator_alone():
+    np.random.seed(1)
+    expected = np.random.random(3)
+    np.random.seed(1)
+    random_stream(0, "shuffle").random(100)
+    np.testing.assert_array_equal(np.random.random(3), expected)
+
+
 @pytest.mark.parametrize("epoch", [1, 2, 9])
 def test_near_seeds_and_epochs_give_unrelated_numbers(epoch):
     a, b = random_stream(0, "shuffle", epoch).random(10_000), random_stream(1, "shuffle", epoch).random(10_000)

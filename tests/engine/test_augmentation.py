@@ -285,6 +285,13 @@ def test_contrast_moves_values_from_and_to_the_mean():
     assert_even((changed[:, 0, 2, 0] - changed[:, 0, 0, 0]) / 50, 0.6, 1.4)
 
 
+def test_brightness_adds_the_same_to_every_value():
+    images = np.tile(np.array([100, 120, 150], np.uint8), (200, 5, 1))[..., None]
+    added = native_augment(images, Augmentation(brightness=80), 2).astype(int) - images
+    assert (added == added[:, :1, :1]).all()
+    assert_even(added[:, 0, 0, 0], -80, 80)
+
+
 def test_values_stay_between_black_and_white():
     images = random_images(50, 9, 9, 1)
     changed = native_augment(images, Augmentation(brightness=255, noise=100), 2)

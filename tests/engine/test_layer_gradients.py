@@ -8,7 +8,7 @@ import pytest
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights, open_network, reference_passes
-from convscope.engine.loss import dlogits_of_logit, dlogits_of_loss
+from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
@@ -173,6 +173,15 @@ def test_layer_gradients_reject(engine, dlogits, layers, error, message):
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     with pytest.raises(error, match=message):
         network.layer_gradients(np.zeros((2, 3, 3, 1), np.uint8), dlogits, layers)
+
+
+def test_dlogits_of_a_logit_are_one_there():
+    np.testing.assert_array_equal(dlogits_of_logit(np.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
+
+
+def test_dlogits_of_the_loss_are_those_of_each_image_by_itself():
+    logits, labels = np.random.default_rng(0).normal(size=(5, 3)), np.array([0, 2, 1, 1, 0])
+    np.testing.assert_allclose(dlogits_of_loss(logits, labels), 5 * cross_entropy_backward(logits, labels), rtol=1e-14)
 
 
 @pytest.mark.parametrize(

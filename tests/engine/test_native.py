@@ -276,6 +276,11 @@ def test_convolutions_by_winograd_agree_with_the_reference(channels: int, size: 
     assert_agrees(Architecture(Input(*size, 2), layers), 5, instruction_sets())
 
 
+def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:
+    layers = (Conv2D(3, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(4))
+    assert_agrees(Architecture(Input(6, 7), layers), 600)
+
+
 @pytest.mark.parametrize("kernel", [1, 3])
 def test_first_of_equal_values_wins_in_pooling(kernel: int) -> None:
     layers = (

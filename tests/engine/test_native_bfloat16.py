@@ -220,6 +220,17 @@ def test_a_set_for_bfloat16_computes_in_float32_as_another() -> None:
         assert np.array_equal(NativeNetwork(presets.cnn(), weights, instruction_set=isa).logits(images), usual)
 
 
+@needs_bfloat16
+def test_a_set_without_instructions_for_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    usable = ", ".join(instruction_sets("bfloat16"))
+    weights = random_weights(presets.ann())
+    with pytest.raises(ValueError, match=f"instruction_set is 'avx2'; on this processor, bfloat16 can use {usable}"):
+        NativeNetwork(presets.ann(), weights, 1, "avx2", "bfloat16")
+    monkeypatch.setenv("CONVSCOPE_ISA", "avx2")
+    with pytest.raises(ValueError, match="CONVSCOPE_ISA is 'avx2'"):
+        NativeNetwork(presets.ann(), weights, 1, precision="bfloat16")
+
+
 def test_a_processor_without_instructions_for_it_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processor, "instruction_sets", lambda *_: ())
     weights = initial_weights(presets.ann(), 0)

@@ -47,6 +47,20 @@ def digits() -> Dataset:
     return random_dataset(128, (28, 28, 1), 10)
 
 
+@pytest.mark.slow
+def test_progress_is_called_now_and_then(digits: Dataset) -> None:
+    network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
+    calls: list[tuple[int, float, float]] = []
+    start = time.monotonic()
+    train(network, digits, long_order()[:30_000], progress=lambda *values: calls.append(values))
+    images = [call[0] for call in calls]
+    assert 2 <= len(calls) <= (time.monotonic() - start) / 0.05  # seconds between two calls
+    assert images == sorted(images)
+    assert images[0] > 0
+    assert images[-1] <= 30_000
+    assert all(loss > 0 and 0 <= accuracy <= 1 for _, loss, accuracy in calls)
+
+
 def test_error_in_progress_stops_the_epoch_and_comes_out(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
 

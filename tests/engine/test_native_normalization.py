@@ -155,6 +155,18 @@ def test_any_number_of_threads_gives_the_same_bits() -> None:
     assert_threads_give_the_same_bits(architecture("block"))
 
 
+def test_a_bias_left_out_is_never_trained() -> None:
+    network = architecture("block")
+    native = NativeNetwork(network, random_weights(network))
+    train(native, dataset(64), 16, 3, optimizer=Adam())
+    assert native.weights().keys() == network.weight_shapes.keys()
+    assert not any("moving" in name or name == "v/conv2d/bias" for name in native.optimizer_state())
+    # What the engine computes is what the weights without a bias say.
+    images = dataset(9, 1).images
+    copy = NativeNetwork(network, native.weights())
+    np.testing.assert_array_equal(copy.logits(images), native.logits(images))
+
+
 @pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
 def test_a_state_without_averages_of_statistics_is_taken_up(engine: type[NativeNetwork | ReferenceNetwork]) -> None:
     """As earlier versions wrote it: the statistics of the weights that training goes on from."""

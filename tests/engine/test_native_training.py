@@ -193,12 +193,29 @@ def test_training_without_average_goes_on_from_the_average() -> None:
     assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
 
 
+def test_a_short_gradient_is_not_clipped() -> None:
+    architecture, dataset = small_architecture(), random_dataset(50)
+    free, clipped = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    train(free, dataset)
+    train(clipped, dataset, clip_norm=1e6)
+    assert_same_bits(free.weights(), clipped.weights())
+
+
 def test_metrics_are_those_before_each_step() -> None:
     architecture, dataset = small_architecture(), random_dataset(20)
     network = NativeNetwork(architecture, initial_weights(architecture, 0))
     loss, _ = network.gradients(dataset.images, dataset.labels.astype(np.int64))
     accuracy = (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
     assert train(network, dataset, batch_size=20) == EpochResult(pytest.approx(loss, rel=1e-6), accuracy)
+
+
+def test_order_may_repeat_and_leave_out_images() -> None:
+    architecture, dataset = small_architecture(), random_dataset(10)
+    taken, pointed = (NativeNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
+    order = np.array([3, 3, 9, 0, 9])
+    train(taken, dataset.take(order), 2)
+    train(pointed, dataset, 2, order)
+    assert_same_bits(taken.weights(), pointed.weights())
 
 
 @pytest.mark.parametrize(

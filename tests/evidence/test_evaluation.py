@@ -60,6 +60,13 @@ def test_evaluation_is_what_scikit_learn_finds(num_classes):
     np.testing.assert_allclose(np.transpose(ours), theirs, rtol=1e-12)
 
 
+def test_evaluation_has_the_types_it_promises():
+    evaluation, _ = random_evaluation(10)
+    types = [evaluation.y_true.dtype, evaluation.y_pred.dtype, evaluation.y_prob.dtype]
+    assert types == [np.int64, np.int64, np.float32]
+    np.testing.assert_allclose(evaluation.y_prob.sum(axis=1), 1, rtol=1e-6)
+
+
 def test_confused_pairs_come_most_frequent_first_and_equal_ones_by_label():
     evaluation = evaluate_answers([2, 2, 2, 1, 0, 0, 1], [1, 1, 0, 0, 2, 0, 1], "abc")
     assert evaluation.confused_pairs == (
@@ -109,6 +116,10 @@ def test_an_accuracy_that_one_class_alone_would_give_is_warned_of():
     assert caution.startswith("Always answering 'a' would be correct for 90.00 %")
     assert caution in str(evaluation)
     assert evaluation.balanced_accuracy == 0.5
+
+
+def test_many_images_and_classes_alike_need_no_caution():
+    assert random_evaluation(3, 3000)[0].cautions == ()
 
 
 def test_one_image_can_be_evaluated():

@@ -143,6 +143,10 @@ def test_a_part_stands_alone(part: str) -> None:
     assert list(charts(section)) == [f"ablation-{part}"]
 
 
+def test_nothing_measured_is_a_section_without_parts() -> None:
+    assert ablation_section(AblationRecord()).parts == []
+
+
 def lesion(number: int, change: float, by_class: tuple[float, ...], **more: Any) -> FilterAblation:
     values = {
         "layer": "conv2d", "filter": number, "replacement": "zero", "accuracy_change": change,

@@ -88,3 +88,9 @@ def test_names_are_data_whatever_they_hold() -> None:
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "\x1b" not in html
+
+
+def test_points_at_one_place_are_drawn() -> None:
+    value = embedding_of(("a", "b"), 8)
+    value = replace(value, points=Packed.from_array(np.ones((8, 2), np.float32)))
+    assert clouds(charts(value)[0]).any()

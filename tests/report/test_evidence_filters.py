@@ -77,6 +77,13 @@ def test_dead_filters_are_marked_and_counted() -> None:
     assert (dead.split, dead.index) == (None, None)
 
 
+def test_titles_are_what_the_numbers_say() -> None:
+    assert [gallery.title for gallery in galleries(spot_cards())] == [
+        "conv2d: 3 of 4 filters are active",
+        "conv2d_1: all 2 filters are active",
+    ]
+
+
 @pytest.mark.slow
 def test_units_are_called_units_and_read_the_whole_image() -> None:
     value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))

@@ -14,6 +14,7 @@ from convscope.evidence.ablation import FilterAblation, Replaced
 from convscope.report import (
     RunContents,
     draw_ablation,
+    draw_confusion_matrix,
     draw_feature_maps,
     draw_kernels,
     draw_mistakes,
@@ -21,7 +22,7 @@ from convscope.report import (
     write_figures,
 )
 from convscope.report.figures import draw_charts, draw_pictures
-from convscope.report.pictures import large_channels
+from convscope.report.pictures import kernel_columns, large_channels
 from convscope.report.style import (
     ACCENT,
     HAIRLINE,
@@ -30,6 +31,7 @@ from convscope.report.style import (
     PAPER,
     POINTS,
     figure_bytes,
+    new_drawing,
     svg_text,
 )
 from convscope.training import History
@@ -99,6 +101,12 @@ def test_a_figure_that_there_is_not_is_named_with_what_was_meant(runs: dict[str,
 def test_a_wrong_style_is_named(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FigureStyle(**values)
+
+
+@pytest.mark.parametrize("length", [20, 60, 75])
+def test_a_title_that_is_long_is_written_smaller_and_whole(length: int) -> None:
+    (text,) = new_drawing(448, 100, "x" * length).texts
+    assert text.get_text() == "x" * length
 
 
 def test_the_diagram_has_every_layer_and_its_numbers(runs: dict[str, RunContents]) -> None:
@@ -192,11 +200,22 @@ def test_an_ablation_shows_every_filter_in_its_layer(sizes: list[int], replaceme
     assert (len(names) == len(sizes)) == (len(sizes) < 300)
 
 
+@pytest.mark.parametrize(("number", "columns"), [(16, 4), (32, 4), (64, 8), (512, 16)])
+def test_kernels_stand_as_in_the_notebook(number: int, columns: int) -> None:
+    assert kernel_columns(number) == columns
+
+
 def test_the_four_maps_that_answer_most_are_shown_large() -> None:
     answers = np.array([3, 0, 9, 1, 5, 5, 4], np.float32)
     maps = np.ones((2, 3, 1), np.float32) * answers
     assert large_channels(maps) == (2, 4, 5, 6)
     assert large_channels(maps[..., :2]) == (0, 1)
+
+
+def test_counts_are_written_only_where_they_fit() -> None:
+    few, many = (np.eye(k, dtype=np.int64) * 987 for k in (10, 60))
+    assert svg_text(draw_confusion_matrix(few, [str(i) for i in range(10)])).count(">987<") == 10
+    assert ">987<" not in svg_text(draw_confusion_matrix(many, [str(i) for i in range(60)]))
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convscope.base.palette import BLUE, ORANGE
-from convscope.report.pixels import Palette, image_pixels, paint, picture_to_json, tile
+from convscope.report.pixels import Palette, image_pixels, paint, picture_to_json, scale_to, tile
 
 from .conftest import picture_from_json
 
@@ -12,6 +12,12 @@ def test_the_signed_palette_is_clear_at_zero_and_full_at_its_ends() -> None:
     assert pixels[0, 0].tolist() == [*BLUE, 255]
     assert pixels[0, 1, 3] == 0
     assert pixels[0, 2].tolist() == [*ORANGE, 255]
+
+
+def test_the_signed_palette_treats_both_signs_alike() -> None:
+    values = np.linspace(0, 1, 11)[None]
+    positive, negative = (paint(signed, "signed", -1, 1)[..., 3].astype(int) for signed in (values, -values))
+    assert np.abs(positive - negative).max() <= 1  # of 255: a half may be rounded either way
 
 
 @pytest.mark.parametrize("palette", ["signed", "grey", "viridis"])
@@ -42,6 +48,11 @@ def test_a_frame_goes_around_a_picture_and_not_over_it() -> None:
     grid = tile([picture], columns=1, framed=True)
     assert grid.shape == (4, 4, 4)
     assert grid[1:3, 1:3].tolist() == picture.tolist()
+
+
+@pytest.mark.parametrize(("size", "target", "scale"), [(28, 84, 3), (28, 83, 2), (200, 84, 1)])
+def test_pictures_grow_by_whole_multiples(size: int, target: int, scale: int) -> None:
+    assert scale_to(size, target) == scale
 
 
 @pytest.mark.parametrize("alpha", [255, 100])

@@ -4,6 +4,7 @@ import json
 import re
 import zlib
 from collections import Counter, defaultdict
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -251,9 +252,19 @@ def test_figures_after_one_epoch_claim_no_trend() -> None:
     assert not re.search("still (falling|changing)|widening", text)
 
 
+def test_what_was_not_measured_has_no_section(runs: dict[str, RunContents]) -> None:
+    page = render_report(replace(runs["tiny"], evidence=()))
+    assert 'id="ablation"' not in page
+    assert "#ablation" not in page
+
+
 def test_evidence_of_an_unknown_topic_is_refused() -> None:
     with pytest.raises(KeyError, match="evidence has the unknown topic 'astrology'"):
         render_evidence({"astrology": AblationRecord()})
+
+
+def test_a_run_without_a_baseline_has_no_comparison(pages: dict[str, str]) -> None:
+    assert 'id="comparison"' not in pages["tiny"]
 
 
 def test_the_verdict_says_what_it_rests_on_and_what_it_cannot_claim(
@@ -289,6 +300,12 @@ def test_the_matrix_of_the_image_is_there_in_full(pages: dict[str, str], payload
     assert match
     rows = [list(map(int, re.sub("</?b>", "", line).split())) for line in match[1].split("\n")]
     assert rows == payloads["cnn"]["data"]["example"]["channels"][0]
+
+
+def test_a_page_says_that_depthwise_filters_read_one_channel(pages: dict[str, str]) -> None:
+    text = Page(pages["depthwise"]).text
+    assert "12 filters, each of one channel" in text
+    assert "6 filters, input channel 0" in text
 
 
 def test_hostile_class_names_are_shown_as_text(pages: dict[str, str]) -> None:
@@ -331,6 +348,11 @@ def test_a_page_without_what_it_computes_with_is_small(pages: dict[str, str]) ->
     for name, text in pages.items():
         html = re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
         assert len(html.encode()) < (550_000 if name == "cnn" else 2_000_000), name
+
+
+def test_a_page_shows_the_command_that_makes_the_run_again(pages: dict[str, str]) -> None:
+    text = Page(pages["cnn"]).text
+    assert "convscope run --dataset mnist --architecture cnn --seed 0" in text
 
 
 def test_the_report_is_written_under_its_name(runs: dict[str, RunContents], tmp_path: Path) -> None:

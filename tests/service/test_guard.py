@@ -336,3 +336,9 @@ def test_a_websocket_is_closed(grey: Served):
 )
 def test_a_service_that_other_machines_reach_takes_every_host_unless_told_otherwise(address, allowed, names):
     assert hosts_for(address, allowed) == names
+
+
+def test_four_bodies_fit_into_memory_together():
+    assert Limits().held_bytes == 128 * 2**20
+    assert Limits(body_bytes=64 * 2**20).held_bytes == 256 * 2**20
+    assert Limits(held_bytes=1000).held_bytes == 1000

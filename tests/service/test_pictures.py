@@ -212,6 +212,11 @@ def test_of_many_characters_only_some_are_explained(client: Client, monkeypatch:
     assert len(digits) >= 1
 
 
+def test_an_empty_sheet_has_no_strings(client: Client):
+    answer = client.post("/v1/strings", content=file_of(np.full((40, 60), 255, np.uint8))).json()
+    assert (answer["lines"], answer["digits"]) == ([], [])
+
+
 def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):
     done = client_of_both.post("/v1/strings?model=colour", content=file_of(stroke()))
     assert done.status_code == 400

@@ -18,6 +18,7 @@ from convscope.runs.run_json import run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
+from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState
 
 from .made_runs import SPLITS
@@ -162,6 +163,11 @@ def test_create_run_leaves_what_is_there(record: RunFile, tmp_path: Path):
     with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`$"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_create_run_does_not_count_the_file_of_a_lock(record: RunFile, tmp_path: Path):
+    (tmp_path / LOCK_FILE).write_text("1234")
+    assert create_run(tmp_path, record).seed == 5
 
 
 def test_create_run_refuses_a_file_in_its_place(record: RunFile, tmp_path: Path):

@@ -66,6 +66,12 @@ def test_folds_differ_by_one_image_in_all_and_in_each_class():
         assert counts.max() - counts.min() <= 1
 
 
+def test_folds_are_drawn_by_the_seed_and_nothing_else():
+    labels = np.arange(300) % 10
+    np.testing.assert_array_equal(deal(labels, 5, seed=4), deal(labels, 5, seed=4))
+    assert (deal(labels, 5, seed=4) != deal(labels, 5, seed=5)).any()
+
+
 def test_the_answers_are_the_same_bytes_for_any_number_of_threads(small_mnist):
     data = small_mnist.train.take(np.arange(300))
     one, two = (crossfit(cs.presets.cnn, data, cs.recipes.fast, folds=2, threads=threads) for threads in (1, 2))
@@ -82,6 +88,12 @@ def test_a_class_of_one_image_is_answered_for_by_a_model_that_never_saw_it():
     assert trained_on.class_counts[5] == 0
     assert held_out.class_counts[5] == 1
     assert "1 of the classes have one image each, so the model that classifies it never saw the class: 5." in str(cross)
+
+
+def test_with_fewer_images_than_folds_there_is_one_an_image():
+    cross = crossfit(cs.presets.ann, noise([0, 1, 0], 2), ONE_EPOCH, threads=1)
+    assert sorted(cross.fold.tolist()) == [0, 1, 2]
+    assert cross.num_folds == 3
 
 
 def test_siblings_hold_nothing_out_and_train_all_epochs():

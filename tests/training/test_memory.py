@@ -102,3 +102,8 @@ def test_the_reference_has_no_bound(small_mnist: cs.Splits) -> None:
         part.images.nbytes + part.labels.nbytes for part in (small_mnist.train, small_mnist.test)
     )
     assert "to train" not in str(memory)
+
+
+def test_a_batch_of_no_images_is_rejected() -> None:
+    with pytest.raises(ValueError, match="batch_size is 0"):
+        native.training_bytes(cs.presets.cnn(), 0, EpochOptions())

@@ -74,6 +74,12 @@ def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs
         np.testing.assert_array_equal(model.weights[name], weight, strict=True)
 
 
+def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, small_mnist, cs.Recipe(epochs=1), on_epoch=states.append)
+    assert any((states[0].weights[name] != states[1].weights[name]).any() for name in states[0].weights)
+
+
 def test_train_measures_what_it_is_told_to(small_mnist: cs.Splits):
     train, validation = small_mnist.train.divide(0.2)
     _, alone = cs.train(cs.presets.ann, train, cs.Recipe(epochs=1))

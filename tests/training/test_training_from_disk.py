@@ -99,6 +99,12 @@ def test_training_from_disk_resumed_equals_an_unbroken_run(on_disk):
     assert again.loss == history.loss
 
 
+def test_a_pool_takes_up_adams_steps_and_moments_where_the_last_left_them(on_disk):
+    states: list[TrainingState] = []
+    cs.train(cs.presets.ann, on_disk, cs.Recipe(epochs=2, batch_size=32), on_epoch=states.append)
+    assert [int(state.optimizer.get("step", 0)) for state in states] == [0, 32, 64]  # 1,000 images in batches of 32
+
+
 def test_every_pool_is_augmented_by_a_stream_of_its_own(on_disk, monkeypatch):
     keys = []
     monkeypatch.setattr("convscope.training.loop.stream_key", lambda *name: keys.append(name) or len(keys))

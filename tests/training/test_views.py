@@ -54,6 +54,12 @@ def test_the_probabilities_are_the_mean_of_those_of_the_views(engine, shape, vie
     assert np.abs(expected - softmax(network.logits(some))).max() > 1e-3  # the views matter
 
 
+def test_one_view_is_the_image_alone_to_the_last_bit():
+    model = make()
+    np.testing.assert_array_equal(model.logits(images(), 1), model.network.logits(images()))
+    assert model.logits(images(0), 9).shape == (0, 3)
+
+
 def test_the_methods_of_a_model_agree_on_several_views():
     model = make(calibration={"temperature": 2.0})
     logits = model.logits(images(), 9)

@@ -2,6 +2,7 @@ import copy
 import json
 import pickle
 import re
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -234,6 +235,14 @@ def test_one_split_shows_itself_alone():
     assert elements.tags.count("img") == 1
     assert "validation" in elements.texts
     assert "test" not in elements.texts
+
+
+def test_the_strip_is_an_inline_picture_that_its_text_describes():
+    attributes = dict(Elements(dataset(3)._repr_html_()).attributes)
+    kind, content = attributes["src"].split(",")
+    assert kind == "data:image/png;base64"
+    assert b64decode(content).startswith(b"\x89PNG")
+    assert attributes["alt"] == "train, the first 3: cat, dog, cat"
 
 
 def test_many_classes_are_folded_away_below_their_extremes():

@@ -21,6 +21,10 @@ def test_what_shows_no_images_stays_as_it_is(X):
     assert (rows is X, shape) == (True, None)
 
 
+def test_lists_of_images_are_images():
+    assert as_rows([[[1, 2], [3, 4], [5, 6]]])[1] == (3, 2, 1)
+
+
 @pytest.mark.parametrize(
     ("num_features", "wanted", "shape"),
     [

@@ -79,6 +79,12 @@ def test_the_boxes_of_a_form_are_left_out():
     assert segments.num_rules == 3
 
 
+def test_a_character_that_crosses_a_rule_is_kept():
+    segments = find_segments(sheet(*STROKES, (10, 100, 480, 103)))
+    assert [blob.left for blob in segments.lines[0]] == [40, 100, 160]
+    assert segments.num_rules == 1
+
+
 @pytest.mark.slow
 def test_large_pictures_are_averaged_down():
     segments = find_segments(sheet((400, 400, 500, 1000), (800, 400, 900, 1000), size=(2000, 4800)))

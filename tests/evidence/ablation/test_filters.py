@@ -62,6 +62,13 @@ def test_without_a_convolution_hidden_units_are_taken_away():
     assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
 
 
+def test_depthwise_filters_count_too():
+    layers = (cs.Conv2D(2, 3), cs.DepthwiseConv2D(3, depth_multiplier=2), cs.Flatten(), cs.Dense(7))
+    ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
+    assert [lesion.layer for lesion in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
+    assert {lesion.replacement for lesion in ablation.filters} == {"mean"}
+
+
 def test_a_network_of_one_layer_has_nothing_to_take_away():
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), (cs.Flatten(), cs.Dense(7)))), noise())
     assert ablation.filters == ()

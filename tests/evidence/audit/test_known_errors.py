@@ -41,3 +41,8 @@ def test_other_data_have_no_known_errors(mnist: cs.Splits):
     assert known_errors(changed) is None
     assert known_errors(mnist.test.take(np.arange(9999))) is None
     assert known_errors(mnist.train) is None
+
+
+def test_the_name_of_a_data_set_does_not_matter(mnist: cs.Splits):
+    renamed = cs.Dataset(mnist.test.images, mnist.test.labels, mnist.test.class_names, "my digits", "validation")
+    assert known_errors(renamed) == known_errors(mnist.test)

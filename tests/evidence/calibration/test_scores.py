@@ -27,6 +27,19 @@ def test_scores_are_those_of_scikit_learn(num_classes, temperature):
     np.testing.assert_array_equal(scores.right, probabilities.argmax(axis=1) == labels)
 
 
+def test_doubt_tells_apart_what_confidence_no_longer_does():
+    scores = score_images(np.array([[50.0, 0.0], [60.0, 0.0]]), np.array([0, 0]), 1.0, 15)
+    assert scores.confidence.tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(scores.doubt, np.exp([-50, -60]))
+    np.testing.assert_allclose(scores.negative_log_likelihood, np.exp([-50, -60]))
+
+
+def test_logits_too_large_for_an_exponential_stay_finite():
+    scores = score_images(np.array([[4000.0, 0.0, -4000.0]] * 2), np.array([0, 2]), 1.0, 15)
+    assert scores.negative_log_likelihood.tolist() == [0, 8000]
+    assert scores.brier.tolist() == [0, 2]
+
+
 def test_class_wise_error_is_that_of_each_class_taken_alone():
     logits, labels = drawn()
     probabilities = softmax(logits)

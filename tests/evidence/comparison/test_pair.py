@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -230,6 +231,13 @@ def test_candidate_from_model_counts_its_costs():
 def test_comparison_rejects_other_images(other, message):
     with pytest.raises(ValueError, match=message):
         Comparison(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
+
+
+def test_comparison_rejects_other_class_names():
+    a = make_candidate("a", [1, 0])
+    b = replace(a, name="b", evaluation=replace(a.evaluation, class_names=("no", "maybe")))
+    with pytest.raises(ValueError, match=r"class_names is \('no', 'yes'\) for a"):
+        cs.compare(a, b)
 
 
 def test_a_candidate_weighs_what_no_gradient_trains_too():

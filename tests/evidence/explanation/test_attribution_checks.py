@@ -7,7 +7,7 @@ from scipy import stats
 import convscope as cs
 from convscope.architecture import Architecture, Dense, Flatten, Input
 from convscope.base.records import decode, encode
-from convscope.evidence.explanation.attribution_checks import perturbation_curves, rank_correlations
+from convscope.evidence.explanation.attribution_checks import area_under, perturbation_curves, rank_correlations
 from convscope.evidence.explanation.attributions import METHODS
 
 
@@ -43,12 +43,25 @@ def test_deletion_takes_the_first_pixels_of_the_order_first():
     assert (insertion[0, 1:] > 0.99).all()
 
 
+def test_the_area_is_that_of_scipy():
+    from scipy.integrate import trapezoid
+
+    curves = np.random.default_rng(0).random((5, 21))
+    np.testing.assert_allclose(area_under(curves), trapezoid(curves, dx=1 / 20, axis=1))
+
+
 def test_rank_correlations_are_scipy_s_over_the_drawn_pixels():
     random = np.random.default_rng(1)
     a, b = random.integers(0, 9, (2, 3, 6, 6)).astype(np.float64)
     drawn = random.random((3, 6, 6)) < 0.6
     expected = [stats.spearmanr(x[mask], y[mask]).statistic for x, y, mask in zip(a, b, drawn, strict=True)]
     np.testing.assert_allclose(rank_correlations(a, b, drawn), expected)
+
+
+def test_a_map_of_equal_numbers_has_no_rank_correlation():
+    a, b = np.ones((1, 4, 4)), np.random.default_rng(0).random((1, 4, 4))
+    assert np.isnan(rank_correlations(a, b, np.ones((1, 4, 4), bool))).all()
+    assert np.isnan(rank_correlations(b, b, np.zeros((1, 4, 4), bool))).all()
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.engine import initial_weights
-from convscope.evidence.explanation.attributions import METHODS, attribute, methods_for
+from convscope.evidence.explanation.attributions import METHODS, attribute, background_of, methods_for
 from convscope.training.model import Model
 
 NAMES = ("a", "b", "c")
@@ -138,6 +138,11 @@ def test_the_same_seed_gives_the_same_noise_and_another_another():
     first, again, other = (attribute(model, images, TARGETS, "smoothgrad", seed=seed) for seed in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
+
+
+def test_the_background_is_the_most_frequent_grey_level():
+    images = np.array([[7, 7, 7], [9, 9, 0]], np.uint8).reshape(2, 1, 3, 1)
+    assert background_of(images) == 7
 
 
 @pytest.mark.parametrize(

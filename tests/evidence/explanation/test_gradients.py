@@ -58,6 +58,14 @@ def test_gradients_of_the_native_engine_are_those_of_the_reference(model, of, by
         np.testing.assert_allclose(found[name], exact[name], atol=1e-5 * np.abs(exact[name]).max())
 
 
+def test_gradients_by_the_input_are_each_image_s_own_and_signed(model):
+    together = cs.gradients(model, IMAGES, LABELS, by="input")["input"]
+    assert together.shape == IMAGES.shape
+    assert together.min() < 0 < together.max()
+    alone = cs.gradients(model, IMAGES[2:3], LABELS[2:3], by="input")["input"]
+    np.testing.assert_allclose(together[2:3], alone, rtol=1e-4, atol=1e-7)
+
+
 def test_gradients_of_a_logit_times_the_input_add_up_in_a_linear_network():
     architecture = cs.Architecture(cs.Input(9, 8, 2), (cs.Flatten(), cs.Dense(3)))
     kernel = np.random.default_rng(2).normal(size=(144, 3)).astype(np.float32)

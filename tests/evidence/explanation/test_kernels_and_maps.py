@@ -69,3 +69,8 @@ def test_summary_of_a_vector_counts_its_units_as_maps():
     assert (flatten.shape, flatten.num_dead_maps, flatten.active_fraction) == ((12,), 7, pytest.approx(5 / 12))
     assert (dense.num_dead_maps, dense.minimum, dense.maximum) == (0, 0.25, 0.75)
     assert flatten.map_maximum == flatten.map_active_fraction == ()
+
+
+def test_a_map_of_negative_values_is_not_dead():
+    summary = summarize_activations(ARCHITECTURE, ACTIVATIONS | {"conv2d": -MAPS})[0]
+    assert (summary.num_dead_maps, summary.map_maximum[2]) == (1, -0.5)

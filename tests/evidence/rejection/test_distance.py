@@ -80,6 +80,13 @@ def test_without_shrinking_the_axes_are_those_of_scikit_learns_discriminant_anal
     np.testing.assert_allclose(correlations[::-1].diagonal(), 1, atol=1e-6)  # ours grow, theirs fall
 
 
+def test_an_image_that_hardly_moves_the_layer_is_no_nearer_to_a_class_than_its_images():
+    model, dataset = model_of(network(cs.Flatten(), cs.Dense(4))), blobs()
+    distance = fit_distance(model, dataset)
+    grey = np.full((1, 6, 5, 1), 125, np.uint8)
+    assert distance.scores(model, grey)[0] < np.quantile(distance.scores(model, dataset.images), 0.01)
+
+
 def test_blocks_of_images_give_the_scores_of_all_at_once(monkeypatch):
     model, dataset = model_of(network(cs.Flatten(), cs.Dense(9, "relu"), cs.Dense(4))), blobs()
     whole = fit_distance(model, dataset)

@@ -5,6 +5,8 @@ import pytest
 
 from convscope.base.errors import RunError
 from convscope.evidence.rejection.rule import (
+    SCORES,
+    TITLES,
     RejectionRule,
     energy,
     max_logit,
@@ -22,6 +24,10 @@ def test_energy_is_the_logarithm_of_the_sum_of_exponentials_worked_by_hand():
 def test_max_logit_and_max_probability_are_the_largest_of_each_row():
     np.testing.assert_array_equal(max_logit(LOGITS), [np.log(3), 2, 700])
     np.testing.assert_allclose(max_probability(LOGITS), [0.75, 0.5, 1.0], rtol=1e-15)
+
+
+def test_every_score_has_a_title():
+    assert set(TITLES) == set(SCORES)
 
 
 def by_score(stored, score):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from convscope.base.metrics import wilson_interval
 from convscope.evidence.rejection.rule import SCORES, RuleNumbers
@@ -9,6 +9,7 @@ from convscope.evidence.rejection.separation import (
     auroc,
     auroc_interval,
     effective_number,
+    false_positive_rate,
     joint_thresholds,
 )
 
@@ -26,6 +27,14 @@ def test_auroc_is_that_of_scikit_learn(seed):
     assert auroc(known, outside) == pytest.approx(roc_auc_score(truth, np.r_[known, outside]), abs=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_false_positive_rate_is_where_scikit_learns_curve_reaches_95_percent(seed):
+    known, outside = drawn(seed)
+    truth = np.r_[np.ones(len(known)), np.zeros(len(outside))]
+    rates, kept, _ = roc_curve(truth, np.r_[known, outside], drop_intermediate=False)
+    assert false_positive_rate(known, outside) == pytest.approx(rates[np.argmax(kept >= 0.95)], abs=1e-12)
+
+
 def test_the_interval_is_the_published_one():
     # R package SingleCaseES, NAP([20,20,26,25,22,23] to [28,25,24,27,30,30,29]) = 38.5 / 42, 90 % interval by Newcombe.
     low, _ = auroc_interval(38.5 / 42, 6, 7, confidence=0.9)
@@ -37,6 +46,11 @@ def test_the_interval_of_perfect_scores_has_a_width_and_one_end_on_the_area(area
     low, high = auroc_interval(area, 40, 30)
     assert high - low > 0.02
     assert area in (low, high)
+
+
+def test_the_interval_turns_with_the_scores():
+    low, high = auroc_interval(0.8, 50, 20)
+    assert auroc_interval(1 - 0.8, 50, 20) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
 def test_the_interval_holds_the_true_area_about_as_often_as_it_says():

@@ -34,6 +34,14 @@ def test_fgsm_and_noise_are_the_accuracies_on_their_pictures(attacks, model, dig
         assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
 
 
+def test_no_size_leaves_the_images_as_they_are(attacks, model, digits):
+    clean = (model.predict(digits.images) == digits.labels).mean()
+    assert attacks.accuracy == clean
+    for method in METHODS:
+        assert found(attacks, method)[0].accuracy == clean
+        assert found(attacks, method)[0].changed == 0
+
+
 @pytest.mark.slow
 def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     labels = digits.labels.astype(np.int64)

@@ -6,7 +6,7 @@ from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import packed_bytes
 from convscope.engine import initial_weights
 from convscope.evidence.robustness import CORRUPTIONS, STRENGTHS, corrupt, measure_robustness, measurement
-from convscope.evidence.robustness.pictures import pack_small
+from convscope.evidence.robustness.pictures import _shrunk, pack_small
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,13 @@ def test_pictures_are_packed_as_they_are_or_smaller():
     assert small.shape[:2] == (4, 3)
     assert small.shape[2] == 2 * small.shape[3] < 32
     assert small.shape[4] == 3
+
+
+def test_a_smaller_picture_has_the_means_of_the_pixels():
+    blocks = np.random.default_rng(0).integers(0, 256, (2, 8, 4, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(_shrunk(blocks.repeat(3, axis=1).repeat(3, axis=2), 8), blocks)
+    noise = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 1)).astype(np.uint8)
+    np.testing.assert_allclose(_shrunk(noise, 8), noise.reshape(1, 8, 2, 8, 2, 1).mean(axis=(2, 4)), atol=1)
 
 
 def test_wrong_arguments_are_refused(model, digits):

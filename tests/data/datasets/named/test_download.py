@@ -125,6 +125,16 @@ def test_a_folder_that_cannot_be_made_is_named(host, tmp_path):
         fetch(tmp_path, host.at("/a", sending()))
 
 
+def test_a_full_disk_is_named_and_no_other_host_is_tried(host, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.pooch.HTTPDownloader, "__call__", full)
+    with pytest.raises(DatasetError, match=r"file.gz: cannot be written \(No space left on device\)"):
+        fetch(tmp_path, host.at("/a", sending()), host.at("/b", sending()))
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 # A named data set
 
 

@@ -122,6 +122,12 @@ def test_a_folder_as_hugging_face_keeps_it_is_both_splits(tmp_path):
     assert data.train.source[1].sha256 == hashlib.sha256(content).hexdigest()
 
 
+def test_colour_beside_grey_makes_three_channels(tmp_path):
+    images = [*IMAGES[:2], np.stack([IMAGES[2]] * 3, 2)]
+    data = load_dataset(write(tmp_path, pictures(images * 2, label=[0, 1, 0] * 2)))
+    assert data.image_shape == (4, 4, 3)
+
+
 def test_pictures_of_other_sizes_are_refused_or_averaged(tmp_path):
     path = write(tmp_path, pictures([*IMAGES[:3], IMAGES[3, :2], *IMAGES[4:6]]))
     with pytest.raises(DatasetError, match="row 4 has an image of 2 × 4 pixels, the first one 4 × 4; give an image"):
