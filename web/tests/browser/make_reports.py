@@ -33,6 +33,8 @@ from convscope.report import Replay, RunContents, write_report
 from convscope.report.evidence import render_evidence
 from convscope.report.experiment_page import render_experiment
 from convscope.report.records import PageRecord
+from convscope.runs.listeners import SILENT
+from convscope.runs.playground import make_playground
 from convscope.runs.predicting import explaining
 from convscope.runs.run_json import run_record
 from convscope.storage import open_run
@@ -69,7 +71,7 @@ def mnist(folder: Path) -> None:
 def playground(folder: Path) -> None:
     """The page of no run."""
     folder.mkdir(parents=True)
-    run_command("playground", "--out", folder / "report.html")
+    make_playground(folder / "report.html", SILENT)
 
 
 def prediction(folder: Path) -> None:
