@@ -19,11 +19,11 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 43_100,
+    "src/convscope, lines of code": 43_110,
     "largest room, lines of code": 8_440,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
-    "tests of Python, lines": 49_610,
+    "tests of Python, lines": 49_640,
     "pages, words": 59_600,
     "schemas written by hand, lines": 0,
     "commands": 20,

@@ -152,6 +152,13 @@ def best_table(repeats: int) -> Iterator[str]:
         yield f"| {world.name} | {num_groups} | {count} | {share} | {named / repeats:.1f} |"
 
 
+def draw_pair(stream: np.random.Generator, wrong_a: Flags, wrong_b: Flags, count: int) -> tuple[Flags, Flags]:
+    """Draw so many runs of each network without replacement, and images with it."""
+    images = stream.integers(0, wrong_a.shape[1], wrong_a.shape[1])
+    first, second = (wrong[stream.permutation(len(wrong))[:count]] for wrong in (wrong_a, wrong_b))
+    return first[:, images], second[:, images]
+
+
 def real_table(experiments: Sequence[Path], repeats: int) -> Iterator[str]:
     yield "| networks | points apart | seeds | promised, % | reached, % |\n| --- | --- | --- | --- | --- |"
     answers = dict[str, Flags]()
@@ -161,16 +168,13 @@ def real_table(experiments: Sequence[Path], repeats: int) -> Iterator[str]:
         answers[runs[0].folder.architecture.name] = np.array([run.y_pred != stored.y_true for run in runs])
     stream = np.random.default_rng(8)
     for (a, wrong_a), (b, wrong_b) in combinations(answers.items(), 2):
-
-        def draw(count: int) -> tuple[Flags, Flags]:
-            images = stream.integers(0, wrong_a.shape[1], wrong_a.shape[1])  # noqa: B023
-            first, second = (wrong[stream.permutation(len(wrong))[:count]] for wrong in (wrong_a, wrong_b))  # noqa: B023
-            return first[:, images], second[:, images]
-
-        known = true_variances(draw(len(wrong_a)) for _ in range(40))
+        known = true_variances(draw_pair(stream, wrong_a, wrong_b, len(wrong_a)) for _ in range(40))
         apart = abs(float(wrong_a.mean() - wrong_b.mean()))
         for count in (3, 5, 10):
-            found = [group_difference(*draw(count)).p_value < LEVELS[0] for _ in range(repeats)]
+            found = [
+                group_difference(*draw_pair(stream, wrong_a, wrong_b, count)).p_value < LEVELS[0]
+                for _ in range(repeats)
+            ]
             promised, reached = 100 * known.power(count, apart), Share(float(np.mean(found)), repeats)
             yield f"| {a}, {b} | {100 * apart:.3f} | {count} | {promised:.1f} | {reached} |"
 

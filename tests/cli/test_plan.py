@@ -103,11 +103,38 @@ def test_what_a_plan_refuses(pilot: Path, small_folder: Path, tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted(pilot: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted_but_judged(
+    pilot: Path, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     def refuse(_: StoredRuns):
         raise ConvscopeError("runs.db: cannot be opened")
 
+    assert follow(pilot, small_folder, tmp_path / "out").exit_code == 0
     monkeypatch.setattr(StoredRuns, "add_look", refuse)
-    done = invoke("compare", pilot / "pilot")
+    done = invoke("compare", tmp_path / "out")
     assert done.exit_code == 0
-    assert "Left out: this look is not counted: runs.db: cannot be opened" in done.stdout
+    text = " ".join(done.stdout.split())
+    assert "Left out: this look is not counted: runs.db: cannot be opened" in text
+    assert "was followed: look 1 of 2" in text
+
+
+@pytest.mark.slow
+def test_the_same_network_in_two_folders_is_compared(pilot: Path, small_folder: Path, tmp_path: Path):
+    options = ("--dataset", small_folder, "--architecture", "ann", "--recipe", pilot / "short.json")
+    for seeds in ("0-1", "5-6"):
+        invoke("experiment", *options, "--seeds", seeds, "--out", tmp_path / seeds)
+    done = invoke("compare", tmp_path / "0-1", tmp_path / "5-6", "--json")
+    assert done.exit_code == 0, done.output
+    value = json.loads(done.stdout)
+    assert [group["seeds"] for group in value["groups"]] == [[0, 1], [5, 6]]
+    assert value["looks"] is None
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 1004])
+def test_a_plan_whose_seeds_do_not_fall_into_equal_steps_is_refused(pilot: Path, small_folder: Path, seeds: int):
+    plan = json.loads((pilot / "plan.json").read_text())
+    (pilot / "changed.json").write_text(json.dumps({**plan, "seeds": seeds}))
+    done = invoke("experiment", "--dataset", small_folder, "--plan", pilot / "changed.json", "--out", pilot / "none")
+    assert done.exit_code == 1
+    assert "changed.json: " in done.stderr
+    assert "seeds" in done.stderr

@@ -18,7 +18,7 @@ from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
 from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
 from convscope.runs.groups import SameRuns, group_names, read_runs, to_groups
-from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, judge_looks
+from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import sha256_of
 
 
@@ -156,20 +156,26 @@ def _to_plan_file(plan: Plan, groups: Sequence[SameRuns], *, has_margin: bool) -
 
 
 def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksRecord | None, PlanFile | None]:
-    """Count a look at runs that are stored with others, see `judge_looks`."""
-    stored = [group.runs[0].stored for group in groups]
-    known = [match for match in stored if match is not None]
-    if len(known) < len(stored):
+    """Count a look at runs that are stored with others, and judge it, see `judge_looks`."""
+    stored = [match for group in groups if (match := group.runs[0].stored) is not None]
+    if len(stored) < len(groups):
         return None, None
-    stores = {match[0].path: match[0] for match in known}
-    seeds = {
-        sha256_of(group.runs[0].kind): (name, [run.folder.seed for run in group.runs])
-        for group, name in zip(groups, group_names(groups), strict=True)
-    }
-    try:
-        return judge_looks(list(stores.values()), seeds, [run.group.digest for _, run in known])
-    except RunError:
-        raise
-    except ConvscopeError as error:  # a folder that cannot be written to
-        left_out.append(f"this look is not counted: {error}")
-        return None, None
+    stores = {store.path: store for store, _ in stored}
+    for store in stores.values():
+        try:
+            store.add_look()
+        except RunError:
+            raise
+        except ConvscopeError as error:  # a folder that cannot be written to
+            left_out.append(f"this look is not counted: {error}")
+    looks = {path: store.looks for path, store in stores.items()}
+    seen = [
+        SeenGroup(
+            name=name,
+            kind=sha256_of(group.runs[0].kind),
+            seeds=[run.folder.seed for run in group.runs],
+            earlier=[count for count in looks[store.path].get(run.group.digest, []) if count < len(group.runs)],
+        )
+        for group, name, (store, run) in zip(groups, group_names(groups), stored, strict=True)
+    ]
+    return judge_looks(list(stores.values()), seen)

@@ -172,10 +172,10 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
     listeners.on_runs(plan.num_runs)
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
-        stored.add_command(request.command)
         if plan.kept is not None:
             stored.follow_plan(plan.kept.sha256)
             write(folder / PLAN_FILE, plan.kept)
+        stored.add_command(request.command)
         result = run_specs(
             plan.specs,
             splits,

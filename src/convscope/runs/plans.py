@@ -5,7 +5,8 @@ was shown. So a comparison can say whether the plan was followed, or that seeds 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from msgspec import Meta
@@ -13,7 +14,7 @@ from msgspec import Meta
 from convscope.base.errors import RunError
 from convscope.base.records import FileRecord, Fraction, JsonObject, Positive, Record, Sha256, encode, read
 from convscope.engine import EngineName
-from convscope.evidence.comparison.power import LEVELS
+from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.storage import StoredRuns
 from convscope.storage.records import Seed
 
@@ -50,10 +51,14 @@ class PlanFile(FileRecord, kw_only=True):
     test_sha256: Sha256
     groups: tuple[PlannedGroup, PlannedGroup]
     first_seed: Seed
-    seeds: Annotated[int, Meta(ge=2, le=1000)]
+    seeds: Annotated[int, Meta(ge=2, le=MAX_SEEDS + len(LEVELS))]  # rounded up to equal steps
     looks: Annotated[int, Meta(ge=1, le=len(LEVELS))]
     difference: Fraction
     margin: Fraction
+
+    def __post_init__(self) -> None:
+        if self.seeds % self.looks or self.seeds < 2 * self.looks:
+            raise ValueError(f"seeds is {self.seeds}; {self.looks} looks need as many equal steps of at least 2 seeds")
 
     @property
     def sha256(self) -> str:
@@ -65,7 +70,7 @@ class PlanFile(FileRecord, kw_only=True):
         return LEVELS[self.looks - 1]
 
     def seeds_at(self, look: int) -> range:
-        """Return the seeds that each group has at a look, the first of which is 1."""
+        """Return the seeds that each group has at a look; the first look is 1."""
         return range(self.first_seed, self.first_seed + look * self.seeds // self.looks)
 
 
@@ -86,62 +91,63 @@ class LooksRecord(Record, kw_only=True):
     sentence: str
 
 
+@dataclass(frozen=True)
+class SeenGroup:
+    """A group whose results are looked at.
+
+    Attributes:
+        kind: as of `PlannedGroup`.
+        earlier: how many runs there were at earlier looks, fewer than now.
+    """
+
+    name: str
+    kind: str
+    seeds: Sequence[int]
+    earlier: Sequence[int]
+
+
 def judge_looks(
-    stores: Sequence[StoredRuns], groups: Mapping[str, tuple[str, Sequence[int]]], digests: Sequence[str]
+    stores: Sequence[StoredRuns], groups: Sequence[SeenGroup]
 ) -> tuple[LooksRecord | None, PlanFile | None]:
-    """Count this look at experiments, and say whether it was planned; also return the plan that was followed.
+    """Say whether a look at groups was planned, or what was looked at before; also return the plan that was followed.
 
     Args:
         stores: where the runs of the groups are kept.
-        groups: by `PlannedGroup.kind`, the name and the seeds.
-        digests: of the groups, in the order of `groups`, see `StoredGroup`.
 
     Raises:
         RunError: if a plan is damaged.
-        ConvscopeError: if a look cannot be counted.
     """
-    earlier = {
-        name: [count for count in store_looks(stores, digest) if count < len(seeds)]
-        for (name, seeds), digest in zip(groups.values(), digests, strict=True)
-    }
     if len(stores) == 1 and (sha256 := stores[0].plan) is not None:
         path = stores[0].path.parent / PLAN_FILE
         plan = read(path, PlanFile)
         if plan.sha256 != sha256:
             raise RunError(f"{path}: is not the plan with which this experiment began ({sha256:.8}); restore that")
-        return _judge_plan(plan, groups, earlier)
-    results = [f"{name} with {', '.join(map(str, counts))} seeds" for name, counts in earlier.items() if counts]
+        return _judge_plan(plan, groups)
+    results = [f"{group.name} with {', '.join(map(str, group.earlier))} seeds" for group in groups if group.earlier]
     if not results:
         return None, None
     sentence = (
         f"There were results before: {'; '.join(results)}. If seeds were added because of those, p is too small; "
         "`convscope plan --looks` plans for that."
     )
-    look = 1 + max(map(len, earlier.values()))
+    look = 1 + max(len(group.earlier) for group in groups)
     return LooksRecord(plan=None, is_followed=None, look=look, level=LEVELS[0], sentence=sentence), None
 
 
-def store_looks(stores: Sequence[StoredRuns], digest: str) -> list[int]:
-    """List how many runs of a group there were at each look, this one included, which is counted."""
-    return [count for store in stores for count in store.add_look().get(digest, [])]
-
-
-def _judge_plan(
-    plan: PlanFile, groups: Mapping[str, tuple[str, Sequence[int]]], earlier: Mapping[str, Sequence[int]]
-) -> tuple[LooksRecord, PlanFile | None]:
+def _judge_plan(plan: PlanFile, groups: Sequence[SeenGroup]) -> tuple[LooksRecord, PlanFile | None]:
     step = plan.seeds // plan.looks
-    look = max(min(len(seeds) // step for _, seeds in groups.values()), 1)
+    look = max(min(len(group.seeds) // step for group in groups), 1)
     planned = plan.seeds_at(min(look, plan.looks))
     problems = []
-    if set(groups) != {group.kind for group in plan.groups}:
+    if {group.kind for group in groups} != {group.kind for group in plan.groups}:
         problems.append("other networks or recipes were trained")
-    for name, seeds in groups.values():
-        if missing := sorted(set(planned) - set(seeds)):
-            problems.append(f"{name} lacks {_list_seeds(missing)}")
-        if more := sorted(set(seeds) - set(planned)):
-            problems.append(f"{name} also has {_list_seeds(more)}")
-        if others := [count for count in earlier[name] if count % step]:
-            problems.append(f"there was a result of {name} with {others[0]} seeds")
+    for group in groups:
+        if missing := sorted(set(planned) - set(group.seeds)):
+            problems.append(f"{group.name} lacks {_list_seeds(missing)}")
+        if more := sorted(set(group.seeds) - set(planned)):
+            problems.append(f"{group.name} also has {_list_seeds(more)}")
+        if unplanned := [count for count in group.earlier if count % step]:
+            problems.append(f"there was a result of {group.name} with {unplanned[0]} seeds")
     begin = f"Plan {plan.sha256:.8} was {'not ' if problems else ''}followed"
     if problems:
         sentence = f"{begin}: {'; '.join(problems)}. So p may be too small."

@@ -217,7 +217,7 @@ class StoredRuns:
         return self._note("plan") or None
 
     def follow_plan(self, sha256: str) -> None:
-        """Note that the runs here, of which there are none yet, follow a plan.
+        """Note that the runs here will follow a plan; there are none yet.
 
         Raises:
             RunError: if they follow another plan, or began without one.
@@ -229,27 +229,33 @@ class StoredRuns:
             began = "began without a plan" if self.plan is None else f"follow another plan ({self.plan:.8})"
             raise RunError(f"{self.path}: the runs here {began}; choose another folder for this one")
 
-    def add_look(self) -> dict[str, list[int]]:
-        """Count a look at the results, and return how many runs of each group there were at each look, by its digest.
+    @property
+    def looks(self) -> dict[str, list[int]]:
+        """How many runs of each group there were whenever results were looked at, by the digest of the group.
+
+        Raises:
+            RunError: if the looks are damaged.
+        """
+        try:
+            return decode(self._note("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
+        except RunError as error:
+            raise RunError(f"{error}; use another copy of the runs") from error
+
+    def add_look(self) -> None:
+        """Count a look at the results; another one at the same runs is none.
 
         Raises:
             RunError: if the looks are damaged.
             ConvscopeError: if it cannot be written.
         """
-        try:
-            looks = decode(self._note("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
-        except RunError as error:
-            raise RunError(f"{error}; use another copy of the runs") from error
+        looks, is_new = self.looks, False
         counts = self._query("SELECT grp.digest, count(*) FROM run JOIN grp ON grp.id = run.grp GROUP BY grp.digest")
-        is_new = False
         for digest, count in counts:
-            known = looks.setdefault(str(digest), [])
-            if count not in known:
+            if count not in looks.setdefault(str(digest), []):
                 is_new = True
-                known.append(count)
+                looks[str(digest)].append(count)
         if is_new:
             self._write_note("looks", json.dumps(looks, sort_keys=True))
-        return looks
 
     def _note(self, key: str) -> str:
         return "".join(str(value) for (value,) in self._query("SELECT value FROM meta WHERE key = ?", key))
