@@ -200,14 +200,12 @@ def csv() -> Iterator[bytes]:
 
 
 def parquet() -> Iterator[bytes]:
-    """Yield Parquet files of pictures, of columns and of lists."""
+    """Yield Parquet files of pictures and of lists."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    flat = IMAGES.reshape(6, 9)
     for table in (
         {"image": [{"bytes": png(i), "path": "x"} for i in range(6)], "label": LABELS},
-        {"label": ["a", "b"] * 3, **{f"p{i}": flat[:, i] for i in range(9)}},
         {"pixels": IMAGES.tolist(), "label": LABELS},
     ):
         content = io.BytesIO()

@@ -119,14 +119,6 @@ def test_images_that_are_not_square_need_a_size(tmp_path):
         load_dataset(path, image_size=(5, 5))
 
 
-def test_names_by_row_and_column_tell_size_and_order(tmp_path):
-    names = ["label", *(f"pixel{r}x{c}" for c in range(4) for r in range(3))]
-    data = load_dataset(write(tmp_path, csv(IMAGES[:, :3].transpose(0, 2, 1), header=names)))
-    assert data.image_shape == (3, 4, 1)
-    assert IMAGES[0, :3].tobytes() in whole(data)
-    assert load_dataset(tmp_path / "mine.csv", image_size=(1, 2)).image_shape == (1, 2, 1)
-
-
 @pytest.mark.slow
 def test_a_table_of_many_blocks_is_read_whole(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3000, 28, 28), dtype=np.uint8)
@@ -147,7 +139,7 @@ def test_a_file_sorted_by_class_without_header_is_understood(tmp_path):
 
 def test_train_and_test_in_a_folder_are_both_splits(tmp_path):
     write(tmp_path, csv(IMAGES[:9], LABELS[:9]), "mnist_train.csv")
-    write(tmp_path, gzip.compress(csv(IMAGES[9:], ["0", "1", "7"], None).encode()), "mnist_test.csv.gz")
+    write(tmp_path, gzip.compress(csv(IMAGES[9:], ["0", "1", "7"]).encode()), "mnist_test.csv.gz")
     write(tmp_path, "ImageId,Label\n1,0\n", "sample_submission.csv")
     write(tmp_path, "notes", "readme.txt")
     data = load_dataset(tmp_path)
@@ -199,7 +191,7 @@ REFUSED = {
     "a thousand": (csv().replace(",7,", ",1000,", 1), "line 2, column 3 is '1000'"),
     "minus": (csv().replace(",7,", ",-7,", 1), "line 2, column 3 is '-7'"),
     "a fraction": (csv().replace(",7,", ",0.5,", 1), "multiply fractions of 1 by 255 and round them"),
-    "a control character in a number": (b"\t0\x1f\n\t0", "column 2 holds .0\\\\x1f"),
+    "a control character in a number": (b"\t0\x1f\n\t0", "column 2 of image 1 is .0"),
     "nan": (csv().replace(",7,", ",nan,", 1), "line 2, column 3 is 'nan'"),
     "an infinity": (csv().replace(",7,", ",1e999,", 1), "line 2, column 3 is '1e999'"),
     "no label": (csv().replace("\n0,", "\n,", 1), "image 1 has no label"),
@@ -208,10 +200,13 @@ REFUSED = {
     "two odd columns": (csv(header=["a", "b", *HEADER[2:]]), r"columns that are neither label nor pixel \('a', 'b'\)"),
     "either column could be the labels": (
         csv(np.concatenate([IMAGES[:, :3], np.reshape(LABELS, (12, 1, 1)).repeat(4, 2)], 1), header=None),
-        "both its first and its last column could be the labels; add a first line such as",
+        "it is not clear whether its first or its last column holds the labels; add a first line such",
     ),
-    "neither column could be the labels": (csv(IMAGES * 0, [0] * 12, None), "could be the labels"),
-    "text in both outer columns": (csv(labels=["a"] * 12, header=None).replace("\n", "b\n"), "column 1 holds 'a'"),
+    "neither column could be the labels": (csv(IMAGES * 0, [0] * 12, None), "it is not clear"),
+    "text in both outer columns": (
+        csv(labels=["a"] * 12, header=None).replace("\n", "b\n"),
+        "column 1 of image 1 is 'a'",
+    ),
     "quotes without end": (csv().replace(",7,", ',"7,', 1), "line 2 has 3 cells"),
     "a line of 5 MB": ("1," * 2_500_000, "has more than 4 MiB"),
     "a cell of 200 kB": (csv().replace(",7,", "," + "7" * 200_000 + ",", 1), "line 2 cannot be read"),

@@ -74,9 +74,6 @@ FILES = {
     "parquet of pictures": parquet(
         pa.table({"image": [{"bytes": png(image), "path": "a"} for image in IMAGES], "label": LABELS})
     ),
-    "parquet of pixels": parquet(
-        pa.table({"label": LABELS, **{f"p{i}": IMAGES.reshape(6, 9)[:, i] for i in range(9)}})
-    ),
     "parquet of lists": parquet(pa.table({"x": IMAGES.tolist(), "label": LABELS})),
     "parquet with class names": named(pa.array(LABELS, pa.uint64())),
 }

@@ -34,11 +34,6 @@ def pictures(images=IMAGES, *, names=None, **columns) -> pa.Table:
     return made.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
 
 
-def pixels(dtype: str = "u1", images=IMAGES, **columns) -> pa.Table:
-    flat = images.reshape(len(images), -1).astype(dtype)
-    return pa.table({"label": LABELS, **{f"pixel{i}": flat[:, i] for i in range(flat.shape[1])}, **columns})
-
-
 def lists(kind: pa.DataType, values) -> pa.Table:
     return pa.table({"pixels": pa.array(values, type=kind), "label": LABELS[: len(values)]})
 
@@ -63,9 +58,6 @@ FORMS = {
     "pictures in structs": pictures(),
     "pictures as bytes": pa.table({"image": [png(image) for image in IMAGES], "label": LABELS}),
     "pictures under another name": pa.table({"scan": [png(image) for image in IMAGES], "kind": LABELS}),
-    "a pixel a column": pixels(),
-    "pixels of 64 bits": pixels("i8"),
-    "pixels as floats": pixels("f4"),
     "labels as text": pictures(label=[str(label) for label in LABELS]),
     "labels as floats": pictures(label=[float(label) for label in LABELS]),
     "labels in a dictionary": pictures(label=pa.array(map(str, LABELS)).dictionary_encode()),
@@ -87,14 +79,14 @@ def test_every_form_gives_the_same_images(tmp_path, table):
 
 
 @pytest.mark.parametrize("options", [{"row_group_size": 5}, {"compression": "zstd"}, {"use_dictionary": False}])
-@pytest.mark.parametrize("table", [pictures(), pixels()], ids=["pictures", "pixels"])
+@pytest.mark.parametrize("table", [FORMS["pictures in structs"], FORMS["lists of pixels"]], ids=["pictures", "lists"])
 def test_every_way_to_pack_it_is_read(tmp_path, table, options):
     assert whole(load_dataset(write(tmp_path, table, **options))) == EXPECTED
 
 
 def test_rows_read_a_few_at_a_time_are_all_there(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "MOST_BYTES", 1)
-    for table in (pictures(), pixels()):
+    for table in (pictures(), FORMS["lists of pixels"]):
         assert whole(load_dataset(write(tmp_path, table))) == EXPECTED
 
 
@@ -136,33 +128,26 @@ def test_pictures_of_other_sizes_are_refused_or_averaged(tmp_path):
 
 
 def test_pixels_that_are_not_of_a_square_need_a_size(tmp_path):
-    path = write(tmp_path, pixels(images=IMAGES[:, :2]))
+    path = write(tmp_path, lists(pa.list_(pa.uint8()), FLAT[:, :8].tolist()))
     with pytest.raises(DatasetError, match="has 8 pixels per image, which is not a square"):
         load_dataset(path)
     assert load_dataset(path, image_size=(2, 4)).image_shape == (2, 4, 1)
 
 
-def with_value(column: str, value: object) -> pa.Table:
-    table = pixels("f8")
-    values = [value, *table[column].to_pylist()[1:]]
-    return table.set_column(table.column_names.index(column), column, pa.array(values))
+def with_value(value: float | None) -> pa.Table:
+    return lists(pa.list_(pa.float64()), [[value, *FLAT[0, 1:].tolist()], *FLAT[1:].tolist()])
 
 
 REFUSED = {
     "no rows": (pictures().slice(0, 0), "has no row"),
     "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no label column besides 'image' .there are none."),
     "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
-    "no images": (pa.table({"label": LABELS, "a": LABELS}), "columns that are neither label nor pixel .'a'."),
-    "pixels without labels": (pixels().drop_columns(["label"]), "has no label column; name it label"),
-    "pixels as text": (
-        pixels().cast(pa.schema([(n, pa.string()) for n in pixels().column_names])),
-        "'pixel0' is string",
-    ),
-    "a gap": (with_value("pixel3", None), "column 'pixel3' has missing values; give every pixel a number"),
-    "256": (with_value("pixel3", 256.0), "column 'pixel3' holds 256.0; pixels must be whole numbers from 0 to 255"),
-    "nan": (with_value("pixel3", float("nan")), "holds nan; pixels must be whole"),
-    "a fraction": (with_value("pixel3", 0.5), "multiply fractions of 1 by 255 and round them"),
-    "minus": (with_value("pixel3", -1.0), "holds -1.0"),
+    "no images": (pa.table({"label": LABELS, "a": LABELS}), "has no column of pictures or of lists of pixels"),
+    "a gap": (with_value(None), "column 'pixels' of the rows from 1 on has missing values; give every pixel a number"),
+    "256": (with_value(256.0), "holds 256.0; pixels must be whole numbers from 0 to 255"),
+    "nan": (with_value(float("nan")), "holds nan; pixels must be whole"),
+    "a fraction": (with_value(0.5), "multiply fractions of 1 by 255 and round them"),
+    "minus": (with_value(-1.0), "holds -1.0"),
     "no label in a row": (pictures(label=[None, *LABELS[1:]]), "row 1 has no label; remove splits without labels"),
     "an empty label": (pictures(label=["", *map(str, LABELS[1:])]), "row 1 has no label"),
     "a label of -1": (pictures(names=["a", "b", "c"], label=[*LABELS[:11], -1]), "row 12 has no label"),

@@ -24,7 +24,7 @@ _SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "te
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> Parts:
     """Return the data set of one table; raises `DatasetError` if it is damaged or none."""
-    return _read(FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged), path.name, image_size)[0]
+    return _read(FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged), path.name, image_size)
 
 
 def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool) -> Parts | None:
@@ -52,13 +52,13 @@ def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int]
         if must_be and names:
             _read(place, (splits.get("train") or splits.get("") or list(names))[0], image_size)  # says what is wrong
         return None
-    parts, label = _read(place, train[0], image_size)
+    parts = _read(place, train[0], image_size)
     test = usable.get("test", [])
     if not test or test == train:
         return parts
     if parts.test is not None:
         raise DatasetError(f"{place.called(train[0])}: has a column with a test split already; name one table")
-    return Parts(parts.train, _read(place, test[0], image_size, label)[0].train)
+    return Parts(parts.train, _read(place, test[0], image_size).train)
 
 
 def _has_images(place: FilePlace, name: str) -> bool:
@@ -74,16 +74,12 @@ def _has_images(place: FilePlace, name: str) -> bool:
         return False
 
 
-def _read(
-    place: FilePlace, name: str, image_size: tuple[int, int] | None, label: int | None = None
-) -> tuple[Parts, int | None]:
-    """Return what a table holds, and which of its columns has the labels, as `read_csv_pixels` does."""
+def _read(place: FilePlace, name: str, image_size: tuple[int, int] | None) -> Parts:
+    """Return what a table holds."""
     path, member = place.located(name)
     with open_stream(path, member) as stream:
         text = CsvText(stream)
         if names_files(text):
-            return read_table(text, place, name, image_size), None
-        half, label = read_csv_pixels(
-            text, path if member is None else Path(name), place.called(name), image_size, label
-        )
-        return Parts(half), label
+            return read_table(text, place, name, image_size)
+        source = path if member is None else Path(name)
+        return Parts(read_csv_pixels(text, source, place.called(name), image_size))

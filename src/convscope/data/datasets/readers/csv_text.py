@@ -1,6 +1,6 @@
-"""The lines of a CSV or TSV file, in blocks of about a megabyte, and the numbers in them.
+"""The lines of a CSV or TSV file, and the cells in them.
 
-Unpacked bytes to rows.
+Unpacked bytes to rows; no more than a megabyte and a line are held at once.
 """
 
 import csv
@@ -34,98 +34,68 @@ class CsvText:
     """
 
     def __init__(self, stream: ByteStream) -> None:
-        self._stream = stream
         self._digest = hashlib.sha256()
-        self._rest = b""
-        self._line = 1  # of the first in `_rest`
-        self._ended = False
-        self._fill(1)
-        if self._rest.startswith((b"\xff\xfe", b"\xfe\xff")):
+        self._lines = self._read_lines(stream)
+        start = next(self._lines, b"")
+        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise DataFileError("is text in UTF-16; save it as UTF-8")
-        self._rest = self._rest.removeprefix(b"\xef\xbb\xbf")
-        start = self._rest.split(b"\n", 1)[0].rstrip(b"\r")
+        start = start.removeprefix(b"\xef\xbb\xbf")
         if not start.strip():
             raise DataFileError("has an empty first line; save it with a header or an image there")
         if b"\0" in start:
             raise DataFileError("is not a text file; name a CSV file")
-        text = decoded(start, 1)
+        text = _decode(start, 1)
         self.delimiter = max(DELIMITERS, key=text.count)
         if text.count(self.delimiter) > MAX_COLUMNS:
             raise DataFileError(f"has more than {MAX_COLUMNS:,} columns; is this a table with one image per line?")
-        self.first = tuple(cell.strip() for cell in self.cells(text, 1))
+        self._first_cells = self._split(text, 1)
+        self.first = tuple(cell.strip() for cell in self._first_cells)
         if len(self.first) < 2:
             raise DataFileError("has one column only; separate the columns by commas")
         self.has_header = is_header(self.first)
-
-    def cells(self, text: str, line: int) -> list[str]:
-        """Return the cells of one line; raises `DataFileError` if its quotes do not match or a cell is too long."""
-        try:
-            rows = list(csv.reader([text], delimiter=self.delimiter))
-        except csv.Error as error:
-            raise DataFileError(f"line {line:,} cannot be read ({error}); save the table again") from error
-        return rows[0] if rows else []
-
-    def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """Yield (number of the first line, whole lines) after the header; each line ends with a newline."""
-        if self.has_header:
-            self._rest = self._rest.partition(b"\n")[2]
-            self._line = 2
-        while True:
-            self._fill(BLOCK_BYTES)
-            end = len(self._rest) if self._ended else self._rest.rfind(b"\n") + 1
-            block, self._rest = self._rest[:end], self._rest[end:]
-            if not block:
-                return
-            lines = block.count(b"\n")
-            block = block.replace(b"\r\n", b"\n")
-            if self._ended:
-                block = block.rstrip(b"\r\n") + b"\n"
-            if block.strip():
-                yield self._line, block
-            self._line += lines
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (number of the line, its cells) for each line after the header that is not empty.
 
         Raises:
-            DataFileError: if one has more or fewer cells than the first line.
+            DataFileError: if one has more or fewer cells than the first line, or is no text.
         """
-        for start, block in self.blocks():
-            yield from self.rows_of(start, block)
-
-    def rows_of(self, start: int, block: bytes) -> Iterator[tuple[int, list[str]]]:
-        """Yield the rows of one block, whose first line has the number `start`."""
-        for line, content in enumerate(block.split(b"\n"), start):
-            if not content.strip():
+        if not self.has_header:
+            yield 1, self._first_cells
+        for number, line in enumerate(self._lines, 2):
+            if not line.strip():
                 continue
-            cells = self.cells(decoded(content, line), line)
+            cells = self._split(_decode(line, number), number)
             if len(cells) != len(self.first):
                 raise DataFileError(
-                    f"line {line:,} has {len(cells):,} cells, but the first line {len(self.first):,}; each line must "
+                    f"line {number:,} has {len(cells):,} cells, but the first line {len(self.first):,}; each line must "
                     "hold one image"
                 )
-            yield line, cells
+            yield number, cells
 
     def sha256(self) -> str:
-        """Return the digest of all that was read: after the last block, of the whole unpacked file."""
+        """Return the digest of all that was read: after the last row, of the whole unpacked file."""
         return self._digest.hexdigest()
 
-    def _fill(self, wanted: int) -> None:
-        """Read on until `wanted` bytes with an end of a line are there, or the file ends."""
-        pieces, size, has_end = [self._rest], len(self._rest), b"\n" in self._rest
-        while not self._ended and (size < wanted or not has_end):
-            piece = self._stream.read_some(BLOCK_BYTES)
-            self._ended = not piece
+    def _read_lines(self, stream: ByteStream) -> Iterator[bytes]:
+        rest, number = b"", 1
+        while piece := stream.read_some(BLOCK_BYTES):
             self._digest.update(piece)
-            pieces.append(piece)
-            size += len(piece)
-            has_end = has_end or b"\n" in piece
-            if not has_end and size > MAX_LINE_BYTES:
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from lines
+            number += len(lines)
+            if len(rest) > MAX_LINE_BYTES:
                 raise DataFileError(
-                    f"line {self._line:,} has more than {MAX_LINE_BYTES >> 20} MiB, or is not a line; is this a table "
-                    "with one image per line?"
+                    f"line {number:,} has more than {MAX_LINE_BYTES >> 20} MiB, or is not a line; is this a table with "
+                    "one image per line?"
                 )
-        self._rest = b"".join(pieces)
+        yield rest
+
+    def _split(self, text: str, number: int) -> list[str]:
+        try:
+            return next(csv.reader([text], delimiter=self.delimiter), [])
+        except csv.Error as error:
+            raise DataFileError(f"line {number:,} cannot be read ({error}); save the table again") from error
 
 
 def is_number(text: str) -> bool:
@@ -144,9 +114,8 @@ def is_header(cells: tuple[str, ...]) -> bool:
     return not any(is_number(cell) for cell in inner)
 
 
-def decoded(content: bytes, line: int) -> str:
-    """Return text in UTF-8; raises `DataFileError` if it is not."""
+def _decode(content: bytes, number: int) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise DataFileError(f"line {line:,} is not text in UTF-8; save the table as UTF-8") from error
+        raise DataFileError(f"line {number:,} is not text in UTF-8; save the table as UTF-8") from error

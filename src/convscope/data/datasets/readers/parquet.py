@@ -1,4 +1,4 @@
-"""Read images from Parquet files: a picture file a row, as Hugging Face keeps them, or numbers a row or a column.
+"""Read images from Parquet files: a picture file a row, as Hugging Face keeps them, or a list of numbers.
 
 Paths to images and labels. Rows are read a few at a time, and no more pixels are kept than the file could hold by the
 bound that the other readers have. pyarrow, which is an extra, is imported here and only when a file is read.
@@ -136,9 +136,8 @@ def _read_file(file: BufferedReader, kept: _Kept) -> None:
                 kept.add_images(_picture(content, kept.rows + 1, kept.image_size)[np.newaxis])
         else:
             pixels = numbers_of(batch, columns, first_row)
-            shape = columns.layout.shape if columns.layout else None
             if pixels.ndim == 2:
-                pixels = pixels.reshape(len(pixels), *(shape or row_shape(pixels.shape[1], kept.image_size)))
+                pixels = pixels.reshape(len(pixels), *row_shape(pixels.shape[1], kept.image_size))
             kept.add_images(pixels if pixels.ndim == 4 else pixels[..., np.newaxis])
         kept.add_labels(batch.column(columns.label).to_pylist(), first_row)
 
@@ -148,15 +147,17 @@ def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
     rows = MOST_ROWS
     if columns.numbers is not None:
         rows = LIST_ROWS  # how long a list is only shows when it is read
-    elif columns.layout is not None:
-        rows = min(rows, max(FEWEST_ROWS, MOST_BYTES // (8 * len(columns.read))))
     else:
         for group in range(parquet.metadata.num_row_groups):
             # A value of a dictionary may stand in every row, and is no larger than all that the rows are unpacked. What
             # is said of each column would tell it better, but pyarrow ends the process where that is damaged.
             largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
             rows = min(rows, max(FEWEST_ROWS, MOST_BYTES // largest))
-    return iter(parquet.iter_batches(batch_size=rows, columns=list(columns.read), use_threads=False))
+    return iter(
+        parquet.iter_batches(
+            batch_size=rows, columns=[columns.pictures or columns.numbers, columns.label], use_threads=False
+        )
+    )
 
 
 def _contents(batch: Any, name: str) -> Iterator[bytes | None]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from convscope.data.datasets.data_file import DataFileError, Images
 from convscope.data.datasets.readers.labels import MAX_CLASSES, clean_name
-from convscope.data.datasets.readers.rows import LABEL_NAMES, RowLayout, layout_of
+from convscope.data.datasets.readers.rows import LABEL_NAMES
 
 PICTURES = ("image", "img", "images", "picture", "png", "jpg", "bytes")
 PIXELS = ("pixels", "pixel", "x", "data", "features", *PICTURES)
@@ -23,19 +23,15 @@ class Columns:
 
     Attributes:
         label: the one of labels.
-        read: all that are read.
         class_names: of the labels' numbers, as Hugging Face keeps them.
         pictures: a column of picture files; or
-        numbers: a column of lists of pixels; or
-        layout: columns of a pixel each, places in `read`.
+        numbers: a column of lists of pixels.
     """
 
     label: str
-    read: tuple[str, ...]
     class_names: tuple[str, ...] | None
     pictures: str | None = None
     numbers: str | None = None
-    layout: RowLayout | None = None
 
 
 def find_columns(schema: Any) -> Columns:
@@ -60,17 +56,9 @@ def find_columns(schema: Any) -> Columns:
             label = label or _only_other(types, image)
             if pa.types.is_nested(types[label]):
                 raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
-            return Columns(label, (image, label), _class_names(schema, label), **{argument: image})
-    names = tuple(types)
-    layout = layout_of(names)
-    if layout.label is None:
-        raise DataFileError("has no label column; name it label")
-    odd = [names[i] for i in layout.pixels if not _is_number(types[names[i]])]
-    if odd:
-        raise DataFileError(f"column {odd[0][:40]!r} is {types[odd[0]]}; pixels must be whole numbers from 0 to 255")
-    read = (*(names[i] for i in layout.pixels), names[layout.label])
-    placed = RowLayout(len(layout.pixels), tuple(range(len(layout.pixels))), layout.shape)
-    return Columns(read[-1], read, _class_names(schema, read[-1]), layout=placed)
+            return Columns(label, _class_names(schema, label), **{argument: image})
+    names = ", ".join(map(repr, list(types)[:6]))
+    raise DataFileError(f"has no column of pictures or of lists of pixels ({names}); add one, or save the table as CSV")
 
 
 def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
@@ -79,11 +67,6 @@ def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
     Raises:
         DataFileError: if a row has another number of pixels, lacks some, or one is not a whole number from 0 to 255.
     """
-    if columns.layout is not None:
-        pixels = np.empty((batch.num_rows, len(columns.layout.pixels)), np.uint8)
-        for place, name in enumerate(columns.read[:-1]):
-            pixels[:, place] = _as_bytes(batch.column(name), f"column {name[:40]!r}")
-        return pixels
     values, shape = batch.column(columns.numbers), [batch.num_rows]
     called = f"column {str(columns.numbers)[:40]!r} of the rows from {first_row:,} on"
     while _is_list(values.type):

@@ -1,6 +1,6 @@
 """Images that lie in a file as rows of pixels: how many columns make an image, in which order and of which size.
 
-Names of columns to a shape (H, W, C). Where neither the names nor the caller say it, an image is taken to be square.
+Names of columns to a layout, a number of pixels to a shape (H, W, C): a square, unless the caller says another.
 """
 
 import math
@@ -28,8 +28,7 @@ LABEL_NAMES = (
 )
 PASSED_OVER = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # numbers of rows
 
-_PLACE = re.compile(r"(?:[a-z]+[ _.-]?)?([0-9]{1,5})[x_, ]([0-9]{1,5})(?:[x_, ]([0-9]{1,2}))?", re.IGNORECASE)
-_NUMBERED = re.compile(r"[a-z]*[ _.-]?[0-9]{1,7}", re.IGNORECASE)
+_PIXEL = re.compile(r"[a-z]*[ _.-]?[0-9]{1,7}([x_, ][0-9]{1,5}){0,2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,16 @@ class RowLayout:
 
     Attributes:
         label: the column of the label; None if there is none.
-        pixels: the columns of the pixels, in the order (H, W, C).
-        shape: (H, W, C), or None where it has to be found from their number.
+        pixels: the columns of the pixels, in the order of the file.
     """
 
     label: int | None
     pixels: tuple[int, ...]
-    shape: tuple[int, int, int] | None = None
 
 
 def is_pixel_name(name: str) -> bool:
     """Return whether a column of this name holds a pixel: pixel12, px_3, x0, 7, 1x28, pixel3x4."""
-    return bool(_NUMBERED.fullmatch(name) or _PLACE.fullmatch(name))
+    return bool(_PIXEL.fullmatch(name))
 
 
 def layout_of(names: tuple[str, ...]) -> RowLayout:
@@ -69,23 +66,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
         shown = ", ".join(repr(names[i][:40]) for i in (odd or range(len(names)))[:5])
         what = "columns that are neither label nor pixel" if odd else "no pixel columns"
         raise DataFileError(f"has {what} ({shown}); name the columns label, pixel0, pixel1, ...")
-    places = [_PLACE.fullmatch(lower[i]) for i in pixels]
-    found = [place for place in places if place]
-    if len(found) < len(places):
-        return RowLayout(label, tuple(pixels))
-    return _placed(label, pixels, [tuple(int(part or 0) for part in place.groups()) for place in found])
-
-
-def _placed(label: int | None, pixels: list[int], places: list[tuple[int, ...]]) -> RowLayout:
-    """Return the layout where each name says row, column and perhaps channel, counted from 0 or from 1."""
-    sides = [len({place[axis] for place in places}) for axis in range(3)]
-    order = sorted(range(len(places)), key=places.__getitem__)
-    if math.prod(sides) != len(places) or len(set(places)) != len(places):
-        raise DataFileError(
-            f"has {len(places):,} columns named by row and column, of {sides[0]} rows and {sides[1]} columns; each "
-            "pixel must occur once"
-        )
-    return RowLayout(label, tuple(pixels[i] for i in order), (sides[0], sides[1], sides[2]))
+    return RowLayout(label, tuple(pixels))
 
 
 def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int, int, int]:
@@ -108,5 +89,5 @@ def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int,
             return side, side, channels
     raise DataFileError(
         f"has {num_pixels:,} pixels per image, which is not a square in grey or colour; give the image size (height "
-        "and width), or name the columns by row and column: pixel0x0, pixel0x1, ..."
+        "and width)"
     )
