@@ -1,13 +1,10 @@
 import json
 from dataclasses import dataclass
-from enum import Enum
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
-from convscope.base.plain import PlainFields, from_plain, parse_json, plain_attributes, to_plain
+from convscope.base.plain import from_plain, parse_json
 
 
 @dataclass(frozen=True)
@@ -66,37 +63,3 @@ def test_a_text_of_too_many_values_is_refused_before_they_are_made():
 def test_from_plain_names_the_field_that_is_wrong(value, message):
     with pytest.raises(RunError, match=message):
         from_plain(Point, value, "point", RunError)
-
-
-class _Colour(Enum):
-    RED = "red"
-
-
-@dataclass(frozen=True)
-class _Inner:
-    place: tuple[int, int]
-    colour: _Colour
-
-
-@dataclass(frozen=True)
-class _Outer(PlainFields):
-    name: str
-    share: np.float64
-    counts: NDArray[np.int64]
-    inner: tuple[_Inner, ...]
-    by_name: dict[str, _Inner]
-    nothing: None = None
-
-
-def test_a_dataclass_becomes_plain_json_and_what_is_in_it_too():
-    inner, plain = _Inner((1, 2), _Colour.RED), {"place": [1, 2], "colour": "red"}
-    outer = _Outer("a", np.float64(0.1), np.array([[1], [2]]), (inner,), {"x": inner})
-    assert json.loads(json.dumps(outer.to_dict(), allow_nan=False)) == {
-        "name": "a", "share": 0.1, "counts": [[1], [2]], "inner": [plain], "by_name": {"x": plain}, "nothing": None,
-    }  # fmt: skip
-    assert plain_attributes(outer, "share", "name") == {"share": 0.1, "name": "a"}
-
-
-def test_what_is_no_plain_json_is_refused_by_its_type():
-    with pytest.raises(TypeError, match="is a set, which is not plain JSON"):
-        to_plain({1})

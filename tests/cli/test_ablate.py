@@ -66,17 +66,3 @@ def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(trained: Pa
         done = invoke("report", *words)
         assert done.exit_code == 1
         assert done.stderr.startswith("Error: ")
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("ablate", "`report RUN ablation` or `report RUN architectures`"),
-        ("card", "`export RUN --format card`"),
-        ("evidence", "`report RUN all`"),
-    ],
-)
-def test_commands_with_another_name_now_say_it(old: str, new: str) -> None:
-    done = invoke(old, "run")
-    assert done.exit_code == 2
-    assert f"{old} is now {new}" in done.stderr

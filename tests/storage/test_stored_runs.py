@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import invoke
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, RunError
@@ -295,18 +294,6 @@ def test_a_write_ahead_log_is_refused(folder: Path):
         database.execute("COMMIT")
         with pytest.raises(RunError, match="is not of convscope"):
             seeds_in(folder)
-
-
-def test_runs_of_the_first_form_are_refused_in_one_line(tmp_path: Path):
-    (tmp_path / "runs").mkdir()
-    (tmp_path / "runs" / "runs.npy").touch()
-    for command in ("compare", "log", "ensemble"):
-        done = invoke(command, tmp_path, *(("--to", f"tensorboard:{tmp_path}/board") if command == "log" else ()))
-        assert done.exit_code == 1, done.output
-        assert done.stderr.count("\n") == 1
-        assert "in a form that this version does not read; train them again in another folder" in done.stderr
-    with pytest.raises(RunError, match="train them again in another folder"):
-        keep_runs(tmp_path, range(1))
 
 
 def test_runs_on_other_test_images_are_refused(folder: Path):

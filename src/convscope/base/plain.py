@@ -4,12 +4,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, fields, is_dataclass
-from enum import Enum
+from dataclasses import MISSING, asdict, fields
 from math import isfinite
 from typing import Any, TypeVar
-
-import numpy as np
 
 _Value = TypeVar("_Value")
 
@@ -99,40 +96,9 @@ def _nested(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
             raise ValueError("a whole number does not fit into 64 bits")
 
 
-def to_plain(value: Any) -> Any:
-    """Return a value as plain JSON: numbers, texts, lists, and objects by name; numbers that are not finite stay.
-
-    A dataclass becomes what its `to_dict` gives, or else its fields by name; tuples and NumPy arrays
-    become lists, members of an enum their values.
-
-    Raises:
-        TypeError: if JSON has nothing for a value of this type.
-    """
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, np.generic | Enum)):
-        return value
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    if isinstance(value, Enum):
-        return to_plain(value.value)
-    if isinstance(value, Mapping):
-        return {str(name): to_plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(one) for one in value]
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if is_dataclass(value):
-        return plain_attributes(value)
-    raise TypeError(f"{value!r:.60} is a {type(value).__name__}, which is not plain JSON")
-
-
-def plain_attributes(value: Any, *names: str) -> dict[str, Any]:
-    """Return the attributes `names` of a value as plain JSON by name, in this order; of a dataclass all by default."""
-    return {name: to_plain(getattr(value, name)) for name in names or [field.name for field in fields(value)]}
-
-
 class PlainFields:
     """Gives a dataclass a `to_dict`."""
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self: Any) -> dict[str, Any]:
         """Return the fields by name as plain JSON."""
-        return plain_attributes(self)
+        return dict(json.loads(json.dumps(asdict(self), allow_nan=False)))

@@ -36,13 +36,6 @@ _COMMANDS = {
     "summary": "Print the layer table of an architecture.",
 }
 
-_RENAMED = {
-    "ablate": "`report RUN ablation` or `report RUN architectures`",
-    "card": "`export RUN --format card`",
-    "evidence": "`report RUN all`",
-}
-"""Commands that there were once, and what does the same."""
-
 _MOST_CHARACTERS = 4000  # in an error
 
 
@@ -65,8 +58,6 @@ class _Commands(HintingGroup):
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _RENAMED:
-            ctx.fail(f"{cmd_name} is now {_RENAMED[cmd_name]}")
         if cmd_name not in _COMMANDS:
             return None
         name = "import_model" if cmd_name == "import" else cmd_name  # the one word that no module can be called

@@ -14,13 +14,12 @@ from convscope.cli.hints import Choice, HintingGroup
 from convscope.cli.loading import load, loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import StepProgress
 from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.inspecting import inspect_named
-from convscope.runs.listeners import Listeners
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
 
@@ -62,9 +61,8 @@ def info(
     NAME_OR_PATH is a name from `convscope data list`, or a file or folder. Nothing is trained or changed. Faults come
     first, then warnings, then notes, each with advice.
     """
-    with DownloadProgress(quiet=as_json) as progress:
-        listeners = Listeners(on_download=progress.on_progress)
-        found = inspect_named(dataset, loading, listeners)
+    with StepProgress(quiet=as_json) as progress:
+        found = inspect_named(dataset, loading, progress.listeners())
     if as_json:
         print_json(found.to_record())
     else:

@@ -8,10 +8,9 @@ from convscope.base.tables import printable
 from convscope.cli.job import print_result
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo, given_command
-from convscope.cli.progress import DownloadProgress, StepProgress
+from convscope.cli.progress import StepProgress
 from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
 from convscope.runs.ensembling import EnsembleRequest, ensemble_run
-from convscope.runs.listeners import Listeners
 
 
 @click.command()
@@ -27,9 +26,8 @@ def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None
     same data, and their architectures may differ. The probabilities of the ensemble are the mean of its members'. It
     is compared with its members on the test images. The result is a run folder without a training history.
     """
-    with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
-        listeners = Listeners(on_download=download.on_progress, on_step=steps.on_step)
-        done = ensemble_run(EnsembleRequest(folders, out, given_command()), listeners)
+    with StepProgress(quiet=as_json) as progress:
+        done = ensemble_run(EnsembleRequest(folders, out, given_command()), progress.listeners())
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
         members = done.folder.record.members or ()

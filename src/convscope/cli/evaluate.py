@@ -11,11 +11,10 @@ from convscope.cli.hints import Choice
 from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json, run_argument, views_option
 from convscope.cli.output import echo
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import StepProgress
 from convscope.cli.records import EvaluateOutput
 from convscope.data.datasets import LoadOptions
 from convscope.runs.evaluating import EvaluationRequest, Part, evaluate_images
-from convscope.runs.listeners import Listeners
 
 
 @click.command()
@@ -52,8 +51,8 @@ def evaluate(
         raise click.UsageError("these options do not apply to the run's own data set; name other data with --dataset")
     if not is_own and split in (None, "all") and loading.test_fraction is not None:
         raise click.UsageError("--test-fraction needs --split train or --split test")
-    with DownloadProgress(quiet=as_json) as progress:
-        done = evaluate_images(run_path, request, Listeners(on_download=progress.on_progress))
+    with StepProgress(quiet=as_json) as progress:
+        done = evaluate_images(run_path, request, progress.listeners())
     evaluation, seen = done.evaluation, done.num_trained_on
     if as_json:
         num_trained_on = UNSET if is_own else seen

@@ -12,7 +12,7 @@ from convscope.cli.job import in_options, print_result
 from convscope.cli.loading import loading_options
 from convscope.cli.options import RECIPE_NAMES, json_option, print_json
 from convscope.cli.output import echo, given_command
-from convscope.cli.progress import DownloadProgress, StepProgress
+from convscope.cli.progress import StepProgress
 from convscope.cli.records import ImportedModelOutput, ImportOutput
 from convscope.data.datasets import LoadOptions
 from convscope.interchange.imported import Imported
@@ -20,7 +20,6 @@ from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import UnclearScalingError
 from convscope.recipes.presets import DEFAULT_RECIPE
 from convscope.runs.importing import ImportRequest, import_alone, import_record, import_run
-from convscope.runs.listeners import Listeners
 from convscope.training.model import Model
 
 _SUFFIX = ".safetensors"
@@ -135,8 +134,8 @@ def import_model(
             echo(f"\nThe model is {out}")
         return
     try:
-        with DownloadProgress(quiet=as_json) as download, StepProgress(quiet=as_json) as steps:
-            done = import_run(request, Listeners(on_download=download.on_progress, on_step=steps.on_step))
+        with StepProgress(quiet=as_json) as progress:
+            done = import_run(request, progress.listeners())
     except UnclearScalingError as error:
         echo(error.table, err=True)
         raise

@@ -12,7 +12,7 @@ from msgspec import structs
 from convscope.base.tables import printable
 from convscope.cli.loading import NAMES
 from convscope.cli.output import echo, given_command, with_options
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import StepProgress
 from convscope.data.datasets import Splits
 from convscope.runs.choices import RecipeChanges, is_own_recipe
 from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
@@ -76,8 +76,8 @@ def _names_on_command_line() -> set[str]:
 def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[tuple[RunFolder, Splits]]:
     """Open the run at `path` with its data; while they are fetched, stderr shows it unless `quiet`, see `opened`."""
     with (
-        DownloadProgress(quiet=quiet) as progress,
-        opened(path, None, Listeners(on_download=progress.on_progress), writes=writes) as (folder, splits),
+        StepProgress(quiet=quiet) as progress,
+        opened(path, None, progress.listeners(), writes=writes) as (folder, splits),
     ):
         yield folder, splits
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from convscope.cli.progress import DownloadProgress
+from convscope.cli.progress import StepProgress
 from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits
 from convscope.runs.data import load_data
 
@@ -65,5 +65,5 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def load(name: str, loading: LoadOptions, *, quiet: bool = False) -> Splits:
     """Load a data set; unless `quiet`, stderr shows the progress of a download."""
-    with DownloadProgress(quiet=quiet) as progress:
-        return load_data(name, loading, progress.on_progress)[1]
+    with StepProgress(quiet=quiet) as progress:
+        return load_data(name, loading, progress.on_download)[1]

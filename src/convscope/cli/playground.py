@@ -6,8 +6,7 @@ import click
 
 from convscope.base.tables import printable
 from convscope.cli.output import echo
-from convscope.cli.progress import DownloadProgress
-from convscope.runs.listeners import Listeners
+from convscope.cli.progress import StepProgress
 from convscope.runs.playground import make_playground
 
 
@@ -23,8 +22,8 @@ def playground(out: Path, force: bool, open_page: bool) -> None:
     The page needs no run, no Python and no internet connection. It holds an untrained `cnn`, all training images of
     MNIST in 16 grey levels, and 1,000 test images exactly. Draw, look into every layer, and train.
     """
-    with DownloadProgress() as progress:
-        made = make_playground(out, Listeners(on_download=progress.on_progress), force=force)
+    with StepProgress() as progress:
+        made = make_playground(out, progress.listeners(), force=force)
     size = f"{made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images"
     echo(printable(f"The page is {made.page} ({size})"))
     if open_page:

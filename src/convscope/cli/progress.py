@@ -1,9 +1,11 @@
 """What a terminal shows while networks train or files are fetched: lines, and on a real terminal a bar within them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -15,6 +17,60 @@ from convscope.runs.listeners import Listeners, Result
 from convscope.training import History, TrainingState
 
 
+class StepProgress:
+    """A bar on stderr for what may take long, on a terminal alone; one name after the other, `quiet` none.
+
+    Used as a context manager, which takes the bar away at the end or when something broke off.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet, self._name = quiet, ""
+        self._bar: tqdm | None = None
+
+    def listeners(self) -> Listeners:
+        """Return the functions that the job calls."""
+        return Listeners(on_download=self.on_download, on_step=self.on_step)
+
+    def on_step(self, name: str, done: int, total: int) -> None:
+        """Move the bar of what is called `name` to `done` of `total`; it goes when all is done."""
+        self._move(name, done, total)
+
+    def on_download(self, name: str, done: int, total: int | None) -> None:
+        """Move the bar of the file `name` to `done` of `total` bytes; without a terminal, name the file once."""
+        text = f"fetching {name}"
+        if text != self._name and not self._quiet and not sys.stderr.isatty():
+            echo(text, err=True)
+        self._move(text, done, total, unit="B", unit_scale=True)
+
+    def _move(self, name: str, done: int, total: int | None, **looks: Any) -> None:
+        if self._bar is None or name != self._name:
+            self._close_bar()
+            self._name = name
+            disable = self._quiet or None  # None: unless it is a terminal
+            self._bar = tqdm(total=total, desc=printable(name), leave=False, disable=disable, file=sys.stderr, **looks)
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+        if done == total:
+            self._close_bar()
+
+    def _close_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._close_bar()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
 class TrainingProgress:
     """Prints the progress of one training to stdout; `quiet` prints nothing, and without `lines` only the bar shows."""
 
@@ -22,17 +78,15 @@ class TrainingProgress:
         self._name, self._epochs, self._num_images, self._quiet = name, epochs, num_images, quiet
         self._lines = lines and not quiet
         self._bar: tqdm | None = None
-        self._epoch = 0
 
     def on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
         """Move the bar; without a terminal there is none."""
-        if self._quiet or not sys.stdout.isatty():
-            return
-        if self._bar is None or epoch != self._epoch:
-            self.close()
-            self._epoch = epoch
+        if self._bar is None:
             label = f"{printable(self._name)} epoch {epoch}/{self._epochs}"
-            self._bar = tqdm(total=self._num_images, desc=label, unit=" images", leave=False, file=sys.stdout)
+            disable = self._quiet or None
+            self._bar = tqdm(
+                total=self._num_images, desc=label, unit=" images", leave=False, disable=disable, file=sys.stdout
+            )
         self._bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.4f}", refresh=False)
         self._bar.update(images - self._bar.n)
 
@@ -62,24 +116,18 @@ class TrainingProgress:
         return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
 
 
-class JobProgress:
-    """What a terminal shows of a job: its data being fetched, its trainings, its further runs, its siblings.
-
-    Used as a context manager, which takes the bars away at the end or when something broke off. `quiet` shows nothing.
-    """
+class JobProgress(StepProgress):
+    """What a terminal shows of a job: its data being fetched, its trainings, its further runs, its siblings."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._quiet, self._download = quiet, DownloadProgress(quiet=quiet)
+        super().__init__(quiet=quiet)
         self._is_in_phases = False
         self._training = TrainingProgress("", 0, 0, quiet=True)
         self._runs = RunsProgress(0, quiet=True)
-        self._siblings: tqdm | None = None
-        self._steps = StepProgress(quiet=quiet)
 
     def listeners(self) -> Listeners:
-        """Return the functions that the job calls."""
-        return Listeners(
-            on_download=self._download.on_progress,
+        return replace(
+            super().listeners(),
             on_training=self._on_training,
             on_progress=lambda *values: self._training.on_progress(*values),
             on_epoch=lambda state: self._training.on_epoch(state),
@@ -89,11 +137,10 @@ class JobProgress:
             on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
             on_result=lambda result: self._runs.on_result(result),
             on_diverged=lambda run: self._runs.on_diverged(run),
-            on_fold=self._on_fold,
+            on_fold=lambda done, folds: self.on_step("training siblings", done, folds),
             on_file=lambda path: self._show(printable(str(path))),
             on_topic=self._on_topic,
             on_page=self._on_page,
-            on_step=self._steps.on_step,
             on_phase=self._on_phase,
         )
 
@@ -127,25 +174,10 @@ class JobProgress:
             bar.close()
         self._show(f"{title}: about {max(1, round(seconds)):,} s left")
 
-    def _on_fold(self, done: int, folds: int) -> None:
-        if self._quiet:
-            return
-        if self._siblings is None:
-            self._siblings = tqdm(total=folds, unit=" siblings", leave=False, disable=None)
-        self._siblings.update(done - self._siblings.n)
-        if done == folds:
-            self._siblings.close()
-            self._siblings = None
-
-    def __enter__(self) -> "JobProgress":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for bar in (self._download, self._training, self._runs, self._siblings, self._steps):
-            if bar is not None:
-                bar.close()
+    def close(self) -> None:
+        for bar in (self._training, self._runs):
+            bar.close()
+        super().close()
 
 
 _MOST_LINES = 100  # of runs; of more there is a line now and then
@@ -217,84 +249,3 @@ class RunsProgress:
 
     def _place(self) -> str:
         return f"run {self._ended:,} of {self._total:,}, "
-
-
-class DownloadProgress:
-    """Told by a download how far it is; all goes to stderr, so that stdout stays what was asked for.
-
-    Used as a context manager, which takes the bar away at the end or when something broke off.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._bar: tqdm | None = None
-        self._name = ""
-
-    def on_progress(self, name: str, done: int, total: int | None) -> None:
-        """Move the bar of the file `name` to `done` of `total` bytes; `total` is None where nobody knows."""
-        if self._quiet:
-            return
-        if name != self._name:
-            self.close()
-            self._name = name
-            text = printable(f"fetching {name}")
-            if sys.stderr.isatty():
-                self._bar = tqdm(total=total, desc=text, unit="B", unit_scale=True, leave=False, file=sys.stderr)
-            else:
-                echo(text, err=True)
-        if self._bar is not None:
-            self._bar.total = total
-            self._bar.update(done - self._bar.n)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def __enter__(self) -> "DownloadProgress":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class StepProgress:
-    """A bar on stderr for what may take long, on a terminal alone; one name after the other, `quiet` none.
-
-    Used as a context manager, which takes the bar away at the end or when something broke off.
-    """
-
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
-        self._bar: tqdm | None = None
-        self._name = ""
-
-    def on_step(self, name: str, done: int, total: int) -> None:
-        """Move the bar of what is called `name` to `done` of `total`; it goes when all is done."""
-        if self._quiet or not sys.stderr.isatty():
-            return
-        if self._bar is None or name != self._name:
-            self.close()
-            self._name = name
-            self._bar = tqdm(total=total, desc=printable(name), leave=False, file=sys.stderr)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-        if done == total:
-            self.close()
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
-
-    def __enter__(self) -> "StepProgress":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -19,8 +19,6 @@ from convscope.base.files import inside, write_error
 from convscope.storage.weights_file import sync_folder
 
 DATABASE = "runs.db"
-FIRST_FORM = "runs.npy"
-"""What experiments had before there was a database."""
 
 SCHEMA = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
@@ -60,19 +58,8 @@ class DamagedRunError(RunError):
 
 
 def has_database(folder: Path) -> bool:
-    """Return whether runs are kept in `folder`.
-
-    Raises:
-        RunError: if they are of a form that is not read any more.
-    """
-    if (folder / DATABASE).exists():
-        return True
-    if (folder / FIRST_FORM).exists():
-        raise RunError(
-            f"{folder / FIRST_FORM}: has runs in a form that this version does not read; train them again in another "
-            "folder"
-        )
-    return False
+    """Return whether runs are kept in `folder`."""
+    return (folder / DATABASE).exists()
 
 
 def open_reader(folder: Path) -> sqlite3.Connection:
