@@ -141,7 +141,7 @@ def test_a_full_disk_is_named_and_no_other_host_is_tried(host, tmp_path, monkeyp
 @pytest.fixture
 def kmnist(host, monkeypatch, tmp_path):
     """A small data set that this host publishes: its second address works."""
-    for name in ("CONVSCOPE_DATA", "CONVSCOPE_OFFLINE", "KERAS_HOME", "TORCH_HOME", "XDG_CACHE_HOME"):
+    for name in ("CONVSCOPE_DATA", "CONVSCOPE_OFFLINE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))

@@ -99,12 +99,10 @@ class CatalogueEntry(DatasetFacts, kw_only=True):
     Attributes:
         form: how the files are read.
         folder: what its folder in a cache is called.
-        torch_folder: what torchvision calls it.
     """
 
     form: Form
     folder: str
-    torch_folder: str | None = None
 
     def to_record(self, located: str | None) -> NamedDataset:
         """Return the entry, with the place of its files on this machine."""
