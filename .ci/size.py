@@ -19,15 +19,15 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 43_110,
+    "src/convscope, lines of code": 42_930,
     "largest room, lines of code": 8_440,
     "native without tests, lines": 12_000,
     "web/src, lines": 24_620,
-    "tests of Python, lines": 49_640,
-    "pages, words": 59_600,
+    "tests of Python, lines": 49_510,
+    "pages, words": 59_050,
     "schemas written by hand, lines": 0,
     "commands": 20,
-    "options": 160,
+    "options": 159,
     "`Any` in report": 35,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from convscope.architecture import presets
 from convscope.base.errors import ConvscopeError, RunError
+from convscope.runs import experiments
 from convscope.storage import StoredRuns
 
 from .conftest import invoke
@@ -78,9 +80,26 @@ def test_looks_at_fewer_seeds_are_said(pilot: Path, small_folder: Path, tmp_path
         invoke("experiment", "--dataset", small_folder, *recipe, "--seeds", seeds, "--out", tmp_path / "out")
     looks = looks_of(tmp_path / "out")
     assert (looks["plan"], looks["is_followed"], looks["look"]) == (None, None, 2)
-    assert "There were results before: ann with 2 seeds; lenet5 with 2 seeds." in looks["sentence"]
+    assert "Results were shown before with fewer seeds (ann: 2; lenet5: 2)." in looks["sentence"]
     assert looks_of(tmp_path / "out") == looks  # the same runs again are no further look
     assert looks_of(pilot / "pilot") is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "seeds"), [(0, 2), (1e6, 5)])
+def test_two_architectures_are_planned_from_a_pilot(
+    small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, seeds: int
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(experiments, "PILOT_SECONDS", seconds)
+    network = {**presets.lenet5((28, 28, 1), 10).to_dict(), "name": "mine"}
+    Path("mine.json").write_text(json.dumps(network))
+    words = ("plan", "ann", "mine.json", "--dataset", small_folder, "--difference", "40", "--json")
+    first, again = invoke(*words), invoke(*words)
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout)["pilot_seeds"] == [seeds, seeds]
+    assert json.loads(again.stdout)["pilot_seeds"] == [seeds, seeds]
+    assert "--dataset is for two architectures" in invoke("plan", "runs", "--dataset", small_folder).stderr
 
 
 @pytest.mark.slow

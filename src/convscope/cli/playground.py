@@ -15,8 +15,7 @@ from convscope.runs.playground import make_playground
     "--out", type=click.Path(path_type=Path), default="playground.html", show_default=True, help="HTML file to write."
 )
 @click.option("--force", is_flag=True, help="Allow --out to replace a file.")
-@click.option("--open", "open_page", is_flag=True, help="Open the page in the browser.")
-def playground(out: Path, force: bool, open_page: bool) -> None:
+def playground(out: Path, force: bool) -> None:
     """Write a page on which you train a network in the browser.
 
     The page needs no run, no Python and no internet connection. It holds an untrained `cnn`, all training images of
@@ -26,5 +25,3 @@ def playground(out: Path, force: bool, open_page: bool) -> None:
         made = make_playground(out, progress.listeners(), force=force)
     size = f"{made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images"
     echo(printable(f"The page is {made.page} ({size})"))
-    if open_page:
-        click.launch(str(out))

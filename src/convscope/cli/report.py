@@ -26,7 +26,6 @@ from convscope.runs.topics import TOPICS
     help="Place to retrain for architectures: local:N, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
 )
 @click.option("--payload", is_flag=True, help="Print the content of the report as one JSON document and write nothing.")
-@click.option("--open", "open_report", is_flag=True, help="Open the report in the browser.")
 @json_option
 def report(
     run_path: Path,
@@ -34,7 +33,6 @@ def report(
     index: int,
     executor: str | None,
     payload: bool,
-    open_report: bool,
     as_json: bool,
 ) -> None:
     """Measure how far a run's predictions can be trusted, and rewrite its report.
@@ -77,8 +75,6 @@ def report(
         print_json(ReportOutput(run=str(folder.path), evidence=measured, report=str(path), timings={**timings}))
     else:
         echo(f"Finished in {timings['total']:.1f} s. The report is {path}")
-    if open_report:
-        click.launch(str(path))
 
 
 def _left_out(sentence: str) -> None:

@@ -196,3 +196,25 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
     write_experiment(result, folder)
     page = write_experiment_page(folder, result.to_record(), stored.commands)
     return ExperimentDone(result, page, compare_folders([folder]) if plan.kept else None)
+
+
+PILOT_SECONDS = 60
+MIN_PILOT_SEEDS, MAX_PILOT_SEEDS = 2, 5  # two have a spread; with more than five a plan is hardly more exact
+
+
+def train_pilot(request: ExperimentRequest, listeners: Listeners) -> Path:
+    """Train as many seeds of two networks as take about a minute, at least two and at most five of each.
+
+    Returns:
+        The folder of the experiment. What it has already is not trained again.
+    """
+    first = plan_experiment(replace(request, seeds=range(MIN_PILOT_SEEDS)), listeners)
+    names = "-".join([first.splits.name, *(network.name for network in first.networks)])
+    first = replace(first, request=replace(first.request, out=request.out or Path("runs") / f"pilot-{names}"))
+    listeners.on_plan(str(first))
+    done = experiment_job(first, listeners)
+    seconds = sum(run.seconds for run in done.result.runs if run.seed < MIN_PILOT_SEEDS) / MIN_PILOT_SEEDS
+    seeds = min(int(PILOT_SECONDS / seconds), MAX_PILOT_SEEDS)
+    if seeds > MIN_PILOT_SEEDS:
+        experiment_job(plan_experiment(replace(first.request, seeds=range(seeds)), listeners), listeners)
+    return first.folder

@@ -123,12 +123,12 @@ def judge_looks(
         if plan.sha256 != sha256:
             raise RunError(f"{path}: is not the plan with which this experiment began ({sha256:.8}); restore that")
         return _judge_plan(plan, groups)
-    results = [f"{group.name} with {', '.join(map(str, group.earlier))} seeds" for group in groups if group.earlier]
+    results = [f"{group.name}: {', then '.join(map(str, group.earlier))}" for group in groups if group.earlier]
     if not results:
         return None, None
     sentence = (
-        f"There were results before: {'; '.join(results)}. If seeds were added because of those, p is too small; "
-        "`convscope plan --looks` plans for that."
+        f"Results were shown before with fewer seeds ({'; '.join(results)}). If seeds were added because of those, p "
+        "is too small; `convscope plan --looks` plans for that."
     )
     look = 1 + max(len(group.earlier) for group in groups)
     return LooksRecord(plan=None, is_followed=None, look=look, level=LEVELS[0], sentence=sentence), None
