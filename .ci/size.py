@@ -22,7 +22,7 @@ LIMITS = {
     "src/convscope, lines of code": 42_930,
     "largest room, lines of code": 8_440,
     "native without tests, lines": 12_000,
-    "web/src, lines": 24_620,
+    "web/src, lines": 23_940,
     "tests of Python, lines": 49_510,
     "pages, words": 59_050,
     "schemas written by hand, lines": 0,

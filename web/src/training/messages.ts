@@ -8,11 +8,8 @@ import type { Update } from './update';
 import type { Told } from '../text/error';
 
 export type Request =
-  // First of all: the engine, what to train on at first, and a sample of test images to measure on.
+  // First of all: the engine, the images to train on, and a sample of test images to measure on.
   | { kind: 'open'; engine: Uint8Array; train: Labelled; sample: Labelled; classes: number }
-  // IDX files to train on from now on, of images of this shape.
-  | { kind: 'files'; files: File[]; shape: [number, number, number] }
-  | { kind: 'embedded' } // back to what came first
   // A fresh run; what is said of it carries its number.
   | {
       kind: 'start';
@@ -56,13 +53,10 @@ export interface Progress {
 }
 
 export type Reply =
-  | { kind: 'data'; name: string | null; train: number; test: number } // name null: the embedded images
-  | { kind: 'refused'; problem: Told | string } // the files; what was there stays
   | { kind: 'chosen'; run: number; chosen: ChosenImages } // what this run trains on
   | { kind: 'epoch'; run: number; point: EpochPoint } // after each epoch, and first of all for the untrained network
   | { kind: 'step'; run: number; taken: TakenStep }
   | { kind: 'update'; run: number; progress: Progress; stretch: Stretch; sample: Score | null; weights: Weights }
   | { kind: 'paused'; run: number }
   | { kind: 'done'; run: number }
-  | { kind: 'test'; run: number; score: Score; seconds: number }
   | { kind: 'failed'; problem: Told | string };

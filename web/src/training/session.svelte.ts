@@ -39,18 +39,17 @@ export class TrainingSession {
   chosen = $state.raw<ChosenImages | null>(null); // what the run trains on
   epochs = $state.raw<EpochPoint[]>([]); // one for each epoch that is done, the untrained network first
   taken = $state.raw<TakenStep | null>(null); // the last step that was asked for with images to watch
-  whole = $state.raw<{ score: Score; seconds: number } | null>(null); // of a test set that the reader gave
   weights = $state.raw<Weights | null>(null);
   architecture = $state.raw<Architecture | null>(null); // of the run
-  data = $state.raw<{ name: string | null; train: number; test: number }>({ name: null, train: 0, test: 0 });
-  reading = $state(false); // files
   message = $state(''); // what went wrong, as a sentence
 
   #worker: Worker | null = null;
   #run = 0; // number of the present one; what is told of another comes too late
 
-  constructor(readonly material: Material) {
-    this.data = { name: null, train: material.train.labels.length, test: 0 };
+  constructor(readonly material: Material) {}
+
+  get numImages(): number {
+    return this.material.train.labels.length;
   }
 
   #send(request: Request): void {
@@ -106,17 +105,6 @@ export class TrainingSession {
     this.#clear();
   }
 
-  read(files: File[], shape: [number, number, number]): void {
-    this.message = '';
-    this.reading = true;
-    this.#send({ kind: 'files', files, shape });
-  }
-
-  useEmbedded(): void {
-    this.message = '';
-    this.#send({ kind: 'embedded' });
-  }
-
   close(): void {
     this.#worker?.terminate();
     this.#worker = null;
@@ -126,7 +114,7 @@ export class TrainingSession {
     this.#run++;
     this.state = 'idle';
     this.starting = false;
-    this.progress = this.sample = this.whole = this.weights = this.architecture = null;
+    this.progress = this.sample = this.weights = this.architecture = null;
     this.chosen = this.taken = null;
     this.train = [];
     this.test = [];
@@ -136,7 +124,7 @@ export class TrainingSession {
 
   #fail(message: string): void {
     this.message = message;
-    this.reading = this.starting = false;
+    this.starting = false;
     if (this.state !== 'idle') this.state = 'done';
   }
 
@@ -146,15 +134,6 @@ export class TrainingSession {
       return;
     }
     switch (reply.kind) {
-      case 'data':
-        this.reading = false;
-        this.#clear();
-        this.data = { name: reply.name, train: reply.train, test: reply.test };
-        return;
-      case 'refused':
-        this.reading = false;
-        this.message = messageOf(reply.problem);
-        return;
       case 'chosen':
         this.chosen = reply.chosen;
         return;
@@ -168,9 +147,6 @@ export class TrainingSession {
         return this.#update(reply);
       case 'paused':
         if (this.state === 'running') this.state = 'paused';
-        return;
-      case 'test':
-        this.whole = { score: reply.score, seconds: reply.seconds };
         return;
       case 'done':
         this.state = 'done';

@@ -4,8 +4,7 @@ import type { TrainingData } from '../engine/network';
 import { chooseImages, type ChosenImages } from './conditions';
 import { measuringEpoch, type EpochPoint } from './epoch';
 import type { Reply, Request, Stretch, TakenStep } from './messages';
-import { readSets } from './sets';
-import { measure, measuring, type Labelled, type Score } from './score';
+import { measure, type Labelled, type Score } from './score';
 import { Trainer } from './trainer';
 import { oneUpdate } from './update';
 import { TextError, toldOf } from '../text/error';
@@ -20,10 +19,8 @@ interface Material {
   labels: Int32Array; // the images' own, whatever a run gives them
 }
 
-let embedded: Material | null = null; // null where there are none
-let data: Material | null = null; // what is trained on
+let data: Material | null = null; // null where the page has no training images
 let chosen: ChosenImages; // of it, by the present run
-let test: Labelled | null = null;
 let sample: Labelled;
 let trainer: Trainer | null = null;
 let classes = 0;
@@ -135,32 +132,20 @@ function measuredEpoch(work: Generator<number, EpochPoint, void>): boolean {
   return true;
 }
 
-async function finish(now: Trainer): Promise<void> {
+function finish(now: Trainer): void {
   update(now, true);
   running = false;
-  if (test !== null) {
-    const start = performance.now();
-    const work = measuring(now.network, test.images, test.labels, classes);
-    let done = work.next();
-    while (!done.done) {
-      await new Promise((resolve) => setTimeout(resolve));
-      if (trainer !== now) return; // it was stopped
-      const until = performance.now() + PIECE;
-      while (!done.done && performance.now() < until) done = work.next();
-    }
-    reply({ kind: 'test', run, score: done.value, seconds: (performance.now() - start) / 1000 });
-  }
   reply({ kind: 'done', run });
 }
 
-async function piece(): Promise<void> {
+function piece(): void {
   scheduled = false;
   const now = trainer;
   if (now === null) return;
   try {
     if (epochWork !== null) {
       if (!measuredEpoch(epochWork)) return schedule();
-      if (now.done) return await finish(now);
+      if (now.done) return finish(now);
     }
     if (!(running || oneStep !== null)) return;
     if (oneStep !== null) {
@@ -174,7 +159,7 @@ async function piece(): Promise<void> {
     }
     measureEpoch(now);
     if (epochWork !== null) return schedule();
-    if (now.done) return await finish(now);
+    if (now.done) return finish(now);
     if (!running) return;
     if (!awaited && performance.now() - updatedAt >= BETWEEN) update(now, false);
     schedule();
@@ -199,32 +184,14 @@ function materialOf({ images, labels }: Labelled): Material {
   return { images: engine.trainingData(images, labels), labels: Int32Array.from(labels) };
 }
 
-function useData(next: Material | null, nextTest: Labelled | null, name: string | null): void {
-  end();
-  if (data !== embedded && data !== next) data?.images.free();
-  data = next;
-  test = nextTest;
-  reply({ kind: 'data', name, train: data?.labels.length ?? 0, test: test?.labels.length ?? 0 });
-}
-
 async function handle(request: Request): Promise<void> {
   switch (request.kind) {
     case 'open':
       engine = await loadEngine(request.engine);
-      if (request.train.labels.length > 0) data = embedded = materialOf(request.train);
+      if (request.train.labels.length > 0) data = materialOf(request.train);
       sample = request.sample;
       classes = request.classes;
       return;
-    case 'files': {
-      const sets = await readSets(request.files, request.shape, classes).catch((error: unknown) => {
-        reply({ kind: 'refused', problem: toldOf(error) });
-        return null;
-      });
-      if (sets !== null) useData(materialOf(sets.train), sets.test, sets.train.name);
-      return;
-    }
-    case 'embedded':
-      return useData(embedded, null, null);
     case 'start': {
       end();
       if (data === null) throw new TextError('refused.training.noImages');
@@ -269,8 +236,8 @@ async function handle(request: Request): Promise<void> {
   }
 }
 
-channel.port1.onmessage = () => void piece();
-// One request after the other: the engine loads and files are read in their own time.
+channel.port1.onmessage = piece;
+// One request after the other, since the engine takes time to load.
 let last = Promise.resolve();
 self.onmessage = ({ data: request }: MessageEvent<Request>) => {
   last = last.then(() => handle(request)).catch(fail);

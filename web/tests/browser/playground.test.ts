@@ -17,7 +17,7 @@ inEachBrowser((browser) => {
       for (const tab of await tabsOf(page)) await openTab(page, tab);
       await openTab(page, 'train');
       await page.waitForSelector('.train .main:not(:disabled)');
-      expect(await page.$eval('.files', (files) => files.textContent)).toContain('all 60,000 training images');
+      expect(await page.$eval('.embedded', (text) => text.textContent)).toContain('all 60,000 training images');
       await click(page, '.train .main');
       const accuracy = () => page.$eval('.train', (train) => Number((train as HTMLElement).dataset.accuracy));
       await expect.poll(accuracy, { timeout: 60_000 }).toBeGreaterThan(0.8);
