@@ -70,7 +70,6 @@ def test_the_results_are_those_of_the_evaluation(run: Path):
     assert results.metrics["test/accuracy"] == evaluation["accuracy"]
     bounds = [results.metrics["test/accuracy_low"], results.metrics["test/accuracy_high"]]
     assert bounds == evaluation["accuracy_interval"]
-    assert [row["class_name"] for row in results.class_metrics] == evaluation["class_names"]
     assert results.tags["weights_sha256"] == cs.load_model(run).weights_sha256
     assert {"model.safetensors", "evaluation.json", "history.jsonl", "run.json"} <= set(results.files)
 
@@ -127,20 +126,6 @@ def test_a_damaged_file_is_named(run: Path, file: str, content: str):
     (run / file).write_text(content)
     with pytest.raises(RunError, match=file):
         read_run(run)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"accuracy_interval": [0.5]}, {"accuracy": "high"}, {"loss": float("nan")}, {"accuracy": True},
-        {"classes": [{"class_name": "a"}]},
-    ],
-)  # fmt: skip
-def test_damaged_results_are_refused(run: Path, change: dict):
-    evaluation = json.loads((run / "evaluation.json").read_text())
-    (run / "evaluation.json").write_text(json.dumps({**evaluation, **change}))
-    with pytest.raises(RunError, match=r"evaluation\.json: "):
-        read_results(run)
 
 
 @pytest.mark.parametrize(

@@ -135,14 +135,14 @@ def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Pa
 
 def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
     run = Path(shutil.copytree(trained, tmp_path / "run"))
-    evaluation = json.loads((run / "evaluation.json").read_text())
-    evaluation["classes"][0]["class_name"] = "a | b <script> [x](y) **z**\nnew"
-    (run / "evaluation.json").write_text(json.dumps(evaluation))
+    record = json.loads((run / "run.json").read_text())
+    record["dataset"]["name"] = "a | b <script> [x](y) **z**\nnew"
+    (run / "run.json").write_text(json.dumps(record))
     assert invoke("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
-    (event,) = read(next((tmp_path / "logs").iterdir())).Tensors("classes")
+    (event,) = read(next((tmp_path / "logs").iterdir())).Tensors("run")
     (table,) = (text.decode() for text in event.tensor_proto.string_val)
     assert "a \\| b \\<script\\> \\[x\\]\\(y\\) \\*\\*z\\*\\* new" in table
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {8}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()} == {3}
 
 
 def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: Path):

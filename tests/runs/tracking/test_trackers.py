@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from convscope.base.errors import TrackerError
-from convscope.runs.tracking import TrackedRun, log_run, trackers
+from convscope.runs.tracking import Results, TrackedRun, log_run, trackers
 
 from .conftest import invoke
 
@@ -16,7 +16,7 @@ from .conftest import invoke
 class Failing:
     spec = "failing:here"
 
-    def update(self, run: TrackedRun) -> None:
+    def log(self, run: TrackedRun, results: Results) -> None:
         raise OSError("No space left on device\nand much more")
 
 

@@ -45,22 +45,6 @@ def result_metrics(
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
-def logged_class_metrics(evaluation: EvaluationRecord) -> tuple[dict[str, str | float | None], ...]:
-    """Return a row a class: its name, and numbers, None where nothing was measured."""
-    rows = []
-    for row in evaluation.classes:
-        low, high = row.recall_interval or (None, None)  # a class without images
-        numbers = {
-            "precision": row.precision,
-            "recall": row.recall,
-            "f1": row.f1,
-            "recall_low": low,
-            "recall_high": high,
-        }
-        rows.append({"class_name": row.class_name, "support": float(row.support), **numbers})
-    return tuple(rows)
-
-
 def clean(name: str) -> str:
     """Return `name` with what trackers refuse in a name replaced by `_`, and not longer than they like."""
     return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)[:_MOST_NAME_CHARACTERS].strip() or "_"

@@ -53,31 +53,16 @@ class MLflowTracker:
                     f"{self.spec}: {package} is not installed; run {install_command('mlflow')}"
                 ) from error
         self._uri = uri
-        self._client: MlflowClient | None = None
-        self._experiment = ""
-        self._runs: dict[str, str] = {}  # MLflow's id by ours
-        self._there: dict[str, set[tuple[str, int]]] = {}  # metrics and their steps, by our id
 
-    def update(self, run: TrackedRun) -> None:
-        client = self._connect()
-        is_new = run.id not in self._runs
-        if is_new:
-            self._open(client, run)
-        there = self._there[run.id]
-        new = [
-            (name, value, epoch)
-            for epoch in run.epochs
-            for name, value in epoch.metrics.items()
-            if (name, epoch.number) not in there
-        ]
-        self._log_metrics(client, run, new)
-
-    def finish(self, run: TrackedRun, results: Results) -> None:
-        client, run_id = self._connect(), self._runs[run.id]
-        last = Epoch(len(run.epochs), results.ended_seconds, {})
-        known = client.get_run(run_id).data.metrics
-        values = {**results.metrics, **_class_metrics(results.class_metrics)}
-        self._log_metrics(client, run, [(k, v, last) for k, v in values.items() if known.get(k) != v])
+    def log(self, run: TrackedRun, results: Results) -> None:
+        client, experiment = self._connect()
+        tracked, there = self._open(client, experiment, run)
+        run_id, last = tracked.info.run_id, Epoch(len(run.epochs), results.ended_seconds, {})
+        epochs = [(k, v, epoch) for epoch in run.epochs for k, v in epoch.metrics.items()]
+        known = tracked.data.metrics
+        new = [(k, v, last) for k, v in results.metrics.items() if known.get(k) != v]
+        parameters = {name: value for name, value in run.parameters.items() if name not in tracked.data.params}
+        _log(client, run_id, parameters, [*(one for one in epochs if (one[0], one[2].number) not in there), *new])
         for name, value in results.tags.items():
             client.set_tag(run_id, f"convscope.{name}", value)
         for name, path in results.files.items():
@@ -86,16 +71,14 @@ class MLflowTracker:
         status = "FINISHED" if results.is_finished else "KILLED"
         client.set_terminated(run_id, status, end_time=_milliseconds(results.ended_seconds))
 
-    def _connect(self) -> "MlflowClient":
-        if self._client is None:
-            from mlflow import MlflowClient
+    def _connect(self) -> tuple["MlflowClient", str]:
+        """Return a client, and the experiment's id."""
+        from mlflow import MlflowClient
 
-            client = MlflowClient(tracking_uri=self._uri)
-            name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-            found = client.get_experiment_by_name(name)
-            self._experiment = found.experiment_id if found else client.create_experiment(name, self._files(name))
-            self._client = client
-        return self._client
+        client = MlflowClient(tracking_uri=self._uri)
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+        found = client.get_experiment_by_name(name)
+        return client, found.experiment_id if found else client.create_experiment(name, self._files(name))
 
     def _files(self, experiment: str) -> str | None:
         """Return where the files of a new experiment lie: beside a database file, else where the server says."""
@@ -104,40 +87,36 @@ class MLflowTracker:
         database = Path(self._uri.removeprefix("sqlite:///").partition("?")[0])
         return str(database.resolve().parent / "mlartifacts" / clean(experiment))
 
-    def _open(self, client: "MlflowClient", run: TrackedRun) -> None:
-        """Find the run by its id, or make it, and log what it was made from."""
-        parent = None if run.parent is None else read_run(run.parent)
-        if parent is not None and parent.id not in self._runs:
-            self.update(parent)
-        found = client.search_runs([self._experiment], f"tags.`{ID_TAG}` = '{run.id}'", max_results=1)
-        if found:
-            tracked = found[0]
-            self._there[run.id] = _logged(client, tracked, run.epochs)
-            client.update_run(tracked.info.run_id, status="RUNNING")
-        else:
-            tags = {ID_TAG: run.id}
-            if parent is not None:
-                tags["mlflow.parentRunId"] = self._runs[parent.id]
-            started = _milliseconds(run.started_seconds)
-            tracked = client.create_run(self._experiment, start_time=started, tags=tags, run_name=run.name)
-            self._there[run.id] = set()
-        self._log_parameters(client, tracked, run.parameters)
-        self._runs[run.id] = tracked.info.run_id
+    def _open(self, client: "MlflowClient", experiment: str, run: TrackedRun) -> tuple["Run", set[tuple[str, int]]]:
+        """Find the run by its id, with the metrics and steps that are there, or make it."""
+        if tracked := _find(client, experiment, run.id):
+            return tracked, _logged(client, tracked, run.epochs)
+        tags = {ID_TAG: run.id}
+        if run.parent is not None and (parent := _find(client, experiment, read_run(run.parent).id)):
+            tags["mlflow.parentRunId"] = parent.info.run_id
+        started = _milliseconds(run.started_seconds)
+        return client.create_run(experiment, start_time=started, tags=tags, run_name=run.name), set()
 
-    def _log_parameters(self, client: "MlflowClient", tracked: "Run", parameters: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
 
-        new = [Param(k, str(v)) for k, v in parameters.items() if k not in tracked.data.params]
-        for first in range(0, len(new), _MOST_PARAMETERS):
-            client.log_batch(tracked.info.run_id, params=new[first : first + _MOST_PARAMETERS])
+def _find(client: "MlflowClient", experiment: str, run_id: str) -> "Run | None":
+    return next(iter(client.search_runs([experiment], f"tags.`{ID_TAG}` = '{run_id}'", max_results=1)), None)
 
-    def _log_metrics(self, client: "MlflowClient", run: TrackedRun, values: Iterable[tuple[str, float, Epoch]]) -> None:
-        from mlflow.entities import Metric
 
-        new = [Metric(name, value, _milliseconds(at.time_seconds), at.number) for name, value, at in values]
-        for first in range(0, len(new), _MOST_METRICS):
-            client.log_batch(self._runs[run.id], metrics=new[first : first + _MOST_METRICS])
-        self._there[run.id] |= {(metric.key, metric.step) for metric in new}
+def _log(
+    client: "MlflowClient",
+    run_id: str,
+    parameters: Mapping[str, Any],
+    values: Iterable[tuple[str, float, Epoch]],
+) -> None:
+    """Log parameters and metrics, in requests of the size that MLflow takes."""
+    from mlflow.entities import Metric, Param
+
+    params = [Param(name, str(value)) for name, value in parameters.items()]
+    for first in range(0, len(params), _MOST_PARAMETERS):
+        client.log_batch(run_id, params=params[first : first + _MOST_PARAMETERS])
+    metrics = [Metric(name, value, _milliseconds(at.time_seconds), at.number) for name, value, at in values]
+    for first in range(0, len(metrics), _MOST_METRICS):
+        client.log_batch(run_id, metrics=metrics[first : first + _MOST_METRICS])
 
 
 def _check(uri: str, spec: str) -> None:
@@ -162,15 +141,6 @@ def _logged(client: "MlflowClient", tracked: "Run", epochs: Iterable[Epoch]) -> 
     names = {name for epoch in epochs for name in epoch.metrics} & set(tracked.data.metrics)
     histories = (client.get_metric_history(tracked.info.run_id, name) for name in names)
     return {(metric.key, metric.step) for history in histories for metric in history}
-
-
-def _class_metrics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    return {
-        f"class/{number:03} {clean(row['class_name'])}/{name}": value
-        for number, row in enumerate(rows)
-        for name, value in row.items()
-        if name != "class_name" and value is not None
-    }
 
 
 def _milliseconds(seconds: float) -> int:

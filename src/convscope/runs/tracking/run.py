@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from msgspec import structs
@@ -19,7 +19,7 @@ from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.evidence.evaluating import evaluate_answers
 from convscope.evidence.evaluation import EvaluationRecord
 from convscope.experiment.records import SeedsRecord
-from convscope.runs.tracking.metrics import clean, logged_class_metrics, result_metrics
+from convscope.runs.tracking.metrics import clean, result_metrics
 from convscope.runs.tracking.parameters import Parameter, run_parameters
 from convscope.storage import RunFolder, StoredRun, StoredRuns, find_stored, list_runs, open_run
 from convscope.training.memory import Timings
@@ -73,7 +73,6 @@ class Results:
         ended_seconds: when it was last written to, in seconds since 1970.
         tags: the command, the data set's name and, once trained, the digest of the weights.
         metrics: numbers of the whole run by name, such as `test/accuracy`.
-        class_metrics: a row a class, with `class_name`, `support`, `precision`, `recall`, its interval and `f1`.
         files: those of the folder that are kept, by the path that they have in it.
         children: the folders of the baseline and of further seeds.
     """
@@ -82,7 +81,6 @@ class Results:
     ended_seconds: float
     tags: Mapping[str, str]
     metrics: Mapping[str, float]
-    class_metrics: tuple[Mapping[str, Any], ...]
     files: Mapping[str, Path]
     children: tuple[Path, ...]
 
@@ -151,7 +149,6 @@ def read_results(path: Path | str) -> Results:
         ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
         tags=_tags(folder),
         metrics=metrics,
-        class_metrics=() if evaluation is None else logged_class_metrics(evaluation),
         files=files,
         children=_children(path),
     )
@@ -174,7 +171,6 @@ def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
         ended_seconds=run.ended,
         tags=_tags(run.folder),
         metrics=result_metrics(record, evaluation),
-        class_metrics=logged_class_metrics(evaluation),
         files=files,
         children=(),
     )

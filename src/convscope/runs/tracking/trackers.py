@@ -17,11 +17,8 @@ class Tracker(Protocol):
 
     spec: str
 
-    def update(self, run: TrackedRun) -> None:
-        """Log the run, found again by its id, and of its parameters and epochs those that are not there yet."""
-
-    def finish(self, run: TrackedRun, results: Results) -> None:
-        """Log what the run has come to, after `update`; what was logged before is replaced or left, never doubled."""
+    def log(self, run: TrackedRun, results: Results) -> None:
+        """Log the run, found again by its id; what was logged before is replaced or left, never doubled."""
 
 
 def open_tracker(spec: str) -> Tracker:
@@ -64,11 +61,10 @@ def log_run(path: Path | str, spec: str) -> None:
 
 def log_results(path: Path, tracker: Tracker) -> None:
     """Log the run at `path` with its results, and those that belong to it."""
-    run, results = read_run(path), read_results(path)
-    tracker.update(run)
+    results = read_results(path)
+    tracker.log(read_run(path), results)
     for child in results.children:
         log_results(child, tracker)
-    tracker.finish(run, results)
 
 
 def _reason(error: Exception) -> str:
