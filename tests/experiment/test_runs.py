@@ -180,14 +180,6 @@ def test_the_model_that_runs_start_from_is_loaded_once_until_its_file_changes(
     assert len(set(digests)) == 4
 
 
-def test_a_run_on_part_of_the_images_says_on_how_many(small_splits: cs.Splits, tmp_path: Path):
-    spec = RunSpec("", tiny(), replace(ONE_EPOCH, validation_fraction=0.2), 0, num_images=200)
-    run = train_runs([spec], small_splits, folder=tmp_path)[0]
-    assert run.num_images == open_run(run.folder).record.num_images == 200
-    assert run.history.val_split == "validation"
-    assert train_runs([spec], small_splits, folder=tmp_path)[0].to_dict() == run.to_dict()
-
-
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_what_travels_comes_back_as_it_was(small_splits: cs.Splits, small_folder: Path, engine):
     recipe = cs.Recipe(epochs=1, class_weights=[1.5] * 10, validation_fraction=0.25, name="heavy")
@@ -319,12 +311,6 @@ def test_training_that_diverged_is_not_tried_again(small_splits: cs.Splits, smal
 def test_data_in_memory_reach_no_other_machine(small_splits: cs.Splits):
     with pytest.raises(ValueError, match="data that exist only in memory cannot be sent to another machine"):
         train_runs([RunSpec("", tiny(), ONE_EPOCH, 0)], small_splits, executor=Dying(0))
-
-
-def test_specs_of_two_data_sets_are_refused(small_splits: cs.Splits):
-    specs = [RunSpec(name, tiny(), ONE_EPOCH, 0) for name in ("a", "b")]
-    with pytest.raises(ValueError, match="specs name different data: 'a', 'b'"):
-        train_runs(specs, small_splits)
 
 
 def test_what_does_not_fit_is_found_before_anything_is_trained(small_splits: cs.Splits, tmp_path: Path):

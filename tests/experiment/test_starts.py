@@ -59,12 +59,6 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
         assert "it was trained on 1,000 of the 1,000 test images" in done.output
 
 
-def test_nothing_is_claimed_of_images_that_a_stored_run_has_seen(stored: tuple[Path, list]):
-    done = invoke("report", stored[1][2].folder, "calibration")
-    assert done.exit_code == 1
-    assert "calibration: the network that this run started from was trained on 1,000 of the 1,000" in done.output
-
-
 def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: tuple[Path, list]):
     folder, runs = stored
     done = invoke("compare", folder, "--pairs", "first")

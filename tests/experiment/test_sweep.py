@@ -112,14 +112,6 @@ def test_workers_that_load_the_data_themselves_hold_out_the_same_images(small_fo
     ]
 
 
-def test_data_in_memory_cannot_be_sent_to_a_cluster(small_splits: cs.Splits):
-    with (
-        ThreadPoolExecutor(1) as executor,
-        pytest.raises(ValueError, match="cannot be sent to another machine; run with local:N"),
-    ):
-        run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.1,0.2"], executor=executor)
-
-
 def test_a_run_of_a_sweep_names_no_data_that_it_was_not_measured_on(small_folder: Path, tmp_path: Path):
     run_sweep(tiny(), small_folder, ONE_EPOCH, ["learning_rate=0.1"], trials=1, folder=tmp_path)
     for digest in StoredRuns(tmp_path / "runs").digests():

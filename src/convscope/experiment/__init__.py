@@ -4,7 +4,6 @@ from convscope.experiment.architectures import ArchitectureAblation, ablate_arch
 from convscope.experiment.executors import open_executor
 from convscope.experiment.experiment import Experiment, run_experiment
 from convscope.experiment.files import write_experiment
-from convscope.experiment.group import Group
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import argument_of, train_runs
@@ -16,7 +15,6 @@ __all__ = [
     "ArchitectureAblation",
     "DivergedRun",
     "Experiment",
-    "Group",
     "RunResult",
     "RunSpec",
     "Sweep",

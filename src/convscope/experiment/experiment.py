@@ -27,8 +27,7 @@ from convscope.data.datasets import Dataset, Splits, load_dataset
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.evidence.comparison.words import format_coverage
-from convscope.experiment.group import Group
-from convscope.experiment.records import DivergedRun, ExperimentRecord, Lead
+from convscope.experiment.records import DivergedRun, ExperimentRecord, GroupRecord, Lead
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, argument_of, train_runs
 from convscope.experiment.spec import RunSpec
@@ -84,13 +83,13 @@ class Experiment(Recorded):
         return dict(Counter(name for name in found if isinstance(name, str)).most_common())
 
     @cached_property
-    def table(self) -> tuple[Group, ...]:
+    def table(self) -> tuple[GroupRecord, ...]:
         """A group for each architecture, recipe and variant, in the order of their first runs."""
         groups = dict[tuple[str, str, str], list[RunResult]]()
         for run in self.runs:
             groups.setdefault((run.architecture, run.recipe, run.name), []).append(run)
         return tuple(
-            Group(key[0], key[1], tuple(run.accuracy for run in runs), key[2], self._interval_with_images(runs))
+            GroupRecord.of(key, [run.accuracy for run in runs], self._interval_with_images(runs))
             for key, runs in groups.items()
         )
 
@@ -113,12 +112,11 @@ class Experiment(Recorded):
         p_value = comparison.p_value if comparison.adjusted_p_value is None else comparison.adjusted_p_value
         return replace(comparison, adjusted_p_value=min(pairs * p_value, 1.0))
 
-    def runs_of(self, group: Group) -> list[RunResult]:
+    def runs_of(self, group: GroupRecord) -> list[RunResult]:
         """Return the runs that `group` is made of."""
-        key = (group.architecture, group.recipe, group.name)
-        return [run for run in self.runs if (run.architecture, run.recipe, run.name) == key]
+        return [run for run in self.runs if (run.architecture, run.recipe, run.name) == group.key]
 
-    def answers_of(self, group: Group, test: Dataset) -> RunGroup:
+    def answers_of(self, group: GroupRecord, test: Dataset) -> RunGroup:
         """Return the answers of the runs of `group` to the images of `test`, as `compare_groups` takes them.
 
         Raises:
@@ -130,7 +128,7 @@ class Experiment(Recorded):
             )
         return replace(self._answers(group), dataset_name=test.name, split=test.split)
 
-    def _answers(self, group: Group) -> RunGroup:
+    def _answers(self, group: GroupRecord) -> RunGroup:
         runs = self.runs_of(group)
         return RunGroup(
             name=group.title,
@@ -201,8 +199,8 @@ class Experiment(Recorded):
         diverged = Counter((run.architecture, run.recipe, run.name) for run in self.diverged)
         rows = [
             (
-                *_group_names(group.architecture, group.recipe, group.name),
-                _counted(group.num_runs, diverged.pop((group.architecture, group.recipe, group.name), 0)),
+                *_group_names(*group.key),
+                _counted(group.num_runs, diverged.pop(group.key, 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
                 _interval_text(group.interval),

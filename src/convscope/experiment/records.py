@@ -1,10 +1,13 @@
 """Experiments as records: experiment.json and seeds.json, what commands print of them, and what pages show."""
 
+from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
 from convscope.base.records import Count, Digest, Fraction, Interval, Record, Seconds, Sha256
+from convscope.base.statistics import mean_share_interval
 from convscope.evidence.comparison.records import GroupComparisonRecord
 from convscope.training.records import HistoryRecord
 
@@ -48,7 +51,17 @@ class RunRecord(Record, kw_only=True):
 
 
 class GroupRecord(Record, kw_only=True):
-    """Runs that differ in the seed alone; the attributes are those of `Group`."""
+    """The runs of one architecture with one recipe, which differ in the seed alone.
+
+    Attributes:
+        name: of the variant, if it has one.
+        mean, minimum, maximum: of the accuracies.
+        sd: the standard deviation of a single run, with n - 1 in its denominator; None for one run.
+        interval: (low, high), the 95 % interval of the mean over seeds alone, on these test images
+            (`mean_share_interval`). None for one run, and for runs of one and the same accuracy.
+        interval_with_images: (low, high), the 95 % interval of the mean over seeds and images, see
+            `statistics.group_accuracy_interval`; of one run over images alone.
+    """
 
     architecture: str
     recipe: str
@@ -60,6 +73,34 @@ class GroupRecord(Record, kw_only=True):
     interval_with_images: Interval | None
     minimum: Fraction
     maximum: Fraction
+
+    @classmethod
+    def of(
+        cls, key: tuple[str, str, str], values: Sequence[float], interval_with_images: Interval | None
+    ) -> "GroupRecord":
+        """Describe runs by the names of architecture, recipe and variant, and their accuracies."""
+        return cls(
+            architecture=key[0],
+            recipe=key[1],
+            name=key[2],
+            num_runs=len(values),
+            mean=mean(values),
+            sd=stdev(values) if len(values) > 1 else None,
+            interval=mean_share_interval(values),
+            interval_with_images=interval_with_images,
+            minimum=min(values),
+            maximum=max(values),
+        )
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """The names of architecture, recipe and variant."""
+        return self.architecture, self.recipe, self.name
+
+    @property
+    def title(self) -> str:
+        """The group in words."""
+        return ", ".join(filter(None, self.key))
 
 
 class Lead(Record, kw_only=True):

@@ -7,7 +7,7 @@ the data itself and makes sure that they are the ones that were meant; processes
 import json
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -101,23 +101,14 @@ def train_one(
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
     """Return as JSON what `execute` is to do."""
+    own = {field.name: getattr(spec, field.name) for field in fields(spec)}
     return json.dumps(
         {
             "convscope": version("convscope"),
-            "dataset": spec.dataset,
             "options": splits.options.to_dict(),
             "sha256": [splits.train.sha256, splits.test.sha256],
-            "architecture": spec.architecture.to_dict(),
-            "recipe": spec.recipe.to_dict(),
-            "seed": spec.seed,
-            "engine": spec.engine,
+            "spec": own | {"architecture": spec.architecture.to_dict(), "recipe": spec.recipe.to_dict()},
             "backend": backend_name() if spec.engine == "keras" else None,
-            "num_images": spec.num_images,
-            "name": spec.name,
-            "start": spec.start,
-            "new_output": spec.new_output,
-            "weights_seed": spec.weights_seed,
-            "held_out": spec.held_out,
             "threads": threads,
         },
         allow_nan=False,
@@ -143,23 +134,11 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
             raise EngineError(
                 f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
             )
+        own = asked["spec"]
+        network, recipe = Architecture.from_dict(own["architecture"]), Recipe.from_dict(own["recipe"])
+        spec = RunSpec(**own | {"architecture": network, "recipe": recipe})
         options = convert(asked["options"], LoadOptions)
-        splits = (
-            open_shared(shared) if shared else _load(asked["dataset"], options, asked["held_out"], *asked["sha256"])
-        )
-        spec = RunSpec(
-            asked["dataset"],
-            Architecture.from_dict(asked["architecture"]),
-            Recipe.from_dict(asked["recipe"]),
-            asked["seed"],
-            asked["engine"],
-            asked["num_images"],
-            asked["name"],
-            asked["start"],
-            asked["new_output"],
-            asked["weights_seed"],
-            asked["held_out"],
-        )
+        splits = open_shared(shared) if shared else _load(spec.dataset, options, spec.held_out, *asked["sha256"])
         trained = train_one(spec, splits, asked["threads"])
     except Exception as error:
         said = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}

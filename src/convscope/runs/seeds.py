@@ -17,8 +17,8 @@ from convscope.evidence.comparison import (
     compare_groups,
     weights_bytes,
 )
-from convscope.experiment import DivergedRun, Experiment, Group, RunResult, RunSpec, train_runs
-from convscope.experiment.records import SeedsRecord
+from convscope.experiment import DivergedRun, Experiment, RunResult, RunSpec, train_runs
+from convscope.experiment.records import GroupRecord, SeedsRecord
 from convscope.runs.listeners import Listeners
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder
@@ -127,7 +127,7 @@ def train_seeds(
     return SeedRuns(experiment, groups, why)
 
 
-def _group(experiment: Experiment, group: Group, candidate: Candidate, splits: Splits) -> RunGroup:
+def _group(experiment: Experiment, group: GroupRecord, candidate: Candidate, splits: Splits) -> RunGroup:
     """Return the runs of one network as the comparison takes them."""
     return replace(
         experiment.answers_of(group, splits.test),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from textwrap import fill
 
 from convscope.architecture import Architecture
-from convscope.base.records import Recorded
+from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import printable, text_table, value_text
 from convscope.base.versions import FORMAT, own_version
 from convscope.evidence.calibration.intervals import Estimate
@@ -83,24 +83,9 @@ class Sweep(Recorded):
         return text
 
     def to_record(self) -> SweepRecord:
-        return SweepRecord(
-            format=FORMAT,
-            version=own_version(),
-            dataset=self.dataset_name,
-            num_choice=self.num_choice,
-            num_check=self.num_check,
-            chance=self.chance,
-            best=self.best,
-            default=self.default,
-            difference=self.difference,
-            p_value=self.p_value,
-            contenders=self.contenders,
-            num_dropped_contenders=self.num_dropped_contenders,
-            conclusion=self.conclusion,
-            architecture=self.architecture.to_dict(),
-            recipe=self.recipe.to_dict(),
-            trials=self.trials,
-            diverged=self.diverged,
+        plain = {"architecture": self.architecture.to_dict(), "recipe": self.recipe.to_dict()}
+        return from_attributes(
+            SweepRecord, self, format=FORMAT, version=own_version(), dataset=self.dataset_name, **plain
         )
 
     def __str__(self) -> str:
