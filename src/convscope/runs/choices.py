@@ -47,22 +47,15 @@ class RecipeChanges:
 
     def apply(self, recipe: Recipe) -> Recipe:
         """Return `recipe` with these changes; raises `RecipeError` if a value is out of range."""
-        if self.epochs is not None:
-            recipe = replace(recipe, epochs=self.epochs)
-        if self.batch_size is not None:
-            recipe = replace(recipe, batch_size=self.batch_size)
+        same = {name: getattr(self, name) for name in ("epochs", "batch_size", "validation_fraction", "precision")}
+        changes: dict[str, Any] = {name: value for name, value in same.items() if value is not None}
         if self.learning_rate is not None:
-            recipe = replace(recipe, optimizer=replace(recipe.optimizer, learning_rate=self.learning_rate))
-        if self.validation_fraction is not None:
-            recipe = replace(recipe, validation_fraction=self.validation_fraction)
+            changes["optimizer"] = replace(recipe.optimizer, learning_rate=self.learning_rate)
         if self.patience is not None:
-            stopping = replace(recipe.early_stopping or EarlyStopping(), patience=self.patience)
-            recipe = replace(recipe, early_stopping=stopping)
+            changes["early_stopping"] = replace(recipe.early_stopping or EarlyStopping(), patience=self.patience)
         if self.class_weights is not None:
-            recipe = replace(recipe, class_weights="balanced" if self.class_weights == "balanced" else None)
-        if self.precision is not None:
-            recipe = replace(recipe, precision=self.precision)
-        return recipe
+            changes["class_weights"] = "balanced" if self.class_weights == "balanced" else None
+        return replace(recipe, **changes)
 
 
 def architecture_for(

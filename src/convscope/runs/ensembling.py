@@ -1,6 +1,5 @@
 """Several trained runs as one: their networks joined into an ensemble, measured, looked into, and on a page."""
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from convscope.runs.jobs import free_folder, opened
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, timed
-from convscope.storage import RunFolder, create_run, writing
+from convscope.storage import RunFolder
 from convscope.storage.records import MemberRecord
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
@@ -112,14 +111,9 @@ def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
         model = _joined(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
     record = run_record(spec, splits, available_cores(), request.command)
-    place = request.out or free_folder(f"{splits.name}-ensemble")
-    with writing(place):
-        folder = create_run(place, structs.replace(record, members=tuple(map(_member_record, runs))))
-        try:
-            measured, report = measure_unlike(folder, model, splits, timings, listeners)
-        except BaseException:  # half an ensemble is worth nothing, and its folder would be in the way of the next
-            shutil.rmtree(folder.path, ignore_errors=True)
-            raise
+    record = structs.replace(record, members=tuple(map(_member_record, runs)))
+    path = request.out or free_folder(f"{splits.name}-ensemble")
+    measured, report = measure_unlike(path, record, model, splits, timings, listeners)
     return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)
 
 

@@ -24,7 +24,7 @@ from convscope.runs.listeners import Listeners
 from convscope.runs.run_json import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
 from convscope.storage import RunFolder, create_run, save_model, writing
-from convscope.storage.records import ImportRecord
+from convscope.storage.records import ImportRecord, RunFile
 from convscope.training import History, check_fit
 from convscope.training.model import Model
 
@@ -94,16 +94,12 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
         found, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
-    record = run_record(spec, splits, available_cores(), request.command)
-    place = request.out or free_folder(f"{splits.name}-imported")
-    with writing(place):
-        folder = create_run(place, structs.replace(record, imported=import_record(model)))
-        try:
-            measured, report = measure_unlike(folder, model, splits, timings, listeners)
-            return ImportedRun(found, measured, timings, report)
-        except BaseException:  # half an import is worth nothing, and its folder would be in the way of the next try
-            shutil.rmtree(folder.path, ignore_errors=True)
-            raise
+    record = structs.replace(
+        run_record(spec, splits, available_cores(), request.command), imported=import_record(model)
+    )
+    path = request.out or free_folder(f"{splits.name}-imported")
+    measured, report = measure_unlike(path, record, model, splits, timings, listeners)
+    return ImportedRun(found, measured, timings, report)
 
 
 def import_record(model: Model) -> ImportRecord:
@@ -167,20 +163,26 @@ def _scaled(
 
 
 def measure_unlike(
-    folder: RunFolder, model: Model, splits: Splits, timings: dict[str, float], listeners: Listeners
+    path: Path, record: RunFile, model: Model, splits: Splits, timings: dict[str, float], listeners: Listeners
 ) -> tuple[Measured, Path]:
-    """Measure in `folder` a model that was not trained as its run, and return that and the path of its page."""
+    """Make the folder at `path` of a run whose model was not trained there, measure it, and return also its page."""
     history = History()
-    folder.write_history(history)
-    folder.write_model(model, history)
-    with timed(timings, "evaluate"):
-        on_progress = partial(listeners.on_step, "evaluating")
-        measured = measure_run(Trained(folder, model, history), splits, on_progress)
-    with timed(timings, "report"):  # matplotlib takes its time to load
-        from convscope.runs.page import Found, complete_page
+    with writing(path):
+        folder = create_run(path, record)
+        try:
+            folder.write_history(history)
+            folder.write_model(model, history)
+            with timed(timings, "evaluate"):
+                on_progress = partial(listeners.on_step, "evaluating")
+                measured = measure_run(Trained(folder, model, history), splits, on_progress)
+            with timed(timings, "report"):  # matplotlib takes its time to load
+                from convscope.runs.page import Found, complete_page
 
-    report = complete_page(Found(measured), splits, 0, timings, listeners).write()
-    timings["total"] = sum(timings.values())
-    folder.write("timings.json", timings)
-    folder.finish()
+            report = complete_page(Found(measured), splits, 0, timings, listeners).write()
+            timings["total"] = sum(timings.values())
+            folder.write("timings.json", timings)
+            folder.finish()
+        except BaseException:  # half of it is worth nothing, and its folder would be in the way of the next try
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
     return measured, report
