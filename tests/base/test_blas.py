@@ -27,12 +27,6 @@ def test_numpy_computes_on_one_thread_within_the_block_and_on_as_many_as_before_
     assert found.stdout in ("[2] [1] [2]\n", "[] [] []\n")  # some builds of NumPy have another library
 
 
-def test_a_library_without_such_a_number_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("convscope.base.blas.CDLL", lambda _: object())
-    with one_blas_thread():
-        pass
-
-
 @pytest.mark.parametrize("absent", [ImportError, AttributeError, OSError])
 def test_without_the_private_part_of_numpy_threads_are_left_alone(
     monkeypatch: pytest.MonkeyPatch, absent: type[Exception]

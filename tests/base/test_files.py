@@ -10,7 +10,7 @@ import pytest
 
 from convscope.base import files
 from convscope.base.errors import ConvscopeError, RunError
-from convscope.base.files import inside, open_file, read_bytes, read_json, write_bytes, write_json, write_text
+from convscope.base.files import inside, open_file, read_bytes, write_bytes, write_json, write_text
 
 
 def test_a_file_holds_what_was_written(tmp_path):
@@ -20,18 +20,6 @@ def test_a_file_holds_what_was_written(tmp_path):
     assert (tmp_path / "a.txt").read_bytes() == "zwölf ½\n".encode()
     write_json(tmp_path / "a.json", {"名": [1, 2.5, None]})
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"名": [1, 2.5, None]}
-
-
-def test_a_file_takes_the_place_of_the_old_one(tmp_path):
-    write_text(tmp_path / "a.txt", "a long old text")
-    write_text(tmp_path / "a.txt", "new")
-    assert (tmp_path / "a.txt").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_folders_are_made_where_they_are_missing(tmp_path):
-    write_text(tmp_path / "runs" / "first" / "a.txt", "new")
-    assert (tmp_path / "runs" / "first" / "a.txt").read_text() == "new"
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o002, 0o664), (0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
@@ -139,12 +127,6 @@ def test_inside_follows_no_link(tmp_path, name):
 def test_inside_refuses_a_name_that_leads_out(tmp_path, name):
     with pytest.raises(RunError, match="leads out of"):
         inside(tmp_path, name)
-
-
-def test_a_user_may_name_a_file_through_a_link(tmp_path):
-    (tmp_path / "a.json").write_text("[1]")
-    (tmp_path / "link.json").symlink_to("a.json")
-    assert read_json(tmp_path / "link.json") == [1]
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder"])

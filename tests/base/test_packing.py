@@ -1,5 +1,5 @@
 import zlib
-from base64 import b64decode, b64encode
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -13,17 +13,6 @@ def test_an_array_survives_its_json_bit_for_bit(dtype: type[np.generic]) -> None
     restored = unpack(pack(values))
     assert restored.dtype == values.dtype
     assert np.array_equal(restored, values)
-
-
-def test_a_packed_array_is_little_endian_and_deflated() -> None:
-    block = pack(np.array([[1.0], [2.0]], np.float32))
-    assert zlib.decompress(b64decode(block["data"])) == b"\x00\x00\x80\x3f\x00\x00\x00\x40"
-    assert block["shape"] == [2, 1]
-
-
-def test_a_part_of_an_array_is_packed_in_the_order_of_its_rows() -> None:
-    values = np.arange(24, dtype=np.float32).reshape(4, 6)[::2, ::-1].T
-    assert np.array_equal(unpack(pack(values)), values)
 
 
 def test_a_rounded_array_is_off_by_half_a_scale_at_most() -> None:
@@ -45,11 +34,6 @@ def test_a_halved_array_has_16_levels_and_is_off_by_eight_at_most() -> None:
         unpack(pack_halved(values) | {"shape": [4, 8, 8, 2]})
 
 
-def test_a_rounded_bias_is_nearly_exact() -> None:
-    bias = np.array([-3.0, 0.0, 1e-20, 7.25], np.float32)
-    assert np.allclose(unpack(pack_rounded(bias)), bias, rtol=1e-6, atol=0)
-
-
 @pytest.mark.parametrize("room", [0, 2_000, 50_000, 200_000])
 def test_as_many_rows_are_packed_as_fit(room: int) -> None:
     rows = np.random.default_rng(0).integers(0, 256, (150, 30, 30), dtype=np.uint8)
@@ -59,11 +43,6 @@ def test_as_many_rows_are_packed_as_fit(room: int) -> None:
     assert count == 0 or packed_bytes(block) <= room
     assert count == len(rows) or packed_bytes(pack(rows[: count + 3])) > room
     assert count == {0: 0, 2_000: 0, 50_000: 40, 200_000: 150}[room]
-
-
-def test_what_fits_whole_is_packed_as_ever() -> None:
-    rows = np.random.default_rng(0).integers(0, 3, (200, 5, 5, 1), dtype=np.uint8)
-    assert pack_first(rows, 1_000_000) == pack(rows)
 
 
 @pytest.mark.parametrize(

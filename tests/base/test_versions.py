@@ -7,14 +7,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from convscope.base.versions import install_command, own_version
+from convscope.base.versions import install_command
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
-
-def test_the_version_is_that_of_the_project():
-    assert own_version() == PROJECT["version"]
 
 
 EXTRAS = PROJECT["optional-dependencies"].keys() - {"test", "docs"}  # what contributors install, from a checkout

@@ -84,13 +84,6 @@ def test_a_card_tells_what_the_evidence_found(measured_run: Path, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_a_card_names_no_folder_of_this_machine(copied: Path):
-    text = cs.open_run(copied).card().read_text(encoding="utf-8")
-    assert "convscope run --dataset small " in text
-    assert str(Path(json.loads((copied / "run.json").read_text())["dataset"]["argument"]).parent) not in text
-
-
-@pytest.mark.slow
 def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     path = cs.open_run(copied).card()
     first = path.read_text(encoding="utf-8")

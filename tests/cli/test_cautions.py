@@ -37,15 +37,6 @@ def test_a_training_of_few_steps_says_how_many_epochs_would_do(small_folder: Pat
     assert json.loads(done.stdout)["warnings"] == []
 
 
-def test_a_single_class_is_refused(small_mnist: cs.Splits, tmp_path: Path):
-    path = write(tmp_path / "ones.npz", of_classes(small_mnist.train, 1), of_classes(small_mnist.test, 0, 1))
-    for command in (("train",), ("experiment", "--seeds", 1)):
-        done = invoke(*command, "--dataset", path, "--out", tmp_path / "run")
-        assert done.exit_code == 1
-        assert "training images are of class '1'; give images of two classes or more" in done.output
-        assert not (tmp_path / "run" / "run.json").exists()
-
-
 @pytest.mark.slow
 def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tmp_path: Path):
     train, test = of_classes(small_mnist.train, 0, 1, 3), of_classes(small_mnist.test, 0, 1, 2)

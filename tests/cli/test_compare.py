@@ -200,31 +200,8 @@ def change(path, edit):
     file.write_text(json.dumps(record))
 
 
-def test_a_folder_without_runs_is_refused(tmp_path):
-    assert "contains no run" in refused(tmp_path)
-
-
 def test_a_margin_says_whether_groups_are_equivalent(runs):
     value = compared(runs, "--margin", "5")
     assert [comparison["equivalence"] for comparison in value["comparisons"]] == ["different"]
     assert "differ by more than 5 points" in invoke("compare", runs, "--margin", "5").output.replace("\n", " ")
     assert invoke("compare", runs, "--margin", "100").exit_code == 2
-
-
-def test_a_pilot_is_planned(runs):
-    done = invoke("plan", runs, "--difference", "10", "--json")
-    assert done.exit_code == 0, done.output
-    value = json.loads(done.stdout)
-    assert (value["names"], value["pilot_seeds"], value["difference"]) == (["ann", "cnn"], [3, 3], 0.1)
-    text = invoke("plan", runs, "--difference", "10").output
-    assert f"{value['seeds']} seeds of each network show a difference of 10 points" in text
-
-
-def test_a_plan_needs_two_groups_of_two_runs(runs, small_mnist):
-    alone = invoke("plan", runs / "cnn-0", runs / "ann-1")
-    assert alone.exit_code == 1
-    assert "there is one run of cnn; train at least two seeds" in alone.stderr
-    write_run(runs / "other", small_mnist, CNN, recipe=cs.recipes.classic)
-    several = invoke("plan", runs)
-    assert several.exit_code == 1
-    assert "contains 3 groups" in several.stderr

@@ -54,12 +54,6 @@ def test_list_names_mnist_and_its_licence():
     assert "Creative Commons Attribution-Share Alike 3.0" in result.output
 
 
-def test_list_as_json_is_one_document():
-    entries = {entry["name"]: entry for entry in json.loads(convscope_data("list", "--json").stdout)}
-    assert len(entries["mnist"]["files"]) == 4
-    assert entries["mnist"]["located"] == "part of the package"
-
-
 @pytest.mark.slow
 def test_info_prints_what_mnist_holds(mnist):
     lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
@@ -102,16 +96,6 @@ def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
     assert output.index("fault: ") < output.index("warning: ") < output.index("SHA-256")
 
 
-def test_info_and_show_cut_off_a_test_split_as_they_are_told(tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (40, 6, 6), dtype=np.uint8)
-    np.savez(tmp_path / "all.npz", images=images, labels=np.arange(40) % 2)
-    options = ("--test-fraction", "0.25", "--json")
-    document = json.loads(convscope_data("info", tmp_path / "all.npz", *options).stdout)
-    assert document["test"]["num_images"] == 10
-    assert document["options"]["test_fraction"] == 0.25
-    assert json.loads(convscope_data("show", tmp_path / "all.npz", "--split", "test", *options).stdout)["index"] == 0
-
-
 def test_show_prints_every_number_of_the_first_training_image(mnist):
     result = convscope_data("show", "mnist", "--split", "train", "--index", "0")
     assert result.exit_code == 0
@@ -130,14 +114,6 @@ def test_show_prints_a_matrix_for_each_channel(colour_folder):
     assert numbers(output) == np.concatenate([image[:, :, channel] for channel in range(3)]).tolist()
 
 
-def test_show_as_json_is_one_document(mnist):
-    document = json.loads(convscope_data("show", "mnist", "--split", "test", "--index", "9999", "--json").stdout)
-    assert document["label"] == mnist.test.labels[9999]
-    assert document["class_name"] == str(document["label"])
-    assert document["png"] is None
-    np.testing.assert_array_equal(document["image"], mnist.test.images[9999])
-
-
 def test_show_writes_a_picture(mnist, tmp_path):
     path = tmp_path / "five.png"
     assert f"picture: {path}" in convscope_data("show", "mnist", "--png", path).output
@@ -153,18 +129,6 @@ def test_show_replaces_a_picture_only_when_forced(tmp_path):
     assert path.read_text() == "precious"
     assert convscope_data("show", "mnist", "--png", path, "--force").exit_code == 0
     assert path.read_bytes().startswith(b"\x89PNG")
-
-
-def test_show_does_not_replace_a_link_that_leads_nowhere(tmp_path):
-    (tmp_path / "link.png").symlink_to(tmp_path / "nowhere")
-    assert "already exists" in refused("show", "mnist", "--png", tmp_path / "link.png")
-
-
-@pytest.mark.parametrize("flags", [(), ("--force",)])
-def test_show_does_not_write_over_a_folder(tmp_path, flags):
-    (tmp_path / "folder").mkdir()
-    assert str(tmp_path / "folder") in refused("show", "mnist", "--png", tmp_path / "folder", *flags)
-    assert (tmp_path / "folder").is_dir()
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.interchange.keras_files.keras_archives import hdf5
 
-import convscope as cs
-from convscope.architecture.presets import PRESETS
-from convscope.base.errors import ArchitectureError
 from convscope.base.png import encode_png
 from convscope.storage.writing import LOCK_FILE
 
@@ -91,13 +87,6 @@ def test_an_unfinished_run_is_named_with_the_command_to_continue(unfinished: Pat
     assert done.stderr.rstrip().endswith(f"; to continue it, run: {command}")
 
 
-def test_a_run_of_train_is_continued_by_train(unfinished: Path):
-    record = json.loads((unfinished / "run.json").read_text())
-    del record["job"]
-    (unfinished / "run.json").write_text(json.dumps(record))
-    assert "run: convscope train --resume" in invoke("evaluate", unfinished).stderr
-
-
 def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, tmp_path: Path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
@@ -147,41 +136,6 @@ def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: 
     seeds = invoke("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
     assert seeds.exit_code == 0, seeds.output
     assert json.loads(seeds.stdout)["runs"][0]["architecture"] == "small-x0.5"
-
-
-def test_what_summary_prints_is_the_architecture_of_weights_to_import(tmp_path: Path):
-    file, weights, out = tmp_path / "a.json", tmp_path / "cnn.weights.h5", tmp_path / "model.safetensors"
-    file.write_text(invoke("summary", "cnn", "--json").stdout)
-    arrays = dict[str, np.ndarray]()
-    for name, shape in cs.presets.cnn().weight_shapes.items():
-        layer, _, part = name.partition("/")
-        arrays[f"layers/{layer}/vars/{('kernel', 'bias').index(part)}"] = np.full(shape, 0.25, np.float32)
-    weights.write_bytes(hdf5(arrays))
-    done = invoke("import", weights, "--architecture", file, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert cs.load_model(out).architecture == cs.presets.cnn()
-
-
-def test_an_architecture_file_without_input_fits_any_image_size(tmp_path: Path):
-    file = tmp_path / "net.json"
-    file.write_text(json.dumps({"layers": [{"kind": "Flatten"}, {"kind": "Dense", "units": 10}]}))
-    for size in ("28x28", "9x30x3"):
-        done = invoke("summary", file, "--image", size, "--json")
-        given = json.loads(done.stdout)["architecture"]["input"]
-        assert "x".join(str(given[key]) for key in ("height", "width", "channels")).startswith(size)
-
-
-def test_the_summary_names_every_preset():
-    shown = invoke("summary", "--help").output
-    assert all(name in shown for name in PRESETS)
-
-
-def test_sizes_are_height_times_width():
-    assert "images of 20 × 30 × 3 (height × width × channels)" in invoke("summary", "ann", "--image", "20x30x3").stdout
-    wide = cs.Dataset.from_arrays([[[0, 255, 0]] * 2] * 4, ["a", "b"] * 2)
-    assert wide.image_shape == (2, 3, 1)
-    with pytest.raises(ArchitectureError, match=r"are 2 × 3 × 1 \(height × width × channels\), but .* reads 28 × 28"):
-        cs.train(cs.presets.ann(), wide, cs.Recipe(epochs=1))
 
 
 def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):

@@ -59,12 +59,6 @@ def test_its_page_says_that_it_was_trained_elsewhere(imported: tuple[Path, dict]
     assert "measured after each epoch" not in page
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", ["report", "evaluate"])
-def test_other_commands_read_it(imported: tuple[Path, dict], command: str):
-    assert invoke(command, imported[0], "--json").exit_code == 0
-
-
 def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
     imported: tuple[Path, dict], run_folder: tuple[Path, dict]
 ):
@@ -115,16 +109,6 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     done = invoke("import", model_file, "--out", out)
     assert done.exit_code == 1
     assert "already exists" in done.stderr
-
-
-@pytest.mark.slow
-def test_one_that_only_guesses_says_what_may_be_wrong(model_file: Path, small_folder: Path, tmp_path: Path):
-    model = cs.load_model(model_file)
-    weights = {name: np.zeros_like(weight) for name, weight in model.weights.items()}
-    cs.save_model(replace(model, weights=weights), tmp_path / "zeros.safetensors")
-    done = invoke("import", tmp_path / "zeros.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert "little better than guessing" in done.output
 
 
 @pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
@@ -240,35 +224,6 @@ def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     assert model.provenance["imported"]["image_shape"] == [20, 30, 1]
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("bare_reports")
-def test_what_was_stated_stands_in_the_command(small_folder: Path, tmp_path: Path):
-    file, out = flat(tmp_path, 784), tmp_path / "run"
-    words = ("import", file, "--dataset", small_folder, "--scale", "1/255", "--output", "kinds", "--out", out)
-    done = invoke(*words, "--image-shape", "14x56x1")
-    assert done.exit_code == 1
-    assert "name the data that it is for with --dataset" in done.stderr
-    done = invoke(*words, "--image-shape", "28x28x1")
-    assert done.exit_code == 0, done.output
-    assert "--output kinds --image-shape 28x28x1" in json.loads((out / "run.json").read_text())["command"]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [(["--bgr"], "bgr is an order of 3 channels"), (["--mean", "1,2"], "of which images have 1")],
-)
-def test_a_scaling_for_other_images_is_an_error_of_one_line(
-    foreign: Path, small_folder: Path, tmp_path: Path, options: list[str], message: str
-):
-    for data in ((), ("--dataset", small_folder)):
-        out = tmp_path / ("run" if data else "m.safetensors")
-        done = invoke("import", foreign, *data, *options, "--out", out)
-        assert done.exit_code == 1
-        assert done.stderr.startswith("Error: ")
-        assert message in done.stderr
-        assert "net.keras" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("option", "values", "message"),
     [
@@ -284,25 +239,6 @@ def test_what_is_no_scaling_or_shape_is_a_wrong_command_line(
     for value in values:
         done = invoke("import", model_file, option, value)
         assert (done.exit_code, message in done.stderr) == (2, True)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
-        ("missing.keras", None, "missing.keras: cannot be read"),
-        ("empty.h5", b"", "empty.h5: "),
-        ("text.onnx", b"certainly no network", "text.onnx: "),
-    ],
-)
-def test_wrong_files_are_named(tmp_path: Path, small_folder: Path, name: str, content: bytes | None, expected: str):
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    done = invoke("import", tmp_path / name, "--dataset", small_folder, "--out", tmp_path / "run")
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
-    assert expected in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
 
 
 def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path, tmp_path: Path):

@@ -71,31 +71,3 @@ def test_summary_as_json_takes_other_sizes_and_writes_the_diagram(tmp_path):
 def test_an_image_size_of_any_length_is_read_or_refused():
     assert CliRunner().invoke(main, ["summary", "cnn", "--image", f"{'9' * 5000}x28"]).exit_code == 2
     assert CliRunner().invoke(main, ["summary", "cnn", "--image", "999999999x28"]).exit_code == 1
-
-
-BAD_ARCHITECTURES = {
-    "shrinks below 1 x 1": ('{"input": {"height": 4, "width": 4}, "layers": [{"kind": "Conv2D", "filters": 2, '
-                            '"kernel_size": 5}, {"kind": "Flatten"}, {"kind": "Dense", "units": 2}]}', "does not fit"),
-    "no JSON": ("{", "architecture.json"),
-    "a list": ("[]", "`input` and `layers`"),
-    "nested too deep": ("[" * 100_000, "architecture.json"),
-    "too large": (" " * 1_100_000, "more than"),
-    "no file": (None, "architecture.json: no such file; check the path, or use one of cnn, ann"),
-    "a folder": ("folder", "architecture.json"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", BAD_ARCHITECTURES)
-def test_a_bad_architecture_is_one_line_and_exit_1(tmp_path, case: str):
-    text, message = BAD_ARCHITECTURES[case]
-    path = tmp_path / "architecture.json"
-    if text == "folder":
-        path.mkdir()
-    elif text is not None:
-        path.write_text(text)
-    done = CliRunner().invoke(main, ["summary", str(path)])
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert message in done.stderr
-    assert done.stdout == ""

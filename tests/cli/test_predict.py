@@ -3,7 +3,6 @@ import json
 import re
 from dataclasses import replace
 from io import StringIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,11 +249,3 @@ def test_a_page_is_written_although_a_file_is_bad_but_not_of_nothing(run, pictur
     assert not page.exists()
     assert convscope_predict(run, pictures / "notes.txt", pictures, "--explain", page).exit_code == 1
     assert "b.png" in page.read_text(encoding="utf-8")
-
-
-def test_the_page_says_the_command_without_folders(run, pictures, tmp_path):
-    page = tmp_path / "the page.html"
-    convscope_predict(run, pictures, "--without", "crop", "--explain", page)
-    text = page.read_text(encoding="utf-8")
-    assert f"convscope predict {run.name} pictures --without crop --explain &#39;the page.html&#39;" in text
-    assert Path(page).exists()

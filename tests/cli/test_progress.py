@@ -59,26 +59,6 @@ def test_the_bar_is_taken_away_when_something_breaks_off(monkeypatch: pytest.Mon
     assert terminal.getvalue().rstrip(" ").endswith("\r")
 
 
-def test_a_step_has_a_bar_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def take(progress: StepProgress) -> None:
-        with progress:
-            for name, done, total in (("trying\x1b", 10, 20), ("trying\x1b", 20, 40), ("evaluating", 1, 3)):
-                progress.on_step(name, done, total)
-
-    take(StepProgress())
-    assert capsys.readouterr() == ("", "")
-    terminal = Terminal()
-    monkeypatch.setattr("sys.stderr", terminal)
-    take(StepProgress(quiet=True))
-    assert terminal.getvalue() == ""
-    take(StepProgress())
-    text = terminal.getvalue()
-    assert "trying\N{REPLACEMENT CHARACTER}: " in text
-    assert "evaluating: " in text
-    assert "\x1b" not in text.replace("\x1b[A", "")
-    assert text.rstrip(" ").endswith("\r")
-
-
 def test_each_run_that_ends_is_counted_and_the_time_left_follows_from_those_trained_now(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

@@ -246,19 +246,6 @@ def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_pa
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
-def test_a_recipe_from_a_file_augments_as_it_says(small_folder: Path, tmp_path: Path):
-    asked = {"shift": 1, "rotation": 10, "elastic": 20.5, "cutout": 4, "noise": 3}
-    (tmp_path / "recipe.json").write_text(json.dumps({"epochs": 1, "augmentation": asked}))
-    arguments = ("--dataset", small_folder, "--out", tmp_path / "run", "--recipe", tmp_path / "recipe.json")
-    assert invoke("train", *arguments).exit_code == 0
-    recorded = json.loads((tmp_path / "run" / "run.json").read_text())["recipe"]["augmentation"]
-    assert recorded == cs.Recipe(augmentation=cs.Augmentation(**asked)).to_dict()["augmentation"]
-    (tmp_path / "recipe.json").write_text(json.dumps({"augmentation": {"rotation": 270}}))
-    done = invoke("train", *arguments)
-    assert done.exit_code == 1
-    assert done.stderr.endswith("recipe: rotation is 270; it must be a number from 0 to 180\n")
-
-
 BAD_CALLS = {
     "no such data": (("--dataset", "nowhere"), "nowhere"),
     "recipe out of range": (("--epochs", 0), "epochs is 0"),

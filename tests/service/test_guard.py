@@ -146,10 +146,6 @@ def test_a_compressed_body_is_refused(grey: Served, coding: str):
     assert "uncompressed" in answer["error"]
 
 
-def test_identity_is_no_compression(grey: Served):
-    assert asyncio.run(ask(create_app([grey]), [b"x"], content_encoding="identity"))[0] == 400
-
-
 def slow_bodies(go: asyncio.Event, app: Any, count: int, size: int = 1) -> list[asyncio.Task[Any]]:
     """Begin so many requests whose bodies end once `go` is set."""
 

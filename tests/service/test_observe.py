@@ -3,14 +3,13 @@
 import json
 import logging
 import re
-from io import StringIO
 
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from convscope.service import Served, create_app
-from convscope.service.logs import LOGGER, JsonFormatter, log_config
+from convscope.service import Served
+from convscope.service.logs import LOGGER, JsonFormatter
 from convscope.service.observe import SAFE_HEADERS
 
 from .conftest import Client
@@ -63,13 +62,6 @@ def test_requests_and_images_are_counted(client: Client, images: np.ndarray, gre
     assert found["convscope_received_bytes_total",] > 2
 
 
-@pytest.mark.slow
-def test_applications_count_each_for_itself(grey: Served):
-    one, other = Client(create_app([grey])), Client(create_app([grey]))
-    one.get("/v2")
-    assert not any(key[:3] == ("convscope_requests_total", "GET", "/v2") for key in counted(other))
-
-
 def test_a_request_is_one_line_of_json_without_its_image(client: Client, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, LOGGER):
         client.post(INFER, json={"inputs": [ONE]}, headers={"x-request-id": "mine"})
@@ -107,8 +99,3 @@ def test_a_failure_of_ours_is_500_with_an_id_and_the_rest_in_the_log(
     entry = json.loads(JsonFormatter().format(record))
     assert entry["level"] == "error"
     assert "inner secret" in entry["exception"]
-
-
-def test_the_log_is_set_up_from_what_the_standard_library_takes():
-    config = log_config(StringIO())
-    assert {LOGGER, "uvicorn.error"} == set(config["loggers"])  # type: ignore[call-overload]

@@ -179,12 +179,6 @@ def test_a_method_that_the_network_does_not_allow_is_refused():
     assert (done.status_code, done.json()["error"][:22]) == (400, "method: grad_cam needs")
 
 
-def test_a_body_of_another_type_is_refused(client: Client):
-    done = client.post("/v1/predict", content=file_of(stroke()), headers={"content-type": "application/json"})
-    assert done.status_code == 415
-    assert "image/png" in done.json()["error"]
-
-
 def two_strokes() -> np.ndarray:
     """Two dark strokes beside each other on paper (60, 120)."""
     pixels = np.full((60, 120), 230, np.uint8)

@@ -192,15 +192,6 @@ def test_bodies_that_mean_harm_are_refused_in_the_memory_that_there_is(service: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("length", ["Content-Length: 1000\r\n", "Transfer-Encoding: chunked\r\n"])
-def test_a_slow_sender_is_cut_off(service: Service, length: str):
-    with service.connect() as connection:
-        connection.sendall(head(length))
-        assert answer_of(connection) == (408, {"error": "the body was not complete after 1 s"})
-        assert is_closed(connection)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("drops", [[], [b"GET /v2 HTTP/1.1\r\n"], [b"G", b"E", b"T", b" "]])
 def test_slow_headers_are_cut_off(service: Service, drops: list[bytes]):
     with service.connect() as connection:

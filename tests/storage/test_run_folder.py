@@ -18,7 +18,6 @@ from convscope.runs.run_json import run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state
-from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState
 
 from .made_runs import SPLITS
@@ -163,11 +162,6 @@ def test_create_run_leaves_what_is_there(record: RunFile, tmp_path: Path):
     with pytest.raises(RunError, match=r"already exists and is not empty; choose another `out`$"):
         create_run(tmp_path, record)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
-
-
-def test_create_run_does_not_count_the_file_of_a_lock(record: RunFile, tmp_path: Path):
-    (tmp_path / LOCK_FILE).write_text("1234")
-    assert create_run(tmp_path, record).seed == 5
 
 
 def test_create_run_refuses_a_file_in_its_place(record: RunFile, tmp_path: Path):
@@ -344,13 +338,6 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
     (tmp_path / "model.safetensors").symlink_to(whole.path / "model.safetensors")
     model = cs.load_model(tmp_path / "model.safetensors")
     assert model.weights_sha256 == folder.load_model().weights_sha256
-
-
-def test_open_run_says_when_there_is_no_folder(tmp_path: Path):
-    with pytest.raises(RunError, match="no such folder; check the path, or name the folder of a run"):
-        open_run(tmp_path / "nowhere")
-    with pytest.raises(RunError, match="no such file; check the path, or name the folder of a run"):
-        open_run(tmp_path / "nowhere.safetensors")
 
 
 @pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])

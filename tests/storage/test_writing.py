@@ -194,14 +194,6 @@ def test_the_runs_of_an_experiment_have_writers_of_their_own(hold: Hold, tmp_pat
         pass
 
 
-@pytest.mark.slow
-def test_one_folder_by_two_names_has_one_writer(hold: Hold, tmp_path: Path):
-    (tmp_path / "link").symlink_to(tmp_path / "run")
-    hold(tmp_path / "run")
-    with pytest.raises(RunError, match="is writing to"), writing(tmp_path / "link"):
-        pass
-
-
 def test_a_lock_file_that_is_a_link_or_a_pipe_is_refused(tmp_path: Path):
     (tmp_path / LOCK_FILE).symlink_to(tmp_path / "precious")
     with pytest.raises(RunError, match="is a symbolic link"), writing(tmp_path):
@@ -226,4 +218,12 @@ def without_locks(*_: object) -> None:
 def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("fcntl.flock", without_locks)
     with writing(tmp_path):
+        pass
+
+
+@pytest.mark.slow
+def test_one_folder_by_two_names_has_one_writer(hold: Hold, tmp_path: Path):
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    hold(tmp_path / "run")
+    with pytest.raises(RunError, match="is writing to"), writing(tmp_path / "link"):
         pass

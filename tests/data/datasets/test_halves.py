@@ -46,9 +46,3 @@ def test_the_seed_decides_and_nothing_else():
 
 def test_one_image_a_class_leaves_no_test():
     assert len(cut_test(np.arange(5), 5, 0.5, 0)[1]) == 0
-
-
-@pytest.mark.parametrize("fraction", [0, 1, -0.5, float("nan")])
-def test_a_fraction_out_of_range_is_refused(fraction):
-    with pytest.raises(ValueError, match="it must lie between 0 and 1"):
-        cut_test(np.arange(5), 5, fraction, 0)

@@ -190,11 +190,6 @@ def test_a_name_comes_before_a_folder_of_that_name(tmp_path, monkeypatch):
     assert is_good(load_dataset(Path("mnist")))
 
 
-def test_the_folder_one_stands_in_has_its_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(write_folder(tmp_path / "mine"))
-    assert load_dataset(".").name == "mine"
-
-
 FOLDERS = {
     "images more than labels": (
         {"train_images": random_images(5, 6, 9)},
@@ -249,13 +244,6 @@ def test_an_archive_that_does_not_fit_together_is_refused(tmp_path, arrays, mess
         load_dataset(write_archive(tmp_path / "mine.npz", **arrays))
 
 
-@pytest.mark.parametrize("name", USUAL)
-def test_a_folder_without_one_of_the_files_is_refused(tmp_path, name):
-    (write_folder(tmp_path / "mine") / name).unlink()
-    with pytest.raises(DatasetError, match=f"mine: has no {name}, plain or .gz, .xz or .zip; put the four IDX files"):
-        load_dataset(tmp_path / "mine")
-
-
 def test_a_damaged_file_of_a_folder_is_named(tmp_path):
     (write_folder(tmp_path / "mine") / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08")
     with pytest.raises(DatasetError, match="mine/t10k-labels-idx1-ubyte: starts with"):
@@ -297,17 +285,6 @@ def test_a_test_split_of_its_own_is_not_cut_again(tmp_path):
         load_dataset(folder, test_fraction=0.5)
     with pytest.raises(DatasetError, match="omit the test fraction"):
         load_dataset("mnist", test_fraction=0.5)
-
-
-def test_what_was_cut_can_be_cut_again_by_the_options_it_leaves(tmp_path):
-    np.savez(tmp_path / "mine.npz", images=random_images(60, 6, 9), labels=np.arange(60) % 3)
-    first = load_dataset(tmp_path / "mine.npz", seed=5)
-    assert first.options.to_dict() == {"test_fraction": 0.2, "seed": 5, "image_size": None, "skip_damaged": False}
-    again = load_dataset(tmp_path / "mine.npz", **first.options.to_dict())
-    assert first.test.sha256 == again.test.sha256
-    assert first.test.sha256 != load_dataset(tmp_path / "mine.npz", seed=6).test.sha256
-    assert len(first.test) == 12
-    assert first.test.class_counts.tolist() == [4, 4, 4]
 
 
 def test_one_image_a_class_cannot_be_cut(tmp_path):
@@ -372,11 +349,6 @@ def test_class_names_of_an_archive_are_kept_in_order(tmp_path):
     path = write_archive(tmp_path / "mine.npz", class_names=np.array(["zero", "one"]))
     with pytest.raises(DatasetError, match="y_train has labels from 0 to 3; they must lie between 0 and 1"):
         load_dataset(path)
-
-
-def test_an_archive_alone_in_a_folder_is_found(tmp_path):
-    write_archive(tmp_path / "mine.npz")
-    assert is_good(load_dataset(tmp_path))
 
 
 # What is no data set

@@ -10,12 +10,6 @@ def bytes_of(rows, channels=None):
     return learn_range(rows, channels).to_bytes(rows)
 
 
-def test_bytes_stay_the_very_array():
-    assert bytes_of(BYTES) is BYTES
-    assert bytes_of(BYTES // 64) is not None
-    np.testing.assert_array_equal(bytes_of(BYTES // 64), BYTES // 64)
-
-
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16, np.int64])
 def test_images_of_0_to_255_are_the_same_bytes_in_any_type(dtype):
     np.testing.assert_array_equal(bytes_of(BYTES.astype(dtype), 1), BYTES)
@@ -60,11 +54,6 @@ def test_a_range_is_linear_and_cuts_off_what_lies_beyond():
     assert learned.to_bytes(values)[:, 0].tolist() == [0, 0, 64, 128, 254, 255, 255, 255]
 
 
-def test_a_column_without_difference_is_byte_0_whatever_comes_later():
-    learned = learn_range(np.array([[7.0, 0.0], [7.0, 1.0]]), None)
-    assert learned.to_bytes(np.array([[7, 0], [-1e300, 1], [1e300, 1]])).tolist() == [[0, 0], [0, 255], [0, 255]]
-
-
 def test_the_whole_range_of_float64_has_256_levels():
     most = np.finfo(np.float64).max
     rows = np.linspace(-1, 1, 256)[:, None] * most
@@ -78,10 +67,3 @@ def test_rows_in_many_blocks_are_those_of_one():
     expected = np.rint((rows - rows.min(0)) / np.ptp(rows, axis=0) * 255)
     assert np.abs(learned.to_bytes(rows) - expected).max() <= 1  # halves may round either way
     assert (learned.to_bytes(rows) != expected).mean() < 0.001
-
-
-def test_the_table_is_not_changed():
-    rows = np.random.default_rng(0).normal(size=(30, 3))
-    before = rows.copy()
-    bytes_of(rows)
-    np.testing.assert_array_equal(rows, before)

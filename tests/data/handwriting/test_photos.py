@@ -36,11 +36,6 @@ def test_photographed_digits_are_read_as_well_as_those_of_the_file(trained, smal
     assert of_paper >= clean - 2 / COUNT
 
 
-def test_photos_are_read_in_either_polarity(trained, small_mnist, pictures, of_paper):
-    of_blackboard = accuracy(trained, [255 - one for one in pictures], small_mnist.test.labels)
-    assert of_blackboard == pytest.approx(of_paper, abs=2 / COUNT)
-
-
 @pytest.mark.parametrize(("step", "loss"), [("polarity", 0.3), ("light", 0.1), ("crop", 0.3), ("scale", 0.1)])
 def test_photos_need_the_step(trained, small_mnist, pictures, of_paper, step, loss):
     without = [one for one in trained.handwriting.steps if one != step]

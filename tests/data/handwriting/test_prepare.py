@@ -44,10 +44,6 @@ def test_area_averaging_is_exact():
     assert average(picture, 2, 4)[0, :, 0].tolist() == [0, 60, 140, 240]  # 1/4 of a pixel, 2/4, ...
 
 
-def test_area_averaging_rounds_halves_up():
-    assert average(grey([[0, 1], [1, 0]])[..., np.newaxis], 1, 1).item() == 1
-
-
 def test_dark_ink_on_grey_paper_becomes_light_ink_on_nothing():
     picture = on_ground((12, 12), [(4, 8, 5, 7)], ground=200, ink=50)
     prepared = prepare(picture, 28, 28, 1, MNIST)
@@ -123,11 +119,6 @@ def test_every_step_changes_the_image(left_out):
     whole = prepare(picture, 28, 28, 1, MNIST, STEPS)
     partly = prepare(picture, 28, 28, 1, MNIST, [step for step in STEPS if step != left_out])
     assert not np.array_equal(whole.image, partly.image)
-
-
-def test_deslanting_is_only_taken_when_asked_for():
-    assert MNIST.steps == tuple(step for step in STEPS if step != "deslant")
-    assert [stage.on for stage in prepare(on_ground((9, 9), []), 28, 28, 1, MNIST).stages].count(False) == 1
 
 
 @pytest.mark.parametrize("target", [28, 2**70])

@@ -22,11 +22,6 @@ def test_inverted_mnist_is_dark_ink(mnist):
     assert handwriting_of(255 - mnist.train.images[:500]) == Handwriting("dark", target=20)
 
 
-def test_the_target_follows_from_the_ink():
-    images = np.stack([on_ground((20, 32), [(2, 18, 12, 20)])] * 3)[..., np.newaxis]
-    assert handwriting_of(images) == Handwriting("light", target=16)
-
-
 @pytest.mark.parametrize("kind", ["busy", "in the corner", "blank"])
 def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
     images = np.zeros((6, 28, 28, 3), np.uint8)
@@ -42,9 +37,3 @@ def test_images_that_are_no_centred_handwriting_are_only_resized(kind):
 def test_bad_handwriting_is_refused_by_name(change):
     with pytest.raises(ValidationError, match=rf"at `\$\.{next(iter(change))}`"):
         convert({**MNIST.to_dict(), **change}, Handwriting)
-
-
-@pytest.mark.parametrize("images", [np.zeros((0, 28, 28, 1), np.uint8), np.zeros((28, 28)), np.zeros((1, 9, 9, 1))])
-def test_only_bytes_are_images(images):
-    with pytest.raises(ValueError, match="images are"):
-        handwriting_of(images)

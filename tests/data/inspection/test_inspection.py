@@ -121,10 +121,6 @@ def test_data_of_any_form_are_inspected_and_are_finite_json(make, num_train, num
     assert "<table" in found._repr_html_()
 
 
-def test_it_is_short_in_a_prompt(make):
-    assert len(repr(inspect_dataset(make()))) < 200
-
-
 def test_a_name_is_data_and_no_markup_nor_control(make):
     splits = make(num_classes=2)
     names = ("<b>bold</b>", "b\x1b[31m")

@@ -41,10 +41,6 @@ def test_grey_images_stored_as_colour_are_counted(make):
     assert scan_split(type(train)(images, train.labels, train.class_names)).num_grey == 10
 
 
-def test_images_of_one_channel_are_not_called_grey_stored_as_colour(make):
-    assert scan_split(make().train).num_grey == 0
-
-
 def test_light_and_dark_grounds_are_counted(make):
     train = make(high=100).train
     images = train.images.copy()

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,14 +20,6 @@ from .conftest import assert_one_error, invoke
 pytestmark = pytest.mark.slow
 
 
-def test_a_report_that_is_a_link_is_not_served(run: Path):
-    (run / "report.html").unlink()
-    (run / "report.html").symlink_to("/etc/passwd")
-    with pytest.raises(RunError, match=r"report\.html: is a symbolic link"):
-        load_served([str(run)])
-    assert_one_error(invoke("serve", run), "report.html: is a symbolic link")
-
-
 def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "class-balance.png").write_bytes(b"mine")
@@ -38,31 +29,6 @@ def test_figures_are_not_written_through_a_link(run: Path, tmp_path: Path):
         invoke("figures", run, "class-balance"), "figures: is a symbolic link", "replace it by the file it points to"
     )
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "elsewhere").iterdir()} == before
-
-
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("run.json", ("evaluate",)),
-        ("model.safetensors", ("evaluate",)),
-        ("seeds.json", ("report", "--payload")),
-        ("baseline", ("report", "--payload")),
-        ("predictions.npz", ("compare", "baseline")),
-        ("exports", ("export", "--format", "safetensors")),
-    ],
-)
-@pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_a_link_or_pipe_in_a_run_folder_is_one_error(run: Path, name: str, command: tuple[str, ...], kind: str):
-    file = run / name
-    file.rename(run.parent / "elsewhere")
-    if kind == "link":
-        file.symlink_to(run.parent / "elsewhere")
-    else:
-        os.mkfifo(file)
-    if (name, kind) == ("baseline", "pipe"):
-        return  # is no folder, so the run has none
-    words = [run / word if word == "baseline" else word for word in command[1:]]
-    assert_one_error(invoke(command[0], run, *words), str(file))
 
 
 def test_weights_whose_answers_overflow_are_one_error(run: Path):
@@ -152,3 +118,11 @@ def test_a_stored_run_is_exported_with_the_lock(run: Path, monkeypatch: pytest.M
     done = invoke("export", path, "--format", "safetensors")
     assert done.exit_code == 0, done.output
     assert locked == [path]
+
+
+def test_a_report_that_is_a_link_is_not_served(run: Path):
+    (run / "report.html").unlink()
+    (run / "report.html").symlink_to("/etc/passwd")
+    with pytest.raises(RunError, match=r"report\.html: is a symbolic link"):
+        load_served([str(run)])
+    assert_one_error(invoke("serve", run), "report.html: is a symbolic link")

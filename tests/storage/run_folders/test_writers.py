@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from convscope.storage.writing import LOCK_FILE, writing
+from convscope.storage.writing import LOCK_FILE
 
 from .conftest import assert_one_error, invoke
 
@@ -85,11 +85,3 @@ def test_two_processes_without_a_folder_get_one_each(tiny_data: Path, tmp_path: 
     first.with_name(f"{name}002").mkdir()  # as another process makes it a moment before
     assert invoke(*words).exit_code == 0
     assert (first.with_name(f"{name}003") / "DONE").exists()
-
-
-@pytest.mark.slow
-def test_the_lock_is_gone_after_a_command_and_after_an_error(run: Path):
-    assert_one_error(invoke("report", run, "--index", 10_000), "--index 10000")
-    assert not (run / LOCK_FILE).exists()
-    with writing(run):
-        assert (run / LOCK_FILE).exists()

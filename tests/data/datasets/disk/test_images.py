@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.disk import images as disk
-from convscope.data.datasets.disk.images import DiskImages, blocks, held_bytes, in_memory_bytes, is_on_disk
+from convscope.data.datasets.disk.images import DiskImages, blocks, in_memory_bytes, is_on_disk
 
 COUNT, SHAPE = 500, (5, 4, 3)
 
@@ -60,20 +60,10 @@ def test_a_part_that_stays_on_disk_reads_as_the_part_of_an_array(images: DiskIma
     np.testing.assert_array_equal(again[50:60], array[order][51:61])
 
 
-def test_it_has_the_sizes_of_an_array(images: DiskImages, array):
-    for name in ("shape", "dtype", "ndim", "size", "nbytes"):
-        assert getattr(images, name) == getattr(array, name)
-    assert len(images) == len(array)
-
-
 def test_it_can_be_walked_over_image_by_image_and_block_by_block(images: DiskImages, array):
     np.testing.assert_array_equal(np.stack(list(images)), array)
     np.testing.assert_array_equal(np.concatenate(list(blocks(images, 1000))), array)
     assert max(map(len, blocks(images, 1000))) == 1000 // array[0].size
-
-
-def test_blocks_of_an_array_are_views_of_it(array):
-    assert all(np.shares_memory(block, array) for block in blocks(array, 1000))
 
 
 @pytest.mark.parametrize(
@@ -121,12 +111,6 @@ def test_what_fits_may_become_an_array(images: DiskImages, array, monkeypatch):
     np.testing.assert_array_equal(np.asarray(images), array)
     with pytest.raises(ValueError, match="without being read"):
         np.array(images, copy=False)
-
-
-def test_held_bytes_are_those_of_arrays_and_of_the_numbers_of_a_part(images: DiskImages, array):
-    assert held_bytes(array) == array.nbytes
-    assert held_bytes(images) == 0
-    assert held_bytes(images.take(np.arange(300))) == 4 * 300
 
 
 # --- A file that changes ----------------------------------------------------------------------------------------------

@@ -39,13 +39,6 @@ TEST_IMAGES, TEST_LABELS = random_images(2, 6, 9), labels(2, 4)
 # The names
 
 
-def test_an_entry_as_json_is_plain_and_whole():
-    for entry in DATASETS.values():
-        told = entry.to_record(None).to_dict()
-        assert told["num_classes"] == len(told["class_names"]) == len(set(told["class_names"]))
-        assert [file["name"] for file in told["files"]] == [file.name for file in entry.files]
-
-
 def test_what_is_fetched_has_a_digest_a_limit_and_an_address():
     for entry in DATASETS.values():
         for file in entry.files if entry.form != "embedded" else ():
@@ -72,12 +65,6 @@ def test_the_classes_of_emnist_are_those_of_its_mappings():
     merged = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"
     assert "".join(DATASETS["emnist-bymerge"].class_names) == merged
     assert "".join(DATASETS["emnist-balanced"].class_names) == merged
-
-
-def test_the_classes_of_kmnist_are_hiragana():
-    names = DATASETS["kmnist"].class_names
-    assert "".join(name[0] for name in names) == "おきすつなはまやれを"
-    assert [name[2:] for name in names] == ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
 
 
 def test_a_name_finds_its_entry_and_a_path_none():
@@ -115,11 +102,6 @@ def test_the_embedded_files_have_the_published_digests():
     for name, sha256 in MNIST_SHA256.items():
         packed = (DATA_FOLDER / "mnist" / f"{name}.gz").read_bytes()
         assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == sha256
-
-
-def test_mnist_says_which_files_it_came_from(mnist):
-    source = (*mnist.train.source, *mnist.test.source)
-    assert {file.name: file.sha256 for file in source} == MNIST_SHA256
 
 
 # The uncompressed copies

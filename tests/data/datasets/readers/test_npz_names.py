@@ -39,15 +39,6 @@ def test_validation_arrays_of_medmnist_are_left_out():
     assert (found.train, found.test) == (("train_images", "train_labels"), ("test_images", "test_labels"))
 
 
-def test_images_are_preferred_to_rows_of_numbers_as_in_scikit_learns_digits():
-    assert array_names(["data", "target", "images", "target_names"]).train == ("images", "target")
-
-
-def test_class_names_are_found():
-    assert array_names(["x_train", "y_train", "class_names"]).class_names == "class_names"
-    assert array_names(["x_train", "y_train"]).class_names is None
-
-
 @pytest.mark.parametrize(
     ("held", "message"),
     [
