@@ -9,14 +9,12 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, xlogy
 from statsmodels.stats.multitest import multipletests
 
-from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.metrics import average_ranks, holm, paired_interval, wilson_interval
 from convscope.base.statistics import (
     MAX_FREEDOM,
-    average_ranks,
     error_ratio_interval,
     group_accuracy_interval,
     group_difference,
-    holm,
     mean_interval,
     variance_parts,
 )

@@ -12,7 +12,7 @@ from statistics import NormalDist, mean, stdev
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 _COVERAGE = ((5, (98, 100)), (30, (95, 99)))  # percent, with fewer seeds than this; printed by benchmarks/claims.py
 MAX_FREEDOM = 1.6  # times that of the smaller group's seeds; see `group_difference`
@@ -48,17 +48,6 @@ def mean_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[fl
     middle, count = mean(values), len(values)
     half = float(stdtrit(count - 1, (1 + confidence) / 2)) * stdev(values) / sqrt(count)
     return middle - half, middle + half
-
-
-def average_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return (N,) the ranks of `values` (N,) from 1; equal values share the mean of their ranks.
-
-    >>> average_ranks(np.array([0.5, 0.1, 0.5]))
-    array([2.5, 1. , 2.5])
-    """
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[places])
 
 
 def mean_share_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -122,29 +111,6 @@ def _ratio_high(only_a: int, only_b: int, both_wrong: int, z: float) -> float:
     while excess(high) < 0:
         low, high = high, high + 1
     return exp(_root(excess, low, high))
-
-
-def holm(p_values: ArrayLike) -> Floats:
-    """Return (M,) p-values corrected for being the best of M: the chance of any false finding stays below the level.
-
-    The smallest is multiplied by M, the next by M - 1 and so on; none is smaller than one before it, nor above 1.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6, 65-70.
-
-    Raises:
-        ValueError: unless they are (M,) numbers from 0 to 1.
-
-    >>> holm([0.01, 0.04, 0.03]).round(6).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    values = np.asarray(p_values, np.float64)
-    if values.ndim != 1 or not np.all((values >= 0) & (values <= 1)):
-        raise ValueError(f"p_values are {p_values!r:.100}; they must be (M,) numbers from 0 to 1")
-    order = np.argsort(values, kind="stable")
-    stepped = values[order] * np.arange(len(values), 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return adjusted
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from textwrap import fill
 from typing import Literal
 
 from convscope.base.arguments import checked
+from convscope.base.metrics import holm
 from convscope.base.records import Recorded, from_attributes
-from convscope.base.statistics import holm
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.evidence.comparison import words
 from convscope.evidence.comparison.candidate import latency_lines

@@ -14,10 +14,10 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
-from convscope.base.metrics import softmax
+from convscope.base.metrics import average_ranks, softmax
 from convscope.base.packing import Packed
 from convscope.base.records import Change, Count, Fraction, Interval, Record, to_tuple
-from convscope.base.statistics import average_ranks, mean_interval
+from convscope.base.statistics import mean_interval
 from convscope.base.streams import random_stream
 from convscope.base.tables import Tabular
 from convscope.data.datasets import DatasetLike, evenly

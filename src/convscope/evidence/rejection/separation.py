@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.statistics import average_ranks
+from convscope.base.metrics import average_ranks
 
 Name = TypeVar("Name", bound=str)
 Scores = NDArray[np.floating[Any]]
