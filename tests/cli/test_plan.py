@@ -9,6 +9,7 @@ from convscope.architecture import presets
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.runs import experiments
 from convscope.storage import StoredRuns
+from convscope.storage.run_notes import RunNotes
 
 from .conftest import invoke
 
@@ -116,20 +117,20 @@ def test_what_a_plan_refuses(pilot: Path, small_folder: Path, tmp_path: Path):
     assert "no number of seeds up to 1,000 suffices" in too_small.stderr
     assert not (tmp_path / "plan.json").exists()
     stored = StoredRuns(tmp_path / "d")
-    stored.follow_plan("0" * 64)
+    stored.notes.follow_plan("0" * 64)
     with pytest.raises(RunError, match="follow another plan"):
-        stored.follow_plan("1" * 64)
+        stored.notes.follow_plan("1" * 64)
 
 
 @pytest.mark.slow
 def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted_but_judged(
     pilot: Path, small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(_: StoredRuns):
+    def refuse(_: RunNotes):
         raise ConvscopeError("runs.db: cannot be opened")
 
     assert follow(pilot, small_folder, tmp_path / "out").exit_code == 0
-    monkeypatch.setattr(StoredRuns, "add_look", refuse)
+    monkeypatch.setattr(RunNotes, "add_look", refuse)
     done = invoke("compare", tmp_path / "out")
     assert done.exit_code == 0
     text = " ".join(done.stdout.split())

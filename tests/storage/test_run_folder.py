@@ -260,7 +260,7 @@ READERS = {
     "checkpoints/state.safetensors": lambda folder: folder.load_state(),
     "checkpoints/epoch-0001.safetensors": lambda folder: folder.load_snapshots()[1],
     "from.safetensors": lambda folder: cs.load_model(folder.start_path),
-    "evaluation.json": lambda folder: folder.read("evaluation.json"),
+    "evaluation.json": lambda folder: folder.load_evaluation(),
     "exports.json": lambda folder: folder.read_evidence("exports", ParityTable, folder.load_model()),
 }
 

@@ -163,12 +163,12 @@ def _count_look(groups: Sequence[SameRuns], left_out: list[str]) -> tuple[LooksR
     stores = {store.path: store for store, _ in stored}
     for store in stores.values():
         try:
-            store.add_look()
+            store.notes.add_look()
         except RunError:
             raise
         except ConvscopeError as error:  # a folder that cannot be written to
             left_out.append(f"this look is not counted: {error}")
-    looks = {path: store.looks for path, store in stores.items()}
+    looks = {path: store.notes.looks for path, store in stores.items()}
     seen = [
         SeenGroup(
             name=name,

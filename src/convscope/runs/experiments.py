@@ -173,9 +173,9 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
     stored = StoredRuns(folder / "runs")
     with open_executor(request.executor) as workers, writing(folder):
         if plan.kept is not None:
-            stored.follow_plan(plan.kept.sha256)
+            stored.notes.follow_plan(plan.kept.sha256)
             write(folder / PLAN_FILE, plan.kept)
-        stored.add_command(request.command)
+        stored.notes.add_command(request.command)
         result = run_specs(
             plan.specs,
             splits,
@@ -188,13 +188,13 @@ def experiment_job(plan: ExperimentPlan, listeners: Listeners) -> ExperimentDone
         )
         earlier, left_out = earlier_runs(folder, splits, result.runs)
         result = replace(result, runs=(*result.runs, *earlier), level=plan.kept.level if plan.kept else SIGNIFICANCE)
-        stored.add_look()
+        stored.notes.add_look()
     for line in left_out:
         listeners.on_left_out(line)
     from convscope.report.experiment_page import write_experiment_page  # matplotlib takes its time to load
 
     write_experiment(result, folder)
-    page = write_experiment_page(folder, result.to_record(), stored.commands)
+    page = write_experiment_page(folder, result.to_record(), stored.notes.commands)
     return ExperimentDone(result, page, compare_folders([folder]) if plan.kept else None)
 
 

@@ -117,7 +117,7 @@ def judge_looks(
     Raises:
         RunError: if a plan is damaged.
     """
-    if len(stores) == 1 and (sha256 := stores[0].plan) is not None:
+    if len(stores) == 1 and (sha256 := stores[0].notes.plan) is not None:
         path = stores[0].path.parent / PLAN_FILE
         plan = read(path, PlanFile)
         if plan.sha256 != sha256:

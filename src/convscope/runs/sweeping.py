@@ -74,7 +74,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     recipe = recipe_for(request.recipe, network)
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
     with open_executor(request.executor) as workers, writing(folder):
-        StoredRuns(folder / "runs").add_command(request.command)
+        StoredRuns(folder / "runs").notes.add_command(request.command)
         found = run_sweep(
             network,
             splits,

@@ -13,7 +13,7 @@ figures/          report.html   DONE (written last)   baseline/ (the run it is c
 import io
 import json
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from msgspec import structs
 
 from convscope.architecture import Architecture
 from convscope.base.errors import ConvscopeError, DatasetError, RunError
-from convscope.base.files import PARTIAL, inside, read_bytes, read_json, write_bytes, write_json, write_text
+from convscope.base.files import PARTIAL, inside, read_bytes, write_bytes, write_json, write_text
 from convscope.base.plain import parse_json
 from convscope.base.records import Record, read, write
 from convscope.engine import Weights
@@ -38,7 +38,6 @@ from convscope.storage.writing import LOCK_FILE
 from convscope.training import History, TrainingState, with_choice
 from convscope.training.model import Model
 
-_Content = TypeVar("_Content")
 _Topic = TypeVar("_Topic", bound=Record)
 
 
@@ -133,8 +132,12 @@ class RunFolder:
         """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
         path = self.place("history.jsonl")
         try:
-            rows = parse_json(b"[" + b",".join(_read(path, read_bytes).splitlines()) + b"]")
+            rows = parse_json(b"[" + b",".join(read_bytes(path).splitlines()) + b"]")
             return self._with_choice(History.from_rows(rows))
+        except FileNotFoundError as error:
+            raise RunError(f"{path}: missing; continue the run with `resume`, or start it again") from error
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the run") from error
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: damaged ({error}); continue the run with `resume`, or start it again") from error
 
@@ -203,10 +206,6 @@ class RunFolder:
         """Write `value` as JSON to the file `name`."""
         write_json(self.place(name), value)
 
-    def read(self, name: str) -> dict[str, Any]:
-        """Return the JSON object in the file `name`; raises `RunError` if it is missing or damaged."""
-        return _read_object(self.place(name))
-
     def read_record(self) -> RunFile:
         """Return what run.json holds now; raises `RunError` if it is missing or damaged."""
         return read(self.place("run.json"), RunFile)
@@ -272,22 +271,3 @@ def _folder(path: Path, record: RunFile) -> RunFolder:
         return RunFolder(path, record, Architecture.from_dict(record.architecture), Recipe.from_dict(record.recipe))
     except ConvscopeError as error:
         raise RunError(f"{path / 'run.json'}: {error}; use another copy of the run or start it again") from error
-
-
-def _read(path: Path, read: Callable[[Path], _Content]) -> _Content:
-    try:
-        return read(path)
-    except FileNotFoundError as error:
-        raise RunError(f"{path}: missing; continue the run with `resume`, or start it again") from error
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read ({error.strerror}); use another copy of the run") from error
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = _read(path, read_json)
-    except ValueError as error:
-        raise RunError(f"{path}: damaged ({error}); use another copy of the run or start it again") from error
-    if not isinstance(value, dict):
-        raise RunError(f"{path}: damaged (not a JSON object); use another copy of the run or start it again")
-    return value

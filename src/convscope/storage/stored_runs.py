@@ -41,13 +41,13 @@ from convscope.storage.run_database import (
     open_reader,
     open_writer,
 )
+from convscope.storage.run_notes import RunNotes
 from convscope.storage.stored_run import WEIGHTS_FILE, StoredGroup, StoredRun, sha256_of
 from convscope.storage.weights_file import count_rows, map_rows, write_row
 from convscope.training import HISTORY_COLUMNS, History
 from convscope.training.model import Model
 
 _MOST_ROWS = 1 << 40
-MAX_COMMANDS = 1000
 _SELECT = """
 SELECT digest, grp, seed, weights_row, accuracy, loss, seconds, ended, machine, threads, weights_sha256, row_sha256,
 (SELECT blob FROM history WHERE history.run = run.id), (SELECT blob FROM predictions WHERE predictions.run = run.id)
@@ -79,7 +79,7 @@ class StoredRuns:
     """The runs in the folder `path`, to be read, and added to by one process at a time (see `writing`)."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.notes = path, RunNotes(path, self.query)
         self._open: _Reader | None = None
         self._groups, self._machines = dict[int, StoredGroup](), dict[int, tuple[str, Machine]]()
 
@@ -104,7 +104,7 @@ class StoredRuns:
                     self._open = before
                     reader.connection.close()
 
-    def _query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
+    def query(self, statement: str, *parameters: str | int) -> list[tuple[Any, ...]]:
         """Return the rows that an SQL statement reads, none where there is no database."""
         if not has_database(self.path):
             return []
@@ -112,13 +112,13 @@ class StoredRuns:
             return reader.query(statement, *parameters)
 
     def __len__(self) -> int:
-        return sum(count for (count,) in self._query("SELECT count(*) FROM run"))
+        return sum(count for (count,) in self.query("SELECT count(*) FROM run"))
 
     def digests(self) -> list[str]:
         """Return the digests of all runs, in the order in which they were finished."""
         # The table and its index: a damaged page of either leaves rows out without an error.
-        rows = self._query("SELECT digest FROM run NOT INDEXED ORDER BY id")
-        rows += self._query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
+        rows = self.query("SELECT digest FROM run NOT INDEXED ORDER BY id")
+        rows += self.query("SELECT digest FROM run INDEXED BY sqlite_autoindex_run_1")
         return list(dict.fromkeys(str(digest) for (digest,) in rows))
 
     def find(self, digest: str) -> StoredRun | None:
@@ -169,7 +169,7 @@ class StoredRuns:
         Raises:
             RunError: if they are damaged.
         """
-        rows = self._query("SELECT sha256, blob FROM labels")
+        rows = self.query("SELECT sha256, blob FROM labels")
         kind, digest = self._meta("labels").split()
         sha256, blob = rows[0] if rows else ("", b"")
         if kind not in ("u1", "u2") or not isinstance(blob, bytes) or not sha256_of(blob) == sha256 == digest:
@@ -179,12 +179,12 @@ class StoredRuns:
     def find_divergence(self, digest: str) -> str | None:
         """Return why the training of a run diverged, None if it did not or was not tried."""
         return next(
-            (str(reason) for (reason,) in self._query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
+            (str(reason) for (reason,) in self.query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
         )
 
     def diverged_digests(self) -> list[str]:
         """Return the digests of the runs whose training diverged."""
-        return [str(digest) for (digest,) in self._query("SELECT digest FROM diverged")]
+        return [str(digest) for (digest,) in self.query("SELECT digest FROM diverged")]
 
     def add_divergence(self, digest: str, reason: str) -> None:
         """Note that the training of a run diverged, so that it is not trained again.
@@ -194,75 +194,6 @@ class StoredRuns:
         """
         with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
             database.execute("INSERT OR REPLACE INTO diverged (digest, reason) VALUES (?, ?)", (digest, reason))
-
-    @cached_property
-    def commands(self) -> str:
-        """The command lines that asked for the runs here, one a line; "" where Python alone did."""
-        return self._note("commands")
-
-    def add_command(self, command: str) -> None:
-        """Note a command line that asks for runs here; a known one is noted once.
-
-        Raises:
-            ConvscopeError: if it cannot be written.
-        """
-        known = self.commands.splitlines()
-        if command and command not in known:
-            self._write_note("commands", "\n".join([*known, command][-MAX_COMMANDS:]))
-            del self.commands
-
-    @property
-    def plan(self) -> str | None:
-        """The SHA-256 of the plan that the runs here follow, if any."""
-        return self._note("plan") or None
-
-    def follow_plan(self, sha256: str) -> None:
-        """Note that the runs here will follow a plan; there are none yet.
-
-        Raises:
-            RunError: if they follow another plan, or began without one.
-            ConvscopeError: if it cannot be written.
-        """
-        if self.plan is None and not len(self):
-            self._write_note("plan", sha256)
-        elif self.plan != sha256:
-            began = "began without a plan" if self.plan is None else f"follow another plan ({self.plan:.8})"
-            raise RunError(f"{self.path}: the runs here {began}; choose another folder for this one")
-
-    @property
-    def looks(self) -> dict[str, list[int]]:
-        """How many runs of each group there were whenever results were looked at, by the digest of the group.
-
-        Raises:
-            RunError: if the looks are damaged.
-        """
-        try:
-            return decode(self._note("looks").encode() or b"{}", dict[str, list[int]], str(self.path / DATABASE))
-        except RunError as error:
-            raise RunError(f"{error}; use another copy of the runs") from error
-
-    def add_look(self) -> None:
-        """Count a look at the results; another one at the same runs is none.
-
-        Raises:
-            RunError: if the looks are damaged.
-            ConvscopeError: if it cannot be written.
-        """
-        looks, is_new = self.looks, False
-        counts = self._query("SELECT grp.digest, count(*) FROM run JOIN grp ON grp.id = run.grp GROUP BY grp.digest")
-        for digest, count in counts:
-            if count not in looks.setdefault(str(digest), []):
-                is_new = True
-                looks[str(digest)].append(count)
-        if is_new:
-            self._write_note("looks", json.dumps(looks, sort_keys=True))
-
-    def _note(self, key: str) -> str:
-        return "".join(str(value) for (value,) in self._query("SELECT value FROM meta WHERE key = ?", key))
-
-    def _write_note(self, key: str, text: str) -> None:
-        with database_errors(self.path / DATABASE), closing(open_writer(self.path)) as database:
-            database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, text))
 
     def weights(self, weights_file: str, width: int, num_rows: int) -> NDArray[np.float32]:
         """Return the first rows of a file with weights, (num_rows, width), mapped; raises `RunError` if damaged."""
@@ -376,7 +307,7 @@ class StoredRuns:
             raise self._damaged(digest, error) from error
         return StoredRun(
             self.path / digest, digest, group, seed, weights_row, accuracy, loss, seconds, ended, machine,
-            self.commands, threads, weights_sha256, y_pred, history,
+            self.notes.commands, threads, weights_sha256, y_pred, history,
         )  # fmt: skip
 
     def _damaged(self, digest: Any, error: Exception) -> DamagedRunError:
@@ -387,7 +318,7 @@ class StoredRuns:
 
     def _group(self, group_id: int) -> StoredGroup:
         if group_id not in self._groups:
-            rows = self._query("SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?", group_id)
+            rows = self.query("SELECT digest, record, record_sha256, weights_file FROM grp WHERE id = ?", group_id)
             if not rows or not all(isinstance(value, str) for value in rows[0]):
                 raise ValueError("its group is missing")
             digest, text, text_sha256, weights_file = rows[0]
@@ -396,7 +327,7 @@ class StoredRuns:
 
     def _machine(self, machine_id: int) -> tuple[str, Machine]:
         if machine_id not in self._machines:
-            rows = self._query("SELECT json FROM machine WHERE id = ?", machine_id)
+            rows = self.query("SELECT json FROM machine WHERE id = ?", machine_id)
             if not rows:
                 raise ValueError("its machine is missing")
             text = rows[0][0]
@@ -404,7 +335,7 @@ class StoredRuns:
         return self._machines[machine_id]
 
     def _meta(self, key: str) -> str:
-        for (value,) in self._query("SELECT value FROM meta WHERE key = ?", key):
+        for (value,) in self.query("SELECT value FROM meta WHERE key = ?", key):
             if isinstance(value, str) and re.fullmatch(r"(u[12] )?[0-9a-f]{32,64}", value):
                 return value
         raise RunError(f"{self.path / DATABASE}: damaged (no {key}); use another copy of the runs")
