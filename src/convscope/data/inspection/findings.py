@@ -1,17 +1,52 @@
 """What of an inspection needs a person's eye: short sentences with numbers and a next step, the gravest first.
 
-Values of an inspection to `Finding`s; nothing is measured here.
+Measurements to `Finding`s; nothing is measured here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
 
+from convscope.base.records import Count, Record
 from convscope.base.tables import clip
-from convscope.data.inspection.finding import SEVERITIES, Finding, Measurements, count, names_of, percent
+from convscope.data.inspection.copies import Copies
+from convscope.data.inspection.split_facts import InspectedSplits
+
+Severity = Literal["fault", "warning", "note"]
+
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""A fault makes figures wrong or training useless; a warning may; a note is what to bear in mind."""
+
+
+class Finding(Record):
+    """One thing to know, and what to do about it.
+
+    Attributes:
+        severity: see `SEVERITIES`.
+        topic: what it is about: "balance", "duplicates", "blank", "range", "polarity", "channels" or "size".
+        text: what was found, with its numbers.
+        next_step: what to do.
+    """
+
+    severity: Severity
+    topic: str
+    text: str
+    next_step: str
+
+
+class Measurements(Record, kw_only=True):
+    """What is measured of a data set."""
+
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[Count, Count, Count]
+    splits: InspectedSplits
+    copies: Copies
+
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
 _MIXED = 0.005  # share of images on the other ground
 _RARE = 0.001  # share of the test images: so many ones and dashes are alike in any set
-_NAMED = 3  # images that a sentence names
+_NAMED = 3  # images or classes that a sentence names
 _UNEVEN = 10  # images of the largest class for one of the smallest: from there on rare classes are easily given up
 _FEW = 20  # training images of a class
 
@@ -29,8 +64,8 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "fault",
             "duplicates",
-            f"{count(copies.num_conflicts, 'image')} {_stand(copies.num_conflicts)} in the data more than once with "
-            "different labels.",
+            f"{_count(copies.num_conflicts, 'image')} {'occurs' if copies.num_conflicts == 1 else 'occur'} more than "
+            "once, with different labels.",
             "Look at them, keep the correct label and remove the rest.",
         )
     if copies.num_leaked:
@@ -40,7 +75,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "fault",
             "duplicates",
-            f"{copies.num_leaked:,} of {test:,} test images ({percent(copies.num_leaked / test)}) are identical to a "
+            f"{copies.num_leaked:,} of {test:,} test images ({_percent(copies.num_leaked / test)}) are identical to a "
             f"training image{otherwise}.",
             "Remove them from the training images: the test should measure generalisation, not memory.",
         )
@@ -48,7 +83,7 @@ def _duplicates(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "warning" if copies.num_near_leaked > _RARE * test else "note",
             "duplicates",
-            f"{count(copies.num_near_leaked, 'more test image' if copies.num_leaked else 'test image')} of {test:,} "
+            f"{_count(copies.num_near_leaked, 'more test image' if copies.num_leaked else 'test image')} of {test:,} "
             f"{'is' if copies.num_near_leaked == 1 else 'are'} similar to a training image (correlation of at least "
             f"{copies.duplicates.threshold:g}).",
             "Look at the pairs: simple drawings can be similar without being copies.",
@@ -91,7 +126,7 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "polarity",
-                f"{other:,} of {half.num_images:,} {name} images ({percent(other / half.num_images)}) have the "
+                f"{other:,} of {half.num_images:,} {name} images ({_percent(other / half.num_images)}) have the "
                 f"opposite polarity; most are {half.polarity}.",
                 "Look at them and invert them if needed: 255 - images.",
             )
@@ -140,7 +175,7 @@ def _blank(value: Measurements) -> Iterator[Finding]:
             yield Finding(
                 "warning",
                 "blank",
-                f"{count(number, f'{name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
+                f"{_count(number, f'{name} image')} of {half.num_images:,} {'is' if number == 1 else 'are'} blank: "
                 f"index {first}{more}.",
                 "Remove them: they show no class.",
             )
@@ -175,7 +210,7 @@ def _missing(value: Measurements) -> Iterator[Finding]:
         (train & test, "note", "{} in no image at all", "Remove these classes, unless the labels are shifted by one."),
     ):
         if labels:
-            many = f"{count(len(labels), 'class', 'classes')} ({names_of(value.class_names, sorted(labels))})"
+            many = f"{_count(len(labels), 'class', 'classes')} ({_names_of(value.class_names, sorted(labels))})"
             yield Finding(
                 severity,  # type: ignore[arg-type]
                 "balance",
@@ -199,11 +234,23 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "size",
-            f"{count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
+            f"{_count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
             f"{clip(names[found.smallest], 24)} has {found.smallest_count}.",
             "Collect more images, merge classes, or fine-tune a model of a larger data set.",
         )
 
 
-def _stand(number: int) -> str:
-    return "stands" if number == 1 else "stand"
+def _percent(share: float) -> str:
+    """Return a share in percent, with a digit after the point or, of less than a thousandth, two that count."""
+    return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.2g} %"
+
+
+def _count(number: int, one: str, several: str | None = None) -> str:
+    """Return a number with its noun, as "1 class" and "2 classes"."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def _names_of(class_names: Sequence[str], labels: Sequence[int]) -> str:
+    """Return the names of the first three classes, clipped."""
+    named = ", ".join(clip(class_names[label], 24) for label in labels[:_NAMED])
+    return named + (", ..." if len(labels) > _NAMED else "")

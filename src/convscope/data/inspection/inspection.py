@@ -14,8 +14,7 @@ from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.data.datasets import Splits
 from convscope.data.datasets.records import SplitsRecord
 from convscope.data.inspection.copies import find_copies
-from convscope.data.inspection.finding import Finding, Measurements
-from convscope.data.inspection.findings import find
+from convscope.data.inspection.findings import Finding, Measurements, find
 from convscope.data.inspection.split_facts import InspectedSplits, facts_of, scan_split
 
 _MOST_CLASSES_IN_TEXT = 40

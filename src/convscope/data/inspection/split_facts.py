@@ -5,11 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.records import Byte, Count, Record, to_tuple
+from convscope.base.records import Byte, Count, NonNegative, Record, to_tuple
 from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks
 from convscope.data.handwriting import Handwriting
-from convscope.data.inspection.balance import Balance, balance
 
 _MOST_BLANK = 200
 _EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
@@ -28,6 +27,25 @@ class PixelFacts(Record, kw_only=True):
     low: Byte
     high: Byte
     num_values: Count
+
+
+class Balance(Record, kw_only=True):
+    """How evenly the images of a split are spread over the classes.
+
+    Attributes:
+        num_classes: classes with at least one image.
+        missing: labels of the classes without one.
+        smallest, largest: labels of the classes with the fewest (of those with any) and the most images.
+        ratio: images of the largest class for one of the smallest.
+    """
+
+    num_classes: Count
+    missing: tuple[Count, ...]
+    smallest: Count
+    largest: Count
+    smallest_count: Count
+    largest_count: Count
+    ratio: NonNegative
 
 
 class SplitFacts(Record, kw_only=True):
@@ -107,13 +125,29 @@ def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
     return SplitFacts(
         num_images=len(dataset),
         class_counts=to_tuple(dataset.class_counts),
-        balance=balance(dataset.class_counts),
+        balance=_balance(dataset.class_counts),
         pixels=_pixels(scan.histogram.sum(axis=0)),
         num_blank=len(scan.blank),
         blank=to_tuple(scan.blank[:_MOST_BLANK]),
         num_grey=scan.num_grey,
         polarity=_polarity(dataset.handwriting, scan.border_near_ends),
         num_light_ground=scan.num_light_ground,
+    )
+
+
+def _balance(class_counts: Integers) -> Balance:
+    """Return how evenly (K,) counts are spread; at least one of them is above zero."""
+    present = np.flatnonzero(class_counts)
+    counts = class_counts[present]
+    smallest, largest = present[counts.argmin()], present[counts.argmax()]
+    return Balance(
+        num_classes=len(present),
+        missing=tuple(np.flatnonzero(class_counts == 0).tolist()),
+        smallest=int(smallest),
+        largest=int(largest),
+        smallest_count=int(counts.min()),
+        largest_count=int(counts.max()),
+        ratio=float(counts.max() / counts.min()),
     )
 
 
