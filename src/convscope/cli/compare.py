@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from convscope.cli.hints import Choice
-from convscope.cli.options import POINTS, json_option, print_json
+from convscope.cli.options import POINTS, folders_argument, json_option, print_json
 from convscope.cli.output import echo
 from convscope.evidence.comparison.several import Pairs
 from convscope.runs.comparing import compare_folders
 
 
 @click.command()
-@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@folders_argument
 @click.option(
     "--pairs",
     type=Choice(["all", "first"]),

@@ -6,7 +6,7 @@ import click
 
 from convscope.base.tables import printable
 from convscope.cli.job import print_result
-from convscope.cli.options import json_option, print_json
+from convscope.cli.options import folders_argument, json_option, out_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
@@ -14,10 +14,8 @@ from convscope.runs.ensembling import EnsembleRequest, ensemble_run
 
 
 @click.command()
-@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
-)
+@folders_argument
+@out_option
 @json_option
 def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None:
     """Join trained runs into one network, evaluate it, explain it, and write a report.

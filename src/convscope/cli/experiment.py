@@ -14,6 +14,7 @@ from convscope.cli.options import (
     dataset_option,
     engine_option,
     epochs_option,
+    executor_option,
     json_option,
     learning_rate_option,
     precision_option,
@@ -95,10 +96,7 @@ def _seed_list(value: str | list[int]) -> list[int]:
     type=click.IntRange(min=1),
     help="Number of threads for each run; by default one per core, or one with an executor.",
 )
-@click.option(
-    "--executor",
-    help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
-)
+@executor_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/experiment-DATASET."
 )

@@ -25,6 +25,16 @@ POINTS = click.FloatRange(0, 100, min_open=True, max_open=True)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 run_argument = click.argument("run_path", metavar="RUN", type=click.Path(path_type=Path))
+folders_argument = click.argument(
+    "folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
+)
+executor_option = click.option(
+    "--executor",
+    help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
+)
 index_option = click.option(
     "--index",
     type=click.IntRange(min=0),
@@ -123,9 +133,7 @@ def training_options(command: _Command) -> _Command:
         click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Random seed."),
         engine_option,
         threads_option,
-        click.option(
-            "--out", type=click.Path(path_type=Path), help="Folder for the results; by default a new one under runs/."
-        ),
+        out_option,
         click.option("--resume", type=click.Path(path_type=Path), metavar="RUN", help="Unfinished run to continue."),
     )
     for option in reversed(options):

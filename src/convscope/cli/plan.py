@@ -6,7 +6,7 @@ import click
 from click.core import ParameterSource
 
 from convscope.architecture.presets import PRESETS
-from convscope.cli.options import POINTS, dataset_option, json_option, print_json
+from convscope.cli.options import POINTS, dataset_option, folders_argument, json_option, print_json
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import JobProgress
 from convscope.data.datasets import LoadOptions
@@ -15,7 +15,7 @@ from convscope.runs.experiments import ExperimentRequest, train_pilot
 
 
 @click.command()
-@click.argument("folders", metavar="FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@folders_argument
 @dataset_option
 @click.option(
     "--difference", type=POINTS, default=0.1, show_default=True, help="Difference of the mean accuracies, in points."

@@ -9,6 +9,7 @@ from convscope.cli.options import (
     ARCHITECTURES,
     RECIPE_NAMES,
     dataset_option,
+    executor_option,
     json_option,
     print_json,
 )
@@ -56,10 +57,7 @@ from convscope.runs.sweeping import SweepRequest, sweep_job
     default=HELD_OUT,
     help="Fraction of the training images to hold out; by default 1/6.",
 )
-@click.option(
-    "--executor",
-    help="Place to train: local:N for N processes, dask://HOST:PORT or ray://HOST:PORT; by default this process.",
-)
+@executor_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results; by default runs/sweep-DATASET.")
 @json_option
 def sweep(

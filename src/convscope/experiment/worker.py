@@ -19,7 +19,7 @@ from convscope.architecture import Architecture
 from convscope.base import errors
 from convscope.base.errors import ConvscopeError, DatasetError, DivergedError, EngineError
 from convscope.base.metrics import cross_entropy
-from convscope.data.datasets import LoadOptions, Splits, load_dataset
+from convscope.data.datasets import LoadOptions, Splits, load_splits
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
@@ -183,13 +183,7 @@ def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data
 def _load(dataset: str, options: LoadOptions, held_out: float | None, train_sha256: str, test_sha256: str) -> Splits:
-    splits = load_dataset(
-        dataset,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
-        image_size=options.image_size,
-        skip_damaged=options.skip_damaged,
-    )
+    splits = load_splits(dataset, options)
     if held_out is not None:
         splits = judged_on_held_out(splits, held_out)
     for part, sha256 in ((splits.train, train_sha256), (splits.test, test_sha256)):

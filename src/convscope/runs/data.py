@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from convscope.base.errors import RunError
-from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_dataset
+from convscope.data.datasets import Dataset, LoadOptions, Splits, as_dataset, load_splits
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.entries import OnProgress
 from convscope.experiment import argument_of
@@ -42,15 +42,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
         data = as_dataset(data, "data")
         half = Half(data.images, data.labels, data.name, data.name, data.source)
         return IN_MEMORY, make_splits(data.name, half, None, data.class_names, options)
-    splits = load_dataset(
-        data,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
-        image_size=options.image_size,
-        skip_damaged=options.skip_damaged,
-        on_progress=on_progress,
-    )
-    return argument_of(data), splits
+    return argument_of(data), load_splits(data, options, on_progress)
 
 
 def _called(dataset: Dataset, split: str) -> Dataset:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from msgspec import structs
+
 from convscope.base.errors import DatasetError, DivergedError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, load_for_classes
 from convscope.evidence.evaluating import evaluate_together
@@ -77,16 +79,8 @@ def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners
             parts = [part for part in (splits.train, splits.test) if split in ("all", part.split)]
     else:
         model, split = load_model(path), request.split or "all"
-        parts = load_for_classes(
-            request.dataset or "",
-            model.class_names,
-            split,
-            test_fraction=request.loading.test_fraction,
-            seed=request.loading.seed,
-            image_size=request.loading.image_size or _recorded_size(path),
-            skip_damaged=request.loading.skip_damaged,
-            on_progress=listeners.on_download,
-        )
+        loading = structs.replace(request.loading, image_size=request.loading.image_size or _recorded_size(path))
+        parts = load_for_classes(request.dataset or "", model.class_names, split, loading, listeners.on_download)
     shape, expected = parts[0].image_shape, model.architecture.input.shape
     if shape != expected:
         raise DatasetError(

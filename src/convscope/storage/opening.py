@@ -9,7 +9,7 @@ from pathlib import Path
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import PARTIAL, inside
-from convscope.data.datasets import Dataset, LoadOptions, load_dataset
+from convscope.data.datasets import load_splits
 from convscope.evidence.evaluating import evaluate
 from convscope.evidence.evaluation import Evaluation
 from convscope.storage import model_file, run_folder, trained_on
@@ -170,17 +170,7 @@ def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
     if not recorded.argument:  # arrays
         return None
     try:
-        test = _load_test(recorded.argument, recorded.options)
+        test = load_splits(recorded.argument, recorded.options).test
     except ConvscopeError:
         return None
     return evaluate(model, test) if test.sha256 == recorded.test.sha256 else None
-
-
-def _load_test(argument: str, options: LoadOptions) -> Dataset:
-    return load_dataset(
-        argument,
-        test_fraction=options.test_fraction,
-        seed=options.seed,
-        image_size=options.image_size,
-        skip_damaged=options.skip_damaged,
-    ).test

@@ -1,7 +1,7 @@
 """Data sets: the value, the file readers, and the catalogue with MNIST itself."""
 
 from convscope.data.datasets.dataset import Dataset, Splits, evenly
-from convscope.data.datasets.loading import load_dataset, load_for_classes
+from convscope.data.datasets.loading import load_dataset, load_for_classes, load_splits
 from convscope.data.datasets.named.entries import DATASETS, CatalogueEntry
 from convscope.data.datasets.pairs import DatasetLike, as_dataset
 from convscope.data.datasets.records import MAX_SIDE, LoadOptions, SourceFile
@@ -19,4 +19,5 @@ __all__ = [
     "evenly",
     "load_dataset",
     "load_for_classes",
+    "load_splits",
 ]

@@ -60,24 +60,25 @@ def load_dataset(
         >>> data.train.images.shape, data.train.class_names[data.train.labels[0]]
         ((60000, 28, 28, 1), '5')
     """
-    options = LoadOptions(test_fraction, seed, image_size, skip_damaged)
+    return load_splits(name_or_path, LoadOptions(test_fraction, seed, image_size, skip_damaged), on_progress)
+
+
+def load_splits(
+    name_or_path: str | os.PathLike[str], options: LoadOptions, on_progress: OnProgress | None = None
+) -> Splits:
+    """Load a data set as `load_dataset` does with these options."""
     entry = find_entry(name_or_path)
     if entry is not None:
         return read_entry(entry, options, on_progress=on_progress)
-    path = Path(name_or_path)
     parts = _read_parts(name_or_path, options)
-    return make_splits(file_name(path), parts.train, parts.test, parts.class_names, options)
+    return make_splits(file_name(Path(name_or_path)), parts.train, parts.test, parts.class_names, options)
 
 
 def load_for_classes(
     name_or_path: str | os.PathLike[str],
     class_names: tuple[str, ...],
-    split: Literal["all", "train", "test"] = "all",
-    *,
-    test_fraction: float | None = None,
-    seed: int = 0,
-    image_size: tuple[int, int] | None = None,
-    skip_damaged: bool = False,
+    split: Literal["all", "train", "test"],
+    options: LoadOptions,
     on_progress: OnProgress | None = None,
 ) -> list[Dataset]:
     """Load images of a data set, labelled as a network for the classes `class_names` labels them.
@@ -85,9 +86,9 @@ def load_for_classes(
     The data set may lack some of these classes, and training images or test images; classes are known by name.
 
     Args:
-        name_or_path, image_size, skip_damaged, on_progress: as for `load_dataset`.
+        name_or_path, on_progress: as for `load_dataset`.
         split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
-        test_fraction, seed: as for `load_dataset`; they have no say in "all".
+        options: as those of `load_dataset`; `test_fraction` and `seed` have no say in "all".
 
     Returns:
         a data set for each split that the source has, or the one asked for; of a source without splits its `split` is
@@ -96,9 +97,8 @@ def load_for_classes(
     Raises:
         DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, but for what
             that needs both splits or several classes for.
-        ValueError: as `load_dataset`.
     """
-    options, entry = LoadOptions(test_fraction, seed, image_size, skip_damaged), find_entry(name_or_path)
+    entry = find_entry(name_or_path)
     if entry is not None:
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
