@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +16,13 @@ from numpy.typing import NDArray
 from convscope.base.arguments import check_fields, checked
 from convscope.base.errors import InterchangeError
 from convscope.data.datasets import Dataset, evenly
+from convscope.engine.network import check_images
+from convscope.interchange.runner import FileRunner
 from convscope.storage import load_model, write_model
 from convscope.training.model import Model
 
 Dtype = Literal["float32", "float16", "int8"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
-
-
-class Runner(Protocol):
-    """An exported file, opened in a program that runs it."""
-
-    @property
-    def runtime(self) -> str:
-        """What runs it, with its version."""
-
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K) for images (N, H, W, C)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +69,9 @@ class ExportFormat:
         stated = {name: value for name in self.options if (value := getattr(options, name)) is not None}
         getattr(self._import(), f"write_{self.name}")(model, path, **stated)
 
-    def open(self, path: Path) -> Runner:
+    def open(self, path: Path) -> FileRunner:
         """Open the file at `path` in the program that runs it."""
-        runner: Runner = getattr(self._import(), f"open_{self.name}")(path)
+        runner: FileRunner = getattr(self._import(), f"open_{self.name}")(path)
         return runner
 
     def _import(self) -> ModuleType:
@@ -92,12 +83,21 @@ def calibration_images(dataset: Dataset, count: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(dataset.images[evenly(len(dataset), count)])
 
 
+def check_calibration(model: Model, dtype: Dtype, images: NDArray[np.uint8] | None) -> None:
+    """Raise `InterchangeError` if int8 has no calibration images, or `ValueError` if the model does not read them."""
+    if dtype == "int8" and (images is None or len(images) < 2):
+        raise InterchangeError("int8 needs calibration images, at least two; give some hundred training images")
+    if images is not None:
+        check_images(images, model.architecture.input.shape)
+
+
 @checked
 def export_model(model: Model, path: Path | str, format: str, options: ExportOptions | None = None) -> None:
     """Write `model` to `path` in one of `FORMATS`, whole or not at all.
 
     Raises:
         InterchangeError: if the format is unknown, does not have the type, or is int8 without calibration images.
+        ValueError: if the calibration images are not those that the model reads.
         ConvscopeError: if a package is missing, or the file cannot be written.
     """
     options = options or ExportOptions()
@@ -108,22 +108,9 @@ def export_model(model: Model, path: Path | str, format: str, options: ExportOpt
         raise InterchangeError(
             f"format {format} has no {options.dtype}; it has {', '.join(chosen.dtypes)}; choose another format or type"
         )
-    if options.dtype == "int8" and options.calibration_images is None:
-        raise InterchangeError(f"{format} in int8 needs calibration images; give some training images")
     if format != "onnx" and options.opset is not None:
         raise InterchangeError(f"opset is for ONNX only, not for {format}")
     chosen.write(model, Path(path), options)
-
-
-@dataclass(frozen=True, eq=False)
-class _Native:
-    """A safetensors file, opened again by convscope itself."""
-
-    model: Model
-    runtime: str = "convscope"
-
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.model.logits(images)
 
 
 def write_safetensors(model: Model, path: Path) -> None:
@@ -131,9 +118,9 @@ def write_safetensors(model: Model, path: Path) -> None:
     write_model(model, path)
 
 
-def open_safetensors(path: Path) -> _Native:
+def open_safetensors(path: Path) -> FileRunner:
     """Open a file of convscope's own format."""
-    return _Native(load_model(path))
+    return FileRunner("convscope", load_model(path).logits)
 
 
 FORMATS: Mapping[str, ExportFormat] = {

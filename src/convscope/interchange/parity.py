@@ -14,7 +14,8 @@ from convscope.base.tables import html_table, text_table
 from convscope.data.datasets import DatasetLike
 from convscope.evidence.latency import measure_latency
 from convscope.evidence.records import TopicRecord
-from convscope.interchange.formats import Dtype, Runner
+from convscope.interchange.formats import Dtype
+from convscope.interchange.runner import Runner
 from convscope.training.model import Model, dataset_for
 
 _BLOCK = 1000  # images at once

@@ -3,7 +3,6 @@
 Either may import TensorFlow, which takes seconds and writes to the error stream; that stream is closed to it meanwhile.
 """
 
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import ConvscopeError, MissingPackageError
+from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
-from convscope.base.versions import install_command
 from convscope.engine.keras.backend import quiet
-from convscope.engine.network import check_images
-from convscope.interchange.formats import DTYPES, Dtype
+from convscope.interchange.formats import Dtype, check_calibration
+from convscope.interchange.runner import FileRunner, need
 from convscope.training.model import Model
-
-_BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
-_MOST_BYTES = 2**31  # what the format's 32-bit offsets reach
 
 
 def write_tflite(
@@ -39,74 +34,37 @@ def write_tflite(
             least value in them is used as 0 and the largest for 255, so that a byte stays the byte that it is.
 
     Raises:
-        ValueError: if `dtype` is none of the three; if calibration images are missing, given without use, empty, or
-            not of the size the model reads.
         ConvscopeError: if TensorFlow is not installed, cannot convert the model, or `path` cannot be written.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}")
-    if (calibration_images is None) == (dtype == "int8"):
-        raise ValueError(f"calibration_images are for dtype int8, which needs them; dtype is {dtype}")
-    if calibration_images is not None:
-        check_images(calibration_images, model.architecture.input.shape)
-        if len(calibration_images) == 0:
-            raise ValueError("calibration_images hold no image; give some hundred")
+    check_calibration(model, dtype, calibration_images)
     with quiet():
-        content = _converted(_import_tensorflow(), model, dtype, calibration_images)
+        content = _converted(need("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
     write_bytes(path, content)
 
 
-@dataclass(frozen=True)
-class TfliteModel:
-    """A file that `write_tflite` wrote, opened by an interpreter.
+def open_tflite(path: Path) -> FileRunner:
+    """Open the file in `path` that `write_tflite` wrote in LiteRT, or else in TensorFlow's interpreter.
 
-    Attributes:
-        runtime: what computes it, with its version.
-    """
-
-    runtime: str
-    _run: Any
-    _num_classes: int
-
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K) for images (N, H, W, C) uint8, computed block by block."""
-        blocks = [np.zeros((0, self._num_classes), np.float32)]
-        for start in range(0, len(images), _BLOCK):
-            blocks.append(self._run(images=np.ascontiguousarray(images[start : start + _BLOCK]))["logits"])
-        return np.concatenate(blocks)
-
-
-def open_tflite(path: Path) -> TfliteModel:
-    """Return the file in `path` that `write_tflite` wrote, ready to run in LiteRT, or else in TensorFlow's interpreter.
+    TensorFlow's interpreter runs operators that write files: open only files that you wrote, or whose writer you trust.
 
     Raises:
-        ConvscopeError: if neither is installed, or the file is missing, damaged, of other inputs and outputs, or needs
-            more than the built-in operators.
+        MissingPackageError: if neither is installed.
+        ConvscopeError: if the file is missing, damaged, or not of `write_tflite`.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConvscopeError(f"{path}: is larger than 2 GiB, the limit for TFLite files; export the model again")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ConvscopeError(f"{path}: cannot be read ({error.strerror or error}); check the path") from error
     with quiet():
         interpreters, runtime = _import_interpreter()
-        builtin = interpreters.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            # Refuse operators of TensorFlow, which its interpreter would run: some write files.
-            interpreters.Interpreter(model_content=content, experimental_op_resolver_type=builtin).allocate_tensors()
-            interpreter = interpreters.Interpreter(model_content=content)
+            interpreter = interpreters.Interpreter(model_content=path.read_bytes())
             interpreter.allocate_tensors()
             runner = interpreter.get_signature_runner("serving_default")
-            given, made = runner.get_input_details(), runner.get_output_details()
-            if given.keys() != {"images"} or given["images"]["dtype"] is not np.uint8 or "logits" not in made:
-                raise ValueError("it does not turn images of bytes into logits")
-            return TfliteModel(runtime, runner, int(made["logits"]["shape"][-1]))
-        except (ValueError, RuntimeError) as error:
+            if runner.get_input_details().keys() != {"images"} or "logits" not in runner.get_output_details():
+                raise ValueError("it does not turn images into logits")
+        except (OSError, ValueError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise ConvscopeError(
                 f"{path}: is not a TFLite file of convscope ({reason}); export the model again"
             ) from error
+    return FileRunner(runtime, lambda images: runner(images=images)["logits"])
 
 
 def _converted(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
@@ -145,19 +103,11 @@ def _of_full_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images
 
 
-def _import_tensorflow() -> Any:
-    try:
-        import tensorflow as tf
-    except ImportError as error:
-        raise MissingPackageError(f"TensorFlow is not installed; run {install_command('tflite')}") from error
-    return tf
-
-
 def _import_interpreter() -> tuple[Any, str]:
     try:
         from ai_edge_litert import interpreter
     except ImportError:
-        tf = _import_tensorflow()
+        tf = need("tensorflow", "TensorFlow", "tflite")
         from tensorflow.lite.python import interpreter
 
         return interpreter, f"TensorFlow Lite of TensorFlow {tf.__version__}"

@@ -5,8 +5,6 @@
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +13,9 @@ from numpy.typing import NDArray
 
 from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
-from convscope.base.errors import ConvscopeError, MissingPackageError
+from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
-from convscope.base.versions import install_command
-from convscope.interchange.torch_archive import checked_archive
+from convscope.interchange.runner import FileRunner, need
 from convscope.training.model import Model
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
 CLASS_NAMES = "class_names.json"
 """The extra file within a program that lists the class names."""
-_BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
 
 
 @checked
@@ -48,7 +44,7 @@ def to_torch(model: Model) -> "nn.Sequential":
     Raises:
         MissingPackageError: if PyTorch is not installed.
     """
-    torch = _import_torch()
+    torch = need("torch", "PyTorch", "torch")
     with torch.random.fork_rng(devices=[]):  # PyTorch's modules draw weights when made
         return _network(model)
 
@@ -63,7 +59,7 @@ def write_torch(model: Model, path: Path) -> None:
     Raises:
         ConvscopeError: if PyTorch is not installed, or `path` cannot be written.
     """
-    torch = _import_torch()
+    torch = need("torch", "PyTorch", "torch")
     from convscope.interchange.torch_modules import Answers
 
     images = torch.zeros((2, *model.architecture.input.shape), dtype=torch.uint8)
@@ -79,55 +75,28 @@ def write_torch(model: Model, path: Path) -> None:
     write_bytes(path, content.getvalue())
 
 
-@dataclass(frozen=True)
-class TorchProgram:
-    """A program that `write_torch` wrote, opened by PyTorch.
+def open_torch(path: Path) -> FileRunner:
+    """Open the program in `path` that `write_torch` wrote in PyTorch.
 
-    Attributes:
-        runtime: what computes it, with its version.
-        class_names: K names, one for each logit.
-    """
-
-    runtime: str
-    class_names: tuple[str, ...]
-    _run: Callable[[Any], dict[str, Any]]
-
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K) for images (N, H, W, C) uint8, computed block by block."""
-        torch = _import_torch()
-        with torch.inference_mode():
-            starts = range(0, max(len(images), 1), _BLOCK)  # no images are one empty block
-            blocks = [torch.from_numpy(images[start : start + _BLOCK].copy()) for start in starts]
-            return np.concatenate([self._run(block)["logits"].numpy() for block in blocks])
-
-
-def open_torch(path: Path) -> TorchProgram:
-    """Return the program in `path` that `write_torch` wrote, ready to run.
-
-    PyTorch runs what some files of this kind hold (pickles, libraries, conditions as Python code). So only what
-    `write_torch` writes reaches it; see `convscope.interchange.torch_archive`.
+    PyTorch runs what some files of this kind hold: open only programs that you wrote, or whose writer you trust.
 
     Raises:
-        ConvscopeError: if PyTorch is not installed, or the file is missing, damaged or not of `write_torch`.
+        MissingPackageError: if PyTorch is not installed.
+        ConvscopeError: if PyTorch cannot read the file.
     """
-    torch = _import_torch()
-    archive = checked_archive(path)
-    extra = {CLASS_NAMES: ""}
+    torch = need("torch", "PyTorch", "torch")
     try:
-        module = torch.export.load(io.BytesIO(archive), extra_files=extra).module()
-        names = tuple(json.loads(extra[CLASS_NAMES]))
+        module = torch.export.load(path).module()
     except Exception as error:  # PyTorch raises whatever its parsers meet
         reason = str(error).strip().partition("\n")[0]
         raise ConvscopeError(f"{path}: PyTorch cannot read it ({reason}); export the model again") from error
-    return TorchProgram(f"PyTorch {torch.__version__}", names, module)
 
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            logits: NDArray[np.float32] = module(torch.from_numpy(images))["logits"].numpy()
+        return logits
 
-def _import_torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingPackageError(f"PyTorch is not installed; run {install_command('torch')}") from error
-    return torch
+    return FileRunner(f"PyTorch {torch.__version__}", run)
 
 
 def _network(model: Model) -> Any:

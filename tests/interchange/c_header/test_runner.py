@@ -35,16 +35,6 @@ def test_a_full_or_missing_temporary_folder_is_named(step: str, header: Path, mo
         open_c(header)
 
 
-def test_no_images_give_no_logits(header: Path) -> None:
-    assert open_c(header).logits(np.zeros((0, 8, 6, 2), np.uint8)).shape == (0, 2)
-
-
-@pytest.mark.parametrize("images", [np.zeros((1, 6, 8, 2), np.uint8), np.zeros((1, 8, 6, 2), np.float32)])
-def test_images_of_another_size_or_type_are_refused(images: np.ndarray, header: Path) -> None:
-    with pytest.raises(ValueError, match="images are"):
-        open_c(header).logits(images)
-
-
 def test_images_that_do_not_lie_in_one_piece_are_read_right(header: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 8, 6, 2), np.uint8)
     runner = open_c(header)

@@ -44,14 +44,24 @@ def save(model: onnx.ModelProto, folder: Path) -> Path:
 
 def runtime_answer(model: onnx.ModelProto, images: np.ndarray, axes=(0, 3, 1, 2)) -> np.ndarray:
     """Return the output for bytes / 255 (N, H, W, C), whose axes are put in the order `axes`."""
-    onnxruntime = need("onnxruntime")
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = _session(model.SerializeToString())
     given = (images.astype(np.float32) / 255).transpose(axes)
     given = given.reshape([len(given), *(size for size in session.get_inputs()[0].shape[1:])])
     return session.run(None, {"x": given})[0]
+
+
+def runtime_outputs(path: Path, images: np.ndarray) -> dict[str, np.ndarray]:
+    """Return all outputs of a file of ours, in ONNX Runtime's own session."""
+    session = _session(path.read_bytes())
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, {"images": images}), strict=True))
+
+
+def _session(content: bytes):
+    onnxruntime = need("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def as_model(imported) -> cs.Model:

@@ -2,11 +2,10 @@
 
 from convscope.interchange.c_header.header import CType, write_c
 from convscope.interchange.c_header.quantization import QuantizedNetwork, quantize
-from convscope.interchange.c_header.runner import CRunner, open_c
+from convscope.interchange.c_header.runner import open_c
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation, simulate
 
 __all__ = [
-    "CRunner",
     "CType",
     "Deviation",
     "QuantizedNetwork",

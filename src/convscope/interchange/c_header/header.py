@@ -4,13 +4,12 @@ import re
 from math import prod
 from pathlib import Path
 from textwrap import wrap
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.files import write_text
-from convscope.engine.network import check_images
 from convscope.interchange.c_header.c_text import (
     LINE_LENGTH,
     StepText,
@@ -28,6 +27,7 @@ from convscope.interchange.c_header.packing import int8_function_text
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
 from convscope.interchange.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
+from convscope.interchange.formats import check_calibration
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
@@ -56,12 +56,9 @@ def write_c(
         prefix: before every name in the file; the architecture's name by default.
 
     Raises:
-        ValueError: if `dtype` or `prefix` is none that there is, or `calibration_images` are missing, too few, or of
-            another size than the model reads.
+        ValueError: if `prefix` is none that there is.
         ConvscopeError: if a weight is not finite, or the file cannot be written.
     """
-    if dtype not in get_args(CType):
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(get_args(CType))}")
     if prefix is None:
         prefix = _prefix_of(model.name)
     elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > _LONGEST_PREFIX:
@@ -69,13 +66,9 @@ def write_c(
             f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
             f"have at most {_LONGEST_PREFIX}"
         )
-    if dtype == "float32":
-        write_text(path, with_prefix(_float32_text(model), prefix))
-        return
-    if calibration_images is None or len(calibration_images) < 2:
-        raise ValueError("calibration_images: int8 needs at least two training images, (N, H, W, C) uint8")
-    check_images(calibration_images, model.architecture.input.shape)
-    write_text(path, with_prefix(_int8_text(model, calibration_images), prefix))
+    check_calibration(model, dtype, calibration_images)
+    images = calibration_images if dtype == "int8" else None
+    write_text(path, with_prefix(_float32_text(model) if images is None else _int8_text(model, images), prefix))
 
 
 def _prefix_of(name: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ConvscopeError, MissingPackageError
+from convscope.interchange.runner import FileRunner
 
 _COMPILERS = ("cc", "gcc", "clang")
 _FLAGS = ("-std=c99", "-O2", "-fPIC", "-shared")
@@ -23,24 +24,8 @@ _COMPILE_SECONDS = 300
 _FILE = "model.h"
 _PROGRAM = """
 #include "{file}"
-#include <stddef.h>
 
-void shape(int32_t *sizes);
-size_t scratch_bytes(void);
 void run(const uint8_t *images, int64_t count, float *logits, void *scratch);
-
-void shape(int32_t *sizes)
-{{
-    sizes[0] = {macro}_HEIGHT;
-    sizes[1] = {macro}_WIDTH;
-    sizes[2] = {macro}_CHANNELS;
-    sizes[3] = {macro}_CLASSES;
-}}
-
-size_t scratch_bytes(void)
-{{
-    return sizeof({prefix}_scratch);
-}}
 
 void run(const uint8_t *images, int64_t count, float *logits, void *scratch)
 {{
@@ -53,42 +38,7 @@ void run(const uint8_t *images, int64_t count, float *logits, void *scratch)
 """
 
 
-class CRunner:
-    """A compiled header.
-
-    Attributes:
-        runtime: the compiler and its version.
-        image_shape: (H, W, C).
-    """
-
-    def __init__(self, library: ctypes.CDLL, runtime: str) -> None:
-        self._library = library
-        self.runtime = runtime
-        sizes = np.empty(4, np.int32)
-        library.shape(ctypes.c_void_p(sizes.ctypes.data))
-        self.image_shape = tuple(sizes[:3].tolist())
-        self._num_classes = int(sizes[3])
-        library.scratch_bytes.restype = ctypes.c_size_t
-        self._scratch_bytes = int(library.scratch_bytes())
-
-    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return (N, K) for images (N, H, W, C) uint8.
-
-        Raises:
-            ValueError: if the images are not uint8 or not of the size that the header reads.
-        """
-        if images.dtype != np.uint8 or images.shape[1:] != self.image_shape:
-            raise ValueError(f"images are {images.dtype} {images.shape}; they must be uint8 (N, *{self.image_shape})")
-        images = np.ascontiguousarray(images)
-        logits = np.empty((len(images), self._num_classes), np.float32)
-        scratch = np.empty(self._scratch_bytes // 4, np.float32)
-        pointers = (ctypes.c_void_p(array.ctypes.data) for array in (images, logits, scratch))
-        at_images, at_logits, at_scratch = pointers
-        self._library.run(at_images, ctypes.c_int64(len(images)), at_logits, at_scratch)
-        return logits
-
-
-def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
+def open_c(path: Path, *, compiler: str | None = None) -> FileRunner:
     """Compile the header at `path` with `compiler`, or the first of cc, gcc and clang that there is, and load it.
 
     This runs the code in the file.
@@ -97,11 +47,11 @@ def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
         ConvscopeError: if the file cannot be read or is no header that `write_c` wrote, there is no C compiler, or it
             refuses the file.
     """
-    program = _program(path)
+    prefix, sizes = _read_header(path)
     command = _compiler(compiler)
     with _temporary_folder() as folder:
         source, library = folder / "run.c", folder / "run.so"
-        source.write_text(program)
+        source.write_text(_PROGRAM.format(file=_FILE, prefix=prefix, macro=prefix.upper()))
         shutil.copyfile(path, folder / _FILE)
         done = _run([command, *_FLAGS, str(source), "-o", str(library), "-lm"])
         if done.returncode != 0:
@@ -112,7 +62,15 @@ def open_c(path: Path, *, compiler: str | None = None) -> CRunner:
             loaded = ctypes.CDLL(str(library))  # stays in memory when the file is gone
         except OSError as error:
             raise ConvscopeError(f"{path}: what {command} made of it cannot be loaded ({error})") from error
-    return CRunner(loaded, version[0] if version else command)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        logits = np.empty((len(images), sizes["CLASSES"]), np.float32)
+        scratch = np.empty(sizes["SCRATCH_BYTES"] // 4, np.float32)
+        at_images, at_logits, at_scratch = (ctypes.c_void_p(array.ctypes.data) for array in (images, logits, scratch))
+        loaded.run(at_images, ctypes.c_int64(len(images)), at_logits, at_scratch)
+        return logits
+
+    return FileRunner(version[0] if version else command, run)
 
 
 @contextmanager
@@ -128,7 +86,8 @@ def _temporary_folder() -> Iterator[Path]:
         ) from error
 
 
-def _program(path: Path) -> str:
+def _read_header(path: Path) -> tuple[str, dict[str, int]]:
+    """Return the prefix of an exported header, and what its macros say of sizes."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -136,7 +95,8 @@ def _program(path: Path) -> str:
     match = re.search(r"^static inline void (\w+)_logits\(const uint8_t \*image, ", text, re.MULTILINE)
     if match is None:
         raise ConvscopeError(f"{path}: no header that convscope exported; it has no function PREFIX_logits")
-    return _PROGRAM.format(file=_FILE, prefix=match[1], macro=match[1].upper())
+    macros = re.findall(rf"^#define {match[1].upper()}_(CLASSES|SCRATCH_BYTES) (\d+)$", text, re.MULTILINE)
+    return match[1], {"CLASSES": 0, "SCRATCH_BYTES": 0} | {name: int(number) for name, number in macros}
 
 
 def _compiler(wanted: str | None) -> str:

@@ -4,8 +4,8 @@
 """
 
 from convscope.interchange.onnx_files.reading import read_onnx
-from convscope.interchange.onnx_files.running import OnnxRunner, open_onnx
+from convscope.interchange.onnx_files.running import open_onnx
 from convscope.interchange.onnx_files.versions import DEFAULT_OPSET
 from convscope.interchange.onnx_files.writing import write_onnx
 
-__all__ = ["DEFAULT_OPSET", "OnnxRunner", "open_onnx", "read_onnx", "write_onnx"]
+__all__ = ["DEFAULT_OPSET", "open_onnx", "read_onnx", "write_onnx"]

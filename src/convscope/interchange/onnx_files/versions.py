@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
-from convscope.base.errors import ConvscopeError, InterchangeError
-from convscope.base.versions import install_command
+from convscope.interchange import runner
 
 IR_VERSIONS: Mapping[int, int] = {15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10}
 """By opset that can be written, the version of the file format that came with it: no runtime knows the one alone.
@@ -21,12 +19,6 @@ READ_OPSETS = range(6, 26)
 """Since 7 operators broadcast as NumPy does; what comes after 25 may mean something else by the same name."""
 
 
-def check_opset(opset: int) -> None:
-    """Raise `InterchangeError` unless `opset` can be written."""
-    if opset not in IR_VERSIONS:
-        raise InterchangeError(f"opset is {opset!r}; it must be from {min(IR_VERSIONS)} to {max(IR_VERSIONS)}")
-
-
 def need(package: str) -> Any:
     """Import a module of `onnx` or `onnxruntime`; raises `ConvscopeError` with the next step if it is not installed.
 
@@ -34,9 +26,4 @@ def need(package: str) -> Any:
     device ID and a database into the user's cache, and connect to its vendor a few seconds later.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        return import_module(package)
-    except ImportError as error:
-        raise ConvscopeError(
-            f"{package.partition('.')[0]} is not installed ({error}); run {install_command('onnx')}"
-        ) from error
+    return runner.need(package, package.partition(".")[0], "onnx")

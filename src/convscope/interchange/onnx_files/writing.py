@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from convscope.architecture.table import earlier
 from convscope.base.errors import InterchangeError
 from convscope.base.files import write_bytes
-from convscope.engine.network import check_images
-from convscope.interchange.formats import DTYPES, Dtype
+from convscope.interchange.formats import Dtype, check_calibration
 from convscope.interchange.onnx_files.folding import Plan, make_plan, permutation
 from convscope.interchange.onnx_files.layer_nodes import NodeOutput, OnnxGraph, add_layer, is_one_row
 from convscope.interchange.onnx_files.quantization import quantized
-from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, check_opset, need
+from convscope.interchange.onnx_files.versions import DEFAULT_OPSET, IR_VERSIONS, need
 from convscope.training.model import Model
 
 OUTPUTS = ("logits", "probabilities")
@@ -45,30 +44,20 @@ def write_onnx(
         calibration_images: (M, H, W, C) uint8 for `int8`: images of the training set, some hundred.
 
     Raises:
-        InterchangeError: if `opset` is out of range; if a weight does not fit into float16; if `int8` is without
-            images.
+        InterchangeError: if `opset` is out of range; if a weight does not fit into float16.
         ConvscopeError: if `onnx` is not installed, or the file cannot be written.
-        ValueError: for another `dtype`, or calibration images that the model does not read.
     """
-    if dtype not in DTYPES:
-        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(DTYPES)}")
-    check_opset(opset)
+    if opset not in IR_VERSIONS:
+        raise InterchangeError(f"opset is {opset!r}; it must be from {min(IR_VERSIONS)} to {max(IR_VERSIONS)}")
     onnx = need("onnx")
+    check_calibration(model, dtype, calibration_images)
     if dtype == "int8":
-        images = _calibration_images(model, calibration_images)
-        whole = make_proto(model, dtype="float32", fold=fold, opset=opset)
-        content = quantized(whole, images, opset)
+        assert calibration_images is not None, "checked"
+        content = quantized(make_proto(model, dtype="float32", fold=fold, opset=opset), calibration_images, opset)
     else:
         content = make_proto(model, dtype=dtype, fold=fold, opset=opset)
     onnx.checker.check_model(content, full_check=True)
     write_bytes(Path(path), content.SerializeToString(deterministic=True))
-
-
-def _calibration_images(model: Model, images: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-    if images is None or not len(images):
-        raise InterchangeError("int8 needs images to measure the ranges of all outputs; give some hundred for training")
-    check_images(images, model.architecture.input.shape)
-    return images
 
 
 def make_proto(model: Model, *, dtype: Literal["float32", "float16"], fold: bool, opset: int) -> Any:

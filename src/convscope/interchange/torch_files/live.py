@@ -7,11 +7,10 @@ from io import BytesIO
 from typing import Any
 
 from convscope.base.arguments import checked
-from convscope.base.errors import MissingPackageError
-from convscope.base.versions import install_command
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, named
+from convscope.interchange.runner import need
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
@@ -51,10 +50,7 @@ def from_torch(
     from convscope.interchange.torch_files.archives import ProgramArchive
     from convscope.interchange.torch_files.reading import imported
 
-    try:
-        import torch
-    except ImportError as error:
-        raise MissingPackageError(f"PyTorch is not installed; run {install_command('torch')}") from error
+    torch = need("torch", "PyTorch", "torch")
     if not isinstance(module, torch.nn.Module):
         raise TypeError(f"module is {module!r:.60}; it must be a torch.nn.Module")
     name = f"PyTorch module {type(module).__name__}"

@@ -1,0 +1,51 @@
+"""An exported file opened in a program that runs it, and the packages of such programs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.base.errors import MissingPackageError
+from convscope.base.versions import install_command
+
+_BLOCK = 256  # images at once: maps of the widest preset then take some 100 MB
+
+
+class Runner(Protocol):
+    """Whatever gives logits for images."""
+
+    @property
+    def runtime(self) -> str:
+        """What computes them, with its version."""
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K) for images (N, H, W, C)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FileRunner:
+    """An exported file, opened in a program that runs it.
+
+    Attributes:
+        runtime: what computes it, with its version.
+        run: returns the logits (n, K) of at most `_BLOCK` images.
+    """
+
+    runtime: str
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+    def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (N, K) for images (N, H, W, C) uint8, N > 0, computed block by block."""
+        starts = range(0, len(images), _BLOCK)
+        return np.concatenate([self.run(np.ascontiguousarray(images[start : start + _BLOCK])) for start in starts])
+
+
+def need(module: str, title: str, extra: str) -> Any:
+    """Import a module of another program; raises `MissingPackageError` with the next step if it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingPackageError(f"{title} is not installed ({error}); run {install_command(extra)}") from error
