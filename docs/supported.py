@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from convscope.architecture.layer_json import LAYER_KINDS
-from convscope.interchange.keras_files import activations, dialect, layers
+from convscope.interchange.keras_files import activations, layers
 from convscope.interchange.tflite_files import operators as tflite
 from convscope.interchange.torch_files import operators
 from convscope.interchange.translation import walk
@@ -42,10 +42,6 @@ def _keras_layers() -> str:
     rows = [*((f"`{kind}`", said) for kind, said in read)]
     rows += [(active, "the activation of the layer before, or an `Activation`"), (unused, "nothing, with a note")]
     return _table(("Keras", "becomes"), rows)
-
-
-def _keras_activations() -> str:
-    return f"{_names(activations._NAMES)}; in models of Keras 2 also {_names(dialect._FUNCTIONS)} of TensorFlow."
 
 
 def _keras_refused() -> str:
@@ -83,7 +79,7 @@ def _tflite_read() -> str:
 
 
 _TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
-    "keras.md": {"layers": _keras_layers, "activations": _keras_activations, "refused": _keras_refused},
+    "keras.md": {"layers": _keras_layers, "refused": _keras_refused},
     "onnx.md": {"read": _onnx_read, "refused": _onnx_refused},
     "pytorch.md": {"read": _torch_read, "refused": _torch_refused},
     "tflite.md": {"read": _tflite_read},

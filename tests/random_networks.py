@@ -9,7 +9,7 @@ same state of `rng` gives the same network.
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,11 @@ from tests.random_branches import JOINING, VECTOR, join_unread, joining_layer, u
 
 import convscope as cs
 from convscope import Model
-from convscope.architecture import Layer, Shape
+from convscope.architecture import ActivationName, Layer, Shape
 from convscope.base.errors import ArchitectureError
 from convscope.engine import open_network
 
-ACTIVATIONS = ("linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid")
+ACTIVATIONS = tuple(name for name in get_args(ActivationName) if name != "softmax")
 INPUTS = ((1 / 255, 0.0), (1 / 127.5, -1.0), (1 / 100, -0.3))  # scale and offset
 
 MAP_KINDS = (

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from tests.random_networks import ACTIVATIONS
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
@@ -73,7 +74,7 @@ def random_network(seed):
     """Return a chain of layers of every kind that needs no layer but the old ones, of random sizes."""
     random = np.random.default_rng(seed)
     shape = (int(random.integers(14, 22)), int(random.integers(14, 22)), int(random.choice([1, 3])))
-    activation = [None, "relu", "relu6", "leaky_relu", "elu", "gelu", "swish", "hard_silu", "tanh", "sigmoid"]
+    activation = [None, "swish", *ACTIVATIONS[1:]]
 
     def size(low, high):
         return int(random.integers(low, high))
@@ -83,7 +84,7 @@ def random_network(seed):
             "kernel_size": (size(1, 4), size(1, 4)),
             "padding": str(random.choice(["same", "valid"])),
             "use_bias": bool(random.integers(2)),
-            "activation": activation[size(0, 6)],
+            "activation": activation[size(0, len(activation))],
         }
 
     channels = size(2, 6)
@@ -92,15 +93,15 @@ def random_network(seed):
     x = layers.Conv2D(channels, strides=size(1, 3), **window())(x)
     x = layers.BatchNormalization(scale=bool(random.integers(2)), center=bool(random.integers(2)))(x)
     x = layers.ReLU()(x)
-    branch = layers.Conv2D(channels, 3, padding="same", activation=activation[size(0, 6)])(x)
+    branch = layers.Conv2D(channels, 3, padding="same", activation=activation[size(0, len(activation))])(x)
     branch = layers.Dropout(0.3)(branch)
     x = layers.Add()([branch, x] if random.integers(2) else [x, branch])
-    x = layers.Activation(activation[size(1, 6)])(x)
+    x = layers.Activation(activation[size(1, len(activation))])(x)
     x = layers.DepthwiseConv2D(depth_multiplier=size(1, 3), **window())(x)
     x = layers.SeparableConv2D(size(2, 6), depth_multiplier=size(1, 3), **window())(x)
     pooling = layers.MaxPooling2D if random.integers(2) else layers.AveragePooling2D
     x = pooling((2, size(1, 3)), strides=size(1, 3), padding=str(random.choice(["same", "valid"])))(x)
-    x = layers.Dense(size(2, 5), activation=activation[size(0, 6)])(x)
+    x = layers.Dense(size(2, 5), activation=activation[size(0, len(activation))])(x)
     end = size(0, 3)
     x = [layers.Flatten(), layers.GlobalAveragePooling2D(), layers.GlobalMaxPooling2D(keepdims=True)][end](x)
     x = layers.Flatten()(x) if end == 2 else x

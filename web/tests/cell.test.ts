@@ -5,7 +5,8 @@ import { explainCell, type CellArithmetic, type ForwardPass } from '../src/analy
 import { sizesOf } from '../src/analysis/receptive';
 import { layerTable } from '../src/engine/architecture';
 import { loadEngine, type Engine } from '../src/engine/engine';
-import type { Activation, Architecture, LayerSpec, Weights } from '../src/engine/types';
+import type { Activation } from '../src/engine/activations';
+import type { Architecture, LayerSpec, Weights } from '../src/engine/types';
 import { plainForward } from './plain_network';
 
 // Numbers that look random and are the same in every run.

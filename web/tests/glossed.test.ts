@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { piecesOf, termsBefore } from '../src/ui/glossed';
+import { piecesOf, termsBefore } from '../src/bench/parts/glossed';
 
 test('a layer that stands under the name of its kind is found', () => {
   expect(piecesOf('MaxPooling2D 2×2')).toEqual([

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { explanationOf } from '../src/bench/lens/words';
+import { ACTIVATIONS } from '../src/engine/activations';
 import { layerTable } from '../src/engine/architecture';
 import type { Architecture } from '../src/engine/types';
 
@@ -34,10 +35,17 @@ test('pooling keeps the largest or the mean and has no weights, and an output be
     explanationOf(row, i === 0, ARCHITECTURE.input),
   );
   expect(convolution).toMatch(
-    /3 × 3 kernel slides over the image.*multiply, add up, add the bias, set negatives to zero/,
+    /3 × 3 kernel slides over the image.*multiply, add up, add the bias. ReLU is applied.*negative values to zero/,
   );
   expect(largest).toMatch(/2 × 2 window.*largest/);
   expect(mean).toMatch(/3 × 3 window.*mean/);
   for (const text of [largest, mean]) expect(text).not.toMatch(/weight/);
   expect(output).toMatch(/weight.*logit.*Softmax turns all logits into probabilities/);
+});
+
+test('a function that no catalogue explains is told by its name and formula', () => {
+  ACTIVATIONS.relu.formula = 'max(0, x)';
+  const text = explanationOf(layerTable(ARCHITECTURE)[0], true, ARCHITECTURE.input);
+  delete ACTIVATIONS.relu.formula;
+  expect(text).toMatch(/add the bias\. relu is applied to each number\. y = max\(0, x\)/);
 });

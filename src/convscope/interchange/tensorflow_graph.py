@@ -3,7 +3,6 @@
 Importing this module imports TensorFlow.
 """
 
-from collections.abc import Callable, Mapping
 from math import log
 from typing import Any
 
@@ -13,6 +12,7 @@ import tensorflow as tf
 from convscope.architecture import LayerRow, Shape
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
+from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.training.model import Model
 
 
@@ -107,19 +107,7 @@ def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     return (x[:, : needed[0], : needed[1]] if min(beyond) < 0 else x), "SAME"
 
 
-_ACTIVATIONS: Mapping[str, Callable[[Any], Any]] = {
-    "linear": lambda x: x,
-    "softmax": lambda x: x,  # at the end, where the logits are given
-    "relu": tf.nn.relu,
-    "relu6": tf.nn.relu6,
-    "elu": tf.nn.elu,
-    "silu": tf.nn.silu,
-    "hard_silu": lambda x: x * tf.nn.relu6(x + 3) * (1 / 6),
-    "gelu": lambda x: tf.nn.gelu(x, approximate=False),
-    "tanh": tf.tanh,
-    "sigmoid": tf.sigmoid,
-}
-
-
 def _activated(x: Any, name: str, negative_slope: float = 0.2) -> Any:
-    return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else _ACTIVATIONS[name](x)
+    if name in ("linear", "softmax"):  # softmax is the last, of logits
+        return x
+    return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else ACTIVATION_FORMS[name].tensorflow(tf, x)

@@ -3,7 +3,7 @@
 Maps are (N, C, H, W) here, as PyTorch's layers want them. Importing this module imports PyTorch.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import log
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch import nn
 from convscope.architecture import LayerRow, Shape
 from convscope.architecture.layers import Window
 from convscope.engine import Weights
+from convscope.interchange.activations import ACTIVATION_FORMS
 
 Sides = tuple[int, int, int, int]
 """How many pixels stand (left of, right of, above, below) a map: the order of PyTorch's padding modules."""
@@ -180,24 +181,14 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
         yield layer.activation, activation
 
 
-_ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "elu": nn.ELU,
-    "silu": nn.SiLU,
-    "hard_silu": nn.Hardswish,
-    "gelu": nn.GELU,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-}
-"""As Keras computes them, see `ActivationName`."""
-
-
 def _activation(name: str, negative_slope: float = 0.2) -> nn.Module | None:
     """Return the module of an activation; None of those that are left out."""
     if name in ("linear", "softmax"):
         return None
-    return nn.LeakyReLU(negative_slope) if name == "leaky_relu" else _ACTIVATIONS[name]()
+    if name == "leaky_relu":
+        return nn.LeakyReLU(negative_slope)
+    module: nn.Module = getattr(nn, ACTIVATION_FORMS[name].torch)()
+    return module
 
 
 def _convolution(row: LayerRow, layer: Any, padding: tuple[int, int], weights: Weights) -> nn.Module:

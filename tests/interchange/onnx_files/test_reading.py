@@ -399,7 +399,11 @@ REFUSED = {
     "slopes by pixel": ([node("PRelu", "x c", "m"), *HEAD], {"c": numbers(2, 9, 7)}, "one per channel"),
     "another elu": ([node("Elu", "x", "m", alpha=0.5), *HEAD], {}, "alpha 0.5; the layer has 1"),
     "other bounds": ([node("Clip", "x a b", "m"), *HEAD], {"a": np.float32(-1), "b": np.float32(1)}, "to -1 and 1"),
-    "a hard sigmoid by itself": ([node("HardSigmoid", "x", "m", alpha=1 / 6), *HEAD], {}, "outside of a HardSwish"),
+    "half a hard sigmoid": (
+        [node("Add", "x three", "a"), node("Clip", "a zero", "m"), *HEAD],
+        {"three": np.float32(3), "zero": np.float32(0)},
+        "outside of a HardSwish",
+    ),
     "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
     "a comparison by itself": (

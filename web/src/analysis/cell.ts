@@ -1,9 +1,9 @@
 // A cell written out: what it was computed of, term by term, up to the value that the layer's output holds.
 import { beforeOf, channelsOfEarlier, earlierOf } from '../engine/architecture';
-import type { Activation, Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
+import { type Activation, ACTIVATIONS, LEAKY_SLOPE } from '../engine/activations';
+import type { Input, LayerRow, Replacement, Shape, Weights } from '../engine/types';
 import { mapsRead } from '../engine/layers';
 import { sharesOf, type Shares } from '../engine/softmax';
-import { activate, LEAKY_SLOPE } from './activation';
 import { sizesOf, unflattened, type Cell } from './receptive';
 
 // A pass through a network: what went in, what it holds, and what every layer made of it.
@@ -84,7 +84,9 @@ export function explainCell(pass: ForwardPass, cell: Cell, replacement?: Replace
   const slope = learned?.[cell.map] ?? row.layer.negative_slope ?? LEAKY_SLOPE;
   const shares = activation === 'softmax' ? sharesOf(pass.logits) : null;
   const computed =
-    activation === 'softmax' ? Math.exp(sum - shares!.most) / shares!.total : activate(activation, sum, slope);
+    activation === 'softmax'
+      ? Math.exp(sum - shares!.most) / shares!.total
+      : ACTIVATIONS[activation].compute(sum, slope);
   const replaced = replacement === undefined ? null : replacement.value;
   return {
     cell,

@@ -1,7 +1,7 @@
 // What follows from an architecture by counting: a row for each layer, with shapes, weights and receptive fields.
 import type en from 'catalogues/en.json';
 import { ArchitectureError, frameOf, LAYER_KINDS, named, NON_TRAINABLE_WEIGHTS, product, times } from './layers';
-import { ACTIVATIONS } from './types';
+import { ACTIVATIONS } from './activations';
 import type { Architecture, Input, LayerRow, LayerSpec, ReceptiveField, Shape, Window } from './types';
 
 export { ArchitectureError } from './layers';
@@ -181,8 +181,8 @@ function checkArguments(layer: LayerSpec): void {
   }
   const { negative_slope: slope = 0 } = layer;
   if (!(slope >= 0 && Number.isFinite(Math.fround(slope)))) refuse('negative_slope', 'slope');
-  if (kind.hasActivation && !ACTIVATIONS.includes(layer.activation ?? 'linear')) {
-    refuse('activation', 'choice', ACTIVATIONS.join(', '));
+  if (kind.hasActivation && !Object.hasOwn(ACTIVATIONS, layer.activation ?? 'linear')) {
+    refuse('activation', 'choice', Object.keys(ACTIVATIONS).join(', '));
   }
   const isFraction = (value: number | undefined) => value !== undefined && value >= 0 && value < 1;
   if (layer.kind === 'Dropout' && !isFraction(layer.rate)) refuse('rate', 'fraction');

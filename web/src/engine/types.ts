@@ -1,4 +1,5 @@
 // Networks as data, under the names that Python and the files use.
+import type { Activation } from './activations';
 
 export type Shape = number[]; // (H, W, C) for maps, (units,) for vectors
 
@@ -10,20 +11,6 @@ export interface Input {
   offset: number;
 }
 
-export const ACTIVATIONS = [
-  'linear',
-  'relu',
-  'relu6',
-  'leaky_relu',
-  'elu',
-  'gelu',
-  'silu',
-  'hard_silu',
-  'tanh',
-  'sigmoid',
-  'softmax',
-] as const;
-export type Activation = (typeof ACTIVATIONS)[number];
 export type Padding = 'valid' | 'same';
 export type Frame = [[number, number], [number, number]]; // rows (above, below), columns (left, right)
 

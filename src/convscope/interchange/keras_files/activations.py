@@ -6,17 +6,20 @@ from typing import Any, get_args
 
 from convscope.architecture import Layer, Shape
 from convscope.architecture.layers import ActivationName
+from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.refusal import quoted
 
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
 _NAMES = get_args(ActivationName)
-_OTHER_NAMES = {
-    "swish": "silu",
-    "hard_swish": "hard_silu",
-    "softmax_v2": "softmax",  # what Keras 2 writes for tf.nn.softmax
-}
+_OTHER_NAMES = {other: name for name, forms in ACTIVATION_FORMS.items() for other in forms.other_names}
+_OTHER_NAMES["softmax_v2"] = "softmax"  # what Keras 2 writes for tf.nn.softmax
 _NEEDED = f"train with one of {', '.join(_NAMES[:-1])} or, at the end, softmax"
+
+
+def is_activation(name: str) -> bool:
+    """Return whether an activation of Keras is one of ours."""
+    return _OTHER_NAMES.get(name, name) in _NAMES
 
 
 @dataclass(frozen=True)

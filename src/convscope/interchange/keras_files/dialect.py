@@ -6,6 +6,8 @@ Only what a configuration calls them changed in between.
 from collections.abc import Mapping
 from typing import Any
 
+from convscope.interchange.keras_files.activations import is_activation
+
 _CLASSES = {
     "Convolution2D": "Conv2D",
     "AtrousConvolution2D": "Conv2D",
@@ -21,20 +23,6 @@ _FIELDS = {
     "p": "rate",
     "atrous_rate": "dilation_rate",
 }
-_FUNCTIONS = {
-    "nn.relu": "relu",
-    "nn.leaky_relu": "leaky_relu",
-    "nn.relu6": "relu6",
-    "nn.elu": "elu",
-    "nn.gelu": "gelu",
-    "nn.silu": "silu",
-    "nn.swish": "silu",
-    "nn.tanh": "tanh",
-    "math.tanh": "tanh",
-    "nn.sigmoid": "sigmoid",
-    "math.sigmoid": "sigmoid",
-    "nn.softmax": "softmax",
-}
 _SUMS = ("__operators__.add", "math.add")
 _MERGES = {"sum": "Add", "concat": "Concatenate"}
 _DATA_FORMATS = {"tf": "channels_last"}  # "th" keeps its name: kernels are stored otherwise there
@@ -46,8 +34,9 @@ def in_new_words(class_name: str, config: Mapping[str, Any]) -> tuple[str, Mappi
         function = config.get("function")
         if function in _SUMS:
             return "Add", config
-        if isinstance(function, str) and function in _FUNCTIONS:
-            return "Activation", {**config, "activation": _FUNCTIONS[function]}
+        library, _, name = str(function).partition(".")
+        if library in ("nn", "math") and is_activation(name):
+            return "Activation", {**config, "activation": name}
     if class_name == "Merge" and (merge := _MERGES.get(str(config.get("mode")))):
         changes = {"axis": config.get("concat_axis", -1)} if merge == "Concatenate" else {}
         return merge, {key: value for key, value in config.items() if key != "mode"} | changes

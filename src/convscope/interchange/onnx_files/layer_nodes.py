@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Shape
 from convscope.base.errors import InterchangeError
+from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.onnx_files.folding import FoldedStage, pads, scale_and_shift
 from convscope.interchange.onnx_files.versions import need
 
@@ -231,28 +232,23 @@ def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: 
     """Add the nodes of a stage's activation."""
     name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
     match stage.activation:
-        case "relu" | "tanh" | "sigmoid":
-            graph.add(stage.activation.capitalize(), [given.name], name, output)
         case "leaky_relu":
             graph.add("LeakyRelu", [given.name], name, output, alpha=stage.slope)
-        case "elu":
-            graph.add("Elu", [given.name], name, output)
         case "relu6":
             bounds = [graph.weight(f"{stage.name}/relu6/{key}", np.array(n)) for key, n in (("least", 0), ("most", 6))]
             graph.add("Clip", [given.name, *bounds], name, output)
-        case "silu" | "hard_silu":
-            # Products, which every opset has: Swish is an operator from 24 on, and HardSwish stands for this one.
-            settings = {"alpha": 1 / 6, "beta": 0.5} if stage.activation == "hard_silu" else {}
-            operator = "HardSigmoid" if settings else "Sigmoid"
-            share = f"{stage.name}/{stage.activation}/share"
-            graph.add(operator, [given.name], share, share, **settings)
-            graph.add("Mul", [given.name, share], name, output)
         case "gelu" if graph.opset >= 20:
             graph.add("Gelu", [given.name], name, output)
         case "gelu":
             _gelu(graph, given.name, stage.name, name, output)
         case _:
-            raise AssertionError(stage.activation)
+            forms = ACTIVATION_FORMS[stage.activation]
+            if forms.is_factor:
+                share = f"{stage.name}/{stage.activation}/share"
+                graph.add(forms.onnx, [given.name], share, share, **forms.attributes)
+                graph.add("Mul", [given.name, share], name, output)
+            else:
+                graph.add(forms.onnx, [given.name], name, output, **forms.attributes)
     return NodeOutput(output, given.shape, given.order)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.interchange.activations import ACTIVATION_FORMS, ONNX_ACTIVATIONS
 from convscope.interchange.tflite_files.flatbuffer import Table
 from convscope.interchange.tflite_files.tensors import WHOLE, Tensor
 from convscope.interchange.translation.nodes import NodeBuilder
@@ -174,6 +175,11 @@ def _arg_max(call: Call) -> None:
 
 DEQUANTIZE = 6
 OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
+    **{
+        number: (title, _plain(operator))
+        for operator, name in ONNX_ACTIVATIONS.items()
+        for number, title in filter(None, [ACTIVATION_FORMS[name].tflite])
+    },
     0: ("ADD", _arithmetic("Add")),
     1: ("AVERAGE_POOL_2D", _pool("AveragePool")),
     2: ("CONCATENATION", _concatenation),
@@ -181,14 +187,11 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     4: ("DEPTHWISE_CONV_2D", _depthwise),
     DEQUANTIZE: ("DEQUANTIZE", _plain("Identity")),
     9: ("FULLY_CONNECTED", _dense),
-    14: ("LOGISTIC", _plain("Sigmoid")),
     17: ("MAX_POOL_2D", _pool("MaxPool")),
     18: ("MUL", _arithmetic("Mul")),
-    19: ("RELU", _plain("Relu")),
     21: ("RELU6", _plain("Clip", min=0.0, max=6.0)),
     22: ("RESHAPE", _reshape),
     25: ("SOFTMAX", _softmax),
-    28: ("TANH", _plain("Tanh")),
     34: ("PAD", _pad),
     39: ("TRANSPOSE", _transpose),
     40: ("MEAN", _mean("ReduceMean")),
@@ -205,9 +208,7 @@ OPERATORS: Mapping[int, tuple[str, Callable[[Call], None]]] = {
     73: ("LOG", _plain("Log")),
     82: ("REDUCE_MAX", _mean("ReduceMax")),
     98: ("LEAKY_RELU", _leaky_relu),
-    111: ("ELU", _plain("Elu")),
     114: ("QUANTIZE", _plain("Identity")),
-    117: ("HARD_SWISH", _plain("HardSwish")),
     150: ("GELU", _gelu),
 }
 """By the number of an operator its name, and what says it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from convscope.interchange.activations import ACTIVATION_FORMS, ONNX_ACTIVATIONS
 from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Tensor
 from convscope.interchange.translation.state import BATCH
 
@@ -234,6 +235,7 @@ VIEWS = frozenset(
 )
 """What may give other names to the same numbers."""
 _OPERATORS: Mapping[str, Callable[[Call], None]] = {
+    **{ACTIVATION_FORMS[name].aten or name: _plain(operator) for operator, name in ONNX_ACTIVATIONS.items()},
     **dict.fromkeys(("conv2d", "convolution"), _convolution),
     **dict.fromkeys(
         ("batch_norm", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "native_batch_norm"),
@@ -265,7 +267,6 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     "erf": _plain("Erf"),
     "log": _plain("Log"),
     "sqrt": _plain("Sqrt"),
-    "relu": _plain("Relu"),
     "leaky_relu": _plain("LeakyRelu", alpha="negative_slope"),
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max"), _clip(min=None, max=None)),
     "hardtanh": _clip(min_val=-1, max_val=1),
@@ -274,12 +275,8 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     "prelu": _prelu,
     "gt": _greater,
     "where": _where,
-    "silu": _plain("Swish"),
-    "hardswish": _plain("HardSwish"),
     "hardsigmoid": _hard_sigmoid,
     "gelu": _plain("Gelu", approximate="approximate"),
-    "tanh": _plain("Tanh"),
-    "sigmoid": _plain("Sigmoid"),
     **dict.fromkeys(("softmax", "_softmax"), _softmax("Softmax")),
     **dict.fromkeys(("log_softmax", "_log_softmax"), _softmax("LogSoftmax")),
     "argmax": _plain("ArgMax", axis="dim"),

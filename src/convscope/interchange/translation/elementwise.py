@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Add, BatchNormalization, Concatenate, PReLU
+from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.state import State, activated
 from convscope.interchange.translation.steps import Curve, FileTensor, Index, NotTranslated, Step, simple
@@ -23,13 +24,13 @@ _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
 
 
 def activation(state: State, node: Node) -> FileTensor:
-    """Relu, Tanh, Sigmoid, HardSwish, LeakyRelu, Elu, Swish: the activation of the layer before, or an `Activation`."""
-    value, name = state.plain(node), node.operator.lower()
-    if name == "leakyrelu":
+    """LeakyRelu and `ONNX_ACTIVATIONS`: the activation of the layer before, or an `Activation`."""
+    value = state.plain(node)
+    if node.operator == "LeakyRelu":
         return activated(state, value, "leaky_relu", node.float("alpha", 0.01))
-    if name in ("elu", "swish") and (alpha := node.float("alpha", 1.0)) != 1:
+    if (alpha := node.float("alpha", 1.0)) != 1:
         raise NotTranslated(f"has alpha {alpha:g}; the layer has 1")
-    return activated(state, value, {"swish": "silu", "hardswish": "hard_silu"}.get(name, name))
+    return activated(state, value, ONNX_ACTIVATIONS[node.operator])
 
 
 def clip(state: State, node: Node) -> FileTensor:

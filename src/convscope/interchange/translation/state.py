@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import BatchNormalization, Flatten, Layer
 from convscope.architecture.layer_json import LAYER_KINDS
+from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.translation.nodes import Node
 from convscope.interchange.translation.steps import (
     LINEAR_KINDS,
@@ -97,6 +98,9 @@ class State:
         """Return a value of which nothing is left to do."""
         if value.curve == "erf":
             raise NotTranslated("uses an error function outside of a Gelu; no layer does that")
+        if value.curve in ACTIVATION_FORMS:
+            plain = activated(self, replace(value, curve="", factor=1.0, shift=0.0), value.curve)
+            value = replace(plain, factor=value.factor, shift=value.shift)
         if value.curve in ("relu_of_3_more", "hard_sigmoid"):
             raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
         if value.curve == "padded":

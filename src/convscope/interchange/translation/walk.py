@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.errors import ArchitectureError
+from convscope.interchange.activations import ONNX_ACTIVATIONS
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import constants, elementwise, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
@@ -19,6 +20,7 @@ from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated
 
 OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
+    **dict.fromkeys(("LeakyRelu", *ONNX_ACTIVATIONS), elementwise.activation),
     "Add": elementwise.arithmetic,
     "AveragePool": windows.average_pool,
     "BatchNormalization": elementwise.batch_normalization,
@@ -30,7 +32,6 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Conv": windows.conv,
     "Div": elementwise.arithmetic,
     "Dropout": elementwise.same,
-    "Elu": elementwise.activation,
     "Erf": elementwise.erf,
     "Erfc": elementwise.erf,
     "Flatten": shapes.flatten,
@@ -41,9 +42,7 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "GlobalMaxPool": windows.global_pool,
     "Greater": elementwise.greater,
     "HardSigmoid": elementwise.hard_sigmoid,
-    "HardSwish": elementwise.activation,
     "Identity": elementwise.same,
-    "LeakyRelu": elementwise.activation,
     "Log": elementwise.log,
     "LogSoftmax": elementwise.softmax,
     "MatMul": shapes.matmul,
@@ -54,15 +53,11 @@ OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
     "Pad": windows.pad,
     "ReduceMax": windows.reduce_maps,
     "ReduceMean": windows.reduce_maps,
-    "Relu": elementwise.activation,
     "Reshape": shapes.reshape,
     "Shape": constants.shape_of,
-    "Sigmoid": elementwise.activation,
     "Softmax": elementwise.softmax,
     "Squeeze": shapes.squeeze,
     "Sub": elementwise.arithmetic,
-    "Swish": elementwise.activation,
-    "Tanh": elementwise.activation,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
     "Where": elementwise.where,

@@ -1,6 +1,7 @@
 // What a layer does to the numbers before it, in a few sentences.
 import { mapsRead } from '../../engine/layers';
-import type { Activation, Input, LayerRow } from '../../engine/types';
+import { ACTIVATIONS, type Activation, termOf } from '../../engine/activations';
+import type { Input, LayerRow } from '../../engine/types';
 import type en from 'catalogues/en.json';
 import { say, sentences } from '../../text/say.svelte';
 import { functionName, sizeText } from '../parts/headings';
@@ -15,7 +16,8 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
   const { layer, window, inputShape } = row;
   const size = window === null ? '' : sizeText(window.size);
   const activation = layer.activation ?? 'linear';
-  const place = () => say(`lens.what.place.${activation as Exclude<Activation, 'softmax'>}`);
+  const activated = activation === 'linear' ? [] : functionTexts(activation);
+  const place = () => [say('lens.what.place'), ...activated];
   const n = layer.kind === 'Conv2D' ? mapsRead(layer, inputShape, 0).count : inputShape.at(-1)!;
   switch (layer.kind) {
     case 'Conv2D': {
@@ -24,20 +26,25 @@ export function explanationOf(row: LayerRow | null, isFirst: boolean, input: Inp
       const groups = layer.groups ?? 1;
       const own = groups > 1 ? [say('lens.what.groups', { groups, maps: inputShape[2] })] : [];
       const slid = say(n === 1 ? one : several, { n, size });
-      return sentences([slid, ...own, ...dilationText(row), place(), say('lens.what.oneCell')]);
+      return sentences([slid, ...own, ...dilationText(row), ...place(), say('lens.what.oneCell')]);
     }
     case 'DepthwiseConv2D':
-      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), place()]);
+      return sentences([say('lens.what.slideOne', { size }), ...dilationText(row), ...place()]);
     case 'Dense':
-      return say(`lens.what.dense.${showsLogits(row) ? 'softmax' : activation}`, { n });
+      return showsLogits(row)
+        ? say('lens.what.logits', { n })
+        : sentences([say('lens.what.dense', { n }), ...activated, say('lens.what.order')]);
     case 'Activation':
-      return sentences([
-        say('lens.what.applied', { function: functionName(activation) }),
-        say(`lens.what.function.${activation}`),
-      ]);
+      return sentences(functionTexts(activation));
     default:
       return say(`lens.what.${layer.kind as Plain}`, { size });
   }
+}
+
+function functionTexts(activation: Activation): string[] {
+  const term = termOf(activation);
+  const meaning = term === null ? `y = ${ACTIVATIONS[activation].formula}` : say(`terms.${term}.meaning`);
+  return [say('lens.what.applied', { function: functionName(activation) }), meaning];
 }
 
 function dilationText({ layer: { dilation_rate: dilation = [1, 1] } }: LayerRow): string[] {

@@ -1,5 +1,6 @@
 // What each layer is called on the page, in words that need no Keras.
 import { logitsRow } from '../../engine/architecture';
+import { type Activation, termOf } from '../../engine/activations';
 import type { LayerRow, LayerSpec, Shape } from '../../engine/types';
 import { say } from '../../text/say.svelte';
 import type en from 'catalogues/en.json';
@@ -13,7 +14,8 @@ export interface Heading {
 type Kind = keyof typeof en.parts.layer;
 type Function = keyof typeof en.parts.function;
 
-export const functionName = (activation: string): string => say(`parts.function.${activation as Function}`);
+export const functionName = (activation: Activation): string =>
+  termOf(activation) === null ? activation : say(`parts.function.${activation as Function}`);
 
 export function sizeText([rows, columns]: readonly number[]): string {
   return `${rows} × ${columns}`;

@@ -1,5 +1,6 @@
 // Finds the terms in a text that is put together of data, such as the facts about a layer.
-import type { TermName } from './terms';
+import { ACTIVATIONS, termOf, type Activation } from '../../engine/activations';
+import type { TermName } from '../../ui/terms';
 
 // Words under which a term stands there.
 const WORDS: Record<string, TermName> = {
@@ -20,22 +21,15 @@ const WORDS: Record<string, TermName> = {
   Concatenate: 'concatenation',
   SoftVoting: 'soft voting',
   Dense: 'dense',
-  linear: 'linear',
-  relu: 'relu',
-  leaky_relu: 'leaky relu',
-  relu6: 'relu6',
-  elu: 'elu',
-  gelu: 'gelu',
-  silu: 'silu',
-  hard_silu: 'hard silu',
-  tanh: 'tanh',
-  sigmoid: 'sigmoid',
-  softmax: 'softmax',
   weights: 'weight',
   schedule: 'schedule',
   'label smoothing': 'label smoothing',
   augmentation: 'augmentation',
 };
+for (const name of Object.keys(ACTIVATIONS) as Activation[]) {
+  const term = termOf(name);
+  if (term !== null) WORDS[name] = term;
+}
 const PATTERN = new RegExp(`\\b(${Object.keys(WORDS).join('|')})\\b`);
 
 export interface Piece {

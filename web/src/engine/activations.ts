@@ -1,0 +1,42 @@
+// A row for each activation function: what it computes in double precision, as Keras does by default.
+import type en from 'catalogues/en.json';
+
+interface ActivationRow {
+  compute: (x: number, slope: number) => number; // `slope` below zero, of leaky relu alone
+  formula?: string; // shown for a function that the catalogues neither name nor explain
+}
+
+export const LEAKY_SLOPE = 0.2;
+
+// The share of a standard normal distribution below x. Source: Marsaglia 2004, the Taylor series about 0 of cPhi.
+function normalShare(x: number): number {
+  if (Math.abs(x) > 8) return x > 0 ? 1 : 0; // what is left is less than 1e-15
+  let sum = x;
+  let term = x;
+  for (let k = 3; Math.abs(term) > 1e-17 * Math.abs(sum); k += 2) sum += term *= (x * x) / k;
+  return 0.5 + sum * Math.exp(-0.5 * x * x) * 0.3989422804014327;
+}
+
+const ROWS = {
+  linear: { compute: (x) => x },
+  relu: { compute: (x) => (x < 0 ? 0 : x) },
+  relu6: { compute: (x) => Math.min(Math.max(x, 0), 6) },
+  leaky_relu: { compute: (x, slope) => (x > 0 ? x : slope * x) },
+  elu: { compute: (x) => (x > 0 ? x : Math.expm1(x)) },
+  gelu: { compute: (x) => x * normalShare(x) },
+  silu: { compute: (x) => x / (1 + Math.exp(-x)) },
+  hard_silu: { compute: (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6 },
+  tanh: { compute: Math.tanh },
+  sigmoid: { compute: (x) => 1 / (1 + Math.exp(-x)) },
+  softmax: { compute: (x) => x }, // which needs the other numbers too: `softmax.ts`
+} satisfies Record<string, ActivationRow>;
+
+export type Activation = keyof typeof ROWS;
+export const ACTIVATIONS: Record<Activation, ActivationRow> = ROWS;
+
+// The term of the glossary that explains a function; null where its formula does.
+export function termOf(activation: Activation): keyof typeof en.terms | null {
+  return ACTIVATIONS[activation].formula === undefined
+    ? (activation.replaceAll('_', ' ') as keyof typeof en.terms)
+    : null;
+}
