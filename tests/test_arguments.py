@@ -72,7 +72,7 @@ def good() -> dict[str, object]:
         "model": model, "dataset": dataset, "train": dataset, "test": dataset, "splits": cs.Splits(dataset, dataset),
         "data": cs.Splits(dataset, dataset), "architecture": cs.presets.ann, "architectures": [cs.presets.ann],
         "recipe": cs.Recipe(), "images": dataset.images, "labels": dataset.labels, "targets": dataset.labels,
-        "method": "gradient", "train_probabilities": answers, "test_probabilities": answers, "y_prob": answers,
+        "method": "occlusion", "train_probabilities": answers, "test_probabilities": answers, "y_prob": answers,
         "logits": answers, "held_out_logits": answers, "held_out_labels": dataset.labels, "fitted_on": "siblings",
         "a": candidate, "b": candidate, "groups": [], "name": "gaussian_noise", "strength": 1, "path": "model",
         "format": "onnx", "parts": [], "keras_model": None, "name_or_path": "mnist", "dtype": "float32",

@@ -73,12 +73,10 @@ from .evidence.evaluation import (
     Evaluation as Evaluation,
 )
 from .evidence.explanation import (
-    AttributionChecks as AttributionChecks,
     Embedding as Embedding,
     Explanation as Explanation,
     FilterCards as FilterCards,
     attribute as attribute,
-    check_attributions as check_attributions,
     embed as embed,
     explain as explain,
     filter_cards as filter_cards,

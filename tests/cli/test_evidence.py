@@ -12,9 +12,9 @@ import convscope as cs
 from .conftest import invoke
 
 TOPICS = (
-    "calibration", "rejection", "filters", "attributions", "embedding", "ablation", "robustness", "attacks", "audit",
+    "calibration", "rejection", "filters", "embedding", "ablation", "robustness", "attacks", "audit",
 )  # fmt: skip
-QUICK = ("filters", "attributions", "embedding", "ablation")
+QUICK = ("filters", "embedding", "ablation")
 
 
 @pytest.fixture(scope="module")

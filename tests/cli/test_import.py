@@ -87,7 +87,7 @@ def test_what_needs_unseen_images_is_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     measured = dict(topics._MEASURE)
-    for topic in ("filters", "attributions", "ablation", "robustness", "attacks"):  # whose values do not matter here
+    for topic in ("filters", "ablation", "robustness", "attacks"):  # whose values do not matter here
         measured[topic] = measured["embedding"]
     monkeypatch.setattr(topics, "_MEASURE", measured)
     out = shutil.copytree(imported[0], tmp_path / "run")

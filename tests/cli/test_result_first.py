@@ -16,7 +16,7 @@ from convscope.storage import RunFolder
 
 from .conftest import invoke
 
-TOPICS = ("filters", "attributions", "embedding", "ablation")
+TOPICS = ("filters", "embedding", "ablation")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def interrupted(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topics, "_MEASURE", {**topics._MEASURE, "attributions": stop})
+        patch.setattr(topics, "_MEASURE", {**topics._MEASURE, "embedding": stop})
         arguments = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--seeds", 1, "--out", out)
         done = invoke("run", *arguments)
     assert done.exit_code == 1
@@ -47,13 +47,13 @@ def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrup
         == f"Error: interrupted; what is finished is kept; to continue, run: convscope run --resume {out}"
     )
     assert {"verdict", "training", "comparison", "filters"} <= chapters(out)
-    assert not {"attributions", "embedding", "ablation", "seeds"} & chapters(out)
+    assert not {"embedding", "ablation", "seeds"} & chapters(out)
     assert not (out / "DONE").exists()
     lines = printed.splitlines()
     (page,) = [number for number, line in enumerate(lines) if line.endswith(str(out / "report.html"))]
     assert any(line.startswith("Accuracy on the test split of small") for line in lines[:page])
     phases = [line.partition(":")[0] for line in lines[page:] if line.endswith(" s left")]
-    assert phases == ["comparison", "filters", "attributions"]
+    assert phases == ["comparison", "filters", "embedding"]
 
 
 @pytest.mark.slow

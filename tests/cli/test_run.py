@@ -49,7 +49,7 @@ def test_run_prints_what_its_contract_says(run_folder):
     low, high = evaluation["accuracy_interval"]
     assert low < evaluation["accuracy"] < high
     assert {
-        "train", "evaluate", "explain", "seeds", "filters", "attributions", "embedding", "ablation", "report", "total",
+        "train", "evaluate", "explain", "seeds", "filters", "embedding", "ablation", "report", "total",
     } <= set(printed["timings"])  # fmt: skip
 
 

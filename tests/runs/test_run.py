@@ -76,7 +76,7 @@ def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run
     again = cs.open_run(run.path)  # without the arrays
     assert again.evaluation.to_dict() == json.loads((run.path / "evaluation.json").read_text())
     assert np.array_equal(again.evaluation.y_prob, run.evaluation.y_prob)
-    for topic in ("seeds", "filters", "attributions", "embedding", "ablation"):
+    for topic in ("seeds", "filters", "embedding", "ablation"):
         assert getattr(again, topic) == json.loads((run.path / f"{topic}.json").read_text())
     assert files_of(run.path) == before
 

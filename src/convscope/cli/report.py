@@ -38,8 +38,8 @@ def report(
     """Measure how far a run's predictions can be trusted, and rewrite its report.
 
     RUN is a run folder. The report is its report.html, a single file that needs no internet connection. Without a TOPIC
-    only the page is written. A TOPIC is calibration, rejection, filters, attributions, embedding, ablation, robustness,
-    attacks, audit or architectures; named topics are measured again. `all` measures those that are missing, except
+    only the page is written. A TOPIC is calibration, rejection, filters, embedding, ablation, robustness, attacks,
+    audit or architectures; named topics are measured again. `all` measures those that are missing, except
     architectures, which trains variants of the network from five seeds. Each topic has its own JSON file. The test
     images choose nothing.
 

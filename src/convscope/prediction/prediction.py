@@ -234,8 +234,8 @@ def _words(answer: Answer) -> str:
 
 
 METHOD: Method = "integrated_gradients"
-"""Of the attributions, the one that orders pixels well by both of its checks, whose sum is the answer's logit less that
-of an empty image, and that every network allows."""
+"""The attribution that orders pixels best, and whose sum is the answer's logit minus that of an empty image; see
+docs/methods/attributions.md."""
 
 _EXPLAINED_AT_ONCE = 64  # images whose gradients are held at once
 

@@ -14,7 +14,7 @@ from convscope.base.records import Record
 from convscope.base.tables import html_table, printable, text_table
 from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.calibration import Calibration
-from convscope.evidence.explanation import AttributionChecks, FilterCards
+from convscope.evidence.explanation import FilterCards
 from convscope.evidence.explanation.embedding import Embedding
 from convscope.evidence.rejection import Rejection
 from convscope.evidence.robustness import Attacks, Robustness
@@ -35,7 +35,6 @@ class EvidenceRecords(Record, kw_only=True):
     calibration: Calibration | UnsetType = UNSET
     rejection: Rejection | UnsetType = UNSET
     filters: FilterCards | UnsetType = UNSET
-    attributions: AttributionChecks | UnsetType = UNSET
     embedding: Embedding | UnsetType = UNSET
     ablation: AblationRecord | UnsetType = UNSET
     robustness: Robustness | UnsetType = UNSET

@@ -142,11 +142,6 @@ class Run:
         return self._topic("filters")
 
     @property
-    def attributions(self) -> Evidence:
-        """Which pixels answers rest on by several methods, and how far these pass their checks."""
-        return self._topic("attributions")
-
-    @property
     def embedding(self) -> Evidence:
         """The last hidden layer of the test images in a plane."""
         return self._topic("embedding")
@@ -179,7 +174,7 @@ class Run:
     def report(self, index: int | None = None) -> Path:
         """Write the page of what the run measured, and return its path.
 
-        What takes seconds and was not measured yet (filters, attributions, embedding, ablation) is measured now.
+        What takes seconds and was not measured yet (filters, embedding, ablation) is measured now.
 
         Args:
             index: of the test image whose feature maps are shown; None is the one that the run was asked for.

@@ -17,12 +17,7 @@ from convscope.evidence.ablation import ablate, ablate_inputs, filter_means
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
-from convscope.evidence.explanation import (
-    MIN_EMBEDDED_IMAGES,
-    check_attributions,
-    embed,
-    filter_cards,
-)
+from convscope.evidence.explanation import MIN_EMBEDDED_IMAGES, embed, filter_cards
 from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment.ablation import AblationRecord
@@ -36,12 +31,11 @@ from convscope.training.crossfit import CrossFit, crossfit
 from convscope.training.ensemble import ensemble_siblings
 from convscope.training.model import Model
 
-QUICK = ("filters", "attributions", "embedding", "ablation")
+QUICK = ("filters", "embedding", "ablation")
 """What the main job measures of every run: seconds in all, and no further training."""
 
 _PASSES: Mapping[str, tuple[float, float]] = {
     "filters": (25, 4e11),
-    "attributions": (20, 2e11),
     "embedding": (8, 1e11),
     "ablation": (80, 8e11),
 }
@@ -197,9 +191,6 @@ _MEASURE: Mapping[str, Callable[[Subject], Result]] = {
     "calibration": _calibration,
     "rejection": _rejection,
     "filters": lambda subject: filter_cards(subject.model, subject.splits.test),
-    "attributions": lambda subject: check_attributions(
-        subject.model, subject.splits.test, most_images=50, seed=subject.folder.seed
-    ),
     "embedding": lambda subject: embed(subject.model, subject.splits.test),
     "ablation": _ablation,
     "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),

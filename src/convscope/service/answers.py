@@ -113,10 +113,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
 
 def _explained(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
     """Return of each prediction the picture after each step, and what the answer rests on."""
-    try:
-        maps = answer_maps(served.model, predictions, method=method)
-    except ValueError as error:
-        raise RequestRefusedError(400, f"method: {error}") from error
+    maps = answer_maps(served.model, predictions, method=method)
     return [
         {
             "stages": [_stage(stage) for stage in prediction.prepared.stages],

@@ -11,8 +11,8 @@ OutputName = Literal["logits", "probabilities", "calibrated_probabilities", "lab
 InputType = Literal["UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
 
 EXPLAINED_BY: Method = "gradient_times_input"
-"""By which answers are explained unless another method is asked for: by both of its checks on MNIST it orders pixels as
-well as `integrated_gradients`, for a tenth of the time, which is what a service has to spare."""
+"""By which answers are explained unless another method is asked for: on MNIST it orders pixels as well as
+`integrated_gradients` (docs/methods/attributions.md), for a tenth of the time, which is what a service has to spare."""
 
 Parameters = dict[str, bool | int | float | str]
 

@@ -64,8 +64,7 @@ def _fill(place: Path) -> None:
     for name in ("measured", "low-bit"):  # `run` has them
         shutil.rmtree(place / name / "checkpoints")
     for name in ("run", "imported", "joined"):  # half of the archive; `measured` has them
-        for topic in ("filters", "attributions"):
-            (place / name / f"{topic}.json").unlink()
+        (place / name / "filters.json").unlink()
 
 
 def _convscope(*words: str) -> None:

@@ -9,7 +9,7 @@ import { pagePath, type ReportName } from './reports';
 const folder = inject('reports');
 const KINDS: ReportName[] = ['mnist', 'letters', 'hostile', 'ann'];
 const WIDTHS = [360, 1024, 1440];
-const TOPICS = 11;
+const TOPICS = 10;
 const MOST_BYTES = 4_000_000; // of MNIST; pages of made-up noise, which nothing compresses, may have a quarter more
 const A4 = 673; // CSS pixels between margins of 16 mm
 
@@ -123,7 +123,7 @@ inEachBrowser((browser, browserName) => {
     test('Back from a picture on the bench returns to it, in the section that was open', async () => {
       const page = await goTo({ width: 1280 });
       for (const [section, image] of [
-        ['attributions', '#attributions button > img'],
+        ['filters', '#filters button > img'],
         ['evaluation', '#evaluation .cards button > img'],
       ]) {
         await page.$eval(`nav a[href="#${section}"]`, (link) => (link as HTMLElement).click());
@@ -198,7 +198,7 @@ inEachBrowser((browser, browserName) => {
           const page = await goTo();
           const images = '.evidence img[data-split="test"]';
           const sections = await page.$$eval(images, (all) => all.map((one) => one.closest('section')!.id));
-          expect(new Set(sections)).toContain('attributions');
+          expect(new Set(sections)).toContain('filters');
           const left = await page.$$eval(
             images,
             (all) => all.filter((one) => one.parentElement!.tagName !== 'BUTTON').length,

@@ -16,7 +16,7 @@ from convscope.base.records import Record
 from convscope.evidence.ablation import ablate, ablate_inputs
 from convscope.evidence.audit import audit
 from convscope.evidence.calibration import measure_calibration
-from convscope.evidence.explanation import check_attributions, embed, filter_cards
+from convscope.evidence.explanation import embed, filter_cards
 from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
@@ -86,7 +86,6 @@ def without_siblings(model: cs.Model, few: cs.Splits) -> dict[str, Record]:
     ablation = AblationRecord().updated(ablate(model, few.test))
     return {
         "filters": filter_cards(model, few.test),
-        "attributions": check_attributions(model, few.test, most_images=10),
         "embedding": embed(model, few.test, most_images=400),
         "ablation": ablation.updated(ablate_inputs(model, few, most_macs=1e9)),
     }

@@ -1,6 +1,5 @@
 """Looking inside a trained network: kernels, layers' outputs, what activates each filter, and what answers rest on."""
 
-from convscope.evidence.explanation.attribution_checks import AttributionChecks, MethodCheck, check_attributions
 from convscope.evidence.explanation.attributions import METHODS, Method, attribute
 from convscope.evidence.explanation.embedding import MIN_EMBEDDED_IMAGES, Embedding, embed
 from convscope.evidence.explanation.explanation import Explanation, explain
@@ -13,16 +12,13 @@ from convscope.evidence.explanation.kernels_and_maps import KernelBank, LayerSum
 __all__ = [
     "METHODS",
     "MIN_EMBEDDED_IMAGES",
-    "AttributionChecks",
     "Embedding",
     "Explanation",
     "FilterCards",
     "KernelBank",
     "LayerSummary",
     "Method",
-    "MethodCheck",
     "attribute",
-    "check_attributions",
     "class_selectivity",
     "embed",
     "explain",

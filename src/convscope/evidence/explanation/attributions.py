@@ -1,7 +1,7 @@
-"""Which pixels an answer rests on, by six methods: `attribute` takes images and one logit of each to a map of each.
+"""Which pixels an answer rests on, by three methods: `attribute` takes images and one logit of each to a map of each.
 
 A map says how one logit of this network depends on the pixels near this image, by its method's own meaning of
-"depends"; methods disagree, and none says why the network is as it is. `attribution_checks` tests each.
+"depends"; methods disagree, and none says why the network is as it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,22 +11,19 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import Conv2D, DepthwiseConv2D, LayerRow
-from convscope.base.arguments import Seed, checked
+from convscope.base.arguments import checked
 from convscope.base.deadline import check_deadline
-from convscope.base.streams import random_stream
 from convscope.engine import Network, open_network
 from convscope.engine.loss import dlogits_of_logit
 from convscope.training.model import Model
 
-Method = Literal["gradient", "gradient_times_input", "integrated_gradients", "smoothgrad", "grad_cam", "occlusion"]
+Method = Literal["gradient_times_input", "integrated_gradients", "occlusion"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 Maps = NDArray[np.float64]
-"""(N, H, W), a number a pixel; of an image of several channels, as the method says."""
+"""(N, H, W), a number a pixel, summed over its channels."""
 
 INTEGRATION_STEPS = 32  # of the path from the background to the image
-NOISE_SAMPLES, NOISE_SHARE = 24, 0.15  # noise of this share of the range 0 to 255, within the 10 to 20 % of the paper
 _IMAGES_AT_ONCE = 2000  # answered by one call
 _PATCHES = 7  # an occluded square is a seventh of the shorter side, and moves by half of itself
 
@@ -39,21 +36,18 @@ def attribute(
     method: Method,
     *,
     background: int = 0,
-    seed: Seed = 0,
 ) -> Maps:
-    """Return for each of `images` (N, H, W, C) uint8 what its pixels count for its logit `targets` (N,), as `Maps`.
+    """Score the pixels of each of `images` (N, H, W, C) uint8 by what they count for its logit `targets` (N,).
 
-    Logits are explained, not probabilities: a probability also falls because another logit rises. `gradient`,
-    `smoothgrad` and `grad_cam` are at least zero; the others are signed, below zero where a pixel opposes it.
+    Logits are explained, not probabilities: a probability also falls because another logit rises. Scores are signed,
+    below zero where a pixel opposes the logit.
 
     Args:
         background: the grey level, 0 to 255, that stands for "nothing there": x0, and what blanked pixels get.
-        seed: of the noise of `smoothgrad`, which is rounded to grey levels as images are.
 
     Raises:
-        ValueError: if the method is unknown or needs a convolution that the network does not have, the background is
-            no grey level, there is not one target an image or one is no class, or the images are not of the size the
-            model reads.
+        ValueError: if the method is unknown, the background is no grey level, there is not one target an image or one
+            is no class, or the images are not of the size the model reads.
 
     >>> from convscope.architecture import presets
     >>> from convscope.engine import initial_weights
@@ -69,27 +63,7 @@ def attribute(
         raise ValueError(f"background is {background}; it must be a grey level, 0 to 255")
     if targets.shape != images.shape[:1]:
         raise ValueError(f"targets have shape {targets.shape} for {len(images)} images; give one for each")
-    if method == "grad_cam" and camera_layer(model) is None:
-        raise ValueError("grad_cam needs a convolution, and this network has none; choose another method")
-    if method == "smoothgrad":
-        return _smoothgrad(model, images, targets, seed)
     return _METHODS[method](model, images, targets, background)
-
-
-def camera_layer(model: Model) -> LayerRow | None:
-    """Return the last convolution, whose maps Grad-CAM weighs; None where there is none."""
-    rows = [row for row in model.architecture.table if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
-    return rows[-1] if rows else None
-
-
-def methods_for(model: Model) -> tuple[Method, ...]:
-    """Return the methods that `model` allows, in their order."""
-    return tuple(method for method in METHODS if method != "grad_cam" or camera_layer(model) is not None)
-
-
-def background_of(images: NDArray[np.uint8]) -> int:
-    """Return the most frequent grey level of `images`, of all channels together; the lowest of equals."""
-    return int(np.bincount(images.reshape(-1), minlength=256).argmax())
 
 
 def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -115,10 +89,6 @@ def _input_gradients(
 def _from_background(model: Model, images: NDArray[np.uint8], background: int) -> NDArray[np.float64]:
     """Return x - x0 (N, H, W, C)."""
     return (images.astype(np.float64) - background) * model.architecture.input.scale
-
-
-def _gradient(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], _background: int) -> Maps:
-    return np.asarray(np.abs(_input_gradients(model.network, images, targets)).max(axis=3))
 
 
 def _gradient_times_input(
@@ -150,33 +120,6 @@ def _network_on_the_way(model: Model, share: float, background: int) -> Network:
     return open_network(moved, model.weights)
 
 
-def _smoothgrad(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], seed: int) -> Maps:
-    total = np.zeros(images.shape)
-    for sample in range(NOISE_SAMPLES):
-        noise = random_stream(seed, "smoothgrad", sample).normal(0, 255 * NOISE_SHARE, images.shape)
-        noisy = np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
-        total += _input_gradients(model.network, noisy, targets)
-    return np.asarray(np.abs(total / NOISE_SAMPLES).max(axis=3))
-
-
-def _grad_cam(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], _background: int) -> Maps:
-    row = camera_layer(model)
-    assert row is not None, "attribute has checked it"
-    name, dlogits = row.layer.name, dlogits_of_logit(targets, model.architecture.num_classes)
-    gradients = np.asarray(model.network.layer_gradients(images, dlogits, [name])[name], np.float64)
-    weights = gradients.mean(axis=(1, 2))
-    maps = np.einsum("nhwc,nc->nhw", np.asarray(model.activations(images, [name])[name], np.float64), weights)
-    rows, columns = (_nearest_cells(row, axis, images.shape[1 + axis]) for axis in (0, 1))
-    return np.asarray(np.maximum(maps, 0)[:, rows][:, :, columns])
-
-
-def _nearest_cells(row: LayerRow, axis: int, pixels: int) -> NDArray[np.int64]:
-    """Return for each pixel along an axis the cell of the layer's map whose window's middle is nearest."""
-    seen = row.receptive_field
-    middles = seen.start[axis] + np.arange(row.output_shape[axis]) * seen.jump[axis] + (seen.size[axis] - 1) / 2
-    return np.asarray(np.abs(np.arange(pixels)[:, None] - middles).argmin(axis=1))
-
-
 def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.integer[Any]], background: int) -> Maps:
     height, width = images.shape[1:3]
     side = max(1, round(min(height, width) / _PATCHES))
@@ -206,9 +149,7 @@ def _starts(pixels: int, side: int, step: int) -> list[int]:
 
 
 _METHODS: Mapping[Method, Callable[[Model, NDArray[np.uint8], NDArray[np.integer[Any]], int], Maps]] = {
-    "gradient": _gradient,
     "gradient_times_input": _gradient_times_input,
     "integrated_gradients": _integrated_gradients,
-    "grad_cam": _grad_cam,
     "occlusion": _occlusion,
 }

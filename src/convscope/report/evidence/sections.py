@@ -9,7 +9,6 @@ from convscope.base.records import Record
 from convscope.experiment.records import SeedsRecord
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.evidence.attacks import attacks_section
-from convscope.report.evidence.attributions import attributions_section
 from convscope.report.evidence.audit import audit_section
 from convscope.report.evidence.calibration import calibration_section
 from convscope.report.evidence.comparison import comparison_section
@@ -36,7 +35,6 @@ _SECTIONS: Mapping[str, Callable[..., Section]] = {
     "calibration": calibration_section,
     "rejection": rejection_section,
     "filters": filters_section,
-    "attributions": attributions_section,
     "embedding": embedding_section,
     "ablation": ablation_section,
     "robustness": robustness_section,
