@@ -66,7 +66,7 @@ def bare_reports() -> Iterator[None]:
     """Leave the evidence out of each report: measure none of it for the report, and draw none of what there is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(page, "quick_topics", lambda _: ())
-        patch.setattr(page, "TOPICS", ())
+        patch.setattr(page, "TOPICS", {})
         patch.setattr(page, "render_evidence", lambda evidence: [None for _ in evidence])
         yield
 

@@ -33,7 +33,7 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
     kept = json.loads((run / "exports.json").read_text())
     assert kept["exports"] == [row]
     assert kept["weights_sha256"] == cs.load_model(run).weights_sha256
-    monkeypatch.setattr(page, "TOPICS", ("exports",))
+    monkeypatch.setattr(page, "TOPICS", {"exports": None})
     monkeypatch.setattr(page, "render_evidence", render_evidence)
     assert invoke("report", run).exit_code == 0
     assert ' id="exports"' in (run / "report.html").read_text()

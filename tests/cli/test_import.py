@@ -86,10 +86,10 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
 def test_what_needs_unseen_images_is_refused_or_left_out(
     imported: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    measured = dict(topics._MEASURE)
     for topic in ("filters", "ablation", "robustness", "attacks"):  # whose values do not matter here
-        measured[topic] = measured["embedding"]
-    monkeypatch.setattr(topics, "_MEASURE", measured)
+        monkeypatch.setitem(
+            topics.TOPICS, topic, replace(topics.TOPICS[topic], measure=topics.TOPICS["embedding"].measure)
+        )
     out = shutil.copytree(imported[0], tmp_path / "run")
     done = invoke("report", out, "calibration")
     assert done.exit_code == 1

@@ -2,21 +2,21 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import convscope as cs
 from convscope.report import render_report
-from convscope.runs import topics
-from convscope.runs.evidence import read_topics
 from convscope.runs.jobs import opened
 from convscope.runs.page import Found, RunPage, load_found
+from convscope.runs.topics import TOPICS, read_topics
 from convscope.storage import RunFolder
 
 from .conftest import invoke
 
-TOPICS = ("filters", "embedding", "ablation")
+QUICK = ("filters", "embedding", "ablation")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def interrupted(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topics, "_MEASURE", {**topics._MEASURE, "embedding": stop})
+        patch.setitem(TOPICS, "embedding", replace(TOPICS["embedding"], measure=stop))
         arguments = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--seeds", 1, "--out", out)
         done = invoke("run", *arguments)
     assert done.exit_code == 1
@@ -63,10 +63,10 @@ def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str
     done = invoke("run", "--resume", out)
     assert done.exit_code == 0, done.output
     assert (out / "filters.json").stat().st_mtime_ns == filters
-    for name in (*TOPICS, "evaluation", "explanation"):
+    for name in (*QUICK, "evaluation", "explanation"):
         assert json.loads((out / f"{name}.json").read_text()) == json.loads((shared_run / f"{name}.json").read_text())
     assert cs.load_model(out).weights_sha256 == cs.load_model(shared_run).weights_sha256
-    assert {*TOPICS, "comparison"} <= chapters(out)
+    assert {*QUICK, "comparison"} <= chapters(out)
     assert (out / "DONE").exists()
     assert not (out / "figures").exists()
 
@@ -82,7 +82,7 @@ def test_the_page_of_each_phase_is_that_of_a_page_made_at_once(shared_run: Path)
         page.compare(found.baseline, found.comparison)
         render_report(page.contents())
         whole = RunPage(found, splits, 0, {})
-        for topic, record in read_topics(folder, ("seeds", *TOPICS), found.run.model).items():
+        for topic, record in read_topics(folder, ("seeds", *QUICK), found.run.model).items():
             page.add(topic, record)
             later, at_once = page.contents(), whole.contents()
             later_html = render_report(later)

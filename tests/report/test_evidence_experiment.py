@@ -14,7 +14,7 @@ from convscope.experiment import Experiment, RunResult
 from convscope.experiment.records import ExperimentRecord
 from convscope.report.document import STILL_POLICY
 from convscope.report.evidence import Chart, Table
-from convscope.report.evidence.experiment import experiment_section, seeds_finding
+from convscope.report.evidence.seeds import experiment_section, seeds_finding
 from convscope.report.experiment_page import render_experiment, write_experiment_page
 from convscope.report.style import png_bytes, svg_text
 from convscope.training import History

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from convscope.base.errors import RunError
 from convscope.base.records import decode
 from convscope.interchange import Parity, ParityTable
-from convscope.runs.evidence import KINDS
+from convscope.runs.topics import TOPICS
 
 ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
 OPTIONAL = {"weights_sha256", "directions", "offset", "inputs"}
@@ -64,14 +64,14 @@ def changes(value: Any) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("topic", KINDS)
+@pytest.mark.parametrize("topic", TOPICS)
 def test_a_file_is_read_as_it_was_written_and_refused_with_any_change(topic: str) -> None:
     text, path = text_of(topic), f"run/{topic}.json"
-    record = decode(text.encode(), KINDS[topic], path)
+    record = decode(text.encode(), TOPICS[topic].record, path)
     assert json.loads(json.dumps(record.to_dict())) == json.loads(text)
     count = 0
     for changed in changes(json.loads(text)):
         with pytest.raises(RunError, match=rf"^{path}: (.*\$.*; use another copy|damaged \(the number nan)"):
-            decode(changed.encode(), KINDS[topic], path)
+            decode(changed.encode(), TOPICS[topic].record, path)
         count += 1
     assert count > 30

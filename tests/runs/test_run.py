@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import RunError
-from convscope.runs.topics import TOPICS
+from convscope.runs.topics import MEASURED, TOPICS
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +107,8 @@ def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, mo
 
     for name in ("steps.train", "steps.evaluate", "steps.measure_latency", "seeds.train_runs", "topics.crossfit"):
         monkeypatch.setattr(f"convscope.runs.{name}", measure)
-    monkeypatch.setattr("convscope.runs.topics._MEASURE", dict.fromkeys(TOPICS, measure))
+    for topic in MEASURED:
+        monkeypatch.setitem(TOPICS, topic, replace(TOPICS[topic], measure=measure))
     assert copy.report().exists()
     for file in ("comparison.json", "predictions.npz", "embedding.json"):
         (copy.path / file).rename(copy.path / "away")

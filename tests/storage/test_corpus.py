@@ -12,8 +12,8 @@ from tests.shared import invoke, made_once
 
 import convscope as cs
 from convscope.evidence.comparison import weights_bytes
-from convscope.report.evidence import TOPICS
 from convscope.runs.groups import stored_bytes
+from convscope.runs.topics import TOPICS
 
 CORPUS = Path(__file__).parent / "corpus"
 ARCHIVES = sorted(path.stem for path in CORPUS.glob("*.zip"))

@@ -14,12 +14,12 @@ from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ReportOutput
 from convscope.runs.pipeline import ALL, VARIANTS, ReportRequest, report_job
-from convscope.runs.topics import TOPICS
+from convscope.runs.topics import MEASURED
 
 
-@click.command()
+@click.command(epilog=f"A TOPIC is one of {', '.join((*MEASURED, VARIANTS, ALL))}.")
 @run_argument
-@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=Choice((*TOPICS, VARIANTS, ALL)))
+@click.argument("topics", metavar="[TOPIC]...", nargs=-1, type=Choice((*MEASURED, VARIANTS, ALL)))
 @index_option
 @click.option(
     "--executor",
@@ -38,8 +38,7 @@ def report(
     """Measure how far a run's predictions can be trusted, and rewrite its report.
 
     RUN is a run folder. The report is its report.html, a single file that needs no internet connection. Without a TOPIC
-    only the page is written. A TOPIC is calibration, rejection, filters, embedding, ablation, robustness, attacks,
-    audit or architectures; named topics are measured again. `all` measures those that are missing, except
+    only the page is written. Named topics are measured again. `all` measures those that are missing, except
     architectures, which trains variants of the network from five seeds. Each topic has its own JSON file. The test
     images choose nothing.
 

@@ -21,7 +21,7 @@ from convscope.data.datasets.named.entries import CatalogueEntry
 from convscope.evidence.evaluation import Evaluation
 from convscope.experiment.records import SeedsRecord
 from convscope.report.document import read_resource
-from convscope.report.evidence import Table, render_evidence
+from convscope.report.evidence import Table, make_section
 from convscope.storage.records import RunFile
 from convscope.training.model import Model
 
@@ -197,7 +197,7 @@ def _percent(value: float | None) -> str:
 def _trust(contents: CardContents) -> Iterator[dict[str, object]]:
     """Yield what the sections of the page say in their titles, and what they do not show."""
     for topic in (topic for topic in TRUST if topic in contents.evidence):
-        section = render_evidence({topic: contents.evidence[topic]})[0].section
+        section = make_section(topic, contents.evidence[topic])
         titles = [part.title for part in section.parts if part.title]
         looks = [part.look for part in section.parts if isinstance(part, Table) and not part.title and part.look]
         yield {**vars(section), "lines": [*titles, *looks]}

@@ -8,7 +8,7 @@ from convscope.base.tables import printable, printable_lines
 from convscope.experiment.records import ExperimentRecord, GroupRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
-from convscope.report.evidence.experiment import experiment_section, seeds_finding
+from convscope.report.evidence.seeds import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import bracketed, percent
 

@@ -11,8 +11,8 @@ from convscope.experiment.sweep import Trial
 from convscope.experiment.sweep.records import SweepRecord
 from convscope.report.document import render_document
 from convscope.report.evidence import render_section
-from convscope.report.evidence.experiment import diverged_table
 from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.seeds import diverged_table
 from convscope.report.findings import bracketed, percent
 from convscope.report.sweep_charts import MOST_DOTS, draw_sweep
 

@@ -10,7 +10,7 @@ from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.files import read_bytes, write_text
 from convscope.base.records import read
 from convscope.evidence.comparison.records import ComparisonRecord
-from convscope.runs.evidence import read_topics
+from convscope.runs.topics import read_topics
 from convscope.storage import RunFolder, open_run, writing
 
 NAME = "README.md"

@@ -1,65 +1,35 @@
-"""What was measured of a run, topic by topic: the types of the JSON files, and what a file holds as a value."""
+"""What was measured of a run: all topics as one record, and one topic's file as a value."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
 from textwrap import fill
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET, UnsetType
-from msgspec.structs import fields, replace
+from msgspec import UNSET, UnsetType, defstruct
 
 from convscope.base.records import Record
 from convscope.base.tables import html_table, printable, text_table
-from convscope.evidence.audit.faults import AuditRecord
-from convscope.evidence.calibration import Calibration
-from convscope.evidence.explanation import FilterCards
-from convscope.evidence.explanation.embedding import Embedding
-from convscope.evidence.rejection import Rejection
-from convscope.evidence.robustness import Attacks, Robustness
-from convscope.experiment.ablation import AblationRecord
-from convscope.experiment.records import SeedsRecord
-from convscope.interchange.parity import ParityTable
-from convscope.storage import RunFolder
-from convscope.training.model import Model
+from convscope.runs.topics import TOPICS
 
 if TYPE_CHECKING:
     from convscope.report.evidence.section import Section, Table
 
 
-class EvidenceRecords(Record, kw_only=True):
-    """What was measured of a run, by topic; each is a file of the run folder."""
+if TYPE_CHECKING:
 
-    seeds: SeedsRecord | UnsetType = UNSET
-    calibration: Calibration | UnsetType = UNSET
-    rejection: Rejection | UnsetType = UNSET
-    filters: FilterCards | UnsetType = UNSET
-    embedding: Embedding | UnsetType = UNSET
-    ablation: AblationRecord | UnsetType = UNSET
-    robustness: Robustness | UnsetType = UNSET
-    attacks: Attacks | UnsetType = UNSET
-    audit: AuditRecord | UnsetType = UNSET
-    exports: ParityTable | UnsetType = UNSET
+    class EvidenceRecords(Record):
+        """What was measured of a run, by topic; each is a file of the run folder."""
 
-
-KINDS: Mapping[str, type[Record]] = {one.name: get_args(one.type)[0] for one in fields(EvidenceRecords)}
-"""The type of each topic's file."""
-
-
-def collect(records: Mapping[str, Record]) -> EvidenceRecords:
-    """Return records by topic as one."""
-    return replace(EvidenceRecords(), **records)
-
-
-def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[str, Record]:
-    """Return what is kept on those of `topics` that were measured of these weights, by topic.
-
-    Raises:
-        RunError: if a file is damaged.
-    """
-    found = {topic: folder.read_evidence(topic, KINDS[topic], model) for topic in topics}
-    return {topic: record for topic, record in found.items() if record is not None}
+else:
+    EvidenceRecords = defstruct(
+        "EvidenceRecords",
+        [(name, topic.record | UnsetType, UNSET) for name, topic in TOPICS.items()],
+        bases=(Record,),
+        namespace={"__doc__": "What was measured of a run, by topic; each is a file of the run folder."},
+        kw_only=True,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,9 +86,9 @@ class Evidence(Mapping[str, Any]):
         return "".join(parts)
 
     def _section(self) -> "Section":
-        from convscope.report.evidence import render_evidence  # matplotlib takes its time to load
+        from convscope.report.evidence import make_section  # matplotlib takes its time to load
 
-        return render_evidence({self.topic: self.record})[0].section
+        return make_section(self.topic, self.record)
 
 
 def _tables(section: "Section") -> "Iterator[Table]":

@@ -16,12 +16,11 @@ from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.explanation import explain
 from convscope.report import Replay, RunContents, write_figures, write_report
-from convscope.report.evidence import TOPICS, RenderedSection, render_evidence
+from convscope.report.evidence import RenderedSection, render_evidence
 from convscope.report.records import PageRecord
-from convscope.runs.evidence import read_topics
 from convscope.runs.listeners import SILENT, Listeners
 from convscope.runs.steps import Measured, compare_runs, evaluate_run, load_baseline, load_measured, timed
-from convscope.runs.topics import Subject, measure_topics, quick_topics
+from convscope.runs.topics import TOPICS, Subject, measure_topics, quick_topics, read_topics
 from convscope.storage import RunFolder
 
 _FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite

@@ -13,7 +13,7 @@ from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Comparison
 from convscope.evidence.evaluation import Evaluation
 from convscope.runs.ablation import retrain_variants
-from convscope.runs.evidence import EvidenceRecords, collect
+from convscope.runs.evidence import EvidenceRecords
 from convscope.runs.jobs import Job, baseline_job, check_index
 from convscope.runs.listeners import Listeners
 from convscope.runs.seeds import SeedRuns, number_of_seeds, train_seeds
@@ -200,7 +200,7 @@ def report_job(
     if VARIANTS in request.topics:
         with timed(timings, VARIANTS):
             measured["ablation"] = retrain_variants(folder, splits, request.executor, listeners)
-    return collect(measured), complete_page(load_found(folder, splits), splits, request.index, timings)
+    return EvidenceRecords(**measured), complete_page(load_found(folder, splits), splits, request.index, timings)
 
 
 def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:

@@ -22,7 +22,7 @@ from convscope.experiment import RunResult
 from convscope.runs.card import write_card
 from convscope.runs.cautions import cautions_of
 from convscope.runs.data import DataChoice, load_again
-from convscope.runs.evidence import Evidence, read_topics
+from convscope.runs.evidence import Evidence
 from convscope.runs.jobs import baseline_job, check_index, opened, options_of, resume_job
 from convscope.runs.listeners import SILENT, given_listeners
 from convscope.runs.pipeline import main_job, train_job
@@ -36,7 +36,7 @@ from convscope.runs.steps import (
     timed,
     train_run,
 )
-from convscope.runs.topics import Subject, measure_topics, open_topics
+from convscope.runs.topics import MEASURED, Subject, measure_topics, open_topics, read_topics
 from convscope.storage import RunFolder, writing
 from convscope.storage import open_run as open_folder
 from convscope.storage.records import JobOptions
@@ -50,11 +50,11 @@ _WIDTH, _HEIGHT = 900, 700  # pixels of the page in a notebook
 class Run:
     """A run folder: its model, its data, and what was measured of them.
 
-    `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` give. Every
-    other topic is an `Evidence`: a read-only mapping of the topic's JSON file. What the folder holds of these very
-    weights is read; what it does not hold is measured when it is asked for, and kept there. So asking may train
-    networks, which takes longer than the run itself (`calibration`, `rejection`, `audit`) or a multiple of it
-    (`seeds`). In a notebook a run shows its page.
+    `model`, `history`, `evaluation` and `comparison` are the values that `train`, `evaluate` and `compare` give.
+    `seeds`, `calibration` and each other topic of `convscope report` is an `Evidence`: a read-only mapping of the
+    topic's JSON file. What the folder holds of these very weights is read; what it does not hold is measured when it is
+    asked for, and kept there. So asking may train networks, which takes longer than the run itself (`calibration`,
+    `rejection`, `audit`) or a multiple of it (`seeds`). In a notebook a run shows its page.
 
     Attributes:
         path: the folder.
@@ -126,45 +126,14 @@ class Run:
                 folder.write_evidence("seeds", found.to_record(), self.model)
         return self._read("seeds")
 
-    @property
-    def calibration(self) -> Evidence:
-        """How far the model's probabilities can be trusted, before and after a temperature was fitted."""
-        return self._topic("calibration")
+    def __getattr__(self, name: str) -> Evidence:
+        """Read what is kept on a topic, after measuring it if need be."""
+        if name not in MEASURED:
+            raise AttributeError(f"a run has no attribute {name!r}", name=name, obj=self)
+        return self._topic(name)
 
-    @property
-    def rejection(self) -> Evidence:
-        """How well a rule tells images of none of the classes from those of the data set."""
-        return self._topic("rejection")
-
-    @property
-    def filters(self) -> Evidence:
-        """What excites each filter."""
-        return self._topic("filters")
-
-    @property
-    def embedding(self) -> Evidence:
-        """The last hidden layer of the test images in a plane."""
-        return self._topic("embedding")
-
-    @property
-    def ablation(self) -> Evidence:
-        """The accuracy without each filter, without more and more of them, and without parts of the images."""
-        return self._topic("ablation")
-
-    @property
-    def robustness(self) -> Evidence:
-        """The accuracy on corrupted test images."""
-        return self._topic("robustness")
-
-    @property
-    def attacks(self) -> Evidence:
-        """The accuracy under adversarial attacks."""
-        return self._topic("attacks")
-
-    @property
-    def audit(self) -> Evidence:
-        """Labels in doubt, known wrong labels and duplicates."""
-        return self._topic("audit")
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *MEASURED]
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -174,7 +143,7 @@ class Run:
     def report(self, index: int | None = None) -> Path:
         """Write the page of what the run measured, and return its path.
 
-        What takes seconds and was not measured yet (filters, embedding, ablation) is measured now.
+        What every run measures, such as the ablation, is measured now if it was not yet.
 
         Args:
             index: of the test image whose feature maps are shown; None is the one that the run was asked for.

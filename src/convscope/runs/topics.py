@@ -1,9 +1,9 @@
-"""What a run's answers are worth, topic by topic, each measured into a file of the run folder."""
+"""What a run's predictions are worth, topic by topic: how each is measured into a file of the run folder."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,16 @@ from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
 from convscope.evidence.ablation import ablate, ablate_inputs, filter_means
 from convscope.evidence.audit import audit
-from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, fit_temperature, measure_calibration
+from convscope.evidence.audit.faults import AuditRecord
+from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, Calibration, fit_temperature, measure_calibration
 from convscope.evidence.calibration.temperature import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
-from convscope.evidence.explanation import MIN_EMBEDDED_IMAGES, embed, filter_cards
-from convscope.evidence.rejection import fit_rejection, measure_rejection
-from convscope.evidence.robustness import measure_attacks, measure_robustness
+from convscope.evidence.explanation import MIN_EMBEDDED_IMAGES, Embedding, FilterCards, embed, filter_cards
+from convscope.evidence.rejection import Rejection, fit_rejection, measure_rejection
+from convscope.evidence.robustness import Attacks, Robustness, measure_attacks, measure_robustness
 from convscope.experiment.ablation import AblationRecord
+from convscope.experiment.records import SeedsRecord
+from convscope.interchange.parity import ParityTable
 from convscope.recipes import Recipe
-from convscope.runs.evidence import read_topics
 from convscope.runs.listeners import SILENT, Listeners, Result
 from convscope.runs.start import Start, held_out_by, start_of
 from convscope.runs.steps import evaluate_run, timed
@@ -31,21 +33,7 @@ from convscope.training.crossfit import CrossFit, crossfit
 from convscope.training.ensemble import ensemble_siblings
 from convscope.training.model import Model
 
-QUICK = ("filters", "embedding", "ablation")
-"""What the main job measures of every run: seconds in all, and no further training."""
-
-_PASSES: Mapping[str, tuple[float, float]] = {
-    "filters": (25, 4e11),
-    "embedding": (8, 1e11),
-    "ablation": (80, 8e11),
-}
-"""About how long each of `QUICK` takes: in passes over the test images, and at most in multiply-adds."""
-
-_UNSEEN = ("calibration", "rejection")
-"""What is fitted on images that the network itself, or ones trained just like it, did not see."""
-
-_ALL_UNSEEN = ("audit",)
-"""What needs an answer to every training image from a network that did not see it."""
+Needs = Literal["held-out images", "out-of-fold predictions"]
 
 
 @dataclass(frozen=True)
@@ -187,25 +175,65 @@ def _audit(subject: Subject) -> Result:
     return audit(subject.splits, softmax(train), softmax(test))
 
 
-_MEASURE: Mapping[str, Callable[[Subject], Result]] = {
-    "calibration": _calibration,
-    "rejection": _rejection,
-    "filters": lambda subject: filter_cards(subject.model, subject.splits.test),
-    "embedding": lambda subject: embed(subject.model, subject.splits.test),
-    "ablation": _ablation,
-    "robustness": lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "attacks": lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
-    "audit": _audit,
-}
+@dataclass(frozen=True)
+class Topic:
+    """One thing to know of a run: a file of its folder, an attribute of `Run` and a section of its page.
 
-TOPICS = tuple(_MEASURE)
-"""What can be measured of a run's model."""
+    The section is made by the function `NAME_section` of the module `convscope.report.evidence.NAME`.
 
-_FEWEST_IMAGES = {  # of the test; a rule of rejection is measured with the temperature of the calibration
-    "calibration": MIN_CALIBRATED_IMAGES,
-    "rejection": MIN_CALIBRATED_IMAGES,
-    "embedding": MIN_EMBEDDED_IMAGES,
+    Attributes:
+        record: the type of the file.
+        measure: None where another job writes the file.
+        cost: about how long it takes, in passes over the test images and at most in multiply-adds, if every run
+            measures it; None leaves it to `convscope report`.
+        min_images: test images that it needs.
+        needs: what is predicted by networks that did not see the images: some, or each training image.
+    """
+
+    record: type[Record]
+    measure: Callable[[Subject], Result] | None = None
+    cost: tuple[float, float] | None = None
+    min_images: int = 1
+    needs: Needs | None = None
+
+
+TOPICS: Mapping[str, Topic] = {
+    "seeds": Topic(SeedsRecord),
+    "calibration": Topic(Calibration, _calibration, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
+    "rejection": Topic(Rejection, _rejection, min_images=MIN_CALIBRATED_IMAGES, needs="held-out images"),
+    "filters": Topic(FilterCards, lambda subject: filter_cards(subject.model, subject.splits.test), cost=(25, 4e11)),
+    "embedding": Topic(
+        Embedding,
+        lambda subject: embed(subject.model, subject.splits.test),
+        cost=(8, 1e11),
+        min_images=MIN_EMBEDDED_IMAGES,
+    ),
+    "ablation": Topic(AblationRecord, _ablation, cost=(80, 8e11)),
+    "robustness": Topic(
+        Robustness,
+        lambda subject: measure_robustness(subject.model, subject.splits.test, seed=subject.folder.seed),
+    ),
+    "attacks": Topic(
+        Attacks,
+        lambda subject: measure_attacks(subject.model, subject.splits.test, seed=subject.folder.seed),
+    ),
+    "audit": Topic(AuditRecord, _audit, needs="out-of-fold predictions"),
+    "exports": Topic(ParityTable),
 }
+"""By name, in the order of the page."""
+
+MEASURED = tuple(name for name, topic in TOPICS.items() if topic.measure is not None)
+"""The topics that are measured of a run's model."""
+
+
+def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[str, Record]:
+    """Read what is kept on those of `topics` that were measured of these weights, by topic.
+
+    Raises:
+        RunError: if a file is damaged.
+    """
+    found = {topic: folder.read_evidence(topic, TOPICS[topic].record, model) for topic in topics}
+    return {topic: record for topic, record in found.items() if record is not None}
 
 
 def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
@@ -220,8 +248,8 @@ def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str,
     """
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)
-    known = read_topics(folder, TOPICS, subject.model)
-    topics = tuple(asked) or tuple(topic for topic in TOPICS if topic not in known)
+    known = read_topics(folder, MEASURED, subject.model)
+    topics = tuple(asked) or tuple(topic for topic in MEASURED if topic not in known)
     closed = dict(_too_small(subject.splits))
     unseen, why = _closed_topics(subject)
     closed |= dict.fromkeys(unseen, why)
@@ -236,8 +264,9 @@ def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str,
 
 
 def quick_topics(splits: Splits) -> tuple[str, ...]:
-    """Return which of `QUICK` can be measured with these images."""
-    return tuple(topic for topic in QUICK if topic not in _too_small(splits))
+    """Return the topics that every run measures and that these images are enough for."""
+    too_small = _too_small(splits)
+    return tuple(name for name, topic in TOPICS.items() if topic.cost is not None and name not in too_small)
 
 
 def _too_small(splits: Splits) -> Mapping[str, str]:
@@ -245,16 +274,20 @@ def _too_small(splits: Splits) -> Mapping[str, str]:
     count = len(splits.test)
     had = "1 test image is" if count == 1 else f"{count} test images are"
     return {
-        topic: f"{had} too few; at least {fewest} are needed"
-        for topic, fewest in _FEWEST_IMAGES.items()
-        if count < fewest
+        name: f"{had} too few; at least {topic.min_images} are needed"
+        for name, topic in TOPICS.items()
+        if count < topic.min_images
     }
+
+
+def _needing(*needs: Needs) -> tuple[str, ...]:
+    return tuple(name for name, topic in TOPICS.items() if topic.needs in needs)
 
 
 def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     """Return the topics that cannot be measured of this run, and why; they need images that no ancestor saw."""
     if subject.folder.record.imported:
-        return _UNSEEN, (
+        return _needing("held-out images"), (
             "the file of an imported network does not say which images it was trained on, so none are known to be new "
             "to it; to measure this, train its architecture from random weights: convscope run --architecture "
             f"{subject.folder.path / 'run.json'}"
@@ -262,7 +295,7 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     if members := subject.folder.record.members:
         if all(member.is_from_random_weights for member in members):
             return (), ""
-        return (*_UNSEEN, *_ALL_UNSEEN), (
+        return _needing(*get_args(Needs)), (
             "these need networks like each member that did not see some of the training images, but a member was "
             "imported, or trained on from another network"
         )
@@ -273,7 +306,7 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
     seen = images if start.known is None else images - int(start.unseen(subject.splits.train).sum())
     if seen == 0:
         return (), ""
-    closed = _ALL_UNSEEN if subject.validated is not None else (*_UNSEEN, *_ALL_UNSEEN)
+    closed = _needing("out-of-fold predictions") if subject.validated is not None else _needing(*get_args(Needs))
     if start.known is None:
         why = "nobody knows which images the network that this run started from was trained on"
     else:
@@ -286,8 +319,10 @@ def _closed_topics(subject: Subject) -> tuple[tuple[str, ...], str]:
 
 
 def topic_seconds(topic: str, model: Model, num_images: int, seconds: float) -> float:
-    """Return about how many seconds one of `QUICK` takes where a pass over `num_images` test images takes `seconds`."""
-    passes, most_macs = _PASSES[topic]
+    """Return about how many seconds a topic takes where a pass over `num_images` test images takes `seconds`."""
+    cost = TOPICS[topic].cost
+    assert cost is not None, topic
+    passes, most_macs = cost
     return min(passes * seconds, most_macs * seconds / max(num_images * model.architecture.macs, 1)) + 0.3
 
 
@@ -296,7 +331,9 @@ def measure_topics(subject: Subject, topics: Sequence[str], timings: dict[str, f
     measured = dict[str, Record]()
     for topic in topics:
         with timed(timings, topic):
-            result = _MEASURE[topic](subject)
+            measure = TOPICS[topic].measure
+            assert measure is not None, topic
+            result = measure(subject)
             measured[topic] = result if isinstance(result, Record) else result.to_record()
             subject.folder.write_evidence(topic, measured[topic], subject.model)
         subject.listeners.on_topic(topic, result)

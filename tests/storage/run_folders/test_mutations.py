@@ -29,10 +29,10 @@ from convscope.evidence.comparison.answers_file import read_answers
 from convscope.evidence.evaluating import evaluate
 from convscope.experiment.store import RunStore
 from convscope.prediction import predict
-from convscope.report.evidence import TOPICS, render_evidence
-from convscope.runs.evidence import read_topics
+from convscope.report.evidence import render_evidence
 from convscope.runs.jobs import options_of
 from convscope.runs.seeds import run_spec
+from convscope.runs.topics import TOPICS, read_topics
 from convscope.runs.tracking.run import read_results, read_run
 from convscope.service import load_served
 from convscope.storage import load_model, open_run

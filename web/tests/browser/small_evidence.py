@@ -22,8 +22,8 @@ from convscope.evidence.robustness import measure_attacks, measure_robustness
 from convscope.experiment import run_experiment
 from convscope.experiment.ablation import AblationRecord
 from convscope.interchange import FORMATS
-from convscope.report.evidence import TOPICS
 from convscope.runs.seeds import SeedRuns
+from convscope.runs.topics import TOPICS
 from convscope.training.crossfit import crossfit
 
 _MOST_TRAINING, _MOST_TEST = 2_000, 500
@@ -39,8 +39,8 @@ def small_evidence(models: Sequence[cs.Model], splits: cs.Splits, recipe: cs.Rec
         **with_siblings(model, few, recipe),
         "exports": exported(model, few),
     }
-    assert evidence.keys() == set(TOPICS)
-    return evidence
+    assert evidence.keys() == TOPICS.keys()
+    return {topic: evidence[topic] for topic in TOPICS}
 
 
 def exported(model: cs.Model, few: cs.Splits) -> cs.ParityTable:

@@ -1,50 +1,14 @@
-"""All that was measured of a run beside its accuracy, in the order of the page."""
+"""What was measured of a run beside its accuracy, drawn as sections of its page."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from convscope.base.records import Record
-from convscope.experiment.records import SeedsRecord
-from convscope.report.evidence.ablation import ablation_section
-from convscope.report.evidence.attacks import attacks_section
-from convscope.report.evidence.audit import audit_section
-from convscope.report.evidence.calibration import calibration_section
-from convscope.report.evidence.comparison import comparison_section
-from convscope.report.evidence.embedding import embedding_section
-from convscope.report.evidence.experiment import experiment_section
-from convscope.report.evidence.exports import exports_section
-from convscope.report.evidence.filters import filters_section
-from convscope.report.evidence.rejection import rejection_section
-from convscope.report.evidence.robustness import robustness_section
 from convscope.report.evidence.section import Chart, Gallery, Section, render_section
 from convscope.report.style import Drawing
-from convscope.texts import say, sentences
-
-
-def seeds_section(seeds: SeedsRecord) -> Section:
-    """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
-    section, comparison = experiment_section(seeds), seeds.comparison
-    parts = [] if comparison is None else comparison_section(comparison).parts
-    return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
-
-
-_SECTIONS: Mapping[str, Callable[..., Section]] = {
-    "seeds": seeds_section,
-    "calibration": calibration_section,
-    "rejection": rejection_section,
-    "filters": filters_section,
-    "embedding": embedding_section,
-    "ablation": ablation_section,
-    "robustness": robustness_section,
-    "attacks": attacks_section,
-    "audit": audit_section,
-    "exports": exports_section,
-}
-
-TOPICS = tuple(_SECTIONS)
-"""What there can be a section of; each is the name of a file in the run folder, without its `.json`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +42,16 @@ class RenderedSection:
 
 
 def render_evidence(evidence: Mapping[str, Record]) -> tuple[RenderedSection, ...]:
-    """Return the sections of what was measured, the records by topic, in the order of the page.
-
-    Raises:
-        KeyError: for a topic that is none of `TOPICS`.
-    """
-    if unknown := sorted(evidence.keys() - _SECTIONS.keys()):
-        raise KeyError(f"evidence has the unknown topic {unknown[0]!r}; it must be one of {', '.join(TOPICS)}")
-    return tuple(_render(topic, evidence[topic]) for topic in TOPICS if topic in evidence)
+    """Draw the sections of what was measured, the records by topic, in their order."""
+    return tuple(_render(topic, record) for topic, record in evidence.items())
 
 
 def _render(topic: str, record: Record) -> RenderedSection:
-    section = _SECTIONS[topic](record)
+    section = make_section(topic, record)
     return RenderedSection(topic, record, section, render_section(section, is_folded=True))
+
+
+def make_section(topic: str, record: Record) -> Section:
+    """Make the section of a topic's record, by the function `TOPIC_section` of the module in this folder."""
+    section: Section = getattr(import_module(f"convscope.report.evidence.{topic}"), f"{topic}_section")(record)
+    return section

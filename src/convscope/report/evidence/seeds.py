@@ -1,12 +1,14 @@
 """The section on many runs: every single accuracy, and what each group comes to."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from convscope.base.tables import clip
 from convscope.data.datasets import evenly
 from convscope.evidence.comparison.words import format_coverage, format_p_value
 from convscope.experiment import DivergedRun
-from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord
+from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord, SeedsRecord
+from convscope.report.evidence.comparison import comparison_section
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import bracketed, percent
@@ -36,6 +38,13 @@ def experiment_section(experiment: RunsRecord) -> Section:
         sentences(say("evidence.seeds.doesNotShow"), covered),
         parts,
     )
+
+
+def seeds_section(seeds: SeedsRecord) -> Section:
+    """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
+    section, comparison = experiment_section(seeds), seeds.comparison
+    parts = [] if comparison is None else comparison_section(comparison).parts
+    return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
 
 
 def seeds_finding(experiment: RunsRecord) -> str:
