@@ -223,7 +223,7 @@ def _submit_with(
                     ) from error
                 submit(digest)
                 continue
-            receive(digest, partial(read_reply, waiting[digest], splits, reply))
+            receive(digest, partial(read_reply, waiting[digest], reply))
     finally:
         for future in pending:
             with suppress(Exception):  # of a cluster that is gone, which shall not hide what is raised already

@@ -1,22 +1,19 @@
 """One run, here or in another process: from a `RunSpec` to what was trained.
 
-What travels is JSON and the bytes of arrays (little-endian), so it does not matter what carries them. A worker loads
-the data itself and makes sure that they are the ones that were meant; processes of one machine share them.
+A worker has the same version of Convscope. It loads the data itself and makes sure that they are the ones that were
+meant; processes of one machine share them.
 """
 
-import json
+import pickle
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
-from msgspec import convert
 from numpy.typing import NDArray
 
-from convscope.architecture import Architecture
-from convscope.base import errors
 from convscope.base.errors import ConvscopeError, DatasetError, DivergedError, EngineError
 from convscope.base.metrics import cross_entropy
 from convscope.data.datasets import LoadOptions, Splits, load_splits
@@ -26,17 +23,16 @@ from convscope.evidence.evaluating import check_finite
 from convscope.experiment.run_json import available_cores, machine_record
 from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec, judged_on_held_out
-from convscope.recipes import Recipe
 from convscope.storage.records import Machine
 from convscope.training import History, TrainingState
 from convscope.training.loop import train_with_logits
 from convscope.training.model import Model
 
-Reply = tuple[str, dict[str, bytes]]
-"""JSON, and arrays by name."""
-
-_ANSWERS = "answers"  # no weight is called so: those have a stroke in their names
 _BLOCK = 1000  # images whose logits are computed at once
+
+
+Order = tuple[str, bytes]
+"""The version of Convscope, and what only the same version can read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +52,10 @@ class WorkerResult:
     loss: float
     machine: Machine
     threads: int
+
+
+Reply = WorkerResult | ConvscopeError | str
+"""What a run gave, its error, or any other error with its traceback."""
 
 
 def train_one(
@@ -99,23 +99,14 @@ def train_one(
     return WorkerResult(model, history, y_pred, loss, machine, threads or available_cores())
 
 
-def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> str:
-    """Return as JSON what `execute` is to do."""
-    own = {field.name: getattr(spec, field.name) for field in fields(spec)}
-    return json.dumps(
-        {
-            "convscope": version("convscope"),
-            "options": splits.options.to_dict(),
-            "sha256": [splits.train.sha256, splits.test.sha256],
-            "spec": own | {"architecture": spec.architecture.to_dict(), "recipe": spec.recipe.to_dict()},
-            "backend": backend_name() if spec.engine == "keras" else None,
-            "threads": threads,
-        },
-        allow_nan=False,
-    )
+def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
+    """Return what `execute` is to do."""
+    backend = backend_name() if spec.engine == "keras" else None
+    digests = splits.train.sha256, splits.test.sha256
+    return version("convscope"), pickle.dumps((spec, splits.options, digests, backend, threads))
 
 
-def execute(order: str, shared: SharedSplits | None = None) -> Reply:
+def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
     """Do what `write_order` wrote, and return what `read_reply` reads.
 
     Args:
@@ -124,61 +115,34 @@ def execute(order: str, shared: SharedSplits | None = None) -> Reply:
     An error is part of the reply: what is raised from here is then the fault of whatever carried the order.
     """
     try:
-        asked = json.loads(order)
-        if asked["convscope"] != version("convscope"):
+        written_by, packed = order
+        if written_by != version("convscope"):
             raise ConvscopeError(
-                f"a worker has convscope {version('convscope')} instead of {asked['convscope']}; install the same "
-                "version there"
+                f"a worker has convscope {version('convscope')} instead of {written_by}; install the same version there"
             )
-        if asked["backend"] is not None and asked["backend"] != backend_name():
-            raise EngineError(
-                f"a worker runs Keras on {backend_name()} instead of {asked['backend']}; set KERAS_BACKEND there"
-            )
-        own = asked["spec"]
-        network, recipe = Architecture.from_dict(own["architecture"]), Recipe.from_dict(own["recipe"])
-        spec = RunSpec(**own | {"architecture": network, "recipe": recipe})
-        options = convert(asked["options"], LoadOptions)
-        splits = open_shared(shared) if shared else _load(spec.dataset, options, spec.held_out, *asked["sha256"])
-        trained = train_one(spec, splits, asked["threads"])
+        spec, options, digests, backend, threads = pickle.loads(packed)
+        if backend is not None and backend != backend_name():
+            raise EngineError(f"a worker runs Keras on {backend_name()} instead of {backend}; set KERAS_BACKEND there")
+        splits = open_shared(shared) if shared else _load(spec.dataset, options, spec.held_out, *digests)
+        return train_one(spec, splits, threads)
+    except ConvscopeError as error:
+        return error
     except Exception as error:
-        said = {"kind": type(error).__name__, "message": str(error), "traceback": traceback.format_exc()}
-        return json.dumps({"error": said}), {}
-    facts = {
-        "history": trained.history.to_dict(),
-        "provenance": dict(trained.model.provenance),
-        "machine": trained.machine.to_dict(),
-        "threads": trained.threads,
-        "loss": trained.loss,
-    }
-    packed = {name: np.ascontiguousarray(array, "<f4").tobytes() for name, array in trained.model.weights.items()}
-    return json.dumps(facts, allow_nan=False), packed | {_ANSWERS: trained.y_pred.astype("<u2").tobytes()}
+        return f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
 
 
-def read_reply(spec: RunSpec, splits: Splits, reply: Reply) -> WorkerResult:
+def read_reply(spec: RunSpec, reply: Reply) -> WorkerResult:
     """Return what `execute` sent.
 
     Raises:
         ConvscopeError: what the run raised there.
         RuntimeError: for any other error there, with its traceback.
     """
-    facts = json.loads(reply[0])
-    if "error" in facts:
-        said = facts["error"]
-        kind = getattr(errors, said["kind"], None)
-        if kind is None:
-            raise RuntimeError(
-                f"{spec.title}: a worker failed with {said['kind']}: {said['message']}\n{said['traceback']}"
-            )
-        raise kind(said["message"])
-    arrays = {
-        name: np.frombuffer(reply[1][name], "<f4").reshape(shape).astype(np.float32)
-        for name, shape in spec.architecture.weight_shapes.items()
-    }
-    y_pred = np.frombuffer(reply[1][_ANSWERS], "<u2").astype(np.uint16)
-    handwriting = splits.train.handwriting
-    model = Model(spec.architecture, arrays, splits.class_names, facts["provenance"], handwriting=handwriting)
-    history, machine = History.from_dict(facts["history"]), convert(facts["machine"], Machine)
-    return WorkerResult(model, history, y_pred, facts["loss"], machine, facts["threads"])
+    if isinstance(reply, ConvscopeError):
+        raise reply
+    if isinstance(reply, str):
+        raise RuntimeError(f"{spec.title}: a worker failed with {reply}")
+    return reply
 
 
 @lru_cache(maxsize=1)  # a process trains many runs on the same data

@@ -7,7 +7,7 @@ the choice says how good it is.
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -104,21 +104,27 @@ def run_sweep(
     first = default_recipe(network) if recipe is None else recipe_named(recipe)
     dimensions = [parse_dimension(one) for one in vary]
     judged, chooses = _hold_out(splits, held_out)
-    job = _Job(
-        network,
-        first,
-        judged,
-        chooses,
-        argument,
-        held_out,
-        seeds,
-        folder,
-        executor,
-        threads,
-        on_result,
-        on_diverged,
-        on_runs,
-    )
+    diverged = list[DivergedRun]()
+
+    def keep_diverged(run: DivergedRun) -> None:
+        diverged.append(run)
+        if on_diverged is not None:
+            on_diverged(run)
+
+    def train(specs: list[RunSpec]) -> list[RunResult]:
+        if on_runs is not None:
+            on_runs(len(specs))
+        return train_runs(
+            specs,
+            judged,
+            folder=folder,
+            executor=executor,
+            threads=threads,
+            on_result=on_result,
+            on_diverged=keep_diverged,
+        )
+
+    job = _Job(network, first, judged, chooses, argument, held_out, seeds, train, diverged)
     sampler = Sampler(dimensions, search, trials)
     rounds = {images: dict[int, _Done]() for images in _round_sizes(len(judged.train), halving=halving)}
     for batch in sampler.batches(_BATCH if search == "tpe" else trials):
@@ -156,13 +162,8 @@ class _Job:
     dataset: str
     held_out: float
     seeds: int
-    folder: Path | str | None
-    executor: Executor | None
-    threads: int | None
-    on_result: OnResult | None
-    on_diverged: OnDiverged | None
-    on_runs: OnRuns | None
-    diverged: list[DivergedRun] = field(default_factory=list)
+    train_specs: Callable[[list[RunSpec]], list[RunResult]]
+    diverged: list[DivergedRun]
 
     def changed(self, values: Mapping[str, Value]) -> tuple[Architecture, Recipe]:
         """Return the architecture and the recipe with these values."""
@@ -182,7 +183,7 @@ class _Job:
             for number, values in batch.items()
             for seed in range(self.seeds)
         ]
-        results = self._train(specs)
+        results = self.train_specs(specs)
         found = dict[int, _Done]()
         for number, values in batch.items():
             own = [result for result in results if result.name == f"trial {number}"]
@@ -200,28 +201,10 @@ class _Job:
             RunSpec(self.dataset, *self.changed(values), seed, name=name, held_out=self.held_out)
             for seed in range(self.seeds, self.seeds + CHECK_SEEDS)
         ]
-        results = self._train(specs)
+        results = self.train_specs(specs)
         checks = ~self.chooses
         wrong = [result.y_pred[checks] != self.splits.test.labels[checks] for result in results]
         return tuple(result.seed for result in results), np.array(wrong).reshape(len(wrong), checks.sum())
-
-    def _train(self, specs: list[RunSpec]) -> list[RunResult]:
-        if self.on_runs is not None:
-            self.on_runs(len(specs))
-        return train_runs(
-            specs,
-            self.splits,
-            folder=self.folder,
-            executor=self.executor,
-            threads=self.threads,
-            on_result=self.on_result,
-            on_diverged=self._keep_diverged,
-        )
-
-    def _keep_diverged(self, run: DivergedRun) -> None:
-        self.diverged.append(run)
-        if self.on_diverged is not None:
-            self.on_diverged(run)
 
 
 def _hold_out(splits: Splits, fraction: float) -> tuple[Splits, NDArray[np.bool_]]:
