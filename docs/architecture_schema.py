@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from convscope.architecture.arguments import LARGEST_FLOAT32
-from convscope.architecture.cost import MOST_LAYERS
+from convscope.architecture.cost import MAX_LAYERS
 from convscope.architecture.layer_json import LAYER_KINDS
 from convscope.architecture.layers import Frame, Pair
 from convscope.architecture.table import Input
@@ -50,7 +50,7 @@ def architecture_schema() -> dict[str, Any]:
             "layers": {
                 "type": "array",
                 "minItems": 1,
-                "maxItems": MOST_LAYERS,
+                "maxItems": MAX_LAYERS,
                 "items": {
                     "type": "object",
                     "required": ["kind"],

@@ -326,12 +326,12 @@ END = (Flatten(), Dense(10))
         (
             IMAGE,
             (Conv2D(8, name="a"), Conv2D(8), Branch("a"), *END),
-            r"no layer reads conv2d \(Conv2D\), since branch behind it goes back to a; read it by an Add or a Conc",
+            r"no layer reads conv2d \(Conv2D\), since branch after it goes back to a; read it by an Add or a Conc",
         ),
         (
             IMAGE,
             (Flatten(), Dense(5, name="d"), Branch("input"), Conv2D(8), Flatten(), Concatenate("d"), *END),
-            r"branch \(Branch\) goes back to the maps of input behind the dense layer d; put all layers that read maps",
+            r"branch \(Branch\) goes back to the maps of input after the dense layer d; put all layers that read maps",
         ),
         (
             IMAGE,

@@ -8,7 +8,7 @@ import pytest
 
 import convscope as cs
 from convscope.architecture import BatchNormalization, presets
-from convscope.architecture.presets import PRESETS, network_for, widened
+from convscope.architecture.presets import PRESETS, network_for, widen
 from convscope.base.errors import ArchitectureError
 from convscope.recipes import RECIPES
 
@@ -73,15 +73,15 @@ def test_a_preset_learns_from_few_images(name: str, small_mnist: cs.Splits):
 
 
 def test_a_width_multiplies_filters_and_units_but_not_the_classes():
-    assert widened(presets.wide(), 0.5) == presets.cnn()
-    half = widened(presets.deep((20, 20, 3), 5), 0.5)
+    assert widen(presets.wide(), 0.5) == presets.cnn()
+    half = widen(presets.deep((20, 20, 3), 5), 0.5)
     assert (half.name, half.num_classes, half.input.shape) == ("deep-x0.5", 5, (20, 20, 3))
     assert [layer.filters for layer in half.layers if hasattr(layer, "filters")] == [8, 8, 16, 16, 32, 32]
-    assert widened(presets.small(), 0.001).parameters > 0
-    assert widened(presets.cnn(), 1) is not None
+    assert widen(presets.small(), 0.001).parameters > 0
+    assert widen(presets.cnn(), 1) is not None
 
 
 @pytest.mark.parametrize("width", [0, -1, 65, float("nan")])
 def test_a_width_out_of_range_is_refused(width: float):
     with pytest.raises(ValueError, match=f"width is {width}; it must be above 0 and at most 64"):
-        widened(presets.cnn(), width)
+        widen(presets.cnn(), width)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import convscope as cs
-from convscope.architecture.presets import PRESETS, preset_of, widened
+from convscope.architecture.presets import PRESETS, preset_of, widen
 from convscope.recipes import RECIPES
 from convscope.training import default_recipe
 
@@ -14,7 +14,7 @@ from convscope.training import default_recipe
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_brings_its_own_recipe_also_for_other_images_and_widths(name: str):
     for network in (PRESETS[name]((28, 28, 1), 10), PRESETS[name]((40, 32, 3), 4)):
-        assert preset_of(network) == preset_of(widened(network, 1.5)) == name
+        assert preset_of(network) == preset_of(widen(network, 1.5)) == name
         assert default_recipe(network) == RECIPES.get(name, cs.recipes.classic)
 
 

@@ -8,8 +8,8 @@ from convscope.base.errors import ArchitectureError
 LARGEST_FLOAT32 = (2 - 2**-23) * 2.0**127
 
 
-class Named(Protocol):
-    """What every layer has."""
+class NamedLayer(Protocol):
+    """A layer with a kind and a name, as every layer is."""
 
     kind: ClassVar[str]
 
@@ -17,56 +17,56 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-def label(layer: Named) -> str:
-    """Return what a layer is called in an error."""
+def label(layer: NamedLayer) -> str:
+    """Name a layer in an error: its name and kind, such as `conv2d (Conv2D)`."""
     return f"{layer.name} ({layer.kind})" if layer.name else layer.kind
 
 
-def check_count(layer: Named, field: str) -> None:
+def check_count(layer: NamedLayer, field: str) -> None:
     """Refuse all but whole numbers from 1 to 65536."""
     value = getattr(layer, field)
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 65536:
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a whole number from 1 to 65536")
 
 
-def check_fraction(layer: Named, field: str) -> None:
+def check_fraction(layer: NamedLayer, field: str) -> None:
     """Refuse all but numbers from 0 to less than 1."""
     _check_number(layer, field, lambda value: 0 <= value < 1, "from 0 to less than 1")
 
 
-def check_positive(layer: Named, field: str) -> None:
+def check_positive(layer: NamedLayer, field: str) -> None:
     """Refuse all but numbers above 0, up to 1."""
     _check_number(layer, field, lambda value: 0 < value <= 1, "above 0 and at most 1")
 
 
-def check_not_negative(layer: Named, field: str) -> None:
+def check_not_negative(layer: NamedLayer, field: str) -> None:
     """Refuse all but numbers from 0 that are finite in float32."""
     _check_number(layer, field, lambda value: 0 <= value <= LARGEST_FLOAT32, "from 0, finite in float32")
 
 
-def check_flag(layer: Named, field: str) -> None:
+def check_flag(layer: NamedLayer, field: str) -> None:
     """Refuse all but true and false."""
     value = getattr(layer, field)
     if not isinstance(value, bool):
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be true or false")
 
 
-def check_name(layer: Named, field: str) -> None:
+def check_name(layer: NamedLayer, field: str) -> None:
     """Refuse all but the name of a layer."""
     value = getattr(layer, field)
     if not isinstance(value, str) or not value:
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be the name of a layer")
 
 
-def check_choice(layer: Named, field: str, choices: tuple[str, ...]) -> None:
+def check_choice(layer: NamedLayer, field: str, choices: tuple[str, ...]) -> None:
     """Refuse all but `choices`."""
     value = getattr(layer, field)
     if value not in choices:
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be one of {', '.join(choices)}")
 
 
-def set_pair(layer: Named, field: str) -> None:
-    """Make `3`, `[3, 3]` and `(3, 3)` the same pair, and refuse what is none."""
+def set_pair(layer: NamedLayer, field: str) -> None:
+    """Turn `3`, `[3, 3]` and `(3, 3)` into the same pair, and refuse anything else."""
     value = getattr(layer, field)
     pair = (value, value) if isinstance(value, int) else value
     if not _is_pair(pair) or not all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= 1024 for n in pair):
@@ -76,8 +76,8 @@ def set_pair(layer: Named, field: str) -> None:
     object.__setattr__(layer, field, tuple(pair))
 
 
-def check_dilation(layer: Named) -> None:
-    """Set `dilation_rate` as a pair, and refuse one above 1 beside `strides` above 1, as Keras does."""
+def check_dilation(layer: NamedLayer) -> None:
+    """Set `dilation_rate` as a pair, and refuse a dilation above 1 with strides above 1, as Keras does."""
     set_pair(layer, "dilation_rate")
     strides, dilation = (getattr(layer, field) for field in ("strides", "dilation_rate"))
     if max(strides) > 1 and max(dilation) > 1:
@@ -86,8 +86,8 @@ def check_dilation(layer: Named) -> None:
         )
 
 
-def set_frame(layer: Named, field: str) -> None:
-    """Make `1`, `(1, 1)` and `[[1, 1], [1, 1]]` the same ((above, below), (left, right)), and refuse what is none."""
+def set_frame(layer: NamedLayer, field: str) -> None:
+    """Turn `1`, `(1, 1)` and `[[1, 1], [1, 1]]` into ((above, below), (left, right)), and refuse anything else."""
     value = getattr(layer, field)
     axes = (value, value) if isinstance(value, int) else value
     sides = [(n, n) if isinstance(n, int) else n for n in axes] if _is_pair(axes) else []
@@ -107,7 +107,7 @@ def _is_width(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1024
 
 
-def _check_number(layer: Named, field: str, is_good: Callable[[Any], bool], rule: str) -> None:
+def _check_number(layer: NamedLayer, field: str, is_good: Callable[[Any], bool], rule: str) -> None:
     value = getattr(layer, field)
     if not isinstance(value, int | float) or isinstance(value, bool) or not is_good(value):
         raise ArchitectureError(f"{label(layer)}: {field} is {value!r}; it must be a number {rule}")

@@ -1,9 +1,9 @@
 """A drawing of the layers from left to right, as SVG.
 
 Maps are stacks of planes and vectors are bars. A side follows the square root of its size, the number of planes and the
-height of a bar the logarithm: they hint at the shape, and the text beneath says it. Long networks wrap into rows. What
-a layer reads of an earlier one comes in an arc from above, or from above alone where that is in another row. No arrow
-leads to a `Branch` from the layer before it.
+height of a bar the logarithm: they hint at the shape, and the text below says it. Long networks wrap into rows. An arc
+above the blocks leads from an earlier layer to the layer that reads it; where the two are in different rows, the arc
+comes straight from above. No arrow leads to a `Branch` from the previous layer.
 It has no script, style sheet or ids; its text has the colour of the page, and `--accent` is the colour of its marks.
 """
 
@@ -17,7 +17,7 @@ from re import findall
 from convscope.architecture.layers import Activation, Add, Branch, Dropout, Layer, Pair, Shape, ZeroPadding2D
 from convscope.architecture.table import Input, LayerRow, earlier
 
-# All lengths are pixels. The font is monospaced, so that a text's width is known without asking a browser.
+# All lengths are pixels. The font is monospaced, so that a text's width is known without a browser.
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
 _ACCENT = "var(--accent, #9a6ee0)"
@@ -26,16 +26,16 @@ _MARGIN, _GAP, _ROW_GAP = 20, 26, 44
 _LANE = 12  # between arcs over the blocks
 _LABELS = ("", "", "name", "output", "parameters", "MACs")
 _LABEL_WIDTH = 10 * _CHARACTER
-_MOST_CHARACTERS = 16  # of a line of text before it wraps
+_MAX_CHARACTERS = 16  # of a line of text before it wraps
 _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
-_MOST_PLANES, _OFFSET = 10, 4
+_MAX_PLANES, _OFFSET = 10, 4
 _FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}  # by how a kind ends
 _PLAIN_FILL = ("currentColor", 0.14)
 
 
 @dataclass(frozen=True)
 class _Block:
-    """What is drawn for the input or a layer: a shape in a size, and lines of text for each of `_LABELS`."""
+    """The drawing of the input or a layer: its size, and lines of text for each of `_LABELS`."""
 
     kind: str
     texts: tuple[tuple[str, ...], ...]
@@ -44,54 +44,54 @@ class _Block:
     width: float
     planes: int
     read_by: Pair | None  # the window of the next layer, marked on the front plane
-    earlier: "_Block | None"  # what it reads by `from_layer`
+    source: "_Block | None"  # the layer that it reads by `from_layer`
 
     @property
-    def drawn_height(self) -> float:
+    def full_height(self) -> float:
         return self.height + _OFFSET * (self.planes - 1)
 
     @property
-    def drawn_width(self) -> float:
+    def full_width(self) -> float:
         return self.width + _OFFSET * (self.planes - 1)
 
     @property
     def cell_width(self) -> float:
         longest = max(len(line) for lines in self.texts for line in lines)
-        return max(longest * _CHARACTER, self.drawn_width)
+        return max(longest * _CHARACTER, self.full_width)
 
 
 def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
-    """Return the layers from left to right as one SVG element, self-contained and readable on dark and light pages."""
+    """Draw the layers from left to right as one SVG element, self-contained and readable on dark and light pages."""
     rows = _rows(_blocks(image, table))
     left = _MARGIN + _LABEL_WIDTH + _GAP
     width = max(left + _row_width(row) for row in rows) + _MARGIN
     parts: list[str] = []
     top: float = _MARGIN
-    leaving: tuple[float, float] | None = None  # where the last row's arrow starts, and the height it runs back at
+    row_end: tuple[float, float] | None = None  # where the last row's arrow starts
     for row in rows:
-        drawn = max(block.drawn_height for block in row)
-        places = list(_places(row, left))
+        drawn = max(block.full_height for block in row)
+        centres = list(_centres(row, left))
         arcs = _arcs(row)
         above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
         middle = top + drawn / 2
-        if leaving is not None and row[0].kind != "Branch":
-            start, start_y = leaving
+        if row_end is not None and row[0].kind != "Branch":
+            start, start_y = row_end
             turns = [
                 (start, start_y),
                 (width - 8, start_y),
                 (width - 8, above - _ROW_GAP / 2),
                 (8, above - _ROW_GAP / 2),
             ]
-            parts.append(_arrow([*turns, (8, middle), (_drawn_left(*places[0]), middle)]))
-        for before, after in pairwise(places):
+            parts.append(_arrow([*turns, (8, middle), (_left_edge(*centres[0]), middle)]))
+        for before, after in pairwise(centres):
             if after[0].kind != "Branch":
-                parts.append(_arrow([(_drawn_right(*before), middle), (_drawn_left(*after), middle)]))
-        parts += [_arrow(_arc(places, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
-        for block, centre in places:
+                parts.append(_arrow([(_right_edge(*before), middle), (_left_edge(*after), middle)]))
+        parts += [_arrow(_arc(centres, source, target, top - _LANE * lane, middle)) for source, target, lane in arcs]
+        for block, centre in centres:
             parts.append(_drawing(block, centre, middle))
-        text, bottom = _texts(places, top + drawn + _LINE + 6)
+        text, bottom = _texts(centres, top + drawn + _LINE + 6)
         parts.append(text)
-        leaving = (_drawn_right(*places[-1]), middle)
+        row_end = (_right_edge(*centres[-1]), middle)
         top = bottom + _ROW_GAP
     height = top - _ROW_GAP + _MARGIN
     return (
@@ -104,7 +104,7 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
     )
 
 
-# --- What is drawn ----------------------------------------------------------------------------------------------------
+# --- The blocks -------------------------------------------------------------------------------------------------------
 
 
 def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
@@ -128,7 +128,7 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], read, strict=True):
         if len(shape) == 3:
             height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
-            planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MOST_PLANES)
+            planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
         else:
             height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
             width, planes = _BAR_WIDTH, 1
@@ -142,16 +142,16 @@ def _sizes(shape: Shape) -> str:
 
 
 def _settings(layer: Layer) -> tuple[str, ...]:
-    """Return what a reader must know beside the kind: the window, how it reads, the padding, the activation."""
+    """List a layer's settings in lines of text: its source, window, strides, padding and activation."""
     words = []
     source = _name(
         f"{'+' if isinstance(layer, Add) else 'of' if isinstance(layer, Branch) else 'and'} {earlier(layer)}"
     )
     if (window := getattr(layer, "window", None)) is not None:
         words.append(_sizes(window.size))
-        usual = getattr(layer, "pool_size", (1, 1))
-        for word, pair, least in (("stride", window.strides, usual), ("dilation", window.dilation, (1, 1))):
-            if pair != least:
+        pool_size = getattr(layer, "pool_size", (1, 1))
+        for word, pair, default in (("stride", window.strides, pool_size), ("dilation", window.dilation, (1, 1))):
+            if pair != default:
                 words.append(f"{word} {pair[0] if pair[0] == pair[1] else _sizes(pair)}")
         if (groups := getattr(layer, "groups", 1)) > 1:
             words.append(f"groups {groups}")
@@ -176,11 +176,11 @@ def _padding(layer: ZeroPadding2D) -> list[str]:
 
 
 def _name(name: str) -> tuple[str, ...]:
-    """Return a name in lines, broken behind underscores where it can be, else where a line is full."""
+    """Break a name into lines, after underscores where possible, else where a line is full."""
     words = [
-        word[i : i + _MOST_CHARACTERS]
+        word[i : i + _MAX_CHARACTERS]
         for word in findall("[^_]*_|[^_]+", name)
-        for i in range(0, len(word), _MOST_CHARACTERS)
+        for i in range(0, len(word), _MAX_CHARACTERS)
     ]
     return _lines(words)
 
@@ -188,7 +188,7 @@ def _name(name: str) -> tuple[str, ...]:
 def _lines(words: list[str]) -> tuple[str, ...]:
     lines: list[str] = []
     for word in words:
-        if lines and len(lines[-1] + word.rstrip()) <= _MOST_CHARACTERS:
+        if lines and len(lines[-1] + word.rstrip()) <= _MAX_CHARACTERS:
             lines[-1] += word
         else:
             lines.append(word)
@@ -213,7 +213,7 @@ def _source(layer: Layer) -> str:
     return f" of {earlier(layer)}" if earlier(layer) else ""
 
 
-# --- Where it stands --------------------------------------------------------------------------------------------------
+# --- Their positions --------------------------------------------------------------------------------------------------
 
 
 def _row_width(row: list[_Block]) -> float:
@@ -221,13 +221,15 @@ def _row_width(row: list[_Block]) -> float:
 
 
 def _rows(blocks: list[_Block]) -> list[list[_Block]]:
-    """Return the blocks in as few rows as fit the width, and these about equally long."""
+    """Arrange the blocks in the fewest rows that fit the width, of about equal length."""
     full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
-    fewest = len(_filled(blocks, full))
-    return next(rows for limit in range(0, full + 20, 20) if len(rows := _filled(blocks, min(limit, full))) == fewest)
+    fewest = len(_fill_rows(blocks, full))
+    return next(
+        rows for limit in range(0, full + 20, 20) if len(rows := _fill_rows(blocks, min(limit, full))) == fewest
+    )
 
 
-def _filled(blocks: list[_Block], limit: float) -> list[list[_Block]]:
+def _fill_rows(blocks: list[_Block], limit: float) -> list[list[_Block]]:
     rows: list[list[_Block]] = [[]]
     for block in blocks:
         if rows[-1] and _row_width([*rows[-1], block]) > limit:
@@ -236,7 +238,7 @@ def _filled(blocks: list[_Block], limit: float) -> list[list[_Block]]:
     return rows
 
 
-def _places(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
+def _centres(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
     """Yield each block with the middle of its cell."""
     for block in row:
         yield block, left + block.cell_width / 2
@@ -244,14 +246,16 @@ def _places(row: list[_Block], left: float) -> Iterator[tuple[_Block, float]]:
 
 
 def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
-    """Return for each arc of a row the places of the earlier block (None: in another row) and its reader, and its lane.
+    """List the arcs of a row: the index of the source (None: in another row), that of its reader, and the lane.
 
     Lanes count from 1, upwards from the blocks; a long arc runs over the short ones that it spans.
     """
     ends = []
     for target, block in enumerate(row):
-        if block.earlier is not None:
-            ends.append((next((place for place, other in enumerate(row) if other is block.earlier), None), target))
+        if block.source is not None:
+            ends.append(
+                (next((index for index, candidate in enumerate(row) if candidate is block.source), None), target)
+            )
     arcs: list[tuple[int | None, int, int]] = []
     for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
         first = target if source is None else source
@@ -261,36 +265,36 @@ def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
 
 
 def _arc(
-    places: list[tuple[_Block, float]], source: int | None, target: int, height: float, middle: float
+    centres: list[tuple[_Block, float]], source: int | None, target: int, height: float, middle: float
 ) -> list[tuple[float, float]]:
-    """Return the corners of an arc at `height`; where its source is elsewhere, it comes straight from above."""
-    block, centre = places[target]
+    """List the corners of an arc at `height`; where its source is in another row, it comes straight from above."""
+    block, centre = centres[target]
     x = centre - 4  # so that an arc that leaves this block has a line of its own
-    end = [(x, height), (x, middle - block.drawn_height / 2 - 4)]
+    end = [(x, height), (x, middle - block.full_height / 2 - 4)]
     if source is None:
         return end
-    block, centre = places[source]
-    return [(centre + 4, middle - block.drawn_height / 2 - 4), (centre + 4, height), *end]
+    block, centre = centres[source]
+    return [(centre + 4, middle - block.full_height / 2 - 4), (centre + 4, height), *end]
 
 
-def _drawn_left(block: _Block, centre: float) -> float:
-    return centre - block.drawn_width / 2 - 5
+def _left_edge(block: _Block, centre: float) -> float:
+    return centre - block.full_width / 2 - 5
 
 
-def _drawn_right(block: _Block, centre: float) -> float:
-    return centre + block.drawn_width / 2 + 5
+def _right_edge(block: _Block, centre: float) -> float:
+    return centre + block.full_width / 2 + 5
 
 
 # --- The marks --------------------------------------------------------------------------------------------------------
 
 
 def _drawing(block: _Block, centre: float, middle: float) -> str:
-    """Return the planes of a block's maps, the front one at the bottom left, or the bar of its vector."""
+    """Draw the planes of a block's maps, the front one at the bottom left, or the bar of its vector."""
     fill, opacity = next((fill for end, fill in _FILLS.items() if block.kind.endswith(end)), _PLAIN_FILL)
-    x, y = centre - block.drawn_width / 2, middle + block.drawn_height / 2 - block.height
+    x, y = centre - block.full_width / 2, middle + block.full_height / 2 - block.height
     w, h, d = block.width, block.height, _OFFSET
     marks = [
-        # Of the planes behind, only what the one before leaves to be seen: translucent marks must not add up.
+        # Of the planes behind, only the visible part is drawn: translucent marks must not add up.
         f'<path d="M{x + d * k:.1f} {y - d * k:.1f}h{w:.1f}v{h:.1f}h{-d}v{d - h:.1f}h{d - w:.1f}z" '
         f'fill-opacity="{opacity * 0.7:.2f}"/>'
         for k in range(block.planes - 1, 0, -1)
@@ -321,16 +325,16 @@ def _arrow(points: list[tuple[float, float]]) -> str:
     )
 
 
-def _texts(places: list[tuple[_Block, float]], baseline: float) -> tuple[str, float]:
-    """Return the lines of text under a row of blocks, and how far down they reach."""
+def _texts(centres: list[tuple[_Block, float]], baseline: float) -> tuple[str, float]:
+    """Draw the lines of text under a row of blocks, and return them with their lower end."""
     parts = []
     for field, label in enumerate(_LABELS):
         weight = ' font-weight="600"' if field == 0 else ' fill-opacity="0.75"' if field in (1, 2) else ""
         if label:
             parts.append(f'<text x="{_MARGIN}" y="{baseline:.1f}" fill-opacity="0.6">{label}</text>')
-        for block, centre in places:
+        for block, centre in centres:
             for number, line in enumerate(block.texts[field]):
                 y = baseline + number * _LINE
                 parts.append(f'<text x="{centre:.1f}" y="{y:.1f}" text-anchor="middle"{weight}>{escape(line)}</text>')
-        baseline += _LINE * max(len(block.texts[field]) for block, _ in places)
+        baseline += _LINE * max(len(block.texts[field]) for block, _ in centres)
     return "\n".join(parts), baseline - _LINE + 5

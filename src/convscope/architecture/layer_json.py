@@ -1,4 +1,4 @@
-"""Layers as plain JSON, there and back."""
+"""Convert layers to plain JSON and back."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -13,10 +13,10 @@ LAYER_KINDS: Mapping[str, type[Layer]] = {kind.kind: kind for kind in get_args(L
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
-    """Return the layer as plain JSON, `kind` first.
+    """Convert a layer to plain JSON, `kind` first.
 
-    Arguments that layers once did not have (the keyword-only ones) are left out where they are the default, so that
-    an architecture without a use for them is written as before.
+    Keyword-only arguments, which were added later, are left out where they have their default: so an architecture that
+    does not use them is written as before.
     """
     values = {
         field.name: getattr(layer, field.name)
@@ -28,7 +28,7 @@ def layer_to_dict(layer: Layer) -> dict[str, Any]:
 
 
 def layer_from_dict(value: Any) -> Layer:
-    """Return the layer that `layer_to_dict` wrote.
+    """Read a layer that `layer_to_dict` wrote.
 
     Raises:
         ArchitectureError: for an unknown kind, an unknown or missing argument, or a value out of range.
@@ -44,4 +44,4 @@ def layer_from_dict(value: Any) -> Layer:
 
 
 def _plain(value: Any) -> Any:
-    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""The architecture of a network: its input, its layers in a row, and all that follows from them by counting."""
+"""The architecture of a network: its input, its layers, and the shapes and counts that follow from them."""
 
 import json
 import re
@@ -34,8 +34,8 @@ class Architecture:
 
     Raises:
         ArchitectureError: if a shape is not positive, two layers have one name, an earlier layer is missing or does not
-            fit, a layer is read by none, the end is not a vector of at least two numbers, or the network costs more
-            than `convscope.architecture.cost` allows.
+            fit, nothing reads a layer, the end is not a vector of at least two numbers, or the network exceeds a limit
+            of `convscope.architecture.cost`.
     """
 
     input: Input
@@ -44,7 +44,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         check_name(self.name, "architecture: name", ArchitectureError)
-        object.__setattr__(self, "layers", _named(tuple(self.layers)))
+        object.__setattr__(self, "layers", _name_layers(tuple(self.layers)))
         if not self.layers:
             raise ArchitectureError("an architecture needs at least one layer")
         last = self.table[-1]
@@ -76,12 +76,12 @@ class Architecture:
 
     @property
     def non_trainable_parameters(self) -> int:
-        """How many numbers are weights but not trained by gradients: the moving statistics of batch normalisation."""
+        """How many weights no gradient changes: the moving statistics of batch normalisation."""
         return sum(row.non_trainable_parameters for row in self.table)
 
     @property
     def macs(self) -> int:
-        """Multiply-adds that one image costs on its way forward; of convolutions and dense layers alone."""
+        """Multiply-adds of a forward pass of one image, in convolutions and dense layers alone."""
         return sum(row.macs for row in self.table)
 
     @property
@@ -112,14 +112,14 @@ class Architecture:
         }
 
     def row(self, name: str) -> LayerRow:
-        """Return the line of the layer called `name`; a `KeyError` lists the names there are."""
+        """Get the row of the layer called `name`; a `KeyError` lists the names there are."""
         for row in self.table:
             if row.layer.name == name:
                 return row
         raise KeyError(f"no layer {name!r}; the layers are {', '.join(layer.name for layer in self.layers)}")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the architecture as plain JSON: `name`, `input`, `layers`."""
+        """Convert the architecture to plain JSON: `name`, `input`, `layers`."""
         return {
             "name": self.name,
             "input": asdict(self.input),
@@ -128,7 +128,7 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, value: Any) -> "Architecture":
-        """Return the architecture that `to_dict` wrote.
+        """Read an architecture that `to_dict` wrote.
 
         Raises:
             ArchitectureError: if anything in it is missing, unknown or out of range.
@@ -138,15 +138,15 @@ class Architecture:
         if not isinstance(value.get("layers"), list):
             raise ArchitectureError("an architecture's `layers` must be a list")
         check_layer_count(len(value["layers"]))
-        given = from_plain(Input, value["input"], "input", ArchitectureError)
-        return cls(given, tuple(layer_from_dict(layer) for layer in value["layers"]), value.get("name", "custom"))
+        image = from_plain(Input, value["input"], "input", ArchitectureError)
+        return cls(image, tuple(layer_from_dict(layer) for layer in value["layers"]), value.get("name", "custom"))
 
     def summary(self) -> str:
-        """Return the table that Keras users know, with multiply-adds and receptive field beside it."""
+        """Format the layer table as Keras does, with multiply-adds and receptive fields."""
         return summary_text(self.name, self.input, self.table)
 
     def diagram(self) -> str:
-        """Return a drawing of the layers from left to right as one SVG element."""
+        """Draw the layers from left to right as one SVG element."""
         return diagram_svg(self.input, self.table)
 
     def _repr_html_(self) -> str:
@@ -157,7 +157,7 @@ class Architecture:
 
 
 def architecture_in(value: Any, image_shape: Shape | None = None) -> Architecture:
-    """Return the architecture that a JSON value is, or that it holds as `architecture`, as run.json does.
+    """Read an architecture from a JSON value, or from its key `architecture`, as in run.json.
 
     Args:
         image_shape: (H, W, C), for an architecture without `input`.
@@ -172,7 +172,7 @@ def architecture_in(value: Any, image_shape: Shape | None = None) -> Architectur
     return Architecture.from_dict(value)
 
 
-def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+def _name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
     taken = Counter(layer.name for layer in layers if layer.name)
     if taken and max(taken.values()) > 1:
         raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; layer names must be unique")
@@ -197,7 +197,7 @@ def _named(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
 
 
 def keras_stem(kind: str) -> str:
-    """Return what Keras calls layers of a class that have no name.
+    """Convert the name of a class to the name that Keras gives its layers.
 
     >>> keras_stem("GlobalMaxPooling2D"), keras_stem("PReLU")
     ('global_max_pooling2d', 'p_re_lu')
@@ -206,15 +206,15 @@ def keras_stem(kind: str) -> str:
 
 
 class FreeNames:
-    """Gives names that nothing else has: the one asked for, or with a number behind it."""
+    """Makes names unique by appending a number where needed."""
 
     def __init__(self, taken: Iterable[str]) -> None:
         self._taken = set(taken)
 
-    def __call__(self, wanted: str) -> str:
-        name, number = wanted, 0
+    def __call__(self, stem: str) -> str:
+        name, number = stem, 0
         while name in self._taken:
             number += 1
-            name = f"{wanted}_{number}"
+            name = f"{stem}_{number}"
         self._taken.add(name)
         return name

@@ -175,9 +175,9 @@ def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
 
 
 def _convolution(filters: int, size: int, *, padding: Padding = "valid", pools: bool = False) -> tuple[Layer, ...]:
-    """Return a convolution, pooling if asked for, batch normalisation and relu, in the order that costs least.
+    """Make a convolution with batch normalisation, relu and, with `pools`, pooling, in the order that costs least.
 
-    A positive scale, relu and the maximum commute, so nearly the same is computed on a quarter of the numbers.
+    A positive scale, relu and the maximum commute: pooling first gives nearly the same from a quarter of the numbers.
     """
     pooling = (MaxPooling2D((2, 2)),) if pools else ()
     convolution = Conv2D(filters, (size, size), padding=padding, use_bias=False)
@@ -185,18 +185,20 @@ def _convolution(filters: int, size: int, *, padding: Padding = "valid", pools: 
 
 
 def _separable(filters: int) -> tuple[Layer, ...]:
-    """Return a 3 × 3 convolution within each channel and one of 1 × 1 across them, batch normalisation and relu."""
+    """Make a 3 × 3 convolution within each channel and a 1 × 1 convolution across them, both normalised, and relu."""
     return DepthwiseConv2D((3, 3), use_bias=False), *_convolution(filters, 1)
 
 
 def _four(narrow: int, wide: int) -> tuple[tuple[Layer, ...], ...]:
-    """Return four convolutions, the first and the last with pooling."""
+    """Make four convolutions, the first and the last with pooling."""
     first, last = _convolution(narrow, 5, pools=True), _convolution(wide, 3, pools=True)
     return first, _convolution(narrow, 3), _convolution(wide, 3), last
 
 
-def _averaged(blocks: tuple[tuple[Layer, ...], ...], image_shape: Shape, num_classes: int, name: str) -> Architecture:
-    """Return the blocks, the mean of each map and a dense layer."""
+def _join_blocks(
+    blocks: tuple[tuple[Layer, ...], ...], image_shape: Shape, num_classes: int, name: str
+) -> Architecture:
+    """Join the blocks, the mean of each map and a dense layer into a network."""
     layers = [layer for block in blocks for layer in block]
     end = (GlobalAveragePooling2D(), Dense(num_classes, activation="softmax"))
     return Architecture(Input(*image_shape), (*layers, *end), name)
@@ -214,7 +216,7 @@ def tiny697(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     679
     """
     blocks = (_convolution(6, 3, pools=True), _separable(7), _separable(7), _separable(8), _separable(8))
-    return _averaged(blocks, image_shape, num_classes, "tiny697")
+    return _join_blocks(blocks, image_shape, num_classes, "tiny697")
 
 
 @checked
@@ -226,7 +228,7 @@ def tiny2k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
     """
     first = _convolution(8, 5, padding="same", pools=True)
     blocks = (first, _separable(16), _separable(16), _separable(16), _separable(18))
-    return _averaged(blocks, image_shape, num_classes, "tiny2k")
+    return _join_blocks(blocks, image_shape, num_classes, "tiny2k")
 
 
 @checked
@@ -236,7 +238,7 @@ def tiny8k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
     >>> tiny8k().parameters
     7610
     """
-    return _averaged(_four(16, 16), image_shape, num_classes, "tiny8k")
+    return _join_blocks(_four(16, 16), image_shape, num_classes, "tiny8k")
 
 
 @checked
@@ -246,7 +248,7 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     >>> tiny25k().parameters
     22466
     """
-    return _averaged(_four(24, 32), image_shape, num_classes, "tiny25k")
+    return _join_blocks(_four(24, 32), image_shape, num_classes, "tiny25k")
 
 
 @checked
@@ -258,7 +260,7 @@ def micro11k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Archite
     >>> micro11k().parameters
     18661
     """
-    return _averaged(_four(24, 27), image_shape, num_classes, "micro11k")
+    return _join_blocks(_four(24, 27), image_shape, num_classes, "micro11k")
 
 
 ArchitectureFor = Callable[[tuple[int, int, int], int], Architecture]
@@ -278,12 +280,12 @@ def _fits(preset: ArchitectureFor, image_shape: tuple[int, int, int], num_classe
     return True
 
 
-def widened(network: Architecture, width: float) -> Architecture:
-    """Return `network` with `width` times the filters and units of each layer but the last, at least one each.
+def widen(network: Architecture, width: float) -> Architecture:
+    """Multiply the filters and units of each layer by `width`, to at least one each.
 
     The last layer keeps its units: one for each class.
 
-    >>> widened(cnn(), 0.5).name, widened(cnn(), 0.5).parameters
+
     ('cnn-x0.5', 27562)
 
     Raises:
@@ -295,13 +297,13 @@ def widened(network: Architecture, width: float) -> Architecture:
     if width == 1:
         return network
     layers = list(network.layers)
-    sized = [place for place, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
-    for place in sized[:-1]:
-        layer = layers[place]
+    sized = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
+    for index in sized[:-1]:
+        layer = layers[index]
         if isinstance(layer, Conv2D):
-            layers[place] = replace(layer, filters=max(1, round(width * layer.filters)))
+            layers[index] = replace(layer, filters=max(1, round(width * layer.filters)))
         elif isinstance(layer, Dense):
-            layers[place] = replace(layer, units=max(1, round(width * layer.units)))
+            layers[index] = replace(layer, units=max(1, round(width * layer.units)))
     return Architecture(network.input, tuple(layers), f"{network.name}-x{width:g}")
 
 
@@ -311,7 +313,7 @@ def network_for(
     num_classes: int,
     presets: Mapping[str, ArchitectureFor] = PRESETS,
 ) -> Architecture:
-    """Return the architecture for such images that is given as one, by a preset's name, or by a function.
+    """Make the architecture for images of a shape from an architecture, a preset's name or a function.
 
     >>> network_for("ann", (28, 28, 1), 10) == network_for(ann, (28, 28, 1), 10) == ann()
     True
@@ -319,7 +321,7 @@ def network_for(
     Raises:
         ValueError: if there is no preset of that name.
         ArchitectureError: if the preset does not fit the images or classes.
-        TypeError: if it is something else, or the function returns something else.
+        TypeError: for anything else, or if the function returns no architecture.
     """
     if isinstance(architecture, Architecture):
         return architecture
@@ -336,7 +338,7 @@ def network_for(
         network = architecture(image_shape, num_classes)
     except ArchitectureError as error:
         name = getattr(architecture, "__name__", "")
-        fitting = [other for other in presets if _fits(presets[other], image_shape, num_classes)]
+        fitting = [preset_name for preset_name in presets if _fits(presets[preset_name], image_shape, num_classes)]
         if name not in presets or not fitting:
             raise
         raise ArchitectureError(
@@ -349,13 +351,13 @@ def network_for(
 
 
 def preset_of(network: Architecture) -> str | None:
-    """Name the preset that makes this very network, be it widened, for its images and classes; None without one."""
+    """Find the preset that makes this network, of any width, for its images and classes; None if there is none."""
     name, _, width = network.name.partition("-x")
     if name not in PRESETS:
         return None
     try:
         preset = PRESETS[name](network.input.shape, network.num_classes)
-        made = widened(preset, float(width)) if width else preset
+        expected = widen(preset, float(width)) if width else preset
     except (ArchitectureError, ValueError):
         return None
-    return name if made == network else None
+    return name if expected == network else None

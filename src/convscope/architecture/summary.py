@@ -5,10 +5,10 @@ from convscope.architecture.table import Input, LayerRow, earlier
 
 
 def summary_text(name: str, image: Input, table: tuple[LayerRow, ...]) -> str:
-    """Return a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
+    """Format a line for each layer (name, kind, output shape, parameters, MACs, receptive field) and the totals.
 
-    As in Keras's summary a layer's parameters are all its weights, and what no gradient changes is told at the end. A
-    network that is no plain sequence has one column more: what a layer with a `from_layer` reads.
+    As in Keras's summary a layer's parameters are all its weights, and the non-trainable ones stand at the end. A
+    network with branches has one more column: the layers that each layer reads.
     """
     header = ("Layer (kind)", "Output shape", "Parameters", "MACs", "Receptive field")
     lines = [header, *(_cells(row) for row in table)]

@@ -1,4 +1,4 @@
-"""What follows from layers by counting: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
+"""The layer table: shapes, parameters, multiply-adds and receptive fields, one row a layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,10 +33,10 @@ class Input:
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, most in (("height", 4096), ("width", 4096), ("channels", 64)):
+        for name, limit in (("height", 4096), ("width", 4096), ("channels", 64)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-                raise ArchitectureError(f"input: {name} is {value!r}; it must be a whole number from 1 to {most}")
+            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= limit:
+                raise ArchitectureError(f"input: {name} is {value!r}; it must be a whole number from 1 to {limit}")
         for name in ("scale", "offset"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not -LARGEST_FLOAT32 <= value <= LARGEST_FLOAT32:
@@ -59,7 +59,7 @@ class ReceptiveField(Record):
 
 
 class LayerRecord(Record, kw_only=True):
-    """What a layer is and gives and costs; the attributes are those of `LayerRow` and its layer."""
+    """A row of the layer table as a record; the attributes are those of `LayerRow` and its layer."""
 
     name: str
     kind: str
@@ -73,7 +73,7 @@ class LayerRecord(Record, kw_only=True):
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One line of the layer table: what a layer is given, gives, holds, costs and sees.
+    """One line of the layer table: a layer with its shapes, parameters, cost and receptive field.
 
     Attributes:
         input_shape: of a `Branch` that of the earlier layer, of a `Concatenate` that of both together.
@@ -102,12 +102,11 @@ class LayerRow:
 
 
 def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]:
-    """Return a row for each of `layers`, in their order.
+    """Compute a row for each of `layers`, in their order.
 
     Raises:
-        ArchitectureError: where a shape is not positive, `from_layer` names no earlier layer or one that does not fit,
-            nobody reads a layer, maps are computed behind a `Dense`, or the layers cost more than
-            `convscope.architecture.cost` allows.
+        ArchitectureError: where a shape is not positive, `from_layer` names no earlier layer or does not fit, nothing
+            reads a layer, maps follow a `Dense`, or the layers exceed a limit of `convscope.architecture.cost`.
     """
     check_layer_count(len(layers))
     budget = Budget(image.shape)
@@ -115,36 +114,38 @@ def layer_table(image: Input, layers: tuple[Layer, ...]) -> tuple[LayerRow, ...]
     shape, seen = image.shape, ReceptiveField((1, 1), (1, 1), (0, 0))
     outputs = {"input": (shape, seen)}
     for layer in layers:
-        given, other = shape, outputs[_checked_earlier(layer, outputs)]
+        input_shape, source = shape, outputs[_check_earlier(layer, outputs)]
         if isinstance(layer, Branch):
-            _check_branch(layer, rows, other[0])
-            given, seen = other
+            _check_branch(layer, rows, source[0])
+            input_shape, seen = source
         elif earlier(layer):
-            _check_joined(layer, rows[-1].layer.name if rows else "", shape, other[0])
+            _check_joined(layer, rows[-1].layer.name if rows else "", shape, source[0])
         if isinstance(layer, Concatenate):
-            given = (*shape[:-1], other[0][-1] + shape[-1])
-        shape = layer.output_shape(given)
-        sizes = {name: prod(size) for name, size in layer.weight_shapes(given).items()}
+            input_shape = (*shape[:-1], source[0][-1] + shape[-1])
+        shape = layer.output_shape(input_shape)
+        sizes = {name: prod(size) for name, size in layer.weight_shapes(input_shape).items()}
         fixed = sum(size for name, size in sizes.items() if name in NON_TRAINABLE_WEIGHTS)
-        budget.spend(layer, given, shape, sum(sizes.values()))
-        seen = _receptive_field(layer, given, seen, image)
+        budget.spend(layer, input_shape, shape, sum(sizes.values()))
+        seen = _receptive_field(layer, input_shape, seen, image)
         if isinstance(layer, Add | Concatenate):
-            seen = _around(seen, other[1], shape)
+            seen = _around(seen, source[1], shape)
         outputs[layer.name] = shape, seen
-        rows.append(LayerRow(layer, given, shape, sum(sizes.values()) - fixed, fixed, layer.macs(given), seen))
+        rows.append(
+            LayerRow(layer, input_shape, shape, sum(sizes.values()) - fixed, fixed, layer.macs(input_shape), seen)
+        )
     _check_all_are_read(layers)
     return tuple(rows)
 
 
 def earlier(layer: Layer) -> str:
-    """Return the name of the layer that `layer` reads beside the one before it, or in its place; "" if there is none.
+    """Get the name of the earlier layer that `layer` reads with the previous one or instead of it; "" if none.
 
     It may be "input", the image.
     """
     return str(getattr(layer, "from_layer", ""))
 
 
-def _checked_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
+def _check_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
     name = earlier(layer) or "input"
     if name not in outputs:
         raise ArchitectureError(
@@ -153,43 +154,44 @@ def _checked_earlier(layer: Layer, outputs: Mapping[str, object]) -> str:
     return name
 
 
-def _check_joined(layer: Layer, before: str, given: Shape, other: Shape) -> None:
+def _check_joined(layer: Layer, before: str, input_shape: Shape, source_shape: Shape) -> None:
     if not before:
         raise ArchitectureError(f"{label(layer)} is the first layer; put the layers before it whose outputs it joins")
-    if isinstance(layer, Add) and given != other:
+    if isinstance(layer, Add) and input_shape != source_shape:
         raise ArchitectureError(
-            f"{label(layer)} adds {layer.from_layer} of shape {other} to {before} of shape {given}; give both the same "
-            "shape, with `same` padding, strides of 1 and equal numbers of filters"
+            f"{label(layer)} adds {layer.from_layer} of shape {source_shape} to {before} of shape {input_shape}; give "
+            "both the same shape, with `same` padding, strides of 1 and equal numbers of filters"
         )
-    if given[:-1] != other[:-1]:
+    if input_shape[:-1] != source_shape[:-1]:
         raise ArchitectureError(
-            f"{label(layer)} joins {earlier(layer)} of shape {other} and {before} of shape {given}; give both as many "
-            "rows and columns, with `same` padding and equal strides"
+            f"{label(layer)} joins {earlier(layer)} of shape {source_shape} and {before} of shape {input_shape}; give "
+            "both as many rows and columns, with `same` padding and equal strides"
         )
 
 
-def _check_branch(layer: Branch, before: list[LayerRow], given: Shape) -> None:
+def _check_branch(layer: Branch, before: list[LayerRow], input_shape: Shape) -> None:
     dense = next((row.layer.name for row in before if isinstance(row.layer, Dense)), None)
-    if dense is not None and len(given) == 3:  # a vector never becomes a map again, so all maps can come first
+    if dense is not None and len(input_shape) == 3:  # a vector never becomes a map again, so all maps can come first
         raise ArchitectureError(
-            f"{label(layer)} goes back to the maps of {layer.from_layer} behind the dense layer {dense}; put all "
+            f"{label(layer)} goes back to the maps of {layer.from_layer} after the dense layer {dense}; put all "
             "layers that read maps before the first dense one"
         )
 
 
 def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
-    named = {earlier(layer) for layer in layers}
-    for layer, behind in pairwise(layers):
-        if isinstance(behind, Branch) and layer.name not in named:
+    read_again = {earlier(layer) for layer in layers}
+    for layer, following in pairwise(layers):
+        if isinstance(following, Branch) and layer.name not in read_again:
             raise ArchitectureError(
-                f"no layer reads {label(layer)}, since {behind.name} behind it goes back to {behind.from_layer}; read "
-                "it by an Add or a Concatenate"
+                f"no layer reads {label(layer)}, since {following.name} after it goes back to {following.from_layer}; "
+                "read it by an Add or a Concatenate"
             )
 
 
-def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
+def _receptive_field(layer: Layer, input_shape: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
     if (window := getattr(layer, "window", None)) is not None:
-        before, _ = zip(*window.frame(given), strict=True)
+        # Along an axis: k neighbours that see r pixels each, j apart, see r + (k - 1) j pixels together.
+        before, _ = zip(*window.frame(input_shape), strict=True)
         axes = zip(seen.size, seen.jump, seen.start, window.reach, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
         return ReceptiveField(size, jump, start)
@@ -197,28 +199,31 @@ def _receptive_field(layer: Layer, given: Shape, seen: ReceptiveField, image: In
         (above, _), (left, _) = layer.padding
         start = (seen.start[0] - above * seen.jump[0], seen.start[1] - left * seen.jump[1])
         return ReceptiveField(seen.size, seen.jump, start)
-    if len(given) == 1 or layer.output_shape(given) == given:  # number by number
+    if len(input_shape) == 1 or layer.output_shape(input_shape) == input_shape:  # number by number
         return seen
+    # The whole map is read, so its field reaches from the first value's first pixel to the last value's last.
     sizes, starts = [], []
-    for n, r, j, o, pixels in zip(given, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False):
+    for n, r, j, o, pixels in zip(
+        input_shape, seen.size, seen.jump, seen.start, (image.height, image.width), strict=False
+    ):
         first, last = max(o, 0), min(o + (n - 1) * j + r, pixels)
         sizes.append(max(last - first, 0))  # below zero where nothing but padding is read
         starts.append(first)
     return ReceptiveField((sizes[0], sizes[1]), (0, 0), (starts[0], starts[1]))
 
 
-def _around(seen: ReceptiveField, other: ReceptiveField, shape: Shape) -> ReceptiveField:
-    """Return the field with the jump of `seen` in which at every place of a map lie those of `seen` and `other` both.
+def _around(seen: ReceptiveField, source: ReceptiveField, shape: Shape) -> ReceptiveField:
+    """Compute the smallest field with the jump of `seen` that covers `seen` and `source` at every index of a map.
 
-    `other`, of an earlier layer, has mostly seen a part of the same. Where between the two strides made the map smaller
-    and padding made it larger again, jumps differ, and the first place or the last says how large the field must be.
+    Mostly `source`, of an earlier layer, lies within `seen`. Where strides made the map smaller in between and padding
+    made it larger again, the jumps differ, and the first or the last index decides the size.
     """
     sizes, starts = [], []
-    for axis, places in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):
+    for axis, count in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):
         jump, start = seen.jump[axis], seen.start[axis]
-        drift = (places - 1) * (other.jump[axis] - jump)
-        first = min(start, other.start[axis] + min(drift, 0))
-        last = max(start + seen.size[axis], other.start[axis] + max(drift, 0) + other.size[axis])
+        drift = (count - 1) * (source.jump[axis] - jump)
+        first = min(start, source.start[axis] + min(drift, 0))
+        last = max(start + seen.size[axis], source.start[axis] + max(drift, 0) + source.size[axis])
         sizes.append(last - first)
         starts.append(first)
     return ReceptiveField((sizes[0], sizes[1]), seen.jump, (starts[0], starts[1]))

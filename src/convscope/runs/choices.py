@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from convscope.architecture import Architecture
 from convscope.architecture.network import architecture_in
-from convscope.architecture.presets import PRESETS, network_for, preset_of, widened
+from convscope.architecture.presets import PRESETS, network_for, preset_of, widen
 from convscope.base.errors import ArchitectureError, RecipeError
 from convscope.base.files import open_file
 from convscope.base.plain import parse_json
@@ -72,7 +72,7 @@ def architecture_for(
         TypeError: if `choice` is none of these.
         ValueError: if `width` is out of range.
     """
-    return widened(_architecture_for(choice, image_shape, num_classes), width)
+    return widen(_architecture_for(choice, image_shape, num_classes), width)
 
 
 def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:

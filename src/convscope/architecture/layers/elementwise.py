@@ -1,4 +1,4 @@
-"""The layers that take number by number, so that the shape stays: on maps and vectors alike."""
+"""The layers that compute number by number and keep the shape, of maps and vectors alike."""
 
 from dataclasses import dataclass
 from typing import ClassVar, get_args
@@ -28,7 +28,7 @@ class Dropout(SameShape):
 
     @property
     def dropped(self) -> int:
-        """How many of 2^24 numbers are dropped: what the rate is to the engines."""
+        """Of 2^24 numbers; the engines take the rate in this form."""
         return int(self.rate * 2**24)
 
 

@@ -10,9 +10,9 @@ from convscope.base.errors import ArchitectureError
 
 @dataclass(frozen=True)
 class Add(SameShape):
-    """The sum of what the layer before gives and what the layer called `from_layer` gave, both of one shape.
+    """The sum of the outputs of the previous layer and of the layer called `from_layer`, which have the same shape.
 
-    It makes a list of layers a residual network: what stands between the two learns the difference from its input.
+    It makes a list of layers a residual network: the layers between the two learn a difference from their input.
     Source: He and others 2016, equation 1; `activation` is what they apply after the addition.
     """
 
@@ -28,10 +28,10 @@ class Add(SameShape):
 
 @dataclass(frozen=True)
 class Branch(SameShape):
-    """What the layer called `from_layer` gave, again; the layer before is not read.
+    """The output of the layer called `from_layer` again, in place of the previous layer's.
 
-    It starts a branch: the layers behind it go on from that earlier output. What stood before is the end of another
-    branch, which an `Add` or a `Concatenate` reads by its name.
+    It starts a branch: the layers after it continue from that earlier output. The previous layer ends another branch,
+    which an `Add` or a `Concatenate` reads by its name.
     """
 
     from_layer: str
@@ -44,9 +44,9 @@ class Branch(SameShape):
 
 @dataclass(frozen=True)
 class Concatenate(SameShape):
-    """The channels that the layer called `from_layer` gave, and behind them those that the layer before gives.
+    """The channels of the layer called `from_layer`, followed by those of the previous layer.
 
-    Both have the same rows and columns; vectors have none. `input_shape` is that of the two together.
+    Both have the same rows and columns; vectors have none. `input_shape` is that of both together.
     """
 
     from_layer: str

@@ -9,9 +9,9 @@ from convscope.architecture.layers.windows import Padding, Pair, Shape, Window, 
 
 @dataclass(frozen=True)
 class _Pooling:
-    """What the poolings by windows share. `valid` drops rows and columns that fill no whole window; `same` keeps them.
+    """A pooling by windows. `valid` drops rows and columns that fill no whole window; `same` keeps them.
 
-    Pixels of padding do not exist: they are never the largest, and no mean counts them.
+    Padding is ignored: it is never the largest value, and no mean counts it.
     """
 
     pool_size: Pair = (2, 2)
@@ -58,7 +58,7 @@ class AveragePooling2D(_Pooling):
 
 @dataclass(frozen=True)
 class _GlobalPooling:
-    """What the poolings of whole maps share: one number a map, so (H, W, C) becomes (C,)."""
+    """A pooling of whole maps: one number a map, so (H, W, C) becomes (C,)."""
 
     name: str = ""
     kind: ClassVar[str] = ""

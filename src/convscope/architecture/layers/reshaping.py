@@ -1,4 +1,4 @@
-"""The layers that only put numbers elsewhere: maps in a vector, and maps in a frame of zeros."""
+"""The layers that only move numbers: maps into a vector, and maps into a frame of zeros."""
 
 from dataclasses import dataclass
 from math import prod

@@ -1,9 +1,9 @@
-"""What the kinds of layers share: their vocabulary, and windows that move over maps."""
+"""The types that layers share, and windows that move over maps."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from convscope.architecture.arguments import Named, label
+from convscope.architecture.arguments import NamedLayer, label
 from convscope.base.errors import ArchitectureError
 
 Shape = tuple[int, ...]
@@ -21,7 +21,7 @@ NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
 
 
 class SameShape:
-    """A layer that gives as many numbers as it is given, without weights or multiply-adds unless it says otherwise."""
+    """A layer whose output has its input's shape; without weights or multiply-adds unless it says otherwise."""
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -51,7 +51,7 @@ class Window:
         return rows, columns
 
     def frame(self, input_shape: Shape) -> Frame:
-        """Return how many zeros stand around a map of `input_shape` that the windows read."""
+        """Count the zeros around a map of `input_shape`: rows (above, below) and columns (left, right)."""
         if self.padding == "valid":
             return (0, 0), (0, 0)
         rows, columns = map(same_padding, input_shape[:2], self.reach, self.strides)
@@ -59,21 +59,26 @@ class Window:
 
 
 def same_padding(size: int, kernel: int, stride: int) -> Pair:
-    """Return how many zeros stand before and behind `size` pixels; an odd one stands behind, as in TensorFlow.
+    """Count the zeros before and after `size` pixels of one axis; an odd zero comes after, as in TensorFlow.
 
-    A dilated `kernel` counts as large as it reaches.
+    A dilated `kernel` counts with the pixels that it spans.
     """
+    # The last of ceil(size / stride) windows begins at (ceil(size / stride) - 1) * stride.
     zeros = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return zeros // 2, zeros - zeros // 2
 
 
 def padding_before(size: int, kernel: int, stride: int, padding: Padding) -> int:
-    """Return how many zeros stand before `size` pixels."""
+    """Count the zeros before `size` pixels of one axis."""
     return same_padding(size, kernel, stride)[0] if padding == "same" else 0
 
 
-def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
-    """Return rows and columns of what the windows of `layer` make of a map."""
+def map_size(layer: NamedLayer, input_shape: Shape, window: Window) -> Pair:
+    """Compute the rows and columns of a layer's output map.
+
+    Raises:
+        ArchitectureError: if the input is a vector, or smaller than the window.
+    """
     check_maps(layer, input_shape)
     rows, columns = (
         -(-size // stride) if window.padding == "same" else (size - kernel) // stride + 1
@@ -88,7 +93,7 @@ def map_size(layer: Named, input_shape: Shape, window: Window) -> Pair:
     return rows, columns
 
 
-def check_maps(layer: Named, input_shape: Shape) -> None:
-    """Refuse to let `layer` read a vector."""
+def check_maps(layer: NamedLayer, input_shape: Shape) -> None:
+    """Raise `ArchitectureError` if a layer that needs maps reads a vector."""
     if len(input_shape) != 3:
         raise ArchitectureError(f"{label(layer)} needs maps (H, W, C), but its input is a vector of {input_shape[0]}")
