@@ -1,4 +1,4 @@
-"""Print which out-of-distribution images networks refuse as "none of these". None of these images chose the rule.
+"""Print which out-of-distribution images networks refuse as "none of these". None of these images fitted the rule.
 
 python benchmarks/out_of_distribution.py [--recipes fast classic] [--seed 0] [--validation-fraction 0.1]
 
@@ -38,7 +38,7 @@ def main() -> None:
         trained_on, held_out = hold_out(data, recipe, arguments.seed)
         assert held_out is not None, arguments.validation_fraction
         temperature = fit_temperature(model.logits(held_out.images), held_out.labels)
-        rule = fit_rejection(model, [(model, trained_on, held_out)], seed=arguments.seed)
+        rule = fit_rejection(model, [(model, trained_on, held_out)])
         measured = measure_rejection(
             rule, replace(model, calibration={"temperature": temperature}), data.test, seed=arguments.seed
         )

@@ -74,7 +74,7 @@ def _section(context: click.Context, command: click.Command) -> str:
     records = [record for option in command.params if option.name != "as_json" and (record := _record(option, context))]
     rows = "\n".join(_row(*record) for record in records)
     return (
-        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n"
+        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n{command.epilog or ''}\n\n"
         f"| option | meaning | default |\n| --- | --- | --- |\n{rows}\n"
     )
 

@@ -57,9 +57,7 @@ class _Runner:
         return np.zeros((len(images), 10), np.float32)
 
 
-RULE = cs.RejectionRule(
-    thresholds={"energy": 0.0}, medians={"energy": 1.0}, keep=0.9, num_held_out=1, num_kept=1, num_made_up=0, made_up={}
-)
+RULE = cs.RejectionRule(thresholds={"energy": 0.0}, medians={"energy": 1.0}, keep=0.9, num_held_out=1, num_kept=1)
 
 
 @pytest.fixture(scope="module")

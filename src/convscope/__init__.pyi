@@ -44,7 +44,6 @@ from .evidence.ablation import (
     Ablation as Ablation,
     FilterAblation as FilterAblation,
     ablate as ablate,
-    ablate_inputs as ablate_inputs,
 )
 from .evidence.audit import (
     Audit as Audit,

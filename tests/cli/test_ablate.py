@@ -46,7 +46,7 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     assert done.exit_code == 0, done.output
     values = kept(out)
     assert values == {**json.loads(done.stdout)["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
-    assert {"inputs", "architectures"} <= values.keys()
+    assert {"filters", "architectures"} <= values.keys()
     assert values["architectures"][0]["name"] == "whole network"
     assert {len(one["accuracies"]) for one in values["architectures"]} == {2}
     assert values["architecture_runs"]["recipe"] == "fast"

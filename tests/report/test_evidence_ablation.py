@@ -13,13 +13,12 @@ from convscope.base.packing import Packed
 from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import initial_weights
-from convscope.evidence.ablation import FilterAblation, LeftOut, Marking, ablate, ablate_inputs
+from convscope.evidence.ablation import LeftOut, Marking, ablate
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
-from convscope.report.ablation_chart import draw_class_changes
+from convscope.report.ablation_chart import draw_architectures
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
-from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs
 from convscope.report.style import AGAINST, INK, MUTED, POINTS, WARM
 from convscope.training.model import Model
 
@@ -41,8 +40,7 @@ def measure(
     )  # fmt: skip
     splits, network = Splits(*parts), make(shape, len(names))
     model = Model(network, initial_weights(network, 0), names)
-    value = AblationRecord().updated(ablate(model, splits.test, **options))
-    return value.updated(ablate_inputs(model, splits))
+    return AblationRecord().updated(ablate(model, splits.test, **options))
 
 
 def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
@@ -117,9 +115,7 @@ def charts(section: Section) -> dict[str, Chart]:
 @pytest.mark.slow
 def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationRecord) -> None:
     section = ablation_section(value)
-    expected = ["ablation-inputs"]
-    if value.filters:
-        expected = ["ablation", "ablation-classes", "ablation-inputs"]
+    expected = ["ablation"] if value.filters else []
     if value.retrained:
         expected.append("ablation-architectures")
     assert list(charts(section)) == expected
@@ -135,25 +131,12 @@ def test_every_part_that_was_measured_is_there_with_its_numbers(value: AblationR
             assert all(isinstance(cell, str) for row in table.rows for cell in row)
 
 
-@pytest.mark.parametrize("part", ["inputs", "architectures"])
-def test_a_part_stands_alone(part: str) -> None:
-    whole = RUNS["cnn"]()
-    names = {part} | ({"architecture_runs"} if part == "architectures" else set())
-    section = ablation_section(AblationRecord(**{name: getattr(whole, name) for name in names}))
-    assert list(charts(section)) == [f"ablation-{part}"]
+def test_variants_stand_alone() -> None:
+    assert list(charts(section_of(retrained(VARIANTS)))) == ["ablation-architectures"]
 
 
 def test_nothing_measured_is_a_section_without_parts() -> None:
     assert ablation_section(AblationRecord()).parts == []
-
-
-def lesion(number: int, change: float, by_class: tuple[float, ...], **more: Any) -> FilterAblation:
-    values = {
-        "layer": "conv2d", "filter": number, "replacement": "zero", "accuracy_change": change,
-        "accuracy_change_by_class": by_class, "interval": (change - 0.01, change + 0.01), "p_value": 0.5,
-        "is_significant": False,
-    }  # fmt: skip
-    return FilterAblation(**values | more)
 
 
 @pytest.mark.slow
@@ -165,78 +148,17 @@ def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     filters[4] = one = replace(filters[4], accuracy_change_by_class=tuple(changes))
     marked = np.zeros(single.is_significant_by_class.shape, np.uint8)
 
-    def classes() -> Chart:
+    def classes() -> Table:
         packed = Packed.from_array(marked)
-        return charts(section_of(replace(single, filters=tuple(filters), is_significant_by_class=packed)))[
-            "ablation-classes"
-        ]
+        _, table = section_of(replace(single, filters=tuple(filters), is_significant_by_class=packed)).parts
+        assert isinstance(table, Table)
+        return table
 
     assert classes().title == "Removing a single filter lowers the recall of no class significantly"
     marked[4, 7] = 1
-    chart = classes()
-    assert chart.title == f"Class {names[7]} loses 50.0 points without filter {one.filter} of {one.layer}"
-    assert chart.numbers is not None
-    assert [row[:5] for row in chart.numbers.rows] == [
-        [names[7], one.layer, "by zero", str(one.filter), "\N{MINUS SIGN}50.00"]
-    ]
-
-
-def test_the_map_is_blue_where_a_class_loses_and_dotted_where_that_is_more_than_luck() -> None:
-    filters = [lesion(0, -0.1, (0.0, -0.4)), lesion(1, -0.2, (0.2, 0.0))]
-    marked = np.array([[False, True], [False, False]])
-    drawing = draw_class_changes(filters, marked, ("a", "b"))
-    (axes,) = drawing.axes
-    (picture,) = axes.images
-    pixels = picture.get_array()
-    assert pixels.shape == (2, 2, 4)  # rows are classes; the costliest filter, 1, comes first
-    assert pixels[0, 0, 0] > pixels[0, 0, 2]  # orange: class a gains
-    assert pixels[0, 0, 3] == 128
-    assert pixels[1, 1, 2] > pixels[1, 1, 0]  # blue: class b loses with filter 0
-    assert pixels[1, 1, 3] == 255
-    assert pixels[0, 1, 3] == pixels[1, 0, 3] == 0
-    (dots,) = [line.get_xydata() for line in axes.lines if line.get_marker() == "o"]
-    assert dots.tolist() == [[24.0, 1.5]]
-    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
-
-
-def test_of_many_classes_those_that_change_most_are_drawn() -> None:
-    by_class = [0.0] * 300
-    by_class[250], by_class[299] = -0.3, 0.1
-    drawing = draw_class_changes(
-        [lesion(0, 0.0, tuple(by_class))], np.zeros((1, 300), bool), [f"{i}" for i in range(300)]
-    )
-    pixels = drawing.axes[0].images[0].get_array()
-    assert pixels.shape == (100, 1, 4)
-    assert (pixels[-2:, 0, 3] > 0).all()  # labels 250 and 299, in their order after 98 that change nothing
-
-
-def test_the_map_of_windows_has_the_costs_in_their_places() -> None:
-    value = RUNS["cnn"]().inputs
-    windows = [one for one in value.ablations if one.kind == "window"]
-    ablations = [
-        replace(one, accuracy_change=-0.25 if one is windows[3 * 7 + 5] else 0.0) if one in windows else one
-        for one in value.ablations
-    ]
-    axes = draw_inputs(replace(value, ablations=tuple(ablations))).axes[0]
-    pixels = axes.images[0].get_array()
-    assert np.argwhere(pixels[..., 3] > 0).tolist() == [[3, 5]]
-    texts = {text.get_text(): text.get_position() for text in axes.texts}
-    assert texts["\N{MINUS SIGN}25"] == (5.5 * 12 / 7, 3.5 * 12 / 7)
-
-
-@pytest.mark.slow
-def test_the_window_that_costs_most_is_the_title_where_it_is_more_than_luck() -> None:
-    value = RUNS["cnn"]().inputs
-    ablations = [replace(one, is_significant=False) for one in value.ablations]
-    first = next(row for row, one in enumerate(ablations) if one.kind == "window")
-    silent = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
-    ablations[first] = replace(ablations[first], accuracy_change=-0.9, is_significant=True)
-    title = charts(section_of(replace(value, ablations=tuple(ablations))))["ablation-inputs"].title
-    assert (
-        title
-        == "The largest measured loss is 90.0\xa0points of accuracy, without the window of 3 × 3 at row 0, column 0"
-    )
-    assert silent == "None of the 49 windows has a significant effect on accuracy"
+    table = classes()
+    assert table.title == f"Class {names[7]} loses 50.0 points without filter {one.filter} of {one.layer}"
+    assert [row[:5] for row in table.rows] == [[names[7], one.layer, "by zero", str(one.filter), "\N{MINUS SIGN}50.00"]]
 
 
 def test_variants_stand_by_their_errors_in_the_colours_of_their_verdicts() -> None:

@@ -164,7 +164,7 @@ def test_the_confusion_matrix_is_a_table_with_a_cell_for_each_pair(
 def test_every_chart_has_its_numbers_beside_it(pages: dict[str, str], payloads: dict[str, Any]) -> None:
     figures = dict(re.findall(r'<figure data-chart="([\w-]+)">(.*?)</figure>', pages["cnn"], re.DOTALL))
     curves = {"training-accuracy", "training-loss"}
-    assert set(figures) == {"class-balance", *curves, "confusion-matrix", "comparison", "ablation", "ablation-classes"}
+    assert set(figures) == {"class-balance", *curves, "confusion-matrix", "comparison", "ablation"}
     assert all("<table" in figure and "<strong>" in figure for figure in figures.values())
     assert all(">Numbers<" in figure for name, figure in figures.items() if name != "confusion-matrix")
     for value in payloads["cnn"]["history"]["val_loss"]:

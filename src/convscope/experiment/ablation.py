@@ -1,11 +1,11 @@
-"""ablation.json as a record: of three measurements those that were made, the first without a key of its own."""
+"""ablation.json as a record: of two measurements those that were made."""
 
 from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
 
 from convscope.base.packing import Packed
-from convscope.base.records import Count, Fraction, Positive, Record, from_attributes
-from convscope.evidence.ablation import Ablation, FilterAblation, InputAblation, Marking
+from convscope.base.records import Count, Fraction, JsonObject, Positive, Record, from_attributes
+from convscope.evidence.ablation import Ablation, FilterAblation, Marking
 from convscope.evidence.records import Split, TopicRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, Variants
 
@@ -15,7 +15,7 @@ class AblationRecord(TopicRecord, kw_only=True):
 
     Attributes:
         dataset_name ... marking_by_class: those of `Ablation`.
-        inputs: what `ablate_inputs` gives.
+        inputs: of earlier versions, what blanking parts of the images cost; it is not shown.
         architectures, architecture_runs: those of `ArchitectureAblation`.
     """
 
@@ -33,7 +33,7 @@ class AblationRecord(TopicRecord, kw_only=True):
     false_discovery_rate: Fraction | UnsetType = UNSET
     marking: Marking | UnsetType = UNSET
     marking_by_class: Marking | UnsetType = UNSET
-    inputs: InputAblation | UnsetType = UNSET
+    inputs: JsonObject | UnsetType = UNSET
     architectures: Variants | UnsetType = UNSET
     architecture_runs: ArchitectureRuns | UnsetType = UNSET
 
@@ -56,12 +56,9 @@ class AblationRecord(TopicRecord, kw_only=True):
         return None if self.architectures is UNSET else from_attributes(ArchitectureAblation, self)
 
     def __str__(self) -> str:
-        parts = (self.single, self.inputs, self.retrained)
-        return "\n\n".join(str(part) for part in parts if part is not None and part is not UNSET)
+        return "\n\n".join(str(part) for part in (self.single, self.retrained) if part is not None)
 
     def updated(self, part: Record) -> "AblationRecord":
         """Return the record with what was measured in place of an earlier measurement of its kind."""
-        if isinstance(part, InputAblation):
-            return replace(self, inputs=part)
         names = [name for name in part.__struct_fields__ if name != "weights_sha256"]
-        return replace(self, **{name: getattr(part, name) for name in names})
+        return replace(self, inputs=UNSET, **{name: getattr(part, name) for name in names})

@@ -1,4 +1,4 @@
-"""The charts of single ablations: what the accuracy loses with each filter, layer by layer, and in which classes."""
+"""The charts of ablations: what the accuracy loses with each filter, layer by layer, and with parts of the design."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,21 +7,42 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from numpy.typing import NDArray
+from matplotlib.ticker import NullLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.ablation import FilterAblation
-from convscope.report.axes import CHART_WIDTH, LETTER, LINE, FilterSlots, draw_grid, points_tick, set_ticks
-from convscope.report.pixels import paint
-from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import rounded, say
+from convscope.experiment.architectures import VariantResult
+from convscope.report.axes import (
+    CHART_WIDTH,
+    LETTER,
+    LINE,
+    ROW,
+    FilterSlots,
+    draw_grid,
+    draw_interval,
+    percent_tick,
+    points_tick,
+    set_ticks,
+    write,
+)
+from convscope.report.findings import percent, points
+from convscope.report.style import (
+    ACCENT,
+    AGAINST,
+    HAIRLINE,
+    INK,
+    MUTED,
+    WARM,
+    Drawing,
+    add_axes,
+    house_style,
+    new_drawing,
+)
+from convscope.texts import known, say
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
-_LEAST_WIDTH = 560  # of the drawing, for its title
-_SLOT = 16  # pixels that a filter takes, as long as the drawing is no wider than the page
-_GAP = 24  # pixels between two layers
-_MOST_ROWS = 100  # classes
-_MOST_MARKS = 600  # dots; with more of them the drawing grows, and none can be told apart
+_LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
+_ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def lesions_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
@@ -87,70 +108,51 @@ def _segments(axes: Axes, across: tuple[Any, Any], up: tuple[Any, Any], **look: 
     axes.add_patch(PathPatch(path, facecolor="none", capstyle="butt", **look))
 
 
-def draw_class_changes(
-    filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], class_names: Sequence[str], title: str = ""
-) -> Drawing:
-    """Draw what each filter's silence changes in each class: blue where fewer of its images are classified correctly.
+def draw_architectures(architectures: Sequence[VariantResult], num_images: int, title: str = "") -> Drawing:
+    """Draw the errors of each variant as a dot within the interval of their mean, on a logarithmic axis.
 
-    The filters stand as in `draw_ablation`. Of more than 100 classes those are drawn that change most.
+    The line is the whole network. Orange is worse than it, blue better, grey neither for certain.
 
     Args:
-        filters: at least one.
-        is_significant: (L, K), which changes get a dot, in the order of `filters`.
+        architectures: the whole network first.
+        num_images: of the test; less than half an image in error cannot be drawn.
     """
-    layers, main = lesions_by_layer(filters), main_replacement(filters)
-    places = {(one.layer, one.filter): row for row, one in enumerate(filters) if one.replacement == main}
-    changes = np.array([one.accuracy_change_by_class for one in filters], np.float64)
-    strongest = np.argsort(-np.abs(changes).max(axis=0), kind="stable")[:_MOST_ROWS]
-    classes = np.sort(strongest)
-    names = [clip(class_names[label], 18) for label in classes]
-    left = max(_LEFT, 24 + round(LETTER * max(map(display_width, names))))
-    count = sum(map(len, layers.values()))
-    most = 2 * CHART_WIDTH - left - _RIGHT
-    gap = min(_GAP, most / (4 * len(layers)))
-    slot = min(_SLOT, (most - gap * (len(layers) - 1)) / count)
-    width = slot * count + gap * (len(layers) - 1)
-    row = max(4, min(_SLOT, 640 // len(classes)))
-    height = row * len(classes)
-    limit = float(np.abs(changes).max()) or 1.0
-    texts = [
-        say("evidence.ablation.chart.deepest", limit=rounded(100 * limit, 3)),
-        say("evidence.ablation.chart.colours"),
-    ]
-    total = max(left + width + _RIGHT, _LEAST_WIDTH)
-    below = _TOP + height + 24 + LINE * (len(texts) + 1) + 12
+    whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one.mean)
+    names = [known("evidence.ablation.variant", clip(one.name, 24)) for one in ordered]
+    left, right = 24 + round(LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
+    row = 24
+
+    def errors(accuracy: float) -> float:
+        return min(max(1 - accuracy, 0.5 / num_images), 1.0)
+
+    drawn = [errors(value) for one in ordered for value in (one.mean, *(one.interval or ()))]
+    lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
+    width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
+    height = _TOP + plot + 56
+    colours = {"worse": WARM, "better": AGAINST}
     with house_style():
-        drawing = new_drawing(total, below, title)
-        axes = add_axes(drawing, left, _TOP, width, height)
-        start, marked, middles = 0.0, list[tuple[float, float]](), list[float]()
-        for layer, group in layers.items():
-            rows = np.array([places[layer, one[main].filter] for one in group])
-            end = start + slot * len(rows)
-            pixels = paint(changes[np.ix_(rows, classes)].T, "signed", -limit, limit)
-            axes.imshow(pixels, interpolation="none", aspect="auto", extent=(start, end, len(classes), 0))
-            axes.plot(
-                [start, end, end, start, start],
-                [0, 0, len(classes), len(classes), 0],
-                color=MUTED,
-                linewidth=0.5,
-                clip_on=False,
-            )
-            for place, label in np.argwhere(is_significant[np.ix_(rows, classes)]):
-                marked.append((start + slot * (place + 0.5), label + 0.5))
-            middles.append((start + end) / 2)
-            start = end + gap
-        if marked and len(marked) <= _MOST_MARKS and min(slot, row) >= 6:
-            axes.plot(*zip(*marked, strict=True), "o", color=INK, markersize=3, markeredgewidth=0)
-            texts.append(say("evidence.ablation.chart.dot"))
-        axes.set_xlim(0, width)
-        axes.set_ylim(len(classes), 0)
+        drawing = new_drawing(width, height, title)
+        axes = add_axes(drawing, left, _TOP, width - left - right, plot)
+        axes.set_xscale("log")
+        axes.set_xlim(highest, lowest)
+        axes.axvline(errors(whole.mean), color=INK, linewidth=1)
+        for place, one in enumerate(ordered):
+            colour = INK if one is whole else colours.get(one.verdict, MUTED)
+            ends = one.interval and [errors(end) for end in one.interval]
+            draw_interval(axes, errors(one.mean), ends, place, colour, size=7)
+            text: str = percent(one.mean)
+            if one is not whole:
+                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one.difference))
+            write(axes, text, (1, place), (12, 0), of=ROW)
+        axes.set_ylim(len(ordered) - 0.5, -0.5)
+        axes.set_yticks(range(len(ordered)), names)
+        ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole.mean)]
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(ticks, [percent_tick(tick) for tick in ticks])
+        axes.set_xlabel(say("evidence.ablation.chart.errors"))
+        axes.grid(axis="x", color=HAIRLINE)
+        axes.tick_params(axis="y", length=0, labelcolor=INK)
+        axes.tick_params(axis="x", length=0)
         axes.spines[:].set_visible(False)
-        every = -(-14 // row)
-        axes.set_yticks(np.arange(0, len(classes), every) + 0.5, names[::every])
-        wide = [len(group) * slot + gap > LETTER * display_width(clip(layer, 18)) for layer, group in layers.items()]
-        shown = [(place, clip(layer, 18)) for place, layer, fits in zip(middles, layers, wide, strict=True) if fits]
-        axes.set_xticks([place for place, _ in shown], [layer for _, layer in shown])
-        axes.tick_params(length=0, labelcolor=INK)
-        for line, text in enumerate(reversed(texts)):
-            drawing.text(left / total, (12 + line * LINE) / below, text, color=MUTED)
+        drawing.text((width - right + 12) / width, 1 - 30 / height, say("evidence.ablation.chart.change"), color=MUTED)
     return drawing

@@ -13,7 +13,7 @@ from convscope.base.errors import RunError
 from convscope.base.metrics import softmax
 from convscope.base.records import Record
 from convscope.data.datasets import Dataset, Splits
-from convscope.evidence.ablation import ablate, ablate_inputs, filter_means
+from convscope.evidence.ablation import ablate, filter_means
 from convscope.evidence.audit import audit
 from convscope.evidence.audit.faults import AuditRecord
 from convscope.evidence.calibration import MIN_CALIBRATED_IMAGES, Calibration, fit_temperature, measure_calibration
@@ -136,7 +136,7 @@ def _calibration(subject: Subject) -> Result:
 
 
 def _rejection(subject: Subject) -> Result:
-    rule = fit_rejection(subject.model, subject.held_out_parts(), seed=subject.folder.seed)
+    rule = fit_rejection(subject.model, subject.held_out_parts())
     measured = measure_rejection(rule, _calibrated(subject), subject.splits.test, seed=subject.folder.seed)
     _store(subject, {"rejection": rule.to_dict()})
     return measured
@@ -161,9 +161,8 @@ def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
 
 
 def _ablation(subject: Subject) -> Result:
-    model, splits = subject.model, subject.splits
-    record = known_ablation(subject.folder, model).updated(ablate(model, splits.test, means=subject.means))
-    return record.updated(ablate_inputs(model, splits))
+    measured = ablate(subject.model, subject.splits.test, means=subject.means)
+    return known_ablation(subject.folder, subject.model).updated(measured)
 
 
 def _audit(subject: Subject) -> Result:

@@ -9,7 +9,7 @@ import convscope as cs
 from convscope.base.records import decode, encode
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rejection, measure_rejection
-from convscope.evidence.rejection.made_up import alter
+from convscope.evidence.rejection.measure import alter
 from convscope.evidence.rejection.out_of_distribution import out_of_distribution_sets
 
 pytestmark = pytest.mark.slow

@@ -117,7 +117,7 @@ def test_there_is_at_least_one_image():
 
 def test_letters_are_left_out_with_a_reason_where_a_font_is_damaged(monkeypatch, tmp_path):
     (tmp_path / "a.ttf").write_bytes(b"no font")
-    monkeypatch.setattr(out_of_distribution, "measuring_fonts", lambda: [tmp_path / "a.ttf"])
+    monkeypatch.setattr(out_of_distribution, "letter_fonts", lambda: [tmp_path / "a.ttf"])
     assert out_of_distribution_sets(photos(), most=3)[1]["letters"].startswith("a font cannot be read")
 
 

@@ -61,9 +61,7 @@ def test_a_rule_refuses_what_one_of_its_scores_puts_below_its_threshold(stored, 
 
 
 def plain_rule(thresholds, medians):
-    return RejectionRule(
-        thresholds=thresholds, medians=medians, keep=0.9, num_held_out=10, num_kept=9, num_made_up=0, made_up={}
-    )
+    return RejectionRule(thresholds=thresholds, medians=medians, keep=0.9, num_held_out=10, num_kept=9)
 
 
 def test_scores_are_combined_on_a_scale_from_the_threshold_to_the_median():

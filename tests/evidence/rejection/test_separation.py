@@ -102,7 +102,7 @@ def test_of_new_images_a_rule_refuses_at_most_its_share_on_average(count):
         scores = dict(zip(SCORES[:3], stream.normal(size=(3, count)), strict=True))
         found = joint_thresholds(scores, 0.95, SCORES[2], 0.2)
         kept = int(np.all([scores[name] >= found[name] for name in found], axis=0).sum())
-        rule = RuleNumbers(found, {}, 0.95, num_held_out=count, num_kept=kept, num_made_up=0, made_up={})
+        rule = RuleNumbers(found, {}, 0.95, num_held_out=count, num_kept=kept)
         shares.append(1 - norm.sf(list(found.values())).prod())  # the scores are independent
         held += rule.refused_range[0] <= shares[-1] <= rule.refused_range[1]
     assert np.mean(shares) < rule.most_refused + 3 * np.std(shares) / 20

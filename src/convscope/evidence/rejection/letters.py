@@ -20,28 +20,16 @@ LOOK_ALIKES = "BDGIJOQSYZbgijloqsyz"
 """The letters that are left out: O, o, D and Q are like 0; I, i, J, j and l like 1; Z and z like 2; Y and y like 4;
 S and s like 5; G and b like 6; B like 8; g and q like 9."""
 
-# Part of matplotlib, so the letters are the same on every machine; upright, oblique, typewriter and serif in either.
-_TO_CHOOSE_BY = (
-    "DejaVuSans.ttf",
-    "DejaVuSans-Oblique.ttf",
-    "DejaVuSansMono.ttf",
-    "DejaVuSerif.ttf",
-    "DejaVuSerif-Italic.ttf",
-)
-_TO_MEASURE_WITH = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
+# Part of matplotlib, so the letters are the same on every machine; serif, italic, sans and typewriter.
+_FONTS = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
 _SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
 _ROTATION = 12.0  # degrees to either side
 _MOST_STROKE = 2  # pixels that a line is made wider by on either side
 
 
-def choosing_fonts() -> list[Path]:
-    """Return the fonts by whose letters scores are chosen, of the DejaVu family; none is among `measuring_fonts`."""
-    return [matplotlib_data() / "fonts/ttf" / name for name in _TO_CHOOSE_BY]
-
-
-def measuring_fonts() -> list[Path]:
-    """Return the fonts whose letters are measured: STIX and Computer Modern."""
-    return [matplotlib_data() / "fonts/ttf" / name for name in _TO_MEASURE_WITH]
+def letter_fonts() -> list[Path]:
+    """Return the fonts that letters are drawn in: STIX and Computer Modern."""
+    return [matplotlib_data() / "fonts/ttf" / name for name in _FONTS]
 
 
 def matplotlib_data() -> Path:
@@ -66,7 +54,6 @@ def draw_letters(
     fonts: Sequence[Path],
     seed: int = 0,
     letters: str = LETTERS,
-    purpose: str = "letters",
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Return `count` images (count, H, W, C) and the letter on each: letter after letter, font after font.
 
@@ -75,7 +62,6 @@ def draw_letters(
     Args:
         handwriting: how an image of the data set is made from a picture.
         letters: the letters to draw; the fonts must have them.
-        purpose: names the stream of random numbers, so that sets of one seed differ.
 
     Raises:
         OSError: if a font cannot be read.
@@ -87,7 +73,7 @@ def draw_letters(
         raise ValueError(f"there are {len(letters)} letters and {len(fonts)} fonts; at least one of each is needed")
     height, width, channels = image_shape
     kinds = [ImageFont.truetype(font, _SIZE, layout_engine=ImageFont.Layout.BASIC) for font in fonts]
-    stream = random_stream(seed, purpose)
+    stream = random_stream(seed, "strangers letters")
     images = np.empty((count, height, width, channels), np.uint8)
     drawn = tuple(letters[number % len(letters)] for number in range(count))
     for number, letter in enumerate(drawn):

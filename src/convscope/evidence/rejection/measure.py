@@ -16,9 +16,9 @@ from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import softmax, wilson_interval
 from convscope.base.packing import Packed
 from convscope.base.records import to_tuple
+from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, DatasetLike, Splits, evenly
 from convscope.evidence.records import describe_images
-from convscope.evidence.rejection.made_up import alter
 from convscope.evidence.rejection.out_of_distribution import OutOfDistributionSet, out_of_distribution_sets
 from convscope.evidence.rejection.result import (
     SURE,
@@ -41,6 +41,8 @@ _MOST_EACH = 4  # pictures of a set
 _MOST_SIDE = 64  # pixels of a picture
 _BINS = 40
 _TAIL = 0.005  # share of the scores at either end that the outer bins take in
+_SHIFTS = 2, 4  # pixels of an image 28 pixels wide
+_ANGLES = 15, 30  # degrees
 
 
 @checked
@@ -93,6 +95,32 @@ def measure_rejection(
         left_out=left_out,
         edges=tuple(edges.tolist()),
     )
+
+
+def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
+    """Return by what was done to them, such as "shifted by 2 pixels", the images of `dataset` shifted and turned by two
+    amounts each, to a random side; edge pixels go on."""
+    from scipy.ndimage import rotate, shift
+
+    images, side = dataset.images, max(dataset.image_shape[:2])
+    directions = np.array([(-1, 0), (0, 1), (1, 0), (0, -1)])[
+        random_stream(seed, "altered shift").integers(0, 4, len(images))
+    ]
+    signs = random_stream(seed, "altered turn").choice((-1, 1), len(images))
+    found = dict[str, NDArray[np.uint8]]()
+    for pixels in sorted({max(1, round(pixels * side / 28)) for pixels in _SHIFTS}):
+        moved = [
+            shift(image, (*(pixels * direction), 0), order=0, mode="nearest")
+            for image, direction in zip(images, directions, strict=True)
+        ]
+        found[f"shifted by {pixels} pixel{'s' * (pixels > 1)}"] = np.stack(moved)
+    for angle in _ANGLES:
+        turned = [
+            rotate(image, sign * angle, (0, 1), reshape=False, order=1, mode="nearest")
+            for image, sign in zip(images, signs, strict=True)
+        ]
+        found[f"rotated by {angle}°"] = np.stack(turned)
+    return found
 
 
 def _probabilities(model: Model, logits: NDArray[np.float32]) -> NDArray[np.float64]:

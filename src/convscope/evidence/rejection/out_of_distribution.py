@@ -1,8 +1,8 @@
 """The sets of out-of-distribution images that a rejection is measured on: images that are of none of a data set's
 classes.
 
-None of them is seen before, neither in training nor where scores and their thresholds are chosen: they are made of test
-images, letters of other fonts (`letters.measuring_fonts`), a photo, and other kinds of noise.
+None of them is seen before, neither in training nor where thresholds are fitted: they are made of test images, letters,
+a photo and noise.
 """
 
 import os
@@ -21,11 +21,10 @@ from convscope.data.handwriting import handwriting_of
 from convscope.evidence.rejection.letters import (
     LOOK_ALIKES,
     draw_letters,
+    letter_fonts,
     letters_beside,
     matplotlib_data,
-    measuring_fonts,
 )
-from convscope.evidence.rejection.made_up import partners, quarter_turned
 
 Images = NDArray[np.uint8]
 
@@ -150,12 +149,12 @@ def _is_among(dataset: Dataset, images: Images) -> bool:
 
 def _letters(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return letters that are no class of the data set, or why there are none."""
-    letters, fonts = letters_beside(dataset.class_names), measuring_fonts()
+    letters, fonts = letters_beside(dataset.class_names), letter_fonts()
     if not letters:
         return "the classes are letters themselves"
     count, handwriting = min(most, _LETTERS_EACH * len(letters) * len(fonts)), handwriting_of(dataset.images)
     try:
-        images, drawn = draw_letters(dataset.image_shape, handwriting, count, fonts, seed, letters, "strangers letters")
+        images, drawn = draw_letters(dataset.image_shape, handwriting, count, fonts, seed, letters)
     except OSError as error:
         return f"a font cannot be read: {error}"
     about = f"the letters {letters} drawn in {len(fonts)} fonts, without {LOOK_ALIKES}, which look like digits"
@@ -189,7 +188,7 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet
 def _overlaid(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
     """Return the larger value of each pixel of two test images of different classes, or why there are none."""
     some = dataset.take(evenly(len(dataset), most))
-    places, others = partners(some, random_stream(seed, "strangers overlaid"))
+    places, others = _partners(some, random_stream(seed, "strangers overlaid"))
     if not len(places):
         return "all images are of one class"
     about = "two test images of different classes laid over each other (maximum of each pixel)"
@@ -227,6 +226,30 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSe
         ),
         OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
     )
+
+
+def _partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return places of images (M,) and of a random image of another class for each; of one class there are none."""
+    labels = dataset.labels
+    found = list[tuple[int, int]]()
+    for place, label in enumerate(labels):
+        others = np.flatnonzero(labels != label)
+        if len(others):
+            found.append((place, int(stream.choice(others))))
+    places = np.array(found, np.int64).reshape(-1, 2)
+    return places[:, 0], places[:, 1]
+
+
+def quarter_turned(images: Images, times: int) -> Images:
+    """Return images (N, H, W, C) turned by `times` quarters counterclockwise, one that is not square resampled."""
+    height, width = images.shape[1:3]
+    if height != width and times % 2:  # as a square, by the nearest pixels, and back
+        side = max(height, width)
+        rows, columns = (np.arange(side) * length // side for length in (height, width))
+        square = np.rot90(images[:, rows][:, :, columns], times, (1, 2))
+        back = (np.arange(height) * side // height, np.arange(width) * side // width)
+        return np.ascontiguousarray(square[:, back[0]][:, :, back[1]])
+    return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
 
 
 def _rounded(values: NDArray[np.float64]) -> Images:

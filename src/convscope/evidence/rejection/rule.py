@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.metrics import Floats, softmax
@@ -73,8 +73,8 @@ class RuleNumbers(Record):
         keep: the share of new images like the held-out ones that is to be let through.
         num_held_out: images by which the thresholds were set.
         num_kept: how many of them the rule lets through.
-        num_made_up: synthetic out-of-distribution images by which the scores were chosen.
-        made_up: by their kind, the share of them that the rule refuses.
+        num_made_up, made_up: of earlier versions, which chose the scores by synthetic images: how many there were, and
+            by their kind the share that the rule refuses.
     """
 
     thresholds: Annotated[dict[ScoreName, Finite], Meta(min_length=1)]
@@ -82,8 +82,8 @@ class RuleNumbers(Record):
     keep: Fraction
     num_held_out: Positive
     num_kept: Count
-    num_made_up: Count
-    made_up: dict[str, Fraction]
+    num_made_up: Count | UnsetType = UNSET
+    made_up: dict[str, Fraction] | UnsetType = UNSET
 
     @property
     def most_refused(self) -> float:
@@ -111,7 +111,7 @@ class RuleRecord(RuleNumbers, kw_only=True):
 
     name: str
     title: str
-    mean_made_up: Fraction
+    mean_made_up: Fraction | UnsetType = UNSET
 
 
 class RejectionRule(RuleNumbers):
@@ -151,14 +151,8 @@ class RejectionRule(RuleNumbers):
         """The same in words."""
         return " + ".join(TITLES[score] for score in self.thresholds)
 
-    @property
-    def mean_made_up(self) -> float:
-        """The mean share refused over the kinds of synthetic out-of-distribution images, by which the scores were
-        chosen; 0 of none."""
-        return float(np.mean(list(self.made_up.values()))) if self.made_up else 0.0
-
     def to_record(self) -> RuleRecord:
-        return from_attributes(RuleRecord, self)
+        return from_attributes(RuleRecord, self, mean_made_up=UNSET)
 
     def combine(self, scores: Mapping[ScoreName, NDArray[np.float64]]) -> NDArray[np.float64]:
         """Return (N,), of each image the lowest of its scores (N,), on a scale where the threshold is 0 and 1 is usual.

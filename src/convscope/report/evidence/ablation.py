@@ -1,31 +1,22 @@
-"""What a run loses without its parts, as a section of the page: filters, parts of the images, parts of the design."""
+"""What a run loses without its parts, as a section of the page: filters, and parts of the design."""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from msgspec import UNSET
 from numpy.typing import NDArray
 
 from convscope.base.tables import clip
-from convscope.evidence.ablation import (
-    Ablation,
-    FilterAblation,
-    InputAblation,
-    LeftOut,
-    Marking,
-)
+from convscope.evidence.ablation import Ablation, FilterAblation, LeftOut
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation
-from convscope.report.ablation_chart import draw_ablation, draw_class_changes, lesions_by_layer, main_replacement
-from convscope.report.evidence.ablation_charts import draw_architectures, draw_inputs
+from convscope.report.ablation_chart import draw_ablation, draw_architectures, lesions_by_layer, main_replacement
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import ablation_finding, between, counted, percent, points
 from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
 
 _WIDEST_NAME = 12
-_MOST_ROWS = 200
+_MOST_ROWS = 20  # the largest changes by class
 _MOST_TIMES = 1000  # multiply-adds of a variant, in a reason
-_TOLERANCE = 0.01  # below what the loss surely stays, in the sentence that says how many filters can go
 
 
 def ablation_section(value: AblationRecord) -> Section:
@@ -34,8 +25,6 @@ def ablation_section(value: AblationRecord) -> Section:
     single, retrained = value.single, value.retrained
     if single is not None:
         parts += _filters(single) if single.filters else []
-    if value.inputs is not UNSET:
-        parts.append(_inputs(value.inputs))
     if retrained is not None:
         parts += _architectures(retrained)
     return Section(
@@ -51,15 +40,6 @@ def _noun(value: Ablation) -> str:
     return "unit" if "Dense" in value.layer_kinds.values() else "filter"
 
 
-def _measured(value: Ablation | InputAblation) -> Said:
-    """Return on how many images something was measured."""
-    return say("measured", images=counted(value))
-
-
-def _significant(marking: Marking) -> Said:
-    return say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests)
-
-
 def _heads(*names: str) -> list[str]:
     return [say(f"evidence.ablation.head.{name}") for name in names]
 
@@ -69,45 +49,24 @@ def _ends() -> list[str]:
 
 
 def _filters(value: Ablation) -> list[Table | Chart]:
-    filters, noun, names = value.filters, _noun(value), value.class_names
-    title, marking, by_class = ablation_finding(filters, noun), value.marking, value.marking_by_class
+    filters, noun, marking = value.filters, _noun(value), value.marking
+    title = ablation_finding(filters, noun)
     left_out = value.num_filters_left_out
     chart = Chart(
         name="ablation",
         title=title,
         look=sentences(
             say(f"evidence.ablation.lookFew.{noun}"),
-            _measured(value),
+            say("measured", images=counted(value)),
             say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
-            _significant(marking),
+            say("evidence.ablation.significant", n=marking.num_significant, tests=marking.num_tests),
             say("evidence.ablation.false"),
         ),
         drawing=draw_ablation(filters, title),
         numbers=_lesion_numbers(value),
         is_wide=True,
     )
-    is_significant = value.is_significant_by_class.unpack().astype(bool)
-    finding = _class_finding(filters, is_significant, names, noun)
-    luck = say(
-        "evidence.ablation.byChance",
-        chance=round(by_class.num_expected_by_luck),
-        tests=by_class.num_tests,
-        below=by_class.num_below,
-        n=by_class.num_significant,
-    )
-    classes = Chart(
-        name="ablation-classes",
-        title=finding,
-        look=sentences(
-            say(f"evidence.ablation.lookColumns.{noun}"),
-            luck,
-            say("evidence.ablation.hundred", classes=len(names)) if len(names) > 100 else "",
-        ),
-        drawing=draw_class_changes(filters, is_significant, names, finding),
-        numbers=_class_numbers(value, is_significant),
-        is_wide=True,
-    )
-    return [chart, classes]
+    return [chart, _classes(value)]
 
 
 def _class_finding(
@@ -124,6 +83,36 @@ def _class_finding(
     one, cost = filters[rows[int(row)]], figure(-100 * marked[row, label], 1)
     place = {"index": str(one.filter), "layer": one.layer}
     return say(f"evidence.ablation.classLoses.{noun}", name=clip(names[int(label)], _WIDEST_NAME), cost=cost, **place)
+
+
+def _classes(value: Ablation) -> Table:
+    """Return the changes by class that are significant, the largest first."""
+    is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
+    intervals, noun, marking = value.interval_by_class.unpack(), _noun(value), value.marking_by_class
+    changes = [(value.filters[lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
+    changes.sort(key=lambda change: -abs(change[0].accuracy_change_by_class[change[2]]))
+    rows = [
+        [
+            clip(names[label], _WIDEST_NAME),
+            one.layer,
+            say(f"evidence.ablation.by.{one.replacement}"),
+            f"{one.filter}",
+            points(one.accuracy_change_by_class[label]),
+            *(points(float(end)) for end in intervals[lesion, label]),
+        ]
+        for one, lesion, label in changes[:_MOST_ROWS]
+    ]
+    look = say(
+        "evidence.ablation.byChance",
+        chance=round(marking.num_expected_by_luck),
+        tests=marking.num_tests,
+        below=marking.num_below,
+        n=marking.num_significant,
+    )
+    header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{noun}"), *_heads("points")]
+    nothing = [say("evidence.ablation.noChange"), *[""] * 6]
+    finding = _class_finding(value.filters, is_significant, names, noun)
+    return Table(finding, look, [*header, *_ends()], rows or [nothing], left=3)
 
 
 def _lesion_numbers(value: Ablation) -> Table:
@@ -146,68 +135,6 @@ def _lesion_numbers(value: Ablation) -> Table:
                 row += [name, points(by_class[most])] if by_class[most] else ["", ""]
             rows.append(row)
     return Table("", "", header, rows)
-
-
-def _class_numbers(value: Ablation, is_significant: NDArray[np.bool_]) -> Table:
-    """Return the changes by class that are significant, the largest first."""
-    intervals, names = value.interval_by_class.unpack(), value.class_names
-    found = [(value.filters[lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
-    found.sort(key=lambda one: -abs(one[0].accuracy_change_by_class[one[2]]))
-    rows = [
-        [
-            clip(names[label], _WIDEST_NAME),
-            one.layer,
-            say(f"evidence.ablation.by.{one.replacement}"),
-            f"{one.filter}",
-            points(one.accuracy_change_by_class[label]),
-            *(points(float(end)) for end in intervals[lesion, label]),
-        ]
-        for one, lesion, label in found[:_MOST_ROWS]
-    ]
-    header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{_noun(value)}"), *_heads("points")]
-    nothing = [say("evidence.ablation.noChange"), *[""] * 6]
-    return Table("", "", [*header, *_ends()], rows or [nothing], left=3)
-
-
-def _place(kind: str, place: Sequence[int]) -> str:
-    """Return where an ablation is, as `place_text` does."""
-    if kind in ("border", "resolution"):
-        return say(f"evidence.ablation.place.{kind}", n=str(place[0]))
-    top, left, height, width = map(str, place)
-    return say("evidence.ablation.place.window", size=f"{height} × {width}", row=top, column=left)
-
-
-def _inputs(value: InputAblation) -> Chart:
-    windows = [one for one in value.ablations if one.kind == "window"]
-    missed = [one for one in windows if one.is_significant and one.accuracy_change < 0]
-    title = say("evidence.ablation.windowNone", n=len(windows))
-    if missed:
-        worst = min(missed, key=lambda one: one.accuracy_change)
-        where, cost = _place("window", worst.place), figure(-100 * worst.accuracy_change, 1)
-        title = say("evidence.ablation.windowMost", place=where, cost=cost)
-    marking = value.marking
-    background = ", ".join(map(str, value.background))
-    rows = [
-        [
-            known("evidence.ablation.kind", one.kind),
-            _place(one.kind, one.place),
-            points(one.accuracy_change),
-            *map(points, one.interval),
-            say("yes") if one.is_significant else "",
-        ]
-        for one in value.ablations
-    ]
-    header = [*_heads("removed", "where", "points"), *_ends(), *_heads("significant")]
-    return Chart(
-        name="ablation-inputs",
-        title=title,
-        look=sentences(
-            say("evidence.ablation.regions", background=background), _measured(value), _significant(marking)
-        ),
-        drawing=draw_inputs(value, title),
-        numbers=Table("", "", header, rows, left=2),
-        is_wide=True,
-    )
 
 
 def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
