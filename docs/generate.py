@@ -73,8 +73,9 @@ def _section(context: click.Context, command: click.Command) -> str:
     usage = " ".join([path, *command.collect_usage_pieces(context)])
     records = [record for option in command.params if option.name != "as_json" and (record := _record(option, context))]
     rows = "\n".join(_row(*record) for record in records)
+    epilog = f"{command.epilog}\n\n" if command.epilog else ""
     return (
-        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n{command.epilog or ''}\n\n"
+        f"## {path}\n\n```\n{usage}\n```\n\n{cleandoc(command.help or '')}\n\n{epilog}"
         f"| option | meaning | default |\n| --- | --- | --- |\n{rows}\n"
     )
 
