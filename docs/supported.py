@@ -37,6 +37,10 @@ def _keras_layers() -> str:
     read = [(kind, _said(function) or f"`{kind}`") for kind, function in layers._CONVERTERS.items()]
     others = sorted(layers.SUPPORTED - layers._CONVERTERS.keys() - {*activations.ACTIVATION_LAYERS})
     read += [(kind, f"`{kind}`") for kind in others if kind in LAYER_KINDS]
+    read += [
+        ("Rescaling", "`scale` and `offset` of the input; later in the weights before it, or a `BatchNormalization`"),
+        ("Reshape", "another order of the same numbers; one that flattens is a `Flatten`"),
+    ]
     active = _names(activations.ACTIVATION_LAYERS)
     unused = f"`Random...` (not `RandomCrop`), {_names(layers._UNUSED_AT_PREDICTION)}"
     rows = [*((f"`{kind}`", said) for kind, said in read)]

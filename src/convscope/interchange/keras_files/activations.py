@@ -8,6 +8,7 @@ from convscope.architecture import Layer, Shape
 from convscope.architecture.layers import ActivationName
 from convscope.interchange.activations import ACTIVATION_FORMS
 from convscope.interchange.refusal import quoted
+from convscope.interchange.translation.steps import NotTranslated
 
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
@@ -29,28 +30,19 @@ class Slope:
     name: str
     negative_slope: float = OWN_SLOPE
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether it can stand within a layer, where leaky_relu has one slope only."""
-        return self.name != "leaky_relu" or self.negative_slope == OWN_SLOPE
-
-
-class UnknownActivationError(Exception):
-    """Why an activation cannot be taken over, and what would be needed."""
-
 
 def read_activation(value: Any) -> Slope:
     """Return the activation that a layer's `activation` names; None is linear.
 
     Raises:
-        UnknownActivationError: for a function of somebody's own, and for one that is not here.
+        NotTranslated: for a function of somebody's own, and for one that is not here.
     """
     if value is None:
         return Slope("linear")
     if isinstance(value, str):
         value = _OTHER_NAMES.get(value, value)
         if value not in _NAMES:
-            raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
+            raise NotTranslated(f"its activation is {quoted(value)}; {_NEEDED}")
         return Slope(value)
     if isinstance(value, dict):
         kind, config, module = value.get("class_name"), value.get("config"), value.get("module")
@@ -59,17 +51,17 @@ def read_activation(value: Any) -> Slope:
             return read_activation(config)
         if is_of_keras and kind in ACTIVATION_LAYERS and isinstance(config, dict):
             return activation_of_layer(str(kind), config)
-        raise UnknownActivationError(
+        raise NotTranslated(
             f"its activation is {quoted(kind)} of {quoted(module)}, Python code that is never run; {_NEEDED}"
         )
-    raise UnknownActivationError(f"its activation is {quoted(value)}; {_NEEDED}")
+    raise NotTranslated(f"its activation is {quoted(value)}; {_NEEDED}")
 
 
 def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
     """Return the activation that a layer of `ACTIVATION_LAYERS` is.
 
     Raises:
-        UnknownActivationError: if it is set up to compute something else.
+        NotTranslated: if it is set up to compute something else.
     """
     if class_name == "Activation":
         return read_activation(config.get("activation"))
@@ -77,16 +69,16 @@ def activation_of_layer(class_name: str, config: Mapping[str, Any]) -> Slope:
         return _relu(config)
     if class_name == "ELU":
         if config.get("alpha", 1.0) != 1:
-            raise UnknownActivationError(f"its alpha is {quoted(config.get('alpha'))}; train with alpha 1")
+            raise NotTranslated(f"its alpha is {quoted(config.get('alpha'))}; train with alpha 1")
         return Slope("elu")
     if class_name == "LeakyReLU":
         return Slope("leaky_relu", _slope(config.get("negative_slope", config.get("alpha", 0.3))))
     if class_name == "GELU":
         if config.get("approximate"):
-            raise UnknownActivationError("it approximates GELU by tanh; train with the exact one (approximate=False)")
+            raise NotTranslated("it approximates GELU by tanh; train with the exact one (approximate=False)")
         return Slope("gelu")
     if config.get("axis", -1) != -1:
-        raise UnknownActivationError(f"its axis is {quoted(config.get('axis'))}; softmax is over the last (-1)")
+        raise NotTranslated(f"its axis is {quoted(config.get('axis'))}; softmax is over the last (-1)")
     return Slope("softmax")
 
 
@@ -96,7 +88,7 @@ ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "GELU", "Softmax"
 def _relu(config: Mapping[str, Any]) -> Slope:
     most, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
     if config.get("threshold") not in (None, 0, 0.0) or most not in (None, 6) or (most == 6 and slope):
-        raise UnknownActivationError(
+        raise NotTranslated(
             f"max_value is {quoted(most)}, threshold {quoted(config.get('threshold'))} and negative_slope {slope:g}; "
             "train with a plain ReLU, or one with max_value 6"
         )
@@ -109,13 +101,9 @@ def _slope(value: Any) -> float:
     if isinstance(value, dict) and isinstance(value.get("config"), dict):  # a number of NumPy's, as Keras writes it
         value = value["config"].get("value")
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise UnknownActivationError(f"its slope below zero is {quoted(value)}; it must be a number")
+        raise NotTranslated(f"its slope below zero is {quoted(value)}; it must be a number")
     # Keras 2 keeps the slope as float32: 0.20000000298.
     return OWN_SLOPE if abs(value - OWN_SLOPE) < 1e-7 else float(value)
-
-
-class UnsupportedError(Exception):
-    """Why a layer cannot be taken over and what would be needed; without the layer's name."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,6 @@ from convscope.architecture import (
     Dense,
     DepthwiseConv2D,
     Dropout,
-    Flatten,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
     MaxPooling2D,
     PReLU,
     Shape,
@@ -28,52 +25,48 @@ from convscope.interchange.keras_files.activations import (
     ACTIVATION_LAYERS,
     Conversion,
     ConvertedLayer,
-    UnsupportedError,
     activation_of_layer,
     read_activation,
 )
 from convscope.interchange.keras_files.graph import KerasLayer
 from convscope.interchange.refusal import quoted
+from convscope.interchange.translation.steps import NotTranslated
 
 _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
-_EPSILON = 1e-3  # of a batch normalisation that stands for a Rescaling; its variance is what makes the sum 1
 
 
 def convert_layer(layer: KerasLayer, shape: Shape) -> Conversion:
     """Return what `layer` becomes where it is given `shape`.
 
     Raises:
-        UnsupportedError, UnknownActivationError, ArchitectureError: if it cannot be taken over.
+        NotTranslated, ArchitectureError: if it cannot be taken over.
     """
-    check_supported(layer)
     if layer.class_name in ACTIVATION_LAYERS:
         return Conversion(activation=activation_of_layer(layer.class_name, layer.config))
     return _CONVERTERS[layer.class_name](layer.config, shape)
 
 
 def check_supported(layer: KerasLayer) -> None:
-    """Raise `UnsupportedError` if no such layer is ever taken over, wherever it stands."""
+    """Raise `NotTranslated` if no such layer is ever taken over, wherever it stands."""
     if layer.class_name == "Lambda":
-        raise UnsupportedError(
+        raise NotTranslated(
             "it holds Python code, which is never run; replace it by layers of Keras, such as Rescaling or Reshape"
         )
     if layer.is_foreign:
-        raise UnsupportedError(
-            "it is Python code from outside Keras, which is never run; replace it by layers of Keras"
-        )
+        raise NotTranslated("it is Python code from outside Keras, which is never run; replace it by layers of Keras")
     if layer.class_name not in SUPPORTED:
-        raise UnsupportedError(
+        raise NotTranslated(
             _NEEDED.get(layer.class_name)
             or "convscope has no such layer; replace it by layers that docs/keras.md lists"
         )
     if layer.call:
-        raise UnsupportedError(f"{layer.call}; call each layer once, with its input only")
+        raise NotTranslated(f"{layer.call}; call each layer once, with its input only")
     for field, (plain, needed) in _PLAIN.items():
         if (value := layer.config.get(field)) is not None and value not in plain:
-            raise UnsupportedError(f"its {field} is {quoted(value)}; {needed}")
+            raise NotTranslated(f"its {field} is {quoted(value)}; {needed}")
     policy = layer.config.get("dtype")
     if isinstance(policy, dict) and str(policy.get("class_name")).startswith("Quantized"):
-        raise UnsupportedError("its weights are quantized; save the model before quantization")
+        raise NotTranslated("its weights are quantized; save the model before quantization")
 
 
 def is_unused(layer: KerasLayer) -> bool:
@@ -85,7 +78,7 @@ def is_unused(layer: KerasLayer) -> bool:
 
 
 def check_activation(layer: KerasLayer) -> None:
-    """Raise `UnknownActivationError` if the layer has, or is, an activation that is not here."""
+    """Raise `NotTranslated` if the layer has, or is, an activation that is not here."""
     if layer.class_name in ACTIVATION_LAYERS:
         activation_of_layer(layer.class_name, layer.config)
     else:
@@ -158,22 +151,13 @@ def _batch_normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     return Conversion((ConvertedLayer(layer, sources),), dict.fromkeys(held, shape[-1:]))
 
 
-def _rescaling(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    """Rescaling: at the front, `scale` and `offset` of the input; by channel, or later, a `BatchNormalization`."""
-    scales = rescaling_numbers(config, shape[-1], "scale")
-    offsets = rescaling_numbers(config, shape[-1], "offset")
-    sources = {"gamma": scales, "beta": offsets, "moving_mean": (0.0,), "moving_variance": (1 - _EPSILON,)}
-    note = "{} became a BatchNormalization with the same numbers, which training would change"
-    return Conversion((ConvertedLayer(BatchNormalization(epsilon=_EPSILON), sources),), notes=(note,))
-
-
 def _normalization(config: Mapping[str, Any], shape: Shape) -> Conversion:
     """Normalization: one that was adapted over the last axis, a `BatchNormalization`; not inverted."""
     _check_last_axis(config, shape)
     if config.get("invert"):
-        raise UnsupportedError("it undoes a normalisation (invert=True); build it without")
+        raise NotTranslated("it undoes a normalisation (invert=True); build it without")
     if config.get("mean") is not None or config.get("variance") is not None:
-        raise UnsupportedError(
+        raise NotTranslated(
             "its mean and variance are arguments; write them as a Rescaling: scale = 1 / sqrt(variance), "
             "offset = -mean * scale"
         )
@@ -190,17 +174,17 @@ def _check_last_axis(config: Mapping[str, Any], shape: Shape) -> None:
     axis = config.get("axis", -1)
     axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
     if axis not in (-1, len(shape)):
-        raise UnsupportedError(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
+        raise NotTranslated(f"its axis is {quoted(axis)}; only the last axis (channels) can be normalised here")
 
 
 def rescaling_numbers(config: Mapping[str, Any], channels: int, field: str) -> tuple[float, ...]:
-    """Return the `scale` or `offset` of a Rescaling: one number, or one a channel; raises `UnsupportedError`."""
+    """Return the `scale` or `offset` of a Rescaling: one number, or one a channel; raises `NotTranslated`."""
     value = config.get(field, 0.0 if field == "offset" else None)
     if isinstance(value, dict) and isinstance(value.get("config"), dict):  # an array of NumPy's, as Keras writes it
         value = value["config"].get("value")
     numbers = value if isinstance(value, list) else [value]
     if len(numbers) not in (1, channels) or not all(_is_number(number) for number in numbers):
-        raise UnsupportedError(f"its {field} is {quoted(value)}; it must be one number, or one for each channel")
+        raise NotTranslated(f"its {field} is {quoted(value)}; it must be one number, or one for each channel")
     return tuple(float(number) for number in numbers)
 
 
@@ -208,7 +192,7 @@ def _prelu(config: Mapping[str, Any], shape: Shape) -> Conversion:
     shared = config.get("shared_axes") or []
     needed = list(range(1, len(shape)))
     if not isinstance(shared, list) or set(map(str, shared)) != set(map(str, needed)):
-        raise UnsupportedError(f"its shared_axes is {quoted(shared)}; build it with {needed}, one slope per channel")
+        raise NotTranslated(f"its shared_axes is {quoted(shared)}; build it with {needed}, one slope per channel")
     alpha = (*(1 for _ in needed), shape[-1])
     return Conversion((ConvertedLayer(PReLU(), {"alpha": "alpha"}),), {"alpha": alpha})
 
@@ -231,18 +215,8 @@ def _dropout(config: Mapping[str, Any], _: Shape) -> Conversion:
     return Conversion((ConvertedLayer(Dropout(config.get("rate"))),))  # type: ignore[arg-type]
 
 
-def _reshape(config: Mapping[str, Any], shape: Shape) -> Conversion:
-    """Reshape: at the front, the shape of the input; later, one that flattens is a `Flatten`."""
-    if reshaped(config, prod(shape)) != (prod(shape),):
-        raise UnsupportedError(
-            f"its target_shape is {quoted(config.get('target_shape'))}; behind the first layers, only one that "
-            "flattens is taken over (as a Flatten)"
-        )
-    return Conversion((ConvertedLayer(Flatten()),), notes=("{} became a Flatten",))
-
-
 def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
-    """Return the shape that a Reshape gives so many values; raises `UnsupportedError` if it is none."""
+    """Return the shape that a Reshape gives so many values; raises `NotTranslated` if it is none."""
     target = config.get("target_shape")
     if isinstance(target, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in target):
         known = prod(n for n in target if n != -1)
@@ -250,7 +224,7 @@ def reshaped(config: Mapping[str, Any], values: int) -> tuple[int, ...]:
             shape = tuple(values // known if n == -1 else n for n in target)
             if prod(shape) == values and min(shape, default=0) > 0:
                 return shape
-    raise UnsupportedError(f"its target_shape is {quoted(target)}, which does not fit {values} values")
+    raise NotTranslated(f"its target_shape is {quoted(target)}, which does not fit {values} values")
 
 
 def _with_own_variables(
@@ -270,7 +244,7 @@ def _window(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _maps(shape: Shape) -> Shape:
     if len(shape) != 3:
-        raise UnsupportedError(f"it needs maps (H, W, C), but its input is {shape}")
+        raise NotTranslated(f"it needs maps (H, W, C), but its input is {shape}")
     return shape
 
 
@@ -286,20 +260,18 @@ _CONVERTERS: Mapping[str, Callable[[Mapping[str, Any], Shape], Conversion]] = {
     "BatchNormalization": _batch_normalization,
     "MaxPooling2D": _pooling(MaxPooling2D),
     "AveragePooling2D": _pooling(AveragePooling2D),
-    "GlobalMaxPooling2D": lambda *_: Conversion((ConvertedLayer(GlobalMaxPooling2D()),)),
-    "GlobalAveragePooling2D": lambda *_: Conversion((ConvertedLayer(GlobalAveragePooling2D()),)),
-    "Flatten": lambda *_: Conversion((ConvertedLayer(Flatten()),)),
     "Dropout": _dropout,
-    "Reshape": _reshape,
-    "Rescaling": _rescaling,
     "Normalization": _normalization,
     "ZeroPadding2D": _zero_padding2d,
     "PReLU": _prelu,
 }
-SUPPORTED = frozenset({*_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate"})
+SUPPORTED = frozenset({
+    *_CONVERTERS, *ACTIVATION_LAYERS, "Add", "Concatenate", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+    "Rescaling", "Reshape",
+})  # fmt: skip
 # Arguments that layers here do not have: the values at which they change nothing, and what else is needed.
 _PLAIN: Mapping[str, tuple[tuple[Any, ...], str]] = {
-    "data_format": (("channels_last",), "build the model with channels_last"),
+    "data_format": (("channels_last", "channels_first"), "build the model with channels_last"),
     "mode": ((0,), "normalise each channel over all images (mode 0)"),
     "renorm": ((False,), "train it without"),
     "noise_shape": ((), "train it without"),

@@ -1,6 +1,6 @@
 """A Keras model in memory as one of ours: its own description and weights, through the reader of files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from convscope.architecture import Shape
 from convscope.base.arguments import checked
 from convscope.data.datasets import DatasetLike
-from convscope.interchange.imported import Imported, scales_bytes
-from convscope.interchange.keras_files.assembly import assemble
+from convscope.engine.network import float_array
+from convscope.interchange.keras_files.conversion import Stored, convert
 from convscope.interchange.keras_files.graph import read_graph
 from convscope.interchange.keras_files.places import variable_name
-from convscope.interchange.keras_files.weights import as_weights, check_shapes
+from convscope.interchange.keras_files.weights import check_shapes
 from convscope.interchange.refusal import ModelFileError, named, parse_json
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
@@ -50,16 +50,15 @@ def from_keras(
     with named(name):
         if not getattr(keras_model, "built", False):
             raise ModelFileError("has no weights yet; build it, or give it an Input, first")
-        assembly = assemble(read_graph(parse_json(keras_model.to_json(), "to_json()"), output), image_shape)
+        graph = read_graph(parse_json(keras_model.to_json(), "to_json()"), output)
         held = dict(_layer_arrays(keras_model, ()))
-        arrays = []
-        for stored in assembly.stored:
+
+        def arrays(stored: Stored) -> Mapping[str, NDArray[Any]]:
             own = {variable_name(name, stored): array for name, array in held.get(stored.layer.path, [])}
             check_shapes({name: array.shape for name, array in own.items()}, stored)
-            arrays.append(own)
-        weights = as_weights(assembly.architecture, assembly.stored, arrays)
-    reads_bytes = assembly.reads_bytes or scales_bytes(assembly.architecture, weights)
-    found = Imported(assembly.architecture, weights, assembly.notes, program="Keras", reads_bytes=reads_bytes)
+            return {name: float_array(own[name]) for name in stored.needed}
+
+        found = convert(graph, image_shape, arrays)
     return with_scaling(found, scaling, training, name).to_model(class_names)
 
 

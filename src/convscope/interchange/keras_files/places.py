@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from convscope.interchange.keras_files.assembly import Stored
+from convscope.interchange.keras_files.conversion import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
 from convscope.interchange.keras_files.weights import Places
 from convscope.interchange.refusal import ModelFileError

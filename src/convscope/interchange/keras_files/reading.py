@@ -6,16 +6,17 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from convscope.architecture import Shape
+from convscope.architecture import Architecture, Shape
 from convscope.architecture.network import architecture_in
+from convscope.engine.network import check_weights
 from convscope.interchange.archive import ZIP_MAGIC, Archive
-from convscope.interchange.imported import Imported, scales_bytes
-from convscope.interchange.keras_files.assembly import Assembly, assemble, assembly_of
-from convscope.interchange.keras_files.graph import read_graph
+from convscope.interchange.imported import Imported
+from convscope.interchange.keras_files.conversion import Stored, convert, needed_arrays, stored_of
+from convscope.interchange.keras_files.graph import KerasGraph, read_graph
 from convscope.interchange.keras_files.hdf5 import Hdf5File
 from convscope.interchange.keras_files.hdf5.file import MAGIC as HDF5_MAGIC
 from convscope.interchange.keras_files.places import is_of_theano, places_of_weights
-from convscope.interchange.keras_files.weights import read_weights
+from convscope.interchange.keras_files.weights import LayerArrays, read_arrays
 from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, open_model_file, parse_json
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -64,19 +65,21 @@ def read_keras(
 
 
 def _read_archive(archive: Archive, image_shape: Shape | None, output: str | None) -> Imported:
-    assembly = assemble(read_graph(_json(archive, CONFIG), output), image_shape)
+    graph = read_graph(_json(archive, CONFIG), output)
+    stored = needed_arrays(graph, image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    content = archive.read_weights(WEIGHTS, _most_weight_bytes(assembly))
-    imported = _imported(BytesIO(content), assembly, version if isinstance(version, str) else None)
+    file = BytesIO(archive.read_weights(WEIGHTS, _most_weight_bytes(stored)))
+    version = version if isinstance(version, str) else None
+    imported = _convert(file, Hdf5File(file), graph, stored, image_shape, version)
     if not archive.has(DESCRIPTION):
         return imported
     return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes), reads_bytes=True)
 
 
-def _most_weight_bytes(assembly: Assembly) -> int:
+def _most_weight_bytes(stored: list[Stored]) -> int:
     """Return how many bytes the weights of a network take at most, with the state of its optimizer."""
-    arrays = [prod(shape) for stored in assembly.stored for shape in stored.variables.values()]
+    arrays = [prod(shape) for one in stored for shape in one.variables.values()]
     return _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)
 
 
@@ -100,40 +103,63 @@ def _read_hdf5(
     version = "".join(contents.texts("", "keras_version") or []) or None
     if config is not None:
         _refuse_second(architecture)
-        assembly = assemble(read_graph(parse_json("".join(config), "model_config"), output), image_shape)
-        return _imported(file, assembly, version, contents)
-    if architecture is None:
+        description = parse_json("".join(config), "model_config")
+    elif architecture is None:
         raise ModelFileError(
             "holds weights only; also give its architecture, as JSON of convscope or of Keras's to_json()"
         )
-    return _imported(file, _read_architecture(Path(architecture), contents, image_shape, output), version, contents)
+    else:
+        with open_model_file(Path(architecture)) as opened:
+            description = parse_json(opened.read(MAX_JSON_BYTES + 1), "it")
+            if "class_name" not in description:
+                if output is not None:
+                    raise ModelFileError("has one output; omit `output`")
+                return _with_architecture(file, contents, architecture_in(description, image_shape), version)
+    graph = read_graph(description, output)
+    return _convert(file, contents, graph, needed_arrays(graph, image_shape), image_shape, version)
 
 
-def _read_architecture(path: Path, contents: Hdf5File, image_shape: Shape | None, output: str | None) -> Assembly:
-    with open_model_file(path) as file:
-        description = parse_json(file.read(MAX_JSON_BYTES + 1), "it")
-        if "class_name" in description:
-            return assemble(read_graph(description, output), image_shape)
-        if output is not None:
-            raise ModelFileError("has one output; omit `output`")
-        return assembly_of(architecture_in(description, image_shape), contents)
+def _with_architecture(file: BinaryIO, contents: Hdf5File, architecture: Architecture, version: str | None) -> Imported:
+    """Return the network of one of our architectures, with the weights of a file."""
+    stored, note = stored_of(architecture, contents)
+    arrays, notes = _arrays(file, contents, stored, False)
+    weights = {
+        f"{one.layer.name}/{name}": array
+        for one, own in zip(stored, arrays, strict=True)
+        for name, array in own.items()
+    }
+    check_weights(architecture, weights)
+    return Imported(architecture, weights, (note, *notes), program=_program(version), reads_bytes=True)
 
 
-def _imported(file: BinaryIO, assembly: Assembly, version: str | None, contents: Hdf5File | None = None) -> Imported:
-    contents = contents or Hdf5File(file)
-    file_bytes = file.seek(0, 2)
-    places = places_of_weights(contents, assembly.stored)
-    weights = read_weights(contents, file_bytes, places, assembly)
-    notes = assembly.notes
-    if is_of_theano(contents):
-        weights = {name: array[::-1, ::-1].copy() if array.ndim == 4 else array for name, array in weights.items()}
-        notes = (
-            *notes,
-            "the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",
-        )
-    program = f"Keras {version[:40]}" if version else "Keras"
-    reads_bytes = assembly.reads_bytes or scales_bytes(assembly.architecture, weights)
-    return Imported(assembly.architecture, weights, notes, program=program, reads_bytes=reads_bytes)
+def _convert(
+    file: BinaryIO,
+    contents: Hdf5File,
+    graph: KerasGraph,
+    stored: list[Stored],
+    image_shape: Shape | None,
+    version: str | None,
+) -> Imported:
+    arrays, notes = _arrays(file, contents, stored, graph.is_part)
+    following = iter(arrays)
+    found = convert(graph, image_shape, lambda _: next(following))
+    return replace(found, notes=(*found.notes, *notes), program=_program(version))
+
+
+def _arrays(
+    file: BinaryIO, contents: Hdf5File, stored: list[Stored], is_part: bool
+) -> tuple[LayerArrays, tuple[str, ...]]:
+    arrays = read_arrays(contents, file.seek(0, 2), places_of_weights(contents, stored), stored, is_part)
+    if not is_of_theano(contents):
+        return arrays, ()
+    turned: LayerArrays = [
+        {name: array[::-1, ::-1] if array.ndim == 4 else array for name, array in own.items()} for own in arrays
+    ]
+    return turned, ("the model is of Keras on Theano, so the kernels of its convolutions were turned by 180 degrees",)
+
+
+def _program(version: str | None) -> str:
+    return f"Keras {version[:40]}" if version else "Keras"
 
 
 def _refuse_second(architecture: Path | str | None) -> None:

@@ -1,6 +1,5 @@
 """Steps in a row, with a `Branch` wherever one goes on from an earlier one, as an architecture with named weights."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture, Branch, Dense, Flatten, Input, Layer
+from convscope.architecture.network import FreeNames, keras_stem
 from convscope.interchange.imported import NAMELESS
 from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, ModelFileError, multi_label
 from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
@@ -137,17 +137,11 @@ def _sources(steps: list[Step]) -> list[Step]:
 
 
 def _names(steps: list[Step]) -> dict[int, str]:
-    """Return a name for each step: its own, if no other has it, else one as Keras would give it."""
-    given = [getattr(step.layer, "name", "") for step in steps]
-    taken = {name for name in given if name}
-    names: dict[int, str] = {}
-    used: set[str] = set()
-    for step, name in zip(steps, given, strict=True):
-        if not name or name in used:
-            stem = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", step.kind).lower()
-            number = 0
-            while (name := f"{stem}_{number}" if number else stem) in taken | used:
-                number += 1
-        names[id(step)] = name
-        used.add(name)
-    return names
+    """Return a name for each step: its own, numbered if another has it, or one as Keras would give it."""
+    own = [getattr(step.layer, "name", "") for step in steps]
+    free = FreeNames(["input"])
+    first = {name: free(name) for name in dict.fromkeys(own) if name}  # before others are numbered
+    return {
+        id(step): first.pop(name, "") or free(name or keras_stem(step.kind))
+        for step, name in zip(steps, own, strict=True)
+    }

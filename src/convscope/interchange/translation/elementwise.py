@@ -228,7 +228,7 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
     if any(array.shape != (step.shape[-1],) for array in weights.values()):
         raise NotTranslated(f"its weights do not fit the {step.shape[-1]} channels of its input")
     if not is_maps:
-        weights = {name: _put(value.index.ravel(), array) for name, array in weights.items()}
+        weights = {name: put(value.index.ravel(), array) for name, array in weights.items()}
     epsilon, momentum = node.float("epsilon", 1e-5), node.float("momentum", 0.9)
     if not 0 < epsilon <= 1:
         # Beyond what a layer takes: the root goes into gamma, and √(0.999 + 0.001) = 1 stands for it.
@@ -249,7 +249,11 @@ def _of_two(state: State, node: Node) -> FileTensor:
         return _product(state, node)
     if node.operator != "Add":
         raise NotTranslated(f"is the {node.operator.lower()} of two values; only Add of two is a layer")
-    first, second = state.plain(node, 0), state.plain(node, 1)
+    return add(state, state.plain(node, 0), state.plain(node, 1), layer_name(node))
+
+
+def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileTensor:
+    """Return the sum of two plain values, an `Add`."""
     if (first.index.shape, first.has_batch, first.step.shape) != (
         second.index.shape,
         second.has_batch,
@@ -263,7 +267,7 @@ def _of_two(state: State, node: Node) -> FileTensor:
         raise NotTranslated("adds values with different memory order; both must have the same layout")
     if second.step.depth > first.step.depth and _leads_to(first.step, second.step):
         first, second = second, first  # so that a shortcut without layers needs no branch
-    layer = Add("layer", name=layer_name(node))  # the name of the other is known when all have one
+    layer = Add("layer", name=name)  # the name of the other is known when all have one
     step = state.work.step(first.step, layer, other=second.step)
     return FileTensor(step, first.index, has_batch=first.has_batch)
 
@@ -364,7 +368,7 @@ def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDAr
     return found
 
 
-def _put(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
+def put(index: NDArray[np.int32], array: NDArray[Any]) -> NDArray[Any]:
     """Return weights for a vector in our order."""
     ours = np.empty_like(array)
     ours[index] = array

@@ -38,7 +38,7 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
         state.notes.append(f"input {given.name!r:.60} is one image and not a batch, which makes no difference here")
     order: tuple[int, ...] = CHANNELS_FIRST
     if len(sizes) == 3:
-        order = CHANNELS_LAST if given.has_channels_last else _order(state, given.name, sizes, nodes, image_shape)
+        order = given.order or _order(state, given.name, sizes, nodes, image_shape)
         axes = [image_shape[axis] for axis in order] if image_shape else [None] * 3
     elif len(sizes) == 2:
         axes, order = list(image_shape[:2]) if image_shape else [None] * 2, CHANNELS_LAST

@@ -110,14 +110,14 @@ class ImageInput:
 
     Attributes:
         has_batch: whether the first axis counts images; None where the nodes must tell.
-        has_channels_last: whether the last of three axes counts channels; otherwise the nodes must tell.
+        order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None where the nodes must tell.
     """
 
     name: str
     sizes: Sizes
     is_bytes: bool
     has_batch: bool | None = None
-    has_channels_last: bool = False
+    order: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +129,7 @@ class Graph:
         weights: the names of constants.
         weight: returns one of them; raises `ValueError` if it is damaged.
         opset: the version of the operators.
+        convert: translates each node, where they are not operators of ONNX.
     """
 
     nodes: tuple[Node, ...]
@@ -137,3 +138,4 @@ class Graph:
     weights: frozenset[str]
     weight: Callable[[str], NDArray[Any]]
     opset: int
+    convert: Callable[[Any, Node], Any] | None = None

@@ -38,9 +38,9 @@ def reshape(state: State, node: Node) -> FileTensor:
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _filled(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
-        return replace(_flat(state, node, value, shape), has_batch=True)
+        return replace(flat(state, node, value, shape), has_batch=True)
     if state.batch == 1 and (shape := _filled(wanted, size)) is not None:
-        return replace(_flat(state, node, value, shape), has_batch=False)
+        return replace(flat(state, node, value, shape), has_batch=False)
     raise NotTranslated(f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis")
 
 
@@ -57,7 +57,7 @@ def flatten(state: State, node: Node) -> FileTensor:
     axis = node.int("axis", 1)
     if axis not in ((1, 1 - value.rank) if value.has_batch else (0, -value.rank)):
         raise NotTranslated(f"has axis {axis}; it must be 1, because the batch must remain the first axis")
-    return replace(_flat(state, node, value, (value.index.size,)), has_batch=True)
+    return replace(flat(state, node, value, (value.index.size,)), has_batch=True)
 
 
 def squeeze(state: State, node: Node) -> FileTensor:
@@ -68,7 +68,7 @@ def squeeze(state: State, node: Node) -> FileTensor:
     axes = {i for i, size in enumerate(shape) if size == 1} if given is None else {value.axis(axis) for axis in given}
     if any((axis == -1 and state.batch != 1) or (axis >= 0 and shape[axis] != 1) for axis in axes):
         raise NotTranslated(f"removes axes {given}, of which one is not of size 1")
-    left = _flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
+    left = flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
     return replace(left, has_batch=value.has_batch and -1 not in axes and not (given is None and state.batch == 1))
 
 
@@ -83,7 +83,7 @@ def unsqueeze(state: State, node: Node) -> FileTensor:
     has_batch = value.has_batch or 0 in places
     sizes = iter(value.index.shape)
     shape = tuple(1 if axis in places else next(sizes) for axis in range(has_batch, rank))
-    return replace(_flat(state, node, value, shape), has_batch=has_batch)
+    return replace(flat(state, node, value, shape), has_batch=has_batch)
 
 
 def gather(state: State, node: Node) -> FileTensor:
@@ -113,16 +113,16 @@ def gemm(state: State, node: Node) -> FileTensor:
         if bias.size not in (1, kernel.shape[-1]) or bias.size != (bias.shape[-1] if bias.ndim else 1):
             raise NotTranslated(f"its bias has shape {bias.shape}; it must have one number per output")
         bias = np.broadcast_to(bias.reshape(-1), kernel.shape[-1:]) * beta
-    return _dense(state, node, kernel, bias)
+    return dense(state, state.plain(node), kernel, bias, layer_name(node, 1))
 
 
 def matmul(state: State, node: Node) -> FileTensor:
     """MatMul by constants: a dense layer without bias."""
-    return _dense(state, node, state.weight(node, 1, "kernel"), None)
+    return dense(state, state.plain(node), state.weight(node, 1, "kernel"), None, layer_name(node, 1))
 
 
-def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> FileTensor:
-    value = state.plain(node)
+def dense(state: State, value: FileTensor, kernel: np.ndarray, bias: np.ndarray | None, name: str) -> FileTensor:
+    """Return a plain value after a dense layer."""
     if kernel.ndim != 2 or value.index.ndim != 1:
         raise NotTranslated(f"multiplies (N, {_text(value.index.shape)}) by {kernel.shape}; vectors are needed")
     if len(kernel) != value.index.size:
@@ -135,11 +135,11 @@ def _dense(state: State, node: Node, kernel: np.ndarray, bias: np.ndarray | None
         ours = np.empty_like(kernel)
         ours[value.index] = kernel
     weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
-    step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, layer_name(node, 1)), weights)
+    step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, name), weights)
     return FileTensor(step, state.work.order(step.shape, (0,)), has_batch=value.has_batch)
 
 
-def _flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
+def flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:
     """Return a value in another shape; maps that become vectors are a `Flatten`."""
     if len(shape) > 8:
         raise NotTranslated("has more than 8 axes")

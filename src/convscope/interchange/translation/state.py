@@ -159,7 +159,7 @@ class State:
         return self.work.step(step.before, layer, weights)
 
 
-def activated(state: State, value: FileTensor, activation: str, slope: float = 0.2) -> FileTensor:
+def activated(state: State, value: FileTensor, activation: str, slope: float = 0.2, name: str = "") -> FileTensor:
     """Return a plain value after an activation, which its layer takes up if it has none and nobody reads it without."""
     step = value.step
     fits = activation != "leaky_relu" or slope == 0.2
@@ -172,7 +172,7 @@ def activated(state: State, value: FileTensor, activation: str, slope: float = 0
     ):
         return replace(value, step=with_activation(step, activation))
     arguments = {"negative_slope": slope} if activation == "leaky_relu" else {}
-    layer = new_layer("Activation", f"{activation} by itself", activation=activation, **arguments)
+    layer = new_layer("Activation", f"{activation} by itself", activation=activation, name=name, **arguments)
     return replace(value, step=state.after(value, layer), users=1)
 
 

@@ -19,7 +19,8 @@ from convscope.interchange.translation.outputs import answer
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated
 
-OPERATORS: Mapping[str, Callable[[State, Node], FileTensor | NDArray[Any]]] = {
+Converter = Callable[[State, Node], FileTensor | NDArray[Any]]
+OPERATORS: Mapping[str, Converter] = {
     **dict.fromkeys(("LeakyRelu", *ONNX_ACTIVATIONS), elementwise.activation),
     "Add": elementwise.arithmetic,
     "AveragePool": windows.average_pool,
@@ -84,9 +85,8 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     nodes = in_order(graph, notes)
     end = answer(graph, output, notes)
     used = _needed_nodes(nodes, end)
-    faults = _unknown(used)
-    if faults:
-        raise ModelFileError(_told(faults))
+    if graph.convert is None and (faults := _unknown(used)):
+        raise ModelFileError(told(faults))
     readers = Counter(name for node in used for name in node.inputs)
     readers[end] += 1
     state = State(graph.opset, readers, _constants(graph, readers), notes=notes)
@@ -94,15 +94,15 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
         notes.append(f"{len(nodes) - len(used)} nodes do not lead to {end!r:.60} and were left out")
     state.values[graph.image.name] = open_image(state, graph.image, used, image_shape)
     with np.errstate(all="ignore"):
-        faults = _walk(state, used)
+        faults = _walk(state, used, graph.convert or _translated)
     if faults:
-        raise ModelFileError(_told(faults))
+        raise ModelFileError(told(faults))
     if end not in state.values:
         raise ModelFileError(f"output {end!r:.60} does not depend on the images")
     return state, state.values[end]
 
 
-def _walk(state: State, nodes: Sequence[Node]) -> list[str]:
+def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
     """Translate one node after the other; return what is wrong with those that have no layer."""
     faults: list[str] = []
     failed: set[str] = set()
@@ -111,7 +111,7 @@ def _walk(state: State, nodes: Sequence[Node]) -> list[str]:
             failed |= set(node.outputs)
             continue
         try:
-            result = _translated(state, node)
+            result = convert(state, node)
         except NotTranslated as error:
             faults.append(f"{node.label} {error}")
         except ArchitectureError as error:
@@ -175,6 +175,7 @@ def _unknown(nodes: Sequence[Node]) -> list[str]:
     return faults
 
 
-def _told(faults: Sequence[str]) -> str:
+def told(faults: Sequence[str], parts: str = "nodes") -> str:
+    """Return the error that names the parts of a network which are not supported."""
     more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
-    return f"{len(faults)} of its nodes are not supported: " + "; ".join(faults[:_MOST_TOLD]) + more
+    return f"{len(faults)} of its {parts} are not supported: " + "; ".join(faults[:_MOST_TOLD]) + more

@@ -140,7 +140,7 @@ def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: 
 def global_pool(state: State, node: Node) -> FileTensor:
     """GlobalAveragePool and GlobalMaxPool: one number a map."""
     value = _maps(state, node)
-    return _pooled(state, node, value, CHANNELS_FIRST, keep=True)
+    return pooled(state, node, value, CHANNELS_FIRST, is_mean=node.operator == "GlobalAveragePool", keep=True)
 
 
 def reduce_maps(state: State, node: Node) -> FileTensor:
@@ -150,7 +150,8 @@ def reduce_maps(state: State, node: Node) -> FileTensor:
     axes = tuple(sorted(map(value.axis, axes)))
     for order, spatial in ((CHANNELS_FIRST, (1, 2)), (CHANNELS_LAST, (0, 1))):
         if axes == spatial and state.work.is_order(value.index, value.step.shape, order):
-            return _pooled(state, node, value, order, keep=bool(node.int("keepdims", 1)))
+            is_mean = node.operator == "ReduceMean"
+            return pooled(state, node, value, order, is_mean=is_mean, keep=bool(node.int("keepdims", 1)))
     raise NotTranslated(f"goes over axes {state.integers(node, 1, 'axes')}; rows and columns of maps are needed")
 
 
@@ -190,8 +191,10 @@ def pad(state: State, node: Node) -> FileTensor:
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
 
 
-def _pooled(state: State, node: Node, value: FileTensor, order: tuple[int, ...], *, keep: bool) -> FileTensor:
-    is_mean = node.operator in ("GlobalAveragePool", "ReduceMean")
+def pooled(
+    state: State, node: Node, value: FileTensor, order: tuple[int, ...], *, is_mean: bool, keep: bool
+) -> FileTensor:
+    """Return plain maps after a global pooling; `keep`: their axes of one pixel."""
     layer = (GlobalAveragePooling2D if is_mean else GlobalMaxPooling2D)(layer_name(node))
     step = state.after(value, layer)
     index = state.work.order(step.shape, (0,))

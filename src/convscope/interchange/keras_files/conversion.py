@@ -1,0 +1,336 @@
+"""From the layers of a Keras model to an architecture, through the common translation.
+
+All layers are looked at before anything is refused, so one error names every layer that is not supported. A first pass
+without weights finds which arrays are needed; they are read, and a second pass makes the network of them.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import isqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.architecture import Architecture, Conv2D, Flatten, Shape
+from convscope.interchange.imported import Imported
+from convscope.interchange.keras_files.activations import ConvertedLayer, Slope
+from convscope.interchange.keras_files.graph import IMAGE, KerasGraph, KerasLayer, keras_name
+from convscope.interchange.keras_files.hdf5 import Hdf5File
+from convscope.interchange.keras_files.layers import (
+    check_activation,
+    check_supported,
+    convert_layer,
+    is_unused,
+    rescaling_numbers,
+    reshaped,
+)
+from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.translation import elementwise, shapes
+from convscope.interchange.translation.network import network_of
+from convscope.interchange.translation.nodes import Graph, ImageInput, Node
+from convscope.interchange.translation.state import State, activated
+from convscope.interchange.translation.steps import FileTensor, NotTranslated, simple
+from convscope.interchange.translation.walk import told
+from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pooled
+
+_JOINING = ("Add", "Concatenate")
+_GLOBAL = ("GlobalAveragePooling2D", "GlobalMaxPooling2D")
+_ON_MAPS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "AveragePooling2D", "ZeroPadding2D")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What one Keras layer stores.
+
+    Attributes:
+        variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
+        needed: the names of those that are read.
+    """
+
+    layer: KerasLayer
+    variables: Mapping[str, Shape]
+    needed: frozenset[str]
+
+
+Arrays = Callable[[Stored], Mapping[str, NDArray[Any]]]
+
+
+def needed_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
+    """Return what the layers of a model store, in their order.
+
+    Raises:
+        ModelFileError: naming every layer that is not supported and what would be needed; if the model does not say
+            what it reads, or ends in no logits.
+    """
+    needed: list[Stored] = []
+
+    def note(stored: Stored) -> Mapping[str, NDArray[Any]]:
+        needed.append(stored)
+        return {name: np.broadcast_to(np.float32(0), shape) for name, shape in stored.variables.items()}
+
+    convert(graph, image_shape, note)
+    return needed
+
+
+def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imported:
+    """Return the network that computes what the Keras model computes; raises as `needed_arrays` does."""
+    if problems := list(_problems(graph)):
+        raise ModelFileError(told(problems, f"{len(graph.layers)} layers"))
+    notes: list[str] = []
+    image, shape = _image(graph, image_shape, notes)
+    counts = Counter(layer.name for layer in graph.layers)
+    values = {IMAGE: image.name} | {
+        place: layer.name if counts[layer.name] == 1 else f"{layer.name}#{place}"
+        for place, layer in enumerate(graph.layers)
+    }
+    nodes = tuple(
+        Node(
+            "Softmax" if layer.config.get("activation") == "softmax" else layer.class_name,
+            _our_name(layer),
+            f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}):",
+            tuple(values[source] for source in layer.inputs),
+            (values[place],),
+            {"layer": layer, "axis": layer.config.get("axis", -1)},
+        )
+        for place, layer in enumerate(graph.layers)
+    )
+    ends = sorted(set(graph.outputs))
+    if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):
+        names = ", ".join(values[place] for place in ends)
+        raise ModelFileError(
+            f"the model's outputs are {names}; name the one with a number for each class with `output`"
+        )
+    outputs = {values[ends[-1]]: None}
+    converter = _Converter(arrays)
+    found = network_of(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
+    architecture = replace(found.architecture, name=graph.name or found.architecture.name)
+    return replace(found, architecture=architecture, notes=(*notes, *found.notes), program="Keras")
+
+
+def _problems(graph: KerasGraph) -> Iterator[str]:
+    """Yield which layers are not supported, and why, as far as it can be said without shapes."""
+    for layer in graph.layers:
+        if is_unused(layer):
+            continue
+        try:
+            check_supported(layer)
+            check_activation(layer)
+            count = len(layer.inputs)
+            if layer.class_name in _JOINING and count < 2:
+                raise NotTranslated(f"it has {count} inputs, where 2 or more are needed")
+            if layer.class_name not in _JOINING and count != 1:
+                raise NotTranslated(f"it has {count} inputs, where 1 can be converted")
+        except NotTranslated as error:
+            yield f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
+
+
+def _image(graph: KerasGraph, given: Shape | None, notes: list[str]) -> tuple[ImageInput, tuple[int, int, int] | None]:
+    """Return the input of a model, and the shape (H, W, C) of its images where that must be stated.
+
+    Raises:
+        ModelFileError: if the model does not say which images it reads.
+    """
+    formats = {layer.config.get("data_format") for layer in graph.layers if layer.class_name != "Flatten"} - {None}
+    order = CHANNELS_FIRST if formats == {"channels_first"} else CHANNELS_LAST
+    if order == CHANNELS_FIRST:
+        notes.append("its maps have the channels first; here they have them last")
+    declared = graph.input_shape
+    if given is not None and (len(given) not in (2, 3) or min(given) < 1):
+        raise ValueError(f"image_shape is {given}; it must be (H, W) or (H, W, C)")
+    if declared is None and given is None:
+        raise ModelFileError(
+            "its model does not declare its input shape; give `image_shape`: height x width x channels"
+        )
+    if given is not None and len(given) == 2:
+        channels = declared[order.index(2)] if declared is not None and len(declared) == 3 else 1
+        given = (*given, 1 if channels is None else channels)
+    if declared is None:
+        assert given is not None
+        declared = tuple(given[axis] for axis in order)
+    if len(declared) == 1 and given is None and declared[0] is not None:
+        targets = [
+            layer.config.get("target_shape")
+            for layer in graph.layers
+            if layer.class_name == "Reshape" and layer.inputs == (IMAGE,)
+        ]
+        given = _flat_image(declared[0], targets[0] if targets else None)
+        notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, given))}")
+    shape = None if given is None else (given[0], given[1], given[2])
+    return ImageInput("image", (None, *declared), False, True, order), shape
+
+
+def _flat_image(pixels: int, target: Any) -> Shape:
+    """Return the shape of an image of flat pixels: what a Reshape makes of it, or else a square."""
+    if isinstance(target, list) and len(target) in (2, 3):
+        sizes = reshaped({"target_shape": target}, pixels)
+        return sizes if len(sizes) == 3 else (*sizes, 1)
+    for channels in (1, 3):
+        side = isqrt(pixels // channels)
+        if side * side * channels == pixels:
+            return side, side, channels
+    raise ModelFileError(
+        f"its model has {pixels} flat pixels as input, which are not a square; give "
+        "`image_shape`: height x width x channels"
+    )
+
+
+def _our_name(layer: KerasLayer) -> str:
+    stem = re.sub(r"[^A-Za-z0-9_]", "_", layer.name)[:80]
+    return stem if stem.strip("_") else keras_name(layer.class_name)
+
+
+class _Converter:
+    """Makes steps of Keras's layers."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self._used: set[tuple[str, ...]] = set()
+
+    def __call__(self, state: State, node: Node) -> FileTensor:
+        layer: KerasLayer = node.attributes["layer"]
+        kind, config = layer.class_name, layer.config
+        if is_unused(layer):
+            state.notes.append(f"`{layer.name}` does nothing at prediction and was left out")
+            return state.value(node)
+        if node.name != layer.name:
+            state.notes.append(f"the layer {quoted(layer.name)} is called `{node.name}` here")
+        if kind == "Concatenate":
+            return elementwise.concatenation(state, node)
+        if kind == "Add":
+            value, *others = (state.plain(node, position) for position in range(len(node.inputs)))
+            for other in others:
+                value = elementwise.add(state, value, other, node.name)
+            return value
+        if kind == "Rescaling":
+            return _rescaled(state.value(node), config)
+        if kind == "Reshape":
+            value = state.value(node)
+            return shapes.flat(state, node, value, reshaped(config, value.index.size))
+        if kind == "Flatten":
+            value = state.value(node)
+            if config.get("data_format") == "channels_first" and value.index.ndim == 3:
+                value = replace(value, index=value.index.transpose(1, 2, 0))
+            return shapes.flat(state, node, value, (value.index.size,))
+        return self._convert(state, node, layer)
+
+    def _convert(self, state: State, node: Node, layer: KerasLayer) -> FileTensor:
+        value, config = state.plain(node), dict(layer.config)
+        order = _order(state, value)
+        if layer.class_name in (*_ON_MAPS, *_GLOBAL):
+            wanted = CHANNELS_FIRST if config.get("data_format") == "channels_first" else CHANNELS_LAST
+            if order != wanted:
+                raise NotTranslated(f"it needs maps {'(C, H, W)' if wanted == CHANNELS_FIRST else '(H, W, C)'}")
+            if layer.class_name in _GLOBAL:
+                is_mean = layer.class_name == "GlobalAveragePooling2D"
+                return pooled(state, node, value, order, is_mean=is_mean, keep=bool(config.get("keepdims")))
+        if order == CHANNELS_FIRST:
+            axis = config.get("axis", -1)
+            config["axis"] = -1 if axis in (1, [1]) else 0 if axis == -1 else axis
+        is_vector = value.index.ndim == 1
+        conversion = convert_layer(replace(layer, config=config), value.index.shape if is_vector else value.step.shape)
+        state.notes.extend(note.format(f"`{layer.name}`") for note in conversion.notes)
+        if not conversion.parts and conversion.activation is not None:
+            return _activate(state, value, conversion.activation, node.name)
+        needed = {source for part in conversion.parts for source in part.sources.values() if isinstance(source, str)}
+        arrays = self._arrays(Stored(layer, conversion.variables, frozenset(needed))) if needed else {}
+        if needed and layer.path in self._used:
+            state.notes.append(f"`{layer.name}` is used more than once; each time it has a copy of its weights")
+        self._used.add(layer.path)
+        if layer.class_name == "Dense" and is_vector:
+            value = shapes.dense(state, value, arrays["kernel"], arrays.get("bias"), node.name)
+        elif is_vector and len(value.step.shape) == 3:  # the image as it is
+            value = replace(value, step=state.after(value, Flatten()))
+            value = self._after(state, value, conversion.parts, arrays, node.name, None)
+        elif order is None:
+            raise NotTranslated("it reads maps in another order than layers give them; build it without the Reshape")
+        else:
+            if isinstance(conversion.parts[0].layer, Conv2D) and layer.class_name == "Dense" and order != CHANNELS_LAST:
+                raise NotTranslated("it reads maps with the channels first; build the model with channels_last")
+            value = self._after(state, value, conversion.parts, arrays, node.name, order)
+        return value if conversion.activation is None else _activate(state, value, conversion.activation, node.name)
+
+    def _after(
+        self,
+        state: State,
+        value: FileTensor,
+        parts: tuple[ConvertedLayer, ...],
+        arrays: Mapping[str, NDArray[Any]],
+        name: str,
+        order: tuple[int, ...] | None,
+    ) -> FileTensor:
+        """Return a value after the layers that one of Keras becomes."""
+        step = value.step
+        is_vector = len(step.shape) == 1
+        for part in parts:
+            weights = {}
+            for weight, shape in part.layer.weight_shapes(step.shape).items():
+                source = part.sources[weight]
+                if isinstance(source, str):
+                    array = arrays[source].reshape(shape)
+                    weights[weight] = elementwise.put(value.index, array) if is_vector else array
+                else:
+                    weights[weight] = np.broadcast_to(np.asarray(source, np.float32), shape)
+            named: Any = part.layer
+            step = state.work.step(step, replace(named, name=name + part.suffix), weights)
+        if is_vector:
+            return replace(value, step=step, users=1)
+        return FileTensor(step, state.work.order(step.shape, order or CHANNELS_LAST))
+
+
+def _order(state: State, value: FileTensor) -> tuple[int, ...] | None:
+    """Return in which order a value holds the axes of maps, or (0,) of a vector; None if it is neither."""
+    if value.index.ndim == 1:
+        return (0,)
+    fits = (
+        order for order in (CHANNELS_LAST, CHANNELS_FIRST) if state.work.is_order(value.index, value.step.shape, order)
+    )
+    return next(fits, None)
+
+
+def _rescaled(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
+    """Return a value times `scale` plus `offset`: numbers, or one for each channel."""
+    channels = value.index.shape[-1]
+    scales, offsets = (np.array(rescaling_numbers(config, channels, name)) for name in ("scale", "offset"))
+    if max(len(scales), len(offsets)) > 1 and value.step.shape != value.index.shape:
+        raise NotTranslated("it has a number for each channel, which are not the last axis; build it with them last")
+    if value.curve:
+        raise NotTranslated("it reads a softmax, which is allowed at the end only")
+    scale, offset = simple(scales), simple(offsets)
+    return replace(value, factor=simple(value.factor * scale), shift=simple(value.shift * scale + offset))
+
+
+def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> FileTensor:
+    if activation.name == "linear":
+        return value
+    if activation.name == "softmax":
+        if value.index.ndim != 1:
+            raise NotTranslated("it takes a softmax of maps; one over the classes is needed, at the end")
+        return replace(value, curve="softmax")
+    return activated(state, value, activation.name, activation.negative_slope, name)
+
+
+def stored_of(architecture: Architecture, file: Hdf5File) -> tuple[list[Stored], str]:
+    """Return which stored arrays become the weights of `architecture`, by the layers' names or else their order, and
+    a note of which.
+    """
+    groups_by_name = {}
+    for group in file.groups:
+        if group.endswith("/vars"):
+            for name in file.texts(group, "name") or []:
+                groups_by_name[name] = group.removesuffix("/vars")
+    names = [row.layer.name for row in architecture.table if row.layer.weight_shapes(row.input_shape)]
+    is_named = all(name in groups_by_name for name in names)
+    counts: Counter[str] = Counter()
+    stored = []
+    for row in architecture.table:
+        layer, stem = row.layer, keras_name(row.layer.kind)
+        group = f"layers/{stem}_{counts[stem]}" if counts[stem] else f"layers/{stem}"
+        counts[stem] += 1
+        if weights := layer.weight_shapes(row.input_shape):
+            group = groups_by_name[layer.name] if is_named else group
+            keras_layer = KerasLayer(layer.name, layer.kind, {}, (), (layer.name,), group)
+            stored.append(Stored(keras_layer, weights, frozenset(weights)))
+    return stored, f"the weights were assigned to the layers by their {'names' if is_named else 'order'}"
