@@ -17,7 +17,6 @@ from convscope.report.axes import (
     LETTER,
     LINE,
     ROW,
-    FilterSlots,
     draw_grid,
     draw_interval,
     percent_tick,
@@ -41,6 +40,8 @@ from convscope.report.style import (
 from convscope.texts import known, say
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
+_SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
+_LEAST_WIDTH = 560  # of the drawing, for its title
 _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any language
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -71,18 +72,26 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     """
     layers, main = lesions_by_layer(filters), main_replacement(filters)
     has_both = len({lesion.replacement for lesion in filters}) > 1
-    slots = FilterSlots({name: len(group) for name, group in layers.items()}, _LEFT + _RIGHT)
-    width, slot = slots.width, slots.slot
+    counts = np.array([len(group) for group in layers.values()])
+    gaps = len(layers) - 1
+    wanted = _SLOT * counts.sum() + _GAP * gaps
+    width = float(np.clip(wanted, _LEAST_WIDTH - _LEFT - _RIGHT, 2 * CHART_WIDTH - _LEFT - _RIGHT))
+    gap = min(_GAP, width / (4 * len(layers)))
+    slot = (width - gap * gaps) / counts.sum()
+    starts = np.cumsum([0, *(slot * counts + gap)])[:-1]
+    names = [clip(name, 18) for name in layers]
+    lengths = LETTER * np.array([display_width(name) for name in names])
+    is_turned = bool((lengths > slot * counts + gap).any())
     band, half = min(8.0, max(0.7 * slot, 1.0)), min(7.0, 0.42 * slot)
     legend = [say("evidence.ablation.chart.markMean")] if has_both else []  # from the lowest line up
     legend.append(say(f"evidence.ablation.chart.{'dotZero' if main == 'zero' else 'dotMean'}"))
-    height = _TOP + _PLOT_HEIGHT + slots.below + 16 + LINE * len(legend) + 16
+    height = _TOP + _PLOT_HEIGHT + (max(lengths) if is_turned else LINE) + 16 + LINE * len(legend) + 16
     with house_style():
         drawing = new_drawing(_LEFT + width + _RIGHT, height, title)
         axes = add_axes(drawing, _LEFT, _TOP, width, _PLOT_HEIGHT)
         axes.axhline(0, color=MUTED, linewidth=1)
-        for number, group in enumerate(layers.values()):
-            places = slots.places(number, len(group))
+        for start, group in zip(starts, layers.values(), strict=True):
+            places = start + slot * (np.arange(len(group)) + 0.5)
             low, high = np.array([one[main].interval for one in group]).T
             changes = [one[main].accuracy_change for one in group]
             _segments(axes, (places, places), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
@@ -90,7 +99,10 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
                 means = [one["mean"].accuracy_change for one in group]
                 _segments(axes, (places - half, places + half), (means, means), edgecolor=INK, linewidth=1.5)
             axes.plot(places, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
-        slots.name_layers(axes)
+        every = -(-len(names) * LINE // int(width)) if is_turned else 1
+        axes.set_xlim(0, width)
+        axes.set_xticks((starts + slot * counts / 2)[::every], names[::every], rotation=90 if is_turned else 0)
+        axes.tick_params(axis="x", length=0, labelcolor=INK)
         axes.margins(y=0.06)
         draw_grid(axes, has_base=False)
         set_ticks(axes.yaxis, 5, points_tick)

@@ -1,13 +1,11 @@
 """What charts share: ticks and grid lines, bare axes, intervals, and texts beside the marks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from numpy.typing import NDArray
 
 from convscope.base.tables import clip, display_width
 from convscope.report.style import INK, PAPER
@@ -19,8 +17,6 @@ LETTER = 7.6  # pixels, as wide as a letter gets
 DASHES = (0, (4, 3))
 ROW = ("axes fraction", "data")
 """Coordinates of what stands beside a row."""
-_SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
-_LEAST_WIDTH = 560  # of a drawing of filters, for its title
 
 
 def percent_tick(value: float, _position: int | None = None) -> Figure:
@@ -102,40 +98,3 @@ def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
 def names_width(names: Sequence[str], most: int) -> int:
     """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
     return 24 + round(LETTER * max(display_width(clip(name, most)) for name in names))
-
-
-class FilterSlots:
-    """Places of filters side by side, layer by layer, in pixels from the left of the axes.
-
-    Attributes:
-        width: of the axes.
-        slot: of a filter.
-        starts: of the layers.
-        below: pixels that the names of the layers take.
-    """
-
-    def __init__(self, layers: Mapping[str, int], margin: int) -> None:
-        """`layers` are the numbers of filters by name; `margin` is beside the axes, left and right together."""
-        gaps = len(layers) - 1
-        wanted = _SLOT * sum(layers.values()) + _GAP * gaps
-        self.width: float = min(max(wanted, _LEAST_WIDTH - margin), 2 * CHART_WIDTH - margin)
-        gap = min(_GAP, self.width / (4 * len(layers)))
-        self.slot = (self.width - gap * gaps) / sum(layers.values())
-        spans = self.slot * np.array(list(layers.values()))
-        self.starts = np.cumsum([0, *(spans + gap)])[:-1]
-        self._names = [clip(name, 18) for name in layers]
-        lengths = LETTER * np.array([display_width(name) for name in self._names])
-        self._turned = bool((lengths > spans + gap).any())
-        self._middles = self.starts + spans / 2
-        self.below: float = max(lengths) if self._turned else LINE
-
-    def places(self, layer: int, count: int) -> NDArray[np.float64]:
-        """Return (count,), the middles of the first slots of a layer."""
-        return np.asarray(self.starts[layer] + self.slot * (np.arange(count) + 0.5))
-
-    def name_layers(self, axes: Axes) -> None:
-        """Write the names of the layers below the axes."""
-        every = -(-len(self._names) * LINE // int(self.width)) if self._turned else 1
-        axes.set_xlim(0, self.width)
-        axes.set_xticks(self._middles[::every], self._names[::every], rotation=90 if self._turned else 0)
-        axes.tick_params(axis="x", length=0, labelcolor=INK)

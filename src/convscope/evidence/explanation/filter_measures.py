@@ -1,4 +1,4 @@
-"""What filters answer over many images, as numbers: highest outputs and class means.
+"""Which layers have filters, and what these answer over many images, as numbers: highest outputs and class means.
 
 Images are taken in blocks; of a block's feature maps only a number an image and filter is kept.
 """
@@ -10,11 +10,74 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.evidence.explanation.filter_layers import FilterLayer
+from convscope.architecture import (
+    Activation,
+    Architecture,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    LayerRow,
+)
 from convscope.training.model import Model
 
 _BLOCK_BYTES = 1 << 23  # of the activations that are held at once: what the processor keeps near
-_CONSTANT = 1e-6  # a filter whose standard deviation is below this part of its largest size does not vary: float32
+_CONSTANT = 1e-6  # a filter whose range is below this part of its largest size does not vary: float32
+
+
+@dataclass(frozen=True)
+class FilterLayer:
+    """A layer with filters, and the layer behind which their answers are read.
+
+    Attributes:
+        layer: the name of the layer whose weights the filters are.
+        row: of the layer where they are read: the same, or where it has no activation the batch normalisation straight
+            behind it, the activation straight behind it, or both, since only there a filter's answer is complete.
+    """
+
+    layer: str
+    row: LayerRow
+
+    @property
+    def num_filters(self) -> int:
+        return self.row.output_shape[-1]
+
+    @property
+    def map_size(self) -> tuple[int, int]:
+        """Rows and columns of a feature map; (1, 1) for the units of a dense layer."""
+        shape = self.row.output_shape
+        return (shape[0], shape[1]) if len(shape) == 3 else (1, 1)
+
+    @property
+    def activation(self) -> str:
+        return str(getattr(self.row.layer, "activation", "linear"))
+
+
+def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
+    """Return the convolutions of `architecture`, or where there is none its hidden dense layers, from input to output.
+
+    >>> from convscope.architecture import presets
+    >>> [(one.layer, one.num_filters) for one in filter_layers(presets.cnn())]
+    [('conv2d', 16), ('conv2d_1', 32)]
+    """
+    table = architecture.table
+    rows = [place for place, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
+    rows = rows or [place for place, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
+    found = []
+    for place in rows:
+        found.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
+    return tuple(found)
+
+
+def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
+    """Return which of `rows`, the first with filters and the two behind it, completes the filters' answers."""
+    complete, *behind = rows
+    for row, kinds in zip(behind, (BatchNormalization | Activation, Activation), strict=False):
+        is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
+        if is_done or not isinstance(row.layer, kinds) or row.layer.activation == "softmax":
+            break
+        complete = row
+    return complete
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +100,25 @@ class FilterMeasures:
 def measure_filters(
     model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8]
 ) -> tuple[FilterMeasures, ...]:
-    """Return for each of `layers` what its filters answer to `images` (N, H, W, C) uint8."""
-    collected = [_Collector(one.num_filters, len(images)) for one in layers]
+    """Measure for each of `layers` what its filters answer to `images` (N, H, W, C) uint8."""
+    shapes = [(len(images), layer.num_filters) for layer in layers]
+    maxima, means = ([np.empty(shape, np.float32) for shape in shapes] for _ in range(2))
+    lowest = [np.full(layer.num_filters, np.inf, np.float32) for layer in layers]
     for block, outputs in layer_outputs(model, layers, images, np.arange(len(images))):
-        for collector, maps in zip(collected, outputs, strict=True):
-            collector.add(maps, block)
-    return tuple(collector.measures() for collector in collected)
+        for maps, highest, mean, low in zip(outputs, maxima, means, lowest, strict=True):
+            # Rows first: the longer what is added or compared at once, the faster NumPy is.
+            highest[block] = maps.max(axis=1).max(axis=1)
+            positive = maps if maps.min() >= 0 else np.maximum(maps, 0)
+            mean[block] = positive.sum(axis=1).sum(axis=1) / (maps.shape[1] * maps.shape[2])
+            np.minimum(low, maps.min(axis=1).min(axis=(0, 1)), out=low)
+    return tuple(
+        FilterMeasures(highest, mean, _is_constant(low, highest.max(axis=0)), bool(low.min() < 0))
+        for highest, mean, low in zip(maxima, means, lowest, strict=True)
+    )
+
+
+def _is_constant(low: NDArray[np.float32], high: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return high.astype(np.float64) - low <= _CONSTANT * np.maximum(np.abs(low), np.abs(high))
 
 
 def layer_outputs(
@@ -62,39 +138,6 @@ def layer_outputs(
                 for name, one in zip(names, layers, strict=True)
             ],
         )
-
-
-class _Collector:
-    """The sums that a layer's `FilterMeasures` are made from, block after block of images."""
-
-    def __init__(self, num_filters: int, num_images: int) -> None:
-        self.maxima = np.empty((num_images, num_filters), np.float32)
-        self.means = np.empty((num_images, num_filters), np.float32)
-        self.shift: NDArray[np.float32] | None = None  # near the means, so that the squares do not cancel
-        self.sums, self.squares = np.zeros(num_filters), np.zeros(num_filters)
-        self.largest, self.lowest, self.count = np.zeros(num_filters), 0.0, 0
-
-    def add(self, maps: NDArray[np.float32], block: NDArray[np.int64]) -> None:
-        """Add the maps (n, H, W, F) of the images at the places `block`."""
-        places = maps.shape[1] * maps.shape[2]
-        lowest = float(maps.min())
-        self.lowest = min(self.lowest, lowest)
-        # Rows first: the longer what is added or compared at once, the faster NumPy is.
-        self.maxima[block] = maps.max(axis=1).max(axis=1)
-        sums = maps.sum(axis=1).sum(axis=1)
-        self.means[block] = (sums if lowest >= 0 else np.maximum(maps, 0).sum(axis=1).sum(axis=1)) / places
-        if self.shift is None:
-            self.shift = (sums.mean(axis=0, dtype=np.float64) / places).astype(np.float32)
-        moved = maps.reshape(-1, maps.shape[-1]) - self.shift
-        self.sums += (sums - places * self.shift.astype(np.float64)).sum(axis=0)
-        self.squares += np.einsum("ij,ij->j", moved, moved)
-        self.count += len(moved)
-        self.largest = np.maximum(self.largest, np.maximum(self.maxima[block].max(axis=0), -min(lowest, 0)))
-
-    def measures(self) -> FilterMeasures:
-        variance = self.squares / self.count - (self.sums / self.count) ** 2
-        is_constant = np.sqrt(np.maximum(variance, 0)) <= _CONSTANT * self.largest
-        return FilterMeasures(self.maxima, self.means, is_constant, self.lowest < 0)
 
 
 def class_selectivity(

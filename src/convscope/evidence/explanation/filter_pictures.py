@@ -9,7 +9,7 @@ from convscope.architecture import ReceptiveField
 from convscope.base.packing import Packed, packed_bytes
 from convscope.base.records import Count, Record, to_tuple
 from convscope.data.datasets import evenly
-from convscope.evidence.explanation.filter_layers import FilterLayer
+from convscope.evidence.explanation.filter_measures import FilterLayer
 from convscope.evidence.records import Size, check_packed
 
 _ROOM_BYTES = 120_000  # of a page, for the pictures of all layers

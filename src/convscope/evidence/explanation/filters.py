@@ -22,10 +22,11 @@ from convscope.evidence.explanation.filter_cards import (
     FilterCards,
     FilterLayerCards,
 )
-from convscope.evidence.explanation.filter_layers import FilterLayer, filter_layers
 from convscope.evidence.explanation.filter_measures import (
+    FilterLayer,
     FilterMeasures,
     class_selectivity,
+    filter_layers,
     layer_outputs,
     measure_filters,
     six_digits,

@@ -30,11 +30,6 @@ TITLES: dict[ScoreName, str] = {
 }
 
 
-def score_of_logits(name: ScoreName, logits: Floats) -> NDArray[np.float64]:
-    """Return (N,), the score of that name of each row of `logits` (N, K): one of the three that need no more."""
-    return {"energy": energy, "max_logit": max_logit, "max_probability": max_probability}[name](logits)
-
-
 def energy(logits: Floats) -> NDArray[np.float64]:
     """Return (N,), log Σ exp(logit) of each row of `logits` (N, K): the negative free energy at temperature 1.
 
@@ -216,5 +211,5 @@ def scores_of(
             assert statistics is not None, "image_statistics needs statistics"
             found[name] = statistics.scores(images)
         else:
-            found[name] = score_of_logits(name, logits)
+            found[name] = {"energy": energy, "max_logit": max_logit, "max_probability": max_probability}[name](logits)
     return found
