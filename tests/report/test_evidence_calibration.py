@@ -39,14 +39,13 @@ def charts(section: Section) -> list[Chart]:
 def test_the_section_has_the_diagrams_the_figures_and_the_refusals() -> None:
     value = value_of()
     section = calibration_section(value)
-    assert [chart.name for chart in charts(section)] == ["reliability", "reliability-by-mass", "risk-coverage"]
-    by_width, by_mass, refusals = (chart.numbers for chart in charts(section))
+    assert [chart.name for chart in charts(section)] == ["reliability", "risk-coverage"]
+    by_width, refusals = (chart.numbers for chart in charts(section))
     assert by_width is not None
-    assert by_mass is not None
     assert refusals is not None
-    for table, binning in ((by_width, "by_width"), (by_mass, "by_mass")):
-        images = [getattr(figures, binning).num_images for _, figures in value.sides]
-        assert [row[2] for row in table.rows] == [f"{count:,}" for counts in images for count in counts]
+    images = [count for _, figures in value.sides for count in figures.by_width.num_images]
+    assert [row[2] for row in by_width.rows] == [f"{count:,}" for count in images]
+    assert confidence_finding(value) in charts(section)[0].look
     assert [row[0] for row in refusals.rows] == ["0\xa0%", "1\xa0%", "2\xa0%", "5\xa0%", "10\xa0%"]
     errors = [one.num_errors_left for one in value.after.risk_coverage.refusals]
     assert [row[2] for row in refusals.rows] == [f"{count} of {errors[0]}" for count in errors]
@@ -126,7 +125,7 @@ def test_what_the_images_cannot_tell_is_said() -> None:
 def test_any_number_of_images_classes_and_bins_can_be_drawn(count: int, num_classes: int, bins: int) -> None:
     section = calibration_section(value_of(count, num_classes, num_bins=bins))
     html = render_section(section)
-    assert html.count("<svg") == 3
+    assert html.count("<svg") == 2
     assert "nan" not in html.lower()
     if bins == 15:
         assert all(len(svg_text(chart.drawing)) < 40_000 for chart in charts(section))

@@ -1,6 +1,5 @@
-"""The charts of a calibration: reliability diagrams by width and by mass, and the errors left as images are refused."""
+"""The charts of a calibration: reliability diagrams, and the errors left as images are refused."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from convscope.evidence.calibration import Calibration
 from convscope.report.axes import CHART_WIDTH, DASHES, draw_grid, percent_tick, set_ticks, write
 from convscope.report.findings import percent
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import Figure, figure, rounded, say, signed
+from convscope.texts import figure, say
 
 
 def draw_reliability(value: Calibration) -> Drawing:
@@ -51,40 +50,6 @@ def draw_reliability(value: Calibration) -> Drawing:
             else:
                 axes.tick_params(labelleft=False)
                 counts.tick_params(labelleft=False)
-    return drawing
-
-
-def draw_gaps(value: Calibration) -> Drawing:
-    """Draw accuracy less confidence of the bins of equal mass, before (grey) and after, with their intervals."""
-    left, right, top, height = 64, 72, 24, 184
-    width = CHART_WIDTH - left - right
-    with house_style():
-        drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
-        axes = add_axes(drawing, left, top, width, height)
-        axes.axhline(0, color=MUTED, linewidth=1, linestyle=DASHES)
-        ends = list[tuple[float, str, str]]()
-        count = max(len(figures.by_mass.num_images) for _, figures in value.sides)
-        slot = width / (count + 1)
-        for (name, figures), colour, shift in zip(value.sides, (MUTED, ACCENT), (-0.16, 0.16), strict=True):
-            bins = figures.by_mass
-            places = np.arange(len(bins.confidence)) + shift
-            low, high, gaps = (
-                np.subtract(ends, bins.confidence) for ends in (bins.accuracy_low, bins.accuracy_high, bins.accuracy)
-            )
-            axes.vlines(places, low, high, color=colour, linewidth=min(4.0, slot / 4), alpha=0.35)
-            axes.plot(places, gaps, "o", color=colour, markersize=min(6.0, slot / 3), markeredgewidth=0)
-            ends.append((float(gaps[-1]), name, colour))
-        after = value.after.by_mass.confidence
-        axes.set_xlim(-0.7, count - 0.3)
-        axes.margins(y=0.06)
-        _frame(axes, None, None)
-        shown = sorted({0, (len(after) - 1) // 2, len(after) - 1})
-        axes.set_xticks(shown, [sure_text(after[place]) for place in shown])
-        set_ticks(axes.yaxis, 5, _points)
-        axes.set_ylabel(say("evidence.calibration.axis.points"))
-        axes.yaxis.set_label_coords(-48 / width, 0.5)
-        axes.set_xlabel(say("evidence.calibration.axis.bin"))
-        _name_ends(axes, ends, height)
     return drawing
 
 
@@ -130,31 +95,12 @@ def _shown_part(refused: Any, risk: Any) -> float:
     return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))
 
 
-def _frame(axes: Axes, xlim: tuple[float, float] | None, ylim: tuple[float, float] | None) -> None:
-    if xlim is not None:
-        axes.set_xlim(*xlim)
-    if ylim is not None:
-        axes.set_ylim(*ylim)
+def _frame(axes: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
+    axes.set_xlim(*xlim)
+    axes.set_ylim(*ylim)
     axes.yaxis.set_major_formatter(FuncFormatter(percent_tick))
     draw_grid(axes)
     axes.tick_params(bottom=False)
-
-
-def _name_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], height: int) -> None:
-    """Write the name of each series to the right of its last dot, 16 pixels apart or more."""
-    low, high = axes.get_ylim()
-    places = sorted(((value - low) / (high - low) * height, name, colour) for value, name, colour in ends)
-    middle = sum(place for place, _, _ in places) / len(places)
-    if places[1][0] - places[0][0] < 16:
-        places = [(middle - 8 + 16 * number, name, colour) for number, (_, name, colour) in enumerate(places)]
-    for place, name, colour in places:
-        text = say(f"evidence.calibration.side.{name}")
-        write(axes, text, (1, place / height), (8, 0), colour)
-
-
-def _points(value: float, _position: int | None = None) -> Figure:
-    change = rounded(100 * value, 4)
-    return signed(100 * value, change.digits)
 
 
 def sure_text(confidence: float) -> str:

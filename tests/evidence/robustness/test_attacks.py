@@ -5,7 +5,7 @@ import convscope as cs
 from convscope.base.metrics import wilson_interval
 from convscope.engine import initial_weights
 from convscope.evidence.robustness import attacks as module
-from convscope.evidence.robustness import fgsm, measure_attacks, pgd, random_signs
+from convscope.evidence.robustness import measure_attacks, pgd, random_signs
 from convscope.evidence.robustness.attacks import EPSILONS, METHODS
 
 
@@ -23,12 +23,9 @@ def test_all_methods_are_measured_at_all_sizes(attacks):
     assert all(one.interval == wilson_interval(round(one.accuracy * 60), 60) for one in attacks.attacks)
 
 
-def test_fgsm_and_noise_are_the_accuracies_on_their_pictures(attacks, model, digits):
+def test_noise_is_the_accuracy_on_its_pictures(attacks, model, digits):
     labels = digits.labels.astype(np.int64)
     before = model.predict(digits.images)
-    for one in found(attacks, "fgsm"):
-        answers = model.predict(fgsm(model, digits.images, labels, one.epsilon))
-        assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
     for one in found(attacks, "noise"):
         answers = model.predict(random_signs(digits.images, one.epsilon))
         assert (one.accuracy, one.changed) == ((answers == labels).mean(), (answers != before).mean())
@@ -58,13 +55,9 @@ def test_pgd_takes_in_what_smaller_sizes_fooled(attacks, model, digits):
     assert accuracies == sorted(accuracies, reverse=True)
 
 
-def test_the_attacks_are_stronger_than_noise_and_reach_chance(attacks):
-    for method in ("fgsm", "pgd"):
-        assert all(
-            a.accuracy <= n.accuracy for a, n in zip(found(attacks, method), found(attacks, "noise"), strict=True)
-        )
+def test_the_attack_is_stronger_than_noise_and_reaches_chance(attacks):
+    assert all(a.accuracy <= n.accuracy for a, n in zip(found(attacks, "pgd"), found(attacks, "noise"), strict=True))
     assert found(attacks, "pgd")[-1].accuracy <= 0.1
-    assert all(p.accuracy <= f.accuracy for p, f in zip(found(attacks, "pgd"), found(attacks, "fgsm"), strict=True))
 
 
 def test_the_median_lies_on_the_line_between_the_sizes_beside_it(attacks):

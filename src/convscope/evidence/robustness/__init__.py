@@ -2,7 +2,7 @@
 
 from convscope.evidence.robustness.attacks import Attacks, measure_attacks
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, corrupt
-from convscope.evidence.robustness.gradients import fgsm, loss_gradients, pgd, random_signs
+from convscope.evidence.robustness.gradients import pgd, random_signs
 from convscope.evidence.robustness.measurement import Robustness, measure_robustness
 
 __all__ = [
@@ -12,8 +12,6 @@ __all__ = [
     "Corruption",
     "Robustness",
     "corrupt",
-    "fgsm",
-    "loss_gradients",
     "measure_attacks",
     "measure_robustness",
     "pgd",

@@ -1,4 +1,4 @@
-"""The smallest changes that fool a network: gradients by the pixels of an image, and attacks that follow them.
+"""The smallest changes that fool a network: an attack that follows gradients by the pixels, and random changes.
 
 Images (N, H, W, C) stay uint8, what a file can hold: each step is a whole number of grey levels, and no value leaves
 0 to 255 or is more than ε grey levels from the image's. It takes the weights, so an attack knows the network (white
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.engine.loss import dlogits_of_logit, softmax
 from convscope.evidence.robustness.noise import Pictures, uniforms
 from convscope.training.model import Model
 
@@ -20,53 +19,6 @@ STARTS_OF_ALL = 3
 """From so many random places every image is attacked; further ones are for those that came close."""
 
 _CLOSE = 1 / 8  # of the lead that the label had
-
-
-def loss_gradients(model: Model, images: Pictures, labels: Labels) -> NDArray[np.float64]:
-    """Return (N, H, W, C), the gradient of each image's own cross-entropy by its pixels, in nats a grey level.
-
-    Raises:
-        ValueError: if the images are not of the size the model reads, or there is not one label for each that is one of
-            the classes.
-    """
-    _check_labels(model, images, labels)
-    logits = np.asarray(model.logits(images), np.float64)
-    return _directions(model, images, logits, labels) * _doubts(logits, labels)[:, None, None, None]
-
-
-def _directions(model: Model, images: Pictures, logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """Return the gradient of the cross-entropy by the pixels, divided by what the true class lacks in probability.
-
-    The gradient by logit k is p[k] - (1 if k is the label), all of it in proportion to 1 - p[label], which rounds to
-    zero where the network is certain: the rest has its sign and is computed without it.
-    """
-    others = logits.copy()
-    others[np.arange(len(labels)), labels] = -np.inf
-    dlogits = softmax(others) - dlogits_of_logit(labels, logits.shape[1])
-    by_input = model.network.layer_gradients(images, dlogits, ["input"])["input"]
-    return np.asarray(model.architecture.input.scale * by_input, np.float64)
-
-
-def _doubts(logits: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
-    """Return (N,), 1 less the probability of the label, exact where that is next to 1."""
-    probabilities = softmax(logits)
-    probabilities[np.arange(len(labels)), labels] = 0
-    return np.asarray(probabilities.sum(axis=1))
-
-
-def fgsm(model: Model, images: Pictures, labels: Labels, epsilon: int) -> Pictures:
-    """Return `images` with each value moved by `epsilon` grey levels to where the loss rises: the fast gradient sign.
-
-    Raises:
-        ValueError: if `epsilon` is not a whole number from 0 to 255; as `loss_gradients` does.
-
-    Source: Goodfellow, Shlens and Szegedy 2015, section 4.
-    """
-    _check_epsilon(epsilon)
-    _check_labels(model, images, labels)
-    logits = np.asarray(model.logits(images), np.float64)
-    signs = np.sign(_directions(model, images, logits, labels)).astype(np.int64)
-    return _clipped(images + epsilon * signs, images, epsilon)
 
 
 def pgd(
@@ -92,8 +44,8 @@ def pgd(
         indices: (N,) the place of each image in its data set, on which its random starts depend; by default 0 to N - 1.
 
     Raises:
-        ValueError: if `epsilon` is not a whole number from 0 to 255, or `steps` or `restarts` is below 1; as
-            `loss_gradients` does.
+        ValueError: if `epsilon` is not a whole number from 0 to 255, `steps` or `restarts` is below 1, the images are
+            not of the size the model reads, or there is not one label for each that is one of the classes.
 
     Source: Madry and others 2018, section 2.1, on the loss f6 of Carlini and Wagner 2017.
     """
@@ -145,7 +97,7 @@ def _margins(logits: NDArray[np.float64], labels: Labels) -> tuple[NDArray[np.fl
 def random_signs(
     images: Pictures, epsilon: int, seed: int = 0, *, indices: NDArray[np.integer[Any]] | None = None
 ) -> Pictures:
-    """Return `images` with each value moved by `epsilon` grey levels up or down at random, as far as `fgsm` goes.
+    """Move each value of `images` by `epsilon` grey levels up or down at random: the control, as large as an attack.
 
     Raises:
         ValueError: if `epsilon` is not a whole number from 0 to 255.

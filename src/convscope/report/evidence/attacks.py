@@ -14,7 +14,7 @@ from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import Said, say
 
-_COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}
+_COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}  # FGSM is in files of earlier versions
 _SIDE = 84
 
 
@@ -52,7 +52,8 @@ def attacks_finding(value: Attacks) -> str:
 
 
 def _by_method(value: Attacks) -> dict[str, list[Attacked]]:
-    return {method: [one for one in value.attacks if one.method == method] for method in _COLOURS}
+    methods = dict.fromkeys(one.method for one in value.attacks)
+    return {method: [one for one in value.attacks if one.method == method] for method in methods}
 
 
 def _curve(value: Attacks) -> Chart:

@@ -1,9 +1,7 @@
 """The page's section on calibration: reliability diagrams before and after a temperature, and what refusing buys."""
 
-from collections.abc import Iterable
-
-from convscope.evidence.calibration import Calibration, Reliability
-from convscope.report.calibration_charts import draw_gaps, draw_reliability, draw_risk, sure_text
+from convscope.evidence.calibration import Calibration
+from convscope.report.calibration_charts import draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import between, bracketed, percent, points
 from convscope.texts import Said, alike, figure, known, rounded, say, sentences
@@ -20,20 +18,14 @@ _MOST_SIBLINGS = 20
 
 def calibration_section(value: Calibration) -> Section:
     """Return the section of a calibration."""
-    bins = value.num_bins
     reliability = Chart(
         "reliability",
         error_finding(value),
-        say("evidence.calibration.reliability", n=bins),
+        sentences(
+            say("sentence", text=confidence_finding(value)), say("evidence.calibration.reliability", n=value.num_bins)
+        ),
         draw_reliability(value),
-        _bins_table((name, figures.by_width) for name, figures in value.sides),
-    )
-    by_mass = Chart(
-        "reliability-by-mass",
-        confidence_finding(value),
-        say("evidence.calibration.byMass", n=bins),
-        draw_gaps(value),
-        _bins_table((name, figures.by_mass) for name, figures in value.sides),
+        _bins_table(value),
     )
     refusing = Chart(
         "risk-coverage",
@@ -47,7 +39,7 @@ def calibration_section(value: Calibration) -> Section:
         name=say("evidence.calibration.name"),
         shows=say("evidence.calibration.shows"),
         does_not_show=say("evidence.calibration.doesNotShow"),
-        parts=(reliability, by_mass, _figures_table(value), refusing),
+        parts=(reliability, _figures_table(value), refusing),
     )
 
 
@@ -171,9 +163,10 @@ def _refusal_table(value: Calibration) -> Table:
     return Table("", "", [*header, say("head.interval")], rows)
 
 
-def _bins_table(sides: Iterable[tuple[str, Reliability]]) -> Table:
+def _bins_table(value: Calibration) -> Table:
     rows = list[list[str]]()
-    for side, bins in sides:
+    for side, figures in value.sides:
+        bins = figures.by_width
         columns = (bins.low, bins.high, bins.num_images, bins.confidence, bins.accuracy)
         for low, high, images, confidence, accuracy, lowest, highest in zip(
             *columns, bins.accuracy_low, bins.accuracy_high, strict=True
