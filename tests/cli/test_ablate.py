@@ -52,15 +52,6 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     assert values["architecture_runs"]["recipe"] == "fast"
 
 
-@pytest.mark.slow
-def test_what_was_measured_of_other_weights_is_forgotten(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ablation, "NUM_SEEDS", 1)
-    invoke("report", trained, "ablation")
-    (trained / "ablation.json").write_text(json.dumps({**kept(trained), "weights_sha256": 64 * "0"}))
-    assert invoke("report", trained, "architectures").exit_code == 0
-    assert "filters" not in kept(trained)
-
-
 def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(trained: Path, tmp_path: Path) -> None:
     for words in ((trained, "architectures", "--executor", "mars:1"), (tmp_path, "ablation")):
         done = invoke("report", *words)

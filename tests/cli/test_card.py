@@ -177,12 +177,3 @@ def test_a_damaged_run_is_one_line(copied: Path, name: str, content, said: str):
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (copied / "README.md").exists()
-
-
-@pytest.mark.slow
-def test_a_licence_is_an_identifier(copied: Path):
-    done = invoke("export", copied, "--format", "card", "--licence", "my own")
-    assert done.exit_code == 2
-    assert "--licence 'my own': must be an identifier" in done.stderr
-    with pytest.raises(ValueError, match="must be an identifier"):
-        cs.open_run(copied).card(licence="a\nb: c")

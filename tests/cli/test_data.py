@@ -61,8 +61,7 @@ def test_info_prints_what_mnist_holds(mnist):
     assert "images 60,000 10,000" in lines
     assert "identical to a training image 0" in lines
     assert "polarity light ink on dark light ink on dark" in lines
-    assert "shape of images (n, height, width, channels) (60000, 28, 28, 1) (10000, 28, 28, 1)" in lines
-    assert "type of the images uint8 uint8" in lines
+    assert "images: 28 × 28 × 1 (height × width × channels)" in lines
     assert "pixel values 0 to 255, 256 distinct 0 to 255, 256 distinct" in lines
     assert "5 5,421 892" in lines
     assert any(line.startswith("licence") and line.endswith("Share Alike 3.0") for line in lines)

@@ -123,8 +123,3 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
         assert done.exit_code == 1, words
         assert message in " ".join(done.output.split())
         assert done.output.count("Error: ") == 1
-
-
-def test_a_folder_that_is_not_empty_is_not_offered_for_resume(joined: tuple[Path, dict], shared_run: Path):
-    done = invoke("ensemble", shared_run, shared_run / "baseline", "--out", joined[0])
-    assert done.stderr.endswith("already exists and is not empty; choose another --out\n")

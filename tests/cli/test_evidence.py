@@ -45,14 +45,6 @@ def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, di
 
 
 @pytest.mark.slow
-def test_every_topic_is_a_section_of_the_page_and_in_its_contents(measured: tuple[Path, dict]):
-    page = (measured[0] / "report.html").read_text()
-    for topic in TOPICS:
-        assert f' id="{topic}"' in page
-        assert f'href="#{topic}"' in page
-
-
-@pytest.mark.slow
 def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
     names = {"reliability", "rejection-scores", "robustness-heat", "attacks", "ablation"}
     done = invoke("figures", measured[0], *names, "--format", "svg")

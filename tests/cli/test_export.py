@@ -39,12 +39,6 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
     assert ' id="exports"' in (run / "report.html").read_text()
 
 
-def test_a_second_time_replaces_the_row_of_that_file(run: Path):
-    for _ in range(2):
-        assert invoke("export", run, "--format", "safetensors", "--force").exit_code == 0
-    assert len(json.loads((run / "exports.json").read_text())["exports"]) == 1
-
-
 @pytest.mark.slow
 def test_each_run_of_an_experiment_is_proved_in_a_folder_of_its_own(small_folder: Path, tmp_path: Path):
     asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 2)

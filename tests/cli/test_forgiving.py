@@ -97,14 +97,6 @@ def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, 
     assert "mine/run.json: missing, so the folder is not a run" in invoke("run", "--resume", tmp_path / "mine").stderr
 
 
-def test_a_printed_command_quotes_paths(small_folder: Path, tmp_path: Path):
-    out = tmp_path / "my run"
-    asked = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--no-baseline", "--seeds", 1)
-    done = invoke("run", *asked, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert f"convscope report {shlex.quote(str(out))}" in done.stdout
-
-
 def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(small_folder: Path, tmp_path: Path):
     first, again = tmp_path / "first", tmp_path / "again"
     asked = ("train", "--dataset", small_folder, "--recipe", "fast", "--json")
@@ -119,11 +111,6 @@ def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(s
     repeated = invoke(*shlex.split(record["command"])[1:], "--out", again)
     assert repeated.exit_code == 0, repeated.output
     assert json.loads((again / "run.json").read_text())["weights_sha256"] == record["weights_sha256"]
-
-
-def test_width_does_not_go_with_a_start(shared_run: Path):
-    done = invoke("train", "--from", shared_run, "--width", 2)
-    assert (done.exit_code, "remove --width" in done.stderr) == (2, True)
 
 
 def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: Path, tmp_path: Path):
@@ -180,16 +167,6 @@ def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run:
         f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "
         "another folder\n"
     )
-
-
-def test_an_export_replaces_a_file_only_when_told_to(shared_run: Path, tmp_path: Path):
-    asked = ("export", shared_run / "model.safetensors", "--format", "safetensors", "--out", tmp_path / "a.safetensors")
-    assert invoke(*asked).exit_code == 0
-    done = invoke(*asked)
-    assert (done.exit_code, done.stderr) == (
-        1, f"Error: {tmp_path / 'a.safetensors'}: already exists; choose another --out, or add --force to replace it\n",
-    )  # fmt: skip
-    assert invoke(*asked, "--force").exit_code == 0
 
 
 def test_an_experiment_shows_epochs_and_keeps_earlier_groups(small_folder: Path, tmp_path: Path):

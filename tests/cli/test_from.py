@@ -198,18 +198,6 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     assert calibration["temperature"] == pytest.approx(cs.fit_temperature(expected.logits, data.train.labels))
 
 
-@pytest.mark.slow
-def test_nothing_is_claimed_of_images_that_the_network_may_have_seen(source: Path, small_folder: Path, tmp_path: Path):
-    out = tmp_path / "on"
-    assert invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out).exit_code == 0
-    for topic in ("calibration", "rejection", "audit"):
-        refused = invoke("report", out, topic)
-        assert refused.exit_code == 1
-        assert f"{topic}: the network that this run started from was trained on 1,000 of the 1,000" in refused.output
-        assert not (out / f"{topic}.json").exists()
-    assert "temperature" not in load_model(out).calibration
-
-
 def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, small_folder: Path, tmp_path: Path):
     alone = tmp_path / "model.safetensors"
     alone.write_bytes((source / "model.safetensors").read_bytes())

@@ -5,7 +5,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from convscope.cli import _COMMANDS, main
+from convscope.cli import main
 
 
 @pytest.mark.slow
@@ -20,23 +20,6 @@ def test_help_is_printed_without_importing_what_it_does_not_need():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Usage:" in done.stdout
-
-
-def test_every_command_is_listed_with_the_first_sentence_of_its_help():
-    shown = CliRunner().invoke(main, ["--help"]).output
-    for name, summary in _COMMANDS.items():
-        command = main.get_command(None, name)
-        assert command.help.splitlines()[0] == summary
-        assert name in shown
-
-
-@pytest.mark.parametrize(
-    "words", [*([name] for name in _COMMANDS), *(["data", name] for name in ("info", "list", "show"))]
-)
-def test_every_command_prints_its_help(words: list[str]):
-    done = CliRunner().invoke(main, [*words, "--help"])
-    assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"Usage: main {' '.join(words)} ")
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,6 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
     assert all("90 × 120 → 28 × 28, inverted, all steps" in line for line in lines[2:4])
 
 
-def test_a_model_file_is_as_good_as_its_run(run, pictures):
-    of_run, of_file = (convscope_predict(path, pictures, "--json") for path in (run, run / "model.safetensors"))
-    assert of_run.stdout == of_file.stdout
-
-
 def test_json_is_a_list_of_what_python_answers(run, model, pictures):
     result = convscope_predict(run, pictures, "--json")
     paths = [pictures / "a.png", pictures / "more" / "b.png"]
@@ -179,23 +174,6 @@ def test_bad_arguments_are_errors(run, pictures, tmp_path):
     both = convscope_predict(run, pictures, "--json", "--csv")
     assert both.exit_code == 2
     assert "choose one" in both.stderr
-
-
-def test_what_the_model_lacks_is_said_under_the_table(run, model, pictures, tmp_path):
-    text = convscope_predict(run, pictures).stdout
-    assert "not calibrated. To calibrate them, run: convscope report RUN calibration" in text
-    assert 'This model cannot answer "none of these" yet. To add that, run: convscope report RUN rejection' in text
-    assert "guessed" not in text
-    save_model(replace(model, handwriting=None, provenance={"dataset": "mnist"}), tmp_path / "old.safetensors")
-    assert "guessed from its data set's name" in convscope_predict(tmp_path / "old.safetensors", pictures).stdout
-
-
-def test_names_cannot_speak_to_the_terminal_and_long_ones_keep_their_end(run, pictures):
-    (pictures / "a.png").rename(pictures / f"{'long ' * 20}\x1b[2J end.png")
-    result = convscope_predict(run, pictures)
-    assert "\x1b" not in result.stdout
-    assert "…" in result.stdout.splitlines()[2][:2]
-    assert " end.png " in result.stdout.splitlines()[2]
 
 
 def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monkeypatch):

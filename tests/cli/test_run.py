@@ -74,14 +74,6 @@ def test_predictions_are_those_of_the_model(run_folder, small_mnist: cs.Splits):
         assert (arrays["y_true"] == small_mnist.test.labels).all()
 
 
-def test_the_same_command_gives_the_same_weights(run_folder, small_folder: Path, tmp_path: Path):
-    out, _ = run_folder
-    again = ("--dataset", small_folder, "--epochs", 2, "--seed", 3, "--threads", 1, "--out", tmp_path / "t")
-    done = invoke("train", *again, "--json")
-    assert set(json.loads(done.stdout)) == {"run", "evaluation", "warnings", "timings"}
-    assert cs.load_model(tmp_path / "t").weights_sha256 == cs.load_model(out).weights_sha256
-
-
 def test_run_refuses_a_folder_that_is_there_and_leaves_it(run_folder, small_folder: Path):
     out, _ = run_folder
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -185,19 +177,6 @@ def test_a_run_that_stops_early_resumes_to_the_same_bits(
         assert record[key] == expected[key]
 
 
-@pytest.mark.slow
-def test_a_recipe_file_has_the_form_that_run_json_holds(
-    early_run: tuple[Path, str], small_folder: Path, tmp_path: Path
-):
-    out, _ = early_run
-    expected = json.loads((out / "run.json").read_text())
-    (tmp_path / "mine.json").write_text(json.dumps(expected["recipe"]))
-    again = ("--dataset", small_folder, "--recipe", tmp_path / "mine.json", "--out", tmp_path / "run")
-    assert invoke("train", *again).exit_code == 0
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert (record["recipe"], record["weights_sha256"]) == (expected["recipe"], expected["weights_sha256"])
-
-
 BAD_RECIPES = {
     "a field that is none": ('{"epoch": 3}', "recipe has no 'epoch'; it has epochs, batch_size"),
     "a field out of range": ('{"batch_size": 0}', "recipe: batch_size is 0; it must be a whole number from 1"),
@@ -223,27 +202,6 @@ def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, t
     assert str(path) in done.stderr
     assert message in done.stderr
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.slow
-def test_run_in_plain_lines_when_stdout_is_no_terminal(small_folder: Path, tmp_path: Path):
-    done = invoke("run", "--dataset", small_folder, "--epochs", 2, "--seeds", 1, "--out", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert "\r" not in done.stdout
-    lines = [line for line in done.stdout.splitlines() if line.startswith("cnn epoch")]
-    assert len(lines) == 2
-    for word in ("loss", "accuracy", "test_loss", "test_accuracy", " s ", "images/s"):
-        assert word in lines[0]
-    assert "report.html" in done.stdout.splitlines()[-4]
-    assert len(done.stdout.splitlines()) < 40
-
-
-@pytest.mark.slow
-def test_run_without_out_takes_a_new_folder_each_time(small_folder: Path, tmp_path: Path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for _ in range(2):
-        assert invoke("train", "--dataset", small_folder, "--epochs", 1).exit_code == 0
-    assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
 BAD_CALLS = {

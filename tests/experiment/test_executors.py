@@ -142,11 +142,6 @@ def test_a_process_that_dies_while_it_sends_is_seen_to_be_dead(processes: LocalP
     assert list(processes.map(abs, [-1, -2, -3])) == [1, 2, 3]
 
 
-def test_a_task_s_own_error_comes_back(processes: LocalProcesses):
-    with pytest.raises(ZeroDivisionError):
-        processes.submit(divmod, 1, 0).result()
-
-
 @pytest.mark.slow
 def test_leaving_by_an_exception_ends_the_processes_at_once():
     def leave() -> None:

@@ -1,12 +1,10 @@
 """What runs say together, held against SciPy."""
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
 
 import convscope as cs
 from convscope.base.records import read
@@ -25,14 +23,6 @@ VALUES = {
 
 
 @pytest.mark.parametrize("case", VALUES)
-def test_the_interval_is_that_of_scipy(case: str):
-    values = VALUES[case]
-    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
-    low, high = max(low, 0.0), min(high, 1.0)  # no accuracy lies beyond
-    assert GroupRecord.of(("cnn", "classic", ""), values, None).interval == pytest.approx((low, high), rel=1e-12)
-
-
-@pytest.mark.parametrize("case", VALUES)
 def test_mean_and_sd_are_those_of_numpy(case: str):
     values = VALUES[case]
     group = GroupRecord.of(("cnn", "classic", ""), values, None)
@@ -40,15 +30,6 @@ def test_mean_and_sd_are_those_of_numpy(case: str):
     assert group.mean == pytest.approx(np.mean(values), rel=1e-13)
     assert group.sd == pytest.approx(np.std(values, ddof=1), abs=1e-15)
     assert (group.minimum, group.maximum) == (min(values), max(values))
-
-
-@pytest.mark.slow
-def test_equal_runs_have_an_interval_over_images_alone(experiment: Experiment):
-    again = replace(experiment.runs[0], seed=99)
-    (group,) = Experiment("mnist", experiment.y_true, 1000, (experiment.runs[0], again)).table
-    low, high = group.interval_with_images
-    assert group.interval is None
-    assert high - low > 2 * 1.96 * np.sqrt(group.mean * (1 - group.mean) / 300)
 
 
 def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(experiment: Experiment):
@@ -60,16 +41,6 @@ def test_the_lead_is_the_comparison_of_the_two_best_corrected_for_all_pairs(expe
     assert lead.p_value == direct.p_value
     assert lead.adjusted_p_value == min(6 * lead.p_value, 1)
     assert experiment.to_dict()["lead"]["verdict"] == lead.verdict
-
-
-def test_one_run_has_no_standard_deviation_and_an_interval_over_images(experiment: Experiment):
-    single = Experiment(experiment.dataset_name, experiment.y_true, 1000, experiment.runs[:1])
-    group, lines = single.table[0], " ".join(str(single).split())
-    assert (group.sd, group.interval) == (None, None)
-    wilson = tuple(stats.binomtest(round(300 * group.mean), 300).proportion_ci(method="wilson"))
-    assert group.interval_with_images == pytest.approx(wilson, abs=1e-3)
-    assert "The interval of a single run covers other images alone." in lines
-    assert "a single run" not in str(experiment)
 
 
 @pytest.fixture(scope="module")

@@ -251,12 +251,6 @@ def test_the_best_on_all_images_is_a_contender_in_95_percent_of_sweeps_and_a_bad
     assert held / 1000 >= 0.95
 
 
-def test_a_default_that_wins_is_not_compared_with_itself(small_splits: cs.Splits):
-    found = run_sweep(tiny(), small_splits, ONE_EPOCH, [f"epochs={ONE_EPOCH.epochs}"], search="grid")
-    assert (found.default, found.difference, found.p_value) == (None, None, None)
-    assert "the default" not in str(found)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -82,22 +82,6 @@ def test_what_was_measured_is_read_and_nothing_in_the_folder_changes(run: cs.Run
     assert files_of(run.path) == before
 
 
-def test_a_report_measures_nothing_again(copy: cs.Run):
-    kept = {name: (copy.path / name).read_bytes() for name in ("comparison.json", "seeds.json", "evaluation.json")}
-    seeds, comparison = json.loads(kept["seeds.json"]), json.loads(kept["comparison.json"])
-    for side in "ab":
-        for cost in ("latency_seconds", "latency_1000_seconds"):
-            assert seeds["comparison"][side][cost] == comparison[side][cost]
-    comparison["a"]["latency_seconds"] = 12.5
-    (copy.path / "comparison.json").write_text(json.dumps(comparison))
-    page = copy.report()
-    assert page == copy.path / "report.html"
-    assert copy.comparison is not None
-    assert copy.comparison.a.latency_seconds == 12.5
-    assert "12.50 s" in page.read_text()
-    assert (copy.path / "seeds.json").read_bytes() == kept["seeds.json"]
-
-
 def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, monkeypatch: pytest.MonkeyPatch):
     class MeasuringError(Exception):
         pass
@@ -126,12 +110,6 @@ def test_a_topic_is_measured_when_it_is_asked_for_and_then_kept(copy: cs.Run):
     assert str(read) == str(measured)
     assert read._repr_html_() == measured._repr_html_()
     assert "<svg" in read._repr_html_()
-
-
-def test_calibration_is_kept_with_the_model(copy: cs.Run):
-    assert "temperature" not in copy.model.calibration
-    found = copy.calibration
-    assert copy.model.calibration.get("temperature", found["temperature"]) == found["temperature"]
 
 
 def test_a_run_from_arrays_needs_them_again_and_no_others(run: cs.Run, data: cs.Splits, small_mnist: cs.Splits):

@@ -95,10 +95,3 @@ def test_a_resumed_run_keeps_its_settings(begun: Path, tmp_path: Path, monkeypat
         assert done.output.endswith(f"Error: {option}: a resumed run keeps its settings; remove {option}\n")
     assert (begun / "run.json").read_bytes() == before
     assert not (tmp_path / "z").exists()
-
-
-@pytest.mark.slow
-def test_a_resumed_run_takes_other_threads(begun: Path):
-    done = invoke("run", "--resume", begun, "--threads", 1)
-    assert done.exit_code == 0, done.output
-    assert open_run(begun).record.threads == 1

@@ -2,7 +2,6 @@
 
 import pytest
 
-from convscope.service import Served, example_command
 from convscope.service.forms import picture_in_form
 from convscope.service.refusal import RequestRefusedError
 
@@ -57,10 +56,3 @@ def test_a_form_is_answered_as_the_picture_alone(client: Client):
     wrong = client.post("/v1/predict", files={"photo": ("a.png", picture)})
     assert wrong.status_code == 400
     assert "send the picture as the field 'image'" in wrong.json()["error"]
-
-
-def test_the_command_names_a_model_only_where_there_are_several(both: tuple[Served, ...]):
-    assert "model=" not in example_command("http://localhost:1", both[:1])
-    assert example_command("http://h:1", both, "a.png") == (
-        "curl -F image=@a.png 'http://h:1/v1/predict?explain=false&model=grey'"
-    )

@@ -90,14 +90,6 @@ def test_raw_bytes_go_in_and_come_out(client: Client, grey: Served, images: np.n
     assert label["data"] == grey.model.predict(images).tolist()
 
 
-def test_all_outputs_can_be_asked_for_as_bytes(client: Client, images: np.ndarray):
-    done = client.post(INFER, json={"inputs": [tensor(images)], "parameters": {"binary_data_output": True}})
-    length = int(done.headers["inference-header-content-length"])
-    sizes = [one["parameters"]["binary_data_size"] for one in json.loads(done.content[:length])["outputs"]]
-    assert sizes == [24, 24, 24, 16, 2]
-    assert len(done.content) - length == sum(sizes)
-
-
 def test_a_model_without_a_rule_has_no_such_output(client_of_both: Client):
     image = np.zeros((1, 12, 10, 3), np.uint8)
     done = client_of_both.post("/v2/models/colour/infer", json={"inputs": [tensor(image)]})

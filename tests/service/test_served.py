@@ -1,4 +1,3 @@
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,9 +78,3 @@ def test_a_model_whose_answer_is_no_number_is_refused(tmp_path: Path):
 )
 def test_the_version_changes_with_whatever_changes_an_answer(changes: dict[str, Any]):
     assert Served("a", replace(grey_model(), **changes)).version != Served("a", grey_model()).version
-
-
-def test_the_version_is_that_of_the_model_and_not_of_its_name_or_origin():
-    other = Served("b", replace(grey_model(), provenance={"dataset": "elsewhere"}), Path("report.html"))
-    assert other.version == Served("a", grey_model()).version
-    assert re.fullmatch("[0-9a-f]{12}", other.version)

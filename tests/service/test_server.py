@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -119,35 +118,6 @@ def test_it_answers_over_a_connection_that_stays_open(service: Service):
         for _ in range(3):
             assert client.get("/v2/health/ready").json() == {"ready": True}
         assert "server" not in client.get("/v2").headers
-
-
-def send_much(connection: socket.socket, chunked: bool) -> None:
-    piece = b"x" * (1 << 20)
-    framed = b"100000\r\n" + piece + b"\r\n" if chunked else piece
-    try:
-        for _ in range(128):
-            connection.sendall(framed)
-        if chunked:
-            connection.sendall(b"0\r\n\r\n")
-    except OSError:
-        pass  # it was closed, as it may be
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_of_128_mib_is_refused_and_not_kept(service: Service, chunked: bool):
-    httpx.get(service.address + "/v2", timeout=600)
-    before = service.mib("VmHWM")
-    length = "Transfer-Encoding: chunked\r\n" if chunked else f"Content-Length: {128 << 20}\r\n"
-    with service.connect() as connection:
-        connection.sendall(head(length))
-        sender = threading.Thread(target=send_much, args=(connection, chunked))
-        sender.start()
-        status, answer = answer_of(connection)
-        sender.join()
-    assert (status, answer["error"][:22]) == (413, "the body has more than")
-    assert service.mib("VmHWM") - before < 16
-    assert httpx.get(service.address + "/v2", timeout=600).status_code == 200
 
 
 def picture(pixels: int, kind: str) -> bytes:
@@ -348,18 +318,6 @@ def test_of_too_many_connections_an_idle_one_is_closed_without_an_answer(
 
 
 @pytest.mark.slow
-def test_many_bodies_that_do_not_come_keep_nobody_out(folder: Path, tmp_path: Path):
-    with running(folder, tmp_path / "log", requests=4, body_seconds=30) as service:
-        slow = [service.connect() for _ in range(64)]
-        for connection in slow:
-            connection.sendall(head("Content-Length: 1000\r\n", INFER))
-        body = TENSOR % json.dumps([0] * 64).encode()
-        assert httpx.post(service.address + INFER, content=body, timeout=600).status_code == 200
-        for connection in slow:
-            connection.close()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_finishes_what_is_in_work_and_ends_well(folder: Path, tmp_path: Path, number: signal.Signals):
     with running(folder, tmp_path / "log", body_seconds=10) as service:
@@ -391,14 +349,6 @@ def test_at_a_second_signal_it_ends_at_once_and_says_so(folder: Path, tmp_path: 
             assert answer_of(connection)[0] == 503
         assert service.process.wait(30) == 0
     assert not [line for line in service.lines() if line["level"] == "error" or "exception" in line]
-
-
-@pytest.mark.slow
-def test_one_that_does_not_finish_in_time_is_left(folder: Path, tmp_path: Path):
-    with running(folder, tmp_path / "log", body_seconds=60, stop_seconds=1) as service, service.connect() as connection:
-        begin(connection, 1000)
-        service.process.terminate()
-        assert service.process.wait(600) == 0
 
 
 def test_an_address_that_is_taken_is_refused(grey: Served):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from convscope.service.refusal import RequestRefusedError
-from convscope.service.tensors import INPUT_TYPES, read_images, write_tensor
+from convscope.service.tensors import INPUT_TYPES, read_images
 
 SHAPE = (3, 2, 2)
 
@@ -26,30 +26,6 @@ def test_bytes_of_every_type_are_the_same_images(images: np.ndarray, datatype: s
     images = images // 2 if datatype == "INT8" else images
     data = images.astype(INPUT_TYPES[datatype]).tobytes()
     assert np.array_equal(read_images(images.shape, datatype, data, SHAPE, 2), images)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 255.5, 1e30])
-def test_bytes_that_are_no_pixels_are_refused(value: float):
-    data = np.full(12, value, "<f4").tobytes()
-    with pytest.raises(RequestRefusedError, match="whole numbers from 0 to 255"):
-        read_images((1, *SHAPE), "FP32", data, SHAPE, 2)
-
-
-@pytest.mark.parametrize(
-    ("array", "datatype"),
-    [
-        (np.array([[0.5, 1]], np.float32), "FP32"),
-        (np.array([3, 4], np.int64), "INT64"),
-        (np.array([True, False]), "BOOL"),
-    ],
-)
-def test_an_output_stands_in_the_json_or_as_bytes(array: np.ndarray, datatype: str):
-    tensor, raw = write_tensor("x", array, binary=False)
-    assert tensor == {"name": "x", "shape": [*array.shape], "datatype": datatype, "data": array.reshape(-1).tolist()}
-    assert raw == b""
-    tensor, raw = write_tensor("x", array, binary=True)
-    assert tensor["parameters"] == {"binary_data_size": array.nbytes}
-    assert np.array_equal(np.frombuffer(raw, array.dtype).reshape(array.shape), array)
 
 
 @pytest.mark.parametrize(

@@ -69,10 +69,11 @@ def info(
         about = found.about
         echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))
         echo(printable(f"licence: {about['licence'] or 'unknown; ask the source of the files'}"))
+        echo("images:  {} × {} × {} (height × width × channels)".format(*found.splits.image_shape))
         for name, key in (("source: ", "source"), ("reached:", "accuracy"), ("note:   ", "notes")):
             if about[key]:
                 echo(printable(f"{name} {about[key]}"))
-        echo(f"\n{found.inspection}\n\n{_sizes(found.splits)}\n\n{_digests(found.splits)}")
+        echo(f"\n{found.inspection}\n\n{_digests(found.splits)}")
         if damaged := found.splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
 
@@ -130,17 +131,6 @@ def show(
         echo(f"{title}\n{matrix_text(image[:, :, channel])}")
     if png_path is not None:
         echo(f"\n{printable(f'picture: {png_path}')}")
-
-
-def _sizes(splits: Splits) -> str:
-    halves = (splits.train, splits.test)
-    rows: list[tuple[str, ...]] = [
-        ("shape of images (n, height, width, channels)", *(str(half.images.shape) for half in halves)),
-        ("type of the images", *(str(half.images.dtype) for half in halves)),
-        ("shape of the labels", *(str(half.labels.shape) for half in halves)),
-        ("type of the labels", *(str(half.labels.dtype) for half in halves)),
-    ]
-    return text_table(("", "training", "test"), rows)
 
 
 def _digests(splits: Splits) -> str:

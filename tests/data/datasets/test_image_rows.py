@@ -1,9 +1,6 @@
-# ruff: noqa: N803  (X is scikit-learn's name)
-
 import numpy as np
 import pytest
 
-from convscope.classifier.estimator import auto
 from convscope.data.datasets.image_rows import as_rows, image_shape_of
 
 
@@ -13,16 +10,6 @@ def test_images_become_rows_in_the_order_row_column_channel(shape):
     rows, shown = as_rows(images)
     assert shown == (*shape[1:], 1)[:3]
     np.testing.assert_array_equal(rows, images.reshape(shape[0], np.prod(shape[1:])))
-
-
-@pytest.mark.parametrize("X", [[[1, 2], [3, 4]], np.zeros((3, 4)), np.zeros(3), np.zeros((1, 2, 3, 4, 5))])
-def test_what_shows_no_images_stays_as_it_is(X):
-    rows, shape = as_rows(X)
-    assert (rows is X, shape) == (True, None)
-
-
-def test_lists_of_images_are_images():
-    assert as_rows([[[1, 2], [3, 4], [5, 6]]])[1] == (3, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +44,3 @@ def test_rows_are_square_images_or_images_of_one_row_unless_said_otherwise(num_f
 def test_a_shape_that_cannot_be_is_refused(num_features, shown, wanted, message):
     with pytest.raises(ValueError, match=message):
         image_shape_of(num_features, shown, wanted)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4096, 1), (7, 8, 3), (8, 8, 1), (8, 15, 64), (9, 40, 1), (16, 17, 3)])
-@pytest.mark.parametrize("num_classes", [2, 101])
-def test_there_is_a_network_for_every_size_and_number_of_classes(shape, num_classes):
-    architecture = auto(shape, num_classes)
-    assert (architecture.input.shape, architecture.num_classes) == (shape, num_classes)

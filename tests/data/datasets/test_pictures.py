@@ -22,11 +22,6 @@ def test_a_grey_image_is_enlarged_by_a_whole_multiple():
     np.testing.assert_array_equal(picture, np.kron(image[..., 0], np.ones((10, 10), dtype=np.uint8)))
 
 
-def test_the_longer_side_is_the_one_that_is_made_large_enough():
-    assert pixels(image_png(random_images(20, 32, 1))).shape == (180, 288)
-    assert pixels(image_png(random_images(31, 17, 1))).shape == (310, 170)
-
-
 @pytest.mark.parametrize("channels", [2, 4, 5])
 def test_other_channels_stand_side_by_side(channels):
     image = random_images(5, 7, channels)

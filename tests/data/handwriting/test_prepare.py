@@ -196,15 +196,3 @@ def test_generated_pictures_give_the_same_bytes_as_ever_and_as_in_the_page():
 
 
 # With MNIST
-
-
-@pytest.mark.slow
-def test_an_enlarged_mnist_image_comes_back(mnist):
-    images = mnist.test.images[:200]
-    back = np.stack([prepare(enlarged(image, 10), 28, 28, 1, MNIST).image for image in images])
-    assert np.abs(back.astype(int) - images).mean() < 0.5
-    assert (back == images).all(axis=(1, 2, 3)).mean() > 0.4
-
-
-def enlarged(image, factor):
-    return image[..., 0].repeat(factor, axis=0).repeat(factor, axis=1)

@@ -34,20 +34,6 @@ def test_blank_images_are_those_of_one_value_in_each_channel(make):
     assert scan_split(type(train)(images, train.labels, train.class_names)).blank.tolist() == [3, 41]
 
 
-def test_grey_images_stored_as_colour_are_counted(make):
-    train = make(shape=(5, 7, 3)).train
-    images = train.images.copy()
-    images[:10] = images[:10, ..., :1]
-    assert scan_split(type(train)(images, train.labels, train.class_names)).num_grey == 10
-
-
-def test_light_and_dark_grounds_are_counted(make):
-    train = make(high=100).train
-    images = train.images.copy()
-    images[:7] = 255 - images[:7]
-    assert scan_split(type(train)(images, train.labels, train.class_names)).num_light_ground == 7
-
-
 def test_images_on_disk_give_the_same_and_are_never_read_as_a_whole(make, tmp_path, monkeypatch):
     train = make(num_train=500, shape=(28, 28, 1)).train
     path = tmp_path / "images"

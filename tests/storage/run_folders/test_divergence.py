@@ -1,7 +1,6 @@
 """Training that gives a number that is not finite: one line that says what is kept, and an experiment goes on."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -40,25 +39,3 @@ def test_training_that_diverges_is_one_error_that_says_what_is_kept(diverging: t
     assert (out / "checkpoints" / "epoch-0000.safetensors").exists()
     assert_one_error(invoke("train", "--resume", out, "--json"), str(out), *words)
     assert not (out / "DONE").exists()
-
-
-def test_an_experiment_goes_on_without_the_run_that_diverges(diverging: tuple[Path, Path, str], tmp_path: Path):
-    data, network, what = diverging
-    out = tmp_path / "out"
-    words = ("experiment", "--dataset", data, "--architecture", network, "--architecture", "ann", "--seeds", 2)
-    done = invoke(*words, "--epochs", 1, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert re.search(rf"huge, classic, seed 0: training diverged in epoch 1 \({what}\)", done.stdout)
-    assert "0 (2 diverged)" in (out / "table.txt").read_text()
-    kept = json.loads((out / "experiment.json").read_text())
-    assert [(run["architecture"], run["seed"]) for run in kept["runs"]] == [("ann", 0), ("ann", 1)]
-    assert [(run["architecture"], run["seed"]) for run in kept["diverged"]] == [("huge", 0), ("huge", 1)]
-    assert "2 runs whose training diverged" in (out / "experiment.html").read_text()
-
-
-def test_an_experiment_whose_runs_all_diverge_is_one_error(diverging: tuple[Path, Path, str], tmp_path: Path):
-    data, network, _ = diverging
-    done = invoke(
-        "experiment", "--dataset", data, "--architecture", network, "--seeds", 2, "--json", "--out", tmp_path / "out"
-    )
-    assert_one_error(done, "huge, classic, seed 0: training diverged", "all other runs")

@@ -202,13 +202,6 @@ def test_a_data_set_on_disk_says_the_same_of_itself(both, monkeypatch):
     assert on_disk._repr_html_() == in_memory._repr_html_()
 
 
-def test_a_data_set_on_disk_is_divided_into_the_same_halves(both):
-    halves = [dataset.divide(0.1, seed=3) for dataset in both]
-    for one, other in zip(*halves, strict=True):
-        assert one.sha256 == other.sha256
-    assert [is_on_disk(half.images) for half in halves[0]] == [True, False]
-
-
 def test_the_digest_of_the_file_is_that_of_all_of_it(images: DiskImages):
     import hashlib
 

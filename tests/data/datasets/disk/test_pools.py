@@ -7,7 +7,6 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import DatasetError
-from convscope.base.streams import random_stream
 from convscope.data.datasets.disk import pools
 from convscope.data.datasets.disk.images import DiskImages, as_images
 from convscope.data.datasets.disk.pools import epoch_bytes, epoch_pools, pool_images
@@ -60,13 +59,6 @@ def test_images_come_in_the_same_order_from_disk_as_from_memory(dataset: cs.Data
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_set_of_one_pool_comes_in_one_permutation(dataset: cs.Dataset, on_disk: cs.Dataset, monkeypatch):
-    monkeypatch.setattr(pools, "POOL_BYTES", 4 * COUNT)
-    for one in (dataset, on_disk):
-        (found,) = seen(one, epoch=3, seed=5)
-        np.testing.assert_array_equal(found, random_stream(5, "shuffle", 3).permutation(COUNT))
-
-
 def test_another_epoch_or_seed_is_another_order_and_other_pools(dataset: cs.Dataset):
     first = seen(dataset)
     np.testing.assert_array_equal(np.concatenate(first), np.concatenate(seen(dataset)))
@@ -101,11 +93,6 @@ def test_any_count_and_batch_size_is_cut_into_whole_batches(dataset: cs.Dataset,
             assert len(pool.order) == min(size, count - len(places))
             places += pool.order.tolist()
     assert sorted(places) == list(range(count))
-
-
-def test_a_pool_is_never_larger_than_its_bound_where_a_batch_fits(dataset: cs.Dataset):
-    assert 4 * pool_images(dataset.images, BATCH) <= pools.POOL_BYTES
-    assert pool_images(dataset.images, 500) == 500
 
 
 def test_an_epoch_that_is_left_early_leaves_no_thread(on_disk: cs.Dataset):

@@ -67,12 +67,6 @@ def test_the_classes_of_emnist_are_those_of_its_mappings():
     assert "".join(DATASETS["emnist-balanced"].class_names) == merged
 
 
-def test_a_name_finds_its_entry_and_a_path_none():
-    assert find_entry("medmnist:pathmnist") is DATASETS["medmnist:pathmnist"]
-    for path in ("minst", "./mnist", "", "MNIST.npz", Path("mnist")):
-        assert find_entry(path) is None
-
-
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_set_of_medmnist_that_is_no_set_of_flat_images_with_a_class_each_is_refused(name):
     reason = "several of its 14 findings" if name == "chestmnist" else "volumes of 28 × 28 × 28"
@@ -174,17 +168,6 @@ def test_a_full_disk_costs_nothing_and_leaves_nothing(small_entry, cache, monkey
     monkeypatch.setattr(os, "fsync", full)
     assert is_good(read_entry(small_entry))
     assert list((cache / "small").iterdir()) == []
-
-
-def test_a_user_without_a_home_can_load(small_entry, monkeypatch):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("CONVSCOPE_CACHE")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", homeless)
-    assert cache_folder() is None
-    assert is_good(read_entry(small_entry))
 
 
 def test_an_embedded_file_with_another_digest_is_refused(small_entry, tmp_path):

@@ -291,29 +291,3 @@ def test_offline_the_error_says_which_file_to_put_where(home):
     assert f"into {home}/cache/kmnist, or a folder kmnist inside a folder that CONVSCOPE_DATA names" in message
     assert "from https://codh.rois.ac.jp/kmnist/dataset/kmnist/" in message
     assert "\n" not in message
-
-
-def test_offline_only_the_files_that_lack_are_named(home):
-    write(home / "data" / "kmnist", {name: PACKED[name] for name in list(PACKED)[:3]})
-    with pytest.raises(
-        DatasetError, match=r"Put t10k-labels-idx1-ubyte.gz into .*from https://data.invalid/set/t10k-lab"
-    ):
-        read_entry(KMNIST)
-
-
-def test_a_set_that_is_not_here_is_nowhere():
-    for name in ("kmnist", "emnist-letters", "medmnist:pathmnist", "fashion-mnist"):
-        assert located(DATASETS[name]) is None
-    assert located(DATASETS["mnist"]) == "part of the package"
-
-
-def test_a_user_without_a_home_is_told_so(monkeypatch):
-    def homeless():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("CONVSCOPE_CACHE")
-    monkeypatch.setattr(Path, "home", homeless)
-    with pytest.raises(
-        DatasetError, match=r"kmnist: there is no folder to keep it in, because you have no home folder\. Put"
-    ):
-        read_entry(DATASETS["kmnist"])

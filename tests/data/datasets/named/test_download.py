@@ -32,13 +32,6 @@ def test_progress_rises_to_the_size(host, tmp_path):
     assert (done == sorted(done), done[-1]) == (True, len(CONTENT))
 
 
-def test_sha256_counts_where_both_digests_are_published(host, tmp_path):
-    sha256 = hashlib.sha256(CONTENT).hexdigest()
-    assert is_alone(fetch(tmp_path, host.at("/a", sending()), sha256=sha256))
-    with pytest.raises(DatasetError, match="sent other bytes; their SHA256 is not 00"):
-        fetch(tmp_path / "other", host.at("/a", sending()), sha256="00" * 32)
-
-
 def test_another_file_in_its_place_is_replaced_at_the_end(host, tmp_path):
     path = tmp_path / "cache" / "file.gz"
     path.parent.mkdir()
@@ -86,14 +79,6 @@ def test_a_host_that_is_gone_is_named(tmp_path, host):
     host.server.server_close()
     with pytest.raises(DatasetError, match=r"127\.0\.0\.1: .*Connection refused"):
         fetch(tmp_path, f"{host.address}/a")
-
-
-def test_a_proxy_of_the_environment_is_used(host, tmp_path, monkeypatch):
-    monkeypatch.setenv("http_proxy", host.address)
-    monkeypatch.delenv("no_proxy", raising=False)
-    host.at("http://data.invalid/a", sending())
-    assert is_alone(fetch(tmp_path, "http://data.invalid/a"))
-    assert host.paths == ["http://data.invalid/a"]
 
 
 def test_no_password_of_the_user_is_sent(host, tmp_path, monkeypatch):

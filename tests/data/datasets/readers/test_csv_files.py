@@ -165,12 +165,6 @@ def test_a_zip_archive_of_tables_is_read(tmp_path):
     assert (len(data.train), len(data.test)) == (9, 3)
 
 
-def test_a_zip_archive_of_one_table_is_read(tmp_path):
-    with zipfile.ZipFile(tmp_path / "mine.csv.zip", "w") as archive:
-        archive.writestr("whatever.csv", csv())
-    assert whole(load_dataset(tmp_path / "mine.csv.zip")) == EXPECTED
-
-
 REFUSED = {
     "empty": ("", "has an empty first line"),
     "one line without end": ("hello", "has one column only; separate the columns by commas"),

@@ -28,11 +28,6 @@ def test_one_split_is_found(names):
     assert found.test is None
 
 
-def test_a_test_split_alone_is_found():
-    found = array_names(["x_test", "y_test"])
-    assert (found.train, found.test) == (None, ("x_test", "y_test"))
-
-
 def test_validation_arrays_of_medmnist_are_left_out():
     kinds = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
     found = array_names(kinds)

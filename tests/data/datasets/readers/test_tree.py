@@ -143,18 +143,6 @@ def test_a_file_of_a_hundred_megabytes_is_no_picture(tmp_path):
         load_dataset(tmp_path)
 
 
-def test_test_without_train_is_refused(tmp_path):
-    write(tmp_path, "test/a/0.png", "test/b/0.png")
-    with pytest.raises(DatasetError, match="holds test images only; add training images"):
-        load_dataset(tmp_path)
-
-
-@pytest.mark.parametrize("names", [("a/0.png", "a/1.png"), ("a/0.png",), ("around/a/0.png",), ("train/a/0.png",)])
-def test_pictures_of_one_class_are_not_enough(tmp_path, names):
-    with pytest.raises(DatasetError, match="holds one class only, 'a'; add images of at least one other class"):
-        load_dataset(write(tmp_path, *names))
-
-
 def test_links_that_lead_in_a_circle_end(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png")
     (tmp_path / "a" / "again").symlink_to(tmp_path)
