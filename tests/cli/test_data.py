@@ -81,14 +81,6 @@ def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
     assert document["inspection"]["splits"]["train"]["num_images"] == 1000
 
 
-def test_info_of_a_folder_has_no_licence_to_tell(colour_folder):
-    assert "licence: unknown" in convscope_data("info", colour_folder).output
-    document = json.loads(convscope_data("info", colour_folder, "--json").stdout)
-    assert document["licence"] is None
-    assert document["train"]["image_shape"] == [5, 7, 3]
-    assert [file["name"] for file in document["test"]["source"]] == ["test-images-idx4-ubyte", "test-labels-idx1-ubyte"]
-
-
 def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
     output = convscope_data("info", colour_folder).output
     assert "fault: 1 class (class 1) is in the test images" in output.replace("(1)", "(class 1)")
@@ -143,17 +135,3 @@ def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder
     for path in colour_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
     assert "download it again" in refused(command, tmp_path, "--json")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("show", "mnist", "--split", "validation"),
-        ("show",),
-        ("show", "mnist", "--index", "x"),
-        ("info", "mnist", "--image-size", "28"),
-        ("info", "mnist", "--test-fraction", "1"),
-    ],
-)
-def test_a_bad_command_line_exits_2(arguments):
-    assert convscope_data(*arguments).exit_code == 2

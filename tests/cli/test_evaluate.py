@@ -84,15 +84,6 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others:
     assert "holds test images only" in refused.output
 
 
-def test_one_image_a_class_and_a_subset_of_the_classes_are_enough(trained: Path, others: cs.Dataset, tmp_path: Path):
-    for classes in ((3, 5, 8), (7,)):
-        places = np.array([np.flatnonzero(others.labels == label)[0] for label in classes])
-        folder = write_pictures(tmp_path / f"of{len(classes)}", others.take(places))
-        found = measured(trained, "--dataset", folder)
-        counts = np.sum(found["confusion_matrix"], axis=1)
-        np.testing.assert_array_equal(counts, np.isin(np.arange(10), classes))
-
-
 def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, others: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
     refused = invoke("evaluate", trained, "--dataset", folder)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -58,28 +57,6 @@ def test_an_experiment_prints_what_its_contract_says(finished: tuple[Path, dict]
     assert [(run["architecture"], run["recipe"], run["seed"]) for run in printed["runs"]] == [
         ("ann", "short", seed) for seed in (0, 2, 5)
     ]
-
-
-def test_a_run_of_an_experiment_has_the_weights_of_the_command_for_one_run(
-    finished: tuple[Path, dict], small_folder: Path, recipe: Path, tmp_path: Path
-):
-    _, printed = finished
-    one = (
-        "--dataset", small_folder, "--architecture", "ann", "--recipe", recipe, "--seed", 2, "--out", tmp_path / "run",
-    )  # fmt: skip
-    assert invoke("train", *one).exit_code == 0
-    assert cs.load_model(tmp_path / "run").weights_sha256 == printed["runs"][1]["weights_sha256"]
-
-
-def test_the_same_command_again_runs_nothing_and_prints_the_table(finished: tuple[Path, dict], arguments):
-    out, _ = finished
-    before = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*")}
-    done = invoke(*arguments, "--out", out)
-    assert done.exit_code == 0
-    assert {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*")} == before
-    assert (out / "table.txt").read_text() in done.stdout
-    assert re.findall(r"^run (\d) of 3, ann, short, seed", done.stdout, re.MULTILINE) == ["1", "2", "3"]
-    assert "\r" not in done.stdout
 
 
 @pytest.mark.slow

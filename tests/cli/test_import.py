@@ -52,13 +52,6 @@ def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run
     assert record["command"].startswith("convscope import ")
 
 
-def test_its_page_says_that_it_was_trained_elsewhere(imported: tuple[Path, dict]):
-    page = (imported[0] / "report.html").read_text()
-    assert "trained elsewhere" in page
-    assert "Training took" not in page
-    assert "measured after each epoch" not in page
-
-
 def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
     imported: tuple[Path, dict], run_folder: tuple[Path, dict]
 ):

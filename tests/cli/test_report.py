@@ -1,7 +1,6 @@
 """The report of a run, written again and printed as its payload."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,13 +22,6 @@ def test_report_is_written_again_from_the_folder(run_folder):
     assert json.loads(done.stdout)["report"] == str(out / "report.html")
     assert (out / "report.html").read_text() != page  # another image, other maps
     assert json.loads((out / "explanation.json").read_text())["index"] == 7
-
-
-def test_report_of_a_training_alone_needs_no_baseline(small_folder: Path, tmp_path: Path):
-    invoke("train", "--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", tmp_path / "ann")
-    done = invoke("report", tmp_path / "ann")
-    assert done.exit_code == 0, done.output
-    assert (tmp_path / "ann" / "report.html").exists()
 
 
 def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folder):

@@ -74,15 +74,6 @@ def test_predictions_are_those_of_the_model(run_folder, small_mnist: cs.Splits):
         assert (arrays["y_true"] == small_mnist.test.labels).all()
 
 
-def test_run_refuses_a_folder_that_is_there_and_leaves_it(run_folder, small_folder: Path):
-    out, _ = run_folder
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    done = invoke("run", "--dataset", small_folder, "--out", out)
-    assert done.exit_code == 1
-    assert done.stderr.startswith(f"Error: {out}: already exists")
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
-
-
 def test_evaluate_prints_what_the_run_measured_and_changes_nothing(run_folder):
     out, printed = run_folder
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import convscope as cs
 from convscope.cli import main
-from convscope.cli.progress import TrainingProgress
+from convscope.cli.progress import JobProgress
 from convscope.runs.tracking import log_run, open_tracker
 from convscope.storage import open_run
 
@@ -104,16 +104,16 @@ def test_an_interrupted_run_goes_on_as_the_same(
     small_folder: Path, empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shutil.copy(empty_store, tmp_path / "mlflow.db")
-    uri, whole = f"sqlite:///{tmp_path / 'mlflow.db'}", TrainingProgress.on_epoch
+    uri, whole = f"sqlite:///{tmp_path / 'mlflow.db'}", JobProgress.on_epoch
 
-    def interrupt(self: TrainingProgress, state: cs.TrainingState) -> None:
+    def interrupt(self: JobProgress, state: cs.TrainingState) -> None:
         whole(self, state)
         if len(state.history) == 2:
             raise KeyboardInterrupt
 
     options = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 4)
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingProgress, "on_epoch", interrupt)
+        patch.setattr(JobProgress, "on_epoch", interrupt)
         invoke("train", *options, "--out", tmp_path / "run")
     assert invoke("log", tmp_path / "run", "--to", f"mlflow:{uri}").exit_code == 0
     _, metrics, _, (_, status, *_), _ = top(uri)

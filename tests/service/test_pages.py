@@ -21,11 +21,6 @@ def test_a_report_may_do_what_it_says_itself_and_no_more():
     assert re.sub("'sha256-[^']+'", "'unsafe-inline'", live_policy("let a = 1;")) == REPORT_POLICY
 
 
-def test_pages_answer_head(client: Client):
-    done = client.request("HEAD", "/")
-    assert (done.status_code, done.content) == (200, b"")
-
-
 def test_several_runs_are_listed_with_links_to_their_reports(client_of_both: Client):
     done = client_of_both.get("/")
     assert '<a href="/runs/grey/">grey</a>' in done.text

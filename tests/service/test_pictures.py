@@ -71,12 +71,6 @@ def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, me
     assert (overlay[strongest][0] > overlay[strongest][2]) == (expected[strongest] > 0)  # orange is for, blue against
 
 
-def test_without_an_explanation_there_is_only_the_answer(client: Client):
-    answer = client.post("/v1/predict?explain=false", content=file_of(stroke())).json()
-    assert "stages" not in answer
-    assert "attribution" not in answer
-
-
 def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
     assert grey.model.handwriting is not None
     own = [step for step in STEPS if step in grey.model.handwriting.steps]

@@ -211,32 +211,18 @@ def wait_for(condition: Callable[[], bool], seconds: float = 600) -> bool:
 GET, CHUNKED = b"GET /v2 HTTP/1.1\r\nHost: localhost\r\n", b"Transfer-Encoding: chunked\r\n"
 NO_HTTP = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "a blank line": b"\r\n\r\n",
     "words": b"no http\r\n\r\n",
     "bytes": bytes(range(128, 256)) * 10 + b"\r\n\r\n",
-    "HTTP/0.9": b"GET /v2\r\n\r\n",
-    "a method with a sign": b"G@T /v2 HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "a path in another alphabet": b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a long path": b"GET /" + b"a" * (80 << 10),
     "no host": b"GET /v2 HTTP/1.1\r\n\r\n",
-    "two hosts": GET + b"Host: a\r\n\r\n",
-    "a space in a header": GET + b"X : 1\r\n\r\n",
-    "a zero in a header": GET + b"X: \0\r\n\r\n",
     "a long header": GET + b"X: " + b"a" * (80 << 10),
-    "a negative length": GET + b"Content-Length: -1\r\n\r\n",
-    "words as a length": head("Content-Length: x\r\n"),
     "two lengths": GET + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
-    "another coding": head("Transfer-Encoding: gzip\r\n"),
     "no chunk": head(CHUNKED.decode()) + b"zz\r\n",
     "no second chunk": head(CHUNKED.decode()) + b"5\r\nabcde\r\nzz\r\n",
-    "a chunk without an end": head(CHUNKED.decode()) + b"5\r\nabcdeXX",
     "a huge chunk": head(CHUNKED.decode()) + b"f" * 21 + b"\r\n",
-    "a long chunk extension": head(CHUNKED.decode()) + b"5;" + b"a" * (80 << 10),
     "a malformed trailer": head(CHUNKED.decode()) + b"1\r\na\r\n0\r\nX Y\r\n\r\n",
     "no chunk where no body is read": GET + CHUNKED + b"\r\nzz\r\n",
     "no chunk to another host": b"GET /v2 HTTP/1.1\r\nHost: evil\r\n" + CHUNKED + b"\r\nzz\r\n",
-    "no chunk to the metrics": b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n" + CHUNKED + b"\r\nzz\r\n",
-    "no chunk for an inference": head(CHUNKED.decode(), INFER) + b"zz\r\n",
 }
 
 

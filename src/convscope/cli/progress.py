@@ -42,25 +42,25 @@ class StepProgress:
             echo(text, err=True)
         self._move(text, done, total, unit="B", unit_scale=True)
 
-    def _move(self, name: str, done: int, total: int | None, **looks: Any) -> None:
+    def _move(self, name: str, done: int, total: int | None, said: str = "", **looks: Any) -> None:
+        """Move the bar `name`, with what is `said` beside it; another bar is taken away before."""
         if self._bar is None or name != self._name:
-            self._close_bar()
+            self.close()
             self._name = name
             disable = self._quiet or None  # None: unless it is a terminal
             self._bar = tqdm(total=total, desc=printable(name), leave=False, disable=disable, file=sys.stderr, **looks)
         self._bar.total = total
+        if said:
+            self._bar.set_postfix_str(printable(said), refresh=done == self._bar.n)
         self._bar.update(done - self._bar.n)
         if done == total:
-            self._close_bar()
+            self.close()
 
-    def _close_bar(self) -> None:
+    def close(self) -> None:
+        """Take the bar away, at the end or when something broke off."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._close_bar()
 
     def __enter__(self) -> Self:
         return self
@@ -71,49 +71,67 @@ class StepProgress:
         self.close()
 
 
-class TrainingProgress:
-    """Prints the progress of one training to stdout; `quiet` prints nothing, and without `lines` only the bar shows."""
+_MOST_LINES = 100  # of runs; of more there is a line now and then
+_SECONDS = 10.0  # between those
 
-    def __init__(self, name: str, epochs: int, num_images: int, *, quiet: bool = False, lines: bool = True) -> None:
-        self._name, self._epochs, self._num_images, self._quiet = name, epochs, num_images, quiet
-        self._lines = lines and not quiet
-        self._bar: tqdm | None = None
 
-    def on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
-        """Move the bar; without a terminal there is none."""
-        if self._bar is None:
-            label = f"{printable(self._name)} epoch {epoch}/{self._epochs}"
-            disable = self._quiet or None
-            self._bar = tqdm(
-                total=self._num_images, desc=label, unit=" images", leave=False, disable=disable, file=sys.stdout
-            )
-        self._bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.4f}", refresh=False)
-        self._bar.update(images - self._bar.n)
+class RunsProgress(StepProgress):
+    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing.
 
-    def on_epoch(self, state: TrainingState) -> None:
-        """Print the line of the epoch that has just ended."""
-        self.close()
-        if self._lines and len(state.history):
-            echo(self._line(state.history))
+    Of many runs a line every ten seconds also says how many are trained a second.
+    """
 
-    def on_end(self, choice: str) -> None:
-        """Print which epoch's weights were chosen, if any were."""
-        if self._lines and choice:
-            echo(f"{self._name} {choice}")
+    def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
+        super().__init__(quiet=quiet)
+        self._total, self._ended, self._trained, self.done = total, 0, 0, 0
+        self._is_terminal = sys.stderr.isatty()
+        self._lines = lines and not quiet and not self._is_terminal
+        self._last = self._start = monotonic()
+        self._say("")
 
-    def close(self) -> None:
-        """Take the bar away, at the end or when something broke off."""
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    def _say(self, text: str) -> None:
+        self._move("", self._ended, self._total, text, unit=" runs")
 
-    def _line(self, history: History) -> str:
-        row = history.rows()[-1]
-        cells = [f"{self._name} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
-        names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
-        cells += [f"{history.title(name)} {row[name]:.4f}" for name in names]
-        speed = self._num_images / max(row["seconds"], 1e-9)
-        return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
+    def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
+        """Show the epoch beside the bar, or print its line."""
+        if epoch := len(state.history):
+            text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
+            self._say(text)
+            if not self._quiet and not self._is_terminal:
+                echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {state.history.accuracy[-1]:.4f}")
+
+    def on_result(self, result: RunResult) -> None:
+        """Move the bar, or print the run's line."""
+        self.done += 1
+        self._ended += 1
+        now = monotonic()
+        elapsed = now - self._start
+        self._trained += result.seconds <= elapsed  # another one was trained before, and took no time now
+        words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
+        name = ", ".join(filter(None, words))
+        self._say(f"{name}: {result.accuracy:.4f}")
+        if self._lines and self._is_due(now):
+            text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
+            left = elapsed / max(1, self._trained) * (self._total - self._ended)
+            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MOST_LINES and self._trained else ""
+            echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
+
+    def _is_due(self, now: float) -> bool:
+        """Return whether a run that has ended gets a line: each of a few, and of many the last one and some others."""
+        if self._total > _MOST_LINES and self._ended < self._total and now < self._last + _SECONDS:
+            return False
+        self._last = now
+        return True
+
+    def on_diverged(self, run: DivergedRun) -> None:
+        """Move the bar, or print the run's line."""
+        self._ended, self._trained = self._ended + 1, self._trained + 1
+        self._say(f"{run.title}: diverged")
+        if not self._quiet and not self._is_terminal:
+            echo(printable(f"{self._place()}{run.title}: {run.reason}"))
+
+    def _place(self) -> str:
+        return f"run {self._ended:,} of {self._total:,}, "
 
 
 class JobProgress(StepProgress):
@@ -122,16 +140,16 @@ class JobProgress(StepProgress):
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
         self._is_in_phases = False
-        self._training = TrainingProgress("", 0, 0, quiet=True)
+        self._network, self._epochs, self._num_images = "", 0, 0
         self._runs = RunsProgress(0, quiet=True)
 
     def listeners(self) -> Listeners:
         return replace(
             super().listeners(),
             on_training=self._on_training,
-            on_progress=lambda *values: self._training.on_progress(*values),
-            on_epoch=lambda state: self._training.on_epoch(state),
-            on_trained=lambda _, choice: self._training.on_end(choice),
+            on_progress=self._on_progress,
+            on_epoch=self.on_epoch,
+            on_trained=self._on_trained,
             on_plan=self._show,
             on_runs=self._on_runs,
             on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
@@ -154,8 +172,29 @@ class JobProgress(StepProgress):
             echo(text)
 
     def _on_training(self, name: str, epochs: int, num_images: int) -> None:
-        self._training.close()
-        self._training = TrainingProgress(name, epochs, num_images, quiet=self._quiet, lines=not self._is_in_phases)
+        self._network, self._epochs, self._num_images = name, epochs, num_images
+
+    def _on_progress(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
+        said = f"loss {loss:.4f}, accuracy {accuracy:.4f}"
+        self._move(f"{self._network} epoch {epoch}/{self._epochs}", images, self._num_images, said, unit=" images")
+
+    def on_epoch(self, state: TrainingState) -> None:
+        """Print the line of the epoch that has just ended; behind the first page only the bar shows."""
+        self.close()
+        if not self._is_in_phases and len(state.history):
+            self._show(self._line(state.history))
+
+    def _line(self, history: History) -> str:
+        row = history.rows()[-1]
+        cells = [f"{self._network} epoch {len(history):>{len(str(self._epochs))}}/{self._epochs}"]
+        names = [name for name in ("loss", "accuracy", "val_loss", "val_accuracy") if name in row]
+        cells += [f"{history.title(name)} {row[name]:.4f}" for name in names]
+        speed = self._num_images / max(row["seconds"], 1e-9)
+        return "  ".join([*cells, f"{row['seconds']:.2f} s", f"{speed:,.0f} images/s"])
+
+    def _on_trained(self, _: str, choice: str) -> None:
+        if choice and not self._is_in_phases:
+            self._show(f"{self._network} {choice}")
 
     def _on_runs(self, total: int) -> None:
         self._runs.close()
@@ -170,82 +209,9 @@ class JobProgress(StepProgress):
         self._show(f"\n{evaluation.summary}\nThe page can be opened now; what follows is added to it: {path}\n")
 
     def _on_phase(self, title: str, seconds: float) -> None:
-        for bar in (self._training, self._runs):
-            bar.close()
+        self.close()
         self._show(f"{title}: about {max(1, round(seconds)):,} s left")
 
     def close(self) -> None:
-        for bar in (self._training, self._runs):
-            bar.close()
+        self._runs.close()
         super().close()
-
-
-_MOST_LINES = 100  # of runs; of more there is a line now and then
-_SECONDS = 10.0  # between those
-
-
-class RunsProgress:
-    """A bar over the runs on a terminal, and with `lines` a line a run where there is none; `quiet` prints nothing.
-
-    Of many runs a line every ten seconds also says how many are trained a second.
-    """
-
-    def __init__(self, total: int, *, quiet: bool, lines: bool = True) -> None:
-        self._lines, self.done = lines and not quiet, 0
-        self._quiet, self._total, self._ended, self._trained, self._start = quiet, total, 0, 0, monotonic()
-        on_terminal = sys.stdout.isatty() and not quiet
-        self._bar = tqdm(total=total, unit=" runs", file=sys.stdout, leave=False) if on_terminal else None
-        self._last = self._start
-
-    def on_epoch(self, spec: RunSpec, state: TrainingState) -> None:
-        """Show the epoch beside the bar, or print its line."""
-        epoch = len(state.history)
-        if not epoch:
-            return
-        text = f"{spec.title}: epoch {epoch}/{spec.recipe.epochs}"
-        if self._bar is not None:
-            self._bar.set_postfix_str(printable(text))
-        elif not self._quiet:
-            echo(f"{text}, loss {state.history.loss[-1]:.4f}, accuracy {state.history.accuracy[-1]:.4f}")
-
-    def on_result(self, result: RunResult) -> None:
-        """Move the bar, or print the run's line."""
-        self.done += 1
-        self._ended += 1
-        now = monotonic()
-        elapsed = now - self._start
-        self._trained += result.seconds <= elapsed  # another one was trained before, and took no time now
-        words = dict.fromkeys((result.architecture, result.name, result.recipe, f"seed {result.seed}"))
-        name = ", ".join(filter(None, words))
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{printable(name)}: {result.accuracy:.4f}", refresh=False)
-            self._bar.update()
-        elif self._lines and self._is_due(now):
-            text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
-            left = elapsed / max(1, self._trained) * (self._total - self._ended)
-            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MOST_LINES and self._trained else ""
-            echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
-
-    def _is_due(self, now: float) -> bool:
-        """Return whether a run that has ended gets a line: each of a few, and of many the last one and some others."""
-        if self._total > _MOST_LINES and self._ended < self._total and now < self._last + _SECONDS:
-            return False
-        self._last = now
-        return True
-
-    def on_diverged(self, run: DivergedRun) -> None:
-        """Move the bar, or print the run's line."""
-        self._ended, self._trained = self._ended + 1, self._trained + 1
-        if self._bar is not None:
-            self._bar.set_postfix_str(f"{printable(run.title)}: diverged", refresh=False)
-            self._bar.update()
-        elif not self._quiet:
-            echo(printable(f"{self._place()}{run.title}: {run.reason}"))
-
-    def close(self) -> None:
-        """Take the bar away, at the end or when something broke off."""
-        if self._bar is not None:
-            self._bar.close()
-
-    def _place(self) -> str:
-        return f"run {self._ended:,} of {self._total:,}, "

@@ -70,12 +70,6 @@ def test_divide_holds_out_the_same_fraction_of_each_class():
     np.testing.assert_array_equal(validation.class_counts, [20, 10, 2])
 
 
-def test_divide_is_the_same_for_one_seed_and_another_for_another():
-    dataset = make(90)
-    first, again, other = (dataset.divide(0.5, seed)[1].sha256 for seed in (1, 1, 2))
-    assert first == again != other
-
-
 # --- As data ----------------------------------------------------------------------------------------------------------
 
 

@@ -95,19 +95,6 @@ def test_some_inverted_images_are_a_warning(small_mnist):
     assert said(with_images(small_mnist, train), "polarity") == [("warning", text)]
 
 
-def test_photos_have_no_even_ground(make):
-    found = inspect_dataset(make(shape=(16, 16, 3)))
-    assert found.splits.train.polarity == "uneven background"
-    assert said(make(shape=(16, 16, 3)), "polarity") == []
-
-
-def test_grey_images_stored_as_colour_are_a_warning(make):
-    splits = make(shape=(8, 8, 3))
-    grey = with_images(splits, *(h.images[..., :1].repeat(3, axis=3) for h in (splits.train, splits.test)))
-    text = "The colour channels of all images are equal: the images are grey, stored as colour."
-    assert said(grey, "channels") == [("warning", text)]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("num_train", "num_test", "shape", "num_classes"),

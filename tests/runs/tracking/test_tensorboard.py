@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing import event_accumulator as accumulato
 from tensorboard.plugins.hparams import metadata
 
 import convscope as cs
-from convscope.cli.progress import TrainingProgress
+from convscope.cli.progress import JobProgress
 from convscope.runs import page
 from convscope.storage import open_run
 
@@ -110,16 +110,16 @@ def test_the_tab_of_hyper_parameters_has_each_run(logged: tuple[Path, Path]):
 
 def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     out, to = tmp_path / "run", f"tensorboard:{tmp_path / 'logs'}"
-    whole = TrainingProgress.on_epoch
+    whole = JobProgress.on_epoch
 
-    def interrupt(self: TrainingProgress, state: cs.TrainingState) -> None:
+    def interrupt(self: JobProgress, state: cs.TrainingState) -> None:
         whole(self, state)
         if len(state.history) == 2:
             raise KeyboardInterrupt
 
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--epochs", 4)
     with monkeypatch.context() as patch:
-        patch.setattr(TrainingProgress, "on_epoch", interrupt)
+        patch.setattr(JobProgress, "on_epoch", interrupt)
         stopped = invoke("train", *options, "--out", out)
     assert stopped.exit_code == 1
     assert invoke("log", out, "--to", to).exit_code == 0

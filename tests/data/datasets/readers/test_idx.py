@@ -87,13 +87,6 @@ def test_the_shape_of_a_plain_file_is_read_without_its_content(tmp_path):
         assert file.read() == GOOD[16:]
 
 
-def test_the_array_is_read_only(tmp_path):
-    path = tmp_path / "images"
-    path.write_bytes(GOOD)
-    with pytest.raises(ValueError, match="read-only"):
-        read_idx(str(path))[0] = 1
-
-
 def header(*parts: int, start: bytes = b"\0\0\x08", dimensions: int | None = None) -> bytes:
     return start + bytes([len(parts) if dimensions is None else dimensions]) + struct.pack(f">{len(parts)}I", *parts)
 
