@@ -6,7 +6,7 @@ import pytest
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input
 from convscope.engine import ENGINES, initial_weights, open_network
 from convscope.training.model import Model
-from convscope.training.views import SHIFTS, averaged_logits, shifted
+from convscope.training.views import SHIFTS, average_views, shift_images
 
 
 def make(height=9, width=7, channels=3, **arguments):
@@ -24,15 +24,15 @@ def softmax(logits):
 
 
 def padded(some, down, right):
-    """What `shifted` gives, made with NumPy's own padding."""
+    """Shift images with NumPy's own padding."""
     wide = np.pad(some, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
     return wide[:, 1 - down : wide.shape[1] - 1 - down, 1 - right : wide.shape[2] - 1 - right]
 
 
 def test_a_view_is_the_image_moved_by_one_pixel_with_its_border_repeated():
     image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
-    assert shifted(image, 1, 0)[0, ..., 0].tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
-    assert shifted(image, 0, -1)[0, ..., 0].tolist() == [[1, 2, 2], [4, 5, 5], [7, 8, 8]]
+    assert shift_images(image, 1, 0)[0, ..., 0].tolist() == [[0, 1, 2], [0, 1, 2], [3, 4, 5]]
+    assert shift_images(image, 0, -1)[0, ..., 0].tolist() == [[1, 2, 2], [4, 5, 5], [7, 8, 8]]
 
 
 def test_the_views_are_the_image_and_all_its_shifts_by_one_pixel_each_once():
@@ -48,7 +48,7 @@ def test_the_probabilities_are_the_mean_of_those_of_the_views(engine, shape, vie
     model, some = make(*shape), images(6, *shape)
     network = open_network(model.architecture, model.weights, engine)
     expected = np.mean([softmax(network.logits(padded(some, *shift))) for shift in SHIFTS[:views]], axis=0)
-    logits = averaged_logits(network, some, views)
+    logits = average_views(network, some, views)
     assert logits.dtype == np.float32
     np.testing.assert_allclose(np.exp(logits), expected, rtol=1e-5)
     assert np.abs(expected - softmax(network.logits(some))).max() > 1e-3  # the views matter
@@ -73,8 +73,8 @@ def test_many_images_are_answered_in_blocks_and_as_one_by_one(monkeypatch):
     whole, held = model.logits(some, 5), []
     monkeypatch.setattr("convscope.data.datasets.disk.images.BLOCK_BYTES", 2 * some[0].nbytes)
     monkeypatch.setattr(
-        "convscope.training.views.shifted",
-        lambda block, down, right: held.append(len(block)) or shifted(block, down, right),
+        "convscope.training.views.shift_images",
+        lambda block, down, right: held.append(len(block)) or shift_images(block, down, right),
     )
     np.testing.assert_allclose(model.logits(some, 5), whole, rtol=1e-6, atol=1e-6)
     assert max(held) == 2

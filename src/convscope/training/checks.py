@@ -1,4 +1,4 @@
-"""What must hold before training begins, and which images it keeps for measuring."""
+"""Checks before a training, and its division of the images into those to train on and those to measure."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ def hold_out(
     validation: Dataset | None = None,
     unseen: NDArray[np.bool_] | None = None,
 ) -> tuple[Dataset, Dataset | None]:
-    """Return what `train` with these arguments trains on, and what it measures after each epoch, if anything.
+    """Divide the data into the images that `train` trains on and those it measures after each epoch, if any.
 
-    The images held out are drawn from each class by the stream "split" of the seed, from those that are `unseen`.
+    Held-out images are drawn from each class by the stream "split" of the seed, among those that are `unseen`.
 
     Raises:
         RecipeError, ValueError: as `train` does.
@@ -31,17 +31,17 @@ def hold_out(
                 f"validation is given, but the recipe's validation_fraction is {recipe.validation_fraction}; set it to "
                 "0 or omit validation"
             )
-        which = (
+        subject = (
             f"recipe: validation_fraction {recipe.validation_fraction} of the {len(dataset)} images of {dataset.name}"
         )
         try:
             kept, held_out = dataset.divide(recipe.validation_fraction, seed, unseen)
         except ValueError as error:
-            why = "leaves none on one side; choose another or give more images"
-            raise RecipeError(f"{which} {why if unseen is None or unseen.all() else error}") from error
+            problem = "leaves none on one side; choose another or give more images"
+            raise RecipeError(f"{subject} {problem if unseen is None or unseen.all() else error}") from error
         if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
             name = dataset.class_names[int(lost.argmax())]
-            raise RecipeError(f"{which} leaves no training image of class {name!r}; choose a smaller one")
+            raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")
         return kept, held_out
     if validation is None and isinstance(data, Splits):
         validation = data.test
@@ -75,7 +75,7 @@ def default_recipe(architecture: Architecture) -> Recipe:
 
 
 def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
-    """Raise `RecipeError` unless `recipe` is for as many classes as `architecture`."""
+    """Raise `RecipeError` unless the recipe's class weights, if any, are as many as the network's outputs."""
     if isinstance(recipe.class_weights, tuple) and len(recipe.class_weights) != architecture.num_classes:
         raise RecipeError(
             f"the recipe has {len(recipe.class_weights)} class weights, but architecture {architecture.name} has "
@@ -84,7 +84,7 @@ def check_recipe(recipe: Recipe, architecture: Architecture) -> None:
 
 
 def check_fit(architecture: Architecture, dataset: Dataset | None) -> None:
-    """Raise `ArchitectureError` unless `architecture` is for images and classes like those of `dataset`, if any."""
+    """Raise `ArchitectureError` unless the images and classes of `dataset`, if any, fit `architecture`."""
     if dataset is None:
         return
     if dataset.image_shape != architecture.input.shape:

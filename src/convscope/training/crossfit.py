@@ -1,9 +1,9 @@
-"""What a network would say of each training image had it not seen it: `crossfit` trains a sibling a fold.
+"""Out-of-fold predictions for the training images: `crossfit` trains a sibling network for each fold.
 
-The training images are dealt into folds; for each fold a network is trained on all the others and answers for that
-fold. So every training image gets an answer that was not learned from it, which is what finding wrong labels, setting
-thresholds and fitting a temperature need. The answers are the siblings', which saw a little less than the network
-itself. Nothing here looks at test images.
+The training images are dealt into folds; for each fold a sibling is trained on all the others and classifies that fold.
+So every training image gets a prediction from a network that did not see it, as finding wrong labels, setting
+thresholds and fitting a temperature require. The siblings saw a little less than the network itself. Nothing here looks
+at test images.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,9 +25,9 @@ from convscope.recipes import AnyRecipe, Recipe, recipe_named
 from convscope.training import TrainingState, train
 from convscope.training.model import Model
 
-_MOST_FOLDS = 255  # a fold is one byte an image
-_BATCH = 1000  # images that are answered at once
-_MOST_CLASSES_NAMED = 5
+_MAX_FOLDS = 255  # the fold of an image is one byte
+_BATCH_IMAGES = 1000
+_MAX_LISTED_CLASSES = 5
 _HEADER = ("Fold", "Trained on", "Held out", "Right", "Accuracy and 95 % interval")
 
 OnFold = Callable[[int, int], None]
@@ -35,17 +35,17 @@ OnFold = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """Sibling networks and what each says of the images it did not see.
+    """Sibling networks, and the logits of each for the images it did not see.
 
     Attributes:
         dataset_name, dataset_sha256: of the images that were dealt into folds.
         labels: (N,) uint8 or int64, those of the data set.
         logits: (N, K) float32, in the order of the data set, each row from the model that did not see the image.
-        fold: (N,) uint8, the fold that an image is in, which is the number of the model that did not see it.
+        fold: (N,) uint8, the fold of each image: the index of the model that did not see it.
         models: one a fold, trained on all the other folds.
-        recipe: the one that the siblings were trained with.
-        is_early_stopping_left_out: whether the recipe given would have stopped early; the siblings trained all epochs.
-        unseen_labels: classes of a single image; the model that answers for it never saw the class.
+        recipe: of the siblings.
+        is_early_stopping_left_out: whether the network's recipe stops early; the siblings trained all epochs.
+        unseen_labels: classes of a single image; the model that classifies it never saw the class.
     """
 
     dataset_name: str
@@ -70,7 +70,7 @@ class CrossFit:
         return metrics.accuracy(self.labels, self.logits.argmax(axis=1))
 
     def parts(self, dataset: Dataset) -> list[tuple[Model, Dataset, Dataset]]:
-        """Return for each fold its model, the images it was trained on and those it was not, as data sets.
+        """List for each fold its model, the images that it was trained on and the others, as data sets.
 
         Each data set is a copy, so all of them take as much room as `num_folds` times the images.
 
@@ -85,7 +85,7 @@ class CrossFit:
         return [(model, *_divide(dataset, self.fold, number)) for number, model in enumerate(self.models)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what was done and how the folds fared, without the logits and the models, as plain JSON."""
+        """Convert settings and accuracies to plain JSON, without logits and models."""
         return {
             "dataset": self.dataset_name,
             "num_images": len(self.labels),
@@ -96,8 +96,8 @@ class CrossFit:
             "accuracy": self.accuracy,
             "accuracy_interval": list(metrics.wilson_interval(self._num_correct(), len(self.labels))),
             "folds": [
-                {"num_images": images, "num_correct": right, "accuracy": right / images}
-                for images, right in self._counts()
+                {"num_images": images, "num_correct": num_correct, "accuracy": num_correct / images}
+                for images, num_correct in self._counts()
             ],
         }
 
@@ -111,10 +111,12 @@ class CrossFit:
         return int((self.logits.argmax(axis=1) == self.labels).sum())
 
     def _counts(self) -> list[tuple[int, int]]:
-        """Return (images, right answers) of each fold."""
-        right = self.logits.argmax(axis=1) == self.labels
+        """Count (images, correct predictions) of each fold."""
+        correct = self.logits.argmax(axis=1) == self.labels
         images = np.bincount(self.fold, minlength=self.num_folds)
-        return list(zip(images.tolist(), np.bincount(self.fold[right], minlength=self.num_folds).tolist(), strict=True))
+        return list(
+            zip(images.tolist(), np.bincount(self.fold[correct], minlength=self.num_folds).tolist(), strict=True)
+        )
 
     def _headline(self) -> str:
         images = len(self.labels)
@@ -123,8 +125,8 @@ class CrossFit:
         if self.is_early_stopping_left_out:
             parts.append(f"The models did not stop early: they trained all {self.recipe.epochs} epochs.")
         if self.unseen_labels:
-            names = [clip(self.class_names[label], 24) for label in self.unseen_labels[:_MOST_CLASSES_NAMED]]
-            more = "" if len(self.unseen_labels) <= _MOST_CLASSES_NAMED else ", ..."
+            names = [clip(self.class_names[label], 24) for label in self.unseen_labels[:_MAX_LISTED_CLASSES]]
+            more = "" if len(self.unseen_labels) <= _MAX_LISTED_CLASSES else ", ..."
             parts.append(
                 f"{len(self.unseen_labels)} of the classes have one image each, so the model that classifies it never "
                 f"saw the class: {', '.join(names)}{more}."
@@ -137,10 +139,10 @@ class CrossFit:
                 f"{number + 1}",
                 f"{len(self.labels) - images:,}",
                 f"{images:,}",
-                f"{right:,}",
-                percent_with_interval(right / images, metrics.wilson_interval(right, images)),
+                f"{num_correct:,}",
+                percent_with_interval(num_correct / images, metrics.wilson_interval(num_correct, images)),
             )
-            for number, (images, right) in enumerate(self._counts())
+            for number, (images, num_correct) in enumerate(self._counts())
         ]
 
 
@@ -157,12 +159,12 @@ def crossfit(
     on_fold: OnFold | None = None,
     folds_seed: Seed | None = None,
 ) -> CrossFit:
-    """Train a sibling network on all but each fold of `dataset`, and take its answers for that fold.
+    """Train a sibling network on all but each fold of `dataset`, and classify that fold with it.
 
     The images of each class are dealt to the folds in turn, in an order drawn by the stream "folds" of the seed, so the
     folds differ by at most one image, in all and in each class. A class with fewer images than folds is in as many of
-    them as it has images, and each sibling lacks at most one of these; of a class with a single image, the sibling that
-    answers for it saw none. Every sibling starts from the same weights, so two of them differ by their images alone.
+    them as it has images, and each sibling lacks at most one of these; the sibling that classifies the single image of
+    a class never saw that class. Every sibling starts from the same weights, so two differ by their images alone.
 
     The siblings hold nothing out: a `validation_fraction` of the recipe becomes 0, and where it would stop early they
     train all its epochs.
@@ -179,7 +181,7 @@ def crossfit(
         folds: how many, 2 to 255; with fewer images than this, one an image.
         threads: see `open_network`; the result is the same bits for any number.
         state: what each sibling starts from, before its first epoch, in place of random weights. It must come from a
-            network that was trained on none of these images, or the answers are not out of fold.
+            network that was trained on none of these images, or the predictions are not out of fold.
         on_fold: called with (folds done, folds) after each.
         folds_seed: the seed of the folds, where networks of several seeds are to share them; by default `seed`.
 
@@ -188,8 +190,8 @@ def crossfit(
         ArchitectureError, RecipeError: as `train` does.
     """
     dataset, recipe = as_dataset(dataset, "dataset"), recipe_named(recipe)
-    if not 2 <= folds <= _MOST_FOLDS:
-        raise ValueError(f"folds is {folds}; it must be from 2 to {_MOST_FOLDS}")
+    if not 2 <= folds <= _MAX_FOLDS:
+        raise ValueError(f"folds is {folds}; it must be from 2 to {_MAX_FOLDS}")
     if len(dataset) < 2:
         raise ValueError(f"{dataset.name} has {len(dataset)} image; folds need at least 2")
     folds = min(folds, len(dataset))
@@ -200,7 +202,7 @@ def crossfit(
     for number in range(folds):
         trained_on, held_out = _divide(dataset, fold, number)
         model, _ = train(architecture, trained_on, siblings_recipe, seed=seed, threads=threads, state=state)
-        logits[fold == number] = _answers(model, held_out.images, threads)
+        logits[fold == number] = _compute_logits(model, held_out.images, threads)
         models.append(model)
         if on_fold is not None:
             on_fold(number + 1, folds)
@@ -233,11 +235,13 @@ def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.
 
 
 def _divide(dataset: Dataset, fold: NDArray[np.uint8], number: int) -> tuple[Dataset, Dataset]:
-    """Return the images outside fold `number` and those in it, in the data set's order."""
+    """Divide the images into those outside fold `number` and those in it, in the data set's order."""
     outside, inside = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
     return dataset.take(outside, "train"), dataset.take(inside, "validation")
 
 
-def _answers(model: Model, images: NDArray[np.uint8], threads: int | None) -> NDArray[np.float32]:
+def _compute_logits(model: Model, images: NDArray[np.uint8], threads: int | None) -> NDArray[np.float32]:
     network = open_network(model.architecture, model.weights, threads=threads)
-    return np.concatenate([network.logits(images[start : start + _BATCH]) for start in range(0, len(images), _BATCH)])
+    return np.concatenate(
+        [network.logits(images[start : start + _BATCH_IMAGES]) for start in range(0, len(images), _BATCH_IMAGES)]
+    )

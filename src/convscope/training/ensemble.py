@@ -45,22 +45,22 @@ def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
     _check(members)
     first = members[0]
     parts = [_Part.of(member, f"m{number}") for number, member in enumerate(members, 1)]
-    layers = _joined(parts)
+    layers = _join_layers(parts)
     weights = {name: weight for part in parts for name, weight in part.weights.items()}
     return Model(
         Architecture(first.architecture.input, layers, name),
         weights,
         first.class_names,
         provenance=_provenance(members),
-        handwriting=first.handwriting if all(one.handwriting == first.handwriting for one in members) else None,
+        handwriting=first.handwriting if all(member.handwriting == first.handwriting for member in members) else None,
     )
 
 
 def ensemble_siblings(fits: Sequence[CrossFit]) -> CrossFit:
-    """Return the sibling networks of an ensemble: of each fold, the ensemble of its members' siblings.
+    """Join the siblings of each fold into an ensemble.
 
     Args:
-        fits: for each member its siblings, all with the same folds.
+        fits: the siblings of each member, all with the same folds.
     """
     first = fits[0]
     assert all(np.array_equal(fit.fold, first.fold) for fit in fits)
@@ -75,12 +75,11 @@ def ensemble_siblings(fits: Sequence[CrossFit]) -> CrossFit:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """A member with its layers called by its prefix, its last one without softmax.
+    """A member whose layers' names have its prefix, the last one without softmax.
 
     Attributes:
-        maps: its layers before the first `Dense`, which all members' come before: behind a dense layer there are no
-            more maps.
-        rest: its other layers, often none but that.
+        maps: the layers before the first `Dense`. Those of all members come first, since no maps may follow a `Dense`.
+        rest: the others.
     """
 
     prefix: str
@@ -90,10 +89,10 @@ class _Part:
 
     @classmethod
     def of(cls, member: Model, prefix: str) -> "_Part":
-        layers = [_renamed(layer, prefix) for layer in member.architecture.layers]
+        layers = [_add_prefix(layer, prefix) for layer in member.architecture.layers]
         if getattr(layers[-1], "activation", "linear") == "softmax":
             layers[-1] = replace(layers[-1], activation="linear")  # type: ignore[arg-type]
-        dense = next((place for place, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
+        dense = next((index for index, layer in enumerate(layers) if isinstance(layer, Dense)), len(layers))
         weights = {f"{prefix}_{name}": weight for name, weight in member.weights.items()}
         return cls(prefix, tuple(layers[:dense]), tuple(layers[dense:]), weights)
 
@@ -103,8 +102,8 @@ class _Part:
         return (self.rest or self.maps)[-1].name
 
 
-def _joined(parts: Sequence[_Part]) -> tuple[Layer, ...]:
-    """Return the layers of all members, their logits one behind the other, and the vote."""
+def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
+    """Join the layers of all members by a `Concatenate` of their logits and the vote."""
     layers = list(parts[0].maps)
     for part in parts[1:]:
         layers += [Branch("input", name=f"{part.prefix}_image"), *part.maps]
@@ -119,7 +118,7 @@ def _joined(parts: Sequence[_Part]) -> tuple[Layer, ...]:
     return (*layers, SoftVoting(len(parts), name="soft_voting"))
 
 
-def _renamed(layer: Layer, prefix: str) -> Layer:
+def _add_prefix(layer: Layer, prefix: str) -> Layer:
     changed = {"name": f"{prefix}_{layer.name}"}
     if (source := earlier(layer)) not in ("", "input"):
         changed["from_layer"] = f"{prefix}_{source}"
@@ -134,7 +133,7 @@ def _check(members: Sequence[Model]) -> None:
         if isinstance(member.architecture.layers[-1], SoftVoting):
             raise ValueError(f"members[{number}] ({member.name}) is an ensemble itself; give its members instead")
         for field in fields(first.architecture.input):
-            ours, theirs = (getattr(one.architecture.input, field.name) for one in (first, member))
+            ours, theirs = (getattr(network.architecture.input, field.name) for network in (first, member))
             if ours != theirs:
                 raise ValueError(
                     f"members[{number}] ({member.name}) reads images with {field.name} {theirs!r}, but members[0] "
@@ -154,17 +153,17 @@ def _check(members: Sequence[Model]) -> None:
 
 
 def _provenance(members: Sequence[Model]) -> dict[str, Any]:
-    """Return what all members have in common, and under `members` what each is and has of its own."""
+    """Collect the members' common provenance, and under `members` the rest of each with its weights' digest."""
     first = members[0].provenance
     common = {
-        key: value for key, value in first.items() if all(one.provenance.get(key) == value for one in members[1:])
+        key: value for key, value in first.items() if all(member.provenance.get(key) == value for member in members[1:])
     }
     own = [
         {
-            "architecture": one.name,
-            "weights_sha256": one.weights_sha256,
-            **{key: value for key, value in one.provenance.items() if key not in common},
+            "architecture": member.name,
+            "weights_sha256": member.weights_sha256,
+            **{key: value for key, value in member.provenance.items() if key not in common},
         }
-        for one in members
+        for member in members
     ]
     return {**common, "members": own}

@@ -1,4 +1,4 @@
-"""What training leaves behind: the history of its epochs, and the state that it goes on from."""
+"""The history of a training's epochs, and the state from which it can continue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 @dataclass(frozen=True)
 class History(Recorded):
-    """What was measured in each epoch, one value an epoch.
+    """Loss, accuracy and seconds of a training, one value an epoch.
 
     Attributes:
         loss, accuracy: means over the training images, each measured just before the step that its batch caused.
@@ -28,8 +28,8 @@ class History(Recorded):
             there are none.
         seconds: of training; measuring is not counted.
         val_split: which images the `val_` columns are of.
-        best_epoch: the epoch, from 1, whose weights early stopping gave to the model, or would if it ended here; None
-            where nothing is chosen and the model has those of the last epoch.
+        best_epoch: the epoch, from 1, whose weights early stopping chooses for the model; None without early stopping,
+            where the model has the weights of the last epoch.
 
     Raises:
         ValueError: if the lengths differ, a value is not finite, or there is no such epoch.
@@ -59,13 +59,13 @@ class History(Recorded):
         return len(self.loss)
 
     def rows(self) -> list[dict[str, float]]:
-        """Return one plain dict an epoch, `epoch` counted from 1."""
+        """Convert the history to one plain dict an epoch, `epoch` counted from 1."""
         columns = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
         return [{"epoch": i + 1, **{name: getattr(self, name)[i] for name in columns}} for i in range(len(self))]
 
     @classmethod
     def from_rows(cls, rows: list[dict[str, float]]) -> "History":
-        """Return the history that `rows` wrote, of test images and without a best epoch, which the rows do not hold.
+        """Read a history that `rows` wrote; its images are test images, since the rows do not say which.
 
         Raises:
             KeyError: if a column is missing.
@@ -75,7 +75,7 @@ class History(Recorded):
         return cls(**values)
 
     def title(self, column: str) -> str:
-        """Return what `column` is called where it is shown: `test_loss` for `val_loss` if test images were measured."""
+        """Name a column for display: `test_loss` for `val_loss` if test images were measured."""
         return column.replace("val_", "test_", 1) if self.val_split == "test" else column
 
     def to_record(self) -> HistoryRecord:
@@ -83,7 +83,7 @@ class History(Recorded):
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> "History":
-        """Return the history that `to_dict` wrote."""
+        """Read a history that `to_dict` wrote."""
         values: dict[str, Any] = dict(value)
         return cls(**values | {name: tuple(values[name]) for name in HISTORY_COLUMNS})
 
@@ -95,11 +95,11 @@ class History(Recorded):
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         names = [name for name in HISTORY_COLUMNS if getattr(self, name) or not name.startswith("val_")]
-        digits = [2 if name == "seconds" else 4 for name in names]
+        decimals = [2 if name == "seconds" else 4 for name in names]
         rows = [
             (
                 f"{row['epoch']}{' (best)' if row['epoch'] == self.best_epoch else ''}",
-                *(f"{row[name]:.{places}f}" for name, places in zip(names, digits, strict=True)),
+                *(f"{row[name]:.{digits}f}" for name, digits in zip(names, decimals, strict=True)),
             )
             for row in self.rows()
         ]
@@ -108,13 +108,13 @@ class History(Recorded):
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """All that training needs to go on from the end of an epoch, to the same bits as if it had never stopped.
+    """The state after an epoch, from which training continues to the same bits as if it had never stopped.
 
     Attributes:
-        weights: float32 arrays by name; the averages where the recipe says so.
-        optimizer: what the optimizer remembers, as the engine's `optimizer_state` gives it.
+        weights: float32 arrays by name; the averages if the recipe averages weights.
+        optimizer: the optimizer's state, as the engine's `optimizer_state` gives it.
         history: of the epochs so far; its length is the number of epochs done.
-        best_weights: those after `history.best_epoch`; empty where there is none.
+        best_weights: those after `history.best_epoch`; empty without one.
     """
 
     weights: Mapping[str, NDArray[np.float32]]
@@ -127,7 +127,7 @@ class TrainingState:
 
 
 def with_choice(history: History, recipe: Recipe, split: str) -> History:
-    """Return `history` with the best epoch by `recipe`, if that chooses one, after measuring images of `split`."""
+    """Set the best epoch of a history measured on images of `split`, if the recipe chooses one."""
     stopping = recipe.early_stopping
     best = 0
     if stopping is not None and stopping.restore_best_weights:
@@ -137,7 +137,7 @@ def with_choice(history: History, recipe: Recipe, split: str) -> History:
 
 
 def describe_choice(history: History, recipe: Recipe) -> str:
-    """Return after which epoch a training ended and which epoch's weights it took; "" without early stopping."""
+    """Say after which epoch a training ended and whose epoch's weights it took; "" without early stopping."""
     stopping, done = recipe.early_stopping, len(history)
     if stopping is None:
         return ""

@@ -91,7 +91,7 @@ def train(
             compute in the recipe's precision here, or train in its weight bits.
         TypeError, ValueError: if an argument is of a wrong type or value, or `Dataset.from_arrays` refuses a pair.
         ValueError: if `validation` is given and the recipe holds images out itself, or `state` lacks the best weights.
-        KeyboardInterrupt: within a second of Ctrl-C; what `on_epoch` was given last can be gone on from.
+        KeyboardInterrupt: within a second of Ctrl-C; the last state that `on_epoch` received continues the training.
     """
     model, history, _ = train_with_logits(
         architecture,
@@ -123,13 +123,13 @@ def train_with_logits(
     on_progress: OnProgress | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Model, History, NDArray[np.float32] | None]:
-    """Return what `train` returns, and the model's logits of the images that were measured after the last epoch.
+    """Train as `train` does, and also return the model's logits of the images measured after the last epoch.
 
-    They are None where no epoch was trained, no image measured, or early stopping chose the weights of another epoch.
+    They are None if no epoch was trained, no image measured, or early stopping chose the weights of another epoch.
     """
     data = data if isinstance(data, Splits) else as_dataset(data, "data")
-    some = data.train if isinstance(data, Splits) else data
-    architecture = network_for(architecture, some.image_shape, some.num_classes)
+    training_images = data.train if isinstance(data, Splits) else data
+    architecture = network_for(architecture, training_images.image_shape, training_images.num_classes)
     recipe = default_recipe(architecture) if recipe is None else recipe_named(recipe)
     if validation is not None:
         validation = as_dataset(validation, "validation", data.class_names, data.image_shape)
@@ -186,10 +186,10 @@ def train_pass(
     seed: int = 0,
     threads: int | None = None,
 ) -> TrainingState:
-    """Train one pass over `dataset` from `state`, in a training whose end and further images nobody knows yet.
+    """Train one pass over `dataset` from `state`, for a training whose length and further images are unknown.
 
-    So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping have
-    no say. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
+    So the learning rate is the optimizer's own, and the recipe's schedule, epochs, validation and early stopping are
+    not used. n passes over the same images are n epochs of `train` with a constant rate, bit for bit.
 
     Raises:
         ArchitectureError, DivergedError, RecipeError: as `train` does.
@@ -221,7 +221,11 @@ def _train_epoch(
     rates: NDArray[np.float32],
     on_progress: OnProgress | None = None,
 ) -> tuple[dict[str, tuple[float, ...]], NDArray[np.float32] | None]:
-    """Train one epoch, at a learning rate a step, and return its line of the history and the logits of `validation`."""
+    """Train one epoch, with a learning rate for each step.
+
+    Returns:
+        The epoch's row of the history, and the logits of `validation`.
+    """
     options = EpochOptions(
         optimizer=recipe.optimizer,
         label_smoothing=recipe.label_smoothing,
@@ -248,7 +252,8 @@ def _train_epoch(
                 ),
                 progress=None if on_progress is None else _progress_after(on_progress, epoch, done, result),
             )
-            result, done, step = _joined(result, done, of_pool, len(pool.order)), done + len(pool.order), step + steps
+            result = _merge_results(result, done, of_pool, len(pool.order))
+            done, step = done + len(pool.order), step + steps
     seconds = perf_counter() - start
     _check_finite("loss", result.loss, epoch, recipe)
     measured: dict[str, tuple[float, ...]] = {
@@ -269,7 +274,7 @@ def _train_epoch(
 def _finite_state(
     network: Network, epoch: int, recipe: Recipe
 ) -> tuple[dict[str, NDArray[np.float32]], dict[str, NDArray[Any]]]:
-    """Return the weights and the optimizer's state, checked: with relu(NaN) = 0, NaN weights can give a finite loss."""
+    """Get the weights and the optimizer's state, and check that they are finite: with relu(NaN) = 0 the loss can be."""
     weights = network.weights()
     for name, weight in weights.items():
         _check_finite(name, weight, epoch, recipe)
@@ -288,8 +293,8 @@ def _check_finite(name: str, values: ArrayLike, epoch: int, recipe: Recipe) -> N
         )
 
 
-def _joined(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
-    """Return the means over `done` images and `count` further ones; those of the latter alone bit for bit."""
+def _merge_results(before: EpochResult, done: int, result: EpochResult, count: int) -> EpochResult:
+    """Average over `done` images and `count` further ones; with `done` 0 the result is unchanged, bit for bit."""
     if not done:
         return result
     share = count / (done + count)
@@ -300,10 +305,10 @@ def _joined(before: EpochResult, done: int, result: EpochResult, count: int) -> 
 
 
 def _progress_after(on_progress: OnProgress, epoch: int, done: int, before: EpochResult) -> Progress:
-    """Return what tells `on_progress` of the whole epoch so far, when `done` images came before."""
+    """Make a listener for the rest of an epoch that reports the averages since its beginning, `done` images earlier."""
 
     def progress(count: int, loss: float, accuracy: float) -> None:
-        so_far = _joined(before, done, EpochResult(loss, accuracy), count)
+        so_far = _merge_results(before, done, EpochResult(loss, accuracy), count)
         on_progress(epoch, done + count, so_far.loss, so_far.accuracy)
 
     return progress

@@ -1,6 +1,6 @@
-"""How much memory training takes: a bound that follows from what is trained, and what the process really reached.
+"""The memory of a training: an upper bound computed in advance, and the peak that the process reached.
 
-A process takes at most what Python and its libraries do, the data set, and `training_bytes`.
+The peak is at most the sum of Python with its libraries, the data set, and `training_bytes`.
 """
 
 import sys
@@ -17,12 +17,12 @@ from convscope.recipes import Recipe
 
 
 class Memory(Record):
-    """What a process that trained has taken, in bytes; None is what nobody knows.
+    """The memory of a process that trained, in bytes; None where it is unknown.
 
     Attributes:
-        peak_memory_bytes: the most that it had resident, with Python and its libraries.
-        data_bytes: the images and labels as they are held; images that are read from disk as needed are not.
-        training_bytes: the most that training takes beside the data, see `training_bytes`.
+        peak_memory_bytes: the largest resident size, with Python and its libraries.
+        data_bytes: images and labels in memory, without images that are read from disk as needed.
+        training_bytes: the bound on the memory of training without the data, see `training_bytes`.
     """
 
     peak_memory_bytes: Count | None
@@ -30,13 +30,13 @@ class Memory(Record):
     training_bytes: Count | None
 
     def __str__(self) -> str:
-        most = "unknown" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
+        peak = "unknown" if self.peak_memory_bytes is None else f"{_mebibytes(self.peak_memory_bytes)} at most"
         training = "" if self.training_bytes is None else f", up to {_mebibytes(self.training_bytes)} for training"
-        return f"{most}: {_mebibytes(self.data_bytes)} of data{training}, the rest for Python and its libraries"
+        return f"{peak}: {_mebibytes(self.data_bytes)} of data{training}, the rest for Python and its libraries"
 
 
 Timings = dict[str, Seconds | Memory]
-"""Seconds by step, and under `memory` what training took."""
+"""Seconds by step, and under `memory` a `Memory`."""
 
 
 def measure_memory(
@@ -47,18 +47,18 @@ def measure_memory(
     engine: EngineName = "native",
     threads: int | None = None,
 ) -> Memory:
-    """Return what this process, which has just trained, has taken so far; of `native` alone is it known for what.
+    """Measure the memory of this process, which has just trained; its parts are known for engine `native` alone.
 
     Raises:
         ValueError: if threads < 1.
     """
-    peak = peak_memory_bytes()  # first, since the bound is computed by making what it is the size of
+    peak = peak_memory_bytes()  # first, since computing the bound allocates what training does
     training = training_bytes(architecture, recipe, train, test, threads) if engine == "native" else None
     return Memory(peak, sum(held_bytes(part.images) + part.labels.nbytes for part in (train, test)), training)
 
 
 def peak_memory_bytes() -> int | None:
-    """Return the most memory that this process has had resident so far, or None where the system does not say."""
+    """Get the largest resident size of this process so far, or None where the system does not tell it."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -74,7 +74,7 @@ def peak_memory_bytes() -> int | None:
 
 
 def give_back_memory() -> None:
-    """Give memory that was freed back to the system: glibc keeps it, often in pieces that fit nothing later."""
+    """Return freed memory to the system: glibc keeps it, often in pieces too small to be used again."""
     if sys.platform == "linux" and (trim := getattr(CDLL(None), "malloc_trim", None)) is not None:  # musl has none
         trim(0)
 
@@ -82,11 +82,11 @@ def give_back_memory() -> None:
 def training_bytes(
     architecture: Architecture, recipe: Recipe, train: Dataset, test: Dataset, threads: int | None = None
 ) -> int:
-    """Return the most that training by the native engine takes beside the data, with its checkpoints and measuring.
+    """Compute the largest memory of a training by the native engine without its data, in bytes.
 
-    It is what the engine holds for the architecture and one batch (most of it), copies of the weights and of what the
-    optimizer remembers, an epoch's order and labels, the images read for it where they are on
-    disk, and the logits of the test images.
+    It is the sum of the engine's buffers for the architecture and one batch (most of it), copies of the weights and of
+    the optimizer's state, an epoch's order and labels, its images if they are read from disk, and the logits of the
+    test images.
 
     Raises:
         ValueError: if threads < 1.

@@ -23,14 +23,14 @@ from convscope.data.datasets import Dataset, DatasetLike, as_dataset
 from convscope.data.handwriting import Handwriting
 from convscope.engine import Network, Weights, open_network
 from convscope.engine.network import check_weights, float_array
-from convscope.training.views import Views, averaged_logits, check_views
+from convscope.training.views import Views, average_views, check_views
 
-_TEMPERATURES = (1e-6, 1e6)  # far beyond what is fitted, 0.05 to 20; the logits over one stay finite
+_TEMPERATURES = (1e-6, 1e6)  # fitted ones are 0.05 to 20; within these bounds, logits stay finite when divided
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """An architecture, its weights, and what its answers mean.
+    """An architecture, its weights, and the names of its classes.
 
     Attributes:
         weights: float32 arrays by name, in Keras layout, which nothing can change: `replace(model, weights=...)` of
@@ -38,14 +38,14 @@ class Model:
             uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
         class_names: K names, one for each logit.
         provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
-        calibration: what its answers are worth, as plain JSON, where that was measured: `temperature`, by which the
-            logits are divided before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says
-            which images are of none of the classes (see `convscope.evidence.rejection`).
-        handwriting: how an image for it is made from a photo, as its training images were; None if that is not known.
+        calibration: fitted values as plain JSON, where there are any: `temperature`, by which the logits are divided
+            before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says which images belong
+            to none of the classes (see `convscope.evidence.rejection`).
+        handwriting: how a photo becomes an image like its training images; None if that is unknown.
 
     Raises:
         ValueError: if the weights or the class names do not fit the architecture, the temperature is out of its range,
-            or what is handwritten would be larger than an image.
+            or prepared handwriting would be larger than an image.
     """
 
     architecture: Architecture
@@ -108,7 +108,7 @@ class Model:
         Raises:
             ValueError: if the images are not uint8 or not of the size the model reads, or `views` is not 1, 5 or 9.
         """
-        return averaged_logits(self.network, images, check_views(views))
+        return average_views(self.network, images, check_views(views))
 
     def probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
         """Return (N, K), each row the softmax of its logits; takes and raises what `logits` does."""
@@ -141,7 +141,7 @@ class Model:
         return self.network.activations(images, names)
 
     def check_classes(self, dataset: Dataset) -> None:
-        """Raise `ValueError` unless the labels of `dataset` mean what the model's answers mean, name by name."""
+        """Raise `ValueError` unless `dataset` has the model's classes, name by name."""
         ours, theirs = self.class_names, dataset.class_names
         if len(ours) != len(theirs):
             raise ValueError(f"{dataset.name} has {len(theirs)} classes, but this model has {len(ours)}")
@@ -156,11 +156,11 @@ class Model:
         return html_table(("Model", self.name), self._facts(), left=2)
 
     def _facts(self) -> list[tuple[str, str]]:
-        """Return what the model is and where it came from, as far as it is known, in words."""
+        """List the model's properties and provenance as rows of a table."""
         return [
             ("reads", " × ".join(map(str, self.architecture.input.shape))),
             ("answers", clip(f"{len(self.class_names)} classes: {', '.join(self.class_names)}", 64)),
-            ("parameters", _counted(self.architecture)),
+            ("parameters", _format_parameters(self.architecture)),
             ("MACs per image", f"{self.architecture.macs:,}"),
             *((name.replace("_", " "), clip(_plain(value), 64)) for name, value in self.provenance.items()),
             *([("temperature", f"{self.calibration['temperature']:.4g}")] if "temperature" in self.calibration else []),
@@ -169,7 +169,7 @@ class Model:
 
 
 def _frozen(weights: Weights) -> Weights:
-    """Return weights as float32 arrays that nobody can write to; what a caller can still write to is copied."""
+    """Convert weights to read-only float32 arrays; arrays that a caller can still write to are copied."""
     frozen = {}
     for name, weight in weights.items():
         array = float_array(weight)
@@ -181,7 +181,7 @@ def _frozen(weights: Weights) -> Weights:
 
 
 def dataset_for(model: Model, value: DatasetLike, name: str = "dataset") -> Dataset:
-    """Return a data set as it is, and a pair (X, y) as one whose labels mean what the answers of `model` mean.
+    """Convert a pair (X, y) to a data set with the classes of `model`; a data set is returned unchanged.
 
     Raises:
         TypeError, ValueError: as `as_dataset` does; `name` is what the argument is called.
@@ -189,13 +189,13 @@ def dataset_for(model: Model, value: DatasetLike, name: str = "dataset") -> Data
     return as_dataset(value, name, model.class_names, model.architecture.input.shape)
 
 
-def _counted(architecture: Architecture) -> str:
+def _format_parameters(architecture: Architecture) -> str:
     fixed = architecture.non_trainable_parameters
     return f"{architecture.parameters:,}" + (f", and {fixed:,} non-trainable" if fixed else "")
 
 
 def _plain(value: Any) -> str:
-    """Return one entry of a provenance as text: of an object, such as a recipe, its name where it has one."""
+    """Format an entry of the provenance; an object such as a recipe by its name, if it has one."""
     if isinstance(value, Mapping):
         value = value.get("name", dict(value))
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -6,7 +6,7 @@ from convscope.base.records import Fraction, Record, Seconds
 
 
 class HistoryRecord(Record, kw_only=True):
-    """What was measured in each epoch; the attributes are those of `History`."""
+    """A `History` as a record, with the same attributes."""
 
     loss: tuple[float, ...]
     accuracy: tuple[Fraction, ...]

@@ -1,7 +1,7 @@
 """Start from a trained network: its architecture and weights for other images or other classes.
 
-Model, image size and class names to what training starts from. What fits is taken over as it is; of the output each
-class that the model knows by its name. The rest starts as a new network's does.
+Weights that fit are copied; in the output layer, those of each class whose name the model knows. The others start at
+random, as those of a new network do.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ from convscope.training.model import Model
 
 @dataclass(frozen=True, eq=False)
 class Transfer:
-    """What training starts from.
+    """The start of a training from a trained network.
 
     Attributes:
-        architecture: that of the model, with an output for each of the new classes.
+        architecture: the model's, with an output for each of the new classes.
         weights: float32 arrays by name.
-        kept_classes: those whose output weights were the model's.
+        kept_classes: those whose output weights are the model's.
         new_classes: those whose output weights start at random.
     """
 
@@ -36,7 +36,7 @@ class Transfer:
 
     @property
     def state(self) -> TrainingState:
-        """What `train` takes as `state`, before the first epoch."""
+        """The `state` for `train`, before the first epoch."""
         return TrainingState(self.weights)
 
 
@@ -49,11 +49,11 @@ def transfer(
     *,
     new_output: bool = False,
 ) -> Transfer:
-    """Return what a network for images (H, W, C) of these classes starts from, if it starts from `model`.
+    """Make the start of a training on images (H, W, C) of these classes from the weights of `model`.
 
-    Classes are known by their names alone: a digit "3" and a dress numbered "3" count as one, unless `new_output` says
-    that all outputs are to start at random. Where the classes are the same, nothing is drawn, and training goes on from
-    the model, but for what the optimizer remembered.
+    Classes are known by their names alone: a digit "3" and a dress numbered "3" count as the same, unless `new_output`
+    starts all outputs at random. For the same classes nothing is drawn at random, and training continues from the
+    model, without the optimizer's state.
 
     >>> import convscope as cs
     >>> data = cs.load_dataset("mnist").train.take(range(256))
@@ -65,17 +65,17 @@ def transfer(
     (3,)
 
     Raises:
-        ArchitectureError: if the model reads images of another size and its weights depend on that, or other channels,
-            or no layer gives its outputs that could be given others.
+        ArchitectureError: if the model reads other channels or, with weights that depend on it, another image size, or
+            its outputs do not come from a single layer.
     """
     source = model.architecture
     if class_names == model.class_names and image_shape == source.input.shape and not new_output:
         return Transfer(source, dict(model.weights), class_names, ())
     architecture, output = _for_classes(source, image_shape, len(class_names))
     weights = initial_weights(architecture, seed)
-    places = {} if new_output else {name: place for place, name in enumerate(model.class_names)}
-    kept = [place for place, name in enumerate(class_names) if name in places]
-    taken = [places[class_names[place]] for place in kept]
+    old_labels = {} if new_output else {name: label for label, name in enumerate(model.class_names)}
+    kept = [label for label, name in enumerate(class_names) if name in old_labels]
+    old_kept = [old_labels[class_names[label]] for label in kept]
     for name, weight in weights.items():
         old, is_output = model.weights[name], name.partition("/")[0] in output
         if is_output and not kept:
@@ -87,10 +87,10 @@ def transfer(
                 f"{source.input.shape}, has {old.shape}; {remedies}, or a model with global pooling"
             )
         if is_output:
-            weight[..., kept] = old[..., taken]
+            weight[..., kept] = old[..., old_kept]
         else:
             weights[name] = old
-    known = {class_names[place] for place in kept}
+    known = {class_names[label] for label in kept}
     return Transfer(
         architecture,
         weights,
@@ -100,21 +100,21 @@ def transfer(
 
 
 def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> tuple[Architecture, frozenset[str]]:
-    """Return the architecture for other images and so many classes, and the layers whose weights are one a class."""
+    """Adapt an architecture to other images and classes; also return the layers with weights for each class."""
     height, width, channels = image_shape
     if channels != source.input.channels:
         raise ArchitectureError(
             f"the images have {channels} channels, but the model needs {source.input.channels}; use images with as many"
         )
     layers, output = list(source.layers), set[str]()
-    for place in reversed(range(len(layers))):
-        layer = layers[place]
+    for index in reversed(range(len(layers))):
+        layer = layers[index]
         output.add(layer.name)
         if isinstance(layer, Dense):
-            layers[place] = replace(layer, units=num_classes)
+            layers[index] = replace(layer, units=num_classes)
             break
         if isinstance(layer, Conv2D):
-            layers[place] = replace(layer, filters=num_classes)
+            layers[index] = replace(layer, filters=num_classes)
             break
         if isinstance(layer, DepthwiseConv2D):  # its kernel has the classes in another axis
             raise ArchitectureError(
@@ -122,9 +122,9 @@ def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> 
                 "the same classes"
             )
     try:
-        found = Architecture(replace(source.input, height=height, width=width), tuple(layers), source.name)
-        if found.num_classes == num_classes:
-            return found, frozenset(output)
+        architecture = Architecture(replace(source.input, height=height, width=width), tuple(layers), source.name)
+        if architecture.num_classes == num_classes:
+            return architecture, frozenset(output)
     except ArchitectureError as error:
         raise ArchitectureError(f"{source.name} does not fit images of {image_shape}: {error}") from error
     raise ArchitectureError(

@@ -1,7 +1,6 @@
-"""Test-time augmentation: the answers to an image and to its shifts by one pixel, averaged.
+"""Test-time augmentation: the mean of the predictions for an image and for its shifts by one pixel.
 
-The views are fixed and the same for every network, so nothing is drawn and nothing is chosen. `shifted` makes them of
-images (N, H, W, C) uint8, `averaged_logits` takes any engine's answers to them to one row for each image.
+The views are fixed and the same for every network, so nothing is drawn at random and nothing is chosen.
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from convscope.engine import Network
 from convscope.engine.network import check_images
 
 SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1))
-"""By how many pixels each view is moved down and to the right; the first view is the image as it is."""
+"""The shift of each view in pixels (down, right); the first view is the image itself."""
 NUM_VIEWS = (1, 5, len(SHIFTS))
 """The image alone; with its four shifts along an axis; with the four diagonal ones too."""
 
@@ -40,8 +39,8 @@ Views = Annotated[int, check_views]
 """How many of `SHIFTS` are averaged."""
 
 
-def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
-    """Return images (N, H, W, C) moved by whole pixels; where nothing is moved to, the border's pixels are repeated.
+def shift_images(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
+    """Shift images (N, H, W, C) by whole pixels and repeat the border's pixels in the gap.
 
     So it needs no guess about the background, which may be light or dark.
     """
@@ -51,8 +50,8 @@ def shifted(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint
     return images[:, rows[:, None], columns]
 
 
-def averaged_logits(network: Network, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
-    """Return logits (N, K) whose softmax is the mean of the probabilities of the first `views` of `SHIFTS`.
+def average_views(network: Network, images: NDArray[np.uint8], views: int) -> NDArray[np.float32]:
+    """Compute logits (N, K) whose softmax is the mean of the probabilities of the first `views` of `SHIFTS`.
 
     Probabilities are averaged, as Krizhevsky, Sutskever and Hinton (2012, section 4.1) do, and not logits: those of
     different views have no common zero or unit. One view of a block of images is held at once.
@@ -69,8 +68,8 @@ def averaged_logits(network: Network, images: NDArray[np.uint8], views: int) -> 
 def _of_block(
     logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8], views: int
 ) -> NDArray[np.float32]:
-    with np.errstate(invalid="ignore"):  # of a network that has diverged they stay what they are: no numbers
+    with np.errstate(invalid="ignore"):  # the logits of a network that diverged stay NaN
         total = log_softmax(logits(images))
         for down, right in SHIFTS[1:views]:
-            total = np.logaddexp(total, log_softmax(logits(shifted(images, down, right))))
+            total = np.logaddexp(total, log_softmax(logits(shift_images(images, down, right))))
     return np.asarray(total - np.log(views), np.float32)
