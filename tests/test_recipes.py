@@ -211,14 +211,14 @@ def test_early_stopping_rejects(arguments, message):
     ids=str,
 )
 def test_early_stopping_stops_after_its_patience(stopping, values, best, stopped_after):
-    told = [epoch for epoch in range(1, len(values) + 1) if stopping.stops(values[:epoch])]
-    assert next(iter(told), None) == stopped_after
+    reached = [epoch for epoch in range(1, len(values) + 1) if stopping.is_reached(values[:epoch])]
+    assert next(iter(reached), None) == stopped_after
     assert stopping.best_epoch(values[:stopped_after]) == best
 
 
 def test_early_stopping_has_nothing_to_go_by_before_the_first_epoch():
     assert EarlyStopping().best_epoch([]) == 0
-    assert not EarlyStopping().stops([])
+    assert not EarlyStopping().is_reached([])
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)

@@ -144,7 +144,7 @@ def test_a_grey_picture_of_the_right_size_is_left_as_it_is_in_three_channels():
 
 
 def test_more_pictures_than_a_batch_are_answered_in_their_order(monkeypatch, mnist):
-    monkeypatch.setattr(prediction, "_BATCH", 7)
+    monkeypatch.setattr(prediction, "_BATCH_IMAGES", 7)
     model, images = model_of(), mnist.test.images[:20]
     found = predict(model, list(images))
     np.testing.assert_array_equal([one.label for one in found], model.predict(images))

@@ -14,7 +14,7 @@ from convscope.data.handwriting.segments import Blob, Segments
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings import reading as strings
 from convscope.prediction.strings.lattice import cheapest, lattice_of
-from convscope.prediction.strings.result import joined_names
+from convscope.prediction.strings.result import join_names
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_picture_of_another_form_is_refused(model):
 
 @pytest.mark.slow
 def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
-    monkeypatch.setattr(strings, "MOST_SPANS", 2)
+    monkeypatch.setattr(strings, "MAX_SPANS", 2)
     reading = read_strings(model, photographed_string(ones(mnist, 8, 3), 95)[0])
     assert reading.notices == ("not cut",)
     assert len(reading.digits) == 3
@@ -163,8 +163,8 @@ def test_the_table_names_lines_and_how_sure_they_are(model, mnist):
 
 
 def test_single_letters_are_joined_without_spaces():
-    assert joined_names(["ä", "b"]) == "äb"
-    assert joined_names([]) == ""
+    assert join_names(["ä", "b"]) == "äb"
+    assert join_names([]) == ""
 
 
 def segments_of(*blobs):

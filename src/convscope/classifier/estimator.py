@@ -57,8 +57,8 @@ def auto(image_shape: Shape, num_classes: int) -> Architecture:
     return Architecture(Input(*image_shape), layers, "small_cnn")
 
 
-_LEAST_STEPS = 500  # an epoch of few images is few steps: ten of 1,300 images would be 110, and leave it half trained
-_LEAST_MACS = 10_000_000  # of a batch, on its way forward: below that, threads wait for each other more than they work
+_MIN_STEPS = 500  # ten epochs of 1,300 images are 110 steps, too few to train a network
+_MIN_MACS = 10_000_000  # of a forward pass of a batch: with fewer, threads wait more than they work
 _ARCHITECTURES = {"auto": auto, **PRESETS}
 
 
@@ -150,11 +150,11 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 are no classes; if a parameter is out of its range.
             TypeError: if a parameter is of a wrong type.
         """
-        rows, y, shown = self._checked(X, y, reset=True)
+        rows, y, shown = self._validate(X, y, reset=True)
         classes, labels = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
-        start = self._begin(rows, shown, classes)
+        start = self._make_setup(rows, shown, classes)
         recipe = self._recipe(len(rows), classes, start.architecture)
         states: list[TrainingState] = []
 
@@ -183,12 +183,12 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 none of them; if class weights are "balanced", for which all labels would have to be known.
         """
         is_first = not hasattr(self, "classes_")
-        known = self._known_classes(classes)
-        rows, y, shown = self._checked(X, y, reset=is_first)
+        known = self._check_classes(classes)
+        rows, y, shown = self._validate(X, y, reset=is_first)
         labels = np.searchsorted(known, y).clip(0, len(known) - 1)
         if (strange := known[labels] != y).any():
             raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
-        start = self._begin(rows, shown, known) if is_first else self._beginning
+        start = self._make_setup(rows, shown, known) if is_first else self._setup
         recipe = self._recipe_of_pass(known, start.architecture)
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
         data = start.dataset(rows, labels)
@@ -230,15 +230,15 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.three_d_array = True
         return tags
 
-    # --- What is given ------------------------------------------------------------------------------------------------
+    # --- The input ----------------------------------------------------------------------------------------------------
 
-    def _checked(
+    def _validate(
         self,
         X: Any,
         y: Any,
         reset: bool,
     ) -> tuple[NDArray[Any], NDArray[Any], ImageShape | None]:
-        """Return the images as rows (N, F), the labels (N,), and the (H, W, C) that X shows, if any."""
+        """Validate X and y; return rows (N, F), labels (N,), and (H, W, C) if the shape of X tells it."""
         rows, shown = as_rows(X)
         rows, y = validate_data(self, rows, y, reset=reset)
         check_classification_targets(y)
@@ -247,38 +247,38 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return rows, y, shown
 
     def _images(self, X: Any) -> NDArray[np.uint8]:
-        """Return X as the bytes (N, H, W, C) that the model reads."""
+        """Convert X to the bytes (N, H, W, C) that the model reads."""
         check_is_fitted(self)
         rows, shown = as_rows(X)
         rows = validate_data(self, rows, reset=False)
         self._check_shape(shown)
-        return self._beginning.images(rows)
+        return self._setup.images(rows)
 
     def _check_shape(self, shown: ImageShape | None) -> None:
         if shown is not None and shown != self.image_shape_:
             raise ValueError(f"the images in X are {shown}, but CNNClassifier was trained on {self.image_shape_}")
 
-    def _known_classes(self, classes: Any) -> NDArray[Any]:
-        """Return the classes of all passes, sorted."""
+    def _check_classes(self, classes: Any) -> NDArray[Any]:
+        """Check the classes of a pass; return those of all passes, sorted."""
         if classes is None:
             if not hasattr(self, "classes_"):
                 raise ValueError(
                     "classes must be passed on the first call to partial_fit, with all labels that will occur"
                 )
             return self.classes_
-        given = np.unique(np.asarray(classes))
+        labels = np.unique(np.asarray(classes))
         if not hasattr(self, "classes_"):
-            if len(given) < 2:
-                raise ValueError(f"classes are {given.tolist()}; a classifier needs at least two")
-            return given
-        if not np.array_equal(given, self.classes_):
-            raise ValueError(f"classes are {given.tolist()}, but were {self.classes_.tolist()} before")
+            if len(labels) < 2:
+                raise ValueError(f"classes are {labels.tolist()}; a classifier needs at least two")
+            return labels
+        if not np.array_equal(labels, self.classes_):
+            raise ValueError(f"classes are {labels.tolist()}, but were {self.classes_.tolist()} before")
         return self.classes_
 
-    # --- What is trained ----------------------------------------------------------------------------------------------
+    # --- Training -----------------------------------------------------------------------------------------------------
 
-    def _chosen_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
-        """Return the recipe with what the parameters change in it, but for the number of epochs."""
+    def _base_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
+        """Apply the parameters to the recipe, except the number of epochs."""
         recipe = default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
         changes: dict[str, Any] = {}
         if self.batch_size is not None:
@@ -297,19 +297,19 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return replace(recipe, **changes)
 
     def _recipe(self, num_images: int, classes: NDArray[Any], architecture: Architecture) -> Recipe:
-        """Return what `fit` trains by."""
-        recipe = self._chosen_recipe(classes, architecture)
+        """Make the recipe of `fit`."""
+        recipe = self._base_recipe(classes, architecture)
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
         elif not isinstance(self.recipe, Recipe):
             steps = -(-num_images // recipe.batch_size)
-            epochs = max(epochs, -(-_LEAST_STEPS // steps))
+            epochs = max(epochs, -(-_MIN_STEPS // steps))
         return replace(recipe, epochs=epochs)
 
     def _recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
-        """Return what a call of `partial_fit` trains by."""
-        recipe = self._chosen_recipe(classes, architecture)
+        """Make the recipe of a call of `partial_fit`."""
+        recipe = self._base_recipe(classes, architecture)
         if recipe.class_weights == "balanced":
             raise ValueError(
                 "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "
@@ -317,10 +317,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return replace(recipe, epochs=1, schedule=Schedule(), validation_fraction=0.0, early_stopping=None)
 
-    def _begin(self, rows: NDArray[Any], shown: ImageShape | None, classes: NDArray[Any]) -> "_Beginning":
-        """Return what the first images decide."""
+    def _make_setup(self, rows: NDArray[Any], shown: ImageShape | None, classes: NDArray[Any]) -> "_Setup":
+        """Decide architecture, pixel range and seed by the first images."""
         image_shape = image_shape_of(rows.shape[1], shown, self.image_shape)
-        return _Beginning(
+        return _Setup(
             classes=classes,
             image_shape=image_shape,
             pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
@@ -328,18 +328,18 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=_seed(self.random_state),
         )
 
-    def _take(self, beginning: "_Beginning", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
-        """Set all that was learned, at once."""
-        self._beginning, self._state = beginning, state
-        self.classes_, self.image_shape_ = beginning.classes, beginning.image_shape
-        self.pixel_range_ = beginning.pixel_range
+    def _take(self, setup: "_Setup", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
+        """Set all fitted attributes at once."""
+        self._setup, self._state = setup, state
+        self.classes_, self.image_shape_ = setup.classes, setup.image_shape
+        self.pixel_range_ = setup.pixel_range
         self.model_, self.history_, self.n_iter_ = model, history, len(history)
         return self
 
 
 @dataclass(frozen=True, eq=False)
-class _Beginning:
-    """What the first images decide, and no later ones change."""
+class _Setup:
+    """The choices that depend on the first images, and that later passes keep."""
 
     classes: NDArray[Any]
     image_shape: ImageShape
@@ -348,7 +348,7 @@ class _Beginning:
     seed: int
 
     def images(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return rows (N, F) as the bytes (N, H, W, C) that the network reads."""
+        """Convert rows (N, F) to the bytes (N, H, W, C) that the network reads."""
         return self.pixel_range.to_bytes(rows).reshape(-1, *self.image_shape)
 
     def dataset(self, rows: NDArray[Any], labels: NDArray[Any]) -> Dataset:
@@ -356,7 +356,7 @@ class _Beginning:
 
 
 def _seed(random_state: Any) -> int:
-    """Return a whole number as it is, and one drawn from anything else that scikit-learn takes."""
+    """Take a whole number as the seed, and draw one from anything else that scikit-learn accepts."""
     generator = check_random_state(random_state)
     if isinstance(random_state, int | np.integer):
         return check_seed(random_state, "random_state")
@@ -364,13 +364,13 @@ def _seed(random_state: Any) -> int:
 
 
 def _threads(threads: int | None, architecture: Architecture, batch_size: int) -> int | None:
-    """Return how many threads train; None is as many as the process may run on.
+    """Choose the number of threads; None is one for each core of the process.
 
-    Where nobody says, OMP_NUM_THREADS does, by which joblib parts the cores among its workers.
+    By default it is OMP_NUM_THREADS, by which joblib divides the cores among its workers.
     """
     if threads is not None:
         return index(threads)
-    if architecture.macs * batch_size < _LEAST_MACS:
+    if architecture.macs * batch_size < _MIN_MACS:
         return 1
     share = os.environ.get("OMP_NUM_THREADS", "")
     return int(share) if share.isdigit() and int(share) > 0 else None

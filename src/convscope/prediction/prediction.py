@@ -1,4 +1,4 @@
-"""A model's answers to pictures: (h, w, C) uint8 of any size, each prepared as its training images were, to values."""
+"""Classify pictures (h, w, C) uint8 of any size, each prepared as the model's training images were."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -19,28 +19,27 @@ from convscope.prediction.records import Answer, PredictionRecord
 from convscope.training.model import Model
 from convscope.training.views import Views
 
-_BATCH = 1024  # images that are answered at once, so that memory stays bounded
-_ALL_STEPS = Handwriting("light", 1).steps  # but for those that are only taken when asked for
+_BATCH_IMAGES = 1024  # keeps memory bounded
+_ALL_STEPS = Handwriting("light", 1).steps  # without those that are only taken on request
 _rules = WeakKeyDictionary[Model, RejectionRule]()  # reading one takes longer than an answer
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction(Recorded):
-    """What a model answers to one picture, and how the picture became an image.
+    """The prediction for a picture, and how the picture became an image.
 
     Attributes:
-        file: what the picture is called.
+        file: the picture's name.
         answer: the class with the largest probability, the first of equals.
         runner_up: the next.
         probabilities: (K,) float64.
-        is_calibrated: whether the probabilities are those of a temperature fitted to this model; if not, they are
-            usually too high.
-        none_of_these: whether the image is refused: by the model's own rule, or because no ink was found at all; None
-            if there is ink and the model has no rule.
+        is_calibrated: whether a temperature was fitted to this model; if not, probabilities are usually too high.
+        none_of_these: whether the image is refused: by the model's own rule, or because it has no ink; None if there is
+            ink and the model has no rule.
         size: (h, w) of the picture.
-        prepared: the image, the picture after each step, and what may be wrong with it.
-        is_as_made: whether the picture was an image of the model's size and form already, and was left as it is.
-        is_assumed: whether the model does not say how its images are made, and it was guessed.
+        prepared: the image, the picture after each step, and hints at what may be wrong with it.
+        is_as_made: whether the picture already looked like the model's images, and was left unchanged.
+        is_assumed: whether the model does not say how its images are made, so that it was guessed.
     """
 
     file: str
@@ -77,7 +76,7 @@ class Prediction(Recorded):
 
     @property
     def done(self) -> str:
-        """What was done to the picture, in words."""
+        """The preparation of the picture in words."""
         if self.is_as_made:
             return "as it is"
         height, width = self.prepared.image.shape[:2]
@@ -96,7 +95,7 @@ class Prediction(Recorded):
         return ", ".join(words)
 
     def to_record(self) -> PredictionRecord:
-        """Return the prediction without pictures."""
+        """Convert the prediction to a record without pictures."""
         return from_attributes(PredictionRecord, self, clipped=self.prepared.clipped)
 
     def __str__(self) -> str:
@@ -112,8 +111,8 @@ class Prediction(Recorded):
             None: "not tested: the model has no rejection rule",
         }
         return [
-            ("answer", _words(self.answer)),
-            ("runner-up", _words(self.runner_up)),
+            ("answer", _format_answer(self.answer)),
+            ("runner-up", _format_answer(self.runner_up)),
             ("probabilities", "calibrated" if self.is_calibrated else "not calibrated"),
             ("rejection", rejection[self.none_of_these]),
             ("done", self.done),
@@ -131,78 +130,77 @@ def predict(
     sizes: Sequence[tuple[int, int]] | None = None,
     views: Views = 1,
 ) -> tuple[Prediction, ...]:
-    """Answer pictures (h, w), (h, w, 1) or (h, w, 3) uint8 of any sizes, each made into an image as the model's were.
+    """Classify pictures (h, w), (h, w, 1) or (h, w, 3) uint8 of any sizes, prepared as the model's images were.
 
-    A picture that is such an image already is left as it is, unless `steps` are given.
+    A picture that already looks like these images is left unchanged, unless `steps` are given.
 
     Args:
-        names: what the pictures are called; by default "picture 1" and so on.
+        names: of the pictures; by default "picture 1" and so on.
         steps: those of `convscope.data.handwriting.STEPS` that are taken; by default those of the model's data set.
-        sizes: (h, w) of each picture before it was averaged down for `reading_side`; by default it was not.
+        sizes: (h, w) of each picture before it was averaged down to `reading_side`; by default its size now.
         views: 5 or 9 average the probabilities of the image and of its shifts by one pixel (test-time augmentation);
-            see `Model.logits`. The model's rule to refuse images looks at the image alone.
+            see `Model.logits`. The model's rejection rule looks at the image alone.
 
     Raises:
         ValueError: for a picture of another form, an unknown step, another number of names or sizes, or `views` that
             are not 1, 5 or 9.
-        RunError: if the rule in the model's file by which it refuses images is damaged or of another network.
+        RunError: if the rejection rule in the model's file is damaged or belongs to another network.
 
     >>> from convscope.architecture import presets
     >>> from convscope.engine import initial_weights
     >>> network = presets.cnn((28, 28, 1), 10)
     >>> model = Model(network, initial_weights(network, 0), tuple("0123456789"))
-    >>> (one,) = predict(model, [np.full((480, 640), 255, np.uint8)], names=["paper.png"])
-    >>> one.file, one.size, one.prepared.image.shape, one.none_of_these
+
     ('paper.png', (480, 640), (28, 28, 1), None)
     """
     if names is not None and len(names) != len(pictures):
         raise ValueError(f"there are {len(names)} names for {len(pictures)} pictures; give one per picture")
     if sizes is not None and len(sizes) != len(pictures):
         raise ValueError(f"there are {len(sizes)} sizes for {len(pictures)} pictures; give one per picture")
-    called = [f"picture {place + 1}" for place in range(len(pictures))] if names is None else list(names)
+    picture_names = [f"picture {index + 1}" for index in range(len(pictures))] if names is None else list(names)
     image, preparation = model.architecture.input, preparation_of(model)
     height, width, channels = image.height, image.width, image.channels
-    found = list[Prediction]()
-    for start in range(0, len(pictures), _BATCH):
-        some = pictures[start : start + _BATCH]
-        left = [_image_of(one, (height, width, channels), preparation.handwriting, steps) for one in some]
+    predictions = list[Prediction]()
+    for start in range(0, len(pictures), _BATCH_IMAGES):
+        batch = pictures[start : start + _BATCH_IMAGES]
+        unchanged = [_image_of(ready, (height, width, channels), preparation.handwriting, steps) for ready in batch]
         prepared = [
-            one or prepare(picture, height, width, channels, preparation.handwriting, steps)
-            for picture, one in zip(some, left, strict=True)
+            ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
+            for picture, ready in zip(batch, unchanged, strict=True)
         ]
-        images = np.stack([one.image for one in prepared])
-        probabilities, refused = model.calibrated_probabilities(images, views), _refused(model, images)
-        for place, picture in enumerate(some):
-            order = np.argsort(-probabilities[place], kind="stable")
+        images = np.stack([ready.image for ready in prepared])
+        probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
+        for index, picture in enumerate(batch):
+            order = np.argsort(-probabilities[index], kind="stable")
             best = [
-                Answer(int(label), model.class_names[label], float(probabilities[place, label])) for label in order[:2]
+                Answer(int(label), model.class_names[label], float(probabilities[index, label])) for label in order[:2]
             ]
-            found.append(
+            predictions.append(
                 Prediction(
-                    called[start + place],
+                    picture_names[start + index],
                     best[0],
                     best[1],
-                    probabilities[place],
+                    probabilities[index],
                     "temperature" in model.calibration,
-                    True if "empty" in prepared[place].hints else refused[place],
-                    (picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + place],
-                    prepared[place],
-                    left[place] is not None,
+                    True if "empty" in prepared[index].hints else refused[index],
+                    (picture.shape[0], picture.shape[1]) if sizes is None else sizes[start + index],
+                    prepared[index],
+                    unchanged[index] is not None,
                     preparation.is_assumed,
                 )
             )
-    return tuple(found)
+    return tuple(predictions)
 
 
 def reading_side(model: Model) -> int:
-    """Return the pixels to which `predict` averages the longer side of a larger picture down before all else."""
+    """Compute the pixels to which `predict` first averages down the longer side of a larger picture."""
     return LARGEST_FACTOR * max(model.architecture.input.height, model.architecture.input.width)
 
 
 def _image_of(
     picture: NDArray[np.uint8], shape: tuple[int, int, int], handwriting: Handwriting, steps: Collection[Step] | None
 ) -> Prepared | None:
-    """Return a picture that is an image of the data set's form already, or None if it has to be prepared."""
+    """Take a picture that already looks like the data set's images; None if it has to be prepared."""
     pixels = picture[..., np.newaxis] if picture.ndim == 2 else picture
     if steps is not None or pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[:2] != shape[:2]:
         return None
@@ -214,22 +212,22 @@ def _image_of(
     return Prepared(image, (Stage("picture", True, image),), (), 0.0)
 
 
-def _refused(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]:
-    """Return for each image whether the model's rule refuses it, or None for each where it has none."""
+def _apply_rejection(model: Model, images: NDArray[np.uint8]) -> list[bool] | list[None]:
+    """Decide for each image whether the model's rule refuses it; all None if it has no rule."""
     value = model.calibration.get("rejection")
     if value is None:
         return [None] * len(images)
     try:
         if model not in _rules:
             _rules[model] = RejectionRule.from_dict(value)
-        return [bool(one) for one in _rules[model].refuses(model, images)]
+        return [bool(is_refused) for is_refused in _rules[model].refuses(model, images)]
     except (RunError, ValueError) as error:
         raise RunError(
             f"the model's rejection rule cannot be used ({error}); run `convscope report RUN rejection` again"
         ) from error
 
 
-def _words(answer: Answer) -> str:
+def _format_answer(answer: Answer) -> str:
     return f"{clip(answer.class_name, 40)} ({confidence_text(answer.probability)})"
 
 
@@ -237,14 +235,14 @@ METHOD: Method = "integrated_gradients"
 """The attribution that orders pixels best, and whose sum is the answer's logit minus that of an empty image; see
 docs/methods/attributions.md."""
 
-_EXPLAINED_AT_ONCE = 64  # images whose gradients are held at once
+_ATTRIBUTION_BATCH_IMAGES = 64  # keeps the memory of gradients bounded
 
 
 def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Method = METHOD) -> NDArray[np.float64]:
-    """Return (N, H, W) float64, what each pixel of each prepared image counts for the logit of its answer.
+    """Attribute the logit of each prediction to the pixels of its prepared image, (N, H, W) float64.
 
-    Above zero it supports the answer, below against it, measured from an image that is nothing but ground. It says on
-    what this answer rests, not why the network is as it is.
+    Pixels above zero support the predicted class, those below zero oppose it, compared with an empty image. It says
+    which pixels this prediction depends on, not why the network is as it is.
 
     Raises:
         ValueError: as `convscope.evidence.explanation.attributions.attribute` does.
@@ -252,9 +250,11 @@ def answer_maps(model: Model, predictions: Sequence[Prediction], *, method: Meth
     image = model.architecture.input
     background = 0 if preparation_of(model).handwriting.ink == "light" else 255
     maps = np.empty((len(predictions), image.height, image.width))
-    for start in range(0, len(predictions), _EXPLAINED_AT_ONCE):
-        some = predictions[start : start + _EXPLAINED_AT_ONCE]
-        images = np.stack([one.prepared.image for one in some])
-        labels = np.array([one.label for one in some])
-        maps[start : start + _EXPLAINED_AT_ONCE] = attribute(model, images, labels, method, background=background)
+    for start in range(0, len(predictions), _ATTRIBUTION_BATCH_IMAGES):
+        batch = predictions[start : start + _ATTRIBUTION_BATCH_IMAGES]
+        images = np.stack([prediction.prepared.image for prediction in batch])
+        labels = np.array([prediction.label for prediction in batch])
+        maps[start : start + _ATTRIBUTION_BATCH_IMAGES] = attribute(
+            model, images, labels, method, background=background
+        )
     return maps

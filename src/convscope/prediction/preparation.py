@@ -1,4 +1,4 @@
-"""How pictures are made into images for a model, also for one that does not say it, and which pictures are images."""
+"""How pictures become images for a model, and which pictures already look like its images."""
 
 from dataclasses import dataclass
 
@@ -9,17 +9,19 @@ from convscope.data.handwriting import Handwriting
 from convscope.training.model import Model
 
 _LIKE_MNIST = ("mnist", "emnist", "qmnist", "digits", "usps")  # beginnings of names of data sets that centre their ink
-_NEAR_GROUND, _CLEAN = 16, 0.95  # as `handwriting_of` takes a border for ground
-_SHIFT, _SIZE = 1 / 28, 0.1  # of the shorter side, of the target: what 998 of 1,000 images of MNIST keep to
+# A clean border: at least this share of its pixels below this grey level, as in `handwriting_of`.
+_MAX_BORDER_GREY, _MIN_CLEAN_SHARE = 16, 0.95
+# How far 998 of 1,000 images of MNIST are at most from centre (of the shorter side) and target size (of the target).
+_MAX_SHIFT, _MAX_SIZE_ERROR = 1 / 28, 0.1
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How an image for a model is made, and whether the model says so itself.
+    """The preparation of images for a model.
 
     Attributes:
-        is_assumed: whether the model does not know how its images were made, as those of earlier versions do not, so
-            that this is a guess from its data set's name and its image size.
+        is_assumed: whether it is a guess from the data set's name and the image size, since the model does not say how
+            its images were made, as models of earlier versions do not.
     """
 
     handwriting: Handwriting
@@ -27,9 +29,10 @@ class Preparation:
 
 
 def preparation_of(model: Model) -> Preparation:
-    """Return how an image for `model` is made from a picture.
+    """Get the preparation of images for `model`.
 
-    A model that does not say it gets MNIST's way if its data set is called so, and else one that only resizes.
+    Where the model does not say it, pictures are prepared as MNIST was if the data set's name suggests it, and else
+    only resized.
     """
     if model.handwriting is not None:
         return Preparation(model.handwriting, is_assumed=False)
@@ -40,11 +43,10 @@ def preparation_of(model: Model) -> Preparation:
 
 
 def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwriting: Handwriting) -> bool:
-    """Whether a picture (h, w, C) uint8 is what preparing would make of it, as an image of the data set saved is.
+    """Whether a picture (h, w, C) uint8 already looks prepared, as a saved image of the data set does.
 
-    It then has the size of the model's images (`shape`), ink on an even ground of the data set's own polarity, about as
-    large as theirs, and its centre of mass in the middle. Steps would change single pixels of it, and with them, though
-    rarely, the answer.
+    It then has the size of the model's images (`shape`), ink on an even ground of the data set's polarity and size, and
+    its centre of mass in the middle. Preparing it again would change single pixels and, rarely, the prediction.
     """
     height, width, channels = shape
     if picture.shape[:2] != (height, width) or picture.shape[2] not in (1, channels) or channels not in (1, 3):
@@ -55,13 +57,13 @@ def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwrit
     around = np.ones(grey.shape, bool)
     around[1:-1, 1:-1] = False
     ink = grey > handwriting.threshold * grey.max()
-    if not ink.any() or np.mean(grey[around] < _NEAR_GROUND) < _CLEAN:
+    if not ink.any() or np.mean(grey[around] < _MAX_BORDER_GREY) < _MIN_CLEAN_SHARE:
         return False
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     longer = max(np.ptp(rows), np.ptp(columns)) + 1
-    if abs(longer - handwriting.target) > max(1, _SIZE * handwriting.target):
+    if abs(longer - handwriting.target) > max(1, _MAX_SIZE_ERROR * handwriting.target):
         return False
     # Row i counts as i, and the middle of 28 rows as 14: so `prepare` centres.
     off_rows = (grey.sum(axis=1) * np.arange(height)).sum() / grey.sum() - height / 2
     off_columns = (grey.sum(axis=0) * np.arange(width)).sum() / grey.sum() - width / 2
-    return bool(max(abs(off_rows), abs(off_columns)) <= max(1, _SHIFT * min(height, width)))
+    return bool(max(abs(off_rows), abs(off_columns)) <= max(1, _MAX_SHIFT * min(height, width)))

@@ -1,4 +1,4 @@
-"""Predictions as records: what `convscope predict` prints, and what the service answers."""
+"""Predictions as records, printed by `convscope predict` and sent by the service."""
 
 from convscope.base.records import Count, Fraction, Record
 
@@ -39,7 +39,7 @@ class DigitRecord(PredictionRecord, kw_only=True):
 
 
 class StringsRecord(Record, kw_only=True):
-    """All that was read in a picture; the attributes are those of `StringReading`."""
+    """A `StringReading` as a record, with the same attributes."""
 
     file: str | None
     text: str

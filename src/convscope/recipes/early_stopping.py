@@ -1,4 +1,4 @@
-"""When training stops before its last epoch, as data: a rule over what the validation images gave."""
+"""Early stopping as data: a rule on the history of the validation images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ _MONITORS: tuple[Monitor, ...] = get_args(Monitor)
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when the validation images have shown no improvement for `patience` epochs, as Keras's callback does.
+    """Stop after `patience` epochs without improvement on the validation images, as Keras's callback does.
 
     An epoch is an improvement if its value is better than that of the last improvement by more than `min_delta`: lower
     for `val_loss`, higher for `val_accuracy`. The first epoch is one. The arguments are Keras's; their defaults too,
     except that the best weights are restored.
 
-    The value by which an epoch was chosen is a little too good, because it was chosen: quote the test images.
+    The value of the chosen epoch is slightly optimistic, because it was chosen: quote the test images.
 
     Attributes:
-        monitor: the column of the history that is looked at.
+        monitor: the column of the history that decides.
         patience: epochs in a row without improvement after which training stops, from 1 (to Keras, 0 means the same).
         min_delta: by how much a value must be better to count.
-        restore_best_weights: whether the model has the weights of the last improvement, also where training went on to
-            its last epoch; else those of the last epoch.
+        restore_best_weights: whether the model has the weights of the last improvement, even if training reached its
+            last epoch; else those of the last epoch.
 
     Raises:
         RecipeError: for a value out of its range.
@@ -48,7 +48,7 @@ class EarlyStopping:
             )
 
     def best_epoch(self, values: Sequence[float]) -> int:
-        """Return the epoch, counted from 1, of the last improvement among `values`, one an epoch; 0 if there is none.
+        """Find the epoch, from 1, of the last improvement among `values`, one for each epoch; 0 without epochs.
 
         >>> EarlyStopping(min_delta=0.1).best_epoch([0.9, 0.5, 0.45, 0.6])
         2
@@ -59,10 +59,10 @@ class EarlyStopping:
                 best = epoch
         return best
 
-    def stops(self, values: Sequence[float]) -> bool:
-        """Return whether training ends after the epochs that gave `values`.
+    def is_reached(self, values: Sequence[float]) -> bool:
+        """Return True if training stops after the epochs with these values.
 
-        >>> EarlyStopping(patience=2).stops([0.9, 0.5, 0.6]), EarlyStopping(patience=2).stops([0.9, 0.5, 0.6, 0.5])
+
         (False, True)
         """
         return len(values) - self.best_epoch(values) >= self.patience

@@ -208,7 +208,7 @@ def train_pass(
 
 def _stops(recipe: Recipe, history: History) -> bool:
     stopping = recipe.early_stopping
-    return stopping is not None and stopping.stops(getattr(history, stopping.monitor))
+    return stopping is not None and stopping.is_reached(getattr(history, stopping.monitor))
 
 
 def _train_epoch(

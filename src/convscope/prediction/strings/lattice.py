@@ -20,16 +20,18 @@ from numpy.typing import NDArray
 from convscope.base.deadline import check_deadline
 from convscope.data.handwriting.segments import Blob, Segments
 
-MOST_PIECES = 10
-"""Pieces of one span at most, unless it takes its blobs whole."""
+MAX_PIECES = 10
+"""Of a span that cuts a blob."""
 
-_MOST_OF_WHOLE = 40  # pieces of a span that does: a broken character of two blobs, each with 14 parts, has 28
+_MAX_WHOLE_PIECES = 40  # of a span of whole blobs: a broken character of two blobs, each with 14 parts, has 28
 
-_WIDEST = 1.7  # usual heights: a wider span is more than one character
-_WIDEST_GAP = 0.35  # usual heights between the blobs of one character
-_FRAGMENT = 0.7  # of the usual height: two higher blobs side by side are two characters
-_LOWEST_PART = 0.45  # of the usual height: what is cut off and lower is no character
-_EDGE = 2  # pixels of paler ink around a piece that go with it
+# In units of the usual height of a character:
+_MAX_WIDTH = 1.7  # a wider span is more than one character
+_MAX_GAP = 0.35  # between the blobs of one character
+_MAX_FRAGMENT_HEIGHT = 0.7  # two higher blobs side by side are two characters
+_MIN_PART_HEIGHT = 0.45  # a lower part that was cut off is no character
+
+_EDGE_PIXELS = 2  # of paler ink around a piece that belong to it
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +39,13 @@ class Piece:
     """A blob of one part, or one part of a blob.
 
     Attributes:
-        place: of its line in `Segments.lines`, then of the blob on that line.
+        blob: index of its line in `Segments.lines`, then of the blob on that line.
         part: its number in `Blob.parts`.
         box: left, top, right, bottom in the ink picture.
         ink: its pixels.
     """
 
-    place: tuple[int, int]
+    blob: tuple[int, int]
     part: int
     box: tuple[int, int, int, int]
     ink: int
@@ -77,7 +79,7 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """The pieces of a line, the spans of them, and what it costs to part the pieces.
+    """The pieces of a line, the spans of them, and the ink that parting the pieces cuts.
 
     Attributes:
         cuts: `len(pieces) + 1` numbers: ink that is cut in stroke widths if a character ends before that piece.
@@ -93,7 +95,7 @@ class Lattice:
         return np.array([piece.box for piece in self.pieces], np.int64).reshape(-1, 4)
 
     def pieces_near(self, box: tuple[int, int, int, int], margin: int) -> list[int]:
-        """Return the numbers of the pieces whose boxes overlap `box`, or lie within `margin` of it."""
+        """Find the indices of the pieces whose boxes overlap `box`, or lie within `margin` of it."""
         left, top, right, bottom = self._boxes.T
         near = (
             (left < box[2] + margin) & (box[0] < right + margin) & (top < box[3] + margin) & (box[1] < bottom + margin)
@@ -101,11 +103,12 @@ class Lattice:
         return np.flatnonzero(near).tolist()
 
 
-def lattice_of(segments: Segments, line: int, merge: bool = True, most_spans: int | None = None) -> Lattice:
-    """Return what can be made of one line; without `merge` each piece is a span of its own.
+def lattice_of(segments: Segments, line: int, merge: bool = True, max_spans: int | None = None) -> Lattice:
+    """Make the lattice of a line.
 
     Args:
-        most_spans: after so many the others are left out.
+        merge: whether spans may have several pieces.
+        max_spans: further spans are left out.
     """
     check_deadline()
     keyed: list[tuple[float, Piece]] = []
@@ -123,54 +126,60 @@ def lattice_of(segments: Segments, line: int, merge: bool = True, most_spans: in
         _cuts(pieces, segments.lines[line]),
         tuple(
             islice(
-                _spans(pieces, segments.lines[line], line, segments.height, _MOST_OF_WHOLE if merge else 1), most_spans
+                _spans(pieces, segments.lines[line], line, segments.height, _MAX_WHOLE_PIECES if merge else 1),
+                max_spans,
             )
         ),
     )
 
 
 def cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[int]:
-    """Return the numbers of the spans that together cover the line at the least cost, from left to right.
+    """Find the indices of the spans that cover the line at the lowest cost, from left to right.
 
     Args:
-        costs: one for each of `lattice.spans`; infinite for one that must not be taken.
+        costs: of each of `lattice.spans`; infinite for spans that must not be used.
         cut_cost: of each stroke width that is cut.
     """
-    num = len(lattice.pieces)
-    best, came = [0.0] + [np.inf] * num, [-1] * (num + 1)
+    # best[i] is the lowest cost of covering the first i pieces, came_from[i] the last span of that cover.
+    num_pieces = len(lattice.pieces)
+    best, came_from = [0.0] + [np.inf] * num_pieces, [-1] * (num_pieces + 1)
     for number in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
         span = lattice.spans[number]
         cost = best[span.first] + costs[number] + cut_cost * lattice.cuts[span.last]
         if cost < best[span.last]:
-            best[span.last], came[span.last] = cost, number
-    path, place = [], num
-    while place > 0:
-        path.append(came[place])
-        place = lattice.spans[came[place]].first
+            best[span.last], came_from[span.last] = cost, number
+    path, position = [], num_pieces
+    while position > 0:
+        path.append(came_from[position])
+        position = lattice.spans[came_from[position]].first
     return path[::-1]
 
 
 def picture_of(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint8]:
-    """Return the ink of a span alone with a margin, (h, w) uint8, 255 is full ink."""
+    """Cut out the ink of a span alone with a margin, (h, w) uint8, 255 is full ink."""
     from scipy.ndimage import binary_dilation
 
     check_deadline()
     left, top, right, bottom = span.box
-    own = np.zeros((bottom - top + 2 * _EDGE, right - left + 2 * _EDGE), bool)
+    own = np.zeros((bottom - top + 2 * _EDGE_PIXELS, right - left + 2 * _EDGE_PIXELS), bool)
     others = np.zeros_like(own)
-    for number in lattice.pieces_near(span.box, 2 * _EDGE):
+    for number in lattice.pieces_near(span.box, 2 * _EDGE_PIXELS):
         piece = lattice.pieces[number]
-        blob = segments.lines[piece.place[0]][piece.place[1]]
-        _lay(own if span.first <= number < span.last else others, blob, piece, left - _EDGE, top - _EDGE)
-    around = binary_dilation(own, np.ones((3, 3)), _EDGE) & ~others
+        blob = segments.lines[piece.blob[0]][piece.blob[1]]
+        _draw_piece(
+            own if span.first <= number < span.last else others, blob, piece, left - _EDGE_PIXELS, top - _EDGE_PIXELS
+        )
+    around = binary_dilation(own, np.ones((3, 3)), _EDGE_PIXELS) & ~others
     ink = np.zeros(own.shape, np.uint8)
-    above, before = max(0, _EDGE - top), max(0, _EDGE - left)
-    part = segments.ink[max(0, top - _EDGE) : bottom + _EDGE, max(0, left - _EDGE) : right + _EDGE]
+    above, before = max(0, _EDGE_PIXELS - top), max(0, _EDGE_PIXELS - left)
+    part = segments.ink[
+        max(0, top - _EDGE_PIXELS) : bottom + _EDGE_PIXELS, max(0, left - _EDGE_PIXELS) : right + _EDGE_PIXELS
+    ]
     ink[above : above + part.shape[0], before : before + part.shape[1]] = part
     return np.pad(np.where(around, ink, 0).astype(np.uint8), max(2, max(own.shape) // 8))
 
 
-def _lay(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: int) -> None:
+def _draw_piece(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, top: int) -> None:
     """Set the pixels of a piece on a canvas whose first pixel is (top, left) of the ink picture."""
     x0, y0, x1, y1 = piece.box
     mask = blob.parts[y0 - blob.top : y1 - blob.top, x0 - blob.left : x1 - blob.left] == piece.part
@@ -194,37 +203,39 @@ def _box_of(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
 
 def _cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]:
     cuts = np.zeros(len(pieces) + 1)
-    places: dict[int, list[int]] = {}
+    pieces_of_blob: dict[int, list[int]] = {}
     for number, piece in enumerate(pieces):
-        places.setdefault(piece.place[1], []).append(number)
-    for blob, numbers in places.items():
+        pieces_of_blob.setdefault(piece.blob[1], []).append(number)
+    for blob, numbers in pieces_of_blob.items():
         for k, crossed in enumerate(blobs[blob].cuts):
             cuts[numbers[k] + 1 : numbers[k + 1] + 1] += crossed
     return tuple(cuts.tolist())
 
 
-def _spans(pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, most: int) -> Iterator[Span]:
+def _spans(
+    pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, max_pieces: int
+) -> Iterator[Span]:
     for first in range(len(pieces)):
         left, top, right, bottom = pieces[first].box
-        gaps, taken = 0.0, Counter({pieces[first].place[1]: 1})  # of each blob so many parts
-        for last in range(first + 1, min(first + most, len(pieces)) + 1):
+        gaps, part_counts = 0.0, Counter({pieces[first].blob[1]: 1})  # of each blob so many parts
+        for last in range(first + 1, min(first + max_pieces, len(pieces)) + 1):
             if last > first + 1:
                 piece, gap = pieces[last - 1], 0.0
-                if piece.place[1] not in taken:
+                if piece.blob[1] not in part_counts:
                     gap = (piece.box[0] - right) / height
-                    blob = blobs[piece.place[1]]
+                    blob = blobs[piece.blob[1]]
                     shared = right - max(blob.left, left)
-                    low = min(bottom - top, blob.bottom - blob.top) < _FRAGMENT * height
-                    if gap > _WIDEST_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
+                    low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
+                    if gap > _MAX_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
                         break
-                taken[piece.place[1]] += 1
+                part_counts[piece.blob[1]] += 1
                 gaps += max(0.0, gap)
                 left, top = min(left, piece.box[0]), min(top, piece.box[1])
                 right, bottom = max(right, piece.box[2]), max(bottom, piece.box[3])
-            num_cut = sum(count < blobs[blob].num_parts for blob, count in taken.items())
-            if right - left > _WIDEST * height and last != first + 1:
+            num_cut = sum(count < blobs[blob].num_parts for blob, count in part_counts.items())
+            if right - left > _MAX_WIDTH * height and last != first + 1:
                 break
-            part = num_cut == 1 and last - first <= MOST_PIECES and bottom - top >= _LOWEST_PART * height
+            part = num_cut == 1 and last - first <= MAX_PIECES and bottom - top >= _MIN_PART_HEIGHT * height
             # A character may have a piece that touches its neighbour, but not pieces of two neighbours at once.
             if last == first + 1 or num_cut == 0 or part:
-                yield Span(line, first, last, (left, top, right, bottom), gaps, len(taken))
+                yield Span(line, first, last, (left, top, right, bottom), gaps, len(part_counts))

@@ -23,18 +23,18 @@ from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
 from convscope.prediction.strings.lattice import Lattice, Span, cheapest, lattice_of, picture_of
-from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, joined_names
+from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, join_names
 from convscope.training.model import Model
 
-MOST_SPANS = 8_000
-"""Pieces that the model reads in one picture at most. If there are more, blobs are read as they are and not cut."""
+MAX_SPANS = 8_000
+"""In one picture. If there are more, blobs are classified whole and not cut."""
 
-_DONE: frozenset[Step] = frozenset(("light", "ink", "specks"))  # steps that the sheet as a whole has gone through
-_BATCH = 2048
-_MOST_SURPRISED = 3.0  # -log of a probability
-_STRONG = 12.0  # a largest logit, at the model's temperature, that is usual for the digits of MNIST
+_SHEET_STEPS: frozenset[Step] = frozenset(("light", "ink", "specks"))  # already taken for the whole sheet
+_BATCH_SPANS = 2048
+_MAX_SURPRISE = 3.0  # -log of a probability
+_USUAL_LOGIT = 12.0  # the largest logit, at the model's temperature, of a typical digit of MNIST
 
-_LOWEST = 0.4  # of the usual height: what is lower and refused is a dash, a comma or a dot
+_MAX_MARK_HEIGHT = 0.4  # of the usual height: a lower span that is refused is a dash, a comma or a dot
 
 WEIGHTS = {
     "one": 4.09,
@@ -50,10 +50,10 @@ WEIGHTS = {
     "blobs": -0.41,
     "cut": 1.41,
 }
-"""What a span costs is the sum of these times its measures; see `measures`.
+"""The cost of a span is the sum of these times its measures; see `measures`.
 
 Fitted to 250 photographed strings of five training digits of MNIST, each touching the one before with a chance of 0.15,
-as read by `cnn` trained by `classic`, so that paths with the right text become likelier than all others.
+as read by `cnn` trained by `classic`, so that paths with the correct text become likelier than all others.
 """
 
 
@@ -61,17 +61,17 @@ as read by `cnn` trained by `classic`, so that paths with the right text become 
 def read_strings(
     model: Model, picture: Picture, *, name: str | None = None, size: tuple[int, int] | None = None
 ) -> StringReading:
-    """Return the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, ordered as they are read.
+    """Read the characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8, line by line.
 
     Args:
-        name: what the picture is called in the answer.
+        name: of the picture in the result.
         size: (h, w) of the picture before it was averaged down to `LONGEST_SIDE` of
-            `convscope.data.handwriting.segments`; by default it was not. Boxes are in its pixels.
+            `convscope.data.handwriting.segments`; by default its size now. Boxes are in its pixels.
 
     Raises:
         ConvscopeError: if the model's images are not one centred character each, as those of Fashion-MNIST are not.
         ValueError: for a picture of another form.
-        RunError: if the rule in the model's file by which it refuses images is damaged.
+        RunError: if the rejection rule in the model's file is damaged.
     """
     handwriting = preparation_of(model).handwriting
     if not handwriting.centre:
@@ -83,52 +83,52 @@ def read_strings(
     segments = find_segments(picture)
     lattices, num_spans = list[Lattice](), 0
     for line in range(len(segments.lines)):
-        lattices.append(lattice_of(segments, line, most_spans=MOST_SPANS + 1 - num_spans))
+        lattices.append(lattice_of(segments, line, max_spans=MAX_SPANS + 1 - num_spans))
         num_spans += len(lattices[-1].spans)
-        if num_spans > MOST_SPANS:
+        if num_spans > MAX_SPANS:
             break
-    if is_cut := num_spans <= MOST_SPANS:
+    if is_cut := num_spans <= MAX_SPANS:
         chosen = _cheapest_spans(model, handwriting, segments, lattices)
     else:  # each blob is one span, and there is nothing to choose from
-        segments = _uncut(segments)
+        segments = _join_parts(segments)
         lattices = [lattice_of(segments, line, merge=False) for line in range(len(segments.lines))]
         chosen = [(lattice, span) for lattice in lattices for span in lattice.spans]
-    found: dict[Notice, bool] = {
+    conditions: dict[Notice, bool] = {
         "no ink": not segments.lines,
         "too many": segments.num_left_out > 0,
         "not cut": not is_cut,
     }
-    called = "picture" if name is None else name
-    pictures = [_small(picture_of(span, lattice, segments), model) for lattice, span in chosen]
-    answers = predict(model, pictures, names=[called] * len(pictures), steps=_steps(handwriting))
+    file = "picture" if name is None else name
+    pictures = [_shrink(picture_of(span, lattice, segments), model) for lattice, span in chosen]
+    answers = predict(model, pictures, names=[file] * len(pictures), steps=_steps(handwriting))
     by_line: dict[int, list[tuple[Span, Prediction]]] = {}
     for (_, span), answer in zip(chosen, answers, strict=True):
         if not _is_mark(span, answer, segments.height):
             by_line.setdefault(span.line, []).append((span, answer))
-    lines = tuple(joined_names([answer.class_name for _, answer in line]) for line in by_line.values())
+    lines = tuple(join_names([answer.class_name for _, answer in line]) for line in by_line.values())
     digits = tuple(
-        ReadDigit(_in_picture(span, segments, size), number, answer)
+        ReadDigit(_scale_box(span, segments, size), number, answer)
         for number, line in enumerate(by_line.values())
         for span, answer in line
     )
-    notices = tuple(notice for notice, is_so in found.items() if is_so)
-    return StringReading(called, lines, digits, size, segments.num_specks, segments.num_rules, notices)
+    notices = tuple(notice for notice, applies in conditions.items() if applies)
+    return StringReading(file, lines, digits, size, segments.num_specks, segments.num_rules, notices)
 
 
 def _cheapest_spans(
     model: Model, handwriting: Handwriting, segments: Segments, lattices: Sequence[Lattice]
 ) -> list[tuple[Lattice, Span]]:
-    """Return the spans that are read, in their order; only their costs are kept of the others."""
-    places = [(lattice, span) for lattice in lattices for span in lattice.spans]
-    costs = np.zeros(len(places))
+    """Choose the spans that cover each line at the lowest cost; pictures of the others are not kept in memory."""
+    candidates = [(lattice, span) for lattice in lattices for span in lattice.spans]
+    costs = np.zeros(len(candidates))
     image = model.architecture.input
     weights = np.array(list(WEIGHTS.values())[:-1])
-    for start in range(0, len(places), _BATCH):
-        batch = places[start : start + _BATCH]
-        pictures = [_small(picture_of(span, lattice, segments), model) for lattice, span in batch]
+    for start in range(0, len(candidates), _BATCH_SPANS):
+        batch = candidates[start : start + _BATCH_SPANS]
+        pictures = [_shrink(picture_of(span, lattice, segments), model) for lattice, span in batch]
         images = [
-            prepare(one, image.height, image.width, image.channels, handwriting, _steps(handwriting)).image
-            for one in pictures
+            prepare(span_picture, image.height, image.width, image.channels, handwriting, _steps(handwriting)).image
+            for span_picture in pictures
         ]
         spans = [span for _, span in batch]
         costs[start : start + len(batch)] = measures(model, np.stack(images), spans, segments.height) @ weights
@@ -141,14 +141,14 @@ def _cheapest_spans(
 
 
 def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], height: float) -> NDArray[np.float64]:
-    """Return (N, 11): how far each span is from one character, by each of `WEIGHTS` but the last, in their order.
+    """Measure how far each span is from one character, (N, 11): a column for each of `WEIGHTS` but the last.
 
     Args:
-        images: (N, H, W, C) uint8, what the model is to read of each span.
+        images: (N, H, W, C) uint8, the prepared image of each span.
         height: the usual height of a character, in the spans' pixels.
 
     Raises:
-        RunError: if the model's rule to refuse images is damaged.
+        RunError: if the model's rejection rule is damaged.
     """
     logits = model.logits(images).astype(np.float64) / model.calibration.get("temperature", 1.0)
     refused = np.zeros(len(images), bool)
@@ -159,9 +159,9 @@ def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], hei
     return np.column_stack(
         [
             np.ones(len(spans)),
-            np.minimum(-np.log(np.maximum(softmax(logits).max(axis=1), 1e-9)), _MOST_SURPRISED),
+            np.minimum(-np.log(np.maximum(softmax(logits).max(axis=1), 1e-9)), _MAX_SURPRISE),
             refused,
-            np.clip(1 - logits.max(axis=1) / _STRONG, -1, 1),
+            np.clip(1 - logits.max(axis=1) / _USUAL_LOGIT, -1, 1),
             wide,
             wide**2,
             np.maximum(0, wide - 1.15),
@@ -174,19 +174,19 @@ def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], hei
 
 
 def _steps(handwriting: Handwriting) -> list[Step]:
-    """Return the steps that are left to be taken with one character of a sheet."""
-    return [step for step in handwriting.steps if step not in _DONE]
+    """List the steps that remain for a single character of a sheet."""
+    return [step for step in handwriting.steps if step not in _SHEET_STEPS]
 
 
-def _small(ink: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
-    """Return a span's ink as dark ink on white (h, w, 1), its longer side at most four times that of an image."""
+def _shrink(ink: NDArray[np.uint8], model: Model) -> NDArray[np.uint8]:
+    """Convert a span's ink to dark ink on white (h, w, 1), its longer side at most four times that of an image."""
     longest = 4 * max(model.architecture.input.height, model.architecture.input.width)
     factor = max(1.0, max(ink.shape) / longest)
     return average(255 - ink[..., None], *(max(1, round(side / factor)) for side in ink.shape))
 
 
-def _uncut(segments: Segments) -> Segments:
-    """Return the same with every blob in one part."""
+def _join_parts(segments: Segments) -> Segments:
+    """Join the parts of each blob."""
     lines = tuple(
         tuple(Blob(blob.top, blob.left, np.minimum(blob.parts, 1)) for blob in line) for line in segments.lines
     )
@@ -194,11 +194,11 @@ def _uncut(segments: Segments) -> Segments:
 
 
 def _is_mark(span: Span, answer: Prediction, height: float) -> bool:
-    return span.height < _LOWEST * height and answer.none_of_these is not False
+    return span.height < _MAX_MARK_HEIGHT * height and answer.none_of_these is not False
 
 
-def _in_picture(span: Span, segments: Segments, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return the box of a span in pixels of the picture."""
+def _scale_box(span: Span, segments: Segments, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Scale the box of a span to pixels of the picture."""
     down, across = (whole / part for whole, part in zip(size, segments.ink.shape, strict=True))
     left, top, right, bottom = span.box
     return round(left * across), round(top * down), round(right * across), round(bottom * down)

@@ -1,4 +1,4 @@
-"""What was read in a picture of several characters: boxes and answers, the text of each line, and a drawing of it."""
+"""The characters read in a picture: their boxes and predictions, the text of each line, and a drawing."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -13,10 +13,11 @@ from convscope.prediction.records import DigitRecord, StringsRecord
 
 Notice = Literal["no ink", "too many", "not cut"]
 NOTICES: tuple[Notice, ...] = get_args(Notice)
-"""What may be odd about a picture: nothing is written on it; only the largest pieces of ink were read; there was so
-much ink that touching characters were not cut apart."""
+"""Nothing is written on a picture; only the largest pieces of ink were read; there was so much ink that touching
+characters were not cut apart."""
 
-_SURE, _REFUSED = (20, 96, 200), (200, 64, 16)  # blue and orange, as in the report: apart for colour-blind readers too
+# Blue and orange, as in the report, which colour-blind readers distinguish too.
+_ACCEPTED_COLOUR, _REFUSED_COLOUR = (20, 96, 200), (200, 64, 16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +26,7 @@ class ReadDigit:
 
     Attributes:
         box: left, top, right and bottom in pixels of the picture, right and bottom exclusive.
-        line: which of the lines it stands on, from 0.
-        prediction: the model's answer to it.
+        line: index of its line, from 0.
     """
 
     box: tuple[int, int, int, int]
@@ -39,15 +39,15 @@ class ReadDigit:
 
 @dataclass(frozen=True, eq=False)
 class StringReading(Recorded):
-    """All that was read in a picture.
+    """The characters read in a picture.
 
     Attributes:
-        file: what the picture is called.
-        lines: the text of each line: its answers' class names, with spaces between them unless all are one character.
+        file: the picture's name.
+        lines: the text of each line: the predicted class names, with spaces between them unless all are one character.
         digits: in the order in which they are read: line by line from the top, each from left to right.
         size: (h, w) of the picture.
         num_specks, num_rules: pieces of ink that were left out, as too small and as printed rules, tables and boxes.
-        notices: what may be odd about the picture, of `NOTICES`.
+        notices: those of `NOTICES` that apply.
     """
 
     file: str
@@ -67,7 +67,7 @@ class StringReading(Recorded):
         return from_attributes(StringsRecord, self)
 
     def draw(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return the picture (H, W, 3) uint8 with a box around each character and its answer above it.
+        """Draw a box around each character of the picture and its predicted class above it, (H, W, 3) uint8.
 
         Boxes are blue, or orange where the answer is "none of these".
 
@@ -91,7 +91,7 @@ class StringReading(Recorded):
         thick, font = max(1, round(usual / 40)), _font(min(64, max(11, round(0.36 * usual))))
         for digit in self.digits:
             left, top, right, bottom = digit.box
-            colour = _REFUSED if digit.prediction.none_of_these else _SURE
+            colour = _REFUSED_COLOUR if digit.prediction.none_of_these else _ACCEPTED_COLOUR
             outer = (left - thick - 1, top - thick - 1, right + thick, bottom + thick)
             pen.rectangle(outer, outline=colour, width=thick)
             label = clip(digit.prediction.class_name, 12)
@@ -117,17 +117,17 @@ class StringReading(Recorded):
         return rows
 
 
-def joined_names(names: list[str]) -> str:
-    """Return the text of a line of answers.
+def join_names(names: list[str]) -> str:
+    """Join the class names of a line to its text.
 
-    >>> joined_names(["4", "2"]), joined_names(["a", "alpha"])
+    >>> join_names(["4", "2"]), join_names(["a", "alpha"])
     ('42', 'a alpha')
     """
     return ("" if all(len(name) == 1 for name in names) else " ").join(names)
 
 
 def _font(size: int) -> Any:
-    """Return DejaVu Sans as matplotlib brings it: it has letters of many scripts."""
+    """Load matplotlib's own DejaVu Sans, which has letters of many scripts."""
     from matplotlib import get_data_path
     from PIL import ImageFont
 
