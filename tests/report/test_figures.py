@@ -21,7 +21,7 @@ from convscope.report import (
     draw_training_curves,
     write_figures,
 )
-from convscope.report.figures import draw_charts, draw_pictures
+from convscope.report.figures import chart_makers, picture_makers
 from convscope.report.pictures import kernel_columns, large_channels
 from convscope.report.style import (
     ACCENT,
@@ -73,7 +73,7 @@ def test_a_figure_in_the_dark_theme_has_none_of_the_light_colours_and_the_same_b
 
 def test_a_drawing_can_be_saved_in_both_themes_in_any_order(runs: dict[str, RunContents]) -> None:
     light, dark = (FigureStyle("svg", theme) for theme in ("light", "dark"))
-    drawings = [draw_charts(runs["cnn"])["confusion-matrix"] for _ in range(2)]
+    drawings = [chart_makers(runs["cnn"])["confusion-matrix"]() for _ in range(2)]
     first, second = (
         [figure_bytes(drawing, style) for style in order]
         for drawing, order in zip(drawings, [(light, dark, light), (dark, light, dark)], strict=True)
@@ -111,14 +111,14 @@ def test_a_title_that_is_long_is_written_smaller_and_whole(length: int) -> None:
 
 def test_the_diagram_has_every_layer_and_its_numbers(runs: dict[str, RunContents]) -> None:
     for run in runs.values():
-        svg = svg_text(draw_pictures(run)["diagram"])
+        svg = svg_text(picture_makers(run)["diagram"]())
         for row in run.trained.model.architecture.table:
             assert f">{row.layer.kind}<" in svg
             assert f">{row.macs:,}<" in svg
 
 
 def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
-    names = {*draw_charts(runs["cnn"]), *draw_pictures(runs["cnn"])}
+    names = {*chart_makers(runs["cnn"]), *picture_makers(runs["cnn"])}
     assert names == {
         *("training-accuracy", "training-loss", "class-balance", "confusion-matrix", "comparison"),
         *("diagram", "image", "classes", "mistakes"),
@@ -132,13 +132,13 @@ def test_a_cnn_has_all_its_figures(runs: dict[str, RunContents]) -> None:
 
 
 def test_figures_name_neither_a_date_nor_the_library(runs: dict[str, RunContents]) -> None:
-    svg = svg_text(draw_charts(runs["cnn"])["class-balance"])
+    svg = svg_text(chart_makers(runs["cnn"])["class-balance"]())
     assert "dc:date" not in svg
     assert "Matplotlib v" not in svg
 
 
 def test_hostile_class_names_are_plain_text_in_figures(runs: dict[str, RunContents]) -> None:
-    svg = svg_text(draw_charts(runs["hostile"])["class-balance"])
+    svg = svg_text(chart_makers(runs["hostile"])["class-balance"]())
     texts = {element.text for element in ET.fromstring(svg).iter() if element.tag.endswith("text")}
     assert "</script><img…" not in svg
     assert r"$\frac{" in texts
@@ -147,18 +147,18 @@ def test_hostile_class_names_are_plain_text_in_figures(runs: dict[str, RunConten
 
 def test_drawing_leaves_the_users_settings_as_they_were(runs: dict[str, RunContents]) -> None:
     before = dict(matplotlib.rcParams)
-    draw_charts(runs["cnn"])
+    chart_makers(runs["cnn"])
     assert dict(matplotlib.rcParams) == before
 
 
 def test_the_users_settings_do_not_change_a_figure(runs: dict[str, RunContents]) -> None:
-    expected = svg_text(draw_charts(runs["cnn"])["training-loss"])
+    expected = svg_text(chart_makers(runs["cnn"])["training-loss"]())
     with matplotlib.rc_context({"font.size": 20, "axes.grid": True, "lines.linewidth": 9, "axes.facecolor": "red"}):
-        assert svg_text(draw_charts(runs["cnn"])["training-loss"]) == expected
+        assert svg_text(chart_makers(runs["cnn"])["training-loss"]()) == expected
 
 
 def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(runs: dict[str, RunContents]) -> None:
-    png, shown = draw_charts(runs["cnn"])["comparison"]._repr_png_()
+    png, shown = chart_makers(runs["cnn"])["comparison"]()._repr_png_()
     assert (shown["width"], shown["height"]) == (448, 40 + 72 + 32)
     assert shown["alt"].startswith("This run of cnn makes fewer errors than this run of ann")
     with Image.open(BytesIO(png)) as picture:
@@ -166,7 +166,7 @@ def test_a_drawing_shows_itself_in_a_notebook_that_takes_no_html(runs: dict[str,
 
 
 def test_a_drawing_shows_itself_in_the_colours_of_a_notebook(runs: dict[str, RunContents]) -> None:
-    html = draw_charts(runs["hostile"])["confusion-matrix"]._repr_html_()
+    html = chart_makers(runs["hostile"])["confusion-matrix"]()._repr_html_()
     assert "--ink: currentColor" in html
     assert html.count("Most frequent") == 2  # the caption, and what a screen reader says
     assert "<img" not in html
@@ -220,17 +220,17 @@ def test_counts_are_written_only_where_they_fit() -> None:
 
 @pytest.mark.slow
 def test_a_figure_that_shows_a_part_says_so(runs: dict[str, RunContents]) -> None:
-    pictures = draw_pictures(runs["colour"])
-    assert "the first 64 maps" in svg_text(pictures["maps-conv2d"])
-    assert "conv2d_1: all kernels, 100 x 70 (the first 64 per side)" in svg_text(pictures["kernels-conv2d_1-all"])
+    pictures = picture_makers(runs["colour"])
+    assert "the first 64 maps" in svg_text(pictures["maps-conv2d"]())
+    assert "conv2d_1: all kernels, 100 x 70 (the first 64 per side)" in svg_text(pictures["kernels-conv2d_1-all"]())
 
 
 def test_a_depthwise_convolution_has_all_its_filters_in_one_picture(runs: dict[str, RunContents]) -> None:
-    pictures = draw_pictures(runs["depthwise"])
+    pictures = picture_makers(runs["depthwise"])
     names = {name for name in pictures if name.startswith("kernels-depthwise_conv2d")}
     assert names == {"kernels-depthwise_conv2d", "kernels-depthwise_conv2d-grey"}
-    assert "depthwise_conv2d: 12 filters" in svg_text(pictures["kernels-depthwise_conv2d"])
-    assert "conv2d: input channel 0" in svg_text(pictures["kernels-conv2d"])
+    assert "depthwise_conv2d: 12 filters" in svg_text(pictures["kernels-depthwise_conv2d"]())
+    assert "conv2d: input channel 0" in svg_text(pictures["kernels-conv2d"]())
 
 
 @pytest.mark.parametrize("best_epoch", [None, 2])

@@ -11,7 +11,7 @@ from convscope.architecture import presets
 from convscope.base.packing import unpack
 from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import Embedding, embed
-from convscope.report.live_map import live_map
+from convscope.report.payload import live_map
 from convscope.training.model import Model
 
 from .conftest import make_split

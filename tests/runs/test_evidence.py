@@ -15,7 +15,7 @@ from convscope.interchange import Parity, ParityTable
 from convscope.runs.topics import TOPICS
 
 ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
-OPTIONAL = {"weights_sha256", "directions", "offset", "inputs", "num_made_up", "made_up", "mean_made_up"}
+OPTIONAL = {"weights_sha256", "directions", "offset", "inputs", "example", "num_made_up", "made_up", "mean_made_up"}
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # whose keys are data
 PARITY = Parity(
     format="onnx", dtype="float32", file="model.onnx", num_bytes=9, runtime="ONNX Runtime", num_images=5,
@@ -36,7 +36,7 @@ def parts(value: Any, name: str = "") -> Iterator[tuple[Any, Any, str]]:
     if isinstance(value, dict):
         for key, inner in list(value.items()):
             yield value, key, name
-            if key != "inputs":  # of earlier versions, kept as it is
+            if (name, key) not in (("", "inputs"), ("", "example")):  # of earlier versions, kept as they are
                 yield from parts(inner, key)
     elif isinstance(value, list) and value:
         yield value, 0, name

@@ -1,6 +1,6 @@
 """The figures of a run: from what it measured to named drawings, and to files for slides and papers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,21 +33,8 @@ from convscope.report.style import Drawing, figure_bytes
 from convscope.texts import Said, say
 from convscope.training.records import HistoryRecord
 
-
-class Drawings(Mapping[str, Drawing]):
-    """Drawings by name, each drawn when it is asked for."""
-
-    def __init__(self, makers: Mapping[str, Callable[[], Drawing]]) -> None:
-        self._makers = makers
-
-    def __getitem__(self, name: str) -> Drawing:
-        return self._makers[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
+Makers = dict[str, Callable[[], Drawing]]
+"""Functions that draw, by the name of the drawing."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +89,16 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
     return charts
 
 
-def draw_charts(contents: RunContents) -> Drawings:
-    """Return the charts of a run by name, each with what it shows as its title."""
-    return Drawings({name: partial(chart.draw, chart.title) for name, chart in run_charts(contents).items()})
+def chart_makers(contents: RunContents) -> Makers:
+    """Return what draws the charts of a run, each with its finding as its title."""
+    return {name: partial(chart.draw, chart.title) for name, chart in run_charts(contents).items()}
 
 
-def draw_pictures(contents: RunContents) -> Drawings:
-    """Return the pictures of a run by name: images, mistakes, kernels, feature maps and the network's diagram."""
+def picture_makers(contents: RunContents) -> Makers:
+    """Return what draws the pictures of a run: images, mistakes, kernels, feature maps and the network's diagram."""
     evaluation, explanation, shown = contents.evaluation, contents.explanation, contents.pictures
     names, train = evaluation.class_names, contents.splits.train
-    pictures: dict[str, Callable[[], Drawing]] = {
+    pictures: Makers = {
         "diagram": partial(draw_diagram, contents.trained.model.architecture),
         "image": partial(draw_image, shown.example, f"Training image 0: {names[train.labels[0]]}"),
         "classes": partial(
@@ -138,7 +125,7 @@ def draw_pictures(contents: RunContents) -> Drawings:
     for layer, maps in explanation.feature_maps.items():
         pictures[f"maps-{layer}"] = partial(draw_feature_maps, maps, layer)
         pictures[f"maps-{layer}-large"] = partial(draw_feature_maps, maps, layer, channels=large_channels(maps))
-    return Drawings(pictures)
+    return pictures
 
 
 def write_figures(
@@ -157,15 +144,19 @@ def write_figures(
         ConvscopeError: if the folder cannot be written to or the disk is full.
     """
     style = style or FigureStyle()
-    drawings: dict[str, Mapping[str, Drawing]] = {}
-    for group in (draw_charts(contents), draw_pictures(contents), *(one.drawings for one in contents.evidence)):
-        drawings |= dict.fromkeys(group, group)
+    drawings = chart_makers(contents) | picture_makers(contents)
+    for section in contents.evidence:
+        drawings |= {name: partial(_same, drawing) for name, drawing in section.drawings.items()}
     if unknown := [name for name in names if name not in drawings]:
         raise FigureError(_unknown(unknown[0], list(drawings)))
     paths = [folder / f"{name}.{style.format}" for name in names or drawings]
     for path in dict.fromkeys(paths):
-        write_bytes(path, figure_bytes(drawings[path.stem][path.stem], style))
+        write_bytes(path, figure_bytes(drawings[path.stem](), style))
     return paths
+
+
+def _same(drawing: Drawing) -> Drawing:
+    return drawing
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:

@@ -27,14 +27,14 @@ from convscope.experiment.records import SeedsRecord
 from convscope.recipes import Recipe
 from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
-from convscope.report.live import LivePacker, Replay
-from convscope.report.live_map import live_map
+from convscope.report.live import LivePacker, Replay, pack_small
 from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.report.records import (
     ClassSamples,
     Example,
     FeatureMaps,
+    LiveMap,
     PackedBank,
     PageData,
     PageFacts,
@@ -214,6 +214,14 @@ def _payload(contents: RunContents) -> Payload:
         live=live if test_map is None else structs.replace(live, map=test_map),
         evidence={one.topic: dict(one.value) for one in evidence},
     )
+
+
+def live_map(embedding: Embedding) -> LiveMap:
+    """Return what the page computes with of an embedding, some 30 kB for the preset `cnn`."""
+    images = {name: pack_small(np.asarray(getattr(embedding, name))) for name in ("indices", "labels")}
+    value = embedding.to_dict()
+    names = ("layer", "num_neighbours", "points", "directions", "offset")
+    return convert({name: value[name] for name in names} | images, LiveMap)
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:

@@ -5,7 +5,7 @@ import convscope as cs
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import packed_bytes
 from convscope.engine import initial_weights
-from convscope.evidence.robustness import CORRUPTIONS, STRENGTHS, corrupt, measure_robustness, measurement
+from convscope.evidence.robustness import CORRUPTIONS, corrupt, measure_robustness, measurement
 from convscope.evidence.robustness.pictures import _shrunk, pack_small
 
 
@@ -47,21 +47,6 @@ def test_the_means_are_plain_ones(robustness):
     chosen = [table[row, corruption.mnist_c - 1] for row, corruption in enumerate(CORRUPTIONS.values())]
     assert robustness.mean_accuracy_mnist_c == pytest.approx(np.mean(chosen))
     assert [one.is_mnist_c for one in robustness.corruptions].count(True) == 15
-
-
-def test_the_example_is_the_first_right_image_spoiled_in_all_ways(robustness, model, digits):
-    example = robustness.example
-    right = model.predict(digits.images) == digits.labels
-    assert example.index == right.argmax()
-    assert example.label == digits.labels[example.index]
-    np.testing.assert_array_equal(example.clean.unpack(), digits.images[example.index])
-    pictures = example.pictures.unpack()
-    for row, name in enumerate(CORRUPTIONS):
-        for column, strength in enumerate(STRENGTHS):
-            np.testing.assert_array_equal(pictures[row, column], corrupt(digits.images, name, strength)[example.index])
-    flat = pictures.reshape(-1, 28, 28, 1)
-    np.testing.assert_array_equal(np.ravel(example.predictions), model.predict(flat))
-    np.testing.assert_allclose(np.ravel(example.probabilities), model.probabilities(flat).max(axis=1), atol=5.1e-5)
 
 
 @pytest.mark.slow

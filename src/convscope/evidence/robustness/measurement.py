@@ -13,21 +13,18 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
 from convscope.base.metrics import paired_interval, wilson_interval
-from convscope.base.packing import Packed
-from convscope.base.records import Change, ChangeInterval, Count, Fraction, FractionInterval, Record, to_tuple
+from convscope.base.records import Change, ChangeInterval, Fraction, FractionInterval, JsonObject, Record
 from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import Tabular, percent_with_interval
-from convscope.data.datasets import Dataset, DatasetLike, evenly
-from convscope.evidence.records import ClassesRecord, Label, check_labels, check_lengths, check_packed, describe_images
+from convscope.data.datasets import DatasetLike, evenly
+from convscope.evidence.records import ClassesRecord, describe_images
 from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from convscope.evidence.robustness.pictures import pack_small
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
 _MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
 _MOST_MACS = 1e12  # that all answers together cost, about: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)
-_EXAMPLES_ROOM = 80_000  # bytes of JSON
 
 
 Intervals = tuple[tuple[float, float], ...]
@@ -54,24 +51,6 @@ class Corrupted(Record, kw_only=True):
     change_interval: ChangeInterval
 
 
-class Example(Record, kw_only=True):
-    """One image spoiled in all ways, with the network's predictions.
-
-    Attributes:
-        index: of the image in the data set.
-        clean: (h, w, C), and `pictures` (15, 5, h, w, C) in the order of `CORRUPTIONS` and strengths: uint8, smaller
-            than the image where they would take too much room.
-        predictions: (15, 5) labels, and `probabilities` (15, 5) of them, in four digits.
-    """
-
-    index: Count
-    label: Label
-    clean: Packed
-    pictures: Packed
-    predictions: tuple[Annotated[tuple[Label, ...], Meta(min_length=len(STRENGTHS), max_length=len(STRENGTHS))], ...]
-    probabilities: tuple[Row, ...]
-
-
 class Robustness(Tabular, ClassesRecord, kw_only=True):
     """The accuracy of a network on spoiled images.
 
@@ -84,6 +63,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
         mean_accuracy_interval, mean_accuracy_mnist_c_interval: (low, high), 95 %, over other images; files of earlier
             versions have none.
         corruptions: fifteen of them in five strengths each.
+        example: of earlier versions, one image spoiled in all ways; it is not shown.
     """
 
     _header = ("Corruption", *(f"Strength {strength}" for strength in STRENGTHS), "Mean")
@@ -95,19 +75,15 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     mean_accuracy_by_strength: Row
     mean_accuracy_mnist_c: Fraction
     corruptions: Annotated[tuple[Corrupted, ...], Meta(min_length=1)]
-    example: Example
     mean_accuracy_interval: FractionInterval | UnsetType = UNSET
     mean_accuracy_mnist_c_interval: FractionInterval | UnsetType = UNSET
+    example: JsonObject | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        example, names = self.example, list(dict.fromkeys(one.name for one in self.corruptions))
+        names = list(dict.fromkeys(one.name for one in self.corruptions))
         settings = [(name, strength) for name in names for strength in STRENGTHS]
         if [(one.name, one.strength) for one in self.corruptions] != settings:
             raise ValueError(f"corruptions are not those of {len(STRENGTHS)} strengths each")
-        check_packed("pictures", example.pictures, "uint8", len(names), len(STRENGTHS), None, None, None)
-        check_lengths(names=names, predictions=example.predictions, probabilities=example.probabilities)
-        answers = [label for row in example.predictions for label in row]
-        check_labels(self.class_names, [example.label, *answers], "example")
 
     def _headline(self) -> str:
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
@@ -179,7 +155,6 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         mean_accuracy_interval=_mean_interval(right),
         mean_accuracy_mnist_c_interval=_mean_interval(right[[one.is_mnist_c for one in corruptions]]),
         corruptions=corruptions,
-        example=_example(model, dataset, int(indices[clean.argmax()]), seed),
     )
 
 
@@ -201,23 +176,6 @@ def measured(
         tuple(zip(lows.tolist(), highs.tolist(), strict=True)),
         tuple(((gained - lost) / num_images).tolist()),
         tuple(zip(change_lows.tolist(), change_highs.tolist(), strict=True)),
-    )
-
-
-def _example(model: Model, dataset: Dataset, index: int, seed: int) -> Example:
-    image, place = dataset.images[index][None], np.array([index])
-    pictures = np.concatenate(
-        [corrupt(image, name, strength, seed, indices=place) for name in CORRUPTIONS for strength in STRENGTHS]
-    )
-    probabilities = model.probabilities(pictures)
-    shape = len(CORRUPTIONS), len(STRENGTHS)
-    return Example(
-        index=index,
-        label=int(dataset.labels[index]),
-        clean=pack_small(image[0], _EXAMPLES_ROOM // 10),
-        pictures=pack_small(pictures.reshape(*shape, *image.shape[1:]), _EXAMPLES_ROOM),
-        predictions=to_tuple(probabilities.argmax(axis=1).reshape(shape)),
-        probabilities=to_tuple(probabilities.max(axis=1).reshape(shape).round(4)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The page's section on two networks, or groups of them over seeds: who makes fewer errors, and at what cost."""
+"""The page's section on two networks, or groups of them over seeds: who makes fewer errors."""
 
 from collections.abc import Sequence
 from math import inf
@@ -7,14 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
-from convscope.evidence.comparison.candidate import seconds_text
 from convscope.evidence.comparison.records import GroupComparisonRecord, RunGroupRecord
 from convscope.evidence.comparison.words import format_limits, format_p_value, format_verdict
 from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interval, percent_tick, points_tick, write
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.findings import bracketed, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import figure, rounded, say, sentences
+from convscope.texts import rounded, say, sentences
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
@@ -38,7 +37,7 @@ def comparison_section(comparison: GroupComparisonRecord) -> Section:
         name=say("chapter.comparison"),
         shows=say("evidence.comparison.shows"),
         does_not_show=format_limits(comparison.names, comparison.num_models),
-        parts=[chart, *counts, _costs_table(comparison)],
+        parts=[chart, *counts],
     )
 
 
@@ -164,36 +163,3 @@ def _counts_table(comparison: GroupComparisonRecord) -> Table:
             [say("head.modelWrong", model=first), f"{comparison.only_b_correct:,}", f"{comparison.both_wrong:,}"],
         ],
     )
-
-
-def _costs_table(comparison: GroupComparisonRecord) -> Table:
-    sides = (comparison.a, comparison.b)
-    times = [time for side in sides for time in (side.latency_seconds, side.latency_1000_seconds)]
-    has_latency = any(time is not None for time in times)
-    header: list[str] = [say(f"head.{name}") for name in ("model", "parameters", "weights")]
-    header += [say("evidence.comparison.multiplyAdds"), say("head.training")]
-    header += [say("head.oneImage"), say("head.thousandImages")] if has_latency else []
-    rows = [
-        [
-            name,
-            f"{side.parameters:,}",
-            say("head.size", size=figure(side.weights_bytes / 1024, 1)),
-            f"{side.macs:,}",
-            seconds_text(side.training_seconds),
-            *([seconds_text(side.latency_seconds), seconds_text(side.latency_1000_seconds)] if has_latency else []),
-        ]
-        for name, side in zip(comparison.names, sides, strict=True)
-    ]
-    is_mean = max(comparison.num_models) > 1
-    look = say("evidence.comparison.timesMeans") if is_mean else say("evidence.comparison.times")
-    return Table(costs_finding(comparison), look, header, rows)
-
-
-def costs_finding(comparison: GroupComparisonRecord) -> str:
-    """Return how many times the weights and the multiply-adds of the second the first costs."""
-    first, second = (clip(name, _LONGEST_NAME) for name in comparison.names)
-    if not comparison.b.weights_bytes or not comparison.b.macs:
-        return say("evidence.comparison.cost.none", first=first, second=second)
-    weights = rounded(comparison.a.weights_bytes / comparison.b.weights_bytes, 3)
-    macs = rounded(comparison.a.macs / comparison.b.macs, 3)
-    return say("evidence.comparison.cost.both", first=first, second=second, weights=weights, macs=macs)

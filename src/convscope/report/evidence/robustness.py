@@ -8,18 +8,13 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from convscope.base.palette import RED
-from convscope.base.tables import clip
 from convscope.evidence.robustness.measurement import Robustness
-from convscope.report.axes import CHART_WIDTH
 from convscope.report.evidence.section import Chart, Section, Table
-from convscope.report.findings import confidence_text, percent, percent_within, points
-from convscope.report.pixels import image_pixels, scale_to, tile
-from convscope.report.style import INK, MUTED, WRONG, Drawing, add_axes, house_style, new_drawing
+from convscope.report.findings import percent, percent_within, points
+from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, known, say
 
 _CELL = 64, 24  # pixels of the heat table
-_TILE = 56  # pixels that a picture is wide at most
-_GAP = 8  # pixels between two corruptions
 _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
 
 
@@ -37,7 +32,7 @@ def robustness_section(value: Robustness) -> Section:
             leftOut=left_out,
         ),
         say("evidence.robustness.doesNotShow"),
-        [_heat(value, names, accuracies), _pictures(value, names, accuracies)],
+        [_heat(value, names, accuracies)],
     )
 
 
@@ -145,52 +140,3 @@ def _bare_table(axes: Axes, heads: Sequence[str], names: Sequence[str]) -> None:
     axes.tick_params(length=0, labelcolor=INK)
     axes.tick_params(axis="x", labelcolor=MUTED)
     axes.spines[:].set_visible(False)
-
-
-def _pictures(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
-    example, classes = value.example, value.class_names
-    answers = np.array(example.predictions)
-    wrong = int((answers != example.label).sum())
-    title = say("evidence.robustness.one", n=answers.size, wrong=wrong)
-    label = clip(classes[example.label], 16)
-    look = say("evidence.robustness.oneLook", index=example.index, name=label)
-    drawing = _draw_pictures(value, names, accuracies, answers != example.label, title)
-    header = _heads("corruption", "strength", "answer", "probability")
-    rows = [
-        [_spoken(name), f"{strength + 1}", clip(classes[answers[row, strength]], 24), confidence_text(probability)]
-        for row, name in enumerate(names)
-        for strength, probability in enumerate(example.probabilities[row])
-    ]
-    return Chart("robustness-pictures", title, look, drawing, Table("", "", header, rows), is_wide=True)
-
-
-def _draw_pictures(
-    value: Robustness,
-    names: Sequence[str],
-    accuracies: NDArray[np.float64],
-    wrong: NDArray[np.bool_],
-    title: str,
-) -> Drawing:
-    pictures = value.example.pictures.unpack()  # (15, 5, h, w, C)
-    rows, strengths, height, width = pictures.shape[:4]
-    scale = scale_to(max(height, width), _TILE)
-    # A pixel of the picture lies between two tiles.
-    step, block, tall = scale * (width + 1), scale * (strengths * (width + 1) - 1), scale * height
-    columns = max(1, min(3, (2 * CHART_WIDTH - 4) // (block + _GAP)))
-    lines = -(-rows // columns)
-    with house_style():
-        drawing = new_drawing(8 + columns * (block + _GAP), 36 + lines * (tall + 52), title)
-        for row, name in enumerate(names):
-            tiles = [image_pixels(picture) for picture in pictures[row]]
-            left, top = 8 + (row % columns) * (block + _GAP), 36 + (row // columns) * (tall + 52) + 20
-            axes = add_axes(drawing, left, top, block, tall)
-            axes.imshow(tile(tiles, strengths, 1), aspect="auto", extent=(0, block, tall, 0))
-            axes.set_axis_off()
-            axes.text(0, -6, _spoken(name), va="baseline", color=INK)
-            for strength in range(strengths):
-                text = figure(100 * accuracies[row, strength], 1)
-                colour = WRONG if wrong[row, strength] else MUTED
-                axes.text(
-                    strength * step + scale * width / 2, tall + 14, text, ha="center", va="baseline", color=colour
-                )
-    return drawing
