@@ -8,7 +8,7 @@ from convscope.base.errors import RecipeError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to each training image each time it is seen, at random; zero is nothing.
+    """Random changes of each training image each time it is seen; zero is none.
 
     `shift` to `horizontal_flip` say where each pixel of the new image is read in the old one: they are composed, and
     the image is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST.
