@@ -81,7 +81,7 @@ export function* answersAlong(network: Network, at: (share: number) => Uint8Arra
     probabilities.push(softmax(network.logits(at(share)), network.numClasses));
     yield probabilities.length / shares.length;
   }
-  return { shares, probabilities, answers: probabilities.map((one) => largest(one)) };
+  return { shares, probabilities, answers: probabilities.map((values) => largest(values)) };
 }
 
 export interface Size {

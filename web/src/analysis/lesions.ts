@@ -54,7 +54,8 @@ export function withoutParts(
 ): { architecture: Architecture; weights: Weights } {
   const taken = lesions.filter((lesion) => lesion.part !== 'filter');
   if (taken.length === 0) return { architecture, weights };
-  const has = (layer: string, part: Lesion['part']) => taken.some((one) => one.layer === layer && one.part === part);
+  const has = (layer: string, part: Lesion['part']) =>
+    taken.some((lesion) => lesion.layer === layer && lesion.part === part);
   const changed = { ...weights };
   const layers = architecture.layers.map((layer) => {
     const bias = `${layer.name}/bias`;
@@ -84,7 +85,7 @@ export function withReplacements(
   weights: Weights,
   replacements: Replacement[],
 ): { architecture: Architecture; weights: Weights } {
-  const hit = new Set(replacements.map((one) => one.layer));
+  const hit = new Set(replacements.map((replacement) => replacement.layer));
   if (hit.size === 0) return { architecture, weights };
   const gated = { ...weights };
   const layers = architecture.layers.flatMap((layer) => {

@@ -30,9 +30,9 @@ export function layerTable(architecture: Architecture): LayerRow[] {
 }
 
 export function rowNamed(table: LayerRow[], name: string): LayerRow {
-  const row = table.find((one) => one.layer.name === name);
+  const row = table.find((row) => row.layer.name === name);
   if (row === undefined) {
-    throw new Error(`There is no layer ${name}; the layers are ${table.map((one) => one.layer.name).join(', ')}.`);
+    throw new Error(`There is no layer ${name}; the layers are ${table.map((row) => row.layer.name).join(', ')}.`);
   }
   return row;
 }

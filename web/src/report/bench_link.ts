@@ -36,7 +36,7 @@ export function putImage(bench: Bench, position: number): void {
 // Holds the middle of a map of the report's model.
 export function holdMap(bench: Bench, layer: string, map: number): void {
   if (bench.modelIndex !== 0) bench.show(0);
-  const row = bench.table.find((one) => one.layer.name === layer);
+  const row = bench.table.find((row) => row.layer.name === layer);
   // A network that trained in the page may have lost the layer.
   if (row !== undefined && map < row.outputShape[row.outputShape.length - 1]) {
     const [rows, columns] = row.outputShape.length === 3 ? row.outputShape : [1, 1];

@@ -12,7 +12,7 @@ export function keepTheme(): void {
   } catch {
     // Nothing is remembered, and the system chooses.
   }
-  const choice = choices.find((one) => one.value === remembered);
+  const choice = choices.find((option) => option.value === remembered);
   if (choice !== undefined && !choice.checked) {
     choice.checked = true;
     choice.dispatchEvent(new Event('change', { bubbles: true }));

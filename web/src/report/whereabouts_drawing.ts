@@ -14,7 +14,7 @@ const [DOT, RING, HERE] = [2, 5, 7]; // CSS pixels
 const MOST_NAMES = 26; // of more classes, those of the neighbours
 
 const endsOf = (places: Place[]) =>
-  [0, 1].map((axis) => places.map((one) => one[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
+  [0, 1].map((axis) => places.map((position) => position[axis])).map((all) => [Math.min(...all), Math.max(...all)]);
 
 // One scale along both axes. What lies beyond the map stands at its edge.
 function placing(places: Place[], width: number, height: number): (place: Place) => Place {
@@ -63,7 +63,7 @@ export function paintWhereabouts(
   for (const k of named) {
     const places = map.places.filter((_, i) => map.labels[i] === k).map(at);
     if (places.length === 0) continue;
-    const [x, y] = [0, 1].map((axis) => median(places.map((one) => one[axis])));
+    const [x, y] = [0, 1].map((axis) => median(places.map((position) => position[axis])));
     context.strokeStyle = colour('paper');
     context.lineWidth = 4;
     context.fillStyle = colour(k === main ? 'ink' : 'muted');

@@ -92,7 +92,7 @@ function readCell(text: string, table: LayerRow[], image: number[]): Cell | null
 function readLesion(text: string, table: LayerRow[]): Lesion | null {
   const [place, what, ...rest] = text.split(':');
   const [name, filter, ...more] = place.split('.');
-  const row = table.find((one) => one.layer.name === read(name));
+  const row = table.find((row) => row.layer.name === read(name));
   if (row === undefined || rest.length > 0 || more.length > 0) return null;
   const layer = row.layer.name;
   if (what === 'zero' || what === 'mean') {

@@ -21,7 +21,7 @@ export function preferredLanguage(): Language {
     return `${language} ${script}`;
   };
   for (const wanted of navigator.languages) {
-    const found = languages().find((one) => written(one) === written(wanted));
+    const found = languages().find((language) => written(language) === written(wanted));
     if (found !== undefined) return found;
   }
   return 'en';

@@ -66,7 +66,7 @@ export class OwnClasses {
   }
 
   #with(id: number, change: Partial<OwnClass>): void {
-    this.#change(this.classes.map((one) => (one.id === id ? { ...one, ...change } : one)));
+    this.#change(this.classes.map((entry) => (entry.id === id ? { ...entry, ...change } : entry)));
   }
 
   undo(): void {
@@ -88,23 +88,23 @@ export class OwnClasses {
   }
 
   removeClass(id: number): void {
-    if (!this.isLeast) this.#change(this.classes.filter((one) => one.id !== id));
+    if (!this.isLeast) this.#change(this.classes.filter((entry) => entry.id !== id));
   }
 
   // A sentence where the name cannot be given; then the class keeps its own.
   rename(id: number, wanted: string): string | null {
     const name = wanted.replace(/\s+/g, ' ').trim();
-    const others = this.classes.filter((one) => one.id !== id);
+    const others = this.classes.filter((entry) => entry.id !== id);
     if (name === '') return say('symbols.noName');
     if ([...name].length > LONGEST_NAME) return say('symbols.longName', { n: LONGEST_NAME });
-    if (others.some((one) => one.name === name)) return say('symbols.sameName', { name });
-    if (this.classes.some((one) => one.id === id && one.name !== name)) this.#with(id, { name });
+    if (others.some((entry) => entry.name === name)) return say('symbols.sameName', { name });
+    if (this.classes.some((entry) => entry.id === id && entry.name !== name)) this.#with(id, { name });
     return null;
   }
 
   // A sentence where not all of them had room; those that had are added.
   add(id: number, images: readonly Uint8Array[]): string | null {
-    const own = this.classes.find((one) => one.id === id);
+    const own = this.classes.find((entry) => entry.id === id);
     if (own === undefined || images.length === 0) return null;
     const room = MOST_EXAMPLES - own.examples.length;
     if (room > 0) this.#with(id, { examples: [...own.examples, ...images.slice(0, room)] });
@@ -112,7 +112,7 @@ export class OwnClasses {
   }
 
   removeExample(id: number, at: number): void {
-    const own = this.classes.find((one) => one.id === id);
+    const own = this.classes.find((entry) => entry.id === id);
     if (own !== undefined) this.#with(id, { examples: own.examples.filter((_, i) => i !== at) });
   }
 

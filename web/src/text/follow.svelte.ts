@@ -12,7 +12,7 @@ export function onLanguage(write: () => void): void {
   $effect.root(() => {
     $effect(() => {
       void chosen.texts;
-      untrack(() => writers.forEach((one) => one()));
+      untrack(() => writers.forEach((writer) => writer()));
     });
   });
 }

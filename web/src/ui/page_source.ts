@@ -51,7 +51,7 @@ export function pageText({ title, about, unscripted, payload }: NewPage): string
     element('div', { id: 'bench' }),
     without,
     element('script', { type: 'application/json', id: 'payload' }, payload),
-    ...packed.map((one) => one.cloneNode(true)),
+    ...packed.map((element) => element.cloneNode(true)),
     start.cloneNode(true),
   );
   root.append(head, body);

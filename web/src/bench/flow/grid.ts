@@ -118,7 +118,7 @@ function columnWidth({ folded, narrowest }: Wanted, grid: Grid, scale: number): 
 // units; where there is too little for maps that can be read, the columns are wider than the flow.
 export function fitGrids(wanted: Wanted[], width: number, height: number, scale: number): Grid[] {
   const first = (side: number, least: number) =>
-    wanted.map((one) => gridOf(one, firstCell(one, side, least, scale), height, scale));
+    wanted.map((grid) => gridOf(grid, firstCell(grid, side, least, scale), height, scale));
   const fits = (grids: Grid[]) => grids.every((grid) => canvasSize(grid).height <= height * scale);
   const small = LEAST_CELLS.map((least) => first(SMALLEST, least)).find(
     (grids, i) => widthOf(wanted, grids, scale) <= width && (i === LEAST_CELLS.length - 1 || fits(grids)),

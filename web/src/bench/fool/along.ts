@@ -8,7 +8,7 @@ const MOST = 4;
 
 // The probabilities of these classes and of those that come between, each as a line.
 export function classesAlong({ shares, probabilities }: Along, names: string[], always: number[]): Series[] {
-  const peak = (k: number) => Math.max(...probabilities.map((one) => one[k]));
+  const peak = (k: number) => Math.max(...probabilities.map((values) => values[k]));
   const others = Array.from(names, (_, k) => k)
     .filter((k) => !always.includes(k) && peak(k) >= SEEN)
     .sort((a, b) => peak(b) - peak(a));

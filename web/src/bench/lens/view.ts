@@ -21,7 +21,7 @@ export interface Shown {
 }
 
 export function viewOf({ table, outputs, pixels, scaling }: Shown, layer: string, map: number): MapView {
-  const row = table.find((one) => one.layer.name === layer);
+  const row = table.find((row) => row.layer.name === layer);
   if (row === undefined) {
     const [rows, columns, channels] = sizesOf(table[0].inputShape);
     return { values: mapOf(pixels, channels, map), rows, columns, low: 0, high: 255, palette: 'grey' };

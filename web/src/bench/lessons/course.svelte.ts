@@ -46,9 +46,9 @@ export class Course {
   constructor(readonly bench: Bench) {}
 
   readonly present: Lesson[] = $derived.by(() =>
-    untrack(() => LESSONS.filter((one) => one.script(this.bench) !== null)),
+    untrack(() => LESSONS.filter((lesson) => lesson.script(this.bench) !== null)),
   );
-  readonly missing: Lesson[] = $derived.by(() => LESSONS.filter((one) => !this.present.includes(one)));
+  readonly missing: Lesson[] = $derived.by(() => LESSONS.filter((lesson) => !this.present.includes(lesson)));
   readonly open: Lesson | null = $derived.by(() => LESSONS.find(({ id }) => id === this.bench.lesson) ?? null);
   // Of the lesson that is open; null of one whose subject the network lacks.
   readonly visit: Visit | null = $derived.by(() => {

@@ -56,7 +56,7 @@ export function lookedInAnswer(bench: Bench): Cell | null {
 }
 
 function valuesIn(bench: Bench, layer: string): { values: ArrayLike<number>; shape: number[] } {
-  const row = bench.table.find((one) => one.layer.name === layer);
+  const row = bench.table.find((row) => row.layer.name === layer);
   return row === undefined
     ? { values: bench.pixels, shape: bench.table[0].inputShape }
     : { values: bench.forward.activations[row.index], shape: row.outputShape };
@@ -74,7 +74,7 @@ export function mapOf(bench: Bench, layer: string, map: number): number[] {
 }
 // The numbers of the layer before that a pooled number was made of.
 export function windowOf(bench: Bench, cell: Cell): number[] {
-  const row = bench.table.find((one) => one.layer.name === cell.layer)!;
+  const row = bench.table.find((row) => row.layer.name === cell.layer)!;
   const { layer } = sourceOf(bench.table, row);
   const frame = receptiveFrame(bench.table, cell).get(layer);
   if (frame === undefined) return [];
@@ -84,7 +84,7 @@ export function windowOf(bench: Bench, cell: Cell): number[] {
     row: frame.top + Math.floor(i / frame.width),
     column: frame.left + (i % frame.width),
   }));
-  return cells.map((one) => valueAt(bench, one));
+  return cells.map((cell) => valueAt(bench, cell));
 }
 // How many rows and columns of the image a number depends on, without what lies outside the image.
 export function pixelsSeen(bench: Bench, cell: Cell): [number, number] {

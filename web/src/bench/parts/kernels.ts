@@ -16,7 +16,7 @@ export interface FirstKernels {
 }
 
 export function firstKernels(table: LayerRow[], weights: Weights): FirstKernels | null {
-  const row = table.find((one) => `${one.layer.name}/kernel` in one.weightShapes);
+  const row = table.find((row) => `${row.layer.name}/kernel` in row.weightShapes);
   if (row === undefined) return null;
   const count = row.outputShape[row.outputShape.length - 1];
   const kernels = Array.from({ length: Math.min(count, MOST) }, (_, k) => kernelOf(table, weights, row, k));

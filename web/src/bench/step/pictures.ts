@@ -71,7 +71,9 @@ export function kernelMosaic(table: LayerRow[], arrays: Weights, row: LayerRow):
     const kernels = Array.from({ length: count }, (_, k) => kernelOf(table, arrays, row, k));
     const [{ rows, columns, readings }] = kernels;
     const channels = Math.min(readings.length, MOST_CHANNELS);
-    const tiles = Array.from({ length: channels }, (_, c) => kernels.map((one) => one.readings[c].weights!)).flat();
+    const tiles = Array.from({ length: channels }, (_, c) =>
+      kernels.map((kernel) => kernel.readings[c].weights!),
+    ).flat();
     const across = channels === 1 ? Math.min(count, ACROSS) : count;
     return {
       values: lay(tiles, rows, columns, across),

@@ -62,7 +62,9 @@ export class StepLab {
 
   // Whether this part of the step is shown already.
   reached(kind: Phase['kind'], layer = ''): boolean {
-    const at = this.phases.findIndex((one) => one.kind === kind && (one.kind !== 'back' || one.layer === layer));
+    const at = this.phases.findIndex(
+      (phase) => phase.kind === kind && (phase.kind !== 'back' || phase.layer === layer),
+    );
     return at >= 0 && this.phase >= at;
   }
 
