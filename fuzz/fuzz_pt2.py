@@ -1,4 +1,4 @@
-"""Fuzz the reader of PyTorch's exported programs: the archive, the description and the pickle of weights."""
+"""Fuzz the reader of PyTorch's exported programs: the archive, the description and the weights."""
 
 from contextlib import suppress
 from functools import cache
@@ -17,7 +17,7 @@ from seeds import PT2_PLACES, pt2_members, zipped_all
 def read(path: Path) -> None:
     """Read the bytes as a file; then sound archives of which they are one member, since members have checksums."""
     content = path.read_bytes()
-    changed = [zipped_all({**_members(layout), name: content}) for layout, name in PT2_PLACES]
+    changed = [zipped_all({**_members(), name: content}) for name in PT2_PLACES]
     for whole in (content, *changed):
         path.write_bytes(whole)
         with suppress(InterchangeError):

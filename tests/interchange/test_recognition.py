@@ -9,19 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.interchange.torch_files.programs import pickled, saved
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
-
-STATE_DICT = {
-    "conv1.weight": np.zeros((8, 3, 5, 5), np.float32),
-    "conv1.bias": np.zeros(8, np.float32),
-    "fc.weight": np.zeros((10, 8), np.float32),
-    "fc.bias": np.zeros(10, np.float32),
-}
-MODULE = b"\x80\x02cmynet\nNet\n)\x81}X\x08\x00\x00\x00trainingK\x01sb."
-CHECKPOINT = b"\x80\x02}(X\x05\x00\x00\x00epochK\x03X\x05\x00\x00\x00model" + pickled(STATE_DICT)[2:-1] + b"u."
 
 
 def _zip(*names: str) -> bytes:
@@ -40,28 +30,17 @@ def _npz() -> bytes:
 
 EXPORT = (
     r"`torch\.export\.save\(torch\.export\.export\(network\.eval\(\), "
-    r"\(torch\.zeros\(1, {}, 28, 28\),\)\), 'net\.pt2'\)`"
+    r"\(torch\.zeros\(1, 1, 28, 28\),\)\), 'net\.pt2'\)`"
 )
 FILES = {
-    "a state_dict": (
-        saved(STATE_DICT),
-        rf"is a state_dict of PyTorch: 4 weights \('conv1.weight', .*{EXPORT.format(3)}",
-    ),
-    "a checkpoint": (
-        saved({}, CHECKPOINT),
-        r"is a checkpoint \('epoch', 'model'\) of PyTorch: 4 weights .*load\('file.keras'\)\['model'\]\)`.*"
-        + EXPORT.format(3),
-    ),
-    "a module": (
-        saved({}, MODULE),
-        rf"is a pickled object of PyTorch \('mynet.Net'\), which runs code.*{EXPORT.format(1)}",
+    "torch.save": (
+        _zip("archive/data.pkl", "archive/data/0"),
+        rf"is a file of torch.save: weights .*load_state_dict\(torch.load\('file.keras'\)\)`.*{EXPORT}",
     ),
     "TorchScript": (
         _zip("net/data.pkl", "net/code/__torch__.py", "net/constants.pkl"),
         r"is a TorchScript program.*torch\.onnx\.export\(torch\.jit\.load",
     ),
-    "numbers": (saved({}, pickle.dumps([1, 2], 2)), "is a file of torch.save without a network"),
-    "a damaged state_dict": (saved({}, b"\x80\x02}"), "is a damaged file of torch.save"),
     "an old file": (bytes.fromhex("80028a0a6cfc9c46f9206aa850192e80024d"), "before 1.6"),
     "a compiled program": (_zip("net/data/aotinductor/model/a.so", "net/version"), "compiled for one machine"),
     "scikit-learn": (pickle.dumps({"a": 1}), "is a Python pickle, which runs code"),

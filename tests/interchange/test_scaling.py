@@ -99,33 +99,6 @@ def test_the_layer_of_a_scaling_by_channel_has_a_name_of_its_own():
 
 
 @pytest.mark.parametrize(
-    ("layers", "message"),
-    [
-        (
-            (cs.DepthwiseConv2D(1, name="a"), cs.Conv2D(3, 1), cs.Add("a"), cs.Flatten()),
-            "adds colours to what was mixed",
-        ),
-        (
-            (cs.DepthwiseConv2D(1, depth_multiplier=2), cs.Conv2D(4, 1, groups=2), cs.Flatten()),
-            "mixes colours in groups",
-        ),
-        ((cs.Flatten(),), None),
-    ],
-)
-def test_colours_are_reversed_only_where_that_can_be(layers, message: str | None):
-    network = as_read(*layers)
-    assert network.can_reorder == (message is None)
-    if message is not None:
-        with pytest.raises(InterchangeError, match=message):
-            network.scaled(cs.Scaling(bgr=True))
-
-
-def test_colours_that_nothing_mixes_stay_as_they_are():
-    architecture = cs.Architecture(cs.Input(9, 8, 3, 1.0), (cs.GlobalAveragePooling2D(),))
-    assert not Imported(architecture, {}).can_reorder
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"scale": 0.0}, "scale is 0.0"),

@@ -15,9 +15,6 @@ from convscope.architecture import (
     Branch,
     Concatenate,
     Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Flatten,
     Layer,
 )
 from convscope.architecture.network import FreeNames
@@ -61,11 +58,10 @@ class Imported:
         """Return the network for images as they are in the data set, whose bytes become numbers as `scaling` says.
 
         A scale and an offset for all channels are the input's. One for each channel is a `BatchNormalization` in front,
-        and the order of channels is put into the weights that mix them; all other layers stay as they are in the file.
+        another order of channels a `Conv2D` of 1 x 1; all other layers stay as they are in the file.
 
         Raises:
-            InterchangeError: if the network scales bytes itself and would do so twice, or its layers allow no other
-                order of channels.
+            InterchangeError: if the network scales bytes itself and would do so twice.
             ValueError: if the scaling is for another number of channels.
         """
         architecture, weights, notes = self.architecture, self.weights, [f"a byte becomes {scaling.formula}"]
@@ -76,21 +72,18 @@ class Imported:
                 f"it scales bytes itself, and {scaling.formula} before it would scale them twice; with a scale of 1, "
                 "only the rest is done to a byte"
             )
-        if scaling.bgr:
-            weights = _reversed_channels(architecture, weights)
         scales, offsets = image.scale * scales, image.scale * offsets + image.offset
-        if np.ptp(scales) == np.ptp(offsets) == 0:
+        if np.ptp(scales) == np.ptp(offsets) == 0 and not scaling.bgr:
             image = replace(image, scale=float(scales[0]), offset=float(offsets[0]))
             architecture = replace(architecture, input=image)
         else:
-            layer = BatchNormalization(name=FreeNames(layer.name for layer in architecture.layers)("scaling"))
+            name = FreeNames(layer.name for layer in architecture.layers)("scaling")
+            layer: BatchNormalization | Conv2D = BatchNormalization(name=name)
             # A normalisation by nothing: √(0.999 + 0.001) = 1.
-            new = {
-                "gamma": scales,
-                "beta": offsets,
-                "moving_mean": 0 * scales,
-                "moving_variance": 0 * scales + 1 - layer.epsilon,
-            }
+            new = {"gamma": scales, "beta": offsets, "moving_mean": 0 * scales, "moving_variance": 0 * scales + 0.999}
+            if scaling.bgr:  # a convolution of one pixel gives each channel another place
+                layer = Conv2D(image.channels, (1, 1), name=name)
+                new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
             weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
             image = replace(image, scale=1.0, offset=0.0)
             behind = (_reading(each, "input", layer.name) for each in architecture.layers)
@@ -104,17 +97,6 @@ class Imported:
             reads_bytes=True,
             scaling=scaling,
         )
-
-    @property
-    def can_reorder(self) -> bool:
-        """Whether `scaled` can take the channels of images in the order blue, green, red."""
-        if self.architecture.input.channels != 3:
-            return False
-        try:
-            _reversed_channels(self.architecture, self.weights)
-        except InterchangeError:
-            return False
-        return True
 
     def to_model(self, class_names: Sequence[str] | None = None, **source: object) -> Model:
         """Return the model; its classes are called `class_names`, as the file says, or by their numbers.
@@ -146,56 +128,3 @@ def _reading(layer: Layer, old: str, new: str) -> Layer:
     if isinstance(layer, Add | Branch | Concatenate) and layer.from_layer == old:
         return replace(layer, from_layer=new)
     return layer
-
-
-def _reversed_channels(architecture: Architecture, weights: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return the weights with which the network answers images as with `weights` those of reversed channels.
-
-    Until a convolution or a dense layer mixes them, the outputs of layers are in another order too: at the place i is
-    what was at `order[i]`. Every order here is its own inverse.
-    """
-    changed: dict[str, NDArray[Any]] = {}
-    order = np.arange(architecture.input.channels)[::-1]
-    orders = {"input": order}
-    for row in architecture.table:
-        layer = row.layer
-        own = {name: weights[f"{layer.name}/{name}"] for name in layer.weight_shapes(row.input_shape)}
-        match layer:
-            case Conv2D():
-                own["kernel"], order = _grouped(layer, own["kernel"], order)
-                own |= {"bias": own["bias"][order]} if "bias" in own else {}
-            case Dense():
-                own["kernel"] = own["kernel"][order]
-                order = np.arange(layer.units)
-            case DepthwiseConv2D():
-                own["kernel"] = own["kernel"][:, :, order]
-                order = np.arange(row.output_shape[2]).reshape(len(order), -1)[order].ravel()
-                own |= {"bias": own["bias"][order]} if "bias" in own else {}
-            case Flatten() if len(row.input_shape) == 3:
-                order = np.arange(row.output_shape[0]).reshape(row.input_shape)[:, :, order].ravel()
-            case Branch():
-                order = orders[layer.from_layer]
-            case Concatenate():
-                earlier = orders[layer.from_layer]
-                order = np.concatenate([earlier, len(earlier) + order])
-            case Add() if not np.array_equal(order, orders[layer.from_layer]):
-                raise InterchangeError(f"{layer.name} adds colours to what was mixed of them, so their order is fixed")
-            case _:  # what works on each channel by itself
-                own = {name: weight[order] for name, weight in own.items()}
-        orders[layer.name] = order
-        changed |= {f"{layer.name}/{name}": weight for name, weight in own.items()}
-    if not np.array_equal(order, np.arange(architecture.num_classes)):
-        raise InterchangeError("no layer mixes the colours, so their order is fixed")
-    return changed
-
-
-def _grouped(layer: Conv2D, kernel: NDArray[Any], order: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Return the kernel for channels in another order, and the order of the filters then: a group moves as a whole."""
-    channels = order.reshape(layer.groups, -1)
-    size = channels.shape[1]
-    before = channels // size  # the group where each channel was
-    if (before != before[:, :1]).any():
-        raise InterchangeError(f"{layer.name} mixes colours in groups, so their order is fixed")
-    filters = np.arange(layer.filters).reshape(layer.groups, -1)[before[:, 0]]
-    parts = [kernel[:, :, own % size][..., out] for own, out in zip(channels, filters, strict=True)]
-    return np.concatenate(parts, axis=3), filters.ravel()

@@ -6,17 +6,16 @@ Magic bytes, the names in an archive and the opcodes of a pickle are looked at. 
 import os
 import re
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from convscope.base.errors import InterchangeError
 from convscope.base.files import open_file
 from convscope.interchange.archive import ZIP_MAGIC, Archive
 from convscope.interchange.refusal import ModelFileError, named, quoted
 from convscope.interchange.torch_files.archives import is_program
-from convscope.interchange.torch_files.pickles import Foreign, StoredTensor
-from convscope.interchange.torch_files.saved import PICKLE, saved_objects
 
 Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
+_PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
 _MOST_BYTES = 1 << 31
@@ -88,7 +87,7 @@ def _other(start: bytes) -> str | None:
         if start.startswith(magic):
             return said
     if start.startswith(_SAVED_BEFORE_ZIP):
-        return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_export_line(1)}"
+        return f"is a file of torch.save as PyTorch wrote it before 1.6; in PyTorch, run {_export_line()}"
     if start[:1] == b"\x80" and start[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return f"is a Python pickle, which runs code when it is opened, so convscope never opens one; {_ANOTHER}"
     if start.startswith(b"\x08\x01\x12") and b"serve" in start:
@@ -109,10 +108,10 @@ def _kind_of_archive(archive: Archive, file_name: str) -> Kind:
     if is_program(names):
         return "PyTorch"
     if any(name.startswith("data/aotinductor/") for name in inner):
-        raise ModelFileError(f"is a program that PyTorch compiled for one machine; in PyTorch, run {_export_line(1)}")
-    if PICKLE in inner:
+        raise ModelFileError(f"is a program that PyTorch compiled for one machine; in PyTorch, run {_export_line()}")
+    if _PICKLE in inner:
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
-        raise ModelFileError(_script(file_name) if is_script else _saved(archive, file_name))
+        raise ModelFileError(_script(file_name) if is_script else _saved(file_name))
     if "config.json" in names or "model.weights.h5" in names:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
@@ -129,40 +128,18 @@ def _script(file_name: str) -> str:
     )
 
 
-def _saved(archive: Archive, file_name: str) -> str:
-    """Return what a file of `torch.save` holds, and what to do."""
-    found = saved_objects(archive)
-    parts = found if isinstance(found, dict) else {"": found}
-    weights = next(((key, each) for key, each in [("", parts), *parts.items()] if _tensors(each)), None)
-    if weights is not None:
-        key, tensors = weights[0], _tensors(weights[1])
-        what = f"a checkpoint ({', '.join(map(quoted, list(parts)[:4]))})" if key else "a state_dict"
-        names = ", ".join([*map(quoted, list(tensors)[:3]), *(["..."] if len(tensors) > 3 else [])])
-        kernel = next((each for each in tensors.values() if len(each.shape) == 4), None)
-        loaded = f"torch.load({file_name!r}){f'[{quoted(key)}]' if key else ''}"
-        return (
-            f"is {what} of PyTorch: {len(tensors)} weights ({names}) without the network that they belong to. Build "
-            f"the network in Python, and run `network.load_state_dict({loaded})` and "
-            f"{_export_line(1 if kernel is None else kernel.shape[1])}"
-        )
-    module = next((each for each in parts.values() if isinstance(each, Foreign)), None)
-    if module is not None:
-        return (
-            f"is a pickled object of PyTorch ({quoted(module.name)}), which runs code when it is opened, so convscope "
-            f"never opens one. If you trust it, run `network = torch.load({file_name!r}, weights_only=False)` and "
-            f"{_export_line(1)}"
-        )
-    return f"is a file of torch.save without a network; run {_export_line(1)}"
+def _saved(file_name: str) -> str:
+    """Return what a file of `torch.save` is, and what to do."""
+    return (
+        "is a file of torch.save: weights without the network that they belong to (a state_dict or a checkpoint), or a "
+        "pickled network, which runs code when it is opened, so convscope never opens one. Build the network in Python "
+        f"and run `network.load_state_dict(torch.load({file_name!r}))` and {_export_line()}"
+    )
 
 
-def _tensors(value: Any) -> dict[Any, StoredTensor]:
-    items = value.items() if isinstance(value, dict) else ()
-    return {key: each for key, each in items if isinstance(each, StoredTensor)}
-
-
-def _export_line(channels: int) -> str:
+def _export_line() -> str:
     """Return the line that exports a module, and what to do with its file."""
-    shape = f"1, {channels}, 28, 28"
+    shape = "1, 1, 28, 28"
     return (
         f"`torch.export.save(torch.export.export(network.eval(), (torch.zeros({shape}),)), 'net.pt2')`, with the shape "
         f"of your images in place of {shape}, and import net.pt2"

@@ -99,5 +99,15 @@ def parse_json(content: bytes | str, called: str, most: int = MAX_JSON_BYTES) ->
     return value
 
 
+def class_names_in(text: str | bytes, number: int) -> tuple[str, ...] | None:
+    """Return the class names that convscope wrote into a file as a list in JSON, if there are so many."""
+    try:
+        names: Any = json.loads(text) if len(text) <= MAX_JSON_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+    is_list = isinstance(names, list) and len(names) == number and all(isinstance(name, str) for name in names)
+    return tuple(names) if is_list else None
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a number")

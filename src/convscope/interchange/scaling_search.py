@@ -128,7 +128,7 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
     order = random_stream(1, "scaling").permutation(len(drawn))
     images = dataset.take(drawn)
     few = images.take(order[:_FIRST])
-    candidates = _candidates(found, dataset)
+    candidates = _candidates(dataset)
     answered = _Answered(on_progress, len(candidates) * len(few))
     trials = _different([_Trial(name, scaling, found, few, answered) for name, scaling in candidates.items()])
     left = _as_accurate(trials)
@@ -195,7 +195,7 @@ class _Trial:
         return fit_temperature(self.logits / size, labels) * size
 
 
-def _candidates(found: Imported, dataset: Dataset) -> dict[str, Scaling]:
+def _candidates(dataset: Dataset) -> dict[str, Scaling]:
     """Return the scalings that are tried by their names, the commonest first."""
     channels = dataset.image_shape[2]
     mean, std = _mean_and_std(dataset)
@@ -212,7 +212,7 @@ def _candidates(found: Imported, dataset: Dataset) -> dict[str, Scaling]:
         for name, scaling in plain.items():
             words = [name, *(["inverted"] if inverted else []), *(["BGR"] if bgr else [])]
             candidates[", ".join(words)] = replace(scaling, inverted=inverted, bgr=bgr)
-    return {name: scaling for name, scaling in candidates.items() if not scaling.bgr or found.can_reorder}
+    return {name: scaling for name, scaling in candidates.items() if not scaling.bgr or channels == 3}
 
 
 def _mean_and_std(dataset: Dataset) -> tuple[Any, Any]:

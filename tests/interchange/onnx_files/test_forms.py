@@ -3,14 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper
 from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
 
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx
-from convscope.interchange.onnx_files.versions import need
 
 K = numbers(126, 4)
 HEAD = [node("Flatten", "x", "f"), node("Gemm", "f k", "g")]
@@ -41,16 +39,6 @@ def test_vectors_that_are_normalised_with_an_axis_more_are_read(tmp_path: Path):
     np.testing.assert_allclose(as_model(imported).logits(IMAGES), runtime_answer(model, IMAGES), atol=1e-5)
 
 
-def test_nodes_out_of_order_are_sorted_and_it_is_said(tmp_path: Path):
-    nodes = [node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Relu", "g", "r"), node("Gemm", "r k2", "y")]
-    constants = {"k": K, "k2": numbers(4, 4)}
-    expected = as_model(read_onnx(save(proto(nodes, constants), tmp_path))).logits(IMAGES)
-    for order in ([3, 2, 1, 0], [1, 3, 0, 2]):
-        imported = read_onnx(save(proto([nodes[i] for i in order], constants), tmp_path))
-        assert (as_model(imported).logits(IMAGES) == expected).all()
-        assert "were sorted" in imported.notes[0]
-
-
 @pytest.mark.parametrize("keepdims", [0, 1])
 def test_the_number_of_the_class_leads_to_the_logits(keepdims: int, tmp_path: Path):
     nodes = [*HEAD, node("ArgMax", "g", "a", axis=1, keepdims=keepdims), node("Cast", "a", "y", to=TensorProto.FLOAT)]
@@ -61,41 +49,6 @@ def test_the_number_of_the_class_leads_to_the_logits(keepdims: int, tmp_path: Pa
     nodes[2] = node("ArgMax", "g", "a", axis=0)
     with pytest.raises(InterchangeError, match="goes over axis 0; the classes"):
         read_onnx(save(proto(nodes, {"k": K}), tmp_path))
-
-
-CONVOLUTION = [node("Conv", "b w", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"), node("Gemm", "f k2", "g")]
-ALONE = {
-    "an axis put in and left out": [
-        node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Squeeze", "g zero", "y"),
-    ],
-    "an axis put in, which stays": [node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Identity", "g", "y")],
-    "the first of one image": [
-        node("Sub", "x mean", "s"), node("Unsqueeze", "s zero", "b"), *CONVOLUTION,
-        node("Gather", "g index", "y", axis=0),
-    ],
-    "reshaped at the end": [node("Unsqueeze", "x zero", "b"), *CONVOLUTION, node("Reshape", "g all", "y")],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", ALONE)
-def test_one_image_without_a_batch_is_read(name: str, tmp_path: Path):
-    constants = {
-        "zero": np.array([0]), "index": np.array(0), "all": np.array([-1]), "w": numbers(3, 2, 3, 3),
-        "k2": numbers(105, 4), "mean": numbers(2, 1, 1),
-    }  # fmt: skip
-    model = proto(ALONE[name], constants, shape=(2, 9, 7))
-    imported = read_onnx(save(model, tmp_path))
-    assert imported.architecture.input.shape == (9, 7, 2)
-    assert "is one image and not a batch" in imported.notes[0]
-    expected = [_alone(model, image) for image in IMAGES]
-    np.testing.assert_allclose(as_model(imported).logits(IMAGES), expected, atol=1e-5)
-
-
-def _alone(model: onnx.ModelProto, image: np.ndarray) -> np.ndarray:
-    onnxruntime = need("onnxruntime")
-
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"x": (image.astype(np.float32) / 255).transpose(2, 0, 1)})[0].ravel()
 
 
 def test_a_file_for_one_image_at_a_time_may_leave_out_the_batch_at_its_end(tmp_path: Path):

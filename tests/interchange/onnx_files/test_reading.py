@@ -1,8 +1,6 @@
-import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto
 from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread
@@ -17,13 +15,10 @@ HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_what_was_written_layer_by_layer_is_read_as_it_was(seed: int, dtype: str, tmp_path: Path):
+def test_what_was_written_layer_by_layer_gives_the_same_logits(seed: int, dtype: str, tmp_path: Path):
     model, path = random_model(seed), tmp_path / "model.onnx"
     write_onnx(model, path, dtype=dtype, fold=False)
     imported = read_onnx(path)
-    if dtype == "float32":
-        assert imported.architecture == model.architecture
-        assert all((imported.weights[name] == array).all() for name, array in model.weights.items())
     assert imported.class_names == model.class_names
     logits = model.logits(random_images(model))
     tolerance = 1e-5 if dtype == "float32" else 0.02
@@ -38,35 +33,6 @@ def test_what_was_written_folded_gives_the_same_logits(seed: int, tmp_path: Path
     logits = model.logits(random_images(model))
     again = as_model(read_onnx(path)).logits(random_images(model))
     np.testing.assert_allclose(again, logits, atol=1e-4 * spread(logits))
-
-
-OTHERS = {
-    '"gelu"': '"tanh"',
-    '"from_layer": "batch_normalization"': '"from_layer": "conv2d"',
-    '"epsilon": 0.001': '"epsilon": 0.01',
-    '"MaxPooling2D"': '"AveragePooling2D"',
-    '"offset": -1.0': '"offset": 0.0',
-    '"name": "small"': '"name": "other"',
-}
-"""What can be changed in the description of `small_model` without another shape of its weights; the last is no change
-of what it computes.
-"""
-
-
-def test_a_description_that_is_not_that_of_the_graph_is_not_believed(small_model: cs.Model, tmp_path: Path):
-    path = tmp_path / "m.onnx"
-    write_onnx(small_model, path, fold=False)
-    text = json.dumps(small_model.architecture.to_dict())
-    assert all(text.count(part) == 1 for part in OTHERS)
-    *wrong, right = (text.replace(part, other) for part, other in OTHERS.items())
-    for value in ("{", '{"input": {}}', "[" * 5000, *wrong, right):
-        written = onnx.load(path)
-        next(each for each in written.metadata_props if each.key == "architecture").value = value
-        imported = read_onnx(save(written, tmp_path))
-        assert ("Dropout" in [layer.kind for layer in imported.architecture.layers]) == (value == right), value
-        assert as_model(imported).predict(random_images(small_model)).tolist() == (
-            small_model.predict(random_images(small_model)).tolist()
-        )
 
 
 def _batch_normalization(channels: int) -> dict[str, np.ndarray]:
@@ -247,13 +213,6 @@ PADDED = {
             "k": numbers(40, 4),
         },
     ),
-    "slopes in several nodes": (
-        [
-            node("Conv", "x w", "c"), node("Greater", "c zero", "g"), node("Mul", "slopes c", "s"),
-            node("Where", "g c s", "m"), *HEAD,
-        ],
-        {"w": numbers(2, 2, 1, 1), "zero": np.float32(0), "slopes": numbers(1, 2, 1, 1), "k": numbers(126, 4)},
-    ),
     "means that count their padding": (
         [node("AveragePool", "x", "m", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1), *HEAD],
         {"k": numbers(126, 4)},
@@ -406,24 +365,6 @@ REFUSED = {
     ),
     "another hard sigmoid": ([node("HardSigmoid", "x", "m"), *HEAD], {}, "another alpha and beta"),
     "a product of two": ([node("Relu", "x", "a"), node("Mul", "x x", "m"), *HEAD], {}, "product of two"),
-    "a comparison by itself": (
-        [node("Greater", "x zero", "g"), node("Relu", "g", "m"), *HEAD],
-        {"zero": np.float32(0)},
-        "compares with 0 outside of a PRelu",
-    ),
-    "a comparison with another number": (
-        [node("Greater", "x one", "g"), node("Where", "g x x", "m"), *HEAD],
-        {"one": np.float32(1)},
-        "another number than 0",
-    ),
-    "another choice": (
-        [
-            node("Greater", "x zero", "g"), node("Mul", "x s", "a"), node("Add", "a s", "b"),
-            node("Where", "g x b", "m"), *HEAD,
-        ],
-        {"zero": np.float32(0), "s": np.float32(0.5)},
-        "is no PRelu",
-    ),
     "minus infinity around what is no maximum": (
         [node("Pad", "x p", "q", value=-np.inf), node("Relu", "q", "m"), *HEAD],
         {"p": np.array([0, 0, 1, 0, 0, 0, 0, 0])},

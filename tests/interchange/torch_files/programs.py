@@ -1,57 +1,13 @@
-"""Exported programs of PyTorch made by hand, in each of the layouts that `torch.export.save` has had."""
+"""Exported programs of PyTorch made by hand."""
 
-import io
 import json
-import struct
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-LAYOUTS = ("2.7", "2.8", "2.9")
 _TYPES = {"float32": 7, "uint8": 1, "int64": 5, "float64": 8, "float16": 6}
-_STORAGES = {
-    "float32": b"FloatStorage", "float64": b"DoubleStorage", "float16": b"HalfStorage", "int64": b"LongStorage",
-}  # fmt: skip
-
-
-def _text(text: str) -> bytes:
-    content = text.encode()
-    return b"X" + struct.pack("<I", len(content)) + content
-
-
-def _number(number: int) -> bytes:
-    return b"J" + struct.pack("<i", number)
-
-
-def _tuple(numbers: tuple[int, ...]) -> bytes:
-    return b"(" + b"".join(map(_number, numbers)) + b"t"
-
-
-def pickled(weights: dict[str, np.ndarray]) -> bytes:
-    """Return the opcodes of a dictionary of tensors, as `torch.save` writes them."""
-    parts = [b"\x80\x02ccollections\nOrderedDict\n)Rq\x00("]
-    for key, (name, array) in enumerate(weights.items()):
-        storage = b"ctorch\n" + _STORAGES[array.dtype.name] + b"\n"
-        place = b"(" + _text("storage") + storage + _text(str(key)) + _text("cpu") + _number(array.size) + b"tQ"
-        strides = tuple(stride // array.itemsize for stride in array.strides)
-        made = b"(" + place + _number(0) + _tuple(array.shape) + _tuple(strides) + b"\x89ccollections\nOrderedDict\n)Rt"
-        parts.append(_text(name) + b"ctorch._utils\n_rebuild_tensor_v2\n" + made + b"R")
-    parts.append(b"u}" + _text("_metadata") + b"ccollections\nOrderedDict\n)Rsb.")
-    return b"".join(parts)
-
-
-def saved(weights: dict[str, np.ndarray], pickle: bytes | None = None) -> bytes:
-    """Return a file of `torch.save` with these weights."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("archive/data.pkl", pickled(weights) if pickle is None else pickle)
-        archive.writestr("archive/byteorder", "little")
-        for key, array in enumerate(weights.values()):
-            archive.writestr(f"archive/data/{key}", array.tobytes())
-        archive.writestr("archive/version", "3\n")
-    return content.getvalue()
 
 
 class Program:
@@ -132,22 +88,12 @@ class Program:
             "torch_version": "2.13.0",
         }  # fmt: skip
 
-    def members(self, layout: str = "2.9") -> dict[str, bytes]:
+    def members(self) -> dict[str, bytes]:
         """Return the members of the file."""
         document = json.dumps(self.document()).encode()
-        if layout == "2.7":
-            return {
-                "serialized_exported_program.json": document,
-                "serialized_state_dict.pt": saved(self.weights),
-                "serialized_constants.pt": saved({}),
-                "serialized_example_inputs.pt": b"\x80\x02cos\nsystem\n",
-                "version": b"8.2",
-            }
         found = {"net/archive_format": b"pt2", "net/models/model.json": document, "net/version": b"6"}
         if self.class_names:
             found["net/extra/class_names.json"] = json.dumps(self.class_names).encode()
-        if layout == "2.8":
-            return found | {"net/data/weights/model.pt": saved(self.weights), "net/data/constants/model.pt": saved({})}
         config = {}
         for number, (name, array) in enumerate(self.weights.items()):
             meta = {
@@ -163,9 +109,9 @@ class Program:
         found["net/data/constants/model_constants_config.json"] = b'{"config": {}}'
         return found
 
-    def save(self, folder: Path, layout: str = "2.9") -> Path:
+    def save(self, folder: Path) -> Path:
         """Write the program and return its path."""
-        return zipped(self.members(layout), folder / "net.pt2")
+        return zipped(self.members(), folder / "net.pt2")
 
 
 def zipped(members: dict[str, bytes], path: Path) -> Path:

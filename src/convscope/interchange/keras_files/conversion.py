@@ -159,7 +159,7 @@ def _image(graph: KerasGraph, given: Shape | None, notes: list[str]) -> tuple[Im
         given = _flat_image(declared[0], targets[0] if targets else None)
         notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, given))}")
     shape = None if given is None else (given[0], given[1], given[2])
-    return ImageInput("image", (None, *declared), False, True, order), shape
+    return ImageInput("image", (None, *declared), False, order), shape
 
 
 def _flat_image(pixels: int, target: Any) -> Shape:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from convscope.interchange.imported import Imported
-from convscope.interchange.onnx_files.declared import as_declared, declared_class_names
 from convscope.interchange.onnx_files.graph import graph_of
 from convscope.interchange.onnx_files.protos import read_proto
-from convscope.interchange.refusal import named
+from convscope.interchange.refusal import class_names_in, named
 from convscope.interchange.translation.network import network_of
 
 
@@ -38,12 +37,8 @@ def read_onnx(
     with named(str(path)):
         found = network_of(graph_of(proto), image_shape, output)
     properties = {each.key: each.value for each in proto.metadata_props}
-    notes, names = found.notes, declared_class_names(properties, found.architecture.num_classes)
-    if (declared := as_declared(found, properties, output)) is not None:
-        found = declared
-    elif "convscope_version" in properties:
-        notes = (*notes, "written with folded layers, which are kept as they are in the file")
-    return replace(found, notes=notes, class_names=names, program=_program(proto), weights_file=beside)
+    names = class_names_in(properties.get("class_names", ""), found.architecture.num_classes)
+    return replace(found, class_names=names, program=_program(proto), weights_file=beside)
 
 
 def _program(proto: Any) -> str:

@@ -15,7 +15,7 @@ year before refuse.)
 """
 DEFAULT_OPSET = 17
 """Of ONNX 1.12 (June 2022): ONNX Runtime reads it from 1.12 on, in the browser too. No layer needs a later one."""
-READ_OPSETS = range(6, 26)
+READ_OPSETS = range(7, 26)
 """Since 7 operators broadcast as NumPy does; what comes after 25 may mean something else by the same name."""
 
 

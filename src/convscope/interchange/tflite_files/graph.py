@@ -77,7 +77,7 @@ class TfliteGraph:
                 f"its input has the type number {tensor.type}; floating-point numbers or bytes are read"
             )
         if tensor.type == FLOAT32 or tensor.quantization is None:
-            return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, True, CHANNELS_LAST)
+            return ImageInput(name, (None, *tensor.sizes[1:]), tensor.type == UINT8, CHANNELS_LAST)
         scale, zero = float(tensor.quantization.scales[0]), float(tensor.quantization.zeros[0])
         zero += 128 if tensor.type == INT8 else 0  # a byte less 128 is what such a file is given
         self._constants |= {
@@ -90,7 +90,7 @@ class TfliteGraph:
             self._nodes.append(
                 Node(operator, "", f"input {quoted(name)}", inputs_of, (f"{name}/{output}".rstrip("/"),), {})
             )
-        return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, True, CHANNELS_LAST)
+        return ImageInput(f"{name}/bytes", (None, *tensor.sizes[1:]), True, CHANNELS_LAST)
 
     def _operator(self, table: Table, number: int) -> None:
         index = table.whole(0, "I")

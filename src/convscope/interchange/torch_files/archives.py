@@ -1,29 +1,22 @@
-"""Where an exported program of PyTorch keeps its description and its weights, in the three layouts that there were.
+"""Where an exported program of PyTorch keeps its description and its weights, each a member of the archive.
 
-Until 2.7 `torch.export.save` wrote a description and two files of `torch.save`; 2.8 put them into the folders of today;
-since 2.9 each weight is a member of its own. Source: torch/export/__init__.py and torch/export/pt2_archive/_package.py.
+Source: torch/export/pt2_archive/_package.py. Until 2.8 the weights lay in a pickle, which is not read.
 """
 
-import json
 from collections.abc import Mapping
-from io import BytesIO
 from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
 
 from convscope.interchange.archive import Archive
-from convscope.interchange.refusal import ModelFileError, parse_json
+from convscope.interchange.refusal import MAX_JSON_BYTES, ModelFileError, class_names_in, parse_json
 from convscope.interchange.torch_files.arrays import NUMBER_BYTES, TYPES, strided_array
-from convscope.interchange.torch_files.pickles import StoredTensor
-from convscope.interchange.torch_files.saved import saved_array, saved_objects
 
 OLD_PROGRAM = "serialized_exported_program.json"
 _MAX_JSON_BYTES = 1 << 23
 """A node takes some 2,000 bytes, most of them about the lines of code that it comes from."""
-_SMALL_BYTES = 1 << 24  # of an archive in the archive, however small it packs
 _KINDS = ("weights", "constants")
-_OLD_NAMES = {"weights": "serialized_state_dict.pt", "constants": "serialized_constants.pt"}
 _CLASS_NAMES = "class_names.json"
 
 
@@ -44,17 +37,17 @@ class ProgramArchive:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._root = self._model = ""
         self._configs: dict[str, Mapping[str, Any]] = {}
-        self._saved: dict[str, tuple[Archive, Mapping[str, Any]]] = {}
-        name = OLD_PROGRAM
-        if not archive.has(name):
-            models = [each for each in archive.names if each.partition("/")[2].startswith("models/")]
-            if len(models) != 1:
-                raise ModelFileError(f"holds {len(models)} programs; save the network alone with torch.export.save")
-            (name,) = models
-            self._root, _, self._model = name.removesuffix(".json").partition("/models/")
-        self.document = self._json(name)
+        models = [each for each in archive.names if each.partition("/")[2].startswith("models/")]
+        if len(models) > 1:
+            raise ModelFileError(f"holds {len(models)} programs; save the network alone with torch.export.save")
+        self._root, _, self._model = (models or [""])[0].removesuffix(".json").partition("/models/")
+        if not models or archive.has(f"{self._root}/data/weights/{self._model}.pt"):
+            raise ModelFileError(
+                "is a program of PyTorch 2.8 or earlier, with its weights in a pickle; in PyTorch 2.9 or later, run "
+                "`torch.export.save(torch.export.load(FILE), 'net.pt2')`, and import net.pt2"
+            )
+        self.document = self._json(models[0])
 
     def array(self, name: str, kind: str) -> NDArray[Any]:
         """Return a tensor by its name; `kind` is "weights" or "constants".
@@ -65,11 +58,6 @@ class ProgramArchive:
         """
         assert kind in _KINDS, kind
         config = f"{self._root}/data/{kind}/{self._model}_{kind}_config.json"
-        if not self._archive.has(config):
-            archive, tensors = self._saved_tensors(kind)
-            if not isinstance(tensors.get(name), StoredTensor):
-                raise ValueError("it is missing, or no tensor")
-            return saved_array(archive, tensors[name])
         if kind not in self._configs:
             self._configs[kind] = self._json(config)["config"]
         entry = self._configs[kind].get(name)
@@ -85,29 +73,11 @@ class ProgramArchive:
 
     def class_names(self, number: int) -> tuple[str, ...] | None:
         """Return the class names that convscope puts into its programs, if there are so many."""
-        member = f"{self._root}/extra/{_CLASS_NAMES}" if self._root else f"extra_files/{_CLASS_NAMES}"
-        if not self._archive.has(member):
-            return None
-        try:
-            names = json.loads(self._archive.read(member, _MAX_JSON_BYTES))
-        except (ValueError, RecursionError):
-            return None
-        is_list = isinstance(names, list) and len(names) == number and all(isinstance(name, str) for name in names)
-        return tuple(names) if is_list else None
+        member = f"{self._root}/extra/{_CLASS_NAMES}"
+        return class_names_in(self._archive.read(member, MAX_JSON_BYTES), number) if self._archive.has(member) else None
 
     def _json(self, name: str) -> dict[str, Any]:
         return parse_json(self._archive.read(name, _MAX_JSON_BYTES), name, _MAX_JSON_BYTES)
-
-    def _saved_tensors(self, kind: str) -> tuple[Archive, Mapping[str, Any]]:
-        if kind not in self._saved:
-            member = f"{self._root}/data/{kind}/{self._model}.pt" if self._root else _OLD_NAMES[kind]
-            content = BytesIO(self._archive.read_weights(member, _SMALL_BYTES))
-            archive = Archive(content, "file of torch.save")
-            tensors = saved_objects(archive)
-            if not isinstance(tensors, dict):
-                raise ModelFileError(f"{member} holds no weights; save the program again")
-            self._saved[kind] = archive, tensors
-        return self._saved[kind]
 
 
 def _whole(number: Any) -> int:

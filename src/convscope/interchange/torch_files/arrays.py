@@ -14,13 +14,6 @@ TYPES: Mapping[int, str] = {
     13: BFLOAT16,
 }  # fmt: skip
 """By the number in a program's description. Source: ScalarType in torch/_export/serde/schema.py."""
-STORAGE_TYPES: Mapping[str, str] = {
-    "torch.ByteStorage": "uint8", "torch.CharStorage": "int8", "torch.ShortStorage": "int16",
-    "torch.IntStorage": "int32", "torch.LongStorage": "int64", "torch.HalfStorage": "float16",
-    "torch.FloatStorage": "float32", "torch.DoubleStorage": "float64", "torch.BoolStorage": "bool",
-    "torch.BFloat16Storage": BFLOAT16,
-}  # fmt: skip
-"""By the class of the storage in a pickle."""
 NUMBER_BYTES = 8
 """Of the largest of these types."""
 _MAX_AXES = 8

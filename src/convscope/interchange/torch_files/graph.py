@@ -78,7 +78,7 @@ class _Reader:
             )
         return Graph(
             tuple(nodes),
-            ImageInput(images[0], image.sizes, image.type == _UINT8, not self._is_alone(image, outputs)),
+            ImageInput(images[0], image.sizes, image.type == _UINT8),
             {self._names.of(name): self._values[name].sizes for name in outputs},
             frozenset({*self._weights, *self._constants}),
             self._weight,
@@ -133,13 +133,6 @@ class _Reader:
             return self._program.array(*self._weights[name])
         except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"its description is damaged ({error!r:.60})") from error
-
-    def _is_alone(self, image: Value, outputs: list[str]) -> bool:
-        """Say whether the program takes one image without a batch: it adds that axis, or its answer has none."""
-        if None in image.sizes or len(image.sizes) > 3:
-            return False
-        is_added = any(value.sizes == (1, *image.sizes) for value in self._values.values())
-        return is_added or any(len(self._values[name].sizes) == 1 for name in outputs)
 
 
 def _value(meta: Mapping[str, Any]) -> Value:

@@ -28,8 +28,8 @@ def from_torch(
 ) -> Model:
     """Return a `torch.nn.Module` as a model of ours, with the same answers in evaluation mode.
 
-    The module itself is left as it is. It may read images (N, C, H, W), (N, H, W, C), (N, H, W) or (N, pixels), or one
-    image (C, H, W).
+    The module itself is left as it is. It may read images (N, C, H, W), (N, H, W, C), (N, H, W) or
+    (N, pixels).
 
     Args:
         image_shape: (H, W, C).
@@ -72,7 +72,6 @@ def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any
         (2, height, width, channels),
         (2, height * width * channels),
         *([(2, height, width)] if channels == 1 else []),
-        (channels, height, width),
     ):
         try:
             return torch.export.export(network, (torch.zeros(shape, dtype=dtype),))

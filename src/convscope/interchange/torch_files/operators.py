@@ -95,15 +95,6 @@ def _prelu(call: Call) -> None:
     call.end("PRelu", [call.first.name, slopes])
 
 
-def _greater(call: Call) -> None:
-    bound = call.name("other") or call.constant("other", np.float32(call.get("other")))
-    call.end("Greater", [call.first.name, bound])
-
-
-def _where(call: Call) -> None:
-    call.end("Where", [call.name(name) for name in ("condition", "self", "other")])
-
-
 def _hard_sigmoid(call: Call) -> None:
     call.end("HardSigmoid", [call.first.name], alpha=1 / 6, beta=0.5)
 
@@ -273,8 +264,6 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     "relu6": _clip(min_val=0, max_val=6),
     "elu": _elu,
     "prelu": _prelu,
-    "gt": _greater,
-    "where": _where,
     "hardsigmoid": _hard_sigmoid,
     "gelu": _plain("Gelu", approximate="approximate"),
     **dict.fromkeys(("softmax", "_softmax"), _softmax("Softmax")),

@@ -28,7 +28,7 @@ def constant(_: State, node: Node) -> NDArray[Any]:
 def shape_of(state: State, node: Node) -> NDArray[Any]:
     """Shape: a constant, but for the number of images, for which `BATCH` stands."""
     value = state.value(node)
-    shape = (BATCH if state.batch is None else state.batch, *value.index.shape)[not value.has_batch :]
+    shape = (BATCH if state.batch is None else state.batch, *value.index.shape)
     end = node.int("end", len(shape))
     return np.array(shape[node.int("start", 0) : end], np.int64)
 

@@ -16,7 +16,6 @@ from convscope.interchange.translation.windows import CHANNELS_FIRST, layer_name
 
 _FLOAT_TYPES = (1, 10, 11, 16)  # float32, float16, float64, bfloat16 in TensorProto.DataType
 _UINT8 = 2
-_NUMPYS_AXES = 7  # the opset from which on constants have the axes of NumPy, and no operator a training mode of its own
 _TOLERANCE = 2e-3
 """Of the constants in a Gelu or HardSwish, as float16 rounds them."""
 _PRODUCTS = {"erf": "gelu", "sigmoid": "silu", "hard_sigmoid": "hard_silu"}
@@ -61,36 +60,10 @@ def _bound(state: State, node: Node, position: int, attribute: str, default: flo
 def prelu(state: State, node: Node) -> FileTensor:
     """PRelu: one slope for each channel, or one for all."""
     value = state.plain(node)
-    slopes = _by_channel(state, value, _aligned(state, value, state.weight(node, 1, "slope"), 1))
+    slopes = _by_channel(state, value, state.weight(node, 1, "slope"))
     alpha = np.broadcast_to(slopes, value.step.shape[-1:]).astype(np.float32)
     layer = PReLU(name=layer_name(node, 1))
     return replace(value, step=state.after(value, layer, {"alpha": alpha}), users=1)
-
-
-def greater(state: State, node: Node) -> FileTensor:
-    """Greater: than 0, what tells a PRelu's numbers apart where it is said in several nodes."""
-    value = state.plain(node)
-    if np.any(state.weight(node, 1, "bound")):
-        raise NotTranslated("compares with another number than 0; no layer does that")
-    return replace(value, curve="is_positive")
-
-
-def where(state: State, node: Node) -> FileTensor:
-    """Where x > 0, x, and elsewhere x times slopes: a PRelu, as PyTorch's `run_decompositions()` says it."""
-    sign, value, scaled = state.value(node, 0), state.plain(node, 1), state.value(node, 2)
-    fits = (
-        sign.curve == "is_positive"
-        and not scaled.curve
-        and value.step is sign.step is scaled.step
-        and value.index.shape == sign.index.shape == scaled.index.shape
-        and (sign.factor, sign.shift) == (1, 0)
-        and not np.any(scaled.shift)
-    )
-    state.work.spend(2 * value.index.size)
-    if not fits or not (value.index == sign.index).all() or not (value.index == scaled.index).all():
-        raise NotTranslated("chooses between two values, but is no PRelu; no layer does that")
-    alpha = np.broadcast_to(scaled.factor, value.step.shape[-1:]).astype(np.float32)
-    return replace(value, step=state.after(value, PReLU(), {"alpha": alpha}), users=1)
 
 
 def hard_sigmoid(state: State, node: Node) -> FileTensor:
@@ -191,8 +164,6 @@ def arithmetic(state: State, node: Node) -> FileTensor:
     is_divided = node.operator == "Div" and position == 0 and value.is_plain and value.users == 1
     if is_divided and (means := without_padding(state, value, constant)) is not None:
         return means
-    if "axis" in node.attributes:
-        constant = _aligned(state, value, constant, node.int("axis", 0))
     numbers = _by_channel(state, value, constant)
     factor: Any
     shift: Any
@@ -218,7 +189,7 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
     """BatchNormalization: the same, with the statistics that the file holds."""
     value = state.plain(node)
     step = value.step
-    if node.int("training_mode", 0) or (state.opset < _NUMPYS_AXES and not node.int("is_test", 0)):
+    if node.int("training_mode", 0):
         raise NotTranslated("is in training mode; export the network for inference")
     is_maps = state.work.is_order(value.index, step.shape, CHANNELS_FIRST)
     if not is_maps and value.index.shape[0] != value.index.size:  # (N, C), or (N, C, 1) as PyTorch's exporter writes it
@@ -254,11 +225,7 @@ def _of_two(state: State, node: Node) -> FileTensor:
 
 def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileTensor:
     """Return the sum of two plain values, an `Add`."""
-    if (first.index.shape, first.has_batch, first.step.shape) != (
-        second.index.shape,
-        second.has_batch,
-        second.step.shape,
-    ):
+    if (first.index.shape, first.step.shape) != (second.index.shape, second.step.shape):
         raise NotTranslated(
             f"adds values of shapes {first.index.shape} and {second.index.shape}; both must have the same shape"
         )
@@ -269,18 +236,14 @@ def add(state: State, first: FileTensor, second: FileTensor, name: str) -> FileT
         first, second = second, first  # so that a shortcut without layers needs no branch
     layer = Add("layer", name=name)  # the name of the other is known when all have one
     step = state.work.step(first.step, layer, other=second.step)
-    return FileTensor(step, first.index, has_batch=first.has_batch)
+    return FileTensor(step, first.index)
 
 
 def concatenation(state: State, node: Node) -> FileTensor:
     """Concat: one value after the other is joined with those before it, whose channels come first."""
     joined, *others = (state.plain(node, position) for position in range(len(node.inputs)))
     for value in others:
-        if (value.index.ndim, value.has_batch, value.step.shape[:-1]) != (
-            joined.index.ndim,
-            joined.has_batch,
-            joined.step.shape[:-1],
-        ):
+        if (value.index.ndim, value.step.shape[:-1]) != (joined.index.ndim, joined.step.shape[:-1]):
             raise NotTranslated(
                 f"joins values of shapes {joined.step.shape} and {value.step.shape}; both need as many rows and columns"
             )
@@ -293,7 +256,7 @@ def concatenation(state: State, node: Node) -> FileTensor:
         index = np.concatenate(
             [_among(joined.index, first, first + own, 0), _among(value.index, own, first + own, first)], axis
         )
-        joined = FileTensor(step, index, has_batch=joined.has_batch)
+        joined = FileTensor(step, index)
     return joined
 
 
@@ -335,13 +298,6 @@ def _product(state: State, node: Node) -> FileTensor:
     # Both factors read the step's output, which is one user more than a layer with an activation has.
     base = replace(line, factor=1.0, users=max(line.users, share.users) - 1)
     return replace(activated(state, base, _PRODUCTS[curve]), factor=factor, users=1)
-
-
-def _aligned(state: State, value: FileTensor, constant: NDArray[Any], axis: int) -> NDArray[Any]:
-    """Return constants with the axes of NumPy; in older operators their first lies at `axis` of the value."""
-    if state.opset >= _NUMPYS_AXES or constant.size == 1:
-        return constant
-    return constant.reshape(*constant.shape, *[1] * max(0, value.rank - axis - constant.ndim))
 
 
 def _by_channel(state: State, value: FileTensor, constant: NDArray[Any]) -> NDArray[np.float64]:

@@ -6,7 +6,6 @@ from math import prod
 from convscope.architecture import Input
 from convscope.base.errors import ArchitectureError
 from convscope.interchange.refusal import ModelFileError
-from convscope.interchange.translation.constants import constant
 from convscope.interchange.translation.nodes import ImageInput, Node, Sizes
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, first_step
@@ -26,16 +25,13 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
     Raises:
         ModelFileError: if the file does not say of what size it is, nor `image_shape`, or they differ.
     """
-    has_batch = given.has_batch if given.has_batch is not None else not _is_alone(state, given, nodes)
-    sizes = given.sizes[1:] if has_batch else given.sizes
+    sizes = given.sizes[1:]
     if not 1 <= len(sizes) <= 3:
         raise ModelFileError(
             f"input {given.name!r:.60} has {len(given.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
             "vectors (N, pixels) are needed"
         )
-    state.batch = given.sizes[0] if has_batch else 1
-    if not has_batch:
-        state.notes.append(f"input {given.name!r:.60} is one image and not a batch, which makes no difference here")
+    state.batch = given.sizes[0]
     order: tuple[int, ...] = CHANNELS_FIRST
     if len(sizes) == 3:
         order = given.order or _order(state, given.name, sizes, nodes, image_shape)
@@ -72,7 +68,7 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
         raise ModelFileError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
-    return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]), has_batch=has_batch)
+    return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]))
 
 
 def _order(state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_shape: Size | None) -> tuple[int, ...]:
@@ -90,25 +86,6 @@ def _order(state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_s
     if len(fits) == 2:
         state.notes.append(f"input {name!r:.60} is {_text(sizes)}: used as (N, C, H, W)")
     return fits[0] if fits else CHANNELS_FIRST
-
-
-def _is_alone(state: State, given: ImageInput, nodes: Sequence[Node]) -> bool:
-    """Say whether the file takes one image without a batch: then it is given that axis by what reads it first."""
-    for node in _readers(given.name, nodes):
-        if node.operator == "Unsqueeze":
-            axes = node.attributes.get("axes") or _early_integers(state, node, nodes)
-            return 0 in axes or -len(given.sizes) - len(axes) in axes
-    return False
-
-
-def _early_integers(state: State, node: Node, nodes: Sequence[Node]) -> list[int]:
-    """Return the second input of a node, if it is a constant before anything is computed."""
-    name = node.inputs[1] if len(node.inputs) > 1 else ""
-    array = state.constants.get(name)
-    if array is None:
-        made = [other for other in nodes if other.operator == "Constant" and name in other.outputs]
-        array = constant(state, made[0]) if made else None
-    return [] if array is None or array.size > 8 else [int(number) for number in array.ravel()]
 
 
 def _readers(name: str, nodes: Sequence[Node]) -> list[Node]:

@@ -106,17 +106,15 @@ class NodeBuilder:
 
 @dataclass(frozen=True)
 class ImageInput:
-    """What a graph reads: its name, the sizes of its axes, and whether it takes bytes.
+    """What a graph reads: its name, the sizes of its axes, the first of which counts images, and if it takes bytes.
 
     Attributes:
-        has_batch: whether the first axis counts images; None where the nodes must tell.
         order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None where the nodes must tell.
     """
 
     name: str
     sizes: Sizes
     is_bytes: bool
-    has_batch: bool | None = None
     order: tuple[int, ...] | None = None
 
 

@@ -16,8 +16,8 @@ def transpose(state: State, node: Node) -> FileTensor:
     """Transpose: other axes in front, but for the batch."""
     value = state.value(node)
     axes = tuple(map(value.axis, node.ints("perm", tuple(reversed(range(value.rank))))))
-    own = axes[1:] if value.has_batch else axes
-    if (value.has_batch and axes[:1] != (-1,)) or sorted(own) != list(range(value.index.ndim)):
+    own = axes[1:]
+    if axes[:1] != (-1,) or sorted(own) != list(range(value.index.ndim)):
         raise NotTranslated(f"has perm {node.ints('perm')!r:.60}; the batch must remain the first axis")
     return replace(value, index=value.index.transpose(own))
 
@@ -29,18 +29,15 @@ def reshape(state: State, node: Node) -> FileTensor:
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        given = (0, *value.index.shape) if value.has_batch else value.index.shape
+        given = (0, *value.index.shape)
         wanted = tuple(
-            (given[i] if i < len(given) else -2) if size == 0 and (i or not value.has_batch) else size
-            for i, size in enumerate(wanted)
+            (given[i] if i < len(given) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
         )
     first, rest, size = wanted[0], wanted[1:], value.index.size
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
     shape = _filled(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
-        return replace(flat(state, node, value, shape), has_batch=True)
-    if state.batch == 1 and (shape := _filled(wanted, size)) is not None:
-        return replace(flat(state, node, value, shape), has_batch=False)
+        return flat(state, node, value, shape)
     raise NotTranslated(f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis")
 
 
@@ -55,9 +52,9 @@ def flatten(state: State, node: Node) -> FileTensor:
     """Flatten: vectors of maps."""
     value = state.value(node)
     axis = node.int("axis", 1)
-    if axis not in ((1, 1 - value.rank) if value.has_batch else (0, -value.rank)):
+    if axis not in (1, 1 - value.rank):
         raise NotTranslated(f"has axis {axis}; it must be 1, because the batch must remain the first axis")
-    return replace(flat(state, node, value, (value.index.size,)), has_batch=True)
+    return flat(state, node, value, (value.index.size,))
 
 
 def squeeze(state: State, node: Node) -> FileTensor:
@@ -66,10 +63,9 @@ def squeeze(state: State, node: Node) -> FileTensor:
     shape = value.index.shape
     given = state.integers(node, 1, "axes")
     axes = {i for i, size in enumerate(shape) if size == 1} if given is None else {value.axis(axis) for axis in given}
-    if any((axis == -1 and state.batch != 1) or (axis >= 0 and shape[axis] != 1) for axis in axes):
-        raise NotTranslated(f"removes axes {given}, of which one is not of size 1")
-    left = flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
-    return replace(left, has_batch=value.has_batch and -1 not in axes and not (given is None and state.batch == 1))
+    if any(axis == -1 or shape[axis] != 1 for axis in axes):
+        raise NotTranslated(f"removes axes {given}, of which one is the batch or not of size 1")
+    return flat(state, node, value, tuple(size for i, size in enumerate(shape) if i not in axes))
 
 
 def unsqueeze(state: State, node: Node) -> FileTensor:
@@ -78,22 +74,10 @@ def unsqueeze(state: State, node: Node) -> FileTensor:
     axes = state.integers(node, 1, "axes") or ()
     rank = value.rank + len(axes)
     places = {axis % rank for axis in axes}
-    if (0 in places and value.has_batch) or len(places) != len(axes) or rank > 8:
+    if 0 in places or len(places) != len(axes) or rank > 8:
         raise NotTranslated(f"inserts axes {axes!r:.60}; the batch must remain the first axis")
-    has_batch = value.has_batch or 0 in places
     sizes = iter(value.index.shape)
-    shape = tuple(1 if axis in places else next(sizes) for axis in range(has_batch, rank))
-    return replace(flat(state, node, value, shape), has_batch=has_batch)
-
-
-def gather(state: State, node: Node) -> FileTensor:
-    """Gather: the first image of a file that takes one at a time."""
-    value = state.value(node)
-    index = state.constant(node, 1)
-    is_first = index is not None and index.ndim == 0 and int(index) in (0, -1) and value.axis(node.int("axis", 0)) == -1
-    if not is_first or state.batch != 1:
-        raise NotTranslated("takes a part of its input; no layer does that")
-    return replace(value, has_batch=False)
+    return flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
 
 
 def gemm(state: State, node: Node) -> FileTensor:
@@ -136,7 +120,7 @@ def dense(state: State, value: FileTensor, kernel: np.ndarray, bias: np.ndarray 
         ours[value.index] = kernel
     weights = {"kernel": ours} if bias is None else {"kernel": ours, "bias": bias}
     step = state.after(value, Dense(kernel.shape[1], "linear", bias is not None, name), weights)
-    return FileTensor(step, state.work.order(step.shape, (0,)), has_batch=value.has_batch)
+    return FileTensor(step, state.work.order(step.shape, (0,)))
 
 
 def flat(state: State, node: Node, value: FileTensor, shape: tuple[int, ...]) -> FileTensor:

@@ -105,8 +105,6 @@ class State:
             raise NotTranslated("uses a hard sigmoid outside of a HardSwish; no layer does that")
         if value.curve == "padded":
             raise NotTranslated("has pixels of minus infinity around its input; only a MaxPool can have them")
-        if value.curve == "is_positive":
-            raise NotTranslated("compares with 0 outside of a PRelu; no layer does that")
         if value.curve:
             raise NotTranslated("has a softmax as input, which is allowed at the end only")
         if value.is_plain:

@@ -18,7 +18,7 @@ from convscope.interchange.refusal import ModelFileError
 
 Array = NDArray[np.floating[Any]]
 Index = NDArray[np.int32]
-Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "is_positive", "padded", "softmax", "log_softmax"]
+Curve = Literal["", "erf", "relu_of_3_more", "hard_sigmoid", "padded", "softmax", "log_softmax"]
 MAX_VALUES = 1 << 23
 """Of one layer's output for one image: a map of 1024 x 1024 with 8 channels."""
 _BUDGET = 1 << 26
@@ -74,7 +74,6 @@ class FileTensor:
             left to do. Where it is one, what that does can be put into the step's layer.
         factor: a number or (C,).
         shift: a number or (C,).
-        has_batch: whether the tensor has the axis of the batch in front, which `index` never has.
     """
 
     step: Step
@@ -83,18 +82,17 @@ class FileTensor:
     factor: Any = 1.0
     shift: Any = 0.0
     curve: Curve = ""
-    has_batch: bool = True
 
     @property
     def rank(self) -> int:
-        """How many axes the tensor has in the file."""
-        return self.index.ndim + self.has_batch
+        """How many axes the tensor has in the file, of which the first is the batch."""
+        return self.index.ndim + 1
 
     def axis(self, number: int) -> int:
         """Return which axis of `index` the tensor's axis `number` is; -1 is the batch."""
         if not -self.rank <= number < self.rank:
             raise NotTranslated(f"has axis {number} of {self.rank}")
-        return number % self.rank - self.has_batch
+        return number % self.rank - 1
 
     @property
     def is_plain(self) -> bool:

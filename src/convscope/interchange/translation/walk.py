@@ -14,7 +14,6 @@ from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation import constants, elementwise, shapes, windows
 from convscope.interchange.translation.image import Size, open_image
 from convscope.interchange.translation.nodes import Graph, Node
-from convscope.interchange.translation.order import in_order
 from convscope.interchange.translation.outputs import answer
 from convscope.interchange.translation.state import State
 from convscope.interchange.translation.steps import FileTensor, NotTranslated
@@ -36,12 +35,10 @@ OPERATORS: Mapping[str, Converter] = {
     "Erf": elementwise.erf,
     "Erfc": elementwise.erf,
     "Flatten": shapes.flatten,
-    "Gather": shapes.gather,
     "Gelu": elementwise.gelu,
     "Gemm": shapes.gemm,
     "GlobalAveragePool": windows.global_pool,
     "GlobalMaxPool": windows.global_pool,
-    "Greater": elementwise.greater,
     "HardSigmoid": elementwise.hard_sigmoid,
     "Identity": elementwise.same,
     "Log": elementwise.log,
@@ -61,10 +58,9 @@ OPERATORS: Mapping[str, Converter] = {
     "Sub": elementwise.arithmetic,
     "Transpose": shapes.transpose,
     "Unsqueeze": shapes.unsqueeze,
-    "Where": elementwise.where,
 }
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
-_ON_CONSTANTS = ("Expand", "Slice", "Sqrt")
+_ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
 _OTHER_ACTIVATION = "no layer does that; train with an activation that docs/architecture.md lists"
 _NEEDED: Mapping[str, str] = {
@@ -82,7 +78,8 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
         ModelFileError: naming every node that has no layer, each with what would be needed; or the input or output.
     """
     notes: list[str] = []
-    nodes = in_order(graph, notes)
+    nodes = graph.nodes
+    _check_order(graph)
     end = answer(graph, output, notes)
     used = _needed_nodes(nodes, end)
     if graph.convert is None and (faults := _unknown(used)):
@@ -100,6 +97,19 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     if end not in state.values:
         raise ModelFileError(f"output {end!r:.60} does not depend on the images")
     return state, state.values[end]
+
+
+def _check_order(graph: Graph) -> None:
+    """Raise `ModelFileError` if a node reads what no node before it gives, or two give the same."""
+    known = {graph.image.name, *graph.weights, ""}
+    for node in graph.nodes:
+        for name in node.inputs:
+            if name not in known:
+                raise ModelFileError(f"{node.label} needs {name!r:.60}, which no node before it provides")
+        outputs = [name for name in node.outputs if name]
+        if not node.outputs[:1] or not node.outputs[0] or known & {*outputs} or len({*outputs}) < len(outputs):
+            raise ModelFileError(f"{node.label} has no output, or one that another node already has")
+        known.update(outputs)
 
 
 def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:

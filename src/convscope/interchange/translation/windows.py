@@ -60,7 +60,7 @@ def conv(state: State, node: Node) -> FileTensor:
     else:
         own: dict[str, Any] = {"dilation_rate": dilation, "groups": group}
         layer = Conv2D(filters, size, strides, padding, "linear", has_bias, name, **own)
-    return _as_maps(state, value, state.work.step(step, layer, weights))
+    return _as_maps(state, state.work.step(step, layer, weights))
 
 
 def max_pool(state: State, node: Node) -> FileTensor:
@@ -87,7 +87,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
                 f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
             )
         step, padding = _zero_padded(state, step, pads), "valid"
-    return _as_maps(state, value, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
+    return _as_maps(state, state.work.step(step, MaxPooling2D(size, strides, padding, layer_name(node))))
 
 
 def average_pool(state: State, node: Node) -> FileTensor:
@@ -106,7 +106,7 @@ def average_pool(state: State, node: Node) -> FileTensor:
         raise NotTranslated(
             f"has pads {pads} around {shape[0]} x {shape[1]}; it must have those of `same` padding, or none"
         )
-    return _as_maps(state, value, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
+    return _as_maps(state, state.work.step(step, AveragePooling2D(size, strides, padding, layer_name(node))))
 
 
 def without_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> FileTensor | None:
@@ -128,7 +128,7 @@ def without_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> Fi
     if _padding_of(padded.before.shape, padding.padding, size, strides, outputs) != "same":
         return None
     layer = AveragePooling2D(size, strides, "same", pooling.name)
-    return _as_maps(state, value, state.work.step(padded.before, layer))
+    return _as_maps(state, state.work.step(padded.before, layer))
 
 
 def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
@@ -187,7 +187,7 @@ def pad(state: State, node: Node) -> FileTensor:
             if fill[0]:
                 raise NotTranslated("pads with minus infinity, but not rows and columns of (N, C, H, W)")
             step = _zero_padded(state, value.step, amounts, layer_name(node))
-            return FileTensor(step, state.work.order(step.shape, order), has_batch=value.has_batch)
+            return FileTensor(step, state.work.order(step.shape, order))
     raise NotTranslated("pads other axes than rows and columns; only these can be padded")
 
 
@@ -200,7 +200,7 @@ def pooled(
     index = state.work.order(step.shape, (0,))
     if keep:
         index = index.reshape([step.shape[0] if axis == 2 else 1 for axis in order])
-    return FileTensor(step, index, has_batch=value.has_batch)
+    return FileTensor(step, index)
 
 
 def _maps(state: State, node: Node) -> FileTensor:
@@ -211,8 +211,8 @@ def _maps(state: State, node: Node) -> FileTensor:
     return value
 
 
-def _as_maps(state: State, value: FileTensor, step: Step) -> FileTensor:
-    return FileTensor(step, state.work.order(step.shape, CHANNELS_FIRST), has_batch=value.has_batch)
+def _as_maps(state: State, step: Step) -> FileTensor:
+    return FileTensor(step, state.work.order(step.shape, CHANNELS_FIRST))
 
 
 def _strides(node: Node) -> tuple[int, int]:
