@@ -46,7 +46,7 @@ def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, di
 
 @pytest.mark.slow
 def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
-    names = {"reliability", "rejection-scores", "robustness-heat", "attacks", "ablation"}
+    names = {"reliability", "robustness-heat", "attacks", "ablation"}
     done = invoke("figures", measured[0], *names, "--format", "svg")
     assert done.exit_code == 0, done.output
     assert {path.stem for path in (measured[0] / "figures").glob("*.svg")} == names

@@ -13,9 +13,8 @@ from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.rejection.result import Rejection
-from convscope.report.evidence import Chart, Gallery, Table, render_section
+from convscope.report.evidence import Gallery, Table, render_section
 from convscope.report.evidence.rejection import rejection_section
-from convscope.report.style import svg_text
 from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
@@ -58,17 +57,16 @@ def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -
 
 def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
     value = measured()
-    outside, shares, chart, costs = rejection_section(value).parts
+    outside, shares, scores, costs = rejection_section(value).parts
     assert isinstance(outside, Gallery)
     assert isinstance(shares, Table)
-    assert isinstance(chart, Chart)
+    assert isinstance(scores, Table)
     assert isinstance(costs, Gallery)
     assert len(outside.cards) == 4 * len(value.out_of_distribution)
     assert outside.columns == 8
     assert len(shares.rows) == 6 + len(value.out_of_distribution)
-    assert chart.numbers is not None
-    assert len(chart.numbers.rows) == len(value.rules) * len(value.out_of_distribution)
-    for table in (shares, chart.numbers):
+    assert len(scores.rows) == len(value.rules) * len(value.out_of_distribution)
+    for table in (shares, scores):
         assert {len(row) for row in table.rows} == {len(table.header)}
 
 
@@ -133,18 +131,7 @@ def test_no_refused_image_leaves_the_costs_out() -> None:
     empty = Packed.from_array(np.empty((0, 12, 11, 1), np.uint8))
     refused = replace(value.known.refused, images=empty, **nothing)
     value = replace(value, known=replace(value.known, refused=refused))
-    assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Chart]
-
-
-def test_the_chart_has_a_row_for_each_set_and_stays_small() -> None:
-    value = measured()
-    chart = rejection_section(value).parts[2]
-    assert isinstance(chart, Chart)
-    svg = svg_text(chart.drawing)
-    assert len(svg) < 60_000
-    for one in value.out_of_distribution:
-        assert f">{one.name}</text>" in svg
-    assert svg.count("% refused</text>") == 1 + len(value.out_of_distribution)
+    assert [type(part) for part in rejection_section(value).parts] == [Gallery, Table, Table]
 
 
 def test_names_are_data_and_no_markup() -> None:

@@ -15,7 +15,18 @@ from convscope.interchange import Parity, ParityTable
 from convscope.runs.topics import TOPICS
 
 ARCHIVE = Path(__file__).parents[1] / "storage" / "corpus" / "0.1.0-a.zip"
-OPTIONAL = {"weights_sha256", "directions", "offset", "inputs", "example", "num_made_up", "made_up", "mean_made_up"}
+OPTIONAL = {
+    "weights_sha256",
+    "directions",
+    "offset",
+    "inputs",
+    "example",
+    "num_made_up",
+    "made_up",
+    "mean_made_up",
+    "histogram",
+    "edges",
+}
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # whose keys are data
 PARITY = Parity(
     format="onnx", dtype="float32", file="model.onnx", num_bytes=9, runtime="ONNX Runtime", num_images=5,

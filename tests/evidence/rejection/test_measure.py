@@ -103,18 +103,6 @@ def test_what_refusing_costs_is_also_measured_on_images_that_lie_otherwise(measu
     assert np.any(matches, axis=0).all()
 
 
-def test_the_histograms_hold_every_image_and_change_at_the_threshold(measured, rule):
-    edges = np.array(measured.edges)
-    assert 0 in measured.edges
-    assert np.diff(edges) == pytest.approx(np.diff(edges)[0])
-    below = np.searchsorted(edges, 0)
-    refused = measured.known.correct[rule.name].count + measured.known.wrong[rule.name].count
-    assert (sum(measured.known.histogram), sum(measured.known.histogram[:below])) == (700, refused)
-    for result in measured.out_of_distribution:
-        assert sum(result.histogram) == result.num_images
-        assert sum(result.histogram[:below]) == result.rules[0].refused.count
-
-
 def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowest(measured, rule, part, known, sets):
     model = part[0]
     for one, result in zip(sets, measured.out_of_distribution, strict=True):

@@ -228,7 +228,7 @@ inEachBrowser((browser, browserName) => {
         test('each drawing and its numbers can be saved', async () => {
           const page = await goTo();
           const figures = await page.$$('.evidence figure[data-chart]');
-          expect(figures.length).toBeGreaterThanOrEqual(TOPICS);
+          expect(figures.length).toBeGreaterThan(5);
           for (const figure of figures) {
             const chart = await figure.evaluate((one) => (one as HTMLElement).dataset.chart!);
             const buttons = await figure.$$('.report-part button');

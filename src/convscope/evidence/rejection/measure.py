@@ -6,7 +6,7 @@ through.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,8 +39,6 @@ _MOST_KNOWN = 10_000  # test images
 _MOST_EXAMPLE_BYTES = 110_000  # of all pictures together, as they are
 _MOST_EACH = 4  # pictures of a set
 _MOST_SIDE = 64  # pixels of a picture
-_BINS = 40
-_TAIL = 0.005  # share of the scores at either end that the outer bins take in
 _SHIFTS = 2, 4  # pixels of an image 28 pixels wide
 _ANGLES = 15, 30  # degrees
 
@@ -78,22 +76,20 @@ def measure_rejection(
     known_scores = rule.scores(model, known.images, known_logits)
     set_logits = [model.logits(outside.images) for outside in sets]
     set_scores = [rule.scores(model, one.images, logits) for one, logits in zip(sets, set_logits, strict=True)]
-    edges = _edges([known_scores, *set_scores])
     some = known.take(evenly(len(known), most))
     return Rejection(
         **describe_images(dataset, len(known)),
         rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
-        known=_measure_known(rule, model, known, known_logits, known_scores, places, edges, 2 * room),
+        known=_measure_known(rule, model, known, known_logits, known_scores, places, 2 * room),
         altered=tuple(
             _measure_altered(rule, model, name, images, some.labels) for name, images in alter(some, seed).items()
         ),
         out_of_distribution=tuple(
-            _measure_set(rule, model, one, logits, scores, known_scores, edges, room)
+            _measure_set(rule, model, one, logits, scores, known_scores, room)
             for one, logits, scores in zip(sets, set_logits, set_scores, strict=True)
         ),
         left_out=left_out,
-        edges=tuple(edges.tolist()),
     )
 
 
@@ -135,7 +131,6 @@ def _measure_known(
     logits: NDArray[np.float32],
     scores: NDArray[np.float64],
     places: NDArray[np.int64],
-    edges: NDArray[np.float64],
     room: int,
 ) -> KnownImages:
     probabilities = _probabilities(model, logits)
@@ -148,7 +143,6 @@ def _measure_known(
         correct={rule.name: _share(refused[right])},
         wrong={rule.name: _share(refused[~right])},
         correct_among_accepted={rule.name: _share(right[~refused])},
-        histogram=_histogram(scores, edges),
         refused=KnownExamples(
             **_examples(known.images, shown, answers, probabilities, refused),
             indices=to_tuple(places[shown]),
@@ -183,7 +177,6 @@ def _measure_set(
     logits: NDArray[np.float32],
     scores: NDArray[np.float64],
     known: NDArray[np.float64],
-    edges: NDArray[np.float64],
     room: int,
 ) -> OutOfDistributionResult:
     probabilities = _probabilities(model, logits)
@@ -215,7 +208,6 @@ def _measure_set(
         most_frequent=int(counts.argmax()),
         num_most_frequent=int(counts.max()),
         rules=(result,),
-        histogram=_histogram(scores, edges),
         examples=Examples(**_examples(outside.images, shown, answers, probabilities, refused)),
     )
 
@@ -228,26 +220,6 @@ def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None)
         number = effective_number(chosen, clusters)
         interval = wilson_interval(value * number, number)
     return Share(count=count, total=total, value=value, interval=interval)
-
-
-def _edges(scores: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return the edges of bins that hold nearly all scores of each set; the threshold, 0, is the edge between two.
-
-    Images far below the threshold share the lowest bin: no bin reaches lower than the highest score is high.
-    """
-    ends = np.array(
-        [np.quantile(some[np.isfinite(some)], (_TAIL, 1 - _TAIL)) for some in scores if np.isfinite(some).any()]
-    )
-    high = max(ends[:, 1].max(), 1.0)
-    low = max(min(ends[:, 0].min(), 0.0), -high)
-    width = (high - low) / (_BINS - 2)
-    below = int(np.ceil(-low / width)) or 1
-    return np.asarray(width * (np.arange(_BINS + 1) - below), np.float64)
-
-
-def _histogram(scores: NDArray[np.float64], edges: NDArray[np.float64]) -> tuple[int, ...]:
-    """Return how many scores each bin holds; the outer ones also take what lies beyond them."""
-    return tuple(np.histogram(np.nan_to_num(scores, nan=edges[0]).clip(edges[0], edges[-1]), edges)[0].tolist())
 
 
 def _number(image_shape: Sequence[int], room: int, most: int) -> int:

@@ -13,8 +13,6 @@ from convscope.evidence.rejection.rule import TITLES, RuleRecord
 SURE = 0.99
 """The probability from which an answer counts as sure."""
 
-Histogram = tuple[Count, ...]
-
 
 class Share(Record, kw_only=True):
     """`count` of `total`, their quotient (0 of none), and its 95 % Wilson interval: (0, 1) where there is none in all.
@@ -93,7 +91,7 @@ class OutOfDistributionResult(Record, kw_only=True):
         most_frequent: the label that is predicted most often.
         num_most_frequent: how often it is predicted.
         rules: the result of each rule, the chosen one first.
-        histogram: of the chosen rule's scores; see `Rejection.edges`.
+        histogram: of the scores, in files of earlier versions; it is not shown.
     """
 
     name: str
@@ -107,7 +105,7 @@ class OutOfDistributionResult(Record, kw_only=True):
     most_frequent: Label
     num_most_frequent: Count
     rules: tuple[RuleResult, ...]
-    histogram: Histogram
+    histogram: tuple[Count, ...] | UnsetType = UNSET
     examples: Examples
 
 
@@ -133,7 +131,7 @@ class KnownImages(Record, kw_only=True):
         correct: refused of those that are classified correctly.
         wrong: refused of those that are classified wrongly.
         correct_among_accepted: classified correctly of those that are not refused.
-        histogram: of the chosen rule's scores; see `Rejection.edges`.
+        histogram: of the scores, in files of earlier versions; it is not shown.
         refused: a few that the chosen rule refuses.
         by_class: the lowest and the highest share of a class's images that it refuses; earlier runs lack it.
     """
@@ -141,7 +139,7 @@ class KnownImages(Record, kw_only=True):
     correct: dict[str, Share]
     wrong: dict[str, Share]
     correct_among_accepted: dict[str, Share]
-    histogram: Histogram
+    histogram: tuple[Count, ...] | UnsetType = UNSET
     refused: KnownExamples
     by_class: FractionInterval | UnsetType = UNSET
 
@@ -154,7 +152,7 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         temperature: that all probabilities are computed at, the model's; None where it has none.
         altered: test images moved or turned a little, on which refusing costs more than on those as they are.
         left_out: why a set of out-of-distribution images is not there, by its name.
-        edges: B + 1 of them, of the histograms' bins; the outer bins also hold what lies beyond.
+        edges: of the histograms' bins, in files of earlier versions.
     """
 
     _header = ("Images", "Number", "Refused", "AUROC", "FPR at 95 %", "Confident (99 %)", "of these, accepted")
@@ -165,7 +163,7 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
     altered: tuple[AlteredImages, ...]
     out_of_distribution: Annotated[tuple[OutOfDistributionResult, ...], Meta(min_length=1)]
     left_out: dict[str, str]
-    edges: tuple[float, ...]
+    edges: tuple[float, ...] | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         names, known = [rule.name for rule in self.rules], self.known
@@ -173,14 +171,12 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         if any(set(by_rule) != set(names) for by_rule in shares):
             raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")
         check_labels(self.class_names, (*known.refused.predictions, *known.refused.labels), "known")
-        check_lengths(edges=self.edges, histogram=(*known.histogram, 0))
         for outside in self.out_of_distribution:
             if [result.rule for result in outside.rules] != names or not outside.examples.predictions:
                 raise ValueError(f"out_of_distribution has other rules or no examples of {outside.name!r:.60}")
             check_labels(
                 self.class_names, (outside.most_frequent, *outside.examples.predictions), "out_of_distribution"
             )
-            check_lengths(edges=self.edges, histogram=(*outside.histogram, 0))
 
     def _lines(self) -> list[str]:
         left_out = [f"Left out: {name}: {why}" for name, why in self.left_out.items()]

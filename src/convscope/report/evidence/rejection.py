@@ -3,27 +3,16 @@ refuses."""
 
 from functools import partial
 from itertools import chain
-from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
-
-from convscope.base.tables import clip, display_width
+from convscope.base.tables import clip
 from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
 from convscope.evidence.rejection.rule import RuleRecord
-from convscope.report.axes import LETTER, write
-from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.evidence.section import Card, Gallery, Section, Table
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
-from convscope.report.style import ACCENT, HAIRLINE, INK, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import alike, below, figure, known, listed, rounded, say, sentences
 
-_WIDTH, _ROW, _BAND = 560, 44, 32  # pixels: of the chart, from one row to the next, and of a histogram
-_TOP, _BOTTOM, _RIGHT = 64, 40, 136
 _NAME = 20  # columns of a set's name
-_LONGEST_SET = 18  # columns of the longest name of our own sets, in any language
 _COLUMNS = 8  # pictures in a row, at most
 _CLASS = 14  # columns of a class's name
 _MOST_CHANGE = 100  # pixels or degrees
@@ -140,7 +129,7 @@ def _clusters(one: OutOfDistributionResult, count: int) -> str:
     return say(f"evidence.rejection.cluster.{kind}", name=_set(one.name), n=count)
 
 
-def _separation(value: Rejection) -> Chart:
+def _separation(value: Rejection) -> Table:
     nearest = min(value.out_of_distribution, key=lambda one: one.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
     title = say("evidence.rejection.separate", name=_set(nearest.name), area=area)
@@ -157,15 +146,13 @@ def _separation(value: Rejection) -> Chart:
         for one in value.out_of_distribution
         for result in one.rules
     ]
-    numbers = Table(
-        say("evidence.rejection.allRules"),
+    return Table(
+        title,
         say("evidence.rejection.fprLook"),
         [say("head.images"), *_heads("scores", "refused"), "AUROC", say("head.interval"), *_heads("fpr")],
         rows,
         left=2,
     )
-    look = say("evidence.rejection.orange")
-    return Chart("rejection-scores", title, look, draw_scores(value, title), numbers, is_wide=True)
 
 
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
@@ -193,48 +180,6 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
         say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
     )
     return (Gallery(title, look, cards),)
-
-
-def draw_scores(value: Rejection, title: str = "") -> Drawing:
-    """Draw how the chosen rule's score spreads over the test images and each set of out-of-distribution images, about
-    the threshold."""
-    rule, own = value.rules[0], value.known
-    edges = np.array(value.edges)
-    refused = own.correct[rule.name].count + own.wrong[rule.name].count
-    first = (say(f"evidence.rejection.row.{value.split}"), own.histogram, refused / value.num_images)
-    rows: list[tuple[str, Any, Any]] = [first]
-    rows += [(_set(one.name), one.histogram, one.rules[0].refused.value) for one in value.out_of_distribution]
-    left = 24 + round(LETTER * max(_LONGEST_SET, *(display_width(name) for name, _, _ in rows)))
-    with house_style():
-        drawing = new_drawing(_WIDTH, _TOP + _ROW * len(rows) + _BOTTOM, title)
-        for number, (name, histogram, share) in enumerate(rows):
-            axes = add_axes(drawing, left, _TOP + number * _ROW, _WIDTH - left - _RIGHT, _BAND)
-            _draw_histogram(axes, edges, np.array(histogram), MUTED if number else ACCENT)
-            write(axes, name, (0, 0.5), (-12, 0), ha="right")
-            write(axes, say("evidence.rejection.shareRefused", share=percent(share, 1)), (1, 0.5), (12, 0))
-            if number == 0:
-                of, text = ("data", "axes fraction"), say("evidence.rejection.threshold")
-                write(axes, text, (0, 1), (0, 10), MUTED, of=of, ha="center", va="baseline")
-        axes.tick_params(axis="x", length=4, pad=4)  # of the last row, for all
-        ticks = [tick for tick in MaxNLocator(4).tick_values(edges[0], edges[-1]) if edges[0] <= tick <= edges[-1]]
-        axes.set_xticks(ticks, [rounded(tick, 4) for tick in ticks])
-        drawing.text(8 / _WIDTH, 8 / (_TOP + _ROW * len(rows) + _BOTTOM), say("evidence.rejection.axis"), color=MUTED)
-    return drawing
-
-
-def _draw_histogram(axes: Axes, edges: NDArray[Any], counts: NDArray[Any], colour: str) -> None:
-    """Draw counts (B,) between edges (B + 1,), of which the threshold, 0, is one, as a line and two areas about it."""
-    places, heights = np.repeat(edges, 2)[1:-1], np.repeat(counts / max(counts.max(), 1), 2)
-    split = 2 * int(np.searchsorted(edges, 0.0))
-    axes.fill_between(places[:split], heights[:split], color=WARM, linewidth=0)
-    axes.fill_between(places[split:], heights[split:], color=colour, linewidth=0)
-    axes.axvline(0, color=INK, linewidth=1)
-    axes.axhline(0, color=HAIRLINE, linewidth=1)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_ylim(0, 1.04)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
 
 
 def _share(share: Share) -> tuple[str, str]:
