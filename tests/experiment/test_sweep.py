@@ -12,8 +12,8 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError, DatasetError
-from convscope.experiment import DivergedRun, RunSpec, train_runs
-from convscope.experiment.runs import OnDiverged
+from convscope.experiment import DivergedRun, RunSpec
+from convscope.experiment.runs import train_and_list_diverged
 from convscope.experiment.sweep import Dimension, Trial, change, parse_dimension, run_sweep, sweep
 from convscope.experiment.sweep.sweep import CHECK_SEEDS, _contenders, _Done
 from convscope.storage import StoredRuns, open_run
@@ -192,15 +192,13 @@ def test_a_trial_that_diverges_in_the_last_round_of_halving_does_not_win(
 ):
     full = round(len(small_splits.train) * 5 / 6)
 
-    def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, on_diverged: OnDiverged, **options: Any):
+    def diverging_at_the_end(specs: Sequence[RunSpec], *args: Any, **options: Any):
         if (specs[0].num_images or full) < full:
-            return train_runs(specs, *args, on_diverged=on_diverged, **options)
-        on_diverged(
-            DivergedRun(architecture="tiny", recipe="short", seed=0, name=specs[0].name, reason="training diverged")
-        )
-        return []
+            return train_and_list_diverged(specs, *args, **options)
+        name, reason = specs[0].name, "training diverged"
+        return [], [DivergedRun(architecture="tiny", recipe="short", seed=0, name=name, reason=reason)]
 
-    monkeypatch.setattr(sweep, "train_runs", diverging_at_the_end)
+    monkeypatch.setattr(sweep, "train_and_list_diverged", diverging_at_the_end)
     found = run_sweep(tiny(), small_splits, ONE_EPOCH, ["learning_rate=0.01,0.02"], search="grid", halving=True)
     assert found.best_trial.choice is not None
     assert [trial.choice for trial in found.trials if trial.num_images == full] == [None]

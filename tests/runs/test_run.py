@@ -89,7 +89,13 @@ def test_a_report_of_a_finished_run_calls_nothing_that_measures(copy: cs.Run, mo
     def measure(*_: object, **__: object) -> None:
         raise MeasuringError
 
-    for name in ("steps.train", "steps.evaluate", "steps.measure_latency", "seeds.train_runs", "topics.crossfit"):
+    for name in (
+        "steps.train",
+        "steps.evaluate",
+        "steps.measure_latency",
+        "seeds.train_and_list_diverged",
+        "topics.crossfit",
+    ):
         monkeypatch.setattr(f"convscope.runs.{name}", measure)
     for topic in MEASURED:
         monkeypatch.setitem(TOPICS, topic, replace(TOPICS[topic], measure=measure))

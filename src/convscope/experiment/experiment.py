@@ -23,13 +23,13 @@ from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import clip, html_table, printable, text_table
 from convscope.base.versions import FORMAT, own_version
-from convscope.data.datasets import Dataset, Splits, load_dataset
+from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.evidence.comparison.words import format_coverage
 from convscope.experiment.records import DivergedRun, ExperimentRecord, GroupRecord, Lead
 from convscope.experiment.result import RunResult
-from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, argument_of, train_runs
+from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, splits_and_argument, train_and_list_diverged
 from convscope.experiment.spec import RunSpec
 from convscope.recipes import AnyRecipe, recipe_named
 from convscope.training import default_recipe
@@ -270,9 +270,7 @@ def run_experiment(
             as `train_runs`.
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
     """
-    splits = data if isinstance(data, Splits) else load_dataset(data)
-    if dataset is None and not isinstance(data, Splits):
-        dataset = str(data)
+    splits, argument = splits_and_argument(data, dataset)
     networks = [network_for(one, splits.image_shape, splits.num_classes) for one in architectures]
     chosen, numbers = [recipe_named(recipe) for recipe in recipes], list(seeds)
     for what, names in (
@@ -285,7 +283,6 @@ def run_experiment(
         most, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
         if times > 1:
             raise ValueError(f"{times} {what} are {most!r}; each needs its own name")
-    argument = argument_of(dataset) if dataset else ""
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks
@@ -315,14 +312,7 @@ def run_specs(
     Raises:
         DivergedError: if every run diverges.
     """
-    diverged = list[DivergedRun]()
-
-    def keep(run: DivergedRun) -> None:
-        diverged.append(run)
-        if on_diverged is not None:
-            on_diverged(run)
-
-    runs = train_runs(specs, splits, on_diverged=keep, **options)
+    runs, diverged = train_and_list_diverged(specs, splits, on_diverged=on_diverged, **options)
     if not runs:
         raise DivergedError(f"{diverged[0].title}: {diverged[0].reason}; all other runs diverged too")
     return Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))

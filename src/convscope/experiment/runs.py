@@ -87,73 +87,84 @@ def train_runs(
     splits = data if isinstance(data, Splits) else load_dataset(data)
     _check(specs, splits, executor)
     with nullcontext() if folder is None else writing(Path(folder)):
-        return _train_runs(specs, splits, folder, executor, threads, on_result, on_diverged, on_epoch)
+        runs = None if folder is None else inside(Path(folder), "runs")
+        if runs is not None:
+            remove_partial_files(runs.parent, runs, runs / "from")
+        store = RunStore(splits, runs)
+        digests = [spec.digest(splits) for spec in specs]
+        results = dict[str, RunResult]()
+        waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
+        for digest, spec in zip(digests, specs, strict=True):
+            sharing.setdefault(digest, []).append(spec)
 
+        def keep(digest: str, result: RunResult) -> None:
+            results[digest] = result
+            if on_result is not None:
+                for spec in sharing[digest]:
+                    on_result(_named(result, spec))
 
-def _train_runs(
-    specs: Sequence[RunSpec],
-    splits: Splits,
-    folder: Path | str | None,
-    executor: Executor | None,
-    threads: int | None,
-    on_result: OnResult | None,
-    on_diverged: OnDiverged | None,
-    on_epoch: OnEpoch | None,
-) -> list[RunResult]:
-    runs = None if folder is None else inside(Path(folder), "runs")
-    if runs is not None:
-        remove_partial_files(runs.parent, runs, runs / "from")
-    store = RunStore(splits, runs)
-    digests = [spec.digest(splits) for spec in specs]
-    results = dict[str, RunResult]()
-    waiting, sharing = dict[str, RunSpec](), dict[str, list[RunSpec]]()
-    for digest, spec in zip(digests, specs, strict=True):
-        sharing.setdefault(digest, []).append(spec)
-
-    def keep(digest: str, result: RunResult) -> None:
-        results[digest] = result
-        if on_result is not None:
+        def leave_out(digest: str, reason: str) -> None:
             for spec in sharing[digest]:
-                on_result(_named(result, spec))
+                if on_diverged is None:
+                    raise DivergedError(f"{spec.title}: {reason}")
+                network, recipe = spec.architecture.name, spec.recipe.name
+                on_diverged(
+                    DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason)
+                )
 
-    def leave_out(digest: str, reason: str) -> None:
-        for spec in sharing[digest]:
-            if on_diverged is None:
-                raise DivergedError(f"{spec.title}: {reason}")
-            network, recipe = spec.architecture.name, spec.recipe.name
-            on_diverged(DivergedRun(architecture=network, recipe=recipe, seed=spec.seed, name=spec.name, reason=reason))
-
-    def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
-        spec = waiting[digest]
-        try:
-            result = store.keep(spec, digest, train())
-        except DivergedError as error:
-            reason = str(error).removeprefix(f"{spec.title}: ")
-            store.keep_divergence(digest, reason)
-            leave_out(digest, reason)
-        else:
-            keep(digest, result)
-
-    with store.reading():
-        for digest, [spec, *_] in sharing.items():
-            if (result := store.find(spec, digest)) is not None:
-                keep(digest, result)
-            elif (reason := store.find_divergence(digest)) is not None:
+        def receive(digest: str, train: Callable[[], WorkerResult]) -> None:
+            spec = waiting[digest]
+            try:
+                result = store.keep(spec, digest, train())
+            except DivergedError as error:
+                reason = str(error).removeprefix(f"{spec.title}: ")
+                store.keep_divergence(digest, reason)
                 leave_out(digest, reason)
             else:
-                waiting[digest] = spec
-    if executor is None:
-        for digest, spec in waiting.items():
-            listener = None if on_epoch is None else partial(on_epoch, spec)
-            receive(digest, partial(train_one, spec, splits, threads, listener))
-    else:
-        _submit_all(waiting, splits, executor, threads or 1, receive)
-    return [_named(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results]
+                keep(digest, result)
+
+        with store.reading():
+            for digest, [spec, *_] in sharing.items():
+                if (result := store.find(spec, digest)) is not None:
+                    keep(digest, result)
+                elif (reason := store.find_divergence(digest)) is not None:
+                    leave_out(digest, reason)
+                else:
+                    waiting[digest] = spec
+        if executor is None:
+            for digest, spec in waiting.items():
+                listener = None if on_epoch is None else partial(on_epoch, spec)
+                receive(digest, partial(train_one, spec, splits, threads, listener))
+        else:
+            _submit_all(waiting, splits, executor, threads or 1, receive)
+        return [_named(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results]
+
+
+def train_and_list_diverged(
+    specs: Sequence[RunSpec], splits: Splits, *, on_diverged: OnDiverged | None = None, **options: Any
+) -> tuple[list[RunResult], list[DivergedRun]]:
+    """Train as `train_runs`, and also return the runs that diverged; `on_diverged` hears of each as it comes."""
+    diverged = list[DivergedRun]()
+
+    def keep(run: DivergedRun) -> None:
+        diverged.append(run)
+        if on_diverged is not None:
+            on_diverged(run)
+
+    return train_runs(specs, splits, on_diverged=keep, **options), diverged
 
 
 def _named(result: RunResult, spec: RunSpec) -> RunResult:
     """Name a result as its spec does: specs that differ in nothing but names share one run."""
     return replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
+
+
+def splits_and_argument(data: Splits | str | Path, dataset: str | None) -> tuple[Splits, str]:
+    """Return the data, and what a spec says of them: `dataset`, or where they are loaded from, or "" in memory."""
+    splits = data if isinstance(data, Splits) else load_dataset(data)
+    if dataset is None and not isinstance(data, Splits):
+        dataset = str(data)
+    return splits, argument_of(dataset) if dataset else ""
 
 
 def argument_of(dataset: str | Path) -> str:

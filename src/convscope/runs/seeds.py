@@ -17,8 +17,9 @@ from convscope.evidence.comparison import (
     compare_groups,
     weights_bytes,
 )
-from convscope.experiment import DivergedRun, Experiment, RunResult, RunSpec, train_runs
+from convscope.experiment import Experiment, RunResult, RunSpec
 from convscope.experiment.records import GroupRecord, SeedsRecord
+from convscope.experiment.runs import train_and_list_diverged
 from convscope.runs.listeners import Listeners
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder
@@ -98,21 +99,15 @@ def train_seeds(
         return None
     seeds = range(first.seed + 1, first.seed + count)
     specs = [run_spec(one.folder, seed) for one in measured for seed in seeds]
-    diverged = list[DivergedRun]()
-
-    def on_diverged(run: DivergedRun) -> None:
-        diverged.append(run)
-        listeners.on_diverged(run)
-
     listeners.on_runs(len(specs))
     with timed(timings, "seeds"):
-        results = train_runs(
+        results, diverged = train_and_list_diverged(
             specs,
             splits,
             folder=first.place("seeds"),
             threads=first.record.threads,
             on_result=listeners.on_result,
-            on_diverged=on_diverged,
+            on_diverged=listeners.on_diverged,
         )
     runs, found = list[RunResult](), {result.digest: result for result in results}
     for number, one in enumerate(measured):

@@ -19,11 +19,11 @@ from convscope.architecture.presets import AnyArchitecture, network_for
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.statistics import group_accuracy_interval, group_difference
-from convscope.data.datasets import Splits, load_dataset
+from convscope.data.datasets import Splits
 from convscope.evidence.calibration.intervals import Estimate
 from convscope.experiment.records import DivergedRun
 from convscope.experiment.result import RunResult
-from convscope.experiment.runs import OnDiverged, OnResult, argument_of, train_runs
+from convscope.experiment.runs import OnDiverged, OnResult, splits_and_argument, train_and_list_diverged
 from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.experiment.sweep.records import FreshRuns, Trial
 from convscope.experiment.sweep.result import Sweep
@@ -96,33 +96,20 @@ def run_sweep(
         raise ValueError(f"trials is {trials} and seeds {seeds}; they must be at least 1")
     if halving and search == "tpe":
         raise ValueError("halving does not go with tpe, which has to know each trial to its end")
-    splits = data if isinstance(data, Splits) else load_dataset(data)
-    if dataset is None and not isinstance(data, Splits):
-        dataset = str(data)
-    argument = argument_of(dataset) if dataset else ""
+    splits, argument = splits_and_argument(data, dataset)
     network = network_for(architecture, splits.image_shape, splits.num_classes)
     first = default_recipe(network) if recipe is None else recipe_named(recipe)
     dimensions = [parse_dimension(one) for one in vary]
     judged, chooses = _hold_out(splits, held_out)
     diverged = list[DivergedRun]()
 
-    def keep_diverged(run: DivergedRun) -> None:
-        diverged.append(run)
-        if on_diverged is not None:
-            on_diverged(run)
-
     def train(specs: list[RunSpec]) -> list[RunResult]:
         if on_runs is not None:
             on_runs(len(specs))
-        return train_runs(
-            specs,
-            judged,
-            folder=folder,
-            executor=executor,
-            threads=threads,
-            on_result=on_result,
-            on_diverged=keep_diverged,
-        )
+        options = {"folder": folder, "executor": executor, "threads": threads, "on_result": on_result}
+        results, more = train_and_list_diverged(specs, judged, on_diverged=on_diverged, **options)
+        diverged.extend(more)
+        return results
 
     job = _Job(network, first, judged, chooses, argument, held_out, seeds, train, diverged)
     sampler = Sampler(dimensions, search, trials)
