@@ -78,7 +78,7 @@ def test_each_run_becomes_a_run_folder_of_the_usual_form_when_it_is_opened(
     opened = open_run(path)
     files = TRAINED | {"predictions.npz", "evaluation.json"}
     assert {file.name for file in path.iterdir()} == files
-    assert opened.finished
+    assert opened.is_finished
     assert (opened.architecture, opened.recipe, opened.seed) == (tiny(), ONE_EPOCH, 2)
     assert opened.load_history() == run.history
     assert opened.record.dataset.argument == str(small_folder)

@@ -44,7 +44,7 @@ def test_run_folder_opens_as_it_was_made(record: RunFile, tmp_path: Path):
     made, opened = create_run(tmp_path / "a" / "b", record), open_run(tmp_path / "a" / "b")
     assert opened == made
     assert opened.architecture.name == "ann"
-    assert (opened.recipe.epochs, opened.seed, opened.finished) == (2, 5, False)
+    assert (opened.recipe.epochs, opened.seed, opened.is_finished) == (2, 5, False)
 
 
 def test_run_folder_goes_on_from_the_epoch_it_kept(record: RunFile, tmp_path: Path):
@@ -164,7 +164,7 @@ def test_finish_takes_away_what_a_killed_process_left(record: RunFile, tmp_path:
     folder = create_run(tmp_path / "run", record)
     (tmp_path / "run" / ".model.safetensors.abc.partial").write_bytes(b"half")
     folder.finish()
-    assert folder.finished
+    assert folder.is_finished
     assert not list((tmp_path / "run").glob(".*"))
 
 

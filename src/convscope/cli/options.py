@@ -15,7 +15,7 @@ from convscope.cli.output import echo
 from convscope.engine import ENGINES
 from convscope.recipes import PRECISIONS, RECIPES
 from convscope.runs.choices import PRESET
-from convscope.storage.records import MOST_SEED
+from convscope.storage.records import MAX_SEED
 from convscope.training.views import NUM_VIEWS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -130,7 +130,7 @@ def training_options(command: _Command) -> _Command:
             help="Epochs without a lower validation loss before training stops; the best epoch's weights are kept.",
         ),
         class_weights_option,
-        click.option("--seed", type=click.IntRange(0, MOST_SEED), default=0, show_default=True, help="Random seed."),
+        click.option("--seed", type=click.IntRange(0, MAX_SEED), default=0, show_default=True, help="Random seed."),
         engine_option,
         threads_option,
         out_option,

@@ -17,7 +17,7 @@ from convscope.runs.listeners import given_listeners
 from convscope.runs.pipeline import main_job
 from convscope.runs.run import Run
 from convscope.runs.steps import timed
-from convscope.storage.records import MOST_SEED, JobOptions
+from convscope.storage.records import MAX_SEED, JobOptions
 from convscope.training import TrainingState
 
 
@@ -114,6 +114,6 @@ def _format_call(arguments: Mapping[str, Any]) -> str:
 
 
 def _in_range(name: str, value: int, low: int) -> int:
-    if not low <= value <= MOST_SEED:
+    if not low <= value <= MAX_SEED:
         raise ValueError(f"{name} is {value}; it must be a whole number of at least {low}, below 2^63")
     return value

@@ -38,7 +38,7 @@ def write_card(path: Path, out: Path | None = None, licence: str | None = None, 
     if licence is not None and not _LICENCE.fullmatch(licence):
         raise ValueError(f"`licence` {licence!r}: must be an identifier such as apache-2.0 or cc-by-4.0")
     folder = open_run(path)
-    if not folder.finished:
+    if not folder.is_finished:
         raise RunError(f"{path}: is not finished; {folder.next_step}")
     with writing(path) if out is None else nullcontext():
         place = folder.place(NAME) if out is None else out

@@ -147,7 +147,7 @@ def _follow(request: ExperimentRequest, splits: Splits, argument: str) -> Experi
     networks = [Architecture.from_dict(group.architecture) for group in kept.groups]
     begun = ExperimentPlan(request, splits, networks, (), kept)
     stored = StoredRuns(begun.folder / "runs")
-    trained = {*stored.digests(), *stored.diverged_digests()}
+    trained = {*stored.digests(), *stored.digests_of_diverged()}
     for look in range(1, kept.looks + 1):
         specs = [
             RunSpec(argument, network, Recipe.from_dict(group.recipe), seed, group.engine, group.num_images)

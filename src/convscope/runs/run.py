@@ -92,7 +92,7 @@ class Run:
     def evaluation(self) -> Evaluation:
         """The model's answers to the test images."""
         folder = self.folder
-        if folder.finished and folder.has("predictions.npz"):
+        if folder.is_finished and folder.has("predictions.npz"):
             return folder.load_evaluation()
         return load_measured(folder, self.splits).evaluation
 
@@ -287,7 +287,7 @@ class Run:
             ("recipe", folder.recipe.name),
             ("seed", str(folder.seed)),
         ]
-        if not folder.finished:
+        if not folder.is_finished:
             return [*facts, ("state", "not finished; go on with resume()")]
         evaluation = self.evaluation
         accuracy = percent_with_interval(evaluation.accuracy, evaluation.accuracy_interval)

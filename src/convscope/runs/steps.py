@@ -148,7 +148,7 @@ def load_measured(folder: RunFolder, splits: Splits) -> Measured:
         RunError: if it has not been trained, a file of it is damaged, or its answers are to other test images.
     """
     trained = Trained(folder, folder.load_model(), folder.load_history())
-    if folder.finished and folder.has("predictions.npz"):
+    if folder.is_finished and folder.has("predictions.npz"):
         evaluation = folder.load_evaluation()
         test = splits.test
         if evaluation.class_names != test.class_names or not np.array_equal(evaluation.y_true, test.labels):

@@ -106,7 +106,7 @@ def _check_finished(folder: Path) -> None:
 
 
 def next_step(folder: Path, record: RunFile) -> str:
-    """Return what to do about the run in `folder` that is not finished, as the end of a sentence."""
+    """Say which step finishes the run in `folder`, as the end of a sentence."""
     if record.digest:
         return "run its experiment again to finish it"
     if record.imported:

@@ -30,14 +30,14 @@ def find_stored(path: Path) -> tuple[StoredRuns, StoredRun] | None:
     """
     if not re.fullmatch("[0-9a-f]{16}", path.name) or not has_database(path.parent):
         return None
-    stored = _stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
+    stored = _open_stored_runs(path.parent, (path.parent / DATABASE).stat().st_ino)
     run = stored.find(path.name)
     return None if run is None else (stored, run)
 
 
 @lru_cache(maxsize=4)
-def _stored_runs(runs: Path, _: int) -> StoredRuns:
-    """Return stored runs whose groups, machines and labels are read once for all that are looked up in turn."""
+def _open_stored_runs(runs: Path, _: int) -> StoredRuns:
+    """Open stored runs and keep them open, so that groups, machines and labels are read once for many runs."""
     return StoredRuns(runs)
 
 
@@ -102,9 +102,9 @@ def _load_start(path: Path, *_: int) -> Model:
 
 
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
-    """Return what `model`, from the file, run folder or stored run at `path`, was trained on; None: nobody knows.
+    """Read which images `model`, from the file, run folder or stored run at `path`, was trained on; None if unknown.
 
-    Of a stored run these are all training images of its data, also those that it held out or did not draw.
+    For a stored run these are all training images of its data, also those that it held out or did not draw.
 
     Raises:
         RunError: if the file is damaged.
@@ -119,12 +119,12 @@ def _load_stored_trained_on(run: StoredRun) -> TrainedOn | None:
 
 
 def start_file(start: StartRecord) -> str:
-    """Return where the network is stored that a run started from, in the folder with its runs."""
+    """Name the file of the network that a run started from, relative to the folder with its runs."""
     return f"from/{start.weights_sha256[:16]}.safetensors"
 
 
 def trained_on_file(record: SharedRecord) -> str:
-    """Return where is stored what a run was trained on, in the folder with its runs."""
+    """Name the file with the training images of a run, relative to the folder with its runs."""
     parts = [record.dataset.train.sha256, *([record.start.weights_sha256] if record.start else [])]
     return f"from/{'-'.join(part[:16] for part in parts)}.trained_on.safetensors"
 
@@ -165,7 +165,7 @@ def _write_start(source: Path, folder: RunFolder) -> None:
 
 
 def _evaluate(folder: RunFolder, model: Model) -> Evaluation | None:
-    """Return what the model predicts for the test images that the run names; None where they are not there any more."""
+    """Evaluate the model on the run's test images; None if they are not there any more."""
     recorded = folder.record.dataset
     if not recorded.argument:  # arrays
         return None

@@ -20,10 +20,10 @@ from convscope.data.datasets.records import SplitsRecord
 from convscope.data.handwriting import Handwriting
 from convscope.engine import EngineName
 
-MOST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 """Of the seed of a run."""
 
-Seed = Annotated[int, Meta(ge=0, le=MOST_SEED)]
+Seed = Annotated[int, Meta(ge=0, le=MAX_SEED)]
 
 
 class RunData(SplitsRecord, kw_only=True):
@@ -33,7 +33,7 @@ class RunData(SplitsRecord, kw_only=True):
 
 
 class Processor(Record, kw_only=True):
-    """What computed a run.
+    """The processor that computed a run.
 
     Attributes:
         instruction_set: of the engine `native`, without which results are not the same bits.
@@ -57,7 +57,7 @@ class StartRecord(Record, kw_only=True):
 
     Attributes:
         argument: its path.
-        num_seen_images: how many of the training images it was trained on; None: nobody knows.
+        num_seen_images: how many of the training images it was trained on; None if that is unknown.
         kept_classes, new_classes: as of `Transfer`.
         new_output: whether the weights of all outputs start at random.
     """
@@ -133,7 +133,7 @@ class MemberRecord(Record, kw_only=True):
 
 
 class JobOptions(Record):
-    """What a run was asked for beside the training itself, by `convscope run` or `cs.run`.
+    """The arguments of `convscope run` or `cs.run` that do not concern the training itself.
 
     Attributes:
         seeds: how many runs of each network; None is as many as there is time for.
@@ -145,13 +145,13 @@ class JobOptions(Record):
     index: Count = 0
 
     def __post_init__(self) -> None:
-        for name, value, least in (("seeds", self.seeds, 1), ("index", self.index, 0)):
-            if value is not None and value < least:
-                raise ValueError(f"{name} is {value}; it must be at least {least}")
+        for name, value, minimum in (("seeds", self.seeds, 1), ("index", self.index, 0)):
+            if value is not None and value < minimum:
+                raise ValueError(f"{name} is {value}; it must be at least {minimum}")
 
 
 class SharedRecord(Record, kw_only=True):
-    """What run.json says of runs that differ in their seed alone; the attributes are those of `RunFile`."""
+    """The part of run.json that runs of a group share; the attributes are those of `RunFile`."""
 
     dataset: RunData
     engine: EngineName

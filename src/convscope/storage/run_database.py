@@ -38,14 +38,14 @@ SCHEMA = (
 )
 
 _BUSY_SECONDS = 60.0  # that a reader waits for a commit, and a writer for readers
-_MOST_BLOB_BYTES = 256 << 20
-_MOST_BYTES = 1 << 40
-_MOST_COPIES = 20  # that are tried while others write
+_MAX_BLOB_BYTES = 256 << 20
+_MAX_BYTES = 1 << 40
+_MAX_COPIES = 20  # tries while others write
 _SUPER_JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # ends a journal that names another file, which SQLite may delete
 _ADVICE = "use another copy of the runs"
 
 _LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: _MOST_BLOB_BYTES,
+    sqlite3.SQLITE_LIMIT_LENGTH: _MAX_BLOB_BYTES,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
@@ -68,9 +68,9 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     Raises:
         RunError: if it is no such database.
     """
-    path = _checked(folder)
+    path = _check_files(folder)
     with database_errors(path):
-        for _ in range(_MOST_COPIES):
+        for _ in range(_MAX_COPIES):
             connection = _connect(f"{path.resolve().as_uri()}?mode=ro")
             try:
                 schema = _read_schema(connection)
@@ -78,7 +78,7 @@ def open_reader(folder: Path) -> sqlite3.Connection:
                 connection.close()
                 if not needs_rollback(error):
                     raise
-                copy = _rolled_back_copy(path)
+                copy = _copy_rolled_back(path)
                 if copy is None:
                     continue
                 connection, schema = copy, _read_schema(copy)
@@ -103,7 +103,7 @@ def open_writer(folder: Path) -> sqlite3.Connection:
         RunError: if it is no such database.
         ConvscopeError: if it cannot be written.
     """
-    path = _checked(folder)
+    path = _check_files(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -131,8 +131,8 @@ def _connect(uri: str) -> sqlite3.Connection:
     """Open a database, and bound what a hostile one can do."""
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
-        for limit, most in _LIMITS.items():
-            connection.setlimit(limit, most)
+        for limit, maximum in _LIMITS.items():
+            connection.setlimit(limit, maximum)
         for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "temp_store = MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
@@ -194,15 +194,19 @@ def _code(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR))  # a text that is no UTF-8 has none
 
 
-def _checked(folder: Path) -> Path:
-    """Return the path of the database; raises `RunError` if it or its journal is no file that SQLite may open."""
+def _check_files(folder: Path) -> Path:
+    """Check the database and its journal before SQLite opens them, and return the database's path.
+
+    Raises:
+        RunError: if one of them is not a regular file of bounded size, or names other files.
+    """
     path = inside(folder, DATABASE)
     for ending in ("", "-journal"):
         try:
             status = inside(folder, DATABASE + ending).stat()
         except FileNotFoundError:
             continue
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_BYTES:
             raise RunError(f"{folder / DATABASE}{ending}: is not a regular file of bounded size; remove it")
     for ending in ("-wal", "-shm"):
         if os.path.lexists(folder / f"{DATABASE}{ending}"):
@@ -219,16 +223,16 @@ def _checked(folder: Path) -> Path:
     return path
 
 
-def _rolled_back_copy(path: Path) -> sqlite3.Connection | None:
-    """Return a copy in memory, from which is taken what its journal says; None if the files changed meanwhile."""
+def _copy_rolled_back(path: Path) -> sqlite3.Connection | None:
+    """Copy the database into memory and roll the copy back by its journal; None if the files changed meanwhile."""
     journal = path.with_name(f"{path.name}-journal")
     with tempfile.TemporaryDirectory(prefix="convscope-") as name:
         copy = Path(name) / DATABASE
         try:
-            before = [_state(one) for one in (path, journal)]
+            before = [_state(file) for file in (path, journal)]
             shutil.copyfile(path, copy)
             shutil.copyfile(journal, copy.with_name(f"{DATABASE}-journal"))
-            if before != [_state(one) for one in (path, journal)]:
+            if before != [_state(file) for file in (path, journal)]:
                 return None
         except FileNotFoundError:
             return None

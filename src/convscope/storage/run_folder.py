@@ -72,12 +72,12 @@ class RunFolder:
     recipe: Recipe
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         return self.has("DONE")
 
     @property
     def next_step(self) -> str:
-        """What to do about a run that is not finished, as the end of a sentence."""
+        """The step that finishes the run, as the end of a sentence."""
         return next_step(self.path, self.record)
 
     @property
@@ -86,7 +86,7 @@ class RunFolder:
 
     @property
     def start_path(self) -> Path:
-        """Where the model lies that training starts from, in a run that does not start from random weights."""
+        """The path of the model that training starts from, in a run that does not start from random weights."""
         return self.place("from.safetensors")
 
     def place(self, name: str) -> Path:
@@ -129,7 +129,7 @@ class RunFolder:
         write_text(self.place("history.jsonl"), "".join(lines))
 
     def load_history(self) -> History:
-        """Return what `history.jsonl` holds; raises `RunError` if it is missing or damaged."""
+        """Read `history.jsonl`; raises `RunError` if it is missing or damaged."""
         path = self.place("history.jsonl")
         try:
             rows = parse_json(b"[" + b",".join(read_bytes(path).splitlines()) + b"]")
@@ -171,7 +171,7 @@ class RunFolder:
         write_bytes(self.place("predictions.npz"), buffer.getvalue())
 
     def load_evaluation(self) -> Evaluation:
-        """Return what `write_evaluation` kept.
+        """Read the files of `write_evaluation`.
 
         Raises:
             RunError: if a file of it is missing or damaged.
@@ -184,15 +184,15 @@ class RunFolder:
         return evaluate_answers(*answers, kept.loss, kept.class_names, kept.dataset, kept.split)
 
     def write_calibration(self, model: Model) -> None:
-        """Keep the trained model again, with what its `calibration` holds now."""
+        """Write the trained model again, with its present `calibration`."""
         write_model(model, self.place("model.safetensors"))
 
     def write_evidence(self, topic: str, record: Record, model: Model) -> None:
-        """Keep what was measured of `model` on a topic as `topic`.json, with the digest of the weights."""
+        """Write the evidence on a topic of `model` as `topic`.json, with the digest of the weights."""
         write(self.place(f"{topic}.json"), structs.replace(record, weights_sha256=model.weights_sha256))
 
     def read_evidence(self, topic: str, kind: type[_Topic], model: Model) -> _Topic | None:
-        """Return what is kept on a topic, or None where nothing was measured of these weights.
+        """Read the evidence on a topic; None if there is none for these weights.
 
         Raises:
             RunError: if the file is damaged.
@@ -207,7 +207,7 @@ class RunFolder:
         write_json(self.place(name), value)
 
     def read_record(self) -> RunFile:
-        """Return what run.json holds now; raises `RunError` if it is missing or damaged."""
+        """Read run.json; raises `RunError` if it is missing or damaged."""
         return read(self.place("run.json"), RunFile)
 
     def write_record(self, record: RunFile) -> None:

@@ -28,11 +28,11 @@ WEIGHTS_FILE = r"weights/[\w-][\w.-]{0,80}\.npy"
 
 @dataclass(frozen=True, eq=False)
 class StoredGroup:
-    """What runs share that differ in their seed alone.
+    """Runs that differ in their seed alone, without their results.
 
     Attributes:
-        digest: of all that decides their results but the seed.
-        record: what run.json says of each of them, without the seed and what follows from it.
+        digest: of everything that decides their results but the seed.
+        record: run.json of each of them, without the seed and what follows from it.
         provenance: of their models, with the seed and the epoch of the first.
         weights_file: the file with their weights; "" before they are stored.
     """
@@ -74,7 +74,7 @@ class StoredGroup:
 
     @classmethod
     def parse(cls, digest: str, text: str, text_sha256: str, weights_file: str, path: Path) -> "StoredGroup":
-        """Return what `text` holds; raises `RunError` if it is damaged or of a newer format."""
+        """Parse a group's record; raises `RunError` if it is damaged or of a newer format."""
         file = decode(text.encode(), GroupFile, path)
         try:
             if sha256_of(text) != text_sha256:
@@ -124,7 +124,7 @@ class StoredRun:
 
     @cached_property
     def history(self) -> History:
-        """What was measured in each epoch; raises `RunError` if it is damaged."""
+        """The history of the training; raises `RunError` if it is damaged."""
         table = np.frombuffer(self.history_blob, "<f8").reshape(-1, len(HISTORY_COLUMNS))
         columns: dict[str, Any] = {name: tuple(table[:, i].tolist()) for i, name in enumerate(HISTORY_COLUMNS)}
         if np.isnan(table[:, 2:4]).all():  # nothing was measured

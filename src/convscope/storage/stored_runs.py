@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from convscope.base.errors import ConvscopeError, RunError
 from convscope.base.plain import canonical_json
 from convscope.base.records import decode
-from convscope.storage.records import MOST_SEED, Machine
+from convscope.storage.records import MAX_SEED, Machine
 from convscope.storage.run_database import (
     DATABASE,
     DamagedRunError,
@@ -47,7 +47,7 @@ from convscope.storage.weights_file import count_rows, map_rows, write_row
 from convscope.training import HISTORY_COLUMNS, History
 from convscope.training.model import Model
 
-_MOST_ROWS = 1 << 40
+_MAX_ROWS = 1 << 40
 _SELECT = """
 SELECT digest, grp, seed, weights_row, accuracy, loss, seconds, ended, machine, threads, weights_sha256, row_sha256,
 (SELECT blob FROM history WHERE history.run = run.id), (SELECT blob FROM predictions WHERE predictions.run = run.id)
@@ -131,7 +131,7 @@ class StoredRuns:
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
-                raise self._damaged(digest, error) from error
+                raise self._damage_error(digest, error) from error
             return self._run(rows[0]) if rows else None
 
     def runs(self, on_damaged: Callable[[str], None]) -> Iterator[StoredRun]:
@@ -147,7 +147,7 @@ class StoredRuns:
                 try:
                     run = self.find(digest)
                     if run is None:  # no transaction removes a run without adding it again
-                        raise self._damaged(digest, ValueError("it is not in the table, or not in its index"))
+                        raise self._damage_error(digest, ValueError("it is not in the table, or not in its index"))
                 except DamagedRunError as error:
                     on_damaged(str(error))
                 else:
@@ -182,8 +182,8 @@ class StoredRuns:
             (str(reason) for (reason,) in self.query("SELECT reason FROM diverged WHERE digest = ?", digest)), None
         )
 
-    def diverged_digests(self) -> list[str]:
-        """Return the digests of the runs whose training diverged."""
+    def digests_of_diverged(self) -> list[str]:
+        """List the digests of the runs whose training diverged."""
         return [str(digest) for (digest,) in self.query("SELECT digest FROM diverged")]
 
     def add_divergence(self, digest: str, reason: str) -> None:
@@ -290,8 +290,8 @@ class StoredRuns:
             y_pred = np.frombuffer(predictions, self.y_true.dtype)
             is_good = (
                 re.fullmatch("[0-9a-f]{16}", digest)
-                and 0 <= seed <= MOST_SEED
-                and 0 <= weights_row <= _MOST_ROWS
+                and 0 <= seed <= MAX_SEED
+                and 0 <= weights_row <= _MAX_ROWS
                 and 1 <= threads <= 65_536
                 and np.isfinite([loss, seconds, ended]).all()
                 and min(seconds, ended) >= 0
@@ -304,13 +304,13 @@ class StoredRuns:
             if not is_good:
                 raise ValueError("a number is out of range")
         except (ConvscopeError, AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise self._damaged(digest, error) from error
+            raise self._damage_error(digest, error) from error
         return StoredRun(
             self.path / digest, digest, group, seed, weights_row, accuracy, loss, seconds, ended, machine,
             self.notes.commands, threads, weights_sha256, y_pred, history,
         )  # fmt: skip
 
-    def _damaged(self, digest: Any, error: Exception) -> DamagedRunError:
+    def _damage_error(self, digest: Any, error: Exception) -> DamagedRunError:
         return DamagedRunError(
             f"{self.path / DATABASE}: run {digest!s:.16} is damaged ({error!s:.200}); train it again, or use another "
             "copy of the runs"

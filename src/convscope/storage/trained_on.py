@@ -58,57 +58,57 @@ class TrainedOn:
 
 
 NOTHING = TrainedOn(np.empty(0, np.uint64), frozenset())
-"""What a network with random weights was trained on."""
+"""The training images of a network with random weights."""
 
 
 def image_digests(dataset: Dataset) -> NDArray[np.uint64]:
-    """Return (N,) uint64, equal for images of equal bytes, and else different but for chance."""
-    found = b"".join(
+    """Compute a digest of each image, (N,) uint64: equal for equal bytes, and different otherwise but for chance."""
+    digests = b"".join(
         hashlib.blake2b(image.tobytes(), digest_size=_DIGEST_BYTES).digest()
         for block in blocks(dataset.images)
         for image in block
     )
-    return np.frombuffer(found, "<u8").astype(np.uint64)
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def save_trained_on(path: Path, known: TrainedOn, model: Model) -> None:
-    """Write `known` beside the file of `model` at `path`."""
+    """Write `known` next to the file of `model` at `path`."""
     write_trained_on(_beside(path), known, model.weights_sha256)
 
 
-def write_trained_on(place: Path, known: TrainedOn, weights_sha256: str = "") -> None:
-    """Write `known` to the file at `place`; without the digest of weights it is of several models."""
+def write_trained_on(path: Path, known: TrainedOn, weights_sha256: str = "") -> None:
+    """Write `known` to the file at `path`, with the digest of its model's weights, or for several models without."""
     sources = sorted([sha256, list(shape)] for sha256, shape in known.sources)
-    write_tensors(place, {"digests": known.digests}, {"weights_sha256": weights_sha256, "sources": sources})
+    write_tensors(path, {"digests": known.digests}, {"weights_sha256": weights_sha256, "sources": sources})
 
 
 def load_trained_on(path: Path, model: Model) -> TrainedOn | None:
-    """Return what `model`, which was read from the file or run folder at `path`, was trained on; None: nobody knows.
+    """Read which images `model`, from the file or run folder at `path`, was trained on; None if that is unknown.
 
     Raises:
         RunError: if the file is damaged.
     """
-    place = inside(path, "model.trained_on.safetensors") if path.is_dir() else _beside(path)
-    return read_trained_on(place, model.weights_sha256)
+    file = inside(path, "model.trained_on.safetensors") if path.is_dir() else _beside(path)
+    return read_trained_on(file, model.weights_sha256)
 
 
-def read_trained_on(place: Path, weights_sha256: str | None = None) -> TrainedOn | None:
-    """Return what the file at `place` holds; None where there is none, or it is of other weights than these.
+def read_trained_on(path: Path, weights_sha256: str | None = None) -> TrainedOn | None:
+    """Read the file at `path`; None if there is none, or if it belongs to other weights.
 
     Raises:
         RunError: if it is damaged.
     """
-    if not place.exists():
+    if not path.exists():
         return None
-    with open_tensors(place) as file:
-        description = read_description(place, file)
+    with open_tensors(path) as tensors:
+        description = read_description(path, tensors)
         try:
             if weights_sha256 not in (None, description["weights_sha256"]):
                 return None  # the model's file was replaced since
-            digests = read_tensor(file, "digests", np.uint64)
+            digests = read_tensor(tensors, "digests", np.uint64)
             sources = {(str(sha256), (int(h), int(w), int(c))) for sha256, (h, w, c) in description["sources"]}
         except (KeyError, TypeError, ValueError, SafetensorError) as error:
-            raise RunError(f"{place}: damaged ({error}); use another copy of the run") from error
+            raise RunError(f"{path}: damaged ({error}); use another copy of the run") from error
     return TrainedOn(digests, frozenset(sources))
 
 

@@ -27,7 +27,7 @@ LOCK_FILE = ".convscope.lock"
 
 _PARTS = ("baseline", "seeds", "architectures")  # of a run folder, that hold runs themselves
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)  # what file systems say that have none
-_MOST_DIGITS = 20  # of a process id
+_MAX_DIGITS = 20  # of a process id
 
 
 @dataclass(eq=False)
@@ -134,7 +134,7 @@ def _lock(path: Path, folder: Path) -> int:
 def _take(handle: int, folder: Path) -> None:
     try:
         if sys.platform == "win32":
-            os.lseek(handle, _MOST_DIGITS, os.SEEK_SET)  # beyond the number, which others shall read
+            os.lseek(handle, _MAX_DIGITS, os.SEEK_SET)  # beyond the number, which others shall read
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
             os.lseek(handle, 0, os.SEEK_SET)
         else:
@@ -143,7 +143,7 @@ def _take(handle: int, folder: Path) -> None:
         if error.errno in _WITHOUT_LOCKS:
             return
         os.lseek(handle, 0, os.SEEK_SET)
-        number = os.read(handle, _MOST_DIGITS).strip()
+        number = os.read(handle, _MAX_DIGITS).strip()
         process = f"process (pid {number.decode()})" if number.isdigit() else "process"
         raise RunError(f"another convscope {process} is writing to {folder}; wait until it ends") from error
 

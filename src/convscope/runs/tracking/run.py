@@ -145,7 +145,7 @@ def read_results(path: Path | str) -> Results:
     )
     files = _files(path)
     return Results(
-        is_finished=folder.finished,
+        is_finished=folder.is_finished,
         ended_seconds=max((file.stat().st_mtime for file in files.values()), default=0.0),
         tags=_tags(folder),
         metrics=metrics,
