@@ -43,7 +43,7 @@ class Schedule:
         check_range("warmup", self.warmup, 0, 1, open_below=is_cycle, open_above=is_cycle)
 
     def factors(self, steps: int) -> NDArray[np.float64]:
-        """Return (steps,), the factor of each step of a run.
+        """Compute the factor of each step of a run, (steps,).
 
         >>> Schedule("linear", warmup=0.25).factors(8).tolist()[:4]
         [0.5, 1.0, 1.0, 0.8333333333333334]
@@ -60,6 +60,6 @@ class Schedule:
                 falling = np.ones(steps - warm)
             case "linear":
                 falling = 1 - done
-            case _:
+            case "cosine" | "one_cycle":
                 falling = (1 + np.cos(np.pi * done)) / 2
         return np.concatenate([rising, falling])

@@ -24,7 +24,14 @@ export function factors({ kind, warmup }: Schedule, steps: number): Float64Array
       return ONE_CYCLE_START + ((1 - ONE_CYCLE_START) * (1 - Math.cos((Math.PI * step) / warm))) / 2;
     }
     const done = (step - warm) / rest;
-    if (kind === 'constant') return 1;
-    return kind === 'linear' ? 1 - done : (1 + Math.cos(Math.PI * done)) / 2;
+    switch (kind) {
+      case 'constant':
+        return 1;
+      case 'linear':
+        return 1 - done;
+      case 'cosine':
+      case 'one_cycle':
+        return (1 + Math.cos(Math.PI * done)) / 2;
+    }
   });
 }

@@ -14,17 +14,8 @@ from convscope.architecture.layers.poolings import (
     MaxPooling2D,
 )
 from convscope.architecture.layers.reshaping import Flatten, ZeroPadding2D
-from convscope.architecture.layers.windows import (
-    NON_TRAINABLE_WEIGHTS,
-    ActivationName,
-    Frame,
-    Padding,
-    Pair,
-    Shape,
-    Window,
-    padding_before,
-    same_padding,
-)
+from convscope.architecture.layers.types import NON_TRAINABLE_WEIGHTS, ActivationName, Frame, Padding, Pair, Shape
+from convscope.architecture.layers.windows import Window, padding_before, same_padding
 
 Layer = (
     Conv2D

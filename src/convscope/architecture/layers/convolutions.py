@@ -12,7 +12,8 @@ from convscope.architecture.arguments import (
     label,
     set_pair,
 )
-from convscope.architecture.layers.windows import ActivationName, Padding, Pair, Shape, Window, map_size
+from convscope.architecture.layers.types import ActivationName, Padding, Pair, Shape
+from convscope.architecture.layers.windows import Window, map_size
 from convscope.base.errors import ArchitectureError
 
 

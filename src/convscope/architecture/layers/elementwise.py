@@ -9,7 +9,8 @@ from convscope.architecture.arguments import (
     check_not_negative,
     check_positive,
 )
-from convscope.architecture.layers.windows import ActivationName, SameShape, Shape
+from convscope.architecture.layers.types import ActivationName, Shape
+from convscope.architecture.layers.windows import SameShape
 
 
 @dataclass(frozen=True)

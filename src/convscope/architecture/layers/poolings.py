@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, set_pair
-from convscope.architecture.layers.windows import Padding, Pair, Shape, Window, check_maps, map_size
+from convscope.architecture.layers.types import Padding, Pair, Shape
+from convscope.architecture.layers.windows import Window, check_maps, map_size
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from math import prod
 from typing import ClassVar
 
 from convscope.architecture.arguments import set_frame
-from convscope.architecture.layers.windows import Frame, Shape, check_maps
+from convscope.architecture.layers.types import Frame, Shape
+from convscope.architecture.layers.windows import check_maps
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,10 @@
-"""The types that layers share, and windows that move over maps."""
+"""Windows that move over maps, and layers that keep the shape."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from convscope.architecture.arguments import NamedLayer, label
+from convscope.architecture.layers.types import Frame, Padding, Pair, Shape
 from convscope.base.errors import ArchitectureError
-
-Shape = tuple[int, ...]
-Pair = tuple[int, int]
-Frame = tuple[Pair, Pair]
-"""Rows (above, below) and columns (left, right) around a map."""
-ActivationName = Literal[
-    "linear", "relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hard_silu", "tanh", "sigmoid", "softmax"
-]
-"""As Keras computes them by default: leaky_relu with slope 0.2 below zero, elu with alpha 1, gelu by the error
-function. The layer `Activation` may have another slope."""
-Padding = Literal["valid", "same"]
-NON_TRAINABLE_WEIGHTS = ("moving_mean", "moving_variance")
-"""Names, within a layer, of the weights that no gradient changes: what `BatchNormalization` remembers of batches."""
 
 
 class SameShape:

@@ -36,7 +36,7 @@ FILE_NAMES = (
     "img_name",
 )
 SPLIT_NAMES = ("split", "set", "subset", "usage", "partition", "fold")
-_ENDINGS = ("", ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_ENDINGS = ("", *sorted(SUFFIXES))  # of names without their suffix
 
 
 def names_files(text: CsvText) -> bool:
