@@ -73,11 +73,6 @@ def _torch_read() -> str:
     return f"Operators that are read: {_names(names)}."
 
 
-def _torch_refused() -> str:
-    reasons = {name: walk._NEEDED.get(operator, "no layer does that") for name, operator in operators._UNREAD.items()}
-    return _table(("operators", "why"), [(names, needed) for needed, names in _by_value(reasons)])
-
-
 def _tflite_read() -> str:
     return f"Operators that are read: {_names(name for name, _ in tflite.OPERATORS.values())}."
 
@@ -85,7 +80,7 @@ def _tflite_read() -> str:
 _TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "keras.md": {"layers": _keras_layers, "refused": _keras_refused},
     "onnx.md": {"read": _onnx_read, "refused": _onnx_refused},
-    "pytorch.md": {"read": _torch_read, "refused": _torch_refused},
+    "pytorch.md": {"read": _torch_read},
     "tflite.md": {"read": _tflite_read},
 }
 PAGES = tuple(_TABLES)

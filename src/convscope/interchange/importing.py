@@ -5,6 +5,7 @@ No reader trusts its file, and none runs anything in it.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from convscope.base.arguments import check_name, checked
@@ -16,6 +17,13 @@ from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.storage import load_model
 from convscope.training.model import Model
+
+_READERS = {
+    "Keras": ("keras_files", "read_keras"),
+    "PyTorch": ("torch_files.reading", "read_torch"),
+    "TensorFlow Lite": ("tflite_files", "read_tflite"),
+    "ONNX": ("onnx_files", "read_onnx"),
+}
 
 
 def read_network(
@@ -46,22 +54,12 @@ def read_network(
     kind = kind_of(path)
     if kind != "Keras" and architecture is not None:
         raise InterchangeError(f"{path}: holds its own architecture; omit {architecture}")
-    if kind == "Keras":
-        from convscope.interchange.keras_files import read_keras
-
-        return read_keras(path, architecture=architecture, image_shape=image_shape, output=output)
-    if kind == "PyTorch":
-        from convscope.interchange.torch_files.reading import read_torch
-
-        return read_torch(path, image_shape=image_shape, output=output)
-    if kind == "TensorFlow Lite":
-        from convscope.interchange.tflite_files import read_tflite
-
-        return read_tflite(path, image_shape=image_shape, output=output)
-    if kind == "ONNX":
-        from convscope.interchange.onnx_files import read_onnx
-
-        return read_onnx(path, image_shape=image_shape, output=output)
+    if kind != "convscope":
+        module, name = _READERS[kind]
+        stated = {"architecture": architecture} if kind == "Keras" else {}
+        read = getattr(import_module(f"convscope.interchange.{module}"), name)
+        found: Imported = read(path, image_shape=image_shape, output=output, **stated)
+        return found
     if output is not None:
         raise InterchangeError(f"{path}: has one output; omit `output`")
     model = load_model(path)

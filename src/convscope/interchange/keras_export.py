@@ -21,11 +21,10 @@ from convscope.engine.keras import build_keras, load_keras, versions
 from convscope.engine.keras.backend import predicting, quiet, to_numpy
 from convscope.engine.keras.builder import Output
 from convscope.interchange.keras_files.reading import DESCRIPTION
-from convscope.interchange.runner import FileRunner
+from convscope.interchange.runner import FileRunner, first_line
 from convscope.training.model import Model
 
 SUFFIX = ".keras"
-_FORMAT = 1  # of what `DESCRIPTION` holds
 
 
 @checked
@@ -64,8 +63,14 @@ def write_keras(model: Model, path: Path | str) -> None:
         with quiet():  # Keras asks for TensorFlow then, on any backend
             keras_model.save(written)
         archive = io.BytesIO(written.read_bytes())
+    description = {
+        "architecture": model.architecture.to_dict(),
+        "class_names": list(model.class_names),
+        "provenance": dict(model.provenance),
+        "weights_sha256": model.weights_sha256,
+    }
     with zipfile.ZipFile(archive, "a", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(DESCRIPTION, json.dumps(_description(model), allow_nan=False, ensure_ascii=False))
+        file.writestr(DESCRIPTION, json.dumps(description, allow_nan=False, ensure_ascii=False))
     write_bytes(path, archive.getvalue())
 
 
@@ -81,8 +86,7 @@ def open_keras(path: Path | str) -> FileRunner:
         with quiet():
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises whatever its parts raise
-        words = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise ConvscopeError(f"{path}: Keras cannot open it ({words}); use another copy") from error
+        raise ConvscopeError(f"{path}: Keras cannot open it ({first_line(error)}); use another copy") from error
     outputs = getattr(model, "output", None)
     if not isinstance(outputs, dict) or "logits" not in outputs:
         raise ConvscopeError(f"{path}: a Keras model, but without an output 'logits'; write it with write_keras")
@@ -95,15 +99,3 @@ def open_keras(path: Path | str) -> FileRunner:
 
 
 _TITLES = {"keras": "Keras", "tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
-
-
-def _description(model: Model) -> dict[str, Any]:
-    return {
-        "format": _FORMAT,
-        "architecture": model.architecture.to_dict(),
-        "class_names": list(model.class_names),
-        "provenance": dict(model.provenance),
-        "weights_sha256": model.weights_sha256,
-        **({"calibration": dict(model.calibration)} if model.calibration else {}),
-        **({"handwriting": model.handwriting.to_dict()} if model.handwriting else {}),
-    }

@@ -1,13 +1,13 @@
 """What the readers of model files share: errors that get the name of the file, and JSON within bounds."""
 
 import json
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from convscope.base.errors import ArchitectureError, InterchangeError
+from convscope.base.files import open_file
 
 
 class ModelFileError(Exception):
@@ -23,7 +23,7 @@ def named(name: str) -> Iterator[None]:
         raise InterchangeError(f"{name}: {error}") from error
     except OSError as error:
         reason = error.strerror or error
-        raise InterchangeError(f"{name}: cannot be read ({reason}); check the disk or copy the file again") from error
+        raise InterchangeError(f"{name}: cannot be read ({reason}); check the path, or copy the file again") from error
     except MemoryError as error:
         raise InterchangeError(f"{name}: does not fit into memory; use a larger machine") from error
 
@@ -34,21 +34,10 @@ def open_model_file(path: Path) -> Iterator[BinaryIO]:
 
     Raises:
         InterchangeError: if there is no such file, if it cannot be read, or if a reader within raises ModelFileError.
+        RunError: if it is a pipe or a device, or too large.
     """
-    with named(str(path)):
-        try:
-            mode = path.stat().st_mode
-            if stat.S_ISDIR(mode):
-                raise ModelFileError("is a folder; name the file of a model (a SavedModel folder is not read)")
-            if not stat.S_ISREG(mode):
-                raise ModelFileError("is not a regular file; save the model as a file first")
-            file = path.open("rb")
-        except FileNotFoundError as error:
-            raise ModelFileError("no such file; check the path") from error
-        except ValueError as error:  # a NUL in the path
-            raise ModelFileError(f"cannot be opened ({error}); check the path") from error
-        with file:
-            yield file
+    with named(str(path)), open_file(path) as file:
+        yield file
 
 
 def quoted(value: Any) -> str:

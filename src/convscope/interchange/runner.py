@@ -43,9 +43,14 @@ class FileRunner:
         return np.concatenate([self.run(np.ascontiguousarray(images[start : start + _BLOCK])) for start in starts])
 
 
+def first_line(error: Exception) -> str:
+    """Return what another program says of an error, on one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
 def need(module: str, title: str, extra: str) -> Any:
     """Import a module of another program; raises `MissingPackageError` with the next step if it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingPackageError(f"{title} is not installed ({error}); run {install_command(extra)}") from error
+        raise MissingPackageError(f"{title} is not installed; run {install_command(extra)}") from error

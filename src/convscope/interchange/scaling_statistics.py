@@ -23,41 +23,32 @@ def misfit(found: Imported, scaling: Scaling, images: Dataset) -> float | None:
     ones, the mean over all channels. It is None if there is no batch normalisation, or its statistics are those of one
     that was never trained, 0 and 1.
     """
-    table = found.architecture.table
-    place = next((i for i, row in enumerate(table) if isinstance(row.layer, BatchNormalization)), None)
-    if place is None:
+    layer = next((layer for layer in found.architecture.layers if isinstance(layer, BatchNormalization)), None)
+    if layer is None:
         return None
-    layer = table[place].layer
-    assert isinstance(layer, BatchNormalization)
     kept_mean, kept_variance = (
         found.weights[f"{layer.name}/{name}"].astype(np.float64) for name in ("moving_mean", "moving_variance")
     )
     kept_variance = kept_variance + layer.epsilon
     if not kept_mean.any() and (np.abs(kept_variance - 1) <= layer.epsilon).all():
         return None
-    mean, variance = _measured(found, scaling, images, table[place - 1].layer.name if place else None)
+    mean, variance = _measured(found, scaling, images, layer.name)
     variance += layer.epsilon
     ratio = variance / kept_variance
     return float(np.mean(ratio - 1 - np.log(ratio) + (mean - kept_mean) ** 2 / kept_variance) / 2)
 
 
 def _measured(
-    found: Imported, scaling: Scaling, images: Dataset, before: str | None
+    found: Imported, scaling: Scaling, images: Dataset, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return mean and variance by channel of the output of the layer called `before`, or of the scaled image."""
+    """Return mean and variance by channel of what the layer called `name` reads."""
     model = found.scaled(scaling).to_model()
+    image, names = model.architecture.input, [None, *(layer.name for layer in model.architecture.layers)]
+    before = names[names.index(name) - 1]
     sums, squares, count = 0.0, 0.0, 0
     for block in blocks(images.images, _BLOCK_BYTES):
-        outputs = model.activations(block, [before])[before] if before else _numbers(found, scaling, block)
+        outputs = model.activations(block, [before])[before] if before else block * image.scale + image.offset
         rows = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
         sums, squares, count = sums + rows.sum(axis=0), squares + (rows**2).sum(axis=0), count + len(rows)
     mean = np.asarray(sums / count)
     return mean, np.maximum(squares / count - mean**2, 0)
-
-
-def _numbers(found: Imported, scaling: Scaling, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return what a network reads of images."""
-    image = found.architecture.input
-    scales, offsets = scaling.numbers(image.channels)
-    numbers = (images * scales + offsets) * image.scale + image.offset
-    return numbers[..., ::-1] if scaling.bgr else numbers

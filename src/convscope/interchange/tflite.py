@@ -14,7 +14,7 @@ from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
 from convscope.engine.keras.backend import quiet
 from convscope.interchange.formats import Dtype, check_calibration
-from convscope.interchange.runner import FileRunner, need
+from convscope.interchange.runner import FileRunner, first_line, need
 from convscope.training.model import Model
 
 
@@ -60,9 +60,8 @@ def open_tflite(path: Path) -> FileRunner:
             if runner.get_input_details().keys() != {"images"} or "logits" not in runner.get_output_details():
                 raise ValueError("it does not turn images into logits")
         except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).strip().partition("\n")[0]
             raise ConvscopeError(
-                f"{path}: is not a TFLite file of convscope ({reason}); export the model again"
+                f"{path}: is not a TFLite file of convscope ({first_line(error)}); export the model again"
             ) from error
     return FileRunner(runtime, lambda images: runner(images=images)["logits"])
 
@@ -89,8 +88,7 @@ def _converted(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[
     try:
         return bytes(converter.convert())
     except Exception as error:  # the converter raises whatever its passes meet
-        reason = str(error).strip().partition("\n")[0]
-        raise ConvscopeError(f"TensorFlow cannot convert the model to TFLite in {dtype} ({reason})") from error
+        raise ConvscopeError(f"TensorFlow cannot convert the model to {dtype} ({first_line(error)})") from error
 
 
 def _of_full_range(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from convscope.architecture.table import earlier
 from convscope.base.arguments import checked
 from convscope.base.errors import ConvscopeError
 from convscope.base.files import write_bytes
-from convscope.interchange.runner import FileRunner, need
+from convscope.interchange.runner import FileRunner, first_line, need
 from convscope.training.model import Model
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def open_torch(path: Path) -> FileRunner:
     try:
         module = torch.export.load(path).module()
     except Exception as error:  # PyTorch raises whatever its parsers meet
-        reason = str(error).strip().partition("\n")[0]
-        raise ConvscopeError(f"{path}: PyTorch cannot read it ({reason}); export the model again") from error
+        raise ConvscopeError(f"{path}: PyTorch cannot read it ({first_line(error)}); export the model again") from error
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -11,7 +11,9 @@ from tests.random_networks import random_images, random_model
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
-from convscope.interchange.c_header import open_c, quantize, simulate, write_c
+from convscope.interchange.c_header import open_c, write_c
+from convscope.interchange.c_header.quantization import quantize
+from convscope.interchange.c_header.simulation import simulate
 
 HOSTILE_NAMES = (
     'quote " backslash \\',

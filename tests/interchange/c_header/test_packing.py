@@ -13,8 +13,10 @@ from tests.random_networks import random_images, random_model
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.engine.rounding import kernel_filters, rounded
-from convscope.interchange.c_header import open_c, quantize, simulate, write_c
+from convscope.interchange.c_header import open_c, write_c
 from convscope.interchange.c_header.packing import bits_of, grid_of, int8_function_text, packed
+from convscope.interchange.c_header.quantization import quantize
+from convscope.interchange.c_header.simulation import simulate
 
 ARM = ("clang-19", "--target=aarch64-linux-gnu", "-static", "-fuse-ld=lld-19")
 

@@ -9,7 +9,9 @@ from tests.random_networks import random_images, random_model
 import convscope as cs
 from convscope.architecture import Architecture, Input
 from convscope.base.errors import ConvscopeError
-from convscope.interchange.c_header import measure_deviation, open_c, quantize, simulate, write_c
+from convscope.interchange.c_header import open_c, write_c
+from convscope.interchange.c_header.quantization import quantize
+from convscope.interchange.c_header.simulation import measure_deviation, simulate
 
 
 def dense_model(kernel: np.ndarray, bias: np.ndarray, *more: object, **input_: float) -> cs.Model:

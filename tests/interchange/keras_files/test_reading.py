@@ -313,9 +313,9 @@ def test_weights_alone_need_an_architecture_and_a_model_none(read, tmp_path):
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
-    with pytest.raises(InterchangeError, match="no such file"):
+    with pytest.raises(InterchangeError, match=r"cannot be read .No such file"):
         read_keras(tmp_path / "none.keras")
-    with pytest.raises(InterchangeError, match="is a folder"):
+    with pytest.raises(InterchangeError, match=r"cannot be read .Is a directory"):
         read_keras(tmp_path)
     (tmp_path / "x").write_bytes(archive(CONFIG, hdf5(ARRAYS)))
     with pytest.raises(ValueError, match=r"it must be .H, W."):

@@ -418,7 +418,7 @@ def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
         (("N", 2, None, 7), None, "give it with `image_shape`"),
         (("N", 126), (9, 7, 1), "does not fit images"),
         (("N", 2, 9, 7), (7, 9, 2), "does not fit images"),
-        (("N", 9, 7), (9, 7, 3), "one channel"),
+        (("N", 9, 7), (9, 7, 3), "does not fit images"),
         (("N",), None, "has 1 axes"),
         (("N", 1 << 20, 1 << 20, 1), None, "height is 1048576"),
     ],

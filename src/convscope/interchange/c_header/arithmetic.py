@@ -4,13 +4,13 @@ float64 holds every integer below 2^53, and sums of such products stay below it 
 both, in any order of summation.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.engine.reference_layers import ACTIVATIONS, Array
+from convscope.architecture.layers import Window
+from convscope.engine.reference_layers import ACTIVATIONS, Array, convolution, depthwise, max_pooling
 from convscope.interchange.c_header.steps import ComputedStep
 
 
@@ -18,29 +18,18 @@ def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     """Return what a conv2d, depthwise or dense step makes of x (N, H, W, C) by `kernel` (no bias): (N, H', W', F)."""
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
-    y = np.zeros((len(x), *step.output_shape))
-    for u, v, pixels in _positions(step, x, 0.0):
-        if step.kind == "conv2d" and step.groups == 1:
-            y += pixels @ kernel[u, v]
-        elif step.kind == "conv2d":  # (N, H', W', G, C/G) by (C/G, G, F/G)
-            grouped = pixels.reshape(*pixels.shape[:3], step.groups, -1)
-            by_group = kernel[u, v].reshape(grouped.shape[4], step.groups, -1)
-            y += np.einsum("nijgc,cgf->nijgf", grouped, by_group).reshape(y.shape)
-        else:
-            y += (pixels[..., None] * kernel[u, v]).reshape(y.shape)
-    return y
+    compute = convolution if step.kind == "conv2d" else depthwise
+    return compute(_padded(step, x, 0.0), kernel, np.zeros(step.output_shape[2]), _window(step))
 
 
 def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     """Return sums over the windows of x (N, H, W, C), (N, H', W', C), and how many pixels each has, (1, H', W', 1)."""
     if step.is_whole_map:
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
-    total = np.zeros((len(x), *step.output_shape))
-    for _, _, pixels in _positions(step, x, 0.0):
-        total += pixels
-    count = np.zeros((1, *step.output_shape[:2], 1))
-    for _, _, pixels in _positions(step, np.ones((1, *x.shape[1:3], 1)), 0.0):
-        count += pixels
+    total, count = (
+        depthwise(_padded(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
+        for y, channels in ((x, x.shape[3]), (np.ones((1, *x.shape[1:3], 1)), 1))
+    )
     return total, count
 
 
@@ -48,10 +37,7 @@ def window_max(step: ComputedStep, x: Array) -> Array:
     """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
     if step.is_whole_map:
         return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
-    y = np.full((len(x), *step.output_shape), -np.inf)
-    for _, _, pixels in _positions(step, x, -np.inf):
-        np.maximum(y, pixels, out=y)
-    return y
+    return max_pooling(_padded(step, x, -np.inf), _window(step))
 
 
 def pad(step: ComputedStep, x: Array, value: float) -> Array:
@@ -104,16 +90,14 @@ def number_images(images: NDArray[np.uint8], scale: float, offset: float) -> Arr
     return np.asarray(images * scale + offset, np.float64)
 
 
-def _positions(step: ComputedStep, x: Array, outside: float) -> Iterator[tuple[int, int, Array]]:
-    """Yield each position (u, v) of a window and the pixels there, (N, H', W', C); outside the map `outside`."""
-    edges = []
+def _window(step: ComputedStep) -> Window:
+    return Window(step.size, step.strides, "valid", step.dilation)
+
+
+def _padded(step: ComputedStep, x: Array, outside: float) -> Array:
+    """Return maps (N, H, W, C) as far as the windows reach; `outside` stands around them."""
+    edges = [(0, 0)]
     for axis in (0, 1):
-        reach = (step.size[axis] - 1) * step.dilation[axis] + 1
-        last = (step.output_shape[axis] - 1) * step.strides[axis] + reach
+        last = (step.output_shape[axis] - 1) * step.strides[axis] + _window(step).reach[axis]
         edges.append((step.before[axis], max(last - step.before[axis] - x.shape[axis + 1], 0)))
-    padded = np.pad(x, ((0, 0), edges[0], edges[1], (0, 0)), constant_values=outside)
-    rows, columns = (n * s for n, s in zip(step.output_shape[:2], step.strides, strict=True))
-    for u in range(step.size[0]):
-        for v in range(step.size[1]):
-            top, left = u * step.dilation[0], v * step.dilation[1]
-            yield u, v, padded[:, top : top + rows : step.strides[0], left : left + columns : step.strides[1]]
+    return np.pad(x, (*edges, (0, 0)), constant_values=outside)

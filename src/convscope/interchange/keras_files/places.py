@@ -5,7 +5,6 @@ from itertools import pairwise
 
 from convscope.interchange.keras_files.conversion import Stored
 from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
-from convscope.interchange.keras_files.weights import Places
 from convscope.interchange.refusal import ModelFileError
 
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
@@ -22,7 +21,7 @@ _OTHER_NAMES = {
 }
 
 
-def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> Places:
+def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> "Places":
     """Return how `file` keeps weights.
 
     Raises:
@@ -123,6 +122,9 @@ class _Named:
 
     def all_paths(self) -> set[str]:
         return {array.path for held in self._by_layer.values() for array in held.values()}
+
+
+Places = _Grouped | _Named
 
 
 def _listed(file: Hdf5File, group: str, name: str) -> list[str] | None:

@@ -1,26 +1,17 @@
 """Stored arrays of layers: found for every layer, checked against the shapes the layers need, and then read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from numpy.typing import NDArray
 
 from convscope.engine.network import float_array
 from convscope.interchange.keras_files.conversion import Stored
-from convscope.interchange.keras_files.hdf5 import Hdf5File, StoredArray
+from convscope.interchange.keras_files.hdf5 import Hdf5File
+from convscope.interchange.keras_files.places import Places
 from convscope.interchange.refusal import ModelFileError
 
 LayerArrays = list[Mapping[str, NDArray[Any]]]
-
-
-class Places(Protocol):
-    """Where one kind of file keeps the arrays of a layer."""
-
-    def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
-        """Return what is there for a layer by the names of its variables; raises `ModelFileError` if it is damaged."""
-
-    def all_paths(self) -> set[str]:
-        """Return the paths of all arrays that are weights of layers."""
 
 
 def read_arrays(

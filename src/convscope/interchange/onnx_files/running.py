@@ -5,7 +5,7 @@ from pathlib import Path
 from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files.protos import read_proto
 from convscope.interchange.onnx_files.versions import need
-from convscope.interchange.runner import FileRunner
+from convscope.interchange.runner import FileRunner, first_line
 
 
 def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
@@ -28,7 +28,7 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
     try:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own classes have no other root
-        raise InterchangeError(f"{path}: ONNX Runtime cannot run it ({_first_line(error)}); export it again") from error
+        raise InterchangeError(f"{path}: ONNX Runtime cannot run it ({first_line(error)}); export it again") from error
     inputs = [(each.name, each.type) for each in session.get_inputs()]
     if inputs != [("images", "tensor(uint8)")] or "logits" not in [each.name for each in session.get_outputs()]:
         raise InterchangeError(
@@ -37,7 +37,3 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
     return FileRunner(
         f"ONNX Runtime {runtime.__version__}", lambda images: session.run(["logits"], {"images": images})[0]
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

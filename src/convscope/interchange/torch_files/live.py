@@ -10,7 +10,7 @@ from convscope.base.arguments import checked
 from convscope.data.datasets import DatasetLike
 from convscope.interchange.archive import Archive
 from convscope.interchange.refusal import ModelFileError, named
-from convscope.interchange.runner import need
+from convscope.interchange.runner import first_line, need
 from convscope.interchange.scaling import Scaling
 from convscope.interchange.scaling_search import with_scaling
 from convscope.training.model import Model
@@ -77,5 +77,5 @@ def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any
             return torch.export.export(network, (torch.zeros(shape, dtype=dtype),))
         except Exception as error:  # PyTorch raises whatever the module raises
             first = first or error
-    reason = (str(first).strip().splitlines() or [type(first).__name__])[0][:200]
-    raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {reason}") from first
+    assert first is not None
+    raise ModelFileError(f"PyTorch cannot export it for images of {image_shape}: {first_line(first)}") from first

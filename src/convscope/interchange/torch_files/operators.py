@@ -25,7 +25,7 @@ def translate(call: Call) -> None:
         function(call)
         return
     given = [value.name for value in call.arguments.values() if isinstance(value, Tensor)]
-    call.end(_UNREAD.get(call.operator, call.operator), given, call.library)
+    call.end(call.operator, given, call.library)
 
 
 def _plain(operator: str, **names: str) -> Callable[[Call], None]:
@@ -210,11 +210,6 @@ def _pad(call: Call) -> None:
     call.end("Pad", [call.first.name], **attributes)
 
 
-def _select(call: Call) -> None:
-    index = call.constant("index", np.array(call.get("index"), np.int64))
-    call.end("Gather", [call.first.name, index], axis=call.get("dim"))
-
-
 def _softmax(operator: str) -> Callable[[Call], None]:
     return _plain(operator, axis="dim")
 
@@ -270,10 +265,4 @@ _OPERATORS: Mapping[str, Callable[[Call], None]] = {
     **dict.fromkeys(("log_softmax", "_log_softmax"), _softmax("LogSoftmax")),
     "argmax": _plain("ArgMax", axis="dim"),
     **dict.fromkeys(("pad", "constant_pad_nd"), _pad),
-    "select": _select,
 }
-_UNREAD: Mapping[str, str] = {
-    "selu": "Selu",
-    "mish": "Mish",
-}
-"""What ONNX calls operators that are not read, for what is said of them."""

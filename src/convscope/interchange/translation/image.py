@@ -32,36 +32,22 @@ def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_sha
             "vectors (N, pixels) are needed"
         )
     state.batch = given.sizes[0]
-    order: tuple[int, ...] = CHANNELS_FIRST
+    order: tuple[int, ...] = CHANNELS_LAST
     if len(sizes) == 3:
         order = given.order or _order(state, given.name, sizes, nodes, image_shape)
-        axes = [image_shape[axis] for axis in order] if image_shape else [None] * 3
-    elif len(sizes) == 2:
-        axes, order = list(image_shape[:2]) if image_shape else [None] * 2, CHANNELS_LAST
-    else:
-        axes, order = [prod(image_shape)] if image_shape else [None], CHANNELS_LAST
-    known = [size if size is not None else other for size, other in zip(sizes, axes, strict=True)]
-    if None in known or (len(sizes) == 1 and image_shape is None):
+    own = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
+    shape = image_shape or tuple(size for size in own if size is not None)
+    if len(shape) != 3:
         raise ModelFileError(
             f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
             "`image_shape`: height x width x channels"
         )
-    numbers = [size for size in known if size is not None]
-    if image_shape is not None and any(size != axis for size, axis in zip(numbers, axes, strict=True)):
+    numbers = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]
+    fits = all(size in (None, number) for size, number in zip(sizes, numbers, strict=True))
+    if not fits or (len(sizes) == 2 and shape[2] != 1):
         raise ModelFileError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {image_shape}; give another "
+            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {shape}; give another "
             "image_shape or omit it"
-        )
-    if len(numbers) == 3:
-        shape = (numbers[order.index(0)], numbers[order.index(1)], numbers[order.index(2)])
-    elif len(numbers) == 2:
-        shape = (numbers[0], numbers[1], 1 if image_shape is None else image_shape[2])
-    else:
-        assert image_shape is not None
-        shape = image_shape
-    if len(numbers) == 2 and shape[2] != 1:
-        raise ModelFileError(
-            f"input {given.name!r:.60} is {_text(sizes)}: images of one channel; image_shape must have one channel"
         )
     try:
         Input(*shape)

@@ -62,12 +62,11 @@ OPERATORS: Mapping[str, Converter] = {
 """What is read, and by what. Of constants alone, also `_ON_CONSTANTS`."""
 _ON_CONSTANTS = ("Expand", "Gather", "Slice", "Sqrt")
 _FLOATS = "8-bit numbers are not supported; import the float model it was made from"
-_OTHER_ACTIVATION = "no layer does that; train with an activation that docs/architecture.md lists"
 _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger", "MatMulInteger"), _FLOATS),
-    **dict.fromkeys(("Selu", "Mish"), _OTHER_ACTIVATION),
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
+_UNKNOWN = "no layer does that; docs/architecture.md lists the layers"
 _MOST_TOLD = 10
 
 
@@ -181,7 +180,7 @@ def _unknown(nodes: Sequence[Node]) -> list[str]:
                 f"{node.label} is an operator of {node.domain!r:.60}; only standard ONNX operators are supported"
             )
         elif node.operator not in OPERATORS and node.operator not in _ON_CONSTANTS:
-            faults.append(f"{node.label} is not supported: {_NEEDED.get(node.operator, 'no layer does that')}")
+            faults.append(f"{node.label} is not supported: {_NEEDED.get(node.operator, _UNKNOWN)}")
     return faults
 
 
