@@ -7,8 +7,8 @@ import pytest
 from convscope.base.records import decode, encode
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.evidence.comparison.records import GroupComparisonRecord
-from convscope.report.evidence import Chart, Section, Table, render_section
-from convscope.report.evidence.comparison import comparison_section
+from convscope.report.evidence import Section, render_section
+from convscope.report.evidence.comparison import comparison_chart
 from convscope.report.style import svg_text
 
 from .conftest import HOSTILE_NAMES
@@ -35,13 +35,9 @@ def value_of(comparison: GroupComparison) -> GroupComparisonRecord:
     return decode(encode(comparison.to_record()), GroupComparisonRecord, "comparison.json")
 
 
-def chart_of(section: Section) -> Chart:
-    return next(part for part in section.parts if isinstance(part, Chart))
-
-
 def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers() -> None:
     comparison = compared()
-    chart = chart_of(comparison_section(value_of(comparison)))
+    chart = comparison_chart(value_of(comparison))
     assert chart.title == comparison.verdict
     assert chart.numbers is not None
     names = [row[0] for row in chart.numbers.rows]
@@ -53,49 +49,30 @@ def test_the_chart_has_the_verdict_as_its_title_and_every_model_in_its_numbers()
 
 def test_the_drawing_shows_means_difference_and_p() -> None:
     comparison = compared()
-    svg = svg_text(chart_of(comparison_section(value_of(comparison))).drawing)
+    svg = svg_text(comparison_chart(value_of(comparison)).drawing)
     for text in (f"{100 * comparison.a.accuracy:.2f}\xa0%", f"+{100 * comparison.accuracy_difference:.2f}", "n = 5"):
         assert text in svg
     assert f"p = {comparison.p_value:.2g}" in svg
 
 
-def test_one_model_each_adds_the_two_by_two_table() -> None:
-    comparison = compared((1, 1))
-    assert comparison.counts is not None
-    tables = [part for part in comparison_section(value_of(comparison)).parts if isinstance(part, Table)]
-    counts = comparison.counts
-    assert tables[0].rows[0] == ["cnn correct", f"{counts.both_correct}", f"{counts.only_a_correct}"]
-    assert tables[0].rows[1] == ["cnn wrong", f"{counts.only_b_correct}", f"{counts.both_wrong}"]
-    differing = counts.only_a_correct + counts.only_b_correct
-    assert tables[0].title == f"Exactly one of the two classifies {differing} images of 400 correctly"
-    assert len(comparison_section(value_of(compared())).parts) == 1
-
-
-@pytest.mark.parametrize("models", [(1, 1), (1, 5), (5, 5)])
-def test_what_it_does_not_show_is_what_cannot_be_told(models: tuple[int, int]) -> None:
-    comparison = compared(models)
-    assert comparison_section(value_of(comparison)).does_not_show == comparison.limits
-
-
 def test_a_corrected_p_value_is_drawn_and_named_in_place_of_the_single_one() -> None:
     comparison = replace(compared(), adjusted_p_value=0.0625)
-    chart = chart_of(comparison_section(value_of(comparison)))
+    chart = comparison_chart(value_of(comparison))
     assert chart.look.endswith("p has Holm’s correction.")
     assert "p = 0.062" in svg_text(chart.drawing)
 
 
 def test_models_without_an_error_are_drawn() -> None:
     perfect = compare_groups(make_group("a", 3, 2.0, 1), make_group("b", 3, 2.0, 2))
-    section = comparison_section(value_of(perfect))
-    assert chart_of(section).title.startswith("No significant difference: accuracy of a minus accuracy of b is 0.00")
-    numbers = chart_of(section).numbers
-    assert numbers is not None
-    assert numbers.rows[-1][1:3] == ["none", "[0.00, \N{INFINITY}]"]
-    svg_text(chart_of(section).drawing)
+    chart = comparison_chart(value_of(perfect))
+    assert chart.title.startswith("No significant difference: accuracy of a minus accuracy of b is 0.00")
+    assert chart.numbers is not None
+    assert chart.numbers.rows[-1][1:3] == ["none", "[0.00, \N{INFINITY}]"]
+    svg_text(chart.drawing)
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
 def test_names_are_text_on_the_page(name: str) -> None:
-    html = render_section(comparison_section(value_of(compared((1, 1), (name, "ann")))))
+    html = render_section(Section("a", "b", "c", "d", [comparison_chart(value_of(compared((1, 1), (name, "ann"))))]))
     assert "<img src=x" not in html
     assert "<b>bold" not in html

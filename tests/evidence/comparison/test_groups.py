@@ -169,7 +169,7 @@ def test_a_group_rejects(changed, message):
     ("candidates", "message"),
     [
         ([], "candidates is empty"),
-        ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], split="train")], "split is 'test' for one of a but"),
+        ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], split="train")], "split is 'test' for a but"),
         ([make_candidate("a", [1, 0]), make_candidate("a", [1, 0], labels=[0, 1])], "evaluated on different images"),
     ],
 )

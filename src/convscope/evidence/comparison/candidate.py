@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import inf, prod
 from typing import Annotated, Any
 
+import numpy as np
+
 from convscope.architecture import Architecture
 from convscope.base.arguments import check_fields, checked
 from convscope.base.records import from_attributes
@@ -107,6 +109,23 @@ def check_costs(value: Any) -> None:
         cost = getattr(value, name)
         if cost is not None and not 0 <= cost < inf:
             raise ValueError(f"{name} is {cost}; it must be finite and at least 0")
+
+
+def check_same_images(names: tuple[str, str], answers: tuple[Any, Any]) -> None:
+    """Raise `ValueError` unless two evaluations, or two groups, are of the same images."""
+    first, second = answers
+    for name in ("dataset_name", "split", "class_names"):
+        ours, theirs = (getattr(value, name, None) for value in answers)
+        if ours != theirs:
+            raise ValueError(
+                f"{name} is {ours!r} for {names[0]} but {theirs!r} for {names[1]}; only models evaluated on the same "
+                "images can be compared"
+            )
+    if not np.array_equal(first.y_true, second.y_true):
+        raise ValueError(
+            f"{names[0]} and {names[1]} were evaluated on different images of {first.dataset_name}; evaluate both on "
+            "the same images"
+        )
 
 
 def cost_cells(value: Any) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from convscope.base.arguments import check_fields
 from convscope.base.metrics import wilson_interval
 from convscope.base.records import from_attributes
 from convscope.base.statistics import group_accuracy_interval, prediction_interval
-from convscope.evidence.comparison.candidate import Candidate, check_costs
+from convscope.evidence.comparison.candidate import Candidate, check_costs, check_same_images
 from convscope.evidence.comparison.records import RunGroupRecord
 
 
@@ -74,16 +74,7 @@ class RunGroup:
             raise ValueError("candidates is empty; a group needs at least one")
         first = candidates[0]
         for other in candidates[1:]:
-            for name_of in ("dataset_name", "split"):
-                if getattr(other.evaluation, name_of) != getattr(first.evaluation, name_of):
-                    raise ValueError(
-                        f"{name_of} is {getattr(first.evaluation, name_of)!r} for one of {first.name} but "
-                        f"{getattr(other.evaluation, name_of)!r} for another; evaluate all on the same images"
-                    )
-            if not np.array_equal(other.evaluation.y_true, first.evaluation.y_true):
-                raise ValueError(
-                    f"models of {first.name} were evaluated on different images; evaluate all models on the same images"
-                )
+            check_same_images((first.name, f"another {other.name}"), (first.evaluation, other.evaluation))
 
         def average(cost: str) -> float | None:
             known = [getattr(candidate, cost) for candidate in candidates]

@@ -9,7 +9,6 @@ from functools import cached_property
 from html import escape
 from textwrap import fill
 
-import numpy as np
 from msgspec import structs
 
 from convscope.base.arguments import checked
@@ -17,7 +16,7 @@ from convscope.base.records import Recorded, from_attributes
 from convscope.base.statistics import group_difference
 from convscope.base.tables import clip, html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import cost_cells, latency_lines
+from convscope.evidence.comparison.candidate import check_same_images, cost_cells, latency_lines
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
 from convscope.evidence.comparison.pair import mcnemar_rows
@@ -179,21 +178,6 @@ def group_row(name: str, group: RunGroup) -> tuple[str, ...]:
     )
 
 
-def check_same_images(a: RunGroup, b: RunGroup) -> None:
-    """Raise `ValueError` unless both groups answered the same images."""
-    for name in ("dataset_name", "split"):
-        if getattr(a, name) != getattr(b, name):
-            raise ValueError(
-                f"{name} is {getattr(a, name)!r} for {a.name} but {getattr(b, name)!r} for {b.name}; "
-                "only models evaluated on the same images can be compared"
-            )
-    if not np.array_equal(a.y_true, b.y_true):
-        raise ValueError(
-            f"{a.name} and {b.name} were evaluated on different images of {a.dataset_name}; use the same images for "
-            "both"
-        )
-
-
 @checked
 def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -> GroupComparison:
     """Return how `a` and `b` compare on the images that all their models answered.
@@ -208,7 +192,7 @@ def compare_groups(a: GroupArgument, b: GroupArgument, *, level: float = 0.05) -
     Raises:
         ValueError: if the two answered different data sets, splits or images.
     """
-    check_same_images(a, b)
+    check_same_images((a.name, b.name), (a, b))
     wrong_a, wrong_b = a.wrong, b.wrong
     if a.num_models == b.num_models == 1:
         counts = PairedCounts.of(wrong_a[0], wrong_b[0])

@@ -17,7 +17,13 @@ from convscope.base.arguments import checked
 from convscope.base.records import Recorded, from_attributes
 from convscope.base.tables import html_table, percent_with_interval, printable, text_table
 from convscope.evidence.comparison import words
-from convscope.evidence.comparison.candidate import Candidate, CandidateArgument, cost_cells, latency_lines
+from convscope.evidence.comparison.candidate import (
+    Candidate,
+    CandidateArgument,
+    check_same_images,
+    cost_cells,
+    latency_lines,
+)
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.records import ComparisonRecord
 from convscope.texts import sentences
@@ -37,18 +43,7 @@ class Comparison(Recorded):
     b: Candidate
 
     def __post_init__(self) -> None:
-        first, second = self.a.evaluation, self.b.evaluation
-        for name in ("dataset_name", "split", "class_names"):
-            if getattr(first, name) != getattr(second, name):
-                raise ValueError(
-                    f"{name} is {getattr(first, name)!r} for {self.a.name} but {getattr(second, name)!r} for "
-                    f"{self.b.name}; only models evaluated on the same images can be compared"
-                )
-        if not np.array_equal(first.y_true, second.y_true):
-            raise ValueError(
-                f"{self.a.name} and {self.b.name} were evaluated on different images of {first.dataset_name}; evaluate "
-                "both on the same images"
-            )
+        check_same_images((self.a.name, self.b.name), (self.a.evaluation, self.b.evaluation))
 
     @property
     def num_images(self) -> int:

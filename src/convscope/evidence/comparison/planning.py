@@ -8,8 +8,8 @@ from convscope.base.arguments import checked
 from convscope.base.records import Count, Fraction, Positive, Record, Recorded, Seconds, from_attributes
 from convscope.base.tables import printable
 from convscope.evidence.comparison import words
+from convscope.evidence.comparison.candidate import check_same_images
 from convscope.evidence.comparison.group import GroupArgument, RunGroup
-from convscope.evidence.comparison.groups import check_same_images
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS, POWER, DifferenceVariances
 
 
@@ -141,7 +141,7 @@ def plan(
     if not 1 <= looks <= len(LEVELS):
         raise ValueError(f"looks is {looks}; it must be 1 to {len(LEVELS)}")
     level = LEVELS[looks - 1]
-    check_same_images(a, b)
+    check_same_images((a.name, b.name), (a, b))
     if min(a.num_models, b.num_models) < 2:
         alone = a if a.num_models < 2 else b
         raise ValueError(f"there is one run of {alone.name}; train at least two seeds, better five, of each network")

@@ -3,7 +3,6 @@
 import operator
 from dataclasses import dataclass, field
 from functools import cached_property
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from convscope.architecture import Architecture
 from convscope.base.arguments import checked
 from convscope.base.metrics import softmax
 from convscope.base.records import Count, Fraction, Record, Recorded, from_attributes
-from convscope.base.tables import html_table, printable, text_table
+from convscope.base.tables import Tabular
 from convscope.data.datasets import DatasetLike
 from convscope.evidence.explanation.kernels_and_maps import (
     KernelBank,
@@ -22,8 +21,6 @@ from convscope.evidence.explanation.kernels_and_maps import (
     summarize_activations,
 )
 from convscope.training.model import Model, dataset_for
-
-_HEADER = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
 
 
 class ExplanationRecord(Record, kw_only=True):
@@ -41,7 +38,7 @@ class ExplanationRecord(Record, kw_only=True):
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation(Recorded):
+class Explanation(Tabular, Recorded):
     """A network's view of one image: the output of every layer, and the kernels that it was made with.
 
     It shows what was computed, not why the answer is right or wrong: a bright map is not a cause.
@@ -55,6 +52,8 @@ class Explanation(Recorded):
         activations: the output of every layer by its name, (H, W, maps) or (units,) float32, from input to output.
         kernels: a bank for each convolution, from input to output; empty where there is none.
     """
+
+    _header = ("Layer (kind)", "Output shape", "Minimum", "Mean", "Maximum", "Active", "Dead maps")
 
     architecture: Architecture = field(repr=False)
     class_names: tuple[str, ...]
@@ -82,21 +81,15 @@ class Explanation(Recorded):
         """Return the prediction, each layer's summary and the banks' shapes, without pixels and cells."""
         return from_attributes(ExplanationRecord, self, dataset=self.dataset_name)
 
-    def __str__(self) -> str:
-        return f"{self._headline()}\n\n{text_table(_HEADER, self._layer_rows())}"
-
-    def _repr_html_(self) -> str:
-        return f"<p>{escape(self._headline())}</p>{html_table(_HEADER, self._layer_rows())}"
-
     def _headline(self) -> str:
         answer = f"{self.class_names[self.predicted]!r} with probability {self.probabilities[self.predicted]:.4f}"
         verdict = (
             "right" if self.predicted == self.label else f"wrong, the true class is {self.class_names[self.label]!r}"
         )
         where = f"Image {self.index} of the {self.split} split of {self.dataset_name}"
-        return printable(f"{where}: predicted {answer} ({verdict})")
+        return f"{where}: predicted {answer} ({verdict})"
 
-    def _layer_rows(self) -> list[tuple[str, ...]]:
+    def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
                 f"{layer.layer} ({layer.kind})",

@@ -10,7 +10,7 @@ from convscope.evidence.ablation import Ablation, FilterAblation, LeftOut
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import draw_ablation, draw_architectures, lesions_by_layer, main_replacement
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import ablation_finding, between, counted, percent, points
 from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
 
@@ -38,14 +38,6 @@ def ablation_section(value: AblationRecord) -> Section:
 
 def _noun(value: Ablation) -> str:
     return "unit" if "Dense" in value.layer_kinds.values() else "filter"
-
-
-def _heads(*names: str) -> list[str]:
-    return [say(f"evidence.ablation.head.{name}") for name in names]
-
-
-def _ends() -> list[str]:
-    return [say("head.low"), say("head.high")]
 
 
 def _filters(value: Ablation) -> list[Table | Chart]:
@@ -109,10 +101,11 @@ def _classes(value: Ablation) -> Table:
         below=marking.num_below,
         n=marking.num_significant,
     )
-    header = [say("head.class"), say("head.layer"), *_heads("replaced"), say(f"noun.{noun}"), *_heads("points")]
+    header = heads("ablation", "class", "layer", "replaced", "points", "low", "high")
+    header.insert(3, say(f"noun.{noun}"))
     nothing = [say("evidence.ablation.noChange"), *[""] * 6]
     finding = _class_finding(value.filters, is_significant, names, noun)
-    return Table(finding, look, [*header, *_ends()], rows or [nothing], left=3)
+    return Table(finding, look, header, rows or [nothing], left=3)
 
 
 def _lesion_numbers(value: Ablation) -> Table:
@@ -120,7 +113,7 @@ def _lesion_numbers(value: Ablation) -> Table:
     kinds = list(dict.fromkeys(lesion.replacement for lesion in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:
-        header += [*_heads(kind), *_ends(), *_heads("significant", "largest", "inClass")]
+        header += heads("ablation", kind, "low", "high", "significant", "largest", "inClass")
     rows = list[list[str]]()
     for layer, group in lesions_by_layer(value.filters).items():
         for lesions in group:
@@ -171,10 +164,8 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
         ]
         for one in value.architectures
     ]
-    interval = say("head.interval")
-    header = [*_heads("variant", "change"), say("head.accuracy"), interval, *_heads("points"), interval]
-    header += [*_heads("verdict"), *(say(f"head.{name}") for name in ("parameters", "macs", "images"))]
-    header += _heads("seconds")
+    header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
+    header += heads("ablation", "parameters", "macs", "images", "seconds")
     left_out = listed([_left_out(one) for one in runs.left_out], "semicolon")
     table = Table(
         title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),

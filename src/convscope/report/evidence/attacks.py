@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from convscope.base.tables import clip
 from convscope.evidence.robustness.attacks import Attacked, Attacks
 from convscope.report.axes import CHART_WIDTH, draw_grid, percent_tick, set_ticks, write_ends
-from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table
+from convscope.report.evidence.section import Card, Chart, Gallery, Section, Table, heads
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
@@ -59,10 +59,9 @@ def _by_method(value: Attacks) -> dict[str, list[Attacked]]:
 def _curve(value: Attacks) -> Chart:
     title = attacks_finding(value)
     by_method = _by_method(value)
-    header: list[str] = [say("evidence.attacks.head.epsilon")]
+    header = heads("attacks", "epsilon")
     for method in by_method:
-        changed = say("evidence.attacks.head.changed")
-        header += [_name(method), say("head.low"), say("head.high"), changed]
+        header += [_name(method), *heads("attacks", "low", "high", "changed")]
     rows = [
         [
             f"{ones[0].epsilon}",

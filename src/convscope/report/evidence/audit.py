@@ -7,7 +7,7 @@ from convscope.data.inspection.duplicates import DuplicatesRecord
 from convscope.data.inspection.pictures import PicturesRecord
 from convscope.evidence.audit.faults import AnsweredErrors, AuditRecord
 from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
-from convscope.report.evidence.section import Card, Gallery, Section, Table
+from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 from convscope.texts import figure, listed, rounded, say, sentences
@@ -76,12 +76,8 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
     else:
         title = say("evidence.audit.twins", twins=left_out.get("twins", 0), images=whole.num_images)
     look = sentences(*(say(f"evidence.audit.meaning.{name}") for name in left_out), say("evidence.audit.neverLeftOut"))
-    header = [*_heads("testImages"), say("head.images"), *_heads("right"), say("head.accuracy"), say("head.interval")]
+    header = heads("audit", "testImages", "images", "right", "accuracy", "interval")
     return [Table(title, look, header, rows)]
-
-
-def _heads(*names: str) -> list[str]:
-    return [say(f"evidence.audit.head.{name}") for name in names]
 
 
 def _known_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: Picture) -> list[Gallery]:
@@ -155,7 +151,7 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
     return Table(
         say("evidence.audit.suspect", counts=listed(counts, "and")),
         say("evidence.audit.confidentLook"),
-        _heads("split", "labels", "confident", "suspect"),
+        heads("audit", "split", "labels", "confident", "suspect"),
         rows,
     )
 
@@ -182,7 +178,7 @@ def _duplicates_table(found: DuplicatesRecord) -> Table:
         "twins": found.num_test_twins,
     }
     rows = [(say(f"evidence.audit.row.{name}"), f"{count:,}") for name, count in counts.items()]
-    return Table(title, look, [*_heads("what"), say("evidence.rejection.head.number")], rows)
+    return Table(title, look, [*heads("audit", "what"), say("evidence.rejection.head.number")], rows)
 
 
 def _duplicates_gallery(found: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:

@@ -2,7 +2,7 @@
 
 from convscope.evidence.calibration import Calibration
 from convscope.report.calibration_charts import draw_reliability, draw_risk, sure_text
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import between, bracketed, percent, points
 from convscope.texts import Said, alike, figure, known, rounded, say, sentences
 
@@ -159,8 +159,8 @@ def _refusal_table(value: Calibration) -> Table:
                 f"[{100 * low:.2f}, {100 * high:.2f}]",
             ]
         )
-    header = [say(f"evidence.calibration.head.{name}") for name in ("refused", "left", "errors", "rate")]
-    return Table("", "", [*header, say("head.interval")], rows)
+    header = heads("calibration", "refused", "left", "errors", "rate", "interval")
+    return Table("", "", header, rows)
 
 
 def _bins_table(value: Calibration) -> Table:
@@ -182,8 +182,5 @@ def _bins_table(value: Calibration) -> Table:
                     points(accuracy - confidence),
                 ]
             )
-    when, confidence, mean, gap = (
-        say(f"evidence.calibration.head.{name}") for name in ("when", "confidence", "mean", "gap")
-    )
-    header = [when, confidence, say("head.images"), mean, say("head.accuracy"), say("head.interval"), gap]
+    header = heads("calibration", "when", "confidence", "images", "mean", "accuracy", "interval", "gap")
     return Table("", "", header, rows, left=2)

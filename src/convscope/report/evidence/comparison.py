@@ -1,4 +1,4 @@
-"""The page's section on two networks, or groups of them over seeds: who makes fewer errors."""
+"""Two networks, or groups of them over seeds, as a chart of the section on seeds: who makes fewer errors."""
 
 from collections.abc import Sequence
 from math import inf
@@ -8,9 +8,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.evidence.comparison.records import GroupComparisonRecord, RunGroupRecord
-from convscope.evidence.comparison.words import format_limits, format_p_value, format_verdict
+from convscope.evidence.comparison.words import format_p_value, format_verdict
 from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interval, percent_tick, points_tick, write
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import bracketed, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import rounded, say, sentences
@@ -22,22 +22,17 @@ _DIFFERENCE = 10  # letters of this word, in the language in which it is longest
 _MOST_DOTS = 200  # of a group: more would make the drawing heavy
 
 
-def comparison_section(comparison: GroupComparisonRecord) -> Section:
-    """Return the section of a comparison of groups."""
-    chart = Chart(
+def comparison_chart(comparison: GroupComparisonRecord) -> Chart:
+    """Draw a comparison of groups, with the verdict as its title."""
+    look = say("evidence.comparison.lookSingle")
+    if comparison.degrees_of_freedom is not None:
+        look = say("evidence.comparison.lookSeveral", freedom=rounded(comparison.degrees_of_freedom, 3))
+    return Chart(
         "comparison-difference",
         format_verdict(comparison),
-        _difference_look(comparison),
+        sentences(look, "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm")),
         draw_difference(comparison),
         _numbers(comparison),
-    )
-    counts = [] if comparison.both_correct is None else [_counts_table(comparison)]
-    return Section(
-        anchor="comparison",
-        name=say("chapter.comparison"),
-        shows=say("evidence.comparison.shows"),
-        does_not_show=format_limits(comparison.names, comparison.num_models),
-        parts=[chart, *counts],
     )
 
 
@@ -102,16 +97,6 @@ def _models(side: RunGroupRecord) -> str:
     return say("evidence.comparison.oneModel") if count == 1 else say("evidence.comparison.models", n=count)
 
 
-def _difference_look(comparison: GroupComparisonRecord) -> str:
-    look = say("evidence.comparison.lookSingle")
-    if comparison.degrees_of_freedom is not None:
-        look = say("evidence.comparison.lookSeveral", freedom=rounded(comparison.degrees_of_freedom, 3))
-    return sentences(
-        look,
-        "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm"),
-    )
-
-
 def _numbers(comparison: GroupComparisonRecord) -> Table:
     rows = list[list[str]]()
     for name, side in zip(comparison.names, (comparison.a, comparison.b), strict=True):
@@ -150,16 +135,3 @@ def _numbers(comparison: GroupComparisonRecord) -> Table:
     )
     header = ["", say("head.accuracy"), say("head.interval"), say("evidence.comparison.sd")]
     return Table("", "", [*header, say("evidence.comparison.errors")], rows)
-
-
-def _counts_table(comparison: GroupComparisonRecord) -> Table:
-    first, second = comparison.names
-    return Table(
-        say("evidence.comparison.one", n=comparison.num_differing, total=comparison.num_images),
-        say("evidence.comparison.tell"),
-        ["", say("head.modelCorrect", model=second), say("head.modelWrong", model=second)],
-        [
-            [say("head.modelCorrect", model=first), f"{comparison.both_correct:,}", f"{comparison.only_a_correct:,}"],
-            [say("head.modelWrong", model=first), f"{comparison.only_b_correct:,}", f"{comparison.both_wrong:,}"],
-        ],
-    )

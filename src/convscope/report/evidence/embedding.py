@@ -9,7 +9,7 @@ from convscope.base.palette import BLUE, RED
 from convscope.base.tables import clip
 from convscope.evidence.explanation.embedding import Embedding
 from convscope.report.axes import CHART_WIDTH
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
@@ -130,13 +130,9 @@ def _numbers(value: Embedding) -> Table:
             percent(value.agreement_in_picture, 1),
         ]
     )
-    header = [say("head.class"), say("head.images"), _head("neighbours"), _head("plot")]
+    header = heads("embedding", "class", "images", "neighbours", "plot")
     look = sentences(
         say("sentence", text=say("evidence.embedding.variance", share=percent(sum(value.explained_variance[:2]), 1))),
         say("evidence.embedding.trust", value=figure(value.trustworthiness, 3)),
     )
     return Table("", look, header, rows)
-
-
-def _head(name: str) -> str:
-    return say(f"evidence.embedding.head.{name}")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from convscope.base.tables import clip
 from convscope.evidence.explanation.filter_cards import NUM_EXCITING, FilterCard, FilterCards, FilterLayerCards
 from convscope.evidence.explanation.filter_pictures import picture_box
-from convscope.report.evidence.section import Card, Gallery, Section, Table
+from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
 from convscope.texts import figure, rounded, say, sentences
@@ -66,8 +66,8 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
                 f"{sum(card.is_rare for card in cards):,}",
             ]
         )
-    own = [say(f"evidence.filters.head.{name}") for name in ("dead", "rare")]
-    return Table(title, look, [say("head.layer"), say(f"nouns.{noun}"), *own], rows)
+    header = [say("head.layer"), say(f"nouns.{noun}"), *heads("filters", "dead", "rare")]
+    return Table(title, look, header, rows)
 
 
 # --- Pictures ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from itertools import chain
 from convscope.base.tables import clip
 from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
 from convscope.evidence.rejection.rule import RuleRecord
-from convscope.report.evidence.section import Card, Gallery, Section, Table
+from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
 from convscope.texts import alike, below, figure, known, listed, rounded, say, sentences
@@ -71,10 +71,6 @@ def _rule(rule: RuleRecord) -> str:
     )
 
 
-def _heads(*names: str) -> list[str]:
-    return [say(f"evidence.rejection.head.{name}") for name in names]
-
-
 def _refused(value: Rejection) -> Table:
     rule, own, names = value.rules[0], value.known, value.class_names
     right = own.correct[rule.name]
@@ -96,8 +92,7 @@ def _refused(value: Rejection) -> Table:
         refused=percent(hardest.rules[0].refused.value, 1),
         right=percent(right.value),
     )
-    header = [say("head.images"), *_heads("number", "refused"), say("head.interval")]
-    header += _heads("mean", "sure", "accepted", "frequent")
+    header = heads("rejection", "images", "number", "refused", "interval", "mean", "sure", "accepted", "frequent")
     return Table(title, _refused_look(value), header, rows)
 
 
@@ -149,7 +144,7 @@ def _separation(value: Rejection) -> Table:
     return Table(
         title,
         say("evidence.rejection.fprLook"),
-        [say("head.images"), *_heads("scores", "refused"), "AUROC", say("head.interval"), *_heads("fpr")],
+        [*heads("rejection", "images", "scores", "refused"), "AUROC", *heads("rejection", "interval", "fpr")],
         rows,
         left=2,
     )

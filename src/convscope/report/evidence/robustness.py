@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from convscope.base.palette import RED
 from convscope.evidence.robustness.measurement import Robustness
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import percent, percent_within, points
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, known, say
@@ -40,14 +40,6 @@ def _spoken(name: str) -> str:
     return known("evidence.robustness.corruption", name)
 
 
-def _heads(*names: str) -> list[str]:
-    return [say(f"evidence.robustness.head.{name}") for name in names]
-
-
-def _ends() -> list[str]:
-    return [say("head.low"), say("head.high")]
-
-
 def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:
     order = np.argsort(accuracies.mean(axis=1), kind="stable")
     worst = order[0]
@@ -67,7 +59,7 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
         ]
         for one in value.corruptions
     ]
-    header = [*_heads("corruption", "strength"), say("head.accuracy"), *_ends(), *_heads("change"), *_ends()]
+    header = heads("robustness", "corruption", "strength", "accuracy", "low", "high", "change", "low", "high")
     accuracy = percent(value.accuracy)
     mean = percent_within(value.mean_accuracy_mnist_c, value.mean_accuracy_mnist_c_interval)
     look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)

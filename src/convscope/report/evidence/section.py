@@ -11,7 +11,7 @@ from markupsafe import Markup
 from convscope.report.document import render_template
 from convscope.report.pixels import Pixels, pixels_view, scale_to
 from convscope.report.style import Drawing, svg_element
-from convscope.texts import say
+from convscope.texts import below, say
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,12 @@ class Section:
         """What the section says while it is folded: the title of its main part, or else what it shows."""
         title = self.parts[self.main].title if self.parts else ""
         return say("sentence", text=title) if title else self.shows
+
+
+def heads(topic: str, *names: str) -> list[str]:
+    """Return heads of columns, each by its name among the topic's own, or else among those of all tables."""
+    own = below(f"evidence.{topic}.head")
+    return [say(f"evidence.{topic}.head.{name}" if name in own else f"head.{name}") for name in names]
 
 
 def render_section(section: Section, *, is_folded: bool = False) -> Markup:

@@ -8,8 +8,8 @@ from convscope.data.datasets import evenly
 from convscope.evidence.comparison.words import format_coverage, format_p_value
 from convscope.experiment import DivergedRun
 from convscope.experiment.records import GroupRecord, RunRecord, RunsRecord, SeedsRecord
-from convscope.report.evidence.comparison import comparison_section
-from convscope.report.evidence.section import Chart, Section, Table
+from convscope.report.evidence.comparison import comparison_chart
+from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import bracketed, percent
 from convscope.texts import say, sentences
@@ -43,7 +43,7 @@ def experiment_section(experiment: RunsRecord) -> Section:
 def seeds_section(seeds: SeedsRecord) -> Section:
     """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
     section, comparison = experiment_section(seeds), seeds.comparison
-    parts = [] if comparison is None else comparison_section(comparison).parts
+    parts = [] if comparison is None else [comparison_chart(comparison)]
     return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
 
 
@@ -98,8 +98,7 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
     ]
     is_all = all(len(members) <= shown for members in runs)
     drawn = "" if is_all else say("evidence.seeds.drawn", drawn=len(rows), n=len(experiment.runs))
-    header = [_head("architecture"), _head("recipe")]
-    header += [say(f"head.{name}") for name in ("seed", "accuracy", "loss", "training", "weightsHash")]
+    header = heads("seeds", "architecture", "recipe", "seed", "accuracy", "loss", "training", "weightsHash")
     return Chart(
         "seeds",
         title,
@@ -138,11 +137,9 @@ def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -
         say("evidence.seeds.groups"),
         sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
         [
-            *map(_head, ("architecture", "recipe", "runs", "mean")),
+            *heads("seeds", "architecture", "recipe", "runs", "mean"),
             say("evidence.comparison.sd"),
-            *map(_head, ("seeds", "both", "least", "most")),
-            say("head.training"),
-            say("head.parameters"),
+            *heads("seeds", "seeds", "both", "least", "most", "training", "parameters"),
         ],
         rows,
         left=2,
@@ -155,14 +152,10 @@ def diverged_table(diverged: Sequence[DivergedRun]) -> Table:
     return Table(
         say("evidence.seeds.diverged", n=len(diverged)),
         say("evidence.seeds.noModel"),
-        [_head("architecture"), _head("recipe"), say("head.seed"), _head("why")],
+        heads("seeds", "architecture", "recipe", "seed", "why"),
         rows,
         left=4,
     )
-
-
-def _head(name: str) -> str:
-    return say(f"evidence.seeds.head.{name}")
 
 
 def _interval(interval: Sequence[float] | None) -> str:
