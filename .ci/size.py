@@ -19,16 +19,16 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 42_930,
-    "largest room, lines of code": 8_440,
+    "src/convscope, lines of code": 40_450,
+    "largest room, lines of code": 7_530,
     "native without tests, lines": 12_000,
-    "web/src, lines": 23_940,
-    "tests of Python, lines": 49_510,
-    "pages, words": 59_050,
+    "web/src, lines": 23_950,
+    "tests of Python, lines": 46_440,
+    "pages, words": 58_760,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,
-    "`Any` in report": 35,
+    "`Any` in report": 30,
 }
 """What each part may have. A change that goes above takes something away first; a part that shrank lowers its limit."""
 
