@@ -167,19 +167,3 @@ def test_a_report_in_a_folder_that_cannot_be_written_says_what_to_do(shared_run:
         f"Error: {shared_run}: cannot be written to (Read-only file system); make it writable, or use a copy in "
         "another folder\n"
     )
-
-
-def test_an_experiment_shows_epochs_and_keeps_earlier_groups(small_folder: Path, tmp_path: Path):
-    asked = ("experiment", "--dataset", small_folder, "--num-images", 100, "--seeds", 1, "--out", tmp_path / "all")
-    first = invoke(*asked, "--architecture", "ann", "--epochs", 2)
-    assert first.exit_code == 0, first.output
-    assert "ann, classic, seed 0, 100 images: epoch 2/2, loss " in first.stdout
-    done = invoke(*asked, "--architecture", "small", "--epochs", 1, "--json")
-    groups = [(group["architecture"], group["num_runs"]) for group in json.loads(done.stdout)["table"]]
-    assert groups == [("small", 1), ("ann", 1)]
-    assert [run["architecture"] for run in json.loads((tmp_path / "all" / "experiment.json").read_text())["runs"]] == [
-        "small", "ann",
-    ]  # fmt: skip
-    again = invoke(*asked, "--architecture", "ann", "--epochs", 1, "--json")
-    names = [(group["architecture"], group["name"]) for group in json.loads(again.stdout)["table"]]
-    assert sorted(names) == [("ann", ""), ("ann", "100 images"), ("small", "")]

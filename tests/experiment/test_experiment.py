@@ -121,11 +121,6 @@ def test_an_experiment_that_cannot_be_says_why(small_splits: cs.Splits, case: st
         run_experiment(**({"architectures": [tiny], "data": small_splits} | change))
 
 
-def test_an_experiment_needs_a_run():
-    with pytest.raises(ValueError, match="at least one run"):
-        Experiment("mnist", np.zeros(1, np.uint8), 1, ())
-
-
 def test_runs_of_different_instruction_sets_are_marked(
     small_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

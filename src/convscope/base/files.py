@@ -114,6 +114,12 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
 
+def check_free(path: Path, *, force: bool) -> None:
+    """Raise `ConvscopeError` where something is at `path`, unless it is to be replaced by `force`."""
+    if os.path.lexists(path) and not force:
+        raise ConvscopeError(f"{path}: already exists; choose another file, or add `force` to replace it")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all.
 

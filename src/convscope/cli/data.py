@@ -7,7 +7,7 @@ from typing import Literal
 import click
 
 from convscope.base.errors import ConvscopeError
-from convscope.base.files import write_bytes
+from convscope.base.files import check_free, write_bytes
 from convscope.base.records import to_tuple
 from convscope.base.tables import printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
@@ -105,8 +105,7 @@ def show(
     image = chosen.images[index]
     label = int(chosen.labels[index])
     if png_path is not None:
-        if os.path.lexists(png_path) and not force:
-            raise ConvscopeError(f"{png_path}: already exists; choose another file, or add --force to replace it")
+        check_free(png_path, force=force)
         write_bytes(png_path, image_png(image))
     if as_json:
         print_json(

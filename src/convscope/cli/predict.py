@@ -1,11 +1,11 @@
 """`convscope predict`: your own pictures classified, as a table, JSON or CSV, and explained on a page."""
 
-import os
 from pathlib import Path
 
 import click
 
-from convscope.base.errors import ConvscopeError, ImageFileError
+from convscope.base.errors import ImageFileError
+from convscope.base.files import check_free
 from convscope.base.tables import printable
 from convscope.cli.answers import print_answers, print_outcomes_csv, print_outcomes_json, print_strings
 from convscope.cli.hints import Choice
@@ -61,8 +61,8 @@ def predict(
         raise click.UsageError("--strings: uses its own steps; remove --with and --without")
     if images.count(STDIN) > 1:
         raise click.UsageError("-: standard input can be read only once")
-    if page_path is not None and os.path.lexists(page_path) and not force:
-        raise ConvscopeError(f"{page_path}: already exists; choose another file, or add --force to replace it")
+    if page_path is not None:
+        check_free(page_path, force=force)
     if both := [step for step in also if step in without]:
         raise click.UsageError(f"--with {both[0]} --without {both[0]}: choose one")
     model = load_model(run_path)

@@ -1,10 +1,9 @@
 """The page on which a network is trained in the browser, without a run."""
 
-import os
 from pathlib import Path
 
 from convscope.architecture import presets
-from convscope.base.errors import ConvscopeError
+from convscope.base.files import check_free
 from convscope.base.records import Count, Record
 from convscope.data.datasets import LoadOptions
 from convscope.engine import initial_weights
@@ -30,8 +29,7 @@ def make_playground(path: Path, listeners: Listeners, *, force: bool = False) ->
     Raises:
         ConvscopeError: if there is a file at `path` and not `force`, or MNIST cannot be loaded, or `path` written.
     """
-    if os.path.lexists(path) and not force:
-        raise ConvscopeError(f"{path}: already exists; choose another file, or add `force` to replace it")
+    check_free(path, force=force)
     from convscope.report.playground import NUM_TEST_IMAGES, write_playground  # matplotlib takes its time to load
 
     _, splits = load_data(_DATASET, LoadOptions(), listeners.on_download)

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -78,20 +77,6 @@ def test_the_scalars_are_those_of_the_run(logged: tuple[Path, Path]):
     evaluation = json.loads((run / "evaluation.json").read_text())
     (last,) = events.Tensors("test/accuracy")
     assert (last.step, last.tensor_proto.float_val[0]) == (2, np.float32(evaluation["accuracy"]))
-
-
-def test_the_figures_are_pictures_of_their_size(logged: tuple[Path, Path], tmp_path: Path):
-    run = shutil.copytree(logged[0], tmp_path / "run")
-    assert invoke("figures", run, "diagram", "comparison").exit_code == 0
-    assert invoke("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
-    events = read(next((tmp_path / "logs").iterdir()))
-    figures = sorted(path.stem for path in (run / "figures").glob("*.png"))
-    assert figures
-    for name in figures:
-        (event,) = events.Tensors(f"figures/{name}")
-        width, height, png = event.tensor_proto.string_val
-        assert png == (run / "figures" / f"{name}.png").read_bytes()
-        assert struct.unpack(">II", png[16:24]) == (int(width), int(height))
 
 
 def test_the_tab_of_hyper_parameters_has_each_run(logged: tuple[Path, Path]):

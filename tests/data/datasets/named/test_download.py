@@ -153,16 +153,6 @@ def test_a_named_set_is_fetched_once_and_then_read_from_the_cache(host, kmnist, 
     assert host.paths == []
 
 
-def test_a_damaged_copy_in_the_cache_is_fetched_again(host, kmnist, tmp_path: Path):
-    read_entry(kmnist)
-    name = kmnist.files[1].name
-    copy = tmp_path / "cache" / "kmnist" / name
-    copy.write_bytes(copy.read_bytes()[:-1] + b"?")
-    host.paths.clear()
-    read_entry(kmnist)
-    assert host.paths == [f"/down/{name}", f"/up/{name}"]
-
-
 def test_a_set_that_no_host_gives_is_asked_of_the_user(host, kmnist):
     name = kmnist.files[0].name
     host.at(f"/up/{name}", status(404))
