@@ -23,7 +23,7 @@ LIMITS = {
     "largest room, lines of code": 7_530,
     "native without tests, lines": 12_000,
     "web/src, lines": 23_950,
-    "tests of Python, lines": 46_440,
+    "tests of Python, lines": 46_370,
     "pages, words": 58_760,
     "schemas written by hand, lines": 0,
     "commands": 20,

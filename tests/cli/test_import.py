@@ -200,6 +200,10 @@ def flat(folder: Path, pixels: int) -> Path:
 
 def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     words = ("import", flat(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
+    done = invoke(*words, "--output", "sizes")
+    assert done.exit_code == 1
+    assert "600 flat pixels as input, which are not a square; give --image-shape: height x width" in done.stderr
+    words += ("--image-shape", "20x30x1")
     done = invoke(*words)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "outputs are kinds, sizes; name the one with a number for each class with --output" in done.stderr
@@ -207,9 +211,6 @@ def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     assert (done.exit_code, done.stdout) == (1, "")
     assert "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?" in done.stderr
     done = invoke(*words, "--output", "sizes")
-    assert done.exit_code == 1
-    assert "600 flat pixels as input, which are not a square; give --image-shape: height x width" in done.stderr
-    done = invoke(*words, "--output", "sizes", "--image-shape", "20x30x1")
     assert done.exit_code == 0, done.output
     model = cs.load_model(tmp_path / "m.safetensors")
     assert (model.architecture.input.shape, model.class_names) == ((20, 30, 1), ("0", "1", "2"))
