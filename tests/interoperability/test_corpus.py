@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.interoperability.corpus_networks import COLOUR, KERAS, TORCH, Entry
+from tests.interoperability.corpus_networks import KERAS, TORCH, Entry
 from tests.interoperability.test_onnx_torch import shaken
 from tests.shared import bare_reports, invoke
 from torch import nn
@@ -279,11 +279,3 @@ def test_the_scaling_of_a_network_of_colour_images_is_found(scaling: cs.Scaling,
             optimizer.step()
     found = read_network(to_pt2(module.eval(), torch.zeros(1, 3, 32, 32), tmp_path / "net.pt2"))
     check_found(found, part, scaling)
-
-
-@pytest.mark.parametrize("name", [name for name, entry in TORCH.items() if entry.scaling is not None])
-def test_the_scaling_of_an_untrained_network_is_unclear(name: str, small_mnist: cs.Splits, tmp_path: Path):
-    data = coloured(small_mnist.train, 0) if TORCH[name].image_shape == COLOUR else small_mnist.train
-    table = find_scaling(read(name, tmp_path), data)
-    assert table.best is None
-    assert "its scaling is unclear" in table.sentence

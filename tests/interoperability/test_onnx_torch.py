@@ -157,17 +157,3 @@ def test_activations_answer_as_in_pytorch(exporter: str, tmp_path: Path):
 def test_learned_slopes_answer_as_in_pytorch(exporter: str, tmp_path: Path):
     architecture = compare(shaken(sloped(1, 4)), (14, 12, 1), tmp_path / "m.onnx", exporter)
     assert [layer.kind for layer in architecture.layers].count("PReLU") == 3
-
-
-@pytest.mark.skipif(importlib.util.find_spec("onnxscript") is None, reason="this exporter needs onnxscript")
-def test_what_the_exporter_writes_by_default_is_read(tmp_path: Path):
-    module = shaken(pooled(1, 5))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(module, (torch.zeros(1, 1, 28, 28),), tmp_path / "net.onnx", verbose=False)
-    assert (tmp_path / "net.onnx.data").exists()
-    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), dtype=np.uint8)
-    with torch.no_grad():
-        expected = module(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).numpy()
-    model = cs.import_model(tmp_path / "net.onnx", scaling=cs.Scaling())
-    np.testing.assert_allclose(model.logits(images), expected, atol=1e-4)

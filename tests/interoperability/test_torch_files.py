@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.interoperability.test_onnx_torch import Network, activated, log_softmax, pooled, shaken, sloped
+from tests.interoperability.test_onnx_torch import Network, activated, log_softmax, pooled, shaken
 from torch import nn
 
 import convscope as cs
@@ -124,12 +124,6 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
 
     found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
     check(name, found.scaled(cs.Scaling()).to_model(), module)
-
-
-def test_learned_slopes_are_read_as_exported():
-    torch.manual_seed(1)
-    module = shaken(sloped(3, 5))
-    check("slopes", cs.from_torch(module, SIZE, scaling=cs.Scaling()), module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -46,25 +46,6 @@ def quoted(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-SINGLE_NUMBER = (
-    "gives a single number without a sigmoid, as a regression does. If it is the logit of the second of two classes, "
-    "end the network in a sigmoid"
-)
-"""What is said of a network with one output that is no probability."""
-TWO_CLASSES = (
-    "its one output is the probability of the second of two classes (sigmoid): it became two logits, 0 and what the "
-    "sigmoid is taken of, whose softmax is the same"
-)
-
-
-def multi_label(outputs: int) -> str:
-    """Return what is said of a network that ends in a sigmoid for each of several outputs."""
-    return (
-        f"is a multi-label network, with a sigmoid for each of its {outputs} outputs, so an image may have several "
-        "labels or none; convscope needs exactly one class for each image: train it with softmax"
-    )
-
-
 MAX_JSON_BYTES = 1 << 22
 """Keras takes about 1,500 bytes a layer; while it is parsed, JSON takes up to about 30 times its size."""
 

@@ -232,11 +232,6 @@ def test_a_file_that_runs_but_is_another_network_is_refused_by_open_onnx(tmp_pat
         open_onnx(save(external, tmp_path))
 
 
-def test_open_onnx_names_the_runtime(small_model: cs.Model, tmp_path: Path):
-    write_onnx(small_model, tmp_path / "m.onnx")
-    assert open_onnx(tmp_path / "m.onnx", threads=2).runtime.startswith("ONNX Runtime ")
-
-
 CONTENT = None
 
 

@@ -6,8 +6,7 @@ from onnx import TensorProto
 from tests.interchange.onnx_files.conftest import SEEDS, random_images, random_model, spread
 from tests.interchange.onnx_files.graphs import as_model, node, numbers, proto, runtime_answer, save
 
-import convscope as cs
-from convscope.base.errors import ConvscopeError, InterchangeError
+from convscope.base.errors import InterchangeError
 from convscope.interchange.onnx_files import read_onnx, write_onnx
 
 HEAD = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
@@ -428,10 +427,3 @@ def test_an_image_of_no_or_another_size_is_refused(shape, image_shape, message: 
     model.graph.node[0].input[0] = "x"
     with pytest.raises(InterchangeError, match=message):
         read_onnx(save(model, tmp_path), image_shape=image_shape)
-
-
-def test_a_missing_package_is_named(small_model: cs.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    write_onnx(small_model, tmp_path / "m.onnx")
-    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    with pytest.raises(ConvscopeError, match="onnx is not installed"):
-        read_onnx(tmp_path / "m.onnx")

@@ -1,7 +1,6 @@
 """Exported programs of PyTorch, made by hand, against networks of ours with the same weights."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -266,27 +265,6 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path: Path):
         path.write_bytes(content[:end])
         with pytest.raises(InterchangeError):
             read_torch(path)
-
-
-@pytest.mark.slow
-def test_a_changed_file_is_read_or_refused_and_nothing_else(tmp_path: Path):
-    rng = np.random.default_rng(3)
-    members = network(Program()).members()
-    named = [name for name in members if re.search("json", name)]
-    for _ in range(300):
-        changed = dict(members)
-        name = named[rng.integers(len(named))]
-        content = bytearray(changed[name])
-        for _ in range(rng.integers(1, 4)):
-            content[rng.integers(len(content))] = rng.choice([rng.integers(256), ord("0"), ord('"'), ord("a")])
-        changed[name] = bytes(content)
-        path = zipped(changed, tmp_path / "net.pt2")
-        try:
-            found = read_torch(path)
-        except InterchangeError as error:
-            assert "\n" not in str(error)  # noqa: PT017 (either outcome is right)
-        else:
-            assert found.weights.keys() == found.architecture.weight_shapes.keys()
 
 
 VALUES = [None, True, -1, 0, 2**63, "", "x", "conv2d_0", [], {}, {"as_int": -5}, {"as_expr": {}}, {"as_none": True}]

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from convscope.architecture.network import keras_stem
-from convscope.base.spelling import did_you_mean
 from convscope.interchange.keras_files.dialect import in_new_words
 from convscope.interchange.keras_files.nodes import inbound, layer_uses
 from convscope.interchange.refusal import ModelFileError, quoted
+from convscope.interchange.translation.outputs import check_output
 
 IMAGE = -1
 """The place of the image in `KerasLayer.inputs`."""
@@ -127,9 +127,7 @@ def _in_order(graph: KerasGraph) -> KerasGraph:
 def _end(graph: KerasGraph, output: str) -> int:
     """Return the place of the layer at one of the outputs."""
     ends = {graph.layers[place].name: place for place in graph.outputs if place != IMAGE}
-    if output not in ends:
-        told = ", ".join(map(quoted, ends))
-        raise ModelFileError(f"its model has no output {quoted(output)}, but {told}{did_you_mean(output, ends)}")
+    check_output(output, list(ends))
     return ends[output]
 
 

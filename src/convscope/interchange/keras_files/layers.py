@@ -93,7 +93,7 @@ def _conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
         use_bias=config.get("use_bias", True),
         groups=config.get("groups", 1),
     )
-    return _with_own_variables(layer, layer.weight_shapes(_maps(shape)), config)
+    return _with_own_variables(layer, layer.weight_shapes(shape), config)
 
 
 def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
@@ -103,7 +103,7 @@ def _depthwise_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
         depth_multiplier=config.get("depth_multiplier", 1),
         use_bias=config.get("use_bias", True),
     )
-    return _with_own_variables(layer, layer.weight_shapes(_maps(shape)), config)
+    return _with_own_variables(layer, layer.weight_shapes(shape), config)
 
 
 def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
@@ -115,7 +115,7 @@ def _separable_conv2d(config: Mapping[str, Any], shape: Shape) -> Conversion:
         use_bias=False,
     )
     mixed = Conv2D(config.get("filters"), (1, 1), use_bias=config.get("use_bias", True))  # type: ignore[arg-type]
-    depthwise = each.weight_shapes(_maps(shape))["kernel"]
+    depthwise = each.weight_shapes(shape)["kernel"]
     shapes = mixed.weight_shapes((1, 1, depthwise[2] * depthwise[3]))
     return Conversion(
         (
@@ -240,12 +240,6 @@ def _window(config: Mapping[str, Any]) -> dict[str, Any]:
         "padding": config.get("padding", "valid"),
         "dilation_rate": config.get("dilation_rate", (1, 1)),
     }
-
-
-def _maps(shape: Shape) -> Shape:
-    if len(shape) != 3:
-        raise NotTranslated(f"it needs maps (H, W, C), but its input is {shape}")
-    return shape
 
 
 def _is_number(value: Any) -> bool:

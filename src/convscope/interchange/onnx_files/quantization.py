@@ -43,6 +43,7 @@ def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
     quantization = need("onnxruntime.quantization")
     _repeat_channels(proto)
     first, scale, zero = _image_tensor(proto)
+    names = [node.name for node in proto.graph.node]
     override = (
         {first: [{"scale": np.array(scale, np.float32), "zero_point": np.array(zero, np.uint8)}]}
         if zero is not None
@@ -60,7 +61,7 @@ def quantized(proto: Any, images: NDArray[np.uint8], opset: int) -> Any:
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             op_types_to_quantize=list(_OPERATORS),
-            nodes_to_exclude=[node.name for node in proto.graph.node if _is_no_layer(node)],
+            nodes_to_exclude=[name for name in names if name.startswith("input/") or "/gelu/" in name],
             calibrate_method=quantization.CalibrationMethod.MinMax,
             extra_options={
                 "TensorQuantOverrides": override,
@@ -103,10 +104,6 @@ def _repeat_channels(proto: Any) -> None:
         )
         node.input[0] = f"{node.name}/repeated"
         group.i = filters
-
-
-def _is_no_layer(node: Any) -> bool:
-    return node.name.startswith("input/") or "/gelu/" in node.name
 
 
 def _image_tensor(proto: Any) -> tuple[str, float, int | None]:

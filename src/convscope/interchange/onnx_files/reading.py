@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from convscope.interchange.imported import Imported
 from convscope.interchange.onnx_files.graph import graph_of
@@ -37,11 +36,6 @@ def read_onnx(
     with named(str(path)):
         found = network_of(graph_of(proto), image_shape, output)
     properties = {each.key: each.value for each in proto.metadata_props}
-    names = class_names_in(properties.get("class_names", ""), found.architecture.num_classes)
-    return replace(found, class_names=names, program=_program(proto), weights_file=beside)
-
-
-def _program(proto: Any) -> str:
-    """Return which program wrote the file, as far as it says so."""
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
-    return f"{writer[:40]} (ONNX)" if writer else "ONNX"
+    names = class_names_in(properties.get("class_names", ""), found.architecture.num_classes)
+    return replace(found, class_names=names, program=f"{writer[:40]} (ONNX)" if writer else "ONNX", weights_file=beside)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from convscope.architecture import Architecture, Branch, Dense, Flatten, Input, Layer
 from convscope.architecture.network import FreeNames, keras_stem
 from convscope.interchange.imported import NAMELESS
-from convscope.interchange.refusal import SINGLE_NUMBER, TWO_CLASSES, ModelFileError, multi_label
+from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.outputs import check_classes, check_no_autoencoder
 from convscope.interchange.translation.state import State, new_layer
 from convscope.interchange.translation.steps import FileTensor, Step, with_activation
@@ -36,7 +36,10 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     if end.index.size == 1:
         last, is_softmax = _two_classes(state, last), True
     elif not is_softmax and last.activation == "sigmoid":
-        raise ModelFileError(multi_label(end.index.size))
+        raise ModelFileError(
+            f"is a multi-label network, with a sigmoid for each of its {end.index.size} outputs, so an image may have "
+            "several labels or none; convscope needs exactly one class for each image: train it with softmax"
+        )
     if is_softmax:
         if last.layer is not None and last.activation == "linear":
             last = with_activation(last, "softmax")
@@ -79,8 +82,14 @@ def _two_classes(state: State, last: Step) -> Step:
     """Return the two logits of a network whose one output is a sigmoid."""
     before = last.before if last.kind == "Flatten" and last.before is not None else last
     if before.activation != "sigmoid":
-        raise ModelFileError(SINGLE_NUMBER)
-    state.notes.append(TWO_CLASSES)
+        raise ModelFileError(
+            "gives a single number without a sigmoid, as a regression does. If it is the logit of the second of two "
+            "classes, end the network in a sigmoid"
+        )
+    state.notes.append(
+        "its one output is the probability of the second of two classes (sigmoid): it became two logits, 0 and what "
+        "the sigmoid is taken of, whose softmax is the same"
+    )
     if before.kind == "Activation":
         assert before.before is not None
         before = before.before

@@ -96,11 +96,7 @@ class FileTensor:
 
     @property
     def is_plain(self) -> bool:
-        return not self.curve and _is(self.factor, 1) and _is(self.shift, 0)
-
-
-def _is(numbers: Any, number: float) -> bool:
-    return bool(np.all(np.asarray(numbers) == number))
+        return not self.curve and bool(np.all(np.equal(self.factor, 1)) and np.all(np.equal(self.shift, 0)))
 
 
 class TranslationBudget:

@@ -129,7 +129,8 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
             faults.append(f"{node.label} has attributes or inputs that do not fit each other ({error!r:.80})")
         else:
             if isinstance(result, FileTensor):
-                state.values[node.outputs[0]] = _read_by(result, state.readers[node.outputs[0]])
+                users = max(result.users, state.readers[node.outputs[0]] if result.is_plain else 0)
+                state.values[node.outputs[0]] = replace(result, users=users)
             else:
                 state.constants[node.outputs[0]] = result
             continue
@@ -144,10 +145,6 @@ def _translated(state: State, node: Node) -> FileTensor | NDArray[Any]:
     if node.operator in _ON_CONSTANTS:
         raise NotTranslated(_NEEDED.get(node.operator, "its input depends on the images; no layer does that"))
     return OPERATORS[node.operator](state, node)
-
-
-def _read_by(value: FileTensor, readers: int) -> FileTensor:
-    return replace(value, users=max(value.users, readers)) if value.is_plain else value
 
 
 def _constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[Any]]:

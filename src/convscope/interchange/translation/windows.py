@@ -69,7 +69,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
         raise NotTranslated("outputs the positions of the maximum values; only the values are supported")
     outer = state.padded.get(node.inputs[0])
     value = _maps(state, node) if outer is None else replace(state.value(node), curve="")
-    size, strides, shape, outer = _size(node), _strides(node), value.step.shape, outer or _NO_PADS
+    size, strides, shape, outer = _pair(node, "kernel_shape", ()), _strides(node), value.step.shape, outer or _NO_PADS
     inner = _pads(node, (shape[0] + sum(outer[0]), shape[1] + sum(outer[1])), size, strides)
     rows, columns = ((a + c, b + d) for (a, b), (c, d) in zip(outer, inner, strict=True))
     pads = rows, columns
@@ -92,7 +92,7 @@ def max_pool(state: State, node: Node) -> FileTensor:
 
 def average_pool(state: State, node: Node) -> FileTensor:
     """AveragePool: an `AveragePooling2D`, which does not count pixels of padding, unless they are zeros."""
-    value, size, strides = _maps(state, node), _size(node), _strides(node)
+    value, size, strides = _maps(state, node), _pair(node, "kernel_shape", ()), _strides(node)
     shape, step = value.step.shape, value.step
     pads = _pads(node, shape, size, strides)
     axes = list(zip(shape, pads, size, strides, strict=False))
@@ -139,8 +139,9 @@ def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: 
 
 def global_pool(state: State, node: Node) -> FileTensor:
     """GlobalAveragePool and GlobalMaxPool: one number a map."""
-    value = _maps(state, node)
-    return pooled(state, node, value, CHANNELS_FIRST, is_mean=node.operator == "GlobalAveragePool", keep=True)
+    return pooled(
+        state, node, _maps(state, node), CHANNELS_FIRST, is_mean=node.operator == "GlobalAveragePool", keep=True
+    )
 
 
 def reduce_maps(state: State, node: Node) -> FileTensor:
@@ -225,10 +226,6 @@ def _dilation(node: Node, size: tuple[int, ...]) -> tuple[int, int]:
     """Return the dilation of a convolution; 1 along an axis where its kernel has one pixel, as it changes nothing."""
     rows, columns = _pair(node, "dilations", (1, 1))
     return (rows if size[0] > 1 else 1), (columns if size[1] > 1 else 1)
-
-
-def _size(node: Node) -> tuple[int, int]:
-    return _pair(node, "kernel_shape", ())
 
 
 def _pair(node: Node, name: str, default: tuple[int, ...]) -> tuple[int, int]:
