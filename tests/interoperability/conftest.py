@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import convscope as cs
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # before anything imports Keras, which then keeps to it
-from convscope.engine import initial_weights
+from tests.engine.conftest import weights as weights
 
 _NEEDED = ("jax", "keras", "mlflow", "onnx", "tensorflow", "torch")
 collect_ignore_glob = [] if all(map(find_spec, _NEEDED)) else ["*.py"]
@@ -99,17 +99,6 @@ ARCHITECTURES = {
 @pytest.fixture(params=ARCHITECTURES)
 def architecture(request: pytest.FixtureRequest) -> cs.Architecture:
     return ARCHITECTURES[request.param]
-
-
-@pytest.fixture
-def weights(architecture: cs.Architecture) -> dict[str, NDArray[np.float32]]:
-    """Glorot's kernels, and small random numbers added to what starts as zeros or ones: nothing forgotten hides."""
-    stream = np.random.default_rng(2)
-    weights = initial_weights(architecture, 0)
-    for name, value in weights.items():
-        if not name.endswith("/kernel"):
-            weights[name] = value + stream.uniform(-0.2, 0.2, value.shape).astype(np.float32)
-    return weights
 
 
 @pytest.fixture

@@ -62,11 +62,10 @@ def test_a_file_says_what_its_classes_are_called(model, tmp_path):
 
 
 def test_open_keras_says_what_is_no_such_file(architectures, tmp_path):
-    with pytest.raises(ConvscopeError, match="Keras cannot open it"):
-        open_keras(tmp_path / "none.keras")
     (tmp_path / "bytes.keras").write_bytes(b"PK\x03\x04" + bytes(100))
-    with pytest.raises(ConvscopeError, match="Keras cannot open it"):
-        open_keras(tmp_path / "bytes.keras")
+    for name in ("none.keras", "bytes.keras"):
+        with pytest.raises(ConvscopeError, match="Keras cannot open it"):
+            open_keras(tmp_path / name)
     architecture = architectures["no dense layer"]
     model = Model(architecture, zero_weights(architecture), ("a", "b", "c"))
     to_keras(model, output="logits").save(tmp_path / "plain.keras")
@@ -74,14 +73,11 @@ def test_open_keras_says_what_is_no_such_file(architectures, tmp_path):
         open_keras(tmp_path / "plain.keras")
 
 
-def test_write_keras_refuses_another_suffix_and_a_place_that_is_none(architectures, tmp_path):
+def test_write_keras_refuses_another_suffix(architectures, tmp_path):
     architecture = architectures["no dense layer"]
     model = Model(architecture, zero_weights(architecture), ("a", "b", "c"))
     with pytest.raises(ConvscopeError, match=r"model\.h5: Keras opens only files whose names end in"):
         write_keras(model, tmp_path / "model.h5")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConvscopeError, match="cannot be written"):
-        write_keras(model, tmp_path / "file" / "model.keras")
 
 
 def zero_weights(architecture):

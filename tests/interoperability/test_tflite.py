@@ -174,8 +174,9 @@ def test_nothing_but_ours_is_printed_and_the_error_stream_is_given_back(tmp_path
 @pytest.mark.parametrize("content", [b"", b"TFL3", bytes(1000), b"\x1c\x00\x00\x00TFL3" + bytes(100)])
 def test_what_is_no_tflite_file_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(content)
-    with pytest.raises(ConvscopeError, match=r"model\.tflite: is not a TFLite file of convscope"):
-        open_tflite(tmp_path / "model.tflite")
+    for name in ("model.tflite", "nothing.tflite"):
+        with pytest.raises(ConvscopeError, match=f"{name}: is not a TFLite file of convscope"):
+            open_tflite(tmp_path / name)
 
 
 def test_a_file_holds_no_path_of_this_machine(tmp_path: Path) -> None:
@@ -183,11 +184,6 @@ def test_a_file_holds_no_path_of_this_machine(tmp_path: Path) -> None:
     content = (tmp_path / "model.tflite").read_bytes()
     for folder in (str(Path(__file__).parents[2]), sys.prefix, str(tmp_path.parent)):
         assert folder.encode() not in content
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConvscopeError, match=r"nothing\.tflite: is not a TFLite file"):
-        open_tflite(tmp_path / "nothing.tflite")
 
 
 def test_without_tensorflow_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,13 +159,6 @@ def test_a_program_holds_no_path_of_this_machine(tmp_path: Path) -> None:
         assert folder == "/" or folder.encode() not in content
 
 
-def test_a_program_that_cannot_be_written_leaves_what_was_there(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("here before")
-    with pytest.raises(ConvscopeError, match="cannot be written"):
-        write_torch(small_network(), tmp_path / "file" / "model.pt2")
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
 def test_without_pytorch_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_network()
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -90,3 +90,12 @@ def legacy(config, arrays, root="model_weights", version="2.15.0", backend="tens
     if config is not None and version > "2":
         attributes[("/", "backend")] = backend
     return hdf5({f"{prefix}{owner}/{weight}": array for (owner, weight), array in arrays.items()}, attributes)
+
+
+_ARRAYS = small()[1]
+BY_WEIGHT = {
+    ("conv2d_7", "conv2d_7/kernel:0"): _ARRAYS["layers/conv2d/vars/0"],
+    ("conv2d_7", "conv2d_7/bias:0"): _ARRAYS["layers/conv2d/vars/1"],
+    ("dense_2", "dense_2/kernel:0"): _ARRAYS["layers/dense/vars/0"],
+    ("dense_2", "dense_2/bias:0"): _ARRAYS["layers/dense/vars/1"],
+}

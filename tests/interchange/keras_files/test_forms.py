@@ -5,7 +5,16 @@ import json
 import h5py
 import numpy as np
 import pytest
-from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
+from tests.interchange.keras_files.keras_archives import (
+    BY_WEIGHT,
+    archive,
+    hdf5,
+    image,
+    layer,
+    legacy,
+    sequential,
+    small,
+)
 
 from convscope.base.errors import InterchangeError
 
@@ -211,14 +220,8 @@ def test_functions_of_tensorflow_in_keras_2_are_the_layers_that_do_the_same(read
 
 
 def test_keras_2_on_theano_says_so(read):
-    arrays = {
-        ("conv2d_7", "conv2d_7/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
-        ("conv2d_7", "conv2d_7/bias:0"): ARRAYS["layers/conv2d/vars/1"],
-        ("dense_2", "dense_2/kernel:0"): ARRAYS["layers/dense/vars/0"],
-        ("dense_2", "dense_2/bias:0"): ARRAYS["layers/dense/vars/1"],
-    }
     for backend, step in (("tensorflow", 1), ("theano", -1)):
-        found = read(legacy(CONFIG, arrays, backend=backend))
+        found = read(legacy(CONFIG, BY_WEIGHT, backend=backend))
         expected = ARRAYS["layers/conv2d/vars/0"][::step, ::step]
         np.testing.assert_array_equal(found.weights["conv2d_7/kernel"], expected)
 

@@ -2,19 +2,22 @@ import json
 
 import numpy as np
 import pytest
-from tests.interchange.keras_files.keras_archives import archive, hdf5, image, layer, legacy, sequential, small
+from tests.interchange.keras_files.keras_archives import (
+    BY_WEIGHT,
+    archive,
+    hdf5,
+    image,
+    layer,
+    legacy,
+    sequential,
+    small,
+)
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
 
 CONFIG, ARRAYS = small()
-BY_WEIGHT = {
-    ("conv2d_7", "conv2d_7/kernel:0"): ARRAYS["layers/conv2d/vars/0"],
-    ("conv2d_7", "conv2d_7/bias:0"): ARRAYS["layers/conv2d/vars/1"],
-    ("dense_2", "dense_2/kernel:0"): ARRAYS["layers/dense/vars/0"],
-    ("dense_2", "dense_2/bias:0"): ARRAYS["layers/dense/vars/1"],
-}
 
 
 def test_every_kind_of_file_gives_the_same_network(read, tmp_path):

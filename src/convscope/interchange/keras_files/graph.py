@@ -145,7 +145,7 @@ class _Reader:
         """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
         if depth > _MOST_DEPTH:
             raise ModelFileError(f"models are nested more than {_MOST_DEPTH} levels deep; build a flat model")
-        config = _config(model)
+        config: Any = model.get("config")
         if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
             config = {"layers": config}
         entries = config.get("layers") if isinstance(config, dict) else None
@@ -210,7 +210,7 @@ class _Reader:
         depth: int,
         call: str = "",
     ) -> tuple[int, ...]:
-        kind, name, config = str(entry.get("class_name")), _name(entry), _config(entry)
+        kind, name, config = str(entry.get("class_name")), _name(entry), entry.get("config")
         if isinstance(config, dict):
             kind, config = in_new_words(kind, config)
         is_foreign = _is_foreign(entry)
@@ -264,12 +264,8 @@ def _is_foreign(entry: Mapping[str, Any]) -> bool:
     )
 
 
-def _config(entry: Mapping[str, Any]) -> Any:
-    return entry.get("config")
-
-
 def _name(entry: Mapping[str, Any]) -> str:
-    config = _config(entry)
+    config = entry.get("config")
     name = entry.get("name") or (config.get("name") if isinstance(config, dict) else None)
     if name is None:
         return keras_name(str(entry.get("class_name")))

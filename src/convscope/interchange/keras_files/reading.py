@@ -69,18 +69,14 @@ def _read_archive(archive: Archive, image_shape: Shape | None, output: str | Non
     stored = needed_arrays(graph, image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    file = BytesIO(archive.read_weights(WEIGHTS, _most_weight_bytes(stored)))
+    arrays = [prod(shape) for one in stored for shape in one.variables.values()]
+    most = _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)  # with the state of an optimizer
+    file = BytesIO(archive.read_weights(WEIGHTS, most))
     version = version if isinstance(version, str) else None
     imported = _convert(file, Hdf5File(file), graph, stored, image_shape, version)
     if not archive.has(DESCRIPTION):
         return imported
     return replace(imported, class_names=_class_names(archive, imported.architecture.num_classes), reads_bytes=True)
-
-
-def _most_weight_bytes(stored: list[Stored]) -> int:
-    """Return how many bytes the weights of a network take at most, with the state of its optimizer."""
-    arrays = [prod(shape) for one in stored for shape in one.variables.values()]
-    return _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)
 
 
 def _json(archive: Archive, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.torch_files.archives import ProgramArchive
 from convscope.interchange.torch_files.calls import FLOAT_TYPES, Call, Value, read_call
 from convscope.interchange.torch_files.operators import VIEWS, translate
-from convscope.interchange.translation.nodes import Graph, ImageInput, Node, Sizes
+from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 
 _OPSET = 20
 _UINT8 = 1  # of ScalarType
@@ -60,7 +60,10 @@ class _Reader:
         self._program = program
         module = program.document["graph_module"]
         self._graph, self._signature = module["graph"], module["signature"]
-        self._values = {name: _value(meta) for name, meta in self._graph["tensor_values"].items()}
+        self._values = {
+            name: Value(tuple(size.get("as_int") for size in meta["sizes"]), int(meta["dtype"]))
+            for name, meta in self._graph["tensor_values"].items()
+        }
         self._weights: dict[str, tuple[str, str]] = {}  # by what they are called: the name in the file, and where
         self._constants: dict[str, NDArray[Any]] = {}
         self._names = _Names()
@@ -133,8 +136,3 @@ class _Reader:
             return self._program.array(*self._weights[name])
         except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"its description is damaged ({error!r:.60})") from error
-
-
-def _value(meta: Mapping[str, Any]) -> Value:
-    sizes: Sizes = tuple(size.get("as_int") for size in meta["sizes"])
-    return Value(sizes, int(meta["dtype"]))
