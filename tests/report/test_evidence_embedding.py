@@ -66,7 +66,7 @@ def test_titles_and_numbers_are_those_measured() -> None:
     assert title == "99.0 % of an image's nearest neighbours share its class; in the plot, 87.2 %"
     assert chart.numbers is not None
     assert [row[:2] for row in chart.numbers.rows] == [[name, "10"] for name in "abcd"] + [["all", "40"]]
-    assert chart.numbers.look.startswith("The two plotted dimensions hold 40.0\N{NO-BREAK SPACE}% of the variance. ")
+    assert chart.numbers.look.startswith("The two plotted dimensions hold 40.0\N{NO-BREAK SPACE}% of the variance.")
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ OPTIONAL = {
     "mean_made_up",
     "histogram",
     "edges",
+    "trustworthiness",
 }
 BY_NAME = {"layer_kinds", "left_out", "made_up", "thresholds", "medians", "examples"}  # whose keys are data
 PARITY = Parity(

@@ -6,7 +6,7 @@ from convscope.base.tables import clip
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report.findings import classes_finding, percent
 from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
-from convscope.texts import Said, glossary, say
+from convscope.texts import Said, glossary, listed, say
 
 _MOST_BANKS = 3  # convolutions that a sentence lists
 
@@ -65,10 +65,7 @@ def _kernels(banks: Sequence[KernelBank]) -> Said:
         return say("foldKernelsNone")
     if len(banks) > _MOST_BANKS:
         return say("foldKernelsMany", filters=sum(bank.num_filters for bank in banks), layers=len(banks))
-    listed = _bank(banks[0])
-    for bank in banks[1:]:
-        listed = say("list", first=listed, second=_bank(bank))
-    return say("sentence", text=listed)
+    return say("sentence", text=listed([_bank(bank) for bank in banks]))
 
 
 def _bank(bank: KernelBank) -> Said:

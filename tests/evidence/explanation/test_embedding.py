@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn import manifold
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
@@ -11,7 +10,6 @@ from convscope.evidence.explanation.embedding import (
     embedded_layer,
     neighbours,
     principal_components,
-    trustworthiness,
 )
 
 
@@ -84,18 +82,6 @@ def test_of_equal_points_the_first_are_nearest_and_none_is_its_own_neighbour():
     np.testing.assert_array_equal(neighbours(points, 7), np.argsort(distances, axis=1, kind="stable")[:, :7])
 
 
-@pytest.mark.parametrize("k", [1, 5, 19])
-def test_trustworthiness_is_scikit_learn_s(k):
-    stream = np.random.default_rng(0)
-    values = stream.normal(size=(40, 8))
-    for picture in (values[:, :2], stream.normal(size=(40, 2))):
-        expected = manifold.trustworthiness(values, picture, n_neighbors=k)
-        assert trustworthiness(values, neighbours(picture, k), k) == pytest.approx(expected, abs=1e-12)
-    assert trustworthiness(values, neighbours(values), k) == 1
-    equal = np.repeat(stream.integers(0, 3, (20, 2)), 2, axis=0).astype(float)  # several points lie at one place
-    assert trustworthiness(equal, neighbours(equal), k) == 1
-
-
 # --- The embedding of a network ---------------------------------------------------------------------------------------
 
 
@@ -115,8 +101,6 @@ def test_what_is_embedded_is_what_the_last_dense_layer_reads():
     assert embedding.agreement == pytest.approx(shares.mean())
     by_class = [shares[dataset.labels == label].mean() for label in range(4)]
     np.testing.assert_allclose(embedding.agreement_by_class, by_class)
-    expected = manifold.trustworthiness(hidden, embedding.points.unpack().astype(np.float64), n_neighbors=10)
-    assert embedding.trustworthiness == pytest.approx(expected, abs=1e-3)
     np.testing.assert_array_equal(embedding.predicted, model.predict(dataset.images))
 
 

@@ -1,14 +1,13 @@
 """The last hidden layer as a picture: `embed` takes a model and a data set to a point for each image.
 
 What the last dense layer reads is a point in many dimensions for each image. A picture keeps two of them, so
-beside it stands how well the classes separate before anything was left out, and how much of the neighbourhoods is left.
+beside it stands how well the classes separate before anything was left out.
 """
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.architecture import Activation, Architecture, Dense
@@ -29,18 +28,15 @@ def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[
     Args:
         most: how many others of each point are returned, the nearest ones; None stands for all.
     """
-    return np.concatenate([order[:, :most].astype(np.int32) for _, order in _by_distance(points)])
-
-
-def _by_distance(points: NDArray[np.float64]) -> Iterator[tuple[slice, NDArray[np.int64]]]:
-    """Yield some rows of `points` (N, D), and (n, N - 1) the indices of the others of each, the nearest first."""
     from scipy.spatial.distance import cdist
 
+    nearest = []
     for start in range(0, len(points), _ROWS_AT_ONCE):
         rows = slice(start, min(start + _ROWS_AT_ONCE, len(points)))
         distances = cdist(points[rows], points, "sqeuclidean")
         np.fill_diagonal(distances[:, rows], np.inf)
-        yield rows, np.argsort(distances, axis=1, kind="stable")[:, :-1]
+        nearest.append(np.argsort(distances, axis=1, kind="stable")[:, :-1][:, :most].astype(np.int32))
+    return np.concatenate(nearest)
 
 
 def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -50,27 +46,6 @@ def agreements(nearest: NDArray[np.int32], labels: NDArray[np.integer[Any]]) -> 
     array([0.5, 0.5, 0. ])
     """
     return np.asarray((labels[nearest] == labels[:, None]).mean(axis=1))
-
-
-def trustworthiness(original: NDArray[np.float64], picture: NDArray[np.int32], k: int) -> float:
-    """Return how far the k nearest neighbours in a picture are near in the original too: 1 if all are.
-
-    It is 1 - 2 / (N·k·(2N - 3k - 1)) · Σ (r - k) over each image's picture neighbours that are none of its k nearest in
-    the original, where r is their rank there; about 0.5 for points strewn at random. It needs k < N / 2. It does not
-    say what is torn apart: neighbours in the original may be far away in the picture.
-
-    Args:
-        original: (N, D), the points in the original space.
-        picture: what `neighbours` returns for those in the picture, (N, k) or more.
-
-    Source: Venna and Kaski 2001, equation 2.
-    """
-    count, penalty = len(original), 0
-    for rows, order in _by_distance(original):
-        ranks = np.empty((len(order), count), np.int64)
-        np.put_along_axis(ranks, order, np.arange(1, count), axis=1)
-        penalty += int(np.maximum(np.take_along_axis(ranks, picture[rows, :k], axis=1) - k, 0).sum())
-    return 1 - 2 / (count * k * (2 * count - 3 * k - 1)) * penalty
 
 
 _NEIGHBOURS = 10
@@ -94,7 +69,7 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
         num_neighbours: k, in the following three.
         agreement: the mean share of an image's k nearest neighbours in the hidden layer that are of its class.
         agreement_in_picture: the same among the points.
-        trustworthiness: 0 to 1, how far the k nearest neighbours among the points are near in the hidden layer too.
+        trustworthiness: of earlier versions; it is not shown.
         agreement_by_class, agreement_in_picture_by_class: the means over each class's images; None where there
             is none.
         chance_agreement: the mean share if neighbours were drawn at random from the other images.
@@ -114,7 +89,7 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
     num_neighbours: Positive
     agreement: Fraction
     agreement_in_picture: Fraction
-    trustworthiness: float
+    trustworthiness: float | UnsetType = UNSET
     agreement_by_class: tuple[Fraction | None, ...]
     agreement_in_picture_by_class: tuple[Fraction | None, ...]
     chance_agreement: Fraction
@@ -132,8 +107,7 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
     def _headline(self) -> str:
         return (
             f"{len(self.indices):,} {self.split} images of {self.dataset_name}: {self.num_dimensions} numbers of "
-            f"{self.layer} in 2, {sum(self.explained_variance[:2]):.3f} of the variance, trustworthiness "
-            f"{self.trustworthiness:.3f}"
+            f"{self.layer} in 2, {sum(self.explained_variance[:2]):.3f} of the variance"
         )
 
     def _rows(self) -> list[tuple[str, ...]]:
@@ -168,8 +142,7 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
     hidden = model.activations(images, [layer])[layer].reshape(num_images, -1).astype(np.float64)
     points, ratios, directions = principal_components(hidden, 2)
     k = max(1, min(_NEIGHBOURS, (num_images - 1) // 2))
-    picture = neighbours(points, k)
-    shares, picture_shares = agreements(neighbours(hidden, k), labels), agreements(picture, labels)
+    shares, picture_shares = (agreements(neighbours(values, k), labels) for values in (hidden, points))
     counts = np.bincount(labels, minlength=dataset.num_classes)
     return Embedding(
         **describe_images(dataset, num_images),
@@ -185,7 +158,6 @@ def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Emb
         num_neighbours=k,
         agreement=float(shares.mean()),
         agreement_in_picture=float(picture_shares.mean()),
-        trustworthiness=trustworthiness(hidden, picture, k),
         agreement_by_class=_by_class(shares, labels, counts),
         agreement_in_picture_by_class=_by_class(picture_shares, labels, counts),
         chance_agreement=float((counts * (counts - 1)).sum() / (num_images * (num_images - 1))),

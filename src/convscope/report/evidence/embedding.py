@@ -131,8 +131,5 @@ def _numbers(value: Embedding) -> Table:
         ]
     )
     header = heads("embedding", "class", "images", "neighbours", "plot")
-    look = sentences(
-        say("sentence", text=say("evidence.embedding.variance", share=percent(sum(value.explained_variance[:2]), 1))),
-        say("evidence.embedding.trust", value=figure(value.trustworthiness, 3)),
-    )
+    look = say("sentence", text=say("evidence.embedding.variance", share=percent(sum(value.explained_variance[:2]), 1)))
     return Table("", look, header, rows)
