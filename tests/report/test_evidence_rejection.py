@@ -65,7 +65,7 @@ def test_a_section_holds_examples_shares_scores_and_what_it_costs() -> None:
     assert len(outside.cards) == 4 * len(value.out_of_distribution)
     assert outside.columns == 8
     assert len(shares.rows) == 6 + len(value.out_of_distribution)
-    assert len(scores.rows) == len(value.rules) * len(value.out_of_distribution)
+    assert len(scores.rows) == len(value.out_of_distribution)
     for table in (shares, scores):
         assert {len(row) for row in table.rows} == {len(table.header)}
 

@@ -6,7 +6,6 @@ from itertools import chain
 
 from convscope.base.tables import clip
 from convscope.evidence.rejection.result import OutOfDistributionResult, Rejection, Share
-from convscope.evidence.rejection.rule import RuleRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
@@ -63,12 +62,6 @@ def _altered(name: str) -> str:
     shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MOST_CHANGE))
     rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MOST_CHANGE))
     return alike(name, chain(shifted, rotated))
-
-
-def _rule(rule: RuleRecord) -> str:
-    return listed(
-        [known("evidence.rejection.score", score) for score in rule.name.split("+")], "evidence.rejection.plus"
-    )
 
 
 def _refused(value: Rejection) -> Table:
@@ -128,26 +121,17 @@ def _separation(value: Rejection) -> Table:
     nearest = min(value.out_of_distribution, key=lambda one: one.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
     title = say("evidence.rejection.separate", name=_set(nearest.name), area=area)
-    titles = {rule.name: _rule(rule) for rule in value.rules}
     rows = [
         (
             _set(one.name),
-            titles[result.rule],
-            percent(result.refused.value),
-            f"{result.auroc:.4f}",
-            between(result.auroc_interval, lambda end: figure(end, 4)),
-            percent(result.false_positive_rate),
+            f"{one.rules[0].auroc:.4f}",
+            between(one.rules[0].auroc_interval, lambda end: figure(end, 4)),
+            percent(one.rules[0].false_positive_rate),
         )
         for one in value.out_of_distribution
-        for result in one.rules
     ]
-    return Table(
-        title,
-        say("evidence.rejection.fprLook"),
-        [*heads("rejection", "images", "scores", "refused"), "AUROC", *heads("rejection", "interval", "fpr")],
-        rows,
-        left=2,
-    )
+    header = [*heads("rejection", "images"), "AUROC", *heads("rejection", "interval", "fpr")]
+    return Table(title, say("evidence.rejection.fprLook"), header, rows)
 
 
 def _costs(value: Rejection) -> tuple[Gallery, ...]:
