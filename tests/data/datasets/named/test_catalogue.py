@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -7,12 +8,12 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import catalogue
-from convscope.data.datasets.named.catalogue import DATA_FOLDER, find_entry, read_entry
+from convscope.data.datasets.named.catalogue import DATA_FOLDER, cache_folder, find_entry, read_entry
 from convscope.data.datasets.named.entries import REFUSED, CatalogueEntry, PublishedFile, url_folder
-from convscope.data.datasets.named.sources import cache_folder
 from convscope.data.datasets.readers.idx import idx_header
 
 MNIST_SHA256 = {
@@ -97,9 +98,18 @@ def test_the_embedded_files_have_the_published_digests():
         assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == sha256
 
 
+# The uncompressed copies
+
+
 @pytest.fixture
-def small_entry(tmp_path, monkeypatch) -> CatalogueEntry:
-    """An embedded data set of a few images."""
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def small_entry(tmp_path, monkeypatch, cache) -> CatalogueEntry:  # noqa: ARG001  # with a cache of its own
+    """An embedded data set of a few images, of which no copy is kept yet."""
     arrays = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     files = []
     (tmp_path / "embedded" / "small").mkdir(parents=True)
@@ -109,6 +119,55 @@ def small_entry(tmp_path, monkeypatch) -> CatalogueEntry:
         (tmp_path / "embedded" / "small" / f"{name}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setattr(catalogue, "DATA_FOLDER", tmp_path / "embedded")
     return replace(DATASETS["mnist"], name="small", class_names=tuple("01234"), files=tuple(files))
+
+
+def is_good(splits: cs.Splits) -> bool:
+    return bool((splits.train.images[..., 0] == TRAIN_IMAGES).all() and (splits.test.labels == TEST_LABELS).all())
+
+
+def test_the_first_load_leaves_uncompressed_copies(small_entry, cache):
+    assert is_good(read_entry(small_entry))
+    assert sorted(path.name for path in (cache / "small").iterdir()) == sorted(MNIST_SHA256)
+    assert (cache / "small" / "train-images-idx3-ubyte").read_bytes()[16:] == TRAIN_IMAGES.tobytes()
+
+
+def test_the_second_load_reads_the_copies(small_entry, tmp_path):
+    read_entry(small_entry)
+    for packed in (tmp_path / "embedded" / "small").iterdir():
+        packed.unlink()
+    assert is_good(read_entry(small_entry))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-1], lambda content: content[:-1] + b"?", lambda content: content[:0],
+        lambda content: content + b"?", lambda content: b"\1" + content[1:],
+    ],
+    ids=["cut short", "a byte changed", "empty", "a byte more", "wrong magic"],
+)  # fmt: skip
+def test_a_damaged_copy_is_passed_over_and_written_anew(small_entry, cache, damage):
+    read_entry(small_entry)
+    copy = cache / "small" / "train-images-idx3-ubyte"
+    good = copy.read_bytes()
+    copy.write_bytes(damage(good))
+    assert is_good(read_entry(small_entry))
+    assert copy.read_bytes() == good
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing(small_entry, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "file" / "below"))
+    assert is_good(read_entry(small_entry))
+
+
+def test_a_full_disk_costs_nothing_and_leaves_nothing(small_entry, cache, monkeypatch):
+    def full(_handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert is_good(read_entry(small_entry))
+    assert list((cache / "small").iterdir()) == []
 
 
 def test_an_embedded_file_with_another_digest_is_refused(small_entry, tmp_path):

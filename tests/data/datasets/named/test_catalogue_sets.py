@@ -13,13 +13,13 @@ from msgspec.structs import replace
 import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
-from convscope.data.datasets.named import sources
+from convscope.data.datasets.named import caches
 from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
 from convscope.data.datasets.named.sources import emnist_member, is_published, located
 from convscope.data.datasets.records import SourceFile
 
-DEBIAN = sources.DEBIAN_FOLDER / "fashion-mnist"
+DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
 needs_debian = pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
 IDX = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 FASHION_MNIST = DATASETS["fashion-mnist"]
@@ -34,7 +34,7 @@ def home(monkeypatch, tmp_path) -> Path:
     monkeypatch.setenv("CONVSCOPE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("CONVSCOPE_OFFLINE", "1")
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", tmp_path / "debian")
     return tmp_path
 
 
@@ -96,7 +96,7 @@ def is_good(splits: cs.Splits) -> bool:
 
 @pytest.fixture
 def debian(monkeypatch) -> None:
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", DEBIAN.parent)
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", DEBIAN.parent)
 
 
 @pytest.mark.slow

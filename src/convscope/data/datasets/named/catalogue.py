@@ -1,11 +1,14 @@
 """The data sets that can be asked for by name, read into `Splits`.
 
-MNIST itself is part of the package. The others are found on this machine or fetched, see `sources.py`.
+MNIST itself is part of the package. Its uncompressed copy is kept in the user's cache, since
+unpacking takes longer than a short training run; a copy is used only if its digest is right, and where none can be kept
+the data set is unpacked each time. The others are found on this machine or fetched, see `sources.py`.
 """
 
 import hashlib
 import os
 import struct
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,21 +16,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import DatasetError
+from convscope.base.errors import ConvscopeError, DatasetError
+from convscope.base.files import write_bytes
 from convscope.base.spelling import did_you_mean
 from convscope.data.datasets.data_file import Labels, sealed
 from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.halves import Half, make_splits
+from convscope.data.datasets.named.caches import cache_folder
+from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
-from convscope.data.datasets.named.sources import check_published, emnist_member, first_good
-from convscope.data.datasets.readers.idx import idx_sha256, read_idx
+from convscope.data.datasets.named.sources import check_published, first_good
+from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
 from convscope.data.datasets.records import LoadOptions, SourceFile
 
 DATA_FOLDER = Path(__file__).parents[1] / "embedded"
 
 _PREFIX = "medmnist:"
-_FIRST_LABEL = {"emnist-letters": 1}
 
 
 def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
@@ -68,7 +73,7 @@ def read_entry(
     elif entry.form == "idx":
         train, test = _read_idx_set(entry, on_progress)
     else:
-        read = partial(_read_emnist if entry.form == "emnist" else _read_medmnist, entry)
+        read = partial(read_emnist if entry.form == "emnist" else _read_medmnist, entry)
         train, test = first_good(entry, entry.files[0], read, on_progress)
     return make_splits(entry.name, train, test, entry.class_names, options)
 
@@ -80,10 +85,21 @@ def _read_embedded_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...])
 
 
 def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uint8]:
+    """Read one file of the package, from its uncompressed copy if that is good, and leave such a copy if not."""
+    folder = cache_folder()
+    copy = folder / entry.name / file.name if folder else None
+    if copy:
+        with suppress(DatasetError):  # none yet, or damaged: it is written again
+            array = read_idx(copy)
+            if idx_sha256(array) == file.content_sha256:
+                return array
     packed = DATA_FOLDER / entry.name / f"{file.name}.gz"
     array = read_idx(packed)
     if (found := idx_sha256(array)) != file.content_sha256:
         raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.content_sha256}; reinstall convscope")
+    if copy:
+        with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
+            write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
     return array
 
 
@@ -136,35 +152,3 @@ def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
         names = f"{path}: {pair.images_name}", f"{path}: {pair.labels_name}"
         halves.append(Half(pair.images, pair.labels, *names, source))
     return halves[0], halves[1]
-
-
-def _read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
-    """Return (train, test) from EMNIST's archive: images (N, 28, 28) upright, labels (N,) from 0.
-
-    The files hold each image column by column, so it lies on its side, mirrored: rows and columns are swapped here. The
-    labels of `letters` count from 1, and are made to count from 0.
-
-    Raises:
-        DatasetError: if it is another archive, or a file of it is damaged.
-    """
-    check_published(path, entry.files[0])
-    return _read_emnist_half(entry, "train", path), _read_emnist_half(entry, "test", path)
-
-
-def _read_emnist_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
-    names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
-    images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
-    source = tuple(
-        SourceFile(name.removesuffix(".gz"), idx_sha256(array))
-        for name, array in zip(names, (images, labels), strict=True)
-    )
-    if images.ndim != 3:
-        raise DatasetError(f"{path}: {names[0]}: has the shape {images.shape}; images must be (N, H, W)")
-    first = _FIRST_LABEL.get(entry.name, 0)
-    if labels.min() < first:
-        raise DatasetError(
-            f"{path}: {names[1]}: has labels from {labels.min()}; those of {entry.name} count from {first}"
-        )
-    upright = sealed(np.ascontiguousarray(images.swapaxes(1, 2)))
-    labels = sealed(labels - np.uint8(first))
-    return Half(upright, labels, f"{path}: {names[0]}", f"{path}: {names[1]}", source)

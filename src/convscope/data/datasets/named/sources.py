@@ -1,7 +1,6 @@
 """Find a data set's files on this machine, or fetch them; what is found is used where it lies.
 
-First comes what the user named, then convscope's own cache, then the folder of Debian's packages. A copy is taken only
-if it is what was published: its digest is right, or that of its unpacked bytes.
+A copy is taken only if it is what was published: its digest is right, or that of its unpacked bytes.
 """
 
 import os
@@ -12,40 +11,10 @@ from typing import TypeVar
 
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
+from convscope.data.datasets.named.caches import cache_folder, places
 from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, PublishedFile, url_folder
 
 Read = TypeVar("Read")
-DEBIAN_FOLDER = Path("/usr/share/datasets")  # of the package dataset-fashion-mnist
-
-
-def cache_folder() -> Path | None:
-    """Return where copies that can be made again are kept: $CONVSCOPE_CACHE, else a folder in the user's cache.
-
-    None where there is no such place, as for a user without a home.
-    """
-    if own := os.environ.get("CONVSCOPE_CACHE"):
-        return Path(own)
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if shared.is_absolute():  # the XDG specification says to pass over a relative one
-        return shared / "convscope"
-    with suppress(RuntimeError):
-        return Path.home() / ".cache" / "convscope"
-    return None
-
-
-def places(entry: CatalogueEntry) -> tuple[Path, ...]:
-    """Return every folder that may hold files of `entry`, the first first, whether there is one or not."""
-    own = (entry.name.rpartition(":")[2], entry.folder, "")
-    cache = cache_folder()
-    roots = [*([cache] if cache else []), DEBIAN_FOLDER]
-    found = [*(root / name for root in data_folders() for name in own), *(root / entry.folder for root in roots)]
-    return tuple(dict.fromkeys(found))
-
-
-def data_folders() -> tuple[Path, ...]:
-    """Return the folders that $CONVSCOPE_DATA names, one or several as in $PATH."""
-    named = os.environ.get("CONVSCOPE_DATA", "")
-    return tuple(Path(os.path.expanduser(folder)) for folder in named.split(os.pathsep) if folder)  # noqa: PTH111 (a user without a home keeps ~)
 
 
 def offline() -> bool:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from convscope.data.datasets import DATASETS
-from convscope.data.datasets.named import sources
-from convscope.data.datasets.named.sources import places
+from convscope.data.datasets.named import caches
+from convscope.data.datasets.named.caches import places
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +14,7 @@ def home(monkeypatch, tmp_path) -> Path:
     for name in ("CONVSCOPE_DATA", "CONVSCOPE_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(sources, "DEBIAN_FOLDER", tmp_path / "debian")
+    monkeypatch.setattr(caches, "DEBIAN_FOLDER", tmp_path / "debian")
     return tmp_path
 
 

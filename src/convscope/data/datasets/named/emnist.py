@@ -1,0 +1,48 @@
+"""Read one of EMNIST's six sets, from the published archive.
+
+The files hold each image column by column, so it lies on its side, mirrored: rows and columns are swapped here. The
+labels of `letters` count from 1, and are made to count from 0.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from convscope.base.errors import DatasetError
+from convscope.data.datasets.data_file import sealed
+from convscope.data.datasets.halves import Half
+from convscope.data.datasets.named.entries import CatalogueEntry
+from convscope.data.datasets.named.sources import check_published, emnist_member
+from convscope.data.datasets.readers.idx import idx_sha256, read_idx
+from convscope.data.datasets.records import SourceFile
+
+_FIRST_LABEL = {"emnist-letters": 1}
+
+
+def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
+    """Return (train, test) from EMNIST's archive: images (N, 28, 28) upright, labels (N,) from 0.
+
+    Raises:
+        DatasetError: if it is another archive, or a file of it is damaged.
+    """
+    check_published(path, entry.files[0])
+    return _read_half(entry, "train", path), _read_half(entry, "test", path)
+
+
+def _read_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
+    names = emnist_member(entry, split, "images"), emnist_member(entry, split, "labels")
+    images, labels = (read_idx(path, member=f"gzip/{name}") for name in names)
+    source = tuple(
+        SourceFile(name.removesuffix(".gz"), idx_sha256(array))
+        for name, array in zip(names, (images, labels), strict=True)
+    )
+    if images.ndim != 3:
+        raise DatasetError(f"{path}: {names[0]}: has the shape {images.shape}; images must be (N, H, W)")
+    first = _FIRST_LABEL.get(entry.name, 0)
+    if labels.min() < first:
+        raise DatasetError(
+            f"{path}: {names[1]}: has labels from {labels.min()}; those of {entry.name} count from {first}"
+        )
+    upright = sealed(np.ascontiguousarray(images.swapaxes(1, 2)))
+    labels = sealed(labels - np.uint8(first))
+    return Half(upright, labels, f"{path}: {names[0]}", f"{path}: {names[1]}", source)
