@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 40_450,
-    "largest room, lines of code": 7_530,
+    "src/convscope, lines of code": 40_420,
+    "largest room, lines of code": 7_500,
     "native without tests, lines": 12_000,
     "web/src, lines": 23_950,
-    "tests of Python, lines": 46_370,
-    "pages, words": 58_760,
+    "tests of Python, lines": 46_090,
+    "pages, words": 58_730,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,
