@@ -93,8 +93,9 @@ def frontier(measurement: Measurement, dataset: str) -> Part:
 
 def fresh(measurement: Measurement) -> Part:
     """Measure some of these points, or those that are asked for, with seeds that chose nothing."""
-    points = points_named(",".join(FRESH) if measurement.points == ALL else measurement.points, "mnist")
-    return measure_rows(measurement, "mnist", points, points, FRESH_SEEDS)
+    order = points_named(",".join(FRESH), "mnist")
+    points = order if measurement.points == ALL else points_named(measurement.points, "mnist")
+    return measure_rows(measurement, "mnist", points, order, FRESH_SEEDS)
 
 
 def accuracy(measurement: Measurement, dataset: str, points: Sequence[Point]) -> Part:
