@@ -122,6 +122,10 @@ def test_a_program_answers_as_in_pytorch(name: str, is_decomposed: bool, tmp_pat
         torch.export.save(program, tmp_path / "net.pt2")
     from convscope.interchange import read_network
 
+    if is_decomposed and name == "slopes":  # a PReLU in three operators
+        with pytest.raises(InterchangeError, match=r"aten\.where\.self\) is not supported"):
+            read_network(tmp_path / "net.pt2", image_shape=SIZE)
+        return
     found = read_network(tmp_path / "net.pt2", image_shape=SIZE)
     check(name, found.scaled(cs.Scaling()).to_model(), module)
 

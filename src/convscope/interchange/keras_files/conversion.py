@@ -79,10 +79,8 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     """Return the network that computes what the Keras model computes; raises as `needed_arrays` does."""
     if problems := list(_problems(graph)):
         raise ModelFileError(told(problems, f"{len(graph.layers)} layers"))
-    notes: list[str] = []
-    image, shape = _image(graph, image_shape, notes)
     counts = Counter(layer.name for layer in graph.layers)
-    values = {IMAGE: image.name} | {
+    values = {IMAGE: "image"} | {
         place: layer.name if counts[layer.name] == 1 else f"{layer.name}#{place}"
         for place, layer in enumerate(graph.layers)
     }
@@ -104,6 +102,8 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
             f"the model's outputs are {names}; name the one with a number for each class with `output`"
         )
     outputs = {values[ends[-1]]: None}
+    notes: list[str] = []
+    image, shape = _image(graph, image_shape, notes)
     converter = _Converter(arrays)
     found = network_of(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
     architecture = replace(found.architecture, name=graph.name or found.architecture.name)
