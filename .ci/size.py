@@ -19,12 +19,12 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 40_420,
+    "src/convscope, lines of code": 40_440,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 12_000,
     "web/src, lines": 23_950,
-    "tests of Python, lines": 46_090,
-    "pages, words": 58_730,
+    "tests of Python, lines": 46_100,
+    "pages, words": 58_760,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,

@@ -33,7 +33,7 @@ VECTOR_KINDS = (
     "Dense", "BatchNormalization", "Dropout", "Add", "Branch", "Concatenate", "Flatten", "Activation", "PReLU",
 )  # fmt: skip
 
-MOST_NUMBERS = 1 << 13  # in a map of `architecture_around`
+MAX_NUMBERS = 1 << 13  # in a map of `architecture_around`
 MOST_WEIGHTS = 1 << 15  # of one of its layers
 MOST_PRODUCTS = 1 << 18  # of one of its layers for an image
 
@@ -287,7 +287,7 @@ class Wide(Usual):
 
     def may_follow(self, layer: Layer, shape: Shape) -> bool:
         return (
-            prod(layer.output_shape(shape)) <= max(MOST_NUMBERS, prod(shape))  # joined maps may be larger
+            prod(layer.output_shape(shape)) <= max(MAX_NUMBERS, prod(shape))  # joined maps may be larger
             and sum(map(prod, layer.weight_shapes(shape).values())) <= max(MOST_WEIGHTS, 8 * prod(shape))
             and layer.macs(shape) <= MOST_PRODUCTS
         )

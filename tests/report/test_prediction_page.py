@@ -110,7 +110,7 @@ def test_what_the_model_lacks_is_said():
 
 
 def test_beyond_the_limit_pictures_are_only_counted(monkeypatch):
-    monkeypatch.setattr(prediction_page, "MOST_PICTURES", 2)
+    monkeypatch.setattr(prediction_page, "MAX_PICTURES", 2)
     page = page_of(model_of(), [pen()] * 5)
     assert page.is_full
     assert (len(page.pictures), page.num_pictures) == (2, 5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from convscope.base.palette import BLUE, RED, Rgb
 
-_MOST_BLUE = 0.5
+_MAX_BLUE = 0.5
 _LEAST_RED, _MOST_RED = 0.1, 0.55
 
 
@@ -30,5 +30,5 @@ def confusion_opacities(matrix: NDArray[np.integer[Any]]) -> NDArray[np.float64]
     wrong = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     depth = np.log1p(wrong) / np.log1p(max(wrong.max(), 1))
     opacities = np.where(wrong > 0, _LEAST_RED + (_MOST_RED - _LEAST_RED) * depth, 0.0)
-    np.fill_diagonal(opacities, _MOST_BLUE * matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))
+    np.fill_diagonal(opacities, _MAX_BLUE * matrix.diagonal() / np.maximum(matrix.sum(axis=1), 1))
     return opacities

@@ -16,7 +16,7 @@ from convscope.evidence.evaluation import ConfusedPair, Evaluation, Mistake
 from convscope.training.model import Model, dataset_for
 from convscope.training.views import Views
 
-_MOST_PAIRS = 20
+_MAX_PAIRS = 20
 
 
 @checked
@@ -146,7 +146,7 @@ def _find_confused_pairs(matrix: NDArray[np.int64]) -> tuple[ConfusedPair, ...]:
     wrong = matrix - np.diag(matrix.diagonal())
     true, predicted = np.nonzero(wrong)
     counts = wrong[true, predicted]
-    order = np.argsort(-counts, kind="stable")[:_MOST_PAIRS]
+    order = np.argsort(-counts, kind="stable")[:_MAX_PAIRS]
     return tuple(ConfusedPair(int(true[i]), int(predicted[i]), int(counts[i])) for i in order)
 
 

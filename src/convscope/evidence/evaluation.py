@@ -30,9 +30,9 @@ from convscope.evidence.class_metrics import CLASS_HEADER, ClassMetrics, class_r
 from convscope.evidence.confusion_colours import confusion_hue, confusion_opacities
 from convscope.training.views import Views
 
-_MOST_PAIRS_SHOWN = 10
-_MOST_MISTAKES_IN_RECORD = 1000
-_MOST_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
+_MAX_PAIRS_SHOWN = 10
+_MAX_MISTAKES_IN_RECORD = 1000
+_MAX_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
 _MOST_NAMES = 5
 _WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
@@ -192,7 +192,7 @@ class Evaluation(Recorded):
             self,
             dataset=self.dataset_name,
             num_mistakes=len(self.mistakes),
-            mistakes=self.mistakes[:_MOST_MISTAKES_IN_RECORD],
+            mistakes=self.mistakes[:_MAX_MISTAKES_IN_RECORD],
             views=self.views if self.views > 1 else UNSET,
         )
 
@@ -206,7 +206,7 @@ class Evaluation(Recorded):
         width = max(len(f"{self.confusion_matrix.max()}"), 100 // self.num_classes - 2)
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
         parts = [self.summary]
-        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+        if self.num_classes <= _MAX_CLASSES_IN_MATRIX:
             rows = zip(names, self.confusion_matrix.tolist(), strict=True)
             counts = [[name, *(str(count) if count else _NO_IMAGES for count in row)] for name, row in rows]
             header = ("", *(clip(name, width) for name in self.class_names))
@@ -222,7 +222,7 @@ class Evaluation(Recorded):
         names = self.class_names
         lines = [_headline(self), _second_line(self), *self.cautions]
         parts = [f"<p>{'<br>'.join(map(escape, lines))}</p>"]
-        if self.num_classes <= _MOST_CLASSES_IN_MATRIX:
+        if self.num_classes <= _MAX_CLASSES_IN_MATRIX:
             parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
         else:
             parts.append(f"<p>{escape(_matrix_left_out(self))}</p>")
@@ -313,5 +313,5 @@ def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
 def _pair_rows(evaluation: Evaluation, names: Sequence[str]) -> list[tuple[str, ...]]:
     return [
         (names[pair.true], names[pair.predicted], f"{pair.count:,}")
-        for pair in evaluation.confused_pairs[:_MOST_PAIRS_SHOWN]
+        for pair in evaluation.confused_pairs[:_MAX_PAIRS_SHOWN]
     ]

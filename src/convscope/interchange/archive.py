@@ -13,15 +13,15 @@ from convscope.interchange.refusal import ModelFileError, quoted
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_WEIGHT_BYTES = 1 << 30
 """Of the unpacked weights. The largest network an engine here holds takes a tenth of it, with its optimizer's state."""
-_MOST_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
-_MOST_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
+_MAX_UNPACKED_BYTES = MAX_WEIGHT_BYTES + (1 << 26)  # of all members, also those that are never read
+_MAX_MEMBERS = 4000  # Keras writes three, PyTorch one for each weight
 _DEFLATE_RATIO = 1032  # 258 bytes for two bits: what promises more is lying
 _WEIGHT_RATIO = 4  # trained weights pack to nine tenths
-_MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
+_MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: _DEFLATE_RATIO}
 _ENCRYPTED = 0x1
 _LARGE_END_BYTES, _LOCATOR_BYTES, _END_BYTES = 56, 20, 22  # what ends the table; the first two for large archives
 _TABLE_END_BYTES = _LARGE_END_BYTES + _LOCATOR_BYTES + _END_BYTES
-_MOST_DIRECTORY_BYTES = 1 << 20
+_MAX_DIRECTORY_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 
 
@@ -38,19 +38,19 @@ class Archive:
 
     def __init__(self, file: BinaryIO, kind: str) -> None:
         self._file_bytes = file.seek(0, os.SEEK_END)
-        self._left_bytes = _MOST_UNPACKED_BYTES
+        self._left_bytes = _MAX_UNPACKED_BYTES
         _check_directory(file, self._file_bytes, kind)
         try:
             self._zip = zipfile.ZipFile(file)
         except ZIP_DAMAGE as error:
             raise ModelFileError(f"is not a complete {kind} ({_reason(error)}); download it again") from error
         infos = self._zip.infolist()
-        if len(infos) > _MOST_MEMBERS:
+        if len(infos) > _MAX_MEMBERS:
             raise ModelFileError(f"is an archive of {len(infos):,} members; a {kind} of a small network has fewer")
         for info in infos:
             _check_name(info)
         largest = max(infos, key=lambda info: info.file_size, default=None)
-        if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MOST_UNPACKED_BYTES:
+        if largest is not None and (unpacked := sum(info.file_size for info in infos)) > _MAX_UNPACKED_BYTES:
             raise ModelFileError(
                 f"its archive would unpack to {unpacked:,} bytes, most of them {quoted(largest.orig_filename)}; it is "
                 "malicious, or not a network of this size"
@@ -83,13 +83,13 @@ class Archive:
             held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
             raise ModelFileError(f"has no {name} (it holds {held}); save the model again")
         info = self._zip.getinfo(name)
-        if info.flag_bits & _ENCRYPTED or info.compress_type not in _MOST_RATIO:
+        if info.flag_bits & _ENCRYPTED or info.compress_type not in _MAX_RATIO:
             raise ModelFileError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
         if info.file_size > most:
             raise ModelFileError(f"{name} claims {info.file_size:,} bytes; at most {most:,} are read")
         if (
             info.compress_size > self._file_bytes
-            or info.file_size > _MOST_RATIO[info.compress_type] * info.compress_size
+            or info.file_size > _MAX_RATIO[info.compress_type] * info.compress_size
         ):
             raise ModelFileError(
                 f"{name} claims to be {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
@@ -123,7 +123,7 @@ def _check_directory(file: BinaryIO, size: int, kind: str) -> None:
         if not ending.startswith(b"PK\x06\x06") or len(ending) < _TABLE_END_BYTES:
             raise ModelFileError(f"is not a complete {kind} (its table is damaged); download it again")
         directory_bytes = max(directory_bytes, *struct.unpack_from("<Q", ending, 40))
-    if directory_bytes > _MOST_DIRECTORY_BYTES:
+    if directory_bytes > _MAX_DIRECTORY_BYTES:
         raise ModelFileError(f"the table of its archive has {directory_bytes:,} bytes; a {kind} has fewer")
 
 

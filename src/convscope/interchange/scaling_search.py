@@ -199,7 +199,7 @@ def _candidates(dataset: Dataset) -> dict[str, Scaling]:
     """Return the scalings that are tried by their names, the commonest first."""
     channels = dataset.image_shape[2]
     mean, std = _mean_and_std(dataset)
-    imagenet = _IMAGENET_NUMBERS if channels == 3 else tuple(sum(each) / 3 for each in _IMAGENET_NUMBERS)
+    imagenet = _IMAGENET_NUMBERS if channels == 3 else tuple(sum(number) / 3 for number in _IMAGENET_NUMBERS)
     plain = {
         "byte / 255": Scaling(),
         "raw bytes": Scaling(1.0),

@@ -148,14 +148,14 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         axes.set_xscale("log")
         axes.set_xlim(highest, lowest)
         axes.axvline(errors(whole.mean), color=INK, linewidth=1)
-        for place, one in enumerate(ordered):
+        for index, one in enumerate(ordered):
             colour = INK if one is whole else colours.get(one.verdict, MUTED)
             ends = one.interval and [errors(end) for end in one.interval]
-            draw_interval(axes, errors(one.mean), ends, place, colour, size=7)
+            draw_interval(axes, errors(one.mean), ends, index, colour, size=7)
             text: str = percent(one.mean)
             if one is not whole:
                 text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one.difference))
-            write(axes, text, (1, place), (12, 0), of=ROW)
+            write(axes, text, (1, index), (12, 0), of=ROW)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.set_yticks(range(len(ordered)), names)
         ticks = [tick for tick in _ERROR_TICKS if lowest <= tick <= highest] or [errors(whole.mean)]

@@ -67,11 +67,11 @@ def draw_risk(value: Calibration) -> Drawing:
         axes = add_axes(drawing, left, top, width, height)
         axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=DASHES, clip_on=False)
         axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
-        for one in curve.refusals:
-            if one.fraction <= most:
-                axes.vlines(one.fraction, *one.interval, color=ACCENT, linewidth=6, alpha=0.35)
-                axes.plot([one.fraction], [one.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
-        top_of_axes = 1.05 * max(one.interval[1] for one in curve.refusals)
+        for refusal in curve.refusals:
+            if refusal.fraction <= most:
+                axes.vlines(refusal.fraction, *refusal.interval, color=ACCENT, linewidth=6, alpha=0.35)
+                axes.plot([refusal.fraction], [refusal.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
+        top_of_axes = 1.05 * max(refusal.interval[1] for refusal in curve.refusals)
         _frame(axes, (-0.02 * most, most), (0, top_of_axes))
         set_ticks(axes.xaxis, 5, percent_tick)
         axes.yaxis.set_major_locator(MaxNLocator(5))

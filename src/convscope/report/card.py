@@ -28,8 +28,8 @@ from convscope.training.model import Model
 TRUST = ("calibration", "rejection", "robustness", "attacks", "audit")
 """The topics that a card shows, in addition to the seeds."""
 
-_MOST_CLASSES = 40  # in a table; of more, those with the lowest recall
-_MOST_PAIRS = 10
+_MAX_CLASSES = 40  # in a table; of more, those with the lowest recall
+_MAX_PAIRS = 10
 _RATES = {"accuracy": "accuracy", "balanced accuracy": "balanced_accuracy", "macro F1": "macro_f1"}
 _PUNCTUATION = re.compile(r"([\\`*_\[\]<>|#~$&]|^[-+=])")  # what Markdown obeys, also within a table
 
@@ -106,9 +106,9 @@ def _values(contents: CardContents) -> dict[str, object]:
     entry, name = DATASETS.get(record.dataset.argument), evaluation.dataset_name
     seeds = contents.evidence.get("seeds")
     groups = seeds.table if isinstance(seeds, SeedsRecord) else ()
-    classes = [one for one in evaluation.classes if one.recall is not None]
-    if len(evaluation.classes) > _MOST_CLASSES:
-        classes = sorted(classes, key=lambda one: one.recall or 0)[:_MOST_CLASSES]
+    classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
+    if len(evaluation.classes) > _MAX_CLASSES:
+        classes = sorted(classes, key=lambda one: one.recall or 0)[:_MAX_CLASSES]
     made = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)
     train, test = record.dataset.train, record.dataset.test
@@ -123,7 +123,7 @@ def _values(contents: CardContents) -> dict[str, object]:
         "made_with": f"convscope {record.versions.get('convscope', '')}".strip(),
         "data": list(_data(record, model, entry)),
         "class_counts": [(name, f"{first:,}", f"{second:,}") for name, first, second in counts]
-        if len(test.class_names) <= _MOST_CLASSES
+        if len(test.class_names) <= _MAX_CLASSES
         else [],
         "imported": list(_imported(record)),
         "members": [(one.architecture["name"], one.recipe["name"], one.seed) for one in record.members or ()],
@@ -135,14 +135,19 @@ def _values(contents: CardContents) -> dict[str, object]:
             ),
             ("loss (mean cross-entropy in nats)", f"{evaluation.loss:.4f}"),
         ],
-        "group": next((one for one in groups if one.architecture == model.name and one.sd is not None), None),
-        "most_classes": _MOST_CLASSES,
+        "group": next((group for group in groups if group.architecture == model.name and group.sd is not None), None),
+        "most_classes": _MAX_CLASSES,
         "classes": [
-            [one.class_name, f"{one.support:,}", *map(_percent, (one.precision, one.recall, one.f1))] for one in classes
+            [
+                metrics.class_name,
+                f"{metrics.support:,}",
+                *map(_percent, (metrics.precision, metrics.recall, metrics.f1)),
+            ]
+            for metrics in classes
         ],
         "pairs": [
             (*(evaluation.class_names[label] for label in (pair.true, pair.predicted)), f"{pair.count:,}")
-            for pair in evaluation.confused_pairs[:_MOST_PAIRS]
+            for pair in evaluation.confused_pairs[:_MAX_PAIRS]
         ],
         "sections": list(_trust(contents)),
         "has_seeds": seeds is not None,

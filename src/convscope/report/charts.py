@@ -39,8 +39,8 @@ from convscope.training import History
 Measure = Literal["accuracy", "loss"]
 
 _NAMES = 144  # pixels for the names at the ends of the curves
-_MOST_NAMED_BARS = 40
-_MOST_CLASSES_WITH_LINES = 40
+_MAX_NAMED_BARS = 40
+_MAX_CLASSES_WITH_LINES = 40
 
 
 def draw_training_curves(histories: Mapping[str, History], measure: Measure = "accuracy", title: str = "") -> Drawing:
@@ -111,7 +111,7 @@ def draw_class_balance(
     count = len(class_names)
     largest = max(train_share.max(), test_share.max())
     with house_style():
-        if count > _MOST_NAMED_BARS:
+        if count > _MAX_NAMED_BARS:
             drawing = new_drawing(2 * CHART_WIDTH, 240, title)
             axes = add_axes(drawing, 56, 40, 2 * CHART_WIDTH - 72, 152)
             axes.bar(np.arange(count), train_share, width=0.7, color=ACCENT, alpha=0.6)
@@ -188,7 +188,7 @@ def draw_confusion_matrix(confusion_matrix: NDArray[np.int64], class_names: Sequ
         drawing = new_drawing(width, above + side + 16, title)
         axes = add_axes(drawing, left + 24, above, side, side)
         axes.imshow(_matrix_colours(matrix), interpolation="none", aspect="auto")
-        if count <= _MOST_CLASSES_WITH_LINES:
+        if count <= _MAX_CLASSES_WITH_LINES:
             axes.hlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
             axes.vlines(np.arange(count + 1) - 0.5, -0.5, count - 0.5, color=HAIRLINE, linewidth=1)
         _write_counts(axes, matrix, cell)

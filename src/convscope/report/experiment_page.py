@@ -12,7 +12,7 @@ from convscope.report.evidence.seeds import experiment_section, seeds_finding
 from convscope.report.experiment_charts import group_names
 from convscope.report.findings import bracketed, percent
 
-_MOST_GROUPS_IN_VERDICT = 12
+_MAX_GROUPS_IN_VERDICT = 12
 
 
 def render_experiment(experiment: ExperimentRecord, commands: str = "") -> str:
@@ -52,7 +52,7 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
         if most < experiment.num_training_images
         else f"{most:,} training images"
     )
-    shown = groups if len(groups) <= _MOST_GROUPS_IN_VERDICT else []
+    shown = groups if len(groups) <= _MAX_GROUPS_IN_VERDICT else []
     return {
         "dataset": printable(experiment.dataset),
         "num_runs": f"{len(runs):,}",

@@ -111,8 +111,8 @@ def picture_makers(contents: RunContents) -> Makers:
         pictures["mistakes"] = partial(
             draw_mistakes,
             [
-                (picture, names[one.true], names[one.predicted], one.probability)
-                for picture, one in zip(shown.mistakes, evaluation.mistakes, strict=False)
+                (picture, names[mistake.true], names[mistake.predicted], mistake.probability)
+                for picture, mistake in zip(shown.mistakes, evaluation.mistakes, strict=False)
             ],
             findings.mistakes_finding(contents.facts.evaluation),
         )

@@ -8,7 +8,7 @@ from convscope.report.findings import classes_finding, percent
 from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
 from convscope.texts import Said, glossary, listed, say
 
-_MOST_BANKS = 3  # convolutions that a sentence lists
+_MAX_BANKS = 3  # convolutions that a sentence lists
 
 
 def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Said]:
@@ -63,7 +63,7 @@ def _model(model: PageModel) -> Said:
 def _kernels(banks: Sequence[KernelBank]) -> Said:
     if not banks:
         return say("foldKernelsNone")
-    if len(banks) > _MOST_BANKS:
+    if len(banks) > _MAX_BANKS:
         return say("foldKernelsMany", filters=sum(bank.num_filters for bank in banks), layers=len(banks))
     return say("sentence", text=listed([_bank(bank) for bank in banks]))
 
@@ -77,7 +77,7 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
     layers = [layer for layer in explanation.layers if layer.layer in explanation.feature_maps]
     if not layers:
         return say("foldMapsNone")
-    count, dead = sum(one.shape[-1] for one in layers), sum(one.num_dead_maps for one in layers)
+    count, dead = sum(layer.shape[-1] for layer in layers), sum(layer.num_dead_maps for layer in layers)
     return say(
         f"foldMaps.{explanation.split}",
         active=count - dead,

@@ -27,11 +27,11 @@ _SNAPSHOT_BYTES = 1_250_000  # of one model's snapshots: the epochs of `classic`
 _IMAGE_BYTES = 800_000  # of the images to look at, however large the weights are
 _TRAINING_BYTES = 200_000  # of training images, before snapshots: some 900 of MNIST
 _LEAST_TRAINING_BYTES = 400_000  # of the fewest training images, where they find no room otherwise
-_MOST_SAMPLE, _MOST_MISTAKES = 300, 500
+_MAX_SAMPLE, _MAX_MISTAKES = 300, 500
 NUM_PARITY = 100
 """Test images whose logits the page computes again when it opens."""
-_MOST_TRAINING, _LEAST_TRAINING = 5_000, 200
-_MOST_IMBALANCE = 0.2  # which share of the first images may be of other classes than in the whole set
+_MAX_TRAINING, _LEAST_TRAINING = 5_000, 200
+_MAX_IMBALANCE = 0.2  # which share of the first images may be of other classes than in the whole set
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class LivePacker:
         self._splits, self._evaluation = splits, evaluation
         self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
         self._epochs: dict[tuple[str, int], Snapshot] = {}
-        self._sample = _packed(pack_first(splits.test.images[:_MOST_SAMPLE], _IMAGE_BYTES * 6 // 10))
+        self._sample = _packed(pack_first(splits.test.images[:_MAX_SAMPLE], _IMAGE_BYTES * 6 // 10))
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
@@ -79,7 +79,9 @@ class LivePacker:
             snapshots.append(self._snapshots(replay, min(room, _SNAPSHOT_BYTES)))
             room -= _bytes(snapshots[-1])
         return Live(
-            models=tuple(structs.replace(model, snapshots=one) for model, one in zip(models, snapshots, strict=True)),
+            models=tuple(
+                structs.replace(model, snapshots=snapshot) for model, snapshot in zip(models, snapshots, strict=True)
+            ),
             images=images,
             parity=Parity(logits=Packed.from_array(replays[0].model.logits(pixels[:NUM_PARITY]))),
             training=training,
@@ -98,7 +100,7 @@ class LivePacker:
         test, sample = self._splits.test, self._sample
         num_sample = max(1, sample.shape[0])
         found = self._evaluation.mistakes
-        mistakes = [mistake.index for mistake in found if mistake.index >= num_sample][:_MOST_MISTAKES]
+        mistakes = [mistake.index for mistake in found if mistake.index >= num_sample][:_MAX_MISTAKES]
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]
@@ -138,7 +140,7 @@ class LivePacker:
     def _training_images(self, room: int) -> TrainingImages:
         dataset = self._splits.train
         if self._training is None:
-            chosen = training_order(dataset.labels, dataset.num_classes)[:_MOST_TRAINING]
+            chosen = training_order(dataset.labels, dataset.num_classes)[:_MAX_TRAINING]
             images = dataset.images[chosen]
             self._training = chosen, RowPacker(images), RowPacker(images[:_LEAST_TRAINING])
         chosen, all_rows, first_rows = self._training
@@ -192,8 +194,8 @@ def evenly_spaced(values: Sequence[int], most: int) -> list[int]:
 
 def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:
     """Return the order in which images are taken: that of the file, or class by class in turn if it is sorted."""
-    few, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in (labels[:_MOST_TRAINING], labels))
-    if np.abs(few - whole).sum() / 2 <= _MOST_IMBALANCE and (few[whole > 0] > 0).all():
+    few, whole = (np.bincount(part, minlength=num_classes) / len(part) for part in (labels[:_MAX_TRAINING], labels))
+    if np.abs(few - whole).sum() / 2 <= _MAX_IMBALANCE and (few[whole > 0] > 0).all():
         return np.arange(len(labels))
     place_in_class = np.empty(len(labels), np.int64)
     for label in range(num_classes):

@@ -28,7 +28,7 @@ from convscope.recipes import Recipe
 from convscope.report.built import built
 from convscope.report.evidence import RenderedSection
 from convscope.report.live import LivePacker, Replay, pack_small
-from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, large_channels
+from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, large_channels
 from convscope.report.pixels import Pixels, image_pixels, picture_to_json
 from convscope.report.records import (
     ClassSamples,
@@ -50,10 +50,10 @@ _Made = TypeVar("_Made")
 
 _PAGE_BYTES = 3_930_000  # of a page of 4 MB, with a little for what `_REPORT_SHARE` does not foresee
 _REPORT_SHARE = 2.5  # what is shown of a run in the report travels there as pictures and tables too
-_MOST_MISTAKES = 24
-_MOST_SAMPLES = 120
-_MOST_SAMPLES_OF_A_CLASS = 10
-_MOST_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
+_MAX_MISTAKES = 24
+_MAX_SAMPLES = 120
+_MAX_SAMPLES_OF_A_CLASS = 10
+_MAX_MATRIX_SIDE, _MOST_MATRIX_CHANNELS = 256, 4  # numbers beyond these would be most of the page
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +125,12 @@ class RunContents:
 
     def _pictures(self) -> ReportPictures:
         train, test = self.splits.train, self.splits.test
-        number = min(max(_MOST_SAMPLES // train.num_classes, 1), _MOST_SAMPLES_OF_A_CLASS)
+        number = min(max(_MAX_SAMPLES // train.num_classes, 1), _MAX_SAMPLES_OF_A_CLASS)
         members = [np.flatnonzero(train.labels == label)[:number].tolist() for label in range(train.num_classes)]
         return ReportPictures(
             image_pixels(train.images[0]),
             [(indices, [image_pixels(train.images[index]) for index in indices]) for indices in members],
-            [image_pixels(test.images[mistake.index]) for mistake in self.evaluation.mistakes[:_MOST_MISTAKES]],
+            [image_pixels(test.images[mistake.index]) for mistake in self.evaluation.mistakes[:_MAX_MISTAKES]],
             image_pixels(self.explanation.image),
         )
 
@@ -177,7 +177,7 @@ def _measurements(contents: RunContents) -> PageMeasurements:
             from_attributes(
                 PackedBank,
                 bank.to_record(),
-                values=Packed.from_array(bank.kernel[:, :, :MOST_KERNELS, :MOST_KERNELS]),
+                values=Packed.from_array(bank.kernel[:, :, :MAX_KERNELS, :MAX_KERNELS]),
             )
             for bank in explanation.kernels
         ),
@@ -240,7 +240,7 @@ def _example(contents: RunContents) -> Example:
     """Return the first image as picture and numbers; of a very large one the numbers of its first part."""
     dataset = contents.splits.train
     image = dataset.images[0]
-    part = image[:_MOST_MATRIX_SIDE, :_MOST_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
+    part = image[:_MAX_MATRIX_SIDE, :_MAX_MATRIX_SIDE, :_MOST_MATRIX_CHANNELS]
     return Example(
         split=dataset.split,
         index=0,
@@ -266,5 +266,5 @@ def _feature_maps(layer: str, maps: NDArray[np.float32]) -> FeatureMaps:
         large_channels=tuple(large_channels(maps)),
         minimum=float(maps.min()),
         maximum=float(maps.max()),
-        values=Packed.from_array(maps[:, :, :MOST_MAPS]),
+        values=Packed.from_array(maps[:, :, :MAX_MAPS]),
     )

@@ -11,9 +11,9 @@ from convscope.report.findings import confidence_text
 from convscope.report.pixels import Palette, Pixels, enlarge, paint, scale_to, tile
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 
-MOST_MAPS = 64
+MAX_MAPS = 64
 """Of a layer, drawn in one picture."""
-MOST_KERNELS = 64
+MAX_KERNELS = 64
 """Along each side of the picture of all kernels."""
 _NUM_LARGE = 4  # feature maps of a layer that are shown large
 
@@ -25,7 +25,7 @@ def kernel_columns(number: int) -> int:
 
 def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
     """Return which of the drawn maps of a layer (H, W, M) are shown large: the four with the highest mean, in order."""
-    strongest = np.argsort(-maps[:, :, :MOST_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
+    strongest = np.argsort(-maps[:, :, :MAX_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
     return tuple(sorted(strongest.tolist()))
 
 
@@ -45,11 +45,11 @@ def kernel_tiles(
     """
     scale = scale_to(kernel.shape[1], target)
     if channel is None:
-        kernel = kernel[:, :, :MOST_KERNELS, :MOST_KERNELS]
+        kernel = kernel[:, :, :MAX_KERNELS, :MAX_KERNELS]
         chosen = [kernel[:, :, row, column] for row in range(kernel.shape[2]) for column in range(kernel.shape[3])]
         columns = kernel.shape[3]
     else:
-        chosen = [kernel[:, :, channel, column] for column in range(min(kernel.shape[3], MOST_MAPS))]
+        chosen = [kernel[:, :, channel, column] for column in range(min(kernel.shape[3], MAX_MAPS))]
         columns = kernel_columns(len(chosen))
     pictures = [enlarge(paint(one, palette, -limit, limit), scale) for one in chosen]
     return tile(pictures, columns, gap=6 if channel is not None else 3, framed=channel is not None)
@@ -84,12 +84,12 @@ def draw_kernels(
     picture = kernel_tiles(kernel, palette, limit, channel, 16 if channel is None else 48)
     if channel is None:
         title = f"{layer}: all kernels, {channels} x {filters}" + _shown(
-            max(channels, filters), MOST_KERNELS, "per side"
+            max(channels, filters), MAX_KERNELS, "per side"
         )
         note = "rows: input channels, columns: filters"
     else:
         which = f"input channel {channel}" if channels > 1 else f"{filters} {'filter' if filters == 1 else 'filters'}"
-        title = f"{layer}: {which}" + _shown(filters, MOST_MAPS, "filters")
+        title = f"{layer}: {which}" + _shown(filters, MAX_MAPS, "filters")
         note = "filters from left to right, top to bottom"
     return _draw_scaled(picture, title, palette, -limit, limit, note)
 
@@ -111,7 +111,7 @@ def draw_feature_maps(
     if maps.ndim != 3:
         raise ValueError(f"maps has shape {maps.shape}; it must be (H, W, maps): a vector has no feature maps")
     count = maps.shape[2]
-    chosen = tuple(range(min(count, MOST_MAPS))) if channels is None else tuple(channels)
+    chosen = tuple(range(min(count, MAX_MAPS))) if channels is None else tuple(channels)
     if not chosen or not all(0 <= channel < count for channel in chosen):
         raise ValueError(f"channels are {chosen}; {layer} has maps 0 to {count - 1}")
     low, high = map_limits(maps)
@@ -119,7 +119,7 @@ def draw_feature_maps(
     pictures = [enlarge(paint(maps[:, :, channel], "viridis", low, high), scale) for channel in chosen]
     columns = 8 if channels is None else min(4, len(chosen))
     if channels is None:
-        title = f"{layer}: {count} maps" + _shown(count, MOST_MAPS, "maps")
+        title = f"{layer}: {count} maps" + _shown(count, MAX_MAPS, "maps")
         note = "maps from left to right, top to bottom"
     else:
         title = f"{layer}: channels {', '.join(map(str, chosen))}"

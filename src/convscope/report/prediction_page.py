@@ -18,10 +18,10 @@ from convscope.prediction import Prediction, StringReading
 from convscope.report.document import render_document
 from convscope.report.prediction_views import picture_view, strings_view
 
-MOST_PICTURES = 100
+MAX_PICTURES = 100
 """On one page; each takes about 50 kB."""
 
-MOST_DIGITS = 400
+MAX_DIGITS = 400
 """Of pictures of several that are shown one by one on one page; the boxes over the photo are those of all."""
 
 
@@ -40,7 +40,7 @@ class PredictionPage:
     pictures: list[dict[str, object]] = field(default_factory=list)
     num_pictures: int = 0
     num_digits: int = 0
-    num_digits_left: int = MOST_DIGITS
+    num_digits_left: int = MAX_DIGITS
     num_refused: int = 0
     is_calibrated: bool = True
     is_assumed: bool = False
@@ -48,7 +48,7 @@ class PredictionPage:
 
     @property
     def is_full(self) -> bool:
-        return len(self.pictures) >= MOST_PICTURES
+        return len(self.pictures) >= MAX_PICTURES
 
     def add(self, prediction: Prediction, photo: NDArray[np.uint8], attribution: NDArray[np.float64]) -> None:
         """Add a picture; where the page is full, it is only counted.
@@ -72,7 +72,7 @@ class PredictionPage:
         self.num_digits += len(reading.digits)
         for digit in reading.digits:
             self._note(digit.prediction)
-        if len(self.pictures) < MOST_PICTURES:
+        if len(self.pictures) < MAX_PICTURES:
             self.pictures.append(strings_view(reading, photo, attributions))
             self.num_digits_left -= len(attributions)
 

@@ -20,7 +20,7 @@ PHOTO_SIDE = 640
 _STAGE_SIDE, _DIGIT_SIDE = 144, 56
 _STRINGS_SIDE = 1600  # of a photo of many digits
 _PHOTO_SHOWN = 320  # of its pixels; a screen of high resolution shows all of them
-_MOST_BARS = 5
+_MAX_BARS = 5
 _JPEG_FROM = 128  # pixels of the longer side: smaller pictures are shown pixel by pixel, without loss
 
 _STEPS = {
@@ -96,13 +96,13 @@ def strings_view(
     ]
     heights = sorted(digit.box[3] - digit.box[1] for digit in reading.digits)
     digits = []
-    for digit, one in zip(reading.digits, attributions, strict=False):
-        limit = float(np.abs(one).max())
+    for digit, attribution in zip(reading.digits, attributions, strict=False):
+        limit = float(np.abs(attribution).max())
         prediction, runner = digit.prediction, digit.prediction.runner_up
         digits.append(
             {
                 "image": _stage_picture(prediction.prepared.image, _DIGIT_SIDE),
-                "map": _framed(paint(one, "signed", -limit, limit), _DIGIT_SIDE),
+                "map": _framed(paint(attribution, "signed", -limit, limit), _DIGIT_SIDE),
                 "answer": printable(prediction.class_name),
                 "probability": confidence_text(prediction.probability),
                 "runner_up": f"{printable(runner.class_name)}, {confidence_text(runner.probability)}",
@@ -123,7 +123,7 @@ def strings_view(
 
 
 def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str, object]:
-    order = np.argsort(-prediction.probabilities, kind="stable")[:_MOST_BARS].tolist()
+    order = np.argsort(-prediction.probabilities, kind="stable")[:_MAX_BARS].tolist()
     bars = [(class_names[label], float(prediction.probabilities[label])) for label in order]
     rest = len(prediction.probabilities) - len(order)
     return {

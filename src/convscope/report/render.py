@@ -49,7 +49,7 @@ def render_report(contents: RunContents) -> str:
     chapters = [
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("verdict", "training", "evaluation")),
         *([("comparison", say("chapter.comparison"))] if comparison else []),
-        *((one.section.anchor, one.section.name) for one in seeds),
+        *((seed.section.anchor, seed.section.name) for seed in seeds),
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("classes", "data", "model", "kernels", "maps")),
         *((one.section.anchor, one.section.name) for one in others),
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("reproduce", "glossary")),
@@ -89,7 +89,7 @@ def render_report(contents: RunContents) -> str:
         kernels=contents.once("kernels", lambda: kernel_views(contents.explanation.kernels)),
         explained=explained_view(shown),
         maps=contents.once("maps", lambda: map_views(contents.explanation)),
-        seeds=[one.html for one in seeds],
+        seeds=[seed.html for seed in seeds],
         evidence=[one.html for one in others],
         json=script_json(_for_script(contents.payload)),  # last: until then the engine may compute what it holds
     )

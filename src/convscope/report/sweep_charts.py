@@ -14,12 +14,12 @@ from convscope.report.experiment_charts import WIDTH, set_error_axis
 from convscope.report.style import ACCENT, INK, MUTED, PAPER, Drawing, add_axes, house_style, new_drawing
 
 _LEFT, _RIGHT, _TOP, _BOTTOM, _HEIGHT = 64, 16, 40, 56, 176
-_MOST_CATEGORIES = 8  # a field with as many values at most has a place for each of them
+_MAX_CATEGORIES = 8  # a field with as many values at most has a place for each of them
 _LONGEST_VALUE, _LONGEST_NAME = 10, 40
 _LOG_FROM = 20  # times the smallest number: then the axis is logarithmic
 _JITTER = 0.6  # of the distance of two places, over which the dots of one spread
 _GOLDEN = 0.618034  # steps by it fill an interval evenly, however many there are
-MOST_DOTS = 1000  # of a panel
+MAX_DOTS = 1000  # of a panel
 _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": MUTED, "markersize": 6, "alpha": 0.3},
     {"color": INK, "markersize": 6, "alpha": 0.65},
@@ -37,7 +37,7 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
         trials: the best one first; of very many the best 1,000 are drawn.
         num_images: that choose; no error below half of one is drawn.
     """
-    shown = [(trial, trial.choice) for trial in trials if trial.choice is not None][:MOST_DOTS]
+    shown = [(trial, trial.choice) for trial in trials if trial.choice is not None][:MAX_DOTS]
     best, names = shown[0][0], list(shown[0][0].values)
     errors = np.array([max(1 - choice, 0.5 / num_images) for _, choice in shown])
     is_whole = np.array([trial.num_images == best.num_images for trial, _ in shown])
@@ -66,7 +66,7 @@ def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         set(values), key=lambda value: (not _is_number(value), value if _is_number(value) else 0, str(value))
     )
     axes.xaxis.set_minor_locator(NullLocator())
-    if len(different) <= _MOST_CATEGORIES or not all(map(_is_number, different)):
+    if len(different) <= _MAX_CATEGORIES or not all(map(_is_number, different)):
         axes.set_xlim(-0.6, len(different) - 0.4)
         axes.xaxis.set_major_locator(FixedLocator(range(len(different))))
         axes.xaxis.set_major_formatter(

@@ -14,9 +14,9 @@ from convscope.report.evidence import render_section
 from convscope.report.evidence.section import Chart, Section, Table
 from convscope.report.evidence.seeds import diverged_table
 from convscope.report.findings import bracketed, percent
-from convscope.report.sweep_charts import MOST_DOTS, draw_sweep
+from convscope.report.sweep_charts import MAX_DOTS, draw_sweep
 
-_MOST_ROWS = 50
+_MAX_ROWS = 50
 
 
 def render_sweep(sweep: SweepRecord, command: str = "", next_step: str = "") -> str:
@@ -89,8 +89,8 @@ def _trials(sweep: SweepRecord) -> Section:
     )
     if any(trial.num_images < trials[0].num_images for trial in trials):
         look += " Pale ones were trained on fewer images and did not go on."
-    if len(trials) > MOST_DOTS:
-        look += f" Of {len(trials):,} trials the best {MOST_DOTS:,} are drawn."
+    if len(trials) > MAX_DOTS:
+        look += f" Of {len(trials):,} trials the best {MAX_DOTS:,} are drawn."
     chart = Chart("sweep-trials", title, look, draw_sweep(trials, sweep.num_choice, title), is_wide=True)
     return Section(
         "trials",
@@ -112,8 +112,8 @@ def _table(trials: Sequence[Trial], chance: float) -> Table:
             f"{trial.parameters:,}",
             f"{trial.seconds:.2f}",
         ]
-        for trial in trials[:_MOST_ROWS]
+        for trial in trials[:_MAX_ROWS]
     ]
     header = ("Trial", *names, "Images", "Accuracy", "Parameters", "Seconds")
-    title = "Trials" if len(trials) <= _MOST_ROWS else f"The best {_MOST_ROWS} trials"
+    title = "Trials" if len(trials) <= _MAX_ROWS else f"The best {_MAX_ROWS} trials"
     return Table(title, "The best one first. trials.csv has all of them.", header, rows, left=0)

@@ -20,14 +20,14 @@ from convscope.evidence.comparison.words import format_counts, format_verdict
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.experiment.records import SeedsRecord
 from convscope.report import findings
-from convscope.report.pictures import MOST_KERNELS, MOST_MAPS, kernel_tiles, large_channels, map_limits
+from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import Palette, Pixels, data_uri, paint, pixels_view, scale_to
 from convscope.report.records import PageFacts
 from convscope.texts import Said, attribute, figure, follow_language, known, listed, say
 from convscope.training.memory import Memory
 
-_MOST_BARS = 10
-_MOST_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
+_MAX_BARS = 10
+_MAX_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
@@ -180,20 +180,20 @@ def mistakes_view(page: PageFacts) -> dict[str, object]:
         {
             "picture": _packed(picture, page, 112),
             "split": evaluation.split,
-            "index": one.index,
-            "true": printable(names[one.true]),
-            "predicted": printable(names[one.predicted]),
-            "probability": findings.confidence_text(one.probability),
-            "probability_of_true": findings.confidence_text(one.probability_of_true),
+            "index": mistake.index,
+            "true": printable(names[mistake.true]),
+            "predicted": printable(names[mistake.predicted]),
+            "probability": findings.confidence_text(mistake.probability),
+            "probability_of_true": findings.confidence_text(mistake.probability_of_true),
         }
-        for picture, one in zip(page.mistake_pictures, mistakes, strict=False)
+        for picture, mistake in zip(page.mistake_pictures, mistakes, strict=False)
     ]
     is_all = len(cards) == evaluation.num_mistakes
     return {
         "title": findings.mistakes_finding(evaluation),
         "caption": say("look.allMistakes") if is_all else say("look.someMistakes", n=len(cards)),
-        "cards": cards[:_MOST_OPEN_MISTAKES],
-        "more": cards[_MOST_OPEN_MISTAKES:],
+        "cards": cards[:_MAX_OPEN_MISTAKES],
+        "more": cards[_MAX_OPEN_MISTAKES:],
     }
 
 
@@ -220,13 +220,13 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
     for bank in banks:
         kernel, limit, channels, filters = bank.kernel, bank.limit, bank.num_channels, bank.num_filters
         first = say("kernels.filters", n=filters)
-        if filters > MOST_MAPS:
-            first = say("kernels.filtersFirst", n=filters, shown=MOST_MAPS)
+        if filters > MAX_MAPS:
+            first = say("kernels.filtersFirst", n=filters, shown=MAX_MAPS)
         if channels > 1:
             first = say("kernels.filtersInput", filters=first)
         elif bank.kind == "DepthwiseConv2D":
             first = say("kernels.filtersOne", filters=first)
-        key = "kernels.allFirst" if max(channels, filters) > MOST_KERNELS else "kernels.all"
+        key = "kernels.allFirst" if max(channels, filters) > MAX_KERNELS else "kernels.all"
         views.append(
             {
                 "layer": bank.layer,
@@ -235,7 +235,7 @@ def kernel_views(banks: Sequence[KernelBank]) -> list[dict[str, object]]:
                 "signed": pixels_view(kernel_tiles(kernel, "signed", limit, 0, 36)),
                 "grey": pixels_view(kernel_tiles(kernel, "grey", limit, 0, 36)),
                 "all": pixels_view(kernel_tiles(kernel, "signed", limit, None, 12)) if channels > 1 else None,
-                "all_caption": say(key, channels=channels, filters=filters, shown=MOST_KERNELS),
+                "all_caption": say(key, channels=channels, filters=filters, shown=MAX_KERNELS),
                 "signed_scale": _scale("signed", -limit, limit),
                 "grey_scale": _scale("grey", -limit, limit),
             }
@@ -261,8 +261,8 @@ def explained_view(page: PageFacts) -> dict[str, object]:
     names = [printable(name) for name in explanation.class_names]
     label, predicted, probabilities = explanation.label, explanation.predicted, explanation.probabilities
     order = list(range(len(names)))
-    if len(names) > _MOST_BARS:
-        order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MOST_BARS])
+    if len(names) > _MAX_BARS:
+        order = sorted(sorted(order, key=lambda i: -probabilities[i])[:_MAX_BARS])
     key = f"maps.{'correct' if label == predicted else 'wrong'}.{explanation.split}"
     return {
         "sentence": say(key, index=explanation.index, predicted=names[predicted], true=names[label]),
@@ -278,7 +278,7 @@ def explained_view(page: PageFacts) -> dict[str, object]:
             }
             for i in order
         ],
-        "bars_note": say("maps.largest", shown=_MOST_BARS, n=len(names)) if len(names) > _MOST_BARS else "",
+        "bars_note": say("maps.largest", shown=_MAX_BARS, n=len(names)) if len(names) > _MAX_BARS else "",
     }
 
 
@@ -288,7 +288,7 @@ def map_views(explanation: Explanation) -> list[dict[str, object]]:
     views = list[dict[str, object]]()
     for layer, maps in explanation.feature_maps.items():
         summary, count, (low, high) = summaries[layer], maps.shape[2], map_limits(maps)
-        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MOST_MAPS))]
+        pictures = [paint(maps[:, :, channel], "viridis", low, high) for channel in range(min(count, MAX_MAPS))]
         side, large = max(maps.shape[:2]), large_channels(maps)
         values = {
             "kind": summary.kind,

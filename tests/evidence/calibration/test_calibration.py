@@ -75,7 +75,7 @@ def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
 
 
 def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
-    monkeypatch.setattr("convscope.evidence.calibration.calibration._MOST_FITTED", 400)
+    monkeypatch.setattr("convscope.evidence.calibration.calibration._MAX_FITTED", 400)
     logits, labels = drawn()
     held_out_logits, held_out_labels = drawn(199, seed=1)
     calibration = measure_calibration(logits, labels, held_out_logits, held_out_labels, fitted_on="validation images")

@@ -8,7 +8,7 @@ import convscope as cs
 from convscope.base.packing import Packed
 from convscope.engine import initial_weights
 from convscope.evidence.rejection.distance import (
-    MOST_NUMBERS,
+    MAX_NUMBERS,
     HiddenDistance,
     distance_layer,
     fit_distance,
@@ -100,7 +100,7 @@ def test_what_is_kept_is_bounded(num_classes, shape):
     model = model_of(network(cs.Flatten(), cs.Dense(num_classes), shape=shape))
     distance = fit_distance(model, blobs(2 * num_classes, num_classes, shape))
     numbers = sum(getattr(distance, name).unpack().size for name in ("centre", "axes", "variances", "means"))
-    assert numbers <= MOST_NUMBERS
+    assert numbers <= MAX_NUMBERS
     assert distance.axes.shape[0] == min(2048, int(np.prod(shape)))
 
 

@@ -59,7 +59,7 @@ def test_siblings_set_the_thresholds_by_the_images_that_each_has_not_seen():
 
 
 def test_held_out_images_beyond_the_most_are_left_out_evenly(monkeypatch):
-    monkeypatch.setattr("convscope.evidence.rejection.fitting._MOST_HELD_OUT", 10)
+    monkeypatch.setattr("convscope.evidence.rejection.fitting._MAX_HELD_OUT", 10)
     dataset = noise()
     model = untrained(dataset)
     assert fit_rejection(model, [(model, dataset, dataset)] * 2).num_held_out == 10

@@ -122,7 +122,7 @@ def test_the_pictures_are_images_of_the_sets_from_the_highest_score_to_the_lowes
 
 
 def test_the_indices_of_pictures_are_places_in_the_data_set_as_it_was_given(rule, part, known, other, monkeypatch):
-    monkeypatch.setattr("convscope.evidence.rejection.measure._MOST_KNOWN", 350)
+    monkeypatch.setattr("convscope.evidence.rejection.measure._MAX_KNOWN", 350)
     some = measure_rejection(rule, part[0], known, other, most=5)
     assert (some.num_images, some.num_images_left_out) == (350, 350)
     refused = some.known.refused

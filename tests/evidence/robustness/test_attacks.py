@@ -115,7 +115,7 @@ def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mn
     assert (few.num_images, few.num_images_left_out) == (30, 170)
     assert max(few.examples.indices) > 60
     np.testing.assert_array_equal(few.examples.pictures.unpack()[:, 0], dataset.images[list(few.examples.indices)])
-    monkeypatch.setattr(module, "_MOST_MACS", 0)
+    monkeypatch.setattr(module, "_MAX_MACS", 0)
     assert measure_attacks(model, dataset, epsilons=(0, 8), steps=2).num_images == 50
 
 

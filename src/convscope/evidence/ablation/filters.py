@@ -211,13 +211,13 @@ def _measure(
     is_significant_by_class, marking_by_class = mark(p_values(gained_by_class, lost_by_class), is_tested)
     measures = [
         {
-            "accuracy_change": int(num_gained[place] - num_lost[place]) / len(dataset),
-            "interval": to_tuple(intervals[place]),
-            "p_value": float(values[place]),
-            "is_significant": bool(is_significant[place]),
-            "accuracy_change_by_class": tuple(round(change, 6) for change in by_class[place].tolist()),
+            "accuracy_change": int(num_gained[index] - num_lost[index]) / len(dataset),
+            "interval": to_tuple(intervals[index]),
+            "p_value": float(values[index]),
+            "is_significant": bool(is_significant[index]),
+            "accuracy_change_by_class": tuple(round(change, 6) for change in by_class[index].tolist()),
         }
-        for place in range(len(right))
+        for index in range(len(right))
     ]
     return measures, {
         "interval_by_class": Packed.from_array(intervals_by_class.astype(np.float32)),

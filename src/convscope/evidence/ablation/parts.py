@@ -16,7 +16,7 @@ Part = tuple[str, int]
 """A filter by its layer and its number, from 0."""
 
 _BLOCK_BYTES = 1 << 23  # of the activations that are held at once
-_MOST_IMAGES = 256  # whose outputs are added in float32, before they are added in float64
+_MAX_IMAGES = 256  # whose outputs are added in float32, before they are added in float64
 
 
 def layers_with_filters(model: Model, *, units: bool = False) -> dict[str, int]:
@@ -55,7 +55,7 @@ def check_replacements(replacements: Sequence[Replaced]) -> None:
 def block_length(model: Model) -> int:
     """Return how many images' activations, of all layers, are held at once."""
     numbers = sum(int(np.prod(row.output_shape)) for row in model.architecture.table)
-    return max(1, min(_MOST_IMAGES, _BLOCK_BYTES // (4 * numbers)))
+    return max(1, min(_MAX_IMAGES, _BLOCK_BYTES // (4 * numbers)))
 
 
 def filter_means(model: Model, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:

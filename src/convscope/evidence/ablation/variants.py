@@ -103,7 +103,7 @@ def _with(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
 
 
 def _without_last_convolution(architecture: Architecture) -> Architecture:
-    places = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
+    places = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
     if not places:
         raise ArchitectureError("the network has no convolution")
     last = architecture.layers[max(places[-1] - 1, 0) : places[-1] + 1]
@@ -197,7 +197,7 @@ def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
     def change(architecture: Architecture) -> Architecture:
         layers = list(architecture.layers)
         # Those that choose how many filters or units there are; the last of them gives the classes.
-        places = [place for place, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
+        places = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
         if len(places) < 2:
             raise ArchitectureError("the network has no hidden layer")
         for place in places[:-1]:

@@ -30,8 +30,8 @@ from convscope.evidence.audit.label_suspects import (
 )
 from convscope.evidence.records import DatasetRecord, Label, check_labels
 
-_MOST_SUSPECTS_SHOWN = 30  # of each split
-_MOST_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
+_MAX_SUSPECTS_SHOWN = 30  # of each split
+_MAX_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
 _PICTURE_BYTES = 84_000
 _NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
 LeftOut = Literal["nothing", "known errors", "twins"]
@@ -108,9 +108,9 @@ class AuditRecord(DatasetRecord, kw_only=True):
 
     def __post_init__(self) -> None:
         errors = self.known_errors.errors if self.known_errors else ()
-        labels = [label for one in errors for label in (one.given, one.predicted, one.agreed_label or 0)]
+        labels = [label for error in errors for label in (error.given, error.predicted, error.agreed_label or 0)]
         for suspects in self.label_suspects.by_split.values():
-            labels += [label for one in suspects.suspects for label in (one.given, one.suggested)]
+            labels += [label for suspect in suspects.suspects for label in (suspect.given, suspect.suggested)]
         labels += [member.label for group in self.duplicates.groups for member in group.members]
         check_labels(self.class_names, labels, "labels")
         if [part.left_out == "nothing" for part in self.accuracies] != [True, *[False] * (len(self.accuracies) - 1)]:
@@ -278,12 +278,12 @@ def _places(
 ) -> list[PicturePlace]:
     """Return the images to show, one of each kind in turn, so that the worst of all kinds come first."""
     kinds: list[list[list[PicturePlace]]] = [
-        [[("test", one.index)] for one in test.suspects[:_MOST_SUSPECTS_SHOWN]],
+        [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
         [[("test", answer.index)] for answer in answers],
-        [[("train", one.index)] for one in (train.suspects if train else ())[:_MOST_SUSPECTS_SHOWN]],
+        [[("train", one.index)] for one in (train.suspects if train else ())[:_MAX_SUSPECTS_SHOWN]],
         [
-            [(one.split, one.index) for one in group.members[:_MOST_MEMBERS_SHOWN]]
-            for group in duplicates.groups[:_MOST_GROUPS_SHOWN]
+            [(member.split, member.index) for member in group.members[:_MOST_MEMBERS_SHOWN]]
+            for group in duplicates.groups[:_MAX_GROUPS_SHOWN]
         ],
     ]
     turns = zip_longest(*kinds, fillvalue=list[PicturePlace]())

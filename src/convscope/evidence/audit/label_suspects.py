@@ -18,7 +18,7 @@ from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
 
-_MOST_IN_JSON = 200
+_MAX_IN_JSON = 200
 _MOST_SHOWN = 10
 _WIDEST_NAME = 24
 _BLOCK = 1 << 22  # probabilities that are compared at once
@@ -92,7 +92,7 @@ class LabelSuspects(Tabular):
             self,
             num_suspects=len(self.suspects),
             thresholds=tuple(value if np.isfinite(value) else None for value in self.thresholds.tolist()),
-            suspects=self.suspects[:_MOST_IN_JSON],
+            suspects=self.suspects[:_MAX_IN_JSON],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,9 +107,9 @@ class LabelSuspects(Tabular):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
-        for one in self.suspects[:_MOST_SHOWN]:
-            probabilities = (f"{one.self_confidence:.4f}", f"{one.probability:.4f}")
-            yield f"{one.rank}", f"{one.index}", names[one.given], names[one.suggested], *probabilities
+        for suspect in self.suspects[:_MOST_SHOWN]:
+            probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
+            yield f"{suspect.rank}", f"{suspect.index}", names[suspect.given], names[suspect.suggested], *probabilities
 
 
 @checked

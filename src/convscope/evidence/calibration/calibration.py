@@ -29,7 +29,7 @@ from convscope.evidence.calibration.temperature import (
 from convscope.evidence.records import DataRecord
 
 MIN_CALIBRATED_IMAGES = 2  # test images; fewer give no interval
-_MOST_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
+_MAX_FITTED = 1 << 23  # logits that the temperature is fitted on, a few seconds' work
 _HEADER = ("Figure", "Before", "95 % interval", "After", "95 % interval", "Change", "95 % interval")
 _REFUSAL_HEADER = ("Refused", "Images left", "Errors left", "Of those left", "95 % interval")
 _NAMES = {
@@ -216,7 +216,7 @@ def measure_calibration(
     if len(logits) < MIN_CALIBRATED_IMAGES:
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
-    most = max(1, _MOST_FITTED // logits.shape[1])
+    most = max(1, _MAX_FITTED // logits.shape[1])
     taken = evenly(len(held_out_labels), most)
     fitted_logits, fitted_labels = held_out_logits[taken], held_out_labels[taken]
     temperature = fit_temperature(fitted_logits, fitted_labels)

@@ -17,9 +17,9 @@ FIGURES = ("ece_by_width", "ece_by_mass", "brier", "negative_log_likelihood", "a
 """What is estimated with an interval, in this order."""
 
 _BINNINGS: tuple[Binning, Binning] = ("width", "mass")
-_MOST_DRAWS = 10**8  # images drawn in all resamples, which takes about ten seconds
+_MAX_DRAWS = 10**8  # images drawn in all resamples, which takes about ten seconds
 _BLOCK = 1 << 21  # draws that are held at once
-_MOST_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
+_MAX_RESAMPLES, _LEAST_RESAMPLES = 1000, 200
 
 
 class Estimate(Record, kw_only=True):
@@ -45,7 +45,7 @@ class Chance(Record, kw_only=True):
 def resamples_for(num_images: int) -> int:
     """Return how many times `num_images` are drawn again: 1,000, and for more than 100,000 images fewer, down to
     200."""
-    return int(np.clip(_MOST_DRAWS // num_images, _LEAST_RESAMPLES, _MOST_RESAMPLES))
+    return int(np.clip(_MAX_DRAWS // num_images, _LEAST_RESAMPLES, _MAX_RESAMPLES))
 
 
 def bootstrap(
@@ -81,11 +81,11 @@ def bootstrap(
     )
     values = figures(np.arange(count), -1)
     estimates = list[Estimate]()
-    for place, value in enumerate(values):
-        is_error = FIGURES[place % len(FIGURES)].startswith("ece")
+    for index, value in enumerate(values):
+        is_error = FIGURES[index % len(FIGURES)].startswith("ece")
         interval = (drawn if is_error else percentile).confidence_interval
-        low, high = float(interval.low[place]), float(interval.high[place])
-        if is_error and place < 2 * len(FIGURES):
+        low, high = float(interval.low[index]), float(interval.high[index])
+        if is_error and index < 2 * len(FIGURES):
             low, high = max(low, 0.0), max(high, 0.0)
         estimates.append(Estimate(value=float(value), interval=(low, high)))
     groups = (estimates[start : start + len(FIGURES)] for start in range(0, len(estimates), len(FIGURES)))

@@ -172,8 +172,8 @@ def embedded_layer(architecture: Architecture) -> str:
     >>> embedded_layer(presets.cnn())
     'dense'
     """
-    dense = [place for place, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
-    computing = [place for place, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
+    dense = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Dense)]
+    computing = [index for index, layer in enumerate(architecture.layers) if not isinstance(layer, Activation)]
     place = (dense or computing or [0])[-1]
     return architecture.layers[max(place - 1, 0)].name
 

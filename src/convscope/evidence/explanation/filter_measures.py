@@ -61,8 +61,8 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     [('conv2d', 16), ('conv2d_1', 32)]
     """
     table = architecture.table
-    rows = [place for place, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
-    rows = rows or [place for place, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
+    rows = [index for index, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
+    rows = rows or [index for index, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
     found = []
     for place in rows:
         found.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
@@ -125,8 +125,8 @@ def layer_outputs(
     model: Model, layers: Sequence[FilterLayer], images: NDArray[np.uint8], indices: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]]]]:
     """Yield the `indices` of `images` block by block, with each layer's outputs for a block, (n, H, W, F)."""
-    names = [one.row.layer.name for one in layers]
-    values = sum(one.map_size[0] * one.map_size[1] * one.num_filters for one in layers)
+    names = [layer.row.layer.name for layer in layers]
+    values = sum(layer.map_size[0] * layer.map_size[1] * layer.num_filters for layer in layers)
     step = max(1, _BLOCK_BYTES // (4 * max(values, 1)))
     for start in range(0, len(indices), step):
         block = indices[start : start + step]
@@ -134,8 +134,8 @@ def layer_outputs(
         yield (
             block,
             [
-                outputs[name].reshape(len(block), *one.map_size, one.num_filters)
-                for name, one in zip(names, layers, strict=True)
+                outputs[name].reshape(len(block), *layer.map_size, layer.num_filters)
+                for name, layer in zip(names, layers, strict=True)
             ],
         )
 

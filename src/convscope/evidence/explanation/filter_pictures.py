@@ -13,7 +13,7 @@ from convscope.evidence.explanation.filter_measures import FilterLayer
 from convscope.evidence.records import Size, check_packed
 
 _ROOM_BYTES = 120_000  # of a page, for the pictures of all layers
-_MOST_FILTERS = 96  # with pictures, in all layers: what one looks through
+_MAX_FILTERS = 96  # with pictures, in all layers: what one looks through
 _LARGEST_SIDE = 28  # pixels of a picture; larger ones are reduced by a whole factor
 
 Spot = tuple[int, tuple[int, int]]
@@ -64,20 +64,20 @@ def picture_layers(
         images: (N, H, W, C) uint8.
         spots: for each layer and filter, its most exciting image and place first.
     """
-    room, left_over = _ROOM_BYTES, _MOST_FILTERS
+    room, left_over = _ROOM_BYTES, _MAX_FILTERS
     pictured = dict[int, FilterPictures]()
-    by_size = sorted(range(len(layers)), key=lambda one: int(np.prod(layers[one].row.receptive_field.size)))
-    for done, one in enumerate(by_size):
+    by_size = sorted(range(len(layers)), key=lambda index: int(np.prod(layers[index].row.receptive_field.size)))
+    for done, index in enumerate(by_size):
         left = len(layers) - done
-        filters = evenly(layers[one].num_filters, max(left_over // left, 1))
-        pictures = _cut_out(layers[one], filters, images, spots[one])
+        filters = evenly(layers[index].num_filters, max(left_over // left, 1))
+        pictures = _cut_out(layers[index], filters, images, spots[index])
         each = _packed_each(pictures)
         if each * len(filters) > room // left:
-            filters = evenly(layers[one].num_filters, max(int(room // left / each), 0 if pictured else 1))
-            pictures = _cut_out(layers[one], filters, images, spots[one])
-        pictured[one] = pictures
+            filters = evenly(layers[index].num_filters, max(int(room // left / each), 0 if pictured else 1))
+            pictures = _cut_out(layers[index], filters, images, spots[index])
+        pictured[index] = pictures
         room, left_over = max(room - int(each * len(filters)), 0), left_over - len(filters)
-    return [pictured[one] for one in range(len(layers))]
+    return [pictured[index] for index in range(len(layers))]
 
 
 def _packed_each(pictures: FilterPictures) -> float:
@@ -88,14 +88,14 @@ def _packed_each(pictures: FilterPictures) -> float:
 def _cut_out(
     layer: FilterLayer, filters: NDArray[np.int64], images: NDArray[np.uint8], spots: Sequence[Sequence[Spot]]
 ) -> FilterPictures:
-    most = max((len(one) for one in spots), default=0)
+    most = max((len(spot) for spot in spots), default=0)
     height, width = images.shape[1:3]
     *_, rows, columns = picture_box(layer.row.receptive_field, (0, 0), (height, width))
     factor = -(-max(rows, columns) // _LARGEST_SIDE)
     shape = (-(-rows // factor), -(-columns // factor), images.shape[3])
     real = np.zeros((len(filters), most, *shape), np.uint8)
-    for number, one in enumerate(filters):
-        for rank, (index, place) in enumerate(spots[one]):
+    for number, filter_index in enumerate(filters):
+        for rank, (index, place) in enumerate(spots[filter_index]):
             real[number, rank] = _picture(images[index], layer.row.receptive_field, place, factor)
     return FilterPictures(filters=to_tuple(filters), factor=factor, real=Packed.from_array(real))
 

@@ -37,7 +37,7 @@ from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
 _MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
-_MOST_MACS = 2e11  # of the forward passes
+_MAX_MACS = 2e11  # of the forward passes
 
 
 @checked
@@ -66,19 +66,19 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     measured = dataset.take(taken)
     measures = measure_filters(model, layers, measured.images)
     exciting = _exciting(model, layers, measures, measured, taken) if layers else []
-    spots = [[list(zip(one.index, one.places, strict=True)) for one in of_layer] for of_layer in exciting]
+    spots = [[list(zip(images.index, images.places, strict=True)) for images in filters] for filters in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     cards = []
-    for one, values, found, pictured in zip(layers, measures, exciting, pictures, strict=True):
+    for layer, values, found, pictured in zip(layers, measures, exciting, pictures, strict=True):
         cards.append(
             FilterLayerCards(
-                layer=one.layer,
-                kind=model.architecture.row(one.layer).layer.kind,
-                read_at=one.row.layer.name,
-                activation=one.activation,
-                map_size=one.map_size,
-                receptive_field=one.row.receptive_field,
-                filters=_cards(one.layer, values, measured.labels, found),
+                layer=layer.layer,
+                kind=model.architecture.row(layer.layer).layer.kind,
+                read_at=layer.row.layer.name,
+                activation=layer.activation,
+                map_size=layer.map_size,
+                receptive_field=layer.row.receptive_field,
+                filters=_cards(layer.layer, values, measured.labels, found),
                 pictures=pictured,
             )
         )
@@ -91,8 +91,8 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
 
 def _affordable_images(model: Model, layers: Sequence[FilterLayer]) -> int:
     """Return how many images can be looked at in a few seconds."""
-    values = sum(one.map_size[0] * one.map_size[1] * one.num_filters for one in layers)
-    return int(min(_MOST_VALUES / max(values, 1), _MOST_MACS / max(model.architecture.macs, 1)))
+    values = sum(layer.map_size[0] * layer.map_size[1] * layer.num_filters for layer in layers)
+    return int(min(_MOST_VALUES / max(values, 1), _MAX_MACS / max(model.architecture.macs, 1)))
 
 
 def _exciting(
@@ -103,26 +103,28 @@ def _exciting(
     taken: NDArray[np.int64],
 ) -> list[list[Exciting]]:
     """Return for each layer and filter its most exciting images; `taken` are the indices of those of `dataset`."""
-    order = [np.argsort(-one.maxima, axis=0, kind="stable")[:NUM_EXCITING] for one in measures]  # (9, F) each
-    values = [np.take_along_axis(one.maxima, best, axis=0) for one, best in zip(measures, order, strict=True)]
-    is_kept = [~one.is_constant & (one.is_signed | (most > 0)) for one, most in zip(measures, values, strict=True)]
+    order = [np.argsort(-measure.maxima, axis=0, kind="stable")[:NUM_EXCITING] for measure in measures]  # (9, F) each
+    values = [np.take_along_axis(measure.maxima, best, axis=0) for measure, best in zip(measures, order, strict=True)]
+    is_kept = [
+        ~measure.is_constant & (measure.is_signed | (most > 0)) for measure, most in zip(measures, values, strict=True)
+    ]
     wanted = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
     places = [np.zeros((*best.shape, 2), np.int64) for best in order]
     for block, outputs in layer_outputs(model, layers, dataset.images, wanted):
-        for one, maps, best, kept, where in zip(layers, outputs, order, is_kept, places, strict=True):
+        for layer, maps, best, kept, where in zip(layers, outputs, order, is_kept, places, strict=True):
             ranks, filters = np.nonzero(kept & np.isin(best, block))
-            cells = maps.reshape(len(block), -1, one.num_filters)
+            cells = maps.reshape(len(block), -1, layer.num_filters)
             highest = cells[np.searchsorted(block, best[ranks, filters]), :, filters].argmax(axis=1)
-            where[ranks, filters] = np.stack(np.unravel_index(highest, one.map_size), axis=1)
+            where[ranks, filters] = np.stack(np.unravel_index(highest, layer.map_size), axis=1)
     return [
         [
             Exciting(
-                index=to_tuple(taken[best[kept[:, one], one]]),
-                row=to_tuple(where[kept[:, one], one, 0]),
-                column=to_tuple(where[kept[:, one], one, 1]),
-                value=tuple(map(six_digits, most[kept[:, one], one])),
+                index=to_tuple(taken[best[kept[:, column], column]]),
+                row=to_tuple(where[kept[:, column], column, 0]),
+                column=to_tuple(where[kept[:, column], column, 1]),
+                value=tuple(map(six_digits, most[kept[:, column], column])),
             )
-            for one in range(best.shape[1])
+            for column in range(best.shape[1])
         ]
         for best, most, kept, where in zip(order, values, is_kept, places, strict=True)
     ]

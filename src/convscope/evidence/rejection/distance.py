@@ -25,13 +25,13 @@ from convscope.training.model import Model
 INPUT = "input"
 """Names the normalised image where the network has no hidden layer."""
 
-MOST_NUMBERS = 36_000
+MAX_NUMBERS = 36_000
 """Of float32 that a fitted distance keeps at most: 190 kB as packed JSON."""
 
-_MOST_READ = 2048  # numbers of a layer, evenly chosen of more
-_MOST_IMAGES = 10_000  # that are fitted to: 1,000 a class on MNIST
-_MOST_SIZE = 256  # numbers read, beyond which their directions of largest variance stand for them
-_MOST_FOR_DIRECTIONS = 600  # images by which these are found
+_MAX_READ = 2048  # numbers of a layer, evenly chosen of more
+_MAX_IMAGES = 10_000  # that are fitted to: 1,000 a class on MNIST
+_MAX_SIZE = 256  # numbers read, beyond which their directions of largest variance stand for them
+_MAX_FOR_DIRECTIONS = 600  # images by which these are found
 _BLOCK_BYTES = 1 << 26  # of the activations that are held at once
 _LEAST_SHARE = 1e-6  # of the mean variance that every direction has: float32 activations have no finer steps
 
@@ -75,7 +75,7 @@ class HiddenDistance(Record, kw_only=True):
             ValueError: if the images are not of the size the model reads, or the layer is not one of the model's.
         """
         size = _layer_size(model.architecture, self.layer)
-        read = None if size is None else min(size, _MOST_READ)
+        read = None if size is None else min(size, _MAX_READ)
         if size is None or read != self.centre.shape[0]:
             found = "is missing" if size is None else f"gives {read} numbers"
             raise ValueError(f"layer {self.layer!r} {found}; the distance was fitted to one of {self.centre.shape[0]}")
@@ -109,7 +109,7 @@ def hidden_features(model: Model, images: NDArray[np.uint8], layer: str) -> NDAr
         outputs = model.activations(images, [layer])[layer]
     rows = outputs.reshape(len(images), -1)
     size = rows.shape[1]
-    return rows if size <= _MOST_READ else rows[:, evenly(size, _MOST_READ)]
+    return rows if size <= _MAX_READ else rows[:, evenly(size, _MAX_READ)]
 
 
 def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
@@ -127,8 +127,8 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     layer = distance_layer(model.architecture)
     whole = _layer_size(model.architecture, layer)
     assert whole is not None, layer
-    size = min(whole, _MOST_READ)
-    count = min(len(dataset), _MOST_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
+    size = min(whole, _MAX_READ)
+    count = min(len(dataset), _MAX_IMAGES, 2 * _BLOCK_BYTES // (8 * size))
     chosen = dataset.take(evenly(len(dataset), count))
     features = np.empty((count, size))
     step = max(1, _BLOCK_BYTES // (4 * whole))
@@ -137,7 +137,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     labels, places = np.unique(chosen.labels, return_inverse=True)
     centre = features.mean(axis=0)
     features -= centre
-    basis = _main_directions(features) if size > _MOST_SIZE else np.eye(size)
+    basis = _main_directions(features) if size > _MAX_SIZE else np.eye(size)
     along = features @ basis
     counts = np.bincount(places)
     by_class = along[np.argsort(places, kind="stable")]
@@ -146,7 +146,7 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     within = _shrunk(spread.T @ spread / count, count)
     between = (means.T * (counts / count)) @ means
     rank = basis.shape[1]
-    num_axes = max(1, min(len(labels) - 1, rank, (MOST_NUMBERS - size) // (size + len(labels) + 1)))
+    num_axes = max(1, min(len(labels) - 1, rank, (MAX_NUMBERS - size) // (size + len(labels) + 1)))
     variances, axes = eigh(between, within, subset_by_index=[rank - num_axes, rank - 1])  # the largest
     arrays = {"centre": centre, "axes": basis @ axes, "variances": 1 + np.maximum(variances, 0), "means": means @ axes}
     packed = {name: Packed.from_array(array.astype(np.float32)) for name, array in arrays.items()}
@@ -155,9 +155,9 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
 
 def _main_directions(centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (D, 256) at most, the orthonormal directions in which 600 of the rows of (N, D) vary most."""
-    some = centred[evenly(len(centred), _MOST_FOR_DIRECTIONS)]
+    some = centred[evenly(len(centred), _MAX_FOR_DIRECTIONS)]
     # The eigenvectors of the smaller matrix, N × N, lead to those of D × D.
-    vectors = np.linalg.eigh(some @ some.T)[1][:, -min(_MOST_SIZE, max(1, len(some) - 1)) :]
+    vectors = np.linalg.eigh(some @ some.T)[1][:, -min(_MAX_SIZE, max(1, len(some) - 1)) :]
     return np.asarray(np.linalg.qr(some.T @ vectors)[0])
 
 

@@ -28,7 +28,7 @@ GUARD: ScoreName = "image_statistics"
 GUARD_SHARE = 0.2
 """Of the held-out images that a rule may refuse, the share that its image statistics may refuse by themselves."""
 
-_MOST_HELD_OUT = 20_000  # so that a share of 1 % is known to 0.14 points
+_MAX_HELD_OUT = 20_000  # so that a share of 1 % is known to 0.14 points
 
 
 @checked
@@ -58,7 +58,7 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
     fitted = [(fit_distance(sibling, seen), fit_statistics(seen)) for sibling, seen, _ in parts]
     by_part = []
     for (sibling, _, held_out), (distance, statistics) in zip(parts, fitted, strict=True):
-        some = held_out.take(evenly(len(held_out), max(1, _MOST_HELD_OUT // len(parts)))).images
+        some = held_out.take(evenly(len(held_out), max(1, _MAX_HELD_OUT // len(parts)))).images
         by_part.append(scores_of(sibling, some, sibling.logits(some), SCORES_OF_A_RULE, distance, statistics))
     scores = {name: np.concatenate([part[name] for part in by_part]) for name in SCORES_OF_A_RULE}
     sibling, trained_on, held_out = parts[0]
@@ -80,6 +80,6 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
 
 def _together(first: Dataset, second: Dataset) -> Dataset:
     """Return the images of both, of each at most as many as a distance is fitted to."""
-    one, other = (part.take(evenly(len(part), _MOST_HELD_OUT)) for part in (first, second))
+    one, other = (part.take(evenly(len(part), _MAX_HELD_OUT)) for part in (first, second))
     images = np.concatenate([one.images, other.images])
     return replace(one, images=images, labels=np.concatenate([one.labels.astype(np.int64), other.labels]))

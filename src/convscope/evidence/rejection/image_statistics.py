@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from convscope.base.records import Finite, Record, to_tuple
 from convscope.data.datasets import Dataset, evenly
 
-_MOST_IMAGES = 10_000  # that are fitted to
+_MAX_IMAGES = 10_000  # that are fitted to
 _BLOCK_VALUES = 1 << 22  # of the images that are looked at together
-_MOST_NUMBERS = 3 * 16  # statistics: of sixteen channels
+_MAX_NUMBERS = 3 * 16  # statistics: of sixteen channels
 _LEAST_SPREAD = 0.5, 0.01, 0.01  # of a mean (grey levels) and of the two logarithms: what rounding to levels hides
 
-_Row = Annotated[tuple[Finite, ...], Meta(max_length=_MOST_NUMBERS)]
+_Row = Annotated[tuple[Finite, ...], Meta(max_length=_MAX_NUMBERS)]
 
 
 class ImageStatistics(Record):
@@ -33,7 +33,7 @@ class ImageStatistics(Record):
     """
 
     centre: _Row
-    precision: Annotated[tuple[_Row, ...], Meta(max_length=_MOST_NUMBERS)]
+    precision: Annotated[tuple[_Row, ...], Meta(max_length=_MAX_NUMBERS)]
 
     def __post_init__(self) -> None:
         size = len(self.centre)
@@ -79,7 +79,7 @@ def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def fit_statistics(dataset: Dataset) -> ImageStatistics:
     """Return the statistics of the images of `dataset`, of which at most 10,000 are taken evenly."""
-    found = image_statistics(dataset.take(evenly(len(dataset), _MOST_IMAGES)).images)
+    found = image_statistics(dataset.take(evenly(len(dataset), _MAX_IMAGES)).images)
     centre = found.mean(axis=0)
     apart = found - centre
     least = np.repeat(_LEAST_SPREAD, dataset.image_shape[2])

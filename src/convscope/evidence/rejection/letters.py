@@ -24,7 +24,7 @@ S and s like 5; G and b like 6; B like 8; g and q like 9."""
 _FONTS = ("STIXGeneral.ttf", "STIXGeneralItalic.ttf", "cmr10.ttf", "cmss10.ttf", "cmtt10.ttf")
 _SIZE, _CANVAS = 56, 112  # pixels of a font and of what it is drawn on
 _ROTATION = 12.0  # degrees to either side
-_MOST_STROKE = 2  # pixels that a line is made wider by on either side
+_MAX_STROKE = 2  # pixels that a line is made wider by on either side
 
 
 def letter_fonts() -> list[Path]:
@@ -79,7 +79,7 @@ def draw_letters(
     for number, letter in enumerate(drawn):
         font = kinds[number // len(letters) % len(kinds)]
         sheet = Image.new("L", (_CANVAS, _CANVAS), 255)
-        stroke = int(stream.integers(0, _MOST_STROKE + 1))
+        stroke = int(stream.integers(0, _MAX_STROKE + 1))
         ImageDraw.Draw(sheet).text((_CANVAS / 2, _CANVAS / 2), letter, 0, font, "mm", stroke_width=stroke)
         angle = float(stream.uniform(-_ROTATION, _ROTATION))
         turned = np.asarray(sheet.rotate(angle, Image.Resampling.BILINEAR, fillcolor=255))

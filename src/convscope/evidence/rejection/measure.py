@@ -35,10 +35,10 @@ from convscope.evidence.rejection.rule import RejectionRule
 from convscope.evidence.rejection.separation import auroc, auroc_interval, effective_number, false_positive_rate
 from convscope.training.model import Model, dataset_for
 
-_MOST_KNOWN = 10_000  # test images
-_MOST_EXAMPLE_BYTES = 110_000  # of all pictures together, as they are
-_MOST_EACH = 4  # pictures of a set
-_MOST_SIDE = 64  # pixels of a picture
+_MAX_KNOWN = 10_000  # test images
+_MAX_EXAMPLE_BYTES = 110_000  # of all pictures together, as they are
+_MAX_EACH = 4  # pictures of a set
+_MAX_SIDE = 64  # pixels of a picture
 _SHIFTS = 2, 4  # pixels of an image 28 pixels wide
 _ANGLES = 15, 30  # degrees
 
@@ -67,10 +67,10 @@ def measure_rejection(
     """
     dataset = dataset_for(model, dataset)
     model.check_classes(dataset)
-    places = evenly(len(dataset), _MOST_KNOWN)
+    places = evenly(len(dataset), _MAX_KNOWN)
     known = dataset.take(places)
     sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
-    room = _MOST_EXAMPLE_BYTES // (len(sets) + 2)
+    room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)
 
     known_logits = model.logits(known.images)
     known_scores = rule.scores(model, known.images, known_logits)
@@ -137,7 +137,7 @@ def _measure_known(
     answers = logits.argmax(axis=1)
     right = answers == known.labels
     refused = ~(scores >= 0)
-    shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MOST_EACH))
+    shown = _spread(np.flatnonzero(refused), scores, _number(known.image_shape, room, 2 * _MAX_EACH))
     by_class = [float(refused[known.labels == label].mean()) for label in np.unique(known.labels)]
     return KnownImages(
         correct={rule.name: _share(refused[right])},
@@ -193,7 +193,7 @@ def _measure_set(
         false_positive_rate=false_positive_rate(known, scores),
     )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
-    most = _number(outside.images.shape[1:], room, _MOST_EACH)
+    most = _number(outside.images.shape[1:], room, _MAX_EACH)
     shown = _spread(np.arange(count), scores, most)
     sure = largest >= SURE
     return OutOfDistributionResult(
@@ -224,7 +224,7 @@ def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None)
 
 def _number(image_shape: Sequence[int], room: int, most: int) -> int:
     height, width, channels = image_shape
-    return min(most, max(1, room // (min(height, _MOST_SIDE) * min(width, _MOST_SIDE) * channels)))
+    return min(most, max(1, room // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
 
 
 def _spread(places: NDArray[np.int64], scores: NDArray[np.float64], most: int) -> NDArray[np.int64]:
@@ -241,7 +241,7 @@ def _examples(
     refused: NDArray[np.bool_],
 ) -> dict[str, Any]:
     """Return what `Examples` holds of the images `shown`, those too large for a picture thinned out."""
-    step_down, step_right = (-(-side // _MOST_SIDE) for side in images.shape[1:3])
+    step_down, step_right = (-(-side // _MAX_SIDE) for side in images.shape[1:3])
     return {
         "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),
         "predictions": to_tuple(answers[shown]),

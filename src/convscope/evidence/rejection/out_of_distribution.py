@@ -32,7 +32,7 @@ FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.g
 """Where Debian's package dataset-fashion-mnist puts its test images."""
 
 _LETTERS_EACH = 6  # drawings of a letter in each font
-_MOST_CROPS = 500
+_MAX_CROPS = 500
 _CROP_SIDES = 1 / 16, 1 / 2  # of the photo's shorter side
 _CELLS = 4  # along each side of the photo: crops with centres in the same cell are no independent images
 _NUM_COMPARED = 200  # images by which a data set is recognised as another
@@ -175,7 +175,7 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet
     stream = random_stream(seed, "strangers photo crops")
     crops, cells = list[Images](), list[int]()
     height, width = photo.shape[:2]
-    for _ in range(min(most, _MOST_CROPS)):
+    for _ in range(min(most, _MAX_CROPS)):
         side = int(min(height, width) * stream.uniform(*_CROP_SIDES))
         top, left = int(stream.integers(0, height - side + 1)), int(stream.integers(0, width - side + 1))
         crops.append(fit_images(photo[None, top : top + side, left : left + side], dataset.image_shape)[0])
@@ -232,10 +232,10 @@ def _partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np
     """Return places of images (M,) and of a random image of another class for each; of one class there are none."""
     labels = dataset.labels
     found = list[tuple[int, int]]()
-    for place, label in enumerate(labels):
+    for index, label in enumerate(labels):
         others = np.flatnonzero(labels != label)
         if len(others):
-            found.append((place, int(stream.choice(others))))
+            found.append((index, int(stream.choice(others))))
     places = np.array(found, np.int64).reshape(-1, 2)
     return places[:, 0], places[:, 1]
 

@@ -38,10 +38,10 @@ EPSILONS = (0, 2, 4, 8, 16, 25, 38, 51, 76)
 """Grey levels; 25.5, 51 and 76.5 are the 0.1, 0.2 and 0.3 of the literature."""
 
 _SHOWN = (8, 25, 76)  # grey levels of the examples
-_MOST_EXAMPLES = 6
+_MAX_EXAMPLES = 6
 _EXAMPLES_ROOM = 40_000  # bytes of JSON
 _LEAST_IMAGES = 50  # that are measured however much it costs, if there are as many
-_MOST_MACS = 4e12  # that it costs about: a minute or two
+_MAX_MACS = 4e12  # that it costs about: a minute or two
 _PASSES = 4  # that a step of an attack costs, in forward passes: two forward, one backward of twice the work
 
 
@@ -121,10 +121,13 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
     median_epsilon_interval: OpenInterval | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
-        sizes = [one.epsilon for one in self.attacks if one.method == METHODS[0]]
-        methods = dict.fromkeys(one.method for one in self.attacks)
+        sizes = [attack.epsilon for attack in self.attacks if attack.method == METHODS[0]]
+        methods = dict.fromkeys(attack.method for attack in self.attacks)
         settings = [(name, size) for name in methods for size in sizes]
-        if not methods.keys() >= set(METHODS) or [(one.method, one.epsilon) for one in self.attacks] != settings:
+        if (
+            not methods.keys() >= set(METHODS)
+            or [(attack.method, attack.epsilon) for attack in self.attacks] != settings
+        ):
             raise ValueError("attacks are not those of each method at each size")
         predictions = [label for row in self.examples.predictions for label in row]
         check_labels(self.class_names, [*self.examples.labels, *predictions], "examples")
@@ -136,8 +139,8 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
 
     def _rows(self) -> list[tuple[str, ...]]:
         by_epsilon = dict[int, dict[Method, Attacked]]()
-        for one in self.attacks:
-            by_epsilon.setdefault(one.epsilon, {})[one.method] = one
+        for attack in self.attacks:
+            by_epsilon.setdefault(attack.epsilon, {})[attack.method] = attack
         return [
             (
                 f"{epsilon}",
@@ -182,7 +185,7 @@ def measure_attacks(
     model.check_classes(dataset)
     # What is fooled, and after three starts what is far from it, is left alone: at most about a fifth of the steps.
     cost = max(model.architecture.macs, 1) * len(sizes) * steps * restarts * _PASSES / 5
-    indices = evenly(len(dataset), min(most_images, max(_LEAST_IMAGES, int(_MOST_MACS / cost))))
+    indices = evenly(len(dataset), min(most_images, max(_LEAST_IMAGES, int(_MAX_MACS / cost))))
     used = dataset.take(indices)
     labels = used.labels.astype(np.int64)
     answers = model.predict(used.images)
@@ -267,7 +270,7 @@ def _chosen(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: in
     """Return places of images that are classified correctly: the first of each class, of evenly sampled classes."""
     firsts = [np.flatnonzero(clean & (labels == label))[:1] for label in range(num_classes)]
     places = np.concatenate(firsts).astype(np.int64)
-    return places[evenly(len(places), _MOST_EXAMPLES)]
+    return places[evenly(len(places), _MAX_EXAMPLES)]
 
 
 def _examples(

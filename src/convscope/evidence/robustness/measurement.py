@@ -23,7 +23,7 @@ from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
 _MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
-_MOST_MACS = 1e12  # that all answers together cost, about: half a minute
+_MAX_MACS = 1e12  # that all answers together cost, about: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)
 
 
@@ -80,9 +80,9 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     example: JsonObject | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        names = list(dict.fromkeys(one.name for one in self.corruptions))
+        names = list(dict.fromkeys(corruption.name for corruption in self.corruptions))
         settings = [(name, strength) for name in names for strength in STRENGTHS]
-        if [(one.name, one.strength) for one in self.corruptions] != settings:
+        if [(corruption.name, corruption.strength) for corruption in self.corruptions] != settings:
             raise ValueError(f"corruptions are not those of {len(STRENGTHS)} strengths each")
 
     def _headline(self) -> str:
@@ -96,7 +96,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
         for name in CORRUPTIONS:
-            found = [one for one in self.corruptions if one.name == name]
+            found = [corruption for corruption in self.corruptions if corruption.name == name]
             cells = [f"{100 * one.accuracy:.2f} %" + ("*" if one.is_mnist_c else " ") for one in found]
             rows.append((name.replace("_", " "), *cells, f"{100 * _mean(found):.2f} %"))
         means = [f"{100 * mean:.2f} % " for mean in self.mean_accuracy_by_strength]
@@ -120,7 +120,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)
     values, macs = int(np.prod(dataset.image_shape)), max(model.architecture.macs, 1)
-    affordable = max(_LEAST_IMAGES, int(min(_MOST_VALUES / values, _MOST_MACS / (macs * _SETTINGS))))
+    affordable = max(_LEAST_IMAGES, int(min(_MOST_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
     indices = evenly(len(dataset), min(most_images, affordable))
     used = dataset.take(indices)
     clean = model.predict(used.images) == used.labels
@@ -149,11 +149,11 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
         mean_accuracy=_mean(corruptions),
         mean_accuracy_by_strength=tuple(
-            _mean(one for one in corruptions if one.strength == strength) for strength in STRENGTHS
+            _mean(corruption for corruption in corruptions if corruption.strength == strength) for strength in STRENGTHS
         ),
-        mean_accuracy_mnist_c=_mean(one for one in corruptions if one.is_mnist_c),
+        mean_accuracy_mnist_c=_mean(corruption for corruption in corruptions if corruption.is_mnist_c),
         mean_accuracy_interval=_mean_interval(right),
-        mean_accuracy_mnist_c_interval=_mean_interval(right[[one.is_mnist_c for one in corruptions]]),
+        mean_accuracy_mnist_c_interval=_mean_interval(right[[corruption.is_mnist_c for corruption in corruptions]]),
         corruptions=corruptions,
     )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from convscope.evidence.robustness.noise import Levels, Pictures, Uniform
 
-MOST_LINES = 3
+MAX_LINES = 3
 _FALL = 2.3  # a line has the brightness 1 + log(1 - distance / 2.3): none from 1.45 pixels on, as in MNIST-C
 _DASH = 2.0  # pixels of a dotted line, and of the gap between two
 _ENDS = 2 / 27, 25 / 27  # of a zigzag, as shares of the way from the first column to the last
@@ -35,10 +35,10 @@ def dotted_line(images: Pictures, constants: tuple[int, float], uniform: Uniform
     """Draw straight dotted lines from the left edge to the right one, over what is there.
 
     Args:
-        constants: how many lines, at most `MOST_LINES`, and their brightness from 0 to 1.
+        constants: how many lines, at most `MAX_LINES`, and their brightness from 0 to 1.
     """
     num_images, height, width, _ = images.shape
-    ends = (height - 1) * uniform(2 * MOST_LINES).reshape(num_images, MOST_LINES, 2, 1)
+    ends = (height - 1) * uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
     along = np.linspace(0, 1, width)
     rows = ends[:, :, 0] * (1 - along) + ends[:, :, 1] * along  # (N, lines, W): where a line is in each column
     dash = max(1, round(_DASH * max(height, width) / 28))
@@ -49,7 +49,7 @@ def zigzag(images: Pictures, constants: tuple[int, float], uniform: Uniform) -> 
     """Draw zigzags from left to right, nearly level, over what is there; `constants` as for `dotted_line`."""
     num_images, height, width, _ = images.shape
     growth = max(height, width) / 28
-    chances = uniform(2 * MOST_LINES).reshape(num_images, MOST_LINES, 2, 1)
+    chances = uniform(2 * MAX_LINES).reshape(num_images, MAX_LINES, 2, 1)
     along = np.linspace(0, 1, width)
     way = (along - _ENDS[0]) / (_ENDS[1] - _ENDS[0])  # from 0 at the near end to 1 at the far one
     turns = (np.arange(width) - _ENDS[0] * (width - 1)) / (_TURN * growth)

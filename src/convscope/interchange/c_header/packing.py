@@ -14,7 +14,7 @@ from convscope.interchange.c_header.fixed_point import HIGHEST, Array, Integers
 
 _FEWEST_WEIGHTS = 4  # a channel of fewer may lie on a grid by chance
 _TOLERANCE = 2.0**-22  # of a level, times their number: each weight was rounded to 24 binary places
-_MOST_LEVELS = {2: 1, 4: 7}  # above zero
+_MAX_LEVELS = {2: 1, 4: 7}  # above zero
 
 
 def grid_of(channels: Array) -> tuple[Integers, Array] | None:
@@ -42,7 +42,7 @@ def grid_of(channels: Array) -> tuple[Integers, Array] | None:
 def bits_of(levels: Integers) -> int:
     """Return in how many bits each of `levels` is packed: 2, 4 or 8."""
     highest = np.abs(levels).max()
-    return next((bits for bits, most in _MOST_LEVELS.items() if highest <= most), 8)
+    return next((bits for bits, most in _MAX_LEVELS.items() if highest <= most), 8)
 
 
 def packed(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
@@ -54,7 +54,7 @@ def packed(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:
     if bits == 8:
         return levels.astype(np.int8)
     per_byte = 8 // bits
-    flat = levels.reshape(-1) + _MOST_LEVELS[bits]
+    flat = levels.reshape(-1) + _MAX_LEVELS[bits]
     padded = np.pad(flat, (0, -len(flat) % per_byte)).reshape(-1, per_byte)
     return np.asarray((padded << (bits * np.arange(per_byte))).sum(axis=1), np.uint8)
 

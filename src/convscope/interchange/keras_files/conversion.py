@@ -81,8 +81,8 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
         raise ModelFileError(told(problems, f"{len(graph.layers)} layers"))
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
-        place: layer.name if counts[layer.name] == 1 else f"{layer.name}#{place}"
-        for place, layer in enumerate(graph.layers)
+        index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"
+        for index, layer in enumerate(graph.layers)
     }
     nodes = tuple(
         Node(
@@ -90,10 +90,10 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
             _our_name(layer),
             f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}):",
             tuple(values[source] for source in layer.inputs),
-            (values[place],),
+            (values[index],),
             {"layer": layer, "axis": layer.config.get("axis", -1)},
         )
-        for place, layer in enumerate(graph.layers)
+        for index, layer in enumerate(graph.layers)
     )
     ends = sorted(set(graph.outputs))
     if len(ends) > 1 and (nodes[ends[-1]].operator != "Softmax" or graph.layers[ends[-1]].inputs != tuple(ends[:-1])):

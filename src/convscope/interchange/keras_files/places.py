@@ -10,7 +10,7 @@ from convscope.interchange.refusal import ModelFileError
 _LAYERS, _LAYERS_BEFORE = "layers", "_layer_checkpoint_dependencies"  # as TensorFlow 2.12 and 2.13 called it
 _RANDOM = "seed_generator"  # the state of a Dropout's random numbers, which is no weight
 _NO_LAYERS = ("metrics", "optimizer")  # of a compiled model within the model
-_MOST_PARTS = 100
+_MAX_PARTS = 100
 # Of a DepthwiseConv2D in Keras 2, and of Keras 1, in which what is called a deviation is a variance.
 _OTHER_NAMES = {
     "depthwise_kernel": "kernel",
@@ -132,6 +132,6 @@ def _listed(file: Hdf5File, group: str, name: str) -> list[str] | None:
     names = file.texts(group, name)
     if names is not None:
         return names
-    parts = [file.texts(group, f"{name}{number}") for number in range(_MOST_PARTS)]
+    parts = [file.texts(group, f"{name}{number}") for number in range(_MAX_PARTS)]
     joined = [text for part in parts if part is not None for text in part]
     return joined or None

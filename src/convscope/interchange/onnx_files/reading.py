@@ -35,7 +35,7 @@ def read_onnx(
     proto, beside = read_proto(path)
     with named(str(path)):
         found = network_of(graph_of(proto), image_shape, output)
-    properties = {each.key: each.value for each in proto.metadata_props}
+    properties = {prop.key: prop.value for prop in proto.metadata_props}
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
     names = class_names_in(properties.get("class_names", ""), found.architecture.num_classes)
     return replace(found, class_names=names, program=f"{writer[:40]} (ONNX)" if writer else "ONNX", weights_file=beside)

@@ -97,11 +97,11 @@ class TfliteGraph:
         if index >= len(self._codes):
             raise ValueError(f"operator {number} is of kind {index} of {len(self._codes)}")
         code, custom = self._codes[index]
-        inputs, outputs = ([int(each) for each in table.numbers(field, "<i4")] for field in (1, 2))
+        inputs, outputs = ([int(number) for number in table.numbers(field, "<i4")] for field in (1, 2))
         if (
             not outputs
             or any(not -1 <= each < len(self._tensors) for each in inputs)
-            or any(not 0 <= each < len(self._tensors) for each in outputs)
+            or any(not 0 <= output < len(self._tensors) for output in outputs)
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
         given = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None

@@ -20,7 +20,7 @@ _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # from channels last to channels fir
 _FUSED = {1: "Relu", 2: "Clip", 3: "Clip", 4: "Tanh", 5: "Sign"}
 _LIMITS = {2: (-1.0, 1.0), 3: (0.0, 6.0)}  # RELU_N1_TO_1 and RELU6
 _PADDING = {0: "SAME_UPPER", 1: "VALID"}
-_MOST_TOLD = 60
+_MAX_TOLD = 60
 
 
 @dataclass(eq=False)
@@ -68,7 +68,7 @@ class Call(NodeBuilder):
 
     def integers(self, position: int) -> list[int]:
         """Return an input that is constant whole numbers."""
-        return [int(number) for number in self.tensor(position).array().ravel()[:_MOST_TOLD]]
+        return [int(number) for number in self.tensor(position).array().ravel()[:_MAX_TOLD]]
 
 
 def _window(call: Call, **options: int) -> dict[str, Any]:

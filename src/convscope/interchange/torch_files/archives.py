@@ -38,7 +38,7 @@ class ProgramArchive:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._configs: dict[str, Mapping[str, Any]] = {}
-        models = [each for each in archive.names if each.partition("/")[2].startswith("models/")]
+        models = [name for name in archive.names if name.partition("/")[2].startswith("models/")]
         if len(models) > 1:
             raise ModelFileError(f"holds {len(models)} programs; save the network alone with torch.export.save")
         self._root, _, self._model = (models or [""])[0].removesuffix(".json").partition("/models/")

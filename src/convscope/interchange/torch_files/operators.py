@@ -204,8 +204,8 @@ def _arithmetic(operator: str) -> Callable[[Call], None]:
 def _pad(call: Call) -> None:
     rank, given = len(call.first.value.sizes), call.get("pad")
     before, after = [0] * rank, [0] * rank
-    for place in range(len(given) // 2):  # the last axis first
-        before[rank - 1 - place], after[rank - 1 - place] = given[2 * place], given[2 * place + 1]
+    for index in range(len(given) // 2):  # the last axis first
+        before[rank - 1 - index], after[rank - 1 - index] = given[2 * index], given[2 * index + 1]
     attributes = {"pads": before + after, "value": float(call.get("value", 0)), "mode": call.get("mode", "constant")}
     call.end("Pad", [call.first.name], **attributes)
 

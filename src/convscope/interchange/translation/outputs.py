@@ -6,7 +6,7 @@ from convscope.base.spelling import did_you_mean
 from convscope.interchange.refusal import ModelFileError
 from convscope.interchange.translation.nodes import Graph, Sizes
 
-_MOST_CLASSES_BY_CHANCE = 64
+_MAX_CLASSES_BY_CHANCE = 64
 """A smaller image may have as many numbers as there are classes."""
 _BEHIND_ARGMAX = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
@@ -53,7 +53,7 @@ def check_classes(what: str, sizes: Sizes) -> None:
 
 def check_no_autoencoder(outputs: int, pixels: int) -> None:
     """Raise `ModelFileError` if a network gives as many numbers as its images have: these are no classes."""
-    if outputs == pixels >= _MOST_CLASSES_BY_CHANCE:
+    if outputs == pixels >= _MAX_CLASSES_BY_CHANCE:
         raise ModelFileError(
             f"it has as many outputs as an image has numbers ({outputs}), as an autoencoder or a denoiser has; only "
             "classifiers can be imported"

@@ -67,7 +67,7 @@ _NEEDED: Mapping[str, str] = {
     **dict.fromkeys(("If", "Loop", "Scan"), "nested graphs are not supported; export the network for inference"),
 }
 _UNKNOWN = "no layer does that; docs/architecture.md lists the layers"
-_MOST_TOLD = 10
+_MAX_TOLD = 10
 
 
 def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tuple[State, FileTensor]:
@@ -183,5 +183,5 @@ def _unknown(nodes: Sequence[Node]) -> list[str]:
 
 def told(faults: Sequence[str], parts: str = "nodes") -> str:
     """Return the error that names the parts of a network which are not supported."""
-    more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
-    return f"{len(faults)} of its {parts} are not supported: " + "; ".join(faults[:_MOST_TOLD]) + more
+    more = f"; and {len(faults) - _MAX_TOLD} more" if len(faults) > _MAX_TOLD else ""
+    return f"{len(faults)} of its {parts} are not supported: " + "; ".join(faults[:_MAX_TOLD]) + more

@@ -15,8 +15,8 @@ from convscope.report.findings import ablation_finding, between, counted, percen
 from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
 
 _WIDEST_NAME = 12
-_MOST_ROWS = 20  # the largest changes by class
-_MOST_TIMES = 1000  # multiply-adds of a variant, in a reason
+_MAX_ROWS = 20  # the largest changes by class
+_MAX_TIMES = 1000  # multiply-adds of a variant, in a reason
 
 
 def ablation_section(value: AblationRecord) -> Section:
@@ -92,7 +92,7 @@ def _classes(value: Ablation) -> Table:
             points(one.accuracy_change_by_class[label]),
             *(points(float(end)) for end in intervals[lesion, label]),
         ]
-        for one, lesion, label in changes[:_MOST_ROWS]
+        for one, lesion, label in changes[:_MAX_ROWS]
     ]
     look = say(
         "evidence.ablation.byChance",
@@ -150,19 +150,19 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     )
     rows = [
         [
-            _variant(one.name),
-            known("evidence.ablation.changed", one.change),
-            percent(one.mean),
-            _interval(one.interval, percent),
-            "" if one is whole else points(one.difference),
-            "" if one is whole else _interval(one.difference_interval, points),
-            "" if one is whole else known("evidence.ablation.verdict", one.verdict),
-            f"{one.parameters:,}",
-            f"{one.macs:,}",
-            f"{one.num_images:,}",
-            f"{one.seconds:.1f}",
+            _variant(architecture.name),
+            known("evidence.ablation.changed", architecture.change),
+            percent(architecture.mean),
+            _interval(architecture.interval, percent),
+            "" if architecture is whole else points(architecture.difference),
+            "" if architecture is whole else _interval(architecture.difference_interval, points),
+            "" if architecture is whole else known("evidence.ablation.verdict", architecture.verdict),
+            f"{architecture.parameters:,}",
+            f"{architecture.macs:,}",
+            f"{architecture.num_images:,}",
+            f"{architecture.seconds:.1f}",
         ]
-        for one in value.architectures
+        for architecture in value.architectures
     ]
     header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
     header += heads("ablation", "parameters", "macs", "images", "seconds")
@@ -187,6 +187,6 @@ def _variant(name: str) -> str:
 
 def _left_out(one: LeftOut) -> Said:
     reasons = [say("evidence.ablation.identical", name=_variant(other)) for other in below("evidence.ablation.variant")]
-    reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MOST_TIMES)]
+    reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MAX_TIMES)]
     why = alike(one.reason, [*reasons, known("evidence.ablation.reasons", one.reason)])
     return say("evidence.ablation.reason", name=_variant(one.name), reason=why)

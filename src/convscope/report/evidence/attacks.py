@@ -52,8 +52,8 @@ def attacks_finding(value: Attacks) -> str:
 
 
 def _by_method(value: Attacks) -> dict[str, list[Attacked]]:
-    methods = dict.fromkeys(one.method for one in value.attacks)
-    return {method: [one for one in value.attacks if one.method == method] for method in methods}
+    methods = dict.fromkeys(attack.method for attack in value.attacks)
+    return {method: [attack for attack in value.attacks if attack.method == method] for method in methods}
 
 
 def _curve(value: Attacks) -> Chart:

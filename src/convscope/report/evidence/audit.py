@@ -12,7 +12,7 @@ from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
 from convscope.texts import figure, listed, rounded, say, sentences
 
-_MOST_MEMBERS = 3
+_MAX_MEMBERS = 3
 _WIDEST_NAME = 12
 
 Picture = Callable[[str, int], Pixels | None]
@@ -113,19 +113,19 @@ def _suspects_gallery(
     split = found.split
     rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
     cards = []
-    for one in found.suspects:
+    for suspect in found.suspects:
         lines = [
-            f"{names[one.given]} → {names[one.suggested]}",
-            say("head.confidence", probability=confidence_text(one.probability, 2)),
+            f"{names[suspect.given]} → {names[suspect.suggested]}",
+            say("head.confidence", probability=confidence_text(suspect.probability, 2)),
         ]
-        if one.index in rejected:
+        if suspect.index in rejected:
             lines.append(say("evidence.audit.also"))
-        cards.append(_card(picture, split, one.index, lines))
+        cards.append(_card(picture, split, suspect.index, lines))
     shown = [card for card in cards if card]
     counts = {"suspects": found.num_suspects, "labels": found.num_images}
     title = say(f"evidence.audit.suspects.{split}", **counts)
     if rejected:
-        both = sum(one.index in rejected for one in found.suspects)
+        both = sum(suspect.index in rejected for suspect in found.suspects)
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
     look = sentences(
         say("evidence.audit.suspectLook"),
@@ -184,15 +184,15 @@ def _duplicates_table(found: DuplicatesRecord) -> Table:
 def _duplicates_gallery(found: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:
     cards = []
     for group in found.groups:
-        members = [(one, picture(one.split, one.index)) for one in group.members]
-        shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MOST_MEMBERS]
+        members = [(member, picture(member.split, member.index)) for member in group.members]
+        shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MAX_MEMBERS]
         if len(shown) < 2:
             continue
-        labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(one.label for one in group.members)]
+        labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]
         more = group.num_images - len(shown)
         members_shown = listed([say(f"evidence.audit.member.{one.split}", index=str(one.index)) for one, _ in shown])
         lines = [
-            listed(labels[:_MOST_MEMBERS], "or"),
+            listed(labels[:_MAX_MEMBERS], "or"),
             say("evidence.audit.andMore", members=members_shown, more=more) if more else members_shown,
             say("evidence.audit.equal")
             if group.is_equal

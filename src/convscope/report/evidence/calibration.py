@@ -13,7 +13,7 @@ _NUMBERS = {  # what a value is multiplied by, and its digits
     "negative_log_likelihood": (1, 4),
     "aurc": (1000, 3),
 }
-_MOST_SIBLINGS = 20
+_MAX_SIBLINGS = 20
 
 
 def calibration_section(value: Calibration) -> Section:
@@ -95,7 +95,9 @@ def _figures_table(value: Calibration) -> Table:
             binning = name.removeprefix("ece_")
             chances = [getattr(side, f"chance_{binning}") for side in sides]
             cells = [
-                cell for one in chances for cell in (_number(100 * one.mean, 2), bracketed((one.low or 0.0, one.limit)))
+                cell
+                for chance in chances
+                for cell in (_number(100 * chance.mean, 2), bracketed((chance.low or 0.0, chance.limit)))
             ]
             rows.append([say("evidence.calibration.chance"), *cells, "", ""])
             largest = [
@@ -122,7 +124,7 @@ def _temperature_sentence(value: Calibration) -> Said:
     temperature: str = figure(value.temperature, 2)
     if interval:
         temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
-    siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MOST_SIBLINGS))
+    siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MAX_SIBLINGS))
     images = alike(value.fitted_on, [*siblings, known("evidence.calibration.on", value.fitted_on)])
     values = {"temperature": temperature, "images": images}
     if left_out:
@@ -148,14 +150,14 @@ def _number(value: float, digits: int) -> str:
 def _refusal_table(value: Calibration) -> Table:
     rows = list[list[str]]()
     whole = value.after.risk_coverage.refusals[0]
-    for one in value.after.risk_coverage.refusals:
-        low, high = one.interval
+    for refusal in value.after.risk_coverage.refusals:
+        low, high = refusal.interval
         rows.append(
             [
-                rounded(100 * one.fraction, 6, "%"),
-                f"{one.num_left:,}",
-                say("ofTotal", n=one.num_errors_left, total=whole.num_errors_left),
-                percent(one.risk),
+                rounded(100 * refusal.fraction, 6, "%"),
+                f"{refusal.num_left:,}",
+                say("ofTotal", n=refusal.num_errors_left, total=whole.num_errors_left),
+                percent(refusal.risk),
                 f"[{100 * low:.2f}, {100 * high:.2f}]",
             ]
         )

@@ -19,7 +19,7 @@ _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
 _LONGEST_NAME = 16
 _DIFFERENCE = 10  # letters of this word, in the language in which it is longest
-_MOST_DOTS = 200  # of a group: more would make the drawing heavy
+_MAX_DOTS = 200  # of a group: more would make the drawing heavy
 
 
 def comparison_chart(comparison: GroupComparisonRecord) -> Chart:
@@ -51,7 +51,7 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
             middle = row * _ROW + _ROW / 2
             shift = 7 if side.num_models > 1 else 0
             if shift:
-                shown = side.accuracies[:: -(-len(side.accuracies) // _MOST_DOTS)]
+                shown = side.accuracies[:: -(-len(side.accuracies) // _MAX_DOTS)]
                 places = [middle - 8] * len(shown)
                 axes.plot(shown, places, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
             draw_interval(axes, side.accuracy, side.accuracy_interval, middle + shift, colour)

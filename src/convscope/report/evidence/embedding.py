@@ -15,8 +15,8 @@ from convscope.report.pixels import Pixels
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
 from convscope.texts import figure, say, sentences
 
-_MOST_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
-_MOST_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
+_MAX_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
+_MAX_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
 _GREY = (128, 128, 128)
 _FEW_IMAGES = 300  # with no more, dots are larger
 _GAP, _ABOVE, _TOP, _LEAST_WIDTH = 16, 48, 40, 400
@@ -56,7 +56,7 @@ def _counts(value: Embedding) -> NDArray[np.int64]:
 def _shown_classes(value: Embedding) -> list[int]:
     """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
     found = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
-    return sorted(sorted(found, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MOST_PANELS])
+    return sorted(sorted(found, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MAX_PANELS])
 
 
 def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
@@ -74,7 +74,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
         for number, label in enumerate(shown):
             left, top = (number % columns) * (side + _GAP), _ABOVE + (number // columns) * (side + _ABOVE)
             others, own = np.flatnonzero(labels != label), labels == label
-            others = others[np.linspace(0, len(others) - 1, min(len(others), _MOST_GREY // len(shown))).astype(int)]
+            others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
             _strew(panel, places[others], dot, (*_GREY, 110))

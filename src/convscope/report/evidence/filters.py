@@ -17,7 +17,7 @@ from convscope.texts import figure, rounded, say, sentences
 _GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3
 _DIMMED = 80  # opacity, of 255, of the pixels of a picture that the place does not read
-_MOST_GALLERIES = 8  # with more layers, all cards stand in one
+_MAX_GALLERIES = 8  # with more layers, all cards stand in one
 
 
 def filters_section(value: FilterCards) -> Section:
@@ -36,7 +36,7 @@ def _parts(value: FilterCards, noun: str) -> list[Table | Gallery]:
     if not value.layers:
         return [Table(say("evidence.filters.nothing"), "", [say("head.layer")], [])]
     pictured = [layer for layer in value.layers if layer.pictures.filters]
-    groups = [[layer] for layer in pictured] if len(pictured) <= _MOST_GALLERIES else [pictured]
+    groups = [[layer] for layer in pictured] if len(pictured) <= _MAX_GALLERIES else [pictured]
     return [_layer_table(value, noun), *(_gallery(value, group, noun) for group in groups)]
 
 

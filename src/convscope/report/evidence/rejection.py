@@ -14,7 +14,7 @@ from convscope.texts import alike, below, figure, known, listed, rounded, say, s
 _NAME = 20  # columns of a set's name
 _COLUMNS = 8  # pictures in a row, at most
 _CLASS = 14  # columns of a class's name
-_MOST_CHANGE = 100  # pixels or degrees
+_MAX_CHANGE = 100  # pixels or degrees
 
 
 def rejection_section(value: Rejection) -> Section:
@@ -59,8 +59,8 @@ def _set(name: str) -> str:
 
 def _altered(name: str) -> str:
     """Return what was done to images, as `alter` calls it."""
-    shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MOST_CHANGE))
-    rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MOST_CHANGE))
+    shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
+    rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
     return alike(name, chain(shifted, rotated))
 
 

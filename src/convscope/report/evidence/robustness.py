@@ -20,8 +20,8 @@ _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
 
 def robustness_section(value: Robustness) -> Section:
     """Return the section of robustness."""
-    names = list(dict.fromkeys(one.name for one in value.corruptions))
-    accuracies = np.array([one.accuracy for one in value.corruptions]).reshape(len(names), -1)
+    names = list(dict.fromkeys(corruption.name for corruption in value.corruptions))
+    accuracies = np.array([corruption.accuracy for corruption in value.corruptions]).reshape(len(names), -1)
     left_out = value.num_images_left_out
     return Section(
         "robustness",
@@ -50,20 +50,20 @@ def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float6
     )
     rows = [
         [
-            _spoken(one.name),
-            f"{one.strength}" + ("*" if one.is_mnist_c else ""),
-            percent(one.accuracy),
-            *map(percent, one.interval),
-            points(one.change),
-            *map(points, one.change_interval),
+            _spoken(corruption.name),
+            f"{corruption.strength}" + ("*" if corruption.is_mnist_c else ""),
+            percent(corruption.accuracy),
+            *map(percent, corruption.interval),
+            points(corruption.change),
+            *map(points, corruption.change_interval),
         ]
-        for one in value.corruptions
+        for corruption in value.corruptions
     ]
     header = heads("robustness", "corruption", "strength", "accuracy", "low", "high", "change", "low", "high")
     accuracy = percent(value.accuracy)
     mean = percent_within(value.mean_accuracy_mnist_c, value.mean_accuracy_mnist_c_interval)
     look = say("evidence.robustness.heat", accuracy=accuracy, mean=mean)
-    marked = np.array([one.is_mnist_c for one in value.corruptions]).reshape(accuracies.shape)
+    marked = np.array([corruption.is_mnist_c for corruption in value.corruptions]).reshape(accuracies.shape)
     drawing = _draw_heat([_spoken(names[row]) for row in order], accuracies[order], marked[order], value, title)
     numbers = Table("", say("evidence.robustness.parameters"), header, rows)
     return Chart("robustness-heat", title, look, drawing, numbers, is_wide=True)

@@ -14,7 +14,7 @@ from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import bracketed, percent
 from convscope.texts import say, sentences
 
-_MOST_RUNS = 400  # as dots and in the table, over all groups
+_MAX_RUNS = 400  # as dots and in the table, over all groups
 
 
 def experiment_section(experiment: RunsRecord) -> Section:
@@ -77,13 +77,13 @@ def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
 def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
     """Return what tells the group from the others."""
     name, recipe = group_names(group)
-    is_told = len({group_names(one)[0] for one in groups}) == len(groups)
+    is_told = len({group_names(group)[0] for group in groups}) == len(groups)
     return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))
 
 
 def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Chart:
     groups, title = experiment.table, seeds_finding(experiment)
-    shown = max(1, _MOST_RUNS // len(groups))
+    shown = max(1, _MAX_RUNS // len(groups))
     rows = [
         [
             *group_names(group),

@@ -30,7 +30,7 @@ _FLOATS: dict[tuple[int, ...], str] = {
 }
 _CLASSES = ("whole numbers", "floats", "times", "text", "bit fields", "opaque values", "records", "references")
 _OPAQUE, _REFERENCE = 5, 7
-_MOST_DIMENSIONS = 8
+_MAX_DIMENSIONS = 8
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArra
 def dataspace_shape(content: bytes) -> tuple[int, ...]:
     """Return the shape that a dataspace message says; () for a single value."""
     version, rank, _, space = unpacked("<4B", content, 0, "shape")
-    if version not in (1, 2) or rank > _MOST_DIMENSIONS:
+    if version not in (1, 2) or rank > _MAX_DIMENSIONS:
         raise damaged("shape")
     if version == 2 and space == 2:
         raise unusual("an array without any shape (a null dataspace)")
@@ -113,8 +113,8 @@ def _layout(content: bytes) -> tuple[bytes | None, int, int]:
 
 
 _TEXT, _VARIABLE_LENGTH = 3, 9
-_MOST_TEXTS = 10_000
-_MOST_HEAP_OBJECTS = 1 << 16  # their numbers have 16 bits
+_MAX_TEXTS = 10_000
+_MAX_HEAP_OBJECTS = 1 << 16  # their numbers have 16 bits
 
 
 class Texts:
@@ -145,7 +145,7 @@ class Texts:
         number = class_and_version & 0x0F
         if number not in (_TEXT, _VARIABLE_LENGTH) or (number == _VARIABLE_LENGTH and bits & 0x0F != 1):
             return None
-        if count > _MOST_TEXTS or count * size > len(values):
+        if count > _MAX_TEXTS or count * size > len(values):
             raise damaged("attribute")
         pieces = [values[at : at + size] for at in range(0, count * size, size)] if size else [b""] * count
         if number == _TEXT:
@@ -171,7 +171,7 @@ class Texts:
         self._source.check(address, size)
         objects: dict[int, tuple[int, int]] = {}
         at, end = address + 16, address + size
-        while at + 16 <= end and len(objects) < _MOST_HEAP_OBJECTS:
+        while at + 16 <= end and len(objects) < _MAX_HEAP_OBJECTS:
             index, length = struct.unpack("<H6xQ", self._source.structure(at, 16))
             if index == 0:  # the free space, the last of all
                 break

@@ -13,9 +13,9 @@ from convscope.interchange.refusal import ModelFileError
 
 UNDEFINED = 0xFFFF_FFFF_FFFF_FFFF
 """The address of what is not there."""
-_MOST_PIECES = 400_000  # of structure; 10,000 layers have about ten each
-_MOST_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
-_MOST_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
+_MAX_PIECES = 400_000  # of structure; 10,000 layers have about ten each
+_MAX_PIECE_BYTES = 1 << 22  # a configuration in an attribute is the largest
+_MAX_STRUCTURE_BYTES = 1 << 26  # of all pieces; 10,000 layers take about 20 MB
 
 
 class Hdf5Bytes:
@@ -31,7 +31,7 @@ class Hdf5Bytes:
         """Return `size` bytes of the file's own structure; raises `ModelFileError` as `check` does, or for too many."""
         self.step()
         self._structure_bytes += size
-        if size > _MOST_PIECE_BYTES or self._structure_bytes > _MOST_STRUCTURE_BYTES:
+        if size > _MAX_PIECE_BYTES or self._structure_bytes > _MAX_STRUCTURE_BYTES:
             raise ModelFileError("its HDF5 structure is larger than any model's; it is damaged or malicious")
         return self.data(offset, size)
 
@@ -52,7 +52,7 @@ class Hdf5Bytes:
     def step(self) -> None:
         """Count one step through the structure; raises `ModelFileError` where there are more than honest files take."""
         self._pieces += 1
-        if self._pieces > _MOST_PIECES:
+        if self._pieces > _MAX_PIECES:
             raise ModelFileError("its HDF5 structure has more pieces than any model; it is damaged or malicious")
 
 
@@ -140,8 +140,8 @@ def unpacked(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
 
 
 _SOFT_LINK = 2  # the cache type of a symbol table entry that is no object
-_MOST_LEVELS = 8
-_MOST_NAME_BYTES = 256
+_MAX_LEVELS = 8
+_MAX_NAME_BYTES = 256
 
 
 def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
@@ -156,7 +156,7 @@ def read_links(source: Hdf5Bytes, btree: int, heap: int) -> dict[str, int]:
     while pending:
         node, parent_level = pending.pop()
         level, children = _btree_node(source, node)
-        if level > _MOST_LEVELS if parent_level is None else level != parent_level - 1:
+        if level > _MAX_LEVELS if parent_level is None else level != parent_level - 1:
             raise damaged("group tree")  # levels go down by one, so no node is above itself
         if level > 0:
             pending.extend((child, level) for child in children)
@@ -201,7 +201,7 @@ def _symbols(source: Hdf5Bytes, address: int) -> list[tuple[int, int]]:
 def _name(source: Hdf5Bytes, at: int, size: int, offset: int) -> str:
     if offset >= size:
         raise damaged("local heap")
-    text, end, _ = source.structure(at + offset, min(_MOST_NAME_BYTES, size - offset)).partition(b"\0")
+    text, end, _ = source.structure(at + offset, min(_MAX_NAME_BYTES, size - offset)).partition(b"\0")
     try:
         name = text.decode()
     except UnicodeDecodeError as error:
