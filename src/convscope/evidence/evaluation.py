@@ -182,7 +182,7 @@ class Evaluation(Recorded):
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:
-        """What cannot be concluded from so few images, or images so unevenly spread, in sentences; often none."""
+        """Sentences on conclusions that so few or unevenly spread images do not allow; often none."""
         return _cautions(self)
 
     def to_record(self) -> EvaluationRecord:
@@ -248,7 +248,7 @@ def _second_line(evaluation: Evaluation) -> str:
 
 
 def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
-    """Return what these images are too few or too unevenly spread to say: each caution's numbers by its kind."""
+    """Collect the numbers of each caution about too few or unevenly spread images, by its kind."""
     low, high = evaluation.accuracy_interval
     support = evaluation.confusion_matrix.sum(axis=1)
     found = dict[str, dict[str, Any]]()

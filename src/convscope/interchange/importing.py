@@ -96,7 +96,7 @@ def import_model(
 
 
 def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
-    """Return what was read from the file at `path` as a model that says where it came from.
+    """Make a model of an imported network, with its provenance.
 
     Args:
         stated: arguments of `read_network` with which the file was read; None is one that was left out.

@@ -40,7 +40,7 @@ _C_HEADER = re.compile(rb"\A\s*(/[*/]|#)")
 
 
 def kind_of(path: Path) -> Kind:
-    """Return which reader the file at `path` is for; its name says nothing.
+    """Choose the reader for the file at `path` by its content; the name does not matter.
 
     Raises:
         InterchangeError: if it cannot be read or is too large, or it is known to be something else: then it says what.
@@ -80,7 +80,7 @@ def _kind(file: BinaryIO, size: int, name: str) -> Kind:
 
 
 def _other(start: bytes) -> str | None:
-    """Return what a file is whose start is that of no network which can be read, and what to do; None if unknown."""
+    """Say what a file that is no readable network seems to be, and what to do; None if unknown."""
     if (said := _FLATBUFFERS.get(start[4:8])) is not None:
         return said
     for magic, said in _STARTS.items():
@@ -129,7 +129,7 @@ def _script(file_name: str) -> str:
 
 
 def _saved(file_name: str) -> str:
-    """Return what a file of `torch.save` is, and what to do."""
+    """Say what a file of `torch.save` is, and what to do."""
     return (
         "is a file of torch.save: weights without the network that they belong to (a state_dict or a checkpoint), or a "
         "pickled network, which runs code when it is opened, so convscope never opens one. Build the network in Python "

@@ -11,7 +11,7 @@ from convscope.base.files import open_file
 
 
 class ModelFileError(Exception):
-    """What is wrong with a model and the next step; `open_model_file` adds the file's name."""
+    """A problem of a model file and the next step; `open_model_file` adds the file's name."""
 
 
 @contextmanager

@@ -19,7 +19,7 @@ class Runner(Protocol):
 
     @property
     def runtime(self) -> str:
-        """What computes them, with its version."""
+        """The program that computes them, with its version."""
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (N, K) for images (N, H, W, C)."""
@@ -44,7 +44,7 @@ class FileRunner:
 
 
 def first_line(error: Exception) -> str:
-    """Return what another program says of an error, on one line."""
+    """Shorten another program's error message to one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

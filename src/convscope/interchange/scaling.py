@@ -68,7 +68,7 @@ class Scaling(PlainFields):
 
     @property
     def formula(self) -> str:
-        """Return what happens to a byte as people write it."""
+        """Write the scaling of a byte as a formula."""
         text = f"{_WHITE} - byte" if self.inverted else "byte"
         if self.scale != 1:
             text = f"({text})" if self.inverted else text

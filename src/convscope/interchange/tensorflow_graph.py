@@ -29,7 +29,7 @@ def answers(model: Model, images: Any) -> dict[str, Any]:
 
 
 def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], activations: set[str]) -> Any:
-    """Return what a layer gives for `x`; the softmax of the last one is left out, so that it gives logits.
+    """Compute the output of a layer for `x`, without the softmax of the last one.
 
     `earlier` are the outputs of the layers before it, and `activations` the names of all that the network has.
     """

@@ -86,7 +86,7 @@ class Sum(nn.Module):
 
 
 class Again(Sum):
-    """What the module called `source` gave; what the module before gives is not read."""
+    """The output of the module called `source` again, in place of the previous module's."""
 
     def forward(self, x: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
         return earlier
@@ -117,7 +117,7 @@ class Residual(nn.Sequential):
 
 
 class Answers(nn.Module):
-    """What an exported program computes: logits (N, K) and their softmax, by name."""
+    """The outputs of an exported program by name: logits (N, K) and their softmax."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

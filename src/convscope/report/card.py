@@ -36,7 +36,7 @@ _PUNCTUATION = re.compile(r"([\\`*_\[\]<>|#~$&]|^[-+=])")  # what Markdown obeys
 
 @dataclass(frozen=True, eq=False)
 class CardContents:
-    """What a run folder holds, as far as its card tells of it.
+    """The contents of a run folder that its card describes.
 
     Attributes:
         record: run.json.

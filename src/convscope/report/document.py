@@ -20,7 +20,7 @@ STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {
 
 
 def live_policy(*scripts: str) -> str:
-    """Return what a page with `scripts` in it may do: run these and no others, its engine and its workers."""
+    """Write the content policy of a page: it may run `scripts`, its engine and its workers, and nothing else."""
     digests = " ".join(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {digests} 'wasm-unsafe-eval'; worker-src blob:; "
@@ -34,7 +34,7 @@ def render_document(template: str, policy: str = STILL_POLICY, **values: object)
 
 
 def render_template(name: str, **values: object) -> str:
-    """Return what a template of this folder makes of `values`, whose texts are data, never markup."""
+    """Render a template of this folder with `values`, whose texts are data, never markup."""
     text: str = _templates().get_template(name).render(**values)
     return text
 

@@ -28,7 +28,7 @@ _TICK_ROOM = 22  # pixels between two ticks
 
 
 def group_names(group: GroupRecord | DivergedRun) -> tuple[str, str]:
-    """Return what a group is called, and with what recipe it was trained."""
+    """Name a group by its network and recipe."""
     return ", ".join(filter(None, (group.architecture, group.name))), group.recipe
 
 

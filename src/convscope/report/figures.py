@@ -90,12 +90,12 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
 
 
 def chart_makers(contents: RunContents) -> Makers:
-    """Return what draws the charts of a run, each with its finding as its title."""
+    """Make the functions that draw a run's charts, each with its finding as its title."""
     return {name: partial(chart.draw, chart.title) for name, chart in run_charts(contents).items()}
 
 
 def picture_makers(contents: RunContents) -> Makers:
-    """Return what draws the pictures of a run: images, mistakes, kernels, feature maps and the network's diagram."""
+    """Make the functions that draw a run's pictures: images, mistakes, kernels, feature maps and the diagram."""
     evaluation, explanation, shown = contents.evaluation, contents.explanation, contents.pictures
     names, train = evaluation.class_names, contents.splits.train
     pictures: Makers = {

@@ -33,7 +33,7 @@ def percent(fraction: float, digits: int = 2) -> Figure:
 
 
 def confidence_text(probability: float, digits: int = 1) -> str:
-    """Return what `tables.confidence_text` gives: what rounds to 100 % or 0 % is stated as a limit."""
+    """Format a confidence as `tables.confidence_text` does; a value that rounds to 100 % or 0 % becomes a limit."""
     number, step = percent(probability, digits), 10.0**-digits
     rounded_number = round(100 * probability, digits)
     if rounded_number >= 100:
@@ -99,7 +99,7 @@ def choice_said(history: HistoryRecord, recipe: JsonObject) -> Said | None:
 
 
 def cautions_said(evaluation: Evaluation) -> list[Said]:
-    """Return what the test images are too few or too unevenly spread to say."""
+    """Write the cautions about too few or unevenly spread test images."""
     return [
         say(f"caution.{kind}", **{name: percent(value) if name == "share" else value for name, value in facts.items()})
         for kind, facts in caution_facts(evaluation).items()
@@ -107,7 +107,7 @@ def cautions_said(evaluation: Evaluation) -> list[Said]:
 
 
 def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Said:
-    """Return which images were measured after each epoch, and what was chosen by them."""
+    """Say which images were measured after each epoch, and what was chosen by them."""
     if history.val_split == "test":
         return say("measuredTest")
     fraction, choice = recipe["validation_fraction"], choice_said(history, recipe)
@@ -139,7 +139,7 @@ def confusion_finding(evaluation: EvaluationRecord) -> Said:
 
 
 def classes_finding(evaluation: EvaluationRecord) -> Said:
-    """Return what all classes but the weakest reach."""
+    """Say what accuracy all classes but the weakest reach."""
     found = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
     recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in found[:2]]
     if len(found) == 1:
@@ -165,7 +165,7 @@ def mistakes_finding(evaluation: EvaluationRecord) -> Said:
 
 
 def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Said:
-    """Return which part of a bank's weights is positive, and how large they get."""
+    """Say which part of a bank's weights is positive, and how large they get."""
     return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=rounded(limit, 3))
 
 
@@ -182,7 +182,7 @@ def maps_finding(summary: LayerSummary) -> Said:
 
 
 def comparison_finding(comparison: ComparisonRecord) -> Said:
-    """Return which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
+    """Say which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
     names = [clip(name, 12) for name in comparison.names]
     p = format_p_value(comparison.p_value)
     if comparison.p_value >= SIGNIFICANCE:
@@ -197,7 +197,7 @@ def points(change: float) -> Figure:
 
 
 def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Said:
-    """Return which filter's removal costs most, of those whose cost stays significant among all, or that none does."""
+    """Name the filter with the largest significant loss of accuracy, or say that no loss is significant."""
     silent = [lesion for lesion in filters if lesion.replacement == "zero"] or filters
     missed = [lesion for lesion in silent if lesion.is_significant and lesion.accuracy_change < 0]
     better = sum(lesion.is_significant for lesion in silent)

@@ -75,7 +75,7 @@ class ReportPictures:
 
 @dataclass(frozen=True, eq=False)
 class RunContents:
-    """What a run measured, as the values that its page, figures and JSON are made of.
+    """The values that a run measured, from which its page, figures and JSON are made.
 
     Attributes:
         trained: the model of the run.
@@ -109,7 +109,7 @@ class RunContents:
         return new
 
     def once(self, key: object, make: Callable[[], _Made]) -> _Made:
-        """Return what `make` makes of values that `updated` leaves as they are, or of others that `key` names."""
+        """Compute `make()` once for each `key` and keep the result."""
         if key not in self._kept:
             self._kept[key] = make()
         return cast(_Made, self._kept[key])
@@ -136,7 +136,7 @@ class RunContents:
 
     @cached_property
     def facts(self) -> PageFacts:
-        """What the tables, charts and pictures are made of, but for evidence."""
+        """The content of tables, charts and pictures, without evidence."""
         baseline, comparison = self.baseline, self.comparison
         return from_attributes(
             PageFacts,
@@ -186,7 +186,7 @@ def _measurements(contents: RunContents) -> PageMeasurements:
 
 
 def model_facts(model: Model) -> PageModel:
-    """Return what a payload says of a model beside its weights."""
+    """Describe a model in the payload, without its weights."""
     network = model.architecture
     return from_attributes(
         PageModel,
@@ -217,7 +217,7 @@ def _payload(contents: RunContents) -> Payload:
 
 
 def live_map(embedding: Embedding) -> LiveMap:
-    """Return what the page computes with of an embedding, some 30 kB for the preset `cnn`."""
+    """Pack the values with which the page maps an image into an embedding, some 30 kB for the preset `cnn`."""
     images = {name: pack_small(np.asarray(getattr(embedding, name))) for name in ("indices", "labels")}
     value = embedding.to_dict()
     names = ("layer", "num_neighbours", "points", "directions", "offset")
@@ -225,7 +225,7 @@ def live_map(embedding: Embedding) -> LiveMap:
 
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
-    """Return which images of `dataset` a section shows; raises `RunError` if there is no such image."""
+    """List the images of `dataset` that a section shows; raises `RunError` if there is no such image."""
     found = rendered.indices(dataset.split)
     for index in found:
         if not isinstance(index, int) or not 0 <= index < len(dataset):

@@ -24,7 +24,7 @@ def kernel_columns(number: int) -> int:
 
 
 def large_channels(maps: NDArray[np.float32]) -> tuple[int, ...]:
-    """Return which of the drawn maps of a layer (H, W, M) are shown large: the four with the highest mean, in order."""
+    """Choose the maps of a layer (H, W, M) that are shown large: the four with the highest mean, in order."""
     strongest = np.argsort(-maps[:, :, :MAX_MAPS].mean(axis=(0, 1)), kind="stable")[:_NUM_LARGE]
     return tuple(sorted(strongest.tolist()))
 

@@ -26,7 +26,7 @@ NUM_TEST_IMAGES = 1_000
 
 
 def playground_payload(splits: Splits, model: Model) -> Playground:
-    """Return what the page computes with."""
+    """Make the payload with which the page computes."""
     train, test = splits.train, splits.test
     pixels, labels = test.images[:NUM_TEST_IMAGES], test.labels[:NUM_TEST_IMAGES]
     return Playground(

@@ -27,7 +27,7 @@ MAX_DIGITS = 400
 
 @dataclass
 class PredictionPage:
-    """What a page shows: the first 100 pictures that are added, and counts of all.
+    """The content of a page of predictions: the first 100 pictures that are added, and counts of all.
 
     Attributes:
         model_name: what the model is called, as its run folder.

@@ -90,7 +90,7 @@ class FeatureMaps(Record, kw_only=True):
 
 
 class PageMeasurements(Record, kw_only=True):
-    """What is known of a run as soon as its model has been evaluated.
+    """The measurements of a run that follow from the evaluation of its model.
 
     Attributes:
         choice: what early stopping chose, in words; "" where nothing was chosen.
@@ -113,7 +113,7 @@ class PageMeasurements(Record, kw_only=True):
 
 
 class PageFacts(PageMeasurements, kw_only=True):
-    """What the tables, charts and pictures of a page are made of, but for evidence.
+    """The content of a page's tables, charts and pictures, without evidence.
 
     Attributes:
         baseline_history, comparison: of the run that it is compared with.
@@ -203,7 +203,7 @@ class LiveMap(Record, kw_only=True):
 
 
 class Live(Record, kw_only=True):
-    """What a page computes with.
+    """The data with which a page computes.
 
     Attributes:
         models: the run's model, then the one that it is compared with.
@@ -219,7 +219,7 @@ class Live(Record, kw_only=True):
 
 
 class Payload(PageFacts, kw_only=True):
-    """What a report holds.
+    """The content of a report.
 
     Attributes:
         live: what its script computes with.
@@ -239,7 +239,7 @@ class Unmeasured(Record, kw_only=True):
 
 
 class Playground(Record, kw_only=True):
-    """What the page of no run holds: as a payload, with nothing trained or measured."""
+    """The content of the page of no run: a payload with nothing trained or measured."""
 
     format: Literal[1]
     untrained: bool = True

@@ -118,14 +118,14 @@ def write_report(folder: Path, contents: RunContents) -> Path:
 
 
 def _for_script(payload: Payload) -> dict[str, object]:
-    """Return what the page's script needs of the payload."""
+    """Select the parts of the payload that the page's script needs."""
     value = payload.to_dict()
     data = {name: part for name, part in value["data"].items() if name not in ("example", "samples")}
     return {name: part for name, part in value.items() if name not in _IN_THE_REPORT} | {"data": data}
 
 
 def _limits(page: PageFacts, *, has_seeds: bool) -> list[Said]:
-    """Return what the verdict does not say, in sentences."""
+    """Write the limits of the verdict in sentences."""
     images = page.evaluation.num_images
     if page.record.imported:
         return [say("limits.imported", images=images)]

@@ -153,7 +153,7 @@ def samples_view(page: PageFacts) -> dict[str, object]:
 
 
 def curves_note(page: PageFacts) -> Said:
-    """Return what to know of the measured curves: what was chosen by them."""
+    """Write the note on what was chosen by the measured curves."""
     return (
         findings.measured_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")
     )

@@ -35,7 +35,7 @@ _LEAST_IMAGES = 1000  # before filters are left out: fewer tell a network's filt
 
 
 class FilterAblation(Record, kw_only=True):
-    """What a network loses with one of its filters.
+    """The change of the accuracy without one of the filters.
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
@@ -130,7 +130,7 @@ def ablate(
     most_ablations: int = 512,
     most_macs: float = 4e11,
 ) -> Ablation:
-    """Return what `model` loses on `dataset` with each filter of its convolutions.
+    """Measure the accuracy of `model` on `dataset` without each filter of its convolutions.
 
     Without a convolution it is each unit of the hidden dense layers. A filter's output is replaced behind its
     activation, so what follows it, such as a batch normalisation, still adds what it adds to any value.

@@ -46,7 +46,7 @@ def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -
 def mark(
     p_values: NDArray[np.float64], is_tested: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.bool_], Marking]:
-    """Return which of the changes with `p_values` (of any shape) are marked, and how many.
+    """Mark the significant changes among `p_values` of any shape, and bound how many of them are false.
 
     Of the marked ones at most `FALSE_DISCOVERY_RATE` are expected to be false positives, if the tests are independent
     or depend on one another positively; on the same images they mostly do.

@@ -35,7 +35,7 @@ _FEWER_IMAGES = (100, 1000, 10_000)
 
 @dataclass(frozen=True)
 class Variant:
-    """What is trained in place of a network.
+    """A changed network that is trained in place of the original.
 
     Attributes:
         change: what is other than in the network, in words.
@@ -66,7 +66,7 @@ def variants(architecture: Architecture) -> tuple[Variant, ...]:
 
 
 def variants_left_out(architecture: Architecture) -> tuple[LeftOut, ...]:
-    """Return which variants there are none of, with the reason: what they change is not there, or no shape is left."""
+    """List the variants that are not possible, with the reason."""
     return _made(architecture)[1]
 
 

@@ -40,7 +40,7 @@ class KnownError(Record, kw_only=True):
 
 @dataclass(frozen=True)
 class KnownErrors:
-    """What people found in a data set.
+    """The label errors that people identified in a data set.
 
     Attributes:
         source: who found it, and where it is published.

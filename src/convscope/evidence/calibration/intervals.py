@@ -94,7 +94,7 @@ def bootstrap(
 
 
 def chance_errors(scores: Scores, num_bins: int, stream: np.random.Generator) -> tuple[Chance, Chance, Interval]:
-    """Return what the calibration errors by width and by mass would be if every confidence were exactly right.
+    """Simulate the calibration errors, by width and by mass, of a network whose confidences are exactly right.
 
     Each image is drawn right with the probability of its confidence, and the error taken from that, `resamples_for`
     times. The third is the 97.5 % range of the accuracy of these draws: it and the upper end of an error each leave

@@ -121,7 +121,7 @@ class Embedding(Tabular, ClassesRecord, kw_only=True):
 
 @checked
 def embed(model: Model, dataset: DatasetLike, *, most_images: int = 2000) -> Embedding:
-    """Return what the last dense layer of `model` reads for the images of `dataset`, as points in a plane.
+    """Project the inputs of the last dense layer of `model` for the images of `dataset` to points in a plane.
 
     Args:
         most_images: beyond it, images are left out evenly; time and memory grow with its square.

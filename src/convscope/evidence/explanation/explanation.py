@@ -104,7 +104,7 @@ class Explanation(Tabular, Recorded):
 
 @checked
 def explain(model: Model, dataset: DatasetLike, index: int = 0) -> Explanation:
-    """Return what `model` makes of the image at `index` of `dataset`.
+    """Explain the prediction of `model` for the image at `index` of `dataset`, layer by layer.
 
     Raises:
         IndexError: if there is no such image; negative indices do not count from the end.

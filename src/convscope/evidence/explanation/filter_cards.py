@@ -47,7 +47,7 @@ class Exciting(Record, kw_only=True):
 
 
 class FilterCard(Record, kw_only=True):
-    """What activates one filter, in numbers of six digits.
+    """The activations of one filter over many images, in numbers of six digits.
 
     Attributes:
         filter: a channel of the layer's map, or a number of its vector, from 0.
@@ -98,7 +98,7 @@ class FilterLayerCards(Record, kw_only=True):
 
 
 class FilterCards(Tabular, ClassesRecord, kw_only=True):
-    """What activates the filters of a network.
+    """The activations of a network's filters over many images.
 
     Attributes:
         layers: of convolutions, or of hidden dense layers where there is no convolution; from input to output.

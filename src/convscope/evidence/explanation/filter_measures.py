@@ -70,7 +70,7 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
 
 
 def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
-    """Return which of `rows`, the first with filters and the two behind it, completes the filters' answers."""
+    """Find the row whose output completes the filters' activations, among the first three of `rows`."""
     complete, *behind = rows
     for row, kinds in zip(behind, (BatchNormalization | Activation, Activation), strict=False):
         is_done = isinstance(complete.layer, Activation) or getattr(complete.layer, "activation", "linear") != "linear"
@@ -82,7 +82,7 @@ def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
 
 @dataclass(frozen=True, eq=False)
 class FilterMeasures:
-    """What the F filters of a layer answer to N images.
+    """The activations of the F filters of a layer over N images.
 
     Attributes:
         maxima: (N, F) float32, the highest output anywhere on the map.

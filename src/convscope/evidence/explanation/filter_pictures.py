@@ -21,7 +21,7 @@ Spot = tuple[int, tuple[int, int]]
 
 
 class FilterPictures(Record, kw_only=True):
-    """What activates some filters of a layer, as pictures of one size.
+    """The pixels that activate some filters of a layer, as pictures of one size.
 
     A picture is the receptive field of the most activated place, with zeros where that lies outside the image, or the
     whole image along a side where the receptive field is as large.

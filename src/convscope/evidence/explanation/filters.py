@@ -42,7 +42,7 @@ _MAX_MACS = 2e11  # of the forward passes
 
 @checked
 def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_000) -> FilterCards:
-    """Return what each filter of `model` answers to on `dataset`.
+    """Measure which images and classes activate each filter of `model` on `dataset`.
 
     They are the filters of its convolutions, or without one the units of its hidden dense layers. Pictures are kept of
     at most about a hundred filters, sampled evenly from each layer; the numbers are of all filters.

@@ -240,7 +240,7 @@ def _examples(
     probabilities: NDArray[np.float64],
     refused: NDArray[np.bool_],
 ) -> dict[str, Any]:
-    """Return what `Examples` holds of the images `shown`, those too large for a picture thinned out."""
+    """Cut out the images `shown` as `Examples`, thinned out where they are too large for a picture."""
     step_down, step_right = (-(-side // _MAX_SIDE) for side in images.shape[1:3])
     return {
         "images": Packed.from_array(images[shown][:, ::step_down, ::step_right]),

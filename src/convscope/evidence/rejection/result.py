@@ -79,7 +79,7 @@ class RuleResult(Record, kw_only=True):
 
 
 class OutOfDistributionResult(Record, kw_only=True):
-    """What the model does with one out-of-distribution set.
+    """The predictions and refusals for one out-of-distribution set.
 
     Attributes:
         about: what the images are.
@@ -110,7 +110,7 @@ class OutOfDistributionResult(Record, kw_only=True):
 
 
 class AlteredImages(Record, kw_only=True):
-    """What refusing costs on test images that were moved or turned a little.
+    """The refusals among test images that were shifted or rotated a little.
 
     Attributes:
         name: what was done to them.
@@ -125,7 +125,7 @@ class AlteredImages(Record, kw_only=True):
 
 
 class KnownImages(Record, kw_only=True):
-    """What refusing costs on the test images, and what it saves; by rule.
+    """The refusals among test images, of correct and of wrong predictions, by rule.
 
     Attributes:
         correct: refused of those that are classified correctly.

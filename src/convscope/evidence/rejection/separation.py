@@ -133,7 +133,7 @@ def auroc_interval(area: float, num_known: float, num_outside: float, confidence
 
 
 def false_positive_rate(known: Scores, outside: Scores, keep: float = 0.95) -> float:
-    """Return which share of `outside` a threshold lets through that lets the share `keep` of `known` through.
+    """Compute the share of `outside` that is accepted by a threshold that accepts the share `keep` of `known`.
 
     >>> false_positive_rate(np.arange(100.0), np.array([1.0, 7.0]))
     0.5

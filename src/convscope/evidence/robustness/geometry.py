@@ -43,7 +43,7 @@ def turned(images: Pictures, degrees: float) -> Levels:
 
 
 def scaled(images: Pictures, factor: float) -> Levels:
-    """Return what `images` show `factor` times as large."""
+    """Scale the content of `images` by `factor` about their centre."""
     return warp(images, np.eye(2) / factor)
 
 
@@ -73,7 +73,7 @@ def translate(images: Pictures, pixels: float, uniform: Uniform) -> Levels:
 def _by_direction(
     images: Pictures, chances: NDArray[np.float64], change: Callable[[Pictures, NDArray[Any]], Levels]
 ) -> Levels:
-    """Return what `change` makes of the images for signs -1 or 1, as many as `chances` (N, A) has columns."""
+    """Apply `change` to the images with signs -1 or 1, as many as `chances` (N, A) has columns."""
     signs = np.where(chances < 0.5, -1, 1)
     result = np.empty(images.shape, np.float32)
     for sign in np.unique(signs, axis=0):

@@ -105,7 +105,7 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
 
 @checked
 def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, most_images: int = 2000) -> Robustness:
-    """Return what `model` loses on `dataset` by fifteen corruptions in five strengths.
+    """Measure the accuracy of `model` on `dataset` with fifteen corruptions in five strengths.
 
     Args:
         seed: of the random numbers of the corruptions, not of the model.

@@ -21,7 +21,7 @@ def in_blocks(
     purpose: str,
     indices: NDArray[np.integer[Any]],
 ) -> Pictures:
-    """Return what `change` makes of the images (N, H, W, C), rounded to grey levels, some of them at a time.
+    """Apply `change` to images (N, H, W, C) block by block, and round to grey levels.
 
     Args:
         indices: (N,) the images' places in their data set, on which their random numbers for `purpose` depend.

@@ -15,7 +15,7 @@ from convscope.interchange.c_header.steps import ComputedStep
 
 
 def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
-    """Return what a conv2d, depthwise or dense step makes of x (N, H, W, C) by `kernel` (no bias): (N, H', W', F)."""
+    """Compute a conv2d, depthwise or dense step without bias: x (N, H, W, C) by `kernel` to (N, H', W', F)."""
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
     compute = convolution if step.kind == "conv2d" else depthwise
@@ -64,7 +64,7 @@ def activation(name: str, slope: float, x: Array) -> Array:
 
 
 def float_step(step: ComputedStep, read: list[Array]) -> Array:
-    """Return what a step makes of the values it reads, each (N, H, W, C), before its activation."""
+    """Compute a step before its activation from the values it reads, each (N, H, W, C)."""
     if step.kind == "concatenate":
         return concatenate(step, *read)
     x = read[0].reshape(len(read[0]), *step.input_shape)

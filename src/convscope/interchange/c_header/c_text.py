@@ -34,7 +34,7 @@ class CArray:
 
 @dataclass(frozen=True, eq=False)
 class StepText:
-    """What one step is in C: a comment, the functions it needs, its arrays and its calls."""
+    """One step in C: a comment, the functions it needs, its arrays and its calls."""
 
     comment: str
     functions: tuple[str, ...]

@@ -19,7 +19,7 @@ _LARGEST_SHIFT = 62  # of a 64-bit product
 
 @dataclass(frozen=True)
 class Scale:
-    """What an 8-bit integer stands for: scale · (integer - zero) + residue.
+    """The number of an 8-bit integer: scale · (integer - zero) + residue.
 
     Attributes:
         zero: the integer of the number 0, from -128 to 127.
@@ -41,7 +41,7 @@ class Scale:
         return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int64)
 
     def numbers(self, integers: Integers) -> Array:
-        """Return what `integers` stand for."""
+        """Convert integers to the numbers that they stand for."""
         return np.asarray(self.scale * (integers - self.zero) + self.residue, np.float64)
 
 

@@ -124,7 +124,7 @@ def _numbers(integers: Integers | None) -> list[int]:
 
 
 def _comment(quantized: QuantizedStep) -> str:
-    """Return what a step computes, of how many weights, and what the integers are that it gives."""
+    """Describe a step in a comment: its operation, its number of weights, and the scale of its output."""
     step, result, comment = quantized.step, quantized.result, step_comment(quantized.step)
     if quantized.kernel is not None:
         weights = quantized.kernel.size

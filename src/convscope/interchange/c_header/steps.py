@@ -274,7 +274,7 @@ def outputs_first(step: ComputedStep, kernel: NDArray[Any]) -> NDArray[Any]:
 
 
 def step_comment(step: ComputedStep) -> str:
-    """Return which layers a step computes and what sizes it reads and gives, in words."""
+    """Describe a step in words: its layers, and the sizes that it reads and writes."""
     sizes = " to ".join(" x ".join(map(str, shape)) for shape in (step.input_shape, step.output_shape))
     activation = "" if step.activation == "linear" else f", {step.activation}"
     return f"{' + '.join(step.layers)}: {sizes}{activation}"

@@ -123,7 +123,7 @@ class ConvertedLayer:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What one Keras layer becomes.
+    """The result of converting one Keras layer.
 
     Attributes:
         variables: the shapes of what the Keras layer stores, in the order in which it stores them.

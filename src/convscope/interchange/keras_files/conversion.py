@@ -43,7 +43,7 @@ _ON_MAPS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D", "MaxPooling2D", "Ave
 
 @dataclass(frozen=True)
 class Stored:
-    """What one Keras layer stores.
+    """The arrays that one Keras layer stores.
 
     Attributes:
         variables: the shapes of the stored arrays by their Keras names, in the order in which Keras stores them.
@@ -59,7 +59,7 @@ Arrays = Callable[[Stored], Mapping[str, NDArray[Any]]]
 
 
 def needed_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
-    """Return what the layers of a model store, in their order.
+    """List the arrays that the layers of a model store, in their order.
 
     Raises:
         ModelFileError: naming every layer that is not supported and what would be needed; if the model does not say
@@ -313,9 +313,7 @@ def _activate(state: State, value: FileTensor, activation: Slope, name: str) -> 
 
 
 def stored_of(architecture: Architecture, file: Hdf5File) -> tuple[list[Stored], str]:
-    """Return which stored arrays become the weights of `architecture`, by the layers' names or else their order, and
-    a note of which.
-    """
+    """Match stored arrays to the weights of `architecture`, by names or else by order, and say in a note how."""
     groups_by_name = {}
     for group in file.groups:
         if group.endswith("/vars"):

@@ -36,7 +36,7 @@ _NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def convert_layer(layer: KerasLayer, shape: Shape) -> Conversion:
-    """Return what `layer` becomes where it is given `shape`.
+    """Convert a Keras layer whose input has `shape`.
 
     Raises:
         NotTranslated, ArchitectureError: if it cannot be taken over.

@@ -16,7 +16,7 @@ class Inbound:
 
 
 def inbound(entry: Mapping[str, Any], name: str) -> list[Inbound]:
-    """Return what an entry of a Functional model's `layers` reads, each time that it is used.
+    """List the inputs of an entry of a Functional model's `layers`, for each time that it is used.
 
     Raises:
         ModelFileError: if it is damaged.

@@ -39,7 +39,7 @@ def places_of_weights(file: Hdf5File, stored: Sequence[Stored]) -> "Places":
 
 
 def variable_name(name: str, stored: Stored) -> str:
-    """Return what Keras 3 calls a variable of a layer, such as `kernel` for `sequential/conv2d/depthwise_kernel:0`."""
+    """Convert a variable's path to its Keras 3 name: `sequential/conv2d/depthwise_kernel:0` to `kernel`."""
     last = name.rpartition("/")[2].partition(":")[0].removeprefix(f"{stored.layer.name}_")  # which Keras 1 puts before
     return last if last in stored.variables else _OTHER_NAMES.get(last, last)
 

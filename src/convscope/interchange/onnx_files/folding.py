@@ -88,7 +88,7 @@ def pads(stage: FoldedStage) -> tuple[int, int, int, int]:
 
 
 def scale_and_shift(stage: FoldedStage) -> tuple[Array, Array]:
-    """Return what a batch normalisation multiplies its channels by and then adds, (C,) each."""
+    """Compute the factor and the addend of each channel of a batch normalisation, (C,) each."""
     epsilon: Any = stage.layer.epsilon
     factor = stage.weights["gamma"] / np.sqrt(stage.weights["moving_variance"] + epsilon)
     return factor, stage.weights["beta"] - stage.weights["moving_mean"] * factor
@@ -126,7 +126,7 @@ def _with_normalization(before: FoldedStage, stage: FoldedStage, kept: frozenset
 
 
 def _first_reader(architecture: Architecture, stages: list[FoldedStage], kept: frozenset[str]) -> int | None:
-    """Return which stage can read bytes instead of numbers, with other weights, and give the same."""
+    """Find the stage that can read bytes instead of numbers, with other weights and equal results."""
     if "input" in kept:
         return None
     for number, stage in enumerate(stages):

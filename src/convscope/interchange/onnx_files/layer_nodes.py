@@ -54,7 +54,7 @@ class OnnxGraph:
 
 @dataclass(frozen=True, eq=False)
 class NodeOutput:
-    """What a node gives: its name in the graph, its shape in our layout, and the order of a vector's numbers.
+    """The output of a node: its name in the graph, its shape in our layout, and the order of a vector's numbers.
 
     Attributes:
         order: (n,), which of our numbers stands where; None where they stand in our order.

@@ -107,7 +107,7 @@ def _repeat_channels(proto: Any) -> None:
 
 
 def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
-    """Return which value holds the image as numbers, and of which bytes these are `(byte - zero) * scale`.
+    """Find the value that holds the image as numbers, `(byte - zero) * scale`, with its scale and zero.
 
     `zero` is None where no byte stands for 0: then the numbers are rounded to other steps than those of the bytes.
     """

@@ -19,7 +19,7 @@ _CUSTOM = 32  # the number of what is no operator of the format
 
 
 class TfliteGraph:
-    """What a file computes.
+    """The computation of a file.
 
     Attributes:
         graph: in the operators of ONNX.

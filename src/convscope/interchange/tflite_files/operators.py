@@ -114,7 +114,7 @@ def _arithmetic(operator: str) -> Callable[[Call], None]:
 
 
 def _plain(operator: str, **attributes: Any) -> Callable[[Call], None]:
-    """Return what says an operator of one input without options."""
+    """Make the converter of an operator with one input and no options."""
 
     def plain(call: Call) -> None:
         call.end(operator, [call.given(0)], **attributes)
@@ -224,7 +224,7 @@ def translate(call: Call, number: int, custom: str) -> None:
 
 
 def operator_name(number: int, custom: str) -> str:
-    """Return what TensorFlow Lite calls an operator."""
+    """Get TensorFlow Lite's name of an operator."""
     return OPERATORS[number][0] if number in OPERATORS else repr(custom)[:40] if custom else f"operator {number}"
 
 

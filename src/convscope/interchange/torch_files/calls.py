@@ -12,7 +12,7 @@ FLOAT_TYPES = (6, 7, 8, 13)
 
 @dataclass(frozen=True)
 class Value:
-    """What a program says of a value: its sizes, None where they depend on the input, and the number of its type."""
+    """The description of a value: its sizes, None where they depend on the input, and the number of its type."""
 
     sizes: Sizes
     type: int

@@ -31,7 +31,7 @@ def graph_of(program: ProgramArchive) -> Graph:
 
 @dataclass(eq=False)
 class _Names:
-    """What values are called now: an operator that changes one in place gives it another name."""
+    """The present names of values: an operator that changes a value in place gives it another name."""
 
     now: dict[str, str] = field(default_factory=dict)
     bases: dict[str, str] = field(default_factory=dict)

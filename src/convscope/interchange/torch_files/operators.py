@@ -29,7 +29,7 @@ def translate(call: Call) -> None:
 
 
 def _plain(operator: str, **names: str) -> Callable[[Call], None]:
-    """Return what says an operator of one input; `names`: the attributes, and what PyTorch calls them."""
+    """Make the converter of an operator with one input; `names` maps its attributes to PyTorch's."""
 
     def say(call: Call) -> None:
         attributes = {ours: call.get(theirs) for ours, theirs in names.items() if call.get(theirs) is not None}
@@ -69,7 +69,7 @@ def _batch_norm(call: Call) -> None:
 
 
 def _clip(**defaults: float | None) -> Callable[[Call], None]:
-    """Return what says a Clip; `defaults`: what PyTorch calls the lower and the upper bound, and what they are."""
+    """Make the converter of a Clip; `defaults` are PyTorch's names and values of the two bounds."""
 
     def say(call: Call) -> None:
         inputs = [call.first.name]

@@ -16,7 +16,7 @@ from convscope.interchange.translation.steps import FileTensor, Step, with_activ
 
 
 def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDArray[np.float32]]]:
-    """Return what ends in the value `end`; the input is given the numbers that the file is given.
+    """Assemble the layers that compute the value `end`, and the scaling of the input.
 
     Raises:
         ModelFileError: if the value is not (N, K) in our order: maps are no classes; or if no layers lead to it.

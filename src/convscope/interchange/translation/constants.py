@@ -34,7 +34,7 @@ def shape_of(state: State, node: Node) -> NDArray[Any]:
 
 
 def evaluate(state: State, node: Node) -> NDArray[Any]:
-    """Return what an operator makes of constants."""
+    """Compute an operator on constants."""
     given = [state.constants[name] for name in node.inputs if name]
     first = given[0]
     operator = node.operator

@@ -215,7 +215,7 @@ def batch_normalization(state: State, node: Node) -> FileTensor:
 
 
 def _of_two(state: State, node: Node) -> FileTensor:
-    """Return what two values give together: a Gelu's product, or the sum that ends a residual block."""
+    """Combine two values: to a Gelu's product, or to the sum that ends a residual block."""
     if node.operator == "Mul":
         return _product(state, node)
     if node.operator != "Add":

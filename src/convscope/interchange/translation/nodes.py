@@ -64,7 +64,7 @@ class Node:
 
 @dataclass(eq=False)
 class NodeBuilder:
-    """What one operator of another program becomes: nodes that compute its result, and the constants that they read.
+    """The nodes and constants that replace an operator of another program.
 
     Attributes:
         label: what the operator is called in an error.
@@ -106,7 +106,7 @@ class NodeBuilder:
 
 @dataclass(frozen=True)
 class ImageInput:
-    """What a graph reads: its name, the sizes of its axes, the first of which counts images, and if it takes bytes.
+    """The input of a graph: its name, the sizes of its axes (images first), and whether it takes bytes.
 
     Attributes:
         order: of the axes, `CHANNELS_FIRST` or `CHANNELS_LAST`; None where the nodes must tell.
@@ -120,7 +120,7 @@ class ImageInput:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """What a file computes, in the operators of ONNX.
+    """The computation of a file in the operators of ONNX.
 
     Attributes:
         outputs: the sizes of each by its name; None where the file does not say them.

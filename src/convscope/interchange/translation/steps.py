@@ -89,7 +89,7 @@ class FileTensor:
         return self.index.ndim + 1
 
     def axis(self, number: int) -> int:
-        """Return which axis of `index` the tensor's axis `number` is; -1 is the batch."""
+        """Find the axis of `index` that is the tensor's axis `number`; -1 is the batch."""
         if not -self.rank <= number < self.rank:
             raise NotTranslated(f"has axis {number} of {self.rank}")
         return number % self.rank - 1
@@ -100,7 +100,7 @@ class FileTensor:
 
 
 class TranslationBudget:
-    """What a translation has left to spend, and the one array of which all orders are views."""
+    """The work that a translation may still do, and the one array of which all orders are views."""
 
     def __init__(self) -> None:
         self._left = _BUDGET

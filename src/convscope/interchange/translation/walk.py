@@ -169,7 +169,7 @@ def _needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
 
 
 def _unknown(nodes: Sequence[Node]) -> list[str]:
-    """Return what is wrong with nodes whose operator is none that is read."""
+    """Describe the nodes whose operators cannot be read."""
     faults = []
     for node in nodes:
         if node.domain:

@@ -132,7 +132,7 @@ def without_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> Fi
 
 
 def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
-    """Return which share of each window along an axis lies on the map."""
+    """Compute the share of each window along an axis that lies on the map."""
     first, end = pads[0], pads[0] + given
     return [(min(i * stride + kernel, end) - max(i * stride, first)) / kernel for i in range(count)]
 
@@ -265,7 +265,7 @@ def _outputs(given: int, pads: tuple[int, int], kernel: int, stride: int, *, cei
 def _padding_of(
     shape: Shape, pads: Frame, size: tuple[int, int], strides: tuple[int, int], outputs: list[int]
 ) -> Padding | None:
-    """Return which of our paddings puts the same windows on the same pixels; None if none does."""
+    """Choose the padding that puts the windows on the same pixels; None if there is none."""
     axes = list(zip(shape, pads, size, strides, outputs, strict=False))
     if all(
         before == 0 and given >= kernel and count == (given - kernel) // stride + 1
@@ -314,7 +314,7 @@ def _is_never_negative(step: Step) -> bool:
 
 
 def layer_name(node: Node, weight: int | None = None) -> str:
-    """Return what a layer may be called: as its weights or its node, where that is a name of ours, else ""."""
+    """Choose a layer's name from its weights or its node; "" if neither is a valid name."""
     name = node.inputs[weight].rpartition("/" if "/" in node.inputs[weight] else ".")[0] if weight is not None else ""
     name = (name or node.name).strip("/").replace(".", "_")
     # Numbers instead of names, which PyTorch gives to modules in a row and to nodes, say less than Keras's names.

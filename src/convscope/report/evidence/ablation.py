@@ -64,7 +64,7 @@ def _filters(value: Ablation) -> list[Table | Chart]:
 def _class_finding(
     filters: Sequence[FilterAblation], is_significant: NDArray[np.bool_], names: Sequence[str], noun: str
 ) -> str:
-    """Return which filter's silence costs which class most, of those changes that are significant."""
+    """Find the filter whose ablation changes a class most, among the significant changes."""
     main = main_replacement(filters)
     rows = [row for row, one in enumerate(filters) if one.replacement == main]
     changes = np.array([filters[row].accuracy_change_by_class for row in rows])

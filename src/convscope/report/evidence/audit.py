@@ -41,7 +41,7 @@ def audit_section(value: AuditRecord) -> Section:
 
 
 def _pictures(value: PicturesRecord) -> Picture:
-    """Return what gives the picture of an image, None where it had no room."""
+    """Make the function that finds the picture of an image; it returns None for images without one."""
     places = zip(value.splits, value.indices, strict=True)
     found = dict(zip(places, value.images.unpack(), strict=True))
 

@@ -44,7 +44,7 @@ def calibration_section(value: Calibration) -> Section:
 
 
 def error_finding(value: Calibration) -> str:
-    """Return what the temperature does to the calibration error, and whether what is left is more than chance."""
+    """Say how the temperature changes the calibration error, and whether the rest is more than chance."""
     before, after = value.before, value.after
     first, second = percent(before.ece_by_width.value), percent(after.ece_by_width.value)
     low, high = value.changes.ece_by_width.interval

@@ -58,7 +58,7 @@ def _set(name: str) -> str:
 
 
 def _altered(name: str) -> str:
-    """Return what was done to images, as `alter` calls it."""
+    """Name an alteration of images in words."""
     shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
     rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
     return alike(name, chain(shifted, rotated))
@@ -90,7 +90,7 @@ def _refused(value: Rejection) -> Table:
 
 
 def _refused_look(value: Rejection) -> str:
-    """Return what the table says beside its numbers: thresholds, costs, probabilities, clusters and what is missing."""
+    """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
     rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
     share, most = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.most_refused))
     within = between(rule.refused_range, partial(percent, digits=1))

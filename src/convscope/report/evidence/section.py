@@ -92,7 +92,7 @@ class Section:
 
     @property
     def finding(self) -> str:
-        """What the section says while it is folded: the title of its main part, or else what it shows."""
+        """The sentence of the folded section: the title of its main part, or else its description."""
         title = self.parts[self.main].title if self.parts else ""
         return say("sentence", text=title) if title else self.shows
 

@@ -13,7 +13,7 @@ from convscope.report.style import Drawing
 
 @dataclass(frozen=True, eq=False)
 class RenderedSection:
-    """What was measured on a topic, its section and its element of the page: drawn once, since drawing takes longest.
+    """The evidence on a topic with its section and its HTML element, drawn once, since drawing takes longest.
 
     Attributes:
         record: what the topic's file holds.
@@ -35,7 +35,7 @@ class RenderedSection:
         return {part.name: part.drawing for part in self.section.parts if isinstance(part, Chart)}
 
     def indices(self, split: str) -> list[int]:
-        """Return which images of `split` its cards show, in their order."""
+        """List the images of `split` that its cards show, in their order."""
         galleries = [part for part in self.section.parts if isinstance(part, Gallery)]
         cards = [card for gallery in galleries for card in gallery.cards]
         return [card.index for card in cards if card.split == split and card.index is not None]

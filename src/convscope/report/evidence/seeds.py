@@ -48,7 +48,7 @@ def seeds_section(seeds: SeedsRecord) -> Section:
 
 
 def seeds_finding(experiment: RunsRecord) -> str:
-    """Return which group has the highest mean and whether it differs from the next, or how one group spreads."""
+    """Name the group with the highest mean and say whether it differs from the next, or how one group spreads."""
     groups, lead = experiment.table, experiment.lead
     best = max(groups, key=lambda group: group.mean)
     first, mean = _title(best, groups), percent(best.mean)
@@ -75,7 +75,7 @@ def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
 
 
 def _title(group: GroupRecord, groups: Sequence[GroupRecord]) -> str:
-    """Return what tells the group from the others."""
+    """Title a group by the parts of its name that differ from those of the others."""
     name, recipe = group_names(group)
     is_told = len({group_names(group)[0] for group in groups}) == len(groups)
     return clip(name, 26) if is_told else say("evidence.seeds.group", name=clip(name, 26), recipe=clip(recipe, 18))

@@ -53,7 +53,7 @@ class StoredArray:
 
 
 def stored_array(source: Hdf5Bytes, path: str, messages: Messages) -> StoredArray:
-    """Return what a data set's messages say, checked against the file.
+    """Read the description of an array from a data set's messages, and check it against the file.
 
     Raises:
         ModelFileError: if they are damaged, promise more than the file has, or store the array elsewhere or in chunks.
