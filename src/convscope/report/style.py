@@ -234,21 +234,6 @@ def svg_element(drawing: Figure, name: str, description: str) -> str:
     return follow_language(inline_svg(svg, name, attribute("aria-label", description)), texts)
 
 
-def themed_svg(drawing: Figure) -> str:
-    """Return the drawing as an SVG file that follows the theme of the page or system that shows it."""
-    body = svg_text(drawing)
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, f"var({variable})")
-    light, dark = (
-        "; ".join(f"{variable}: {shown.get(colour, colour)}" for colour, variable in _VARIABLES.items())
-        for shown in ({}, _DARK)
-    )
-    style = f"<style>:root {{ {light} }} @media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}</style>"
-    body = re.sub(r"(font-family: |font: [\d.]+px )[^;\"]*", r"\1system-ui, sans-serif", body)
-    body = re.sub(r'="([\d.]+)pt"', r'="\1"', body, count=2)  # its size, in the pixels that it was laid out in
-    return re.sub(r"(<svg[^>]*>)", rf"\1{style}", body, count=1)
-
-
 def inline_svg(svg: str, name: str, label: str) -> str:
     """Return a file's `svg` as an element: in the theme's colours and the page's fonts, its title cut off.
 
