@@ -194,4 +194,6 @@ def compare_with_members(whole: RunGroup, members: Members) -> MembersComparison
     10,000 images, equal ones differ in 6 % of cases, in fewer with rare errors (benchmarks/metric_claims.py).
     """
     gap = group_difference(whole.wrong, members.wrong.mean(axis=0, keepdims=True))
-    return MembersComparison(whole, members, gap.interval, gap.ratio_interval, gap.p_value, gap.degrees_of_freedom)
+    return MembersComparison(
+        whole, members, gap.interval, gap.ratio_interval, gap.p_value, degrees_of_freedom=gap.degrees_of_freedom
+    )

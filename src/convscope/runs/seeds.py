@@ -10,7 +10,6 @@ from msgspec import UNSET
 from convscope.base.records import Recorded, from_attributes
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import (
-    Candidate,
     Comparison,
     GroupComparison,
     RunGroup,
@@ -116,19 +115,19 @@ def train_seeds(
     experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))
     groups = None
     if comparison is not None:
-        candidates = (comparison.a, comparison.b)
-        a, b = (_group(experiment, *one, splits) for one in zip(experiment.table, candidates, strict=True))
+        sides = (comparison.a, comparison.b)
+        a, b = (_group(experiment, *one, splits) for one in zip(experiment.table, sides, strict=True))
         groups = compare_groups(a, b)
     return SeedRuns(experiment, groups, why)
 
 
-def _group(experiment: Experiment, group: GroupRecord, candidate: Candidate, splits: Splits) -> RunGroup:
-    """Return the runs of one network as the comparison takes them."""
+def _group(experiment: Experiment, group: GroupRecord, first: RunGroup, splits: Splits) -> RunGroup:
+    """Return the runs of a network as the comparison takes them, with the latencies of the first."""
     return replace(
         experiment.answers_of(group, splits.test),
         name=group.architecture,
-        latency_seconds=candidate.latency_seconds,
-        latency_1000_seconds=candidate.latency_1000_seconds,
+        latency_seconds=first.latency_seconds,
+        latency_1000_seconds=first.latency_1000_seconds,
     )
 
 

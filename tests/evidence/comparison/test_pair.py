@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 import convscope as cs
 from convscope.base import metrics, statistics
 from convscope.engine import initial_weights
-from convscope.evidence.comparison import Candidate, Comparison, PairedCounts
+from convscope.evidence.comparison import Candidate, PairedCounts
 
 from .conftest import make_candidate
 
@@ -25,20 +25,20 @@ def test_comparison_agrees_with_scipy_and_the_two_evaluations():
     comparison = cs.compare(
         make_candidate("a", stream.random(3000) < 0.95), make_candidate("b", stream.random(3000) < 0.9)
     )
-    assert comparison.mcnemar_table.sum() == comparison.num_images == 3000
-    assert comparison.mcnemar_table[0].sum() == 3000 - comparison.a.num_errors
-    assert comparison.mcnemar_table[:, 0].sum() == 3000 - comparison.b.num_errors
-    only_a, only_b = comparison.only_a_correct, comparison.only_b_correct
+    counts = comparison.counts
+    only_a, only_b = counts.only_a_correct, counts.only_b_correct
+    assert counts.num_images == comparison.num_images == 3000
+    assert counts.both_correct + only_a == 3000 - comparison.a.num_errors
+    assert counts.both_correct + only_b == 3000 - comparison.b.num_errors
     assert comparison.p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=1e-9)
-    accuracies = comparison.a.evaluation.accuracy - comparison.b.evaluation.accuracy
-    assert comparison.accuracy_difference == pytest.approx(accuracies)
+    assert comparison.accuracy_difference == pytest.approx(comparison.a.accuracy - comparison.b.accuracy)
 
 
 @pytest.mark.parametrize("counts", [(50, 9, 2, 3), (9760, 143, 44, 53), (0, 5, 5, 0), (10, 0, 0, 0)])
-def test_table_and_p_value_are_those_of_statsmodels(counts):
+def test_counts_and_p_value_are_those_of_statsmodels(counts):
     comparison = compare_counts(*counts)
-    np.testing.assert_array_equal(comparison.mcnemar_table, np.reshape(counts, (2, 2)))
-    expected = mcnemar(comparison.mcnemar_table, exact=True).pvalue if counts[1] + counts[2] else 1.0
+    assert comparison.counts == PairedCounts(*counts)
+    expected = mcnemar(np.reshape(counts, (2, 2)), exact=True).pvalue if counts[1] + counts[2] else 1.0
     assert comparison.p_value == pytest.approx(expected, rel=1e-9)
 
 
@@ -174,7 +174,7 @@ def test_to_dict_is_finite_plain_json(counts):
     assert json.loads(json.dumps(values, allow_nan=False)) == values
     assert sum(values[key] for key in ("both_correct", "only_a_correct", "only_b_correct", "both_wrong")) == 10
     assert (values["a"]["name"], values["b"]["name"]) == ("cnn", "ann")
-    assert values["a"]["accuracy_interval"] == list(comparison.a.evaluation.accuracy_interval)
+    assert values["a"]["accuracy_interval"] == list(comparison.a.accuracy_interval)
     assert (values["p_value"], values["sentence"]) == (comparison.p_value, comparison.sentence)
 
 
@@ -182,13 +182,13 @@ def test_text_shows_costs_and_the_two_by_two_table():
     costs = {"parameters": 118_282, "macs": 118_016, "weights_bytes": 473_128, "training_seconds": 3.456}
     comparison = cs.compare(make_candidate("cnn", [1, 1, 1, 0]), make_candidate("ann", [1, 0, 0, 0], **costs))
     lines = str(comparison).splitlines()
-    assert " ".join(lines[: lines.index("")]) == comparison.sentence
+    assert " ".join(lines[: lines.index("")]) == f"{comparison.verdict}."
     assert max(map(len, lines)) <= 100
     assert "118,282" in str(comparison)
     assert "462.0 KB" in str(comparison)
     assert "3.46 s" in str(comparison)
     second = lines[lines.index("") + 1 :]
-    assert " ".join(second[: second.index("")]) == f"{comparison.verdict}."
+    assert " ".join(second[: second.index("")]) == comparison.sentence
     assert "unknown" in next(line for line in lines if line.startswith("cnn  "))
     assert [line.split() for line in lines[-2:]] == [["cnn", "correct", "1", "2"], ["cnn", "wrong", "0", "1"]]
 
@@ -230,7 +230,7 @@ def test_candidate_from_model_counts_its_costs():
 )
 def test_comparison_rejects_other_images(other, message):
     with pytest.raises(ValueError, match=message):
-        Comparison(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
+        cs.compare(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
 
 
 def test_comparison_rejects_other_class_names():

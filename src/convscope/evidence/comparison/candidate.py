@@ -8,9 +8,7 @@ import numpy as np
 
 from convscope.architecture import Architecture
 from convscope.base.arguments import check_fields, checked
-from convscope.base.records import from_attributes
 from convscope.engine.rounding import kernel_filters
-from convscope.evidence.comparison.records import CandidateRecord
 from convscope.evidence.evaluation import Evaluation
 from convscope.recipes import WeightBits
 from convscope.texts import say
@@ -78,14 +76,6 @@ class Candidate:
             latency_seconds,
             latency_1000_seconds,
         )
-
-    @property
-    def num_errors(self) -> int:
-        return len(self.evaluation.mistakes)
-
-    def to_record(self) -> CandidateRecord:
-        rates = {name: getattr(self.evaluation, name) for name in ("accuracy", "accuracy_interval")}
-        return from_attributes(CandidateRecord, self, **rates)
 
 
 def weights_bytes(network: Architecture, bits: WeightBits | None = None) -> int:

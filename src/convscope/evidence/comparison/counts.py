@@ -33,29 +33,11 @@ class PairedCounts:
     def num_images(self) -> int:
         return self.both_correct + self.only_a_correct + self.only_b_correct + self.both_wrong
 
-    @property
-    def errors_a(self) -> int:
-        return self.only_b_correct + self.both_wrong
-
-    @property
-    def errors_b(self) -> int:
-        return self.only_a_correct + self.both_wrong
-
-    @property
-    def accuracy_difference(self) -> float:
-        """The accuracy of A less that of B."""
-        return (self.errors_b - self.errors_a) / self.num_images
-
     @cached_property
     def accuracy_difference_interval(self) -> tuple[float, float]:
         """(low, high), its 95 % score interval (see `metrics.paired_interval`), as far as 0 if the test allows that."""
         low, high = paired_interval(np.array(self.only_a_correct), np.array(self.only_b_correct), self.num_images)
         return self._with_equality((float(low), float(high)), 0.0)
-
-    @property
-    def error_ratio(self) -> float | None:
-        """How many errors B makes for each error of A; None if A makes none."""
-        return self.errors_b / self.errors_a if self.errors_a else None
 
     @cached_property
     def error_ratio_interval(self) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from convscope.evidence.records import check_lengths
 
 
 class CandidateRecord(Record, kw_only=True):
-    """A model's accuracy and costs; the attributes are those of `Candidate` and its evaluation."""
+    """A model's accuracy and costs; the attributes are those of a `RunGroup` of that model alone."""
 
     name: str
     accuracy: Fraction
