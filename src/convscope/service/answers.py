@@ -52,7 +52,7 @@ def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: in
     answer = _head(served) | prediction.to_dict() | {"file": None}
     if asked.explain:
         answer |= _explained(served, [prediction], asked.method)[0]
-    return Answered(_json(answer), 1, int(prediction.none_of_these is True))
+    return Answered(encode_answer(answer), 1, int(prediction.none_of_these is True))
 
 
 def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_pixels: int) -> Answered:
@@ -74,7 +74,7 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
         explained = _explained(served, predictions[:EXPLAINED_DIGITS], asked.method)
         for digit, more in zip(answer["digits"], explained, strict=False):  # the later ones are not explained
             digit.update(more)
-    return Answered(_json(answer), len(predictions), sum(one.none_of_these is True for one in predictions))
+    return Answered(encode_answer(answer), len(predictions), sum(one.none_of_these is True for one in predictions))
 
 
 def reads_strings(served: Served) -> bool:
@@ -143,7 +143,8 @@ def _png(pixels: NDArray[np.uint8]) -> str:
     return b64encode(encode_png(shown, compress_level=1)).decode()
 
 
-def _json(answer: dict[str, Any]) -> bytes:
+def encode_answer(answer: dict[str, Any]) -> bytes:
+    """Encode an answer as JSON; raises `RequestRefusedError` if it holds numbers that are not finite."""
     try:
         return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     except ValueError:

@@ -4,7 +4,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, Response
 
 from convscope.service import schemas
@@ -12,8 +12,6 @@ from convscope.service.inference import infer, output_names
 from convscope.service.refusal import RequestRefusedError
 from convscope.service.served import Served
 from convscope.service.work import Work, check_content_type, documented
-
-_BODIES = ("application/json", "application/octet-stream")
 
 
 def protocol_routes(work: Work) -> APIRouter:
@@ -34,10 +32,8 @@ def protocol_routes(work: Work) -> APIRouter:
 
     @routes.get("/v2", responses=documented(schemas.Server))
     async def server() -> JSONResponse:
-        """Tell what serves, and which extensions of the protocol it knows."""
-        return JSONResponse(
-            {"name": "convscope", "version": version("convscope"), "extensions": ["binary_tensor_data"]}
-        )
+        """Give the name and version of the service; it supports no extension of the protocol."""
+        return JSONResponse({"name": "convscope", "version": version("convscope"), "extensions": []})
 
     @routes.get("/v2/models/{model_name}", responses=documented(schemas.ModelDescription, 404))
     async def model(model_name: Name) -> JSONResponse:
@@ -61,35 +57,29 @@ def protocol_routes(work: Work) -> APIRouter:
 
     bodies = _documented_bodies(work.models[0])
     answers = documented(schemas.InferResponse, 400, 404, 408, 413, 415)
-    JsonBytes = Annotated[  # noqa: N806 (a type)
-        int | None,
-        Header(alias="Inference-Header-Content-Length", ge=1, description="Bytes of JSON, if raw tensors follow it."),
-    ]
 
     @routes.post("/v2/models/{model_name}/infer", responses=answers, openapi_extra=bodies)
-    async def model_infer(request: Request, model_name: Name, json_bytes: JsonBytes = None) -> Response:
+    async def model_infer(request: Request, model_name: Name) -> Response:
         """Answer images."""
-        return await _infer(work, request, work.model(model_name), json_bytes)
+        return await _infer(work, request, work.model(model_name))
 
     @routes.post("/v2/models/{model_name}/versions/{model_version}/infer", responses=answers, openapi_extra=bodies)
-    async def model_of_version_infer(
-        request: Request, model_name: Name, model_version: Version, json_bytes: JsonBytes = None
-    ) -> Response:
+    async def model_of_version_infer(request: Request, model_name: Name, model_version: Version) -> Response:
         """Answer images with a model of this version."""
-        return await _infer(work, request, _of_version(work, model_name, model_version), json_bytes)
+        return await _infer(work, request, _of_version(work, model_name, model_version))
 
     return routes
 
 
-async def _infer(work: Work, request: Request, served: Served, json_bytes: int | None) -> Response:
-    check_content_type(request, _BODIES)
+async def _infer(work: Work, request: Request, served: Served) -> Response:
+    check_content_type(request, ("application/json",))
+    if "inference-header-content-length" in request.headers:
+        reason = "raw tensors after the JSON are not supported; send `data` as numbers (Triton: binary_data=False)"
+        raise RequestRefusedError(400, reason)
     body = await request.body()
-    found = await work.compute(request, served, partial(infer, served, body, json_bytes, work.limits.images))
-    work.count(served, found.num_images, found.num_rejected)
-    if not found.is_binary:
-        return Response(found.body, media_type="application/json")
-    headers = {"Inference-Header-Content-Length": str(found.json_bytes)}
-    return Response(found.body, media_type="application/octet-stream", headers=headers)
+    answered = await work.compute(request, served, partial(infer, served, body, work.limits.images))
+    work.count(served, answered.num_images, answered.num_rejected)
+    return Response(answered.body, media_type="application/json")
 
 
 def _of_version(work: Work, name: str, asked: str) -> Served:
@@ -132,11 +122,6 @@ def _documented_bodies(served: Served) -> dict[str, Any]:
     return {
         "requestBody": {
             "required": True,
-            "content": {
-                "application/json": {"schema": schema, "example": example},
-                "application/octet-stream": {
-                    "schema": {"type": "string", "format": "binary"},
-                },
-            },
+            "content": {"application/json": {"schema": schema, "example": example}},
         }
     }

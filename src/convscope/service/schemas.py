@@ -40,36 +40,33 @@ class InputTensor(_Strict):
         min_length=4, max_length=4, description="N, height, width, channels."
     )
     datatype: InputType
-    parameters: Parameters = Field(default={}, description="`binary_data_size`: raw bytes follow the JSON.")
-    data: _Values | None = None
+    parameters: Parameters = {}
+    data: _Values
 
 
 class RequestedOutput(_Strict):
     """An output that is wanted."""
 
     name: OutputName
-    parameters: Parameters = Field(default={}, description="`binary_data`: whether it is returned as raw bytes.")
+    parameters: Parameters = {}
 
 
 class InferRequest(_Strict):
     """A request for inference; without `outputs` all are given."""
 
     id: str | None = Field(default=None, max_length=256, description="Returned with the response.")
-    parameters: Parameters = Field(
-        default={}, description="`binary_data_output`: whether outputs are returned as raw bytes."
-    )
+    parameters: Parameters = {}
     inputs: list[InputTensor] = Field(min_length=1, max_length=1)
     outputs: list[RequestedOutput] | None = Field(default=None, max_length=5)
 
 
 class OutputTensor(BaseModel):
-    """An output; `data` is flat, and left out where raw bytes follow the JSON."""
+    """An output; `data` is flat."""
 
     name: OutputName
     shape: list[int]
     datatype: Literal["FP32", "INT64", "BOOL"]
-    parameters: dict[str, int] = {}
-    data: list[float | int | bool] = []
+    data: list[float | int | bool]
 
 
 class InferResponse(BaseModel):
@@ -100,7 +97,7 @@ class Ready(BaseModel):
 
 
 class Server(BaseModel):
-    """What serves, and which extensions of the protocol it knows."""
+    """The name and version of the service, and the protocol's extensions that it supports."""
 
     name: str
     version: str

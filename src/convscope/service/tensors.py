@@ -1,7 +1,4 @@
-"""Tensors of the Open Inference Protocol: `read_images` reads a request's images, `write_tensor` writes an array.
-
-Values come as JSON numbers, flat or nested, or as raw bytes after the JSON (the binary tensor data extension).
-"""
+"""Tensors of the Open Inference Protocol: `read_images` reads a request's images, `write_tensor` writes an array."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,28 +8,13 @@ from numpy.typing import NDArray
 
 from convscope.service.refusal import RequestRefusedError
 
-INPUT_TYPES = {
-    "UINT8": "<u1",
-    "UINT16": "<u2",
-    "UINT32": "<u4",
-    "UINT64": "<u8",
-    "INT8": "<i1",
-    "INT16": "<i2",
-    "INT32": "<i4",
-    "INT64": "<i8",
-    "FP16": "<f2",
-    "FP32": "<f4",
-    "FP64": "<f8",
-}
-"""In which images may come, by the protocol's name; their values are whole numbers from 0 to 255 in all of them."""
-
 _OUTPUT_TYPES = {"bool": "BOOL", "int64": "INT64", "float32": "FP32"}
 
 
 def read_images(
-    shape: Sequence[int], datatype: str, data: Sequence[Any] | bytes, image_shape: tuple[int, ...], most: int
+    shape: Sequence[int], data: Sequence[Any], image_shape: tuple[int, ...], most: int
 ) -> NDArray[np.uint8]:
-    """Return images (N, H, W, C) uint8 from `data`: JSON numbers, or the little-endian bytes of `datatype`.
+    """Convert JSON numbers, flat or nested, to images (N, H, W, C) uint8.
 
     Args:
         image_shape: (H, W, C) that the model reads.
@@ -50,7 +32,7 @@ def read_images(
             413 if shape[0] > most else 400, f"there are {shape[0]} images; a request may have 1 to {most}"
         )
     count = int(np.prod(shape))
-    values = _from_bytes(data, datatype, count) if isinstance(data, bytes) else _from_json(data, shape, count)
+    values = _flatten(data, shape, count)
     with np.errstate(invalid="ignore"):
         images = values.astype(np.uint8)
     if (wrong := np.flatnonzero(images != values)).size:
@@ -59,17 +41,8 @@ def read_images(
     return images.reshape(tuple(shape))
 
 
-def _from_bytes(data: bytes, datatype: str, count: int) -> NDArray[Any]:
-    dtype = np.dtype(INPUT_TYPES[datatype])
-    if len(data) != count * dtype.itemsize:
-        raise RequestRefusedError(
-            400, f"images have {len(data):,} bytes, but {count:,} values of {datatype} have {count * dtype.itemsize:,}"
-        )
-    return np.frombuffer(data, dtype)
-
-
-def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.float64]:
-    """Return (count,) from a flat list, or from lists within lists as `shape` says."""
+def _flatten(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray[np.float64]:
+    """Convert a flat list of `count` numbers, or lists within lists as `shape` says, to an array (count,)."""
     values = np.array(data, object)  # lists of unequal lengths stay lists
     if values.shape not in ((count,), tuple(shape)):
         raise RequestRefusedError(
@@ -89,13 +62,10 @@ def _from_json(data: Sequence[Any], shape: Sequence[int], count: int) -> NDArray
         ) from None
 
 
-def write_tensor(name: str, array: NDArray[Any], *, binary: bool) -> tuple[dict[str, Any], bytes]:
-    """Return an output as the protocol describes it, and its raw bytes, which are empty where it stands in the JSON."""
-    tensor: dict[str, Any] = {"name": name, "shape": list(array.shape), "datatype": _OUTPUT_TYPES[array.dtype.name]}
-    if not binary:
-        return tensor | {"data": array.reshape(-1).tolist()}, b""
-    raw = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
-    return tensor | {"parameters": {"binary_data_size": len(raw)}}, raw
+def write_tensor(name: str, array: NDArray[Any]) -> dict[str, Any]:
+    """Describe an output as the protocol does, its values in a flat list."""
+    datatype = _OUTPUT_TYPES[array.dtype.name]
+    return {"name": name, "shape": list(array.shape), "datatype": datatype, "data": array.reshape(-1).tolist()}
 
 
 def _listed(shape: Sequence[int]) -> str:
