@@ -24,7 +24,7 @@ from PIL import Image
 
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
-from convscope.experiment.run_json import cpu_name
+from convscope.experiment.machine import cpu_name
 
 
 def png(image: np.ndarray) -> bytes:

@@ -25,7 +25,7 @@ import numpy as np
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.experiment import RunSpec, train_runs
-from convscope.experiment.run_json import machine_record
+from convscope.experiment.machine import machine_record
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
 from convscope.runs.comparing import compare_folders

@@ -82,7 +82,7 @@ def seeds(options: argparse.Namespace) -> dict[str, Any]:
     train(0)
     start = perf_counter()
     if at_once:
-        from convscope.experiment.run_json import available_cores
+        from convscope.experiment.machine import available_cores
 
         with ThreadPoolExecutor(available_cores()) as pool:
             list(pool.map(train, range(SEEDS)))

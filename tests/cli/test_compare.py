@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.experiment import RunSpec
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 

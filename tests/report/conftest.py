@@ -27,7 +27,7 @@ from convscope.report import Replay, RunContents
 from convscope.report.evidence import render_evidence
 from convscope.report.pixels import Pixels
 from convscope.report.records import PageRecord
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.storage.records import Processor
 from convscope.training import History
 from convscope.training.model import Model

@@ -8,7 +8,7 @@ import numpy as np
 import convscope as cs
 from convscope.engine import initial_weights
 from convscope.experiment import RunSpec
-from convscope.experiment.run_json import machine_record
+from convscope.experiment.machine import machine_record
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
 from convscope.storage import writing

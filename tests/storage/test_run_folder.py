@@ -14,7 +14,7 @@ from convscope.base.errors import RunError
 from convscope.base.files import MOST_BYTES
 from convscope.experiment import RunSpec
 from convscope.interchange import ParityTable
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.storage import RunFolder, create_run, open_run
 from convscope.storage.records import RunFile
 from convscope.storage.state_file import load_state, save_state

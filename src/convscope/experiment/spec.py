@@ -17,10 +17,10 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName, initial_weights
 from convscope.engine.keras import backend_name
+from convscope.experiment.start import Start, open_start
 from convscope.recipes import Recipe
 from convscope.storage import load_start, load_trained_on
 from convscope.training import TrainingState
-from convscope.training.transfer import transfer
 
 _SEED = '"seed":null'  # within the text of a run, where the seed stands
 _DIGITS = 16  # of a digest: 64 bits, so that two of a million runs share one with a chance of 3e-8
@@ -108,13 +108,17 @@ class RunSpec:
         """
         if self.weights_seed is not None:
             return TrainingState(initial_weights(self.architecture, self.weights_seed))
+        start = self.open_start(splits)
+        return None if start is None else start.transfer.state
+
+    def open_start(self, splits: Splits) -> Start | None:
+        """Load the network that training starts from; None stands for random weights. Raises as `state`."""
         if not self.start:
             return None
-        source, shape, names = load_start(self.start), splits.image_shape, splits.class_names
-        begin = transfer(source, shape, names, self.seed, new_output=self.new_output)
-        if begin.architecture != self.architecture:
+        start = open_start(Path(self.start), splits, self.seed, new_output=self.new_output)
+        if start.transfer.architecture != self.architecture:
             raise ArchitectureError(f"{self.start} does not have the requested architecture {self.architecture.name}")
-        return begin.state
+        return start
 
     def unseen(self, train: Dataset) -> NDArray[np.bool_] | None:
         """Return (N,), which images of `train` may be held out: those that the network at `start` did not see.

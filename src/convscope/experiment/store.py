@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside
+from convscope.base.records import from_attributes
 from convscope.data.datasets import Splits
 from convscope.data.datasets.records import SplitsRecord
 from convscope.evidence.comparison import weights_bytes
 from convscope.experiment.result import RunResult
-from convscope.experiment.run_json import group_record
 from convscope.experiment.spec import RunSpec
+from convscope.experiment.start import Start
 from convscope.experiment.worker import WorkerResult
 from convscope.storage import (
     NOTHING,
@@ -23,16 +25,11 @@ from convscope.storage import (
     StoredGroup,
     StoredRun,
     StoredRuns,
-    TrainedOn,
-    load_start,
-    load_trained_on,
-    save_model,
-    save_trained_on,
     start_file,
     trained_on_file,
     write_trained_on,
 )
-from convscope.storage.records import SharedRecord
+from convscope.storage.records import RunData, SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
 from convscope.training import History
 
@@ -113,27 +110,37 @@ class RunStore:
     def _group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:
         digest = spec.group_digest(self.splits)
         if digest not in self._groups:
-            record, provenance = group_record(spec, self.splits, self._data), dict(trained.model.provenance)
-            if record.start:
-                provenance["from"] = record.start.weights_sha256
-            self._keep_origin(spec, record)
+            start = spec.open_start(self.splits)
+            record, provenance = self._shared_record(spec, start), dict(trained.model.provenance)
+            if start is not None:
+                provenance["from"] = start.model.weights_sha256
+            self._keep_origin(record, start)
             handwriting = trained.model.handwriting
             self._groups[digest] = StoredGroup(digest, record, spec.architecture, spec.recipe, provenance, handwriting)
         return self._groups[digest]
 
-    def _keep_origin(self, spec: RunSpec, record: SharedRecord) -> None:
+    def _shared_record(self, spec: RunSpec, start: Start | None) -> SharedRecord:
+        """Describe the runs of `spec` and of other seeds for their `run.json`."""
+        data = self._data
+        return SharedRecord(
+            # No argument loads held-out splits, and no command measures on them.
+            dataset=from_attributes(RunData, data, argument=spec.dataset if spec.held_out is None else ""),
+            engine=spec.engine,
+            num_images=spec.num_images or data.train.num_images,
+            weights_seed=UNSET if spec.weights_seed is None else spec.weights_seed,
+            start=UNSET if start is None else start.to_record(self.splits),
+        )
+
+    def _keep_origin(self, record: SharedRecord, start: Start | None) -> None:
         """Keep the network that runs start from, and which images they are trained on."""
         assert self.stored is not None
-        known: TrainedOn | None = NOTHING
         images = inside(self.stored.path, trained_on_file(record))
-        if record.start:
-            model, start = load_start(spec.start), inside(self.stored.path, start_file(record.start))
-            known = load_trained_on(Path(spec.start), model)
-            if not start.exists():
-                start.parent.mkdir(parents=True, exist_ok=True)
-                if known is not None:
-                    save_trained_on(start, known, model)
-                save_model(model, start)
+        if start is not None and record.start:
+            path = inside(self.stored.path, start_file(record.start))
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                start.save(path)
+        known = NOTHING if start is None else start.known
         if known is not None and not images.exists():
             write_trained_on(images, known.and_also(self.splits.train))
 

@@ -20,7 +20,7 @@ from convscope.data.datasets import LoadOptions, Splits, load_splits
 from convscope.engine import open_network
 from convscope.engine.keras import backend_name
 from convscope.evidence.evaluating import check_finite
-from convscope.experiment.run_json import available_cores, machine_record
+from convscope.experiment.machine import available_cores, machine_record
 from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec, judged_on_held_out
 from convscope.storage.records import Machine

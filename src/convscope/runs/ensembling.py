@@ -12,12 +12,12 @@ from convscope.base.statistics import group_accuracy_interval, group_difference
 from convscope.data.datasets import Splits
 from convscope.evidence.comparison import Candidate, GroupComparison, RunGroup, words
 from convscope.experiment import RunSpec
-from convscope.experiment.run_json import available_cores
+from convscope.experiment.machine import available_cores
 from convscope.runs.groups import FinishedRun, finished_runs, stored_bytes
 from convscope.runs.importing import measure_unlike
 from convscope.runs.jobs import free_folder, opened
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.runs.steps import Measured, timed
 from convscope.storage import RunFolder
 from convscope.storage.records import MemberRecord

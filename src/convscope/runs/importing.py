@@ -11,7 +11,7 @@ from msgspec import convert, structs
 from convscope.base.errors import ArchitectureError, InterchangeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.experiment import RunSpec, argument_of
-from convscope.experiment.run_json import available_cores
+from convscope.experiment.machine import available_cores
 from convscope.interchange.imported import Imported
 from convscope.interchange.importing import model_of, read_network
 from convscope.interchange.scaling import Scaling
@@ -21,7 +21,7 @@ from convscope.runs.choices import recipe_for
 from convscope.runs.data import load_data
 from convscope.runs.jobs import free_folder
 from convscope.runs.listeners import Listeners
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
 from convscope.storage import RunFolder, create_run, save_model, writing
 from convscope.storage.records import ImportRecord, RunFile

@@ -12,7 +12,8 @@ from convscope.base.errors import DatasetError, RecipeError, RunError
 from convscope.data.datasets import Dataset, LoadOptions, Splits
 from convscope.engine import EngineName, check_engine, check_precision, check_weight_bits
 from convscope.experiment import RunSpec
-from convscope.experiment.run_json import available_cores
+from convscope.experiment.machine import available_cores
+from convscope.experiment.start import Start, open_start
 from convscope.recipes import RECIPES
 from convscope.runs.choices import (
     PRESET,
@@ -24,8 +25,8 @@ from convscope.runs.choices import (
 )
 from convscope.runs.data import DataChoice, load_again, load_data
 from convscope.runs.listeners import SILENT, Listeners
-from convscope.runs.run_json import run_record
-from convscope.runs.start import Start, held_out_by, open_start, start_of
+from convscope.runs.run_record import run_record
+from convscope.runs.start import held_out_by, start_of
 from convscope.storage import RunFolder, create_run, open_run, writing
 from convscope.storage.records import JobOptions
 from convscope.training import check_classes, check_fit, check_recipe, hold_out
@@ -135,14 +136,14 @@ def new_job(request: Request, listeners: Listeners = SILENT) -> Iterator[Job]:
         splits,
         request.threads or available_cores(),
         request.command,
-        UNSET if start is None else start.to_record(splits, request.new_output),
+        UNSET if start is None else start.to_record(splits),
         request.options,
     )
     path = request.out or free_folder(f"{splits.name}-{network.name}")
     with writing(path):
         folder = create_run(path, record)
         if start is not None:
-            start.save(folder)
+            start.save(folder.start_path)
         yield Job(folder, splits, start, request.options)
 
 

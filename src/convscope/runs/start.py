@@ -1,91 +1,12 @@
-"""The network that a run starts from: its weights, and the images that it was trained on."""
-
-from dataclasses import dataclass
-from pathlib import Path
+"""What the run in a folder started from, and which training images it holds out."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.errors import ArchitectureError, DatasetError, RecipeError
-from convscope.base.records import from_attributes
 from convscope.data.datasets import Dataset, Splits
-from convscope.storage import NOTHING, RunFolder, TrainedOn, load_start, load_trained_on, save_model, save_trained_on
-from convscope.storage.records import StartRecord
+from convscope.experiment.start import Start, open_start
+from convscope.storage import RunFolder
 from convscope.training import hold_out
-from convscope.training.model import Model
-from convscope.training.transfer import Transfer, transfer
-
-
-@dataclass(frozen=True, eq=False)
-class Start:
-    """A trained network, and what training starts from if it starts from that.
-
-    Attributes:
-        known: the images that the network and its ancestors were trained on; None where nobody knows.
-    """
-
-    path: Path
-    model: Model
-    transfer: Transfer
-    known: TrainedOn | None
-
-    def unseen(self, dataset: Dataset) -> NDArray[np.bool_]:
-        """Return (N,), which images of `dataset` are known to be new to the network."""
-        return np.zeros(len(dataset), np.bool_) if self.known is None else ~self.known.may_include(dataset)
-
-    def check(self, splits: Splits, validation_fraction: float) -> None:
-        """Find what would make a later claim about unseen images untrue, before anything is trained.
-
-        Raises:
-            DatasetError: if test images of `splits` are among those that the network was trained on.
-            RecipeError: if images are to be held out, and nobody knows which are new to the network.
-        """
-        if self.known is None:
-            if validation_fraction > 0:
-                raise RecipeError(
-                    f"`start` {self.path}: its training images are unknown, so none can be held out; remove "
-                    "`validation_fraction` and `patience`, or start from a run of convscope run or train"
-                )
-            return
-        also = self.known.includes(splits.test) & ~NOTHING.and_also(splits.train).includes(splits.test)
-        if count := int(also.sum()):
-            raise DatasetError(
-                f"`start` {self.path}: it was trained on {count:,} of the {len(splits.test):,} test images of "
-                f"{splits.name}, so they cannot be used for testing; divide the data as that run did "
-                "(`test_fraction`), or use data with other test images"
-            )
-
-    def to_record(self, splits: Splits, new_output: bool) -> StartRecord:
-        """Return what `run.json` says of it."""
-        return from_attributes(
-            StartRecord,
-            self.transfer,
-            argument=str(self.path.resolve()),
-            weights_sha256=self.model.weights_sha256,
-            num_seen_images=None if self.known is None else int((~self.unseen(splits.train)).sum()),
-            new_output=new_output,
-        )
-
-    def save(self, folder: RunFolder) -> None:
-        """Keep the network in the folder of a run that starts from it."""
-        if self.known is not None:
-            save_trained_on(folder.start_path, self.known, self.model)
-        save_model(self.model, folder.start_path)
-
-
-def open_start(path: Path, splits: Splits, seed: int, *, new_output: bool) -> Start:
-    """Return the network in the file or run folder at `path`, for training on `splits`.
-
-    Raises:
-        RunError: if there is none, or it is damaged.
-        ArchitectureError: if it cannot be for such images or classes.
-    """
-    model = load_start(path)
-    try:
-        begin = transfer(model, splits.image_shape, splits.class_names, seed, new_output=new_output)
-    except ArchitectureError as error:
-        raise ArchitectureError(f"`start` {path}: {error}") from error
-    return Start(path, model, begin, load_trained_on(path, model))
 
 
 def start_of(folder: RunFolder, splits: Splits) -> Start | None:

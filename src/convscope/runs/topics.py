@@ -23,10 +23,11 @@ from convscope.evidence.rejection import Rejection, fit_rejection, measure_rejec
 from convscope.evidence.robustness import Attacks, Robustness, measure_attacks, measure_robustness
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.records import SeedsRecord
+from convscope.experiment.start import Start
 from convscope.interchange.parity import ParityTable
 from convscope.recipes import Recipe
 from convscope.runs.listeners import SILENT, Listeners, Result
-from convscope.runs.start import Start, held_out_by, start_of
+from convscope.runs.start import held_out_by, start_of
 from convscope.runs.steps import evaluate_run, timed
 from convscope.storage import RunFolder
 from convscope.training.crossfit import CrossFit, crossfit

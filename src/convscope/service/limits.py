@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields
 
-from convscope.experiment.run_json import available_cores
+from convscope.experiment.machine import available_cores
 
 MIB = 1 << 20
 

@@ -6,7 +6,7 @@ from convscope.base.records import from_attributes
 from convscope.base.versions import FORMAT, own_version
 from convscope.data.datasets import Splits
 from convscope.experiment import RunSpec
-from convscope.experiment.run_json import machine_record
+from convscope.experiment.machine import machine_record
 from convscope.storage.records import JobOptions, RunData, RunFile, StartRecord
 
 

@@ -1,0 +1,49 @@
+"""The machine that computes: its processor, its cores, and the versions of what is installed."""
+
+import os
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from msgspec import UNSET
+
+from convscope.engine import EngineName, keras
+from convscope.engine.processor import chosen_instruction_set
+from convscope.recipes import Precision
+from convscope.storage.records import Machine, Processor
+
+
+@cache
+def machine_record(engine: EngineName, precision: Precision) -> Machine:
+    """Describe what computes here; the versions include Keras and its backend for the engine `keras`.
+
+    Raises:
+        EngineError: if the engine is `keras`, and that or its backend is missing.
+        RecipeError: if this processor has no instructions for the precision.
+    """
+    versions = {"convscope": version("convscope"), "python": platform.python_version(), "numpy": version("numpy")}
+    if engine == "keras":
+        versions |= keras.versions()
+    cpu = Processor(
+        name=cpu_name(),
+        cores=available_cores(),
+        machine=platform.machine(),
+        instruction_set=chosen_instruction_set(None, precision) if engine == "native" else UNSET,
+    )
+    return Machine(versions=versions, cpu=cpu)
+
+
+def available_cores() -> int:
+    """Return how many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
