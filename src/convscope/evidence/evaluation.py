@@ -223,7 +223,7 @@ class Evaluation(Recorded):
         lines = [_headline(self), _second_line(self), *self.cautions]
         parts = [f"<p>{'<br>'.join(map(escape, lines))}</p>"]
         if self.num_classes <= _MAX_CLASSES_IN_MATRIX:
-            parts.append(html_table(("", *names), _tinted_rows(self), _MATRIX_CAPTION))
+            parts.append(html_table(("", *names), _tint_rows(self), _MATRIX_CAPTION))
         else:
             parts.append(f"<p>{escape(_matrix_left_out(self))}</p>")
         parts.append(html_table(CLASS_HEADER, class_rows(self.classes, names)))
@@ -296,7 +296,7 @@ def _matrix_left_out(evaluation: Evaluation) -> str:
     return f"The confusion matrix ({size}) is too large to print; the most confused pairs are its largest errors."
 
 
-def _tinted_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
+def _tint_rows(evaluation: Evaluation) -> list[list[str | Tint]]:
     opacities = confusion_opacities(evaluation.confusion_matrix).tolist()
     return [
         [

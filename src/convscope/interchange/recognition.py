@@ -111,7 +111,7 @@ def _kind_of_archive(archive: Archive, file_name: str) -> Kind:
         raise ModelFileError(f"is a program that PyTorch compiled for one machine; in PyTorch, run {_export_line()}")
     if _PICKLE in inner:
         is_script = "constants.pkl" in inner or any(name.startswith("code/") for name in inner)
-        raise ModelFileError(_script(file_name) if is_script else _saved(file_name))
+        raise ModelFileError(_script(file_name) if is_script else _describe_saved(file_name))
     if "config.json" in names or "model.weights.h5" in names:
         return "Keras"
     if names and all(name.endswith(".npy") for name in names):
@@ -128,7 +128,7 @@ def _script(file_name: str) -> str:
     )
 
 
-def _saved(file_name: str) -> str:
+def _describe_saved(file_name: str) -> str:
     """Say what a file of `torch.save` is, and what to do."""
     return (
         "is a file of torch.save: weights without the network that they belong to (a state_dict or a checkpoint), or a "

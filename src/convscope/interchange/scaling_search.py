@@ -180,16 +180,16 @@ class _Trial:
     @property
     def temperature(self) -> float:
         """The temperature that suits the answers best."""
-        return self._fitted(self.labels)
+        return self._fit_temperature(self.labels)
 
     def softened_losses(self) -> NDArray[np.float64]:
         """Return (N,), the losses at the temperature that would suit the answers if some labels were others."""
         stream, labels, num_classes = random_stream(3, "scaling"), self.labels.copy(), self.logits.shape[1]
         some = stream.permutation(len(labels))[::_ONE_OF]
         labels[some] = (labels[some] + stream.integers(1, num_classes, len(some))) % num_classes
-        return cross_entropies(self.logits / self._fitted(labels), self.labels)
+        return cross_entropies(self.logits / self._fit_temperature(labels), self.labels)
 
-    def _fitted(self, labels: NDArray[np.int64]) -> float:
+    def _fit_temperature(self, labels: NDArray[np.int64]) -> float:
         """Return the temperature that makes labels likeliest; logits of any size are brought to that of 1 first."""
         size = float(self.logits.std()) or 1.0
         return fit_temperature(self.logits / size, labels) * size
@@ -273,12 +273,12 @@ def _likeliest(trials: list[_Trial]) -> list[_Trial]:
         return trials
     softened = [trial.softened_losses() for trial in trials]
     for (trial, losses), (other, others) in permutations(zip(trials, softened, strict=True), 2):
-        trial.verdict = trial.verdict or _ruled_out(trial, losses, other, others)
+        trial.verdict = trial.verdict or _rule_out(trial, losses, other, others)
     left = [trial for trial in trials if not trial.verdict] or trials
     return sorted(left, key=lambda trial: float(trial.losses.mean()))
 
 
-def _ruled_out(trial: _Trial, losses: NDArray[np.float64], other: _Trial, others: NDArray[np.float64]) -> str:
+def _rule_out(trial: _Trial, losses: NDArray[np.float64], other: _Trial, others: NDArray[np.float64]) -> str:
     """Return why `other` rules `trial` out, where it does; `losses` and `others` are their softened ones."""
     differences = losses - others
     error = float(differences.std()) / sqrt(len(differences))

@@ -32,13 +32,13 @@ def misfit(found: Imported, scaling: Scaling, images: Dataset) -> float | None:
     kept_variance = kept_variance + layer.epsilon
     if not kept_mean.any() and (np.abs(kept_variance - 1) <= layer.epsilon).all():
         return None
-    mean, variance = _measured(found, scaling, images, layer.name)
+    mean, variance = _measure(found, scaling, images, layer.name)
     variance += layer.epsilon
     ratio = variance / kept_variance
     return float(np.mean(ratio - 1 - np.log(ratio) + (mean - kept_mean) ** 2 / kept_variance) / 2)
 
 
-def _measured(
+def _measure(
     found: Imported, scaling: Scaling, images: Dataset, name: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return mean and variance by channel of what the layer called `name` reads."""

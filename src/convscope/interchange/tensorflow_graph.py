@@ -85,10 +85,10 @@ def _output(row: LayerRow, weights: Weights, x: Any, earlier: dict[str, Any], ac
             if layer.activation in ("relu", "relu6") and "gelu" in activations:
                 above = tf.nn.leaky_relu(x, 0.0)
                 return tf.minimum(above, 6.0) if layer.activation == "relu6" else above
-            return _activated(x, layer.activation, layer.negative_slope)
+            return _activate(x, layer.activation, layer.negative_slope)
     if getattr(layer, "use_bias", False):
         x = x + weight("bias")
-    return _activated(x, layer.activation)
+    return _activate(x, layer.activation)
 
 
 def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
@@ -107,7 +107,7 @@ def _read(x: Any, window: Window, input_shape: Shape) -> tuple[Any, str]:
     return (x[:, : needed[0], : needed[1]] if min(beyond) < 0 else x), "SAME"
 
 
-def _activated(x: Any, name: str, negative_slope: float = 0.2) -> Any:
+def _activate(x: Any, name: str, negative_slope: float = 0.2) -> Any:
     if name in ("linear", "softmax"):  # softmax is the last, of logits
         return x
     return tf.nn.leaky_relu(x, negative_slope) if name == "leaky_relu" else ACTIVATION_FORMS[name].tensorflow(tf, x)

@@ -38,7 +38,7 @@ def write_tflite(
     """
     check_calibration(model, dtype, calibration_images)
     with quiet():
-        content = _converted(need("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
+        content = _convert(need("tensorflow", "TensorFlow", "tflite"), model, dtype, calibration_images)
     write_bytes(path, content)
 
 
@@ -66,7 +66,7 @@ def open_tflite(path: Path) -> FileRunner:
     return FileRunner(runtime, lambda images: runner(images=images)["logits"])
 
 
-def _converted(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
+def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np.uint8] | None) -> bytes:
     from convscope.interchange.tensorflow_graph import answers
 
     # A converter that quantises makes the bytes of the input itself, out of numbers.

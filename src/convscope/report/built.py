@@ -52,11 +52,11 @@ def built() -> Built:
     lists: dict[str, list[Any]] = {"keys": keys}
     lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}
     packed = {
-        name: _packed(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
+        name: _pack_file(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
         for name, one in lists.items()
     }
     policy = live_policy(start, script)
-    return Built(Markup(start), _packed(script.encode()), policy, Markup(style), _packed(engine), packed)
+    return Built(Markup(start), _pack_file(script.encode()), policy, Markup(style), _pack_file(engine), packed)
 
 
 def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -68,5 +68,5 @@ def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
             yield from _leaves(found, f"{above}{name}.")
 
 
-def _packed(content: bytes) -> Markup:
+def _pack_file(content: bytes) -> Markup:
     return Markup(b64encode(zlib.compress(content, 9)).decode())

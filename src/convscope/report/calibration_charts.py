@@ -59,7 +59,7 @@ def draw_risk(value: Calibration) -> Drawing:
     curve = value.after.risk_coverage
     refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
     best = _optimum(np.asarray(curve.coverage), float(risk[0]))
-    most = _shown_part(refused, risk)
+    most = _visible_part(refused, risk)
     shown = refused <= most + 1e-9
     width = CHART_WIDTH - left - right
     with house_style():
@@ -89,7 +89,7 @@ def _optimum(coverage: Any, risk: float) -> Any:
     return np.maximum(coverage - (1 - risk), 0) / coverage
 
 
-def _shown_part(refused: Any, risk: Any) -> float:
+def _visible_part(refused: Any, risk: Any) -> float:
     """Return up to which part refused the curve is worth drawing: where 5 % of its height are left, or 20 %."""
     high = refused[risk > 0.05 * risk[0]]
     return float(min(refused[-1], max(0.2, np.ceil(20 * high.max()) / 20 if len(high) else 0)))

@@ -125,7 +125,7 @@ def _values(contents: CardContents) -> dict[str, object]:
         "class_counts": [(name, f"{first:,}", f"{second:,}") for name, first, second in counts]
         if len(test.class_names) <= _MAX_CLASSES
         else [],
-        "imported": list(_imported(record)),
+        "imported": list(_describe_import(record)),
         "members": [(one.architecture["name"], one.recipe["name"], one.seed) for one in record.members or ()],
         "settings": list(_settings(record)),
         "figures": [
@@ -174,7 +174,7 @@ def _data(record: RunFile, model: Model, entry: CatalogueEntry | None) -> Iterat
     yield "scaling of a pixel, part of the model", f"byte · {network.scale:.6g} + {network.offset:.6g}"
 
 
-def _imported(record: RunFile) -> Iterator[tuple[str, str]]:
+def _describe_import(record: RunFile) -> Iterator[tuple[str, str]]:
     if imported := record.imported:
         yield from (("program", imported.program), ("file", imported.file), ("SHA-256 of the file", imported.sha256))
         yield from (("note", note) for note in imported.notes)

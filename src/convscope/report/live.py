@@ -57,7 +57,7 @@ class LivePacker:
         self._splits, self._evaluation = splits, evaluation
         self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
         self._epochs: dict[tuple[str, int], Snapshot] = {}
-        self._sample = _packed(pack_first(splits.test.images[:_MAX_SAMPLE], _IMAGE_BYTES * 6 // 10))
+        self._sample = _pack_images(pack_first(splits.test.images[:_MAX_SAMPLE], _IMAGE_BYTES * 6 // 10))
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
@@ -127,7 +127,7 @@ class LivePacker:
             chosen, used = evenly_spaced(epochs, most), 0
             for number, epoch in enumerate(chosen, 1):
                 if (digest, epoch) not in self._epochs:
-                    weights = {name: _packed(pack_rounded(weight)) for name, weight in snapshots[epoch].items()}
+                    weights = {name: _pack_images(pack_rounded(weight)) for name, weight in snapshots[epoch].items()}
                     self._epochs[digest, epoch] = Snapshot(epoch=epoch, weights=weights)
                 used += _bytes(self._epochs[digest, epoch])
                 if used > room:
@@ -149,7 +149,7 @@ class LivePacker:
             least = first_rows.pack(max(room, _LEAST_TRAINING_BYTES))
             pixels = max(pixels, least, key=lambda packed: packed["shape"][0])
         labels = dataset.labels[chosen[: pixels["shape"][0]]]
-        return TrainingImages(labels=pack_small(labels), pixels=_packed(pixels), of=len(dataset))
+        return TrainingImages(labels=pack_small(labels), pixels=_pack_images(pixels), of=len(dataset))
 
 
 def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveModel:
@@ -163,7 +163,7 @@ def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveMo
     )
 
 
-def _packed(block: object) -> Packed:
+def _pack_images(block: object) -> Packed:
     packed: Packed = convert(block, Packed)
     return packed
 

@@ -70,7 +70,7 @@ def picture_view(
         "photo": {**photo_picture(photo), "text": f"{height} × {width} pixels, the original picture"},
         "steps": steps,
         "image": None if steps else {**_stage_picture(image), "text": reads},
-        "map": _framed(paint(attribution, "signed", -limit, limit)),
+        "map": _add_frame(paint(attribution, "signed", -limit, limit)),
         "hints": [_HINTS.get(hint, hint) for hint in prediction.hints],
         "done": prediction.done,
         "clipped": percent(prediction.prepared.clipped, 1) if prediction.prepared.clipped >= 0.01 else "",
@@ -102,7 +102,7 @@ def strings_view(
         digits.append(
             {
                 "image": _stage_picture(prediction.prepared.image, _DIGIT_SIDE),
-                "map": _framed(paint(attribution, "signed", -limit, limit), _DIGIT_SIDE),
+                "map": _add_frame(paint(attribution, "signed", -limit, limit), _DIGIT_SIDE),
                 "answer": printable(prediction.class_name),
                 "probability": confidence_text(prediction.probability),
                 "runner_up": f"{printable(runner.class_name)}, {confidence_text(runner.probability)}",
@@ -154,7 +154,7 @@ def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str,
         photo = average(photo, max(1, round(height * scale)), max(1, round(width * scale)))
     height, width = photo.shape[:2]
     if max(height, width) <= _JPEG_FROM:
-        return _framed(image_pixels(photo))
+        return _add_frame(image_pixels(photo))
     content = BytesIO()
     Image.fromarray(photo if photo.shape[2] == 3 else photo[..., 0]).save(content, "JPEG", quality=85)
     shown = min(1, _PHOTO_SHOWN / max(height, width))
@@ -171,9 +171,9 @@ def _stage_picture(pixels: NDArray[np.uint8], side: int = _STAGE_SIDE) -> dict[s
     if max(height, width) > side:
         scale = side / max(height, width)
         pixels = average(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-    return _framed(image_pixels(pixels), side)
+    return _add_frame(image_pixels(pixels), side)
 
 
-def _framed(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, object]:
+def _add_frame(pixels: Pixels, side: int = _STAGE_SIDE) -> dict[str, object]:
     """Return a picture as it is, shown enlarged by whole pixels."""
     return {**pixels_view(pixels, scale_to(max(pixels.shape[:2]), side)), "is_smooth": False}

@@ -169,17 +169,17 @@ def add_axes(drawing: Figure, left: float, top: float, width: float, height: flo
 
 def png_bytes(drawing: Figure) -> bytes:
     """Return the drawing as PNG in the light theme, the same bytes for the same drawing."""
-    return _saved(drawing, FigureStyle())
+    return _save_drawing(drawing, FigureStyle())
 
 
 def svg_text(drawing: Figure) -> str:
     """Return the drawing as an SVG file with its text as text, the same bytes for the same drawing."""
-    return _saved(drawing, FigureStyle(format="svg")).decode()
+    return _save_drawing(drawing, FigureStyle(format="svg")).decode()
 
 
 def figure_bytes(drawing: Figure, style: FigureStyle) -> bytes:
     """Return the file of a drawing in `style`, the same bytes for the same drawing, which stays as it is."""
-    return _saved(_in_dark_theme(drawing) if style.theme == "dark" else drawing, style)
+    return _save_drawing(_in_dark_theme(drawing) if style.theme == "dark" else drawing, style)
 
 
 _WITHOUT_DATE: dict[str, dict[str, Any]] = {
@@ -189,7 +189,7 @@ _WITHOUT_DATE: dict[str, dict[str, Any]] = {
 }
 
 
-def _saved(drawing: Figure, style: FigureStyle) -> bytes:
+def _save_drawing(drawing: Figure, style: FigureStyle) -> bytes:
     buffer = BytesIO()
     metadata, dpi = _WITHOUT_DATE[style.format], POINTS if style.format == "svg" else style.dpi
     with house_style():

@@ -31,7 +31,7 @@ _MAX_OPEN_MISTAKES = 12  # two rows of the page; a click opens the others
 _NATURAL = 256  # pixels that a large single picture is wide at most
 
 
-def _packed(png: str, page: PageFacts, target: int) -> dict[str, object]:
+def _pack_png(png: str, page: PageFacts, target: int) -> dict[str, object]:
     """Return an image of the data set, which the facts holds as PNG, for an `img` element."""
     height, width, _ = page.data.train.image_shape
     scale = scale_to(max(height, width), target)
@@ -118,7 +118,7 @@ def example_view(page: PageFacts) -> dict[str, object]:
         "split": example.split,
         "pixels": say("example.square") if channels in (1, 3) else say("example.squareMean", channels=channels),
         "caption": caption,
-        "picture": _packed(example.picture, page, _NATURAL),
+        "picture": _pack_png(example.picture, page, _NATURAL),
         "channels": [
             {"name": say("example.channel", channel=number) if channels > 1 else "", "text": _matrix_markup(channel)}
             for number, channel in enumerate(shown)
@@ -143,7 +143,7 @@ def samples_view(page: PageFacts) -> dict[str, object]:
         {
             "name": printable(names[row.label]),
             "pictures": [
-                {"picture": _packed(picture, page, 32), "split": page.data.train.split, "index": index}
+                {"picture": _pack_png(picture, page, 32), "split": page.data.train.split, "index": index}
                 for picture, index in zip(row.pictures, row.indices, strict=True)
             ],
         }
@@ -178,7 +178,7 @@ def mistakes_view(page: PageFacts) -> dict[str, object]:
     names, mistakes = evaluation.class_names, evaluation.mistakes
     cards = [
         {
-            "picture": _packed(picture, page, 112),
+            "picture": _pack_png(picture, page, 112),
             "split": evaluation.split,
             "index": mistake.index,
             "true": printable(names[mistake.true]),
@@ -269,7 +269,7 @@ def explained_view(page: PageFacts) -> dict[str, object]:
         "label": names[label],
         "split": explanation.split,
         "index": explanation.index,
-        "picture": _packed(page.explained_picture, page, 224),
+        "picture": _pack_png(page.explained_picture, page, 224),
         "bars": [
             {
                 "name": names[i],

@@ -62,15 +62,15 @@ def variants(architecture: Architecture) -> tuple[Variant, ...]:
     >>> [(one.name, one.architecture.parameters) for one in variants(presets.cnn())][:2]
     [('no last convolution', 75306), ('no pooling', 2365514)]
     """
-    return _made(architecture)[0]
+    return _make_variant(architecture)[0]
 
 
 def variants_left_out(architecture: Architecture) -> tuple[LeftOut, ...]:
     """List the variants that are not possible, with the reason."""
-    return _made(architecture)[1]
+    return _make_variant(architecture)[1]
 
 
-def _made(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOut, ...]]:
+def _make_variant(architecture: Architecture) -> tuple[tuple[Variant, ...], tuple[LeftOut, ...]]:
     made, left_out = list[Variant](), list[LeftOut]()
     for name, change, make in _CHANGES:
         try:
@@ -186,7 +186,7 @@ def _convolutions_with(**values: Any) -> Callable[[Architecture], Architecture]:
     return change
 
 
-def _padded_to_keep_size(architecture: Architecture) -> Architecture:
+def _pad_to_keep_size(architecture: Architecture) -> Architecture:
     padded = _convolutions_with(padding="same")(architecture)
     return _without_layers(padded, _paddings_of_convolutions(padded.layers))
 
@@ -275,7 +275,7 @@ _CHANGES: tuple[tuple[str, str, Callable[[Architecture], Architecture]], ...] = 
     ("5 × 5 kernels", "kernels of 5 × 5", _convolutions_with(kernel_size=(5, 5))),
     ("half width", "half as many filters and hidden units", _times_as_wide(0.5)),
     ("double width", "twice as many filters and hidden units", _times_as_wide(2)),
-    ("same padding", "convolutions padded to keep the size", _padded_to_keep_size),
+    ("same padding", "convolutions padded to keep the size", _pad_to_keep_size),
     ("no hidden dense layer", "hidden dense layers removed", _without_hidden_dense),
     ("global pooling", "mean of each map instead of flattening", _with_global_pooling),
     ("no batch normalisation", "batch normalisation removed", _without_normalization),

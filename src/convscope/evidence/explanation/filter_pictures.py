@@ -71,7 +71,7 @@ def picture_layers(
         left = len(layers) - done
         filters = evenly(layers[index].num_filters, max(left_over // left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
-        each = _packed_each(pictures)
+        each = _bytes_per_filter(pictures)
         if each * len(filters) > room // left:
             filters = evenly(layers[index].num_filters, max(int(room // left / each), 0 if pictured else 1))
             pictures = _cut_out(layers[index], filters, images, spots[index])
@@ -80,7 +80,7 @@ def picture_layers(
     return [pictured[index] for index in range(len(layers))]
 
 
-def _packed_each(pictures: FilterPictures) -> float:
+def _bytes_per_filter(pictures: FilterPictures) -> float:
     """Return the bytes of a page that a filter takes."""
     return packed_bytes(pictures.real.to_dict()) / max(len(pictures.filters), 1)
 

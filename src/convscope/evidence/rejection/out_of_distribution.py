@@ -222,7 +222,7 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSe
         OutOfDistributionSet(
             "Gaussian noise",
             "each pixel normal, with the mean and standard deviation of the test images",
-            _rounded(normal),
+            _round_to_bytes(normal),
         ),
         OutOfDistributionSet("blank", "uniform grey images, from black to white", blank),
     )
@@ -252,5 +252,5 @@ def quarter_turned(images: Images, times: int) -> Images:
     return np.ascontiguousarray(np.rot90(images, times, (1, 2)))
 
 
-def _rounded(values: NDArray[np.float64]) -> Images:
+def _round_to_bytes(values: NDArray[np.float64]) -> Images:
     return np.asarray(values.clip(0, 255) + 0.5).astype(np.uint8)

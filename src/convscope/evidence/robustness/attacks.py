@@ -218,7 +218,7 @@ def measure_attacks(
         accuracy=float(clean.mean()),
         accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
         attacks=tuple(
-            _attacked(method, size, found[method, size], labels, answers) for method in METHODS for size in sizes
+            _attack_images(method, size, found[method, size], labels, answers) for method in METHODS for size in sizes
         ),
         median_epsilon=median,
         median_epsilon_interval=interval,
@@ -231,7 +231,7 @@ def _enough(steps: int, size: int) -> int:
     return min(steps, max(1, 8 * size))
 
 
-def _attacked(
+def _attack_images(
     method: Method, size: int, answers: NDArray[np.int64], labels: NDArray[np.int64], before: NDArray[np.int64]
 ) -> Attacked:
     right = int((answers == labels).sum())

@@ -66,7 +66,7 @@ def pgd(
             break
         chances = uniforms(seed, f"pgd/{restart}", indices[left], images[0].size).reshape(-1, *images.shape[1:])
         clean = images[left]
-        now = _clipped(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
+        now = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
         places = left  # of this start's images
         for step in range(steps + 1):
             logits = np.asarray(model.logits(now), np.float64)
@@ -82,7 +82,7 @@ def pgd(
             dlogits[np.arange(len(places)), labels[places]] = -1
             slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
-            now = _clipped(now + stride * np.sign(slopes).astype(np.int64), images[places], epsilon)
+            now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[places], epsilon)
         left = places
     return best
 
@@ -105,10 +105,10 @@ def random_signs(
     _check_epsilon(epsilon)
     indices = np.arange(len(images)) if indices is None else np.asarray(indices)
     chances = uniforms(seed, "random signs", indices, int(np.prod(images.shape[1:]))).reshape(images.shape)
-    return _clipped(images + np.where(chances < 0.5, -epsilon, epsilon), images, epsilon)
+    return _clip_changes(images + np.where(chances < 0.5, -epsilon, epsilon), images, epsilon)
 
 
-def _clipped(moved: NDArray[np.integer[Any]], images: Pictures, epsilon: int) -> Pictures:
+def _clip_changes(moved: NDArray[np.integer[Any]], images: Pictures, epsilon: int) -> Pictures:
     """Return `moved` brought within `epsilon` of `images` and within 0 to 255."""
     centre = images.astype(np.int64)
     return np.asarray(np.clip(moved, np.maximum(centre - epsilon, 0), np.minimum(centre + epsilon, 255)), np.uint8)

@@ -19,7 +19,7 @@ def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
     compute = convolution if step.kind == "conv2d" else depthwise
-    return compute(_padded(step, x, 0.0), kernel, np.zeros(step.output_shape[2]), _window(step))
+    return compute(_pad_maps(step, x, 0.0), kernel, np.zeros(step.output_shape[2]), _window(step))
 
 
 def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
@@ -27,7 +27,7 @@ def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     if step.is_whole_map:
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
     total, count = (
-        depthwise(_padded(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
+        depthwise(_pad_maps(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
         for y, channels in ((x, x.shape[3]), (np.ones((1, *x.shape[1:3], 1)), 1))
     )
     return total, count
@@ -37,7 +37,7 @@ def window_max(step: ComputedStep, x: Array) -> Array:
     """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
     if step.is_whole_map:
         return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
-    return max_pooling(_padded(step, x, -np.inf), _window(step))
+    return max_pooling(_pad_maps(step, x, -np.inf), _window(step))
 
 
 def pad(step: ComputedStep, x: Array, value: float) -> Array:
@@ -94,7 +94,7 @@ def _window(step: ComputedStep) -> Window:
     return Window(step.size, step.strides, "valid", step.dilation)
 
 
-def _padded(step: ComputedStep, x: Array, outside: float) -> Array:
+def _pad_maps(step: ComputedStep, x: Array, outside: float) -> Array:
     """Return maps (N, H, W, C) as far as the windows reach; `outside` stands around them."""
     edges = [(0, 0)]
     for axis in (0, 1):

@@ -155,7 +155,7 @@ class _Plan:
             case "Dense":
                 self._push(_linear(_step(row, "dense", self._last), weights))
             case _:
-                self._push(_windowed(_step(row, _POOLS[layer.kind], self._last), layer))
+                self._push(_window_step(_step(row, _POOLS[layer.kind], self._last), layer))
         self._value_of[layer.name] = self._last
         self._names[self._last].add(layer.name)
 
@@ -183,7 +183,7 @@ class _Plan:
             kind, groups = "conv2d", row.input_shape[2]
             kernel = weights["kernel"]
             weights = {**weights, "kernel": kernel.reshape(*kernel.shape[:2], 1, -1)}
-        step = replace(_windowed(_step(row, kind, self._last), layer), groups=groups)
+        step = replace(_window_step(_step(row, kind, self._last), layer), groups=groups)
         step = _linear(step, weights)
         if padding is not None:
             # The padded map is never made: its rim is where the windows read nothing.
@@ -246,7 +246,7 @@ def _step(row: LayerRow, kind: StepKind, reads: int) -> ComputedStep:
     return ComputedStep(kind, (row.layer.name,), (reads,), *shapes, activation=_activation(row.layer))
 
 
-def _windowed(step: ComputedStep, layer: Any) -> ComputedStep:
+def _window_step(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window

@@ -205,7 +205,7 @@ class _Converter:
                 value = elementwise.add(state, value, other, node.name)
             return value
         if kind == "Rescaling":
-            return _rescaled(state.value(node), config)
+            return _rescale(state.value(node), config)
         if kind == "Reshape":
             value = state.value(node)
             return shapes.flat(state, node, value, reshaped(config, value.index.size))
@@ -290,7 +290,7 @@ def _order(state: State, value: FileTensor) -> tuple[int, ...] | None:
     return next(fits, None)
 
 
-def _rescaled(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
+def _rescale(value: FileTensor, config: Mapping[str, Any]) -> FileTensor:
     """Return a value times `scale` plus `offset`: numbers, or one for each channel."""
     channels = value.index.shape[-1]
     scales, offsets = (np.array(rescaling_numbers(config, channels, name)) for name in ("scale", "offset"))

@@ -87,10 +87,10 @@ def add_layer(
         return given
     has_activation = stage.activation not in ("linear", "softmax")
     if stage.kind == "Activation":
-        return _activated(graph, stage, given, output) if has_activation else given
+        return _add_activation(graph, stage, given, output) if has_activation else given
     linear = f"{stage.name}/linear" if has_activation else output
     value = _linear(graph, stage, given, other, order, linear)
-    return _activated(graph, stage, value, output) if has_activation else value
+    return _add_activation(graph, stage, value, output) if has_activation else value
 
 
 def _linear(
@@ -228,7 +228,7 @@ def _soft_voting(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output
     graph.add("Sub", [votes, graph.weight(f"{name}/log_members", np.log([members]))], name, output)
 
 
-def _activated(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> NodeOutput:
+def _add_activation(graph: OnnxGraph, stage: FoldedStage, given: NodeOutput, output: str) -> NodeOutput:
     """Add the nodes of a stage's activation."""
     name = stage.name if stage.kind == "Activation" else f"{stage.name}/{stage.activation}"
     match stage.activation:

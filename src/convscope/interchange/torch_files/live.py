@@ -56,12 +56,12 @@ def from_torch(
     name = f"PyTorch module {type(module).__name__}"
     with named(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
         content = BytesIO()
-        torch.export.save(_exported(torch, module, image_shape), content)
+        torch.export.save(_export(torch, module, image_shape), content)
         found = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
     return with_scaling(found, scaling, training, name).to_model(class_names)
 
 
-def _exported(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
+def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:
     """Return the program of a module for images in the first layout that it takes."""
     height, width, channels = image_shape
     network = copy.deepcopy(module).cpu().eval()

@@ -52,7 +52,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     if operator == "Transpose":
         return first.transpose(_axes(node.ints("perm", tuple(reversed(range(first.ndim)))), first.ndim))
     if operator == "Reshape" and len(given) == 2:
-        return _reshaped(state, node, first, given[1])
+        return _reshape(state, node, first, given[1])
     if operator == "Unsqueeze":
         axes = state.integers(node, 1, "axes") or ()
         rank = first.ndim + len(axes)
@@ -67,7 +67,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         state.work.spend(given[1].size * (first.size // max(first.shape[axis], 1)))
         return np.asarray(np.take(first, given[1].astype(np.int64), axis))
     if operator == "Slice":
-        return _sliced(state, node, first)
+        return _slice_array(state, node, first)
     if operator == "Expand" and len(given) == 2:
         shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in given[1].ravel()[:9]))
         state.work.spend(prod(shape))
@@ -75,7 +75,7 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
     if operator == "Sqrt":
         return np.asarray(np.sqrt(_counted(state, first)))
     if operator in _ARITHMETIC and len(given) == 2:
-        return _combined(state, operator, *given)
+        return _combine(state, operator, *given)
     raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
 
 
@@ -90,14 +90,14 @@ def _axes(axes: tuple[int, ...], rank: int) -> tuple[int, ...]:
     return axes
 
 
-def _reshaped(state: State, node: Node, first: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
+def _reshape(state: State, node: Node, first: NDArray[Any], shape: NDArray[Any]) -> NDArray[Any]:
     wanted = [int(size) for size in shape.ravel()[:9]]
     if not node.int("allowzero", 0):
         wanted = [first.shape[i] if size == 0 and i < first.ndim else size for i, size in enumerate(wanted)]
     return _counted(state, first).reshape(wanted)
 
 
-def _sliced(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
+def _slice_array(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
     starts, ends = state.integers(node, 1, "starts") or (), state.integers(node, 2, "ends") or ()
     axes = state.integers(node, 3, "axes") or tuple(range(len(starts)))
     steps = state.integers(node, 4, "steps") or (1,) * len(starts)
@@ -109,7 +109,7 @@ def _sliced(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
     return first[tuple(parts)]
 
 
-def _combined(state: State, operator: str, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
+def _combine(state: State, operator: str, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     state.work.spend(prod(np.broadcast_shapes(one.shape, other.shape)))
     if operator == "Div" and one.dtype.kind in "iu":
         return np.asarray(np.floor_divide(one, other))

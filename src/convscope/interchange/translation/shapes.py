@@ -35,13 +35,13 @@ def reshape(state: State, node: Node) -> FileTensor:
         )
     first, rest, size = wanted[0], wanted[1:], value.index.size
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
-    shape = _filled(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
+    shape = _fill_sizes(rest, size) if keeps_batch and (first != -1 or -1 not in rest) else None
     if shape is not None:
         return flat(state, node, value, shape)
     raise NotTranslated(f"changes the shape of (N, {_text(value.index.shape)}); the batch must remain the first axis")
 
 
-def _filled(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
+def _fill_sizes(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
     """Return a shape of so many numbers, with what -1 stands for; None where it is none."""
     others = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
     shape = tuple(size // others if each == -1 and others else each for each in wanted)

@@ -109,14 +109,14 @@ class State:
             raise NotTranslated("has a softmax as input, which is allowed at the end only")
         if value.is_plain:
             return value
-        step = self._scaled(value.step, value.factor, value.shift, value.users == 1)
+        step = self._scale_value(value.step, value.factor, value.shift, value.users == 1)
         return replace(value, step=step, factor=1.0, shift=0.0)
 
     def after(self, value: FileTensor, layer: Layer, weights: Mapping[str, NDArray[Any]] | None = None) -> Step:
         """Return the step of `layer` after a plain value."""
         return self.work.step(value.step, layer, weights)
 
-    def _scaled(self, step: Step, factor: Any, shift: Any, is_sole: bool) -> Step:
+    def _scale_value(self, step: Step, factor: Any, shift: Any, is_sole: bool) -> Step:
         """Return a step that gives `factor · output + shift`; `is_sole`: nobody reads the output without it."""
         factor, shift = simple(factor), simple(shift)
         is_scalar = isinstance(factor, float) and isinstance(shift, float)
@@ -126,10 +126,10 @@ class State:
             return first_step(step.shape, factor * scale, factor * offset + shift)
         if step.kind == "Flatten" and is_scalar and is_sole:
             assert step.before is not None
-            before = self._scaled(step.before, factor, shift, False)
+            before = self._scale_value(step.before, factor, shift, False)
             return self.work.step(before, Flatten(name=getattr(step.layer, "name", "")))
         if step.kind in LINEAR_KINDS and step.activation == "linear" and is_sole:
-            return self._scaled_weights(step, factor, shift)
+            return self._scale_weights(step, factor, shift)
         ones = np.ones(step.shape[-1])
         layer = BatchNormalization()
         # A normalisation by nothing: √(0.999 + 0.001) = 1.
@@ -141,7 +141,7 @@ class State:
         }
         return self.work.step(step, layer, weights)
 
-    def _scaled_weights(self, step: Step, factor: Any, shift: Any) -> Step:
+    def _scale_weights(self, step: Step, factor: Any, shift: Any) -> Step:
         """Return a convolution or dense layer with `factor` and `shift` in its weights."""
         assert step.before is not None
         assert step.layer is not None

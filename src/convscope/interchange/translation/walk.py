@@ -80,7 +80,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     nodes = graph.nodes
     _check_order(graph)
     end = answer(graph, output, notes)
-    used = _needed_nodes(nodes, end)
+    used = _find_needed_nodes(nodes, end)
     if graph.convert is None and (faults := _unknown(used)):
         raise ModelFileError(told(faults))
     readers = Counter(name for node in used for name in node.inputs)
@@ -90,7 +90,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
         notes.append(f"{len(nodes) - len(used)} nodes do not lead to {end!r:.60} and were left out")
     state.values[graph.image.name] = open_image(state, graph.image, used, image_shape)
     with np.errstate(all="ignore"):
-        faults = _walk(state, used, graph.convert or _translated)
+        faults = _walk(state, used, graph.convert or _translate_node)
     if faults:
         raise ModelFileError(told(faults))
     if end not in state.values:
@@ -138,7 +138,7 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
     return faults
 
 
-def _translated(state: State, node: Node) -> FileTensor | NDArray[Any]:
+def _translate_node(state: State, node: Node) -> FileTensor | NDArray[Any]:
     inputs = [name for name in node.inputs if name]
     if node.operator == "Constant" or (inputs and all(name in state.constants for name in inputs)):
         return constants.constant(state, node) if not inputs else constants.evaluate(state, node)
@@ -158,7 +158,7 @@ def _constants(graph: Graph, readers: Mapping[str, int]) -> dict[str, NDArray[An
     return arrays
 
 
-def _needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
+def _find_needed_nodes(nodes: Sequence[Node], end: str) -> list[Node]:
     """Return the nodes that lead to the output called `end`, in their order."""
     needed, used = {end}, []
     for node in reversed(nodes):

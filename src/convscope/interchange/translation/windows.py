@@ -50,7 +50,7 @@ def conv(state: State, node: Node) -> FileTensor:
     if has_bias:
         weights["bias"] = state.weight(node, 2, "bias")
     window = Window(size, strides, "valid", dilation)
-    step, padding = _padded(state, node, value, window.reach, strides)
+    step, padding = _pad_input(state, node, value, window.reach, strides)
     name = layer_name(node, 1)
     layer: Layer
     if group == channels > 1:
@@ -280,7 +280,7 @@ def _padding_of(
     return None
 
 
-def _padded(
+def _pad_input(
     state: State, node: Node, value: FileTensor, size: tuple[int, int], strides: tuple[int, int]
 ) -> tuple[Step, Padding]:
     """Return after which step a convolution stands, and with which padding."""

@@ -34,7 +34,7 @@ def embedding_section(value: Embedding) -> Section:
 
 
 def _clouds(value: Embedding) -> Chart:
-    shown = _shown_classes(value)
+    shown = _choose_classes(value)
     agreement, picture = percent(value.agreement, 1), percent(value.agreement_in_picture, 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
     found = sum(count > 0 for count in _counts(value))
@@ -53,7 +53,7 @@ def _counts(value: Embedding) -> NDArray[np.int64]:
     return np.bincount(value.labels, minlength=len(value.class_names)).astype(np.int64)
 
 
-def _shown_classes(value: Embedding) -> list[int]:
+def _choose_classes(value: Embedding) -> list[int]:
     """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
     found = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
     return sorted(sorted(found, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MAX_PANELS])

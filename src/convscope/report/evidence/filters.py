@@ -88,7 +88,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
         reads,
     )
     height, width = (max(card.picture.shape[axis] for card in cards) for axis in (0, 1))
-    cards = [replace(card, picture=_padded(card.picture, height, width)) for card in cards]  # one scale for all
+    cards = [replace(card, picture=_pad_pictures(card.picture, height, width)) for card in cards]  # one scale for all
     return Gallery(title, look, cards, max(height, width))
 
 
@@ -151,7 +151,7 @@ def _shown(
     return enlarge(shown, scale)
 
 
-def _padded(picture: Pixels, height: int, width: int) -> Pixels:
+def _pad_pictures(picture: Pixels, height: int, width: int) -> Pixels:
     """Return `picture` at the upper left of a clear ground."""
     pixels = np.zeros((height, width, 4), np.uint8)
     pixels[: picture.shape[0], : picture.shape[1]] = picture

@@ -57,7 +57,7 @@ def _set(name: str) -> str:
     return known("evidence.rejection.set", clip(name, _NAME))
 
 
-def _altered(name: str) -> str:
+def _name_alteration(name: str) -> str:
     """Name an alteration of images in words."""
     shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
     rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
@@ -70,7 +70,7 @@ def _refused(value: Rejection) -> Table:
     shares = [
         (say("evidence.rejection.right"), right),
         (say("evidence.rejection.wrong"), own.wrong[rule.name]),
-        *((_altered(one.name), one.correct[rule.name]) for one in value.altered),
+        *((_name_alteration(one.name), one.correct[rule.name]) for one in value.altered),
     ]
     rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", *_share(share), "", "", "", "") for name, share in shares]
     for one in value.out_of_distribution:
@@ -100,7 +100,7 @@ def _refused_look(value: Rejection) -> str:
     altered = [(one.correct[rule.name].value, one.name) for one in value.altered]
     if altered and max(altered)[0] > right[rule.name].value:
         cost, name = max(altered)
-        said.append(say("evidence.rejection.holds", name=_altered(name), cost=percent(cost, 1)))
+        said.append(say("evidence.rejection.holds", name=_name_alteration(name), cost=percent(cost, 1)))
     if value.temperature is None:
         said.append(say("evidence.rejection.uncalibrated"))
     else:
