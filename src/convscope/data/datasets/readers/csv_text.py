@@ -94,7 +94,11 @@ class CsvText:
     def _split(self, text: str, number: int) -> list[str]:
         try:
             return next(csv.reader([text], delimiter=self.delimiter), [])
-        except csv.Error as error:
+        except csv.Error as error:  # a cell beyond the module's limit, or a byte that no text has
+            if len(text) > (limit := csv.field_size_limit()):
+                raise DataFileError(
+                    f"line {number:,} has {len(text):,} characters; the limit is {limit:,} for a cell"
+                ) from error
             raise DataFileError(f"line {number:,} cannot be read ({error}); save the table again") from error
 
 
