@@ -7,11 +7,13 @@ from scipy import ndimage, stats
 from convscope.architecture import presets
 from convscope.base.streams import stream_key
 from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, initial_weights, open_network
+from convscope.engine import initial_weights, open_network
 from convscope.engine.augmentation import _bilinear, _smooth, augment, random_bits
 from convscope.engine.native import augment as native_augment
 from convscope.engine.processor import instruction_sets
 from convscope.recipes import Augmentation
+
+from .epochs import assert_same_bits, train
 
 EACH = {
     "shift": Augmentation(shift=3),
@@ -108,12 +110,10 @@ def test_the_changed_images_are_what_is_trained_on(engine):
     dataset, architecture = Dataset(images, labels, tuple("01234")), presets.ann((9, 11, 3), 5)
     change = augment if engine == "reference" else native_augment
     changed = Dataset(change(images[order], ALL, 5), labels[order], dataset.class_names)
-    steps = {"batch_size": 16, "learning_rates": np.full(5, 1e-3, np.float32)}
     plain, augmented = (open_network(architecture, initial_weights(architecture, 0), engine) for _ in range(2))
-    plain.train_epoch(changed, order=np.arange(75), options=EpochOptions(), **steps)
-    augmented.train_epoch(dataset, order=order, options=EpochOptions(augmentation=ALL, augmentation_key=5), **steps)
-    for name, weight in plain.weights().items():
-        np.testing.assert_array_equal(augmented.weights()[name], weight)
+    train(plain, changed, 16)
+    train(augmented, dataset, 16, order, augmentation=ALL, augmentation_key=5)
+    assert_same_bits(plain.weights(), augmented.weights())
 
 
 # --- Where pixels are read --------------------------------------------------------------------------------------------

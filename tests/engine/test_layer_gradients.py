@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
-from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, initial_weights, open_network, reference_passes
+from convscope.engine import initial_weights, open_network, reference_passes
 from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
+
+from .epochs import assert_same_bits, random_dataset, train
 
 ENGINES = ["native", "reference"]
 
@@ -102,10 +103,8 @@ def test_gradients_are_the_same_bits_on_any_number_of_threads(architecture, weig
     dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
     expected = NativeNetwork(architecture, weights, 1).layer_gradients(images, dlogits, names)
     for threads in (2, 3):
-        for name, value in (
-            NativeNetwork(architecture, weights, threads).layer_gradients(images, dlogits, names).items()
-        ):
-            np.testing.assert_array_equal(value, expected[name])
+        gradients = NativeNetwork(architecture, weights, threads).layer_gradients(images, dlogits, names)
+        assert_same_bits(gradients, expected)
 
 
 def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(small_mnist):
@@ -119,33 +118,21 @@ def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(s
     np.testing.assert_allclose(inputs.T @ by_layer / 50, by_weight["dense_1/kernel"], atol=1e-6)
 
 
-def train(network, dataset):
-    network.train_epoch(
-        dataset, order=np.arange(len(dataset)), batch_size=16,
-        learning_rates=np.full(-(-len(dataset) // 16), 1e-3, np.float32), options=EpochOptions(),
-    )  # fmt: skip
-
-
 @pytest.mark.slow
 def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architecture, weights):
     # The way back to every layer reads copies of the weights that training alone would not keep.
-    stream = np.random.default_rng(7)
-    images = stream.integers(0, 256, (40, *architecture.input.shape), np.uint8)
-    labels = stream.integers(0, architecture.num_classes, 40)
-    dataset = Dataset(images, labels, tuple(str(k) for k in range(architecture.num_classes)))
+    dataset = random_dataset(40, architecture.input.shape, architecture.num_classes)
+    images = dataset.images
     dlogits, names = random_dlogits(architecture, 40), names_of(architecture)
     asked, unasked = NativeNetwork(architecture, weights, 2), NativeNetwork(architecture, weights, 2)
     for wanted in (["input"], names):
         asked.layer_gradients(images, dlogits, wanted)
-    train(asked, dataset)
-    train(unasked, dataset)
-    for name, value in asked.weights().items():
-        np.testing.assert_array_equal(value, unasked.weights()[name])
+    train(asked, dataset, 16)
+    train(unasked, dataset, 16)
+    assert_same_bits(asked.weights(), unasked.weights())
     fresh = NativeNetwork(architecture, asked.weights())
     for wanted in (["input"], names):
-        after, expected = (network.layer_gradients(images, dlogits, wanted) for network in (asked, fresh))
-        for name in wanted:
-            np.testing.assert_array_equal(after[name], expected[name])
+        assert_same_bits(*(network.layer_gradients(images, dlogits, wanted) for network in (asked, fresh)))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

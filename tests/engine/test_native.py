@@ -31,6 +31,8 @@ from convscope.engine.processor import instruction_sets, measure_peak
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_layers import ACTIVATIONS
 
+from .epochs import assert_same_bits
+
 SIZES = [(8, 8), (28, 28), (31, 17)]
 
 
@@ -299,10 +301,7 @@ def test_first_of_equal_values_wins_in_pooling(kernel: int) -> None:
 def test_weights_come_back_bit_for_bit() -> None:
     architecture = two_convolutions((9, 10), 17, 3, "same", MaxPooling2D(2))
     weights = random_weights(architecture)
-    returned = NativeNetwork(architecture, weights).weights()
-    assert returned.keys() == weights.keys()
-    for name, value in weights.items():
-        np.testing.assert_array_equal(returned[name], value)
+    assert_same_bits(NativeNetwork(architecture, weights).weights(), weights)
 
 
 def test_no_images_give_no_logits() -> None:

@@ -1,29 +1,23 @@
 """Dropout in the compiled engine: the numbers that the reference drops, and nothing but in training."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import convscope as cs
 from convscope.architecture import Layer
-from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
+from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
+from .epochs import random_dataset
+from .epochs import train as train_epoch
 
-def random_dataset() -> Dataset:
-    stream = np.random.default_rng(0)
-    images = stream.integers(0, 256, (45, 19, 15, 1), np.uint8)
-    return Dataset(images, stream.integers(0, 5, 45), tuple("01234"))
-
-
-def train(network: Network, key: int) -> EpochResult:
-    """Train an epoch of three batches, the last of which is short, in an order of no order."""
-    return network.train_epoch(
-        random_dataset(), order=np.random.default_rng(3).permutation(45), batch_size=16,
-        learning_rates=np.full(3, 1e-3, np.float32), options=EpochOptions(dropout_key=key),
-    )  # fmt: skip
+DATASET = random_dataset(45, (19, 15, 1))
+ORDER = np.random.default_rng(3).permutation(45)
+train = partial(train_epoch, dataset=DATASET, batch_size=16, order=ORDER)  # the last of three batches is short
 
 
 def with_dropout(middle: Layer) -> cs.Architecture:
@@ -43,8 +37,8 @@ def test_training_with_dropout_agrees_with_the_reference(middle: Layer, isa: str
     weights = initial_weights(architecture, 0)
     native, reference = NativeNetwork(architecture, weights, 2, isa), ReferenceNetwork(architecture, weights)
     for key in (5, 2**64 - 1):
-        result = train(native, key)
-        expected = train(reference, key)
+        result = train(native, dropout_key=key)
+        expected = train(reference, dropout_key=key)
         assert result.loss == pytest.approx(expected.loss, rel=1e-4)
     # The averages of the gradients: they would differ by their own size, had one number more or less been dropped.
     state, expected_state = native.optimizer_state(), reference.optimizer_state()
@@ -57,7 +51,7 @@ def test_another_key_drops_other_numbers() -> None:
     architecture = with_dropout(cs.Flatten())
     losses = set()
     for key in (0, 1, 0):
-        losses.add(train(NativeNetwork(architecture, initial_weights(architecture, 0)), key).loss)
+        losses.add(train(NativeNetwork(architecture, initial_weights(architecture, 0)), dropout_key=key).loss)
     assert len(losses) == 2
 
 
@@ -68,9 +62,8 @@ def test_dropout_changes_nothing_but_training(kind: type[NativeNetwork] | type[R
     layers = tuple(layer for layer in architecture.layers if layer.kind != "Dropout")
     without = kind(cs.Architecture(architecture.input, layers), weights)
     network = kind(architecture, weights)
-    dataset = random_dataset()
-    labels = dataset.labels.astype(np.int64)
-    np.testing.assert_allclose(network.logits(dataset.images), without.logits(dataset.images), atol=1e-6)
-    gradients, expected = network.gradients(dataset.images, labels)[1], without.gradients(dataset.images, labels)[1]
+    labels = DATASET.labels.astype(np.int64)
+    np.testing.assert_allclose(network.logits(DATASET.images), without.logits(DATASET.images), atol=1e-6)
+    gradients, expected = network.gradients(DATASET.images, labels)[1], without.gradients(DATASET.images, labels)[1]
     for name, value in gradients.items():
         np.testing.assert_allclose(value, expected[name], atol=1e-6, err_msg=name)

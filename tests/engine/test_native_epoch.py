@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,13 @@ from numpy.typing import NDArray
 
 from convscope.architecture import presets
 from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, Progress, initial_weights
+from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork
 
+from .epochs import assert_same_bits, random_dataset
+from .epochs import train as train_epoch
 
-def random_dataset(count: int, shape: tuple[int, int, int], classes: int) -> Dataset:
-    stream = np.random.default_rng(0)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
-
-
-def train(
-    network: NativeNetwork, dataset: Dataset, order: NDArray[np.int64] | None = None, progress: Progress | None = None
-) -> None:
-    order = np.arange(len(dataset)) if order is None else order
-    network.train_epoch(
-        dataset, order=order, batch_size=128, learning_rates=np.full(-(-len(order) // 128), 1e-3, np.float32),
-        options=EpochOptions(), progress=progress,
-    )  # fmt: skip
+train = partial(train_epoch, batch_size=128)
 
 
 def long_order() -> NDArray[np.int64]:
@@ -52,7 +42,7 @@ def test_progress_is_called_now_and_then(digits: Dataset) -> None:
     network = NativeNetwork(presets.cnn(), initial_weights(presets.cnn(), 0))
     calls: list[tuple[int, float, float]] = []
     start = time.monotonic()
-    train(network, digits, long_order()[:30_000], progress=lambda *values: calls.append(values))
+    train(network, digits, order=long_order()[:30_000], progress=lambda *values: calls.append(values))
     images = [call[0] for call in calls]
     assert 2 <= len(calls) <= (time.monotonic() - start) / 0.05  # seconds between two calls
     assert images == sorted(images)
@@ -68,7 +58,7 @@ def test_error_in_progress_stops_the_epoch_and_comes_out(digits: Dataset) -> Non
         raise LookupError(f"at {images}")
 
     with pytest.raises(LookupError, match="at "):
-        train(network, digits, long_order(), progress=stop)
+        train(network, digits, order=long_order(), progress=stop)
     assert 0 < int(network.optimizer_state()["step"]) < 10_000
     assert all(np.isfinite(value).all() for value in network.weights().values())
     train(network, digits)
@@ -83,7 +73,7 @@ def test_progress_may_read_the_network_but_not_train_it(digits: Dataset) -> None
         train(network, digits)
 
     with pytest.raises(RuntimeError, match="cannot change the network during its training"):
-        train(network, digits, long_order(), progress=read_then_train)
+        train(network, digits, order=long_order(), progress=read_then_train)
     assert seen == [(128, 10)]
 
 
@@ -136,9 +126,7 @@ def test_python_threads_may_share_and_own_networks(digits: Dataset) -> None:
         worker.join()
     assert len(results) == 4
     for weights in results:
-        assert weights.keys() == alone.weights().keys()
-        for name, value in alone.weights().items():
-            np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
+        assert_same_bits(weights, alone.weights())
 
 
 @pytest.mark.slow
@@ -161,9 +149,7 @@ def test_progress_may_write_to_the_arrays_that_were_passed(digits: Dataset) -> N
         assert calls
         return network.weights()
 
-    expected, weights = trained(False), trained(True)
-    for name, value in expected.items():
-        np.testing.assert_array_equal(weights[name], value, err_msg=name, strict=True)
+    assert_same_bits(trained(True), trained(False))
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -224,7 +210,7 @@ def test_network_that_another_thread_was_training_is_refused_in_a_forked_process
 
     def train_until_done() -> None:
         with contextlib.suppress(LookupError):
-            train(network, digits, long_order(), progress=stop_when_done)
+            train(network, digits, order=long_order(), progress=stop_when_done)
 
     def is_refused() -> bool:
         with pytest.raises(RuntimeError, match="spawn"):
@@ -257,7 +243,7 @@ def test_progress_may_fork_a_process_that_reads_and_ends(digits: Dataset) -> Non
             return
         results.append(works_in_a_forked_process(lambda: bool(np.isfinite(network.logits(digits.images)).all())))
 
-    train(network, digits, long_order()[:30_000], progress=fork)
+    train(network, digits, order=long_order()[:30_000], progress=fork)
     assert results
     assert all(results)
 
@@ -274,7 +260,7 @@ def test_process_that_progress_forks_and_returns_in_is_told_to_end(digits: Datas
             children.append(child)
 
     try:
-        train(network, digits, long_order()[:30_000], progress=fork)
+        train(network, digits, order=long_order()[:30_000], progress=fork)
     except RuntimeError as error:
         if os.getpid() != parent:
             os._exit(0 if "returned in the child" in str(error) else 4)

@@ -1,5 +1,6 @@
 """Batch normalisation in the compiled engine: steps over a batch's statistics, and inference by the moving ones."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from convscope.architecture import (
     MaxPooling2D,
 )
 from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
+from convscope.engine import EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam
 
+from .epochs import assert_same_bits, random_dataset
+from .epochs import train as train_epoch
 from .test_native import assert_agrees
 
 NETWORKS: dict[str, tuple[Layer, ...]] = {
@@ -70,22 +73,14 @@ def random_weights(network: Architecture) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def dataset(count: int, seed: int = 0) -> Dataset:
-    stream = np.random.default_rng(seed)
-    return Dataset(
-        stream.integers(0, 256, (count, *SHAPE), np.uint8), stream.integers(0, 5, count), tuple(map(str, range(5)))
-    )
+dataset = partial(random_dataset, shape=SHAPE)
 
 
 def train(
     network: Network, data: Dataset, batch_size: int, epochs: int = 1, rate: float = 0.05, **options: Any
 ) -> EpochResult:
-    rates = np.full(-(-len(data) // batch_size), rate, np.float32)
     for _ in range(epochs):
-        result = network.train_epoch(
-            data, order=np.arange(len(data))[::-1].copy(), batch_size=batch_size, learning_rates=rates,
-            options=EpochOptions(**options),
-        )  # fmt: skip
+        result = train_epoch(network, data, batch_size, np.arange(len(data))[::-1].copy(), rate, **options)
     return result
 
 
@@ -112,8 +107,7 @@ def assert_threads_give_the_same_bits(network: Architecture) -> None:
         train(native, dataset(150), 64, 2, optimizer=Adam(), clip_norm=1.0)
         states.append(native.weights() | native.optimizer_state())
     for state in states[1:]:
-        for name, value in state.items():
-            np.testing.assert_array_equal(value, states[0][name], err_msg=name, strict=True)
+        assert_same_bits(state, states[0])
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -162,7 +156,7 @@ def test_a_bias_left_out_is_never_trained() -> None:
     assert native.weights().keys() == network.weight_shapes.keys()
     assert not any("moving" in name or name == "v/conv2d/bias" for name in native.optimizer_state())
     # What the engine computes is what the weights without a bias say.
-    images = dataset(9, 1).images
+    images = dataset(9, seed=1).images
     copy = NativeNetwork(network, native.weights())
     np.testing.assert_array_equal(copy.logits(images), native.logits(images))
 

@@ -5,11 +5,12 @@ import signal
 import numpy as np
 import pytest
 
-import convscope as cs
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
-from convscope.engine import EngineName, EpochOptions, initial_weights, open_network
+from convscope.engine import EngineName, initial_weights, open_network
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
+
+from .epochs import random_dataset, train
 
 WIDE = Architecture(
     Input(13, 11, 3),
@@ -42,13 +43,7 @@ def test_logits_do_not_depend_on_earlier_calls(architecture: Architecture) -> No
     images = images_for(architecture, 40)
     network.logits(images_for(architecture, 100, seed=1))
     network.activations(images, [architecture.layers[0].name])
-    network.train_epoch(
-        cs.Dataset(images, np.arange(40) % architecture.num_classes, tuple(map(str, range(architecture.num_classes)))),
-        order=np.arange(40),
-        batch_size=8,
-        learning_rates=np.full(5, 0.01, np.float32),
-        options=EpochOptions(),
-    )
+    train(network, random_dataset(40, architecture.input.shape, architecture.num_classes), 8, rate=0.01)
     for count in (1, 40, 3):
         fresh = NativeNetwork(architecture, network.weights(), threads=2)
         np.testing.assert_array_equal(network.logits(images[:count]), fresh.logits(images[:count]))

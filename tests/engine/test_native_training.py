@@ -8,18 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 import convscope as cs
-from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, EpochResult, Network, initial_weights
+from convscope.engine import EpochResult, Network, initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam, Augmentation
 
-
-def random_dataset(count: int, shape: tuple[int, int, int] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
-    stream = np.random.default_rng(seed)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
+from .epochs import assert_same_bits, random_dataset, train
 
 
 def small_architecture() -> cs.Architecture:
@@ -28,27 +23,6 @@ def small_architecture() -> cs.Architecture:
         cs.Flatten(), cs.Dense(19, "relu"), cs.Dense(5, "softmax"),
     )  # fmt: skip
     return cs.Architecture(cs.Input(9, 11), layers)
-
-
-def train(
-    network: Network,
-    dataset: Dataset,
-    batch_size: int = 32,
-    order: NDArray[np.int64] | None = None,
-    rate: float = 1e-3,
-    **options: Any,
-) -> EpochResult:
-    order = np.arange(len(dataset)) if order is None else order
-    rates = np.full(-(-len(order) // batch_size), rate, np.float32)
-    return network.train_epoch(
-        dataset, order=order, batch_size=batch_size, learning_rates=rates, options=EpochOptions(**options)
-    )
-
-
-def assert_same_bits(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> None:
-    assert a.keys() == b.keys()
-    for name, value in a.items():
-        np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
 
 
 AUGMENTED = {"augmentation": Augmentation(shift=2), "augmentation_key": 2**64 - 5}

@@ -30,6 +30,8 @@ from convscope.engine.reference_layers import (
 )
 from convscope.recipes import SGD, Adam
 
+from .epochs import assert_same_bits, train
+
 
 def random_images(seed, shape):
     return random_stream(seed, "test images").integers(0, 256, shape, dtype=np.uint8)
@@ -235,27 +237,12 @@ def small_architecture():
     return Architecture(Input(28, 28), layers)
 
 
-def train(network, dataset, epochs=1, batch_size=32, seed=0):
-    steps = -(-len(dataset) // batch_size)
-    result = None
-    for epoch in range(epochs):
-        order = random_stream(seed, "shuffle", epoch).permutation(len(dataset))
-        rates = np.full(steps, 3e-3, np.float32)
-        result = network.train_epoch(
-            dataset, order=order, batch_size=batch_size, learning_rates=rates, options=EpochOptions()
-        )
-    return result
-
-
 def test_training_reports_the_means_over_all_images_before_each_step():
     dataset = real_images(10)
     network = ReferenceNetwork(small_architecture(), initial_weights(small_architecture(), 0))
     seen = []
-    rates = np.full(3, 1e-30, np.float32)  # the weights do not move, so the whole set can be measured at once
-    result = network.train_epoch(
-        dataset, order=np.arange(10)[::-1], batch_size=4, learning_rates=rates, options=EpochOptions(),
-        progress=lambda *values: seen.append(values),
-    )  # fmt: skip
+    # The weights do not move, so the whole set can be measured at once.
+    result = train(network, dataset, 4, np.arange(10)[::-1], 1e-30, progress=lambda *values: seen.append(values))
     loss, _ = network.gradients(dataset.images, dataset.labels)
     assert result.loss == pytest.approx(loss, rel=1e-12)
     assert result.accuracy == (network.logits(dataset.images).argmax(axis=1) == dataset.labels).mean()
@@ -268,8 +255,7 @@ def test_weights_and_optimizer_state_are_copies():
     for values in (network.weights(), network.optimizer_state()):
         for array in values.values():
             array += 1
-    for name, weight in initial_weights(small_architecture(), 0).items():
-        np.testing.assert_array_equal(network.weights()[name], weight)
+    assert_same_bits(network.weights(), initial_weights(small_architecture(), 0))
     assert network.optimizer_state()["step"] == 0
 
 

@@ -1,5 +1,7 @@
 """Numbers worked by hand and finite differences prove batch normalisation in the reference engine."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,6 @@ from convscope.base.streams import random_stream
 from convscope.data.datasets import Dataset
 from convscope.engine import initial_weights, open_network
 from convscope.engine.loss import cross_entropy, cross_entropy_backward
-from convscope.engine.network import EpochOptions
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.reference_normalization import (
     batch_normalization,
@@ -18,6 +19,8 @@ from convscope.engine.reference_normalization import (
 )
 from convscope.recipes import SGD
 
+from .epochs import assert_same_bits, random_dataset
+from .epochs import train as train_epoch
 from .test_reference_gradients import assert_gradient, numerical_gradient
 
 
@@ -29,18 +32,7 @@ def small_architecture():
     return Architecture(Input(7, 6, 2), layers)
 
 
-def small_dataset(count=20):
-    stream = random_stream(0, "normalised images")
-    images = stream.integers(0, 256, (count, 7, 6, 2), dtype=np.uint8)
-    return Dataset(images, stream.integers(0, 5, count), tuple("abcde"))
-
-
-def train(network, dataset, batch_size=8, **options):
-    steps = -(-len(dataset) // batch_size)
-    return network.train_epoch(
-        dataset, order=np.arange(len(dataset)), batch_size=batch_size, learning_rates=np.full(steps, 1e-2, np.float32),
-        options=EpochOptions(**options),
-    )  # fmt: skip
+train = partial(train_epoch, batch_size=8, rate=1e-2)
 
 
 # --- By hand ----------------------------------------------------------------------------------------------------------
@@ -99,7 +91,7 @@ def test_backward_through_the_statistics_of_the_batch_agrees_with_finite_differe
 
 
 def test_gradients_of_a_training_step_agree_with_finite_differences_through_all_statistics():
-    architecture, dataset = small_architecture(), small_dataset(7)
+    architecture, dataset = small_architecture(), random_dataset(7, (7, 6, 2))
     stream = random_stream(0, "training step")
     weights = {name: stream.uniform(0.2, 1, shape) for name, shape in architecture.weight_shapes.items()}
 
@@ -120,7 +112,7 @@ def test_gradients_of_a_training_step_agree_with_finite_differences_through_all_
 
 def test_a_bias_before_normalisation_has_no_gradient_in_training():
     layers = (Flatten(), Dense(4), BatchNormalization(), Dense(5))
-    architecture, dataset = Architecture(Input(7, 6, 2), layers), small_dataset()
+    architecture, dataset = Architecture(Input(7, 6, 2), layers), random_dataset(20, (7, 6, 2))
     network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
     values = network._forward(dataset.images, {})
     gradients, _ = network._backward(values, cross_entropy_backward(values[-1], dataset.labels), {})
@@ -141,20 +133,19 @@ def test_a_step_moves_the_statistics_towards_those_of_the_batch():
 
 
 def test_a_step_is_of_the_batch_and_a_prediction_of_the_moving_statistics():
-    architecture, dataset = small_architecture(), small_dataset(8)
+    architecture, dataset = small_architecture(), random_dataset(8, (7, 6, 2))
     weights = initial_weights(architecture, 0)
     # Far from any batch: were they used in training, the loss would tell.
     strange = weights | {name: weight + 3 for name, weight in weights.items() if "/moving_" in name}
     networks = [ReferenceNetwork(architecture, start) for start in (weights, strange)]
     assert train(networks[0], dataset) == train(networks[1], dataset)
     usual, unusual = (network.weights() for network in networks)
-    for name in architecture.trainable_weight_shapes:
-        np.testing.assert_array_equal(usual[name], unusual[name])
+    assert_same_bits(*({name: w[name] for name in architecture.trainable_weight_shapes} for w in (usual, unusual)))
     assert np.abs(networks[0].logits(dataset.images) - networks[1].logits(dataset.images)).max() > 0.1
 
 
 def test_the_prediction_for_an_image_does_not_depend_on_those_beside_it():
-    architecture, dataset = small_architecture(), small_dataset()
+    architecture, dataset = small_architecture(), random_dataset(20, (7, 6, 2))
     network = ReferenceNetwork(architecture, initial_weights(architecture, 0))
     train(network, dataset)
     together = network.logits(dataset.images)
@@ -167,15 +158,15 @@ def test_the_prediction_for_an_image_does_not_depend_on_those_beside_it():
 
 
 def test_statistics_are_averaged_as_weights_are_and_neither_optimized_nor_decayed():
-    architecture, dataset = small_architecture(), small_dataset()
+    architecture, dataset = small_architecture(), random_dataset(20, (7, 6, 2))
     plain, averaged = (ReferenceNetwork(architecture, initial_weights(architecture, 0)) for _ in range(2))
     optimizer = SGD(momentum=0.9, weight_decay=0.5)
     seen = []  # after each step
     for _ in range(3):
         for first in range(0, 20, 10):
-            train(plain, dataset.take(range(first, first + 10)), 10, optimizer=optimizer)
+            train(plain, dataset.take(range(first, first + 10)), batch_size=10, optimizer=optimizer)
             seen.append(plain.weights())
-            train(averaged, dataset.take(range(first, first + 10)), 10, optimizer=optimizer, averaging=0.9)
+            train(averaged, dataset.take(range(first, first + 10)), batch_size=10, optimizer=optimizer, averaging=0.9)
     state = averaged.optimizer_state()
     for part, names in (("m", architecture.trainable_weight_shapes), ("unaveraged", architecture.weight_shapes)):
         assert {name for name in state if name.startswith(f"{part}/")} == {f"{part}/{name}" for name in names}
@@ -189,14 +180,13 @@ def test_statistics_are_averaged_as_weights_are_and_neither_optimized_nor_decaye
 
 @pytest.mark.parametrize("averaging", [0.0, 0.9])
 def test_a_normalised_network_taken_up_again_goes_on_as_if_unbroken(averaging):
-    architecture, dataset = small_architecture(), small_dataset()
+    architecture, dataset = small_architecture(), random_dataset(20, (7, 6, 2))
     unbroken = ReferenceNetwork(architecture, initial_weights(architecture, 0))
     train(unbroken, dataset, averaging=averaging)
     resumed = ReferenceNetwork(architecture, unbroken.weights())
     resumed.set_optimizer_state(unbroken.optimizer_state())
     assert train(unbroken, dataset, averaging=averaging) == train(resumed, dataset, averaging=averaging)
-    for name, weight in unbroken.weights().items():
-        np.testing.assert_array_equal(weight, resumed.weights()[name])
+    assert_same_bits(unbroken.weights(), resumed.weights())
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Kernels of few bits: the grid by its definition, and training on it in both engines that have it."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 
 import convscope as cs
 from convscope.base.errors import RecipeError
-from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, Network, check_weight_bits, initial_weights
+from convscope.engine import Network, check_weight_bits, initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.rounding import STEPS, kernel_filters, rounded
 from convscope.recipes import SGD, Adam
+
+from .epochs import assert_same_bits, random_dataset
+from .epochs import train as train_epoch
 
 ENGINES = [NativeNetwork, ReferenceNetwork]
 
@@ -27,16 +30,8 @@ def architecture() -> cs.Architecture:
     return cs.Architecture(cs.Input(8, 9), layers)
 
 
-def dataset(count: int = 40) -> Dataset:
-    rng = np.random.default_rng(7)
-    return Dataset(rng.integers(0, 256, (count, 8, 9, 1), np.uint8), rng.integers(0, 5, count), tuple("abcde"))
-
-
-def train(network: Network, images: Dataset, rate: float = 0.01, **options: Any) -> None:
-    rates = np.full(-(-len(images) // 16), rate, np.float32)
-    order = np.arange(len(images))
-    settings = EpochOptions(**options)
-    network.train_epoch(images, order=order, batch_size=16, learning_rates=rates, options=settings)
+dataset = partial(random_dataset, shape=(8, 9, 1), seed=7)
+train = partial(train_epoch, batch_size=16, rate=0.01)
 
 
 @pytest.mark.parametrize(("bits", "levels"), [(2, 3), (4, 15), (8, 255)])
@@ -72,7 +67,7 @@ def test_the_network_holds_the_rounded_kernels_of_its_state(isa: str, bits: int,
     if isa != "reference":
         network = NativeNetwork(architecture(), initial_weights(architecture(), 0), 2, isa)
     for _ in range(2):
-        train(network, dataset(), weight_bits=bits, averaging=averaging)
+        train(network, dataset(40), weight_bits=bits, averaging=averaging)
     weights, state = network.weights(), network.optimizer_state()
     kernels = {name for name in weights if name.endswith("/kernel")}
     assert {f"unrounded/{name}" for name in kernels} == {name for name in state if name.startswith("unrounded/")}
@@ -82,7 +77,7 @@ def test_the_network_holds_the_rounded_kernels_of_its_state(isa: str, bits: int,
         np.testing.assert_array_equal(weights[name], expected)
         assert (state[f"unrounded/{name}"] != weights[name]).any()
     model = type(network)(architecture(), weights)  # type: ignore[call-arg]  # no protocol says how it is made
-    np.testing.assert_allclose(network.logits(dataset().images), model.logits(dataset().images), atol=1e-5)
+    np.testing.assert_allclose(network.logits(dataset(40).images), model.logits(dataset(40).images), atol=1e-5)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -120,28 +115,23 @@ def test_an_average_is_one_of_unrounded_weights(engine: type[NativeNetwork]) -> 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_network_taken_up_again_goes_on_as_if_unbroken(engine: type[NativeNetwork], averaging: float) -> None:
     unbroken = engine(architecture(), initial_weights(architecture(), 0))
-    train(unbroken, dataset(), weight_bits=4, averaging=averaging)
+    train(unbroken, dataset(40), weight_bits=4, averaging=averaging)
     resumed = engine(architecture(), unbroken.weights())
     resumed.set_optimizer_state(unbroken.optimizer_state())
     for network in (unbroken, resumed):
-        train(network, dataset(), weight_bits=4, averaging=averaging)
-    for given, expected in (
-        (resumed.weights(), unbroken.weights()),
-        (resumed.optimizer_state(), unbroken.optimizer_state()),
-    ):
-        assert given.keys() == expected.keys()
-        for name, value in expected.items():
-            np.testing.assert_array_equal(given[name], value, err_msg=name)
+        train(network, dataset(40), weight_bits=4, averaging=averaging)
+    assert_same_bits(resumed.weights(), unbroken.weights())
+    assert_same_bits(resumed.optimizer_state(), unbroken.optimizer_state())
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_training_without_bits_goes_on_from_the_rounded_weights(engine: type[NativeNetwork]) -> None:
     network = engine(architecture(), initial_weights(architecture(), 0))
-    train(network, dataset(), weight_bits=2, optimizer=Adam())
+    train(network, dataset(40), weight_bits=2, optimizer=Adam())
     fresh = engine(architecture(), network.weights())
     fresh.set_optimizer_state({n: v for n, v in network.optimizer_state().items() if not n.startswith("unrounded/")})
     for one in (network, fresh):
-        train(one, dataset())
+        train(one, dataset(40))
         assert not any(name.startswith("unrounded/") for name in one.optimizer_state())
     for name, value in fresh.weights().items():
         np.testing.assert_allclose(network.weights()[name], value, atol=1e-7)

@@ -1,0 +1,40 @@
+"""Random images, an epoch of training on them, and arrays compared bit by bit, for the tests of all engines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convscope.data.datasets import Dataset
+from convscope.engine import EpochOptions, EpochResult, Network, Progress
+
+
+def random_dataset(count: int, shape: tuple[int, ...] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
+    stream = np.random.default_rng(seed)
+    images = stream.integers(0, 256, (count, *shape), np.uint8)
+    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
+
+
+def train(
+    network: Network,
+    dataset: Dataset,
+    batch_size: int = 32,
+    order: NDArray[np.int64] | None = None,
+    rate: float = 1e-3,
+    progress: Progress | None = None,
+    **options: Any,
+) -> EpochResult:
+    """Train an epoch at a constant learning rate, on the images as they stand unless an order says otherwise."""
+    order = np.arange(len(dataset)) if order is None else order
+    rates = np.full(-(-len(order) // batch_size), rate, np.float32)
+    return network.train_epoch(
+        dataset, order=order, batch_size=batch_size, learning_rates=rates, options=EpochOptions(**options),
+        progress=progress,
+    )  # fmt: skip
+
+
+def assert_same_bits(a: Mapping[str, NDArray[Any]], b: Mapping[str, NDArray[Any]]) -> None:
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        np.testing.assert_array_equal(value, b[name], err_msg=name, strict=True)
