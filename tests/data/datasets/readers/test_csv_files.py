@@ -203,7 +203,10 @@ REFUSED = {
     ),
     "quotes without end": (csv().replace(",7,", ',"7,', 1), "line 2 has 3 cells"),
     "a line of 5 MB": ("1," * 2_500_000, "has more than 4 MiB"),
-    "a cell of 200 kB": (csv().replace(",7,", "," + "7" * 200_000 + ",", 1), "line 2 cannot be read"),
+    "a cell of 200 kB": (
+        csv().replace(",7,", "," + "7" * 200_000 + ",", 1),
+        "line 2 has 200,[0-9]+ characters; the limit is 131,072 for a cell",
+    ),
     "5,000 labels": (
         csv(np.zeros((5000, 1, 1), np.uint8), range(5000), HEADER[:2]),
         "has more than 4096 different labels .*is this the label column",
