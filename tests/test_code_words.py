@@ -24,7 +24,7 @@ LIMITS = {
     "evidence": 168,
     "experiment": 66,
     "interchange": 203,
-    "report": 150,
+    "report": 39,
     "runs": 147,
     "service": 63,
     "storage": 1,

@@ -91,14 +91,14 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
         axes = add_axes(drawing, _LEFT, _TOP, width, _PLOT_HEIGHT)
         axes.axhline(0, color=MUTED, linewidth=1)
         for start, group in zip(starts, layers.values(), strict=True):
-            places = start + slot * (np.arange(len(group)) + 0.5)
-            low, high = np.array([one[main].interval for one in group]).T
-            changes = [one[main].accuracy_change for one in group]
-            _segments(axes, (places, places), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
+            centres = start + slot * (np.arange(len(group)) + 0.5)
+            low, high = np.array([ablations[main].interval for ablations in group]).T
+            changes = [ablations[main].accuracy_change for ablations in group]
+            _segments(axes, (centres, centres), (low, high), edgecolor=ACCENT, linewidth=band, alpha=0.35)
             if has_both:
-                means = [one["mean"].accuracy_change for one in group]
-                _segments(axes, (places - half, places + half), (means, means), edgecolor=INK, linewidth=1.5)
-            axes.plot(places, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
+                means = [ablations["mean"].accuracy_change for ablations in group]
+                _segments(axes, (centres - half, centres + half), (means, means), edgecolor=INK, linewidth=1.5)
+            axes.plot(centres, changes, "o", color=ACCENT, markersize=min(6.0, max(0.5 * slot, 2.0)), markeredgewidth=0)
         every = -(-len(names) * LINE // int(width)) if is_turned else 1
         axes.set_xlim(0, width)
         axes.set_xticks((starts + slot * counts / 2)[::every], names[::every], rotation=90 if is_turned else 0)
@@ -129,15 +129,15 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         architectures: the whole network first.
         num_images: of the test; less than half an image in error cannot be drawn.
     """
-    whole, ordered = architectures[0], sorted(architectures, key=lambda one: -one.mean)
-    names = [known("evidence.ablation.variant", clip(one.name, 24)) for one in ordered]
+    whole, ordered = architectures[0], sorted(architectures, key=lambda architecture: -architecture.mean)
+    names = [known("evidence.ablation.variant", clip(architecture.name, 24)) for architecture in ordered]
     left, right = 24 + round(LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
     row = 24
 
     def errors(accuracy: float) -> float:
         return min(max(1 - accuracy, 0.5 / num_images), 1.0)
 
-    drawn = [errors(value) for one in ordered for value in (one.mean, *(one.interval or ()))]
+    drawn = [errors(value) for architecture in ordered for value in (architecture.mean, *(architecture.interval or ()))]
     lowest, highest = min(drawn) / 1.3, min(1.4 * max(drawn), 1.0)
     width, plot = 2 * CHART_WIDTH - 96, row * len(ordered)
     height = _TOP + plot + 56
@@ -148,13 +148,13 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         axes.set_xscale("log")
         axes.set_xlim(highest, lowest)
         axes.axvline(errors(whole.mean), color=INK, linewidth=1)
-        for index, one in enumerate(ordered):
-            colour = INK if one is whole else colours.get(one.verdict, MUTED)
-            ends = one.interval and [errors(end) for end in one.interval]
-            draw_interval(axes, errors(one.mean), ends, index, colour, size=7)
-            text: str = percent(one.mean)
-            if one is not whole:
-                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(one.difference))
+        for index, architecture in enumerate(ordered):
+            colour = INK if architecture is whole else colours.get(architecture.verdict, MUTED)
+            ends = architecture.interval and [errors(end) for end in architecture.interval]
+            draw_interval(axes, errors(architecture.mean), ends, index, colour, size=7)
+            text: str = percent(architecture.mean)
+            if architecture is not whole:
+                text = say("evidence.ablation.chart.beside", accuracy=text, change=points(architecture.difference))
             write(axes, text, (1, index), (12, 0), of=ROW)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         axes.set_yticks(range(len(ordered)), names)

@@ -34,9 +34,9 @@ def points_tick(value: float, _position: int | None = None) -> Figure:
     return rounded(100 * value, 4)
 
 
-def set_ticks(axis: Axis, most: int, write_tick: Callable[[float, int], str]) -> None:
+def set_ticks(axis: Axis, max_ticks: int, write_tick: Callable[[float, int], str]) -> None:
     """Put round numbers along an axis, at `most` + 1 places or fewer, each written by `write_tick`."""
-    axis.set_major_locator(MaxNLocator(most))
+    axis.set_major_locator(MaxNLocator(max_ticks))
     axis.set_major_formatter(FuncFormatter(write_tick))
 
 
@@ -81,20 +81,20 @@ def write_ends(axes: Axes, labels: Iterable[tuple[float, str, str]], height: flo
     """
     low, high = axes.get_ylim()
     wanted = sorted(((value - low) / (high - low) * height, text, colour) for value, text, colour in labels)
-    places = spread([place for place, _, _ in wanted], LINE, height)
-    for place, (_, text, colour) in zip(places, wanted, strict=True):
-        write(axes, text, (1, place / height), (8, 0), colour)
+    heights = spread([height_of_end for height_of_end, _, _ in wanted], LINE, height)
+    for height_of_end, (_, text, colour) in zip(heights, wanted, strict=True):
+        write(axes, text, (1, height_of_end / height), (8, 0), colour)
 
 
 def spread(wanted: Sequence[float], room: float, height: float) -> list[float]:
     """Move rising places apart until neighbours are `room` apart, and all down if the last would be above `height`."""
-    places: list[float] = []
-    for place in wanted:
-        places.append(max(place, places[-1] + room) if places else place)
-    overshoot = max(places[-1] - height, 0)
-    return [place - overshoot for place in places]
+    positions: list[float] = []
+    for position in wanted:
+        positions.append(max(position, positions[-1] + room) if positions else position)
+    overshoot = max(positions[-1] - height, 0)
+    return [position - overshoot for position in positions]
 
 
-def names_width(names: Sequence[str], most: int) -> int:
+def names_width(names: Sequence[str], max_width: int) -> int:
     """Return how many pixels the longest of `names`, clipped to `most` columns, takes as labels of an axis."""
-    return 24 + round(LETTER * max(display_width(clip(name, most)) for name in names))
+    return 24 + round(LETTER * max(display_width(clip(name, max_width)) for name in names))

@@ -52,8 +52,8 @@ def built() -> Built:
     lists: dict[str, list[Any]] = {"keys": keys}
     lists |= {language: [texts[key] for key in keys] for language, texts in catalogue.items()}
     packed = {
-        name: _pack_file(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
-        for name, one in lists.items()
+        name: _pack_file(json.dumps(texts_of_language, ensure_ascii=False, separators=(",", ":")).encode())
+        for name, texts_of_language in lists.items()
     }
     policy = live_policy(start, script)
     return Built(Markup(start), _pack_file(script.encode()), policy, Markup(style), _pack_file(engine), packed)
@@ -61,11 +61,11 @@ def built() -> Built:
 
 def _leaves(texts: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each text, or its plural forms, with its key: the names that lead to it, with dots between them."""
-    for name, found in texts.items():
-        if isinstance(found, str) or isinstance(found.get("other"), str):
-            yield above + name, found
+    for name, text in texts.items():
+        if isinstance(text, str) or isinstance(text.get("other"), str):
+            yield above + name, text
         else:
-            yield from _leaves(found, f"{above}{name}.")
+            yield from _leaves(text, f"{above}{name}.")
 
 
 def _pack_file(content: bytes) -> Markup:

@@ -18,15 +18,15 @@ def draw_reliability(value: Calibration) -> Drawing:
     left, side, gap, top, between, bars = 60, 156, 48, 32, 16, 48
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + side + between + bars + 48, "")
-        most = max(max(figures.by_width.num_images) for _, figures in value.sides)
+        max_count = max(max(figures.by_width.num_images) for _, figures in value.sides)
         for column, (name, figures) in enumerate(value.sides):
             bins, start = figures.by_width, left + column * (side + gap)
             axes = add_axes(drawing, start, top, side, side)
             axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=DASHES)
             ends = bins.accuracy_low, bins.accuracy_high
             axes.vlines(bins.confidence, *ends, color=ACCENT, linewidth=min(4, side / value.num_bins), alpha=0.35)
-            places = bins.confidence, bins.accuracy
-            axes.plot(*places, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
+            points = bins.confidence, bins.accuracy
+            axes.plot(*points, "o", color=ACCENT, markersize=6, markeredgecolor=PAPER, clip_on=False)
             temperature = 1.0 if name == "before" else value.temperature
             title = say(f"evidence.calibration.panel.{name}", temperature=figure(temperature, 2))
             axes.set_title(title, fontsize=12, color=INK, pad=8)
@@ -35,13 +35,15 @@ def draw_reliability(value: Calibration) -> Drawing:
             counts.bar(bins.low, bins.num_images, widths, align="edge", color=MUTED, alpha=0.6, linewidth=0)
             counts.set_yscale("log")
             _frame(axes, (0, 1), (0, 1))
-            _frame(counts, (0, 1), (0.6, 1.2 * max(most, 2)))
+            _frame(counts, (0, 1), (0.6, 1.2 * max(max_count, 2)))
             axes.set_xticks([])
             axes.set_yticks([0, 0.5, 1])
             counts.grid(visible=False)
             counts.set_xticks([0, 0.5, 1])
             counts.xaxis.set_major_formatter(FuncFormatter(percent_tick))
-            counts.set_yticks([1, most] if most > 1 else [1], ["1", figure(most, 0)] if most > 1 else ["1"])
+            counts.set_yticks(
+                [1, max_count] if max_count > 1 else [1], ["1", figure(max_count, 0)] if max_count > 1 else ["1"]
+            )
             counts.minorticks_off()
             counts.set_xlabel(say("evidence.calibration.axis.confidence"))
             if column == 0:
@@ -59,8 +61,8 @@ def draw_risk(value: Calibration) -> Drawing:
     curve = value.after.risk_coverage
     refused, risk = 1 - np.asarray(curve.coverage), np.asarray(curve.risk)
     best = _optimum(np.asarray(curve.coverage), float(risk[0]))
-    most = _visible_part(refused, risk)
-    shown = refused <= most + 1e-9
+    max_risk = _visible_part(refused, risk)
+    shown = refused <= max_risk + 1e-9
     width = CHART_WIDTH - left - right
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, "")
@@ -68,19 +70,19 @@ def draw_risk(value: Calibration) -> Drawing:
         axes.plot(refused[shown], best[shown], color=MUTED, linewidth=1.25, linestyle=DASHES, clip_on=False)
         axes.plot(refused[shown], risk[shown], color=ACCENT, clip_on=False)
         for refusal in curve.refusals:
-            if refusal.fraction <= most:
+            if refusal.fraction <= max_risk:
                 axes.vlines(refusal.fraction, *refusal.interval, color=ACCENT, linewidth=6, alpha=0.35)
                 axes.plot([refusal.fraction], [refusal.risk], "o", color=ACCENT, markersize=6, markeredgecolor=PAPER)
         top_of_axes = 1.05 * max(refusal.interval[1] for refusal in curve.refusals)
-        _frame(axes, (-0.02 * most, most), (0, top_of_axes))
+        _frame(axes, (-0.02 * max_risk, max_risk), (0, top_of_axes))
         set_ticks(axes.xaxis, 5, percent_tick)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(say("evidence.calibration.axis.refused"))
         axes.set_ylabel(say("evidence.calibration.axis.errors"))
         axes.yaxis.set_label_coords(-58 / width, 0.5)
-        for place, key, colour in ((0, "byConfidence", ACCENT), (120, "errorsFirst", MUTED)):
+        for offset, key, colour in ((0, "byConfidence", ACCENT), (120, "errorsFirst", MUTED)):
             text = say(f"evidence.calibration.{key}")
-            write(axes, text, (0, 1), (place, 10), colour, va="baseline")
+            write(axes, text, (0, 1), (offset, 10), colour, va="baseline")
     return drawing
 
 

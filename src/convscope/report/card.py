@@ -108,7 +108,7 @@ def _values(contents: CardContents) -> dict[str, object]:
     groups = seeds.table if isinstance(seeds, SeedsRecord) else ()
     classes = [metrics for metrics in evaluation.classes if metrics.recall is not None]
     if len(evaluation.classes) > _MAX_CLASSES:
-        classes = sorted(classes, key=lambda one: one.recall or 0)[:_MAX_CLASSES]
+        classes = sorted(classes, key=lambda item: item.recall or 0)[:_MAX_CLASSES]
     made = {**record.versions, "engine": record.engine, "processor": record.cpu.name}
     weight = next(iter(model.architecture.weight_shapes), None)
     train, test = record.dataset.train, record.dataset.test
@@ -126,7 +126,7 @@ def _values(contents: CardContents) -> dict[str, object]:
         if len(test.class_names) <= _MAX_CLASSES
         else [],
         "imported": list(_describe_import(record)),
-        "members": [(one.architecture["name"], one.recipe["name"], one.seed) for one in record.members or ()],
+        "members": [(item.architecture["name"], item.recipe["name"], item.seed) for item in record.members or ()],
         "settings": list(_settings(record)),
         "figures": [
             *(
@@ -191,7 +191,7 @@ def _settings(record: RunFile) -> Iterator[tuple[str, object]]:
 
 def _setting(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_setting(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_setting(setting)}" for name, setting in value.items())
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -51,13 +51,14 @@ def draw_strips(groups: Sequence[GroupRecord], values: Sequence[Sequence[float]]
         axes.set_ylim(height, 0)
         for row, (group, accuracies) in enumerate(zip(groups, values, strict=True)):
             colour, middle = (ACCENT if row == 0 else MUTED), row * _ROW + 44
-            places = np.sort(np.asarray(accuracies, np.float64))
-            levels = _levels((places - low) / (high - low) * width)
+            positions = np.sort(np.asarray(accuracies, np.float64))
+            levels = _levels((positions - low) / (high - low) * width)
             step = min(_DOT, (_DOTS - _DOT) / max(levels.max(), 1))
             # A dot is the round ends of a line of half a pixel: all are one path, which takes half the room of marks.
             ends = np.array([-0.25, 0.25]) / width * (high - low)
             dots = [
-                (place + ends, np.full(2, up)) for place, up in zip(places, middle - _DOT - levels * step, strict=True)
+                (position + ends, np.full(2, up))
+                for position, up in zip(positions, middle - _DOT - levels * step, strict=True)
             ]
             _draw_lines(axes, dots, color=colour, linewidth=_DOT, solid_capstyle="round")
             if group.interval_with_images is not None:
@@ -81,14 +82,14 @@ def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
     return low - spare, high + spare
 
 
-def _levels(places: Floats) -> NDArray[np.int64]:
+def _levels(positions: Floats) -> NDArray[np.int64]:
     """Return (n,) how many dots lie below each of `places`, rising pixels, so that no two touch."""
-    levels, ends = np.zeros(len(places), np.int64), list[float]()  # of each level, where its last dot is
-    for number, place in enumerate(places):
-        level = next((level for level, end in enumerate(ends) if place - end >= _DOT), len(ends))
+    levels, ends = np.zeros(len(positions), np.int64), list[float]()  # of each level, where its last dot is
+    for number, position in enumerate(positions):
+        level = next((level for level, end in enumerate(ends) if position - end >= _DOT), len(ends))
         if level == len(ends):
-            ends.append(place)
-        ends[level] = place
+            ends.append(position)
+        ends[level] = position
         levels[number] = level
     return levels
 
@@ -140,6 +141,6 @@ def _error_ticks(low: float, high: float, height: float) -> list[float]:
     taken = list[float]()
     for step in (1, 5, 2, 3, 7):
         for tick in (step * 10.0**power for power in powers):
-            if low <= tick <= high and all(abs(log10(tick / other)) >= room for other in taken):
+            if low <= tick <= high and all(abs(log10(tick / neighbour)) >= room for neighbour in taken):
                 taken.append(tick)
     return sorted(taken)

@@ -46,11 +46,11 @@ def _view(experiment: ExperimentRecord) -> dict[str, object]:
     pairs = f"{len(groups):,} pair{'' if len(groups) == 1 else 's'}"
     counts = sorted({group.num_runs for group in groups})
     seeds = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
-    most = max(run.num_images for run in runs)
+    max_images = max(run.num_images for run in runs)
     trained = (
-        f"{most:,} of {experiment.num_training_images:,} training images"
-        if most < experiment.num_training_images
-        else f"{most:,} training images"
+        f"{max_images:,} of {experiment.num_training_images:,} training images"
+        if max_images < experiment.num_training_images
+        else f"{max_images:,} training images"
     )
     shown = groups if len(groups) <= _MAX_GROUPS_IN_VERDICT else []
     return {

@@ -119,13 +119,13 @@ def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Said:
 
 def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Said:
     """Return how many times the largest class is as large as the smallest."""
-    most, least = int(np.argmax(counts)), int(np.argmin(counts))
-    if counts[most] == counts[least]:
+    largest, smallest = int(np.argmax(counts)), int(np.argmin(counts))
+    if counts[largest] == counts[smallest]:
         return say("balanceEqual", classes=len(counts), images=counts[0])
-    if counts[least] == 0:
-        return say("balanceNone", name=clip(names[least], 12))
-    ratio = figure(counts[most] / counts[least], 2)
-    return say("balanceRatio", most=clip(names[most], 12), ratio=ratio, least=clip(names[least], 12))
+    if counts[smallest] == 0:
+        return say("balanceNone", name=clip(names[smallest], 12))
+    ratio = figure(counts[largest] / counts[smallest], 2)
+    return say("balanceRatio", most=clip(names[largest], 12), ratio=ratio, least=clip(names[smallest], 12))
 
 
 def confusion_finding(evaluation: EvaluationRecord) -> Said:
@@ -140,18 +140,18 @@ def confusion_finding(evaluation: EvaluationRecord) -> Said:
 
 def classes_finding(evaluation: EvaluationRecord) -> Said:
     """Say what accuracy all classes but the weakest reach."""
-    found = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
-    recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in found[:2]]
-    if len(found) == 1:
+    by_recall = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
+    recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in by_recall[:2]]
+    if len(by_recall) == 1:
         return say("recallOne", **recalls[0])
-    if len(found) == 2:
+    if len(by_recall) == 2:
         first, second = recalls
         return say("recallTwo", **first, otherRecall=second["recall"], other=second["name"])
-    threshold = floor(found[1][0] * 200) / 200
-    values: dict[str, str | int] = {**recalls[0], "threshold": percent(threshold, 1), "classes": len(found)}
-    if found[0][0] >= threshold:
+    threshold = floor(by_recall[1][0] * 200) / 200
+    values: dict[str, str | int] = {**recalls[0], "threshold": percent(threshold, 1), "classes": len(by_recall)}
+    if by_recall[0][0] >= threshold:
         return say("recallAll", **values)
-    return say("recallMost", **values, reached=len(found) - 1)
+    return say("recallMost", **values, reached=len(by_recall) - 1)
 
 
 def mistakes_finding(evaluation: EvaluationRecord) -> Said:

@@ -99,8 +99,8 @@ class LivePacker:
         """Pack the first images, the surest mistakes and those `shown` beyond them; return also their pixels."""
         test, sample = self._splits.test, self._sample
         num_sample = max(1, sample.shape[0])
-        found = self._evaluation.mistakes
-        mistakes = [mistake.index for mistake in found if mistake.index >= num_sample][:_MAX_MISTAKES]
+        all_mistakes = self._evaluation.mistakes
+        mistakes = [mistake.index for mistake in all_mistakes if mistake.index >= num_sample][:_MAX_MISTAKES]
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]
@@ -113,7 +113,7 @@ class LivePacker:
             labels=pack_small(test.labels[indices]),
             pixels=Packed.from_array(pixels),
             num_sample=num_sample,
-            num_mistakes=len(found),
+            num_mistakes=len(all_mistakes),
         )
         self._images_packed = others, images, pixels
         return images, pixels
@@ -122,16 +122,16 @@ class LivePacker:
         """Return the weights of as many epochs as fit, evenly spaced with both ends among them, or none."""
         snapshots, digest = replay.snapshots, replay.model.weights_sha256
         epochs = sorted(snapshots)
-        most = len(epochs)
-        while most >= min(2, len(epochs)) and most > 0:
-            chosen, used = evenly_spaced(epochs, most), 0
+        num_epochs = len(epochs)
+        while num_epochs >= min(2, len(epochs)) and num_epochs > 0:
+            chosen, used = evenly_spaced(epochs, num_epochs), 0
             for number, epoch in enumerate(chosen, 1):
                 if (digest, epoch) not in self._epochs:
                     weights = {name: _pack_images(pack_rounded(weight)) for name, weight in snapshots[epoch].items()}
                     self._epochs[digest, epoch] = Snapshot(epoch=epoch, weights=weights)
                 used += _bytes(self._epochs[digest, epoch])
                 if used > room:
-                    most = number - 1
+                    num_epochs = number - 1
                     break
             else:
                 return tuple(self._epochs[digest, epoch] for epoch in chosen)
@@ -187,9 +187,9 @@ def pack_small(numbers: Sequence[int] | Labels) -> Packed:
     return Packed.from_array(values.astype(dtype))
 
 
-def evenly_spaced(values: Sequence[int], most: int) -> list[int]:
+def evenly_spaced(values: Sequence[int], max_values: int) -> list[int]:
     """Return at most `most` of `values`, the first and the last among them where there is room for two."""
-    return [values[place] for place in evenly(len(values), most)]
+    return [values[index] for index in evenly(len(values), max_values)]
 
 
 def training_order(labels: Labels, num_classes: int) -> NDArray[np.int64]:

@@ -34,10 +34,10 @@ def accuracies_table(comparison: ComparisonRecord) -> Table:
 
 def curves_table(page: PageFacts, measure: str) -> Table:
     """Return a measure by epoch in training and on the kept images, and the seconds, a column a curve."""
-    comparison, other = page.comparison, page.baseline_history
+    comparison, baseline = page.comparison, page.baseline_history
     histories = [(page.model.architecture["name"], page.history)]
-    if other is not None and other.loss:
-        histories.append((say("baseline") if comparison is None else comparison.names[1], other))
+    if baseline is not None and baseline.loss:
+        histories.append((say("baseline") if comparison is None else comparison.names[1], baseline))
     header: list[str] = [say("head.epoch")]
     columns = []
     for name, history in histories:
@@ -78,5 +78,5 @@ def matrix_view(page: PageFacts, title: str) -> dict[str, object]:
         "rows": rows,
         "turned": any(len(name) > _LONGEST_LEVEL for name in names),
         "is_tall": len(names) > _CELLS[1][0],
-        "cell": next(pixels for most, pixels in _CELLS if len(names) <= most),
+        "cell": next(pixels for max_classes, pixels in _CELLS if len(names) <= max_classes),
     }

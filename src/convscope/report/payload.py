@@ -149,7 +149,7 @@ class RunContents:
     @property
     def seeds(self) -> SeedsRecord | None:
         """The same training from several seeds, if they were trained."""
-        value = next((one.value for one in self.evidence if one.topic == "seeds"), None)
+        value = next((section.value for section in self.evidence if section.topic == "seeds"), None)
         return None if value is None else convert(value, SeedsRecord)
 
     @cached_property
@@ -201,18 +201,18 @@ def _payload(contents: RunContents) -> Payload:
     splits, evidence, baseline = contents.splits, contents.evidence, contents.baseline
     facts = contents.facts
     taken = _REPORT_SHARE * len(json.dumps(facts.to_dict(), separators=(",", ":")))
-    room = _PAGE_BYTES - built().num_bytes - taken - sum(len(one.html.encode()) for one in evidence)
-    embedding = next((one.record for one in evidence if isinstance(one.record, Embedding)), None)
+    room = _PAGE_BYTES - built().num_bytes - taken - sum(len(section.html.encode()) for section in evidence)
+    embedding = next((section.record for section in evidence if isinstance(section.record, Embedding)), None)
     test_map = None if embedding is None else live_map(embedding)
     room -= len("{}") if test_map is None else len(json.dumps({"map": test_map.to_dict()}, separators=(",", ":")))
-    shown = [index for one in evidence for index in _indices(one, splits.test)]
+    shown = [index for section in evidence for index in _indices(section, splits.test)]
     replays = [contents.trained, *([] if baseline is None else [baseline])]
     live = contents.once("live", lambda: LivePacker(splits, contents.evaluation)).pack(replays, round(room), shown)
     return from_attributes(
         Payload,
         facts,
         live=live if test_map is None else structs.replace(live, map=test_map),
-        evidence={one.topic: dict(one.value) for one in evidence},
+        evidence={section.topic: dict(section.value) for section in evidence},
     )
 
 
@@ -226,14 +226,14 @@ def live_map(embedding: Embedding) -> LiveMap:
 
 def _indices(rendered: RenderedSection, dataset: Dataset) -> list[int]:
     """List the images of `dataset` that a section shows; raises `RunError` if there is no such image."""
-    found = rendered.indices(dataset.split)
-    for index in found:
+    indices = rendered.indices(dataset.split)
+    for index in indices:
         if not isinstance(index, int) or not 0 <= index < len(dataset):
             raise RunError(
                 f"{rendered.section.anchor}.json: damaged (it shows image {index!r:.60} of {len(dataset)}); delete the "
                 "file and run `convscope report RUN all` on this run again"
             )
-    return found
+    return indices
 
 
 def _example(contents: RunContents) -> Example:

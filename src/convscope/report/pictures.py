@@ -51,7 +51,7 @@ def kernel_tiles(
     else:
         chosen = [kernel[:, :, channel, column] for column in range(min(kernel.shape[3], MAX_MAPS))]
         columns = kernel_columns(len(chosen))
-    pictures = [enlarge(paint(one, palette, -limit, limit), scale) for one in chosen]
+    pictures = [enlarge(paint(weights, palette, -limit, limit), scale) for weights in chosen]
     return tile(pictures, columns, gap=6 if channel is not None else 3, framed=channel is not None)
 
 
@@ -127,8 +127,8 @@ def draw_feature_maps(
     return _draw_scaled(tile(pictures, min(columns, len(pictures))), title, "viridis", low, high, note)
 
 
-def _shown(number: int, most: int, what: str) -> str:
-    return f" (the first {most} {what})" if number > most else ""
+def _shown(number: int, maximum: int, what: str) -> str:
+    return f" (the first {maximum} {what})" if number > maximum else ""
 
 
 def _draw_scaled(picture: Pixels, title: str, palette: Palette, low: float, high: float, note: str) -> Drawing:

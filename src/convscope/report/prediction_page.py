@@ -123,13 +123,13 @@ def _finding(page: PredictionPage) -> str:
         return f"{page.num_digits:,} {'character' if page.num_digits == 1 else 'characters'} found{refused}"
     if page.num_pictures == 0:
         return "No picture could be read"
-    one = page.num_pictures == 1
+    is_single = page.num_pictures == 1
     if not page.has_rule:
-        return "The prediction" if one else "The predictions"
+        return "The prediction" if is_single else "The predictions"
     if page.num_refused == 0:
-        return "Not refused" if one else "No picture is refused"
+        return "Not refused" if is_single else "No picture is refused"
     if page.num_refused == page.num_pictures:
-        return "Refused as none of the classes" if one else "All are refused as none of the classes"
+        return "Refused as none of the classes" if is_single else "All are refused as none of the classes"
     verb = "is" if page.num_refused == 1 else "are"
     return f"{page.num_refused:,} of {page.num_pictures:,} {verb} refused as none of the classes"
 

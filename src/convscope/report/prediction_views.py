@@ -140,7 +140,7 @@ def _answer_view(prediction: Prediction, class_names: Sequence[str]) -> dict[str
     }
 
 
-def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str, object]:
+def photo_picture(photo: NDArray[np.uint8], max_side: int = PHOTO_SIDE) -> dict[str, object]:
     """Return a photo as the page shows it: an address that holds all of it, and its size there.
 
     Large ones are averaged down to a longer side of `most` pixels and kept as JPEG, small ones enlarged by whole
@@ -149,8 +149,8 @@ def photo_picture(photo: NDArray[np.uint8], most: int = PHOTO_SIDE) -> dict[str,
     from PIL import Image
 
     height, width = photo.shape[:2]
-    if max(height, width) > most:
-        scale = most / max(height, width)
+    if max(height, width) > max_side:
+        scale = max_side / max(height, width)
         photo = average(photo, max(1, round(height * scale)), max(1, round(width * scale)))
     height, width = photo.shape[:2]
     if max(height, width) <= _JPEG_FROM:

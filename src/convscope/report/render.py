@@ -43,15 +43,17 @@ def render_report(contents: RunContents) -> str:
     """Return the page of a run: one HTML document that works from a disk with no network."""
     shown, bundle, charts = contents.facts, built(), run_charts(contents)
     evaluation, comparison = shown.evaluation, shown.comparison
-    seeds = [one for one in contents.evidence if one.section.anchor == "seeds"]  # they say what the comparison cannot
-    others = [one for one in contents.evidence if one.section.anchor != "seeds"]
+    seeds = [
+        section for section in contents.evidence if section.section.anchor == "seeds"
+    ]  # they say what the comparison cannot
+    others = [section for section in contents.evidence if section.section.anchor != "seeds"]
     # What the reader sees first, and what a click opens.
     chapters = [
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("verdict", "training", "evaluation")),
         *([("comparison", say("chapter.comparison"))] if comparison else []),
         *((seed.section.anchor, seed.section.name) for seed in seeds),
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("classes", "data", "model", "kernels", "maps")),
-        *((one.section.anchor, one.section.name) for one in others),
+        *((section.section.anchor, section.section.name) for section in others),
         *((anchor, say(f"chapter.{anchor}")) for anchor in ("reproduce", "glossary")),
     ]
     return render_document(
@@ -90,7 +92,7 @@ def render_report(contents: RunContents) -> str:
         explained=explained_view(shown),
         maps=contents.once("maps", lambda: map_views(contents.explanation)),
         seeds=[seed.html for seed in seeds],
-        evidence=[one.html for one in others],
+        evidence=[section.html for section in others],
         json=script_json(_for_script(contents.payload)),  # last: until then the engine may compute what it holds
     )
 

@@ -52,11 +52,11 @@ def draw_sweep(trials: Sequence[Trial], num_images: int, title: str = "") -> Dra
         for number, name in enumerate(names):
             row, column = divmod(number, columns)
             axes = add_axes(drawing, column * width + _LEFT, _TOP + row * panel, width - _LEFT - _RIGHT, _HEIGHT)
-            places = _set_value_axis(axes, [trial.values[name] for trial, _ in shown])
+            positions = _set_value_axis(axes, [trial.values[name] for trial, _ in shown])
             set_error_axis(axes, errors.tolist(), _HEIGHT)
             axes.set_xlabel(clip(name, _LONGEST_NAME))
             for chosen, look in zip(kinds, _LOOKS, strict=True):
-                axes.plot(places[chosen], errors[chosen], "o", markeredgecolor=PAPER, **look)
+                axes.plot(positions[chosen], errors[chosen], "o", markeredgecolor=PAPER, **look)
     return drawing
 
 
@@ -70,7 +70,7 @@ def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         axes.set_xlim(-0.6, len(different) - 0.4)
         axes.xaxis.set_major_locator(FixedLocator(range(len(different))))
         axes.xaxis.set_major_formatter(
-            FuncFormatter(lambda place, _: clip(value_text(different[round(place)]), _LONGEST_VALUE))
+            FuncFormatter(lambda position, _: clip(value_text(different[round(position)]), _LONGEST_VALUE))
         )
         shifts = ((_GOLDEN * np.arange(len(values))) % 1 - 0.5) * _JITTER
         return np.array([different.index(value) for value in values], np.float64) + shifts
@@ -79,7 +79,7 @@ def _set_value_axis(axes: Axes, values: Sequence[Any]) -> NDArray[np.float64]:
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: f"{place:.4g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda position, _: f"{position:.4g}"))
     return np.array(values, np.float64)
 
 

@@ -76,7 +76,11 @@ def run_view(page: PageFacts) -> dict[str, object]:
 
 def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
     """Return how many runs of this network there are: for the header, for the verdict's list, and in a sentence."""
-    group = None if seeds is None else next((one for one in seeds.table if one.architecture == name), None)
+    group = (
+        None
+        if seeds is None
+        else next((group_record for group_record in seeds.table if group_record.architecture == name), None)
+    )
     if group is None or group.num_runs == 1 or group.interval_with_images is None:
         return {"count": say("runs.count", n=1), "place": say("runs.oneRun"), "sentence": ""}
     low, high = (findings.percent(end) for end in group.interval_with_images)

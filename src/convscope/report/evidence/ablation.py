@@ -86,13 +86,13 @@ def _classes(value: Ablation) -> Table:
     rows = [
         [
             clip(names[label], _WIDEST_NAME),
-            one.layer,
-            say(f"evidence.ablation.by.{one.replacement}"),
-            f"{one.filter}",
-            points(one.accuracy_change_by_class[label]),
+            ablation.layer,
+            say(f"evidence.ablation.by.{ablation.replacement}"),
+            f"{ablation.filter}",
+            points(ablation.accuracy_change_by_class[label]),
             *(points(float(end)) for end in intervals[lesion, label]),
         ]
-        for one, lesion, label in changes[:_MAX_ROWS]
+        for ablation, lesion, label in changes[:_MAX_ROWS]
     ]
     look = say(
         "evidence.ablation.byChance",
@@ -121,11 +121,11 @@ def _lesion_numbers(value: Ablation) -> Table:
             for kind in kinds:
                 lesion = lesions[kind]
                 by_class = lesion.accuracy_change_by_class
-                most = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
+                label_of_largest = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
                 row += [points(lesion.accuracy_change), *map(points, lesion.interval)]
                 row.append(say("yes") if lesion.is_significant else "")
-                name = clip(value.class_names[most], _WIDEST_NAME)
-                row += [name, points(by_class[most])] if by_class[most] else ["", ""]
+                name = clip(value.class_names[label_of_largest], _WIDEST_NAME)
+                row += [name, points(by_class[label_of_largest])] if by_class[label_of_largest] else ["", ""]
             rows.append(row)
     return Table("", "", header, rows)
 
@@ -133,7 +133,7 @@ def _lesion_numbers(value: Ablation) -> Table:
 def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     whole, *others = value.architectures
     runs = value.architecture_runs
-    counts = {verdict: sum(one.verdict == verdict for one in others) for verdict in ("worse", "better")}
+    counts = {verdict: sum(variant.verdict == verdict for variant in others) for verdict in ("worse", "better")}
     title = say("evidence.ablation.variants.worse", n=counts["worse"], variants=len(others), better=counts["better"])
     look = say(
         "evidence.ablation.variants.look",
@@ -166,7 +166,7 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     ]
     header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
     header += heads("ablation", "parameters", "macs", "images", "seconds")
-    left_out = listed([_left_out(one) for one in runs.left_out], "semicolon")
+    left_out = listed([_left_out(variant) for variant in runs.left_out], "semicolon")
     table = Table(
         title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),
         look=sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
@@ -185,8 +185,10 @@ def _variant(name: str) -> str:
     return known("evidence.ablation.variant", name)
 
 
-def _left_out(one: LeftOut) -> Said:
-    reasons = [say("evidence.ablation.identical", name=_variant(other)) for other in below("evidence.ablation.variant")]
+def _left_out(left_out: LeftOut) -> Said:
+    reasons = [
+        say("evidence.ablation.identical", name=_variant(variant)) for variant in below("evidence.ablation.variant")
+    ]
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MAX_TIMES)]
-    why = alike(one.reason, [*reasons, known("evidence.ablation.reasons", one.reason)])
-    return say("evidence.ablation.reason", name=_variant(one.name), reason=why)
+    why = alike(left_out.reason, [*reasons, known("evidence.ablation.reasons", left_out.reason)])
+    return say("evidence.ablation.reason", name=_variant(left_out.name), reason=why)

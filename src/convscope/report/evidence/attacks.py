@@ -64,10 +64,10 @@ def _curve(value: Attacks) -> Chart:
         header += [_name(method), *heads("attacks", "low", "high", "changed")]
     rows = [
         [
-            f"{ones[0].epsilon}",
-            *(text for one in ones for text in map(percent, (one.accuracy, *one.interval, one.changed))),
+            f"{attacks[0].epsilon}",
+            *(text for attack in attacks for text in map(percent, (attack.accuracy, *attack.interval, attack.changed))),
         ]
-        for ones in zip(*by_method.values(), strict=True)
+        for attacks in zip(*by_method.values(), strict=True)
     ]
     return Chart(
         "attacks",
@@ -87,11 +87,11 @@ def _draw(by_method: Mapping[str, Sequence[Attacked]], title: str) -> Drawing:
     with house_style():
         drawing = new_drawing(CHART_WIDTH, top + height + 48, title)
         axes = add_axes(drawing, left, top, CHART_WIDTH - left - right, height)
-        for method, ones in by_method.items():
-            sizes = [one.epsilon for one in ones]
-            low, high = np.array([one.interval for one in ones]).T
+        for method, attacks in by_method.items():
+            sizes = [attack.epsilon for attack in attacks]
+            low, high = np.array([attack.interval for attack in attacks]).T
             axes.fill_between(sizes, low, high, color=_COLOURS[method], alpha=0.2, linewidth=0)
-            accuracies = [one.accuracy for one in ones]
+            accuracies = [attack.accuracy for attack in attacks]
             axes.plot(sizes, accuracies, "o-", color=_COLOURS[method], markersize=5, markeredgewidth=0, clip_on=False)
         axes.set_ylim(0, 1)
         axes.margins(x=0.02)
@@ -99,7 +99,7 @@ def _draw(by_method: Mapping[str, Sequence[Attacked]], title: str) -> Drawing:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         set_ticks(axes.yaxis, 4, percent_tick)
         draw_grid(axes)
-        ends = [(ones[-1].accuracy, _name(method), _COLOURS[method]) for method, ones in by_method.items()]
+        ends = [(attacks[-1].accuracy, _name(method), _COLOURS[method]) for method, attacks in by_method.items()]
         write_ends(axes, ends, height)
     return drawing
 
@@ -120,9 +120,9 @@ def _gallery(value: Attacks) -> Gallery:
         ]
         clean = pictures[row, 0]
         cards.append(Card(image_pixels(clean), [*lines[0], say("head.image", index=index)], value.split, index))
-        for place, size in enumerate(shown.epsilons, 1):
-            moved = (pictures[row, place].astype(np.float64) - clean).mean(axis=2)
-            cards.append(Card(image_pixels(pictures[row, place]), [*lines[place], _size(size)]))
+        for column, size in enumerate(shown.epsilons, 1):
+            moved = (pictures[row, column].astype(np.float64) - clean).mean(axis=2)
+            cards.append(Card(image_pixels(pictures[row, column]), [*lines[column], _size(size)]))
             cards.append(
                 Card(paint(moved, "signed", -widest, widest), [say("evidence.attacks.difference"), _size(size)])
             )

@@ -26,7 +26,10 @@ def audit_section(value: AuditRecord) -> Section:
     parts: list[Table | Gallery] = [
         *_accuracy_table(value),
         *_known_gallery(value.known_errors, names, picture),
-        *(_suspects_gallery(found, value.known_errors, names, picture) for found in suspects.values()),
+        *(
+            _suspects_gallery(split_suspects, value.known_errors, names, picture)
+            for split_suspects in suspects.values()
+        ),
         _counts_table(suspects),
         _duplicates_table(value.duplicates),
         *_duplicates_gallery(value.duplicates, names, picture),
@@ -42,11 +45,11 @@ def audit_section(value: AuditRecord) -> Section:
 
 def _pictures(value: PicturesRecord) -> Picture:
     """Make the function that finds the picture of an image; it returns None for images without one."""
-    places = zip(value.splits, value.indices, strict=True)
-    found = dict(zip(places, value.images.unpack(), strict=True))
+    keys = zip(value.splits, value.indices, strict=True)
+    pictures = dict(zip(keys, value.images.unpack(), strict=True))
 
     def picture(split: str, index: int) -> Pixels | None:
-        image = found.get((split, index))
+        image = pictures.get((split, index))
         return None if image is None else image_pixels(image)
 
     return picture
@@ -90,9 +93,9 @@ def _known_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: 
     cards = []
     for error in errors:
         people = error.votes_given + error.votes_other + error.votes_neither
-        other = "?" if error.agreed_label is None else names[error.agreed_label]
+        agreed_name = "?" if error.agreed_label is None else names[error.agreed_label]
         lines = [
-            f"{names[error.given]} → {other}",
+            f"{names[error.given]} → {agreed_name}",
             say("evidence.audit.confirmed", votes=error.votes_given, people=people, name=names[error.given]),
             say(
                 "evidence.audit.network",
@@ -101,19 +104,19 @@ def _known_gallery(known: AnsweredErrors | None, names: Sequence[str], picture: 
             ),
         ]
         cards.append(_card(picture, "test", error.index, lines))
-    found = sum(error.rank is not None for error in errors)
+    num_ranked = sum(error.rank is not None for error in errors)
     title = say("evidence.audit.rejected", n=len(errors), joined=joined, agreed=len(agreed))
-    look = say("evidence.audit.rejectedLook", kept=kept, found=found, reviewed=known.num_reviewed)
+    look = say("evidence.audit.rejectedLook", kept=kept, found=num_ranked, reviewed=known.num_reviewed)
     return [Gallery(title, look, [card for card in cards if card])]
 
 
 def _suspects_gallery(
-    found: LabelSuspectsRecord, known: AnsweredErrors | None, names: Sequence[str], picture: Picture
+    suspects: LabelSuspectsRecord, known: AnsweredErrors | None, names: Sequence[str], picture: Picture
 ) -> Gallery:
-    split = found.split
+    split = suspects.split
     rejected = {error.index for error in known.errors} if known and split == "test" else set[int]()
     cards = []
-    for suspect in found.suspects:
+    for suspect in suspects.suspects:
         lines = [
             f"{names[suspect.given]} → {names[suspect.suggested]}",
             say("head.confidence", probability=confidence_text(suspect.probability, 2)),
@@ -122,14 +125,16 @@ def _suspects_gallery(
             lines.append(say("evidence.audit.also"))
         cards.append(_card(picture, split, suspect.index, lines))
     shown = [card for card in cards if card]
-    counts = {"suspects": found.num_suspects, "labels": found.num_images}
+    counts = {"suspects": suspects.num_suspects, "labels": suspects.num_images}
     title = say(f"evidence.audit.suspects.{split}", **counts)
     if rejected:
-        both = sum(suspect.index in rejected for suspect in found.suspects)
+        both = sum(suspect.index in rejected for suspect in suspects.suspects)
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
     look = sentences(
         say("evidence.audit.suspectLook"),
-        say("sentence", text=say("evidence.filters.areShown", n=len(shown))) if len(shown) < found.num_suspects else "",
+        say("sentence", text=say("evidence.filters.areShown", n=len(shown)))
+        if len(shown) < suspects.num_suspects
+        else "",
     )
     return Gallery(title, look, shown)
 
@@ -138,15 +143,15 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
     rows = [
         (
             say(f"split.{split}"),
-            f"{found.num_images:,}",
-            f"{found.num_confident:,}",
-            f"{found.num_suspects:,}",
+            f"{split_suspects.num_images:,}",
+            f"{split_suspects.num_confident:,}",
+            f"{split_suspects.num_suspects:,}",
         )
-        for split, found in suspects.items()
+        for split, split_suspects in suspects.items()
     ]
     counts = [
-        say(f"evidence.audit.count.{split}", suspects=found.num_suspects, labels=found.num_images)
-        for split, found in suspects.items()
+        say(f"evidence.audit.count.{split}", suspects=split_suspects.num_suspects, labels=split_suspects.num_images)
+        for split, split_suspects in suspects.items()
     ]
     return Table(
         say("evidence.audit.suspect", counts=listed(counts, "and")),
@@ -156,41 +161,43 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
     )
 
 
-def _duplicates_table(found: DuplicatesRecord) -> Table:
-    equal, near = found.num_equal_groups, found.num_groups - found.num_equal_groups
-    images = found.num_train + found.num_test
+def _duplicates_table(duplicates: DuplicatesRecord) -> Table:
+    equal, near = duplicates.num_equal_groups, duplicates.num_groups - duplicates.num_equal_groups
+    images = duplicates.num_train + duplicates.num_test
     if equal:
         title = say("evidence.audit.groups.equal", n=equal, near=near, images=images)
     elif near:
         title = say("evidence.audit.groups.near", n=near, images=images)
     else:
         title = say("evidence.audit.groups.none", images=images)
-    left_out = found.num_left_out
+    left_out = duplicates.num_left_out
     look = sentences(
-        say("evidence.audit.similar", threshold=rounded(found.threshold, 6)),
+        say("evidence.audit.similar", threshold=rounded(duplicates.threshold, 6)),
         say("evidence.audit.notSearched", n=left_out) if left_out else "",
     )
     counts = {
         "equal": equal,
         "near": near,
-        "labels": found.num_groups_with_two_labels,
-        "across": found.num_groups_across_splits,
-        "twins": found.num_test_twins,
+        "labels": duplicates.num_groups_with_two_labels,
+        "across": duplicates.num_groups_across_splits,
+        "twins": duplicates.num_test_twins,
     }
     rows = [(say(f"evidence.audit.row.{name}"), f"{count:,}") for name, count in counts.items()]
     return Table(title, look, [*heads("audit", "what"), say("evidence.rejection.head.number")], rows)
 
 
-def _duplicates_gallery(found: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:
+def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], picture: Picture) -> list[Gallery]:
     cards = []
-    for group in found.groups:
+    for group in duplicates.groups:
         members = [(member, picture(member.split, member.index)) for member in group.members]
-        shown = [(one, pixels) for one, pixels in members if pixels is not None][:_MAX_MEMBERS]
+        shown = [(image, pixels) for image, pixels in members if pixels is not None][:_MAX_MEMBERS]
         if len(shown) < 2:
             continue
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]
         more = group.num_images - len(shown)
-        members_shown = listed([say(f"evidence.audit.member.{one.split}", index=str(one.index)) for one, _ in shown])
+        members_shown = listed(
+            [say(f"evidence.audit.member.{image.split}", index=str(image.index)) for image, _ in shown]
+        )
         lines = [
             listed(labels[:_MAX_MEMBERS], "or"),
             say("evidence.audit.andMore", members=members_shown, more=more) if more else members_shown,
@@ -203,14 +210,14 @@ def _duplicates_gallery(found: DuplicatesRecord, names: Sequence[str], picture: 
         cards.append(Card(tiled, lines, first.split, first.index))
     title = say(
         "evidence.audit.gallery",
-        labels=found.num_groups_with_two_labels,
-        n=found.num_groups,
-        across=found.num_groups_across_splits,
+        labels=duplicates.num_groups_with_two_labels,
+        n=duplicates.num_groups,
+        across=duplicates.num_groups_across_splits,
     )
-    is_all = len(cards) == found.num_groups
+    is_all = len(cards) == duplicates.num_groups
     look = sentences(
         say("evidence.audit.galleryLook"),
-        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=found.num_groups),
+        "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=duplicates.num_groups),
     )
     return [Gallery(title, look, cards, size=270)]
 

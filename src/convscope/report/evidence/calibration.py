@@ -77,7 +77,9 @@ def refusal_finding(value: Calibration) -> str:
     whole, *others = value.after.risk_coverage.refusals
     if not whole.num_errors_left:
         return say("evidence.calibration.noErrors", images=whole.num_left)
-    chosen = next((one for one in others if one.num_errors_left <= whole.num_errors_left / 2), [whole, *others][-1])
+    chosen = next(
+        (refusal for refusal in others if refusal.num_errors_left <= whole.num_errors_left / 2), [whole, *others][-1]
+    )
     left, errors = chosen.num_errors_left, whole.num_errors_left
     return say("evidence.calibration.refusing", share=rounded(100 * chosen.fraction, 6), left=left, errors=errors)
 
@@ -87,8 +89,10 @@ def _figures_table(value: Calibration) -> Table:
     for name, (factor, digits) in _NUMBERS.items():
         key = f"evidence.calibration.figure.{name}"
         row: list[str] = [say(key, bins=value.num_bins) if name.startswith("ece") else say(key)]
-        for one in (*(getattr(side, name) for side in sides), getattr(value.changes, name)):
-            number, low, high = (_number(factor * each, digits) for each in (one.value, *one.interval))
+        for estimate in (*(getattr(side, name) for side in sides), getattr(value.changes, name)):
+            number, low, high = (
+                _number(factor * number_or_end, digits) for number_or_end in (estimate.value, *estimate.interval)
+            )
             row += [number, f"[{low}, {high}]"]
         rows.append(row)
         if name.startswith("ece"):

@@ -52,12 +52,14 @@ def draw_difference(comparison: GroupComparisonRecord) -> Drawing:
             shift = 7 if side.num_models > 1 else 0
             if shift:
                 shown = side.accuracies[:: -(-len(side.accuracies) // _MAX_DOTS)]
-                places = [middle - 8] * len(shown)
-                axes.plot(shown, places, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
+                centres = [middle - 8] * len(shown)
+                axes.plot(shown, centres, "o", color=colour, markersize=6, alpha=0.35, markeredgewidth=0)
             draw_interval(axes, side.accuracy, side.accuracy_interval, middle + shift, colour)
             _write_right(axes, middle, percent(side.accuracy), _models(side))
         axes.set_yticks([row * _ROW + _ROW / 2 for row in range(len(sides))], names)
-        _frame(axes, [each for side in sides for each in (*side.accuracies, *side.accuracy_interval)], height, 1.0)
+        _frame(
+            axes, [accuracy for side in sides for accuracy in (*side.accuracies, *side.accuracy_interval)], height, 1.0
+        )
         axes.xaxis.set_major_formatter(FuncFormatter(percent_tick))
         below = add_axes(drawing, left, top + height + between, width, _ROW)
         low, high = comparison.accuracy_difference_interval
@@ -79,11 +81,11 @@ def _write_right(axes: Axes, row: float, text: str, below: str) -> None:
         write(axes, line, (1, row), (16, up), colour, of=ROW)
 
 
-def _frame(axes: Axes, values: Sequence[float], height: float, most: float = inf) -> None:
+def _frame(axes: Axes, values: Sequence[float], height: float, upper: float = inf) -> None:
     """Give the axes room for `values`, but hardly more than up to `most`."""
     low, high = min(values), max(values)
     spare = 0.06 * (high - low) or 0.005
-    axes.set_xlim(low - spare, min(high + spare, most + spare / 8))
+    axes.set_xlim(low - spare, min(high + spare, upper + spare / 8))
     axes.set_ylim(height, 0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="x")

@@ -37,7 +37,7 @@ def _clouds(value: Embedding) -> Chart:
     shown = _choose_classes(value)
     agreement, picture = percent(value.agreement, 1), percent(value.agreement_in_picture, 1)
     title = say("evidence.embedding.agreement", agreement=agreement, plot=picture)
-    found = sum(count > 0 for count in _counts(value))
+    num_classes = sum(count > 0 for count in _counts(value))
     blue = say(
         "evidence.embedding.look",
         images=counted(value),
@@ -45,7 +45,7 @@ def _clouds(value: Embedding) -> Chart:
         dimensions=value.num_dimensions,
         chance=percent(value.chance_agreement, 1),
     )
-    look = sentences(blue, "" if len(shown) == found else say("evidence.embedding.fewest", n=len(shown)))
+    look = sentences(blue, "" if len(shown) == num_classes else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
 
@@ -55,8 +55,8 @@ def _counts(value: Embedding) -> NDArray[np.int64]:
 
 def _choose_classes(value: Embedding) -> list[int]:
     """Return the classes that have images; of many, those with the lowest agreement, in the order of their labels."""
-    found = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
-    return sorted(sorted(found, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MAX_PANELS])
+    labels = [label for label, share in enumerate(value.agreement_by_class) if share is not None]
+    return sorted(sorted(labels, key=lambda label: value.agreement_by_class[label] or 0.0)[:_MAX_PANELS])
 
 
 def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
@@ -66,7 +66,7 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
     width, height = columns * (side + _GAP) - _GAP, rows * (side + _ABOVE)
     labels, predicted = np.array(value.labels), np.array(value.predicted)
     dot = 1 if len(labels) > _FEW_IMAGES else 2
-    places = _places(value.points.unpack(), side - 2 * dot)
+    positions = _places(value.points.unpack(), side - 2 * dot)
     clouds = np.zeros((height, width, 4), np.uint8)
     with house_style():
         drawing = new_drawing(max(width + 16, _LEAST_WIDTH), _TOP + height + 8, title)
@@ -77,9 +77,9 @@ def _draw(value: Embedding, shown: Sequence[int], title: str) -> Drawing:
             others = others[np.linspace(0, len(others) - 1, min(len(others), _MAX_GREY // len(shown))).astype(int)]
             panel = clouds[top : top + side, left : left + side]
             panel[[0, -1], :] = panel[:, [0, -1]] = (*_GREY, 80)
-            _strew(panel, places[others], dot, (*_GREY, 110))
-            _strew(panel, places[own & (predicted == label)], 2 * dot, (*BLUE, 255))
-            _strew(panel, places[own & (predicted != label)], 2 * dot, (*RED, 255))
+            _strew(panel, positions[others], dot, (*_GREY, 110))
+            _strew(panel, positions[own & (predicted == label)], 2 * dot, (*BLUE, 255))
+            _strew(panel, positions[own & (predicted != label)], 2 * dot, (*RED, 255))
             whole, plane = (
                 by_class[label] or 0.0 for by_class in (value.agreement_by_class, value.agreement_in_picture_by_class)
             )
@@ -103,10 +103,10 @@ def _places(points: NDArray[np.float32], side: int) -> NDArray[np.int64]:
     return np.stack([side - 1 - rows, columns], axis=1)
 
 
-def _strew(panel: Pixels, places: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
+def _strew(panel: Pixels, positions: NDArray[np.int64], dot: int, colour: tuple[int, int, int, int]) -> None:
     """Put dots of `dot` by `dot` pixels into a panel."""
     for down, right in np.ndindex(dot, dot):
-        panel[places[:, 0] + down, places[:, 1] + right] = colour
+        panel[positions[:, 0] + down, positions[:, 1] + right] = colour
 
 
 def _numbers(value: Embedding) -> Table:

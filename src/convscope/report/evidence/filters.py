@@ -133,19 +133,19 @@ def _cards(value: FilterCards, layer: FilterLayerCards, noun: str, *, is_named: 
 
 
 def _shown(
-    value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], place: tuple[int, int], scale: int
+    value: FilterCards, layer: FilterLayerCards, picture: NDArray[np.uint8], position: tuple[int, int], scale: int
 ) -> Pixels:
     """Return a picture as pixels, clear beyond the image and dimmed where the place does not read."""
     height, width, _ = value.image_shape
     seen = layer.receptive_field
     factor = layer.pictures.factor
-    top, left, rows, columns = picture_box(seen, place, (height, width))
+    top, left, rows, columns = picture_box(seen, position, (height, width))
     alphas = []
     for axis, (first, size, pixels) in enumerate(((top, rows, height), (left, columns, width))):
-        start = seen.start[axis] + place[axis] * seen.jump[axis]
-        places = np.arange(first, first + size, factor)
-        read = (places + factor > start) & (places < start + seen.size[axis])
-        alphas.append(np.where((places + factor <= 0) | (places >= pixels), 0, np.where(read, 255, _DIMMED)))
+        start = seen.start[axis] + position[axis] * seen.jump[axis]
+        pixel_rows = np.arange(first, first + size, factor)
+        read = (pixel_rows + factor > start) & (pixel_rows < start + seen.size[axis])
+        alphas.append(np.where((pixel_rows + factor <= 0) | (pixel_rows >= pixels), 0, np.where(read, 255, _DIMMED)))
     shown = image_pixels(picture)
     shown[..., 3] = np.minimum(alphas[0][:, None], alphas[1][None, :])
     return enlarge(shown, scale)

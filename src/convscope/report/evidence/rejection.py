@@ -31,22 +31,22 @@ def rejection_section(value: Rejection) -> Section:
 
 def _out_of_distribution(value: Rejection) -> Gallery:
     names, cards, through = value.class_names, list[Card](), list[tuple[float, str, str]]()
-    for one in value.out_of_distribution:
-        shown = one.examples
+    for images in value.out_of_distribution:
+        shown = images.examples
         answers = zip(shown.predictions, shown.probabilities, shown.refused, strict=True)
         for image, (answer, probability, refused) in zip(shown.images.unpack(), answers, strict=True):
             taken_for = clip(names[answer], _CLASS)
-            lines = (_answer(taken_for, confidence_text(probability)), _set(one.name), _verdict(refused))
+            lines = (_answer(taken_for, confidence_text(probability)), _set(images.name), _verdict(refused))
             cards.append(Card(image_pixels(image), lines))
             if not refused:
-                through.append((probability, one.name, taken_for))
+                through.append((probability, images.name, taken_for))
     title = say("evidence.rejection.allRefused")
     if through:
         surest, name, taken_for = max(through)
         values = {"name": _set(name), "answer": taken_for, "probability": confidence_text(surest)}
         title = say("evidence.rejection.confident", **values)
-    each = max(len(one.examples.predictions) for one in value.out_of_distribution)
-    return Gallery(title, say("evidence.rejection.below"), cards, columns=each * max(1, _COLUMNS // each))
+    num_columns = max(len(images.examples.predictions) for images in value.out_of_distribution)
+    return Gallery(title, say("evidence.rejection.below"), cards, columns=num_columns * max(1, _COLUMNS // num_columns))
 
 
 def _answer(name: str, text: str) -> str:
@@ -70,15 +70,17 @@ def _refused(value: Rejection) -> Table:
     shares = [
         (say("evidence.rejection.right"), right),
         (say("evidence.rejection.wrong"), own.wrong[rule.name]),
-        *((_name_alteration(one.name), one.correct[rule.name]) for one in value.altered),
+        *((_name_alteration(images.name), images.correct[rule.name]) for images in value.altered),
     ]
     rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", *_share(share), "", "", "", "") for name, share in shares]
-    for one in value.out_of_distribution:
-        counts = (one.num_confident, one.num_confident_accepted)
-        answer = _answer(clip(names[one.most_frequent], _CLASS), percent(one.num_most_frequent / one.num_images, 0))
-        cells = (confidence_text(one.mean_probability), *(percent(count / one.num_images, 1) for count in counts))
-        rows.append((_set(one.name), f"{one.num_images:,}", *_share(one.rules[0].refused), *cells, answer))
-    hardest = min(value.out_of_distribution, key=lambda one: one.rules[0].refused.value)
+    for images in value.out_of_distribution:
+        counts = (images.num_confident, images.num_confident_accepted)
+        answer = _answer(
+            clip(names[images.most_frequent], _CLASS), percent(images.num_most_frequent / images.num_images, 0)
+        )
+        cells = (confidence_text(images.mean_probability), *(percent(count / images.num_images, 1) for count in counts))
+        rows.append((_set(images.name), f"{images.num_images:,}", *_share(images.rules[0].refused), *cells, answer))
+    hardest = min(value.out_of_distribution, key=lambda images: images.rules[0].refused.value)
     title = say(
         "evidence.rejection.hardest",
         name=_set(hardest.name),
@@ -92,12 +94,12 @@ def _refused(value: Rejection) -> Table:
 def _refused_look(value: Rejection) -> str:
     """Write the note below the table: thresholds, costs, probabilities, clusters and missing sets."""
     rule, right, by_class = value.rules[0], value.known.correct, value.known.by_class
-    share, most = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.most_refused))
+    share, max_refused = (percent(number, 1) for number in (rule.num_kept / rule.num_held_out, rule.most_refused))
     within = between(rule.refused_range, partial(percent, digits=1))
-    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=most, within=within)]
+    said = [say("evidence.rejection.accept", share=share, n=rule.num_held_out, most=max_refused, within=within)]
     if by_class:
         said.append(say("evidence.rejection.byClass", within=between(by_class, partial(percent, digits=1))))
-    altered = [(one.correct[rule.name].value, one.name) for one in value.altered]
+    altered = [(images.correct[rule.name].value, images.name) for images in value.altered]
     if altered and max(altered)[0] > right[rule.name].value:
         cost, name = max(altered)
         said.append(say("evidence.rejection.holds", name=_name_alteration(name), cost=percent(cost, 1)))
@@ -105,30 +107,34 @@ def _refused_look(value: Rejection) -> str:
         said.append(say("evidence.rejection.uncalibrated"))
     else:
         said.append(say("evidence.rejection.calibrated", temperature=rounded(value.temperature, 3)))
-    groups = [_clusters(one, one.num_clusters) for one in value.out_of_distribution if one.num_clusters is not None]
+    groups = [
+        _clusters(images, images.num_clusters)
+        for images in value.out_of_distribution
+        if images.num_clusters is not None
+    ]
     if groups:
         said.append(say("evidence.rejection.clusters", groups=listed(groups)))
     return sentences(*said, *_left_out(value))
 
 
-def _clusters(one: OutOfDistributionResult, count: int) -> str:
-    by = one.clustered_by
+def _clusters(images: OutOfDistributionResult, count: int) -> str:
+    by = images.clustered_by
     kind = by if by in below("evidence.rejection.cluster") else "groups"
-    return say(f"evidence.rejection.cluster.{kind}", name=_set(one.name), n=count)
+    return say(f"evidence.rejection.cluster.{kind}", name=_set(images.name), n=count)
 
 
 def _separation(value: Rejection) -> Table:
-    nearest = min(value.out_of_distribution, key=lambda one: one.rules[0].auroc)
+    nearest = min(value.out_of_distribution, key=lambda images: images.rules[0].auroc)
     area = percent(nearest.rules[0].auroc, 1)
     title = say("evidence.rejection.separate", name=_set(nearest.name), area=area)
     rows = [
         (
-            _set(one.name),
-            f"{one.rules[0].auroc:.4f}",
-            between(one.rules[0].auroc_interval, lambda end: figure(end, 4)),
-            percent(one.rules[0].false_positive_rate),
+            _set(images.name),
+            f"{images.rules[0].auroc:.4f}",
+            between(images.rules[0].auroc_interval, lambda end: figure(end, 4)),
+            percent(images.rules[0].false_positive_rate),
         )
-        for one in value.out_of_distribution
+        for images in value.out_of_distribution
     ]
     header = [*heads("rejection", "images"), "AUROC", *heads("rejection", "interval", "fpr")]
     return Table(title, say("evidence.rejection.fprLook"), header, rows)

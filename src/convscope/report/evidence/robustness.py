@@ -106,9 +106,9 @@ def _draw_heat(
             )
             _bare_table(axes, heads, names if first == 0 else ())
             if first == 0:
-                place = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
+                origin = -8 / (width * strengths), -(gap + height / 2) / (height * rows)
                 axes.text(
-                    *place,
+                    *origin,
                     say("evidence.robustness.mean"),
                     ha="right",
                     va="center",

@@ -55,18 +55,20 @@ def seeds_finding(experiment: RunsRecord) -> str:
     if lead is None:
         if best.num_runs == 1:
             return say("evidence.seeds.oneRun", first=first, mean=mean)
-        least, most = percent(best.minimum), percent(best.maximum)
-        return say("evidence.seeds.spread", first=first, mean=mean, seeds=best.num_runs, least=least, most=most)
+        minimum, maximum = percent(best.minimum), percent(best.maximum)
+        return say("evidence.seeds.spread", first=first, mean=mean, seeds=best.num_runs, least=minimum, most=maximum)
     second = max((group for group in groups if group is not best), key=lambda group: group.mean)
-    other = _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
+    second_title = (
+        _title(second, groups) if len(groups) == 2 else say("evidence.seeds.second", other=_title(second, groups))
+    )
     if best.mean == second.mean:
-        return say("evidence.seeds.equal", first=first, other=other, mean=mean)
+        return say("evidence.seeds.equal", first=first, other=second_title, mean=mean)
     p = format_p_value(lead.decisive_p_value)
     if not lead.is_distinguishable:
-        return say("evidence.seeds.unclear", first=first, mean=mean, other=other, p=p)
+        return say("evidence.seeds.unclear", first=first, mean=mean, other=second_title, p=p)
     if best.num_runs == 1 or second.num_runs == 1:
-        return say("evidence.seeds.single", first=first, mean=mean, other=other, p=p)
-    return say("evidence.seeds.higher", first=first, mean=mean, other=other, p=p)
+        return say("evidence.seeds.single", first=first, mean=mean, other=second_title, p=p)
+    return say("evidence.seeds.higher", first=first, mean=mean, other=second_title, p=p)
 
 
 def _runs_of(experiment: RunsRecord, group: GroupRecord) -> list[RunRecord]:
@@ -109,9 +111,13 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
     )
 
 
-def _evenly(values: Sequence[float], most: int) -> list[float]:
+def _evenly(values: Sequence[float], max_values: int) -> list[float]:
     """Return at most `most` of the values, those that divide them evenly."""
-    return [sorted(values)[place] for place in evenly(len(values), most)] if len(values) > most else list(values)
+    return (
+        [sorted(values)[index] for index in evenly(len(values), max_values)]
+        if len(values) > max_values
+        else list(values)
+    )
 
 
 def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -> Table:
