@@ -1,4 +1,4 @@
-"""Random images, an epoch of training on them, and arrays compared bit by bit, for the tests of all engines."""
+"""An epoch of training at a constant rate, and arrays compared bit by bit, for the tests of all engines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,6 @@ from numpy.typing import NDArray
 
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, EpochResult, Network, Progress
-
-
-def random_dataset(count: int, shape: tuple[int, ...] = (9, 11, 1), classes: int = 5, seed: int = 0) -> Dataset:
-    stream = np.random.default_rng(seed)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    return Dataset(images, stream.integers(0, classes, count), tuple(map(str, range(classes))))
 
 
 def train(

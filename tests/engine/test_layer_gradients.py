@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset
 
 from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input, presets
 from convscope.engine import initial_weights, open_network, reference_passes
@@ -12,7 +13,7 @@ from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
-from .epochs import assert_same_bits, random_dataset, train
+from .epochs import assert_same_bits, train
 
 ENGINES = ["native", "reference"]
 

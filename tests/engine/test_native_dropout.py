@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset
 
 import convscope as cs
 from convscope.architecture import Layer
@@ -12,7 +13,6 @@ from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
-from .epochs import random_dataset
 from .epochs import train as train_epoch
 
 DATASET = random_dataset(45, (19, 15, 1))

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.noise import random_dataset
 
 from convscope.architecture import presets
 from convscope.data.datasets import Dataset
 from convscope.engine import EpochOptions, initial_weights
 from convscope.engine.native import NativeNetwork
 
-from .epochs import assert_same_bits, random_dataset
+from .epochs import assert_same_bits
 from .epochs import train as train_epoch
 
 train = partial(train_epoch, batch_size=128)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.noise import random_dataset
 
 from convscope.architecture import (
     Architecture,
@@ -28,7 +29,7 @@ from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam
 
-from .epochs import assert_same_bits, random_dataset
+from .epochs import assert_same_bits
 from .epochs import train as train_epoch
 from .test_native import assert_agrees
 

@@ -4,13 +4,14 @@ import signal
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.engine import EngineName, initial_weights, open_network
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 
-from .epochs import random_dataset, train
+from .epochs import train
 
 WIDE = Architecture(
     Input(13, 11, 3),

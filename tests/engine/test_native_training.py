@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.noise import random_dataset
 
 import convscope as cs
 from convscope.engine import EpochResult, Network, initial_weights
@@ -14,7 +15,7 @@ from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 from convscope.recipes import SGD, Adam, Augmentation
 
-from .epochs import assert_same_bits, random_dataset, train
+from .epochs import assert_same_bits, train
 
 
 def small_architecture() -> cs.Architecture:

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset
 
 from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input
 from convscope.base.streams import random_stream
@@ -19,7 +20,7 @@ from convscope.engine.reference_normalization import (
 )
 from convscope.recipes import SGD
 
-from .epochs import assert_same_bits, random_dataset
+from .epochs import assert_same_bits
 from .epochs import train as train_epoch
 from .test_reference_gradients import assert_gradient, numerical_gradient
 

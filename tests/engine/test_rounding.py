@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset
 
 import convscope as cs
 from convscope.base.errors import RecipeError
@@ -15,7 +16,7 @@ from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.rounding import STEPS, kernel_filters, rounded
 from convscope.recipes import SGD, Adam
 
-from .epochs import assert_same_bits, random_dataset
+from .epochs import assert_same_bits
 from .epochs import train as train_epoch
 
 ENGINES = [NativeNetwork, ReferenceNetwork]

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.noise import untrained
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, presets
 from convscope.base.packing import Packed
 from convscope.base.records import Record
-from convscope.data.datasets import Dataset, Splits
-from convscope.engine import initial_weights
 from convscope.evidence.ablation import LeftOut, Marking, ablate
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation, ArchitectureRuns, VariantResult
@@ -20,7 +19,8 @@ from convscope.report.ablation_chart import draw_architectures
 from convscope.report.evidence import Chart, Section, Table
 from convscope.report.evidence.ablation import ablation_section
 from convscope.report.style import AGAINST, INK, MUTED, POINTS, WARM
-from convscope.training.model import Model
+
+from .conftest import make_split, one_layer
 
 
 def measure(
@@ -30,17 +30,8 @@ def measure(
     **options: Any,
 ) -> AblationRecord:
     """Ablate an untrained network on noise."""
-    stream = np.random.default_rng(0)
-    parts = (
-        Dataset(
-            stream.integers(0, 256, (3 * len(names), *shape), np.uint8),
-            (np.arange(3 * len(names)) % len(names)).astype(np.int64), names, "noise", split,
-        )
-        for split in ("train", "test")
-    )  # fmt: skip
-    splits, network = Splits(*parts), make(shape, len(names))
-    model = Model(network, initial_weights(network, 0), names)
-    return AblationRecord().updated(ablate(model, splits.test, **options))
+    dataset = make_split("test", shape, names, 3 * len(names))
+    return AblationRecord().updated(ablate(untrained(make(shape, len(names)), names), dataset, **options))
 
 
 def variant(name: str, change: float, verdict: Any = "no difference shown", mean: float = 0.99) -> VariantResult:
@@ -82,10 +73,6 @@ VARIANTS = (
     variant("no pooling", -0.0004),
     variant("double width", 0.002, "better"),
 )
-
-
-def one_layer(shape: tuple[int, int, int], num_classes: int) -> Architecture:
-    return Architecture(Input(*shape), (Flatten(), Dense(num_classes)), "linear")
 
 
 def wide(shape: tuple[int, int, int], num_classes: int) -> Architecture:

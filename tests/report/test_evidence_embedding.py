@@ -3,24 +3,21 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.noise import untrained
 
 from convscope.architecture import presets
 from convscope.base.packing import Packed
 from convscope.base.palette import BLUE, RED
-from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.report.evidence import Chart, render_section
 from convscope.report.evidence.embedding import embedding_section
-from convscope.training.model import Model
 
 from .conftest import HOSTILE_NAMES, make_split
 
 
 def embedding_of(names: tuple[str, ...], number: int, **options: Any) -> Embedding:
     dataset = make_split("test", (8, 8, 1), names, number)
-    network = presets.ann((8, 8, 1), len(names))
-    model = Model(network, initial_weights(network, 0), names)
-    return embed(model, dataset, **options)
+    return embed(untrained(presets.ann((8, 8, 1), len(names)), names), dataset, **options)
 
 
 def charts(value: Embedding) -> list[Chart]:

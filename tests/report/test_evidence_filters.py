@@ -2,6 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, GlobalAveragePooling2D, Input, presets
 from convscope.data.datasets import Dataset
@@ -16,8 +17,7 @@ from .conftest import HOSTILE_NAMES, make_split
 
 
 def cards_of(architecture: Architecture, dataset: Dataset, **options: Any) -> FilterCards:
-    model = Model(architecture, initial_weights(architecture, 0), dataset.class_names)
-    return filter_cards(model, dataset, **options)
+    return filter_cards(untrained(architecture, dataset.class_names), dataset, **options)
 
 
 def noise(shape: tuple[int, int, int], num_classes: int, number: int = 40) -> Dataset:

@@ -5,17 +5,16 @@ from typing import Any
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.noise import untrained
 
 from convscope.architecture import presets
 from convscope.base.packing import Packed
 from convscope.base.records import encode
 from convscope.data.datasets import Dataset
-from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.rejection.result import Rejection
 from convscope.report.evidence import Gallery, Table, render_section
 from convscope.report.evidence.rejection import rejection_section
-from convscope.training.model import Model
 
 from .conftest import make_split
 
@@ -48,8 +47,7 @@ def with_shares(value: Rejection, share: Callable[[int, int], float]) -> Rejecti
 @cache
 def _measured(names: tuple[str, ...], shape: tuple[int, int, int], other: str) -> Rejection:
     known = make_split("test", shape, names, 40)
-    network = presets.ann(shape, len(names))
-    model = Model(network, initial_weights(network, 0), names)
+    model = untrained(presets.ann(shape, len(names)), names)
     rule = fit_rejection(model, [(model, known, known)], keep=0.8)
     outside = Dataset(255 - known.images, known.labels, names, other, "test")
     return measure_rejection(rule, model, known, outside, most=30)

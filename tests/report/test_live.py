@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.noise import random_dataset, untrained
 
 from convscope.architecture import Architecture, Dense, Flatten, Input
 from convscope.base.packing import unpack
-from convscope.data.datasets import Dataset, Splits
+from convscope.data.datasets import Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import filter_means
 from convscope.evidence.evaluating import evaluate
@@ -22,26 +23,9 @@ def dense(shape: tuple[int, int, int], units: int, num_classes: int) -> Model:
     return untrained(Architecture(Input(*shape), layers, "dense"))
 
 
-def untrained(architecture: Architecture) -> Model:
-    names = tuple(map(str, range(architecture.num_classes)))
-    return Model(architecture, initial_weights(architecture, 0), names)
-
-
 def noise(shape: tuple[int, int, int], number: int, num_classes: int) -> Splits:
     """Images that no packing makes smaller."""
-    random = np.random.default_rng(0)
-    names = tuple(map(str, range(num_classes)))
-    return Splits(
-        *(
-            Dataset(
-                random.integers(0, 256, (number, *shape), dtype=np.uint8),
-                (np.arange(number) % num_classes).astype(np.int64),
-                names,
-                split=split,
-            )
-            for split in ("train", "test")
-        )
-    )
+    return Splits(*(random_dataset(number, shape, num_classes, len(split), split) for split in ("train", "test")))
 
 
 def replay(model: Model, epochs: int) -> Replay:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from jsonschema import Draft202012Validator
+from tests.noise import untrained
 
 from convscope.architecture import presets
 from convscope.base.packing import unpack
-from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.report.payload import live_map
 from convscope.training.model import Model
@@ -19,8 +19,7 @@ from .conftest import make_split
 
 def embedding(**options: Any) -> tuple[Model, Any, Embedding]:
     dataset = make_split("test", (8, 8, 1), ("a", "b", "c"), 30)
-    network = presets.ann((8, 8, 1), 3)
-    model = Model(network, initial_weights(network, 0), dataset.class_names)
+    model = untrained(presets.ann((8, 8, 1), 3), dataset.class_names)
     return model, dataset, embed(model, dataset, **options)
 
 

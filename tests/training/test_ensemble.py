@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 import convscope as cs
 from convscope.data.handwriting import Handwriting
-from convscope.engine import initial_weights, open_network
+from convscope.engine import open_network
 from convscope.training.ensemble import ensemble_siblings
 
 NAMES = ("cat", "dog", "<b>cow</b>")
@@ -26,7 +27,7 @@ NETWORKS = {
 
 def model(network="plain", seed=0, image=IMAGE, **arguments):
     architecture = cs.Architecture(image, NETWORKS[network], network)
-    return cs.Model(architecture, initial_weights(architecture, seed), arguments.pop("class_names", NAMES), **arguments)
+    return untrained(architecture, seed=seed, **{"class_names": NAMES, **arguments})
 
 
 def images(count=12):
@@ -126,7 +127,7 @@ def test_members_that_do_not_fit_are_refused(members, message):
 
 def test_members_of_other_numbers_of_classes_are_refused():
     network = cs.Architecture(IMAGE, (cs.Flatten(), cs.Dense(4)), "four")
-    other = cs.Model(network, initial_weights(network, 0), (*NAMES, "hen"))
+    other = untrained(network, (*NAMES, "hen"))
     with pytest.raises(ValueError, match=r"members\[1\] \(four\) has 4 classes, but members\[0\] \(plain\) has 3"):
         cs.ensemble([model(), other])
 

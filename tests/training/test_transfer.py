@@ -1,31 +1,31 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 import convscope as cs
 from convscope.architecture import Conv2D, GlobalAveragePooling2D, MaxPooling2D
 from convscope.base.errors import ArchitectureError
-from convscope.engine import initial_weights
 
 SHAPE = (12, 10, 1)
 NAMES = ("a", "b", "c")
 
 
-def model_of(architecture, class_names=NAMES, seed=3):
-    return cs.Model(architecture, initial_weights(architecture, seed), class_names)
+model_of = partial(untrained, seed=3)
 
 
 @pytest.fixture
 def model():
-    return model_of(cs.presets.cnn(SHAPE, 3))
+    return model_of(cs.presets.cnn(SHAPE, 3), NAMES)
 
 
 @pytest.fixture
 def convolutional():
     """A network without a dense layer: it reads images of any size."""
     layers = (Conv2D(4, (3, 3), activation="relu"), MaxPooling2D(), Conv2D(3, (3, 3)), GlobalAveragePooling2D())
-    return model_of(cs.Architecture(cs.Input(*SHAPE), layers, "convolutional"))
+    return model_of(cs.Architecture(cs.Input(*SHAPE), layers, "convolutional"), NAMES)
 
 
 def random_images(shape, count=5):

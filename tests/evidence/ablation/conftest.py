@@ -1,9 +1,9 @@
 """Networks made by hand, whose every answer is known, and noise for those whose shape alone matters."""
 
 import numpy as np
+from tests.noise import random_dataset
 
 import convscope as cs
-from convscope.engine import initial_weights
 
 
 def bright_or_dark(count=40, split="test"):
@@ -30,16 +30,4 @@ def one_filter_decides():
 
 
 def noise(count=120, num_classes=7, shape=(12, 11, 1), split="test"):
-    stream = np.random.default_rng(len(split))
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    names = tuple(map(str, range(num_classes)))
-    return cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", split)
-
-
-def noises(count=120, num_classes=7, shape=(12, 11, 1)):
-    return cs.Splits(noise(count, num_classes, shape, "train"), noise(count, num_classes, shape, "test"))
-
-
-def untrained(architecture):
-    names = tuple(map(str, range(architecture.num_classes)))
-    return cs.Model(architecture, initial_weights(architecture, 0), names)
+    return random_dataset(count, shape, num_classes, len(split), split)

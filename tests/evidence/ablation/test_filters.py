@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 import convscope as cs
 from convscope.base.metrics import mcnemar_exact, paired_interval
 from convscope.base.records import encode
 from convscope.evidence.ablation import filter_means
 
-from .conftest import bright_or_dark, noise, one_filter_decides, untrained
+from .conftest import bright_or_dark, noise, one_filter_decides
 
 
 def test_where_one_filter_decides_only_its_loss_costs():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 from statsmodels.stats.contingency_tables import mcnemar
+from tests.noise import untrained
 
 import convscope as cs
 from convscope.base import metrics, statistics
-from convscope.engine import initial_weights
 from convscope.evidence.comparison import Candidate, PairedCounts
 
 from .conftest import make_candidate
@@ -209,8 +209,7 @@ def test_html_shows_names_as_text():
 
 
 def test_candidate_from_model_counts_its_costs():
-    architecture = cs.presets.cnn()
-    model = cs.Model(architecture, initial_weights(architecture, 0), tuple("0123456789"))
+    model = untrained(cs.presets.cnn())
     candidate = Candidate.from_model(model, make_candidate("a", [1]).evaluation, training_seconds=1.5)
     assert (candidate.name, candidate.parameters, candidate.macs) == ("cnn", 108_618, 758_592)
     assert (candidate.weights_bytes, candidate.training_seconds) == (434_472, 1.5)
@@ -242,8 +241,7 @@ def test_comparison_rejects_other_class_names():
 
 def test_a_candidate_weighs_what_no_gradient_trains_too():
     layers = (cs.Flatten(), cs.Dense(2), cs.BatchNormalization())
-    architecture = cs.Architecture(cs.Input(2, 2), layers)
-    model = cs.Model(architecture, initial_weights(architecture, 0), ("a", "b"))
+    model = untrained(cs.Architecture(cs.Input(2, 2), layers))
     candidate = Candidate.from_model(model, make_candidate("a", [1, 0]).evaluation)
     assert (candidate.parameters, candidate.weights_bytes) == (10 + 4, 4 * (10 + 8))
 

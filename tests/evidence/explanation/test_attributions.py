@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
-from convscope.engine import initial_weights
 from convscope.evidence.explanation.attributions import METHODS, attribute
 from convscope.training.model import Model
 
@@ -21,8 +21,7 @@ def linear_model(shape=(6, 5, 2), scale=1 / 255, offset=0.0) -> Model:
 
 def small_model(shape=(12, 10, 1)) -> Model:
     layers = (Conv2D(4, 3, activation="relu"), MaxPooling2D(), Conv2D(3, 3, activation="tanh"), Flatten(), Dense(3))
-    architecture = Architecture(Input(*shape), layers, "small")
-    return Model(architecture, initial_weights(architecture, 1), NAMES)
+    return untrained(Architecture(Input(*shape), layers, "small"), NAMES, 1)
 
 
 def some_images(shape, count=4):
@@ -48,8 +47,7 @@ def test_of_a_linear_model_every_method_gives_its_closed_form(scale, offset, bac
 
 def test_the_gradient_is_that_of_finite_differences():
     layers = (Conv2D(4, 3, activation="tanh"), Flatten(), Dense(3))  # smooth, so that a grey level is a small step
-    architecture = Architecture(Input(9, 8), layers, "smooth")
-    model = Model(architecture, initial_weights(architecture, 2), NAMES)
+    model = untrained(Architecture(Input(9, 8), layers, "smooth"), NAMES, 2)
     images = some_images((9, 8, 1), 1) // 2 + 60
     found = attribute(model, images, np.array([2]), "gradient_times_input")[0]
     for row, column in [(0, 0), (3, 4), (6, 7), (8, 2)]:
@@ -82,8 +80,7 @@ def test_occlusion_is_what_blanking_costs():
 @pytest.mark.slow
 @pytest.mark.parametrize(("shape", "classes"), [((8, 8, 3), 2), ((28, 28, 1), 100), ((33, 64, 3), 3), ((5, 5, 1), 4)])
 def test_every_method_gives_finite_maps_for_any_size(shape, classes):
-    architecture = presets.cnn(shape, classes) if min(shape[:2]) > 9 else presets.ann(shape, classes)
-    model = Model(architecture, initial_weights(architecture, 0), tuple(map(str, range(classes))))
+    model = untrained(presets.cnn(shape, classes) if min(shape[:2]) > 9 else presets.ann(shape, classes))
     images = some_images(shape, 2)
     for method in METHODS:
         maps = attribute(model, images, np.array([0, classes - 1]), method)

@@ -1,10 +1,12 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
+from tests.noise import random_dataset, untrained
 
 import convscope as cs
-from convscope.engine import initial_weights
 from convscope.evidence.explanation.embedding import (
     agreements,
     embedded_layer,
@@ -12,17 +14,7 @@ from convscope.evidence.explanation.embedding import (
     principal_components,
 )
 
-
-def untrained(architecture):
-    names = tuple(f"class {number}" for number in range(architecture.num_classes))
-    return cs.Model(architecture, initial_weights(architecture, 1), names)
-
-
-def noise(count, shape, num_classes, seed=3):
-    stream = np.random.default_rng(seed)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    names = tuple(f"class {number}" for number in range(num_classes))
-    return cs.Dataset(images, stream.integers(0, num_classes, count), names, "made", "test")
+noise = partial(random_dataset, seed=3, split="test")
 
 
 # --- Principal components ---------------------------------------------------------------------------------------------
@@ -109,7 +101,7 @@ def test_classes_that_the_network_separates_have_neighbours_of_their_own():
     images = (100 * labels[:, None, None, None] + np.arange(40)[:, None, None, None] + np.zeros((1, 4, 4, 1))).astype(
         np.uint8
     )
-    dataset = cs.Dataset(images, labels, ("class 0", "class 1"))
+    dataset = cs.Dataset(images, labels, ("0", "1"))
     layers = (cs.Flatten(), cs.Dense(5, "tanh"), cs.Dense(2))
     embedding = cs.embed(untrained(cs.Architecture(cs.Input(4, 4), layers)), dataset)
     assert (embedding.agreement, embedding.agreement_in_picture) == (1, 1)
@@ -148,17 +140,17 @@ def test_of_many_images_evenly_taken_ones_are_embedded_and_the_rest_counted():
 def test_text_and_html_show_a_line_for_each_class():
     embedding = cs.embed(untrained(cs.presets.cnn((10, 10, 1), 4)), noise(30, (10, 10, 1), 4))
     lines = str(embedding).splitlines()
-    assert lines[0].startswith("30 test images of made: 128 numbers of dense in 2, 0.")
+    assert lines[0].startswith("30 test images of noise: 128 numbers of dense in 2, 0.")
     assert len(lines) == 2 + 2 + 4 + 1
     assert lines[-1].split()[:2] == ["all", "30"]
-    assert ">class 3</td>" in embedding._repr_html_()
+    assert ">3</td>" in embedding._repr_html_()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"most_images": 3}, "3 images are too few to embed; take at least 4"),
-        ({"dataset": noise(9, (10, 10, 1), 3)}, "made has 3 classes"),
+        ({"dataset": noise(9, (10, 10, 1), 3)}, "noise has 3 classes"),
         ({"dataset": noise(9, (9, 10, 1), 4)}, r"needs uint8 \(N, 10, 10, 1\)"),
     ],
 )

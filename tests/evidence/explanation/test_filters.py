@@ -1,7 +1,9 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+from tests.noise import random_dataset, untrained
 
 import convscope as cs
 from convscope.engine import initial_weights
@@ -26,20 +28,7 @@ def dataset_of(images, labels=None, names=("no", "yes")):
     return cs.Dataset(np.asarray(images, np.uint8), labels.astype(np.int64), names, "made", "test")
 
 
-def noise(count, shape, num_classes):
-    stream = np.random.default_rng(3)
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    names = tuple(f"class {number}" for number in range(num_classes))
-    return dataset_of(images, stream.integers(0, num_classes, count), names)
-
-
-def untrained(architecture, names=None):
-    names = names or tuple(f"class {number}" for number in range(architecture.num_classes))
-    return cs.Model(architecture, initial_weights(architecture, 1), names)
-
-
-def cards_of(model, dataset, **options):
-    return filter_cards(model, dataset, **options)
+noise = partial(random_dataset, seed=3, split="test")
 
 
 EDGE = np.array([[-1, 0, 1]] * 3, float)[:, :, None, None]
@@ -52,7 +41,7 @@ def test_an_edge_detector_is_excited_most_where_the_edge_is():
     images = np.zeros((4, 8, 8, 1))
     images[2, 2:5, 5] = 255  # a stroke three pixels long
     images[3, 2:4, 5] = 255  # a shorter one, at the same place
-    (layer,) = cards_of(one_convolution(EDGE), dataset_of(images)).layers
+    (layer,) = filter_cards(one_convolution(EDGE), dataset_of(images)).layers
     (card,) = layer.filters
     assert card.exciting.index == (2, 3)  # the other images leave it at zero
     assert card.exciting.places == [(2, 3), (1, 3)]
@@ -65,7 +54,7 @@ def test_a_picture_at_the_border_is_clear_beyond_it():
     images = np.zeros((2, 8, 8, 1))
     images[1, 0:2, 1] = 200
     model = one_convolution(EDGE, padding="same")
-    (layer,) = cards_of(model, dataset_of(images)).layers
+    (layer,) = filter_cards(model, dataset_of(images)).layers
     (card,) = layer.filters
     assert card.exciting.places[0] == (0, 0)
     np.testing.assert_array_equal(layer.pictures.real.unpack()[0, 0, ..., 0], [[0, 0, 0], [0, 0, 200], [0, 0, 200]])
@@ -76,7 +65,7 @@ def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_map
     dataset, architecture = noise(150, (12, 11, 1), 7), cs.presets.cnn((12, 11, 1), 7)
     model = untrained(architecture)
     outputs = model.activations(dataset.images, ["conv2d", "conv2d_1"])
-    for layer in cards_of(model, dataset).layers:
+    for layer in filter_cards(model, dataset).layers:
         maps = outputs[layer.layer]
         flat = maps.reshape(len(maps), -1, maps.shape[-1])
         for card in layer.filters:
@@ -93,7 +82,7 @@ def test_the_nine_most_exciting_images_are_those_of_the_whole_sorted_feature_map
 def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_sign():
     model = one_convolution(-np.ones((1, 1, 1, 1)), activation="linear", shape=(2, 2, 1))
     images = np.arange(10, 22).reshape(12, 1, 1, 1) * np.ones((1, 2, 2, 1))
-    (card,) = cards_of(model, dataset_of(images)).layers[0].filters
+    (card,) = filter_cards(model, dataset_of(images)).layers[0].filters
     assert card.exciting.index == tuple(range(9))  # the darkest first
     assert (card.selectivity, card.active_image_fraction, card.is_dead, card.is_rare) == (0, 0, False, True)
 
@@ -101,7 +90,8 @@ def test_a_filter_that_may_answer_below_zero_has_its_nine_images_whatever_their_
 def test_of_images_that_excite_equally_the_first_come_first():
     images = np.full((60, 4, 4, 1), 50)
     images[20:50] = 90
-    (card,) = cards_of(one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1)), dataset_of(images)).layers[0].filters
+    model = one_convolution(np.ones((1, 1, 1, 1)), shape=(4, 4, 1))
+    (card,) = filter_cards(model, dataset_of(images)).layers[0].filters
     assert (card.exciting.index, set(card.exciting.places)) == (tuple(range(20, 29)), {(0, 0)})
 
 
@@ -112,7 +102,7 @@ def test_filters_that_never_answer_or_always_the_same_are_dead_and_those_that_se
     images = np.random.default_rng(0).integers(0, 200, (300, 4, 4, 1))
     images[7, 1, 1] = 255
     model = one_convolution(np.array([1, 0, 0, 1]).reshape(1, 1, 1, 4), [-0.9, -1, 0.7, 0], (4, 4, 1))
-    cards = cards_of(model, dataset_of(images)).layers[0].filters
+    cards = filter_cards(model, dataset_of(images)).layers[0].filters
     assert [card.is_dead for card in cards] == [False, True, True, False]
     assert [card.is_rare for card in cards] == [True, False, False, False]
     assert cards[0].active_image_fraction == 1 / 300
@@ -134,7 +124,7 @@ def test_means_and_what_varies_are_those_of_all_cells_at_once(monkeypatch):
 
 def test_a_large_offset_does_not_drown_what_varies():
     model = one_convolution(np.array([0.01, 0.02]).reshape(1, 1, 1, 2), [1000, 3000], (4, 4, 1), activation="linear")
-    (layer,) = cards_of(model, dataset_of(np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1)))).layers
+    (layer,) = filter_cards(model, dataset_of(np.random.default_rng(0).integers(0, 256, (50, 4, 4, 1)))).layers
     assert [card.is_dead for card in layer.filters] == [False, False]
 
 
@@ -160,7 +150,7 @@ def test_a_filter_for_one_class_is_selective_for_it():
          "four/kernel": np.ones((1, 4), np.float32), "four/bias": np.zeros(4, np.float32)},
         tuple("abcd"),
     )  # fmt: skip
-    (layer,) = cards_of(model, dataset_of(images, labels, tuple("abcd"))).layers
+    (layer,) = filter_cards(model, dataset_of(images, labels, tuple("abcd"))).layers
     assert (layer.filters[0].selectivity, layer.filters[0].selective_label) == (1.0, 2)
 
 
@@ -220,16 +210,14 @@ def test_a_network_without_hidden_layers_has_no_cards():
 def test_of_many_images_evenly_taken_ones_are_measured_and_the_rest_counted():
     dataset, model = noise(90, (8, 8, 1), 2), one_convolution(EDGE)
     dataset = cs.Dataset(dataset.images, dataset.labels, ("no", "yes"))
-    cards = cards_of(model, dataset, most_images=10)
+    cards = filter_cards(model, dataset, most_images=10)
     taken = np.linspace(0, 89, 10).round().astype(int)
     assert (cards.num_images, cards.num_images_left_out) == (10, 80)
-    few = cards_of(model, dataset.take(taken)).layers[0].filters[0]
+    (few,) = filter_cards(model, dataset.take(taken)).layers
     card = cards.layers[0].filters[0]
-    assert list(card.exciting.index) == [taken[index] for index in few.exciting.index]
-    assert card.quantiles == few.quantiles
-    np.testing.assert_array_equal(
-        cards.layers[0].pictures.real.unpack(), cards_of(model, dataset.take(taken)).layers[0].pictures.real.unpack()
-    )
+    assert list(card.exciting.index) == [taken[index] for index in few.filters[0].exciting.index]
+    assert card.quantiles == few.filters[0].quantiles
+    np.testing.assert_array_equal(cards.layers[0].pictures.real.unpack(), few.pictures.real.unpack())
 
 
 def test_pictures_that_have_no_room_are_thinned_out_evenly_and_the_numbers_stay(monkeypatch):
@@ -248,7 +236,7 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
     layers = (cs.Flatten(), cs.Dense(3, "tanh"), cs.Dense(2))
     model = untrained(cs.Architecture(cs.Input(57, 40), layers), ("no", "yes"))
     images = np.random.default_rng(0).integers(0, 256, (12, 57, 40, 1))
-    (layer,) = cards_of(model, dataset_of(images)).layers
+    (layer,) = filter_cards(model, dataset_of(images)).layers
     assert (layer.pictures.factor, layer.pictures.real.shape[2:]) == (3, (19, 14, 1))
     index, real = layer.filters[0].exciting.index[0], layer.pictures.real.unpack()
     assert real[0, 0, 4, 5, 0] == round(images[index, 12:15, 15:18].mean())
@@ -256,9 +244,9 @@ def test_large_pictures_are_reduced_by_a_whole_factor():
 
 
 def test_text_and_html_show_a_line_for_each_layer():
-    cards = cards_of(untrained(cs.presets.cnn((10, 10, 1), 3)), noise(40, (10, 10, 1), 3))
+    cards = filter_cards(untrained(cs.presets.cnn((10, 10, 1), 3)), noise(40, (10, 10, 1), 3))
     lines = str(cards).splitlines()
-    assert lines[0] == "Filters on 40 test images of made:"
+    assert lines[0] == "Filters on 40 test images of noise:"
     assert [line.split()[:2] for line in lines[4:]] == [["conv2d", "16"], ["conv2d_1", "32"]]
     assert ">conv2d_1</td>" in cards._repr_html_()
 
@@ -267,7 +255,7 @@ def test_text_and_html_show_a_line_for_each_layer():
     ("call", "message"),
     [
         (lambda model, data: filter_cards(model, data, most_images=0), "most_images is 0; it must be at least 1"),
-        (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "made has 3 classes"),
+        (lambda model, _: filter_cards(model, noise(9, (8, 8, 1), 3)), "noise has 3 classes"),
         (lambda model, _: filter_cards(model, dataset_of(np.ones((3, 9, 8, 1)))), r"needs uint8 \(N, 8, 8, 1\)"),
     ],
 )

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 from statsmodels.stats.proportion import proportion_confint
+from tests.noise import random_dataset, untrained
 
 import convscope as cs
 from convscope.base.records import decode, encode
-from convscope.engine import initial_weights
 from convscope.evidence.rejection import fit_rejection, measure_rejection
 from convscope.evidence.rejection.measure import alter
 from convscope.evidence.rejection.out_of_distribution import out_of_distribution_sets
@@ -156,12 +156,8 @@ def test_what_is_left_out_is_said(rule, part, known, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(("count", "num_classes", "shape"), [(3, 3, (8, 8, 1)), (40, 100, (70, 10, 3))])
 def test_few_images_many_classes_and_other_sizes_are_measured_too(count, num_classes, shape, other):
-    stream = np.random.default_rng(0)
-    names = tuple(f"class {number}" for number in range(num_classes))
-    images = stream.integers(0, 256, (count, *shape), np.uint8)
-    dataset = cs.Dataset(images, stream.integers(0, num_classes, count), names, "noise", "test")
-    architecture = cs.presets.ann(shape, num_classes)
-    model = cs.Model(architecture, initial_weights(architecture, 0), names)
+    dataset = random_dataset(count, shape, num_classes, split="test")
+    model = untrained(cs.presets.ann(shape, num_classes))
     rule = fit_rejection(model, [(model, dataset, dataset)])
     measured = measure_rejection(rule, model, dataset, other, most=9)
     assert decode(encode(measured), cs.Rejection, "rejection.json") == measured

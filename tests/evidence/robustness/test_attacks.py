@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 import convscope as cs
 from convscope.base.metrics import wilson_interval
-from convscope.engine import initial_weights
 from convscope.evidence.robustness import attacks as module
 from convscope.evidence.robustness import measure_attacks, pgd, random_signs
 from convscope.evidence.robustness.attacks import EPSILONS, METHODS
@@ -123,8 +123,7 @@ def test_images_are_left_out_evenly_and_where_the_model_costs_too_much(model, mn
 def test_a_network_that_has_learned_nothing_is_measured_too(shape, num_classes):
     stream = np.random.default_rng(0)
     images = stream.integers(0, 256, (4, *shape)).astype(np.uint8)
-    architecture = cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes)))
-    model = cs.Model(architecture, initial_weights(architecture, 0), tuple(map(str, range(num_classes))))
+    model = untrained(cs.Architecture(cs.Input(*shape), (cs.Flatten(), cs.Dense(num_classes))))
     labels = (model.predict(images) + 1) % num_classes
     result = measure_attacks(model, cs.Dataset(images, labels, model.class_names), steps=2)
     assert result.accuracy == 0

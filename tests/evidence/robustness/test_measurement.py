@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
+from tests.noise import random_dataset, untrained
 
 import convscope as cs
 from convscope.base.metrics import paired_interval, wilson_interval
 from convscope.base.packing import packed_bytes
-from convscope.engine import initial_weights
 from convscope.evidence.robustness import CORRUPTIONS, corrupt, measure_robustness, measurement
 from convscope.evidence.robustness.pictures import _shrunk, pack_small
 
@@ -15,16 +15,12 @@ def robustness(model, digits):
 
 
 def noise(count, shape=(9, 12, 3), num_classes=4):
-    stream = np.random.default_rng(0)
-    labels = stream.integers(0, num_classes, count)
-    names = tuple(f"kind {label}" for label in range(num_classes))
-    return cs.Dataset(stream.integers(0, 256, (count, *shape)).astype(np.uint8), labels, names, "noise", "test")
+    return random_dataset(count, shape, num_classes, split="test")
 
 
-def untrained(dataset):
+def dense(dataset):
     layers = (cs.Flatten(), cs.Dense(dataset.num_classes))
-    architecture = cs.Architecture(cs.Input(*dataset.image_shape), layers)
-    return cs.Model(architecture, initial_weights(architecture, 0), dataset.class_names)
+    return untrained(cs.Architecture(cs.Input(*dataset.image_shape), layers))
 
 
 @pytest.mark.slow
@@ -64,7 +60,7 @@ def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
 @pytest.mark.slow
 def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much(monkeypatch):
     dataset = noise(300)
-    model = untrained(dataset)
+    model = dense(dataset)
     for name, value in (("_MOST_VALUES", 9 * 12 * 3 * 150), ("_MAX_MACS", 150 * model.architecture.macs * 75)):
         with monkeypatch.context() as patch:
             patch.setattr(measurement, name, value)
@@ -76,7 +72,7 @@ def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much
 @pytest.mark.parametrize(("count", "shape", "num_classes"), [(1, (8, 8, 1), 2), (5, (20, 11, 3), 100)])
 def test_few_images_of_odd_sizes_and_many_classes_are_measured(count, shape, num_classes):
     dataset = noise(count, shape, num_classes)
-    robustness = measure_robustness(untrained(dataset), dataset)
+    robustness = measure_robustness(dense(dataset), dataset)
     assert robustness.num_images == count
     robustness.to_dict()
 
