@@ -7,22 +7,18 @@ from convscope.base.records import decode, encode
 from convscope.evidence.calibration import fit_temperature, measure_calibration
 from convscope.training.crossfit import crossfit
 
-
-def drawn(count=800, num_classes=4, scale=2.0, seed=0):
-    stream = np.random.default_rng(seed)
-    logits = stream.normal(size=(count, num_classes))
-    return scale * logits, (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+from .conftest import draw_answers
 
 
 def measured(count=800, num_classes=4, **arguments):
     settings = {"fitted_on": "validation images", "dataset_name": "drawn", **arguments}
-    return measure_calibration(*drawn(count, num_classes), *drawn(2000, num_classes, seed=1), **settings)
+    return measure_calibration(*draw_answers(count, num_classes), *draw_answers(2000, num_classes, seed=1), **settings)
 
 
 @pytest.mark.slow
 def test_the_temperature_is_told_by_the_held_out_images_alone():
-    logits, labels = drawn()
-    held_out = drawn(2000, seed=1)
+    logits, labels = draw_answers()
+    held_out = draw_answers(2000, seed=1)
     calibration = measure_calibration(logits, labels, *held_out, fitted_on="validation images")
     assert calibration.temperature == fit_temperature(*held_out)
     shuffled = measure_calibration(logits, labels[::-1].copy(), *held_out, fitted_on="validation images")
@@ -32,10 +28,10 @@ def test_the_temperature_is_told_by_the_held_out_images_alone():
 
 @pytest.mark.slow
 def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
-    logits, labels = drawn()
+    logits, labels = draw_answers()
     calibration = measured()
     divided = measure_calibration(
-        logits / calibration.temperature, labels, *drawn(2000, seed=1), fitted_on="validation images"
+        logits / calibration.temperature, labels, *draw_answers(2000, seed=1), fitted_on="validation images"
     )
     after, again = calibration.after, divided.before
     assert calibration.before.negative_log_likelihood.value == pytest.approx(cross_entropy(logits, labels))
@@ -65,7 +61,7 @@ def test_logits_twice_too_large_are_mended():
 
 @pytest.mark.slow
 def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
-    logits, labels = drawn(60)
+    logits, labels = draw_answers(60)
     calibration = measure_calibration(
         logits, labels, 9 * np.eye(4), np.arange(4), fitted_on="validation images", dataset_name="drawn"
     )
@@ -76,8 +72,8 @@ def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
 
 def test_of_too_many_held_out_images_some_are_taken_evenly(monkeypatch):
     monkeypatch.setattr("convscope.evidence.calibration.calibration._MAX_FITTED", 400)
-    logits, labels = drawn()
-    held_out_logits, held_out_labels = drawn(199, seed=1)
+    logits, labels = draw_answers()
+    held_out_logits, held_out_labels = draw_answers(199, seed=1)
     calibration = measure_calibration(logits, labels, held_out_logits, held_out_labels, fitted_on="validation images")
     assert (calibration.num_fitted, calibration.num_fitted_left_out) == (100, 99)
     assert calibration.temperature == fit_temperature(held_out_logits[::2], held_out_labels[::2])

@@ -5,11 +5,7 @@ from convscope.evidence.calibration import measure_reliability, measure_risk_cov
 from convscope.evidence.calibration.intervals import FIGURES, bootstrap, chance_errors, resamples_for
 from convscope.evidence.calibration.scores import Scores, score_images
 
-
-def drawn(count=1500, scale=2.0, seed=0):
-    stream = np.random.default_rng(seed)
-    logits = stream.normal(size=(count, 4))
-    return scale * logits, (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
+from .conftest import draw_answers
 
 
 def scores_of(confidence, right):
@@ -29,7 +25,7 @@ def figures(scores):
 
 @pytest.mark.slow
 def test_values_are_those_measured_directly_and_changes_are_their_differences():
-    logits, labels = drawn()
+    logits, labels = draw_answers()
     before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))
     first, second, change = bootstrap(before, after, 15, np.random.default_rng(0))
     for name in FIGURES:
@@ -39,7 +35,7 @@ def test_values_are_those_measured_directly_and_changes_are_their_differences():
 
 
 def test_resampled_figures_are_those_of_the_resampled_images(monkeypatch):
-    logits, labels = drawn(count=60)
+    logits, labels = draw_answers(count=60)
     scores = score_images(logits, labels, 1.0, 15)
     monkeypatch.setattr("convscope.evidence.calibration.intervals.resamples_for", lambda _: 2)
     estimates, _, _ = bootstrap(scores, scores, 15, np.random.default_rng(5))
@@ -69,7 +65,7 @@ def test_the_interval_of_the_error_covers_an_error_that_is_known():
 
 @pytest.mark.slow
 def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
-    logits, labels = drawn(count=300)
+    logits, labels = draw_answers(count=300)
     scores = score_images(logits, labels, 1.0, 15)
     *chances, accuracy = chance_errors(scores, 15, np.random.default_rng(0))
     stream = np.random.default_rng(1)
@@ -85,7 +81,7 @@ def test_chance_is_what_drawing_right_answers_by_their_confidence_gives():
 
 
 def test_the_same_stream_gives_the_same_intervals_in_blocks_too(monkeypatch):
-    logits, labels = drawn(count=200)
+    logits, labels = draw_answers(count=200)
     scores = score_images(logits, labels, 1.0, 15)
     whole = chance_errors(scores, 15, np.random.default_rng(0)), bootstrap(scores, scores, 15, np.random.default_rng(0))
     monkeypatch.setattr("convscope.evidence.calibration.intervals._BLOCK", 200 * 130)

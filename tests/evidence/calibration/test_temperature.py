@@ -5,6 +5,8 @@ import convscope as cs
 from convscope.base.metrics import cross_entropy
 from convscope.evidence.calibration import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE, temperature_interval
 
+from .conftest import draw_answers
+
 
 def calibrated():
     """40 images whose labels come exactly as often as softmax says."""
@@ -16,12 +18,6 @@ def calibrated():
     return np.array(rows), np.array(labels)
 
 
-def drawn(count=500, num_classes=4, scale=2.0):
-    stream = np.random.default_rng(0)
-    logits = stream.normal(size=(count, num_classes))
-    return scale * logits, (logits + stream.gumbel(size=logits.shape)).argmax(axis=1)
-
-
 @pytest.mark.parametrize("factor", [0.06, 0.3, 1.0, 2.5, 19.0])
 def test_calibrated_logits_times_a_factor_give_the_factor_back(factor):
     logits, labels = calibrated()
@@ -30,7 +26,7 @@ def test_calibrated_logits_times_a_factor_give_the_factor_back(factor):
 
 @pytest.mark.parametrize("scale", [0.2, 1.0, 8.0])
 def test_no_other_temperature_makes_the_labels_likelier(scale):
-    logits, labels = drawn(scale=scale)
+    logits, labels = draw_answers(scale=scale)
     best = cross_entropy(logits / cs.fit_temperature(logits, labels), labels)
     grid = [cross_entropy(logits / temperature, labels) for temperature in np.geomspace(0.05, 20, 400)]
     assert best <= min(grid)
@@ -67,7 +63,7 @@ def test_the_interval_of_two_classes_has_a_closed_form():
 
 @pytest.mark.slow
 def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
-    logits, labels = drawn(count=400)
+    logits, labels = draw_answers(count=400)
     low, high = temperature_interval(logits, labels, cs.fit_temperature(logits, labels))
     stream = np.random.default_rng(1)
     fits = [cs.fit_temperature(logits[chosen], labels[chosen]) for chosen in stream.integers(0, 400, (200, 400))]
