@@ -1,8 +1,8 @@
 """What the commands that make or open a run share: how a job begins, and what is printed of it."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,14 @@ from msgspec import structs
 from convscope.base.tables import printable
 from convscope.cli.loading import NAMES
 from convscope.cli.output import echo, given_command, with_options
-from convscope.cli.progress import StepProgress
+from convscope.cli.progress import JobProgress, StepProgress
 from convscope.data.datasets import Splits
+from convscope.runs.cautions import cautions_of
 from convscope.runs.choices import RecipeChanges, is_own_recipe
 from convscope.runs.jobs import Job, Request, new_job, opened, options_of, resume_job
 from convscope.runs.listeners import Listeners
+from convscope.runs.pipeline import JobOutcome
+from convscope.runs.steps import timed
 from convscope.storage import RunFolder
 from convscope.storage.records import JobOptions
 
@@ -82,7 +85,35 @@ def run_of(path: Path, *, quiet: bool = False, writes: bool = True) -> Iterator[
         yield folder, splits
 
 
-def show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
+def run_job(
+    resume: Path | None,
+    arguments: Mapping[str, Any],
+    options: JobOptions | None,
+    work: Callable[[Job, dict[str, float], Listeners], JobOutcome],
+    *,
+    quiet: bool,
+) -> tuple[Path, JobOutcome, tuple[str, ...]]:
+    """Open a job, see `open_job`, and do its `work`; return the run folder, the outcome and the cautions.
+
+    Unless `quiet`, the terminal shows how it begins and how far it is.
+    """
+    timings = dict[str, float]()
+    with JobProgress(quiet=quiet) as progress, ExitStack() as stack:
+        listeners = progress.listeners()
+        with timed(timings, "load"):
+            job = stack.enter_context(open_job(resume, arguments, options, listeners))
+        path = job.folder.path
+        try:
+            cautions = tuple(in_options(text) for text in cautions_of(job.folder, job.splits))
+            if not quiet:
+                _show_begin(job.folder, job.splits, cautions)
+            return path, work(job, timings, listeners), cautions
+        except KeyboardInterrupt:
+            again = shlex.join(["convscope", str(click.get_current_context().info_name), "--resume", str(path)])
+            raise click.ClickException(f"interrupted; what is finished is kept; to continue, run: {again}") from None
+
+
+def _show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> None:
     """Print the line that a run begins with, and each caution as a line on stderr."""
     fraction = folder.recipe.validation_fraction
     own = " (the preset's own)" if is_own_recipe(folder.architecture, folder.recipe) else ""
@@ -99,12 +130,6 @@ def show_begin(folder: RunFolder, splits: Splits, cautions: Sequence[str]) -> No
 def in_options(text: str) -> str:
     """Return a sentence of the library with this command's options in place of the arguments in it."""
     return with_options(text, click.get_current_context().command)
-
-
-def interrupted(folder: RunFolder, command: str) -> click.ClickException:
-    """Return the error after Ctrl-C or SIGTERM."""
-    again = shlex.join(["convscope", command, "--resume", str(folder.path)])
-    return click.ClickException(f"interrupted; what is finished is kept; to continue, run: {again}")
 
 
 def print_result(values: Sequence[object]) -> None:
