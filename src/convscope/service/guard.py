@@ -72,9 +72,6 @@ class Guard:
         self.bodies = list["_Body"]()  # the oldest first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1000})
-            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
