@@ -29,7 +29,7 @@ from convscope.experiment.machine import machine_record
 from convscope.experiment.store import RunStore
 from convscope.experiment.worker import WorkerResult
 from convscope.runs.comparing import compare_folders
-from convscope.runs.ensembling import EnsembleRequest, ensemble_run
+from convscope.runs.ensembling import ensemble_run
 from convscope.runs.listeners import SILENT
 from convscope.runs.tracking import read_results, read_run, runs_in
 from convscope.storage import StoredRuns, load_model, writing
@@ -99,7 +99,7 @@ def measure(folder: Path, data: Path, splits: cs.Splits, count: int, repeats: in
             read_results(path)
 
     def join() -> None:
-        ensemble_run(EnsembleRequest(ten, out=folder / f"joined-{next(extra)}"), SILENT)
+        ensemble_run(ten, folder / f"joined-{next(extra)}", "", SILENT)
 
     def train_more() -> None:
         specs = [spec_of(data, number % 2, number // 2) for number in range(count)]

@@ -11,7 +11,7 @@ from convscope.base.files import check_free, write_bytes
 from convscope.base.records import to_tuple
 from convscope.base.tables import printable, text_table
 from convscope.cli.hints import Choice, HintingGroup
-from convscope.cli.loading import load, loading_options
+from convscope.cli.loading import loading_options
 from convscope.cli.options import json_option, print_json
 from convscope.cli.output import echo
 from convscope.cli.progress import StepProgress
@@ -19,6 +19,7 @@ from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
 from convscope.data.datasets.named.sources import located
 from convscope.data.datasets.pictures import image_png, matrix_text
+from convscope.runs.data import load_data
 from convscope.runs.inspecting import inspect_named
 
 _COLOURS = ("red", "green", "blue")  # as the picture shows three channels
@@ -98,7 +99,8 @@ def show(
     as_json: bool,
 ) -> None:
     """Print an image as a matrix of numbers, with its label."""
-    splits = load(dataset, loading, quiet=as_json)
+    with StepProgress(quiet=as_json) as progress:
+        _, splits = load_data(dataset, loading, progress.on_download)
     chosen = splits.train if split == "train" else splits.test
     if not 0 <= index < len(chosen):
         raise ConvscopeError(f"--index {index}: the {split} split of {chosen.name} has images 0 to {len(chosen) - 1}")

@@ -10,7 +10,7 @@ from convscope.cli.options import folders_argument, json_option, out_option, pri
 from convscope.cli.output import echo, given_command
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import EnsembleOutput, MemberOfEnsemble
-from convscope.runs.ensembling import EnsembleRequest, ensemble_run
+from convscope.runs.ensembling import ensemble_run
 
 
 @click.command()
@@ -25,13 +25,13 @@ def ensemble(folders: tuple[Path, ...], out: Path | None, as_json: bool) -> None
     is compared with its members on the test images. The result is a run folder without a training history.
     """
     with StepProgress(quiet=as_json) as progress:
-        done = ensemble_run(EnsembleRequest(folders, out, given_command()), progress.listeners())
+        done = ensemble_run(folders, out, given_command(), progress.listeners())
     evaluation, compared = done.measured.evaluation, done.against_members
     if as_json:
-        members = done.folder.record.members or ()
+        members = done.measured.folder.record.members or ()
         print_json(
             EnsembleOutput(
-                run=str(done.folder.path),
+                run=str(done.measured.folder.path),
                 members=tuple(MemberOfEnsemble(run=member.run, seed=member.seed) for member in members),
                 evaluation=evaluation.to_record(),
                 against_members=compared.to_record(),

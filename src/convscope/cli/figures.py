@@ -10,7 +10,7 @@ from convscope.cli.hints import Choice
 from convscope.cli.job import run_of
 from convscope.cli.options import run_argument
 from convscope.cli.output import echo
-from convscope.runs.page import load_found, write_run_figures
+from convscope.runs.page import write_run_figures
 
 
 @click.command()
@@ -41,7 +41,6 @@ def figures(
     figures are written. The same run gives the same bytes.
     """
     with run_of(run_path, writes=out is None) as (folder, splits):
-        style = FigureStyle(kind, theme)
-        paths = write_run_figures(load_found(folder, splits), splits, 0, names, style, out)
+        paths = write_run_figures(folder, splits, 0, names, FigureStyle(kind, theme), out)
     for path in paths:
         echo(path)

@@ -143,7 +143,7 @@ def import_model(
     if as_json:
         print_json(
             ImportOutput(
-                run=str(done.folder.path),
+                run=str(done.measured.folder.path),
                 imported=import_record(model),
                 evaluation=evaluation.to_record(),
                 timings={**done.timings},

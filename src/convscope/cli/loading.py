@@ -1,4 +1,4 @@
-"""What the commands that load data share: their options, and the progress bar of a download."""
+"""The options that the commands that load data share."""
 
 import re
 from collections.abc import Callable
@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from convscope.cli.progress import StepProgress
-from convscope.data.datasets import MAX_SIDE, LoadOptions, Splits
-from convscope.runs.data import load_data
+from convscope.data.datasets import MAX_SIDE, LoadOptions
 
 
 def _size(value: str) -> tuple[int, int]:
@@ -61,9 +59,3 @@ def loading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         result = option(result)
     return result
-
-
-def load(name: str, loading: LoadOptions, *, quiet: bool = False) -> Splits:
-    """Load a data set; unless `quiet`, stderr shows the progress of a download."""
-    with StepProgress(quiet=quiet) as progress:
-        return load_data(name, loading, progress.on_download)[1]

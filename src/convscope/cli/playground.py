@@ -22,6 +22,5 @@ def playground(out: Path, force: bool) -> None:
     MNIST in 16 grey levels, and 1,000 test images exactly. Draw, look into every layer, and train.
     """
     with StepProgress() as progress:
-        made = make_playground(out, progress.listeners(), force=force)
-    size = f"{made.num_bytes / 1e6:.1f} MB, {made.num_training_images:,} training images"
-    echo(printable(f"The page is {made.page} ({size})"))
+        num_images = make_playground(out, progress.listeners(), force=force)
+    echo(printable(f"The page is {out} ({out.stat().st_size / 1e6:.1f} MB, {num_images:,} training images)"))

@@ -13,7 +13,7 @@ from convscope.cli.options import index_option, json_option, print_json, run_arg
 from convscope.cli.output import echo
 from convscope.cli.progress import JobProgress
 from convscope.cli.records import ReportOutput
-from convscope.runs.pipeline import ALL, VARIANTS, ReportRequest, report_job
+from convscope.runs.pipeline import ALL, VARIANTS, report_job
 from convscope.runs.topics import MEASURED
 
 
@@ -57,7 +57,7 @@ def report(
     ):
         listeners = replace(progress.listeners(), on_left_out=_left_out)
         try:
-            measured, page = report_job(folder, splits, ReportRequest(topics, index, executor), timings, listeners)
+            measured, page = report_job(folder, splits, topics, index, executor, timings, listeners)
         except KeyboardInterrupt:
             if not topics:
                 raise

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.records import Recorded, from_attributes
+from convscope.data.datasets import Splits
+from convscope.evidence.comparison import weights_bytes
 from convscope.experiment.records import RunRecord
+from convscope.experiment.spec import RunSpec
 from convscope.storage import RunFolder
 from convscope.training import History
 
@@ -46,6 +49,24 @@ class RunResult(Recorded):
     y_pred: NDArray[np.unsignedinteger[Any]] = field(repr=False)
     kept: RunFolder | None = field(default=None, repr=False)
     name: str = ""
+
+    @classmethod
+    def from_spec(cls, spec: RunSpec, splits: Splits, *, history: History, **measured: Any) -> "RunResult":
+        """Add to what was `measured` of a run, by attribute, what its spec says."""
+        network = spec.architecture
+        return cls(
+            architecture=network.name,
+            recipe=spec.recipe.name,
+            seed=spec.seed,
+            seconds=sum(history.seconds),
+            history=history,
+            parameters=network.parameters,
+            macs=network.macs,
+            weights_bytes=weights_bytes(network, spec.recipe.weight_bits),
+            num_images=spec.num_images or len(splits.train),
+            name=spec.name,
+            **measured,
+        )
 
     @property
     def folder(self) -> Path | None:

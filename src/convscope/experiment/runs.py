@@ -136,7 +136,8 @@ def train_runs(
                 listener = None if on_epoch is None else partial(on_epoch, spec)
                 receive(digest, partial(train_one, spec, splits, threads, listener))
         else:
-            _submit_all(waiting, splits, executor, threads or 1, receive)
+            with share(splits) if isinstance(executor, LocalProcesses) else nullcontext() as shared:
+                _submit_all(waiting, splits, executor, threads or 1, receive, shared)
         return [_named(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results]
 
 
@@ -178,30 +179,16 @@ def _submit_all(
     executor: Executor,
     threads: int,
     receive: Callable[[str, Callable[[], WorkerResult]], None],
+    shared: SharedSplits | None,
 ) -> None:
     """Send all runs to `executor`, those whose worker was lost again, and give each to `receive` as it comes."""
-    if isinstance(executor, LocalProcesses):
-        with share(splits) as shared:
-            _submit_with(waiting, splits, executor, threads, receive, (shared,))
-    else:
-        _submit_with(waiting, splits, executor, threads, receive, ())
-
-
-def _submit_with(
-    waiting: Mapping[str, RunSpec],
-    splits: Splits,
-    executor: Executor,
-    threads: int,
-    receive: Callable[[str, Callable[[], WorkerResult]], None],
-    data: tuple[SharedSplits, ...],
-) -> None:
     pending = dict[Future[Reply], str]()
     done = SimpleQueue[Future[Reply]]()  # `concurrent.futures.wait` would look at all that are pending for each one
     losses = Counter[str]()
 
     def submit(digest: str) -> None:
         try:
-            future = executor.submit(execute, write_order(waiting[digest], splits, threads), *data)
+            future = executor.submit(execute, write_order(waiting[digest], splits, threads), shared)
         except Exception as error:  # each kind of executor has its own
             raise ConvscopeError(
                 f"the executor accepts no more runs ({_words(error)}); finished runs are kept, so start it again "

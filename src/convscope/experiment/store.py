@@ -5,23 +5,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from msgspec import UNSET
-from numpy.typing import NDArray
 
 from convscope.base.errors import RunError
 from convscope.base.files import inside
 from convscope.base.records import from_attributes
 from convscope.data.datasets import Splits
 from convscope.data.datasets.records import SplitsRecord
-from convscope.evidence.comparison import weights_bytes
 from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.start import Start
 from convscope.experiment.worker import WorkerResult
 from convscope.storage import (
     NOTHING,
-    RunFolder,
     StoredGroup,
     StoredRun,
     StoredRuns,
@@ -31,7 +27,6 @@ from convscope.storage import (
 )
 from convscope.storage.records import RunData, SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
-from convscope.training import History
 
 
 class RunStore:
@@ -84,9 +79,9 @@ class RunStore:
         labels = self.splits.test.labels
         accuracy = float((trained.y_pred == labels).mean())
         if self.stored is None:
-            return _result(
-                spec, self.splits, digest, trained.history, trained.model.weights_sha256, accuracy, trained.loss,
-                trained.y_pred, None,
+            return RunResult.from_spec(
+                spec, self.splits, digest=digest, history=trained.history, weights_sha256=trained.model.weights_sha256,
+                accuracy=accuracy, loss=trained.loss, y_pred=trained.y_pred,
             )  # fmt: skip
         facts = {"seed": spec.seed, "digest": digest, "accuracy": accuracy, "loss": trained.loss}
         facts |= {"threads": trained.threads, "machine": trained.machine}
@@ -97,9 +92,9 @@ class RunStore:
 
     def result(self, spec: RunSpec, run: StoredRun) -> RunResult:
         """Return a stored run as one of `spec`."""
-        return _result(
-            spec, self.splits, run.digest, run.history, run.weights_sha256, run.accuracy, run.loss, run.y_pred,
-            run.folder,
+        return RunResult.from_spec(
+            spec, self.splits, digest=run.digest, history=run.history, weights_sha256=run.weights_sha256,
+            accuracy=run.accuracy, loss=run.loss, y_pred=run.y_pred, kept=run.folder,
         )  # fmt: skip
 
     @cached_property
@@ -143,34 +138,3 @@ class RunStore:
         known = NOTHING if start is None else start.known
         if known is not None and not images.exists():
             write_trained_on(images, known.and_also(self.splits.train))
-
-
-def _result(
-    spec: RunSpec,
-    splits: Splits,
-    digest: str,
-    history: History,
-    weights_sha256: str,
-    accuracy: float,
-    loss: float,
-    y_pred: NDArray[np.unsignedinteger[Any]],
-    kept: RunFolder | None,
-) -> RunResult:
-    return RunResult(
-        digest=digest,
-        architecture=spec.architecture.name,
-        recipe=spec.recipe.name,
-        seed=spec.seed,
-        accuracy=accuracy,
-        loss=loss,
-        seconds=sum(history.seconds),
-        history=history,
-        weights_sha256=weights_sha256,
-        parameters=spec.architecture.parameters,
-        macs=spec.architecture.macs,
-        weights_bytes=weights_bytes(spec.architecture, spec.recipe.weight_bits),
-        num_images=spec.num_images or len(splits.train),
-        y_pred=y_pred,
-        kept=kept,
-        name=spec.name,
-    )

@@ -19,25 +19,9 @@ from convscope.runs.jobs import free_folder, opened
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_record import run_record
 from convscope.runs.steps import Measured, timed
-from convscope.storage import RunFolder
 from convscope.storage.records import MemberRecord
 from convscope.training.ensemble import ensemble
 from convscope.training.model import Model
-
-
-@dataclass(frozen=True)
-class EnsembleRequest:
-    """What is asked of an ensemble, not yet checked.
-
-    Attributes:
-        folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
-        out: the folder; None is a new one under runs/.
-        command: the command line that makes it.
-    """
-
-    folders: Sequence[Path]
-    out: Path | None = None
-    command: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,28 +75,29 @@ class EnsembleRun:
     timings: Mapping[str, float]
     report: Path
 
-    @property
-    def folder(self) -> RunFolder:
-        return self.measured.folder
 
-
-def ensemble_run(request: EnsembleRequest, listeners: Listeners) -> EnsembleRun:
+def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listeners: Listeners) -> EnsembleRun:
     """Join the networks of runs into one, measure it, look inside, and write the page.
+
+    Args:
+        folders: each a run, a folder of runs, or an experiment; all finished runs in them are members.
+        out: the folder; None is a new one under runs/.
+        command: the command line that makes the ensemble.
 
     Raises:
         ConvscopeError: if there are fewer than two finished runs, they do not fit together, the data are not there any
             more, or the folder is not empty.
     """
     timings = dict[str, float]()
-    runs, left_out = finished_runs(request.folders)
+    runs, left_out = finished_runs(folders)
     _check(runs)
     first = runs[0].folder
     with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
         model = _joined(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
-    record = run_record(spec, splits, available_cores(), request.command)
+    record = run_record(spec, splits, available_cores(), command)
     record = structs.replace(record, members=tuple(map(_member_record, runs)))
-    path = request.out or free_folder(f"{splits.name}-ensemble")
+    path = out or free_folder(f"{splits.name}-ensemble")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)
     return EnsembleRun(measured, _against_members(measured, runs, splits), left_out, timings, report)
 

@@ -7,7 +7,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
@@ -90,15 +90,11 @@ def _kind(record: RunFile) -> str:
             record.architecture,
             record.recipe,
             record.num_training_images,
-            [record.engine, backend, _none_if_unset(record.weights_seed)],
+            [record.engine, backend, None if record.weights_seed is UNSET else record.weights_seed],
             [start.weights_sha256, start.new_output] if start else [None, None],
             own,
         ]
     )
-
-
-def _none_if_unset(value: int | UnsetType) -> int | None:
-    return None if value is UNSET else value
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from convscope.runs.jobs import free_folder
 from convscope.runs.listeners import Listeners
 from convscope.runs.run_record import run_record
 from convscope.runs.steps import Measured, Trained, measure_run, timed
-from convscope.storage import RunFolder, create_run, save_model, writing
+from convscope.storage import create_run, save_model, writing
 from convscope.storage.records import ImportRecord, RunFile
 from convscope.training import History, check_fit
 from convscope.training.model import Model
@@ -65,10 +65,6 @@ class ImportedRun:
     measured: Measured
     timings: Mapping[str, float]
     report: Path
-
-    @property
-    def folder(self) -> RunFolder:
-        return self.measured.folder
 
     @property
     def advice(self) -> str:

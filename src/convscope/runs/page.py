@@ -106,7 +106,7 @@ class RunPage:
         self._contents = RunContents(
             splits=self._splits,
             recipe=folder.recipe,
-            trained=Replay(run.model, run.trained.history, folder.load_snapshots(), waited_for),
+            trained=Replay(run.model, run.history, folder.load_snapshots(), waited_for),
             evaluation=run.evaluation,
             explanation=explanation,
             record=structs.replace(record, timings=dict(self._timings)),
@@ -146,9 +146,9 @@ def complete_page(
 
 
 def write_run_figures(
-    found: Found, splits: Splits, index: int, names: Sequence[str], style: FigureStyle, out: Path | None
+    folder: RunFolder, splits: Splits, index: int, names: Sequence[str], style: FigureStyle, out: Path | None
 ) -> list[Path]:
-    """Write figures of what was measured of a run, and return the files' paths.
+    """Write a run's figures and return their paths.
 
     Args:
         index: of the test image whose feature maps are shown.
@@ -158,9 +158,9 @@ def write_run_figures(
     Raises:
         FigureError: if there is no figure of a name.
     """
-    folder = found.run.folder
-    return write_figures(out or folder.place("figures"), RunPage(found, splits, index, {}).contents(), names, style)
+    contents = RunPage(load_found(folder, splits), splits, index, {}).contents()
+    return write_figures(out or folder.place("figures"), contents, names, style)
 
 
 def _replay(run: Measured | None) -> Replay | None:
-    return None if run is None else Replay(run.model, run.trained.history, run.folder.load_snapshots())
+    return None if run is None else Replay(run.model, run.history, run.folder.load_snapshots())

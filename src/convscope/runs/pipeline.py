@@ -165,42 +165,38 @@ ALL, VARIANTS = "all", "architectures"
 """Beside the topics, `report_job` measures all that are missing, and variants of the network that are trained again."""
 
 
-@dataclass(frozen=True)
-class ReportRequest:
-    """What is asked of the job that writes a page.
-
-    Attributes:
-        topics: to be measured first, by name, `ALL` or `VARIANTS`; none writes the page alone.
-        index: of the test image whose feature maps the page shows.
-        executor: where variants are trained, see `open_executor`; None is this process.
-    """
-
-    topics: Sequence[str] = ()
-    index: int = 0
-    executor: str | None = None
-
-
 def report_job(
-    folder: RunFolder, splits: Splits, request: ReportRequest, timings: dict[str, float], listeners: Listeners
+    folder: RunFolder,
+    splits: Splits,
+    topics: Sequence[str],
+    index: int,
+    executor: str | None,
+    timings: dict[str, float],
+    listeners: Listeners,
 ) -> tuple[EvidenceRecords, "RunPage"]:
     """Measure topics of a trained run; return what was measured by topic, and the page of the run, not yet written.
 
     `listeners` hear what is left out, and each topic when it has been measured, which is kept then.
+
+    Args:
+        topics: by name, `ALL` or `VARIANTS`; none leaves the page alone.
+        index: of the test image whose feature maps the page shows.
+        executor: where variants are trained, see `open_executor`; None is this process.
     """
     from convscope.runs.page import complete_page, load_found  # matplotlib takes its time to load
 
-    check_index(request.index, splits)
+    check_index(index, splits)
     measured = dict[str, Record]()
-    if named := [topic for topic in request.topics if topic != VARIANTS]:
+    if named := [topic for topic in topics if topic != VARIANTS]:
         subject = Subject(folder, splits, folder.load_model(), listeners)
-        topics, left_out = open_topics(subject, [] if ALL in named else named)
+        to_measure, left_out = open_topics(subject, [] if ALL in named else named)
         if left_out:
             listeners.on_left_out(left_out)
-        measured = dict(measure_topics(subject, topics, timings))
-    if VARIANTS in request.topics:
+        measured = dict(measure_topics(subject, to_measure, timings))
+    if VARIANTS in topics:
         with timed(timings, VARIANTS):
-            measured["ablation"] = retrain_variants(folder, splits, request.executor, listeners)
-    return EvidenceRecords(**measured), complete_page(load_found(folder, splits), splits, request.index, timings)
+            measured["ablation"] = retrain_variants(folder, splits, executor, listeners)
+    return EvidenceRecords(**measured), complete_page(load_found(folder, splits), splits, index, timings)
 
 
 def _train(job: Job, timings: dict[str, float], listeners: Listeners) -> tuple[Measured, Memory]:

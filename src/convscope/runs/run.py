@@ -187,11 +187,11 @@ class Run:
             DatasetError: if there is no such test image.
             RunError: as the attributes do.
         """
-        from convscope.runs.page import load_found, write_run_figures  # matplotlib takes its time to load
+        from convscope.runs.page import write_run_figures  # matplotlib takes its time to load
 
         folder, splits, style = self.folder, self.splits, FigureStyle(format, theme, dpi, transparent)
         place = None if out is None else Path(out)
-        return write_run_figures(load_found(folder, splits), splits, self._index(index), names, style, place)
+        return write_run_figures(folder, splits, self._index(index), names, style, place)
 
     def card(self, out: str | Path | None = None, *, licence: str | None = None, force: bool = False) -> Path:
         """Write the model card of the run, as model hubs read it, and return its path.

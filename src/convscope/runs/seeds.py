@@ -14,7 +14,6 @@ from convscope.evidence.comparison import (
     GroupComparison,
     RunGroup,
     compare_groups,
-    weights_bytes,
 )
 from convscope.experiment import Experiment, RunResult, RunSpec
 from convscope.experiment.records import GroupRecord, SeedsRecord
@@ -146,22 +145,16 @@ def run_spec(folder: RunFolder, seed: int) -> RunSpec:
 
 
 def _result(measured: Measured, splits: Splits) -> RunResult:
-    """Return the run that was trained first as one of the others."""
-    folder, network, evaluation = measured.folder, measured.folder.architecture, measured.evaluation
-    return RunResult(
-        digest=run_spec(folder, folder.seed).digest(splits),
-        architecture=network.name,
-        recipe=folder.recipe.name,
-        seed=folder.seed,
+    """Describe the run that was trained first as the others are described."""
+    evaluation, spec = measured.evaluation, run_spec(measured.folder, measured.folder.seed)
+    return RunResult.from_spec(
+        spec,
+        splits,
+        digest=spec.digest(splits),
+        history=measured.history,
+        weights_sha256=measured.model.weights_sha256,
         accuracy=evaluation.accuracy,
         loss=evaluation.loss,
-        seconds=sum(measured.trained.history.seconds),
-        history=measured.trained.history,
-        weights_sha256=measured.model.weights_sha256,
-        parameters=network.parameters,
-        macs=network.macs,
-        weights_bytes=weights_bytes(network, folder.recipe.weight_bits),
-        num_images=len(splits.train),
         y_pred=evaluation.y_pred.astype(np.uint16),
-        kept=folder,
+        kept=measured.folder,
     )

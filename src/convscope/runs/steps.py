@@ -24,7 +24,7 @@ from convscope.training.memory import Memory, measure_memory
 from convscope.training.model import Model
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Trained:
     """A run that has been trained to its end."""
 
@@ -34,19 +34,10 @@ class Trained:
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """A trained run and what it answered to the test images."""
+class Measured(Trained):
+    """A trained run and its predictions for the test images."""
 
-    trained: Trained
     evaluation: Evaluation
-
-    @property
-    def folder(self) -> RunFolder:
-        return self.trained.folder
-
-    @property
-    def model(self) -> Model:
-        return self.trained.model
 
 
 @contextmanager
@@ -128,7 +119,7 @@ def measure_run(trained: Trained, splits: Splits, on_progress: Callable[[int, in
     """Evaluate on the test images and keep the result; `on_progress` is that of `evaluate`."""
     evaluation = evaluate_run(trained.folder, trained.model, splits.test, on_progress)
     trained.folder.write_evaluation(evaluation)
-    return Measured(trained, evaluation)
+    return Measured(trained.folder, trained.model, trained.history, evaluation)
 
 
 def evaluate_run(
@@ -147,14 +138,15 @@ def load_measured(folder: RunFolder, splits: Splits) -> Measured:
     Raises:
         RunError: if it has not been trained, a file of it is damaged, or its answers are to other test images.
     """
-    trained = Trained(folder, folder.load_model(), folder.load_history())
+    model, history = folder.load_model(), folder.load_history()
     if folder.is_finished and folder.has("predictions.npz"):
         evaluation = folder.load_evaluation()
         test = splits.test
         if evaluation.class_names != test.class_names or not np.array_equal(evaluation.y_true, test.labels):
             raise RunError(f"{folder.path}: its answers are not to the test images of {splits.name}; run it again")
-        return Measured(trained, evaluation)
-    return Measured(trained, evaluate_run(folder, trained.model, splits.test))
+    else:
+        evaluation = evaluate_run(folder, model, splits.test)
+    return Measured(folder, model, history, evaluation)
 
 
 def load_baseline(folder: RunFolder, splits: Splits) -> Measured | None:
@@ -179,7 +171,7 @@ def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Compariso
             Candidate.from_model(
                 one.model,
                 one.evaluation,
-                sum(one.trained.history.seconds),
+                sum(one.history.seconds),
                 None,
                 *latencies,
                 weight_bits=one.folder.recipe.weight_bits,
