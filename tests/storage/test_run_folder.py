@@ -74,20 +74,32 @@ def test_run_folder_reads_the_weights_of_an_epoch_when_asked_for_it(record: RunF
         assert all((snapshots[epoch][name] == weights[name]).all() for name in weights)
 
 
-@pytest.mark.parametrize("bits", [None, 4])
-def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path, bits: Any):
+NORMALISED = cs.Architecture(
+    cs.Input(4, 4), (cs.Conv2D(2, use_bias=False), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
+)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "bits", "engine"),
+    [(cs.presets.ann((4, 4, 1), 3), None, "native"), (cs.presets.ann((4, 4, 1), 3), 4, "native"),
+     (NORMALISED, None, "reference")],
+)  # fmt: skip
+def test_an_averaged_run_resumed_from_its_folder_equals_an_unbroken_one(
+    tmp_path: Path, architecture: cs.Architecture, bits: Any, engine: Any
+):
     stream = np.random.default_rng(0)
     data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
-    architecture = cs.presets.ann((4, 4, 1), 3)
     recipe = cs.Recipe(epochs=2, batch_size=16, averaging=0.9, weight_bits=bits)
     states: list[TrainingState] = []
-    whole, _ = cs.train(architecture, data, recipe, on_epoch=states.append)
+    whole, _ = cs.train(architecture, data, recipe, engine=engine, on_epoch=states.append)
     save_state(states[1], tmp_path / "state.safetensors")
     state = load_state(tmp_path / "state.safetensors", architecture)
-    resumed, _ = cs.train(architecture, data, recipe, state=state)
+    resumed, _ = cs.train(architecture, data, recipe, engine=engine, state=state)
     assert resumed.weights_sha256 == whole.weights_sha256
     assert any(name.startswith("unaveraged/") for name in state.optimizer)
     assert any(name.startswith("unrounded/") for name in state.optimizer) == (bits is not None)
+    cs.save_model(whole, tmp_path / "model.safetensors")
+    assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
 
 
 def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record: RunFile, tmp_path: Path):
@@ -107,44 +119,6 @@ def test_a_run_folder_keeps_the_best_weights_and_which_epoch_they_are_of(record:
     folder.write_model(cs.Model(folder.architecture, best, ("a", "b", "c")), history)
     written = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (written["epochs_trained"], written["best_epoch"]) == (2, 1)
-
-
-@pytest.mark.parametrize("kept", ["none", "one"])
-def test_load_state_refuses_a_state_without_all_the_best_weights(record: RunFile, tmp_path: Path, kept: str):
-    record = structs.replace(
-        record, recipe=cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping()).to_dict()
-    )
-    folder, state = create_run(tmp_path / "run", record), _state(record)
-    name = next(iter(state.weights))
-    folder.save_epoch(replace(state, best_weights={name: state.weights[name]} if kept == "one" else {}), tuple("abc"))
-    with pytest.raises(RunError, match=r"state\.safetensors: .*best.*start the run again"):
-        folder.load_state()
-
-
-def test_a_normalised_run_resumed_from_its_folder_equals_an_unbroken_one(tmp_path: Path):
-    stream = np.random.default_rng(0)
-    data = cs.Dataset(stream.integers(0, 256, (50, 4, 4, 1), np.uint8), stream.integers(0, 3, 50), ("a", "b", "c"))
-    layers = (cs.Conv2D(2, use_bias=False), cs.BatchNormalization(), cs.Flatten(), cs.Dense(3))
-    architecture, recipe = cs.Architecture(cs.Input(4, 4), layers), cs.Recipe(epochs=2, batch_size=16, averaging=0.9)
-    states: list[TrainingState] = []
-    whole, _ = cs.train(architecture, data, recipe, engine="reference", on_epoch=states.append)
-    save_state(states[1], tmp_path / "state.safetensors")
-    state = load_state(tmp_path / "state.safetensors", architecture)
-    resumed, _ = cs.train(architecture, data, recipe, engine="reference", state=state)
-    assert resumed.weights_sha256 == whole.weights_sha256
-    cs.save_model(whole, tmp_path / "model.safetensors")
-    assert cs.load_model(tmp_path / "model.safetensors").weights_sha256 == whole.weights_sha256
-
-
-@pytest.mark.parametrize("part", ["unaveraged", "unrounded"])
-def test_load_state_refuses_an_average_or_a_grid_without_all_it_is_of(record: RunFile, tmp_path: Path, part: str):
-    folder, state = create_run(tmp_path / "run", record), _state(record)
-    name = next(iter(state.weights))
-    folder.save_epoch(
-        replace(state, optimizer={**state.optimizer, f"{part}/{name}": state.weights[name]}), ("a", "b", "c")
-    )
-    with pytest.raises(RunError, match=rf"not a training state of this run .*{part}"):
-        folder.load_state()
 
 
 def test_create_run_leaves_what_is_there(record: RunFile, tmp_path: Path):
@@ -328,16 +302,31 @@ def test_a_run_folder_may_itself_be_reached_through_a_link(whole: RunFolder, tmp
     assert model.weights_sha256 == folder.load_model().weights_sha256
 
 
-@pytest.mark.parametrize("damage", ["truncate", "other network", "noise"])
-def test_load_state_refuses_a_damaged_state(record: RunFile, tmp_path: Path, damage: str):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("truncate", ""), ("other network", ""), ("noise", ""),
+        ("no best weights", ".*best.*start the run again"), ("one of the best weights", ".*best.*start the run again"),
+        ("unaveraged", "not a training state of this run .*unaveraged"),
+        ("unrounded", "not a training state of this run .*unrounded"),
+    ],
+)  # fmt: skip
+def test_load_state_refuses_a_damaged_or_incomplete_state(record: RunFile, tmp_path: Path, damage: str, message: str):
+    state, path = _state(record), tmp_path / "run" / "checkpoints" / "state.safetensors"
+    one = dict([next(iter(state.weights.items()))])
+    if "best" in damage:
+        early = cs.Recipe(validation_fraction=0.1, early_stopping=cs.EarlyStopping())
+        record = structs.replace(record, recipe=early.to_dict())
+        state = replace(state, best_weights=one if "one" in damage else {})
+    elif damage.startswith("un"):
+        state = replace(state, optimizer={**state.optimizer, **{f"{damage}/{name}": one[name] for name in one}})
     folder = create_run(tmp_path / "run", record)
-    folder.save_epoch(_state(record), ("a", "b", "c"))
-    path = tmp_path / "run" / "checkpoints" / "state.safetensors"
+    folder.save_epoch(state, ("a", "b", "c"))
     if damage == "truncate":
         path.write_bytes(path.read_bytes()[:-5])
     elif damage == "noise":
         path.write_bytes(b"noise" * 100)
-    else:
+    elif damage == "other network":
         folder.write_record(structs.replace(record, architecture=cs.presets.ann((5, 4, 1), 3).to_dict()))
-    with pytest.raises(RunError, match=r"state\.safetensors: "):
+    with pytest.raises(RunError, match=rf"state\.safetensors: {message}"):
         open_run(tmp_path / "run").load_state()
