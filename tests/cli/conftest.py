@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 from tests.shared import invoke
 
-__all__ = ["invoke"]
+__all__ = ["invoke", "refused"]
+
+
+def refused(*arguments: object) -> str:
+    """Run a command that ends with one `Error:` line and prints nothing else; return the line."""
+    done = invoke(*arguments)
+    assert (done.exit_code, done.stdout) == (1, ""), done.output
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from convscope.runs.run_record import run_record
 from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 CNN, ANN = cs.presets.cnn(), cs.presets.ann()
 HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
@@ -45,15 +45,6 @@ def compared(*arguments):
     assert done.exit_code == 0, done.output
     assert done.stderr == ""
     return json.loads(done.stdout)
-
-
-def refused(*arguments):
-    done = invoke("compare", *arguments)
-    assert done.exit_code == 1, done.output
-    assert done.stdout == ""
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    return done.stderr
 
 
 @pytest.mark.slow
@@ -121,27 +112,26 @@ def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
 
 
 def test_one_group_alone_is_refused(runs):
-    assert "contains only runs of cnn with recipe fast; name another folder" in refused(runs / "cnn-0")
+    assert "contains only runs of cnn with recipe fast; name another folder" in refused("compare", runs / "cnn-0")
 
 
 def test_the_first_group_of_a_running_experiment_is_refused_with_the_advice_to_wait(runs):
     with writing(runs / "cnn-0"):
-        assert "with recipe fast; wait until its experiment has ended, or name another folder" in refused(
-            runs / "cnn-0"
-        )
+        why = "with recipe fast; wait until its experiment has ended, or name another folder"
+        assert why in refused("compare", runs / "cnn-0")
 
 
 def test_other_test_images_are_refused(runs, small_mnist, tmp_path):
     fewer = cs.Splits(small_mnist.train, small_mnist.test.take(np.arange(200)))
     other = write_run(tmp_path / "other", fewer)
-    assert f"{other} and {runs / 'cnn-0'} have different test images" in refused(runs / "cnn-0", other)
+    assert f"{other} and {runs / 'cnn-0'} have different test images" in refused("compare", runs / "cnn-0", other)
 
 
 def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     folder = open_run(runs / "ann-0")
     y_true = np.roll(small_mnist.test.labels.astype(np.int64), 1)
     np.savez(folder.path / "predictions.npz", y_true=y_true, y_pred=y_true)
-    assert "have different test images" in refused(runs / "cnn-0", runs / "ann-0")
+    assert "have different test images" in refused("compare", runs / "cnn-0", runs / "ann-0")
 
 
 @pytest.mark.slow
@@ -149,7 +139,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
     monkeypatch.setattr("convscope.runs.comparing.MOST_PAIRS", 9)
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
-    assert "compare each group with the first: --pairs first" in refused(runs)
+    assert "compare each group with the first: --pairs first" in refused("compare", runs)
     assert len(compared(runs, "--pairs", "first")["comparisons"]) == 4
 
 
@@ -168,7 +158,7 @@ def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypa
 )
 def test_damaged_runs_are_refused_in_one_line(runs, damage, message):
     damage(runs / "ann-0")
-    assert message in refused(runs / "cnn-0", runs / "ann-0")
+    assert message in refused("compare", runs / "cnn-0", runs / "ann-0")
 
 
 def change(path, edit):

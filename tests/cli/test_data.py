@@ -4,26 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
 import convscope as cs
-from convscope.cli import main
 from convscope.data.datasets.readers.idx import idx_header
 
-
-def convscope_data(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main, ["data", *map(str, arguments)])
-
-
-def refused(*arguments: str | Path) -> str:
-    """The one line that a user's error takes."""
-    result = convscope_data(*arguments)
-    assert result.exit_code == 1
-    assert result.stdout == ""
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
+from .conftest import invoke, refused
 
 
 def numbers(text: str) -> list[list[int]]:
@@ -48,7 +34,7 @@ def colour_folder(tmp_path_factory) -> Path:
 
 
 def test_list_names_mnist_and_its_licence():
-    result = convscope_data("list")
+    result = invoke("data", "list")
     assert result.exit_code == 0
     assert result.output.startswith("mnist: MNIST")
     assert "Creative Commons Attribution-Share Alike 3.0" in result.output
@@ -56,7 +42,7 @@ def test_list_names_mnist_and_its_licence():
 
 @pytest.mark.slow
 def test_info_prints_what_mnist_holds(mnist):
-    lines = [" ".join(line.split()) for line in convscope_data("info", "mnist").output.splitlines()]
+    lines = [" ".join(line.split()) for line in invoke("data", "info", "mnist").output.splitlines()]
     assert not [line for line in lines if line.startswith(("fault:", "warning:"))]
     assert "images 60,000 10,000" in lines
     assert "identical to a training image 0" in lines
@@ -71,7 +57,7 @@ def test_info_prints_what_mnist_holds(mnist):
 
 @pytest.mark.slow
 def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
-    document = json.loads(convscope_data("info", small_folder, "--json").stdout)
+    document = json.loads(invoke("data", "info", small_folder, "--json").stdout)
     splits = cs.load_dataset(small_folder)
     for split in (splits.train, splits.test):
         assert document[split.split] == split.to_dict()
@@ -82,21 +68,21 @@ def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
 
 
 def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
-    output = convscope_data("info", colour_folder).output
+    output = invoke("data", "info", colour_folder).output
     assert "fault: 1 class (class 1) is in the test images" in output.replace("(1)", "(class 1)")
     assert output.index("fault: ") < output.index("warning: ") < output.index("SHA-256")
 
 
 def test_show_prints_every_number_of_the_first_training_image(mnist):
-    result = convscope_data("show", "mnist", "--split", "train", "--index", "0")
+    result = invoke("data", "show", "mnist", "--split", "train", "--index", "0")
     assert result.exit_code == 0
     assert "label 5, class 5" in result.output
     assert numbers(result.output) == mnist.train.images[0, :, :, 0].tolist()
 
 
 def test_show_prints_a_matrix_for_each_channel(colour_folder):
-    output = convscope_data("show", colour_folder, "--split", "test").output
-    image = np.array(json.loads(convscope_data("show", colour_folder, "--split", "test", "--json").stdout)["image"])
+    output = invoke("data", "show", colour_folder, "--split", "test").output
+    image = np.array(json.loads(invoke("data", "show", colour_folder, "--split", "test", "--json").stdout)["image"])
     assert [line for line in output.splitlines() if line.startswith("channel")] == [
         "channel 0, red",
         "channel 1, green",
@@ -107,7 +93,7 @@ def test_show_prints_a_matrix_for_each_channel(colour_folder):
 
 def test_show_writes_a_picture(mnist, tmp_path):
     path = tmp_path / "five.png"
-    assert f"picture: {path}" in convscope_data("show", "mnist", "--png", path).output
+    assert f"picture: {path}" in invoke("data", "show", "mnist", "--png", path).output
     picture = np.asarray(Image.open(BytesIO(path.read_bytes()), formats=["PNG"]))
     np.testing.assert_array_equal(picture[5::10, 5::10], mnist.train.images[0, :, :, 0])
 
@@ -116,9 +102,9 @@ def test_show_writes_a_picture(mnist, tmp_path):
 def test_show_replaces_a_picture_only_when_forced(tmp_path):
     path = tmp_path / "five.png"
     path.write_text("precious")
-    assert "already exists" in refused("show", "mnist", "--png", path)
+    assert "already exists" in refused("data", "show", "mnist", "--png", path)
     assert path.read_text() == "precious"
-    assert convscope_data("show", "mnist", "--png", path, "--force").exit_code == 0
+    assert invoke("data", "show", "mnist", "--png", path, "--force").exit_code == 0
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -126,7 +112,7 @@ def test_show_replaces_a_picture_only_when_forced(tmp_path):
     ("split", "index", "last"), [("train", -1, 59999), ("train", 60000, 59999), ("test", 10**30, 9999)]
 )
 def test_show_refuses_an_index_out_of_range(split, index, last):
-    message = refused("show", "mnist", "--split", split, "--index", str(index))
+    message = refused("data", "show", "mnist", "--split", split, "--index", str(index))
     assert f"--index {index}: the {split} split of mnist has images 0 to {last}" in message
 
 
@@ -134,4 +120,4 @@ def test_show_refuses_an_index_out_of_range(split, index, last):
 def test_a_damaged_file_is_refused_with_nothing_on_stdout(command, colour_folder, tmp_path):
     for path in colour_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
-    assert "download it again" in refused(command, tmp_path, "--json")
+    assert "download it again" in refused("data", command, tmp_path, "--json")

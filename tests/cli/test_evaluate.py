@@ -9,7 +9,7 @@ from PIL import Image
 
 import convscope as cs
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 
 @pytest.fixture(scope="module")
@@ -79,16 +79,12 @@ def test_test_images_alone_are_enough(trained: Path, small_folder: Path, others:
             (path / file.name).write_bytes(file.read_bytes())
     found = measured(trained, "--dataset", path, "--split", "test")
     assert found["num_images"] == (300 if kind == "idx" else 100)
-    refused = invoke("train", "--dataset", path, "--out", tmp_path / "run")
-    assert refused.exit_code == 1
-    assert "holds test images only" in refused.output
+    assert "holds test images only" in refused("train", "--dataset", path, "--out", tmp_path / "run")
 
 
 def test_pictures_are_brought_to_the_size_that_the_run_reads(trained: Path, others: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "large", others.take(np.arange(20)), size=40)
-    refused = invoke("evaluate", trained, "--dataset", folder)
-    assert refused.exit_code == 1
-    assert "resize pictures with --image-size 28x28" in refused.output
+    assert "resize pictures with --image-size 28x28" in refused("evaluate", trained, "--dataset", folder)
     assert measured(trained, "--dataset", folder, "--image-size", "28x28")["num_images"] == 20
 
 
@@ -121,6 +117,6 @@ def test_views_are_averaged_and_named(trained: Path, others: cs.Dataset, tmp_pat
     found = measured(trained, *arguments)
     assert (found["views"], found["loss"]) == (9, pytest.approx(expected.loss))
     assert "mean of 9 views of each image" in invoke("evaluate", trained, *arguments).output
-    refused = invoke("evaluate", trained, "--views", 3)
-    assert refused.exit_code == 2
-    assert "'3' is not one of 1, 5, 9" in refused.output
+    wrong = invoke("evaluate", trained, "--views", 3)
+    assert wrong.exit_code == 2
+    assert "'3' is not one of 1, 5, 9" in wrong.output

@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.report.evidence import render_evidence
 from convscope.runs import page
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -76,9 +76,8 @@ def test_what_no_format_has_is_refused_before_anything_is_written(run: Path, arg
 
 
 def test_int8_of_a_model_file_needs_data(run: Path):
-    done = invoke("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
-    assert done.exit_code == 1
-    assert "name some with --dataset" in done.stderr
+    error = refused("export", run / "model.safetensors", "--format", "c", "--dtype", "int8")
+    assert "name some with --dataset" in error
 
 
 def test_other_data_prove_it_but_are_not_kept_with_the_run(run: Path, small_folder: Path):
@@ -90,15 +89,11 @@ def test_other_data_prove_it_but_are_not_kept_with_the_run(run: Path, small_fold
 def test_data_of_another_kind_are_refused_before_anything_is_written(run: Path, tmp_path: Path):
     images, labels = np.zeros((40, 9, 8), np.uint8), np.arange(40) % 10
     np.savez(tmp_path / "small.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
-    done = invoke("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
-    assert "9 × 8 × 1" in done.stderr
+    error = refused("export", run, "--format", "safetensors", "--dataset", tmp_path / "small.npz")
+    assert "9 × 8 × 1" in error
     assert not (run / "exports").exists()
 
 
 def test_a_folder_in_the_way_of_a_file_is_said(run: Path, tmp_path: Path):
     (tmp_path / "file").write_text("")
-    done = invoke("export", run, "--format", "safetensors", "--out", tmp_path / "file")
-    assert done.exit_code == 1
-    assert "name a folder" in done.stderr
+    assert "name a folder" in refused("export", run, "--format", "safetensors", "--out", tmp_path / "file")

@@ -7,7 +7,7 @@ import pytest
 import convscope as cs
 from convscope.base.errors import FigureError
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 
 @pytest.mark.slow
@@ -26,9 +26,8 @@ def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, t
 
 @pytest.mark.slow
 def test_a_misspelt_figure_is_one_line_that_says_what_was_meant(shared_run: Path, tmp_path: Path):
-    done = invoke("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
-    assert done.exit_code == 1
-    assert done.stderr == "Error: there is no figure 'confusion-matrx'; did you mean 'confusion-matrix'?\n"
+    error = refused("figures", shared_run, "confusion-matrx", "--out", tmp_path / "out")
+    assert error == "Error: there is no figure 'confusion-matrx'; did you mean 'confusion-matrix'?\n"
     with pytest.raises(FigureError, match="no figure 'abc'"):
         cs.open_run(shared_run).figures("abc", out=tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ import pytest
 from convscope.base.png import encode_png
 from convscope.storage.writing import LOCK_FILE
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -54,10 +54,9 @@ def test_a_typo_is_answered_with_the_name_that_was_meant(words: tuple[object, ..
     ],
 )
 def test_a_missing_file_is_called_missing(words: tuple[str, ...]):
-    done = invoke(*words)
-    assert done.exit_code == 1
-    assert ": no such f" in done.stderr  # file, file or folder, folder
-    assert "check the path" in done.stderr
+    error = refused(*words)
+    assert ": no such f" in error  # file, file or folder, folder
+    assert "check the path" in error
 
 
 @pytest.fixture
@@ -80,11 +79,10 @@ def unfinished(shared_run: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_an_unfinished_run_is_named_with_the_command_to_continue(unfinished: Path, words: tuple[str, ...]):
-    done = invoke(*(word.format(unfinished) for word in words))
-    assert done.exit_code == 1
+    error = refused(*(word.format(unfinished) for word in words))
     command = shlex.join(["convscope", "run", "--resume", str(unfinished)])
     assert "'" in command, "a path with a space is quoted"
-    assert done.stderr.rstrip().endswith(f"; to continue it, run: {command}")
+    assert error.rstrip().endswith(f"; to continue it, run: {command}")
 
 
 def test_only_a_run_is_offered_for_resume(small_folder: Path, shared_run: Path, tmp_path: Path):
@@ -133,10 +131,9 @@ def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
         (folder / name / f"{number}.png").write_bytes(encode_png(np.full((8, 8), 40 * number, np.uint8)))
     (folder / "cat" / "3.png").write_bytes(b"damaged")
     asked = ("train", "--dataset", folder, "--architecture", "ann", "--epochs", 30, "--batch-size", 1, "--out")
-    refused = invoke(*asked, tmp_path / "refused")
-    assert refused.exit_code == 1
-    assert "3.png: " in refused.stderr
-    assert "leave it out with --skip-damaged" in refused.stderr
+    error = refused(*asked, tmp_path / "refused")
+    assert "3.png: " in error
+    assert "leave it out with --skip-damaged" in error
     done = invoke(*asked, tmp_path / "run", "--skip-damaged", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["warnings"] == [

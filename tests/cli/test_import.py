@@ -16,7 +16,7 @@ import convscope as cs
 from convscope.runs import topics
 from convscope.runs.importing import ImportedRun
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -84,9 +84,8 @@ def test_what_needs_unseen_images_is_refused_or_left_out(
             topics.TOPICS, topic, replace(topics.TOPICS[topic], measure=topics.TOPICS["embedding"].measure)
         )
     out = shutil.copytree(imported[0], tmp_path / "run")
-    done = invoke("report", out, "calibration")
-    assert done.exit_code == 1
-    assert "calibration: the file of an imported network does not say which images" in done.stderr
+    why = "calibration: the file of an imported network does not say which images"
+    assert why in refused("report", out, "calibration")
     done = invoke("report", out, "all")
     assert done.exit_code == 0, done.output
     assert "Left out: calibration, rejection: the file of an imported network" in done.stderr
@@ -99,9 +98,7 @@ def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     done = invoke("import", model_file, "--out", out)
     assert done.exit_code == 0, done.output
     assert cs.load_model(out).provenance["imported"]["program"] == "convscope"
-    done = invoke("import", model_file, "--out", out)
-    assert done.exit_code == 1
-    assert "already exists" in done.stderr
+    assert "already exists" in refused("import", model_file, "--out", out)
 
 
 @pytest.mark.parametrize(("classes", "low", "is_told"), [(2, 0.7, False), (2, 0.55, True), (10, 0.21, False),
@@ -176,9 +173,8 @@ def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_pa
 
 
 def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Path):
-    done = invoke("import", foreign, "--out", tmp_path / "m.safetensors")
-    assert done.exit_code == 1
-    assert "does not say how a byte becomes the number that it reads; state it with --scale" in done.stderr
+    error = refused("import", foreign, "--out", tmp_path / "m.safetensors")
+    assert "does not say how a byte becomes the number that it reads; state it with --scale" in error
     done = invoke("import", foreign, "--mean", "0.5", "--std", "0.5", "--out", tmp_path / "m.safetensors")
     assert done.exit_code == 0, done.output
     assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
@@ -200,16 +196,12 @@ def flat(folder: Path, pixels: int) -> Path:
 
 def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     words = ("import", flat(tmp_path, 600), "--scale", "1/255", "--out", tmp_path / "m.safetensors")
-    done = invoke(*words, "--output", "sizes")
-    assert done.exit_code == 1
-    assert "600 flat pixels as input, which are not a square; give --image-shape: height x width" in done.stderr
+    why = "600 flat pixels as input, which are not a square; give --image-shape: height x width"
+    assert why in refused(*words, "--output", "sizes")
     words += ("--image-shape", "20x30x1")
-    done = invoke(*words)
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "outputs are kinds, sizes; name the one with a number for each class with --output" in done.stderr
-    done = invoke(*words, "--output", "kind")
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?" in done.stderr
+    assert "outputs are kinds, sizes; name the one with a number for each class with --output" in refused(*words)
+    why = "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?"
+    assert why in refused(*words, "--output", "kind")
     done = invoke(*words, "--output", "sizes")
     assert done.exit_code == 0, done.output
     model = cs.load_model(tmp_path / "m.safetensors")
@@ -238,8 +230,7 @@ def test_what_is_no_scaling_or_shape_is_a_wrong_command_line(
 def test_classes_of_other_data_are_refused(model_file: Path, small_folder: Path, tmp_path: Path):
     model = cs.load_model(model_file)
     cs.save_model(replace(model, class_names=tuple("abcdefghij")), tmp_path / "letters.safetensors")
-    done = invoke("import", tmp_path / "letters.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
-    assert done.exit_code == 1
-    assert "label 0 is '0'" in done.stderr
-    assert "--dataset" in done.stderr
+    error = refused("import", tmp_path / "letters.safetensors", "--dataset", small_folder, "--out", tmp_path / "run")
+    assert "label 0 is '0'" in error
+    assert "--dataset" in error
     assert not (tmp_path / "run").exists()

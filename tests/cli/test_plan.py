@@ -11,7 +11,7 @@ from convscope.runs import experiments
 from convscope.storage import StoredRuns
 from convscope.storage.run_notes import RunNotes
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +69,7 @@ def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tm
     assert (looks["is_followed"], looks["level"]) == (False, 0.05)
     assert "was not followed: ann also has seed 90" in looks["sentence"]
     (out / "plan.json").write_text((out / "plan.json").read_text().replace('"difference": 0.4', '"difference": 0.5'))
-    changed = invoke("compare", out)
-    assert changed.exit_code == 1
-    assert "is not the plan with which this experiment began" in changed.stderr
+    assert "is not the plan with which this experiment began" in refused("compare", out)
 
 
 @pytest.mark.slow
@@ -154,7 +152,7 @@ def test_the_same_network_in_two_folders_is_compared(pilot: Path, small_folder: 
 def test_a_plan_whose_seeds_do_not_fall_into_equal_steps_is_refused(pilot: Path, small_folder: Path, seeds: int):
     plan = json.loads((pilot / "plan.json").read_text())
     (pilot / "changed.json").write_text(json.dumps({**plan, "seeds": seeds}))
-    done = invoke("experiment", "--dataset", small_folder, "--plan", pilot / "changed.json", "--out", pilot / "none")
-    assert done.exit_code == 1
-    assert "changed.json: " in done.stderr
-    assert "seeds" in done.stderr
+    words = ("experiment", "--dataset", small_folder, "--plan", pilot / "changed.json", "--out", pilot / "none")
+    error = refused(*words)
+    assert "changed.json: " in error
+    assert "seeds" in error

@@ -19,6 +19,8 @@ from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
+from .conftest import invoke, refused
+
 CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
 MNIST_LIKE = Handwriting("light", 20)
 
@@ -49,21 +51,8 @@ def pictures(tmp_path):
     return folder
 
 
-def convscope_predict(*arguments, **options):
-    return CliRunner().invoke(main, ["predict", *map(str, arguments)], **options)
-
-
-def refused(*arguments):
-    """The one line that a user's error takes."""
-    result = convscope_predict(*arguments)
-    assert result.exit_code == 1
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
-
 def test_a_folder_is_answered_a_row_a_picture(run, pictures):
-    result = convscope_predict(run, pictures)
+    result = invoke("predict", run, pictures)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].split() == [
@@ -75,7 +64,7 @@ def test_a_folder_is_answered_a_row_a_picture(run, pictures):
 
 
 def test_json_is_a_list_of_what_python_answers(run, model, pictures):
-    result = convscope_predict(run, pictures, "--json")
+    result = invoke("predict", run, pictures, "--json")
     paths = [pictures / "a.png", pictures / "more" / "b.png"]
     expected = answers_to(model, [read_picture(path) for path in paths], names=[str(path) for path in paths])
     assert json.loads(result.stdout) == [one.to_dict() for one in expected]
@@ -83,8 +72,8 @@ def test_json_is_a_list_of_what_python_answers(run, model, pictures):
 
 
 def test_csv_has_a_row_a_picture(run, pictures):
-    result = convscope_predict(run, pictures, "--csv")
-    values = json.loads(convscope_predict(run, pictures, "--json").stdout)
+    result = invoke("predict", run, pictures, "--csv")
+    values = json.loads(invoke("predict", run, pictures, "--json").stdout)
     rows = list(csv.DictReader(StringIO(result.stdout)))
     for row, value in zip(rows, values, strict=True):
         assert row["file"] == value["file"]
@@ -101,27 +90,27 @@ def test_csv_has_a_row_a_picture(run, pictures):
 
 def test_standard_input_is_a_picture(run, pictures):
     content = (pictures / "a.png").read_bytes()
-    (value,) = json.loads(convscope_predict(run, "-", "--json", input=content).stdout)
-    (same,) = json.loads(convscope_predict(run, pictures / "a.png", "--json").stdout)
+    (value,) = json.loads(CliRunner().invoke(main, ["predict", str(run), "-", "--json"], input=content).stdout)
+    (same,) = json.loads(invoke("predict", run, pictures / "a.png", "--json").stdout)
     assert value == {**same, "file": "-"}
-    assert "standard input can be read only once" in convscope_predict(run, "-", "-").stderr
+    assert "standard input can be read only once" in invoke("predict", run, "-", "-").stderr
 
 
 def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_path):
     image = mnist.test.images[3]
     Image.fromarray(image[..., 0]).save(tmp_path / "three.png")
-    (value,) = json.loads(convscope_predict(run, tmp_path / "three.png", "--json").stdout)
+    (value,) = json.loads(invoke("predict", run, tmp_path / "three.png", "--json").stdout)
     assert value["is_as_made"]
     np.testing.assert_array_equal(value["probabilities"], model.probabilities(image[None])[0])
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
-    (value,) = json.loads(convscope_predict(run, pictures / "a.png", "--without", step, "--json").stdout)
+    (value,) = json.loads(invoke("predict", run, pictures / "a.png", "--without", step, "--json").stdout)
     assert value["steps"] == [one for one in MNIST_LIKE.steps if one != step]
-    (value,) = json.loads(convscope_predict(run, pictures / "a.png", "--with", step, "--json").stdout)
+    (value,) = json.loads(invoke("predict", run, pictures / "a.png", "--with", step, "--json").stdout)
     assert value["steps"] == [one for one in STEPS if one in MNIST_LIKE.steps or one == step]
-    both = convscope_predict(run, pictures / "a.png", "--without", step, "--with", step)
+    both = invoke("predict", run, pictures / "a.png", "--without", step, "--with", step)
     assert both.exit_code == 2
     assert "choose one" in both.stderr
 
@@ -129,17 +118,17 @@ def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
 def test_a_model_of_other_images_takes_no_step_but_those_asked_for(model, pictures, tmp_path):
     plain = replace(model, handwriting=Handwriting("light", 20, centre=False))
     save_model(plain, tmp_path / "plain.safetensors")
-    (value,) = json.loads(convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png", "--json").stdout)
+    (value,) = json.loads(invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--json").stdout)
     assert value["steps"] == []
-    assert "--with polarity" in convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png").stdout
-    result = convscope_predict(tmp_path / "plain.safetensors", pictures / "a.png", "--with", "polarity", "--json")
+    assert "--with polarity" in invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png").stdout
+    result = invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--with", "polarity", "--json")
     assert json.loads(result.stdout)[0]["steps"] == ["polarity"]
 
 
 def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pictures):
     (pictures / "broken.png").write_bytes((pictures / "a.png").read_bytes()[:60])
     arguments = (run, pictures, pictures / "none.png")
-    result = convscope_predict(*arguments)
+    result = invoke("predict", *arguments)
     assert result.exit_code == 1
     assert "2 of 4 pictures could not be read" in result.stderr
     rows = result.stdout.splitlines()[2:]
@@ -147,31 +136,31 @@ def test_a_bad_file_among_others_has_its_row_and_the_others_are_answered(run, pi
     assert re.search(r"broken\.png +- .*not read: is damaged", rows[1])
     assert re.search(r"none\.png +- .*not read: no such file; check the path$", rows[3])
 
-    result = convscope_predict(*arguments, "--json")
+    result = invoke("predict", *arguments, "--json")
     assert result.exit_code == 1
     values = json.loads(result.stdout)
     assert [sorted(value) == ["error", "file"] for value in values] == [False, True, False, True]
     assert values[3] == {"file": str(pictures / "none.png"), "error": "no such file; check the path"}
 
-    result = convscope_predict(*arguments, "--csv")
+    result = invoke("predict", *arguments, "--csv")
     assert result.exit_code == 1
     assert [bool(row["error"]) for row in csv.DictReader(StringIO(result.stdout))] == [False, True, False, True]
 
 
 def test_one_bad_file_alone_is_one_error(run, pictures):
-    message = refused(run, pictures / "notes.txt")
+    message = refused("predict", run, pictures / "notes.txt")
     assert re.search(r"notes\.txt: is not a picture in a known format", message)
-    assert convscope_predict(run, pictures / "notes.txt").stdout == ""
-    assert json.loads(convscope_predict(run, pictures / "notes.txt", "--json").stdout)[0]["error"]
+    assert invoke("predict", run, pictures / "notes.txt").stdout == ""
+    assert json.loads(invoke("predict", run, pictures / "notes.txt", "--json").stdout)[0]["error"]
 
 
 def test_bad_arguments_are_errors(run, pictures, tmp_path):
     (tmp_path / "empty").mkdir()
-    assert "has no pictures" in refused(run, tmp_path / "empty")
-    assert "no such file" in refused(tmp_path / "none", pictures)
-    assert "not a safetensors file" in refused(pictures / "a.png", pictures)
-    assert convscope_predict(run).exit_code == 2
-    both = convscope_predict(run, pictures, "--json", "--csv")
+    assert "has no pictures" in refused("predict", run, tmp_path / "empty")
+    assert "no such file" in refused("predict", tmp_path / "none", pictures)
+    assert "not a safetensors file" in refused("predict", pictures / "a.png", pictures)
+    assert invoke("predict", run).exit_code == 2
+    both = invoke("predict", run, pictures, "--json", "--csv")
     assert both.exit_code == 2
     assert "choose one" in both.stderr
 
@@ -194,13 +183,13 @@ def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monke
         )[1],
     )
     paths = [pictures / "a.png"] * 7
-    assert len(json.loads(convscope_predict(run, *paths, "--json").stdout)) == 7
+    assert len(json.loads(invoke("predict", run, *paths, "--json").stdout)) == 7
 
 
 def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     (pictures / "a.png").rename(pictures / "<script>a.png")
-    result = convscope_predict(run, pictures, "--explain", page)
+    result = invoke("predict", run, pictures, "--explain", page)
     assert result.exit_code == 0, result.output
     assert f"The page is {page}" in result.stdout
     html = page.read_text(encoding="utf-8")
@@ -215,15 +204,15 @@ def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
 def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     page.write_text("mine")
-    assert "already exists" in refused(run, pictures, "--explain", page)
+    assert "already exists" in refused("predict", run, pictures, "--explain", page)
     assert page.read_text() == "mine"
-    assert convscope_predict(run, pictures, "--explain", page, "--force", "--json").exit_code == 0
+    assert invoke("predict", run, pictures, "--explain", page, "--force", "--json").exit_code == 0
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 
 def test_a_page_is_written_although_a_file_is_bad_but_not_of_nothing(run, pictures, tmp_path):
     page = tmp_path / "page.html"
-    assert convscope_predict(run, pictures / "notes.txt", "--explain", page).exit_code == 1
+    assert invoke("predict", run, pictures / "notes.txt", "--explain", page).exit_code == 1
     assert not page.exists()
-    assert convscope_predict(run, pictures / "notes.txt", pictures, "--explain", page).exit_code == 1
+    assert invoke("predict", run, pictures / "notes.txt", pictures, "--explain", page).exit_code == 1
     assert "b.png" in page.read_text(encoding="utf-8")

@@ -5,11 +5,9 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 from convscope.architecture import presets
-from convscope.cli import main
 from convscope.data.handwriting import Handwriting
 from convscope.engine import initial_weights
 from convscope.prediction import ReadDigit, StringReading
@@ -18,6 +16,8 @@ from convscope.report import prediction_page
 from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
+
+from .conftest import invoke
 
 BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))
 
@@ -55,14 +55,10 @@ def known_boxes(monkeypatch):
     monkeypatch.setattr(predicting, "read_strings", read)
 
 
-def convscope_predict(*arguments):
-    return CliRunner().invoke(main, ["predict", *map(str, arguments)])
-
-
 def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
-    result = convscope_predict(run, scan, "--strings")
+    result = invoke("predict", run, scan, "--strings")
     assert result.exit_code == 0, result.output
-    (value,) = json.loads(convscope_predict(run, scan, "--strings", "--json").stdout)
+    (value,) = json.loads(invoke("predict", run, scan, "--strings", "--json").stdout)
     lines = result.stdout.splitlines()
     assert lines[0] == str(scan)[-120:]
     assert lines[1:3] == [f"  {line}" for line in value["lines"]]
@@ -74,7 +70,7 @@ def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
 
 
 def test_csv_has_a_row_a_digit(run, scan):
-    rows = list(csv.DictReader(StringIO(convscope_predict(run, scan, "--strings", "--csv").stdout)))
+    rows = list(csv.DictReader(StringIO(invoke("predict", run, scan, "--strings", "--csv").stdout)))
     assert [row["line"] for row in rows] == ["1", "1", "2"]
     assert [tuple(int(row[edge]) for edge in ("left", "top", "right", "bottom")) for row in rows] == list(BOXES)
     assert {row["file"] for row in rows} == {str(scan)}
@@ -84,28 +80,28 @@ def test_csv_has_a_row_a_digit(run, scan):
 def test_bad_files_and_empty_ones_have_their_place(run, scan):
     scan.with_name("a.png").write_bytes(b"no")
     Image.new("L", (40, 40), "white").save(scan.with_name("b.png"))
-    result = convscope_predict(run, scan.parent, "--strings")
+    result = invoke("predict", run, scan.parent, "--strings")
     assert result.exit_code == 1
     assert re.search(r"a\.png\n  not read: is not a picture", result.stdout)
     assert re.search(r"b\.png\n  no writing found", result.stdout)
     page = scan.parent / "page.html"
-    assert convscope_predict(run, scan.with_name("b.png"), "--strings", "--explain", page).exit_code == 0
+    assert invoke("predict", run, scan.with_name("b.png"), "--strings", "--explain", page).exit_code == 0
     assert page.read_text(encoding="utf-8").count("No writing was found") == 2
-    values = json.loads(convscope_predict(run, scan.parent, "--strings", "--json").stdout)
+    values = json.loads(invoke("predict", run, scan.parent, "--strings", "--json").stdout)
     assert ["error" in value for value in values] == [True, False, False]
-    alone = convscope_predict(run, scan.with_name("a.png"), "--strings")
+    alone = invoke("predict", run, scan.with_name("a.png"), "--strings")
     assert (alone.exit_code, alone.stdout) == (1, "")
 
 
 def test_steps_cannot_be_named(run, scan):
-    result = convscope_predict(run, scan, "--strings", "--without", "crop")
+    result = invoke("predict", run, scan, "--strings", "--without", "crop")
     assert result.exit_code == 2
     assert "uses its own steps" in result.stderr
 
 
 def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     page = scan.with_name("page.html")
-    assert convscope_predict(run, scan, "--strings", "--explain", page).exit_code == 0
+    assert invoke("predict", run, scan, "--strings", "--explain", page).exit_code == 0
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 3
     assert '<rect x="10" y="5" width="21" height="40"/>' in html
@@ -114,7 +110,7 @@ def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     assert "scan &lt;1&gt;.png" in html
     assert "--strings" in html
     monkeypatch.setattr(prediction_page.PredictionPage, "__init__", _with_few_digits(prediction_page.PredictionPage))
-    assert convscope_predict(run, scan, scan, "--strings", "--explain", page, "--force").exit_code == 0
+    assert invoke("predict", run, scan, scan, "--strings", "--explain", page, "--force").exit_code == 0
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 6
     assert html.count("the attribution of each pixel") == 4

@@ -18,7 +18,7 @@ import convscope as cs
 from convscope.storage import RunFolder
 from convscope.storage.state_file import load_state, save_state
 
-from .conftest import invoke
+from .conftest import invoke, refused
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -186,12 +186,9 @@ def test_a_bad_recipe_file_is_one_line_with_file_and_field(small_folder: Path, t
     content, message = BAD_RECIPES[case]
     path = tmp_path / "recipe.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    done = invoke("train", "--dataset", small_folder, "--recipe", path, "--out", tmp_path / "run")
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert str(path) in done.stderr
-    assert message in done.stderr
+    error = refused("train", "--dataset", small_folder, "--recipe", path, "--out", tmp_path / "run")
+    assert str(path) in error
+    assert message in error
     assert not (tmp_path / "run").exists()
 
 
@@ -217,11 +214,7 @@ BAD_CALLS = {
 def test_a_bad_call_is_one_line_and_leaves_no_folder(small_folder: Path, tmp_path: Path, monkeypatch, case: str):
     monkeypatch.chdir(tmp_path)
     arguments, message = BAD_CALLS[case]
-    done = invoke("run", "--dataset", small_folder, *arguments)
-    assert done.exit_code == 1
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert message in done.stderr
+    assert message in refused("run", "--dataset", small_folder, *arguments)
     assert not list(tmp_path.iterdir())
 
 
@@ -232,9 +225,7 @@ def test_resume_refuses_data_that_have_changed(small_mnist: cs.Splits, tmp_path:
     np.savez(data, **arrays)
     assert invoke("train", "--dataset", data, "--epochs", 1, "--out", tmp_path / "run").exit_code == 0
     np.savez(data, **{**arrays, "x_train": 255 - train.images})
-    done = invoke("train", "--resume", tmp_path / "run")
-    assert done.exit_code == 1
-    assert f"{data}: the train images have changed since" in done.stderr
+    assert f"{data}: the train images have changed since" in refused("train", "--resume", tmp_path / "run")
 
 
 @pytest.mark.slow
@@ -259,21 +250,3 @@ def test_a_run_killed_at_a_random_moment_resumes_to_the_same_bits(small_mnist: c
     subprocess.run([sys.executable, "-m", "convscope", "run", "--resume", str(out)], check=True, capture_output=True)
     assert [cs.load_model(out / part).weights_sha256 for part in (".", "baseline")] == expected
     assert not list(out.rglob("*.partial"))
-
-
-@pytest.mark.slow
-def test_ctrl_c_says_how_to_go_on(small_folder: Path, tmp_path: Path):
-    out = tmp_path / "run"
-    command = [
-        sys.executable, "-m", "convscope", "run", "--dataset", str(small_folder), "--epochs", "5000", "--out", str(out),
-    ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-    while not (out / "checkpoints" / "epoch-0001.safetensors").exists():
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=600)
-    assert process.returncode == 1
-    assert (
-        errors.splitlines()[-1]
-        == f"Error: interrupted; what is finished is kept; to continue, run: convscope run --resume {out}"
-    )

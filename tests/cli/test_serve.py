@@ -82,10 +82,7 @@ def test_what_is_not_installed_is_named_with_the_next_step(run: Path, missing: s
     ("options", "hosts"),
     [
         ([], {"localhost", "127.0.0.1", "[::1]"}),
-        (["--host", "localhost"], {"localhost", "127.0.0.1", "[::1]"}),
-        (["--host", "::1"], {"localhost", "127.0.0.1", "[::1]"}),
         (["--host", "0.0.0.0"], None),
-        (["--host", "digits.example"], None),
         (
             ["--host", "0.0.0.0", "--allow-host", "Digits.example"],
             {"localhost", "127.0.0.1", "[::1]", "digits.example"},

@@ -36,15 +36,6 @@ def test_a_run_gives_what_training_and_evaluating_give(here, small_splits: cs.Sp
     assert (run.parameters, run.macs, run.num_images) == (tiny().parameters, tiny().macs, 1000)
 
 
-RECIPES = {
-    "averaged": {"averaging": 0.9, "epochs": 2},
-    "few bits": {"weight_bits": 4},
-    "bfloat16": {"precision": "bfloat16"},
-    "held out": {"validation_fraction": 0.2, "epochs": 2},
-    "stopped early": {"validation_fraction": 0.2, "epochs": 3, "early_stopping": cs.recipes.EarlyStopping(patience=1)},
-}
-
-
 TRAINED = {"run.json", "history.jsonl", "DONE", "model.safetensors", "model.trained_on.safetensors"}
 
 
