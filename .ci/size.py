@@ -19,11 +19,11 @@ import click
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
-    "src/convscope, lines of code": 40_440,
+    "src/convscope, lines of code": 40_200,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 12_000,
     "web/src, lines": 23_950,
-    "tests of Python, lines": 46_100,
+    "tests of Python, lines": 45_850,
     "pages, words": 58_760,
     "schemas written by hand, lines": 0,
     "commands": 20,

@@ -164,10 +164,8 @@ def layer_modules(row: LayerRow, weights: Weights) -> Iterator[tuple[str, nn.Mod
         case "BatchNormalization":
             yield "", _batch_normalization(row, layer, weights)
         case "Dense":
-            yield (
-                "",
-                _fill_module(nn.Linear(*weights["kernel"].shape, bias=layer.use_bias), weights["kernel"].T, weights),
-            )
+            linear = nn.Linear(*weights["kernel"].shape, bias=layer.use_bias)
+            yield "", _fill(linear, weights["kernel"].T, weights)
         case "ZeroPadding2D":
             (top, bottom), (left, right) = layer.padding
             yield "", nn.ZeroPad2d((left, right, top, bottom))
@@ -202,7 +200,7 @@ def _convolution(row: LayerRow, layer: Any, padding: tuple[int, int], weights: W
     kernel = weights["kernel"].transpose(3, 2, 0, 1)  # out, in, rows, columns
     if layer.kind == "DepthwiseConv2D":
         kernel = weights["kernel"].transpose(2, 3, 0, 1).reshape(filters, 1, *layer.kernel_size)
-    return _fill_module(module, kernel, weights)
+    return _fill(module, kernel, weights)
 
 
 def _batch_normalization(row: LayerRow, layer: Any, weights: Weights) -> nn.Module:
@@ -225,7 +223,7 @@ def _with_slopes(module: nn.PReLU, weights: Weights) -> nn.PReLU:
     return module
 
 
-def _fill_module(module: Any, kernel: Any, weights: Weights) -> Any:
+def _fill(module: Any, kernel: Any, weights: Weights) -> Any:
     """Return a module of PyTorch with `kernel`, which is in its order of axes, and the bias of `weights`."""
     with torch.no_grad():
         module.weight.copy_(_tensor(kernel))

@@ -36,7 +36,7 @@ from convscope.report.records import PageRecord
 from convscope.runs.listeners import SILENT
 from convscope.runs.playground import make_playground
 from convscope.runs.predicting import explaining
-from convscope.runs.run_json import run_record
+from convscope.runs.run_record import run_record
 from convscope.storage import open_run
 from convscope.training import TrainingState
 
