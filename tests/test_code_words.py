@@ -21,7 +21,7 @@ LIMITS = {
     "cli": 28,
     "data": 223,
     "engine": 100,
-    "evidence": 168,
+    "evidence": 69,
     "experiment": 66,
     "interchange": 203,
     "report": 39,

@@ -251,19 +251,19 @@ def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     """Collect the numbers of each caution about too few or unevenly spread images, by its kind."""
     low, high = evaluation.accuracy_interval
     support = evaluation.confusion_matrix.sum(axis=1)
-    found = dict[str, dict[str, Any]]()
+    facts = dict[str, dict[str, Any]]()
     if high - low > _WIDE:
-        found["wide"] = {"images": evaluation.num_images, "points": round(100 * (high - low))}
+        facts["wide"] = {"images": evaluation.num_images, "points": round(100 * (high - low))}
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
-        found["few"] = {"n": few, "classes": evaluation.num_classes, "least": _FEW}
+        facts["few"] = {"n": few, "classes": evaluation.num_classes, "least": _FEW}
     if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
         names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
-        found["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
+        facts["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
     largest = int(support.argmax())
     if low <= support[largest] / evaluation.num_images:
         name = repr(clip(evaluation.class_names[largest], _WIDEST_NAME))
-        found["always"] = {"name": name, "share": float(support[largest] / evaluation.num_images)}
-    return found
+        facts["always"] = {"name": name, "share": float(support[largest] / evaluation.num_images)}
+    return facts
 
 
 _CAUTIONS: Mapping[str, Callable[..., str]] = {

@@ -23,9 +23,9 @@ def measure_latency(network: Answering, images: NDArray[np.uint8]) -> tuple[floa
 
     The second is None where there are fewer than a thousand. Each takes about a second at most.
     """
-    one = _median_seconds(lambda: network.logits(images[:1]), MAX_SINGLE_IMAGES)
+    seconds_single = _median_seconds(lambda: network.logits(images[:1]), MAX_SINGLE_IMAGES)
     thousand = _median_seconds(lambda: network.logits(images[:1000]), MAX_THOUSANDS) if len(images) >= 1000 else None
-    return one, thousand
+    return seconds_single, thousand
 
 
 def _median_seconds(work: Callable[[], object], max_repeats: int) -> float:

@@ -96,7 +96,8 @@ def check_lengths(**lists: Sequence[object]) -> None:
 def check_packed(what: str, array: Packed, dtype: str, *shape: int | None) -> None:
     """Raise `ValueError` unless a packed array, which is called `what`, has this type and shape; None is any length."""
     fits = len(shape) == len(array.shape) and all(
-        length == other if other is not None else length for length, other in zip(array.shape, shape, strict=True)
+        length == expected if expected is not None else length
+        for length, expected in zip(array.shape, shape, strict=True)
     )
     if not fits or array.dtype != dtype:
         raise ValueError(f"{what} is {array.dtype} of the shape {array.shape}")

@@ -90,13 +90,13 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
     marking_by_class: Marking
 
     def __post_init__(self) -> None:
-        parts = dict.fromkeys((one.layer, one.filter) for one in self.filters)
-        kinds = dict.fromkeys(one.replacement for one in self.filters)
-        named = [(one.layer, one.filter, one.replacement) for one in self.filters]
+        parts = dict.fromkeys((ablation.layer, ablation.filter) for ablation in self.filters)
+        kinds = dict.fromkeys(ablation.replacement for ablation in self.filters)
+        named = [(ablation.layer, ablation.filter, ablation.replacement) for ablation in self.filters]
         if named != [(*part, kind) for part in parts for kind in kinds]:
             raise ValueError("filters are not replaced by the same each")
         shape = (len(self.filters), len(self.class_names))
-        if any(len(one.accuracy_change_by_class) != shape[1] for one in self.filters):
+        if any(len(ablation.accuracy_change_by_class) != shape[1] for ablation in self.filters):
             raise ValueError(f"filters have no {shape[1]} changes by class")
         check_packed("interval_by_class", self.interval_by_class, "float32", *shape, 2)
         check_packed("is_significant_by_class", self.is_significant_by_class, "uint8", *shape)
@@ -107,13 +107,13 @@ class Ablation(Tabular, ClassesRecord, kw_only=True):
 
     def _rows(self) -> list[tuple[str, ...]]:
         groups = dict[tuple[str, Replaced], list[FilterAblation]]()
-        for one in self.filters:
-            groups.setdefault((one.layer, one.replacement), []).append(one)
+        for ablation in self.filters:
+            groups.setdefault((ablation.layer, ablation.replacement), []).append(ablation)
         rows = list[tuple[str, ...]]()
         for (layer, replacement), group in groups.items():
-            worst = min(group, key=lambda one: one.accuracy_change)
+            worst = min(group, key=lambda ablation: ablation.accuracy_change)
             interval = f"[{worst.interval[0]:+.4f}, {worst.interval[1]:+.4f}]"
-            missed = sum(one.is_significant and one.accuracy_change < 0 for one in group)
+            missed = sum(ablation.is_significant and ablation.accuracy_change < 0 for ablation in group)
             change = f"{worst.accuracy_change:+.4f}"
             rows.append((layer, f"{len(group)}", f"by {replacement}", f"{missed}", change, f"{worst.filter}", interval))
         return rows
@@ -152,11 +152,11 @@ def ablate(
     model.check_classes(dataset)
     layers, behind = layers_with_filters(model, units=units), macs_behind(model)
     candidates: list[Part] = [(layer, number) for layer, count in layers.items() for number in range(count)]
-    chosen = [candidates[place] for place in evenly(len(candidates), max(1, most_ablations // len(replacements)))]
+    chosen = [candidates[index] for index in evenly(len(candidates), max(1, most_ablations // len(replacements)))]
     cost = len(replacements) * max(sum(behind[layer] for layer, _ in chosen), 1)  # of an image with each ablation
     num_images = min(len(dataset), max(_LEAST_IMAGES, int(most_macs / cost)))
     most_filters = int(len(chosen) * most_macs / (cost * num_images))
-    chosen = [chosen[place] for place in evenly(len(chosen), max(1, most_filters))]
+    chosen = [chosen[index] for index in evenly(len(chosen), max(1, most_filters))]
     measured = dataset.take(evenly(len(dataset), num_images)) if num_images < len(dataset) else dataset
     if "mean" in replacements and means is None:
         means = filter_means(model, dataset.images)
@@ -165,7 +165,7 @@ def ablate(
     def value(layer: str, number: int, replacement: Replaced) -> float:
         return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
 
-    lesions = [[Replacement(one[0], one[1], value(*one))] for one in named]
+    lesions = [[Replacement(part[0], part[1], value(*part))] for part in named]
     effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions], with_losses=False)
     right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
     measures, of_all = _measure(right[0], right[1:], measured)
@@ -195,8 +195,8 @@ def _measure(
     gained, lost = ~whole & right, whole & ~right
     counts = dataset.class_counts
     gained_by_class, lost_by_class = (
-        np.stack([one[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
-        for one in (gained, lost)
+        np.stack([images[:, dataset.labels == label].sum(axis=1) for label in range(dataset.num_classes)], axis=1)
+        for images in (gained, lost)
     )  # (L, K)
     by_class = (gained_by_class - lost_by_class) / np.maximum(counts, 1)
     intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))

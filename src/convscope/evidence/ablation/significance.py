@@ -38,9 +38,9 @@ def p_values(gained: NDArray[np.integer[Any]], lost: NDArray[np.integer[Any]]) -
     pairs = np.stack([gained.ravel(), lost.ravel()], axis=1)
     if not len(pairs):
         return np.ones(gained.shape)
-    distinct, places = np.unique(pairs, axis=0, return_inverse=True)
+    distinct, inverse = np.unique(pairs, axis=0, return_inverse=True)
     values = np.array([min(mcnemar_exact(int(a), int(b)), 1.0) for a, b in distinct])  # 1 + 2e-16 is no probability
-    return np.asarray(values[places.ravel()].reshape(gained.shape))
+    return np.asarray(values[inverse.ravel()].reshape(gained.shape))
 
 
 def mark(

@@ -78,7 +78,7 @@ def _make_variant(architecture: Architecture) -> tuple[tuple[Variant, ...], tupl
         except ArchitectureError as error:
             left_out.append(LeftOut(name=name, reason=str(error)))
             continue
-        same = [one.name for one in made if _is_same(one.architecture, network)]
+        same = [variant.name for variant in made if _is_same(variant.architecture, network)]
         if _is_same(network, architecture):
             left_out.append(LeftOut(name=name, reason="it is identical to the network itself"))
         elif same:
@@ -89,13 +89,13 @@ def _make_variant(architecture: Architecture) -> tuple[tuple[Variant, ...], tupl
     return (*made, *fewer), tuple(left_out)
 
 
-def _is_same(one: Architecture, other: Architecture) -> bool:
+def _is_same(first: Architecture, second: Architecture) -> bool:
     """Return whether two networks differ at most in what their layers are called."""
 
     def layers(network: Architecture) -> list[Layer]:
         return [replace(layer, name="") for layer in network.layers]
 
-    return one.input == other.input and layers(one) == layers(other)
+    return first.input == second.input and layers(first) == layers(second)
 
 
 def _with(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
@@ -103,10 +103,10 @@ def _with(architecture: Architecture, layers: Sequence[Layer]) -> Architecture:
 
 
 def _without_last_convolution(architecture: Architecture) -> Architecture:
-    places = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
-    if not places:
+    indices = [index for index, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | DepthwiseConv2D)]
+    if not indices:
         raise ArchitectureError("the network has no convolution")
-    last = architecture.layers[max(places[-1] - 1, 0) : places[-1] + 1]
+    last = architecture.layers[max(indices[-1] - 1, 0) : indices[-1] + 1]
     return _without_layers(architecture, [last[-1].name, *_paddings_of_convolutions(last)])
 
 
@@ -197,10 +197,10 @@ def _times_as_wide(factor: float) -> Callable[[Architecture], Architecture]:
     def change(architecture: Architecture) -> Architecture:
         layers = list(architecture.layers)
         # Those that choose how many filters or units there are; the last of them gives the classes.
-        places = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
-        if len(places) < 2:
+        indices = [index for index, layer in enumerate(layers) if isinstance(layer, Conv2D | Dense)]
+        if len(indices) < 2:
             raise ArchitectureError("the network has no hidden layer")
-        for place in places[:-1]:
+        for place in indices[:-1]:
             layer = layers[place]
             if isinstance(layer, Conv2D):
                 layers[place] = replace(layer, filters=max(1, round(factor * layer.filters)))

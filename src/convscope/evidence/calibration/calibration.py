@@ -134,10 +134,10 @@ class Calibration(Tabular, DataRecord, kw_only=True):
     def _headline(self) -> str:
         interval = self.temperature_interval
         within = f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else ""
-        told = "" if not self.is_at_bound else ", the limit of its range, so these images do not determine it"
+        bound_note = "" if not self.is_at_bound else ", the limit of its range, so these images do not determine it"
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         return (
-            f"Temperature {self.temperature:.3f}{within}, fitted on {self.num_fitted:,} {self.fitted_on}{told}; "
+            f"Temperature {self.temperature:.3f}{within}, fitted on {self.num_fitted:,} {self.fitted_on}{bound_note}; "
             f"measured on {where}, accuracy {percent_with_interval(self.accuracy, self.accuracy_interval)}."
         )
 
@@ -216,11 +216,11 @@ def measure_calibration(
     if len(logits) < MIN_CALIBRATED_IMAGES:
         raise ValueError(f"logits are of 1 image; an interval needs at least {MIN_CALIBRATED_IMAGES}")
     check_bins(num_bins)
-    most = max(1, _MAX_FITTED // logits.shape[1])
-    taken = evenly(len(held_out_labels), most)
+    max_images = max(1, _MAX_FITTED // logits.shape[1])
+    taken = evenly(len(held_out_labels), max_images)
     fitted_logits, fitted_labels = held_out_logits[taken], held_out_labels[taken]
     temperature = fit_temperature(fitted_logits, fitted_labels)
-    scores = [score_images(logits, labels, each, num_bins) for each in (1.0, temperature)]
+    scores = [score_images(logits, labels, degree, num_bins) for degree in (1.0, temperature)]
     *estimates, changes = bootstrap(scores[0], scores[1], num_bins, random_stream(seed, "calibration", 0))
     right = int(scores[0].right.sum())
     before, after = (

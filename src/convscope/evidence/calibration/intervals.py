@@ -142,8 +142,8 @@ class _Statistic:
 
 def _bin_matrix(confidence: NDArray[np.float64], num_bins: int, binning: Binning, values: NDArray[np.float64]) -> Any:
     """Return the sparse (num_bins, N) matrix that holds each image's value in the row of its bin."""
-    place = np.searchsorted(bin_edges(confidence, num_bins, binning), confidence)
-    return _sparse((values, (place, np.arange(len(confidence)))), (num_bins, len(confidence)))
+    bins = np.searchsorted(bin_edges(confidence, num_bins, binning), confidence)
+    return _sparse((values, (bins, np.arange(len(confidence)))), (num_bins, len(confidence)))
 
 
 def _sparse(values: Any, shape: tuple[int, int] | None = None) -> Any:

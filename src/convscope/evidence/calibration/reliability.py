@@ -77,15 +77,15 @@ def measure_reliability(
     if binning not in get_args(Binning):
         raise ValueError(f"binning is {binning!r}; it must be one of {', '.join(get_args(Binning))}")
     edges = bin_edges(confidence, num_bins, binning)
-    place = np.searchsorted(edges, confidence)
-    counts = np.bincount(place, minlength=num_bins)
+    bins = np.searchsorted(edges, confidence)
+    counts = np.bincount(bins, minlength=num_bins)
     kept = np.flatnonzero(counts)
-    right_counts = np.bincount(place[right], minlength=num_bins)[kept]
+    right_counts = np.bincount(bins[right], minlength=num_bins)[kept]
     images = counts[kept].astype(np.int64)
     outer = (0.0, 1.0) if binning == "width" else (confidence.min(), confidence.max())
     bounds = np.concatenate([outer[:1], edges, outer[1:]])
     low, high = wilson_interval(right_counts, images)
-    means = np.bincount(place, weights=confidence, minlength=num_bins)[kept] / images
+    means = np.bincount(bins, weights=confidence, minlength=num_bins)[kept] / images
     accuracy = right_counts / images
     gaps = np.abs(accuracy - means)
     return Reliability(

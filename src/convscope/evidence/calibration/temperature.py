@@ -45,13 +45,13 @@ def fit_temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.intege
     def cost(log_temperature: float) -> float:
         return _mean_loss(shifted, float(np.exp(log_temperature)))
 
-    found = minimize_scalar(
+    minimum = minimize_scalar(
         cost,
         bounds=(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE)),
         method="bounded",
         options={"xatol": 1e-7},
     )
-    candidates = (1.0, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, float(np.exp(found.x)))  # the first of equals
+    candidates = (1.0, LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE, float(np.exp(minimum.x)))  # the first of equals
     return min(candidates, key=lambda temperature: _mean_loss(shifted, temperature))
 
 

@@ -72,9 +72,9 @@ def logits_of_distinct(model: Model, images: NDArray[np.uint8]) -> NDArray[np.fl
     Blanking pixels that are background anyway gives the same image again and again.
     """
     numbers = dict[bytes, int]()
-    places = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
-    firsts = np.unique(places, return_index=True)[1]
-    return model.logits(images[firsts])[places]
+    indices = [numbers.setdefault(image.tobytes(), len(numbers)) for image in images]
+    firsts = np.unique(indices, return_index=True)[1]
+    return model.logits(images[firsts])[indices]
 
 
 def _input_gradients(
@@ -124,8 +124,8 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
     height, width = images.shape[1:3]
     side = max(1, round(min(height, width) / _PATCHES))
     step = max(1, side // 2)
-    places = np.arange(len(images))
-    whole = model.logits(images)[places, targets].astype(np.float64)
+    indices = np.arange(len(images))
+    whole = model.logits(images)[indices, targets].astype(np.float64)
     falls, covered = np.zeros(images.shape[:3]), np.zeros((height, width))
     corners = [(top, left) for top in _starts(height, side, step) for left in _starts(width, side, step)]
     at_once = max(1, _IMAGES_AT_ONCE // len(images))  # places: a call for a few images would keep few threads busy
@@ -133,11 +133,11 @@ def _occlusion(model: Model, images: NDArray[np.uint8], targets: NDArray[np.inte
         check_deadline()
         now = corners[first : first + at_once]
         blanked = np.broadcast_to(images, (len(now), *images.shape)).copy()
-        for one, (top, left) in zip(blanked, now, strict=True):
-            one[:, top : top + side, left : left + side] = background
+        for patched, (top, left) in zip(blanked, now, strict=True):
+            patched[:, top : top + side, left : left + side] = background
         answers = logits_of_distinct(model, blanked.reshape(-1, *images.shape[1:])).reshape(len(now), len(images), -1)
         for answer, (top, left) in zip(answers, now, strict=True):
-            fall = whole - answer[places, targets]
+            fall = whole - answer[indices, targets]
             falls[:, top : top + side, left : left + side] += fall[:, None, None]
             covered[top : top + side, left : left + side] += 1
     return np.asarray(falls / covered)

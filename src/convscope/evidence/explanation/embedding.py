@@ -22,7 +22,7 @@ from convscope.training.model import Model, dataset_for
 _ROWS_AT_ONCE = 128  # whose distances to all points are held together
 
 
-def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[np.int32]:
+def neighbours(points: NDArray[np.float64], max_points: int | None = None) -> NDArray[np.int32]:
     """Return (N, N - 1) the indices of the others of `points` (N, D), the nearest first, the first of equals first.
 
     Args:
@@ -35,7 +35,7 @@ def neighbours(points: NDArray[np.float64], most: int | None = None) -> NDArray[
         rows = slice(start, min(start + _ROWS_AT_ONCE, len(points)))
         distances = cdist(points[rows], points, "sqeuclidean")
         np.fill_diagonal(distances[:, rows], np.inf)
-        nearest.append(np.argsort(distances, axis=1, kind="stable")[:, :-1][:, :most].astype(np.int32))
+        nearest.append(np.argsort(distances, axis=1, kind="stable")[:, :-1][:, :max_points].astype(np.int32))
     return np.concatenate(nearest)
 
 

@@ -63,10 +63,10 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     table = architecture.table
     rows = [index for index, row in enumerate(table) if isinstance(row.layer, Conv2D | DepthwiseConv2D)]
     rows = rows or [index for index, row in enumerate(table) if isinstance(row.layer, Dense)][:-1]
-    found = []
+    layers = []
     for place in rows:
-        found.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
-    return tuple(found)
+        layers.append(FilterLayer(table[place].layer.name, _read_at(table[place : place + 3])))
+    return tuple(layers)
 
 
 def _read_at(rows: tuple[LayerRow, ...]) -> LayerRow:
@@ -159,15 +159,15 @@ def class_selectivity(
     >>> class_selectivity(np.array([[3.0, 1], [3, 1], [1, 1], [0, 1]]), np.array([0, 0, 1, 2]))
     (array([0.71428571, 0.        ]), array([0, 0]))
     """
-    found, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    classes, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     order = np.argsort(inverse, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
     by_class = np.add.reduceat(np.asarray(means, np.float64)[order], starts, axis=0) / counts[:, None]  # (K, F)
     best = by_class.argmax(axis=0)
     highest = by_class.max(axis=0)
-    others = (by_class.sum(axis=0) - highest) / max(len(found) - 1, 1)
+    others = (by_class.sum(axis=0) - highest) / max(len(classes) - 1, 1)
     total = highest + others
-    return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), found[best].astype(np.int64)
+    return np.where(total > 0, (highest - others) / np.where(total > 0, total, 1), 0.0), classes[best].astype(np.int64)
 
 
 def six_digits(value: float) -> float:

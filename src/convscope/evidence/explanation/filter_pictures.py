@@ -40,14 +40,16 @@ class FilterPictures(Record, kw_only=True):
         check_packed("real", self.real, "uint8", len(self.filters), *self.real.shape[1:2], None, None, None)
 
 
-def picture_box(seen: ReceptiveField, place: tuple[int, int], image_size: tuple[int, int]) -> tuple[int, int, int, int]:
+def picture_box(
+    seen: ReceptiveField, position: tuple[int, int], image_size: tuple[int, int]
+) -> tuple[int, int, int, int]:
     """Return (top, left, height, width) of the picture of `place`; top and left may lie before the image's first pixel.
 
     >>> picture_box(ReceptiveField(size=(3, 40), jump=(2, 2), start=(-1, -20)), (0, 5), (28, 28))
     (-1, 0, 3, 28)
     """
-    top, height = _side(seen.start[0] + place[0] * seen.jump[0], seen.size[0], image_size[0])
-    left, width = _side(seen.start[1] + place[1] * seen.jump[1], seen.size[1], image_size[1])
+    top, height = _side(seen.start[0] + position[0] * seen.jump[0], seen.size[0], image_size[0])
+    left, width = _side(seen.start[1] + position[1] * seen.jump[1], seen.size[1], image_size[1])
     return top, left, height, width
 
 
@@ -71,12 +73,12 @@ def picture_layers(
         left = len(layers) - done
         filters = evenly(layers[index].num_filters, max(left_over // left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
-        each = _bytes_per_filter(pictures)
-        if each * len(filters) > room // left:
-            filters = evenly(layers[index].num_filters, max(int(room // left / each), 0 if pictured else 1))
+        bytes_each = _bytes_per_filter(pictures)
+        if bytes_each * len(filters) > room // left:
+            filters = evenly(layers[index].num_filters, max(int(room // left / bytes_each), 0 if pictured else 1))
             pictures = _cut_out(layers[index], filters, images, spots[index])
         pictured[index] = pictures
-        room, left_over = max(room - int(each * len(filters)), 0), left_over - len(filters)
+        room, left_over = max(room - int(bytes_each * len(filters)), 0), left_over - len(filters)
     return [pictured[index] for index in range(len(layers))]
 
 
@@ -88,21 +90,23 @@ def _bytes_per_filter(pictures: FilterPictures) -> float:
 def _cut_out(
     layer: FilterLayer, filters: NDArray[np.int64], images: NDArray[np.uint8], spots: Sequence[Sequence[Spot]]
 ) -> FilterPictures:
-    most = max((len(spot) for spot in spots), default=0)
+    max_spots = max((len(spot) for spot in spots), default=0)
     height, width = images.shape[1:3]
     *_, rows, columns = picture_box(layer.row.receptive_field, (0, 0), (height, width))
     factor = -(-max(rows, columns) // _LARGEST_SIDE)
     shape = (-(-rows // factor), -(-columns // factor), images.shape[3])
-    real = np.zeros((len(filters), most, *shape), np.uint8)
+    real = np.zeros((len(filters), max_spots, *shape), np.uint8)
     for number, filter_index in enumerate(filters):
-        for rank, (index, place) in enumerate(spots[filter_index]):
-            real[number, rank] = _picture(images[index], layer.row.receptive_field, place, factor)
+        for rank, (index, position) in enumerate(spots[filter_index]):
+            real[number, rank] = _picture(images[index], layer.row.receptive_field, position, factor)
     return FilterPictures(filters=to_tuple(filters), factor=factor, real=Packed.from_array(real))
 
 
-def _picture(image: NDArray[np.uint8], seen: ReceptiveField, place: tuple[int, int], factor: int) -> NDArray[np.uint8]:
+def _picture(
+    image: NDArray[np.uint8], seen: ReceptiveField, position: tuple[int, int], factor: int
+) -> NDArray[np.uint8]:
     """Return the picture of one place, its cells averaged over `factor` by `factor` pixels, zeros beyond the image."""
-    top, left, height, width = picture_box(seen, place, (image.shape[0], image.shape[1]))
+    top, left, height, width = picture_box(seen, position, (image.shape[0], image.shape[1]))
     rows, columns = (np.arange(start, start + size) for start, size in ((top, height), (left, width)))
     inside_rows = (rows >= 0) & (rows < image.shape[0])
     inside_columns = (columns >= 0) & (columns < image.shape[1])

@@ -69,7 +69,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
     spots = [[list(zip(images.index, images.places, strict=True)) for images in filters] for filters in exciting]
     pictures = picture_layers(layers, dataset.images, spots)
     cards = []
-    for layer, values, found, pictured in zip(layers, measures, exciting, pictures, strict=True):
+    for layer, values, images_of_filters, pictured in zip(layers, measures, exciting, pictures, strict=True):
         cards.append(
             FilterLayerCards(
                 layer=layer.layer,
@@ -78,7 +78,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
                 activation=layer.activation,
                 map_size=layer.map_size,
                 receptive_field=layer.row.receptive_field,
-                filters=_cards(layer.layer, values, measured.labels, found),
+                filters=_cards(layer.layer, values, measured.labels, images_of_filters),
                 pictures=pictured,
             )
         )
@@ -106,12 +106,13 @@ def _exciting(
     order = [np.argsort(-measure.maxima, axis=0, kind="stable")[:NUM_EXCITING] for measure in measures]  # (9, F) each
     values = [np.take_along_axis(measure.maxima, best, axis=0) for measure, best in zip(measures, order, strict=True)]
     is_kept = [
-        ~measure.is_constant & (measure.is_signed | (most > 0)) for measure, most in zip(measures, values, strict=True)
+        ~measure.is_constant & (measure.is_signed | (maxima > 0))
+        for measure, maxima in zip(measures, values, strict=True)
     ]
     wanted = np.unique(np.concatenate([best[kept] for best, kept in zip(order, is_kept, strict=True)]))
-    places = [np.zeros((*best.shape, 2), np.int64) for best in order]
+    positions = [np.zeros((*best.shape, 2), np.int64) for best in order]
     for block, outputs in layer_outputs(model, layers, dataset.images, wanted):
-        for layer, maps, best, kept, where in zip(layers, outputs, order, is_kept, places, strict=True):
+        for layer, maps, best, kept, where in zip(layers, outputs, order, is_kept, positions, strict=True):
             ranks, filters = np.nonzero(kept & np.isin(best, block))
             cells = maps.reshape(len(block), -1, layer.num_filters)
             highest = cells[np.searchsorted(block, best[ranks, filters]), :, filters].argmax(axis=1)
@@ -122,11 +123,11 @@ def _exciting(
                 index=to_tuple(taken[best[kept[:, column], column]]),
                 row=to_tuple(where[kept[:, column], column, 0]),
                 column=to_tuple(where[kept[:, column], column, 1]),
-                value=tuple(map(six_digits, most[kept[:, column], column])),
+                value=tuple(map(six_digits, maxima[kept[:, column], column])),
             )
             for column in range(best.shape[1])
         ]
-        for best, most, kept, where in zip(order, values, is_kept, places, strict=True)
+        for best, maxima, kept, where in zip(order, values, is_kept, positions, strict=True)
     ]
 
 
@@ -140,19 +141,19 @@ def _cards(
     quantiles = np.quantile(measures.maxima, QUANTILES, axis=0)
     answering = (measures.maxima > 0).mean(axis=0)
     cards = list[FilterCard]()
-    for one, found in enumerate(exciting):
-        is_dead, fraction = bool(measures.is_constant[one]), float(answering[one])
+    for index, images in enumerate(exciting):
+        is_dead, fraction = bool(measures.is_constant[index]), float(answering[index])
         cards.append(
             FilterCard(
                 layer=layer,
-                filter=one,
-                quantiles=tuple(map(six_digits, quantiles[:, one])),
+                filter=index,
+                quantiles=tuple(map(six_digits, quantiles[:, index])),
                 active_image_fraction=fraction,
                 is_dead=is_dead,
                 is_rare=not is_dead and fraction < RARE,
-                selectivity=six_digits(selectivity[one]),
-                selective_label=int(selective[one]),
-                exciting=found,
+                selectivity=six_digits(selectivity[index]),
+                selective_label=int(selective[index]),
+                exciting=images,
             )
         )
     return tuple(cards)

@@ -77,8 +77,10 @@ class HiddenDistance(Record, kw_only=True):
         size = _layer_size(model.architecture, self.layer)
         read = None if size is None else min(size, _MAX_READ)
         if size is None or read != self.centre.shape[0]:
-            found = "is missing" if size is None else f"gives {read} numbers"
-            raise ValueError(f"layer {self.layer!r} {found}; the distance was fitted to one of {self.centre.shape[0]}")
+            problem = "is missing" if size is None else f"gives {read} numbers"
+            raise ValueError(
+                f"layer {self.layer!r} {problem}; the distance was fitted to one of {self.centre.shape[0]}"
+            )
         centre, axes, means = (array.unpack().astype(np.float64) for array in (self.centre, self.axes, self.means))
         variances = self.variances.unpack()
         result = np.empty(len(images))
@@ -95,16 +97,16 @@ class HiddenDistance(Record, kw_only=True):
 def distance_layer(architecture: Architecture) -> str:
     """Return the layer that the last layer with weights reads, or "input" where that is the image itself."""
     rows = architecture.table
-    last = next((place for place in reversed(range(len(rows))) if rows[place].parameters), 0)
+    last = next((index for index in reversed(range(len(rows))) if rows[index].parameters), 0)
     return rows[last - 1].layer.name if last else INPUT
 
 
 def hidden_features(model: Model, images: NDArray[np.uint8], layer: str) -> NDArray[np.float32]:
     """Return (N, D) float32, the output of `layer` for each image; of more than 2,048 numbers as many, evenly."""
     if layer == INPUT:
-        given = model.architecture.input
-        check_images(images, given.shape)
-        outputs = (images * given.scale + given.offset).astype(np.float32)
+        image = model.architecture.input
+        check_images(images, image.shape)
+        outputs = (images * image.scale + image.offset).astype(np.float32)
     else:
         outputs = model.activations(images, [layer])[layer]
     rows = outputs.reshape(len(images), -1)
@@ -134,15 +136,15 @@ def fit_distance(model: Model, dataset: Dataset) -> HiddenDistance:
     step = max(1, _BLOCK_BYTES // (4 * whole))
     for start in range(0, count, step):
         features[start : start + step] = hidden_features(model, chosen.images[start : start + step], layer)
-    labels, places = np.unique(chosen.labels, return_inverse=True)
+    labels, inverse = np.unique(chosen.labels, return_inverse=True)
     centre = features.mean(axis=0)
     features -= centre
     basis = _main_directions(features) if size > _MAX_SIZE else np.eye(size)
     along = features @ basis
-    counts = np.bincount(places)
-    by_class = along[np.argsort(places, kind="stable")]
+    counts = np.bincount(inverse)
+    by_class = along[np.argsort(inverse, kind="stable")]
     means = np.add.reduceat(by_class, np.cumsum([0, *counts[:-1]])) / counts[:, None]
-    spread = along - means[places]
+    spread = along - means[inverse]
     within = _shrunk(spread.T @ spread / count, count)
     between = (means.T * (counts / count)) @ means
     rank = basis.shape[1]

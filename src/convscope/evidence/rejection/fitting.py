@@ -80,6 +80,8 @@ def fit_rejection(model: Model, parts: Sequence[Part], *, keep: float = 0.99) ->
 
 def _together(first: Dataset, second: Dataset) -> Dataset:
     """Return the images of both, of each at most as many as a distance is fitted to."""
-    one, other = (part.take(evenly(len(part), _MAX_HELD_OUT)) for part in (first, second))
-    images = np.concatenate([one.images, other.images])
-    return replace(one, images=images, labels=np.concatenate([one.labels.astype(np.int64), other.labels]))
+    first_part, second_part = (part.take(evenly(len(part), _MAX_HELD_OUT)) for part in (first, second))
+    images = np.concatenate([first_part.images, second_part.images])
+    return replace(
+        first_part, images=images, labels=np.concatenate([first_part.labels.astype(np.int64), second_part.labels])
+    )

@@ -59,14 +59,14 @@ def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
     both axes, all in grey levels. The logarithms set blank images apart from all others.
     """
     height, width, channels = images.shape[1:]
-    found = np.empty((len(images), 3 * channels))
+    statistics = np.empty((len(images), 3 * channels))
     step = max(1, _BLOCK_VALUES // max(1, height * width * channels))
     for start in range(0, len(images), step):
         block = images[start : start + step].astype(np.float32)
         differences = sum(
             np.abs(np.diff(block, axis=axis)).sum(axis=(1, 2), dtype=np.float64) for axis in (1, 2)
         ) / max(1, (height - 1) * width + height * (width - 1))
-        found[start : start + step] = np.concatenate(
+        statistics[start : start + step] = np.concatenate(
             [
                 block.mean(axis=(1, 2), dtype=np.float64),
                 np.log1p(block.std(axis=(1, 2), dtype=np.float64)),
@@ -74,14 +74,14 @@ def image_statistics(images: NDArray[np.uint8]) -> NDArray[np.float64]:
             ],
             axis=1,
         )
-    return found
+    return statistics
 
 
 def fit_statistics(dataset: Dataset) -> ImageStatistics:
     """Return the statistics of the images of `dataset`, of which at most 10,000 are taken evenly."""
-    found = image_statistics(dataset.take(evenly(len(dataset), _MAX_IMAGES)).images)
-    centre = found.mean(axis=0)
-    apart = found - centre
+    statistics = image_statistics(dataset.take(evenly(len(dataset), _MAX_IMAGES)).images)
+    centre = statistics.mean(axis=0)
+    apart = statistics - centre
     least = np.repeat(_LEAST_SPREAD, dataset.image_shape[2])
-    precision = np.linalg.inv(apart.T @ apart / len(found) + np.diag(least**2))
+    precision = np.linalg.inv(apart.T @ apart / len(statistics) + np.diag(least**2))
     return ImageStatistics(to_tuple(centre), to_tuple(precision))

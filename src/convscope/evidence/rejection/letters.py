@@ -34,10 +34,10 @@ def letter_fonts() -> list[Path]:
 
 def matplotlib_data() -> Path:
     """Return the folder of matplotlib's fonts and pictures; it is looked for, not imported, which takes a second."""
-    found = find_spec("matplotlib")
-    assert found is not None, "convscope depends on it"
-    assert found.origin is not None, found
-    return Path(found.origin).parent / "mpl-data"
+    spec = find_spec("matplotlib")
+    assert spec is not None, "convscope depends on it"
+    assert spec.origin is not None, spec
+    return Path(spec.origin).parent / "mpl-data"
 
 
 def letters_beside(class_names: Collection[str]) -> str:

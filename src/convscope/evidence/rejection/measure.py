@@ -67,8 +67,8 @@ def measure_rejection(
     """
     dataset = dataset_for(model, dataset)
     model.check_classes(dataset)
-    places = evenly(len(dataset), _MAX_KNOWN)
-    known = dataset.take(places)
+    indices = evenly(len(dataset), _MAX_KNOWN)
+    known = dataset.take(indices)
     sets, left_out = out_of_distribution_sets(known, other, most=most, seed=seed)
     room = _MAX_EXAMPLE_BYTES // (len(sets) + 2)
 
@@ -81,7 +81,7 @@ def measure_rejection(
         **describe_images(dataset, len(known)),
         rules=(rule.to_record(),),
         temperature=model.calibration.get("temperature"),
-        known=_measure_known(rule, model, known, known_logits, known_scores, places, 2 * room),
+        known=_measure_known(rule, model, known, known_logits, known_scores, indices, 2 * room),
         altered=tuple(
             _measure_altered(rule, model, name, images, some.labels) for name, images in alter(some, seed).items()
         ),
@@ -103,20 +103,20 @@ def alter(dataset: Dataset, seed: int = 0) -> dict[str, NDArray[np.uint8]]:
         random_stream(seed, "altered shift").integers(0, 4, len(images))
     ]
     signs = random_stream(seed, "altered turn").choice((-1, 1), len(images))
-    found = dict[str, NDArray[np.uint8]]()
+    altered = dict[str, NDArray[np.uint8]]()
     for pixels in sorted({max(1, round(pixels * side / 28)) for pixels in _SHIFTS}):
         moved = [
             shift(image, (*(pixels * direction), 0), order=0, mode="nearest")
             for image, direction in zip(images, directions, strict=True)
         ]
-        found[f"shifted by {pixels} pixel{'s' * (pixels > 1)}"] = np.stack(moved)
+        altered[f"shifted by {pixels} pixel{'s' * (pixels > 1)}"] = np.stack(moved)
     for angle in _ANGLES:
         turned = [
             rotate(image, sign * angle, (0, 1), reshape=False, order=1, mode="nearest")
             for image, sign in zip(images, signs, strict=True)
         ]
-        found[f"rotated by {angle}°"] = np.stack(turned)
-    return found
+        altered[f"rotated by {angle}°"] = np.stack(turned)
+    return altered
 
 
 def _probabilities(model: Model, logits: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -130,7 +130,7 @@ def _measure_known(
     known: Dataset,
     logits: NDArray[np.float32],
     scores: NDArray[np.float64],
-    places: NDArray[np.int64],
+    indices: NDArray[np.int64],
     room: int,
 ) -> KnownImages:
     probabilities = _probabilities(model, logits)
@@ -145,7 +145,7 @@ def _measure_known(
         correct_among_accepted={rule.name: _share(right[~refused])},
         refused=KnownExamples(
             **_examples(known.images, shown, answers, probabilities, refused),
-            indices=to_tuple(places[shown]),
+            indices=to_tuple(indices[shown]),
             labels=to_tuple(known.labels[shown]),
         ),
         by_class=(min(by_class), max(by_class)),
@@ -193,8 +193,8 @@ def _measure_set(
         false_positive_rate=false_positive_rate(known, scores),
     )
     counts = np.bincount(answers, minlength=probabilities.shape[1])
-    most = _number(outside.images.shape[1:], room, _MAX_EACH)
-    shown = _spread(np.arange(count), scores, most)
+    max_examples = _number(outside.images.shape[1:], room, _MAX_EACH)
+    shown = _spread(np.arange(count), scores, max_examples)
     sure = largest >= SURE
     return OutOfDistributionResult(
         name=outside.name,
@@ -222,15 +222,15 @@ def _share(chosen: NDArray[np.bool_], clusters: NDArray[np.int64] | None = None)
     return Share(count=count, total=total, value=value, interval=interval)
 
 
-def _number(image_shape: Sequence[int], room: int, most: int) -> int:
+def _number(image_shape: Sequence[int], room: int, maximum: int) -> int:
     height, width, channels = image_shape
-    return min(most, max(1, room // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
+    return min(maximum, max(1, room // (min(height, _MAX_SIDE) * min(width, _MAX_SIDE) * channels)))
 
 
-def _spread(places: NDArray[np.int64], scores: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+def _spread(indices: NDArray[np.int64], scores: NDArray[np.float64], count: int) -> NDArray[np.int64]:
     """Return at most `most` of the places, evenly from the highest score to the lowest."""
-    ranked = places[np.argsort(-scores[places], kind="stable")]
-    return ranked[evenly(len(ranked), most)]
+    ranked = indices[np.argsort(-scores[indices], kind="stable")]
+    return ranked[evenly(len(ranked), count)]
 
 
 def _examples(

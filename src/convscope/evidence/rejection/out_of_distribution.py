@@ -81,13 +81,13 @@ def out_of_distribution_sets(
     """
     if most < 1:
         raise ValueError(f"most is {most}; it must be at least 1")
-    found, left_out = list[OutOfDistributionSet](), dict[str, str]()
+    sets, left_out = list[OutOfDistributionSet](), dict[str, str]()
     chosen = _other_data(dataset, other)
     if isinstance(chosen, str):
         left_out["other data set"] = chosen
     else:
         name, images = chosen
-        found.append(
+        sets.append(
             OutOfDistributionSet(
                 name, f"test images of {name}", fit_images(images[evenly(len(images), most)], dataset.image_shape)
             )
@@ -102,8 +102,8 @@ def out_of_distribution_sets(
         if isinstance(made, str):
             left_out[name] = made
         else:
-            found.append(made)
-    return (*found, *_changed(dataset, most, seed), *_noises(dataset, most, seed)), left_out
+            sets.append(made)
+    return (*sets, *_changed(dataset, most, seed), *_noises(dataset, most, seed)), left_out
 
 
 def fit_images(images: Images, image_shape: tuple[int, int, int]) -> Images:
@@ -147,23 +147,23 @@ def _is_among(dataset: Dataset, images: Images) -> bool:
     return 2 * len(some & {image.tobytes() for image in images}) > len(some)
 
 
-def _letters(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
+def _letters(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
     """Return letters that are no class of the data set, or why there are none."""
     letters, fonts = letters_beside(dataset.class_names), letter_fonts()
     if not letters:
         return "the classes are letters themselves"
-    count, handwriting = min(most, _LETTERS_EACH * len(letters) * len(fonts)), handwriting_of(dataset.images)
+    count, handwriting = min(max_images, _LETTERS_EACH * len(letters) * len(fonts)), handwriting_of(dataset.images)
     try:
         images, drawn = draw_letters(dataset.image_shape, handwriting, count, fonts, seed, letters)
     except OSError as error:
         return f"a font cannot be read: {error}"
     about = f"the letters {letters} drawn in {len(fonts)} fonts, without {LOOK_ALIKES}, which look like digits"
     # Both cases of a letter are one group: C and c, drawn in one size, are the same shape.
-    cases = np.array([ord(one.lower()) for one in drawn], np.int64)
+    cases = np.array([ord(letter.lower()) for letter in drawn], np.int64)
     return OutOfDistributionSet("letters", about, images, cases, "characters")
 
 
-def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
+def _photo_crops(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
     """Return squares of different sizes cut out of matplotlib's example photo, or why there are none."""
     from PIL import Image
 
@@ -175,7 +175,7 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet
     stream = random_stream(seed, "strangers photo crops")
     crops, cells = list[Images](), list[int]()
     height, width = photo.shape[:2]
-    for _ in range(min(most, _MAX_CROPS)):
+    for _ in range(min(max_images, _MAX_CROPS)):
         side = int(min(height, width) * stream.uniform(*_CROP_SIDES))
         top, left = int(stream.integers(0, height - side + 1)), int(stream.integers(0, width - side + 1))
         crops.append(fit_images(photo[None, top : top + side, left : left + side], dataset.image_shape)[0])
@@ -185,19 +185,19 @@ def _photo_crops(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet
     return OutOfDistributionSet("photo crops", about, np.stack(crops), np.array(cells, np.int64), "parts of the photo")
 
 
-def _overlaid(dataset: Dataset, most: int, seed: int) -> OutOfDistributionSet | str:
+def _overlaid(dataset: Dataset, max_images: int, seed: int) -> OutOfDistributionSet | str:
     """Return the larger value of each pixel of two test images of different classes, or why there are none."""
-    some = dataset.take(evenly(len(dataset), most))
-    places, others = _partners(some, random_stream(seed, "strangers overlaid"))
-    if not len(places):
+    some = dataset.take(evenly(len(dataset), max_images))
+    indices, others = _partners(some, random_stream(seed, "strangers overlaid"))
+    if not len(indices):
         return "all images are of one class"
     about = "two test images of different classes laid over each other (maximum of each pixel)"
-    return OutOfDistributionSet("overlaid", about, np.maximum(some.images[places], some.images[others]))
+    return OutOfDistributionSet("overlaid", about, np.maximum(some.images[indices], some.images[others]))
 
 
-def _changed(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
+def _changed(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
     """Return test images that were changed beyond what their classes look like."""
-    sources = dataset.images[evenly(len(dataset), most)]
+    sources = dataset.images[evenly(len(dataset), max_images)]
     stream = random_stream(seed, "strangers shuffled")
     pixels = sources.reshape(len(sources), -1, sources.shape[3])
     order = stream.permuted(np.broadcast_to(np.arange(pixels.shape[1]), pixels.shape[:2]), axis=1)
@@ -210,12 +210,12 @@ def _changed(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionS
     )
 
 
-def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
-    shape, sources = dataset.image_shape, dataset.images[evenly(len(dataset), most)]
-    uniform = random_stream(seed, "strangers uniform").integers(0, 256, (most, *shape), np.uint8)
+def _noises(dataset: Dataset, max_images: int, seed: int) -> tuple[OutOfDistributionSet, ...]:
+    shape, sources = dataset.image_shape, dataset.images[evenly(len(dataset), max_images)]
+    uniform = random_stream(seed, "strangers uniform").integers(0, 256, (max_images, *shape), np.uint8)
     mean, deviation = sources.mean(axis=(0, 1, 2)), sources.std(axis=(0, 1, 2))
-    normal = random_stream(seed, "strangers normal").normal(mean, deviation, (most, *shape))
-    levels = np.linspace(0, 255, min(most, 256)).round().astype(np.uint8)
+    normal = random_stream(seed, "strangers normal").normal(mean, deviation, (max_images, *shape))
+    levels = np.linspace(0, 255, min(max_images, 256)).round().astype(np.uint8)
     blank = np.broadcast_to(levels[:, None, None, None], (len(levels), *shape)).copy()
     return (
         OutOfDistributionSet("uniform noise", "each pixel uniformly distributed over all values", uniform),
@@ -231,13 +231,13 @@ def _noises(dataset: Dataset, most: int, seed: int) -> tuple[OutOfDistributionSe
 def _partners(dataset: Dataset, stream: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return places of images (M,) and of a random image of another class for each; of one class there are none."""
     labels = dataset.labels
-    found = list[tuple[int, int]]()
+    pairs = list[tuple[int, int]]()
     for index, label in enumerate(labels):
         others = np.flatnonzero(labels != label)
         if len(others):
-            found.append((index, int(stream.choice(others))))
-    places = np.array(found, np.int64).reshape(-1, 2)
-    return places[:, 0], places[:, 1]
+            pairs.append((index, int(stream.choice(others))))
+    indices = np.array(pairs, np.int64).reshape(-1, 2)
+    return indices[:, 0], indices[:, 1]
 
 
 def quarter_turned(images: Images, times: int) -> Images:

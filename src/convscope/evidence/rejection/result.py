@@ -167,7 +167,12 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
 
     def __post_init__(self) -> None:
         names, known = [rule.name for rule in self.rules], self.known
-        shares = (known.correct, known.wrong, known.correct_among_accepted, *(one.correct for one in self.altered))
+        shares = (
+            known.correct,
+            known.wrong,
+            known.correct_among_accepted,
+            *(images.correct for images in self.altered),
+        )
         if any(set(by_rule) != set(names) for by_rule in shares):
             raise ValueError(f"there are shares of other rules than {', '.join(names):.200}")
         check_labels(self.class_names, (*known.refused.predictions, *known.refused.labels), "known")
@@ -189,11 +194,11 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         rule = self.rules[0]
         where = f"{self.num_images:,} {self.split} images of {self.dataset_name}"
         limits = " or ".join(f"{TITLES[score]} below {limit:.4g}" for score, limit in rule.thresholds.items())
-        kept, most = rule.num_kept / rule.num_held_out, rule.most_refused
+        kept, max_refused = rule.num_kept / rule.num_held_out, rule.most_refused
         low, high = rule.refused_range
         return (
             f"Images with {limits} are refused; {100 * kept:.1f} % of {rule.num_held_out:,} held-out training images "
-            f"are accepted. Of new images like these at most {100 * most:.1f} % are refused on average; with "
+            f"are accepted. Of new images like these at most {100 * max_refused:.1f} % are refused on average; with "
             f"thresholds from so many images, {100 * low:.1f} to {100 * high:.1f} % (95 % range). Measured on {where}:"
         )
 
@@ -206,9 +211,9 @@ class Rejection(Tabular, ClassesRecord, kw_only=True):
         ]
         rows: list[tuple[str, ...]] = [(name, f"{share.total:,}", str(share), "", "", "", "") for name, share in shares]
         for outside in self.out_of_distribution:
-            one, count = outside.rules[0], outside.num_images
-            area = f"{one.auroc:.4f} [{one.auroc_interval[0]:.4f}, {one.auroc_interval[1]:.4f}]"
+            result, count = outside.rules[0], outside.num_images
+            area = f"{result.auroc:.4f} [{result.auroc_interval[0]:.4f}, {result.auroc_interval[1]:.4f}]"
             sure = (f"{number / count:.4f}" for number in (outside.num_confident, outside.num_confident_accepted))
-            rate = f"{one.false_positive_rate:.4f}"
-            rows.append((clip(outside.name, 24), f"{count:,}", str(one.refused), area, rate, *sure))
+            rate = f"{result.false_positive_rate:.4f}"
+            rows.append((clip(outside.name, 24), f"{count:,}", str(result.refused), area, rate, *sure))
         return rows

@@ -96,8 +96,8 @@ class RuleNumbers(Record):
         from scipy.special import betaincinv
 
         total, refused = self.num_held_out + 1, self.num_held_out - max(self.num_kept, 1)
-        most = min(refused + len(self.thresholds), self.num_held_out)
-        low, high = betaincinv((refused + 1, most), (total - refused - 1, total - most), (0.025, 0.975))
+        max_refused = min(refused + len(self.thresholds), self.num_held_out)
+        low, high = betaincinv((refused + 1, max_refused), (total - refused - 1, total - max_refused), (0.025, 0.975))
         return float(low), float(high)
 
 
@@ -202,14 +202,14 @@ def scores_of(
     statistics: ImageStatistics | None,
 ) -> dict[ScoreName, NDArray[np.float64]]:
     """Return (N,) by name, each of the scores `names` of the images (N, H, W, C) with these logits (N, K)."""
-    found: dict[ScoreName, NDArray[np.float64]] = {}
+    scores: dict[ScoreName, NDArray[np.float64]] = {}
     for name in names:
         if name == "mahalanobis":
             assert distance is not None, "mahalanobis needs a distance"
-            found[name] = distance.scores(model, images)
+            scores[name] = distance.scores(model, images)
         elif name == "image_statistics":
             assert statistics is not None, "image_statistics needs statistics"
-            found[name] = statistics.scores(images)
+            scores[name] = statistics.scores(images)
         else:
-            found[name] = {"energy": energy, "max_logit": max_logit, "max_probability": max_probability}[name](logits)
-    return found
+            scores[name] = {"energy": energy, "max_logit": max_logit, "max_probability": max_probability}[name](logits)
+    return scores

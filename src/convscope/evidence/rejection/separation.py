@@ -41,20 +41,20 @@ def joint_thresholds(
     if not 0 < keep < 1:
         raise ValueError(f"keep is {keep}; it must lie between 0 and 1")
     allowed = max(int((1 - keep) * (total + 1) + 1e-9) - 1, 0)  # 0.01 × 100 must not be a hair below or above 1
-    ordered = {name: np.sort(one) for name, one in scores.items()}
+    ordered = {name: np.sort(values) for name, values in scores.items()}
 
     def thresholds(count: int) -> dict[Name, float]:
         guarded = min(count, int(guard_share * allowed))
-        return {name: float(one[guarded if name == guard else count]) for name, one in ordered.items()}
+        return {name: float(values[guarded if name == guard else count]) for name, values in ordered.items()}
 
     # Every threshold rises with the count, and so does what is refused: halve the range that holds the highest count.
     low, high = 0, allowed
     while low < high:
         middle = (low + high + 1) // 2
-        found = thresholds(middle)
+        candidate = thresholds(middle)
         refused = np.zeros(total, bool)
-        for name, one in scores.items():
-            refused |= one <= found[name]
+        for name, values in scores.items():
+            refused |= values <= candidate[name]
         low, high = (middle, high) if refused.sum() <= allowed else (low, middle - 1)
     return thresholds(low)
 
@@ -90,11 +90,11 @@ def effective_number(
     """
     from scipy.stats import t
 
-    numbers, places = np.asarray(values, np.float64), np.unique(clusters, return_inverse=True)[1]
-    apart, groups = numbers - numbers.mean(), int(places.max()) + 1
+    numbers, inverse = np.asarray(values, np.float64), np.unique(clusters, return_inverse=True)[1]
+    apart, groups = numbers - numbers.mean(), int(inverse.max()) + 1
     if groups == 1:
         return 1.0
-    between = (np.bincount(places, apart) ** 2).sum() * groups / (groups - 1)
+    between = (np.bincount(inverse, apart) ** 2).sum() * groups / (groups - 1)
     within = (apart**2).sum()
     number = (
         len(numbers) * within / between if within > 0 and between > 0 else (groups if within == 0 else len(numbers))

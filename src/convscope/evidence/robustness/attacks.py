@@ -144,11 +144,11 @@ class Attacks(Tabular, ClassesRecord, kw_only=True):
         return [
             (
                 f"{epsilon}",
-                *(f"{100 * found[method].accuracy:.2f} %" for method in METHODS),
-                f"[{100 * found['pgd'].interval[0]:.2f}, {100 * found['pgd'].interval[1]:.2f}]",
-                f"{100 * found['pgd'].changed:.2f} %",
+                *(f"{100 * attacks[method].accuracy:.2f} %" for method in METHODS),
+                f"[{100 * attacks['pgd'].interval[0]:.2f}, {100 * attacks['pgd'].interval[1]:.2f}]",
+                f"{100 * attacks['pgd'].changed:.2f} %",
             )
-            for epsilon, found in by_epsilon.items()
+            for epsilon, attacks in by_epsilon.items()
         ]
 
 
@@ -190,10 +190,10 @@ def measure_attacks(
     labels = used.labels.astype(np.int64)
     answers = model.predict(used.images)
     clean = answers == labels
-    found = dict[tuple[Method, int], NDArray[np.int64]]()
+    fooled = dict[tuple[Method, int], NDArray[np.int64]]()
     under_pgd = answers.copy()
     for size in sizes:
-        found["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
+        fooled["noise", size] = model.predict(random_signs(used.images, size, seed, indices=indices))
         left = np.flatnonzero(under_pgd == labels)
         if size and len(left):
             attacked = pgd(
@@ -207,9 +207,9 @@ def measure_attacks(
                 indices=indices[left],
             )
             under_pgd[left] = model.predict(attacked)
-        found["pgd", size] = under_pgd.copy()
+        fooled["pgd", size] = under_pgd.copy()
     shown = _chosen(labels, clean, model.architecture.num_classes)
-    median, interval = _median(sizes, np.array([found["pgd", size] != labels for size in sizes])[:, clean])
+    median, interval = _median(sizes, np.array([fooled["pgd", size] != labels for size in sizes])[:, clean])
     return Attacks(
         **describe_images(dataset, len(used)),
         seed=seed,
@@ -218,7 +218,7 @@ def measure_attacks(
         accuracy=float(clean.mean()),
         accuracy_interval=wilson_interval(int(clean.sum()), len(clean)),
         attacks=tuple(
-            _attack_images(method, size, found[method, size], labels, answers) for method in METHODS for size in sizes
+            _attack_images(method, size, fooled[method, size], labels, answers) for method in METHODS for size in sizes
         ),
         median_epsilon=median,
         median_epsilon_interval=interval,
@@ -269,8 +269,8 @@ def _half_size(sizes: Sequence[int], shares: NDArray[np.float64]) -> float | Non
 def _chosen(labels: NDArray[np.int64], clean: NDArray[np.bool_], num_classes: int) -> NDArray[np.int64]:
     """Return places of images that are classified correctly: the first of each class, of evenly sampled classes."""
     firsts = [np.flatnonzero(clean & (labels == label))[:1] for label in range(num_classes)]
-    places = np.concatenate(firsts).astype(np.int64)
-    return places[evenly(len(places), _MAX_EXAMPLES)]
+    indices = np.concatenate(firsts).astype(np.int64)
+    return indices[evenly(len(indices), _MAX_EXAMPLES)]
 
 
 def _examples(

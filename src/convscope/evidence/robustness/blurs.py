@@ -47,16 +47,16 @@ def shuffle(images: Levels, reach: int, chances: NDArray[np.float64]) -> Levels:
     span = 2 * reach
     pixels = np.moveaxis(images.reshape(num_images, -1, channels), 0, 1).copy()  # (H W, N, C)
     every = np.arange(num_images)
-    for one in range(chances.shape[1]):
-        choices = np.floor((2 * chances[:, one] - 1) * span**2).astype(np.int64).T  # (H W, N)
+    for step in range(chances.shape[1]):
+        choices = np.floor((2 * chances[:, step] - 1) * span**2).astype(np.int64).T  # (H W, N)
         choices[choices < 0] = span * reach + reach  # its own
         for row in range(height - reach, reach, -1):
             for column in range(width - reach, reach, -1):
-                place = row * width + column
-                down, right = np.divmod(choices[place], span)
+                position = row * width + column
+                down, right = np.divmod(choices[position], span)
                 others = (row + down - reach) * width + column + right - reach
-                held = pixels[place].copy()
-                pixels[place] = pixels[others, every]
+                held = pixels[position].copy()
+                pixels[position] = pixels[others, every]
                 pixels[others, every] = held
     return np.ascontiguousarray(np.moveaxis(pixels, 0, 1)).reshape(images.shape)
 

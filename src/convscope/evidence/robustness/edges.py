@@ -49,11 +49,11 @@ def _is_ridge(
     size: NDArray[np.float64],
     down: NDArray[np.float64],
     right: NDArray[np.float64],
-    places: tuple[NDArray[np.intp], ...],
+    positions: tuple[NDArray[np.intp], ...],
 ) -> NDArray[np.bool_]:
     """Return for each of `places` whether the gradient is largest there along its direction, linear between pixels."""
-    image, row, column = places
-    y, x = down[places], right[places]
+    image, row, column = positions
+    y, x = down[positions], right[positions]
     is_steep = np.abs(y) >= np.abs(x)
     step_y, step_x = np.sign(y).astype(np.intp), np.sign(x).astype(np.intp)
     near_y, near_x = np.where(is_steep, step_y, 0), np.where(is_steep, 0, step_x)
@@ -64,5 +64,5 @@ def _is_ridge(
         diagonal = size[image, row + sign * step_y, column + sign * step_x]
         return np.asarray((1 - part) * near + part * diagonal)
 
-    here = size[places]
+    here = size[positions]
     return np.asarray((here > along(1) + _TIE) & (here > along(-1) - _TIE))

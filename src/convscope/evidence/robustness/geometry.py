@@ -20,10 +20,10 @@ def warp(images: Pictures, inverse: NDArray[np.float64] = _IDENTITY, shift: tupl
     """
     num_images, height, width, channels = images.shape
     centre = np.array([(height - 1) / 2, (width - 1) / 2])
-    places = np.indices((height, width)).reshape(2, -1).T - centre - shift  # (H W, 2)
-    places = places @ inverse.T + centre
-    corner = np.floor(places).astype(np.int64)
-    part = places - corner
+    positions = np.indices((height, width)).reshape(2, -1).T - centre - shift  # (H W, 2)
+    positions = positions @ inverse.T + centre
+    corner = np.floor(positions).astype(np.int64)
+    part = positions - corner
     flat = images.reshape(num_images, height * width, channels)
     result = np.zeros(flat.shape, np.float32)
     for down in (0, 1):

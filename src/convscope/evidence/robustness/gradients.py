@@ -67,23 +67,23 @@ def pgd(
         chances = uniforms(seed, f"pgd/{restart}", indices[left], images[0].size).reshape(-1, *images.shape[1:])
         clean = images[left]
         now = _clip_changes(clean + np.floor(chances * (2 * epsilon + 1)).astype(np.int64) - epsilon, clean, epsilon)
-        places = left  # of this start's images
+        remaining = left  # of this start's images
         for step in range(steps + 1):
             logits = np.asarray(model.logits(now), np.float64)
-            margin, rival = _margins(logits, labels[places])
-            fooled = logits.argmax(axis=1) != labels[places]
-            better = fooled | (margin > margins[places])
-            best[places[better]], margins[places[better]] = now[better], margin[better]
-            places, now, rival = places[~fooled], now[~fooled], rival[~fooled]
-            if step == steps or not len(places):
+            margin, rival = _margins(logits, labels[remaining])
+            fooled = logits.argmax(axis=1) != labels[remaining]
+            better = fooled | (margin > margins[remaining])
+            best[remaining[better]], margins[remaining[better]] = now[better], margin[better]
+            remaining, now, rival = remaining[~fooled], now[~fooled], rival[~fooled]
+            if step == steps or not len(remaining):
                 break
-            dlogits = np.zeros((len(places), logits.shape[1]))
-            dlogits[np.arange(len(places)), rival] = 1
-            dlogits[np.arange(len(places)), labels[places]] = -1
+            dlogits = np.zeros((len(remaining), logits.shape[1]))
+            dlogits[np.arange(len(remaining)), rival] = 1
+            dlogits[np.arange(len(remaining)), labels[remaining]] = -1
             slopes = model.architecture.input.scale * model.network.layer_gradients(now, dlogits, ["input"])["input"]
             stride = max(1, round(2 * epsilon * (1 - step / steps)))
-            now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[places], epsilon)
-        left = places
+            now = _clip_changes(now + stride * np.sign(slopes).astype(np.int64), images[remaining], epsilon)
+        left = remaining
     return best
 
 

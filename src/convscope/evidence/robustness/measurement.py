@@ -96,9 +96,11 @@ class Robustness(Tabular, ClassesRecord, kw_only=True):
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
         for name in CORRUPTIONS:
-            found = [corruption for corruption in self.corruptions if corruption.name == name]
-            cells = [f"{100 * one.accuracy:.2f} %" + ("*" if one.is_mnist_c else " ") for one in found]
-            rows.append((name.replace("_", " "), *cells, f"{100 * _mean(found):.2f} %"))
+            strengths = [corruption for corruption in self.corruptions if corruption.name == name]
+            cells = [
+                f"{100 * corrupted.accuracy:.2f} %" + ("*" if corrupted.is_mnist_c else " ") for corrupted in strengths
+            ]
+            rows.append((name.replace("_", " "), *cells, f"{100 * _mean(strengths):.2f} %"))
         means = [f"{100 * mean:.2f} % " for mean in self.mean_accuracy_by_strength]
         return [*rows, ("mean (* as in MNIST-C)", *means, f"{100 * self.mean_accuracy:.2f} %")]
 
@@ -184,5 +186,5 @@ def _mean_interval(right: NDArray[np.bool_]) -> tuple[float, float]:
     return group_accuracy_interval(1 - right.mean(axis=0, keepdims=True))
 
 
-def _mean(found: Iterable[Corrupted]) -> float:
-    return float(np.mean([one.accuracy for one in found]))
+def _mean(corrupted: Iterable[Corrupted]) -> float:
+    return float(np.mean([result.accuracy for result in corrupted]))

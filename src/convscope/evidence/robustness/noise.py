@@ -27,12 +27,12 @@ def uniforms(seed: int, purpose: str, indices: NDArray[np.integer[Any]], count: 
     """
     bits = np.random.PCG64(stream_key(seed, purpose))
     stream = np.random.Generator(bits)
-    numbers, place = np.empty((len(indices), count)), 0
+    numbers, position = np.empty((len(indices), count)), 0
     for row, index in zip(numbers, indices.tolist(), strict=True):
-        if index * count != place:
-            bits.advance(index * count - place)
+        if index * count != position:
+            bits.advance(index * count - position)
         stream.random(out=row)  # a draw of the bit generator for each number
-        place = (index + 1) * count
+        position = (index + 1) * count
     return numbers
 
 
@@ -55,15 +55,15 @@ def shot_noise(images: Pictures, photons: float, uniform: Uniform) -> Levels:
     from scipy.special import pdtr
 
     # A row of the table for each grey level: the probability of at most 0, 1, 2, ... photons.
-    most = int(photons + 10 * np.sqrt(photons) + 10)
-    table = pdtr(np.arange(most + 1), np.arange(256)[:, None] * (photons / 255))
+    max_photons = int(photons + 10 * np.sqrt(photons) + 10)
+    table = pdtr(np.arange(max_photons + 1), np.arange(256)[:, None] * (photons / 255))
     counts = np.zeros(images.shape)
     lit = images > 0  # black has no photons
     levels = images[lit].astype(np.float64)
     chances = uniform(images[0].size).reshape(images.shape)[lit]
     # All rows in one rising sequence: level g has its probabilities between g and g + 1.
     rising = (np.arange(256)[:, None] + table).ravel()
-    counts[lit] = np.searchsorted(rising, levels + chances, side="right") - levels * (most + 1)
+    counts[lit] = np.searchsorted(rising, levels + chances, side="right") - levels * (max_photons + 1)
     return counts * (255 / photons)
 
 

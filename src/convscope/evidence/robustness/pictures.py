@@ -30,10 +30,10 @@ def in_blocks(
     step = max(1, _BLOCK_VALUES // int(np.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         block = slice(start, start + step)
-        places = indices[block]
+        block_indices = indices[block]
 
-        def uniform(count: int, places: NDArray[np.integer[Any]] = places) -> NDArray[np.float64]:
-            return uniforms(seed, purpose, places, count)
+        def uniform(count: int, block_indices: NDArray[np.integer[Any]] = block_indices) -> NDArray[np.float64]:
+            return uniforms(seed, purpose, block_indices, count)
 
         result[block] = np.clip(np.rint(change(images[block], uniform)), 0, 255).astype(np.uint8)
     return result

@@ -40,9 +40,9 @@ def fog(images: Pictures, constants: tuple[float, float], uniform: Uniform) -> L
 
 def _between(pixels: int, size: float) -> NDArray[np.float32]:
     """Return (pixels, nodes), the linear weights of nodes `size` pixels apart for each pixel."""
-    places = np.arange(pixels) / size
+    positions = np.arange(pixels) / size
     nodes = np.arange(ceil((pixels - 1) / size) + 1)
-    return np.asarray(np.maximum(1 - np.abs(places[:, None] - nodes), 0), np.float32)
+    return np.asarray(np.maximum(1 - np.abs(positions[:, None] - nodes), 0), np.float32)
 
 
 def spatter(images: Pictures, constants: tuple[float, float, float], uniform: Uniform) -> Levels:
