@@ -269,15 +269,6 @@ def test_activations_are_exact_from_their_one_tail_to_the_other(activation: Acti
     np.testing.assert_allclose(y, expected, rtol=1e-5 if activation == "gelu" else 1e-6, atol=1e-30)
 
 
-@pytest.mark.parametrize("channels", [7, 8, 9, 33])
-@pytest.mark.parametrize(("size", "padding"), [((5, 4), "valid"), ((13, 22), "same"), ((24, 9), "valid")])
-def test_convolutions_by_winograd_agree_with_the_reference(channels: int, size: tuple[int, int], padding: str) -> None:
-    layers = (
-        Conv2D(channels, 1, activation="relu"), Conv2D(70, 3, padding=padding), MaxPooling2D(2), Flatten(), Dense(5),
-    )  # fmt: skip
-    assert_agrees(Architecture(Input(*size, 2), layers), 5, instruction_sets())
-
-
 def test_gradients_of_more_images_than_a_batch_agree_with_the_reference() -> None:
     layers = (Conv2D(3, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(4))
     assert_agrees(Architecture(Input(6, 7), layers), 600)

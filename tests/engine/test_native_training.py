@@ -62,7 +62,8 @@ def test_training_agrees_with_the_reference(options: dict[str, Any], isa: str) -
 
 def with_every_layer() -> cs.Architecture:
     layers = (
-        cs.Conv2D(5, 3, padding="same", activation="gelu"), cs.AveragePooling2D(2, padding="same"),
+        cs.Conv2D(6, 3, padding="same", activation="gelu"), cs.AveragePooling2D(2, padding="same"),
+        cs.BatchNormalization(), cs.Conv2D(4, 2, groups=2), cs.PReLU(),
         cs.DepthwiseConv2D(2, depth_multiplier=3, activation="relu"), cs.Dropout(0.2), cs.MaxPooling2D(2, 1, "same"),
         cs.GlobalAveragePooling2D(), cs.Dropout(0.5), cs.Dense(19, "tanh"), cs.Dense(5, "softmax"),
     )  # fmt: skip
@@ -103,12 +104,13 @@ def test_instruction_sets_agree_within_tolerance() -> None:
     np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("engine", [NativeNetwork, ReferenceNetwork])
 @pytest.mark.parametrize("options", [{}, *OPTIONS, ALL, RESAMPLED], ids=str)
-def test_continuing_from_the_state_gives_the_same_bits(options: dict[str, Any]) -> None:
-    architecture, dataset = small_architecture(), random_dataset(100)
-    network = NativeNetwork(architecture, initial_weights(architecture, 0))
+def test_continuing_from_the_state_gives_the_same_bits(options: dict[str, Any], engine: type[NativeNetwork]) -> None:
+    architecture, dataset = with_every_layer(), random_dataset(100)
+    network = engine(architecture, initial_weights(architecture, 0))
     train(network, dataset, **options)
-    fresh = NativeNetwork(architecture, network.weights())
+    fresh = engine(architecture, network.weights())
     fresh.set_optimizer_state(network.optimizer_state())
     assert_same_bits(fresh.optimizer_state(), network.optimizer_state())
     assert train(network, dataset, **options) == train(fresh, dataset, **options)

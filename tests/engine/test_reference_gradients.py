@@ -1,5 +1,6 @@
 """Finite differences prove the reference engine's gradients, on which the trust in the other engines rests."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -68,23 +69,29 @@ def assert_gradient(function, array, gradient, stream, count=3, step=1e-3):
         assert abs(gradient[index] - expected) <= 1e-6 * max(abs(expected), 1e-2 * scale), index
 
 
+def assert_backward(forward, backward, arrays, stream, **options):
+    """Compare what `backward(dy)` gives for each of `arrays` with finite differences of <dy, forward()>."""
+    dy = stream.normal(size=forward().shape)
+    for array, gradient in zip(arrays, backward(dy), strict=True):
+        assert_gradient(lambda: np.vdot(dy, forward()), array, gradient, stream, **options)
+
+
 # --- Layers against finite differences --------------------------------------------------------------------------------
+# Most are linear in each of their arrays: no step is too long.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
-def test_convolution_backward_agrees_with_finite_differences(window):
-    for (channels, groups), (batch, size) in product(((1, 1), (3, 1), (17, 1), (6, 3)), CASES):
-        stream = random_stream(channels, f"convolution {window} {batch} {size}")
-        x = stream.normal(size=(batch, *size, channels))
-        kernel, bias = stream.normal(size=(*window.size, channels // groups, 3)), stream.normal(size=3)
-        dy = stream.normal(size=convolution(x, kernel, bias, window).shape)
-
-        def loss(x=x, kernel=kernel, bias=bias, dy=dy):
-            return np.vdot(dy, convolution(x, kernel, bias, window))
-
-        for array, gradient in zip((x, kernel, bias), convolution_backward(dy, x, kernel, window), strict=True):
-            assert_gradient(loss, array, gradient, stream, step=0.1)  # linear in each: no step is too long
+@pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
+@pytest.mark.parametrize(("channels", "groups"), [(1, 1), (3, 1), (17, 1), (6, 3)])
+def test_convolution_backward_agrees_with_finite_differences(channels, groups, batch, size, window):
+    stream = random_stream(channels, f"convolution {window} {batch} {size}")
+    x = stream.normal(size=(batch, *size, channels))
+    kernel, bias = stream.normal(size=(*window.size, channels // groups, 3)), stream.normal(size=3)
+    forward = partial(convolution, x, kernel, bias, window)
+    assert_backward(
+        forward, lambda dy: convolution_backward(dy, x, kernel, window), (x, kernel, bias), stream, step=0.1
+    )
 
 
 @pytest.mark.parametrize("padding", ["valid", "same"])
@@ -94,53 +101,41 @@ def test_convolution_backward_agrees_with_finite_differences(window):
     [(max_pooling, max_pooling_backward), (average_pooling, average_pooling_backward)],
     ids=["max", "average"],
 )
-def test_pooling_backward_agrees_with_finite_differences(pooling, backward, window, padding):
+@pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
+def test_pooling_backward_agrees_with_finite_differences(batch, size, pooling, backward, window, padding):
     window = Window(*window, padding)
-    for batch, size in CASES:
-        stream = random_stream(0, f"pooling {window} {batch} {size}")
-        x = stream.permutation(batch * size[0] * size[1] * 5).reshape(batch, *size, 5).astype(float)
-        dy = stream.normal(size=pooling(x, window).shape)
-
-        def loss(x=x, dy=dy):
-            return np.vdot(dy, pooling(x, window))
-
-        # Values are whole numbers, all different: within a tenth of one there is no kink.
-        assert_gradient(loss, x, backward(dy, x, window), stream, count=20, step=0.1)
+    stream = random_stream(0, f"pooling {window} {batch} {size}")
+    # Values are whole numbers, all different: within a tenth of one there is no kink.
+    x = stream.permutation(batch * size[0] * size[1] * 5).reshape(batch, *size, 5).astype(float)
+    assert_backward(lambda: pooling(x, window), lambda dy: [backward(dy, x, window)], [x], stream, count=20, step=0.1)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
-def test_depthwise_backward_agrees_with_finite_differences(window):
-    for multiplier, (batch, size) in product((1, 3), CASES):
-        stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")
-        x = stream.normal(size=(batch, *size, 5))
-        kernel, bias = stream.normal(size=(*window.size, 5, multiplier)), stream.normal(size=5 * multiplier)
-        dy = stream.normal(size=depthwise(x, kernel, bias, window).shape)
-
-        def loss(x=x, kernel=kernel, bias=bias, dy=dy):
-            return np.vdot(dy, depthwise(x, kernel, bias, window))
-
-        for array, gradient in zip((x, kernel, bias), depthwise_backward(dy, x, kernel, window), strict=True):
-            assert_gradient(loss, array, gradient, stream, step=0.1)
+@pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
+@pytest.mark.parametrize("multiplier", [1, 3])
+def test_depthwise_backward_agrees_with_finite_differences(multiplier, batch, size, window):
+    stream = random_stream(multiplier, f"depthwise {window} {batch} {size}")
+    x = stream.normal(size=(batch, *size, 5))
+    kernel, bias = stream.normal(size=(*window.size, 5, multiplier)), stream.normal(size=5 * multiplier)
+    arrays = (x, kernel, bias)
+    forward = partial(depthwise, *arrays, window)
+    assert_backward(forward, lambda dy: depthwise_backward(dy, x, kernel, window), arrays, stream, step=0.1)
 
 
 def test_dense_backward_agrees_with_finite_differences():
     stream = random_stream(0, "dense")
-    x, kernel, bias, dy = (stream.normal(size=shape) for shape in ((7, 11), (11, 5), (5,), (7, 5)))
-
-    def loss():
-        return np.vdot(dy, dense(x, kernel, bias))
-
-    for array, gradient in zip((x, kernel, bias), dense_backward(dy, x, kernel), strict=True):
-        assert_gradient(loss, array, gradient, stream, count=10, step=0.1)
+    x, kernel, bias = (stream.normal(size=shape) for shape in ((7, 11), (11, 5), (5,)))
+    forward = partial(dense, x, kernel, bias)
+    assert_backward(forward, lambda dy: dense_backward(dy, x, kernel), (x, kernel, bias), stream, count=10, step=0.1)
 
 
 def test_dropout_backward_agrees_with_finite_differences():
     stream = random_stream(0, "dropout")
-    x, dy = stream.normal(size=(3, 4, 5, 2)), stream.normal(size=(3, 4, 5, 2))
+    x = stream.normal(size=(3, 4, 5, 2))
     kept = dropout_kept(7, 1, 0, x.shape, 2**22)
-    gradient = dropout_backward(dy, kept, 0.25)
-    assert_gradient(lambda: np.vdot(dy, dropout(x, kept, 0.25)), x, gradient, stream, count=40, step=0.1)
+    forward = partial(dropout, x, kept, 0.25)
+    assert_backward(forward, lambda dy: [dropout_backward(dy, kept, 0.25)], [x], stream, count=40, step=0.1)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -149,40 +144,32 @@ def test_activations_backward_agree_with_finite_differences(name):
     stream = random_stream(0, name)
     x = stream.uniform(-8, 8, 60)
     x = x[np.abs((x + 1.5) % 3 - 1.5) > 0.1]  # away from the kinks at 0, -3, 3 and 6
-    dy = stream.normal(size=x.shape)
-    assert_gradient(lambda: np.vdot(dy, forward(x)), x, backward(dy, x), stream, count=x.size)
+    assert_backward(lambda: forward(x), lambda dy: [backward(dy, x)], [x], stream, count=x.size)
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (2, 4, 3, 5)], ids=str)
 def test_prelu_backward_agrees_with_finite_differences(shape):
     stream = random_stream(0, f"prelu {shape}")
     x = stream.uniform(0.1, 4, shape) * stream.choice([-1, 1], shape)  # away from the kink at zero
-    alpha, dy = stream.normal(size=5), stream.normal(size=shape)
-
-    def loss():
-        return np.vdot(dy, prelu(x, alpha))
-
-    for array, gradient in zip((x, alpha), prelu_backward(dy, x, alpha), strict=True):
-        assert_gradient(loss, array, gradient, stream, count=5)
+    alpha = stream.normal(size=5)
+    assert_backward(lambda: prelu(x, alpha), lambda dy: prelu_backward(dy, x, alpha), (x, alpha), stream, count=5)
 
 
 @pytest.mark.parametrize("slope", [0, 0.01, 0.2, 3.5])
 def test_leaky_relu_of_any_slope_backward_agrees_with_finite_differences(slope):
     stream = random_stream(0, f"slope {slope}")
     x = stream.uniform(0.1, 4, (50,)) * stream.choice([-1, 1], 50)
-    dy = stream.normal(size=50)
     np.testing.assert_array_equal(activated(np.array([-2.0, 0.0, 3.0]), "leaky_relu", slope), [-2 * slope, 0, 3])
-    gradient = activated_backward(dy, x, "leaky_relu", slope)
-    assert_gradient(lambda: np.vdot(dy, activated(x, "leaky_relu", slope)), x, gradient, stream, count=50)
+    forward = partial(activated, x, "leaky_relu", slope)
+    assert_backward(forward, lambda dy: [activated_backward(dy, x, "leaky_relu", slope)], [x], stream, count=50)
 
 
 @pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (3, 0)), ((0, 1), (0, 4))], ids=str)
 def test_zero_padding_backward_agrees_with_finite_differences(padding):
     stream = random_stream(0, f"padding {padding}")
     x = stream.normal(size=(3, 5, 4, 2))
-    dy = stream.normal(size=zero_padding(x, padding).shape)
-    gradient = zero_padding_backward(dy, padding)
-    assert_gradient(lambda: np.vdot(dy, zero_padding(x, padding)), x, gradient, stream, count=40, step=0.1)
+    forward = partial(zero_padding, x, padding)
+    assert_backward(forward, lambda dy: [zero_padding_backward(dy, padding)], [x], stream, count=40, step=0.1)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -272,35 +259,31 @@ def test_gradients_agree_with_finite_differences(size, batch, channels, kernel, 
     assert_network_gradients(architecture, random_images(batch, (batch, *size, channels)), labels)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("last", [cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D()], ids=lambda last: last.kind)
-def test_gradients_through_every_pooling_and_depthwise_convolution_agree_with_finite_differences(last):
-    layers = (
-        cs.Conv2D(4, 3, activation="relu"), cs.AveragePooling2D(3, 2, "same"),
-        cs.DepthwiseConv2D(2, padding="same", depth_multiplier=2), cs.MaxPooling2D(2, 1, "same"), last,
-        cs.Dense(5, "softmax"),
-    )  # fmt: skip
-    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
-    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
-
-
-@pytest.mark.slow
-def test_gradients_through_normalisation_and_layers_without_bias_agree_with_finite_differences():
-    layers = (
+NETWORKS = {
+    **{
+        f"every pooling and depthwise convolution, {last.kind}": (
+            cs.Conv2D(4, 3, activation="relu"), cs.AveragePooling2D(3, 2, "same"),
+            cs.DepthwiseConv2D(2, padding="same", depth_multiplier=2), cs.MaxPooling2D(2, 1, "same"), last,
+            cs.Dense(5, "softmax"),
+        )
+        for last in (cs.GlobalAveragePooling2D(), cs.GlobalMaxPooling2D())
+    },
+    "normalisation and layers without bias": (
         cs.BatchNormalization(), cs.Conv2D(4, 3, use_bias=False), cs.BatchNormalization(activation="relu"),
         cs.MaxPooling2D(2), cs.DepthwiseConv2D(2, use_bias=False), cs.BatchNormalization(0.9, 0.1, "gelu"),
         cs.Flatten(), cs.Dense(6, use_bias=False), cs.BatchNormalization(activation="leaky_relu"), cs.Dense(5),
         cs.BatchNormalization(),
-    )  # fmt: skip
-    architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
-    assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)
-
-
-def test_gradients_through_zero_padding_and_activation_layers_agree_with_finite_differences():
-    layers = (
+    ),
+    "zero padding and activations as layers": (
         cs.ZeroPadding2D(((1, 0), (2, 3))), cs.Conv2D(4, 3), cs.Activation("leaky_relu", 0.05), cs.ZeroPadding2D(2),
         cs.DepthwiseConv2D(3, 2), cs.Activation("gelu"), cs.Flatten(), cs.Activation("linear"), cs.Dense(6),
         cs.Activation("relu"), cs.Dense(5), cs.Activation("softmax"),
-    )  # fmt: skip
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
+def test_gradients_through_every_kind_of_layer_agree_with_finite_differences(layers):
     architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)
     assert_network_gradients(architecture, random_images(0, (7, 9, 7, 3)), np.arange(7) % 5)

@@ -179,17 +179,6 @@ def test_statistics_are_averaged_as_weights_are_and_neither_optimized_nor_decaye
         assert (weight != seen[-1][name]).any()
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-def test_a_normalised_network_taken_up_again_goes_on_as_if_unbroken(averaging):
-    architecture, dataset = small_architecture(), random_dataset(20, (7, 6, 2))
-    unbroken = ReferenceNetwork(architecture, initial_weights(architecture, 0))
-    train(unbroken, dataset, averaging=averaging)
-    resumed = ReferenceNetwork(architecture, unbroken.weights())
-    resumed.set_optimizer_state(unbroken.optimizer_state())
-    assert train(unbroken, dataset, averaging=averaging) == train(resumed, dataset, averaging=averaging)
-    assert_same_bits(unbroken.weights(), resumed.weights())
-
-
 # --- Errors -----------------------------------------------------------------------------------------------------------
 
 

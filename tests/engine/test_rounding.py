@@ -16,7 +16,6 @@ from convscope.engine.reference import ReferenceNetwork
 from convscope.engine.rounding import STEPS, kernel_filters, rounded
 from convscope.recipes import SGD, Adam
 
-from .epochs import assert_same_bits
 from .epochs import train as train_epoch
 
 ENGINES = [NativeNetwork, ReferenceNetwork]
@@ -110,19 +109,6 @@ def test_an_average_is_one_of_unrounded_weights(engine: type[NativeNetwork]) -> 
         value = state.get(f"unrounded/{name}", averaged.weights()[name])
         np.testing.assert_allclose(value, expected, atol=1e-6, err_msg=name)
         np.testing.assert_array_equal(state[f"unaveraged/{name}"].astype(np.float32), np.float32(seen[-1][name]))
-
-
-@pytest.mark.parametrize("averaging", [0.0, 0.9])
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_network_taken_up_again_goes_on_as_if_unbroken(engine: type[NativeNetwork], averaging: float) -> None:
-    unbroken = engine(architecture(), initial_weights(architecture(), 0))
-    train(unbroken, dataset(40), weight_bits=4, averaging=averaging)
-    resumed = engine(architecture(), unbroken.weights())
-    resumed.set_optimizer_state(unbroken.optimizer_state())
-    for network in (unbroken, resumed):
-        train(network, dataset(40), weight_bits=4, averaging=averaging)
-    assert_same_bits(resumed.weights(), unbroken.weights())
-    assert_same_bits(resumed.optimizer_state(), unbroken.optimizer_state())
 
 
 @pytest.mark.parametrize("engine", ENGINES)

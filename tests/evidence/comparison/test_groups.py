@@ -43,18 +43,12 @@ def test_one_model_each_is_the_comparison_of_the_two():
     right_a, right_b = draw_right(3, 1, 400, 0.9), draw_right(4, 1, 400, 0.8)
     groups = compare_groups(make_group("cnn", right_a), make_group("ann", right_b, seeds=(7,)))
     single = compare(make_candidate("cnn", right_a[0]), make_candidate("ann", right_b[0]))
-    for name in (
-        "accuracy_difference", "accuracy_difference_interval", "error_ratio", "error_ratio_interval", "p_value",
-        "counts", "verdict", "sentence",
-    ):  # fmt: skip
-        assert getattr(groups, name) == getattr(single, name), name
     assert groups.degrees_of_freedom is None
+    assert groups.sentence == single.sentence
     ours, theirs = groups.to_dict(), single.to_dict()
-    assert {key: ours[key] for key in theirs if key not in "ab"} == {
-        key: theirs[key] for key in theirs if key not in "ab"
-    }
     for side in "ab":
-        assert {key: ours[side][key] for key in theirs[side]} == theirs[side]
+        assert ours.pop(side).items() >= theirs.pop(side).items()
+    assert ours.items() >= theirs.items()
 
 
 def test_runs_are_not_paired_by_their_seeds():
@@ -135,20 +129,6 @@ def test_text_shows_verdict_costs_and_latency():
     assert "2.50 s" in text
     assert "cnn: one image takes 20.0 µs, 1,000 images take unknown" in text
     assert max(map(len, text.splitlines())) <= 100
-
-
-@pytest.mark.parametrize(
-    ("other", "message"),
-    [
-        ({"split": "validation"}, "split is 'test' for a but 'validation' for b"),
-        ({"dataset_name": "others"}, "dataset_name is 'shapes' for a but 'others' for b"),
-        ({"labels": [0, 1]}, "a and b were evaluated on different images of shapes"),
-        ({"right": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
-    ],
-)
-def test_compare_groups_rejects_other_images(other, message):
-    with pytest.raises(ValueError, match=message):
-        compare_groups(make_group("a", [1, 0]), make_group("b", **{"right": [1, 0], **other}))
 
 
 @pytest.mark.parametrize(

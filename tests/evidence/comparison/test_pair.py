@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.base import metrics, statistics
 from convscope.evidence.comparison import Candidate, PairedCounts
 
-from .conftest import make_candidate
+from .conftest import make_candidate, make_group
 
 
 def compare_counts(both_correct, only_a, only_b, both_wrong, names=("cnn", "ann")):
@@ -227,9 +227,10 @@ def test_candidate_from_model_counts_its_costs():
         ({"right": [1, 1, 1]}, "a and b were evaluated on different images of shapes"),
     ],
 )
-def test_comparison_rejects_other_images(other, message):
+@pytest.mark.parametrize(("compare", "make"), [(cs.compare, make_candidate), (cs.compare_groups, make_group)])
+def test_comparison_rejects_other_images(compare, make, other, message):
     with pytest.raises(ValueError, match=message):
-        cs.compare(make_candidate("a", [1, 0]), make_candidate("b", **{"right": [1, 0], **other}))
+        compare(make("a", [1, 0]), make("b", **{"right": [1, 0], **other}))
 
 
 def test_comparison_rejects_other_class_names():
