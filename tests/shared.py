@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from convscope.cli import main
 from convscope.evidence.rejection import measure_rejection
@@ -40,6 +43,13 @@ def check_output(command: str, printed: Any) -> None:
 @cache
 def output_schema() -> dict[str, Any]:
     return json.loads(files("convscope.cli").joinpath("output.schema.json").read_text(encoding="utf-8"))
+
+
+def encode_picture(image: Image.Image | np.ndarray, kind: str = "PNG", **options: object) -> bytes:
+    """Return the bytes of a file of a picture, or of pixels as one."""
+    content = BytesIO()
+    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(content, kind, **options)
+    return content.getvalue()
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

@@ -1,14 +1,12 @@
 """Schemathesis: every check of what the service does against what its OpenAPI document says."""
 
-from io import BytesIO
-
 import numpy as np
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from PIL import Image
 from schemathesis.config import SchemathesisConfig
+from tests.shared import encode_picture
 
 from convscope.evidence.rejection import RejectionRule
 from convscope.service import Served, create_app
@@ -22,9 +20,7 @@ def picture_files(draw: st.DrawFn, kind: str) -> bytes:
     height, width = draw(st.integers(1, 40)), draw(st.integers(1, 40))
     seed, grey = draw(st.integers(0, 9)), draw(st.booleans())
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    file = BytesIO()
-    Image.fromarray(pixels[..., 0] if grey else pixels).save(file, kind)
-    return file.getvalue()
+    return encode_picture(pixels[..., 0] if grey else pixels, kind)
 
 
 for media_type in (*PICTURE_TYPES, "application/octet-stream"):

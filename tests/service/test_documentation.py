@@ -5,13 +5,12 @@ import json
 import re
 import shlex
 from dataclasses import fields, replace
-from io import BytesIO
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-from PIL import Image
+from tests.shared import encode_picture
 
 from convscope.architecture import presets
 from convscope.cli.serve import serve
@@ -37,13 +36,12 @@ def digits() -> Client:
 
 def files() -> dict[str, bytes]:
     """The files that the examples send."""
-    picture = BytesIO()
-    Image.fromarray(np.full((60, 40), 255, np.uint8)).save(picture, "PNG")
+    picture = encode_picture(np.full((60, 40), 255, np.uint8))
     request = json.loads(next(text for kind, text in BLOCKS if kind == "json"))
     request["inputs"][0]["data"] = [0] * 784
     return {
-        "seven.png": picture.getvalue(),
-        "number.png": picture.getvalue(),
+        "seven.png": picture,
+        "number.png": picture,
         "request.json": json.dumps(request).encode(),
     }
 

@@ -1,12 +1,13 @@
 """Pictures in forms, and the command that `convscope serve` prints."""
 
 import pytest
+from tests.shared import encode_picture
 
 from convscope.service.forms import picture_in_form
 from convscope.service.refusal import RequestRefusedError
 
 from .conftest import Client
-from .test_pictures import file_of, stroke
+from .test_pictures import stroke
 
 TYPE = "multipart/form-data; boundary=xy"
 
@@ -49,7 +50,7 @@ def test_a_form_that_cannot_be_read_is_refused_with_the_reason(body: bytes, kind
 
 
 def test_a_form_is_answered_as_the_picture_alone(client: Client):
-    picture = file_of(stroke())
+    picture = encode_picture(stroke())
     alone = client.post("/v1/predict?explain=false", content=picture)
     sent = client.post("/v1/predict?explain=false", files={"image": ("a.png", picture, "image/png")})
     assert (sent.status_code, sent.json()) == (200, alone.json())

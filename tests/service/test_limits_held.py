@@ -5,13 +5,12 @@ import re
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
+from tests.shared import encode_picture
 
 from .test_server import SCRIPT, head, running, wait_for
 
@@ -24,12 +23,6 @@ SOON_KILLED = "from convscope.service import server; server._LAST_SECONDS = 0.5\
 DEFAULTS = {"body_bytes": 16 << 20, "body_seconds": 30.0, "send_seconds": 30.0, "threads": 2}
 
 
-def file_of(pixels: np.ndarray, kind: str, **options: object) -> bytes:
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, kind, **options)
-    return file.getvalue()
-
-
 def large_pictures() -> dict[str, bytes]:
     """Pictures of 25 megapixels with some strokes on them, in the formats that take most memory when decoded."""
     side = int(PIXELS**0.5)
@@ -39,16 +32,16 @@ def large_pictures() -> dict[str, bytes]:
     grey = np.ascontiguousarray(colours[..., 0])
     alpha = np.dstack([colours, np.full((side, side), 255, np.uint8)])
     return {
-        "jpeg": file_of(colours, "JPEG", progressive=True),
-        "webp": file_of(grey, "WEBP", quality=10, method=0),
-        "png": file_of(alpha, "PNG", compress_level=1),
-        "tiff": file_of(colours, "TIFF", compression="packbits"),
+        "jpeg": encode_picture(colours, "JPEG", progressive=True),
+        "webp": encode_picture(grey, "WEBP", quality=10, method=0),
+        "png": encode_picture(alpha, "PNG", compress_level=1),
+        "tiff": encode_picture(colours, "TIFF", compression="packbits"),
     }
 
 
 def noise(side: int, density: float) -> bytes:
     random = np.random.default_rng(0).random((side, side))
-    return file_of(np.where(random < density, 0, 255).astype(np.uint8), "PNG")
+    return encode_picture(np.where(random < density, 0, 255).astype(np.uint8), "PNG")
 
 
 def test_large_pictures_at_once_fit_the_memory_of_the_unit(folder: Path, tmp_path: Path):
@@ -68,7 +61,7 @@ def test_a_picture_of_noise_ends_at_its_deadline_and_others_are_answered(folder:
         answer = httpx.post(service.address + "/v1/strings", content=noise(2000, 0.3), timeout=600)
         assert answer.status_code == 503
         assert "was not ready after 1 s" in answer.json()["error"]
-        small = file_of(np.full((60, 40), 255, np.uint8), "PNG")
+        small = encode_picture(np.full((60, 40), 255, np.uint8), "PNG")
         assert wait_for(
             lambda: httpx.post(service.address + "/v1/predict", content=small, timeout=600).status_code == 200
         )
@@ -108,7 +101,7 @@ def status_of(connection: socket.socket) -> int:
 
 
 def test_standard_error_holds_json_alone_whatever_a_decoder_says(folder: Path, tmp_path: Path):
-    whole = bytearray(file_of(np.zeros((64, 64, 3), np.uint8), "TIFF", compression="tiff_lzw"))
+    whole = bytearray(encode_picture(np.zeros((64, 64, 3), np.uint8), "TIFF", compression="tiff_lzw"))
     random = np.random.default_rng(0)
     with running(folder, tmp_path / "log") as service, httpx.Client(base_url=service.address, timeout=600) as client:
         for _ in range(60):

@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 import pytest
 from PIL import Image
+from tests.shared import encode_picture
 
 from convscope.data.handwriting import STEPS
 from convscope.prediction import answer_maps, predict
@@ -16,12 +17,6 @@ from convscope.service import Limits, Served, create_app
 from convscope.service.pictures import PICTURE_TYPES
 
 from .conftest import Client
-
-
-def file_of(pixels: np.ndarray, kind: str = "PNG") -> bytes:
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, kind)
-    return file.getvalue()
 
 
 def stroke(height: int = 60, width: int = 80) -> np.ndarray:
@@ -36,7 +31,7 @@ def picture_of(text: str) -> np.ndarray:
 
 
 def test_the_answer_is_that_of_predict(client: Client, grey: Served):
-    done = client.post("/v1/predict", content=file_of(stroke()), headers={"content-type": "image/png"})
+    done = client.post("/v1/predict", content=encode_picture(stroke()), headers={"content-type": "image/png"})
     assert done.status_code == 200
     answer = done.json()
     (expected,) = predict(grey.model, [stroke()], names=[""])
@@ -47,7 +42,7 @@ def test_the_answer_is_that_of_predict(client: Client, grey: Served):
 
 
 def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey: Served):
-    answer = client.post("/v1/predict", content=file_of(stroke())).json()
+    answer = client.post("/v1/predict", content=encode_picture(stroke())).json()
     (expected,) = predict(grey.model, [stroke()])
     stages = expected.prepared.stages
     assert [(one["name"], one["on"], one["size"]) for one in answer["stages"]] == [
@@ -60,7 +55,7 @@ def test_the_answer_comes_with_the_picture_after_each_step(client: Client, grey:
 @pytest.mark.parametrize("method", [None, "integrated_gradients", "occlusion"])
 def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, method: str | None):
     query = {} if method is None else {"method": method}
-    found = client.post("/v1/predict", params=query, content=file_of(stroke())).json()["attribution"]
+    found = client.post("/v1/predict", params=query, content=encode_picture(stroke())).json()["attribution"]
     assert found["method"] == (method or "gradient_times_input")
     expected = answer_maps(grey.model, predict(grey.model, [stroke()]), method=found["method"])[0]
     np.testing.assert_allclose(found["values"], expected, rtol=1e-5)
@@ -74,7 +69,7 @@ def test_the_answer_comes_with_what_it_rests_on(client: Client, grey: Served, me
 def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
     assert grey.model.handwriting is not None
     own = [step for step in STEPS if step in grey.model.handwriting.steps]
-    ask = lambda query: client.post(f"/v1/predict?{query}", content=file_of(stroke())).json()["steps"]  # noqa: E731
+    ask = lambda query: client.post(f"/v1/predict?{query}", content=encode_picture(stroke())).json()["steps"]  # noqa: E731
     assert ask("explain=true") == own
     assert ask("without=crop&without=scale") == [step for step in own if step not in ("crop", "scale")]
     assert ask("steps=polarity&steps=centre") == ["polarity", "centre"]
@@ -84,7 +79,7 @@ def test_steps_can_be_chosen_and_left_out(client: Client, grey: Served):
 @pytest.mark.parametrize("kind", sorted(PICTURE_TYPES))
 def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 20, 3)).astype(np.uint8)
-    content = file_of(pixels, kind.partition("/")[2])
+    content = encode_picture(pixels, kind.partition("/")[2])
     done = client_of_both.post("/v1/predict?model=colour", content=content, headers={"content-type": kind})
     assert done.status_code == 200
     assert done.json()["none_of_these"] is None
@@ -92,9 +87,9 @@ def test_pictures_of_every_type_are_read(client_of_both: Client, kind: str):
 
 
 def test_where_there_are_several_models_one_must_be_named(client_of_both: Client):
-    done = client_of_both.post("/v1/predict", content=file_of(stroke()))
+    done = client_of_both.post("/v1/predict", content=encode_picture(stroke()))
     assert (done.status_code, done.json()) == (400, {"error": "model: Field required"})
-    assert client_of_both.post("/v1/predict?model=none", content=file_of(stroke())).status_code == 404
+    assert client_of_both.post("/v1/predict?model=none", content=encode_picture(stroke())).status_code == 404
 
 
 def test_the_models_are_listed_with_what_their_answers_mean(client_of_both: Client, grey: Served):
@@ -122,7 +117,7 @@ def png_that_says(height: int, width: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
-WHOLE = file_of(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8))
+WHOLE = encode_picture(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +128,7 @@ WHOLE = file_of(np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np
         (b"GIF89a", 400),
         (WHOLE[: len(WHOLE) // 2], 400),
         (WHOLE[:40], 400),
-        (file_of(stroke(), "JPEG")[:300], 400),
+        (encode_picture(stroke(), "JPEG")[:300], 400),
         (b"%PDF-1.7", 400),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 400),
         (png_that_says(10_000, 10_000), 400),
@@ -158,7 +153,7 @@ def test_what_is_no_picture_or_too_large_is_refused_with_a_reason(grey: Served, 
     ],
 )
 def test_a_query_that_is_not_understood_is_refused(client: Client, query: str, reason: str):
-    done = client.post(f"/v1/predict?{query}", content=file_of(stroke()))
+    done = client.post(f"/v1/predict?{query}", content=encode_picture(stroke()))
     assert done.status_code == 400
     assert reason in done.json()["error"]
 
@@ -171,7 +166,7 @@ def two_strokes() -> np.ndarray:
 
 
 def test_strings_are_those_of_read_strings(client: Client, grey: Served):
-    done = client.post("/v1/strings", content=file_of(two_strokes()))
+    done = client.post("/v1/strings", content=encode_picture(two_strokes()))
     assert done.status_code == 200
     answer, expected = done.json(), read_strings(grey.model, two_strokes(), name="").to_dict()
     assert answer["lines"] == expected["lines"]
@@ -179,29 +174,29 @@ def test_strings_are_those_of_read_strings(client: Client, grey: Served):
         assert {key: one[key] for key in digit} == digit
         assert one["stages"][0]["name"] == "picture"
         assert np.shape(one["attribution"]["values"]) == (8, 8)
-    plain = client.post("/v1/strings?explain=false", content=file_of(two_strokes())).json()
+    plain = client.post("/v1/strings?explain=false", content=encode_picture(two_strokes())).json()
     assert plain["digits"] == expected["digits"]
 
 
 def test_of_many_characters_only_some_are_explained(client: Client, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("convscope.service.answers.EXPLAINED_DIGITS", 1)
-    digits = client.post("/v1/strings", content=file_of(two_strokes())).json()["digits"]
+    digits = client.post("/v1/strings", content=encode_picture(two_strokes())).json()["digits"]
     assert ["stages" in digit for digit in digits] == [True, *[False] * (len(digits) - 1)]
     assert len(digits) >= 1
 
 
 def test_an_empty_sheet_has_no_strings(client: Client):
-    answer = client.post("/v1/strings", content=file_of(np.full((40, 60), 255, np.uint8))).json()
+    answer = client.post("/v1/strings", content=encode_picture(np.full((40, 60), 255, np.uint8))).json()
     assert (answer["lines"], answer["digits"]) == ([], [])
 
 
 def test_a_model_that_does_not_read_characters_reads_no_strings(client_of_both: Client):
-    done = client_of_both.post("/v1/strings?model=colour", content=file_of(stroke()))
+    done = client_of_both.post("/v1/strings?model=colour", content=encode_picture(stroke()))
     assert done.status_code == 400
     assert "does not classify single characters" in done.json()["error"]
 
 
 def test_strings_have_no_steps_to_choose(client: Client):
-    done = client.post("/v1/strings?steps=crop", content=file_of(stroke()))
+    done = client.post("/v1/strings?steps=crop", content=encode_picture(stroke()))
     assert done.status_code == 400
     assert "Extra inputs are not permitted" in done.json()["error"]

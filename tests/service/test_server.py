@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
+from tests.shared import encode_picture
 
 from convscope.base.errors import RunError
 from convscope.service import Limits, Served, create_app, serve
@@ -122,9 +122,7 @@ def test_it_answers_over_a_connection_that_stays_open(service: Service):
 
 def picture(pixels: int, kind: str) -> bytes:
     """A square white picture, which takes little as a file and much in memory."""
-    file = BytesIO()
-    Image.new("L", (int(pixels**0.5),) * 2, 255).save(file, kind)
-    return file.getvalue()
+    return encode_picture(Image.new("L", (int(pixels**0.5),) * 2, 255), kind)
 
 
 INFER = "/v2/models/grey/infer"

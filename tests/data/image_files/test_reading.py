@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
+from tests.shared import encode_picture as encoded
 
 from convscope.base.averaging import average
 from convscope.base.deadline import Deadline, DeadlineError, within
@@ -19,12 +20,6 @@ from convscope.data.image_files import MAX_FILE_BYTES, SUFFIXES, picture_size, r
 GREY = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
 COLOURS = np.stack([GREY, 255 - GREY, np.full_like(GREY, 90)], axis=2)
 LOSSLESS = ("PNG", "BMP", "TIFF")
-
-
-def encoded(image, kind="PNG", **options):
-    content = io.BytesIO()
-    (Image.fromarray(image) if isinstance(image, np.ndarray) else image).save(content, kind, **options)
-    return content.getvalue()
 
 
 def exif(orientation):

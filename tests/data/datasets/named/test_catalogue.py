@@ -4,11 +4,10 @@ import os
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
+from tests.data.datasets.test_loading import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, is_good
 
-import convscope as cs
 from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import catalogue
@@ -22,18 +21,6 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-
-
-def random_images(*shape: int) -> np.ndarray:
-    return np.random.default_rng(len(shape)).integers(0, 256, shape, dtype=np.uint8)
-
-
-def labels(*values: int) -> np.ndarray:
-    return np.array(values, dtype=np.uint8)
-
-
-TRAIN_IMAGES, TRAIN_LABELS = random_images(4, 6, 9), labels(0, 3, 1, 0)
-TEST_IMAGES, TEST_LABELS = random_images(2, 6, 9), labels(2, 4)
 
 
 # The names
@@ -119,10 +106,6 @@ def small_entry(tmp_path, monkeypatch, cache) -> CatalogueEntry:  # noqa: ARG001
         (tmp_path / "embedded" / "small" / f"{name}.gz").write_bytes(gzip.compress(content))
     monkeypatch.setattr(catalogue, "DATA_FOLDER", tmp_path / "embedded")
     return replace(DATASETS["mnist"], name="small", class_names=tuple("01234"), files=tuple(files))
-
-
-def is_good(splits: cs.Splits) -> bool:
-    return bool((splits.train.images[..., 0] == TRAIN_IMAGES).all() and (splits.test.labels == TEST_LABELS).all())
 
 
 def test_the_first_load_leaves_uncompressed_copies(small_entry, cache):

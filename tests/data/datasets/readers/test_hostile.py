@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from tests.shared import encode_picture as png
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
@@ -26,12 +26,6 @@ IMAGES = (np.arange(6 * 9) * 5 % 256).astype(np.uint8).reshape(6, 3, 3)
 PIXELS = "".join(f"{i % 3},{','.join(map(str, image.ravel()))}\n" for i, image in enumerate(IMAGES))
 HEADER = "label," + ",".join(f"pixel{i}" for i in range(9)) + "\n"
 TABLE = "file,label,split\n" + "".join(f"{i % 2}.png,{'ab'[i % 2]},{'train' if i else 'test'}\n" for i in range(4))
-
-
-def png(pixels: np.ndarray) -> bytes:
-    content = BytesIO()
-    Image.fromarray(pixels).save(content, format="PNG")
-    return content.getvalue()
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -223,7 +217,10 @@ BOMBS = {
     "a million names": (lambda: ("label," + "p1," * 1_000_000 + "\n0\n").encode(), 30),
     "many names": (lambda: ("label," + "p1," * 200_000 + "\n0\n").encode(), 100),
     "a million lines of one cell": (lambda: b"label,pixel0\n" + b"1\n" * 1_000_000, 20),
-    "a zip of a picture of zeros": (lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}), 20),
+    "a zip of a picture of zeros": (
+        lambda: zip_of({"a/0.png": bytes(200 << 20), "b/0.png": png(IMAGES[0])}),
+        20,
+    ),
 }
 
 

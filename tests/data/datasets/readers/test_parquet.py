@@ -1,14 +1,13 @@
 import hashlib
 import json
 import sys
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from tests.shared import encode_picture as png
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
@@ -16,12 +15,6 @@ from convscope.data.datasets.readers import parquet
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 4, 4), dtype=np.uint8)
 LABELS = [0, 1, 2] * 4
-
-
-def png(pixels: np.ndarray) -> bytes:
-    content = BytesIO()
-    Image.fromarray(pixels).save(content, format="PNG")
-    return content.getvalue()
 
 
 def pictures(images=IMAGES, *, names=None, **columns) -> pa.Table:
@@ -140,7 +133,10 @@ def with_value(value: float | None) -> pa.Table:
 
 REFUSED = {
     "no rows": (pictures().slice(0, 0), "has no row"),
-    "no labels": (pa.table({"image": [png(IMAGES[0])]}), "has no label column besides 'image' .there are none."),
+    "no labels": (
+        pa.table({"image": [png(IMAGES[0])]}),
+        "has no label column besides 'image' .there are none.",
+    ),
     "two odd columns": (pictures().rename_columns(["image", "a"]).append_column("b", [LABELS]), "there are 'a', 'b'"),
     "no images": (pa.table({"label": LABELS, "a": LABELS}), "has no column of pictures or of lists of pixels"),
     "a gap": (with_value(None), "column 'pixels' of the rows from 1 on has missing values; give every pixel a number"),

@@ -1,10 +1,9 @@
 import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from tests.shared import encode_picture
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
@@ -16,17 +15,11 @@ def picture(number: int, shape: tuple[int, ...] = (4, 3)) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
 
 
-def png(pixels: np.ndarray) -> bytes:
-    content = BytesIO()
-    Image.fromarray(pixels).save(content, format="PNG")
-    return content.getvalue()
-
-
 def write(folder: Path, text: str, *, name: str = "labels.csv", below: str = "", suffix: str = ".png") -> Path:
     """A table, and four pictures in the folder `below` beside it."""
     (folder / below).mkdir(parents=True, exist_ok=True)
     for number in range(4):
-        (folder / below / f"{number}{suffix}").write_bytes(png(picture(number)))
+        (folder / below / f"{number}{suffix}").write_bytes(encode_picture(picture(number)))
     (folder / name).write_text(text)
     return folder / name
 
@@ -108,7 +101,7 @@ def test_a_zip_archive_with_a_table_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
         archive.writestr("mine/labels.csv", table())
         for number in range(4):
-            archive.writestr(f"mine/images/{number}.png", png(picture(number)))
+            archive.writestr(f"mine/images/{number}.png", encode_picture(picture(number)))
     assert classes(load_dataset(tmp_path / "mine.zip", test_fraction=0.5)) == EXPECTED
 
 

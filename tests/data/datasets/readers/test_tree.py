@@ -1,11 +1,10 @@
 import os
 import zipfile
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from tests.shared import encode_picture
 
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.loading import load_dataset
@@ -18,18 +17,12 @@ def picture(number: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     return np.random.default_rng(number).integers(0, 256, shape, dtype=np.uint8)
 
 
-def png(pixels: np.ndarray, kind: str = "PNG") -> bytes:
-    content = BytesIO()
-    Image.fromarray(pixels).save(content, format=kind)
-    return content.getvalue()
-
-
 def write(folder: Path, *names: str, shape: tuple[int, ...] = SHAPE) -> Path:
     """Picture files of these names, the first one the picture number 0."""
     for number, name in enumerate(names):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(png(picture(number, shape)))
+        path.write_bytes(encode_picture(picture(number, shape)))
     return folder
 
 
@@ -68,7 +61,7 @@ def test_folders_of_classes_alone_are_cut_in_two(tmp_path):
 
 def test_pictures_of_any_format_lie_at_any_depth_of_a_class(tmp_path):
     write(tmp_path, "a/0.png", "a/inner/deeper/1.PNG", "b/0.png")
-    (tmp_path / "b" / "1.bmp").write_bytes(png(picture(9), "BMP"))
+    (tmp_path / "b" / "1.bmp").write_bytes(encode_picture(picture(9), "BMP"))
     (tmp_path / "b" / "notes.txt").write_text("no picture")
     (tmp_path / "b" / ".hidden.png").write_text("no picture")
     (tmp_path / "empty").mkdir()
@@ -99,7 +92,7 @@ def test_a_zip_archive_of_a_tree_is_the_same_data(tmp_path):
 
 def test_grey_pictures_among_coloured_ones_get_three_channels(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png")
-    (tmp_path / "a" / "1.png").write_bytes(png(picture(1, (*SHAPE, 3))))
+    (tmp_path / "a" / "1.png").write_bytes(encode_picture(picture(1, (*SHAPE, 3))))
     data = load_dataset(tmp_path, test_fraction=0.5)
     assert data.image_shape == (*SHAPE, 3)
     found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
@@ -110,13 +103,13 @@ def test_grey_pictures_among_coloured_ones_get_three_channels(tmp_path):
 def test_the_source_is_a_digest_over_the_files(tmp_path):
     first = load_dataset(write(tmp_path, *BOTH)).train.source
     assert load_dataset(tmp_path).train.source == first
-    (tmp_path / BOTH[0]).write_bytes(png(picture(77)))
+    (tmp_path / BOTH[0]).write_bytes(encode_picture(picture(77)))
     assert load_dataset(tmp_path).train.source != first
 
 
 def test_pictures_of_several_sizes_are_counted_and_refused(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "a/2.png", "b/0.png")
-    (tmp_path / "a" / "2.png").write_bytes(png(picture(1, (9, 9))))
+    (tmp_path / "a" / "2.png").write_bytes(encode_picture(picture(1, (9, 9))))
     with pytest.raises(DatasetError) as caught:
         load_dataset(tmp_path)
     assert str(caught.value) == (
@@ -127,7 +120,7 @@ def test_pictures_of_several_sizes_are_counted_and_refused(tmp_path):
 
 def test_pictures_are_averaged_to_the_size_asked_for(tmp_path):
     write(tmp_path, "a/0.png", "a/1.png", "b/0.png", "b/1.png", shape=(8, 8))
-    (tmp_path / "b" / "1.png").write_bytes(png(np.full((30, 20), 70, np.uint8)))
+    (tmp_path / "b" / "1.png").write_bytes(encode_picture(np.full((30, 20), 70, np.uint8)))
     data = load_dataset(tmp_path, image_size=(4, 2), test_fraction=0.5)
     found = {image.tobytes() for part in (data.train, data.test) for image in part.images}
     assert np.floor(picture(0, (8, 8)).reshape(4, 2, 2, 4).mean((1, 3)) + 0.5).astype(np.uint8).tobytes() in found
