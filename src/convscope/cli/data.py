@@ -48,11 +48,11 @@ def list_datasets(as_json: bool) -> None:
         echo(printable(f"  source:  {entry.source}"))
 
 
-@data.command()
+@data.command("info")
 @_dataset_argument
 @loading_options
 @json_option
-def info(
+def inspect_data(
     dataset: str,
     loading: LoadOptions,
     as_json: bool,
@@ -63,19 +63,18 @@ def info(
     first, then warnings, then notes, each with advice.
     """
     with StepProgress(quiet=as_json) as progress:
-        found = inspect_named(dataset, loading, progress.listeners())
+        splits, info = inspect_named(dataset, loading, progress.listeners())
     if as_json:
-        print_json(found.to_record())
+        print_json(info)
     else:
-        about = found.about
-        echo(printable(f"{found.splits.name}: {about['title'] or dataset}"))
-        echo(printable(f"licence: {about['licence'] or 'unknown; ask the source of the files'}"))
-        echo("images:  {} × {} × {} (height × width × channels)".format(*found.splits.image_shape))
-        for name, key in (("source: ", "source"), ("reached:", "accuracy"), ("note:   ", "notes")):
-            if about[key]:
-                echo(printable(f"{name} {about[key]}"))
-        echo(f"\n{found.inspection}\n\n{_digests(found.splits)}")
-        if damaged := found.splits.num_damaged:
+        echo(printable(f"{splits.name}: {info.title or dataset}"))
+        echo(printable(f"licence: {info.licence or 'unknown; ask the source of the files'}"))
+        echo("images:  {} × {} × {} (height × width × channels)".format(*splits.image_shape))
+        for name, fact in (("source: ", info.source), ("reached:", info.accuracy), ("note:   ", info.notes)):
+            if fact:
+                echo(printable(f"{name} {fact}"))
+        echo(f"\n{info.inspection}\n\n{_digests(splits)}")
+        if damaged := splits.num_damaged:
             echo(f"\n{damaged:,} damaged {'picture was' if damaged == 1 else 'pictures were'} left out.")
 
 

@@ -29,11 +29,7 @@ class StepProgress:
 
     def listeners(self) -> Listeners:
         """Return the functions that the job calls."""
-        return Listeners(on_download=self.on_download, on_step=self.on_step)
-
-    def on_step(self, name: str, done: int, total: int) -> None:
-        """Move the bar of what is called `name` to `done` of `total`; it goes when all is done."""
-        self._move(name, done, total)
+        return Listeners(on_download=self.on_download, on_step=self._move)
 
     def on_download(self, name: str, done: int, total: int | None) -> None:
         """Move the bar of the file `name` to `done` of `total` bytes; without a terminal, name the file once."""
@@ -43,7 +39,10 @@ class StepProgress:
         self._move(text, done, total, unit="B", unit_scale=True)
 
     def _move(self, name: str, done: int, total: int | None, said: str = "", **looks: Any) -> None:
-        """Move the bar `name`, with what is `said` beside it; another bar is taken away before."""
+        """Move the bar `name` to `done` of `total`, with what is `said` beside it; another bar is taken away before.
+
+        The bar goes when all is done.
+        """
         if self._bar is None or name != self._name:
             self.close()
             self._name = name
@@ -155,7 +154,7 @@ class JobProgress(StepProgress):
             on_run_epoch=lambda spec, state: self._runs.on_epoch(spec, state),
             on_result=lambda result: self._runs.on_result(result),
             on_diverged=lambda run: self._runs.on_diverged(run),
-            on_fold=lambda done, folds: self.on_step("training siblings", done, folds),
+            on_fold=lambda done, folds: self._move("training siblings", done, folds),
             on_file=lambda path: self._show(printable(str(path))),
             on_topic=self._on_topic,
             on_page=self._on_page,

@@ -136,9 +136,9 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
             (
                 clip(one.name, 24),
                 f"{one.mean:.4f}",
-                _interval_text(one.interval, ""),
+                format_interval(one.interval),
                 "" if one is self.whole else f"{one.difference:+.4f}",
-                "" if one is self.whole else _interval_text(one.difference_interval, "+"),
+                "" if one is self.whole else format_interval(one.difference_interval, "+"),
                 "" if one is self.whole else one.verdict,
                 f"{one.parameters:,}",
                 f"{one.macs:,}",
@@ -148,7 +148,8 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
         ]
 
 
-def _interval_text(interval: tuple[float, float] | None, sign: str) -> str:
+def format_interval(interval: tuple[float, float] | None, sign: str = "") -> str:
+    """Write an interval of accuracies; `sign` is that of a format."""
     return "none" if interval is None else f"[{interval[0]:{sign}.4f}, {interval[1]:{sign}.4f}]"
 
 

@@ -27,6 +27,7 @@ from convscope.data.datasets import Dataset, Splits
 from convscope.engine import EngineName
 from convscope.evidence.comparison import GroupComparison, RunGroup, compare_groups
 from convscope.evidence.comparison.words import format_coverage
+from convscope.experiment.architectures import format_interval
 from convscope.experiment.records import DivergedRun, ExperimentRecord, GroupRecord, Lead
 from convscope.experiment.result import RunResult
 from convscope.experiment.runs import OnDiverged, OnEpoch, OnResult, splits_and_argument, train_and_list_diverged
@@ -203,8 +204,8 @@ class Experiment(Recorded):
                 _counted(group.num_runs, diverged.pop(group.key, 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
-                _interval_text(group.interval),
-                _interval_text(group.interval_with_images),
+                format_interval(group.interval),
+                format_interval(group.interval_with_images),
                 f"{group.minimum:.4f}",
                 f"{group.maximum:.4f}",
             )
@@ -220,10 +221,6 @@ def _group_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
 
 def _counted(num_runs: int, num_diverged: int) -> str:
     return f"{num_runs} ({num_diverged} diverged)" if num_diverged else f"{num_runs}"
-
-
-def _interval_text(interval: tuple[float, float] | None) -> str:
-    return "none" if interval is None else f"[{interval[0]:.4f}, {interval[1]:.4f}]"
 
 
 @checked

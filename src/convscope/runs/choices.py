@@ -1,6 +1,7 @@
 """The architecture, the recipe and the data that a caller names: a preset, a file, or the value itself."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -78,12 +79,8 @@ def architecture_for(
 def _architecture_for(choice: ArchitectureChoice, image_shape: tuple[int, int, int], num_classes: int) -> Architecture:
     if not isinstance(choice, str | Path) or choice in PRESETS:
         return network_for(choice, image_shape, num_classes)
-    try:
+    with _file_errors(choice, "architecture", PRESETS, ArchitectureError):
         return architecture_in(_read_json_file(choice), image_shape)
-    except FileNotFoundError as error:
-        raise ArchitectureError(_not_found("architecture", str(choice), PRESETS)) from error
-    except (ArchitectureError, OSError, ValueError) as error:
-        raise ArchitectureError(f"{choice}: {error}") from error
 
 
 def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: RecipeChanges = RecipeChanges()) -> Recipe:
@@ -97,12 +94,9 @@ def recipe_for(choice: RecipeChoice | None, network: Architecture, changes: Reci
         return changes.apply(default_recipe(network))
     if not isinstance(choice, str | Path) or choice in RECIPES:
         return changes.apply(recipe_named(choice))
-    try:
-        recipe = _recipe_in(_read_json_file(choice))
-    except FileNotFoundError as error:
-        raise RecipeError(_not_found("recipe", str(choice), RECIPES)) from error
-    except (RecipeError, OSError, ValueError) as error:
-        raise RecipeError(f"{choice}: {error}") from error
+    with _file_errors(choice, "recipe", RECIPES, RecipeError):
+        value = _read_json_file(choice)
+        recipe = Recipe.from_dict(value["recipe"] if isinstance(value, dict) and "recipe" in value else value)
     return changes.apply(recipe)
 
 
@@ -111,15 +105,21 @@ def is_own_recipe(network: Architecture, recipe: Recipe) -> bool:
     return preset_of(network) == recipe.name in RECIPES
 
 
-def _not_found(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return what is wrong with a name that is neither known nor a file, or with a path where no file is."""
-    if is_path(name):
-        return f"{name}: no such file; check the path, or use one of {', '.join(known)}"
-    return f"no {kind} is called {name!r}; use one of {', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
-
-
-def _recipe_in(value: Any) -> Recipe:
-    return Recipe.from_dict(value["recipe"] if isinstance(value, dict) and "recipe" in value else value)
+@contextmanager
+def _file_errors(
+    choice: str | Path, kind: str, known: Iterable[str], error: type[ArchitectureError | RecipeError]
+) -> Iterator[None]:
+    """Turn what is wrong with a file, or with a name that is neither known nor a file, into an `error`."""
+    name = str(choice)
+    try:
+        yield
+    except FileNotFoundError as missing:
+        if is_path(name):
+            raise error(f"{name}: no such file; check the path, or use one of {', '.join(known)}") from missing
+        hint = f"{', '.join(known)}, or a JSON file{did_you_mean(name, known)}"
+        raise error(f"no {kind} is called {name!r}; use one of {hint}") from missing
+    except (error, OSError, ValueError) as damage:
+        raise error(f"{name}: {damage}") from damage
 
 
 def _read_json_file(name: str | Path) -> Any:

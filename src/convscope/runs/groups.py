@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -103,10 +104,6 @@ class SameRuns:
 
     argument: Path
     runs: Sequence[FinishedRun]
-
-    @property
-    def test_sha256(self) -> str:
-        return self.runs[0].folder.record.dataset.test.sha256
 
     def named(self, name: str, dataset_name: str, images: NDArray[np.uint8] | None) -> RunGroup:
         """Return the runs as one group; with `images` the time of an answer is measured on an untrained network.
@@ -233,15 +230,14 @@ def _test_images(folder: RunFolder) -> NDArray[np.uint8] | None:
 
 def _check_images(groups: Sequence[SameRuns]) -> None:
     """Raise `RunError` unless all runs answered the same test images."""
-    first = groups[0]
-    for group in groups:
-        for run in group.runs:
-            is_same = run.y_true is first.runs[0].y_true or np.array_equal(run.y_true, first.runs[0].y_true)
-            if group.test_sha256 != first.test_sha256 or not is_same:
-                raise RunError(
-                    f"{run.folder.path} and {first.runs[0].folder.path} have different test images; name runs on the "
-                    "same data"
-                )
+    first = groups[0].runs[0]
+    digest = first.folder.record.dataset.test.sha256
+    for run in chain.from_iterable(group.runs for group in groups):
+        is_same = run.y_true is first.y_true or np.array_equal(run.y_true, first.y_true)
+        if run.folder.record.dataset.test.sha256 != digest or not is_same:
+            raise RunError(
+                f"{run.folder.path} and {first.folder.path} have different test images; name runs on the same data"
+            )
 
 
 def group_names(groups: Sequence[SameRuns]) -> list[str]:
