@@ -10,33 +10,16 @@ from convscope.architecture import ActivationName
 from convscope.engine import initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
-from convscope.engine.reference import ReferenceNetwork
+
+from .test_native import assert_agrees
 
 # Of the largest number, after one such convolution: what float32 leaves of F(4 x 4, 3 x 3) and of F(4 x 4, 5 x 5).
 TOLERANCES = {3: 5e-6, 5: 2e-5}
 PADDED: tuple[tuple[str, ActivationName], ...] = (("valid", "relu"), ("same", "gelu"))
 
 
-def assert_agrees(architecture: cs.Architecture, count: int, isas: Sequence[str], tolerance: float) -> None:
-    """Hold the engine on each of the instruction sets against the reference, which computes once."""
-    stream = np.random.default_rng(3)
-    weights = initial_weights(architecture, 0)
-    for name, value in weights.items():
-        if name.endswith("/bias"):
-            weights[name] = stream.normal(0, 0.1, value.shape).astype(np.float32)
-    images = stream.integers(0, 256, (count, *architecture.input.shape), np.uint8)
-    labels = stream.integers(0, architecture.num_classes, count)
-    reference = ReferenceNetwork(architecture, weights)
-    expected = {"logits": reference.logits(images)}
-    expected_loss, gradients = reference.gradients(images, labels)
-    expected |= gradients
-    for isa in isas:
-        native = NativeNetwork(architecture, weights, 2, isa)
-        loss, gradients = native.gradients(images, labels)
-        assert loss == pytest.approx(expected_loss, rel=tolerance), isa
-        for name, value in {"logits": native.logits(images), **gradients}.items():
-            wanted, message = expected[name], f"{isa}, {name}"
-            np.testing.assert_allclose(value, wanted, rtol=0, atol=tolerance * np.abs(wanted).max(), err_msg=message)
+def assert_close(architecture: cs.Architecture, count: int, isas: Sequence[str], tolerance: float) -> None:
+    assert_agrees(architecture, count, isas, tolerance, tolerance)
 
 
 def one_convolution(
@@ -60,7 +43,7 @@ def test_maps_of_any_size_agree_with_the_reference(size: tuple[int, int], paddin
     # Among many values some lie so near zero that rounding decides whether relu opens.
     activation: ActivationName = "relu" if min(size) < 10 else "linear"
     architecture = one_convolution(size, kernel, (17, 16), padding, activation)
-    assert_agrees(architecture, 9, instruction_sets(), TOLERANCES[kernel])
+    assert_close(architecture, 9, instruction_sets(), TOLERANCES[kernel])
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
@@ -68,7 +51,7 @@ def test_maps_of_any_size_agree_with_the_reference(size: tuple[int, int], paddin
 def test_any_number_of_channels_agrees_with_the_reference(channels: tuple[int, int], kernel: int) -> None:
     for padding, activation in PADDED:
         architecture = one_convolution((10, 11), kernel, channels, padding, activation)
-        assert_agrees(architecture, 3, instruction_sets(), TOLERANCES[kernel])
+        assert_close(architecture, 3, instruction_sets(), TOLERANCES[kernel])
 
 
 @pytest.mark.slow
@@ -82,7 +65,7 @@ def test_blocks_of_any_number_of_images_agree_with_the_reference(
 ) -> None:
     architecture = one_convolution(size, kernel, (20, 24), "valid", "linear")
     # The sums of one large map come nearer to zero than their terms.
-    assert_agrees(architecture, count, instruction_sets()[:1], 2 * TOLERANCES[kernel])
+    assert_close(architecture, count, instruction_sets()[:1], 2 * TOLERANCES[kernel])
 
 
 @pytest.mark.slow
@@ -93,7 +76,7 @@ def test_deep_networks_agree_with_the_reference() -> None:
         cs.Conv2D(32, 5, padding="same", activation="relu"), cs.Conv2D(40, 3, activation="relu"), cs.Conv2D(16, 3),
         cs.Flatten(), cs.Dense(5),
     )  # fmt: skip
-    assert_agrees(cs.Architecture(cs.Input(17, 20, 1), layers), 19, instruction_sets(), 5e-5)
+    assert_close(cs.Architecture(cs.Input(17, 20, 1), layers), 19, instruction_sets(), 5e-5)
 
 
 def test_results_do_not_depend_on_neighbours_or_threads() -> None:

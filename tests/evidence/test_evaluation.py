@@ -1,30 +1,21 @@
 import json
 import re
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
+from tests.noise import untrained
 
 import convscope as cs
-from convscope.engine import initial_weights, open_network
 from convscope.evidence.evaluating import evaluate_predictions
 from convscope.evidence.evaluation import ConfusedPair, Mistake
 
 HOSTILE = "</td><script>alert(1)</script>"
 
 
-class ReferenceModel(cs.Model):
-    @cached_property
-    def network(self):
-        return open_network(self.architecture, self.weights, "reference")
-
-
-def make_model(image_shape=(8, 6, 1), num_classes=3, class_names=None):
-    architecture = cs.presets.ann(image_shape, num_classes)
-    names = class_names or tuple(map(str, range(num_classes)))
-    return ReferenceModel(architecture, initial_weights(architecture, 0), names)
+def make_model(image_shape=(8, 6, 1), num_classes=3):
+    return untrained(cs.presets.ann(image_shape, num_classes))
 
 
 def make_dataset(labels, class_names, image_shape=(8, 6, 1), seed=0):
