@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.engine.epochs import assert_same_bits
 
 from convscope.architecture import presets
 from convscope.engine import initial_weights, open_network
@@ -47,9 +48,7 @@ def test_weights_of_any_float_type_are_the_same_network(engine, kind):
     images = np.random.default_rng(0).integers(0, 256, (3, 14, 15, 1), np.uint8)
     network = open_network(ARCHITECTURE, given, engine)
     np.testing.assert_array_equal(network.logits(images), open_network(ARCHITECTURE, weights, engine).logits(images))
-    for name, value in network.weights().items():
-        assert value.dtype == np.float32
-        np.testing.assert_array_equal(value, weights[name])
+    assert_same_bits(network.weights(), weights)
 
 
 @pytest.mark.parametrize("kind", AS_TYPE)

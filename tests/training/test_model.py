@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 import convscope.training.model
 from convscope.architecture import Architecture, BatchNormalization, Conv2D, Dense, Flatten, Input, MaxPooling2D
@@ -28,8 +29,7 @@ def images(count=20):
 
 
 def test_a_model_tells_trained_from_moving_numbers():
-    architecture = Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization()))
-    model = Model(architecture, initial_weights(architecture, 0), NAMES)
+    model = untrained(Architecture(Input(9, 7, 3), (Flatten(), Dense(3), BatchNormalization())))
     assert "576, and 6 non-trainable" in str(model)
     assert "non-trainable" not in str(make())
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.utils.class_weight import compute_class_weight
+from tests.engine.epochs import assert_same_bits
+from tests.engine.epochs import train as train_epoch
 from tests.noise import random_dataset
 
 import convscope as cs
 from convscope.base.errors import ArchitectureError, DivergedError, RecipeError
 from convscope.base.streams import random_stream
-from convscope.engine import EpochOptions, initial_weights, open_network
+from convscope.engine import initial_weights, open_network
 from convscope.training import History, TrainingState, describe_choice, train_pass
 
 RECIPE = cs.Recipe(epochs=3, batch_size=64)
@@ -65,11 +67,8 @@ def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs
     model, _ = cs.train(architecture, data, replace(cs.recipes.classic, epochs=2, batch_size=32), seed=5, engine=engine)
     network = open_network(architecture, initial_weights(architecture, 5), engine)
     for epoch in (1, 2):
-        order = random_stream(5, "shuffle", epoch).permutation(100)
-        rates = np.full(4, 1e-3, np.float32)
-        network.train_epoch(data, order=order, batch_size=32, learning_rates=rates, options=EpochOptions())
-    for name, weight in network.weights().items():
-        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
+        train_epoch(network, data, order=random_stream(5, "shuffle", epoch).permutation(100))
+    assert_same_bits(model.weights, network.weights())
 
 
 def test_train_leaves_the_first_state_as_it_was_given(small_mnist: cs.Splits):
@@ -109,8 +108,7 @@ def test_early_stopping_takes_the_weights_that_were_best_on_the_validation_image
     assert history.best_epoch == best == len(history) - 2
     assert len(history) < recipe.epochs
     assert model.provenance["epoch"] == best
-    for name, weight in states[best].weights.items():
-        np.testing.assert_array_equal(model.weights[name], weight, strict=True)
+    assert_same_bits(model.weights, states[best].weights)
     _, validation = few.train.divide(0.3, seed=0)
     assert np.mean(model.predict(validation.images) == validation.labels) == history.val_accuracy[best - 1]
     _, whole = cs.train(cs.presets.ann, few, replace(recipe, early_stopping=None))
@@ -146,8 +144,7 @@ def test_the_best_weights_are_taken_also_after_the_last_epoch(few: cs.Splits, ep
     assert len(history) == epochs
     best = int(np.argmin(history.val_loss)) + 1
     assert history.best_epoch == best
-    name = next(iter(model.weights))
-    np.testing.assert_array_equal(model.weights[name], states[best].weights[name])
+    assert_same_bits(model.weights, states[best].weights)
 
 
 def test_without_restoring_the_model_has_the_weights_of_the_epoch_it_stopped_after(few: cs.Splits):
@@ -159,8 +156,7 @@ def test_without_restoring_the_model_has_the_weights_of_the_epoch_it_stopped_aft
     assert (history.best_epoch, model.provenance["epoch"]) == (None, len(history))
     assert model.weights_sha256 != restored.weights_sha256
     assert not states[-1].best_weights
-    name = next(iter(model.weights))
-    np.testing.assert_array_equal(model.weights[name], states[-1].weights[name])
+    assert_same_bits(model.weights, states[-1].weights)
 
 
 @pytest.mark.slow

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
+from tests.noise import untrained
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input
-from convscope.engine import ENGINES, initial_weights, open_network
+from convscope.engine import ENGINES, open_network
 from convscope.training.model import Model
 from convscope.training.views import SHIFTS, average_views, shift_images
 
 
 def make(height=9, width=7, channels=3, **arguments):
-    architecture = Architecture(Input(height, width, channels), (Conv2D(4, 1), Flatten(), Dense(3, "softmax")))
-    return Model(architecture, initial_weights(architecture, 0), ("a", "b", "c"), **arguments)
+    layers = (Conv2D(4, 1), Flatten(), Dense(3, "softmax"))
+    return untrained(Architecture(Input(height, width, channels), layers), **arguments)
 
 
 def images(count=6, height=9, width=7, channels=3):
