@@ -24,7 +24,7 @@ LIMITS = {
     "native without tests, lines": 12_000,
     "web/src, lines": 23_950,
     "tests of Python, lines": 45_850,
-    "pages, words": 58_730,
+    "pages, words": 58_760,
     "schemas written by hand, lines": 0,
     "commands": 20,
     "options": 159,
