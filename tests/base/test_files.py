@@ -142,17 +142,17 @@ def test_only_regular_files_are_opened_and_no_pipe_is_waited_for(tmp_path, kind)
         open_file(path)
 
 
-@pytest.mark.parametrize("suffix", files.MOST_BYTES)
+@pytest.mark.parametrize("suffix", files.MAX_BYTES)
 def test_a_file_that_is_too_large_is_not_read(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     with path.open("wb") as file:
-        file.truncate(files.MOST_BYTES[suffix] + 1)  # a hole, which takes no room
+        file.truncate(files.MAX_BYTES[suffix] + 1)  # a hole, which takes no room
     with pytest.raises(RunError, match=r"has [\d,]+ bytes, and the limit for such a file is [\d,]+"):
         open_file(path)
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_read_to_its_end(tmp_path, monkeypatch):
-    monkeypatch.setitem(files.MOST_BYTES, ".json", 8)
+    monkeypatch.setitem(files.MAX_BYTES, ".json", 8)
     real = os.fstat
     monkeypatch.setattr("os.fstat", lambda handle: os.stat_result((*real(handle)[:6], 0, *real(handle)[7:])))
     (tmp_path / "a.json").write_text("[1, 2, 3, 4]")

@@ -136,7 +136,7 @@ def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
 
 @pytest.mark.slow
 def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
-    monkeypatch.setattr("convscope.runs.comparing.MOST_PAIRS", 9)
+    monkeypatch.setattr("convscope.runs.comparing.MAX_PAIRS", 9)
     for number in range(3):
         write_run(runs / f"more-{number}", small_mnist, ANN, replace(cs.recipes.fast, epochs=number + 2))
     assert "compare each group with the first: --pairs first" in refused("compare", runs)

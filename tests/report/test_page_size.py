@@ -21,7 +21,7 @@ from convscope.training.model import Model
 
 from .conftest import make_record
 
-MOST_BYTES = 4_000_000
+MAX_BYTES = 4_000_000
 
 
 def make_run(name: str, epochs: int) -> Replay:
@@ -59,5 +59,5 @@ def test_a_page_of_mnist_has_at_most_four_megabytes(contents: RunContents, evide
     ]
     contents = replace(contents, evidence=rendered)
     size = len(render_report(contents).encode())
-    assert evidence_bytes + 1_000_000 < size <= MOST_BYTES
+    assert evidence_bytes + 1_000_000 < size <= MAX_BYTES
     assert contents.payload.live.models[0].snapshots, "the epochs have their place before training images do"

@@ -11,7 +11,7 @@ from msgspec import structs
 
 import convscope as cs
 from convscope.base.errors import RunError
-from convscope.base.files import MOST_BYTES
+from convscope.base.files import MAX_BYTES
 from convscope.experiment import RunSpec
 from convscope.interchange import ParityTable
 from convscope.runs.run_record import run_record
@@ -262,7 +262,7 @@ def test_nothing_in_a_run_folder_is_followed_waited_for_or_read_without_bound(wh
         os.mkfifo(file)
     else:
         with file.open("wb") as opened:
-            opened.truncate(MOST_BYTES[file.suffix] + 1)
+            opened.truncate(MAX_BYTES[file.suffix] + 1)
     message = "is a symbolic link" if "link" in kind else "is not a regular file|the limit for such a file"
     with pytest.raises(RunError, match=message) as caught:
         READERS[name](whole)

@@ -173,7 +173,7 @@ def convert(value: Any, rule: Any, name: str) -> Any:
 
 
 def _without_alias(rule: Any) -> Any:
-    """Return what a type alias stands for: `NDArray` is one from NumPy 2.5 on, which Python 3.11 does not have."""
+    """Resolve a type alias: `NDArray` is one from NumPy 2.5 on, which Python 3.11 does not have."""
     alias, parts = get_origin(rule) or rule, get_args(rule)
     if not hasattr(alias, "__value__"):
         return rule
@@ -310,7 +310,7 @@ _WORDS: Mapping[Any, str] = {
 
 
 def _words(rule: Any) -> str:
-    """Return what an annotation asks for, in words."""
+    """Describe in words what an annotation accepts."""
     rule = _without_alias(rule)
     origin, parts = get_origin(rule), get_args(rule)
     if (plain := rule if origin is None else origin) in _WORDS:

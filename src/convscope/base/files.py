@@ -21,7 +21,7 @@ from convscope.base.plain import parse_json
 PARTIAL = ".partial"
 """How the name ends of a file that is being written, or that a killed process left behind."""
 
-MOST_BYTES = {
+MAX_BYTES = {
     ".json": 64 << 20,
     ".jsonl": 64 << 20,
     ".html": 256 << 20,
@@ -31,7 +31,7 @@ MOST_BYTES = {
 }
 """Of a file of a run, by its suffix. The first three are read whole, of the others only what was checked before."""
 
-_MOST_BYTES_ELSE = MOST_BYTES[".safetensors"]  # of a file that a user named, by any name
+_MAX_BYTES_ELSE = MAX_BYTES[".safetensors"]  # of a file that a user named, by any name
 
 
 def inside(folder: Path, name: str | Path) -> Path:
@@ -57,12 +57,12 @@ def open_file(path: Path) -> BufferedReader:
 
     Raises:
         OSError: if it is missing or cannot be opened.
-        RunError: if it is a folder, a pipe or a device, or larger than `MOST_BYTES` allows.
+        RunError: if it is a folder, a pipe or a device, or larger than `MAX_BYTES` allows.
     """
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 (it is returned)
     try:
         found = os.fstat(file.fileno())
-        most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
+        most = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
         if not stat.S_ISREG(found.st_mode):
             raise RunError(f"{path}: is not a regular file; remove it or use another copy of it")
         if found.st_size > most:
@@ -77,9 +77,9 @@ def open_file(path: Path) -> BufferedReader:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return what the regular file at `path` holds; raises as `open_file` does."""
+    """Read the regular file at `path`; raises as `open_file` does."""
     with open_file(path) as file:
-        most = MOST_BYTES.get(path.suffix, _MOST_BYTES_ELSE)
+        most = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
         size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1)  # Python asks for the memory of all that may come
         if len(content) > size:  # it has grown, or is a file of /proc, which does not tell its size
@@ -145,7 +145,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_error(path: Path, error: OSError) -> ConvscopeError:
-    """Return what is raised where the file at `path` could not be written."""
+    """Make the error for a file at `path` that could not be written."""
     forbidden = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
     advice = "make the folder writable" if forbidden else "free some space"
     reason = error.strerror or str(error)

@@ -17,7 +17,7 @@ _HALF = "uint4"  # two numbers a byte, each a uint8 divided by 17
 _LEVEL = 7  # at most 2 percent larger than 9, in a tenth of the time
 _LEVELS = np.rint(np.arange(256) / 17).astype(np.uint8)  # of 16, by pixel
 _LARGEST = 25  # of the whole numbers that an array is rounded to: as coarse as the accuracies allow
-_MOST_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
+_MAX_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
 _AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
 
 
@@ -29,7 +29,7 @@ class Packed(Record, kw_only=True):
     """
 
     dtype: Literal["float32", "uint8", "uint16", "int8", "uint4"]
-    shape: tuple[Annotated[int, Meta(ge=0, le=_MOST_BYTES)], ...]
+    shape: tuple[Annotated[int, Meta(ge=0, le=_MAX_BYTES)], ...]
     data: str
     scales: tuple[float, ...] | UnsetType = UNSET
 
@@ -46,7 +46,7 @@ class Packed(Record, kw_only=True):
         is_halved = self.dtype == _HALF
         name = "uint8" if is_halved else self.dtype
         dtype, unpacking = np.dtype(_TYPES[name]), zlib.decompressobj()
-        if (num_bytes := dtype.itemsize * prod(self.shape)) > _MOST_BYTES:
+        if (num_bytes := dtype.itemsize * prod(self.shape)) > _MAX_BYTES:
             raise ValueError(f"shape {self.shape!r:.60} is larger than any valid shape")
         try:
             data = unpacking.decompress(b64decode(self.data, validate=True), num_bytes + 1)
@@ -122,7 +122,7 @@ class RowPacker:
         self._ends = [(0, 0, zlib.compress(b""))]  # rows, bytes of `_packed`, and how the data end after them
 
     def pack(self, room: int) -> dict[str, Any]:
-        """Return what `pack_first` does for these rows."""
+        """Pack these rows as `pack_first` does."""
         chosen = 0
         while (following := chosen + 1) < len(self._ends) or self._add():
             _, length, end = self._ends[following]

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 _Value = TypeVar("_Value")
 
-_MOST_VALUES = 4_000_000  # in one text: an experiment of 10,000 runs has a fifth of them
-_MOST_DEPTH = 64
+_MAX_VALUES = 4_000_000  # in one text: an experiment of 10,000 runs has a fifth of them
+_MAX_DEPTH = 64
 _SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1  # of whole numbers: what an int64 or a uint64 holds
 HALF_PAIR = re.compile("[\ud800-\udfff]")
 """What text from file names may hold, and UTF-8 may not."""
@@ -57,18 +57,18 @@ def parse_json(content: bytes) -> Any:
         ValueError: if it is no such text, nests more than 64 deep, has more than four million values, a key twice in
             an object, or half a surrogate pair in a string, which could not be written again.
     """
-    if sum(map(content.count, b"[{,")) > _MOST_VALUES:
-        raise ValueError(f"more than {_MOST_VALUES:,} values")
+    if sum(map(content.count, b"[{,")) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES:,} values")
     try:
         value = json.loads(content.decode(), object_pairs_hook=_to_object)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     level: list[Iterable[Any]] = [[value]]
-    for _ in range(_MOST_DEPTH):
-        level = [inner for outer in level for inner in _nested(outer)]
+    for _ in range(_MAX_DEPTH):
+        level = [inner for outer in level for inner in _check_values(outer)]
         if not level:
             return value
-    raise ValueError(f"nested more than {_MOST_DEPTH} levels deep")
+    raise ValueError(f"nested more than {_MAX_DEPTH} levels deep")
 
 
 def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _nested(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
+def _check_values(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
     """Check each of `values` but lists and objects, and yield what is in these."""
     for value in values:
         if isinstance(value, str):

@@ -294,7 +294,7 @@ class _Spread:
 
 
 def variance_parts(wrong_a: Flags, wrong_b: Flags) -> tuple[float, tuple[float, float], tuple[float, float]]:
-    """Return what the difference of the error rates of (n, N) and (m, N) runs varies by: images, runs and luck.
+    """Divide the variance of the difference in error rates of (n, N) and (m, N) runs: images, runs and chance.
 
     The first is the variance over sets of N images with endless runs, the second that of one run of each group on these
     images, the third what of that falls on single images, each for itself; see `group_difference` for the sources.

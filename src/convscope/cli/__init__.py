@@ -36,7 +36,7 @@ _COMMANDS = {
     "summary": "Print the layer table of an architecture.",
 }
 
-_MOST_CHARACTERS = 4000  # in an error
+_MAX_CHARACTERS = 4000  # in an error
 
 
 class _Commands(HintingGroup):
@@ -116,7 +116,7 @@ def _one_line() -> Iterator[None]:
 def _short(text: str) -> click.ClickException:
     """Return an error of one line; a very long one, which may quote a file, loses its middle."""
     line = printable(" ".join(text.split()))
-    return click.ClickException(line if len(line) <= _MOST_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
+    return click.ClickException(line if len(line) <= _MAX_CHARACTERS else f"{line[:2000]} … {line[-1000:]}")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -28,7 +28,7 @@ from convscope.recipes import Precision
 from convscope.runs.choices import RecipeChanges
 from convscope.runs.experiments import ExperimentRequest, experiment_job, plan_experiment
 
-_MOST_SEEDS = 10_000
+_MAX_SEEDS = 10_000
 _PLANNED = (
     "architectures", "recipes", "seeds", "epochs", "batch_size", "learning_rate", "precision", "num_images",
     "engine",
@@ -48,8 +48,8 @@ def _seed_list(value: str | list[int]) -> list[int]:
         first, last = int(match[1]), int(match[2] or match[1])
         if value.strip().isdecimal():
             first, last = 0, first - 1
-        if not first <= last < first + _MOST_SEEDS:
-            raise click.BadParameter(f"{part.strip()!r}: must mean 1 to {_MOST_SEEDS:,} seeds")
+        if not first <= last < first + _MAX_SEEDS:
+            raise click.BadParameter(f"{part.strip()!r}: must mean 1 to {_MAX_SEEDS:,} seeds")
         seeds += range(first, last + 1)
     if len(seeds) != len(set(seeds)):
         raise click.BadParameter(f"{value!r}: contains a seed twice")

@@ -96,7 +96,7 @@ def _write_card(run_path: Path, out: Path | None, licence: str | None, *, force:
 def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFormat, Dtype]]:
     """Return the formats and types to write; each named format must have each named type."""
     chosen = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
-    types: list[Dtype] = [one for one in DTYPES if one in dtypes or _ALL in dtypes] or ["float32"]
+    types: list[Dtype] = [dtype for dtype in DTYPES if dtype in dtypes or _ALL in dtypes] or ["float32"]
     asked = []
     for name in chosen:
         form = FORMATS[name]

@@ -158,7 +158,7 @@ def import_model(
 
 
 def _scaling(**given: Any) -> Scaling | None:
-    """Return what the options say, None if they say nothing."""
+    """Make the scaling that the options describe; None without options."""
     stated = {name: value for name, value in given.items() if value is not None}
     try:
         return Scaling(**stated) if stated else None

@@ -28,7 +28,7 @@ def echo(text: object = "", *, nl: bool = True, err: bool = False) -> None:
 
 def with_options(text: str, command: click.Command) -> str:
     """Return `text` of the library, in which arguments stand in backquotes, with the options of `command` for them."""
-    options = {one.name: one.opts[0] for one in command.params if isinstance(one, click.Option)}
+    options = {param.name: param.opts[0] for param in command.params if isinstance(param, click.Option)}
     return re.sub("`([a-z_]+)`", lambda match: options.get(match[1], match[0]), text)
 
 

@@ -70,7 +70,7 @@ class StepProgress:
         self.close()
 
 
-_MOST_LINES = 100  # of runs; of more there is a line now and then
+_MAX_LINES = 100  # of runs; of more there is a line now and then
 _SECONDS = 10.0  # between those
 
 
@@ -112,12 +112,12 @@ class RunsProgress(StepProgress):
         if self._lines and self._is_due(now):
             text = f"{self._place()}{name}: accuracy {result.accuracy:.4f}, trained in {result.seconds:.2f} s"
             left = elapsed / max(1, self._trained) * (self._total - self._ended)
-            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MOST_LINES and self._trained else ""
+            rate = f"; {self._trained / elapsed:.2f} runs/s" if self._total > _MAX_LINES and self._trained else ""
             echo(f"{text}{rate}; about {max(1, round(left)):,} s left" if left and self._trained else f"{text}{rate}")
 
     def _is_due(self, now: float) -> bool:
         """Return whether a run that has ended gets a line: each of a few, and of many the last one and some others."""
-        if self._total > _MOST_LINES and self._ended < self._total and now < self._last + _SECONDS:
+        if self._total > _MAX_LINES and self._ended < self._total and now < self._last + _SECONDS:
             return False
         self._last = now
         return True
@@ -134,7 +134,7 @@ class RunsProgress(StepProgress):
 
 
 class JobProgress(StepProgress):
-    """What a terminal shows of a job: its data being fetched, its trainings, its further runs, its siblings."""
+    """The progress of a job in a terminal: its downloads, trainings, further runs and siblings."""
 
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)

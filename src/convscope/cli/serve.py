@@ -69,7 +69,7 @@ def serve(
             served = tuple(ServedModel(name=model.name, version=model.version) for model in models)
             print_json(ServeOutput(address=address, models=served))
             return
-        names = ", ".join(one.name for one in models)
+        names = ", ".join(model.name for model in models)
         echo(f"Serving {names} at {address}; stop with Ctrl-C. To classify a picture:")
         echo(f"  {example_command(address, models)}")
         echo(f"For a picture of your own:\n  {example_command(address, models, 'PICTURE.png')}")

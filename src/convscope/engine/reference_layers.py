@@ -193,7 +193,7 @@ def dropout_backward(dy: Array, kept: NDArray[np.bool_], rate: float) -> Array:
 
 
 def dropout_kept(key: int, layer: int, first: int, shape: Sequence[int], dropped: int) -> NDArray[np.bool_]:
-    """Return which numbers of a layer's input `shape` (N, ...) are kept, all but about `dropped` in 2^24.
+    """Draw which numbers of a layer's input `shape` (N, ...) are kept, all but about `dropped` in 2^24.
 
     bits(start, n) = number n of the sequence SplitMix64 from `start`, which needs no other before it
     kept[i, n]     = bits(bits(bits(key, layer), first + i), n) ≥ dropped, by their 24 highest bits

@@ -34,7 +34,7 @@ _MAX_PAIRS_SHOWN = 10
 _MAX_MISTAKES_IN_RECORD = 1000
 _MAX_CLASSES_IN_MATRIX = 20  # beyond it a printed matrix is wider than any terminal
 _WIDEST_NAME = 24
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 _WIDE, _FEW = 0.1, 10  # an interval wider than this, and fewer images of a class than this, are warned of
 _MATRIX_CAPTION = "Confusion matrix (rows: true class, columns: predicted class)"
 _NO_IMAGES = "·"  # as little of a mark as a line of a table needs
@@ -257,7 +257,7 @@ def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
     if few := int(np.count_nonzero((support > 0) & (support < _FEW))):
         facts["few"] = {"n": few, "classes": evaluation.num_classes, "least": _FEW}
     if none := [clip(evaluation.class_names[label], _WIDEST_NAME) for label in np.flatnonzero(support == 0)]:
-        names = ", ".join(map(repr, none[:_MOST_NAMES])) + (", ..." if len(none) > _MOST_NAMES else "")
+        names = ", ".join(map(repr, none[:_MAX_NAMES])) + (", ..." if len(none) > _MAX_NAMES else "")
         facts["none"] = {"n": len(none), "classes": evaluation.num_classes, "names": names}
     largest = int(support.argmax())
     if low <= support[largest] / evaluation.num_images:

@@ -11,7 +11,7 @@ from convscope.experiment.architectures import ArchitectureAblation, Architectur
 
 
 class AblationRecord(TopicRecord, kw_only=True):
-    """What was measured of ablations.
+    """The measured ablations of a run.
 
     Attributes:
         dataset_name ... marking_by_class: those of `Ablation`.

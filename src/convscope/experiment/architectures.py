@@ -33,8 +33,8 @@ from convscope.recipes import AnyRecipe, recipe_named
 WHOLE = "whole network"
 Verdict = Literal["worse", "better", "no difference shown"]
 
-_MOST_TIMES_MACS = 10.0
-_MOST_PARAMETERS = 5_000_000  # of a variant, unless the network has more: each step writes all of them several times
+_MAX_TIMES_MACS = 10.0
+_MAX_PARAMETERS = 5_000_000  # of a variant, unless the network has more: each step writes all of them several times
 
 
 class VariantResult(Record, kw_only=True):
@@ -117,7 +117,7 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
         return self.architectures[1:]
 
     def _lines(self) -> list[str]:
-        """Return what was left out, a line for each reason."""
+        """List what was left out, a line for each reason."""
         names = dict[str, list[str]]()
         for one in self.architecture_runs.left_out:
             names.setdefault(one.reason, []).append(one.name)
@@ -134,17 +134,17 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
     def _rows(self) -> list[tuple[str, ...]]:
         return [
             (
-                clip(one.name, 24),
-                f"{one.mean:.4f}",
-                format_interval(one.interval),
-                "" if one is self.whole else f"{one.difference:+.4f}",
-                "" if one is self.whole else format_interval(one.difference_interval, "+"),
-                "" if one is self.whole else one.verdict,
-                f"{one.parameters:,}",
-                f"{one.macs:,}",
-                f"{one.seconds:.1f}",
+                clip(architecture.name, 24),
+                f"{architecture.mean:.4f}",
+                format_interval(architecture.interval),
+                "" if architecture is self.whole else f"{architecture.difference:+.4f}",
+                "" if architecture is self.whole else format_interval(architecture.difference_interval, "+"),
+                "" if architecture is self.whole else architecture.verdict,
+                f"{architecture.parameters:,}",
+                f"{architecture.macs:,}",
+                f"{architecture.seconds:.1f}",
             )
-            for one in self.architectures
+            for architecture in self.architectures
         ]
 
 
@@ -155,7 +155,7 @@ def format_interval(interval: tuple[float, float] | None, sign: str = "") -> str
 
 @dataclass(frozen=True)
 class ArchitecturePlan:
-    """What `ablate_architecture` trains, and what it costs.
+    """The trainings of `ablate_architecture`, and their cost.
 
     Attributes:
         variants: beside the whole network.
@@ -170,28 +170,28 @@ class ArchitecturePlan:
 
 
 def plan_architectures(
-    architecture: Architecture, splits: Splits, num_seeds: int = 5, most_times_macs: float = _MOST_TIMES_MACS
+    architecture: Architecture, splits: Splits, num_seeds: int = 5, most_times_macs: float = _MAX_TIMES_MACS
 ) -> ArchitecturePlan:
-    """Return what there is to train, and what it costs, before it is begun.
+    """List the variants to train and their cost, before training starts.
 
     Args:
         most_times_macs: variants that cost an image more than so many times the network's multiply-adds are left out,
             as are those of more than five million parameters.
     """
     chosen, left_out, macs = list[Variant](), list(variants_left_out(architecture)), 0
-    for one in variants(architecture):
-        if one.num_images is not None and one.num_images >= len(splits.train):
-            left_out.append(LeftOut(name=one.name, reason=f"there are only {len(splits.train):,} training images"))
-        elif one.architecture.macs > most_times_macs * architecture.macs:
-            times = one.architecture.macs / architecture.macs
+    for variant in variants(architecture):
+        if variant.num_images is not None and variant.num_images >= len(splits.train):
+            left_out.append(LeftOut(name=variant.name, reason=f"there are only {len(splits.train):,} training images"))
+        elif variant.architecture.macs > most_times_macs * architecture.macs:
+            times = variant.architecture.macs / architecture.macs
             left_out.append(
-                LeftOut(name=one.name, reason=f"it needs {times:.0f} times the multiply-adds of the network")
+                LeftOut(name=variant.name, reason=f"it needs {times:.0f} times the multiply-adds of the network")
             )
-        elif one.architecture.parameters > max(_MOST_PARAMETERS, architecture.parameters):
-            left_out.append(LeftOut(name=one.name, reason=f"it has {one.architecture.parameters:,} parameters"))
+        elif variant.architecture.parameters > max(_MAX_PARAMETERS, architecture.parameters):
+            left_out.append(LeftOut(name=variant.name, reason=f"it has {variant.architecture.parameters:,} parameters"))
         else:
-            chosen.append(one)
-            macs += one.architecture.macs * (one.num_images or len(splits.train))
+            chosen.append(variant)
+            macs += variant.architecture.macs * (variant.num_images or len(splits.train))
     times = num_seeds * (1 + macs / (architecture.macs * len(splits.train)))
     return ArchitecturePlan(tuple(chosen), tuple(left_out), num_seeds * (1 + len(chosen)), times)
 
@@ -209,7 +209,7 @@ def ablate_architecture(
     executor: Executor | None = None,
     threads: int | None = None,
     on_result: OnResult | None = None,
-    most_times_macs: float = _MOST_TIMES_MACS,
+    most_times_macs: float = _MAX_TIMES_MACS,
 ) -> ArchitectureAblation:
     """Train `architecture` and its variants from every seed, and return how they fare on the test images.
 
@@ -247,8 +247,8 @@ def ablate_architecture(
     tests = [judge_variant(one, wrong[0]) for one in wrong[1:]]
     marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
-        _summarize(one, group, flags, whole, test, is_marked)
-        for one, group, flags, test, is_marked in zip(
+        _summarize(variant, group, flags, whole, test, is_marked)
+        for variant, group, flags, test, is_marked in zip(
             plan.variants, rest, wrong[1:], tests, marked.tolist(), strict=True
         )
     ]

@@ -151,7 +151,7 @@ class _Worker:
         return self._process.is_alive()
 
     def run(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Return what `fn` returns there, or raise what it raises; `BrokenExecutor` if the process dies."""
+        """Call `fn` in the process; return or raise what it does, and `BrokenExecutor` if the process dies."""
         try:
             self._connection.send((fn, args, kwargs))
             is_good, value = self._connection.recv()

@@ -38,7 +38,7 @@ from convscope.training import default_recipe
 _HEADER = ("Architecture", "Recipe", "Runs", "Mean", "SD", "95 % (seeds)", "95 % (+ images)", "Minimum", "Maximum")
 _WIDTH = 100  # columns of the single values
 _WIDEST_NAME = 24
-_MOST_VALUES = 200  # of a group, one by one
+_MAX_VALUES = 200  # of a group, one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,13 +151,13 @@ class Experiment(Recorded):
 
     @property
     def summary(self) -> str:
-        """What was measured, and a row for each group of runs, as text."""
+        """The measurements and a row for each group of runs, as text."""
         return f"{self._headline()}\n\n{text_table(_HEADER, self._rows(), left=2)}"
 
     def __str__(self) -> str:
         parts = [self.summary, self._note()]
         for group in self.table:
-            if group.num_runs > _MOST_VALUES:
+            if group.num_runs > _MAX_VALUES:
                 parts.append(
                     f"{clip(group.title, _WIDTH - 60)}: the accuracies of its {group.num_runs:,} runs are in runs.csv"
                 )
@@ -201,7 +201,7 @@ class Experiment(Recorded):
         rows = [
             (
                 *_group_names(*group.key),
-                _counted(group.num_runs, diverged.pop(group.key, 0)),
+                _format_count(group.num_runs, diverged.pop(group.key, 0)),
                 f"{group.mean:.4f}",
                 "none" if group.sd is None else f"{group.sd:.4f}",
                 format_interval(group.interval),
@@ -212,14 +212,14 @@ class Experiment(Recorded):
             for group in self.table
         ]
         nothing = ("none",) * (len(_HEADER) - 3)
-        return rows + [(*_group_names(*names), _counted(0, count), *nothing) for names, count in diverged.items()]
+        return rows + [(*_group_names(*names), _format_count(0, count), *nothing) for names, count in diverged.items()]
 
 
 def _group_names(architecture: str, recipe: str, name: str) -> tuple[str, str]:
     return clip(", ".join(filter(None, (architecture, name))), _WIDEST_NAME), clip(recipe, _WIDEST_NAME)
 
 
-def _counted(num_runs: int, num_diverged: int) -> str:
+def _format_count(num_runs: int, num_diverged: int) -> str:
     return f"{num_runs} ({num_diverged} diverged)" if num_diverged else f"{num_runs}"
 
 
@@ -268,7 +268,7 @@ def run_experiment(
         ConvscopeError, KeyboardInterrupt: as `train_runs`.
     """
     splits, argument = splits_and_argument(data, dataset)
-    networks = [network_for(one, splits.image_shape, splits.num_classes) for one in architectures]
+    networks = [network_for(architecture, splits.image_shape, splits.num_classes) for architecture in architectures]
     chosen, numbers = [recipe_named(recipe) for recipe in recipes], list(seeds)
     for what, names in (
         ("architectures", [network.name for network in networks]),

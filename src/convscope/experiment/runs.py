@@ -34,7 +34,7 @@ OnDiverged = Callable[[DivergedRun], None]
 OnEpoch = Callable[[RunSpec, TrainingState], None]
 
 _LOOK_SECONDS = 2.0  # between looks whether an executor is still there, while no run ends
-_MOST_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
+_MAX_LOSSES = 3  # of workers under one run, before it is the run that is taken to bring them down
 
 
 @checked
@@ -101,7 +101,7 @@ def train_runs(
             results[digest] = result
             if on_result is not None:
                 for spec in sharing[digest]:
-                    on_result(_named(result, spec))
+                    on_result(_copy_names(result, spec))
 
         def leave_out(digest: str, reason: str) -> None:
             for spec in sharing[digest]:
@@ -138,7 +138,9 @@ def train_runs(
         else:
             with share(splits) if isinstance(executor, LocalProcesses) else nullcontext() as shared:
                 _submit_all(waiting, splits, executor, threads or 1, receive, shared)
-        return [_named(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results]
+        return [
+            _copy_names(results[digest], spec) for digest, spec in zip(digests, specs, strict=True) if digest in results
+        ]
 
 
 def train_and_list_diverged(
@@ -155,7 +157,7 @@ def train_and_list_diverged(
     return train_runs(specs, splits, on_diverged=keep, **options), diverged
 
 
-def _named(result: RunResult, spec: RunSpec) -> RunResult:
+def _copy_names(result: RunResult, spec: RunSpec) -> RunResult:
     """Name a result as its spec does: specs that differ in nothing but names share one run."""
     return replace(result, architecture=spec.architecture.name, recipe=spec.recipe.name, name=spec.name)
 
@@ -169,7 +171,7 @@ def splits_and_argument(data: Splits | str | Path, dataset: str | None) -> tuple
 
 
 def argument_of(dataset: str | Path) -> str:
-    """Return what `load_dataset` takes in any folder: a name as it is, a path made absolute."""
+    """Make the argument of `load_dataset` valid in any folder: a path becomes absolute, a name stays."""
     return str(dataset) if dataset in DATASETS else str(Path(dataset).resolve())
 
 
@@ -214,9 +216,9 @@ def _submit_all(
                 reply = future.result()
             except Exception as error:  # `execute` raises nothing itself: the worker died, or could not begin
                 losses[digest] += 1
-                if losses[digest] == _MOST_LOSSES:
+                if losses[digest] == _MAX_LOSSES:
                     raise ConvscopeError(
-                        f"{waiting[digest].title}: lost {_MOST_LOSSES} workers, the last with {_words(error)}; "
+                        f"{waiting[digest].title}: lost {_MAX_LOSSES} workers, the last with {_words(error)}; "
                         "check their memory and their log; finished runs are kept"
                     ) from error
                 submit(digest)

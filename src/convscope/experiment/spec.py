@@ -100,7 +100,7 @@ class RunSpec:
         return _defining_text(self.architecture, self.recipe, *digests, count, self.engine, known)
 
     def state(self, splits: Splits) -> TrainingState | None:
-        """Return what training starts from, where that is not the random weights of the seed.
+        """The state that training starts from, if it does not start from the random weights of the seed.
 
         Raises:
             RunError: if there is no model at `start`.
@@ -142,7 +142,7 @@ class RunSpec:
         count = self._count(splits.train)
         if count == len(splits.train):
             return splits
-        return replace(splits, train=splits.train.take(_drawn(splits.train, count, self.seed)))
+        return replace(splits, train=splits.train.take(_draw_images(splits.train, count, self.seed)))
 
     def _count(self, train: Dataset) -> int:
         if self.num_images is not None and self.num_images > len(train):
@@ -192,7 +192,7 @@ def _defining_text(
     return canonical_json(defining)
 
 
-def _drawn(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
+def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
     """Return (count,) places of images, rising: of each class as large a part, to within one image.
 
     Each class is shuffled by the stream "subset", and its images stand at (rank + 1/2) / size; the first `count` of all

@@ -99,7 +99,7 @@ class RunStore:
 
     @cached_property
     def _data(self) -> SplitsRecord:
-        """What the data are, which takes a moment to find out."""
+        """The record of the data, which takes a moment to compute."""
         return self.splits.to_record()
 
     def _group(self, spec: RunSpec, trained: WorkerResult) -> StoredGroup:

@@ -37,7 +37,7 @@ Order = tuple[str, bytes]
 
 @dataclass(frozen=True, eq=False)
 class WorkerResult:
-    """What a run gave.
+    """The result of a run in a worker.
 
     Attributes:
         y_pred: (N,) uint16, the answer to each test image.
@@ -100,7 +100,7 @@ def train_one(
 
 
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
-    """Return what `execute` is to do."""
+    """Write the order that `execute` reads."""
     backend = backend_name() if spec.engine == "keras" else None
     digests = splits.train.sha256, splits.test.sha256
     return version("convscope"), pickle.dumps((spec, splits.options, digests, backend, threads))
@@ -132,7 +132,7 @@ def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
 
 
 def read_reply(spec: RunSpec, reply: Reply) -> WorkerResult:
-    """Return what `execute` sent.
+    """Read the reply of `execute`.
 
     Raises:
         ConvscopeError: what the run raised there.

@@ -18,7 +18,7 @@ Kind = Literal["Keras", "ONNX", "PyTorch", "TensorFlow Lite", "convscope"]
 _PICKLE = "data.pkl"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _SAFETENSORS_JSON = b"{"  # behind the eight bytes of its length
-_MOST_BYTES = 1 << 31
+_MAX_BYTES = 1 << 31
 _START_BYTES = 1 << 12
 _SAVED_BEFORE_ZIP = bytes.fromhex("80028a0a6cfc9c46f9206aa85019")  # the first pickle of torch.save before 1.6
 _ANOTHER = "import the .keras, .h5, .pt2, .onnx, .tflite or .safetensors file of the same network"
@@ -62,9 +62,9 @@ def kind_of(path: Path) -> Kind:
 
 def _kind(file: BinaryIO, size: int, name: str) -> Kind:
     start = file.read(_START_BYTES)
-    if size > _MOST_BYTES:
+    if size > _MAX_BYTES:
         raise ModelFileError(
-            f"has {size:,} bytes, and the limit is {_MOST_BYTES:,}; only small networks can be imported"
+            f"has {size:,} bytes, and the limit is {_MAX_BYTES:,}; only small networks can be imported"
         )
     if start.startswith(_HDF5):
         return "Keras"

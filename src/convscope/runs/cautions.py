@@ -9,11 +9,11 @@ from convscope.data.datasets import Splits
 from convscope.storage import RunFolder
 
 _FEW_STEPS, _ENOUGH_STEPS = 50, 200  # `cnn` is right on about 80 % and 93 % of MNIST after so many of 128 images
-_MOST_NAMES = 5
+_MAX_NAMES = 5
 
 
 def cautions_of(folder: RunFolder, splits: Splits) -> list[str]:
-    """Return what the recipe and the images of a run cannot achieve, and what was left out; often nothing."""
+    """List what the recipe and the images of a run cannot achieve, and what was left out; often nothing."""
     recipe, counts, found = folder.recipe, splits.train.class_counts, []
     images = int(sum(count - round(recipe.validation_fraction * count) for count in counts.tolist()))
     each = ceil(images / recipe.batch_size)
@@ -38,6 +38,6 @@ def cautions_of(folder: RunFolder, splits: Splits) -> list[str]:
 
 def _listed(splits: Splits, labels: list[int]) -> str:
     """Return the names of classes, the first few of many."""
-    names = ", ".join(repr(clip(splits.class_names[label], 24)) for label in labels[:_MOST_NAMES])
-    more = f" and {len(labels) - _MOST_NAMES} more" if len(labels) > _MOST_NAMES else ""
+    names = ", ".join(repr(clip(splits.class_names[label], 24)) for label in labels[:_MAX_NAMES])
+    more = f" and {len(labels) - _MAX_NAMES} more" if len(labels) > _MAX_NAMES else ""
     return f"{'class' if len(labels) == 1 else 'classes'} {names}{more}"

@@ -25,12 +25,12 @@ RecipeChoice = Annotated[str | Path | Recipe, f"a Recipe, the name of one ({', '
 PRESET = "cnn"
 """The architecture that is trained where none is asked for."""
 
-_MOST_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
+_MAX_JSON_BYTES = 1 << 20  # of an architecture or recipe file; a real one has a few kB
 
 
 @dataclass(frozen=True)
 class RecipeChanges:
-    """What replaces parts of a recipe; None leaves a part as it is.
+    """Changes of a recipe; None leaves a value unchanged.
 
     Attributes:
         learning_rate: of the optimizer.
@@ -124,7 +124,7 @@ def _file_errors(
 
 def _read_json_file(name: str | Path) -> Any:
     with open_file(Path(name)) as file:
-        content = file.read(_MOST_JSON_BYTES + 1)
-    if len(content) > _MOST_JSON_BYTES:
-        raise ValueError(f"has more than {_MOST_JSON_BYTES:,} bytes; give a JSON file of a few kB")
+        content = file.read(_MAX_JSON_BYTES + 1)
+    if len(content) > _MAX_JSON_BYTES:
+        raise ValueError(f"has more than {_MAX_JSON_BYTES:,} bytes; give a JSON file of a few kB")
     return parse_json(content)

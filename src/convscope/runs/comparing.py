@@ -16,7 +16,7 @@ from convscope.evidence.comparison import GroupComparisons, compare_all
 from convscope.evidence.comparison.planning import Plan, plan
 from convscope.evidence.comparison.power import LEVELS, MAX_SEEDS
 from convscope.evidence.comparison.records import GroupComparisonsRecord
-from convscope.evidence.comparison.several import MOST_PAIRS, Pairs
+from convscope.evidence.comparison.several import MAX_PAIRS, Pairs
 from convscope.runs.groups import SameRuns, group_names, read_runs, to_groups
 from convscope.runs.plans import LooksRecord, PlanFile, PlannedGroup, SeenGroup, judge_looks
 from convscope.storage.stored_run import sha256_of
@@ -59,9 +59,9 @@ def compare_folders(folders: Sequence[Path], pairs: Pairs = "all", margin: float
     """
     left_out = list[str]()
     runs = read_runs(folders, left_out)
-    if pairs == "all" and len(runs) * (len(runs) - 1) // 2 > MOST_PAIRS:
+    if pairs == "all" and len(runs) * (len(runs) - 1) // 2 > MAX_PAIRS:
         raise RunError(
-            f"{len(runs)} groups have more than {MOST_PAIRS} pairs; compare each group with the first: `pairs` first"
+            f"{len(runs)} groups have more than {MAX_PAIRS} pairs; compare each group with the first: `pairs` first"
         )
     looks, plan = _count_look(runs, left_out)
     level, margin = (LEVELS[0], margin) if plan is None else (plan.level, margin or plan.margin)

@@ -21,7 +21,7 @@ IN_MEMORY = ""
 
 
 def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | None = None) -> tuple[str, Splits]:
-    """Return what a run records as the argument of its data, and the data.
+    """Load the data of a run; also return the argument by which the run records them.
 
     Args:
         data: what `load_dataset` takes, `Splits`, or a `Dataset` or pair (X, y), from which a test split is cut off.
@@ -37,7 +37,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
             raise ValueError(
                 "test_fraction and image_size are for data without a test split; leave them out for Splits"
             )
-        return IN_MEMORY, Splits(_called(data.train, "train"), _called(data.test, "test"))
+        return IN_MEMORY, Splits(_name_split(data.train, "train"), _name_split(data.test, "test"))
     if not isinstance(data, str | Path):
         data = as_dataset(data, "data")
         half = Half(data.images, data.labels, data.name, data.name, data.source)
@@ -45,7 +45,7 @@ def load_data(data: DataChoice, options: LoadOptions, on_progress: OnProgress | 
     return argument_of(data), load_splits(data, options, on_progress)
 
 
-def _called(dataset: Dataset, split: str) -> Dataset:
+def _name_split(dataset: Dataset, split: str) -> Dataset:
     return dataset if dataset.split == split else replace(dataset, split=split)
 
 
@@ -73,7 +73,7 @@ def load_again(
 def read_again(
     recorded: RunData, place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Return what is now where the data of the run at `place` came from.
+    """Load the data of the run at `place` from their source again.
 
     Args:
         recorded: what `run.json` says of its `dataset`.

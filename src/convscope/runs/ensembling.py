@@ -93,7 +93,7 @@ def ensemble_run(folders: Sequence[Path], out: Path | None, command: str, listen
     _check(runs)
     first = runs[0].folder
     with timed(timings, "load"), opened(first.path, None, listeners, writes=False) as (_, splits):
-        model = _joined(runs)
+        model = _join_members(runs)
     spec = RunSpec(first.record.dataset.argument, model.architecture, first.recipe, first.seed)
     record = run_record(spec, splits, available_cores(), command)
     record = structs.replace(record, members=tuple(map(_member_record, runs)))
@@ -125,7 +125,7 @@ def _check(runs: Sequence[FinishedRun]) -> None:
         seen[digest] = folder.path
 
 
-def _joined(runs: Sequence[FinishedRun]) -> Model:
+def _join_members(runs: Sequence[FinishedRun]) -> Model:
     try:
         return ensemble([run.model() for run in runs])
     except ArchitectureError as error:
@@ -136,7 +136,7 @@ def _joined(runs: Sequence[FinishedRun]) -> Model:
 
 
 def _member_record(run: FinishedRun) -> MemberRecord:
-    """Return what `run.json` says of a member: how it was trained, and which it is."""
+    """Describe a member in `run.json`: its training and its identity."""
     folder = run.folder
     return MemberRecord(
         run=str(folder.path.resolve()),

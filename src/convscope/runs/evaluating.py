@@ -23,7 +23,7 @@ Part = Literal["all", "train", "test"]
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What is asked of an evaluation.
+    """The arguments of an evaluation.
 
     Attributes:
         dataset: other images; None is those of the run.
@@ -52,7 +52,7 @@ class EvaluationRequest:
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """What a run answered.
+    """The predictions of a run.
 
     Attributes:
         parts: the images.
@@ -65,7 +65,7 @@ class Evaluated:
 
 
 def evaluate_images(path: Path, request: EvaluationRequest, listeners: Listeners) -> Evaluated:
-    """Return what the run or the model file at `path` answers to images.
+    """Classify images by the run or the model file at `path`.
 
     Raises:
         ConvscopeError: if there is no trained run, the images cannot be loaded or are not for it, or it gives numbers

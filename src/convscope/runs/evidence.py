@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
 
     class EvidenceRecords(Record):
-        """What was measured of a run, by topic; each is a file of the run folder."""
+        """The evidence of a run by topic; each is a file of the run folder."""
 
 else:
     EvidenceRecords = defstruct(
@@ -34,7 +34,7 @@ else:
 
 @dataclass(frozen=True, eq=False)
 class Evidence(Mapping[str, Any]):
-    """What was measured on a topic: a read-only mapping of its JSON file, as text the tables of its page section.
+    """The evidence on a topic: a read-only mapping of its JSON file, as text the tables of its page section.
 
     Measured now or read back later, it is the same. docs/files.md names the definition of each topic.
 

@@ -32,7 +32,7 @@ from convscope.storage import StoredRuns, writing
 
 @dataclass(frozen=True)
 class ExperimentRequest:
-    """What is asked of an experiment, not yet checked.
+    """The arguments of an experiment, not yet checked.
 
     Attributes:
         data: a name or path, as `load_dataset` takes it.

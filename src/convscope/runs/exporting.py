@@ -24,7 +24,7 @@ _NUM_CALIBRATION_IMAGES = 1000  # training images, evenly taken, by which int8 c
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What is asked of an export.
+    """The arguments of an export.
 
     Attributes:
         files: the format and the type of each file.
@@ -43,7 +43,7 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """What became of an export: the proofs, and by the name of each format that was left out which package it lacks."""
+    """The result of an export: the proofs, and the missing package of each format that was left out."""
 
     table: ParityTable
     missing: dict[str, str]

@@ -80,7 +80,7 @@ class FinishedRun:
 
 
 def _kind(record: RunFile) -> str:
-    """Return what the runs of a group share, as text: all that decides the results but the seed."""
+    """Describe as text everything that decides the results of a group's runs but the seed."""
     start = record.start
     # A run that was trained nobody here knows how, or is an ensemble, is a group of its own.
     own = str(record.weights_sha256) if record.imported or record.members else None
@@ -135,7 +135,7 @@ class SameRuns:
 def stored_bytes(folder: RunFolder) -> int:
     """Return the size of a run's stored weights, see `weights_bytes`: those of an ensemble are its members'."""
     if members := folder.record.members:
-        trained = [(Architecture.from_dict(one.architecture), Recipe.from_dict(one.recipe)) for one in members]
+        trained = [(Architecture.from_dict(member.architecture), Recipe.from_dict(member.recipe)) for member in members]
         return sum(weights_bytes(network, recipe.weight_bits) for network, recipe in trained)
     weight_bits = None if folder.record.imported else folder.recipe.weight_bits  # another recipe trained it
     return weights_bytes(folder.architecture, weight_bits)

@@ -31,7 +31,7 @@ from convscope.training.model import Model
 
 @dataclass(frozen=True)
 class ImportRequest:
-    """What is asked of an import, not yet checked.
+    """The arguments of an import, not yet checked.
 
     Attributes:
         path: the file of the network.
@@ -68,7 +68,7 @@ class ImportedRun:
 
     @property
     def advice(self) -> str:
-        """What to look at where the network is little better than guessing; "" where it is better."""
+        """What to check if the network is hardly better than guessing; "" otherwise."""
         chance = 1 / self.measured.model.architecture.num_classes
         if self.measured.evaluation.accuracy_interval[0] > min(2 * chance, chance + 0.1):
             return ""
@@ -99,7 +99,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
 
 
 def import_record(model: Model) -> ImportRecord:
-    """Return what an imported model says of its file."""
+    """Describe the file of an imported model."""
     return convert(model.provenance["imported"], ImportRecord)
 
 
@@ -112,7 +112,7 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
     if out.exists():
         raise RunError(f"{out}: already exists; choose another `out`")
     size = request.loading.image_size
-    found = _scaled(_network(request, None if size is None else (*size, 1)), request)
+    found = _apply_scaling(_network(request, None if size is None else (*size, 1)), request)
     model = _model(found, request)
     save_model(model, out)
     return found, model
@@ -129,7 +129,7 @@ def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple
         _model(found, request, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
-    found = _scaled(found, request, splits.train, partial(listeners.on_step, "trying scalings"))
+    found = _apply_scaling(found, request, splits.train, partial(listeners.on_step, "trying scalings"))
     return found, replace(_model(found, request, names), handwriting=splits.train.handwriting)
 
 
@@ -146,7 +146,7 @@ def _model(found: Imported, request: ImportRequest, class_names: Sequence[str] |
     return model_of(found, request.path, class_names, image_shape=request.image_shape, output=request.output)
 
 
-def _scaled(
+def _apply_scaling(
     found: Imported,
     request: ImportRequest,
     training: Dataset | None = None,

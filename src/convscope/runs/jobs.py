@@ -37,7 +37,7 @@ BASELINE = "ann"
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a new run, not yet checked.
+    """The arguments of a new run, not yet checked.
 
     Attributes:
         loading: how the data are loaded.

@@ -12,7 +12,7 @@ from convscope.training import TrainingState
 
 
 class Measured(Protocol):
-    """What a measurement gives where that is no record: it shows itself as text and as a record."""
+    """A measurement that is no record: it shows itself as text and as a record."""
 
     def to_record(self) -> Record: ...
 
@@ -26,7 +26,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Listeners:
-    """What a job calls as it goes; each function does nothing unless another one is given.
+    """The functions that a job calls as it goes; each does nothing by default.
 
     Attributes:
         on_download: with a file's name, the bytes so far and in all (None: unknown), while a data set is fetched.

@@ -28,7 +28,7 @@ _FIRST_IMAGES = 1000  # enough to see that the logits of a model are not finite
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was measured of a run, and of the run that it is compared with, if there is one."""
+    """The measurements of a run, and of the run that it is compared with, if any."""
 
     run: Measured
     baseline: Measured | None = None
@@ -36,7 +36,7 @@ class Found:
 
 
 def load_found(folder: RunFolder, splits: Splits) -> Found:
-    """Return what the folder of a trained run holds; a comparison that is not there is made of what is."""
+    """Load the folder of a trained run; a comparison that is missing is computed."""
     run, baseline = load_measured(folder, splits), load_baseline(folder, splits)
     return Found(run, baseline, None if baseline is None else compare_runs(run, baseline, splits))
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class JobOutcome:
-    """What a job has come to.
+    """The result of a job.
 
     Attributes:
         timings: seconds by step, and of all as `total`.
@@ -99,7 +99,7 @@ class _Phase:
 
 
 class _Phases:
-    """What the main job measures when the run has its first page, the quick and the telling first."""
+    """The measurements of the main job after the first page, the quick and informative ones first."""
 
     def __init__(
         self,

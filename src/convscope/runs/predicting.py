@@ -27,7 +27,7 @@ STDIN = Path("-")
 
 @dataclass(frozen=True, eq=False)
 class PredictionOutcome:
-    """What became of one file: an answer, the digits read in it, or why there is neither."""
+    """The result for one file: a prediction, the digits read in it, or an error."""
 
     file: str
     result: Prediction | StringReading | None
@@ -131,7 +131,7 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[tuple[str, Picture | str]]]
 
 
 def _read(path: Path) -> tuple[str, Picture | str]:
-    """Return what a picture is called, and the picture, or in its place what is wrong with it."""
+    """Read a picture; return its name with the picture, or with the error."""
     name = path_text(path)
     try:
         return name, read_picture(sys.stdin.buffer.read(MAX_FILE_BYTES + 1) if path == STDIN else path, name)

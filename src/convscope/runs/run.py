@@ -85,7 +85,7 @@ class Run:
 
     @cached_property
     def history(self) -> History:
-        """What was measured after each epoch."""
+        """Loss, accuracy and seconds after each epoch."""
         return self.folder.load_history()
 
     @cached_property
@@ -137,7 +137,7 @@ class Run:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What the recipe and the training images cannot achieve, in sentences; often none."""
+        """The limits of the recipe and the training images, in sentences; often none."""
         return tuple(cautions_of(self.folder, self.splits))
 
     def report(self, index: int | None = None) -> Path:
@@ -267,7 +267,7 @@ class Run:
         return [run, baseline]
 
     def _topic(self, name: str) -> Evidence:
-        """Return what is kept on a topic, after measuring it if need be."""
+        """Get the evidence on a topic, and measure it first if it is missing."""
         folder = self.folder
         if not read_topics(folder, (name,), self.model):
             with writing(self.path):

@@ -10,7 +10,7 @@ from convscope.training import hold_out
 
 
 def start_of(folder: RunFolder, splits: Splits) -> Start | None:
-    """Return what the run in `folder` started from; None stands for random weights."""
+    """Load the network that the run in `folder` started from; None if it started from random weights."""
     start = folder.record.start
     if not start:
         return None
@@ -18,12 +18,12 @@ def start_of(folder: RunFolder, splits: Splits) -> Start | None:
 
 
 def held_out_by(folder: RunFolder, splits: Splits, start: Start | None) -> tuple[Dataset, Dataset | None]:
-    """Return what the run in `folder` trains on, and what it measures after each epoch, see `hold_out`."""
+    """Divide the data of the run in `folder` into training and held-out images, see `hold_out`."""
     return hold_out(splits, folder.recipe, folder.seed, unseen=unseen_by(start, folder, splits))
 
 
 def unseen_by(start: Start | None, folder: RunFolder, splits: Splits) -> NDArray[np.bool_] | None:
-    """Return which training images the run in `folder` may hold out; None stands for all, or for holding none out."""
+    """Find the training images that the run in `folder` may hold out; None if all, or if it holds none out."""
     if start is None or folder.recipe.validation_fraction == 0:
         return None
     return start.unseen(splits.train)

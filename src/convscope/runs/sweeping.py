@@ -20,7 +20,7 @@ from convscope.storage import StoredRuns, writing
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """What is asked of a sweep, not yet checked; the fields are those of `run_sweep` and `ExperimentRequest`."""
+    """The arguments of a sweep, not yet checked; the fields are those of `run_sweep` and `ExperimentRequest`."""
 
     data: str
     loading: LoadOptions

@@ -48,7 +48,7 @@ class Subject:
 
     @cached_property
     def start(self) -> Start | None:
-        """What the run started from; None stands for random weights."""
+        """The network that the run started from; None if it started from random weights."""
         return start_of(self.folder, self.splits)
 
     @cached_property
@@ -99,7 +99,7 @@ class Subject:
 
     @cached_property
     def validated(self) -> tuple[Dataset, Dataset] | None:
-        """What the run trained on and what it held out, if it held anything out."""
+        """The images that the run trained on and those that it held out, if any."""
         if self.folder.recipe.validation_fraction == 0 or self.folder.record.members:
             return None  # each member of an ensemble held out other images
         trained_on, held_out = held_out_by(self.folder, self.splits, self.start)
@@ -157,7 +157,7 @@ def _store(subject: Subject, values: Mapping[str, Any]) -> None:
 
 
 def known_ablation(folder: RunFolder, model: Model) -> AblationRecord:
-    """Return what the folder holds, such as retrained architectures."""
+    """Read the ablation that the folder has, such as retrained architectures."""
     return folder.read_evidence("ablation", AblationRecord, model) or AblationRecord()
 
 
@@ -237,7 +237,7 @@ def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[
 
 
 def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
-    """Return which topics to measure, and in words which of them cannot be measured of this run and why ("": all can).
+    """List the topics to measure, and for each the reason why this run has no such measurement ("" if it can).
 
     Args:
         asked: the topics, by name; with none, all that were not measured yet.

@@ -51,7 +51,7 @@ def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: in
     (prediction,) = predict(served.model, [picture], names=[""], steps=steps, sizes=[size])
     answer = _head(served) | prediction.to_dict() | {"file": None}
     if asked.explain:
-        answer |= _explained(served, [prediction], asked.method)[0]
+        answer |= _explain(served, [prediction], asked.method)[0]
     return Answered(encode_answer(answer), 1, int(prediction.none_of_these is True))
 
 
@@ -71,10 +71,12 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
     answer = _head(served) | reading.to_dict() | {"file": None}
     predictions = [digit.prediction for digit in reading.digits]
     if asked.explain:
-        explained = _explained(served, predictions[:EXPLAINED_DIGITS], asked.method)
+        explained = _explain(served, predictions[:EXPLAINED_DIGITS], asked.method)
         for digit, more in zip(answer["digits"], explained, strict=False):  # the later ones are not explained
             digit.update(more)
-    return Answered(encode_answer(answer), len(predictions), sum(one.none_of_these is True for one in predictions))
+    return Answered(
+        encode_answer(answer), len(predictions), sum(prediction.none_of_these is True for prediction in predictions)
+    )
 
 
 def reads_strings(served: Served) -> bool:
@@ -111,7 +113,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return {"name": stage.name, "on": stage.on, "size": [height, width], "picture": _png(stage.pixels)}
 
 
-def _explained(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
+def _explain(served: Served, predictions: Sequence[Prediction], method: Method) -> list[dict[str, Any]]:
     """Return of each prediction the picture after each step, and what the answer rests on."""
     maps = answer_maps(served.model, predictions, method=method)
     return [
@@ -121,14 +123,14 @@ def _explained(served: Served, predictions: Sequence[Prediction], method: Method
                 "method": method,
                 "label": prediction.label,
                 "values": [[float(f"{value:.{_DIGITS}g}") for value in row] for row in values.tolist()],
-                "picture": _png(_painted(values)),
+                "picture": _png(_paint(values)),
             },
         }
         for prediction, values in zip(predictions, maps, strict=True)
     ]
 
 
-def _painted(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _paint(values: NDArray[np.float64]) -> NDArray[np.uint8]:
     """Return (H, W, 4): orange above zero, blue below, and the more transparent the nearer to zero."""
     pixels = np.empty((*values.shape, 4), np.uint8)
     pixels[..., :3] = np.where((values < 0)[..., np.newaxis], BLUE, ORANGE)

@@ -56,8 +56,10 @@ def create_app(
         ValueError: without models, or if two have one name.
     """
     limits = limits or Limits()
-    if not models or len({one.name for one in models}) != len(models):
-        raise ValueError(f"models are called {[one.name for one in models]}; give at least one, each with its own name")
+    if not models or len({model.name for model in models}) != len(models):
+        raise ValueError(
+            f"models are called {[model.name for model in models]}; give at least one, each with its own name"
+        )
     metrics = Metrics(tuple(models))
     threads = ThreadPoolExecutor(limits.threads, thread_name_prefix="convscope")
     waiting = Waiting()

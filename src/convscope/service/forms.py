@@ -13,8 +13,8 @@ FORM_TYPE = "multipart/form-data"
 FIELD = "image"
 """The form field that holds the picture."""
 
-MOST_PARTS = 16
-_MOST_HEADER_BYTES = 8192  # of one part
+MAX_PARTS = 16
+_MAX_HEADER_BYTES = 8192  # of one part
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
@@ -28,27 +28,27 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
     message["content-type"] = content_type
     boundary = message.get_param("boundary")
     if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
-        raise _refused("its Content-Type has no valid boundary")
+        raise _form_error("its Content-Type has no valid boundary")
     delimiter = b"--" + boundary.encode()
     found: bytes | None = None
     start = 0 if body.startswith(delimiter) else _next(body, delimiter, 0) + 2
-    for _ in range(MOST_PARTS):
+    for _ in range(MAX_PARTS):
         start += len(delimiter)
         if body.startswith(b"--", start):
             break
-        head_end = body.find(b"\r\n\r\n", start, start + _MOST_HEADER_BYTES)
+        head_end = body.find(b"\r\n\r\n", start, start + _MAX_HEADER_BYTES)
         if not body.startswith(b"\r\n", start) or head_end < 0:
-            raise _refused("the header of a field is damaged or too long")
+            raise _form_error("the header of a field is damaged or too long")
         end = _next(body, delimiter, head_end + 4)
         if _name(body[start + 2 : head_end]) == FIELD:
             if found is not None:
-                raise _refused("it has several pictures; send one request for each")
+                raise _form_error("it has several pictures; send one request for each")
             found = body[head_end + 4 : end]
         start = end + 2
     else:
-        raise _refused(f"it has more than {MOST_PARTS} fields")
+        raise _form_error(f"it has more than {MAX_PARTS} fields")
     if found is None:
-        raise _refused(f"it has no field {FIELD!r}")
+        raise _form_error(f"it has no field {FIELD!r}")
     return found
 
 
@@ -56,7 +56,7 @@ def _next(body: bytes, delimiter: bytes, start: int) -> int:
     """Return where the line break before the next delimiter is."""
     place = body.find(b"\r\n" + delimiter, start)
     if place < 0:
-        raise _refused("it is cut off")
+        raise _form_error("it is cut off")
     return place
 
 
@@ -72,7 +72,7 @@ def _name(head: bytes) -> str | None:
     return None
 
 
-def _refused(reason: str) -> RequestRefusedError:
+def _form_error(reason: str) -> RequestRefusedError:
     return RequestRefusedError(
         400, f"the form cannot be read: {reason}; send the picture as the field {FIELD!r}, or as the body itself"
     )

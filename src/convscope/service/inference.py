@@ -81,7 +81,7 @@ def _compute(served: Served, images: NDArray[np.uint8], wanted: set[OutputName])
     """Return the wanted outputs of images (N, H, W, C): (N, K) float32, or (N,) int64 or bool."""
     model, rule = served.model, served.rule
     batches = [images[start : start + _BATCH] for start in range(0, len(images), _BATCH)]
-    logits = np.concatenate([_checked(model.logits, batch) for batch in batches])
+    logits = np.concatenate([_call_in_time(model.logits, batch) for batch in batches])
     temperature = float(model.calibration.get("temperature", 1.0))
     made: dict[OutputName, Callable[[], NDArray[Any]]] = {
         "logits": lambda: logits.astype(np.float32),
@@ -91,10 +91,12 @@ def _compute(served: Served, images: NDArray[np.uint8], wanted: set[OutputName])
     }
     arrays: dict[str, NDArray[Any]] = {name: make() for name, make in made.items() if name in wanted}
     if rule is not None and "none_of_these" in wanted:
-        arrays["none_of_these"] = np.concatenate([_checked(partial(rule.refuses, model), batch) for batch in batches])
+        arrays["none_of_these"] = np.concatenate(
+            [_call_in_time(partial(rule.refuses, model), batch) for batch in batches]
+        )
     return arrays
 
 
-def _checked(function: Callable[[NDArray[np.uint8]], NDArray[Any]], images: NDArray[np.uint8]) -> NDArray[Any]:
+def _call_in_time(function: Callable[[NDArray[np.uint8]], NDArray[Any]], images: NDArray[np.uint8]) -> NDArray[Any]:
     check_deadline()
     return function(images)

@@ -51,12 +51,12 @@ class Limits:
     def __post_init__(self) -> None:
         if self.held_bytes == 0:
             object.__setattr__(self, "held_bytes", max(128 * MIB, 4 * self.body_bytes))
-        for one in fields(self):
-            value = getattr(self, one.name)
-            kinds = int | float if one.name.endswith("_seconds") else int
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            kinds = int | float if limit.name.endswith("_seconds") else int
             if not isinstance(value, kinds) or isinstance(value, bool) or not 0 < value < 1e15:
-                what = "a number" if one.name.endswith("_seconds") else "a whole number"
-                raise ValueError(f"{one.name} is {value!r}; it must be {what} above 0")
+                what = "a number" if limit.name.endswith("_seconds") else "a whole number"
+                raise ValueError(f"{limit.name} is {value!r}; it must be {what} above 0")
 
 
 class Waiting:

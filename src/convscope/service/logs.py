@@ -63,7 +63,7 @@ def _log_lines(source: int) -> None:
 
 
 def log_config(stream: TextIO) -> dict[str, object]:
-    """Return what `logging.config.dictConfig` takes: our records and the server's as JSON lines on `stream`."""
+    """Make the configuration of `logging`: our records and the server's as JSON lines on `stream`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

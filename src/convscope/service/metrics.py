@@ -51,10 +51,10 @@ class Metrics:
             registry=self.registry,
         )
         info = Gauge("convscope_model_info", "Always 1.", ("model", "version", "architecture"), registry=self.registry)
-        for one in models:
-            info.labels(one.name, one.version, one.model.name).set(1)
-            self.images.labels(one.name)
-            self.rejected.labels(one.name)
+        for model in models:
+            info.labels(model.name, model.version, model.model.name).set(1)
+            self.images.labels(model.name)
+            self.rejected.labels(model.name)
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
 

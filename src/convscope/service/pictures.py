@@ -15,7 +15,7 @@ from pydantic import Field, create_model
 from convscope.base.png import encode_png
 from convscope.service import schemas
 from convscope.service.answers import Answered, answer_picture, answer_strings, reads_strings
-from convscope.service.forms import FIELD, FORM_TYPE, MOST_PARTS, picture_in_form
+from convscope.service.forms import FIELD, FORM_TYPE, MAX_PARTS, picture_in_form
 from convscope.service.pages import report_path
 from convscope.service.schemas import Asked, AskedOfStrings
 from convscope.service.served import Served
@@ -27,7 +27,7 @@ _FORM = {
     "type": "object",
     "properties": {FIELD: {"type": "string", "format": "binary"}},
     "required": [FIELD],
-    "maxProperties": MOST_PARTS,
+    "maxProperties": MAX_PARTS,
 }
 
 
@@ -43,7 +43,7 @@ def picture_routes(work: Work) -> APIRouter:
     @routes.get("/v1/models", responses=documented(schemas.ServedModels))
     async def models() -> JSONResponse:
         """List the models, and what their predictions mean."""
-        return JSONResponse({"models": [_described(one) for one in work.models]})
+        return JSONResponse({"models": [_describe(model) for model in work.models]})
 
     Queried = _queried(work.names, Asked, len(work.models) == 1)  # noqa: N806 (a type, made here: hence the two "type: ignore" below)
 
@@ -52,7 +52,7 @@ def picture_routes(work: Work) -> APIRouter:
         """Classify one picture (PNG, JPEG, WebP, BMP, TIFF or GIF), sent as the body or as the form field `image`."""
         return await _answer(work, request, answer_picture, asked)
 
-    readers = tuple(one.name for one in work.models if reads_strings(one))
+    readers = tuple(model.name for model in work.models if reads_strings(model))
     QueriedOfStrings = _queried(readers or work.names, AskedOfStrings, len(work.models) == 1)  # noqa: N806
     strings = documented(schemas.StringAnswer, 400, 404, 408, 413, 415)
 
@@ -96,7 +96,7 @@ def _queried(names: tuple[str, ...], base: type[AskedOfStrings], is_only: bool) 
     return create_model(base.__name__, __base__=base, model=(str, about))
 
 
-def _described(served: Served) -> dict[str, Any]:
+def _describe(served: Served) -> dict[str, Any]:
     model = served.model
     return {
         "name": served.name,

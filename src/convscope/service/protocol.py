@@ -18,7 +18,7 @@ def protocol_routes(work: Work) -> APIRouter:
     """Return the routes under /v2."""
     routes = APIRouter(tags=["Open Inference Protocol v2"])
     Name = Annotated[str, Path(json_schema_extra={"enum": list(work.names)})]  # noqa: N806 (a type)
-    Version = Annotated[str, Path(json_schema_extra={"enum": sorted({one.version for one in work.models})})]  # noqa: N806
+    Version = Annotated[str, Path(json_schema_extra={"enum": sorted({model.version for model in work.models})})]  # noqa: N806
 
     @routes.get("/v2/health/live", responses=documented(schemas.Live))
     async def live() -> JSONResponse:
@@ -103,7 +103,7 @@ def _description(served: Served) -> dict[str, Any]:
 
 
 def _documented_bodies(served: Served) -> dict[str, Any]:
-    """Return what OpenAPI tells of the body, with an example that the first model answers."""
+    """Describe the body for OpenAPI, with an example for the first model."""
     height, width, channels = served.model.architecture.input.shape
     example = {
         "id": "1",

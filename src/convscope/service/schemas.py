@@ -112,7 +112,7 @@ class ModelReady(BaseModel):
 
 
 class TensorDescription(BaseModel):
-    """What an input or output is like; -1 stands for any number."""
+    """The description of an input or output; -1 stands for any number."""
 
     name: str
     datatype: str
@@ -154,7 +154,7 @@ class ServedModels(BaseModel):
 
 
 class AskedOfStrings(BaseModel):
-    """What a client may ask of a picture of several characters, in the query; the routes say which models there are."""
+    """The query of a request on a picture of several characters; the routes list the models."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -164,7 +164,7 @@ class AskedOfStrings(BaseModel):
 
 
 class Asked(AskedOfStrings):
-    """What a client may ask of a picture, in the query."""
+    """The query of a request on a picture."""
 
     steps: list[Step] = Field(default=[], description="Use these steps instead of the model's own.")
     without: list[Step] = Field(default=[], description="Omit these steps.")
@@ -188,7 +188,7 @@ class StagePicture(BaseModel):
 
 
 class Attribution(BaseModel):
-    """What each pixel counts for the logit of the answer: above zero for it, below against it."""
+    """The contribution of each pixel to the logit of the prediction: above zero for it, below against it."""
 
     method: Method
     label: int
@@ -230,7 +230,7 @@ class Digit(BaseModel):
 
 
 class StringAnswer(BaseModel):
-    """What was read in a picture: what `convscope predict --strings --json` prints of one."""
+    """The characters read in a picture, as `convscope predict --strings --json` prints them."""
 
     model: str
     version: str

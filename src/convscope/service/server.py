@@ -146,7 +146,11 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > self.limits.connections:
-            slow = [one for one in self.connections if isinstance(one, _Protocol) and one.is_awaited]
+            slow = [
+                connection
+                for connection in self.connections
+                if isinstance(connection, _Protocol) and connection.is_awaited
+            ]
             reason = f"{self.limits.connections} connections are open, which is the limit"
             min(slow, key=lambda one: one.since)._close_with(503, reason)
         self._watch_headers()

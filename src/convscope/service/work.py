@@ -34,19 +34,19 @@ class Work:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.models)
+        return tuple(model.name for model in self.models)
 
     def model(self, name: str | None) -> Served:
         """Return the model of this name, or else the first; raises `RequestRefusedError` if there is none such."""
         if name is None:
             return self.models[0]
-        for one in self.models:
-            if one.name == name:
-                return one
+        for model in self.models:
+            if model.name == name:
+                return model
         raise RequestRefusedError(404, f"there is no model {name!r:.80}; the models are {', '.join(self.names)}")
 
     async def compute(self, request: Request, served: Served, function: Callable[[], _Result]) -> _Result:
-        """Return what `function` gives, called in one of the threads once one is free, within the deadline.
+        """Call `function` in a free thread and return its result within the deadline.
 
         Raises:
             RequestRefusedError: with 503, if too many requests are in work, the deadline passes, or the service stops.
@@ -113,7 +113,7 @@ def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
 
 
 def documented(model: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what OpenAPI tells of a route's answers: the good one, and those errors that it can give."""
+    """Describe a route's responses for OpenAPI: the good one, and the errors that it can return."""
     reasons = {
         400: "The request is wrong; the reason is in the body.",
         404: "There is no such model.",

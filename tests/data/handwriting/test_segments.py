@@ -93,7 +93,7 @@ def test_large_pictures_are_averaged_down():
 
 
 def test_only_the_largest_blobs_are_kept_of_too_many(monkeypatch):
-    monkeypatch.setattr(sheet_module, "MOST_BLOBS", 3)
+    monkeypatch.setattr(sheet_module, "MAX_BLOBS", 3)
     found = find_segments(sheet((220, 50, 230, 90), *STROKES, (280, 50, 290, 95)))
     assert corners(found) == [[(40, 50), (100, 55), (160, 45)]]
     assert found.num_left_out == 2
@@ -151,10 +151,10 @@ def test_any_picture_gives_segments_within_it(picture):
 
 def test_the_boxes_of_all_blobs_that_are_kept_have_a_bounded_area(monkeypatch):
     areas = [blob.parts.size for blob in find_segments(sheet(*STROKES)).lines[0]]
-    monkeypatch.setattr(sheet_module, "MOST_AREA", sum(areas) - 1)
+    monkeypatch.setattr(sheet_module, "MAX_AREA", sum(areas) - 1)
     found = find_segments(sheet(*STROKES))
     assert (len(found.lines[0]), found.num_left_out) == (len(areas) - 1, 1)
-    monkeypatch.setattr(sheet_module, "MOST_AREA", 1)
+    monkeypatch.setattr(sheet_module, "MAX_AREA", 1)
     assert len(find_segments(sheet(*STROKES)).lines[0]) == 1  # one is read in any case
 
 

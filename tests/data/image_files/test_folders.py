@@ -44,10 +44,10 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
 
 def test_too_many_pictures_or_files_are_refused(tmp_path, monkeypatch):
     make(tmp_path, "a.png", "b.png", "c.png")
-    monkeypatch.setattr(folders, "MOST_FILES", 2)
+    monkeypatch.setattr(folders, "MAX_FILES", 2)
     with pytest.raises(ImageFileError, match="more than 2 pictures"):
         find_pictures([tmp_path])
-    monkeypatch.setattr(folders, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(folders, "_MAX_ENTRIES", 2)
     with pytest.raises(ImageFileError, match="more than 2 files"):
         find_pictures([tmp_path])
 

@@ -3,7 +3,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from convscope.evidence.comparison import compare_all, compare_groups
-from convscope.evidence.comparison.several import MOST_PAIRS
+from convscope.evidence.comparison.several import MAX_PAIRS
 from convscope.evidence.comparison.words import p_number
 
 from .conftest import draw_right, make_group
@@ -74,7 +74,7 @@ def test_text_and_html_show_each_group_and_each_pair_and_what_was_corrected():
         (lambda: compare_all([make_group("a", [1]), make_group("b", [1, 0])]), "were evaluated on different images"),
         (
             lambda: compare_all([make_group(f"{n}", [1]) for n in range(46)]),
-            f"1035 pairs, and the limit is {MOST_PAIRS}",
+            f"1035 pairs, and the limit is {MAX_PAIRS}",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
 def test_fewer_images_are_measured_where_their_pixels_or_the_model_cost_too_much(monkeypatch):
     dataset = noise(300)
     model = dense(dataset)
-    for name, value in (("_MOST_VALUES", 9 * 12 * 3 * 150), ("_MAX_MACS", 150 * model.architecture.macs * 75)):
+    for name, value in (("_MAX_VALUES", 9 * 12 * 3 * 150), ("_MAX_MACS", 150 * model.architecture.macs * 75)):
         with monkeypatch.context() as patch:
             patch.setattr(measurement, name, value)
             assert measure_robustness(model, dataset).num_images == 150

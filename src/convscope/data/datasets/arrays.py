@@ -51,7 +51,7 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     names = [class_name(value) for value in values.tolist()]
     if class_names is None:
         return places.astype(np.int64), tuple(names)
-    known = {name: place for place, name in enumerate(class_names)}
+    known = {name: index for index, name in enumerate(class_names)}
     if all(name in known for name in names):
         return np.array([known[name] for name in names], np.int64)[places], tuple(class_names)
     if array.dtype.kind in "iu":

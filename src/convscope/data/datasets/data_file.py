@@ -27,7 +27,7 @@ Number = TypeVar("Number", bound=np.generic)
 
 
 class DataFileError(Exception):
-    """What is wrong with an open file and the next step; `open_data_file` adds its name."""
+    """A problem of an open file and the next step; `open_data_file` adds the file's name."""
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def sha256_of(path: Path) -> str:
 
 
 def reason(error: Exception) -> str:
-    """Return what another library says is wrong, on one line that is not too long."""
+    """Shorten another library's error message to one line."""
     return " ".join(str(error).split())[:100] or type(error).__name__
 
 

@@ -208,7 +208,7 @@ class Dataset(Recorded):
         return self.take(np.flatnonzero(~held_out), "train"), self.take(np.flatnonzero(held_out), "validation")
 
     def to_record(self) -> SplitRecord:
-        """Return what the data set is, without its pixels."""
+        """Describe the data set without its pixels."""
         return from_attributes(
             SplitRecord,
             self,
@@ -282,7 +282,7 @@ class Splits(Recorded):
 
 
 SHOWN_IMAGES = 10
-MOST_OPEN_CLASSES = 20  # more than these are folded away
+MAX_OPEN_CLASSES = 20  # more than these are folded away
 NAME_WIDTH = 40
 
 
@@ -298,7 +298,7 @@ def html_card(splits: "Sequence[Dataset]") -> str:
         (clip(name, NAME_WIDTH), *(f"{column[label]:,}" for column in counts))
         for label, name in enumerate(first.class_names)
     ]
-    if first.num_classes <= MOST_OPEN_CLASSES:
+    if first.num_classes <= MAX_OPEN_CLASSES:
         table = html_table(head, [every, *each])
     else:
         fewest = ("smallest class", *(f"{min(column):,}" for column in counts))

@@ -45,7 +45,7 @@ class Half:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a source of data holds: a split or two, and the names of the classes where it has them in order.
+    """The content of a source of data: one or two splits, and the class names if it has them in order.
 
     Without splits, all of it is `train`.
     """
@@ -101,7 +101,7 @@ def make_splits(
 
 
 def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
-    """Return what comes without splits as "train" and "test", as `options` say; see `cut_test`.
+    """Divide data without splits into "train" and "test" as `options` say; see `cut_test`.
 
     Raises:
         DatasetError: if each class has one image.

@@ -144,7 +144,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _read_parts(name_or_path: str | os.PathLike[str], options: LoadOptions) -> Parts:
-    """Return what lies at a path; raises `DatasetError` if nothing does that can be read."""
+    """Read the data at a path; raises `DatasetError` if there is none that can be read."""
     path = Path(name_or_path)
     is_folder = exists = False
     if str(name_or_path):  # an empty path would mean the current folder

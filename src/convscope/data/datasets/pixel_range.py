@@ -50,7 +50,7 @@ class PixelRange:
 
 
 def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
-    """Return what the numbers of `rows` (N, F) become as pixels.
+    """Choose how the numbers of `rows` (N, F) become pixels.
 
     Bytes (uint8) stay as they are. Of other images, the smallest number of each channel becomes 0 and the largest 255,
     unless `usual_range` says what the range is. Of a table, each column has a range of its own, from its smallest

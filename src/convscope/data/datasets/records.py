@@ -45,7 +45,7 @@ _Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 
 
 class LoadOptions(Record):
-    """What `load_dataset` was asked for beside the path: with the same, it gives the same again.
+    """The options of `load_dataset`, with which it gives the same data again.
 
     Attributes:
         test_fraction: share of each class that was cut off as the test split; None if the data came with one.

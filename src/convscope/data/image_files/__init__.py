@@ -1,6 +1,6 @@
 """Pictures from files that may be damaged or hostile, as arrays of bytes."""
 
-from convscope.data.image_files.folders import MOST_FILES, find_pictures
+from convscope.data.image_files.folders import MAX_FILES, find_pictures
 from convscope.data.image_files.reading import (
     MAX_FILE_BYTES,
     MAX_PIXELS,
@@ -12,9 +12,9 @@ from convscope.data.image_files.reading import (
 )
 
 __all__ = [
+    "MAX_FILES",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
-    "MOST_FILES",
     "SUFFIXES",
     "Picture",
     "find_pictures",

@@ -8,10 +8,10 @@ from pathlib import Path
 from convscope.base.errors import ImageFileError
 from convscope.data.image_files.reading import SUFFIXES
 
-MOST_FILES = 200_000
+MAX_FILES = 200_000
 """Of pictures that are looked for in folders."""
 
-_MOST_ENTRIES = 1_000_000  # names that are read on the way
+_MAX_ENTRIES = 1_000_000  # names that are read on the way
 
 
 def find_pictures(paths: Sequence[Path | str]) -> list[Path]:
@@ -21,7 +21,7 @@ def find_pictures(paths: Sequence[Path | str]) -> list[Path]:
     to folders are not followed, and names are in alphabetical order with numbers by their value.
 
     Raises:
-        ImageFileError: if a folder cannot be read or has no picture, or there are more than `MOST_FILES`.
+        ImageFileError: if a folder cannot be read or has no picture, or there are more than `MAX_FILES`.
     """
     found = list[Path]()
     for path in map(Path, paths):
@@ -32,17 +32,17 @@ def find_pictures(paths: Sequence[Path | str]) -> list[Path]:
         if not inside:
             raise ImageFileError(f"{path}: has no pictures; their names end in {', '.join(sorted(SUFFIXES))}")
         found += inside
-        if len(found) > MOST_FILES:
-            raise ImageFileError(f"{path}: has more than {MOST_FILES:,} pictures; name a smaller folder")
+        if len(found) > MAX_FILES:
+            raise ImageFileError(f"{path}: has more than {MAX_FILES:,} pictures; name a smaller folder")
     return found
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    found, left = list[Path](), _MOST_ENTRIES
+    found, left = list[Path](), _MAX_ENTRIES
     for where, folders, names in os.walk(folder, onerror=_refuse_folder):
         left -= len(folders) + len(names)
         if left < 0:
-            raise ImageFileError(f"{folder}: has more than {_MOST_ENTRIES:,} files; name a smaller folder")
+            raise ImageFileError(f"{folder}: has more than {_MAX_ENTRIES:,} files; name a smaller folder")
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [
             Path(where, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES

@@ -30,7 +30,7 @@ _OTHERS = (
     (b"P5", "PGM"),
     (b"P6", "PPM"),
 )
-_MOST_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
+_MAX_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 0x0102, 0x0106
 _TILE_WIDTH, _TILE_HEIGHT = 0x0142, 0x0143
 _DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, interoperability: read as well where a tag points to them
@@ -38,12 +38,12 @@ _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 
 
 class UnreadableError(Exception):
-    """What is wrong with a picture and the next step, without its name."""
+    """A problem of a picture and the next step, without the picture's name."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What the first bytes say.
+    """The content of a picture's first bytes.
 
     Attributes:
         format: Pillow's name of it.
@@ -60,7 +60,7 @@ class Header:
 
 
 def read_header(content: bytes, most_pixels: int) -> Header:
-    """Return what the bytes of a picture say of themselves, and refuse what no picture needs.
+    """Read format and size from the bytes of a picture, and refuse headers that no picture needs.
 
     Raises:
         UnreadableError: for an unknown format, and for directories or tiles larger than what they can be for.
@@ -138,8 +138,8 @@ def _jpeg(content: bytes) -> Header:
         place += 2 + length
         if marker == 0xDA:
             break
-    if content.count(b"\xff\xda", place) > _MOST_SCANS:
-        raise UnreadableError(f"has more than {_MOST_SCANS} scans; save it again")
+    if content.count(b"\xff\xda", place) > _MAX_SCANS:
+        raise UnreadableError(f"has more than {_MAX_SCANS} scans; save it again")
     return Header("JPEG", b"".join([*kept, content[place:]]), orientation)
 
 

@@ -71,7 +71,7 @@ def read_reduced(
     Raises:
         ImageFileError: as `read_picture` does.
     """
-    with _opened(source, name) as (image, header):
+    with _open_image(source, name) as (image, header):
         if getattr(image, "is_animated", False):
             raise UnreadableError("holds several pictures; save the right one as a file of its own")
         image.load()
@@ -98,7 +98,7 @@ def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[i
     Raises:
         ImageFileError: as `read_picture` does, but for what only decoding can find.
     """
-    with _opened(source, name) as (image, header):
+    with _open_image(source, name) as (image, header):
         width, height = image.size
         return (width, height) if _orientation(image, header) >= 5 else (height, width)
 
@@ -112,7 +112,7 @@ class _Stoppable(BytesIO):
 
 
 @contextmanager
-def _opened(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Image.Image, Header]]":
+def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Image.Image, Header]]":
     """Open a picture whose size is within bounds; all that goes wrong until it is closed becomes an error of ours."""
     from PIL import Image
 

@@ -87,8 +87,8 @@ def _equal_parts(group: DuplicateGroup, splits: Splits) -> Iterator[DuplicateGro
 
 
 def _labels(group: DuplicateGroup) -> dict[str, set[int]]:
-    return {split: {one.label for one in group.members if one.split == split} for split in ("train", "test")}
+    return {split: {member.label for member in group.members if member.split == split} for split in ("train", "test")}
 
 
 def _count(group: DuplicateGroup, split: str) -> int:
-    return sum(one.split == split for one in group.members)
+    return sum(member.split == split for member in group.members)

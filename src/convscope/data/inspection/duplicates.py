@@ -21,9 +21,9 @@ from convscope.data.datasets import Dataset, evenly
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
 from convscope.data.inspection.pictures import SplitName
 
-_MOST_GROUPS_IN_JSON = 200
-_MOST_MEMBERS_IN_JSON = 12
-_MOST_SHOWN = 10
+_MAX_GROUPS_IN_JSON = 200
+_MAX_MEMBERS_IN_JSON = 12
+_MAX_SHOWN = 10
 
 
 class Member(Record, kw_only=True):
@@ -107,7 +107,9 @@ class Duplicates(Tabular):
     def test_twins(self) -> NDArray[np.int64]:
         """Return the indices of the test images that are equal or near to a training image."""
         across = (group.members for group in self.groups if group.is_across_splits)
-        return np.array(sorted(one.index for members in across for one in members if one.split == "test"), np.int64)
+        return np.array(
+            sorted(member.index for members in across for member in members if member.split == "test"), np.int64
+        )
 
     def to_record(self) -> DuplicatesRecord:
         return from_attributes(
@@ -119,8 +121,8 @@ class Duplicates(Tabular):
             num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
             num_test_twins=len(self.test_twins()),
             groups=tuple(
-                structs.replace(group, members=group.members[:_MOST_MEMBERS_IN_JSON])
-                for group in self.groups[:_MOST_GROUPS_IN_JSON]
+                structs.replace(group, members=group.members[:_MAX_MEMBERS_IN_JSON])
+                for group in self.groups[:_MAX_GROUPS_IN_JSON]
             ),
         )
 
@@ -138,7 +140,7 @@ class Duplicates(Tabular):
 
     def _rows(self) -> list[tuple[str, ...]]:
         rows = list[tuple[str, ...]]()
-        for group in self.groups[:_MOST_SHOWN]:
+        for group in self.groups[:_MAX_SHOWN]:
             first = group.members[:4]
             more = ", ..." if len(group.members) > len(first) else ""
             places = ", ".join(f"{member.split} {member.index}" for member in first)
@@ -229,7 +231,7 @@ def _groups(
     pairs: NDArray[np.int64],
     correlations: NDArray[np.floating[Any]],
 ) -> tuple[DuplicateGroup, ...]:
-    """Return what equality and the near `pairs` (P, 2) of image numbers link, in the order of `Duplicates.groups`."""
+    """Group images that are equal or `pairs` (P, 2) of near ones, in the order of `Duplicates.groups`."""
     count = len(first_equal)
     group = components(count, np.concatenate([np.stack([np.arange(count), first_equal], axis=1), pairs]))
     lowest = np.ones(count)

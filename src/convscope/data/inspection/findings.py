@@ -34,7 +34,7 @@ class Finding(Record):
 
 
 class Measurements(Record, kw_only=True):
-    """What is measured of a data set."""
+    """The measurements of a data set."""
 
     name: str
     class_names: tuple[str, ...]

@@ -17,12 +17,12 @@ from convscope.data.inspection.copies import find_copies
 from convscope.data.inspection.findings import Finding, Measurements, find
 from convscope.data.inspection.split_facts import InspectedSplits, facts_of, scan_split
 
-_MOST_CLASSES_IN_TEXT = 40
+_MAX_CLASSES_IN_TEXT = 40
 _NAME_WIDTH = 40
 
 
 class Inspection(Measurements, kw_only=True):
-    """What a person would check first: the measurements, and what they give reason to say.
+    """The first checks of a data set: its measurements, and the findings that follow from them.
 
     Attributes:
         findings: what needs a person's eye, the gravest first.
@@ -35,7 +35,7 @@ class Inspection(Measurements, kw_only=True):
 
     def __str__(self) -> str:
         facts = text_table(("", "training", "test"), self._facts())
-        shown = self._shown_classes()
+        shown = self._choose_classes()
         title = (
             "" if len(shown) == len(self.class_names) else f"the {len(shown)} classes with the fewest training images\n"
         )
@@ -44,18 +44,20 @@ class Inspection(Measurements, kw_only=True):
 
     def _repr_html_(self) -> str:
         found = "".join(
-            f"<li><strong>{escape(one.severity)}</strong>: {escape(printable(one.text))} "
-            f"{escape(printable(one.next_step))}</li>"
-            for one in self.findings
+            f"<li><strong>{escape(finding.severity)}</strong>: {escape(printable(finding.text))} "
+            f"{escape(printable(finding.next_step))}</li>"
+            for finding in self.findings
         )
         facts = html_table(("", "training", "test"), self._facts())
-        classes = html_table(("class", "training", "test"), self._classes(self._shown_classes()))
+        classes = html_table(("class", "training", "test"), self._classes(self._choose_classes()))
         return f"<div><ul>{found}</ul>{facts}<details><summary>classes</summary>{classes}</details></div>"
 
     def _findings_text(self) -> str:
         if not self.findings:
             return "No problems were found."
-        return "\n".join(printable(f"{one.severity}: {one.text} {one.next_step}") for one in self.findings)
+        return "\n".join(
+            printable(f"{finding.severity}: {finding.text} {finding.next_step}") for finding in self.findings
+        )
 
     def _facts(self) -> Iterator[tuple[str, str, str]]:
         halves = (self.splits.train, self.splits.test)
@@ -79,11 +81,11 @@ class Inspection(Measurements, kw_only=True):
             yield row("grey, stored as colour", *(f"{half.num_grey:,}" for half in halves))
         yield row("polarity", *(half.polarity for half in halves))
 
-    def _shown_classes(self) -> list[int]:
+    def _choose_classes(self) -> list[int]:
         order = range(len(self.class_names))
-        if len(self.class_names) <= _MOST_CLASSES_IN_TEXT:
+        if len(self.class_names) <= _MAX_CLASSES_IN_TEXT:
             return list(order)
-        return sorted(order, key=lambda label: self.splits.train.class_counts[label])[:_MOST_CLASSES_IN_TEXT]
+        return sorted(order, key=lambda label: self.splits.train.class_counts[label])[:_MAX_CLASSES_IN_TEXT]
 
     def _classes(self, labels: list[int]) -> Iterator[tuple[str, ...]]:
         for label in labels:
@@ -111,7 +113,7 @@ class DataInfo(SplitsRecord, kw_only=True):
 
 @checked
 def inspect_dataset(splits: Splits) -> Inspection:
-    """Return what a person would check first in a data set.
+    """Check a data set for damaged images, duplicates, leaks and imbalance.
 
     The images are read in blocks, so they may lie on a disk; of very many not all are searched for duplicates, and the
     findings say so.

@@ -18,7 +18,7 @@ FLATTEST = 1.0
 _DIMENSIONS = 47  # of a description, and one more for the rest
 _SAMPLE = 1024  # images that the directions are taken from
 _ROWS, _COLUMNS = 1024, 4096  # images whose descriptions are multiplied at once
-_MOST_LIKELY = 1 << 16  # pairs of such a block that are checked against the pixels
+_MAX_LIKELY = 1 << 16  # pairs of such a block that are checked against the pixels
 _BLOCK_BYTES = 1 << 22  # of the pixels that are held as floats at once: what a cache holds
 _ROUNDING = 1e-4  # far above that of float32, far below what tells images apart
 
@@ -105,7 +105,7 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
             near = np.flatnonzero(products.max(axis=1) >= threshold)
             products = products[near]
             is_likely = products >= threshold
-            if np.count_nonzero(is_likely) <= _MOST_LIKELY:
+            if np.count_nonzero(is_likely) <= _MAX_LIKELY:
                 row, column = np.nonzero(is_likely)
             else:
                 row, column = np.arange(len(near)), products.argmax(axis=1)

@@ -10,7 +10,7 @@ from convscope.data.datasets import Dataset
 from convscope.data.datasets.disk.images import blocks
 from convscope.data.handwriting import Handwriting
 
-_MOST_BLANK = 200
+_MAX_BLANK = 200
 _EVEN_BORDER = 0.95  # as in `convscope.data.handwriting`
 _NEAR_END = 16  # grey levels that count as black or white ground, as there
 
@@ -49,7 +49,7 @@ class Balance(Record, kw_only=True):
 
 
 class SplitFacts(Record, kw_only=True):
-    """What one split holds.
+    """The content of a split.
 
     Attributes:
         class_counts: (K,) images of each class.
@@ -71,7 +71,7 @@ class SplitFacts(Record, kw_only=True):
 
 
 class InspectedSplits(Record, kw_only=True):
-    """What each split holds."""
+    """The content of each split."""
 
     train: SplitFacts
     test: SplitFacts
@@ -79,7 +79,7 @@ class InspectedSplits(Record, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """What one pass over a split counted.
+    """The counts of one pass over a split.
 
     Attributes:
         histogram: (C, 256) how often each value stands in each channel.
@@ -128,7 +128,7 @@ def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
         balance=_balance(dataset.class_counts),
         pixels=_pixels(scan.histogram.sum(axis=0)),
         num_blank=len(scan.blank),
-        blank=to_tuple(scan.blank[:_MOST_BLANK]),
+        blank=to_tuple(scan.blank[:_MAX_BLANK]),
         num_grey=scan.num_grey,
         polarity=_polarity(dataset.handwriting, scan.border_near_ends),
         num_light_ground=scan.num_light_ground,

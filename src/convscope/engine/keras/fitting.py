@@ -67,7 +67,7 @@ def seed_dropout(blocks: list[Any], key: int) -> None:
 
 @dataclass(eq=False)
 class Steps:
-    """What is done around the steps of one `fit`, and what was measured in the last of them.
+    """The work around the steps of one `fit`, and the measurements of the last of them.
 
     Attributes:
         model: compiled.

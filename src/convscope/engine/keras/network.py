@@ -44,7 +44,7 @@ _VALUE_BYTES = 4  # of a float32
 
 
 class _State(NamedTuple):
-    """What training needs beside the weights, as arrays by the name of each trained weight."""
+    """The optimizer's state, as arrays by the name of each trained weight."""
 
     step: int
     m: dict[str, Array]
@@ -333,7 +333,7 @@ class KerasNetwork:
 
 
 def _replacing(lesion: Lesion) -> Callable[[str, Any], Any]:
-    """Return what makes the replacements of a lesion in the outputs of the layers."""
+    """Make the function that applies the replacements of a lesion to the outputs of the layers."""
     ops = load_keras().ops
 
     def changed(name: str, y: Any) -> Any:

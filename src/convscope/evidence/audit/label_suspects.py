@@ -19,7 +19,7 @@ from convscope.data.datasets import Dataset
 from convscope.evidence.records import Label, Split
 
 _MAX_IN_JSON = 200
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 _WIDEST_NAME = 24
 _BLOCK = 1 << 22  # probabilities that are compared at once
 _SLACK = 1e-6  # by which a threshold counts as reached, and a probability as larger: cleanlab's
@@ -99,7 +99,7 @@ class LabelSuspects(Tabular):
         return self.to_record().to_dict()
 
     def _headline(self) -> str:
-        shown = f"; the first {_MOST_SHOWN}:" if len(self.suspects) > _MOST_SHOWN else ""
+        shown = f"; the first {_MAX_SHOWN}:" if len(self.suspects) > _MAX_SHOWN else ""
         return (
             f"{len(self.suspects):,} of {self.num_images:,} labels of the {self.split} split of {self.dataset_name} "
             f"are suspect{shown}"
@@ -107,7 +107,7 @@ class LabelSuspects(Tabular):
 
     def _rows(self) -> Iterator[tuple[str, ...]]:
         names = [clip(name, _WIDEST_NAME) for name in self.class_names]
-        for suspect in self.suspects[:_MOST_SHOWN]:
+        for suspect in self.suspects[:_MAX_SHOWN]:
             probabilities = (f"{suspect.self_confidence:.4f}", f"{suspect.probability:.4f}")
             yield f"{suspect.rank}", f"{suspect.index}", names[suspect.given], names[suspect.suggested], *probabilities
 

@@ -61,12 +61,12 @@ class GroupComparison(Comparison):
 
     @property
     def limits(self) -> str:
-        """What it does not show, in words."""
+        """The limits of the comparison, in words."""
         return words.format_limits(self.names, (self.a.num_models, self.b.num_models))
 
     @property
     def sentence(self) -> str:
-        """What the comparison says and what it cannot say, in words."""
+        """The result of the comparison and its limits, in words."""
         if self.counts is not None:
             return super().sentence
         images = words.image_count(self.num_images, self.a.split, self.a.dataset_name)

@@ -55,7 +55,7 @@ class Comparison(Recorded):
 
     @property
     def names(self) -> tuple[str, str]:
-        """What the two are called here: their names, told apart where they are the same."""
+        """The names of both, with a suffix if they are equal."""
         return words.tell_apart(self.a.name, self.b.name)
 
     @property
@@ -79,7 +79,7 @@ class Comparison(Recorded):
 
     @property
     def sentence(self) -> str:
-        """What the comparison says and what it cannot say, in words."""
+        """The result of the comparison and its limits, in words."""
         return sentences(*words.format_counts(self._numbers))
 
     def to_record(self) -> ComparisonRecord:

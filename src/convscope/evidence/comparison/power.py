@@ -27,7 +27,7 @@ _DRAWS = 4000  # of the spread between seeds, so that the power is known to a th
 
 @dataclass(frozen=True, eq=False)
 class DifferenceVariances:
-    """What makes the difference of two networks' mean accuracies vary by chance, on `num_images` test images.
+    """The variances of the difference of two networks' mean accuracies on `num_images` test images.
 
     Attributes:
         images: the variance over test sets of as many images, with endless seeds. No further seed lowers it.

@@ -19,7 +19,7 @@ from convscope.evidence.comparison.records import GroupComparisonsRecord
 Pairs = Literal["all", "first"]
 """Which are compared: every two, or each with the first."""
 
-MOST_PAIRS = 1000
+MAX_PAIRS = 1000
 """Of 30 models on 10,000 images each takes some hundredths of a second."""
 
 _HEADER = ("Pair", "Difference (95 % interval)", "Error ratio (95 % interval)", "p", "p, Holm", "Significant")
@@ -148,8 +148,8 @@ def compare_all(
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"two groups are called {twice[0]!r}; give each group its own name")
     chosen = list(combinations(groups, 2)) if pairs == "all" else [(groups[0], other) for other in groups[1:]]
-    if len(chosen) > MOST_PAIRS:
-        raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MOST_PAIRS}; use pairs="first"')
+    if len(chosen) > MAX_PAIRS:
+        raise ValueError(f'there are {len(chosen)} pairs, and the limit is {MAX_PAIRS}; use pairs="first"')
     found = [replace(compare_groups(a, b, level=level), margin=margin) for a, b in chosen]
     if len(found) > 1:
         adjusted = holm([comparison.p_value for comparison in found]).tolist()

@@ -20,7 +20,7 @@ _WIDEST_NAME = 32
 
 
 def tell_apart(first: str, second: str) -> tuple[str, str]:
-    """Return what two are called beside each other: their names, told apart where they are the same."""
+    """Return both names, with a suffix if they are equal."""
     return (f"{first} (first)", f"{second} (second)") if first == second else (first, second)
 
 
@@ -30,7 +30,7 @@ def count(number: int, noun: str) -> str:
 
 
 def image_count(number: int, split: str, dataset_name: str) -> str:
-    """Return which images were answered, and how many."""
+    """Describe how many images of which split and data set were classified."""
     kind = _KIND_OF_IMAGE.get(split, f"{printable(split)} image")
     return f"{count(number, kind)} of {printable(dataset_name)}"
 

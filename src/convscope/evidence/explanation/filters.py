@@ -36,7 +36,7 @@ from convscope.evidence.records import describe_images
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 1000  # as in `convscope.evidence.ablation`: with fewer, class means are mostly chance
-_MOST_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
+_MAX_VALUES = 4e8  # of feature maps that are computed and looked at: about five seconds
 _MAX_MACS = 2e11  # of the forward passes
 
 
@@ -92,7 +92,7 @@ def filter_cards(model: Model, dataset: DatasetLike, *, most_images: int = 10_00
 def _affordable_images(model: Model, layers: Sequence[FilterLayer]) -> int:
     """Return how many images can be looked at in a few seconds."""
     values = sum(layer.map_size[0] * layer.map_size[1] * layer.num_filters for layer in layers)
-    return int(min(_MOST_VALUES / max(values, 1), _MAX_MACS / max(model.architecture.macs, 1)))
+    return int(min(_MAX_VALUES / max(values, 1), _MAX_MACS / max(model.architecture.macs, 1)))
 
 
 def _exciting(

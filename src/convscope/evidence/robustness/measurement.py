@@ -22,7 +22,7 @@ from convscope.evidence.robustness.corruptions import CORRUPTIONS, STRENGTHS, co
 from convscope.training.model import Model, dataset_for
 
 _LEAST_IMAGES = 100  # that are measured however much it costs, if there are as many
-_MOST_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
+_MAX_VALUES = 3.2e6  # of all images together, about 2,000 of 40 x 40 pixels: some ten seconds on one core
 _MAX_MACS = 1e12  # that all answers together cost, about: half a minute
 _SETTINGS = len(CORRUPTIONS) * len(STRENGTHS)
 
@@ -122,7 +122,7 @@ def measure_robustness(model: Model, dataset: DatasetLike, *, seed: Seed = 0, mo
         raise ValueError(f"most_images is {most_images}; it must be at least 1")
     model.check_classes(dataset)
     values, macs = int(np.prod(dataset.image_shape)), max(model.architecture.macs, 1)
-    affordable = max(_LEAST_IMAGES, int(min(_MOST_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
+    affordable = max(_LEAST_IMAGES, int(min(_MAX_VALUES / values, _MAX_MACS / (macs * _SETTINGS))))
     indices = evenly(len(dataset), min(most_images, affordable))
     used = dataset.take(indices)
     clean = model.predict(used.images) == used.labels

@@ -18,7 +18,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class Sweep(Recorded):
-    """What a sweep found.
+    """The result of a sweep.
 
     Attributes:
         trials: the best one first, by the images that choose; those on more images before the others.

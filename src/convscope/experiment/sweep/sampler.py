@@ -26,11 +26,11 @@ class Sampler:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna, self._dimensions, self._trials = optuna, dimensions, trials
         if search == "grid":
-            if ranged := [one.name for one in dimensions if not one.values]:
+            if ranged := [dimension.name for dimension in dimensions if not dimension.values]:
                 raise ConvscopeError(f"`vary` {ranged[0]}: a grid needs values, separated by commas, and no range")
-            grid = {one.name: list(range(len(one.values))) for one in dimensions}
+            grid = {dimension.name: list(range(len(dimension.values))) for dimension in dimensions}
             sampler: Any = optuna.samplers.GridSampler(grid, seed=0)
-            self._trials = min(trials, int(np.prod([len(one.values) for one in dimensions])))
+            self._trials = min(trials, int(np.prod([len(dimension.values) for dimension in dimensions])))
         elif search == "tpe":
             sampler = optuna.samplers.TPESampler(seed=0)
         else:
@@ -58,7 +58,7 @@ class Sampler:
     def _draw(self) -> tuple[int, dict[str, Value]]:
         trial = self._study.ask()
         self._open[trial.number] = trial
-        return trial.number, {one.name: self._suggest(trial, one) for one in self._dimensions}
+        return trial.number, {dimension.name: self._suggest(trial, dimension) for dimension in self._dimensions}
 
     def _suggest(self, trial: Any, one: Dimension) -> Value:
         if one.values:  # by their places, since Optuna takes 1 and True for the same

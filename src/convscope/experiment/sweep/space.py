@@ -15,7 +15,7 @@ Value = int | float | str | bool | None
 
 _WORDS: Mapping[str, Value] = {"none": None, "true": True, "false": False}
 _WHOLE = re.compile(r"-?\d{1,9}")
-_MOST_VALUES = 1000
+_MAX_VALUES = 1000
 _NOT_VARIED = ("name", "kind", "class_weights", "validation_fraction")
 
 
@@ -39,7 +39,7 @@ class Dimension:
 
 
 def parse_dimension(text: str) -> Dimension:
-    """Return what `NAME=VALUES` says: values separated by commas, `LOW..HIGH`, or `log:LOW..HIGH`.
+    """Parse `NAME=VALUES`: values separated by commas, `LOW..HIGH`, or `log:LOW..HIGH`.
 
     >>> parse_dimension("filters=8,16,32").values, parse_dimension("learning_rate=log:1e-4..1e-2").low
     ((8, 16, 32), 0.0001)
@@ -54,8 +54,8 @@ def parse_dimension(text: str) -> Dimension:
         )
     if ".." not in values:
         given = tuple(_value(one.strip()) for one in values.split(","))
-        if len(given) > _MOST_VALUES or len(set(map(repr, given))) < len(given) or "" in given:
-            raise ConvscopeError(f"`vary` {name}: give at most {_MOST_VALUES:,} different values, separated by commas")
+        if len(given) > _MAX_VALUES or len(set(map(repr, given))) < len(given) or "" in given:
+            raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
         return Dimension(name, given)
     is_log = values.startswith("log:")
     low, _, high = values.removeprefix("log:").partition("..")
@@ -155,10 +155,12 @@ def _layers(architecture: Architecture, name: str) -> list[int]:
     layer, _, field = name.rpartition(".")
     if field in _NOT_VARIED:
         return []
-    having = [number for number, one in enumerate(architecture.layers) if field in {part.name for part in fields(one)}]
+    having = [
+        number for number, layer in enumerate(architecture.layers) if field in {part.name for part in fields(layer)}
+    ]
     if layer:
         return [number for number in having if architecture.layers[number].name == layer]
-    sized = [number for number, one in enumerate(architecture.layers) if isinstance(one, Conv2D | Dense)]
+    sized = [number for number, layer in enumerate(architecture.layers) if isinstance(layer, Conv2D | Dense)]
     outputs = sized[-1:] if field in ("filters", "units") else []
     return [number for number in having if number not in outputs]
 

@@ -140,7 +140,7 @@ class _Done:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    """What all trials share."""
+    """The settings that all trials share."""
 
     architecture: Architecture
     recipe: Recipe

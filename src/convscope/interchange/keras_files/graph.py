@@ -19,8 +19,8 @@ from convscope.interchange.translation.outputs import check_output
 IMAGE = -1
 """The place of the image in `KerasLayer.inputs`."""
 _CHAINS, _GRAPHS = ("Sequential",), ("Functional", "Model")
-_MOST_ENTRIES = 1000
-_MOST_DEPTH = 16
+_MAX_ENTRIES = 1000
+_MAX_DEPTH = 16
 _KERAS_MODULE = re.compile(r"(keras|tf_keras|tensorflow\.keras|tensorflow\.python\.keras)(\.\w+)*")
 
 
@@ -143,8 +143,8 @@ class _Reader:
         self, model: Mapping[str, Any], inputs: tuple[int, ...], path: tuple[str, ...], group: str, depth: int
     ) -> tuple[int, ...]:
         """Append the layers of `model`, which reads `inputs`, and return the places of its outputs."""
-        if depth > _MOST_DEPTH:
-            raise ModelFileError(f"models are nested more than {_MOST_DEPTH} levels deep; build a flat model")
+        if depth > _MAX_DEPTH:
+            raise ModelFileError(f"models are nested more than {_MAX_DEPTH} levels deep; build a flat model")
         config: Any = model.get("config")
         if isinstance(config, list):  # as Keras before 2.2.3 wrote a Sequential
             config = {"layers": config}
@@ -152,9 +152,9 @@ class _Reader:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise ModelFileError(f"the configuration of the model {quoted(_name(model))} has no list of layers")
         self._entries += len(entries)
-        if self._entries > _MOST_ENTRIES:
+        if self._entries > _MAX_ENTRIES:
             raise ModelFileError(
-                f"its model has more than {_MOST_ENTRIES:,} layers; only small networks can be imported"
+                f"its model has more than {_MAX_ENTRIES:,} layers; only small networks can be imported"
             )
         groups = _groups(entries, f"{group}/layers" if group else "layers")
         if str(model.get("class_name")) in _CHAINS:

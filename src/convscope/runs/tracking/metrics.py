@@ -11,7 +11,7 @@ from convscope.storage.records import RunFile
 from convscope.training.memory import Memory, Timings
 
 _MEASURES = ("accuracy", "balanced_accuracy", "macro_f1")
-_MOST_NAME_CHARACTERS = 60
+_MAX_NAME_CHARACTERS = 60
 
 
 def result_metrics(
@@ -47,7 +47,7 @@ def result_metrics(
 
 def clean(name: str) -> str:
     """Return `name` with what trackers refuse in a name replaced by `_`, and not longer than they like."""
-    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)[:_MOST_NAME_CHARACTERS].strip() or "_"
+    return re.sub(r"[^\w .-]", "_", name, flags=re.ASCII)[:_MAX_NAME_CHARACTERS].strip() or "_"
 
 
 def _comparison(name: str, comparison: ComparisonRecord) -> dict[str, float]:

@@ -22,7 +22,7 @@ ID_TAG = "convscope.id"
 """The tag by which a run is found again."""
 
 _SCHEMES = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks")
-_MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # in one request, by MLflow's REST API
+_MAX_METRICS, _MAX_PARAMETERS = 1000, 100  # in one request, by MLflow's REST API
 # Set unless the user has: no usage figures to third parties, no lines between ours, and no training that waits for
 # a server that is away for the quarter of an hour that MLflow would try.
 _ENVIRONMENT = {
@@ -62,7 +62,9 @@ class MLflowTracker:
         known = tracked.data.metrics
         new = [(k, v, last) for k, v in results.metrics.items() if known.get(k) != v]
         parameters = {name: value for name, value in run.parameters.items() if name not in tracked.data.params}
-        _log(client, run_id, parameters, [*(one for one in epochs if (one[0], one[2].number) not in there), *new])
+        _log(
+            client, run_id, parameters, [*(epoch for epoch in epochs if (epoch[0], epoch[2].number) not in there), *new]
+        )
         for name, value in results.tags.items():
             client.set_tag(run_id, f"convscope.{name}", value)
         for name, path in results.files.items():
@@ -90,7 +92,7 @@ class MLflowTracker:
     def _open(self, client: "MlflowClient", experiment: str, run: TrackedRun) -> tuple["Run", set[tuple[str, int]]]:
         """Find the run by its id, with the metrics and steps that are there, or make it."""
         if tracked := _find(client, experiment, run.id):
-            return tracked, _logged(client, tracked, run.epochs)
+            return tracked, _find_logged(client, tracked, run.epochs)
         tags = {ID_TAG: run.id}
         if run.parent is not None and (parent := _find(client, experiment, read_run(run.parent).id)):
             tags["mlflow.parentRunId"] = parent.info.run_id
@@ -112,11 +114,11 @@ def _log(
     from mlflow.entities import Metric, Param
 
     params = [Param(name, str(value)) for name, value in parameters.items()]
-    for first in range(0, len(params), _MOST_PARAMETERS):
-        client.log_batch(run_id, params=params[first : first + _MOST_PARAMETERS])
+    for first in range(0, len(params), _MAX_PARAMETERS):
+        client.log_batch(run_id, params=params[first : first + _MAX_PARAMETERS])
     metrics = [Metric(name, value, _milliseconds(at.time_seconds), at.number) for name, value, at in values]
-    for first in range(0, len(metrics), _MOST_METRICS):
-        client.log_batch(run_id, metrics=metrics[first : first + _MOST_METRICS])
+    for first in range(0, len(metrics), _MAX_METRICS):
+        client.log_batch(run_id, metrics=metrics[first : first + _MAX_METRICS])
 
 
 def _check(uri: str, spec: str) -> None:
@@ -137,7 +139,7 @@ def _check(uri: str, spec: str) -> None:
             raise TrackerError(f"{spec}: names no file in a folder that is there; write sqlite:///FOLDER/mlflow.db")
 
 
-def _logged(client: "MlflowClient", tracked: "Run", epochs: Iterable[Epoch]) -> set[tuple[str, int]]:
+def _find_logged(client: "MlflowClient", tracked: "Run", epochs: Iterable[Epoch]) -> set[tuple[str, int]]:
     names = {name for epoch in epochs for name in epoch.metrics} & set(tracked.data.metrics)
     histories = (client.get_metric_history(tracked.info.run_id, name) for name in names)
     return {(metric.key, metric.step) for history in histories for metric in history}

@@ -7,7 +7,7 @@ from typing import Any
 from convscope.architecture import Architecture
 
 Parameter = str | int | float | bool
-MOST_CHARACTERS = 6000
+MAX_CHARACTERS = 6000
 """Of a value; MLflow takes no more (`MAX_PARAM_VAL_LENGTH` in its validation)."""
 
 _RESULTS = ("weights_sha256", "epochs_trained", "best_epoch")  # of run.json, there only at the end
@@ -15,7 +15,7 @@ _ELSEWHERE = ("architecture", "command", "dataset")
 
 
 def run_parameters(record: Mapping[str, Any], architecture: Architecture) -> dict[str, Parameter]:
-    """Return what `run.json` (`record`) says of how a run was made, by dotted name; nothing of how it went."""
+    """Flatten the settings in `run.json` (`record`) to dotted names, without results."""
     said = {name: value for name, value in record.items() if name not in (*_RESULTS, *_ELSEWHERE)}
     dataset = record["dataset"]
     return {
@@ -61,4 +61,4 @@ def _text(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"

@@ -66,7 +66,7 @@ class TrackedRun:
 
 @dataclass(frozen=True)
 class Results:
-    """What a run has come to, as a tracker is told of it.
+    """The results of a run so far, for a tracker.
 
     Attributes:
         is_finished: False for a run that was stopped and can be resumed.
@@ -126,7 +126,7 @@ def read_run(path: Path | str) -> TrackedRun:
 
 
 def read_results(path: Path | str) -> Results:
-    """Return what the run in the folder at `path` has come to so far.
+    """Read the results so far of the run in the folder at `path`.
 
     Raises:
         RunError: if there is no run, or a file of it is damaged.
@@ -159,7 +159,7 @@ def _read_result(folder: RunFolder, name: str, kind: type[_Result]) -> _Result |
 
 
 def _stored_results(stored: StoredRuns, run: StoredRun) -> Results:
-    """Return what a stored run has come to, from its predictions; it has files where its folder was made."""
+    """Compute the results of a stored run from its predictions; it has files if it has a folder."""
     y_true, y_pred = stored.y_true.astype(np.int64), run.y_pred.astype(np.int64)
     names = run.group.class_names
     certain = np.eye(len(names), dtype=np.float32)[y_pred]  # no number that is logged depends on it

@@ -20,8 +20,8 @@ def start() -> list[bytes]:
     """Return the events that a file begins with; they also make a TensorBoard that runs forget what it replaces."""
     now, begin = time.time(), event_pb2.SessionLog(status=event_pb2.SessionLog.START)
     return [
-        _serialized(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),
-        _serialized(event_pb2.Event(wall_time=now, step=0, session_log=begin)),
+        _serialize(event_pb2.Event(wall_time=now, file_version="brain.Event:2")),
+        _serialize(event_pb2.Event(wall_time=now, step=0, session_log=begin)),
     ]
 
 
@@ -50,7 +50,7 @@ def image(tag: str, png: bytes, step: int, seconds: float) -> bytes:
 def hyperparameters(values: Mapping[str, str | int | float | bool], group: str, seconds: float) -> bytes:
     """Return the event that puts a run into the tab HPARAMS; `group` is shared by runs that are shown as one."""
     summary = summary_v2.hparams_pb(dict(values), trial_id=group, start_time_secs=seconds)
-    return _serialized(event_pb2.Event(wall_time=seconds, step=0, summary=summary))
+    return _serialize(event_pb2.Event(wall_time=seconds, step=0, summary=summary))
 
 
 def session_end(is_finished: bool, seconds: float) -> bytes:
@@ -75,8 +75,8 @@ def append(path: Path, events: Sequence[bytes]) -> None:
 def _event(tag: str, tensor: Any, metadata: Any, step: int, seconds: float) -> bytes:
     value = summary_pb2.Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
     summary = summary_pb2.Summary(value=[value])
-    return _serialized(event_pb2.Event(wall_time=seconds, step=step, summary=summary))
+    return _serialize(event_pb2.Event(wall_time=seconds, step=step, summary=summary))
 
 
-def _serialized(event: Any) -> bytes:
+def _serialize(event: Any) -> bytes:
     return bytes(event.SerializeToString())

@@ -78,7 +78,7 @@ def _table(header: tuple[str, ...], rows: Any) -> str:
     lines = [
         _row(header),
         _row(("---",) * len(header)),
-        *(_row(map(_escaped, row)) for row in rows),
+        *(_row(map(_escape, row)) for row in rows),
     ]
     return "\n".join(lines)
 
@@ -87,6 +87,6 @@ def _row(cells: Any) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _escaped(cell: Any) -> str:
+def _escape(cell: Any) -> str:
     text = f"{cell:.6g}" if isinstance(cell, float) else " ".join(str(cell).split())
     return re.sub(r"([\\`*_{}\[\]()<>#+.!|&~$-])", r"\\\1", text)

@@ -78,7 +78,7 @@ def test_every_way_to_pack_it_is_read(tmp_path, table, options):
 
 
 def test_rows_read_a_few_at_a_time_are_all_there(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet, "MOST_BYTES", 1)
+    monkeypatch.setattr(parquet, "MAX_BYTES", 1)
     for table in (pictures(), FORMS["lists of pixels"]):
         assert whole(load_dataset(write(tmp_path, table))) == EXPECTED
 

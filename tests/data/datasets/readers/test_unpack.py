@@ -156,7 +156,7 @@ def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kin
 
 @pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: zipped(inner=content)])
 def test_no_file_gives_more_than_the_cap_however_large_it_is(tmp_path, monkeypatch, pack):
-    monkeypatch.setattr("convscope.data.datasets.readers.unpack.MOST_UNPACKED_BYTES", 9_999)
+    monkeypatch.setattr("convscope.data.datasets.readers.unpack.MAX_UNPACKED_BYTES", 9_999)
     (tmp_path / "file").write_bytes(pack(bytes(10_000)))
     with pytest.raises(DatasetError, match=r"9,999.*; unpack"), open_stream(tmp_path / "file") as stream:
         stream.read(10_000)

@@ -108,7 +108,7 @@ class DiskImages:
 
     @property
     def nbytes(self) -> int:
-        """What all of them take as an array, whether or not there is one."""
+        """The bytes of all images as an array, whether or not there is one."""
         return self.size
 
     def __repr__(self) -> str:
@@ -229,7 +229,7 @@ class DiskImages:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens the file for itself: a descriptor means nothing there.
-        return _opened_again, (self.path, self._file.stamp, self._offset, self._in_file, self.rows)
+        return _reopen, (self.path, self._file.stamp, self._offset, self._in_file, self.rows)
 
 
 def as_images(images: DiskImages) -> Images:
@@ -261,7 +261,7 @@ class _File:
             while filled < len(view):
                 count = self._read_some(view[filled:], offset + filled)
                 if not count:
-                    raise self._changed()
+                    raise self._change_error()
                 filled += count
         except OSError as error:
             reason = error.strerror or error
@@ -276,7 +276,7 @@ class _File:
 
     def check_unchanged(self) -> None:
         if self._stamp() != self.stamp:
-            raise self._changed()
+            raise self._change_error()
 
     @cached_property
     def sha256(self) -> str:
@@ -293,11 +293,11 @@ class _File:
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
-    def _changed(self) -> DatasetError:
+    def _change_error(self) -> DatasetError:
         return DatasetError(f"{self.path}: has changed since the data set was loaded; load it again")
 
 
-def _opened_again(
+def _reopen(
     path: Path,
     stamp: tuple[int, int],
     offset: int,

@@ -50,7 +50,7 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
     wanted = name.removeprefix(_PREFIX)
     if reason := REFUSED.get(wanted):
         raise DatasetError(f"{name}: is not supported: {reason}; `convscope data list` names the supported data sets")
-    known = [other.removeprefix(_PREFIX) for other in DATASETS if other.startswith(_PREFIX)]
+    known = [dataset.removeprefix(_PREFIX) for dataset in DATASETS if dataset.startswith(_PREFIX)]
     hint = did_you_mean(wanted, known).replace("'", f"'{_PREFIX}", 1) or f"; MedMNIST has {', '.join(known)}"
     raise DatasetError(f"{name[:200]!r} is not a data set of MedMNIST{hint}")
 

@@ -42,7 +42,7 @@ class PublishedFile(Record):
 
     @property
     def digests(self) -> dict[str, str]:
-        """What is known of the file as it is: "md5" and "sha256", each where it is published."""
+        """The published digests of the file: "md5", "sha256" or both."""
         known = {"md5": self.md5, "sha256": self.sha256}
         return {algorithm: digest for algorithm, digest in known.items() if digest}
 
@@ -52,7 +52,7 @@ class PublishedFile(Record):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What a copy may be called: as published, unpacked, and with the dot that some write before `idx`."""
+        """The possible names of a copy: as published, unpacked, and with a dot before `idx`."""
         plain = self.name.removesuffix(".gz")
         dotted = plain.replace("-idx", ".idx")
         packed = (self.name, f"{dotted}.gz") if self.name != plain else ()
@@ -60,7 +60,7 @@ class PublishedFile(Record):
 
 
 class DatasetFacts(Record, kw_only=True):
-    """What is known of a data set with a name: what it is, who may use it, and what its files must be.
+    """The description of a named data set: its content, its licence and its files.
 
     Attributes:
         files: as published; of IDX files: train images, train labels, test images, test labels.

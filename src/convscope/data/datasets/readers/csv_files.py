@@ -75,7 +75,7 @@ def _has_images(place: FilePlace, name: str) -> bool:
 
 
 def _read(place: FilePlace, name: str, image_size: tuple[int, int] | None) -> Parts:
-    """Return what a table holds."""
+    """Read a table."""
     path, member = place.located(name)
     with open_stream(path, member) as stream:
         text = CsvText(stream)

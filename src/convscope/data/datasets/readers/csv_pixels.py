@@ -84,7 +84,7 @@ def _is_pixel(cell: str) -> bool:
 
 
 def _label_column(ends: list[list[str]]) -> int:
-    """Return which of the two outer columns, 0 or 1, has the labels of a file without header.
+    """Choose the outer column, 0 or 1, that has the labels of a file without header.
 
     Labels vary, and are text or all the numbers of a range, of which there are few; pixels in a corner mostly are 0.
 

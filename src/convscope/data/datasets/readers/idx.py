@@ -70,9 +70,9 @@ def read_idx_and_sha256(
     if member is None:
         with open_data_file(path) as file:
             if not file.peek(max(map(len, PACKED))).startswith(PACKED):
-                return _finished(*_read_plain(file, kinds))
+                return _finish(*_read_plain(file, kinds))
     with open_stream(path, member) as stream:
-        return _finished(*_read_stream(stream, kinds))
+        return _finish(*_read_stream(stream, kinds))
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
@@ -91,7 +91,7 @@ def _sha256(header: bytes, array: NDArray[np.uint8]) -> str:
     return digest.hexdigest()
 
 
-def _finished(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], str]:
+def _finish(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], str]:
     shape = _shape(header)
     array: NDArray[Any] = content
     if header[2] != UNSIGNED_BYTE:

@@ -75,7 +75,7 @@ class NpzPair:
 
 @dataclass(frozen=True, eq=False)
 class NpzArrays:
-    """What an archive holds, and its SHA-256 as it is.
+    """The arrays of an archive, and its SHA-256.
 
     Attributes:
         train, test: None if it has one split only; without splits, all of it is `train`.
@@ -145,7 +145,7 @@ def read_member(
     try:
         info = zip_entry(archive, f"{name}.npy", name)
     except KeyError:
-        held = ", ".join(repr(other)[:40] for other in _names(archive)[:8]) or "nothing"
+        held = ", ".join(repr(name)[:40] for name in _names(archive)[:8]) or "nothing"
         raise DataFileError(f"has no array {name} (it holds {held})") from None
     with archive.open(info) as member:
         return _read_open_npy(member.read, info.file_size, name, check)

@@ -26,7 +26,7 @@ class ArrayNames:
 
 
 def array_names(held: list[str]) -> ArrayNames:
-    """Return which of the arrays `held` are a data set.
+    """Choose the arrays among `held` that are a data set.
 
     Raises:
         DataFileError: if there is no pair of images and labels, or half of one.

@@ -24,10 +24,10 @@ from convscope.data.datasets.readers.rows import row_shape
 from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import MAX_FILE_BYTES, read_picture
 
-MOST_ROWS = 1024  # read at once
+MAX_ROWS = 1024  # read at once
 FEWEST_ROWS = 4
 LIST_ROWS = 64
-MOST_BYTES = 1 << 28  # that the rows read at once may take
+MAX_BYTES = 1 << 28  # that the rows read at once may take
 
 
 def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
@@ -143,8 +143,8 @@ def _read_file(file: BufferedReader, kept: _Kept) -> None:
 
 
 def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
-    """Yield the rows that are asked for, as many at once as fit into MOST_BYTES by what the file says of itself."""
-    rows = MOST_ROWS
+    """Yield the rows that are asked for, as many at once as fit into MAX_BYTES by what the file says of itself."""
+    rows = MAX_ROWS
     if columns.numbers is not None:
         rows = LIST_ROWS  # how long a list is only shows when it is read
     else:
@@ -152,7 +152,7 @@ def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
             # A value of a dictionary may stand in every row, and is no larger than all that the rows are unpacked. What
             # is said of each column would tell it better, but pyarrow ends the process where that is damaged.
             largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
-            rows = min(rows, max(FEWEST_ROWS, MOST_BYTES // largest))
+            rows = min(rows, max(FEWEST_ROWS, MAX_BYTES // largest))
     return iter(
         parquet.iter_batches(
             batch_size=rows, columns=[columns.pictures or columns.numbers, columns.label], use_threads=False

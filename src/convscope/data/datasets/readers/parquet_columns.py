@@ -35,7 +35,7 @@ class Columns:
 
 
 def find_columns(schema: Any) -> Columns:
-    """Return what the columns of an Arrow schema are.
+    """Assign the columns of an Arrow schema to images and labels.
 
     Raises:
         DataFileError: if there are none of images or labels.
@@ -147,7 +147,7 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
     try:
         names = json.loads(content)["info"]["features"][label]["names"]
         if isinstance(names, dict):  # as in the header of a README
-            names = [names[str(place)] for place in range(len(names))]
+            names = [names[str(index)] for index in range(len(names))]
         named = tuple(clean_name(name) for name in names)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None  # of another kind of feature, or of a later version

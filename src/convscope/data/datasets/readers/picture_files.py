@@ -74,12 +74,12 @@ def read_pictures(
             images = in_colour
         images[place] = picture
     if damaged and (images is None or not skip_damaged):
-        raise _damaged(damaged, len(names))
+        raise _damage_error(damaged, len(names))
     assert images is not None, "there is at least one name"
     return sealed(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
 
 
-def _damaged(errors: Sequence[str], count: int) -> DatasetError:
+def _damage_error(errors: Sequence[str], count: int) -> DatasetError:
     """Return the error that lists the pictures that cannot be read, the first of them by name."""
     if len(errors) == count:
         return DatasetError(f"none of the {count:,} pictures can be read: {errors[0]}")

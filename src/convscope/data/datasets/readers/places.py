@@ -40,7 +40,7 @@ class FilePlace:
         return (self.path, name) if self.is_archive else (self.path / name, None)
 
     def called(self, name: str) -> str:
-        """Return what an error calls a file."""
+        """Name a file in an error."""
         return f"{self.path}: {name}" if self.is_archive else str(self.path / name)
 
     @contextmanager

@@ -21,10 +21,10 @@ from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, DataFi
 LZMA_RATIO = 8192
 LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
 # Packed data may give no more than this, in all its layers; what is larger is read as it is, from disk.
-MOST_UNPACKED_BYTES = 1 << 32
-MOST_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
+MAX_UNPACKED_BYTES = 1 << 32
+MAX_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
 # zip tools write these two; what bzip2 can blow up to has no useful bound.
-MOST_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
+MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 ENCRYPTED = 0x1  # in a member's flags
 GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
 # What zipfile and zlib raise on damaged bytes.
@@ -84,7 +84,7 @@ def open_stream(path: Path, member: str | None = None) -> Iterator[ByteStream]:
     """
     with open_data_file(path) as file:
         try:
-            with _unpacked(file, os.fstat(file.fileno()).st_size, member, MOST_LAYERS) as stream:
+            with _unpacked(file, os.fstat(file.fileno()).st_size, member, MAX_LAYERS) as stream:
                 yield stream
         except DataFileError as error:
             raise DataFileError(f"{member}: {error}" if member else str(error)) from error
@@ -111,21 +111,21 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
     called = called or name
     if info.flag_bits & ENCRYPTED:
         raise DataFileError(f"{called} is encrypted; save the archive without a password")
-    if info.compress_type not in MOST_RATIO:
+    if info.compress_type not in MAX_RATIO:
         raise DataFileError(
             f"{called} is compressed by method {info.compress_type}; save the archive with deflate, as "
             "numpy.savez_compressed and zip do"
         )
     assert archive.fp is not None, "the archive is open"
     size = archive.fp.seek(0, os.SEEK_END)
-    if info.compress_size > size or info.file_size > MOST_RATIO[info.compress_type] * info.compress_size:
+    if info.compress_size > size or info.file_size > MAX_RATIO[info.compress_type] * info.compress_size:
         raise DataFileError(
             f"{called} should contain {info.file_size:,} bytes packed into {info.compress_size:,}, which a file of "
             f"{size:,} bytes cannot hold; the archive is damaged, download it again"
         )
-    if info.compress_type != zipfile.ZIP_STORED and info.file_size > MOST_UNPACKED_BYTES:
+    if info.compress_type != zipfile.ZIP_STORED and info.file_size > MAX_UNPACKED_BYTES:
         raise DataFileError(
-            f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MOST_UNPACKED_BYTES:,}; "
+            f"{called} has {info.file_size:,} bytes when it is unpacked, and the limit is {MAX_UNPACKED_BYTES:,}; "
             "unpack the archive, or save it without compression"
         )
     return info
@@ -159,7 +159,7 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
             make, kind, ratio = _Xz, "xz", LZMA_RATIO
         else:
             break
-        most = min(max(most, ratio * size), MOST_UNPACKED_BYTES)
+        most = min(max(most, ratio * size), MAX_UNPACKED_BYTES)
         stream = ByteStream(_Unpacking(stream, make, kind, most).pull, most)
     return stream
 

@@ -19,13 +19,13 @@ from convscope.base.deadline import check_deadline
 Side = tuple[float, int, NDArray[np.int32], NDArray[np.int64]]
 """A path: the ink it crosses, how much ink is left of it, in which row how much, and its columns (h,)."""
 
-MOST_CUTS = 14
+MAX_CUTS = 14
 """Cuts of one blob at most; of more, those through the least ink."""
 
 _ROWS = 48  # of a blob in which paths are looked for
 _SIDEWAYS = 0.06, 0.6  # ink that a step to a side counts as: for paths that wind, and for straight ones
 _HOLE = 0.5  # ink that a pixel of enclosed paper counts as: a path through it cuts a loop, as of a 0, and not two apart
-_MOST_INK = 3.0  # strokes that a path may cross: two, and a little for slanted ones
+_MAX_INK = 3.0  # strokes that a path may cross: two, and a little for slanted ones
 _LEAST_PART = 0.035  # of the square of the usual height: the least ink on either side
 _NARROWEST = 0.45  # of the usual height: a narrower blob is one character
 _APART = 0.016  # of the square of the usual height: ink that lies between two paths at least
@@ -60,7 +60,7 @@ def cut_places(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[N
     sides.sort(key=_ink_of)
     chosen = list[Side]()
     for side in sides:  # the least ink first, so that no worse path stands in the way of a better one
-        if len(chosen) == MOST_CUTS:
+        if len(chosen) == MAX_CUTS:
             break
         if all(_stand_apart(side, other, _APART * most, _CROSSED * most) for other in chosen):
             chosen.append(side)
@@ -101,7 +101,7 @@ def _paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tu
     sideways = np.array(_SIDEWAYS * 2)[:, None]
     best, choice = energy[:, 0].copy(), np.zeros((4, rows, width), np.int8)
     for row in range(1, rows):  # best[c]: the least cost of a path from the first row that has come to column c
-        ways = np.stack([_shifted(best, 1) + sideways, best, _shifted(best, -1) + sideways])
+        ways = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
         choice[:, row] = ways.argmin(axis=0)
         best = ways.min(axis=0) + energy[:, row]
     for number in range(4):
@@ -111,20 +111,20 @@ def _paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tu
         for row in range(rows - 1, 0, -1):
             paths[:, row - 1] = paths[:, row] + choice[number, row, paths[:, row]] - 1
         inks = energy[number][np.arange(rows), paths].sum(axis=1) * step
-        for place in np.flatnonzero(inks <= _MOST_INK * stroke):
+        for place in np.flatnonzero(inks <= _MAX_INK * stroke):
             path = paths[place] if number < 2 else paths[place, ::-1]
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
             yield float(inks[place]), columns * step + step // 2
 
 
 def _coarse(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:
-    """Return what a path pays in each square of `step` pixels, with a free column on either side."""
+    """Compute the cost of a path in each square of `step` pixels, with a free column on either side."""
     padded = np.pad(mask + _HOLE * holes, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
     coarse = padded.reshape(len(padded) // step, step, padded.shape[1] // step, step).mean(axis=(1, 3))
     return np.pad(coarse, ((0, 0), (1, 1)))
 
 
-def _shifted(values: NDArray[np.float64], by: int) -> NDArray[np.float64]:
+def _shift(values: NDArray[np.float64], by: int) -> NDArray[np.float64]:
     """Return rows of values (n, w) moved by so many columns, with infinity where nothing comes from."""
     shifted = np.full_like(values, np.inf)
     if by > 0:

@@ -13,8 +13,8 @@ from convscope.data.handwriting.segments.components import components_of
 _ANGLES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))  # a sheet may be turned, and its lines converge
 _SHARE = 0.55  # of a blob's width (or height) that one straight run takes at least
 _THIN = 0.06  # of that width: a run is no thicker
-_MOST_LOOKED_AT = 200  # blobs, the largest first
-_MOST_INK = 1_000_000  # pixels of ink in which rules are looked for: a sheet with tables has fewer, and noise far more
+_MAX_LOOKED_AT = 200  # blobs, the largest first
+_MAX_INK = 1_000_000  # pixels of ink in which rules are looked for: a sheet with tables has fewer, and noise far more
 _THINNER = 0.6  # of the pen's stroke: the thickness of a rule that comes in pieces, at most
 _LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its length and its gaps in usual heights, and which share of it is there
 _GAP = 3  # pixels that a run may miss
@@ -35,8 +35,8 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
     heights, widths = found.heights, found.widths
     usual_height, usual_width = np.median(heights), np.median(widths)
     middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
-    cleaned, num_rules, ink_left = mask.copy(), 0, _MOST_INK
-    for number in np.argsort(-found.areas, kind="stable")[:_MOST_LOOKED_AT]:
+    cleaned, num_rules, ink_left = mask.copy(), 0, _MAX_INK
+    for number in np.argsort(-found.areas, kind="stable")[:_MAX_LOOKED_AT]:
         high, wide = heights[number], widths[number]
         top, left, bottom, right = found.boxes[number]
         inside = (
@@ -132,7 +132,7 @@ def _is_frame(rules: Mask) -> bool:
 
 
 def _without_slivers(rest: Mask, rules: Mask) -> Mask:
-    """Return what is left of a blob without its rules, but for pieces that are hardly more than their edges."""
+    """Remove from a blob without its rules the pieces that are hardly more than their edges."""
     from scipy import ndimage
 
     labels, count = ndimage.label(rest, np.ones((3, 3)))
@@ -174,7 +174,7 @@ def _lines(thin: Mask, least: float, gap: float) -> Mask:
     """Return the pixels that lie on straight, nearly level lines of that length, with gaps of at most `gap`."""
     found = np.zeros_like(thin)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
-    if len(y) < max(1, _FILLED * least) or len(y) > _MOST_INK:
+    if len(y) < max(1, _FILLED * least) or len(y) > _MAX_INK:
         return found
     apart = int(gap) + 2  # columns between two rows that are looked at as one, so that no stretch goes on to the next
     for slope in _ANGLES:

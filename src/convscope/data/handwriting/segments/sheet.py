@@ -60,10 +60,10 @@ def _usual(strengths: NDArray[np.uint8]) -> float:
 LONGEST_SIDE = 2400
 """Pixels to which a larger picture is averaged down before anything is looked for."""
 
-MOST_BLOBS = 2000
+MAX_BLOBS = 2000
 """Blobs that are kept; of more, as in a page of print or a photo of a lawn, the largest."""
 
-MOST_AREA = 4 * LONGEST_SIDE**2
+MAX_AREA = 4 * LONGEST_SIDE**2
 """Pixels of the boxes of all blobs that are kept; more only where one lies around another, again and again."""
 
 _SMALLEST = 0.22  # of the usual height: what is smaller in both directions is a speck
@@ -102,7 +102,7 @@ class Blob:
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """What was found in a picture.
+    """The blobs, lines and cuts in a picture.
 
     Attributes:
         ink: (h, w) uint8, 255 where the ink is strongest and 0 on the ground, with the light made even.
@@ -110,7 +110,7 @@ class Segments:
         lines: blobs of each line from left to right, the lines from top to bottom.
         height: the usual height of a character in pixels of `ink`; 0 if there is none.
         num_specks, num_rules: blobs that were left out as specks, and as rules, tables and boxes.
-        num_left_out: blobs beyond `MOST_BLOBS` or `MOST_AREA`.
+        num_left_out: blobs beyond `MAX_BLOBS` or `MAX_AREA`.
     """
 
     ink: NDArray[np.uint8]
@@ -139,10 +139,10 @@ def find_segments(picture: Picture) -> Segments:
         found = _blobs(thinner)
         num_rules, height = num_rules + num_thin, usual_height(found)
     kept = found.take(~_are_specks(found, height, stroke))
-    largest = _within(kept.take(np.argsort(-kept.pixels, kind="stable")[:MOST_BLOBS]), MOST_AREA)
+    largest = _within(kept.take(np.argsort(-kept.pixels, kind="stable")[:MAX_BLOBS]), MAX_AREA)
     blobs = [
-        Blob(int(largest.boxes[place, 0]), int(largest.boxes[place, 1]), largest.mask(place).astype(np.uint8))
-        for place in range(len(largest))
+        Blob(int(largest.boxes[index, 0]), int(largest.boxes[index, 1]), largest.mask(index).astype(np.uint8))
+        for index in range(len(largest))
     ]
     lines = group_lines(blobs, height)
     cut = tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines)
@@ -183,9 +183,9 @@ def _stroke_width(found: Components) -> float:
 
     widths = []
     looked_at = _within(found.take(np.argsort(-found.pixels, kind="stable")[:50]), LONGEST_SIDE**2)
-    for place in range(len(looked_at)):
+    for index in range(len(looked_at)):
         check_deadline()
-        depth = _squared_depth(np.pad(looked_at.mask(place), 1))
+        depth = _squared_depth(np.pad(looked_at.mask(index), 1))
         ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & (depth > 0)]
         widths.append(2 * float(np.median(np.sqrt(ridge))) - 1)
     return max(1.0, float(np.median(widths))) if widths else 1.0

@@ -23,7 +23,7 @@ from convscope.interchange.keras_files.hdf5.objects import (
 from convscope.interchange.refusal import ModelFileError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
-_MOST_DEPTH = 64
+_MAX_DEPTH = 64
 
 
 class Hdf5File:
@@ -54,7 +54,7 @@ class Hdf5File:
             messages = read_messages(self._source, address)
             self._attributes[path] = messages.by_type.get(ATTRIBUTE, [])
             if SYMBOL_TABLE in messages.by_type:
-                if path.count("/") >= _MOST_DEPTH:
+                if path.count("/") >= _MAX_DEPTH:
                     raise damaged("tree of groups (too deep)")
                 tables = unpacked("<QQ", messages.only(SYMBOL_TABLE, "members"), 0, "group")
                 for name, child in read_links(self._source, *tables).items():
