@@ -147,7 +147,7 @@ inEachBrowser((browser, browserName) => {
           all.map((one) => [one.id, one.getBoundingClientRect().height] as const),
         );
         for (const [id, height] of heights) {
-          if (id === 'ablation') expect(height).toBeGreaterThan(1000);
+          if (id === 'ablation') expect(height).toBeGreaterThan(600);
           else expect(height, id).toBeLessThan(120);
         }
         const words = await page.$eval('#calibration summary', (one) => (one as HTMLElement).innerText);
