@@ -248,7 +248,7 @@ def _tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> Any:
         parts = (parts[0],) * len(value)
     if len(value) != len(parts):
         raise ValueError(_refusal(name, value, _words(rule)))
-    taken = tuple(convert(one, part, f"{name}[{i}]") for i, (one, part) in enumerate(zip(value, parts, strict=True)))
+    taken = tuple(convert(item, part, f"{name}[{i}]") for i, (item, part) in enumerate(zip(value, parts, strict=True)))
     same = isinstance(value, tuple) and all(new is old for new, old in zip(taken, value, strict=True))
     return value if same else taken
 
@@ -263,7 +263,7 @@ def _elements(value: Any, origin: Any, part: Any, rule: Any, name: str) -> Any:
         raise TypeError(_refusal(name, value, _words(rule)))
     if part is Any:
         return value
-    taken = [convert(one, part, f"{name}[{i}]") for i, one in enumerate(value)]
+    taken = [convert(item, part, f"{name}[{i}]") for i, item in enumerate(value)]
     if all(new is old for new, old in zip(taken, value, strict=True)):
         return value
     return taken if origin is list else tuple(taken)

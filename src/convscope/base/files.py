@@ -61,14 +61,14 @@ def open_file(path: Path) -> BufferedReader:
     """
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 (it is returned)
     try:
-        found = os.fstat(file.fileno())
-        most = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file.fileno())
+        max_bytes = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
+        if not stat.S_ISREG(status.st_mode):
             raise RunError(f"{path}: is not a regular file; remove it or use another copy of it")
-        if found.st_size > most:
+        if status.st_size > max_bytes:
             raise RunError(
-                f"{path}: has {found.st_size:,} bytes, and the limit for such a file is {most:,}; use another copy of "
-                "it"
+                f"{path}: has {status.st_size:,} bytes, and the limit for such a file is {max_bytes:,}; use another "
+                "copy of it"
             )
     except BaseException:
         file.close()
@@ -79,13 +79,13 @@ def open_file(path: Path) -> BufferedReader:
 def read_bytes(path: Path) -> bytes:
     """Read the regular file at `path`; raises as `open_file` does."""
     with open_file(path) as file:
-        most = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
+        max_bytes = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
         size = os.fstat(file.fileno()).st_size
         content = file.read(size + 1)  # Python asks for the memory of all that may come
         if len(content) > size:  # it has grown, or is a file of /proc, which does not tell its size
-            content += file.read(most + 1 - len(content))
-    if len(content) > most:
-        raise RunError(f"{path}: has more than {most:,} bytes, the limit for such a file; use another copy of it")
+            content += file.read(max_bytes + 1 - len(content))
+    if len(content) > max_bytes:
+        raise RunError(f"{path}: has more than {max_bytes:,} bytes, the limit for such a file; use another copy of it")
     return content
 
 

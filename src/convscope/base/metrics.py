@@ -293,9 +293,9 @@ def average_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     >>> average_ranks(np.array([0.5, 0.1, 0.5]))
     array([2.5, 1. , 2.5])
     """
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    return np.asarray((ends - (counts - 1) / 2)[places])
+    return np.asarray((ends - (counts - 1) / 2)[inverse])
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:

@@ -189,18 +189,18 @@ def _describe(error: msgspec.ValidationError) -> str:
     return f"{position}: {reason[:1].lower()}{reason[1:]:.200}"
 
 
-def _to_json(value: Any, place: str) -> Any:
+def _to_json(value: Any, path: str) -> Any:
     """Convert tuples to lists, and replace what text from file names may hold and UTF-8 may not.
 
     Raises:
         ValueError: if a number is not finite, with its place.
     """
     if isinstance(value, float) and not isfinite(value):
-        raise ValueError(f"{place} is {value}, which is not finite")
+        raise ValueError(f"{path} is {value}, which is not finite")
     if isinstance(value, str):
         return value if value.isascii() else HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):
-        return {_to_json(key, f"{place}[...]"): _to_json(inner, f"{place}.{key}") for key, inner in value.items()}
+        return {_to_json(key, f"{path}[...]"): _to_json(inner, f"{path}.{key}") for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_json(inner, f"{place}[{index}]") for index, inner in enumerate(value)]
+        return [_to_json(inner, f"{path}[{index}]") for index, inner in enumerate(value)]
     return value

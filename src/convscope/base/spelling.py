@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the end of a sentence that asks for the closest of the `known` names; "" where none is close.
 
     >>> did_you_mean("mnits", ["mnist", "qmnist"])
@@ -14,7 +14,7 @@ def did_you_mean(given: str, known: Iterable[str]) -> str:
     >>> did_you_mean("letters", ["mnist", "qmnist"])
     ''
     """
-    close = get_close_matches(given, known, n=1)
+    close = get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

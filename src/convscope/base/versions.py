@@ -49,5 +49,5 @@ def install_command(extra: str) -> str:
 
 
 def _is_of(requirement: str, extra: str) -> bool:
-    found = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-    return found is not None and found[1] == extra
+    match = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+    return match is not None and match[1] == extra

@@ -130,20 +130,20 @@ def _csv_answer(prediction: Prediction) -> dict[str, Any]:
 
 
 def _cells(outcome: PredictionOutcome) -> tuple[str, ...]:
-    one = outcome.result
+    result = outcome.result
     file = _tail(outcome.file, _FILE_WIDTH)
-    if not isinstance(one, Prediction):
+    if not isinstance(result, Prediction):
         return file, "-", "-", "-", "-", f"not read: {' '.join(outcome.error.split())}"
-    hints = [hint for hint in one.hints if hint != "inverted"]
-    return file, *_answer_cells(one), one.done + (f"; {', '.join(hints)}" if hints else "")
+    hints = [hint for hint in result.hints if hint != "inverted"]
+    return file, *_answer_cells(result), result.done + (f"; {', '.join(hints)}" if hints else "")
 
 
-def _answer_cells(one: Prediction) -> tuple[str, str, str, str]:
+def _answer_cells(prediction: Prediction) -> tuple[str, str, str, str]:
     return (
-        clip(one.class_name, _CLASS_WIDTH),
-        confidence_text(one.probability),
-        f"{clip(one.runner_up.class_name, _CLASS_WIDTH)} ({confidence_text(one.runner_up.probability)})",
-        {True: "yes", False: "no", None: "?"}[one.none_of_these],
+        clip(prediction.class_name, _CLASS_WIDTH),
+        confidence_text(prediction.probability),
+        f"{clip(prediction.runner_up.class_name, _CLASS_WIDTH)} ({confidence_text(prediction.runner_up.probability)})",
+        {True: "yes", False: "no", None: "?"}[prediction.none_of_these],
     )
 
 

@@ -36,14 +36,14 @@ def data() -> None:
 @json_option
 def list_datasets(as_json: bool) -> None:
     """List the named data sets and the place of their files."""
-    places = {name: located(entry) for name, entry in DATASETS.items()}
+    paths = {name: located(entry) for name, entry in DATASETS.items()}
     if as_json:
-        print_json([entry.to_record(places[name]) for name, entry in DATASETS.items()])
+        print_json([entry.to_record(paths[name]) for name, entry in DATASETS.items()])
         return
     for name, entry in DATASETS.items():
-        place = places[name]
+        path = paths[name]
         echo(printable(f"{name}: {entry.title}"))
-        echo(printable(f"  files:   {'not on this machine; downloaded at first use' if place is None else place}"))
+        echo(printable(f"  files:   {'not on this machine; downloaded at first use' if path is None else path}"))
         echo(printable(f"  licence: {entry.licence}"))
         echo(printable(f"  source:  {entry.source}"))
 

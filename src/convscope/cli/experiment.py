@@ -136,9 +136,9 @@ def experiment(
     network that you trust.
     """
     if plan is not None:
-        given = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
-        if given:
-            option = given[0].removesuffix("s") if given[0] != "seeds" else "seeds"
+        options = [name for name in _PLANNED if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
+        if options:
+            option = options[0].removesuffix("s") if options[0] != "seeds" else "seeds"
             raise click.UsageError(f"--{option.replace('_', '-')} does not go with --plan, which says that itself")
     request = ExperimentRequest(
         dataset,
@@ -158,8 +158,8 @@ def experiment(
     with JobProgress(quiet=as_json) as progress:
         job = plan_experiment(request, progress.listeners())
         names = {"--architecture": [network.name for network in job.networks], "--recipe": job.recipe_names}
-        for option, given in names.items():
-            if twice := [name for name in given if given.count(name) > 1]:
+        for option, options in names.items():
+            if twice := [name for name in options if options.count(name) > 1]:
                 raise click.UsageError(f"{option}: two have the name {twice[0]!r}; change the name in one of the files")
         if not as_json:
             echo(job)

@@ -97,14 +97,14 @@ def _files(formats: Sequence[str], dtypes: Sequence[str]) -> list[tuple[ExportFo
     """Return the formats and types to write; each named format must have each named type."""
     chosen = list(FORMATS) if _ALL in formats else list(dict.fromkeys(formats))
     types: list[Dtype] = [dtype for dtype in DTYPES if dtype in dtypes or _ALL in dtypes] or ["float32"]
-    asked = []
+    files = []
     for name in chosen:
         form = FORMATS[name]
         if _ALL not in formats and _ALL not in dtypes:
             for dtype in types:
                 if dtype not in form.dtypes:
                     raise click.UsageError(f"--format {name} has no {dtype}; it has {', '.join(form.dtypes)}")
-        asked += [(form, dtype) for dtype in types if dtype in form.dtypes]
-    if not asked:
+        files += [(form, dtype) for dtype in types if dtype in form.dtypes]
+    if not files:
         raise click.UsageError(f"no format has {' or '.join(types)}; choose another --dtype")
-    return asked
+    return files

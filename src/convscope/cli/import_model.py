@@ -126,11 +126,11 @@ def import_model(
         command=given_command(),
     )
     if out is not None and out.suffix == _SUFFIX and not out.is_dir():
-        found, alone = import_alone(request, out)
+        imported, alone = import_alone(request, out)
         if as_json:
             print_json(ImportedModelOutput(model=str(out), imported=import_record(alone)))
         else:
-            _describe(found, alone)
+            _describe(imported, alone)
             echo(f"\nThe model is {out}")
         return
     try:
@@ -166,7 +166,7 @@ def _scaling(**given: Any) -> Scaling | None:
         raise click.UsageError(str(error)) from error
 
 
-def _describe(found: Imported, model: Model) -> None:
+def _describe(imported: Imported, model: Model) -> None:
     echo(model.architecture.summary())
-    for note in found.notes:
+    for note in imported.notes:
         echo(f"- {note}")

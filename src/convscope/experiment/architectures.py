@@ -119,8 +119,8 @@ class ArchitectureAblation(Tabular, Record, kw_only=True):
     def _lines(self) -> list[str]:
         """List what was left out, a line for each reason."""
         names = dict[str, list[str]]()
-        for one in self.architecture_runs.left_out:
-            names.setdefault(one.reason, []).append(one.name)
+        for left_out in self.architecture_runs.left_out:
+            names.setdefault(left_out.reason, []).append(left_out.name)
         return [f"Left out because {reason}: {', '.join(group)}" for reason, group in names.items()]
 
     def _headline(self) -> str:
@@ -236,15 +236,15 @@ def ablate_architecture(
     plan = plan_architectures(architecture, splits, len(seeds), most_times_macs)
     everything = [Variant(WHOLE, "", architecture), *plan.variants]
     specs = [
-        RunSpec(dataset, one.architecture, recipe, seed, engine, one.num_images, one.name)
-        for one in everything
+        RunSpec(dataset, variant.architecture, recipe, seed, engine, variant.num_images, variant.name)
+        for variant in everything
         for seed in seeds
     ]
     runs = train_runs(specs, splits, folder=folder, executor=executor, threads=threads, on_result=on_result)
     groups = [runs[start : start + len(seeds)] for start in range(0, len(runs), len(seeds))]
     whole, rest = groups[0], groups[1:]
     wrong = [np.array([run.y_pred != splits.test.labels for run in group]) for group in groups]
-    tests = [judge_variant(one, wrong[0]) for one in wrong[1:]]
+    tests = [judge_variant(flags, wrong[0]) for flags in wrong[1:]]
     marked, marking = mark(np.array([p_value for _, p_value in tests]))
     results = [
         _summarize(variant, group, flags, whole, test, is_marked)
@@ -254,7 +254,7 @@ def ablate_architecture(
     ]
     summary = _summarize(everything[0], whole, wrong[0], whole, (None, 1.0), is_marked=False)
     return ArchitectureAblation(
-        architectures=(summary, *sorted(results, key=lambda one: one.difference)),
+        architectures=(summary, *sorted(results, key=lambda result: result.difference)),
         architecture_runs=ArchitectureRuns(
             dataset_name=splits.name,
             split="test",
@@ -274,8 +274,8 @@ def judge_variant(wrong: Flags, wrong_of_whole: Flags) -> tuple[tuple[float, flo
     """Return the interval of a variant's accuracy minus the whole network's, and the p-value; of (n, N) each."""
     if len(wrong) == 1:  # nothing is known of other seeds
         return None, 1.0
-    found = group_difference(wrong, wrong_of_whole)
-    return found.interval, found.p_value
+    difference = group_difference(wrong, wrong_of_whole)
+    return difference.interval, difference.p_value
 
 
 def _summarize(

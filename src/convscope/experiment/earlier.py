@@ -30,8 +30,8 @@ def earlier_runs(folder: Path, splits: Splits, runs: Sequence[RunResult]) -> tup
     for run in store.stored.runs(left_out.append):
         group = run.group.digest
         if run.digest in known:
-            asked = known[run.digest]
-            names[group] = (asked.architecture, asked.recipe, asked.name)
+            new_run = known[run.digest]
+            names[group] = (new_run.architecture, new_run.recipe, new_run.name)
         elif run.group.record.weights_seed is not UNSET:
             num_own_weights += 1
         elif not _is_on(run, splits):

@@ -80,8 +80,8 @@ class Experiment(Recorded):
     @property
     def instruction_sets(self) -> dict[str, int]:
         """How many runs were computed with which instruction set, the most frequent first, where that is recorded."""
-        found = (run.kept.record.cpu.instruction_set for run in self.runs if run.kept is not None)
-        return dict(Counter(name for name in found if isinstance(name, str)).most_common())
+        sets = (run.kept.record.cpu.instruction_set for run in self.runs if run.kept is not None)
+        return dict(Counter(name for name in sets if isinstance(name, str)).most_common())
 
     @cached_property
     def table(self) -> tuple[GroupRecord, ...]:
@@ -277,9 +277,9 @@ def run_experiment(
     ):
         if not names and what != "recipes":
             raise ValueError(f"there are no {what}; give at least one")
-        most, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
+        most_common, times = Counter[Any](names).most_common(1)[0] if names else ("", 0)
         if times > 1:
-            raise ValueError(f"{times} {what} are {most!r}; each needs its own name")
+            raise ValueError(f"{times} {what} are {most_common!r}; each needs its own name")
     specs = [
         RunSpec(argument, network, recipe, seed, engine, num_images)
         for network in networks

@@ -199,8 +199,8 @@ def _draw_images(train: Dataset, count: int, seed: int) -> NDArray[np.int64]:
     are taken, so that a smaller draw by the same seed is part of a larger one. Ties fall by chance.
     """
     stream = random_stream(seed, "subset")
-    order, places = stream.permutation(len(train)), np.empty(len(train))
+    order, positions = stream.permutation(len(train)), np.empty(len(train))
     labels = train.labels[order]
     for label, size in enumerate(train.class_counts):
-        places[labels == label] = (np.arange(size) + 0.5) / size
-    return np.sort(order[np.argsort(places, kind="stable")[:count]])
+        positions[labels == label] = (np.arange(size) + 0.5) / size
+    return np.sort(order[np.argsort(positions, kind="stable")[:count]])

@@ -59,8 +59,8 @@ class WeightsMatrix:
             KeyError: if the architecture has no such tensor.
         """
         start = 0
-        for one, shape in self.architecture.weight_shapes.items():
-            if one == name:
+        for weight_name, shape in self.architecture.weight_shapes.items():
+            if weight_name == name:
                 return self.weights[:, start : start + prod(shape)].reshape(len(self), *shape)
             start += prod(shape)
         raise KeyError(f"{name!r}; the tensors are {', '.join(self.architecture.weight_shapes)}")

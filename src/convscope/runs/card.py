@@ -78,8 +78,8 @@ def _is_own(path: Path) -> bool:
     except OSError as error:
         raise ConvscopeError(f"{path}: cannot be read ({error.strerror}); choose another `out`") from error
     start, _, _ = _MARK.partition("{")
-    place = content.rfind(start.encode())
-    return place >= 0 and content[place:] == _MARK.format(_digest(content[:place])).encode()
+    offset = content.rfind(start.encode())
+    return offset >= 0 and content[offset:] == _MARK.format(_digest(content[:offset])).encode()
 
 
 def _digest(content: bytes) -> str:

@@ -50,7 +50,7 @@ def _name_split(dataset: Dataset, split: str) -> Dataset:
 
 
 def load_again(
-    recorded: RunData, place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+    recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
     """Return the data that the run at `place` was made from, checked by their digests.
 
@@ -60,18 +60,18 @@ def load_again(
         RunError: as `read_again` does, or if these are other images than those.
         DatasetError: if they cannot be loaded any more.
     """
-    splits = read_again(recorded, place, data, on_progress)
+    splits = read_again(recorded, path, data, on_progress)
     name = recorded.argument if data is None else "data"
     for part in (splits.train, splits.test):
         if part.sha256 != getattr(recorded, part.split).sha256:
             raise RunError(
-                f"{name}: the {part.split} images have changed since {place} was made; restore them, or start a new run"
+                f"{name}: the {part.split} images have changed since {path} was made; restore them, or start a new run"
             )
     return splits
 
 
 def read_again(
-    recorded: RunData, place: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
+    recorded: RunData, path: Path, data: DataChoice | None = None, on_progress: OnProgress | None = None
 ) -> Splits:
     """Load the data of the run at `place` from their source again.
 
@@ -86,8 +86,8 @@ def read_again(
     options = recorded.options
     if data is None and recorded.argument == IN_MEMORY:
         raise RunError(
-            f"{place}: was made from arrays, and the folder keeps only their digests; open it in Python with the "
-            f"same data: cs.open_run({str(place)!r}, data=...)"
+            f"{path}: was made from arrays, and the folder keeps only their digests; open it in Python with the "
+            f"same data: cs.open_run({str(path)!r}, data=...)"
         )
     if isinstance(data, Splits):
         options = LoadOptions()

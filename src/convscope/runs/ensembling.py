@@ -113,7 +113,7 @@ def _check(runs: Sequence[FinishedRun]) -> None:
         if folder.record.members:
             raise RunError(f"{folder.path}: is an ensemble itself; name its members instead")
         for split in ("train", "test"):
-            ours, theirs = (getattr(one.record.dataset, split).sha256 for one in (first, folder))
+            ours, theirs = (getattr(run_folder.record.dataset, split).sha256 for run_folder in (first, folder))
             if ours != theirs:
                 raise RunError(
                     f"{folder.path}: has other {split} images than {first.path} (SHA-256 {theirs[:12]}, not "
@@ -131,8 +131,8 @@ def _join_members(runs: Sequence[FinishedRun]) -> Model:
     except ArchitectureError as error:
         raise RunError(f"the runs are too large for one network ({error}); name fewer") from error
     except ValueError as error:
-        places = ", ".join(f"members[{number}] is {run.folder.path}" for number, run in enumerate(runs))
-        raise RunError(f"{error} ({places})") from error
+        members = ", ".join(f"members[{number}] is {run.folder.path}" for number, run in enumerate(runs))
+        raise RunError(f"{error} ({members})") from error
 
 
 def _member_record(run: FinishedRun) -> MemberRecord:

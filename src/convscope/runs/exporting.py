@@ -68,24 +68,24 @@ def export_run(path: Path, request: ExportRequest, listeners: Listeners) -> Expo
         model = load_model(path) if folder is None else folder.load_model()
         if splits is not None:
             _check(model, splits, path)
-        places = [_place(request, path, form, dtype) for form, dtype in request.files]
-        if not request.force and (there := next(filter(os.path.lexists, places), None)):
+        paths = [_place(request, path, form, dtype) for form, dtype in request.files]
+        if not request.force and (there := next(filter(os.path.lexists, paths), None)):
             raise ConvscopeError(f"{there}: already exists; choose another `out`, or add `force` to replace it")
         rows, missing = list[Parity](), dict[str, str]()
-        for place, (form, dtype) in zip(places, request.files, strict=True):
+        for file, (form, dtype) in zip(paths, request.files, strict=True):
             options = _options(dtype, splits, path)
             try:
-                export_model(model, place, form.name, options)
+                export_model(model, file, form.name, options)
                 if splits is not None:
-                    on_progress = partial(listeners.on_step, f"verifying {place.name}")
-                    runner = form.open(place)
-                    rows.append(measure_parity(model, runner, place, form.name, dtype, splits.test, on_progress))
+                    on_progress = partial(listeners.on_step, f"verifying {file.name}")
+                    runner = form.open(file)
+                    rows.append(measure_parity(model, runner, file, form.name, dtype, splits.test, on_progress))
             except MissingPackageError as error:
                 if not request.leave_out:
                     raise
                 missing[form.name] = str(error)
                 continue
-            listeners.on_file(place)
+            listeners.on_file(file)
         if folder is not None and rows and keeps:
             _keep(folder, model, rows)
     return Exported(ParityTable(rows=tuple(rows)), missing)

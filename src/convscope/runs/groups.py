@@ -113,9 +113,9 @@ class SameRuns:
         first = self.runs[0]
         network = first.folder.architecture
         seconds = [run.seconds for run in self.runs if run.seconds is not None]
-        one, many = None, None
+        single, many = None, None
         if images is not None:
-            one, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
+            single, many = measure_latency(open_network(network, initial_weights(network, 0)), images)
         return RunGroup(
             name=name,
             seeds=tuple(run.folder.seed for run in self.runs),
@@ -127,7 +127,7 @@ class SameRuns:
             macs=network.macs,
             weights_bytes=stored_bytes(first.folder),
             training_seconds=mean(seconds) if len(seconds) == len(self.runs) else None,
-            latency_seconds=one,
+            latency_seconds=single,
             latency_1000_seconds=many,
         )
 
@@ -247,10 +247,10 @@ def group_names(groups: Sequence[SameRuns]) -> list[str]:
         run, record = group.runs[0], group.runs[0].folder.record
         network, recipe = run.folder.architecture.name, run.folder.recipe.name
         seeds = f"seed {run.folder.seed}" if len(group.runs) == 1 else f"{len(group.runs)} seeds"
-        images, place = f"{record.num_training_images:,} images", str(group.argument)
+        images, folder = f"{record.num_training_images:,} images", str(group.argument)
         begin = f"from {record.start.weights_sha256[:8]}" if record.start else "random weights"
         begin += "" if record.weights_seed is UNSET else f" of seed {record.weights_seed}"
-        parts.append([network, recipe, images, record.engine, begin, seeds, place, f"group {number}"])
+        parts.append([network, recipe, images, record.engine, begin, seeds, folder, f"group {number}"])
     columns = [0]
     for column in range(1, len(parts[0])):
         if len({tuple(part[i] for i in columns) for part in parts}) == len(parts):

@@ -87,7 +87,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     timings = dict[str, float]()
     with timed(timings, "load"):
         _, splits = load_data(request.data, request.loading, listeners.on_download)
-        found, model = _read(request, splits, listeners)
+        imported, model = _read(request, splits, listeners)
         recipe = recipe_for(request.recipe, model.architecture)
     spec = RunSpec(argument_of(request.data), model.architecture, recipe, seed=0)
     record = structs.replace(
@@ -95,7 +95,7 @@ def import_run(request: ImportRequest, listeners: Listeners) -> ImportedRun:
     )
     path = request.out or free_folder(f"{splits.name}-imported")
     measured, report = measure_unlike(path, record, model, splits, timings, listeners)
-    return ImportedRun(found, measured, timings, report)
+    return ImportedRun(imported, measured, timings, report)
 
 
 def import_record(model: Model) -> ImportRecord:
@@ -112,25 +112,25 @@ def import_alone(request: ImportRequest, out: Path) -> tuple[Imported, Model]:
     if out.exists():
         raise RunError(f"{out}: already exists; choose another `out`")
     size = request.loading.image_size
-    found = _apply_scaling(_network(request, None if size is None else (*size, 1)), request)
-    model = _model(found, request)
+    imported = _apply_scaling(_network(request, None if size is None else (*size, 1)), request)
+    model = _model(imported, request)
     save_model(model, out)
-    return found, model
+    return imported, model
 
 
 def _read(request: ImportRequest, splits: Splits, listeners: Listeners) -> tuple[Imported, Model]:
     """Return the network in the file, and as a model for `splits`."""
     path = request.path
-    found = _network(request, splits.image_shape)
-    names = None if found.class_names else splits.class_names
+    imported = _network(request, splits.image_shape)
+    names = None if imported.class_names else splits.class_names
     try:
         for part in (splits.train, splits.test):
-            check_fit(found.architecture, part)
-        _model(found, request, names).check_classes(splits.test)
+            check_fit(imported.architecture, part)
+        _model(imported, request, names).check_classes(splits.test)
     except ValueError as error:
         raise ArchitectureError(f"{path}: {error}; name the data that it is for with `dataset`") from error
-    found = _apply_scaling(found, request, splits.train, partial(listeners.on_step, "trying scalings"))
-    return found, replace(_model(found, request, names), handwriting=splits.train.handwriting)
+    imported = _apply_scaling(imported, request, splits.train, partial(listeners.on_step, "trying scalings"))
+    return imported, replace(_model(imported, request, names), handwriting=splits.train.handwriting)
 
 
 def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -> Imported:
@@ -142,18 +142,18 @@ def _network(request: ImportRequest, image_shape: tuple[int, int, int] | None) -
     )
 
 
-def _model(found: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
-    return model_of(found, request.path, class_names, image_shape=request.image_shape, output=request.output)
+def _model(imported: Imported, request: ImportRequest, class_names: Sequence[str] | None = None) -> Model:
+    return model_of(imported, request.path, class_names, image_shape=request.image_shape, output=request.output)
 
 
 def _apply_scaling(
-    found: Imported,
+    imported: Imported,
     request: ImportRequest,
     training: Dataset | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     try:
-        return with_scaling(found, request.scaling, training, str(request.path), on_progress)
+        return with_scaling(imported, request.scaling, training, str(request.path), on_progress)
     except ValueError as error:
         raise InterchangeError(f"{request.path}: {error}") from error
 

@@ -74,5 +74,5 @@ SILENT = Listeners()
 
 def given_listeners(on_epoch: Any, on_progress: Any, on_result: Any) -> Listeners:
     """Return listeners with the functions that a caller in Python gave; None is none."""
-    given = {"on_epoch": on_epoch, "on_progress": on_progress, "on_result": on_result}
-    return Listeners(**{name: function for name, function in given.items() if function is not None})
+    functions = {"on_epoch": on_epoch, "on_progress": on_progress, "on_result": on_result}
+    return Listeners(**{name: function for name, function in functions.items() if function is not None})

@@ -46,7 +46,7 @@ class RunPage:
 
     def __init__(
         self,
-        found: Found,
+        measured: Found,
         splits: Splits,
         index: int,
         timings: dict[str, float],
@@ -60,10 +60,10 @@ class RunPage:
             timings: grows by the seconds of each topic that is measured, and by those of `explain` and `report`.
             beside: where the engine computes while the page is drawn; by default here.
         """
-        run = found.run
+        run = measured.run
         self._run, self._splits, self._index, self._timings = run, splits, index, timings
         self._subject = Subject(run.folder, splits, run.model, listeners)
-        self._comparison, self._baseline = found.comparison, _replay(found.baseline)
+        self._comparison, self._baseline = measured.comparison, _replay(measured.baseline)
         self._evidence = read_topics(run.folder, TOPICS, run.model)
         self._sections = dict[str, RenderedSection]()
         self._contents: RunContents | None = None
@@ -129,15 +129,15 @@ class RunPage:
 
 
 def complete_page(
-    found: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
+    measured: Found, splits: Splits, index: int, timings: dict[str, float], listeners: Listeners = SILENT
 ) -> RunPage:
     """Return the page of a run after measuring what takes seconds and is missing; the arguments are `RunPage`'s.
 
     `listeners.on_step` hears of each topic.
     """
-    page, test = RunPage(found, splits, index, timings), splits.test
+    page, test = RunPage(measured, splits, index, timings), splits.test
     if page.missing:  # none of them can be measured of a model whose logits are not finite
-        evaluate_run(found.run.folder, found.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
+        evaluate_run(measured.run.folder, measured.run.model, test.take(np.arange(min(len(test), _FIRST_IMAGES))))
         missing = list(page.missing)
         for done, topic in enumerate(missing):
             listeners.on_step(f"measuring {topic}", done, len(missing))

@@ -71,7 +71,7 @@ def main_job(job: Job, timings: dict[str, float], listeners: Listeners) -> JobOu
         phases = _Phases(job, page, run, timings, listeners)
         planned = phases.planned()
         for number, phase in enumerate(planned):
-            listeners.on_phase(phase.title, sum(one.seconds() for one in planned[number:]))
+            listeners.on_phase(phase.title, sum(remaining.seconds() for remaining in planned[number:]))
             give_back_memory()  # of the page, and below of the phase: each takes some 30 MB for a moment
             phase.work()
             give_back_memory()
@@ -148,8 +148,8 @@ class _Phases:
         self._page.compare(baseline, self.comparison)
 
     def _seconds_of_seeds(self) -> float:
-        each = self._timings["train"] + (0.0 if self._other is None else self._one_training())
-        return each * (number_of_seeds(self._options.seeds, each)[0] - 1)
+        seconds_each = self._timings["train"] + (0.0 if self._other is None else self._one_training())
+        return seconds_each * (number_of_seeds(self._options.seeds, seconds_each)[0] - 1)
 
     def _train_seeds(self) -> None:
         self.seeds = train_seeds(

@@ -95,8 +95,8 @@ class Reader:
             return
         shown = [] if self.page.is_full else predictions
         maps = answer_maps(self.model, shown) if shown else ()
-        for prediction, picture, one in zip(shown, pictures, maps, strict=False):
-            self.page.add(prediction, picture, one)
+        for prediction, picture, attribution in zip(shown, pictures, maps, strict=False):
+            self.page.add(prediction, picture, attribution)
         for prediction in islice(predictions, len(shown), None):
             self.page.count(prediction)
 

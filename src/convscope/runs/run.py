@@ -117,13 +117,13 @@ class Run:
         folder = self.folder
         if not read_topics(folder, ("seeds",), self.model):
             options = options_of(folder) or JobOptions()
-            asked = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
+            count = options.seeds if options.seeds is not None and options.seeds > 1 else USUAL_SEEDS
             comparison = self.comparison if options.baseline else None
             with writing(self.path):
                 measured = self._measured() if comparison is not None else [load_measured(folder, self.splits)]
-                found = train_seeds(measured, self.splits, comparison, asked, {}, SILENT)
-                assert found is not None, "there is more than one seed"
-                folder.write_evidence("seeds", found.to_record(), self.model)
+                seeds = train_seeds(measured, self.splits, comparison, count, {}, SILENT)
+                assert seeds is not None, "there is more than one seed"
+                folder.write_evidence("seeds", seeds.to_record(), self.model)
         return self._read("seeds")
 
     def __getattr__(self, name: str) -> Evidence:
@@ -323,6 +323,6 @@ def open_run(path: str | Path, data: DataChoice | None = None) -> Run:
     Raises:
         RunError: if there is no run, or its `run.json` is damaged.
     """
-    found = Run(Path(path), data)
-    _ = found.folder  # which says what is wrong
-    return found
+    opened = Run(Path(path), data)
+    _ = opened.folder  # which says what is wrong
+    return opened

@@ -59,10 +59,10 @@ class SeedRuns(Recorded):
         return "\n\n".join(parts if self.comparison is None else [*parts, str(self.comparison)])
 
 
-def number_of_seeds(asked: int | None, seconds: float) -> tuple[int, str]:
+def number_of_seeds(requested: int | None, seconds: float) -> tuple[int, str]:
     """Return how many runs of each network there shall be, and why, where one of each takes `seconds`."""
-    if asked is not None:
-        return asked, f"{asked} {'seed' if asked == 1 else 'seeds'}, as asked."
+    if requested is not None:
+        return requested, f"{requested} {'seed' if requested == 1 else 'seeds'}, as asked."
     further = int(_SECONDS / seconds) if seconds > 0 else USUAL_SEEDS
     count = min(USUAL_SEEDS, 1 + further)
     if count == USUAL_SEEDS:
@@ -79,7 +79,7 @@ def train_seeds(
     measured: Sequence[Measured],
     splits: Splits,
     comparison: Comparison | None,
-    asked: int | None,
+    requested: int | None,
     timings: dict[str, float],
     listeners: Listeners,
 ) -> SeedRuns | None:
@@ -92,11 +92,11 @@ def train_seeds(
         timings: `train` and `baseline` say how long one of each takes; `seeds` grows by what this takes.
     """
     first = measured[0].folder
-    count, why = number_of_seeds(asked, timings.get("train", 0.0) + timings.get("baseline", 0.0))
+    count, why = number_of_seeds(requested, timings.get("train", 0.0) + timings.get("baseline", 0.0))
     if count == 1:
         return None
     seeds = range(first.seed + 1, first.seed + count)
-    specs = [run_spec(one.folder, seed) for one in measured for seed in seeds]
+    specs = [run_spec(side.folder, seed) for side in measured for seed in seeds]
     listeners.on_runs(len(specs))
     with timed(timings, "seeds"):
         results, diverged = train_and_list_diverged(
@@ -107,15 +107,15 @@ def train_seeds(
             on_result=listeners.on_result,
             on_diverged=listeners.on_diverged,
         )
-    runs, found = list[RunResult](), {result.digest: result for result in results}
-    for number, one in enumerate(measured):
+    runs, known = list[RunResult](), {result.digest: result for result in results}
+    for number, side in enumerate(measured):
         here = [spec.digest(splits) for spec in specs[number * len(seeds) : (number + 1) * len(seeds)]]
-        runs += [_result(one, splits), *(found[digest] for digest in here if digest in found)]
+        runs += [_result(side, splits), *(known[digest] for digest in here if digest in known)]
     experiment = Experiment(splits.name, splits.test.labels, len(splits.train), tuple(runs), tuple(diverged))
     groups = None
     if comparison is not None:
         sides = (comparison.a, comparison.b)
-        a, b = (_group(experiment, *one, splits) for one in zip(experiment.table, sides, strict=True))
+        a, b = (_group(experiment, *side, splits) for side in zip(experiment.table, sides, strict=True))
         groups = compare_groups(a, b)
     return SeedRuns(experiment, groups, why)
 

@@ -165,18 +165,18 @@ def compare_runs(run: Measured, baseline: Measured, splits: Splits) -> Compariso
     """
     kept = _kept_latencies(run.folder)
     if kept is None:
-        kept = [measure_latency(one.model.network, splits.test.images) for one in (run, baseline)]
+        kept = [measure_latency(side.model.network, splits.test.images) for side in (run, baseline)]
     try:
         a, b = (
             Candidate.from_model(
-                one.model,
-                one.evaluation,
-                sum(one.history.seconds),
+                side.model,
+                side.evaluation,
+                sum(side.history.seconds),
                 None,
                 *latencies,
-                weight_bits=one.folder.recipe.weight_bits,
+                weight_bits=side.folder.recipe.weight_bits,
             )
-            for one, latencies in zip((run, baseline), kept, strict=True)
+            for side, latencies in zip((run, baseline), kept, strict=True)
         )
         return compare(a, b)
     except ValueError as error:  # the two were measured on other images

@@ -75,7 +75,7 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
     folder = request.out or Path("runs") / f"sweep-{splits.name}"
     with open_executor(request.executor) as workers, writing(folder):
         StoredRuns(folder / "runs").notes.add_command(request.command)
-        found = run_sweep(
+        sweep = run_sweep(
             network,
             splits,
             recipe,
@@ -92,17 +92,17 @@ def sweep_job(request: SweepRequest, listeners: Listeners) -> SweepDone:
             on_diverged=listeners.on_diverged,
             on_runs=listeners.on_runs,
         )
-        record = found.to_record()
+        record = sweep.to_record()
         write(folder / "sweep.json", record)
-        write_json(folder / "architecture.json", found.architecture.to_dict())
-        write_json(folder / "recipe.json", found.recipe.to_dict())
-        write_text(folder / "trials.csv", trials_csv(found))
-        write_text(folder / "sweep.txt", f"{found}\n")
+        write_json(folder / "architecture.json", sweep.architecture.to_dict())
+        write_json(folder / "recipe.json", sweep.recipe.to_dict())
+        write_text(folder / "trials.csv", trials_csv(sweep))
+        write_text(folder / "sweep.txt", f"{sweep}\n")
         from convscope.report.sweep_page import write_sweep_page  # matplotlib takes its time to load
 
         next_step = request.next_step(folder)
         page = write_sweep_page(folder, record, request.command, next_step)
-    return SweepDone(found, page, next_step)
+    return SweepDone(sweep, page, next_step)
 
 
 def trials_csv(sweep: Sweep) -> str:

@@ -232,11 +232,11 @@ def read_topics(folder: RunFolder, topics: Iterable[str], model: Model) -> dict[
     Raises:
         RunError: if a file is damaged.
     """
-    found = {topic: folder.read_evidence(topic, TOPICS[topic].record, model) for topic in topics}
-    return {topic: record for topic, record in found.items() if record is not None}
+    records = {topic: folder.read_evidence(topic, TOPICS[topic].record, model) for topic in topics}
+    return {topic: record for topic, record in records.items() if record is not None}
 
 
-def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
+def open_topics(subject: Subject, requested: Sequence[str] = ()) -> tuple[tuple[str, ...], str]:
     """List the topics to measure, and for each the reason why this run has no such measurement ("" if it can).
 
     Args:
@@ -249,18 +249,18 @@ def open_topics(subject: Subject, asked: Sequence[str] = ()) -> tuple[tuple[str,
     folder = subject.folder
     evaluate_run(folder, subject.model, subject.splits.test)
     known = read_topics(folder, MEASURED, subject.model)
-    topics = tuple(asked) or tuple(topic for topic in MEASURED if topic not in known)
+    topics = tuple(requested) or tuple(topic for topic in MEASURED if topic not in known)
     closed = dict(_too_small(subject.splits))
     unseen, why = _closed_topics(subject)
     closed |= dict.fromkeys(unseen, why)
-    told = [
+    reasons = [
         f"{', '.join(names)}: {why}"
         for why in dict.fromkeys(closed.values())
         if (names := [topic for topic in topics if closed.get(topic) == why])
     ]
-    if asked and told:
-        raise RunError(f"{folder.path}: {'; '.join(told)}")
-    return tuple(topic for topic in topics if topic not in closed), "; ".join(told)
+    if requested and reasons:
+        raise RunError(f"{folder.path}: {'; '.join(reasons)}")
+    return tuple(topic for topic in topics if topic not in closed), "; ".join(reasons)
 
 
 def quick_topics(splits: Splits) -> tuple[str, ...]:

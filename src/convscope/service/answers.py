@@ -38,7 +38,7 @@ class Answered:
     num_rejected: int
 
 
-def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: int) -> Answered:
+def answer_picture(served: Served, content: bytes, query: Asked, most_pixels: int) -> Answered:
     """Answer the picture in `content`, an image file.
 
     Raises:
@@ -47,15 +47,15 @@ def answer_picture(served: Served, content: bytes, asked: Asked, most_pixels: in
         ImageFileError: if it is no picture, damaged, or of a format that is not read.
     """
     picture, size = _read(content, most_pixels, reading_side(served.model))
-    steps = _steps(served, asked)
+    steps = _steps(served, query)
     (prediction,) = predict(served.model, [picture], names=[""], steps=steps, sizes=[size])
     answer = _head(served) | prediction.to_dict() | {"file": None}
-    if asked.explain:
-        answer |= _explain(served, [prediction], asked.method)[0]
+    if query.explain:
+        answer |= _explain(served, [prediction], query.method)[0]
     return Answered(encode_answer(answer), 1, int(prediction.none_of_these is True))
 
 
-def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_pixels: int) -> Answered:
+def answer_strings(served: Served, content: bytes, query: AskedOfStrings, most_pixels: int) -> Answered:
     """Read all that is written in the picture in `content`, an image file.
 
     Raises:
@@ -70,8 +70,8 @@ def answer_strings(served: Served, content: bytes, asked: AskedOfStrings, most_p
     reading = read_strings(served.model, picture, name="", size=size)
     answer = _head(served) | reading.to_dict() | {"file": None}
     predictions = [digit.prediction for digit in reading.digits]
-    if asked.explain:
-        explained = _explain(served, predictions[:EXPLAINED_DIGITS], asked.method)
+    if query.explain:
+        explained = _explain(served, predictions[:EXPLAINED_DIGITS], query.method)
         for digit, more in zip(answer["digits"], explained, strict=False):  # the later ones are not explained
             digit.update(more)
     return Answered(
@@ -99,12 +99,12 @@ def _read(content: bytes, most_pixels: int, longest: int) -> tuple[NDArray[np.ui
     return read_reduced(content, _NAME, longest)
 
 
-def _steps(served: Served, asked: Asked) -> list[Step] | None:
+def _steps(served: Served, query: Asked) -> list[Step] | None:
     """Return the steps to take, or None for the model's own."""
-    if not asked.without:
-        return list(asked.steps) or None
-    steps = asked.steps or preparation_of(served.model).handwriting.steps
-    return [step for step in steps if step not in asked.without]
+    if not query.without:
+        return list(query.steps) or None
+    steps = query.steps or preparation_of(served.model).handwriting.steps
+    return [step for step in steps if step not in query.without]
 
 
 def _stage(stage: Stage) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
     if not isinstance(boundary, str) or not _BOUNDARY.fullmatch(boundary):
         raise _form_error("its Content-Type has no valid boundary")
     delimiter = b"--" + boundary.encode()
-    found: bytes | None = None
+    content: bytes | None = None
     start = 0 if body.startswith(delimiter) else _next(body, delimiter, 0) + 2
     for _ in range(MAX_PARTS):
         start += len(delimiter)
@@ -41,23 +41,23 @@ def picture_in_form(body: bytes, content_type: str) -> bytes:
             raise _form_error("the header of a field is damaged or too long")
         end = _next(body, delimiter, head_end + 4)
         if _name(body[start + 2 : head_end]) == FIELD:
-            if found is not None:
+            if content is not None:
                 raise _form_error("it has several pictures; send one request for each")
-            found = body[head_end + 4 : end]
+            content = body[head_end + 4 : end]
         start = end + 2
     else:
         raise _form_error(f"it has more than {MAX_PARTS} fields")
-    if found is None:
+    if content is None:
         raise _form_error(f"it has no field {FIELD!r}")
-    return found
+    return content
 
 
 def _next(body: bytes, delimiter: bytes, start: int) -> int:
     """Return where the line break before the next delimiter is."""
-    place = body.find(b"\r\n" + delimiter, start)
-    if place < 0:
+    offset = body.find(b"\r\n" + delimiter, start)
+    if offset < 0:
         raise _form_error("it is cut off")
-    return place
+    return offset
 
 
 def _name(head: bytes) -> str | None:

@@ -114,10 +114,10 @@ class Guard:
 
     def make_room(self, body: "_Body") -> None:
         """Give up bodies that have been arriving for longest, `body` among them, until the rest is within bounds."""
-        for other in [*(body for body in self.bodies if body.size and not body.complete), body]:
+        for waiting in [*(body for body in self.bodies if body.size and not body.complete), body]:
             if self.held_bytes <= self.limits.held_bytes or body.is_given_up:
                 break
-            other.give_up()
+            waiting.give_up()
 
 
 class _Body:

@@ -77,15 +77,15 @@ def example_command(address: str, models: Sequence[Served], file: str = "-") -> 
     return curl if file != "-" else f"echo {b64encode(encode_png(stroke)).decode()} | base64 -d | {curl}"
 
 
-async def _answer(work: Work, request: Request, function: Callable[..., Answered], asked: Any) -> Response:
-    served = work.model(asked.model)
+async def _answer(work: Work, request: Request, function: Callable[..., Answered], query: Any) -> Response:
+    served = work.model(query.model)
     check_content_type(request, (*_BODIES, FORM_TYPE))
     content, kind = await request.body(), request.headers.get("content-type", "")
     if kind.partition(";")[0].strip().lower() == FORM_TYPE:
         content = picture_in_form(content, kind)
-    found = await work.compute(request, served, partial(function, served, content, asked, work.limits.pixels))
-    work.count(served, found.num_images, found.num_rejected)
-    return Response(found.body, media_type="application/json")
+    answered = await work.compute(request, served, partial(function, served, content, query, work.limits.pixels))
+    work.count(served, answered.num_images, answered.num_rejected)
+    return Response(answered.body, media_type="application/json")
 
 
 def _queried(names: tuple[str, ...], base: type[AskedOfStrings], is_only: bool) -> Any:

@@ -82,10 +82,10 @@ async def _infer(work: Work, request: Request, served: Served) -> Response:
     return Response(answered.body, media_type="application/json")
 
 
-def _of_version(work: Work, name: str, asked: str) -> Served:
+def _of_version(work: Work, name: str, version: str) -> Served:
     served = work.model(name)
-    if served.version != asked:
-        raise RequestRefusedError(404, f"model {name!r} has no version {asked!r:.80}; it has {served.version!r}")
+    if served.version != version:
+        raise RequestRefusedError(404, f"model {name!r} has no version {version!r:.80}; it has {served.version!r}")
     return served
 
 

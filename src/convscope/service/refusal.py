@@ -74,6 +74,6 @@ def handle_errors(app: FastAPI) -> None:
 def described_errors(errors: Any) -> str:
     """Return the first of pydantic's errors as a sentence that names the field."""
     first = errors[0]
-    place = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))
+    field = ".".join(str(part) for part in first["loc"] if part not in ("query", "path"))
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return (f"{place}: " if place else "") + str(first["msg"]) + more
+    return (f"{field}: " if field else "") + str(first["msg"]) + more

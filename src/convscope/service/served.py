@@ -60,15 +60,15 @@ def load_served(arguments: Iterable[str]) -> tuple[Served, ...]:
     Raises:
         RunError: if there is no model or it is damaged, two have one name, or a model's answer is not a number.
     """
-    found = dict[str, Served]()
+    models = dict[str, Served]()
     for argument in arguments:
         name, path = _name_and_path(argument)
-        if name in found:
+        if name in models:
             raise RunError(f"{argument}: there already is a model {name!r}; give this one another name: NAME={path}")
-        found[name] = _load(name, path)
-    if not found:
+        models[name] = _load(name, path)
+    if not models:
         raise RunError("no run was given; name at least one run folder")
-    return tuple(found.values())
+    return tuple(models.values())
 
 
 def _name_and_path(argument: str) -> tuple[str, Path]:

@@ -12,7 +12,7 @@ _OUTPUT_TYPES = {"bool": "BOOL", "int64": "INT64", "float32": "FP32"}
 
 
 def read_images(
-    shape: Sequence[int], data: Sequence[Any], image_shape: tuple[int, ...], most: int
+    shape: Sequence[int], data: Sequence[Any], image_shape: tuple[int, ...], max_images: int
 ) -> NDArray[np.uint8]:
     """Convert JSON numbers, flat or nested, to images (N, H, W, C) uint8.
 
@@ -27,17 +27,17 @@ def read_images(
     expected = f"(N, {', '.join(map(str, image_shape))})"
     if len(shape) != 4 or tuple(shape[1:]) != image_shape:
         raise RequestRefusedError(400, f"shape of images is {_listed(shape)}; this model needs {expected}")
-    if not 1 <= shape[0] <= most:
+    if not 1 <= shape[0] <= max_images:
         raise RequestRefusedError(
-            413 if shape[0] > most else 400, f"there are {shape[0]} images; a request may have 1 to {most}"
+            413 if shape[0] > max_images else 400, f"there are {shape[0]} images; a request may have 1 to {max_images}"
         )
     count = int(np.prod(shape))
     values = _flatten(data, shape, count)
     with np.errstate(invalid="ignore"):
         images = values.astype(np.uint8)
     if (wrong := np.flatnonzero(images != values)).size:
-        place, value = int(wrong[0]), values[wrong[0]]
-        raise RequestRefusedError(400, f"value {place} of images is {value}; pixels are whole numbers from 0 to 255")
+        index, value = int(wrong[0]), values[wrong[0]]
+        raise RequestRefusedError(400, f"value {index} of images is {value}; pixels are whole numbers from 0 to 255")
     return images.reshape(tuple(shape))
 
 

@@ -107,9 +107,9 @@ class Work:
 
 def check_content_type(request: Request, allowed: tuple[str, ...]) -> None:
     """Raise `RequestRefusedError` unless the body says that it is of one of the allowed types, or does not say."""
-    told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if told and told not in allowed:
-        raise RequestRefusedError(415, f"Content-Type is {told!r:.80}; it must be {' or '.join(allowed)}")
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type and content_type not in allowed:
+        raise RequestRefusedError(415, f"Content-Type is {content_type!r:.80}; it must be {' or '.join(allowed)}")
 
 
 def documented(model: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:

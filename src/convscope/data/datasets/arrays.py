@@ -45,15 +45,15 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     if array.ndim != 1 or not len(array):
         raise ValueError(f"labels have shape {array.shape}; they must be (N,), one label for each image")
     try:
-        values, places = np.unique(array, return_inverse=True)
+        values, indices = np.unique(array, return_inverse=True)
     except TypeError as error:
         raise TypeError("labels hold values of several types; give numbers only or text only") from error
     names = [class_name(value) for value in values.tolist()]
     if class_names is None:
-        return places.astype(np.int64), tuple(names)
+        return indices.astype(np.int64), tuple(names)
     known = {name: index for index, name in enumerate(class_names)}
     if all(name in known for name in names):
-        return np.array([known[name] for name in names], np.int64)[places], tuple(class_names)
+        return np.array([known[name] for name in names], np.int64)[indices], tuple(class_names)
     if array.dtype.kind in "iu":
         return array.astype(np.int64), tuple(class_names)  # places already; `Dataset` checks that each has a name
     strange = next(name for name in names if name not in known)
@@ -101,12 +101,12 @@ def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArr
             f"images are {rows.dtype} from {low:g} to {high:g}, which is not clearly 0 to 255, 0 to 1 or -1 to 1; give "
             "the values of black and white, such as value_range=(0, 16)"
         )
-    least, most = value_range
-    if not least < most:
+    lowest, highest = value_range
+    if not lowest < highest:
         raise ValueError(f"value_range is {value_range!r}; the first number must be below the second")
-    if low < least or high > most:
+    if low < lowest or high > highest:
         raise ValueError(
             f"images run from {low:g} to {high:g}, outside of value_range {value_range!r}; give a larger range"
         )
     features = rows.shape[1]
-    return PixelRange(np.full(features, float(least)), np.full(features, float(most))).to_bytes(rows)
+    return PixelRange(np.full(features, float(lowest)), np.full(features, float(highest))).to_bytes(rows)

@@ -106,14 +106,14 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
     Raises:
         DatasetError: if each class has one image.
     """
-    places = cut_test(half.labels, num_classes, _fraction(options), options.seed)
-    if len(places[1]) == 0:
+    is_test = cut_test(half.labels, num_classes, _fraction(options), options.seed)
+    if len(is_test[1]) == 0:
         raise DatasetError(
             f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
         split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
-        for split, part in zip(("train", "test"), places, strict=True)
+        for split, part in zip(("train", "test"), is_test, strict=True)
     }
 
 
@@ -121,8 +121,8 @@ def _fraction(options: LoadOptions) -> float:
     return TEST_FRACTION if options.test_fraction is None else options.test_fraction
 
 
-def _taken(images: Images, places: NDArray[np.int64]) -> Images:
-    return images.take(places) if is_on_disk(images) else sealed(images[places])
+def _taken(images: Images, indices: NDArray[np.int64]) -> Images:
+    return images.take(indices) if is_on_disk(images) else sealed(images[indices])
 
 
 def check_halves(
@@ -179,10 +179,10 @@ def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
             f"{halves[0].labels_from} and {halves[-1].labels_from} have {len(class_names):,} different labels; the "
             f"limit is {MAX_CLASSES}"
         )
-    place = {name: label for label, name in enumerate(class_names)}
+    label_of = {name: label for label, name in enumerate(class_names)}
     renumbered = []
     for half in halves:
-        numbers = np.array([place[name] for name in half.names or ()], dtype=np.int64)
+        numbers = np.array([label_of[name] for name in half.names or ()], dtype=np.int64)
         renumbered.append(replace(half, labels=sealed(numbers[half.labels]), names=None))
     return renumbered, class_names
 
@@ -205,10 +205,10 @@ def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
             f"save it as (N, H, W, C) with at most {MAX_CHANNELS} channels, which come last"
         )
     lowest, highest = int(half.labels.min()), int(half.labels.max())
-    most = MAX_CLASSES if class_names is None else len(class_names)
-    if lowest < 0 or highest >= most:
+    max_classes = MAX_CLASSES if class_names is None else len(class_names)
+    if lowest < 0 or highest >= max_classes:
         raise DatasetError(
-            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {most - 1}, "
+            f"{half.labels_from} has labels from {lowest} to {highest}; they must lie between 0 and {max_classes - 1}, "
             "counted from 0"
         )
 
@@ -238,14 +238,14 @@ def cut_test(
         raise ValueError(f"fraction is {fraction}; it must lie between 0 and 1")
     stream = random_stream(seed, "test split")
     counts = np.bincount(labels, minlength=num_classes)
-    most = np.maximum(counts - 1, 0)
+    max_counts = np.maximum(counts - 1, 0)
     share = fraction * counts
-    wanted = np.minimum(np.floor(share).astype(np.int64), most)
+    wanted = np.minimum(np.floor(share).astype(np.int64), max_counts)
     missing = max(round(fraction * len(labels)), 1) - int(wanted.sum())
     # What rounding down has left over goes to the largest remainders; chance decides between equal ones.
     order = np.lexsort((stream.permutation(num_classes), -np.round(share - np.floor(share), 9)))
     for label in order:
-        if missing > 0 and wanted[label] < most[label]:
+        if missing > 0 and wanted[label] < max_counts[label]:
             wanted[label] += 1
             missing -= 1
     is_test = np.zeros(len(labels), dtype=bool)

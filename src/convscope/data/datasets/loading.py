@@ -102,39 +102,39 @@ def load_for_classes(
     if entry is not None:
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
-        train, test = (Half(one.images, one.labels, name, name, one.source) for one in (splits.train, splits.test))
+        train, test = (Half(set_.images, set_.labels, name, name, set_.source) for set_ in (splits.train, splits.test))
         parts = Parts(train, test, splits.class_names)
     else:
         name, parts = file_name(Path(name_or_path)), _read_parts(name_or_path, options)
-    found = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
-    halves, names = check_halves(list(found.values()), parts.class_names, options.image_size)
-    if set(found) == {"train"} and split == "all":
-        found = {"all": halves[0]}
-    elif set(found) == {"train"}:
-        found = cut_half(halves[0], len(names), options)
+    halves_of = {key: half for key, half in (("train", parts.train), ("test", parts.test)) if half is not None}
+    halves, names = check_halves(list(halves_of.values()), parts.class_names, options.image_size)
+    if set(halves_of) == {"train"} and split == "all":
+        halves_of = {"all": halves[0]}
+    elif set(halves_of) == {"train"}:
+        halves_of = cut_half(halves[0], len(names), options)
     else:
-        found = dict(zip(found, halves, strict=True))
-    if split not in ("all", *found):
-        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(found)}; omit --split")
+        halves_of = dict(zip(halves_of, halves, strict=True))
+    if split not in ("all", *halves_of):
+        raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(halves_of)}; omit --split")
     return [
         Dataset(half.images, _relabelled(half, names, class_names), class_names, name, key, half.source)
-        for key, half in found.items()
+        for key, half in halves_of.items()
         if split in ("all", key)
     ]
 
 
 def _relabelled(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
     """Return the labels of `half`, which are places in `names`, as places in `wanted`."""
-    place = {name: label for label, name in enumerate(wanted)}
+    label_of = {name: label for label, name in enumerate(wanted)}
     used = np.unique(half.labels).tolist()
-    if unknown := [names[label] for label in used if names[label] not in place]:
+    if unknown := [names[label] for label in used if names[label] not in label_of]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise DatasetError(
             f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
             f"{_listed(wanted)}. Remove these images, or rename the classes as in the network"
         )
     numbers = np.zeros(max(used) + 1, np.int64)
-    numbers[used] = [place[names[label]] for label in used]
+    numbers[used] = [label_of[names[label]] for label in used]
     return numbers[half.labels]
 
 

@@ -68,5 +68,5 @@ def _colours(image: Images) -> NDArray[np.uint8]:
 
 def matrix_text(values: NDArray[np.uint8]) -> str:
     """Return all of `values` (H, W) as text, a line a row, the columns aligned."""
-    places = len(str(values.max()))
-    return "\n".join(" ".join(f"{value:{places}d}" for value in row) for row in values.tolist())
+    num_digits = len(str(values.max()))
+    return "\n".join(" ".join(f"{value:{num_digits}d}" for value in row) for row in values.tolist())

@@ -80,7 +80,7 @@ def usual_range(low: float, high: float) -> tuple[float, float] | None:
     >>> usual_range(0, 254), usual_range(0.1, 0.9), usual_range(0, 16)
     ((0.0, 255.0), (0.0, 1.0), None)
     """
-    for least, most in _USUAL_RANGES:
-        if least <= low and high <= most and high - min(low, 0) > (most - least) / 2:
-            return least, most
+    for lowest, highest in _USUAL_RANGES:
+        if lowest <= low and high <= highest and high - min(low, 0) > (highest - lowest) / 2:
+            return lowest, highest
     return None

@@ -38,16 +38,16 @@ def find_pictures(paths: Sequence[Path | str]) -> list[Path]:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    found, left = list[Path](), _MAX_ENTRIES
+    paths, left = list[Path](), _MAX_ENTRIES
     for where, folders, names in os.walk(folder, onerror=_refuse_folder):
         left -= len(folders) + len(names)
         if left < 0:
             raise ImageFileError(f"{folder}: has more than {_MAX_ENTRIES:,} files; name a smaller folder")
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
+        paths += [
             Path(where, name) for name in names if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
         ]
-    return sorted(found, key=lambda path: ([*map(_natural, path.parts[:-1]), _natural(path.stem)], path.name))
+    return sorted(paths, key=lambda path: ([*map(_natural, path.parts[:-1]), _natural(path.stem)], path.name))
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

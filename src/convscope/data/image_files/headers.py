@@ -117,30 +117,30 @@ def _jpeg(content: bytes) -> Header:
 
     Of several pictures in one file, as telephones write them, the first is the photo.
     """
-    kept, orientation, place = [content[:2]], 1, 2
+    kept, orientation, offset = [content[:2]], 1, 2
     while True:
-        if place + 4 > len(content):
+        if offset + 4 > len(content):
             raise UnreadableError("is incomplete: it ends before its picture begins; copy or save it again")
-        if content[place] != 0xFF:
+        if content[offset] != 0xFF:
             raise UnreadableError("is damaged before its picture begins; copy or save it again")
-        marker = content[place + 1]
+        marker = content[offset + 1]
         if marker == 0xFF:  # any number may fill the space before a marker
-            place += 1
+            offset += 1
             continue
-        length = int.from_bytes(content[place + 2 : place + 4], "big")
-        segment = content[place : place + 2 + length]
+        length = int.from_bytes(content[offset + 2 : offset + 4], "big")
+        segment = content[offset : offset + 2 + length]
         if length < 2:
             raise UnreadableError("is damaged before its picture begins; copy or save it again")
         if marker == 0xE1 and segment[4:10] == b"Exif\0\0" and orientation == 1:
             orientation = exif_orientation(segment[4:])
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(segment)
-        place += 2 + length
+        offset += 2 + length
         if marker == 0xDA:
             break
-    if content.count(b"\xff\xda", place) > _MAX_SCANS:
+    if content.count(b"\xff\xda", offset) > _MAX_SCANS:
         raise UnreadableError(f"has more than {_MAX_SCANS} scans; save it again")
-    return Header("JPEG", b"".join([*kept, content[place:]]), orientation)
+    return Header("JPEG", b"".join([*kept, content[offset:]]), orientation)
 
 
 def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict[int, int]:
@@ -163,9 +163,9 @@ def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict
             left[0] -= size if size > 4 else 0
             if left[0] < 0:
                 raise UnreadableError("is incomplete; save it again")
-            place = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
-            if kind in (1, 3, 4) and number and place + _TYPE_BYTES[kind] <= len(content):
-                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, place)
+            offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
+            if kind in (1, 3, 4) and number and offset + _TYPE_BYTES[kind] <= len(content):
+                (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, offset)
                 tags.setdefault(tag, value)
                 if tag in _DIRECTORIES and depth < 2:
                     _directory(content, value, left, depth + 1)

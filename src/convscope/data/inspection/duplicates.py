@@ -143,10 +143,10 @@ class Duplicates(Tabular):
         for group in self.groups[:_MAX_SHOWN]:
             first = group.members[:4]
             more = ", ..." if len(group.members) > len(first) else ""
-            places = ", ".join(f"{member.split} {member.index}" for member in first)
+            images = ", ".join(f"{member.split} {member.index}" for member in first)
             labels = ", ".join(clip(self.class_names[label], 12) for label in sorted({one.label for one in first}))
             correlation = "equal" if group.is_equal else f"{group.correlation:.4f}"
-            rows.append((f"{len(group.members):,}", places + more, labels, correlation))
+            rows.append((f"{len(group.members):,}", images + more, labels, correlation))
         return rows
 
 
@@ -244,8 +244,8 @@ def _groups(
     groups = list[DuplicateGroup]()
     for number in np.flatnonzero(sizes > 1).tolist():
         members = order[starts[number] : starts[number] + sizes[number]].tolist()
-        places = [_member(train, test, image) for image in members]
-        groups.append(DuplicateGroup.of(places, not is_near[number], float(lowest[number])))
+        members_of_group = [_member(train, test, image) for image in members]
+        groups.append(DuplicateGroup.of(members_of_group, not is_near[number], float(lowest[number])))
     return tuple(
         sorted(
             groups,

@@ -54,8 +54,8 @@ _FEW = 20  # training images of a class
 def find(value: Measurements) -> tuple[Finding, ...]:
     """Return the findings of an inspection, faults before warnings before notes."""
     parts = (_duplicates, _polarity, _range, _missing, _blank, _imbalance, _channels)
-    found = [finding for part in parts for finding in part(value)]
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.severity)))
+    findings = [finding for part in parts for finding in part(value)]
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
 def _duplicates(value: Measurements) -> Iterator[Finding]:
@@ -119,14 +119,14 @@ def _polarity(value: Measurements) -> Iterator[Finding]:
     for name, half in (("training", train), ("test", test)):
         if half.polarity == "uneven background":
             continue
-        other = (
+        opposite = (
             half.num_light_ground if half.polarity == "light ink on dark" else half.num_images - half.num_light_ground
         )
-        if other > _MIXED * half.num_images:
+        if opposite > _MIXED * half.num_images:
             yield Finding(
                 "warning",
                 "polarity",
-                f"{other:,} of {half.num_images:,} {name} images ({_percent(other / half.num_images)}) have the "
+                f"{opposite:,} of {half.num_images:,} {name} images ({_percent(opposite / half.num_images)}) have the "
                 f"opposite polarity; most are {half.polarity}.",
                 "Look at them and invert them if needed: 255 - images.",
             )
@@ -220,22 +220,22 @@ def _missing(value: Measurements) -> Iterator[Finding]:
 
 
 def _imbalance(value: Measurements) -> Iterator[Finding]:
-    found, names = value.splits.train.balance, value.class_names
-    if found.ratio >= _UNEVEN:
+    balance, names = value.splits.train.balance, value.class_names
+    if balance.ratio >= _UNEVEN:
         yield Finding(
             "warning",
             "balance",
-            f"{clip(names[found.largest], 24)} has {found.largest_count:,} training images and "
-            f"{clip(names[found.smallest], 24)} has {found.smallest_count:,}: {found.ratio:,.0f} to 1.",
+            f"{clip(names[balance.largest], 24)} has {balance.largest_count:,} training images and "
+            f"{clip(names[balance.smallest], 24)} has {balance.smallest_count:,}: {balance.ratio:,.0f} to 1.",
             "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
         )
-    if found.smallest_count < _FEW:
+    if balance.smallest_count < _FEW:
         few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
         yield Finding(
             "warning",
             "size",
             f"{_count(few, 'class has', 'classes have')} fewer than {_FEW} training images; "
-            f"{clip(names[found.smallest], 24)} has {found.smallest_count}.",
+            f"{clip(names[balance.smallest], 24)} has {balance.smallest_count}.",
             "Collect more images, merge classes, or fine-tune a model of a larger data set.",
         )
 
@@ -245,9 +245,9 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.2g} %"
 
 
-def _count(number: int, one: str, several: str | None = None) -> str:
+def _count(number: int, singular: str, several: str | None = None) -> str:
     """Return a number with its noun, as "1 class" and "2 classes"."""
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+    return f"{number:,} {singular if number == 1 else several or singular + 's'}"
 
 
 def _names_of(class_names: Sequence[str], labels: Sequence[int]) -> str:

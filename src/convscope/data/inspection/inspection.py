@@ -43,14 +43,14 @@ class Inspection(Measurements, kw_only=True):
         return "\n\n".join([self._findings_text(), facts, classes])
 
     def _repr_html_(self) -> str:
-        found = "".join(
+        items = "".join(
             f"<li><strong>{escape(finding.severity)}</strong>: {escape(printable(finding.text))} "
             f"{escape(printable(finding.next_step))}</li>"
             for finding in self.findings
         )
         facts = html_table(("", "training", "test"), self._facts())
         classes = html_table(("class", "training", "test"), self._classes(self._choose_classes()))
-        return f"<div><ul>{found}</ul>{facts}<details><summary>classes</summary>{classes}</details></div>"
+        return f"<div><ul>{items}</ul>{facts}<details><summary>classes</summary>{classes}</details></div>"
 
     def _findings_text(self) -> str:
         if not self.findings:

@@ -116,11 +116,11 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
 
 def _confirm(pixels: Pixels, numbers: Numbers, pairs: Numbers, threshold: float) -> tuple[Numbers, Floats]:
     """Return those of `pairs` (P, 2) of places in `numbers` whose pixels correlate by `threshold`, and how much."""
-    found = [np.empty(0, np.float32)]
+    distances = [np.empty(0, np.float32)]
     for some in _blocks(pixels, pairs):
         first, second = (_unit(pixels(numbers[side])) for side in some.T)
-        found.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
-    correlations = np.concatenate(found)
+        distances.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
+    correlations = np.concatenate(distances)
     return pairs[correlations >= threshold], correlations[correlations >= threshold]
 
 

@@ -60,10 +60,10 @@ class Sampler:
         self._open[trial.number] = trial
         return trial.number, {dimension.name: self._suggest(trial, dimension) for dimension in self._dimensions}
 
-    def _suggest(self, trial: Any, one: Dimension) -> Value:
-        if one.values:  # by their places, since Optuna takes 1 and True for the same
-            place: int = trial.suggest_categorical(one.name, list(range(len(one.values))))
-            return one.values[place]
-        if one.is_whole:
-            return int(trial.suggest_int(one.name, int(one.low), int(one.high), log=one.is_log))
-        return float(trial.suggest_float(one.name, one.low, one.high, log=one.is_log))
+    def _suggest(self, trial: Any, dimension: Dimension) -> Value:
+        if dimension.values:  # by their places, since Optuna takes 1 and True for the same
+            index: int = trial.suggest_categorical(dimension.name, list(range(len(dimension.values))))
+            return dimension.values[index]
+        if dimension.is_whole:
+            return int(trial.suggest_int(dimension.name, int(dimension.low), int(dimension.high), log=dimension.is_log))
+        return float(trial.suggest_float(dimension.name, dimension.low, dimension.high, log=dimension.is_log))

@@ -53,10 +53,10 @@ def parse_dimension(text: str) -> Dimension:
             f"`vary` {text!r:.80}: use NAME=VALUES, such as learning_rate=log:1e-4..1e-2 or filters=8,16,32"
         )
     if ".." not in values:
-        given = tuple(_value(one.strip()) for one in values.split(","))
-        if len(given) > _MAX_VALUES or len(set(map(repr, given))) < len(given) or "" in given:
+        parsed = tuple(_value(one.strip()) for one in values.split(","))
+        if len(parsed) > _MAX_VALUES or len(set(map(repr, parsed))) < len(parsed) or "" in parsed:
             raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
-        return Dimension(name, given)
+        return Dimension(name, parsed)
     is_log = values.startswith("log:")
     low, _, high = values.removeprefix("log:").partition("..")
     ends = [end for end in map(_value, (low.strip(), high.strip())) if isinstance(end, int | float)]
@@ -96,8 +96,8 @@ def change(architecture: Architecture, recipe: Recipe, values: Mapping[str, Valu
         ConvscopeError: if there is no such field, or a value is out of its range.
     """
     for name, value in values.items():
-        if (place := _place(recipe, name)) is not None:
-            recipe = _with(recipe, place, value)
+        if (path := _place(recipe, name)) is not None:
+            recipe = _with(recipe, path, value)
         elif places := _layers(architecture, name):
             layers, field = list(architecture.layers), name.rpartition(".")[2]
             for number in places:
@@ -128,12 +128,12 @@ def _place(recipe: Recipe, name: str) -> tuple[str, ...] | None:
     return (inner[0], name) if len(inner) == 1 else None
 
 
-def _with(recipe: Recipe, place: tuple[str, ...], value: Value) -> Recipe:
+def _with(recipe: Recipe, path: tuple[str, ...], value: Value) -> Recipe:
     plain = recipe.to_dict()
     inner = plain
-    for key in place[:-1]:
+    for key in path[:-1]:
         inner = inner[key]
-    inner[place[-1]] = value
+    inner[path[-1]] = value
     return Recipe.from_dict(plain)
 
 

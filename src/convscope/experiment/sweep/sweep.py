@@ -99,7 +99,7 @@ def run_sweep(
     splits, argument = splits_and_argument(data, dataset)
     network = network_for(architecture, splits.image_shape, splits.num_classes)
     first = default_recipe(network) if recipe is None else recipe_named(recipe)
-    dimensions = [parse_dimension(one) for one in vary]
+    dimensions = [parse_dimension(text) for text in vary]
     judged, chooses = _hold_out(splits, held_out)
     diverged = list[DivergedRun]()
 
@@ -290,15 +290,15 @@ def _contenders(trials: Mapping[int, _Done], chooses: NDArray[np.bool_], level: 
     return [number for number in ranked if is_contender(number)]
 
 
-def _trial(number: int, one: _Done, job: _Job) -> Trial:
-    network, _ = job.changed(one.values)
-    choice = one.score if len(one.wrong) else None
+def _trial(number: int, result: _Done, job: _Job) -> Trial:
+    network, _ = job.changed(result.values)
+    choice = result.score if len(result.wrong) else None
     return Trial(
         number=number,
-        values=dict(one.values),
-        num_images=one.num_images,
+        values=dict(result.values),
+        num_images=result.num_images,
         choice=choice,
-        seconds=one.seconds,
+        seconds=result.seconds,
         parameters=network.parameters,
-        num_diverged=one.num_diverged,
+        num_diverged=result.num_diverged,
     )

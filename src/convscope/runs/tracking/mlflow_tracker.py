@@ -79,8 +79,8 @@ class MLflowTracker:
 
         client = MlflowClient(tracking_uri=self._uri)
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
-        found = client.get_experiment_by_name(name)
-        return client, found.experiment_id if found else client.create_experiment(name, self._files(name))
+        experiment = client.get_experiment_by_name(name)
+        return client, experiment.experiment_id if experiment else client.create_experiment(name, self._files(name))
 
     def _files(self, experiment: str) -> str | None:
         """Return where the files of a new experiment lie: beside a database file, else where the server says."""

@@ -32,11 +32,11 @@ def run_parameters(record: Mapping[str, Any], architecture: Architecture) -> dic
 
 
 def _layers(architecture: Architecture) -> dict[str, Parameter]:
-    found: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     for number, layer in enumerate(architecture.to_dict()["layers"]):
         settings = ", ".join(f"{key}={_text(value)}" for key, value in layer.items() if key not in ("kind", "name"))
-        found[f"architecture.layers.{number:03}"] = _cut(f"{layer['name']}: {layer['kind']}({settings})")
-    return found
+        parameters[f"architecture.layers.{number:03}"] = _cut(f"{layer['name']}: {layer['kind']}({settings})")
+    return parameters
 
 
 def _dataset(part: Mapping[str, Any]) -> dict[str, Any]:

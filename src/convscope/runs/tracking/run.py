@@ -221,8 +221,8 @@ def _parent(path: Path) -> Path | None:
 
 def _children(path: Path) -> tuple[Path, ...]:
     baseline = [path / "baseline"] if (path / "baseline" / "run.json").exists() else []
-    found = [*baseline, *list_runs(path / "seeds" / "runs")]
-    return tuple(inside(path, child.relative_to(path)) for child in found)
+    paths = [*baseline, *list_runs(path / "seeds" / "runs")]
+    return tuple(inside(path, child.relative_to(path)) for child in paths)
 
 
 def _epochs(folder: RunFolder) -> tuple[Epoch, ...]:

@@ -27,17 +27,17 @@ def open_tracker(spec: str) -> Tracker:
     Raises:
         TrackerError: if there is no such tracker, or its package is not installed.
     """
-    kind, separator, place = spec.partition(":")
-    if not separator or not place:
+    kind, separator, address = spec.partition(":")
+    if not separator or not address:
         raise TrackerError(f"{spec!r}: name a tracker as mlflow:URI or tensorboard:DIR")
     if kind == "mlflow":
         from convscope.runs.tracking.mlflow_tracker import MLflowTracker  # takes two seconds to load
 
-        return MLflowTracker(place)
+        return MLflowTracker(address)
     if kind == "tensorboard":
         from convscope.runs.tracking.tensorboard_tracker import TensorBoardTracker
 
-        return TensorBoardTracker(Path(place))
+        return TensorBoardTracker(Path(address))
     raise TrackerError(f"{spec!r}: there is no tracker {kind!r}; name one as mlflow:URI or tensorboard:DIR")
 
 

@@ -332,19 +332,19 @@ def _cgroup_files() -> tuple[Path, ...]:
 
 def free_memory() -> int:
     """Return how many bytes this process may still take, as far as the system says."""
-    found = []
+    limits = []
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
-                found.append(int(line.split()[1]) * 1024)
+                limits.append(int(line.split()[1]) * 1024)
     except OSError:
         if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+            limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for path in _cgroup_files():
         try:
             text = path.read_text(encoding="ascii").strip()
         except OSError:
             continue
         if text.isdigit():  # "max" is no bound
-            found.append(int(text))
-    return min(found, default=_UNKNOWN_MEMORY)
+            limits.append(int(text))
+    return min(limits, default=_UNKNOWN_MEMORY)

@@ -54,8 +54,8 @@ def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Gen
     """
     pools = _pools(dataset, batch_size, seed, epoch)
     if not is_on_disk(dataset.images):
-        for suffix, places, shuffled in pools:
-            yield Pool(dataset, places[shuffled], suffix)
+        for suffix, indices, shuffled in pools:
+            yield Pool(dataset, indices[shuffled], suffix)
         return
     yield from _read_pools(dataset, pools, pool_images(dataset.images, batch_size))
 
@@ -63,10 +63,10 @@ def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Gen
 def pool_images(images: Images | DiskImages, batch_size: int) -> int:
     """Return how many images a pool has: all, or an even share of them that is whole batches."""
     count = len(images)
-    most = max(1, POOL_BYTES // (images.nbytes // count) // batch_size) * batch_size
-    if images.nbytes <= POOL_BYTES or count <= most:
+    max_images = max(1, POOL_BYTES // (images.nbytes // count) // batch_size) * batch_size
+    if images.nbytes <= POOL_BYTES or count <= max_images:
         return count
-    pools = -(-count // most)
+    pools = -(-count // max_images)
     return -(-count // (pools * batch_size)) * batch_size
 
 
@@ -77,8 +77,8 @@ def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
     labels = count if on_disk else len(dataset)  # as the engine takes them, int64
     one_image = dataset.images.nbytes // len(dataset)
     read = min(2, -(-len(dataset) // count)) * count * (one_image + dataset.labels.itemsize) if on_disk else 0
-    places = count if count == len(dataset) and not on_disk else 5 * count  # drawn, sorted and read by them
-    return 8 * (places + labels) + read
+    num_indices = count if count == len(dataset) and not on_disk else 5 * count  # drawn, sorted and read by them
+    return 8 * (num_indices + labels) + read
 
 
 def _pools(
@@ -97,11 +97,11 @@ def _pools(
         stop = min(first + size, count)
         blocks = slice(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
         begins = (ends - lengths)[blocks]
-        places = np.repeat(starts[blocks] - begins, lengths[blocks]) + np.arange(begins[0], ends[blocks][-1])
+        indices = np.repeat(starts[blocks] - begins, lengths[blocks]) + np.arange(begins[0], ends[blocks][-1])
         # The first and the last block may belong to a neighbour in part.
-        places = np.sort(places[first - begins[0] : stop - begins[0]])
+        indices = np.sort(indices[first - begins[0] : stop - begins[0]])
         suffix = f"/{number}" if number else ""
-        yield suffix, places, random_stream(seed, f"shuffle{suffix}", epoch).permutation(stop - first)
+        yield suffix, indices, random_stream(seed, f"shuffle{suffix}", epoch).permutation(stop - first)
 
 
 def _read_pools(
@@ -115,13 +115,13 @@ def _read_pools(
     step, stopped = max(1, _PIECE_BYTES // images.image_bytes), Event()
 
     def read(number: int) -> Pool:
-        suffix, places, order = next(pools)
-        held = buffers[number % 2][: len(places)]
-        for start in range(0, len(places), step):
+        suffix, indices, order = next(pools)
+        held = buffers[number % 2][: len(indices)]
+        for start in range(0, len(indices), step):
             if stopped.is_set():
                 break
-            images.read(places[start : start + step], held[start : start + step])
-        return Pool(replace(dataset, images=held, labels=dataset.labels[places]), order, suffix)
+            images.read(indices[start : start + step], held[start : start + step])
+        return Pool(replace(dataset, images=held, labels=dataset.labels[indices]), order, suffix)
 
     with ThreadPoolExecutor(1, "convscope-reader") as reader:
         try:

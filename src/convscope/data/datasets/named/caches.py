@@ -32,8 +32,8 @@ def places(entry: CatalogueEntry) -> tuple[Path, ...]:
     own = (entry.name.rpartition(":")[2], entry.folder, "")
     cache = cache_folder()
     roots = [*([cache] if cache else []), DEBIAN_FOLDER]
-    found = [*(root / name for root in data_folders() for name in own), *(root / entry.folder for root in roots)]
-    return tuple(dict.fromkeys(found))
+    folders = [*(root / name for root in data_folders() for name in own), *(root / entry.folder for root in roots)]
+    return tuple(dict.fromkeys(folders))
 
 
 def data_folders() -> tuple[Path, ...]:

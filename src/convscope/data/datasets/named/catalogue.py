@@ -95,8 +95,8 @@ def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uin
                 return array
     packed = DATA_FOLDER / entry.name / f"{file.name}.gz"
     array = read_idx(packed)
-    if (found := idx_sha256(array)) != file.content_sha256:
-        raise DatasetError(f"{packed}: its SHA-256 is {found}, not {file.content_sha256}; reinstall convscope")
+    if (sha256 := idx_sha256(array)) != file.content_sha256:
+        raise DatasetError(f"{packed}: its SHA-256 is {sha256}, not {file.content_sha256}; reinstall convscope")
     if copy:
         with suppress(ConvscopeError):  # a read-only home or a full disk costs time, not the data set
             write_bytes(copy, b"".join((idx_header(array.shape), array.data)))
@@ -127,8 +127,8 @@ def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
     if file.content_sha256 is None:
         check_published(path, file)
     array = read_idx(path, whole_numbers=True)
-    if file.content_sha256 and (found := _content_sha256(array)) != file.content_sha256:
-        raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {found})")
+    if file.content_sha256 and (sha256 := _content_sha256(array)) != file.content_sha256:
+        raise DatasetError(f"{path}: is not {file.name} as published (the SHA-256 of its content is {sha256})")
     return array, path
 
 

@@ -27,7 +27,9 @@ def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damage
     return _read(FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged), path.name, image_size)
 
 
-def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool) -> Parts | None:
+def read_csv(
+    source: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool
+) -> Parts | None:
     """Return the data set of the tables `names` of a place; None if none of them is of images.
 
     Args:
@@ -40,31 +42,31 @@ def read_csv(place: FilePlace, names: Sequence[str], image_size: tuple[int, int]
     for name in names:
         words = re.split(r"[^a-z]+", name.rpartition("/")[2].lower())
         splits.setdefault(next((_SPLITS[word] for word in words if word in _SPLITS), ""), []).append(name)
-    usable = {split: [name for name in held if _has_images(place, name)] for split, held in splits.items()}
+    usable = {split: [name for name in held if _has_images(source, name)] for split, held in splits.items()}
     train = usable.get("train") or usable.get("") or usable.get("test") or []
     if len(train) > 1 or len(usable.get("test", [])) > 1:
         several = train if len(train) > 1 else usable["test"]
         raise DatasetError(
-            f"{place.path}: holds several tables ({', '.join(repr(name)[:60] for name in several[:6])}); name one of "
+            f"{source.path}: holds several tables ({', '.join(repr(name)[:60] for name in several[:6])}); name one of "
             "them"
         )
     if not train:
         if must_be and names:
-            _read(place, (splits.get("train") or splits.get("") or list(names))[0], image_size)  # says what is wrong
+            _read(source, (splits.get("train") or splits.get("") or list(names))[0], image_size)  # says what is wrong
         return None
-    parts = _read(place, train[0], image_size)
+    parts = _read(source, train[0], image_size)
     test = usable.get("test", [])
     if not test or test == train:
         return parts
     if parts.test is not None:
-        raise DatasetError(f"{place.called(train[0])}: has a column with a test split already; name one table")
-    return Parts(parts.train, _read(place, test[0], image_size).train)
+        raise DatasetError(f"{source.called(train[0])}: has a column with a test split already; name one table")
+    return Parts(parts.train, _read(source, test[0], image_size).train)
 
 
-def _has_images(place: FilePlace, name: str) -> bool:
+def _has_images(source: FilePlace, name: str) -> bool:
     """Return whether a table has images and labels: a test set without labels tells nothing."""
     try:
-        with open_stream(*place.located(name)) as stream:
+        with open_stream(*source.located(name)) as stream:
             text = CsvText(stream)
             if names_files(text):
                 find_table_columns(text)

@@ -56,12 +56,14 @@ def read_csv_pixels(text: CsvText, path: Path, called: str, image_size: tuple[in
     if not text.has_header:
         which = _label_column(texts)
         labels, outer = texts[which], f"column {1 + ends[1 - which]:,} of image"
-        other = np.frombuffer(_read_pixels(texts[1 - which], range(len(labels)), outer), np.uint8)[:, np.newaxis]
-        images = np.concatenate([images, other] if which == 0 else [other, images], axis=1)
-    found = TextLabels()
-    found.extend(labels, "image")
+        last_column = np.frombuffer(_read_pixels(texts[1 - which], range(len(labels)), outer), np.uint8)[:, np.newaxis]
+        images = np.concatenate([images, last_column] if which == 0 else [last_column, images], axis=1)
+    text_labels = TextLabels()
+    text_labels.extend(labels, "image")
     source = (SourceFile(file_name(path), text.sha256()),)
-    return Half(sealed(images.reshape(-1, *shape)), sealed(found.labels), called, called, source, found.names)
+    return Half(
+        sealed(images.reshape(-1, *shape)), sealed(text_labels.labels), called, called, source, text_labels.names
+    )
 
 
 def _read_pixels(cells: Sequence[str], numbers: Sequence[int], called: str) -> bytes:

@@ -34,20 +34,20 @@ Size = tuple[int, int] | None
 
 def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
     """Return the data set in a folder; raises `DatasetError` if there is none, or what its reader raises."""
-    place = replace(list_folder(folder), skip_damaged=skip_damaged)
-    top = [name for name in place.names if "/" not in name]
-    if find_idx(place.names):
-        return read_idx_files(place)
-    if parquets := [name for name in place.names if name.lower().endswith((".parquet", ".pq"))]:
+    source = replace(list_folder(folder), skip_damaged=skip_damaged)
+    top = [name for name in source.names if "/" not in name]
+    if find_idx(source.names):
+        return read_idx_files(source)
+    if parquets := [name for name in source.names if name.lower().endswith((".parquet", ".pq"))]:
         return _read_parquets(folder, parquets, image_size)
     if arrays := [name for name in top if suffix_of(name) == ".npy"]:
         return _read_arrays(folder, arrays, image_size)
-    if found := _read_tables_or_tree(place, image_size):
-        return found
+    if parts := _read_tables_or_tree(source, image_size):
+        return parts
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
-    if is_tree(place, least=1):
-        return read_tree(place, image_size)
+    if is_tree(source, least=1):
+        return read_tree(source, image_size)
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
@@ -58,17 +58,17 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
     if is_idx_name(path.name):
         return read_idx_files(_beside(path), only=path.name)
     if start.startswith(ZIP_MAGIC):
-        place = replace(list_archive(path), skip_damaged=skip_damaged)
-        if any(name.endswith(".npy") for name in place.names) or path.suffix.lower() == ".npz":
+        source = replace(list_archive(path), skip_damaged=skip_damaged)
+        if any(name.endswith(".npy") for name in source.names) or path.suffix.lower() == ".npz":
             return _read_npz(path, image_size)
-        if len(place.names) == 1:
+        if len(source.names) == 1:
             return read_csv_file(path, image_size, skip_damaged=skip_damaged)
-        if find_idx(place.names):
-            return read_idx_files(place)
-        if found := _read_tables_or_tree(place, image_size):
-            return found
-        if is_tree(place, least=1):
-            return read_tree(place, image_size)
+        if find_idx(source.names):
+            return read_idx_files(source)
+        if parts := _read_tables_or_tree(source, image_size):
+            return parts
+        if is_tree(source, least=1):
+            return read_tree(source, image_size)
         raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, image_size)
@@ -84,20 +84,20 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
     return read_csv_file(path, image_size, skip_damaged=skip_damaged)
 
 
-def _read_tables_or_tree(place: FilePlace, image_size: Size) -> Parts | None:
-    tables = [name for name in place.names if suffix_of(name) in CSV_SUFFIXES]
+def _read_tables_or_tree(source: FilePlace, image_size: Size) -> Parts | None:
+    tables = [name for name in source.names if suffix_of(name) in CSV_SUFFIXES]
     nearest = min((name.count("/") for name in tables), default=0)
-    is_by_class = is_tree(place)
-    found = read_csv(place, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
-    if found is None and is_by_class:
-        found = read_tree(place, image_size)
-    return found
+    is_by_class = is_tree(source)
+    parts = read_csv(source, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
+    if parts is None and is_by_class:
+        parts = read_tree(source, image_size)
+    return parts
 
 
 def _beside(path: Path) -> FilePlace:
     """Return the folder of a file, with the files in it alone."""
     try:
-        names = tuple(sorted(other.name for other in path.parent.iterdir()))
+        names = tuple(sorted(sibling.name for sibling in path.parent.iterdir()))
     except OSError as error:
         raise DatasetError(f"{path.parent}: cannot be listed ({error.strerror}); check its permissions") from error
     return FilePlace(path.parent, names, is_archive=False)
@@ -170,8 +170,8 @@ def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Part
     """Return the data set of Parquet files, of which the names, or those of their folders, say the split."""
     splits: dict[str, list[Path]] = {}
     for name in names:
-        found = [word for part in name.lower().split("/") for word in re.findall(r"^[a-z]+", part)]
-        split = next((word for word in found if word in _PARQUET_SPLITS), "")
+        words = [word for part in name.lower().split("/") for word in re.findall(r"^[a-z]+", part)]
+        split = next((word for word in words if word in _PARQUET_SPLITS), "")
         splits.setdefault(_PARQUET_SPLITS.get(split, ""), []).append(folder / name)
     train = splits.get("train") or splits.get("") or splits.get("test", [])
     half, class_names = read_parquet(train, image_size)

@@ -46,44 +46,45 @@ def is_idx_name(name: str) -> bool:
 
 def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
     """Return the sets among the files, by what stands before their split."""
-    found: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
+    files_by_set: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
     for name in names:
         match = _match(name)
         if match is None:
             continue
         split = "train" if match["split"].lower() == "train" else "test"
         rank = _PACKINGS.index((match["packing"] or "").lower())
-        files = found.setdefault(name[: name.rfind("/") + 1] + match["set"], {})
+        files = files_by_set.setdefault(name[: name.rfind("/") + 1] + match["set"], {})
         key = split, match["kind"].lower()
         if key not in files or rank < files[key][0]:
             files[key] = rank, name
-    return {name: IdxFiles({key: file for key, (_, file) in files.items()}) for name, files in found.items()}
+    return {name: IdxFiles({key: file for key, (_, file) in files.items()}) for name, files in files_by_set.items()}
 
 
-def read_idx_files(place: FilePlace, only: str | None = None) -> Parts:
+def read_idx_files(source: FilePlace, only: str | None = None) -> Parts:
     """Read the set that lies in a place, or that to which the file `only` belongs.
 
     Raises:
         DatasetError: if there are several sets, one of the files is missing, or one is damaged.
     """
-    sets = find_idx(place.names)
+    sets = find_idx(source.names)
     if only is not None:
         sets = {name: held for name, held in sets.items() if only in held.files.values()}
     if len(sets) > 1:
         one = next(iter(sets.values())).files
         raise DatasetError(
-            f"{place.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); name "
-            f"one file of the set to load, such as {place.path / next(iter(one.values()))}"
+            f"{source.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); "
+            f"name one file of the set to load, such as {source.path / next(iter(one.values()))}"
         )
     files = next(iter(sets.values())).files
     for key in _KINDS:
         needed = any(split == key[0] for split, _ in files)
         if needed and key not in files:
             raise DatasetError(
-                f"{place.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one folder"
+                f"{source.path}: has no {_USUAL[key]}, plain or .gz, .xz or .zip; put the four IDX files into one "
+                "folder"
             )
     train, test = (
-        _read_half(place, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
+        _read_half(source, files[split, "images"], files[split, "labels"]) if (split, "images") in files else None
         for split in ("train", "test")
     )
     return Parts(train, test)
@@ -106,8 +107,8 @@ def _read_half(place: FilePlace, images_name: str, labels_name: str) -> Half:
     return Half(images, labels, place.called(images_name), place.called(labels_name), source)
 
 
-def _read_images(place: FilePlace, name: str) -> tuple[Images, str]:
-    path, member = place.located(name)
+def _read_images(source: FilePlace, name: str) -> tuple[Images, str]:
+    path, member = source.located(name)
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)
     return read_idx_and_sha256(path, member=member)

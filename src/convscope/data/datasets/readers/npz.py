@@ -234,11 +234,11 @@ def _read_pair(archive: zipfile.ZipFile, names: tuple[str, str], left: Callable[
     return NpzPair(images, labels, *names, texts)
 
 
-def _read_class_names(archive: zipfile.ZipFile, found: ArrayNames) -> tuple[str, ...] | None:
-    if found.class_names is None:
+def _read_class_names(archive: zipfile.ZipFile, names: ArrayNames) -> tuple[str, ...] | None:
+    if names.class_names is None:
         return None
-    array = read_member(archive, found.class_names, _check_texts)
-    return tuple(text.strip() or f"({label})" for label, text in enumerate(_texts(array, found.class_names)))
+    array = read_member(archive, names.class_names, _check_texts)
+    return tuple(text.strip() or f"({label})" for label, text in enumerate(_texts(array, names.class_names)))
 
 
 def _check_texts(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

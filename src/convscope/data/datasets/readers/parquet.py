@@ -112,8 +112,8 @@ class _Kept:
             self.labels.extend(texts, "row", first_row)
 
     def half(self, called: str, sources: tuple[SourceFile, ...]) -> Half:
-        most = max(part.shape[3] for part in self.parts)
-        images = np.concatenate([part if part.shape[3] == most else part.repeat(most, axis=3) for part in self.parts])
+        depth = max(part.shape[3] for part in self.parts)
+        images = np.concatenate([part if part.shape[3] == depth else part.repeat(depth, axis=3) for part in self.parts])
         if self.class_names is not None:
             numbers = np.array(self.numbers, dtype=np.int64)
             return Half(sealed(images), sealed(numbers), called, called, sources)

@@ -61,7 +61,7 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
         DatasetError: if a picture cannot be read, or is of another size.
     """
     file, label, split = find_table_columns(text)
-    found = _Finder(place, table)
+    finder = _Finder(place, table)
     names: dict[str, list[str]] = {"train": [], "test": []}
     labels = {"train": TextLabels(), "test": TextLabels()}
     for line, cells in text.rows():
@@ -72,7 +72,7 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
             )
         if kind == "validation":
             continue
-        names[kind].append(found(cells[file], line))
+        names[kind].append(finder(cells[file], line))
         labels[kind].extend([cells[label]], "line", line)
     if not names["train"] and not names["test"]:
         raise DataFileError("has no line with a training or test image; add some")
@@ -83,10 +83,10 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
     source = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
     called, num_train = place.called(table), len(names["train"])
     count = int((kept < num_train).sum())
-    places = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
+    halves = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
         Half(part, sealed(labels[kind].labels[at]), called, called, source, labels[kind].names) if len(part) else None
-        for kind, (part, at) in places.items()
+        for kind, (part, at) in halves.items()
     )
     return Parts(train, test)
 
@@ -113,12 +113,12 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
 class _Finder:
     """Finds the file that a line of the table means."""
 
-    def __init__(self, place: FilePlace, table: str) -> None:
+    def __init__(self, source: FilePlace, table: str) -> None:
         self._exists: Callable[[str], bool]
-        if place.is_archive:
-            self._exists = set(place.names).__contains__
+        if source.is_archive:
+            self._exists = set(source.names).__contains__
         else:
-            self._exists = lambda name: (place.path / name).is_file()
+            self._exists = lambda name: (source.path / name).is_file()
         folder, _, own = table.rpartition("/")
         before = f"{folder}/" if folder else ""
         stem = own.partition(".")[0]

@@ -30,9 +30,9 @@ SPLITS = {
 }
 
 
-def is_tree(place: FilePlace, least: int = 2) -> bool:
+def is_tree(source: FilePlace, least: int = 2) -> bool:
     """Return whether the pictures of a place lie in folders, of at least so many classes."""
-    splits = _by_split(place.names)
+    splits = _by_split(source.names)
     return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= least
 
 

@@ -47,10 +47,10 @@ class ByteStream:
         most: no more bytes than these can come.
     """
 
-    def __init__(self, pull: Callable[[int], bytes], most: int) -> None:
+    def __init__(self, pull: Callable[[int], bytes], max_bytes: int) -> None:
         self._pull = pull
         self._seen = b""
-        self.most = most
+        self.most = max_bytes
 
     def read_some(self, limit: int) -> bytes:
         """Return 1 to `limit` bytes, or none at the end."""
@@ -149,7 +149,7 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
     What is well packed cannot be packed again: all layers together give no more than the best of them could. Otherwise
     their ratios would multiply, and a few hundred bytes could become gigabytes.
     """
-    most = stream.most
+    max_bytes = stream.most
     make: Callable[[], _Decompressor]
     for _ in range(layers):
         start = stream.peek(len(XZ_MAGIC))
@@ -159,8 +159,8 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
             make, kind, ratio = _Xz, "xz", LZMA_RATIO
         else:
             break
-        most = min(max(most, ratio * size), MAX_UNPACKED_BYTES)
-        stream = ByteStream(_Unpacking(stream, make, kind, most).pull, most)
+        max_bytes = min(max(max_bytes, ratio * size), MAX_UNPACKED_BYTES)
+        stream = ByteStream(_Unpacking(stream, make, kind, max_bytes).pull, max_bytes)
     return stream
 
 
@@ -248,8 +248,8 @@ class _Xz:
 class _Unpacking:
     """The unpacked bytes of a stream of one kind; packed streams may be joined end to end."""
 
-    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, most: int) -> None:
-        self._packed, self._make, self._kind, self._most = packed, make, kind, most
+    def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, max_bytes: int) -> None:
+        self._packed, self._make, self._kind, self._most = packed, make, kind, max_bytes
         self._given = 0
         self._pending = b""
         self._decompressor = make()

@@ -48,10 +48,10 @@ class Components:
         """Return some of them: those that a mask marks, or those of some places in their order."""
         return Components(self.labels, self.boxes[which], self.pixels[which], self.numbers[which])
 
-    def mask(self, place: int) -> Mask:
+    def mask(self, index: int) -> Mask:
         """Return one piece within its box."""
-        top, left, bottom, right = self.boxes[place]
-        return np.asarray(self.labels[top:bottom, left:right] == self.numbers[place])
+        top, left, bottom, right = self.boxes[index]
+        return np.asarray(self.labels[top:bottom, left:right] == self.numbers[index])
 
 
 def components_of(mask: Mask) -> Components:
@@ -64,10 +64,10 @@ def components_of(mask: Mask) -> Components:
     pixels = np.zeros(count + 1, np.int64)
     for start in range(0, len(mask), _BAND):
         rows, columns = np.nonzero(labels[start : start + _BAND])
-        found = labels[start + rows, columns]
-        np.minimum.at(boxes[:, 0], found, start + rows)
-        np.minimum.at(boxes[:, 1], found, columns)
-        np.maximum.at(boxes[:, 2], found, start + rows + 1)
-        np.maximum.at(boxes[:, 3], found, columns + 1)
-        pixels += np.bincount(found, minlength=count + 1)
+        numbers = labels[start + rows, columns]
+        np.minimum.at(boxes[:, 0], numbers, start + rows)
+        np.minimum.at(boxes[:, 1], numbers, columns)
+        np.maximum.at(boxes[:, 2], numbers, start + rows + 1)
+        np.maximum.at(boxes[:, 3], numbers, columns + 1)
+        pixels += np.bincount(numbers, minlength=count + 1)
     return Components(labels, boxes[1:], pixels[1:], np.arange(1, count + 1))

@@ -47,7 +47,7 @@ def cut_places(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[N
     whole = mask.astype(np.uint8)
     if mask.shape[1] < _NARROWEST * height:
         return whole, ()
-    most = height**2
+    max_area = height**2
     before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # ink to the left of each column
     total = int(before[:, -1].sum())
     rows = np.arange(len(mask))
@@ -55,14 +55,14 @@ def cut_places(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[N
     for crossed, path in _paths(mask, height, stroke):
         left = before[rows, np.clip(path, 0, mask.shape[1])]
         amount = int(left.sum())
-        if min(amount, total - amount) >= _LEAST_PART * most:
+        if min(amount, total - amount) >= _LEAST_PART * max_area:
             sides.append((crossed, amount, left, path))
     sides.sort(key=_ink_of)
     chosen = list[Side]()
     for side in sides:  # the least ink first, so that no worse path stands in the way of a better one
         if len(chosen) == MAX_CUTS:
             break
-        if all(_stand_apart(side, other, _APART * most, _CROSSED * most) for other in chosen):
+        if all(_stand_apart(side, chosen_side, _APART * max_area, _CROSSED * max_area) for chosen_side in chosen):
             chosen.append(side)
     chosen.sort(key=_left_of)
     furthest, columns = np.zeros(len(mask), np.int64), np.arange(mask.shape[1])
@@ -81,11 +81,11 @@ def _left_of(side: Side) -> int:
     return side[1]
 
 
-def _stand_apart(one: Side, other: Side, apart: float, crossed: float) -> bool:
+def _stand_apart(first: Side, second: Side, apart: float, crossed: float) -> bool:
     """Whether enough ink lies between two paths, and hardly any where they change sides."""
-    if abs(one[1] - other[1]) < apart:
+    if abs(first[1] - second[1]) < apart:
         return False
-    smaller, larger = (one, other) if one[1] < other[1] else (other, one)
+    smaller, larger = (first, second) if first[1] < second[1] else (second, first)
     return int(np.maximum(smaller[2] - larger[2], 0).sum()) <= crossed
 
 
@@ -111,10 +111,10 @@ def _paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tu
         for row in range(rows - 1, 0, -1):
             paths[:, row - 1] = paths[:, row] + choice[number, row, paths[:, row]] - 1
         inks = energy[number][np.arange(rows), paths].sum(axis=1) * step
-        for place in np.flatnonzero(inks <= _MAX_INK * stroke):
-            path = paths[place] if number < 2 else paths[place, ::-1]
+        for column in np.flatnonzero(inks <= _MAX_INK * stroke):
+            path = paths[column] if number < 2 else paths[column, ::-1]
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
-            yield float(inks[place]), columns * step + step // 2
+            yield float(inks[column]), columns * step + step // 2
 
 
 def _coarse(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:

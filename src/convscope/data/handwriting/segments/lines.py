@@ -72,13 +72,13 @@ def _skew(blobs: Sequence[Boxed], height: float) -> float:
     slopes = []
     for i, blob in enumerate(large):
         best: tuple[float, float] | None = None
-        for other in large[i + 1 : i + 60]:
-            gap = other.left - blob.right
-            overlap = min(blob.bottom, other.bottom) - max(blob.top, other.top)
-            least = min(blob.bottom - blob.top, other.bottom - other.top)
+        for neighbour in large[i + 1 : i + 60]:
+            gap = neighbour.left - blob.right
+            overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)
+            least = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
             if gap <= _NEAR * height and overlap >= 0.5 * least:
-                run = (other.left + other.right - blob.left - blob.right) / 2
-                rise = (other.top + other.bottom - blob.top - blob.bottom) / 2
+                run = (neighbour.left + neighbour.right - blob.left - blob.right) / 2
+                rise = (neighbour.top + neighbour.bottom - blob.top - blob.bottom) / 2
                 if run > 0.3 * height and (best is None or run < best[0]):
                     best = run, rise
         if best:

@@ -29,16 +29,16 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
     """
     from scipy import ndimage
 
-    found = components_of(mask)
-    if len(found) == 0:
+    components = components_of(mask)
+    if len(components) == 0:
         return mask, 0
-    heights, widths = found.heights, found.widths
+    heights, widths = components.heights, components.widths
     usual_height, usual_width = np.median(heights), np.median(widths)
-    middles = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
+    middles = (components.boxes[:, :2] + components.boxes[:, 2:]) / 2
     cleaned, num_rules, ink_left = mask.copy(), 0, _MAX_INK
-    for number in np.argsort(-found.areas, kind="stable")[:_MAX_LOOKED_AT]:
+    for number in np.argsort(-components.areas, kind="stable")[:_MAX_LOOKED_AT]:
         high, wide = heights[number], widths[number]
-        top, left, bottom, right = found.boxes[number]
+        top, left, bottom, right = components.boxes[number]
         inside = (
             (middles[:, 0] > top)
             & (middles[:, 0] < bottom)
@@ -51,10 +51,10 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
         is_long = wide > 5 * high or high > 9 * wide
         if not (is_long or inside.any() or wide > 3 * usual_width or high > 3 * usual_height):
             continue
-        if found.pixels[number] > ink_left:
+        if components.pixels[number] > ink_left:
             continue
-        ink_left -= found.pixels[number]
-        blob = found.mask(number)
+        ink_left -= components.pixels[number]
+        blob = components.mask(number)
         rules = _runs(blob, is_alone=is_long) | _runs(blob.T, is_alone=is_long).T
         if not rules.any() or not (is_long or _is_frame(rules) or inside.any()):
             continue
@@ -72,7 +72,7 @@ def _runs(blob: Mask, is_alone: bool) -> Mask:
         return np.zeros_like(blob)
     thick = max(2.0, _THIN * width)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(blob))
-    found = np.zeros_like(blob)
+    runs = np.zeros_like(blob)
     for slope in _ANGLES:
         check_deadline()
         row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
@@ -92,8 +92,8 @@ def _runs(blob: Mask, is_alone: bool) -> Mask:
             on[straight + off] = True
         hits = np.zeros_like(inside)
         hits[inside] = on[row[inside] + 1, x[inside]]
-        found[y[hits], x[hits]] = True
-    return _only_thin(found, blob, thick)
+        runs[y[hits], x[hits]] = True
+    return _only_thin(runs, blob, thick)
 
 
 def _near(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
@@ -104,12 +104,12 @@ def _near(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
     return near
 
 
-def _only_thin(found: Mask, blob: Mask, thick: float) -> Mask:
+def _only_thin(runs: Mask, blob: Mask, thick: float) -> Mask:
     """Return `found` where the blob is no thicker than `thick`: nothing, if most of it is a thick stroke."""
-    if not found.any():
-        return found
-    thin: Mask = found & ~_in_columns(blob, int(thick) + 2)
-    return thin if np.count_nonzero(thin) >= 0.4 * np.count_nonzero(found) else np.zeros_like(found)
+    if not runs.any():
+        return runs
+    thin: Mask = runs & ~_in_columns(blob, int(thick) + 2)
+    return thin if np.count_nonzero(thin) >= 0.4 * np.count_nonzero(runs) else np.zeros_like(runs)
 
 
 def _in_columns(mask: Mask, size: int) -> Mask:
@@ -119,8 +119,8 @@ def _in_columns(mask: Mask, size: int) -> Mask:
     if size > len(mask):
         return np.zeros_like(mask)
     below = ndimage.minimum_filter1d(mask.view(np.uint8), size, axis=0, mode="constant", origin=-(size // 2))
-    found = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
-    return np.asarray(found.view(bool))
+    columns = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
+    return np.asarray(columns.view(bool))
 
 
 def _is_frame(rules: Mask) -> bool:
@@ -172,10 +172,10 @@ def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, 
 
 def _lines(thin: Mask, least: float, gap: float) -> Mask:
     """Return the pixels that lie on straight, nearly level lines of that length, with gaps of at most `gap`."""
-    found = np.zeros_like(thin)
+    lines = np.zeros_like(thin)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
     if len(y) < max(1, _FILLED * least) or len(y) > _MAX_INK:
-        return found
+        return lines
     apart = int(gap) + 2  # columns between two rows that are looked at as one, so that no stretch goes on to the next
     for slope in _ANGLES:
         check_deadline()
@@ -195,12 +195,12 @@ def _lines(thin: Mask, least: float, gap: float) -> Mask:
             middle = likely[number]
             on[middle - 1 : middle + 2, left : left + stop - start] = True
         hits = on[row, x]
-        found[y[hits], x[hits]] = True
-    return found
+        lines[y[hits], x[hits]] = True
+    return lines
 
 
-def _stretches(places: NDArray[np.intp], gap: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+def _stretches(positions: NDArray[np.intp], gap: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
     """Return of rising places the stretches without a larger gap: where each begins and ends, and how many it holds."""
-    breaks = np.flatnonzero(np.diff(places) > gap + 1)
-    firsts, lasts = np.r_[0, breaks + 1][: len(places)], np.r_[breaks, len(places) - 1][: len(places)]
-    return places[firsts], places[lasts] + 1, lasts - firsts + 1
+    breaks = np.flatnonzero(np.diff(positions) > gap + 1)
+    firsts, lasts = np.r_[0, breaks + 1][: len(positions)], np.r_[breaks, len(positions) - 1][: len(positions)]
+    return positions[firsts], positions[lasts] + 1, lasts - firsts + 1

@@ -131,14 +131,14 @@ def find_segments(picture: Picture) -> Segments:
     ink, mask = sheet_ink(picture)
     scale = max(picture.shape[:2]) / max(ink.shape)
     mask, num_rules = without_rules(mask)
-    found = _blobs(mask)
-    height = usual_height(found)
-    stroke = _stroke_width(found)
+    components = _blobs(mask)
+    height = usual_height(components)
+    stroke = _stroke_width(components)
     thinner, num_thin = without_thin_rules(mask, height, stroke)
     if num_thin:
-        found = _blobs(thinner)
-        num_rules, height = num_rules + num_thin, usual_height(found)
-    kept = found.take(~_are_specks(found, height, stroke))
+        components = _blobs(thinner)
+        num_rules, height = num_rules + num_thin, usual_height(components)
+    kept = components.take(~_are_specks(components, height, stroke))
     largest = _within(kept.take(np.argsort(-kept.pixels, kind="stable")[:MAX_BLOBS]), MAX_AREA)
     blobs = [
         Blob(int(largest.boxes[index, 0]), int(largest.boxes[index, 1]), largest.mask(index).astype(np.uint8))
@@ -146,43 +146,43 @@ def find_segments(picture: Picture) -> Segments:
     ]
     lines = group_lines(blobs, height)
     cut = tuple(tuple(_with_cuts(blob, height, stroke) for blob in line) for line in lines)
-    return Segments(ink, scale, cut, height, len(found) - len(kept), num_rules, len(kept) - len(largest))
+    return Segments(ink, scale, cut, height, len(components) - len(kept), num_rules, len(kept) - len(largest))
 
 
-def usual_height(found: Components) -> float:
+def usual_height(components: Components) -> float:
     """Return the height that most of the ink belongs to: the median of the blobs' heights, each counted by its ink."""
-    if len(found) == 0:
+    if len(components) == 0:
         return 0.0
-    heights = np.maximum(found.heights, np.where(found.heights < 8, 0.6 * found.widths, 0))
+    heights = np.maximum(components.heights, np.where(components.heights < 8, 0.6 * components.widths, 0))
     order = np.argsort(heights, kind="stable")
-    total = np.cumsum(found.pixels[order])
+    total = np.cumsum(components.pixels[order])
     return float(heights[order][np.searchsorted(total, total[-1] / 2)])
 
 
 def _blobs(mask: NDArray[np.bool_]) -> Components:
-    found = components_of(mask)
-    return found.take(found.pixels >= _LEAST_PIXELS)
+    components = components_of(mask)
+    return components.take(components.pixels >= _LEAST_PIXELS)
 
 
-def _are_specks(found: Components, height: float, stroke: float) -> NDArray[np.bool_]:
-    longer, pixels = np.maximum(found.heights, found.widths), found.pixels
+def _are_specks(components: Components, height: float, stroke: float) -> NDArray[np.bool_]:
+    longer, pixels = np.maximum(components.heights, components.widths), components.pixels
     return np.asarray(
         (longer < _SMALLEST * height) | (pixels < (_FLATTEST * height) ** 2) | (pixels < _THINNEST * stroke * longer)
     )
 
 
-def _within(found: Components, area: int) -> Components:
+def _within(components: Components, area: int) -> Components:
     """Return the first ones, whose boxes together have no more than so many pixels; the very first in any case."""
-    number = int(np.searchsorted(np.cumsum(found.areas), area, side="right"))
-    return found.take(np.arange(min(max(1, number), len(found))))
+    number = int(np.searchsorted(np.cumsum(components.areas), area, side="right"))
+    return components.take(np.arange(min(max(1, number), len(components))))
 
 
-def _stroke_width(found: Components) -> float:
+def _stroke_width(components: Components) -> float:
     """Return the width of the pen's stroke: twice the median distance of the ink's middle lines from the ground."""
     from scipy import ndimage
 
     widths = []
-    looked_at = _within(found.take(np.argsort(-found.pixels, kind="stable")[:50]), LONGEST_SIDE**2)
+    looked_at = _within(components.take(np.argsort(-components.pixels, kind="stable")[:50]), LONGEST_SIDE**2)
     for index in range(len(looked_at)):
         check_deadline()
         depth = _squared_depth(np.pad(looked_at.mask(index), 1))
