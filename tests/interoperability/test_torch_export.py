@@ -121,6 +121,7 @@ def test_a_program_answers_as_the_model_for_any_number_of_images(
     assert program.runtime == f"PyTorch {torch.__version__}"
     for count in (1, 3, 300):
         images = random_images(model.architecture, rng, count)
+        images.flags.writeable = False  # as those of a data set
         logits = program.logits(images)
         assert logits.shape == (count, classes)
         assert logits.dtype == np.float32

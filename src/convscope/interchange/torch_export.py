@@ -92,7 +92,7 @@ def open_torch(path: Path) -> FileRunner:
 
     def run(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            logits: NDArray[np.float32] = module(torch.from_numpy(images))["logits"].numpy()
+            logits: NDArray[np.float32] = module(torch.tensor(images))["logits"].numpy()
         return logits
 
     return FileRunner(f"PyTorch {torch.__version__}", run)
