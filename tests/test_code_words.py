@@ -23,7 +23,7 @@ LIMITS = {
     "engine": 96,
     "evidence": 50,
     "experiment": 8,
-    "interchange": 192,
+    "interchange": 47,
     "report": 39,
     "runs": 34,
     "service": 15,

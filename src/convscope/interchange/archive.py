@@ -77,7 +77,7 @@ class Archive:
         """
         return self.read(name, min(max(needed_bytes, _WEIGHT_RATIO * self._file_bytes), MAX_WEIGHT_BYTES))
 
-    def read(self, name: str, most: int) -> bytes:
+    def read(self, name: str, max_bytes: int) -> bytes:
         """Return a member of at most `most` bytes; raises `ModelFileError` if it is missing, damaged or too large."""
         if not self.has(name):
             held = ", ".join(quoted(other) for other in self._zip.namelist()[:6]) or "nothing"
@@ -85,8 +85,8 @@ class Archive:
         info = self._zip.getinfo(name)
         if info.flag_bits & _ENCRYPTED or info.compress_type not in _MAX_RATIO:
             raise ModelFileError(f"{name} is encrypted or packed by method {info.compress_type}; save the model again")
-        if info.file_size > most:
-            raise ModelFileError(f"{name} claims {info.file_size:,} bytes; at most {most:,} are read")
+        if info.file_size > max_bytes:
+            raise ModelFileError(f"{name} claims {info.file_size:,} bytes; at most {max_bytes:,} are read")
         if (
             info.compress_size > self._file_bytes
             or info.file_size > _MAX_RATIO[info.compress_type] * info.compress_size

@@ -86,7 +86,7 @@ class Imported:
                 new = {"kernel": np.diag(scales)[None, None, :, ::-1], "bias": offsets[::-1]}
             weights = {f"{layer.name}/{name}": array.astype(np.float32) for name, array in new.items()} | dict(weights)
             image = replace(image, scale=1.0, offset=0.0)
-            behind = (_reading(each, "input", layer.name) for each in architecture.layers)
+            behind = (_reading(network_layer, "input", layer.name) for network_layer in architecture.layers)
             architecture = replace(architecture, input=image, layers=(layer, *behind))
             notes.append(f"the numbers of each channel are the layer `{layer.name}`, which training would change")
         return replace(

@@ -58,8 +58,7 @@ def read_network(
         module, name = _READERS[kind]
         stated = {"architecture": architecture} if kind == "Keras" else {}
         read = getattr(import_module(f"convscope.interchange.{module}"), name)
-        found: Imported = read(path, image_shape=image_shape, output=output, **stated)
-        return found
+        return read(path, image_shape=image_shape, output=output, **stated)  # type: ignore[no-any-return]
     if output is not None:
         raise InterchangeError(f"{path}: has one output; omit `output`")
     model = load_model(path)
@@ -90,12 +89,12 @@ def import_model(
         InterchangeError, RunError: as `read_network` does; if the scaling is not known or not clear.
         ValueError: if there are not as many names as the network has outputs, or `scaling` or `training` do not fit it.
     """
-    found = read_network(path, architecture=architecture, image_shape=image_shape, output=output)
-    found = with_scaling(found, scaling, training, str(path))
-    return model_of(found, Path(path), class_names, image_shape=image_shape, output=output)
+    network = read_network(path, architecture=architecture, image_shape=image_shape, output=output)
+    network = with_scaling(network, scaling, training, str(path))
+    return model_of(network, Path(path), class_names, image_shape=image_shape, output=output)
 
 
-def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
+def model_of(network: Imported, path: Path, class_names: Sequence[str] | None = None, **stated: object) -> Model:
     """Make a model of an imported network, with its provenance.
 
     Args:
@@ -104,15 +103,16 @@ def model_of(found: Imported, path: Path, class_names: Sequence[str] | None = No
     Raises:
         InterchangeError: if the file names a class at too great a length.
     """
-    for label, name in enumerate(found.class_names or ()):
+    for label, name in enumerate(network.class_names or ()):
         check_name(name, f"{path}: the name of class {label}", InterchangeError)
     digests = {"sha256": _digest(inside(path, "model.safetensors") if path.is_dir() else path)}
-    if found.weights_file is not None:
-        digests |= {"weights_file": found.weights_file.name, "weights_file_sha256": _digest(found.weights_file)}
-    if found.architecture.name == NAMELESS:
-        found = replace(found, architecture=replace(found.architecture, name=path.name.partition(".")[0] or NAMELESS))
-    given = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items() if value}
-    return found.to_model(class_names, file=path.name, **digests, **given)
+    if network.weights_file is not None:
+        digests |= {"weights_file": network.weights_file.name, "weights_file_sha256": _digest(network.weights_file)}
+    if network.architecture.name == NAMELESS:
+        name = path.name.partition(".")[0] or NAMELESS
+        network = replace(network, architecture=replace(network.architecture, name=name))
+    arguments = {name: list(value) if isinstance(value, tuple) else value for name, value in stated.items() if value}
+    return network.to_model(class_names, file=path.name, **digests, **arguments)
 
 
 def _digest(path: Path) -> str:

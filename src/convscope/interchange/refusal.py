@@ -50,14 +50,14 @@ MAX_JSON_BYTES = 1 << 22
 """Keras takes about 1,500 bytes a layer; while it is parsed, JSON takes up to about 30 times its size."""
 
 
-def parse_json(content: bytes | str, called: str, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
+def parse_json(content: bytes | str, called: str, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return the JSON object in `content`; nothing that it names is looked up, imported or made.
 
     Raises:
         ModelFileError: if it is too large, too deep, no JSON, or no object.
     """
-    if len(content) > most:
-        raise ModelFileError(f"{called} has {len(content):,} bytes; a model's description has at most {most:,}")
+    if len(content) > max_bytes:
+        raise ModelFileError(f"{called} has {len(content):,} bytes; a model's description has at most {max_bytes:,}")
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError as error:

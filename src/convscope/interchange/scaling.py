@@ -83,7 +83,7 @@ class Scaling(PlainFields):
 
 
 def _text(value: float | tuple[float, ...]) -> str:
-    return f"({', '.join(f'{one:.4g}' for one in value)})" if isinstance(value, tuple) else f"{value:.4g}"
+    return f"({', '.join(f'{number:.4g}' for number in value)})" if isinstance(value, tuple) else f"{value:.4g}"
 
 
 @dataclass(frozen=True)

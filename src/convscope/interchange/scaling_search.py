@@ -45,7 +45,7 @@ class UnclearScalingError(InterchangeError):
 
 
 def with_scaling(
-    found: Imported,
+    imported: Imported,
     scaling: Scaling | None = None,
     training: DatasetLike | None = None,
     name: str = "",
@@ -64,25 +64,25 @@ def with_scaling(
     """
     if scaling is not None:
         try:
-            return found.scaled(scaling)
+            return imported.scaled(scaling)
         except InterchangeError as error:
             raise InterchangeError(f"{name}: {error}".removeprefix(": ")) from error
-    if found.reads_bytes:
-        return found
+    if imported.reads_bytes:
+        return imported
     if training is None:
         raise InterchangeError(
             f"{name}: does not say how a byte becomes the number that it reads; state it with `scaling`, for example "
             "1/255, or import it together with labelled images that it was trained on".removeprefix(": ")
         )
-    table = find_scaling(found, training, on_progress)
+    table = find_scaling(imported, training, on_progress)
     if table.best is None:
         raise UnclearScalingError(name, table)
-    scaled = found.scaled(table.best)
+    scaled = imported.scaled(table.best)
     return replace(scaled, notes=(*scaled.notes, table.sentence), scalings=table)
 
 
 @checked
-def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress | None = None) -> ScalingTable:
+def find_scaling(imported: Imported, training: DatasetLike, on_progress: OnProgress | None = None) -> ScalingTable:
     """Return how a network answers labelled training images with each of the usual scalings, and which is its own.
 
     Tried are byte / 255, raw bytes, -1 to 1, the mean and standard deviation of the images and those of ImageNet, each
@@ -116,7 +116,7 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
     Raises:
         ValueError: if the images or the classes do not fit the network.
     """
-    architecture = found.architecture
+    architecture = imported.architecture
     labels = [str(label) for label in range(architecture.num_classes)]
     dataset = as_dataset(training, "training", labels, architecture.input.shape)
     if dataset.image_shape != architecture.input.shape or dataset.num_classes != architecture.num_classes:
@@ -130,9 +130,9 @@ def find_scaling(found: Imported, training: DatasetLike, on_progress: OnProgress
     few = images.take(order[:_FIRST])
     candidates = _candidates(dataset)
     answered = _Answered(on_progress, len(candidates) * len(few))
-    trials = _different([_Trial(name, scaling, found, few, answered) for name, scaling in candidates.items()])
+    trials = _different([_Trial(name, scaling, imported, few, answered) for name, scaling in candidates.items()])
     left = _as_accurate(trials)
-    if not (fitting := _fitting(trials, left, found, few)):
+    if not (fitting := _fitting(trials, left, imported, few)):
         return _table(trials, left, is_contradicted=True)
     left = fitting
     if len(left) > 1 and len(images) > len(few):
@@ -158,10 +158,10 @@ class _Answered:
 class _Trial:
     """A network with one scaling, and what it answers."""
 
-    def __init__(self, name: str, scaling: Scaling, found: Imported, images: Dataset, answered: _Answered) -> None:
+    def __init__(self, name: str, scaling: Scaling, imported: Imported, images: Dataset, answered: _Answered) -> None:
         self.name, self.scaling = name, scaling
         self.scale = float(np.abs(scaling.numbers(images.image_shape[2])[0]).mean())
-        self._model = found.scaled(scaling).to_model()
+        self._model = imported.scaled(scaling).to_model()
         self.verdict = ""
         self.answer(images, answered)
 
@@ -225,15 +225,15 @@ def _mean_and_std(dataset: Dataset) -> tuple[Any, Any]:
     mean = shares @ levels
     std = np.sqrt(np.maximum(shares @ levels**2 - mean**2, 0))
     std = np.where(std < 0.0001, 1.0, std)  # a channel of one level
-    each = tuple(map(float, mean.round(4))), tuple(map(float, std.round(4)))
-    return each if len(mean) > 1 else (each[0][0], each[1][0])
+    rounded = tuple(map(float, mean.round(4))), tuple(map(float, std.round(4)))
+    return rounded if len(mean) > 1 else (rounded[0][0], rounded[1][0])
 
 
 def _different(trials: list[_Trial]) -> list[_Trial]:
     """Return the trials without those that answer as an earlier one does."""
     kept: list[_Trial] = []
     for trial in trials:
-        if not any(np.allclose(trial.logits, other.logits, 1e-4, 1e-4 * np.abs(other.logits).max()) for other in kept):
+        if not any(np.allclose(trial.logits, same.logits, 1e-4, 1e-4 * np.abs(same.logits).max()) for same in kept):
             kept.append(trial)
     return kept
 
@@ -253,9 +253,9 @@ def _as_accurate(trials: list[_Trial]) -> list[_Trial]:
     return left
 
 
-def _fitting(trials: list[_Trial], left: list[_Trial], found: Imported, images: Dataset) -> list[_Trial]:
+def _fitting(trials: list[_Trial], left: list[_Trial], imported: Imported, images: Dataset) -> list[_Trial]:
     """Return of the trials that are left those which fit the statistics of the network, if some trial does."""
-    misfits = {trial.name: misfit(found, trial.scaling, images) for trial in trials}
+    misfits = {trial.name: misfit(imported, trial.scaling, images) for trial in trials}
     known = [nats for nats in misfits.values() if nats is not None]
     if not known or min(known) > _FITS:
         return left
@@ -263,7 +263,7 @@ def _fitting(trials: list[_Trial], left: list[_Trial], found: Imported, images: 
         nats = misfits[trial.name]
         if nats is not None and nats > max(_FITS_AS_WELL, 4 * min(known)):
             trial.verdict = trial.verdict or f"other statistics, {nats:.2g} nats"
-            left = [other for other in left if other is not trial]
+            left = [candidate for candidate in left if candidate is not trial]
     return left
 
 
@@ -272,23 +272,23 @@ def _likeliest(trials: list[_Trial]) -> list[_Trial]:
     if len(trials) == 1:
         return trials
     softened = [trial.softened_losses() for trial in trials]
-    for (trial, losses), (other, others) in permutations(zip(trials, softened, strict=True), 2):
-        trial.verdict = trial.verdict or _rule_out(trial, losses, other, others)
+    for (trial, losses), (rival, rival_losses) in permutations(zip(trials, softened, strict=True), 2):
+        trial.verdict = trial.verdict or _rule_out(trial, losses, rival, rival_losses)
     left = [trial for trial in trials if not trial.verdict] or trials
     return sorted(left, key=lambda trial: float(trial.losses.mean()))
 
 
-def _rule_out(trial: _Trial, losses: NDArray[np.float64], other: _Trial, others: NDArray[np.float64]) -> str:
+def _rule_out(trial: _Trial, losses: NDArray[np.float64], rival: _Trial, rival_losses: NDArray[np.float64]) -> str:
     """Return why `other` rules `trial` out, where it does; `losses` and `others` are their softened ones."""
-    differences = losses - others
+    differences = losses - rival_losses
     error = float(differences.std()) / sqrt(len(differences))
     p_value = erfc(float(differences.mean()) / error / sqrt(2)) if error else 1.0
-    is_larger = trial.scale > other.scale
-    smaller, larger = (other, trial) if is_larger else (trial, other)
+    is_larger = trial.scale > rival.scale
+    smaller, larger = (rival, trial) if is_larger else (trial, rival)
     pays = smaller.scale == larger.scale or larger.losses.mean() < _MUCH_LOWER * smaller.losses.mean()
     if p_value < _HIGHER_LOSS and (is_larger or pays):
         return f"higher loss, {_p(p_value)}"
-    is_plain = smaller.temperature > _FAR_TOO_UNSURE and losses.mean() > _ABOUT_AS_HIGH * others.mean()
+    is_plain = smaller.temperature > _FAR_TOO_UNSURE and losses.mean() > _ABOUT_AS_HIGH * rival_losses.mean()
     return "larger scale, and no much lower loss" if is_larger and not pays and is_plain else ""
 
 

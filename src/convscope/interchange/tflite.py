@@ -70,11 +70,11 @@ def _convert(tf: Any, model: Model, dtype: Dtype, calibration_images: NDArray[np
     from convscope.interchange.tensorflow_graph import answers
 
     # A converter that quantises makes the bytes of the input itself, out of numbers.
-    given = tf.TensorSpec(
+    signature = tf.TensorSpec(
         (None, *model.architecture.input.shape), tf.float32 if dtype == "int8" else tf.uint8, "images"
     )
     module = tf.Module()
-    module.answers = tf.function(lambda images: answers(model, images), input_signature=[given], autograph=False)
+    module.answers = tf.function(lambda images: answers(model, images), input_signature=[signature], autograph=False)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([module.answers.get_concrete_function()], module)
     if dtype == "float16":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

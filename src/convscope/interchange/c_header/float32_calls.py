@@ -11,10 +11,10 @@ from convscope.interchange.c_header.memory import WorkingMemory, value_at
 from convscope.interchange.c_header.steps import LINEAR, WRITES_LOGITS, ComputedStep, outputs_first, step_comment
 
 
-def float32_parts(steps: Sequence[ComputedStep], given: Input, memory: WorkingMemory) -> list[StepText]:
+def float32_parts(steps: Sequence[ComputedStep], image: Input, memory: WorkingMemory) -> list[StepText]:
     """Return how the image is read, each step, and how the last value becomes the logits."""
-    size = prod(given.shape)
-    first = ("image", size, float_literal(given.scale), float_literal(given.offset), value_at(memory, 0))
+    size = prod(image.shape)
+    first = ("image", size, float_literal(image.scale), float_literal(image.offset), value_at(memory, 0))
     parts = [StepText(f"image: {size} numbers", ("read_image",), (), (call("read_image", *first),))]
     for number, step in enumerate(steps, 1):
         target = "logits" if number == len(steps) and step.kind in WRITES_LOGITS else value_at(memory, number)

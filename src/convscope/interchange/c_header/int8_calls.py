@@ -80,8 +80,8 @@ def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
             padding: tuple[str | int, ...] = (*step.before, target, *step.output_shape[:2], given[0].zero)
             calls.append(call("pad", *read, *step.input_shape, *padding))
         case "add":
-            one, two = _numbers(quantized.multipliers)
-            summands: tuple[str | int, ...] = (read[0], given[0].zero, one, read[1], given[1].zero, two)
+            first, second = _numbers(quantized.multipliers)
+            summands: tuple[str | int, ...] = (read[0], given[0].zero, first, read[1], given[1].zero, second)
             rest: tuple[str | int, ...] = (*_numbers(quantized.bias), *_numbers(quantized.shifts), size, target, *zeros)
             calls.append(call("add", *summands, *rest))
         case "concatenate":

@@ -30,16 +30,16 @@ class _Buffer:
     def size(self) -> int:
         return max(size for size, _, _ in self.values)
 
-    def end_of_conflict(self, other: "_Buffer") -> int | None:
+    def end_of_conflict(self, placed: "_Buffer") -> int | None:
         """Return where a value of `other` ends that lies, at the same time, where one of these does; None without."""
         ends = [
-            other.offset + their_size
+            placed.offset + their_size
             for size, first, last in self.values
-            for their_size, their_first, their_last in other.values
+            for their_size, their_first, their_last in placed.values
             if first <= their_last
             and their_first <= last
-            and self.offset < other.offset + their_size
-            and other.offset < self.offset + size
+            and self.offset < placed.offset + their_size
+            and placed.offset < self.offset + size
         ]
         return max(ends, default=None)
 
@@ -69,7 +69,7 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
             buffers.append(buffers[reused])
     placed: list[_Buffer] = []
     for buffer in sorted({id(buffer): buffer for buffer in buffers}.values(), key=lambda buffer: -buffer.size):
-        while ends := [conflict for other in placed if (conflict := buffer.end_of_conflict(other)) is not None]:
+        while ends := [conflict for neighbour in placed if (conflict := buffer.end_of_conflict(neighbour)) is not None]:
             buffer.offset = min(ends)
         placed.append(buffer)
     return WorkingMemory(

@@ -42,7 +42,7 @@ def grid_of(channels: Array) -> tuple[Integers, Array] | None:
 def bits_of(levels: Integers) -> int:
     """Return in how many bits each of `levels` is packed: 2, 4 or 8."""
     highest = np.abs(levels).max()
-    return next((bits for bits, most in _MAX_LEVELS.items() if highest <= most), 8)
+    return next((bits for bits, maximum in _MAX_LEVELS.items() if highest <= maximum), 8)
 
 
 def packed(levels: Integers, bits: int) -> NDArray[np.int8] | NDArray[np.uint8]:

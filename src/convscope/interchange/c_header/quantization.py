@@ -92,91 +92,91 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
             raise ConvscopeError(f"{step.name}: an ensemble has no C header in int8; export it as float32")
         if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
             raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
-    given = model.architecture.input
-    image_scale, image_table = _image_scale(given)
+    image = model.architecture.input
+    image_scale, image_table = _image_scale(image)
     scales: list[Scale | None] = [image_scale]
     quantized = []
-    for number, (step, range_) in enumerate(zip(steps, _ranges(steps, given, images), strict=True)):
+    for number, (step, range_) in enumerate(zip(steps, _ranges(steps, image, images), strict=True)):
         read = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
         quantized.append(_quantize(step, read, range_, is_last=number + 1 == len(steps)))
         scales.append(quantized[-1].result)
-    return QuantizedNetwork(given, image_table, tuple(scales), tuple(quantized))
+    return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
 
 _Range = tuple[float, float]
 
 
-def _ranges(steps: tuple[ComputedStep, ...], given: Input, images: NDArray[np.uint8]) -> list[_Range]:
+def _ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> list[_Range]:
     """Return the smallest and largest numbers of each step before its activation, `_MARGIN` times as far from 0."""
-    found = np.tile([np.inf, -np.inf], (len(steps), 1))
-    for block in calibration_blocks(steps, given, images):
-        values = [number_images(block, given.scale, given.offset)]
-        for step, extremes in zip(steps, found, strict=True):
+    ranges = np.tile([np.inf, -np.inf], (len(steps), 1))
+    for block in calibration_blocks(steps, image, images):
+        values = [number_images(block, image.scale, image.offset)]
+        for step, extremes in zip(steps, ranges, strict=True):
             with np.errstate(all="ignore"):  # what is not finite is refused below
                 numbers = float_step(step, [values[value] for value in step.reads])
                 values.append(activation(step.activation, step.slope, numbers))
             extremes[:] = np.minimum(extremes[0], numbers.min()), np.maximum(extremes[1], numbers.max())
-    for step, extremes in zip(steps, found, strict=True):
+    for step, extremes in zip(steps, ranges, strict=True):
         if not np.isfinite(extremes).all():
             raise ConvscopeError(f"{step.name}: it gives numbers that are not finite; train the model again")
-    return [(low, high) for low, high in (_MARGIN * found).tolist()]
+    return [(low, high) for low, high in (_MARGIN * ranges).tolist()]
 
 
 def calibration_blocks(
-    steps: tuple[ComputedStep, ...], given: Input, images: NDArray[np.uint8]
+    steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield `images` in parts so small that the numbers of all steps take some megabytes."""
-    values = prod(given.shape) + sum(prod(step.output_shape) for step in steps)
+    values = prod(image.shape) + sum(prod(step.output_shape) for step in steps)
     size = max(1, _BLOCK_VALUES // values)
     for start in range(0, len(images), size):
         yield images[start : start + size]
 
 
-def _image_scale(given: Input) -> tuple[Scale, Integers]:
+def _image_scale(image: Input) -> tuple[Scale, Integers]:
     """Return the scale of the images and the integer of each byte: the byte less 128 wherever 0 allows it."""
-    if given.scale > max(1e-30, abs(given.offset) * 1e-9):  # else 0 is no byte, and the quotient might overflow
-        exact = LOWEST - given.offset / given.scale
+    if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else 0 is no byte, and the quotient might overflow
+        exact = LOWEST - image.offset / image.scale
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
-            return Scale(given.scale, zero, given.offset + given.scale * (zero - LOWEST)), _ALL
-    numbers = number_images(np.arange(256, dtype=np.uint8), given.scale, given.offset)
+            return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL
+    numbers = number_images(np.arange(256, dtype=np.uint8), image.scale, image.offset)
     scale = scale_of_range(numbers.min(), numbers.max())
     return scale, scale.integers(numbers)
 
 
-def _quantize(step: ComputedStep, given: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
+def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
-        return QuantizedStep(step, given, given[0])
+        return QuantizedStep(step, inputs, inputs[0])
     if step.kind == "activation":
-        numbers = activation(step.activation, step.slope, given[0].numbers(_ALL))
+        numbers = activation(step.activation, step.slope, inputs[0].numbers(_ALL))
         result = scale_of_range(numbers.min(), numbers.max())
-        return QuantizedStep(step, given, result, before_table=given[0], table=result.integers(numbers))
+        return QuantizedStep(step, inputs, result, before_table=inputs[0], table=result.integers(numbers))
     if step.kind == "dense" and is_last:
-        kernel, bias, sum_scales, bits = _weights(step, given[0])
-        return QuantizedStep(step, given, None, kernel, bias, logit_scales=sum_scales.astype(np.float32), bits=bits)
+        kernel, bias, sum_scales, bits = _weights(step, inputs[0])
+        return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=sum_scales.astype(np.float32), bits=bits)
     result, entry, table = _through_table(step, range_)
     if step.kind in ("add", "concatenate"):
-        factors = np.array([scale.scale for scale in given]) / entry.scale
+        factors = np.array([scale.scale for scale in inputs]) / entry.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
-        residues = np.array([scale.residue for scale in given])
+        residues = np.array([scale.residue for scale in inputs])
         if step.kind == "add":
             residues = np.array([residues.sum()])
         bias = np.rint(residues / entry.scale * 2.0**shift)
         sums = (np.clip(bias, -(2**_ADD_BITS), 2**_ADD_BITS).astype(np.int64), multipliers.astype(np.int64))
-        return QuantizedStep(step, given, result, None, *sums, np.array([shift]), entry, table)
+        return QuantizedStep(step, inputs, result, None, *sums, np.array([shift]), entry, table)
     if is_global:
-        residue = np.rint([given[0].residue / given[0].scale * prod(step.size)]).astype(np.int64)
-        factors = np.array([given[0].scale / prod(step.size) / entry.scale])
-        return QuantizedStep(step, given, result, None, residue, *fixed_point(factors), entry, table)
+        residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
+        factors = np.array([inputs[0].scale / prod(step.size) / entry.scale])
+        return QuantizedStep(step, inputs, result, None, residue, *fixed_point(factors), entry, table)
     assert step.kind in LINEAR, step.kind
-    kernel, bias, sum_scales, bits = _weights(step, given[0])
+    kernel, bias, sum_scales, bits = _weights(step, inputs[0])
     multipliers, shifts = fixed_point(sum_scales / entry.scale)
-    return QuantizedStep(step, given, result, kernel, bias, multipliers, shifts, entry, table, bits=bits)
+    return QuantizedStep(step, inputs, result, kernel, bias, multipliers, shifts, entry, table, bits=bits)
 
 
-def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Array, int]:
+def _weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
     """Return the kernel in -127 to 127, the bias, what one step of the sums of each output channel is, and the bits.
 
     Where all channels lie on grids, as of a network trained in few bits, the integers are the levels of these, exactly.
@@ -187,22 +187,22 @@ def _weights(step: ComputedStep, given: Scale) -> tuple[Integers, Integers, Arra
     channels = kernel.reshape(-1, len(bias))
     if step.kind == "depthwise":
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
-    bias = bias + given.residue * channels.sum(axis=0)
+    bias = bias + input_scale.residue * channels.sum(axis=0)
     grid = grid_of(channels)
     if grid is not None:
         levels, steps = grid
-        whole = np.rint(bias / (steps * given.scale))
-        if max(np.abs(levels).sum(axis=0).max() * given.reach, np.abs(whole).max()) <= _SUM_LIMIT:
-            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * given.scale, bits_of(levels)
-    scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / given.scale / _SUM_LIMIT)
+        whole = np.rint(bias / (steps * input_scale.scale))
+        if max(np.abs(levels).sum(axis=0).max() * input_scale.reach, np.abs(whole).max()) <= _SUM_LIMIT:
+            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * input_scale.scale, bits_of(levels)
+    scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / input_scale.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
     while True:
         integers = np.rint(channels / scales)
-        too_large = np.abs(integers).sum(axis=0) * given.reach > _SUM_LIMIT
+        too_large = np.abs(integers).sum(axis=0) * input_scale.reach > _SUM_LIMIT
         if not too_large.any():
             break
         scales = np.where(too_large, 2 * scales, scales)
-    sum_scales = scales * given.scale
+    sum_scales = scales * input_scale.scale
     return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales, 8
 
 

@@ -101,8 +101,8 @@ def _read_header(path: Path) -> tuple[str, dict[str, int]]:
 
 def _compiler(wanted: str | None) -> str:
     for name in _COMPILERS if wanted is None else (wanted,):
-        if (found := shutil.which(name)) is not None:
-            return found
+        if (path := shutil.which(name)) is not None:
+            return path
     looked_for = wanted or ", ".join(_COMPILERS)
     raise MissingPackageError(f"no C compiler ({looked_for}) was found; install one, such as `apt install gcc`")
 

@@ -38,29 +38,29 @@ def _simulate_block(network: QuantizedNetwork, images: NDArray[np.uint8]) -> NDA
 
 def _sums(quantized: QuantizedStep, read: list[Integers]) -> Integers:
     """Return the integers before the table, or the sums that become logits."""
-    step, given, bias = quantized.step, quantized.given[0], quantized.bias
+    step, input_scale, bias = quantized.step, quantized.given[0], quantized.bias
     match step.kind:
         case "conv2d" | "depthwise" | "dense":
             assert quantized.kernel is not None
             assert bias is not None
-            centred = (read[0] - given.zero).astype(np.float64)
+            centred = (read[0] - input_scale.zero).astype(np.float64)
             sums = linear(step, centred, quantized.kernel.astype(np.float64)).astype(np.int64) + bias
             return sums if quantized.logit_scales is not None else _rescale(quantized, sums)
         case "max_pool":
             return window_max(step, read[0].astype(np.float64)).astype(np.int64)
         case "average_pool" if bias is not None:
-            total, _ = window_sum(step, (read[0] - given.zero).astype(np.float64))
+            total, _ = window_sum(step, (read[0] - input_scale.zero).astype(np.float64))
             return _rescale(quantized, total.astype(np.int64) + bias)
         case "average_pool":
             total, count = window_sum(step, (read[0] - LOWEST).astype(np.float64))
             return np.asarray((total + count // 2) // count + LOWEST, np.int64)
         case "pad":
-            return pad(step, read[0].astype(np.float64), given.zero).astype(np.int64)
+            return pad(step, read[0].astype(np.float64), input_scale.zero).astype(np.int64)
         case "add":
             assert quantized.multipliers is not None
-            one, two = quantized.multipliers.tolist()
-            other = read[1].reshape(read[0].shape)
-            sums = (read[0] - given.zero) * one + (other - quantized.given[1].zero) * two + bias
+            first, second = quantized.multipliers.tolist()
+            addend = read[1].reshape(read[0].shape)
+            sums = (read[0] - input_scale.zero) * first + (addend - quantized.given[1].zero) * second + bias
             return _rescale(quantized, sums, multipliers=1)
         case "concatenate":
             assert quantized.multipliers is not None

@@ -201,18 +201,18 @@ class _Plan:
         with np.errstate(all="ignore"):  # what is not finite is refused by `plan_steps`
             scale = weights["gamma"] / np.sqrt(weights["moving_variance"] + layer.epsilon)
             shift = weights["beta"] - weights["moving_mean"] * scale
-        given = _as_map(row.input_shape)
+        input_shape = _as_map(row.input_shape)
         last = self.steps[-1] if self._is_open else None
-        if last is None or last.kind not in LINEAR or last.activation != "linear" or last.output_shape != given:
+        if last is None or last.kind not in LINEAR or last.activation != "linear" or last.output_shape != input_shape:
             weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
             self._push(_linear(_step(row, "depthwise", self._last), weights))
             return
         kernel, bias = last.weights
-        each = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
+        factors = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
         self.steps[-1] = replace(
             last,
             layers=(*last.layers, row.layer.name),
-            kernel=kernel * each,
+            kernel=kernel * factors,
             bias=bias * scale + shift,
             activation=_activation(layer),
         )
@@ -231,11 +231,11 @@ class _Plan:
 
     def _learned_slopes(self, row: LayerRow, alpha: Array) -> None:
         """Add α x and (1 - α) relu(x): two multiplications a number, by steps that other layers have too."""
-        given, above = self._last, f"{row.layer.name}_above"
+        source, above = self._last, f"{row.layer.name}_above"
         while above in self._layers:
             above += "_"
-        self._push(replace(_step(row, "activation", given), layers=(above,), activation="relu"))
-        for reads, name, slopes in ((self._last, above, 1 - alpha), (given, row.layer.name, alpha)):
+        self._push(replace(_step(row, "activation", source), layers=(above,), activation="relu"))
+        for reads, name, slopes in ((self._last, above, 1 - alpha), (source, row.layer.name, alpha)):
             step = _linear(_step(row, "depthwise", reads), {"kernel": slopes.reshape(1, 1, -1, 1)})
             self._push(replace(step, layers=(name,)))
         self._push(replace(_step(row, "add", self._last), reads=(self._last - 1, self._last)))

@@ -86,13 +86,13 @@ ACTIVATION_LAYERS = ("Activation", "ReLU", "LeakyReLU", "ELU", "GELU", "Softmax"
 
 
 def _relu(config: Mapping[str, Any]) -> Slope:
-    most, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
-    if config.get("threshold") not in (None, 0, 0.0) or most not in (None, 6) or (most == 6 and slope):
+    limit, slope = config.get("max_value"), _slope(config.get("negative_slope") or 0.0)
+    if config.get("threshold") not in (None, 0, 0.0) or limit not in (None, 6) or (limit == 6 and slope):
         raise NotTranslated(
-            f"max_value is {quoted(most)}, threshold {quoted(config.get('threshold'))} and negative_slope {slope:g}; "
+            f"max_value is {quoted(limit)}, threshold {quoted(config.get('threshold'))} and negative_slope {slope:g}; "
             "train with a plain ReLU, or one with max_value 6"
         )
-    if most == 6:
+    if limit == 6:
         return Slope("relu6")
     return Slope("leaky_relu", slope) if slope else Slope("relu")
 

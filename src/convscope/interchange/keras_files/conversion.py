@@ -105,9 +105,9 @@ def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imp
     notes: list[str] = []
     image, shape = _image(graph, image_shape, notes)
     converter = _Converter(arrays)
-    found = network_of(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
-    architecture = replace(found.architecture, name=graph.name or found.architecture.name)
-    return replace(found, architecture=architecture, notes=(*notes, *found.notes), program="Keras")
+    imported = network_of(Graph(nodes, image, outputs, frozenset(), lambda _: np.zeros(0), 20, converter), shape)
+    architecture = replace(imported.architecture, name=graph.name or imported.architecture.name)
+    return replace(imported, architecture=architecture, notes=(*notes, *imported.notes), program="Keras")
 
 
 def _problems(graph: KerasGraph) -> Iterator[str]:
@@ -127,7 +127,7 @@ def _problems(graph: KerasGraph) -> Iterator[str]:
             yield f"{quoted('/'.join(layer.path))} ({layer.class_name[:40]}): {error}"
 
 
-def _image(graph: KerasGraph, given: Shape | None, notes: list[str]) -> tuple[ImageInput, tuple[int, int, int] | None]:
+def _image(graph: KerasGraph, stated: Shape | None, notes: list[str]) -> tuple[ImageInput, tuple[int, int, int] | None]:
     """Return the input of a model, and the shape (H, W, C) of its images where that must be stated.
 
     Raises:
@@ -138,27 +138,27 @@ def _image(graph: KerasGraph, given: Shape | None, notes: list[str]) -> tuple[Im
     if order == CHANNELS_FIRST:
         notes.append("its maps have the channels first; here they have them last")
     declared = graph.input_shape
-    if given is not None and (len(given) not in (2, 3) or min(given) < 1):
-        raise ValueError(f"image_shape is {given}; it must be (H, W) or (H, W, C)")
-    if declared is None and given is None:
+    if stated is not None and (len(stated) not in (2, 3) or min(stated) < 1):
+        raise ValueError(f"image_shape is {stated}; it must be (H, W) or (H, W, C)")
+    if declared is None and stated is None:
         raise ModelFileError(
             "its model does not declare its input shape; give `image_shape`: height x width x channels"
         )
-    if given is not None and len(given) == 2:
+    if stated is not None and len(stated) == 2:
         channels = declared[order.index(2)] if declared is not None and len(declared) == 3 else 1
-        given = (*given, 1 if channels is None else channels)
+        stated = (*stated, 1 if channels is None else channels)
     if declared is None:
-        assert given is not None
-        declared = tuple(given[axis] for axis in order)
-    if len(declared) == 1 and given is None and declared[0] is not None:
+        assert stated is not None
+        declared = tuple(stated[axis] for axis in order)
+    if len(declared) == 1 and stated is None and declared[0] is not None:
         targets = [
             layer.config.get("target_shape")
             for layer in graph.layers
             if layer.class_name == "Reshape" and layer.inputs == (IMAGE,)
         ]
-        given = _flat_image(declared[0], targets[0] if targets else None)
-        notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, given))}")
-    shape = None if given is None else (given[0], given[1], given[2])
+        stated = _flat_image(declared[0], targets[0] if targets else None)
+        notes.append(f"{declared[0]} pixels are used as an image of {' x '.join(map(str, stated))}")
+    shape = None if stated is None else (stated[0], stated[1], stated[2])
     return ImageInput("image", (None, *declared), False, order), shape
 
 
@@ -201,8 +201,8 @@ class _Converter:
             return elementwise.concatenation(state, node)
         if kind == "Add":
             value, *others = (state.plain(node, position) for position in range(len(node.inputs)))
-            for other in others:
-                value = elementwise.add(state, value, other, node.name)
+            for operand in others:
+                value = elementwise.add(state, value, operand, node.name)
             return value
         if kind == "Rescaling":
             return _rescale(state.value(node), config)

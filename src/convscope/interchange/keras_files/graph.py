@@ -102,31 +102,31 @@ def _in_order(graph: KerasGraph) -> KerasGraph:
     """
     row: list[int] = []
     seen = {IMAGE}
-    waiting = [(place, False) for place in sorted(graph.outputs, reverse=True)]
+    waiting = [(index, False) for index in sorted(graph.outputs, reverse=True)]
     while waiting:
-        place, is_ready = waiting.pop()
+        index, is_ready = waiting.pop()
         if is_ready:
-            row.append(place)
-        elif place not in seen:
-            seen.add(place)
-            waiting.append((place, True))
-            waiting += [(other, False) for other in reversed(graph.layers[place].inputs)]
+            row.append(index)
+        elif index not in seen:
+            seen.add(index)
+            waiting.append((index, True))
+            waiting += [(source, False) for source in reversed(graph.layers[index].inputs)]
     late: set[int] = set()
-    for place in row:
-        layer = graph.layers[place]
+    for index in row:
+        layer = graph.layers[index]
         if layer.class_name == "Dense" or late & set(layer.inputs):
-            late.add(place)
+            late.add(index)
     row.sort(key=late.__contains__)
-    places = {IMAGE: IMAGE} | {old: new for new, old in enumerate(row)}
+    moved = {IMAGE: IMAGE} | {old: new for new, old in enumerate(row)}
     layers = tuple(
-        replace(graph.layers[old], inputs=tuple(places[place] for place in graph.layers[old].inputs)) for old in row
+        replace(graph.layers[old], inputs=tuple(moved[index] for index in graph.layers[old].inputs)) for old in row
     )
-    return replace(graph, layers=layers, outputs=tuple(places[place] for place in graph.outputs))
+    return replace(graph, layers=layers, outputs=tuple(moved[index] for index in graph.outputs))
 
 
 def _end(graph: KerasGraph, output: str) -> int:
     """Return the place of the layer at one of the outputs."""
-    ends = {graph.layers[place].name: place for place in graph.outputs if place != IMAGE}
+    ends = {graph.layers[index].name: index for index in graph.outputs if index != IMAGE}
     check_output(output, list(ends))
     return ends[output]
 
@@ -180,26 +180,26 @@ class _Reader:
         starts = layer_uses(config.get("input_layers"))
         if len(starts) != 1 or starts[0][0] not in named:
             raise ModelFileError(f"its model has {len(starts)} inputs; build a model with one image as input")
-        places: dict[tuple[str, int], tuple[int, ...]] = {}
+        indices_of_use: dict[tuple[str, int], tuple[int, ...]] = {}
         waiting = [(name, number) for name, uses in read.items() for number in range(len(uses))]
         self._entries += len(waiting) - len(named)
         while waiting:
-            ready = [use for use in waiting if all(source in places for source in read[use[0]][use[1]].sources)]
+            ready = [use for use in waiting if all(source in indices_of_use for source in read[use[0]][use[1]].sources)]
             if not ready:
                 names = [name for name, _ in waiting[:4]]
                 raise ModelFileError(f"the layers {quoted(names)} form a cycle, or need a layer that is missing")
             for name, number in ready:
                 (entry, group), use = named[name], read[name][number]
-                given = tuple(place for source in use.sources for place in places[source])
-                given = inputs if name == starts[0][0] else given
-                places[name, number] = self._entry(entry, given, path, group, depth, use.call)
-            waiting = [use for use in waiting if use not in places]
+                sources = tuple(index for source in use.sources for index in indices_of_use[source])
+                sources = inputs if name == starts[0][0] else sources
+                indices_of_use[name, number] = self._entry(entry, sources, path, group, depth, use.call)
+            waiting = [use for use in waiting if use not in indices_of_use]
         outputs = layer_uses(config.get("output_layers"))
-        if not outputs or any(use not in places for use in outputs):
+        if not outputs or any(use not in indices_of_use for use in outputs):
             raise ModelFileError(
                 "the output of its model does not come from any of its layers; save it with Keras again"
             )
-        return tuple(place for use in outputs for place in places[use])
+        return tuple(index for use in outputs for index in indices_of_use[use])
 
     def _entry(
         self,

@@ -58,8 +58,8 @@ def from_keras(
             check_shapes({name: array.shape for name, array in own.items()}, stored)
             return {name: float_array(own[name]) for name in stored.needed}
 
-        found = convert(graph, image_shape, arrays)
-    return with_scaling(found, scaling, training, name).to_model(class_names)
+        imported = convert(graph, image_shape, arrays)
+    return with_scaling(imported, scaling, training, name).to_model(class_names)
 
 
 def _layer_arrays(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Arrays]]:

@@ -99,7 +99,7 @@ class _Named:
             held = {name: file.arrays[f"{group}/{name}"] for name in names if _RANDOM not in name}
             if held:
                 self._by_layer[layer] = held
-        wanted = list(dict.fromkeys(one.layer.path[0] for one in stored if one.variables))
+        wanted = list(dict.fromkeys(layer_arrays.layer.path[0] for layer_arrays in stored if layer_arrays.variables))
         if not set(wanted) <= self._by_layer.keys() and len(wanted) == len(self._by_layer):
             # Saved from a model whose layers were called otherwise: then Keras goes by their order.
             self._by_layer = dict(zip(wanted, self._by_layer.values(), strict=True))
@@ -107,18 +107,18 @@ class _Named:
     def arrays(self, stored: Stored) -> Mapping[str, StoredArray]:
         path = stored.layer.path
         held = self._by_layer.get(path[0], {})
-        found: dict[str, StoredArray] = {}
+        arrays: dict[str, StoredArray] = {}
         for name, array in held.items():
             owner = name.split("/")[:-1]
             if len(path) > 1 and path[-1].split("/") != owner[-len(path[-1].split("/")) :]:
                 continue  # of another layer of the model within the model
             weight = variable_name(name, stored)
-            if weight in found:
+            if weight in arrays:
                 raise ModelFileError(
                     f"two weights are called {'/'.join(path)}/{weight}"[:160] + "; give layers their own names"
                 )
-            found[weight] = array
-        return found
+            arrays[weight] = array
+        return arrays
 
     def all_paths(self) -> set[str]:
         return {array.path for held in self._by_layer.values() for array in held.values()}

@@ -69,9 +69,9 @@ def _read_archive(archive: Archive, image_shape: Shape | None, output: str | Non
     stored = needed_arrays(graph, image_shape)
     metadata = _json(archive, METADATA) if archive.has(METADATA) else {}
     version = metadata.get("keras_version")
-    arrays = [prod(shape) for one in stored for shape in one.variables.values()]
-    most = _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)  # with the state of an optimizer
-    file = BytesIO(archive.read_weights(WEIGHTS, most))
+    arrays = [prod(shape) for layer_arrays in stored for shape in layer_arrays.variables.values()]
+    max_bytes = _STATE_BYTES * sum(arrays) + _ARRAY_BYTES * (len(arrays) + 1)  # with the state of an optimizer
+    file = BytesIO(archive.read_weights(WEIGHTS, max_bytes))
     version = version if isinstance(version, str) else None
     imported = _convert(file, Hdf5File(file), graph, stored, image_shape, version)
     if not archive.has(DESCRIPTION):
@@ -120,8 +120,8 @@ def _with_architecture(file: BinaryIO, contents: Hdf5File, architecture: Archite
     stored, note = stored_of(architecture, contents)
     arrays, notes = _arrays(file, contents, stored, False)
     weights = {
-        f"{one.layer.name}/{name}": array
-        for one, own in zip(stored, arrays, strict=True)
+        f"{layer_arrays.layer.name}/{name}": array
+        for layer_arrays, own in zip(stored, arrays, strict=True)
         for name, array in own.items()
     }
     check_weights(architecture, weights)
@@ -138,8 +138,8 @@ def _convert(
 ) -> Imported:
     arrays, notes = _arrays(file, contents, stored, graph.is_part)
     following = iter(arrays)
-    found = convert(graph, image_shape, lambda _: next(following))
-    return replace(found, notes=(*found.notes, *notes), program=_program(version))
+    imported = convert(graph, image_shape, lambda _: next(following))
+    return replace(imported, notes=(*imported.notes, *notes), program=_program(version))
 
 
 def _arrays(

@@ -25,11 +25,11 @@ def read_arrays(
     Raises:
         ModelFileError: if an array is missing, of another shape, no float, or belongs to no layer.
     """
-    found = [places.arrays(one) for one in stored]
-    for one, arrays in zip(stored, found, strict=True):
-        check_shapes({name: array.shape for name, array in arrays.items()}, one)
+    arrays_of_layers = [places.arrays(layer_arrays) for layer_arrays in stored]
+    for layer_arrays, arrays in zip(stored, arrays_of_layers, strict=True):
+        check_shapes({name: array.shape for name, array in arrays.items()}, layer_arrays)
     # Once each: a layer that is used twice has two copies here.
-    claimed = {array.path: array for arrays in found for array in arrays.values()}.values()
+    claimed = {array.path: array for arrays in arrays_of_layers for array in arrays.values()}.values()
     if sum(array.num_bytes for array in claimed) > file_bytes:
         raise ModelFileError("its arrays overlap; it is damaged or malicious")
     extra = sorted(places.all_paths() - {array.path for array in claimed})
@@ -39,8 +39,8 @@ def read_arrays(
             "the configuration is not the one of these weights"
         )
     return [
-        {name: float_array(file.read(array)) for name, array in held.items() if name in one.needed}
-        for one, held in zip(stored, found, strict=True)
+        {name: float_array(file.read(array)) for name, array in held.items() if name in layer_arrays.needed}
+        for layer_arrays, held in zip(stored, arrays_of_layers, strict=True)
     ]
 
 

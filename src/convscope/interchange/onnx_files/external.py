@@ -61,16 +61,16 @@ def _fill(file: BinaryIO, tensors: list[Any], entries: list[dict[str, str]], mos
     size = os.fstat(file.fileno()).st_size
     if size > most_bytes:
         raise ValueError(f"it is larger than {most_bytes >> 20} MiB; only small networks are read")
-    places = [(_number(entry, "offset", 0), num_bytes(tensor)) for entry, tensor in zip(entries, tensors, strict=True)]
-    for tensor, entry, (_, length) in zip(tensors, entries, places, strict=True):
+    ranges = [(_number(entry, "offset", 0), num_bytes(tensor)) for entry, tensor in zip(entries, tensors, strict=True)]
+    for tensor, entry, (_, length) in zip(tensors, entries, ranges, strict=True):
         if _number(entry, "length", length) != length:
             raise ValueError(f"{tensor.name!r:.60} is said to have {entry['length']} bytes, but its shape has {length}")
-    end = max(offset + length for offset, length in places)
+    end = max(offset + length for offset, length in ranges)
     if end > size:
         raise ValueError(f"it has {size:,} bytes, but the weights end at {end:,}")
-    if sum(length for _, length in places) > size:
+    if sum(length for _, length in ranges) > size:
         raise ValueError("its weights overlap")
-    for tensor, (offset, length) in zip(tensors, places, strict=True):
+    for tensor, (offset, length) in zip(tensors, ranges, strict=True):
         file.seek(offset)
         tensor.raw_data = file.read(length)
         tensor.ClearField("external_data")

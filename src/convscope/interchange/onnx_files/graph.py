@@ -22,11 +22,11 @@ def graph_of(proto: Any) -> Graph:
     if any(function.domain in _DEFAULT_DOMAINS for function in proto.functions):
         raise ModelFileError("it defines its own ONNX operators; export it again without functions")
     graph = proto.graph
-    weights = {each.name: each for each in graph.initializer}
+    weights = {proto_part.name: proto_part for proto_part in graph.initializer}
     return Graph(
-        tuple(_node(each, number) for number, each in enumerate(graph.node)),
+        tuple(_node(proto_part, number) for number, proto_part in enumerate(graph.node)),
         _image(graph, set(weights)),
-        {each.name: _sizes(each.type.tensor_type) for each in graph.output},
+        {proto_part.name: _sizes(proto_part.type.tensor_type) for proto_part in graph.output},
         frozenset(weights),
         lambda name: tensor_array(weights[name]),
         _opset(proto),
@@ -35,7 +35,7 @@ def graph_of(proto: Any) -> Graph:
 
 def _opset(proto: Any) -> int:
     """Return the version of ONNX's own operators."""
-    versions = [each.version for each in proto.opset_import if each.domain in _DEFAULT_DOMAINS]
+    versions = [opset.version for opset in proto.opset_import if opset.domain in _DEFAULT_DOMAINS]
     if len(versions) != 1 or versions[0] not in READ_OPSETS:
         raise ModelFileError(
             f"its opset is {versions}; one from {READ_OPSETS[0]} to {READ_OPSETS[-1]} is needed: export it again"
@@ -45,9 +45,9 @@ def _opset(proto: Any) -> int:
 
 def _image(graph: Any, weights: set[str]) -> ImageInput:
     """Return the one input of a graph; raises `ModelFileError` if there is another number of them."""
-    inputs = [each for each in graph.input if each.name not in weights]
+    inputs = [value for value in graph.input if value.name not in weights]
     if len(inputs) != 1:
-        names = ", ".join(f"{each.name!r:.40}" for each in inputs[:5]) or "none"
+        names = ", ".join(f"{value.name!r:.40}" for value in inputs[:5]) or "none"
         raise ModelFileError(f"it has {len(inputs)} inputs ({names}); it must have one, the images")
     tensor = inputs[0].type.tensor_type
     if tensor.elem_type not in _TYPES:
@@ -66,17 +66,17 @@ def _sizes(tensor: Any) -> Sizes | None:
 def _node(proto: Any, number: int) -> Node:
     """Return a `NodeProto` as a node; an attribute that it cannot hold is refused when it is asked for."""
     attributes: dict[str, Any] = {}
-    for each in proto.attribute:
-        if each.type == _TENSOR:
+    for attribute in proto.attribute:
+        if attribute.type == _TENSOR:
             try:
-                attributes[each.name] = tensor_array(each.t)
+                attributes[attribute.name] = tensor_array(attribute.t)
             except ValueError:
-                attributes[each.name] = None
-        elif each.type in _FIELDS:
-            value = getattr(each, _FIELDS[each.type])
-            attributes[each.name] = list(value) if each.type in (_FLOATS, _INTS) else value
+                attributes[attribute.name] = None
+        elif attribute.type in _FIELDS:
+            value = getattr(attribute, _FIELDS[attribute.type])
+            attributes[attribute.name] = list(value) if attribute.type in (_FLOATS, _INTS) else value
         else:
-            attributes[each.name] = None
+            attributes[attribute.name] = None
     name = f"{proto.name!r:.60}" if proto.name else f"number {number}"
     operator = proto.op_type if proto.op_type.isidentifier() else repr(proto.op_type)
     label = f"{name} ({operator:.40})"

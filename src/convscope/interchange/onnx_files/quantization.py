@@ -88,9 +88,9 @@ def _repeat_channels(proto: Any) -> None:
     ONNX Runtime has fast code in 8 bits for these alone: others took seven times as long.
     """
     helper, numpy_helper = need("onnx.helper"), need("onnx.numpy_helper")
-    shapes = {each.name: tuple(each.dims) for each in proto.graph.initializer}
+    shapes = {part.name: tuple(part.dims) for part in proto.graph.initializer}
     for number, node in reversed(list(enumerate(proto.graph.node))):
-        group = next((each for each in node.attribute if each.name == "group"), None)
+        group = next((part for part in node.attribute if part.name == "group"), None)
         if node.op_type != "Conv" or group is None or group.i == 1:
             continue
         filters, depth = shapes[node.input[1]][:2]
@@ -113,9 +113,9 @@ def _image_tensor(proto: Any) -> tuple[str, float, int | None]:
     """
     numpy_helper = need("onnx.numpy_helper")
     constants = {
-        each.name: float(numpy_helper.to_array(each))
-        for each in proto.graph.initializer
-        if each.name in ("input/scale", "input/offset")
+        tensor.name: float(numpy_helper.to_array(tensor))
+        for tensor in proto.graph.initializer
+        if tensor.name in ("input/scale", "input/offset")
     }
     scale, offset = constants.get("input/scale", 1.0), constants.get("input/offset", 0.0)
     first = [node for node in proto.graph.node if node.name.startswith("input/")][-1].output[0]
@@ -140,7 +140,7 @@ def _read_bytes_directly(proto: Any, first: str) -> None:
         return  # something reads the numbers too
     for node in [node for node in nodes if node.name in ("input/cast", "input/mul", "input/add")]:
         nodes.remove(node)
-    for tensor in [each for each in proto.graph.initializer if each.name in ("input/scale", "input/offset")]:
+    for tensor in [part for part in proto.graph.initializer if part.name in ("input/scale", "input/offset")]:
         proto.graph.initializer.remove(tensor)
 
 

@@ -34,8 +34,9 @@ def read_onnx(
     path = Path(path)
     proto, beside = read_proto(path)
     with named(str(path)):
-        found = network_of(graph_of(proto), image_shape, output)
+        network = network_of(graph_of(proto), image_shape, output)
     properties = {prop.key: prop.value for prop in proto.metadata_props}
     writer = " ".join(filter(None, (proto.producer_name, proto.producer_version)))
-    names = class_names_in(properties.get("class_names", ""), found.architecture.num_classes)
-    return replace(found, class_names=names, program=f"{writer[:40]} (ONNX)" if writer else "ONNX", weights_file=beside)
+    names = class_names_in(properties.get("class_names", ""), network.architecture.num_classes)
+    program = f"{writer[:40]} (ONNX)" if writer else "ONNX"
+    return replace(network, class_names=names, program=program, weights_file=beside)

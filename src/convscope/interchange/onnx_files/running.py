@@ -29,7 +29,7 @@ def open_onnx(path: Path | str, *, threads: int = 1) -> FileRunner:
         session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its own classes have no other root
         raise InterchangeError(f"{path}: ONNX Runtime cannot run it ({first_line(error)}); export it again") from error
-    inputs = [(each.name, each.type) for each in session.get_inputs()]
+    inputs = [(value.name, value.type) for value in session.get_inputs()]
     if inputs != [("images", "tensor(uint8)")] or "logits" not in [output.name for output in session.get_outputs()]:
         raise InterchangeError(
             f"{path}: does not read `images` as bytes and give `logits`; import it, and export that model"

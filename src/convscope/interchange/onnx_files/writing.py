@@ -126,11 +126,11 @@ def _add_layers(graph: OnnxGraph, plan: Plan, image: NodeOutput, fold: bool) -> 
         if stage.kind == "Flatten" and len(value.shape) == 3:
             can_stay = is_one_row(value.shape)
             order = permutation(plan.stages, number) if fold and not can_stay else None
-        other = values[name] if (name := earlier(stage.layer)) else None
+        second = values[name] if (name := earlier(stage.layer)) else None
         output = f"{stage.name}/{'maps' if len(stage.output_shape) == 3 else 'vector'}"
         if stage is plan.stages[-1] and graph.dtype == np.float32:
             output = "logits"
-        value = add_layer(graph, stage, value, other, order, output)
+        value = add_layer(graph, stage, value, second, order, output)
         values |= dict.fromkeys(stage.outputs, value)
     if value.name != "logits":  # of float16, or of a last layer that only has a softmax
         graph.add("Cast", [value.name], "logits/cast", "logits", to=_onnx_type(np.float32))

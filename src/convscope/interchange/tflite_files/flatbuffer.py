@@ -16,15 +16,15 @@ class Table:
         ValueError: where it, or a field that is asked for, does not lie within the file.
     """
 
-    def __init__(self, content: bytes, place: int) -> None:
-        self._content, self._place = content, place
-        self._vtable = place - self._at(place, "<i")
+    def __init__(self, content: bytes, offset: int) -> None:
+        self._content, self._place = content, offset
+        self._vtable = offset - self._at(offset, "<i")
         self._fields = self._at(self._vtable, "<H")
 
     def number(self, field: int, kind: str, default: int | float = 0) -> int | float:
         """Return a number; `kind` is its letter in `struct`."""
-        place = self._field(field)
-        return default if place is None else self._at(place, f"<{kind}")
+        offset = self._field(field)
+        return default if offset is None else self._at(offset, f"<{kind}")
 
     def whole(self, field: int, kind: str = "i", default: int = 0) -> int:
         """Return a whole number."""
@@ -32,11 +32,11 @@ class Table:
 
     def numbers(self, field: int, dtype: str) -> NDArray[np.generic]:
         """Return a vector of numbers, a view of the file."""
-        place, count = self._vector(field)
+        offset, count = self._vector(field)
         kind = np.dtype(dtype)
-        if place + count * kind.itemsize > len(self._content):
+        if offset + count * kind.itemsize > len(self._content):
             raise ValueError("a list of numbers extends beyond the end of the file")
-        return np.frombuffer(self._content, kind, count, place)
+        return np.frombuffer(self._content, kind, count, offset)
 
     def text(self, field: int) -> str:
         """Return a text."""
@@ -44,8 +44,8 @@ class Table:
 
     def table(self, field: int) -> "Table | None":
         """Return a table within this one."""
-        place = self._field(field)
-        return None if place is None else Table(self._content, place + self._at(place, "<I"))
+        offset = self._field(field)
+        return None if offset is None else Table(self._content, offset + self._at(offset, "<I"))
 
     def tables(self, field: int) -> list["Table"]:
         """Return a vector of tables."""
@@ -61,17 +61,17 @@ class Table:
 
     def _vector(self, field: int) -> tuple[int, int]:
         """Return where the items of a vector begin, and how many there are."""
-        place = self._field(field)
-        if place is None:
+        offset = self._field(field)
+        if offset is None:
             return 0, 0
-        start = place + self._at(place, "<I")
+        start = offset + self._at(offset, "<I")
         return start + 4, self._at(start, "<I")
 
-    def _at(self, place: int, kind: str) -> int:
+    def _at(self, offset: int, kind: str) -> int:
         """Return the number at a place; negative places, which Python counts from the end, are none."""
-        if not 0 <= place <= len(self._content) - struct.calcsize(kind):
+        if not 0 <= offset <= len(self._content) - struct.calcsize(kind):
             raise ValueError("a table points beyond the end of the file")
-        number: int = struct.unpack_from(kind, self._content, place)[0]
+        number: int = struct.unpack_from(kind, self._content, offset)[0]
         return number
 
 

@@ -100,16 +100,16 @@ class TfliteGraph:
         inputs, outputs = ([int(number) for number in table.numbers(field, "<i4")] for field in (1, 2))
         if (
             not outputs
-            or any(not -1 <= each < len(self._tensors) for each in inputs)
+            or any(not -1 <= index < len(self._tensors) for index in inputs)
             or any(not 0 <= output < len(self._tensors) for output in outputs)
         ):
             raise ValueError(f"operator {number} reads or gives tensors that are not there")
-        given = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
-        if code == DEQUANTIZE and given is not None and given.data is not None:  # weights in float16 are stored so
-            self._room -= given.num_bytes
+        source = self._tensors[inputs[0]] if inputs and inputs[0] >= 0 else None
+        if code == DEQUANTIZE and source is not None and source.data is not None:  # weights in float16 are stored so
+            self._room -= source.num_bytes
             if self._room < 0:
                 raise ValueError("it dequantises its weights again and again")
-            self._tensors[outputs[0]] = given
+            self._tensors[outputs[0]] = source
             self._held[self._names[outputs[0]]] = outputs[0]
             return
         name = operator_name(code, custom)
@@ -126,7 +126,7 @@ class TfliteGraph:
         """Return the outputs by their names; a signature's names are given to them, which are those a user knows."""
         if any(not 0 <= number < len(self._tensors) for number in numbers):
             raise ValueError("its outputs are not there")
-        said = {table.whole(1, "I"): table.text(0)[:200] for each in model.tables(7)[:1] for table in each.tables(1)}
+        said = {table.whole(1, "I"): table.text(0)[:200] for part in model.tables(7)[:1] for table in part.tables(1)}
         outputs = {}
         for number in dict.fromkeys(numbers):
             name, own = said.get(number, self._names[number]), self._names[number]

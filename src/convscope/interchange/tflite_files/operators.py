@@ -154,8 +154,8 @@ def _transpose(call: Call) -> None:
 
 
 def _reshape(call: Call) -> None:
-    given, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
-    if given[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
+    input_sizes, sizes = call.tensor(0).sizes, call.tensors[call.outputs[0]].sizes
+    if input_sizes[:1] + sizes[:1] in ((1, 1), (None, 1), (1, None)):  # the batch, of which a file says 1 or nothing
         sizes = (None, *sizes[1:])
     call.end("Reshape", [call.given(0), call.shape(sizes)])
 
@@ -219,8 +219,8 @@ def translate(call: Call, number: int, custom: str) -> None:
     if number in OPERATORS:
         OPERATORS[number][1](call)
         return
-    given = [call.given(position) for position in range(len(call.inputs))]
-    call.end(custom or f"operator {number}", [name for name in given if name], "custom" if custom else "")
+    inputs = [call.given(position) for position in range(len(call.inputs))]
+    call.end(custom or f"operator {number}", [name for name in inputs if name], "custom" if custom else "")
 
 
 def operator_name(number: int, custom: str) -> str:

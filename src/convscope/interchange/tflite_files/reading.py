@@ -42,6 +42,6 @@ def read_tflite(
                 graph = TfliteGraph(root(content), len(content))
             except _DAMAGE as error:
                 raise ModelFileError(f"is a damaged TensorFlow Lite model ({error!s:.80}); use another copy") from error
-            found = network_of(graph.graph, image_shape, output)
-    notes = (*found.notes, _NOTE) if graph.is_quantized else found.notes
-    return replace(found, notes=notes, program="TensorFlow Lite")
+            imported = network_of(graph.graph, image_shape, output)
+    notes = (*imported.notes, _NOTE) if graph.is_quantized else imported.notes
+    return replace(imported, notes=notes, program="TensorFlow Lite")

@@ -92,7 +92,7 @@ def read_call(
     library, _, signature = target.partition(".")
     operator = signature.partition(".")[0]
     is_in_place = operator.endswith("_") and not operator.startswith("_")
-    arguments = {each["name"]: _argument(each["arg"], current, values) for each in node["inputs"]}
+    arguments = {argument["name"]: _argument(argument["arg"], current, values) for argument in node["inputs"]}
     name = node.get("name") or outputs[0] or f"number {number}"
     return Call(
         f"{name!r:.60} ({target:.60})",
@@ -115,7 +115,7 @@ def _argument(union: Mapping[str, Any], current: Callable[[str], str], values: M
         name = current(value["name"])
         return Tensor(name, values[name])
     if kind == "as_tensors":
-        return [_argument({"as_tensor": each}, current, values) for each in value]
+        return [_argument({"as_tensor": item}, current, values) for item in value]
     if kind in ("as_int", "as_float", "as_bool", "as_string", "as_ints", "as_floats"):
         return float(value) if kind == "as_float" else value
     if kind == "as_scalar_type":

@@ -46,11 +46,11 @@ class _Names:
 
     def see(self, call: Call) -> None:
         """Note what an operator does to the names of what it reads."""
-        given, result = call.name("self") or call.name("input"), call.result
-        base = self.bases.get(given, given)
+        source, result = call.name("self") or call.name("input"), call.result
+        base = self.bases.get(source, source)
         if call.is_in_place:
-            self.stale |= {base, *(name for name, own in self.bases.items() if own == base)} - {given}
-            self.now[given] = result
+            self.stale |= {base, *(name for name, own in self.bases.items() if own == base)} - {source}
+            self.now[source] = result
         if call.is_in_place or call.operator in VIEWS:
             self.bases[result] = base
 
@@ -73,7 +73,7 @@ class _Reader:
         if len(images) != 1:
             raise ModelFileError(f"it has {len(images)} inputs; it must have one, the images")
         outputs = self._outputs()
-        nodes = [node for number, each in enumerate(self._graph["nodes"]) for node in self._node(each, number)]
+        nodes = [node for number, call in enumerate(self._graph["nodes"]) for node in self._node(call, number)]
         image = self._values[images[0]]
         if image.type not in (_UINT8, *FLOAT_TYPES):
             raise ModelFileError(
@@ -99,11 +99,11 @@ class _Reader:
             field_of_name = {"parameter": "parameter_name", "buffer": "buffer_name"}.get(kind, "tensor_constant_name")
             if field_of_name not in value:
                 raise ModelFileError(f"it has an input of the kind {kind!r:.40}; only images and weights are read")
-            place = "weights" if kind == "parameter" or value.get("persistent") else "constants"
+            folder = "weights" if kind == "parameter" or value.get("persistent") else "constants"
             called, own = value["arg"]["name"], value[field_of_name]
             # A name with a dot is no value's, and says which layer a weight is of.
             name = own if "." in own else called
-            self._weights[name] = own, place
+            self._weights[name] = own, folder
             self._names.now |= {called: name} if name != called else {}
             self._values[name] = self._values[called]
         return images

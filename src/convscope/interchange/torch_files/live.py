@@ -57,8 +57,8 @@ def from_torch(
     with named(name), warnings.catch_warnings(action="ignore"):  # what the exporter says of itself
         content = BytesIO()
         torch.export.save(_export(torch, module, image_shape), content)
-        found = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
-    return with_scaling(found, scaling, training, name).to_model(class_names)
+        network = imported(ProgramArchive(Archive(content, "program")), image_shape, output)
+    return with_scaling(network, scaling, training, name).to_model(class_names)
 
 
 def _export(torch: Any, module: Any, image_shape: tuple[int, int, int]) -> Any:

@@ -24,8 +24,8 @@ def translate(call: Call) -> None:
     if function is not None:
         function(call)
         return
-    given = [value.name for value in call.arguments.values() if isinstance(value, Tensor)]
-    call.end(call.operator, given, call.library)
+    inputs = [value.name for value in call.arguments.values() if isinstance(value, Tensor)]
+    call.end(call.operator, inputs, call.library)
 
 
 def _plain(operator: str, **names: str) -> Callable[[Call], None]:
@@ -121,14 +121,14 @@ def _pool(operator: str) -> Callable[[Call], None]:
 
 def _adaptive_pool(kind: str) -> Callable[[Call], None]:
     def say(call: Call) -> None:
-        wanted, given = call.pair("output_size", 1), call.first.value.sizes[-2:]
+        wanted, input_size = call.pair("output_size", 1), call.first.value.sizes[-2:]
         if wanted == [1, 1]:
             call.end(f"Global{kind}Pool", [call.first.name])
             return
-        if any(not size or size % number for size, number in zip(given, wanted, strict=True)):
-            call.end(f"Pooling of {given} to {wanted}", [call.first.name])
+        if any(not size or size % number for size, number in zip(input_size, wanted, strict=True)):
+            call.end(f"Pooling of {input_size} to {wanted}", [call.first.name])
             return
-        size = [(size or 1) // number for size, number in zip(given, wanted, strict=True)]
+        size = [(size or 1) // number for size, number in zip(input_size, wanted, strict=True)]
         call.end(f"{kind}Pool", [call.first.name], kernel_shape=size, strides=size)
 
     return say
@@ -202,10 +202,10 @@ def _arithmetic(operator: str) -> Callable[[Call], None]:
 
 
 def _pad(call: Call) -> None:
-    rank, given = len(call.first.value.sizes), call.get("pad")
+    rank, padding = len(call.first.value.sizes), call.get("pad")
     before, after = [0] * rank, [0] * rank
-    for index in range(len(given) // 2):  # the last axis first
-        before[rank - 1 - index], after[rank - 1 - index] = given[2 * index], given[2 * index + 1]
+    for index in range(len(padding) // 2):  # the last axis first
+        before[rank - 1 - index], after[rank - 1 - index] = padding[2 * index], padding[2 * index + 1]
     attributes = {"pads": before + after, "value": float(call.get("value", 0)), "mode": call.get("mode", "constant")}
     call.end("Pad", [call.first.name], **attributes)
 

@@ -41,10 +41,10 @@ def imported(program: ProgramArchive, image_shape: ImageShape | None, output: st
         raise ModelFileError(
             f"its description of the program is damaged, or of another version ({error!r:.80}); export it again"
         ) from error
-    found = network_of(graph, image_shape, output)
+    network = network_of(graph, image_shape, output)
     version = str(program.document.get("torch_version", ""))[:20]
     return replace(
-        found,
-        class_names=program.class_names(found.architecture.num_classes),
+        network,
+        class_names=program.class_names(network.architecture.num_classes),
         program=f"PyTorch {version}" if version[:1].isdigit() else "PyTorch",
     )

@@ -62,13 +62,13 @@ def assemble(state: State, end: FileTensor) -> tuple[Architecture, dict[str, NDA
     for step in steps:
         assert step.layer is not None
         changes: dict[str, Any] = {"name": names[id(step)]}
-        wanted, other = names[id(step.before)], "" if step.other is None else names[id(step.other)]
-        if step.kind == "Add" and before == other:  # a sum has no order
-            wanted, other = other, wanted
-        if wanted != before or (other and not layers):  # a first layer joins nothing
+        wanted, second = names[id(step.before)], "" if step.other is None else names[id(step.other)]
+        if step.kind == "Add" and before == second:  # a sum has no order
+            wanted, second = second, wanted
+        if wanted != before or (second and not layers):  # a first layer joins nothing
             layers.append(Branch(wanted))
-        if other:
-            changes["from_layer"] = other
+        if second:
+            changes["from_layer"] = second
         layers.append(replace(step.layer, **changes))
         before = names[id(step)]
         for weight, array in step.weights.items():
@@ -132,13 +132,13 @@ def _first(steps: list[Step]) -> Step:
     Raises:
         ModelFileError: if two of them read it in other scalings.
     """
-    found = [step for step in _sources(steps) if step.depth == 1]
+    first_steps = [step for step in _sources(steps) if step.depth == 1]
     scalings = {
-        (float(root.weights["scale"]), float(root.weights["offset"])) for step in found if (root := step.before)
+        (float(root.weights["scale"]), float(root.weights["offset"])) for step in first_steps if (root := step.before)
     }
     if len(scalings) > 1:
         raise ModelFileError("two of its branches scale the image differently; scale it once, before both")
-    return found[0] if found else steps[1]
+    return first_steps[0] if first_steps else steps[1]
 
 
 def _sources(steps: list[Step]) -> list[Step]:

@@ -18,10 +18,10 @@ _ARITHMETIC = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.
 def constant(_: State, node: Node) -> NDArray[Any]:
     """Constant: what stands in an attribute."""
     for name in ("value", "value_float", "value_floats", "value_int", "value_ints"):
-        given = node.attributes.get(name)
-        if given is not None:
+        value = node.attributes.get(name)
+        if value is not None:
             dtype = np.float32 if "float" in name else np.int64
-            return given if name == "value" else np.array(given, dtype)
+            return value if name == "value" else np.array(value, dtype)
     raise NotTranslated("holds no readable numbers; a dense tensor of numbers is needed")
 
 
@@ -35,15 +35,15 @@ def shape_of(state: State, node: Node) -> NDArray[Any]:
 
 def evaluate(state: State, node: Node) -> NDArray[Any]:
     """Compute an operator on constants."""
-    given = [state.constants[name] for name in node.inputs if name]
-    first = given[0]
+    values = [state.constants[name] for name in node.inputs if name]
+    first = values[0]
     operator = node.operator
     if operator in ("Identity", "Dropout"):
         return first
     if operator == "Shape":
         return np.array(first.shape[node.int("start", 0) : node.int("end", first.ndim)], np.int64)
-    if operator == "CastLike" and len(given) == 2:
-        return np.asarray(_counted(state, first).astype(given[1].dtype))
+    if operator == "CastLike" and len(values) == 2:
+        return np.asarray(_counted(state, first).astype(values[1].dtype))
     if operator == "Cast":
         to = node.int("to", 0)
         if to not in _TYPES:
@@ -51,8 +51,8 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         return _counted(state, first).astype(_TYPES[to])
     if operator == "Transpose":
         return first.transpose(_axes(node.ints("perm", tuple(reversed(range(first.ndim)))), first.ndim))
-    if operator == "Reshape" and len(given) == 2:
-        return _reshape(state, node, first, given[1])
+    if operator == "Reshape" and len(values) == 2:
+        return _reshape(state, node, first, values[1])
     if operator == "Unsqueeze":
         axes = state.integers(node, 1, "axes") or ()
         rank = first.ndim + len(axes)
@@ -61,21 +61,21 @@ def evaluate(state: State, node: Node) -> NDArray[Any]:
         left_out = state.integers(node, 1, "axes")
         return first.squeeze(None if left_out is None else tuple(axis % first.ndim for axis in left_out))
     if operator == "Concat":
-        return np.concatenate([_counted(state, array) for array in given], node.int("axis", 0))
-    if operator == "Gather" and len(given) == 2:
+        return np.concatenate([_counted(state, array) for array in values], node.int("axis", 0))
+    if operator == "Gather" and len(values) == 2:
         axis = node.int("axis", 0)
-        state.work.spend(given[1].size * (first.size // max(first.shape[axis], 1)))
-        return np.asarray(np.take(first, given[1].astype(np.int64), axis))
+        state.work.spend(values[1].size * (first.size // max(first.shape[axis], 1)))
+        return np.asarray(np.take(first, values[1].astype(np.int64), axis))
     if operator == "Slice":
         return _slice_array(state, node, first)
-    if operator == "Expand" and len(given) == 2:
-        shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in given[1].ravel()[:9]))
+    if operator == "Expand" and len(values) == 2:
+        shape = np.broadcast_shapes(first.shape, tuple(int(size) for size in values[1].ravel()[:9]))
         state.work.spend(prod(shape))
         return np.asarray(np.broadcast_to(first, shape))
     if operator == "Sqrt":
         return np.asarray(np.sqrt(_counted(state, first)))
-    if operator in _ARITHMETIC and len(given) == 2:
-        return _combine(state, operator, *given)
+    if operator in _ARITHMETIC and len(values) == 2:
+        return _combine(state, operator, *values)
     raise NotTranslated("computes constants in an unsupported way; simplify the file (onnxsim) and try again")
 
 
@@ -109,8 +109,8 @@ def _slice_array(state: State, node: Node, first: NDArray[Any]) -> NDArray[Any]:
     return first[tuple(parts)]
 
 
-def _combine(state: State, operator: str, one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
-    state.work.spend(prod(np.broadcast_shapes(one.shape, other.shape)))
-    if operator == "Div" and one.dtype.kind in "iu":
-        return np.asarray(np.floor_divide(one, other))
-    return np.asarray(_ARITHMETIC[operator](one, other))
+def _combine(state: State, operator: str, first: NDArray[Any], second: NDArray[Any]) -> NDArray[Any]:
+    state.work.spend(prod(np.broadcast_shapes(first.shape, second.shape)))
+    if operator == "Div" and first.dtype.kind in "iu":
+        return np.asarray(np.floor_divide(first, second))
+    return np.asarray(_ARITHMETIC[operator](first, second))

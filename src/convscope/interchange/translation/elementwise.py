@@ -34,18 +34,18 @@ def activation(state: State, node: Node) -> FileTensor:
 
 def clip(state: State, node: Node) -> FileTensor:
     """Clip: from 0 on a Relu, from 0 to 6 a ReLU6, and of x + 3 what HardSwish multiplies by, at once or in two."""
-    least = _bound(state, node, 1, "min", -np.inf)
-    most = _bound(state, node, 2, "max", np.inf)
+    lowest = _bound(state, node, 1, "min", -np.inf)
+    highest = _bound(state, node, 2, "max", np.inf)
     value = state.value(node)
     is_3_more = not value.curve and np.all(value.factor == np.float64(1)) and np.all(value.shift == np.float64(3))
-    if least == 0 and is_3_more and most in (6, np.inf):
-        curve: Curve = "hard_sigmoid" if most == 6 else "relu_of_3_more"
-        return replace(value, curve=curve, factor=6.0 if most == 6 else 1.0, shift=0.0)
-    if value.curve == "relu_of_3_more" and (least, most) == (-np.inf, 6):
+    if lowest == 0 and is_3_more and highest in (6, np.inf):
+        curve: Curve = "hard_sigmoid" if highest == 6 else "relu_of_3_more"
+        return replace(value, curve=curve, factor=6.0 if highest == 6 else 1.0, shift=0.0)
+    if value.curve == "relu_of_3_more" and (lowest, highest) == (-np.inf, 6):
         return replace(value, curve="hard_sigmoid", factor=6.0)
-    if least == 0 and most in (6, np.inf):
-        return activated(state, state.plain(node), "relu" if most == np.inf else "relu6")
-    raise NotTranslated(f"clips to {least:g} and {most:g}; only 0 and 6, a ReLU6, or 0 alone can be converted")
+    if lowest == 0 and highest in (6, np.inf):
+        return activated(state, state.plain(node), "relu" if highest == np.inf else "relu6")
+    raise NotTranslated(f"clips to {lowest:g} and {highest:g}; only 0 and 6, a ReLU6, or 0 alone can be converted")
 
 
 def _bound(state: State, node: Node, position: int, attribute: str, default: float) -> float:

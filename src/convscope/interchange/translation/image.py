@@ -19,41 +19,41 @@ _COLOURS = (1, 3, 4)
 Size = tuple[int, int, int]
 
 
-def open_image(state: State, given: ImageInput, nodes: Sequence[Node], image_shape: Size | None) -> FileTensor:
+def open_image(state: State, image: ImageInput, nodes: Sequence[Node], image_shape: Size | None) -> FileTensor:
     """Return the image as a value, and note in `state` how many of them the file takes at once.
 
     Raises:
         ModelFileError: if the file does not say of what size it is, nor `image_shape`, or they differ.
     """
-    sizes = given.sizes[1:]
+    sizes = image.sizes[1:]
     if not 1 <= len(sizes) <= 3:
         raise ModelFileError(
-            f"input {given.name!r:.60} has {len(given.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
+            f"input {image.name!r:.60} has {len(image.sizes)} axes; images (N, C, H, W), (N, H, W, C), (N, H, W) or "
             "vectors (N, pixels) are needed"
         )
-    state.batch = given.sizes[0]
+    state.batch = image.sizes[0]
     order: tuple[int, ...] = CHANNELS_LAST
     if len(sizes) == 3:
-        order = given.order or _order(state, given.name, sizes, nodes, image_shape)
+        order = image.order or _order(state, image.name, sizes, nodes, image_shape)
     own = [sizes[order.index(axis)] for axis in range(3)] if len(sizes) == 3 else [*sizes, 1] if len(sizes) == 2 else []
     shape = image_shape or tuple(size for size in own if size is not None)
     if len(shape) != 3:
         raise ModelFileError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
+            f"input {image.name!r:.60} is {_text(sizes)}, which does not define the image size; give it with "
             "`image_shape`: height x width x channels"
         )
     numbers = [prod(shape)] if len(sizes) == 1 else [shape[axis] for axis in order][: len(sizes)]
     fits = all(size in (None, number) for size, number in zip(sizes, numbers, strict=True))
     if not fits or (len(sizes) == 2 and shape[2] != 1):
         raise ModelFileError(
-            f"input {given.name!r:.60} is {_text(sizes)}, which does not fit images of {shape}; give another "
+            f"input {image.name!r:.60} is {_text(sizes)}, which does not fit images of {shape}; give another "
             "image_shape or omit it"
         )
     try:
         Input(*shape)
         index = state.work.order(shape, order)
     except (ArchitectureError, NotTranslated) as error:
-        raise ModelFileError(f"input {given.name!r:.60}: images of {shape}: {error}") from error
+        raise ModelFileError(f"input {image.name!r:.60}: images of {shape}: {error}") from error
     return FileTensor(first_step(shape, 1.0, 0.0), index.reshape([*numbers]))
 
 
@@ -76,14 +76,14 @@ def _order(state: State, name: str, sizes: Sizes, nodes: Sequence[Node], image_s
 
 def _readers(name: str, nodes: Sequence[Node]) -> list[Node]:
     """Return the nodes that read the value called `name`, also behind others that leave its axes as they are."""
-    reached, found = {name}, []
+    reached, readers = {name}, []
     for node in nodes:
         if reached & set(node.inputs):
             if node.operator in _THROUGH:
                 reached |= set(node.outputs)
             else:
-                found.append(node)
-    return found
+                readers.append(node)
+    return readers
 
 
 def _text(sizes: Sizes) -> str:

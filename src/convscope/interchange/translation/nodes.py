@@ -34,7 +34,7 @@ class Node:
     def ints(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """Return a list of whole numbers."""
         value = self.attributes.get(name, default)
-        if not isinstance(value, list | tuple) or not all(isinstance(each, int) for each in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(number, int) for number in value):
             raise NotTranslated(f"{name} is {value!r:.60}, not a list of whole numbers")
         return tuple(value)
 

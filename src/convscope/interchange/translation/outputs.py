@@ -27,9 +27,9 @@ def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
             name = candidates[0]
             check_classes(f"output {name!r:.60}", (graph.outputs[name] or ())[1:])
             return _before_argmax(graph, name, notes)
-    told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
+    listed = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
     raise ModelFileError(
-        f"it has {len(names)} outputs ({told}); name the one with a number for each class with `output`. A detector, "
+        f"it has {len(names)} outputs ({listed}); name the one with a number for each class with `output`. A detector, "
         "which gives boxes and scores, is no classifier and cannot be imported"
     )
 
@@ -37,8 +37,8 @@ def answer(graph: Graph, output: str | None, notes: list[str]) -> str:
 def check_output(output: str, names: Sequence[str]) -> None:
     """Raise `ModelFileError` if a network has no such output."""
     if output not in names:
-        told = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
-        raise ModelFileError(f"it has no output {output!r:.60}, but {told}{did_you_mean(output, names)}")
+        listed = ", ".join(f"{name!r:.40}" for name in names[:5]) or "none"
+        raise ModelFileError(f"it has no output {output!r:.60}, but {listed}{did_you_mean(output, names)}")
 
 
 def check_classes(what: str, sizes: Sizes) -> None:

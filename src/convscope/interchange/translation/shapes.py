@@ -29,9 +29,9 @@ def reshape(state: State, node: Node) -> FileTensor:
     if not wanted:
         raise NotTranslated("has no shape")
     if not node.int("allowzero", 0):
-        given = (0, *value.index.shape)
+        before = (0, *value.index.shape)
         wanted = tuple(
-            (given[i] if i < len(given) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
+            (before[i] if i < len(before) else -2) if size == 0 and i else size for i, size in enumerate(wanted)
         )
     first, rest, size = wanted[0], wanted[1:], value.index.size
     keeps_batch = first in (0, -1, BATCH) or (state.batch is not None and first == state.batch)
@@ -44,8 +44,8 @@ def reshape(state: State, node: Node) -> FileTensor:
 def _fill_sizes(wanted: tuple[int, ...], size: int) -> tuple[int, ...] | None:
     """Return a shape of so many numbers, with what -1 stands for; None where it is none."""
     others = abs(prod(wanted)) if wanted.count(-1) == 1 else 0
-    shape = tuple(size // others if each == -1 and others else each for each in wanted)
-    return shape if all(each >= 1 for each in shape) and prod(shape) == size else None
+    shape = tuple(size // others if length == -1 and others else length for length in wanted)
+    return shape if all(length >= 1 for length in shape) and prod(shape) == size else None
 
 
 def flatten(state: State, node: Node) -> FileTensor:
@@ -73,11 +73,11 @@ def unsqueeze(state: State, node: Node) -> FileTensor:
     value = state.value(node)
     axes = state.integers(node, 1, "axes") or ()
     rank = value.rank + len(axes)
-    places = {axis % rank for axis in axes}
-    if 0 in places or len(places) != len(axes) or rank > 8:
+    new_axes = {axis % rank for axis in axes}
+    if 0 in new_axes or len(new_axes) != len(axes) or rank > 8:
         raise NotTranslated(f"inserts axes {axes!r:.60}; the batch must remain the first axis")
     sizes = iter(value.index.shape)
-    return flat(state, node, value, tuple(1 if axis in places else next(sizes) for axis in range(1, rank)))
+    return flat(state, node, value, tuple(1 if axis in new_axes else next(sizes) for axis in range(1, rank)))
 
 
 def gemm(state: State, node: Node) -> FileTensor:

@@ -131,9 +131,9 @@ def without_padding(state: State, value: FileTensor, shares: NDArray[Any]) -> Fi
     return _as_maps(state, state.work.step(padded.before, layer))
 
 
-def _shares(given: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
+def _shares(size: int, pads: tuple[int, int], kernel: int, stride: int, count: int) -> list[float]:
     """Compute the share of each window along an axis that lies on the map."""
-    first, end = pads[0], pads[0] + given
+    first, end = pads[0], pads[0] + size
     return [(min(i * stride + kernel, end) - max(i * stride, first)) / kernel for i in range(count)]
 
 
@@ -217,7 +217,7 @@ def _as_maps(state: State, step: Step) -> FileTensor:
 
 
 def _strides(node: Node) -> tuple[int, int]:
-    if any(each != 1 for each in node.ints("dilations")):
+    if any(step != 1 for step in node.ints("dilations")):
         raise NotTranslated(f"has dilations {node.ints('dilations')}; 1 is needed")
     return _pair(node, "strides", (1, 1))
 
@@ -230,7 +230,7 @@ def _dilation(node: Node, size: tuple[int, ...]) -> tuple[int, int]:
 
 def _pair(node: Node, name: str, default: tuple[int, ...]) -> tuple[int, int]:
     pair = node.ints(name, default)
-    if len(pair) != 2 or not all(1 <= each <= 1024 for each in pair):
+    if len(pair) != 2 or not all(1 <= number <= 1024 for number in pair):
         raise NotTranslated(f"{name} is {pair!r:.60}; two numbers from 1 to 1024 are needed")
     return pair[0], pair[1]
 
@@ -242,7 +242,7 @@ def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, i
         top, left, bottom, right = (
             node.ints("pads", (0, 0, 0, 0)) if len(node.ints("pads", (0,) * 4)) == 4 else (-1,) * 4
         )
-        if not all(0 <= each <= _MAX_PAD for each in (top, left, bottom, right)):
+        if not all(0 <= width <= _MAX_PAD for width in (top, left, bottom, right)):
             raise NotTranslated(f"pads is {node.ints('pads')!r:.60}; four numbers from 0 to {_MAX_PAD} are needed")
         return (top, bottom), (left, right)
     if auto == "VALID":
@@ -253,13 +253,13 @@ def _pads(node: Node, shape: Shape, size: tuple[int, int], strides: tuple[int, i
     return (rows, columns) if auto == "SAME_UPPER" else (rows[::-1], columns[::-1])
 
 
-def _outputs(given: int, pads: tuple[int, int], kernel: int, stride: int, *, ceil: bool = False) -> int:
+def _outputs(size: int, pads: tuple[int, int], kernel: int, stride: int, *, ceil: bool = False) -> int:
     """Return how many windows there are along an axis; with `ceil`, also one that begins within and ends outside."""
-    room = given + sum(pads) - kernel
+    room = size + sum(pads) - kernel
     if room < 0:
-        raise NotTranslated(f"has a window of {kernel} on {given} pixels with pads {pads}; a smaller one is needed")
+        raise NotTranslated(f"has a window of {kernel} on {size} pixels with pads {pads}; a smaller one is needed")
     count = room // stride + 1
-    return count + 1 if ceil and room % stride and count * stride < given + pads[0] else count
+    return count + 1 if ceil and room % stride and count * stride < size + pads[0] else count
 
 
 def _padding_of(
@@ -301,7 +301,7 @@ def _pad_input(
 
 
 def _zero_padded(state: State, step: Step, pads: Frame, name: str = "") -> Step:
-    if any(not 0 <= each <= _MAX_PAD for pair in pads for each in pair):
+    if any(not 0 <= width <= _MAX_PAD for pair in pads for width in pair):
         raise NotTranslated(f"has pads {pads}; numbers from 0 to {_MAX_PAD} are needed")
     layer = new_layer("ZeroPadding2D", f"padded by {pads}, which is not `same`", padding=pads)
     return state.work.step(step, replace(layer, name=name) if name else layer)

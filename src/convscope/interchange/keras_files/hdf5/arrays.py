@@ -131,8 +131,8 @@ class Texts:
             ModelFileError: if it is damaged or no UTF-8.
         """
         for content in messages:
-            found, data_type, shape, values = _parts(content)
-            if found == name:
+            parts, data_type, shape, values = _parts(content)
+            if parts == name:
                 try:
                     texts = self._texts(data_type, prod(shape), values)
                     return None if texts is None else [text.decode() for text in texts]

@@ -41,7 +41,7 @@ class Hdf5File:
         self._source = Hdf5Bytes(file)
         self._texts = Texts(self._source)
         self._attributes: dict[str, list[bytes]] = {}
-        found: dict[str, StoredArray] = {}
+        arrays: dict[str, StoredArray] = {}
         seen: set[int] = set()
         pending = [("", _root_address(self._source))]
         while pending:
@@ -61,11 +61,11 @@ class Hdf5File:
                     name = name.replace("\\", "/")
                     pending.append((f"{path}/{name}" if path else name, child))
             elif LAYOUT in messages.by_type:
-                found[path] = stored_array(self._source, path, messages)
+                arrays[path] = stored_array(self._source, path, messages)
             else:
                 raise unusual("a named data type") if DATATYPE in messages.by_type else damaged(f"object {path[:80]!r}")
-        self.arrays: Mapping[str, StoredArray] = found
-        self.groups = self._attributes.keys() - found.keys()
+        self.arrays: Mapping[str, StoredArray] = arrays
+        self.groups = self._attributes.keys() - arrays.keys()
 
     def texts(self, path: str, name: str) -> list[str] | None:
         """Return an attribute's texts, one or many; None if there is no such group, attribute, or text in it."""

@@ -89,10 +89,10 @@ class Messages:
 
     def only(self, kind: int, what: str) -> bytes:
         """Return the one message of that type; raises `ModelFileError` if there is none or several."""
-        found = self.by_type.get(kind, [])
-        if len(found) != 1:
-            raise damaged(f"object header ({len(found)} messages of {what})")
-        return found[0]
+        messages = self.by_type.get(kind, [])
+        if len(messages) != 1:
+            raise damaged(f"object header ({len(messages)} messages of {what})")
+        return messages[0]
 
 
 def read_messages(source: Hdf5Bytes, address: int) -> Messages:
@@ -108,7 +108,7 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
             if version == ord("O")
             else damaged("object header")
         )
-    found: dict[int, list[bytes]] = {}
+    messages: dict[int, list[bytes]] = {}
     blocks = [(address + 16, size)]
     while blocks:
         block = source.structure(*blocks.pop(0))
@@ -127,8 +127,8 @@ def read_messages(source: Hdf5Bytes, address: int) -> Messages:
             elif kind in _READ:
                 if flags & _SHARED:
                     raise unusual("a shared type (a named data type)")
-                found.setdefault(kind, []).append(content)
-    return Messages(found)
+                messages.setdefault(kind, []).append(content)
+    return Messages(messages)
 
 
 def unpacked(form: str, content: bytes, at: int, what: str) -> tuple[int, ...]:
