@@ -78,6 +78,8 @@ def test_the_titles_say_what_the_temperature_did() -> None:
         error_finding(value),
     )
     assert "As trained, the network is overconfident" in confidence_finding(value)
+    error = f"calibration error in bins of equal size is {100 * value.before.ece_by_mass.value:.2f}"
+    assert error in confidence_finding(value)
     assert "As trained, the network is underconfident" in confidence_finding(value_of(3000, scale=0.4))
     calibrated = value_of(3000, scale=1)
     assert "not change the calibration error significantly" in error_finding(calibrated)
