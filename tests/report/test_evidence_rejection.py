@@ -117,7 +117,7 @@ def test_beside_the_table_stand_the_cost_on_turned_images_the_temperature_and_th
     value = replace(value, altered=altered)
     look = rejection_section(value).parts[1].look.replace("\N{NO-BREAK SPACE}", " ")  # type: ignore[union-attr]
     assert "Of correctly classified test images rotated by 30°, 75.0 % are refused" in look
-    assert "Probabilities are calibrated with temperature 0.62, as in `convscope predict`." in look
+    assert "Probabilities are calibrated with temperature 0.62, as in convscope predict." in look
     letters = next(one for one in value.out_of_distribution if one.name == "letters")
     assert f"letters in {letters.num_clusters} characters" in look
     assert "no temperature" in rejection_section(measured()).parts[1].look  # type: ignore[union-attr]

@@ -269,7 +269,7 @@ def caution_facts(evaluation: Evaluation) -> dict[str, dict[str, Any]]:
 _CAUTIONS: Mapping[str, Callable[..., str]] = {
     "wide": lambda images, points: (
         f"With {images:,} images, the 95 % interval of the accuracy is {points} points wide. "
-        "To compare networks, use the same images and `convscope compare`."
+        "To compare networks, use the same images and convscope compare."
     ),
     "few": lambda n, classes, least: (
         f"{_of_classes(n, classes)} fewer than {least} images, so the figures of "
