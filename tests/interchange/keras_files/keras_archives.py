@@ -66,13 +66,11 @@ def archive(config, weights, compression=zipfile.ZIP_STORED, **more):
     """Return a `.keras` file."""
     content = io.BytesIO()
     text = config if isinstance(config, str) else json.dumps(config)
-    with zipfile.ZipFile(content, "w", compression) as file:
-        file.writestr("metadata.json", '{"keras_version": "3.15.1"}')
-        file.writestr("config.json", text)
-        if weights is not None:
-            file.writestr("model.weights.h5", weights)
-        for name, member in more.items():
-            file.writestr(name, member)
+    members = {"metadata.json": '{"keras_version": "3.15.1"}', "config.json": text, "model.weights.h5": weights, **more}
+    with zipfile.ZipFile(content, "w") as file:
+        for name, member in members.items():
+            if member is not None:  # with a fixed date, so that the bytes are the same at any time
+                file.writestr(zipfile.ZipInfo(name), member, compression)
     return content.getvalue()
 
 

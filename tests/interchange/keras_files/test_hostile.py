@@ -296,8 +296,8 @@ for path in sys.argv[1:]:
 def zeros(name, claimed=None):
     """Return a `.keras` file with a member of 32 MiB of zeros, deflated to a thousandth, that claims another size."""
     content = BytesIO(archive(CONFIG, None))
-    with zipfile.ZipFile(content, "a", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(name, bytes(32 << 20))
+    with zipfile.ZipFile(content, "a") as file:
+        file.writestr(zipfile.ZipInfo(name), bytes(32 << 20), zipfile.ZIP_DEFLATED)
     return content.getvalue().replace(struct.pack("<I", 32 << 20), struct.pack("<I", claimed or 32 << 20))
 
 
