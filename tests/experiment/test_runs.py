@@ -176,9 +176,9 @@ def test_a_worker_refuses_other_data_than_were_meant(small_splits: cs.Splits, sm
 
 def test_a_worker_of_another_version_says_so(small_splits: cs.Splits, small_folder: Path):
     spec = specs_of(small_folder, [0])[0]
-    _, packed = write_order(spec, small_splits)
+    _, text = write_order(spec, small_splits)
     with pytest.raises(ConvscopeError, match=r"a worker has convscope .* instead of 0\.0\.0"):
-        read_reply(spec, execute(("0.0.0", packed)))
+        read_reply(spec, execute(("0.0.0", text)))
 
 
 def test_an_error_that_is_nobody_s_fault_shows_where_it_was(small_folder: Path):

@@ -16,15 +16,7 @@ from convscope.experiment.result import RunResult
 from convscope.experiment.spec import RunSpec
 from convscope.experiment.start import Start
 from convscope.experiment.worker import WorkerResult
-from convscope.storage import (
-    NOTHING,
-    StoredGroup,
-    StoredRun,
-    StoredRuns,
-    start_file,
-    trained_on_file,
-    write_trained_on,
-)
+from convscope.storage import NOTHING, StoredGroup, StoredRun, StoredRuns, start_file, trained_on_file, write_trained_on
 from convscope.storage.records import RunData, SharedRecord
 from convscope.storage.run_database import DamagedRunError, has_database
 

@@ -4,7 +4,7 @@ A worker has the same version of Convscope. It loads the data itself and makes s
 meant; processes of one machine share them.
 """
 
-import pickle
+import json
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,9 +12,11 @@ from functools import lru_cache
 from importlib.metadata import version
 
 import numpy as np
+from msgspec import convert
 from numpy.typing import NDArray
 
-from convscope.base.errors import ConvscopeError, DatasetError, DivergedError, EngineError
+from convscope.architecture import Architecture
+from convscope.base.errors import ConvscopeError, DatasetError, EngineError
 from convscope.base.metrics import cross_entropy
 from convscope.data.datasets import LoadOptions, Splits, load_splits
 from convscope.engine import open_network
@@ -23,6 +25,7 @@ from convscope.evidence.evaluating import check_finite
 from convscope.experiment.machine import available_cores, machine_record
 from convscope.experiment.shared_data import SharedSplits, open_shared
 from convscope.experiment.spec import RunSpec, judged_on_held_out
+from convscope.recipes import Recipe
 from convscope.storage.records import Machine
 from convscope.training import History, TrainingState
 from convscope.training.loop import train_with_logits
@@ -31,8 +34,8 @@ from convscope.training.model import Model
 _BLOCK = 1000  # images whose logits are computed at once
 
 
-Order = tuple[str, bytes]
-"""The version of Convscope, and what only the same version can read."""
+Order = tuple[str, str]
+"""The version of Convscope, and JSON that the same version reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +87,14 @@ def train_one(
             unseen=spec.unseen(drawn.train),
             on_epoch=on_epoch,
         )
+        native = spec.engine == "native" and spec.recipe.precision == "float32"
+        if logits is None or history.val_split != "test" or not native:
+            network = open_network(model.architecture, model.weights, threads=threads)
+            images = splits.test.images
+            logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])
+        check_finite(logits)
     except ConvscopeError as error:
         raise type(error)(f"{spec.title}: {error}") from error
-    if logits is None or history.val_split != "test" or spec.engine != "native" or spec.recipe.precision != "float32":
-        network = open_network(model.architecture, model.weights, threads=threads)
-        images = splits.test.images
-        logits = np.concatenate([network.logits(images[i : i + _BLOCK]) for i in range(0, len(images), _BLOCK)])
-    try:
-        check_finite(logits)
-    except DivergedError as error:
-        raise DivergedError(f"{spec.title}: {error}") from error
     y_pred, loss = logits.argmax(axis=1).astype(np.uint16), cross_entropy(logits, splits.test.labels.astype(np.int64))
     machine = machine_record(spec.engine, spec.recipe.precision)
     return WorkerResult(model, history, y_pred, loss, machine, threads or available_cores())
@@ -102,8 +103,9 @@ def train_one(
 def write_order(spec: RunSpec, splits: Splits, threads: int = 1) -> Order:
     """Write the order that `execute` reads."""
     backend = backend_name() if spec.engine == "keras" else None
+    fields = vars(spec) | {"architecture": spec.architecture.to_dict(), "recipe": spec.recipe.to_dict()}
     digests = splits.train.sha256, splits.test.sha256
-    return version("convscope"), pickle.dumps((spec, splits.options, digests, backend, threads))
+    return version("convscope"), json.dumps([fields, splits.options.to_dict(), digests, backend, threads])
 
 
 def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
@@ -115,14 +117,17 @@ def execute(order: Order, shared: SharedSplits | None = None) -> Reply:
     An error is part of the reply: what is raised from here is then the fault of whatever carried the order.
     """
     try:
-        written_by, packed = order
+        written_by, text = order
         if written_by != version("convscope"):
             raise ConvscopeError(
                 f"a worker has convscope {version('convscope')} instead of {written_by}; install the same version there"
             )
-        spec, options, digests, backend, threads = pickle.loads(packed)
+        fields, options, digests, backend, threads = json.loads(text)
         if backend is not None and backend != backend_name():
             raise EngineError(f"a worker runs Keras on {backend_name()} instead of {backend}; set KERAS_BACKEND there")
+        fields["architecture"] = Architecture.from_dict(fields["architecture"])
+        spec = RunSpec(**fields | {"recipe": Recipe.from_dict(fields["recipe"])})
+        options = convert(options, LoadOptions)
         splits = open_shared(shared) if shared else _load(spec.dataset, options, spec.held_out, *digests)
         return train_one(spec, splits, threads)
     except ConvscopeError as error:

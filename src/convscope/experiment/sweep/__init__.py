@@ -6,13 +6,4 @@ from convscope.experiment.sweep.sampler import SEARCHES, Search
 from convscope.experiment.sweep.space import Dimension, change, parse_dimension
 from convscope.experiment.sweep.sweep import run_sweep
 
-__all__ = [
-    "SEARCHES",
-    "Dimension",
-    "Search",
-    "Sweep",
-    "Trial",
-    "change",
-    "parse_dimension",
-    "run_sweep",
-]
+__all__ = ["SEARCHES", "Dimension", "Search", "Sweep", "Trial", "change", "parse_dimension", "run_sweep"]
