@@ -31,7 +31,7 @@ from convscope.evidence.audit.label_suspects import (
 from convscope.evidence.records import DatasetRecord, Label, check_labels
 
 _MAX_SUSPECTS_SHOWN = 30  # of each split
-_MAX_GROUPS_SHOWN, _MOST_MEMBERS_SHOWN = 24, 3
+_MAX_GROUPS_SHOWN, _MAX_MEMBERS_SHOWN = 24, 3
 _PICTURE_BYTES = 84_000
 _NAMES: dict[str, str] = {"known errors": "known errors", "twins": "duplicates"}
 LeftOut = Literal["nothing", "known errors", "twins"]
@@ -280,9 +280,9 @@ def _places(
     kinds: list[list[list[PicturePlace]]] = [
         [[("test", suspect.index)] for suspect in test.suspects[:_MAX_SUSPECTS_SHOWN]],
         [[("test", answer.index)] for answer in answers],
-        [[("train", one.index)] for one in (train.suspects if train else ())[:_MAX_SUSPECTS_SHOWN]],
+        [[("train", suspect.index)] for suspect in (train.suspects if train else ())[:_MAX_SUSPECTS_SHOWN]],
         [
-            [(member.split, member.index) for member in group.members[:_MOST_MEMBERS_SHOWN]]
+            [(member.split, member.index) for member in group.members[:_MAX_MEMBERS_SHOWN]]
             for group in duplicates.groups[:_MAX_GROUPS_SHOWN]
         ],
     ]

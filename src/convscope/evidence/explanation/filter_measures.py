@@ -57,7 +57,7 @@ def filter_layers(architecture: Architecture) -> tuple[FilterLayer, ...]:
     """Return the convolutions of `architecture`, or where there is none its hidden dense layers, from input to output.
 
     >>> from convscope.architecture import presets
-    >>> [(one.layer, one.num_filters) for one in filter_layers(presets.cnn())]
+    >>> [(layer.layer, layer.num_filters) for layer in filter_layers(presets.cnn())]
     [('conv2d', 16), ('conv2d_1', 32)]
     """
     table = architecture.table

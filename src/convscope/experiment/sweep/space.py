@@ -53,7 +53,7 @@ def parse_dimension(text: str) -> Dimension:
             f"`vary` {text!r:.80}: use NAME=VALUES, such as learning_rate=log:1e-4..1e-2 or filters=8,16,32"
         )
     if ".." not in values:
-        parsed = tuple(_value(one.strip()) for one in values.split(","))
+        parsed = tuple(_value(text.strip()) for text in values.split(","))
         if len(parsed) > _MAX_VALUES or len(set(map(repr, parsed))) < len(parsed) or "" in parsed:
             raise ConvscopeError(f"`vary` {name}: give at most {_MAX_VALUES:,} different values, separated by commas")
         return Dimension(name, parsed)

@@ -13,7 +13,7 @@ from convscope.interchange.translation.steps import NotTranslated
 OWN_SLOPE = 0.2
 """Of `leaky_relu` by name, in Keras and here."""
 _NAMES = get_args(ActivationName)
-_OTHER_NAMES = {other: name for name, forms in ACTIVATION_FORMS.items() for other in forms.other_names}
+_OTHER_NAMES = {alias: name for name, forms in ACTIVATION_FORMS.items() for alias in forms.other_names}
 _OTHER_NAMES["softmax_v2"] = "softmax"  # what Keras 2 writes for tf.nn.softmax
 _NEEDED = f"train with one of {', '.join(_NAMES[:-1])} or, at the end, softmax"
 

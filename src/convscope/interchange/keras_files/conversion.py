@@ -33,7 +33,7 @@ from convscope.interchange.translation.network import network_of
 from convscope.interchange.translation.nodes import Graph, ImageInput, Node
 from convscope.interchange.translation.state import State, activated
 from convscope.interchange.translation.steps import FileTensor, NotTranslated, simple
-from convscope.interchange.translation.walk import told
+from convscope.interchange.translation.walk import list_problems
 from convscope.interchange.translation.windows import CHANNELS_FIRST, CHANNELS_LAST, pooled
 
 _JOINING = ("Add", "Concatenate")
@@ -78,7 +78,7 @@ def needed_arrays(graph: KerasGraph, image_shape: Shape | None) -> list[Stored]:
 def convert(graph: KerasGraph, image_shape: Shape | None, arrays: Arrays) -> Imported:
     """Return the network that computes what the Keras model computes; raises as `needed_arrays` does."""
     if problems := list(_problems(graph)):
-        raise ModelFileError(told(problems, f"{len(graph.layers)} layers"))
+        raise ModelFileError(list_problems(problems, f"{len(graph.layers)} layers"))
     counts = Counter(layer.name for layer in graph.layers)
     values = {IMAGE: "image"} | {
         index: layer.name if counts[layer.name] == 1 else f"{layer.name}#{index}"

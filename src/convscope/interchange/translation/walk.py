@@ -82,7 +82,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     end = answer(graph, output, notes)
     used = _find_needed_nodes(nodes, end)
     if graph.convert is None and (faults := _unknown(used)):
-        raise ModelFileError(told(faults))
+        raise ModelFileError(list_problems(faults))
     readers = Counter(name for node in used for name in node.inputs)
     readers[end] += 1
     state = State(graph.opset, readers, _constants(graph, readers), notes=notes)
@@ -92,7 +92,7 @@ def translate(graph: Graph, image_shape: Size | None, output: str | None) -> tup
     with np.errstate(all="ignore"):
         faults = _walk(state, used, graph.convert or _translate_node)
     if faults:
-        raise ModelFileError(told(faults))
+        raise ModelFileError(list_problems(faults))
     if end not in state.values:
         raise ModelFileError(f"output {end!r:.60} does not depend on the images")
     return state, state.values[end]
@@ -116,7 +116,7 @@ def _walk(state: State, nodes: Sequence[Node], convert: Converter) -> list[str]:
     faults: list[str] = []
     failed: set[str] = set()
     for node in nodes:
-        if failed & set(node.inputs):  # told already
+        if failed & set(node.inputs):  # reported already
             failed |= set(node.outputs)
             continue
         try:
@@ -181,7 +181,7 @@ def _unknown(nodes: Sequence[Node]) -> list[str]:
     return faults
 
 
-def told(faults: Sequence[str], parts: str = "nodes") -> str:
+def list_problems(faults: Sequence[str], parts: str = "nodes") -> str:
     """Return the error that names the parts of a network which are not supported."""
     more = f"; and {len(faults) - _MAX_TOLD} more" if len(faults) > _MAX_TOLD else ""
     return f"{len(faults)} of its {parts} are not supported: " + "; ".join(faults[:_MAX_TOLD]) + more
