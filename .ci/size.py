@@ -22,7 +22,7 @@ LIMITS = {
     "src/convscope, lines of code": 40_210,
     "largest room, lines of code": 7_500,
     "native without tests, lines": 12_000,
-    "web/src, lines": 23_950,
+    "web/src, lines": 23_960,
     "tests of Python, lines": 45_620,
     "pages, words": 58_740,
     "schemas written by hand, lines": 0,

@@ -9,7 +9,7 @@ from tests.random_networks import architecture_around, kind_sequences, random_im
 
 from convscope.architecture import Architecture
 from convscope.data.datasets import Dataset
-from convscope.engine import EpochOptions, Lesion, Network, Replacement
+from convscope.engine import Ablation, EpochOptions, Network, Replacement
 from convscope.recipes import SGD, Adam, Augmentation
 
 Outputs = dict[str, NDArray[Any]]
@@ -44,7 +44,7 @@ class Case:
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     dlogits: NDArray[np.float32]
-    lesions: list[Lesion]
+    ablations: list[Ablation]
     order: NDArray[np.int64]
     batch_size: int
     epochs: int
@@ -78,7 +78,7 @@ def draw_case(target: tuple[str, ...], seed: int, number: int) -> Case:
         random_images(architecture, rng, count),
         rng.integers(0, classes, count),
         rng.normal(size=(count, classes)).astype(np.float32),
-        _lesions(architecture, rng),
+        _ablations(architecture, rng),
         rng.integers(0, count, length),
         batch_size,
         epochs=1 + int(rng.random() < 0.2),
@@ -99,8 +99,8 @@ def compute(network: Network, case: Case, seen: NDArray[np.uint8] | None = None)
     outputs |= {"loss": np.array(loss)} | _prefixed("gradients", gradients)
     outputs |= _prefixed("by layer", network.layer_gradients(case.images, case.dlogits, ["input", *names]))
     outputs |= _prefixed("by image", network.layer_gradients(case.images, case.dlogits, ["input"]))
-    for number, logits in enumerate(network.lesioned_logits(case.images, case.lesions)):
-        outputs[f"lesions/{number}"] = logits
+    for number, logits in enumerate(network.ablation_logits(case.images, case.ablations)):
+        outputs[f"ablations/{number}"] = logits
     class_names = tuple(str(k) for k in range(case.architecture.num_classes))
     dataset, order, options = Dataset(case.images, case.labels, class_names), case.order, case.options
     if seen is not None:
@@ -129,7 +129,7 @@ def _prefixed(prefix: str, arrays: dict[str, NDArray[Any]]) -> Outputs:
     return {f"{prefix}/{name}": array for name, array in arrays.items()}
 
 
-def _lesions(architecture: Architecture, rng: np.random.Generator) -> list[Lesion]:
+def _ablations(architecture: Architecture, rng: np.random.Generator) -> list[Ablation]:
     """Return none, a filter of one layer, some of another, and one of each layer at once."""
     rows = architecture.table
     one, other = (rows[k] for k in rng.integers(len(rows), size=2))
@@ -141,7 +141,7 @@ def _lesions(architecture: Architecture, rng: np.random.Generator) -> list[Lesio
         [(other.layer.name, int(number)) for number in some],
         everywhere,
     ]
-    return [[Replacement(layer, number, float(rng.normal())) for layer, number in lesion] for lesion in chosen]
+    return [[Replacement(layer, number, float(rng.normal())) for layer, number in ablation] for ablation in chosen]
 
 
 def _options(classes: int, rng: np.random.Generator) -> EpochOptions:

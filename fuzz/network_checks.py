@@ -26,7 +26,7 @@ from convscope.recipes import Augmentation, Precision
 TOLERANCES: dict[str, dict[Precision, float]] = {  # by what was asked; of float32 as in tests/engine
     "logits": {"float32": 1e-5, "bfloat16": 2e-2},
     "activations": {"float32": 1e-5, "bfloat16": 2e-2},
-    "lesions": {"float32": 1e-5, "bfloat16": 2e-2},
+    "ablations": {"float32": 1e-5, "bfloat16": 2e-2},
     "loss": {"float32": 1e-5, "bfloat16": 2e-2},
     "gradients": {"float32": 1e-4, "bfloat16": 7e-2},
     "by layer": {"float32": 1e-4, "bfloat16": 1e-1},

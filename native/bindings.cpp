@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "layer_gradients.hpp"
-#include "lesions.hpp"
+#include "ablations.hpp"
 #include "peak.hpp"
 #include "prediction.hpp"
 #include "python_watcher.hpp"
@@ -221,18 +221,18 @@ class Core {
         });
     }
 
-    // Lesion i makes the replacements [ends[i - 1], ends[i]).
-    void lesioned_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
+    // Ablation i makes the replacements [ends[i - 1], ends[i]).
+    void ablation_logits(In<uint8_t> images, In<int64_t> ends, In<int64_t> layers, In<int64_t> filters, In<float> values,
                          Out logits) {
-        std::vector<Lesion> lesions(ends.size());
+        std::vector<Ablation> ablations(ends.size());
         std::size_t next = 0;
-        for (std::size_t i = 0; i < lesions.size(); ++i) {
+        for (std::size_t i = 0; i < ablations.size(); ++i) {
             for (; static_cast<int64_t>(next) < ends.data()[i]; ++next) {
-                lesions[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
+                ablations[i].push_back({static_cast<std::size_t>(layers.data()[next]), filters.data()[next], values.data()[next]});
             }
         }
         watched([&](Watcher& watcher) {
-            convscope::lesioned_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), lesions,
+            convscope::ablation_logits(network_, threads_, list(images), static_cast<int64_t>(images.shape(0)), ablations,
                                        logits.data(), watcher);
         });
     }
@@ -396,6 +396,6 @@ NB_MODULE(_native, module) {
         .def("activations", &Core::activations, nb::arg("images"), nb::arg("layers"), nb::arg("outputs"))
         .def("layer_gradients", &Core::layer_gradients, nb::arg("images"), nb::arg("dlogits"), nb::arg("layers"),
              nb::arg("outputs"))
-        .def("lesioned_logits", &Core::lesioned_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
+        .def("ablation_logits", &Core::ablation_logits, nb::arg("images"), nb::arg("ends"), nb::arg("layers"),
              nb::arg("filters"), nb::arg("values"), nb::arg("logits"));
 }

@@ -7,7 +7,7 @@
 
 #include "handwriting/preparation.hpp"
 #include "layer_gradients.hpp"
-#include "lesions.hpp"
+#include "ablations.hpp"
 #include "page_fields.hpp"
 #include "page_gradients.hpp"
 #include "prediction.hpp"
@@ -66,10 +66,10 @@ Settings read_settings(const double* from) {
 
 Images listed(const uint8_t* bytes) { return {bytes, nullptr, nullptr, {}}; }
 
-Lesion lesion(const int32_t* layers, const int32_t* filters, const float* values, int32_t begin, int32_t end) {
-    Lesion lesion;
-    for (int32_t i = begin; i < end; ++i) lesion.push_back({static_cast<std::size_t>(layers[i]), filters[i], values[i]});
-    return lesion;
+Ablation ablation(const int32_t* layers, const int32_t* filters, const float* values, int32_t begin, int32_t end) {
+    Ablation ablation;
+    for (int32_t i = begin; i < end; ++i) ablation.push_back({static_cast<std::size_t>(layers[i]), filters[i], values[i]});
+    return ablation;
 }
 
 // A network with what its passes keep from call to call.
@@ -168,20 +168,20 @@ void network_outputs(Session* session, const uint8_t* images, int32_t count, con
         outputs += count * layer.output.size();
     }
     GoOn watcher;
-    lesioned_outputs(session->network, session->outputs, 1, listed(images), count,
-                     lesion(layers, filters, values, 0, replacements), pointers, watcher);
+    ablated_outputs(session->network, session->outputs, 1, listed(images), count,
+                     ablation(layers, filters, values, 0, replacements), pointers, watcher);
 }
 
-// Lesion i makes the replacements [ends[i - 1], ends[i]). Writes (lesions, count, classes).
-CONVSCOPE_PAGE(network_lesioned_logits)
-void network_lesioned_logits(Session* session, const uint8_t* images, int32_t count, const int32_t* ends, int32_t lesions,
+// Ablation i makes the replacements [ends[i - 1], ends[i]). Writes (ablations, count, classes).
+CONVSCOPE_PAGE(network_ablation_logits)
+void network_ablation_logits(Session* session, const uint8_t* images, int32_t count, const int32_t* ends, int32_t ablations,
                              const int32_t* layers, const int32_t* filters, const float* values, float* logits) {
-    std::vector<Lesion> all;
-    for (int32_t i = 0; i < lesions; ++i) {
-        all.push_back(lesion(layers, filters, values, i == 0 ? 0 : ends[i - 1], ends[i]));
+    std::vector<Ablation> all;
+    for (int32_t i = 0; i < ablations; ++i) {
+        all.push_back(ablation(layers, filters, values, i == 0 ? 0 : ends[i - 1], ends[i]));
     }
     GoOn watcher;
-    lesioned_logits(session->network, 1, listed(images), count, all, logits, watcher);
+    ablation_logits(session->network, 1, listed(images), count, all, logits, watcher);
 }
 
 // Writes the gradients by the `wanted` layers one behind the other, each (count, the layer's output); layer -1 is the image

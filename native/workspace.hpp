@@ -41,7 +41,7 @@ struct Scratch {
     std::unique_ptr<Augmenter> augmenter;          // where images are changed before they are seen
     Buffer<float> logits_gradient;                 // of one image
     Buffer<uint32_t> won;                          // marks of winners
-    Buffer<float> sums;                            // of lesions
+    Buffer<float> sums;                            // of ablations
 };
 
 // The maps of a slice, and the scratch of the thread that is at it.

@@ -43,7 +43,7 @@ def test_the_engine_passes(load: Any, precision: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "named"), [("logits", "logits"), ("layer_gradients", "by layer/"), ("lesioned_logits", "lesions/")]
+    ("method", "named"), [("logits", "logits"), ("layer_gradients", "by layer/"), ("ablation_logits", "ablations/")]
 )
 def test_numbers_that_are_off_by_a_thousandth_are_reported(
     load: Any, monkeypatch: pytest.MonkeyPatch, method: str, named: str

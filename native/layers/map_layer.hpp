@@ -43,7 +43,7 @@ struct Extents {
 //
 // Before its activation a convolution or a dense layer is a sum over the channels of its input. Where a few of them become
 // constants, their parts are taken off the sums of the whole input and those of the constants are put on: additions in
-// place of products. Lesions ask many such questions about one input. An image has size() sums.
+// place of products. Ablations ask many such questions about one input. An image has size() sums.
 class ChannelSums {
    public:
     virtual ~ChannelSums() = default;

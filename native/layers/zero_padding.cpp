@@ -14,7 +14,7 @@ ZeroPadding::ZeroPadding(const Layer& layer, int index, const std::vector<Map>& 
       kernels_(kernels),
       wants_input_gradient_(wants_input_gradient) {}
 
-// The zeros are written each time: a lesion may have replaced them.
+// The zeros are written each time: an ablation may have replaced them.
 void ZeroPadding::forward_image(Workspace& workspace, int64_t image) const {
     const Shape shape = output_.value.shape, inner = input_.value.shape;
     const int64_t before = left_ * shape.channels, row = inner.width * inner.channels;

@@ -31,13 +31,13 @@ Numbers normalised(const Architecture& architecture, const uint8_t* image) {
 class Pass {
    public:
     Pass(const Architecture& architecture, const std::vector<Weights>& weights,
-         const std::vector<const uint8_t*>& images, const Training* training, const Lesion& lesion = {})
+         const std::vector<const uint8_t*>& images, const Training* training, const Ablation& ablation = {})
         : architecture_(architecture), weights_(weights), training_(training) {
         for (const uint8_t* image : images) images_.push_back(normalised(architecture, image));
         for (std::size_t l = 0; l < architecture.layers.size(); ++l) {
             outputs_.push_back(forward(architecture.layers[l], weights[l], reads(l), training != nullptr));
             drop(l, outputs_[l]);
-            for (const Replacement& replacement : lesion) {
+            for (const Replacement& replacement : ablation) {
                 if (replacement.layer == l) replace(replacement);
             }
         }
@@ -335,8 +335,8 @@ std::vector<Weights> random_weights(const Architecture& architecture, uint64_t s
 }
 
 std::vector<Numbers> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                             const uint8_t* image, const Lesion& lesion) {
-    const Pass pass(architecture, weights, {image}, nullptr, lesion);
+                             const uint8_t* image, const Ablation& ablation) {
+    const Pass pass(architecture, weights, {image}, nullptr, ablation);
     std::vector<Numbers> outputs;
     for (std::size_t l = 0; l < architecture.layers.size(); ++l) outputs.push_back(pass.output(l)[0]);
     return outputs;

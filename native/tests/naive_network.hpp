@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "lesions.hpp"
+#include "ablations.hpp"
 #include "naive_layers.hpp"
 
 namespace convscope::test {
@@ -57,10 +57,10 @@ struct Architecture {
 // Weights that floats hold exactly, large enough for every layer to matter.
 std::vector<Weights> random_weights(const Architecture& architecture, uint64_t seed);
 
-// The output of every layer, (rows, columns, channels), for one image; with the lesion's replacements, if there are
+// The output of every layer, (rows, columns, channels), for one image; with the ablation's replacements, if there are
 // any.
 std::vector<Numbers> outputs(const Architecture& architecture, const std::vector<Weights>& weights,
-                             const uint8_t* image, const Lesion& lesion = {});
+                             const uint8_t* image, const Ablation& ablation = {});
 
 // The gradient of the sum of dlogits[k] logits[k] by the image, and then by the output of every layer.
 std::vector<Numbers> layer_gradients(const Architecture& architecture, const std::vector<Weights>& weights,

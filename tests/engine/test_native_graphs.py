@@ -143,13 +143,13 @@ def test_any_number_of_threads_gives_the_same_bits(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BRANCHES)
-def test_lesions_of_every_layer_agree_with_the_reference(name: str) -> None:
+def test_ablations_of_every_layer_agree_with_the_reference(name: str) -> None:
     network = architecture(name)
     weights, images = random_weights(network), dataset(11).images
-    lesions = [(Replacement(row.layer.name, row.output_shape[-1] // 2, 0.7),) for row in network.table[:-1]]
-    lesions.append(tuple(one for lesion in lesions for one in lesion))
-    found = NativeNetwork(network, weights).lesioned_logits(images, lesions)
-    expected = ReferenceNetwork(network, weights).lesioned_logits(images, lesions)
+    ablations = [(Replacement(row.layer.name, row.output_shape[-1] // 2, 0.7),) for row in network.table[:-1]]
+    ablations.append(tuple(one for ablation in ablations for one in ablation))
+    found = NativeNetwork(network, weights).ablation_logits(images, ablations)
+    expected = ReferenceNetwork(network, weights).ablation_logits(images, ablations)
     np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
 
 
@@ -175,13 +175,13 @@ def test_zeros_around_the_map_are_the_padding_of_a_convolution() -> None:
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(one).max())
 
 
-def test_a_lesion_of_a_padding_replaces_its_zeros_too_and_leaves_none_behind() -> None:
+def test_an_ablation_of_a_padding_replaces_its_zeros_too_and_leaves_none_behind() -> None:
     network = cs.Architecture(
         cs.Input(6, 5), (cs.Conv2D(2, 1), cs.ZeroPadding2D(2), cs.AveragePooling2D((10, 9)), cs.Flatten())
     )
     native, images = NativeNetwork(network, random_weights(network)), random_images((6, 5, 1), 9)
-    lesions = [[Replacement("zero_padding2d", 1, 3.0)], [], [Replacement("conv2d", 1, 3.0)]]
-    padded, whole, inner = native.lesioned_logits(images, lesions)
+    ablations = [[Replacement("zero_padding2d", 1, 3.0)], [], [Replacement("conv2d", 1, 3.0)]]
+    padded, whole, inner = native.ablation_logits(images, ablations)
     np.testing.assert_allclose(padded[:, 1], 3, rtol=1e-6)
     np.testing.assert_array_equal(whole, native.logits(images))
     np.testing.assert_allclose(inner[:, 1], 3 * 30 / 90, rtol=1e-6)

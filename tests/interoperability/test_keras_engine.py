@@ -91,15 +91,15 @@ def test_gradients_by_layers_are_those_of_the_reference(architecture, weights, i
     assert max(distance(found[name], expected[name]) for name in names) < CLOSE
 
 
-def test_lesions_are_those_of_the_reference(architecture, weights, images):
+def test_ablations_are_those_of_the_reference(architecture, weights, images):
     keras, reference = (open_network(architecture, weights, engine) for engine in ("keras", "reference"))
     first, last = architecture.layers[1].name, architecture.layers[-1].name
-    lesions = [
+    ablations = [
         [],
         [Replacement(first, 0, 0.5), Replacement(first, 2)],
         [Replacement(first, 1), Replacement(last, 1, -3)],
     ]
-    assert distance(keras.lesioned_logits(images, lesions), reference.lesioned_logits(images, lesions)) < CLOSE
+    assert distance(keras.ablation_logits(images, ablations), reference.ablation_logits(images, ablations)) < CLOSE
 
 
 @pytest.mark.parametrize("name", OPTIONS)

@@ -122,7 +122,7 @@ def test_the_comparison_finding_follows_the_paired_test(
     assert findings.comparison_finding(comparison) == finding
 
 
-def lesion(layer: str, change: float, is_significant: bool, replacement: Replaced = "zero") -> FilterAblation:
+def ablation(layer: str, change: float, is_significant: bool, replacement: Replaced = "zero") -> FilterAblation:
     return FilterAblation(
         layer=layer, filter=3, replacement=replacement, accuracy_change=change, accuracy_change_by_class=(),
         interval=(-1.0, 1.0), p_value=1.0, is_significant=is_significant,
@@ -133,23 +133,23 @@ def lesion(layer: str, change: float, is_significant: bool, replacement: Replace
     ("filters", "finding"),
     [
         (
-            [lesion("a", -0.002, True), lesion("b", -0.0091, True), lesion("b", -0.5, True, "mean")],
+            [ablation("a", -0.002, True), ablation("b", -0.0091, True), ablation("b", -0.5, True, "mean")],
             "2 of 2 filters matter significantly; the largest measured loss is 0.91 points of accuracy, "
             "without filter 3 of b",
         ),
         (  # the largest of many changes is not named where luck explains it
-            [lesion("a", -0.0016, False), lesion("a", -0.001, True)],
+            [ablation("a", -0.0016, False), ablation("a", -0.001, True)],
             "1 of 2 filters matter significantly; the largest measured loss is 0.10 points of accuracy, "
             "without filter 3 of a",
         ),
-        ([lesion("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
+        ([ablation("a", -0.01, False)] * 48, "Removing any one of the 48 filters has no significant effect"),
         (
-            [lesion("a", 0.01, True), lesion("b", -0.1, False)],
+            [ablation("a", 0.01, True), ablation("b", -0.1, False)],
             "No removal of a filter lowers accuracy significantly; without any one of 1 of 2 it is significantly "
             "higher",
         ),
         (
-            [lesion("a", -0.02, True, "mean")],
+            [ablation("a", -0.02, True, "mean")],
             "1 of 1 filters matter significantly; the largest measured loss is 2.00 points of accuracy, "
             "without filter 3 of a",
         ),

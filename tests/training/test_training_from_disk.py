@@ -49,7 +49,7 @@ def on_disk(small_mnist: cs.Splits, folder: Path, monkeypatch) -> cs.Splits:
     """The same images, of which at most 500 are held at once, in an epoch of several pools."""
     monkeypatch.setenv(disk.IN_MEMORY_VARIABLE, "0")
     monkeypatch.setattr(disk, "PART_BYTES", 500 * 784)
-    monkeypatch.setattr("convscope.engine.lesions.BLOCK_BYTES", 250 * 784)
+    monkeypatch.setattr("convscope.engine.ablations.BLOCK_BYTES", 250 * 784)
     monkeypatch.setattr("convscope.data.handwriting.recipe._NUM_IMAGES", 100)
     monkeypatch.setattr(disk, "BLOCK_BYTES", 250 * 784)
     monkeypatch.setattr(pools, "POOL_BYTES", 400 * 784)

@@ -8,7 +8,7 @@ export interface Dense {
 }
 
 export class DenseNetwork {
-  calls = 0; // lesions that were asked for
+  calls = 0; // ablations that were asked for
   readonly numClasses: number;
   readonly table: LayerRow[];
   readonly weights: Weights;
@@ -49,20 +49,20 @@ export class DenseNetwork {
     return this as unknown as Network;
   }
 
-  units(image: ArrayLike<number>, lesion: Replacement[] = []): number[] {
+  units(image: ArrayLike<number>, ablation: Replacement[] = []): number[] {
     const units = apply(this.hidden, image).map((value) => Math.max(0, value));
-    for (const one of lesion) if (one.layer === 'hidden') units[one.filter] = one.value;
+    for (const one of ablation) if (one.layer === 'hidden') units[one.filter] = one.value;
     return units;
   }
 
   logits(images: Uint8Array): Float32Array {
-    return this.lesionedLogits(images, [[]]);
+    return this.ablationLogits(images, [[]]);
   }
 
-  lesionedLogits(images: Uint8Array, lesions: Replacement[][]): Float32Array {
-    this.calls += lesions.length;
-    const rows = lesions.flatMap((lesion) =>
-      this.split(images).map((image) => apply(this.output, this.units(image, lesion))),
+  ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
+    this.calls += ablations.length;
+    const rows = ablations.flatMap((ablation) =>
+      this.split(images).map((image) => apply(this.output, this.units(image, ablation))),
     );
     return Float32Array.from(rows.flat());
   }

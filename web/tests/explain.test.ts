@@ -10,8 +10,8 @@ import {
   weightedFilters,
   withoutParts,
   withReplacements,
-  type Lesion,
-} from '../src/analysis/lesions';
+  type Ablation,
+} from '../src/analysis/ablations';
 import { filterStatistics } from '../src/analysis/filter_statistics';
 import { rightAnswers } from '../src/analysis/sample_accuracy';
 import { atOnce } from './at_once';
@@ -92,13 +92,13 @@ function picture(of: Architecture, seed: number, count = 1): Uint8Array {
   return Uint8Array.from({ length: count * height * width * channels }, () => Math.max(0, random() * 380 - 125));
 }
 
-function question(of: Architecture, lost: Lesion[] = []): Question {
+function question(of: Architecture, lost: Ablation[] = []): Question {
   const weights = seeded(of, 1);
   const table = layerTable(of);
   const pixels = picture(of, 2);
   const network = engine.network(of, weights);
-  const lesion = replacements(table, {}, lost);
-  const { logits } = network.forward(pixels, lesion);
+  const ablation = replacements(table, {}, lost);
+  const { logits } = network.forward(pixels, ablation);
   network.free();
   const order = Array.from(logits, (_, k) => k).sort((a, b) => logits[b] - logits[a]);
   const maps = table.filter((row) => row.outputShape.length === 3);
@@ -107,7 +107,7 @@ function question(of: Architecture, lost: Lesion[] = []): Question {
     table,
     weights,
     untrained: seeded(of, 3),
-    replacements: lesion,
+    replacements: ablation,
     pixels,
     ground: 0,
     answer: order[0],
@@ -149,7 +149,7 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     expect(told.ink).toBeLessThanOrEqual(pixels);
   });
 
-  test('with lesions it is of the difference that is left, and what is lost has no share in it', () => {
+  test('with ablations it is of the difference that is left, and what is lost has no share in it', () => {
     const first = weightedFilters(layerTable(of))[0];
     const asked = question(of, [{ part: 'filter', layer: first.layer, filter: 1, value: 'zero' }]);
     const told = atOnce(explain(make, { ...asked, camLayer: asked.camLayer && first.layer }));
@@ -161,15 +161,15 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     expect(told.maps.terms.find((term) => term.place === 1)?.value).toBeCloseTo(0, 12);
   });
 
-  test('the split over units adds up, with and without lesions', () => {
-    const lost: Lesion[] = weightedFilters(layerTable(of)).map(({ layer }) => ({
+  test('the split over units adds up, with and without ablations', () => {
+    const lost: Ablation[] = weightedFilters(layerTable(of)).map(({ layer }) => ({
       part: 'filter',
       layer,
       filter: 1,
       value: 'zero',
     }));
-    for (const lesions of [[], lost]) {
-      const asked = question(of, lesions);
+    for (const ablations of [[], lost]) {
+      const asked = question(of, ablations);
       const network = engine.network(of, asked.weights);
       const forward = network.forward(asked.pixels, asked.replacements);
       network.free();
@@ -189,24 +189,24 @@ describe.each(Object.entries(NETWORKS))('%s', (_, of) => {
     }
   });
 
-  test('a network with the replacements written into it gives the logits of the lesion', () => {
+  test('a network with the replacements written into it gives the logits of the ablation', () => {
     const table = layerTable(of);
-    const lost = weightedFilters(table).flatMap(({ layer }): Lesion[] => [
+    const lost = weightedFilters(table).flatMap(({ layer }): Ablation[] => [
       { part: 'filter', layer, filter: 0, value: 'mean' },
       { part: 'filter', layer, filter: 2, value: 'zero' },
     ]);
     const means = Object.fromEntries(weightedFilters(table).map(({ layer }) => [layer, Float32Array.of(0.3)]));
-    const lesion = replacements(table, means, lost);
+    const ablation = replacements(table, means, lost);
     const weights = seeded(of, 1);
     const images = picture(of, 5, 3);
     const whole = engine.network(of, weights);
-    const changed = withReplacements(table, of, weights, lesion);
+    const changed = withReplacements(table, of, weights, ablation);
     const gated = engine.network(changed.architecture, changed.weights);
-    const expected = whole.lesionedLogits(images, [lesion]);
+    const expected = whole.ablationLogits(images, [ablation]);
     const found = gated.logits(images);
     expect(found).toHaveLength(expected.length);
     for (let i = 0; i < found.length; i++) expect(found[i]).toBeCloseTo(expected[i], 4);
-    for (const { layer } of lost) expect(outputOf(changed.architecture, layer)).toBe(`${layer}_lesion`);
+    for (const { layer } of lost) expect(outputOf(changed.architecture, layer)).toBe(`${layer}_ablation`);
     whole.free();
     gated.free();
   });

@@ -46,7 +46,7 @@ const nothing: Shown = {
   model: 0,
   epoch: null,
   cell: null,
-  lesions: [],
+  ablations: [],
   rival: null,
   scaling: 'layer',
   tab: 'how',
@@ -75,7 +75,7 @@ describe('a state of the bench', () => {
       model: 0,
       epoch: 5,
       cell: { layer: ODD, map: 31, row: 10, column: 9 },
-      lesions: [
+      ablations: [
         { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' },
         { part: 'filter', layer: ODD, filter: null, value: 'mean' },
         { part: 'bias', layer: 'conv2d' },
@@ -101,7 +101,7 @@ describe('a state of the bench', () => {
       model: 1,
       epoch: 3,
       cell: { layer: 'conv2d_1', map: 12, row: 4, column: 7 },
-      lesions: [
+      ablations: [
         { part: 'filter', layer: 'conv2d', filter: 3, value: 'zero' },
         { part: 'bias', layer: 'conv2d_1' },
       ],
@@ -153,7 +153,7 @@ describe('a hostile fragment', () => {
     expect(decode('#bench?i=3&r=4&l=nowhere:zero,conv2d.3:mean,conv2d.3:zero&e=77', known)).toEqual({
       ...nothing,
       rival: 4,
-      lesions: [{ part: 'filter', layer: 'conv2d', filter: 3, value: 'mean' }],
+      ablations: [{ part: 'filter', layer: 'conv2d', filter: 3, value: 'mean' }],
     });
   });
 

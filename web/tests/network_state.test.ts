@@ -17,7 +17,7 @@ const shown = (changes: Record<string, unknown>) =>
     model: { name: 'ann' },
     images: { split: 'test' },
     epoch: null,
-    lesions: [],
+    ablations: [],
     replacements: [],
     trained: null,
     ...changes,
@@ -45,11 +45,11 @@ test.each([
     'Trained here · epoch 4 · 1 filter removed',
     false,
     null,
-    { trained: here({}), lesions: [filter], replacements: [{}] },
+    { trained: here({}), ablations: [filter], replacements: [{}] },
   ],
-  ['2 filters removed', false, null, { lesions: [filter, filter], replacements: [{}, {}] }],
-  ['1 part removed', false, null, { lesions: [{ part: 'bias', layer: 'conv2d' }] }],
-  ['Epoch 1 · 1 filter removed', false, null, { epoch: 1, lesions: [filter], replacements: [{}] }],
+  ['2 filters removed', false, null, { ablations: [filter, filter], replacements: [{}, {}] }],
+  ['1 part removed', false, null, { ablations: [{ part: 'bias', layer: 'conv2d' }] }],
+  ['Epoch 1 · 1 filter removed', false, null, { epoch: 1, ablations: [filter], replacements: [{}] }],
 ])('%s', (text, isTrained, accuracy, changes) => {
   expect(shown(changes)).toMatchObject({ text, isTrained, accuracy });
 });
@@ -69,7 +69,7 @@ test('a network for own classes, or trained in the page, is the own one of the p
   const here = { text: 'Your classes', isTrained: false, accuracy: null };
   expect(shown({ payload: classes, isOnPage: false })).toMatchObject(here);
   expect(shown({ payload: classes, isOnPage: true })).toMatchObject({ ...here, isTrained: true });
-  const ablated = { lesions: [filter], replacements: [{}] };
+  const ablated = { ablations: [filter], replacements: [{}] };
   expect(shown({ payload: classes, isOnPage: true, ...ablated })).toMatchObject({
     text: 'Your classes · 1 filter removed',
     isTrained: false,

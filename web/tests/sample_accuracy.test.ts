@@ -13,7 +13,7 @@ test('broken and mended answers are counted apart', () => {
   expect(change).toEqual({ n: 4, before: 2, after: 2, broken: 1, mended: 1 });
 });
 
-test('each lesion is held against the same base, however many there are', () => {
+test('each ablation is held against the same base, however many there are', () => {
   // Unit k copies pixel k and speaks for class k.
   const eye = [0, 1, 2].map((i) => [0, 1, 2].map((k) => Number(i === k)));
   const network = new DenseNetwork({ kernel: eye, bias: [0, 0, 0] }, { kernel: eye, bias: [0.5, 0, 0] });
@@ -22,8 +22,8 @@ test('each lesion is held against the same base, however many there are', () => 
     labels: [0, 1, 2, 1],
     numSample: 3, // the fourth image is not of the sample
   };
-  const lesions = Array.from({ length: 40 }, (_, i) => [{ layer: 'hidden', filter: i % 3, value: 0 }]);
-  const found = atOnce(changes(network.network, sample, [], lesions));
+  const ablations = Array.from({ length: 40 }, (_, i) => [{ layer: 'hidden', filter: i % 3, value: 0 }]);
+  const found = atOnce(changes(network.network, sample, [], ablations));
   expect(found).toHaveLength(40);
   for (const [i, change] of found.entries()) {
     // Without its unit class 0 still has its bias.

@@ -96,7 +96,7 @@ const EXCEPTIONS: Record<string, string[]> = {
     'outline: 2px solid var(--accent); outline-offset: var(--mark, 2px); border-radius: 4px',
     '(prefers-reduced-motion: reduce)',
   ],
-  'bench/lesions/Lesions.svelte': ['filter ablation', 'correct predictions'], // in a file's name
+  'bench/ablations/Ablations.svelte': ['filter ablation', 'correct predictions'], // in a file's name
   'bench/models/TwoModels.svelte': ['two models'], // in a file's name
   'bench/parts/file_name.ts': ['with ablation'], // in a file's name
   'bench/step/Step.svelte': ['loss of one image', '(prefers-reduced-motion: reduce)'], // a file's name

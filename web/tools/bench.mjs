@@ -171,9 +171,9 @@ for (const name of names.length > 0 ? names : BROWSERS) {
   const { frames, works } = await strokes(page);
   row('a pointer move on the pad, until every layer is painted', frames, 'ms', 1);
   row('of it the network and the painting', works, 'ms', 1);
-  const times = await page.evaluate(`${script}; measure.lesionTimes()`);
+  const times = await page.evaluate(`${script}; measure.ablationTimes()`);
   row('one image, every layer', times.forward, 'ms', 3);
-  row(`${times.filters} lesions of one filter, one image`, times.image, 'ms', 2);
+  row(`${times.filters} ablations of one filter, one image`, times.image, 'ms', 2);
   row(`the same, ${times.sample} images`, times.all, 'ms', 0);
   await page.click('[data-tab="train"]');
   const epochs = [];

@@ -1,6 +1,6 @@
-// Runs within a report: times its network's lesions, by what the page calls for them and on what it holds.
-import { weightedFilters } from '../src/analysis/lesions';
-import { imageEffects } from '../src/analysis/lesion_effects';
+// Runs within a report: times its network's ablations, by what the page calls for them and on what it holds.
+import { weightedFilters } from '../src/analysis/ablations';
+import { imageEffects } from '../src/analysis/ablation_effects';
 import { rightAnswers } from '../src/analysis/sample_accuracy';
 import type { Work } from '../src/analysis/schedule';
 import { loadEngine } from '../src/engine/engine';
@@ -8,7 +8,7 @@ import type { Payload } from '../src/payload/types';
 import { inflate } from '../src/payload/unpack';
 import { load } from '../src/state/models';
 
-export interface LesionTimes {
+export interface AblationTimes {
   filters: number;
   sample: number; // images
   forward: number[]; // ms: one image, every layer's output
@@ -38,23 +38,23 @@ function timesOf(runs: number, times: number, work: () => unknown): number[] {
   });
 }
 
-export async function lesionTimes(): Promise<LesionTimes> {
+export async function ablationTimes(): Promise<AblationTimes> {
   const payload = JSON.parse(textOf('payload')) as Payload;
   const engine = await loadEngine(new Uint8Array(await inflate(textOf('engine'))));
   const { models, images } = await load(payload);
   const { architecture, weights, table } = models[0];
   const network = engine.network(architecture, weights);
   const layers = weightedFilters(table).filter(({ kind }) => kind.endsWith('2D'));
-  const lesions = layers.flatMap(({ layer, filters }) =>
+  const ablations = layers.flatMap(({ layer, filters }) =>
     Array.from({ length: filters }, (_, filter) => [{ layer, filter, value: 0 }]),
   );
   const weighed = Float32Array.from({ length: network.numClasses }, (_, k) => Number(k === 0));
   const image = images.image(0);
   return {
-    filters: lesions.length,
+    filters: ablations.length,
     sample: images.numSample,
     forward: timesOf(RUNS, 200, () => network.forward(image)),
-    image: timesOf(RUNS, 20, () => finish(imageEffects(network, image, [], lesions, weighed))),
-    all: timesOf(LONG_RUNS, 1, () => finish(rightAnswers(network, images, lesions))),
+    image: timesOf(RUNS, 20, () => finish(imageEffects(network, image, [], ablations, weighed))),
+    all: timesOf(LONG_RUNS, 1, () => finish(rightAnswers(network, images, ablations))),
   };
 }

@@ -4,18 +4,18 @@
 the work; `keras` hands it to Keras. All are a `Network` (see `convscope.engine.network`) and mean the same.
 """
 
-from convscope.engine.lesions import LesionEffects, lesion_effects
-from convscope.engine.network import EpochOptions, EpochResult, Lesion, Network, Progress, Replacement, Weights
+from convscope.engine.ablations import AblationEffects, compute_ablation_effects
+from convscope.engine.network import Ablation, EpochOptions, EpochResult, Network, Progress, Replacement, Weights
 from convscope.engine.opening import ENGINES, EngineName, check_engine, check_precision, initial_weights, open_network
 from convscope.engine.rounding import check_weight_bits
 
 __all__ = [
     "ENGINES",
+    "Ablation",
+    "AblationEffects",
     "EngineName",
     "EpochOptions",
     "EpochResult",
-    "Lesion",
-    "LesionEffects",
     "Network",
     "Progress",
     "Replacement",
@@ -23,7 +23,7 @@ __all__ = [
     "check_engine",
     "check_precision",
     "check_weight_bits",
+    "compute_ablation_effects",
     "initial_weights",
-    "lesion_effects",
     "open_network",
 ]

@@ -121,7 +121,7 @@ class Core:
         layers: list[int],
         outputs: list[NDArray[np.float32]],
     ) -> None: ...
-    def lesioned_logits(
+    def ablation_logits(
         self,
         images: NDArray[np.uint8],
         ends: NDArray[np.int64],

@@ -17,15 +17,15 @@ from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.engine import _native
 from convscope.engine.native_layers import moving_pairs, plain_layers, trained_pairs
 from convscope.engine.network import (
+    Ablation,
     EpochOptions,
     EpochResult,
-    Lesion,
     Progress,
     Weights,
+    check_ablations,
     check_arrays,
     check_dlogits,
     check_images,
-    check_lesions,
     check_weights,
 )
 from convscope.engine.processor import chosen_instruction_set, chosen_threads
@@ -298,16 +298,16 @@ class NativeNetwork:
         self._core.layer_gradients(np.ascontiguousarray(images), dlogits, indices, outputs)
         return dict(zip(layers, outputs, strict=True))
 
-    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+    def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> NDArray[np.float32]:
         check_images(images, self._image_shape)
-        lesions = [tuple(lesion) for lesion in lesions]  # nobody can change these after they were checked
-        check_lesions(self._architecture, lesions)
+        ablations = [tuple(ablation) for ablation in ablations]  # nobody can change these after they were checked
+        check_ablations(self._architecture, ablations)
         index = {row.layer.name: number for number, row in enumerate(self._architecture.table)}
-        all_replacements = [replacement for lesion in lesions for replacement in lesion]
-        logits = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
-        self._core.lesioned_logits(
+        all_replacements = [replacement for ablation in ablations for replacement in ablation]
+        logits = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
+        self._core.ablation_logits(
             np.ascontiguousarray(images),
-            np.cumsum([len(lesion) for lesion in lesions], dtype=np.int64),
+            np.cumsum([len(ablation) for ablation in ablations], dtype=np.int64),
             np.array([index[replacement.layer] for replacement in all_replacements], np.int64),
             np.array([replacement.filter for replacement in all_replacements], np.int64),
             np.array([replacement.value for replacement in all_replacements], np.float32),

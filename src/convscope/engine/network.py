@@ -75,7 +75,7 @@ class Replacement:
     value: float = 0.0
 
 
-Lesion = Sequence[Replacement]
+Ablation = Sequence[Replacement]
 """The replacements that are made at once, each of another filter; with none of them the network is whole."""
 
 
@@ -172,14 +172,15 @@ class Network(Protocol):
             KeyError: for a layer that the architecture does not have.
         """
 
-    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
-        """Return (L, N, K), the logits of each image with each of L lesions.
+    def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> NDArray[np.float32]:
+        """Return (L, N, K), the logits of each image with each of L ablations.
 
-        That is 4 · L · N · K bytes; for many lesions give the images block by block, as
-        `convscope.engine.lesions.lesion_effects` does. `native` computes what a lesion leaves as it was only once.
+        That is 4 · L · N · K bytes; for many ablations give the images block by block, as
+        `convscope.engine.ablations.compute_ablation_effects` does. `native` computes what no ablation changes
+        only once.
 
         Raises:
-            ValueError: if a filter is not one of its layer's or comes twice in a lesion, or a value is not finite.
+            ValueError: if a filter is not one of its layer's or comes twice in an ablation, or a value is not finite.
             KeyError: for a layer that the architecture does not have.
         """
 
@@ -268,19 +269,17 @@ def check_dlogits(architecture: Architecture, dlogits: NDArray[np.floating[Any]]
         raise ValueError("dlogits hold a value that is not finite")
 
 
-def check_lesions(architecture: Architecture, lesions: Sequence[Lesion]) -> None:
-    """Raise what `Network.lesioned_logits` raises, unless each lesion can be made in the architecture."""
+def check_ablations(architecture: Architecture, ablations: Sequence[Ablation]) -> None:
+    """Raise what `Network.ablation_logits` raises, unless each ablation can be made in the architecture."""
     filters = {row.layer.name: row.output_shape[-1] for row in architecture.table}
-    for lesion in filter(None, lesions):
-        for one in lesion:
-            if one.layer not in filters:
-                architecture.row(one.layer)  # raises the error that lists the layers
-            if not 0 <= one.filter < filters[one.layer]:
-                raise ValueError(f"filter is {one.filter}; {one.layer} has filters 0 to {filters[one.layer] - 1}")
-            if not abs(one.value) <= float(np.finfo(np.float32).max):
-                raise ValueError(
-                    f"the value of filter {one.filter} of {one.layer} is {one.value}; it must be a finite number"
-                )
-        (layer, number), times = Counter((one.layer, one.filter) for one in lesion).most_common(1)[0]
+    for ablation in filter(None, ablations):
+        for layer, number, value in ((item.layer, item.filter, item.value) for item in ablation):
+            if layer not in filters:
+                architecture.row(layer)  # raises the error that lists the layers
+            if not 0 <= number < filters[layer]:
+                raise ValueError(f"filter is {number}; {layer} has filters 0 to {filters[layer] - 1}")
+            if not abs(value) <= float(np.finfo(np.float32).max):
+                raise ValueError(f"the value of filter {number} of {layer} is {value}; it must be a finite number")
+        (layer, number), times = Counter((item.layer, item.filter) for item in ablation).most_common(1)[0]
         if times > 1:
             raise ValueError(f"filter {number} of {layer} is replaced {times} times at once; replace it once")

@@ -15,14 +15,14 @@ from convscope.data.datasets import Dataset
 from convscope.engine.augmentation import augment
 from convscope.engine.loss import Labels, cross_entropy, cross_entropy_backward, softmax
 from convscope.engine.network import (
+    Ablation,
     EpochOptions,
     EpochResult,
-    Lesion,
     Progress,
     Weights,
+    check_ablations,
     check_dlogits,
     check_images,
-    check_lesions,
     float_array,
     image_blocks,
 )
@@ -178,7 +178,7 @@ class ReferenceNetwork:
         self._state = self._state._replace(other=trained).with_trained(other, self._kernels, bits)
 
     def logits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits: NDArray[np.float32] = self.lesioned_logits(images, [()])[0]
+        logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -230,17 +230,17 @@ class ReferenceNetwork:
                 gradients[block] = dvalues[self._passes.output_of[name]]
         return result
 
-    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> NDArray[np.float32]:
+    def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> NDArray[np.float32]:
         check_images(images, self._architecture.input.shape)
-        check_lesions(self._architecture, lesions)
-        result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        check_ablations(self._architecture, ablations)
+        result = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
         for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-            for logits, lesion in zip(result, lesions, strict=True):
-                logits[block] = self._forward(images[block], lesion=lesion)[-1]
+            for logits, ablation in zip(result, ablations, strict=True):
+                logits[block] = self._forward(images[block], ablation=ablation)[-1]
         return result
 
-    def _forward(self, images: NDArray[np.uint8], kept: Kept | None = None, lesion: Lesion = ()) -> list[Array]:
-        return self._passes.forward(self._state.weights, images, kept, lesion)
+    def _forward(self, images: NDArray[np.uint8], kept: Kept | None = None, ablation: Ablation = ()) -> list[Array]:
+        return self._passes.forward(self._state.weights, images, kept, ablation)
 
     def _backward(
         self, values: list[Array], dlogits: Array, kept: Kept | None = None

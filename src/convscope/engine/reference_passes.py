@@ -26,7 +26,7 @@ from convscope.architecture import (
     ZeroPadding2D,
 )
 from convscope.architecture.layers import NON_TRAINABLE_WEIGHTS
-from convscope.engine.network import Lesion
+from convscope.engine.network import Ablation
 from convscope.engine.reference_layers import (
     ACTIVATIONS,
     Array,
@@ -97,7 +97,7 @@ class Passes:
         }
 
     def forward(
-        self, weights: Weights64, images: NDArray[np.uint8], kept: Kept | None = None, lesion: Lesion = ()
+        self, weights: Weights64, images: NDArray[np.uint8], kept: Kept | None = None, ablation: Ablation = ()
     ) -> list[Array]:
         """Return the normalised images and then the output of every step, the last one's without its softmax.
 
@@ -148,7 +148,7 @@ class Passes:
                 case _:
                     y = x.reshape(len(x), -1)
             if self.output_of[layer.name] == len(values):
-                y = _lesioned(y, layer, lesion)
+                y = _ablated(y, layer, ablation)
             values.append(y)
         return values
 
@@ -244,9 +244,9 @@ def _moving_statistics(weights: Weights64, layer: BatchNormalization) -> tuple[A
     return mean, variance
 
 
-def _lesioned(y: Array, layer: Layer, lesion: Lesion) -> Array:
-    """Return a layer's output with the lesion's replacements in it, if there are any."""
-    replacements = [replacement for replacement in lesion if replacement.layer == layer.name]
+def _ablated(y: Array, layer: Layer, ablation: Ablation) -> Array:
+    """Return a layer's output with the ablation's replacements in it, if there are any."""
+    replacements = [replacement for replacement in ablation if replacement.layer == layer.name]
     if replacements:
         y = y.copy()
     for replacement in replacements:

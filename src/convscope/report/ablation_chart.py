@@ -46,14 +46,14 @@ _LONGEST_VARIANT = 27  # letters of the longest name of a variant, in any langua
 _ERROR_TICKS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-def lesions_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
+def ablations_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[str, FilterAblation]]]:
     """Return for each layer, in their order, its filters' ablations by replacement, the costliest filter first."""
     layers = dict[str, dict[int, dict[str, FilterAblation]]]()
-    for lesion in filters:
-        layers.setdefault(lesion.layer, {}).setdefault(lesion.filter, {})[lesion.replacement] = lesion
+    for ablation in filters:
+        layers.setdefault(ablation.layer, {}).setdefault(ablation.filter, {})[ablation.replacement] = ablation
     main = main_replacement(filters)
     return {
-        layer: sorted(by_filter.values(), key=lambda lesions: lesions[main].accuracy_change)
+        layer: sorted(by_filter.values(), key=lambda ablations: ablations[main].accuracy_change)
         for layer, by_filter in layers.items()
     }
 
@@ -61,7 +61,7 @@ def lesions_by_layer(filters: Sequence[FilterAblation]) -> dict[str, list[dict[s
 def main_replacement(filters: Sequence[FilterAblation]) -> str:
     """Return by what filters are replaced in the ablations that come first: zero, or the mean where there is no
     other."""
-    return "zero" if any(lesion.replacement == "zero" for lesion in filters) else "mean"
+    return "zero" if any(ablation.replacement == "zero" for ablation in filters) else "mean"
 
 
 def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing:
@@ -70,8 +70,8 @@ def draw_ablation(filters: Sequence[FilterAblation], title: str = "") -> Drawing
     Args:
         filters: at least one.
     """
-    layers, main = lesions_by_layer(filters), main_replacement(filters)
-    has_both = len({lesion.replacement for lesion in filters}) > 1
+    layers, main = ablations_by_layer(filters), main_replacement(filters)
+    has_both = len({ablation.replacement for ablation in filters}) > 1
     counts = np.array([len(group) for group in layers.values()])
     gaps = len(layers) - 1
     wanted = _SLOT * counts.sum() + _GAP * gaps

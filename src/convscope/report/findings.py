@@ -198,14 +198,14 @@ def points(change: float) -> Figure:
 
 def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Said:
     """Name the filter with the largest significant loss of accuracy, or say that no loss is significant."""
-    silent = [lesion for lesion in filters if lesion.replacement == "zero"] or filters
-    missed = [lesion for lesion in silent if lesion.is_significant and lesion.accuracy_change < 0]
-    better = sum(lesion.is_significant for lesion in silent)
+    silent = [ablation for ablation in filters if ablation.replacement == "zero"] or filters
+    missed = [ablation for ablation in silent if ablation.is_significant and ablation.accuracy_change < 0]
+    better = sum(ablation.is_significant for ablation in silent)
     if not missed and better:
         return say(f"evidence.ablation.higher.{noun}", better=better, total=len(silent))
     if not missed:
         return say(f"evidence.ablation.none.{noun}", total=len(silent))
-    worst = min(missed, key=lambda lesion: lesion.accuracy_change)
+    worst = min(missed, key=lambda ablation: ablation.accuracy_change)
     return say(
         f"evidence.ablation.worst.{noun}",
         significant=len(missed),

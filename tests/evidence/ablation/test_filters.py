@@ -13,21 +13,21 @@ from .conftest import bright_or_dark, noise, one_filter_decides
 def test_where_one_filter_decides_only_its_loss_costs():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark())
     assert (ablation.accuracy, ablation.num_images, ablation.num_images_left_out) == (1.0, 40, 0)
-    lesions = {(lesion.filter, lesion.replacement): lesion for lesion in ablation.filters}
-    assert list(lesions) == [(number, replacement) for number in range(3) for replacement in ("zero", "mean")]
+    ablations = {(ablation.filter, ablation.replacement): ablation for ablation in ablation.filters}
+    assert list(ablations) == [(number, replacement) for number in range(3) for replacement in ("zero", "mean")]
     # Silent, every image is dark; at the mean of 110 / 255, above 0.3, every image is bright.
-    assert lesions[1, "zero"].accuracy_change == lesions[1, "mean"].accuracy_change == -0.5
-    assert lesions[1, "zero"].accuracy_change_by_class == (0.0, -1.0)
-    assert lesions[1, "mean"].accuracy_change_by_class == (-1.0, 0.0)
-    assert lesions[1, "zero"].interval[1] < 0
+    assert ablations[1, "zero"].accuracy_change == ablations[1, "mean"].accuracy_change == -0.5
+    assert ablations[1, "zero"].accuracy_change_by_class == (0.0, -1.0)
+    assert ablations[1, "mean"].accuracy_change_by_class == (-1.0, 0.0)
+    assert ablations[1, "zero"].interval[1] < 0
     for number in (0, 2):
         for replacement in ("zero", "mean"):
-            assert lesions[number, replacement].accuracy_change == 0
-            assert lesions[number, replacement].interval[0] < 0 < lesions[number, replacement].interval[1]
+            assert ablations[number, replacement].accuracy_change == 0
+            assert ablations[number, replacement].interval[0] < 0 < ablations[number, replacement].interval[1]
 
 
 @pytest.mark.slow
-def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
+def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_weights():
     dataset = noise()
     model = untrained(cs.presets.cnn((12, 11, 1), 7))
     means, whole = filter_means(model, dataset.images), cs.evaluate(model, dataset)
@@ -35,20 +35,20 @@ def test_a_lesion_is_the_evaluation_of_a_model_whose_filter_is_constant_by_its_w
     assert ablation.accuracy == whole.accuracy
     assert len(ablation.filters) == 2 * (16 + 32)
     intervals = ablation.interval_by_class.unpack()
-    for row, lesion in list(enumerate(ablation.filters))[::7]:
+    for row, effect in list(enumerate(ablation.filters))[::7]:
         weights = {name: weight.copy() for name, weight in model.weights.items()}
-        weights[f"{lesion.layer}/kernel"][..., lesion.filter] = 0
-        value = 0 if lesion.replacement == "zero" else means[lesion.layer][lesion.filter]
-        weights[f"{lesion.layer}/bias"][lesion.filter] = value  # behind it is relu, and a mean of relu is not negative
+        weights[f"{effect.layer}/kernel"][..., effect.filter] = 0
+        value = 0 if effect.replacement == "zero" else means[effect.layer][effect.filter]
+        weights[f"{effect.layer}/bias"][effect.filter] = value  # relu keeps it, since a mean of relu is not negative
         less = cs.evaluate(cs.Model(model.architecture, weights, model.class_names), dataset)
-        assert lesion.accuracy_change == pytest.approx(less.accuracy - whole.accuracy, abs=1e-12)
+        assert effect.accuracy_change == pytest.approx(less.accuracy - whole.accuracy, abs=1e-12)
         recalls = [one.recall - other.recall for one, other in zip(less.classes, whole.classes, strict=True)]
-        assert lesion.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)
+        assert effect.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)
         right, less_right = whole.y_true == whole.y_pred, less.y_true == less.y_pred
         mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
         low, high = paired_interval(np.array([mended]), np.array([broken]), len(dataset))
-        assert lesion.interval == (low[0], high[0])
-        assert lesion.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
+        assert effect.interval == (low[0], high[0])
+        assert effect.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
         for label in range(7):
             members = whole.y_true == label
             mended, broken = (~right & less_right & members).sum(), (right & ~less_right & members).sum()
@@ -60,14 +60,14 @@ def test_without_a_convolution_hidden_units_are_taken_away():
     layers = (cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(3, "relu"), cs.Dense(7, "softmax"))
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",))
     expected = [("dense", number) for number in range(5)] + [("dense_1", number) for number in range(3)]
-    assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
+    assert [(ablation.layer, ablation.filter) for ablation in ablation.filters] == expected
 
 
 def test_depthwise_filters_count_too():
     layers = (cs.Conv2D(2, 3), cs.DepthwiseConv2D(3, depth_multiplier=2), cs.Flatten(), cs.Dense(7))
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("mean",))
-    assert [lesion.layer for lesion in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
-    assert {lesion.replacement for lesion in ablation.filters} == {"mean"}
+    assert [ablation.layer for ablation in ablation.filters] == ["conv2d"] * 2 + ["depthwise_conv2d"] * 4
+    assert {ablation.replacement for ablation in ablation.filters} == {"mean"}
 
 
 def test_a_network_of_one_layer_has_nothing_to_take_away():
@@ -80,14 +80,14 @@ def test_a_network_of_one_layer_has_nothing_to_take_away():
 def test_a_class_without_images_changes_by_nothing_and_is_not_tested():
     dataset = bright_or_dark()
     ablation = cs.ablate(one_filter_decides(), dataset.take(np.arange(0, 40, 2)))
-    assert {lesion.accuracy_change_by_class[1] for lesion in ablation.filters} == {0.0}
+    assert {ablation.accuracy_change_by_class[1] for ablation in ablation.filters} == {0.0}
     assert np.unique(ablation.interval_by_class.unpack()[:, 1], axis=0).tolist() == [[-1.0, 1.0]]
     assert ablation.marking_by_class.num_tests == ablation.marking.num_tests == 6  # of two classes one has images
 
 
 def test_only_the_loss_of_the_deciding_filter_is_marked():
     ablation = cs.ablate(one_filter_decides(), bright_or_dark())
-    marked = [(lesion.filter, lesion.replacement) for lesion in ablation.filters if lesion.is_significant]
+    marked = [(ablation.filter, ablation.replacement) for ablation in ablation.filters if ablation.is_significant]
     assert marked == [(1, "zero"), (1, "mean")]
     by_class = ablation.is_significant_by_class.unpack().tolist()
     assert by_class[2] == [0, 1]  # silent, bright images are lost
@@ -105,25 +105,25 @@ def test_a_filter_of_zeros_costs_nothing(small_mnist):
     weights["conv2d/kernel"][..., 3] = 0
     weights["conv2d/bias"][3] = 0
     ablation = cs.ablate(cs.Model(model.architecture, weights, model.class_names), small_mnist.test)
-    lesions = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
-    assert [one.accuracy_change for one in lesions] == [0.0, 0.0]
+    ablations = [one for one in ablation.filters if (one.layer, one.filter) == ("conv2d", 3)]
+    assert [one.accuracy_change for one in ablations] == [0.0, 0.0]
 
 
 def test_units_of_hidden_dense_layers_are_tried_on_request():
     layers = (cs.Conv2D(3), cs.Flatten(), cs.Dense(5, "relu"), cs.Dense(7))
     ablation = cs.ablate(untrained(cs.Architecture(cs.Input(12, 11), layers)), noise(), ("zero",), units=True)
     expected = [("conv2d", number) for number in range(3)] + [("dense", number) for number in range(5)]
-    assert [(lesion.layer, lesion.filter) for lesion in ablation.filters] == expected
+    assert [(ablation.layer, ablation.filter) for ablation in ablation.filters] == expected
     assert ablation.layer_kinds == {"conv2d": "Conv2D", "dense": "Dense"}
 
 
 def test_of_many_filters_some_are_left_out_evenly():
     ablation = cs.ablate(untrained(cs.presets.cnn((12, 11, 1), 7)), noise(), most_ablations=25)
-    assert len(ablation.filters) == 24  # both lesions of 12
+    assert len(ablation.filters) == 24  # both ablations of 12
     assert ablation.num_filters_left_out == 48 - 12
-    layers = [lesion.layer for lesion in ablation.filters[::2]]
+    layers = [ablation.layer for ablation in ablation.filters[::2]]
     assert (layers.count("conv2d"), layers.count("conv2d_1")) == (4, 8)
-    numbers = [lesion.filter for lesion in ablation.filters[::2]]
+    numbers = [ablation.filter for ablation in ablation.filters[::2]]
     assert (numbers[0], numbers[-1]) == (0, 31)
 
 
@@ -144,8 +144,8 @@ def test_what_costs_too_much_leaves_images_out_and_then_filters():
 def test_means_that_are_known_are_taken():
     dataset, model = bright_or_dark(), one_filter_decides()
     means = {"conv2d": np.array([0, 0.1, 0], np.float32)}
-    lesion = cs.ablate(model, dataset, ("mean",), means=means).filters[1]
-    assert lesion.accuracy_change_by_class == (0.0, -1.0)  # at 0.1, below 0.3, every image is dark
+    ablation = cs.ablate(model, dataset, ("mean",), means=means).filters[1]
+    assert ablation.accuracy_change_by_class == (0.0, -1.0)  # at 0.1, below 0.3, every image is dark
 
 
 def test_means_are_those_of_all_images_and_of_the_last_layer_the_mean_logits(monkeypatch):

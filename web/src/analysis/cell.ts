@@ -63,7 +63,7 @@ export interface CellArithmetic {
   slope: number; // of leaky relu below zero
   shares: Shares | null; // of a softmax
   computed: number; // after the activation
-  replaced: number | null; // by a lesion
+  replaced: number | null; // by an ablation
   value: number; // what the arithmetic ends with: the replacement, or what was computed
   shown: number; // what the layer's output holds
 }

@@ -23,7 +23,7 @@ import {
   type Curve,
 } from './deletion';
 import { lastMapLayer, splitOverMaps, type MapSplit } from './difference';
-import { outputOf, withReplacements } from './lesions';
+import { outputOf, withReplacements } from './ablations';
 import { part, type Work } from './schedule';
 import { withNetwork } from './with_network';
 
@@ -63,8 +63,8 @@ export interface Explanation {
 type MakeNetwork = (architecture: Architecture, weights: Weights) => Network;
 type Maps = Record<Method, Float32Array | null>;
 
-// With the lesions written into it.
-function makeLesioned(make: MakeNetwork, question: Question, weights: Weights): Network {
+// With the ablations written into it.
+function makeAblated(make: MakeNetwork, question: Question, weights: Weights): Network {
   const gated = withReplacements(question.table, question.architecture, weights, question.replacements);
   return make(gated.architecture, gated.weights);
 }
@@ -110,7 +110,7 @@ export function* explain(make: MakeNetwork, question: Question): Work<Explanatio
   const { height, width, channels } = architecture.input;
   const ink = inkOf(pixels, channels, ground);
 
-  const own = (weights: Weights) => () => makeLesioned(make, question, weights);
+  const own = (weights: Weights) => () => makeAblated(make, question, weights);
   const trained = withNetwork(own(question.weights), function* (network) {
     const seen = yield* part(look(network, question), 0, 0.35);
     if (ink.length < LEAST_INK) return { ...seen, random: null, curves: null };

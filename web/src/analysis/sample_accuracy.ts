@@ -1,4 +1,4 @@
-// What lesions do to the answers for a sample of images.
+// What ablations do to the answers for a sample of images.
 import type { Network } from '../engine/network';
 import type { Replacement } from '../engine/types';
 import { inPieces, part, type Work } from './schedule';
@@ -40,18 +40,18 @@ export interface Sample {
 
 const MOST_NUMBERS = 1 << 18; // logits that a call gives
 
-// By lesion: 1 for each image of the sample that is answered right. The lesions share what they do not touch.
-export function* rightAnswers(network: Network, sample: Sample, lesions: Replacement[][]): Work<Uint8Array[]> {
+// By ablation: 1 for each image of the sample that is answered right. The ablations share what they do not touch.
+export function* rightAnswers(network: Network, sample: Sample, ablations: Replacement[][]): Work<Uint8Array[]> {
   const { pixels, labels, numSample } = sample;
   const size = pixels.length / labels.length;
   const classes = network.numClasses;
-  const right = lesions.map(() => new Uint8Array(numSample));
-  const most = Math.max(1, Math.floor(MOST_NUMBERS / (classes * lesions.length)));
+  const right = ablations.map(() => new Uint8Array(numSample));
+  const most = Math.max(1, Math.floor(MOST_NUMBERS / (classes * ablations.length)));
   yield* inPieces(
     numSample,
     (from, to) => {
-      const logits = network.lesionedLogits(pixels.subarray(from * size, to * size), lesions);
-      for (let l = 0; l < lesions.length; l++) {
+      const logits = network.ablationLogits(pixels.subarray(from * size, to * size), ablations);
+      for (let l = 0; l < ablations.length; l++) {
         for (let i = from; i < to; i++) {
           const place = l * (to - from) + i - from;
           right[l][i] = Number(isRight(logits, place, labels[i], classes));
@@ -63,20 +63,20 @@ export function* rightAnswers(network: Network, sample: Sample, lesions: Replace
   return right;
 }
 
-const TOGETHER = 16; // lesions that go through the network side by side
+const TOGETHER = 16; // ablations that go through the network side by side
 
-// By lesion: the change of each image's answer against `base`, which goes with every lesion.
+// By ablation: the change of each image's answer against `base`, which goes with every ablation.
 export function* changes(
   network: Network,
   sample: Sample,
   base: Replacement[],
-  lesions: Replacement[][],
+  ablations: Replacement[][],
 ): Work<Change[]> {
   const result: Change[] = [];
-  const groups = Math.max(1, Math.ceil(lesions.length / TOGETHER));
+  const groups = Math.max(1, Math.ceil(ablations.length / TOGETHER));
   let before: Uint8Array | null = null;
   for (let g = 0; g < groups; g++) {
-    const some = lesions.slice(g * TOGETHER, (g + 1) * TOGETHER).map((lesion) => [...base, ...lesion]);
+    const some = ablations.slice(g * TOGETHER, (g + 1) * TOGETHER).map((ablation) => [...base, ...ablation]);
     const work = rightAnswers(network, sample, before === null ? [base, ...some] : some);
     const right: Uint8Array[] = yield* part(work, g / groups, (g + 1) / groups);
     const intact: Uint8Array = (before ??= right.shift()!);

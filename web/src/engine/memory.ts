@@ -30,12 +30,12 @@ export interface Exports {
     replacements: number,
     outputs: Pointer,
   ): void;
-  network_lesioned_logits(
+  network_ablation_logits(
     network: Pointer,
     images: Pointer,
     count: number,
     ends: Pointer,
-    lesions: number,
+    ablations: number,
     layers: Pointer,
     filters: Pointer,
     values: Pointer,

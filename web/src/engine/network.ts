@@ -79,18 +79,18 @@ export class Network {
   }
 
   // What each layer gives, in the table's order, each (N, output); the last one's softmax is applied.
-  activations(images: Uint8Array, lesion: Replacement[] = []): Float32Array[] {
-    const outputs = this.#outputs(images, lesion);
+  activations(images: Uint8Array, ablation: Replacement[] = []): Float32Array[] {
+    const outputs = this.#outputs(images, ablation);
     const last = this.table.length - 1;
     if (this.table[last].layer.activation === 'softmax') outputs[last] = softmax(outputs[last], this.numClasses);
     return outputs;
   }
 
   // All of it for one image.
-  forward(image: Uint8Array, lesion: Replacement[] = []): Forward {
+  forward(image: Uint8Array, ablation: Replacement[] = []): Forward {
     if (image.length !== this.#imageBytes)
       throw new Error(`An image has ${this.#imageBytes} bytes here, not ${image.length}.`);
-    const activations = this.#outputs(image, lesion);
+    const activations = this.#outputs(image, ablation);
     const last = this.table.length - 1;
     const logits = activations[last];
     const probabilities = softmax(logits, this.numClasses);
@@ -98,23 +98,23 @@ export class Network {
     return { activations, logits, probabilities };
   }
 
-  // (L, N, K): the logits with each of L lesions; what a lesion leaves as it was is computed once.
-  lesionedLogits(images: Uint8Array, lesions: Replacement[][]): Float32Array {
+  // (L, N, K): the logits with each of L ablations; what an ablation leaves as it was is computed once.
+  ablationLogits(images: Uint8Array, ablations: Replacement[][]): Float32Array {
     const count = this.#count(images);
     let made = 0;
-    const ends = Int32Array.from(lesions, (lesion) => (made += lesion.length));
-    const size = lesions.length * count * this.numClasses;
+    const ends = Int32Array.from(ablations, (ablation) => (made += ablation.length));
+    const size = ablations.length * count * this.numClasses;
     return this.#call((arrays) => {
       const logits = arrays.room(4 * size);
-      const [layers, filters, values] = this.#placeReplacements(arrays, lesions.flat());
+      const [layers, filters, values] = this.#placeReplacements(arrays, ablations.flat());
       const placed = arrays.place(images);
       const placedEnds = arrays.place(ends);
-      this.#exports.network_lesioned_logits(
+      this.#exports.network_ablation_logits(
         this.#handle,
         placed,
         count,
         placedEnds,
-        lesions.length,
+        ablations.length,
         layers,
         filters,
         values,
@@ -244,14 +244,14 @@ export class Network {
     return call(this.#exports, work);
   }
 
-  #outputs(images: Uint8Array, lesion: Replacement[]): Float32Array[] {
+  #outputs(images: Uint8Array, ablation: Replacement[]): Float32Array[] {
     const count = this.#count(images);
     const sizes = this.table.map((row) => count * product(row.outputShape));
     return this.#call((arrays) => {
       const outputs = arrays.room(4 * sizes.reduce((sum, size) => sum + size, 0));
-      const [layers, filters, values] = this.#placeReplacements(arrays, lesion);
+      const [layers, filters, values] = this.#placeReplacements(arrays, ablation);
       const placed = arrays.place(images);
-      this.#exports.network_outputs(this.#handle, placed, count, layers, filters, values, lesion.length, outputs);
+      this.#exports.network_outputs(this.#handle, placed, count, layers, filters, values, ablation.length, outputs);
       return split(arrays, outputs, sizes);
     });
   }

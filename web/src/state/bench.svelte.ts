@@ -1,7 +1,7 @@
-// What is on the bench: an image, a model at an epoch, lesions, and the cell that is looked at. Everything that is shown
+// What is on the bench: an image, a model at an epoch, ablations, and the cell that is looked at. Everything that is shown
 // follows from it.
 import { largest } from '../analysis/largest';
-import { replacements, sameLesion, withoutParts, type Lesion } from '../analysis/lesions';
+import { replacements, sameAblation, withoutParts, type Ablation } from '../analysis/ablations';
 import type { Cell } from '../analysis/receptive';
 import type { Engine } from '../engine/engine';
 import type { Forward, Network } from '../engine/network';
@@ -40,7 +40,7 @@ export class Bench {
 
   modelIndex = $state(0);
   epoch = $state<number | null>(null); // of a snapshot; null is the trained model
-  lesions = $state.raw<Lesion[]>([]);
+  ablations = $state.raw<Ablation[]>([]);
   hovered = $state.raw<Cell | null>(null);
   held = $state.raw<Cell | null>(null);
   rival = $state<number | null>(null); // a class; null is the second best
@@ -90,24 +90,24 @@ export class Bench {
   readonly weights = $derived.by(
     (): Weights => (this.epoch === null ? undefined : this.model.snapshots.get(this.epoch)) ?? this.model.weights,
   );
-  // Without lesions, and with the parts taken away that are. Asked for anew each time, since one that was long unused is freed.
+  // Without ablations, and with the parts taken away that are. Asked for anew each time, since one that was long unused is freed.
   get whole(): Network {
     return this.network(this.model, this.weights, []);
   }
-  get lesioned(): Network {
-    return this.network(this.model, this.weights, this.lesions);
+  get ablated(): Network {
+    return this.network(this.model, this.weights, this.ablations);
   }
-  readonly replacements = $derived.by(() => replacements(this.table, this.model.means, this.lesions));
+  readonly replacements = $derived.by(() => replacements(this.table, this.model.means, this.ablations));
 
   readonly forward = $derived.by((): Forward => {
     const start = performance.now();
-    const forward = this.lesioned.forward(this.pixels, this.replacements);
+    const forward = this.ablated.forward(this.pixels, this.replacements);
     this.forwardMilliseconds = performance.now() - start;
     return forward;
   });
-  // The same without any lesion.
+  // The same without any ablation.
   readonly intact = $derived.by((): Forward =>
-    this.lesions.length === 0 ? this.forward : this.whole.forward(this.pixels),
+    this.ablations.length === 0 ? this.forward : this.whole.forward(this.pixels),
   );
   readonly answer = $derived.by((): number => largest(this.forward.logits));
   readonly runnerUp = $derived.by((): number => largest(this.forward.logits, this.answer));
@@ -131,11 +131,11 @@ export class Bench {
     this.source.kind === 'image' ? this.images.labels[this.source.position] : null,
   );
 
-  // A network with these weights and without the parts that the lesions take away; kept for the next call.
-  network(model: LoadedModel, weights: Weights, lesions: Lesion[]): Network {
-    const taken = lesions
-      .filter((lesion) => lesion.part !== 'filter')
-      .map((lesion) => `${lesion.layer}/${lesion.part}`);
+  // A network with these weights and without the parts that the ablations take away; kept for the next call.
+  network(model: LoadedModel, weights: Weights, ablations: Ablation[]): Network {
+    const taken = ablations
+      .filter((ablation) => ablation.part !== 'filter')
+      .map((ablation) => `${ablation.layer}/${ablation.part}`);
     let number = this.#weights.get(weights);
     if (number === undefined) this.#weights.set(weights, (number = this.#count++));
     const key = `${number} ${taken.sort().join(' ')}`;
@@ -145,7 +145,7 @@ export class Bench {
       this.#networks.set(key, known); // the last used are the last
       return known;
     }
-    const changed = withoutParts(model.architecture, weights, lesions);
+    const changed = withoutParts(model.architecture, weights, ablations);
     const network = this.engine.network(changed.architecture, changed.weights);
     this.#networks.set(key, network);
     if (this.#networks.size > MOST_NETWORKS) {
@@ -193,17 +193,17 @@ export class Bench {
   show(model: number): void {
     this.modelIndex = model;
     this.epoch = null;
-    this.lesions = [];
+    this.ablations = [];
     this.letGo();
   }
 
-  isOff(lesion: Lesion): boolean {
-    return this.lesions.some((one) => sameLesion(one, lesion));
+  isOff(ablation: Ablation): boolean {
+    return this.ablations.some((one) => sameAblation(one, ablation));
   }
 
-  toggle(lesion: Lesion): void {
-    const others = this.lesions.filter((one) => !sameLesion(one, lesion));
-    this.lesions = others.length < this.lesions.length ? others : [...this.lesions, lesion];
+  toggle(ablation: Ablation): void {
+    const others = this.ablations.filter((one) => !sameAblation(one, ablation));
+    this.ablations = others.length < this.ablations.length ? others : [...this.ablations, ablation];
   }
 }
 

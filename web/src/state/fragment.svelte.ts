@@ -25,7 +25,7 @@ function shownOn(bench: Bench): Shown {
     model: own ? bench.modelIndex : 0,
     epoch: own ? bench.epoch : null,
     cell: own ? bench.held : null,
-    lesions: own ? bench.lesions : [],
+    ablations: own ? bench.ablations : [],
     rival: bench.rival,
     scaling: bench.scaling,
     tab: bench.tab,
@@ -40,7 +40,7 @@ async function restore(bench: Bench, shown: Shown, snapshots: Promise<void>): Pr
   bench.show(shown.model);
   if (shown.strokes !== null) bench.source = { kind: 'drawing', strokes: shown.strokes };
   else if (shown.index !== null) bench.choose(bench.images.find(shown.index));
-  bench.lesions = shown.lesions;
+  bench.ablations = shown.ablations;
   bench.rival = shown.rival;
   bench.scaling = shown.scaling;
   bench.tab = shown.tab;

@@ -1,5 +1,5 @@
 // What is on the bench as the fragment of an address, and back: #bench?i=17&m=1&e=3&c=conv2d_1.12.4.7&l=conv2d.3:zero
-import { filtersOf, partsOf, sameLesion, type Lesion } from '../analysis/lesions';
+import { filtersOf, partsOf, sameAblation, type Ablation } from '../analysis/ablations';
 import type { LayerRow } from '../engine/types';
 import type { Cell, Scaling } from './bench.svelte';
 import type { Stroke } from '../handwriting/strokes';
@@ -13,7 +13,7 @@ export interface Shown {
   model: number;
   epoch: number | null;
   cell: Cell | null;
-  lesions: Lesion[];
+  ablations: Ablation[];
   rival: number | null;
   scaling: Scaling;
   tab: Tab;
@@ -31,7 +31,7 @@ export interface Known {
 
 const START = '#bench?';
 const MOST_LETTERS = 100_000;
-const MOST_LESIONS = 2_000;
+const MOST_ABLATIONS = 2_000;
 const WORD = /^[a-z]{1,20}$/;
 
 // A layer's name; what parts the fields does not stand in it.
@@ -54,10 +54,10 @@ function whole(text: string | undefined, end: number): number | null {
   return Number(text) < end ? Number(text) : null;
 }
 
-function lesionText(lesion: Lesion): string {
-  const name = written(lesion.layer);
-  if (lesion.part !== 'filter') return `${name}:${lesion.part}`;
-  return `${name}${lesion.filter === null ? '' : `.${lesion.filter}`}:${lesion.value}`;
+function ablationText(ablation: Ablation): string {
+  const name = written(ablation.layer);
+  if (ablation.part !== 'filter') return `${name}:${ablation.part}`;
+  return `${name}${ablation.filter === null ? '' : `.${ablation.filter}`}:${ablation.value}`;
 }
 
 export function encode(shown: Shown): string {
@@ -69,7 +69,7 @@ export function encode(shown: Shown): string {
     const { layer, map, row, column } = shown.cell;
     fields.push(`c=${written(layer)}.${map}.${row}.${column}`);
   }
-  if (shown.lesions.length > 0) fields.push(`l=${shown.lesions.map(lesionText).join(',')}`);
+  if (shown.ablations.length > 0) fields.push(`l=${shown.ablations.map(ablationText).join(',')}`);
   if (shown.rival !== null) fields.push(`r=${shown.rival}`);
   if (shown.scaling !== 'layer') fields.push(`s=${shown.scaling}`);
   if (shown.tab !== 'how') fields.push(`t=${shown.tab}`);
@@ -89,7 +89,7 @@ function readCell(text: string, table: LayerRow[], image: number[]): Cell | null
   return map === null || row === null || column === null ? null : { layer, map, row, column };
 }
 
-function readLesion(text: string, table: LayerRow[]): Lesion | null {
+function readAblation(text: string, table: LayerRow[]): Ablation | null {
   const [place, what, ...rest] = text.split(':');
   const [name, filter, ...more] = place.split('.');
   const row = table.find((row) => row.layer.name === read(name));
@@ -119,10 +119,10 @@ export function decode(fragment: string, known: Known): Shown | null {
   const index = number('i', Infinity);
   const epoch = number('e', Infinity);
   const lesson = fields.get('n');
-  const lesions: Lesion[] = [];
-  for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_LESIONS)) {
-    const lesion = readLesion(text, table);
-    if (lesion !== null && !lesions.some((one) => sameLesion(one, lesion))) lesions.push(lesion);
+  const ablations: Ablation[] = [];
+  for (const text of (fields.get('l') ?? '').split(',').slice(0, MOST_ABLATIONS)) {
+    const ablation = readAblation(text, table);
+    if (ablation !== null && !ablations.some((one) => sameAblation(one, ablation))) ablations.push(ablation);
   }
   return {
     index: index !== null && known.find(index) >= 0 ? index : null,
@@ -130,7 +130,7 @@ export function decode(fragment: string, known: Known): Shown | null {
     model,
     epoch: epoch !== null && epochs.includes(epoch) ? epoch : null,
     cell: fields.has('c') ? readCell(fields.get('c')!, table, known.shape) : null,
-    lesions,
+    ablations,
     rival: number('r', known.numClasses),
     scaling: fields.get('s') === 'map' ? 'map' : 'layer',
     tab: TABS.find((tab) => tab === fields.get('t')) ?? 'how',

@@ -11,10 +11,10 @@ export interface NetworkState {
 }
 
 export function networkState(bench: Bench): NetworkState {
-  const { payload, modelIndex, epoch, lesions, trained } = bench;
+  const { payload, modelIndex, epoch, ablations, trained } = bench;
   const { evaluation } = payload;
   const history = modelIndex === 0 ? payload.history : payload.baseline_history;
-  const removed = lesions.length === 0 ? [] : [removedText(bench)];
+  const removed = ablations.length === 0 ? [] : [removedText(bench)];
   if (trained !== null) {
     const { isTraining, epoch, accuracy, sample } = trained;
     const text = say(isTraining ? 'state.trainingHere' : 'state.trainedHere', { epoch });
@@ -54,8 +54,8 @@ const measuredOn = (split: string): string => say(`state.accuracyOn.${split as k
 const measuredOnFirst = (split: string, n: number): string =>
   say(`state.accuracyOnFirst.${split as keyof typeof en.state.accuracyOnFirst}`, { n });
 
-function removedText({ replacements, lesions }: Bench): string {
-  const parts = lesions.filter(({ part }) => part !== 'filter').length;
+function removedText({ replacements, ablations }: Bench): string {
+  const parts = ablations.filter(({ part }) => part !== 'filter').length;
   const texts = [];
   if (replacements.length > 0) texts.push(say('state.filtersRemoved', { n: replacements.length }));
   if (parts > 0) texts.push(say('state.partsRemoved', { n: parts }));

@@ -20,7 +20,7 @@ const HALF = { width: 640, height: 360, deviceScaleFactor: 2 }; // the same wind
 // What is there once an instrument has computed what it shows.
 const COMPUTED: Partial<Record<Tab, string>> = {
   filter: '.cost .note',
-  lesions: '.lesions:not([data-running-accuracy=""])',
+  ablations: '.ablations:not([data-running-accuracy=""])',
   why: '.fool [data-epsilon]',
   models: '#panel .image',
 };

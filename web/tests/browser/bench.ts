@@ -2,7 +2,7 @@
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 
-export type Tab = 'how' | 'filter' | 'lesions' | 'why' | 'models' | 'train' | 'step' | 'yours';
+export type Tab = 'how' | 'filter' | 'ablations' | 'why' | 'models' | 'train' | 'step' | 'yours';
 type Point = [x: number, y: number];
 
 // The maps of one layer, as its canvas says they lie; lengths in CSS pixels.

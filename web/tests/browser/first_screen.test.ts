@@ -349,8 +349,8 @@ inEachBrowser((browser) => {
 
   test('Back returns from an instrument, and from the bench to the place in the report', async () => {
     await visit(browser(), path, { fragment: '#bench?i=0' }, async ({ page }) => {
-      await openTab(page, 'lesions');
-      await expect.poll(() => page.url()).toMatch(/t=lesions/);
+      await openTab(page, 'ablations');
+      await expect.poll(() => page.url()).toMatch(/t=ablations/);
       await page.goBack();
       await page.waitForSelector('[data-tab="how"][aria-selected="true"]');
       const image = await page.$('main img[data-split="test"]');

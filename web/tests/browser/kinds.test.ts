@@ -1,7 +1,7 @@
 // The same page with other data and networks: nothing in it knows MNIST or cnn.
 import { expect, inject, test } from 'vitest';
 import { architectureOf, checkArithmetic, click, largestDifference, logitsOf, openTab, tabsOf } from './bench';
-import { checkLesions, firstAndLast } from './lesions';
+import { checkAblations, firstAndLast } from './ablations';
 import { inEachBrowser, inOnePage } from './open';
 import { expectedOf, made, pagePath } from './reports';
 
@@ -26,11 +26,11 @@ inEachBrowser((browser, browserName) => {
       });
 
       test('without the first and last filter of each layer gives the logits that Python gives', async () => {
-        const { logits, lesions } = expectedOf(folder, name);
-        const filters = firstAndLast(Object.keys(lesions));
+        const { logits, ablations } = expectedOf(folder, name);
+        const filters = firstAndLast(Object.keys(ablations));
         expect(filters.length).toBeGreaterThanOrEqual(4);
         const page = await goTo({ fragment: '#bench?i=0' });
-        await checkLesions(page, lesions, filters);
+        await checkAblations(page, ablations, filters);
         expect(largestDifference(await logitsOf(page), logits[0])).toBeLessThanOrEqual(1e-4);
       });
 
@@ -44,7 +44,7 @@ inEachBrowser((browser, browserName) => {
         const page = await goTo({ width: 360, height: 740 });
         const tabs = await tabsOf(page);
         const single = name === 'ann' ? [] : ['models'];
-        expect(tabs).toEqual(['how', 'filter', 'lesions', 'why', ...single, 'train', 'step', 'yours']);
+        expect(tabs).toEqual(['how', 'filter', 'ablations', 'why', ...single, 'train', 'step', 'yours']);
         for (const tab of tabs) {
           await openTab(page, tab);
           const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

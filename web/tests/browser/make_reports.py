@@ -234,17 +234,17 @@ def expected(folder: Path) -> dict[str, Any]:
     model = cs.load_model(folder / "model.safetensors")
     images = first_images(folder)
     kinds = (cs.Conv2D, cs.DepthwiseConv2D, cs.Dense)
-    # In the layer that gives the logits the page has no lesions: its numbers are the answer.
+    # In the layer that gives the logits the page has no ablations: its numbers are the answer.
     computing = [row for row in model.architecture.table if not isinstance(row.layer, cs.Activation)]
     layers = [row for row in computing[:-1] if isinstance(row.layer, kinds)]
     places = [(row.layer.name, k) for row in layers for k in range(row.output_shape[-1])]
-    lesioned = model.network.lesioned_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
+    ablated = model.network.ablation_logits(images[:1], [[Replacement(layer, k)] for layer, k in places])
     photo = folder / PHOTO
     return {
         "class_names": list(model.class_names),
         "logits": model.logits(images).tolist(),
         "photo": photo_expected(model, photo) if photo.exists() else None,
-        "lesions": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(places, lesioned, strict=True)},
+        "ablations": {f"{layer}/{k}": logits[0].tolist() for (layer, k), logits in zip(places, ablated, strict=True)},
     }
 
 

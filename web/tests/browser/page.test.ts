@@ -42,17 +42,17 @@ inEachBrowser((browser, name) => {
           rival: document.querySelector('[data-class][aria-pressed="true"]')?.getAttribute('data-class'),
         }));
       expect(await seen()).toEqual({ title: 'Convolution 2, filter 12', rival: '4' });
-      await openTab(page, 'lesions');
-      const off = await page.$$eval('[data-lesion][aria-pressed="true"]', (all) =>
-        all.map((one) => one.getAttribute('data-lesion')),
+      await openTab(page, 'ablations');
+      const off = await page.$$eval('[data-ablation][aria-pressed="true"]', (all) =>
+        all.map((one) => one.getAttribute('data-ablation')),
       );
       expect(off).toEqual(['conv2d/3']);
       // What is shown leads to the same link again.
       const logits = await logitsOf(page);
-      await click(page, '[data-lesion="conv2d/4"]');
+      await click(page, '[data-ablation="conv2d/4"]');
       await expect.poll(() => page.url()).toContain('conv2d.3:zero,conv2d.4:zero');
-      await click(page, '[data-lesion="conv2d/4"]');
-      await expect.poll(() => page.url()).toMatch(new RegExp(`${fragment.replace(/[?.]/g, '\\$&')}&t=lesions$`));
+      await click(page, '[data-ablation="conv2d/4"]');
+      await expect.poll(() => page.url()).toMatch(new RegExp(`${fragment.replace(/[?.]/g, '\\$&')}&t=ablations$`));
       expect(await logitsOf(page)).toEqual(logits);
     });
   });

@@ -22,7 +22,7 @@ export interface Expected {
   class_names: string[];
   logits: number[][];
   photo: { hints: string[]; stages: Record<string, [number, number]>; logits: number[] } | null; // of photo.png, where there is one
-  lesions: Record<string, number[]>; // by "layer/filter": logits of the first image without it
+  ablations: Record<string, number[]>; // by "layer/filter": logits of the first image without it
 }
 
 export function photoPath(folder: string): string {

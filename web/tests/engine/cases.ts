@@ -25,8 +25,8 @@ export interface Case {
   logits: string;
   activations: string[];
   gradients: Record<string, string>;
-  lesions: Replacement[][];
-  lesionedLogits: string;
+  ablations: Replacement[][];
+  ablationLogits: string;
   trained: Trained | null;
 }
 

@@ -8,7 +8,7 @@ const engine = await openEngine();
 const cases = await readCases();
 
 describe.each(cases)('$architecture.name', (expected) => {
-  const { architecture, seed, lesions } = expected;
+  const { architecture, seed, ablations } = expected;
   const weights = weightsOf(architecture, seed);
   const network = engine.network(architecture, weights);
   const images = imagesOf(architecture, seed + 100, 2);
@@ -53,17 +53,17 @@ describe.each(cases)('$architecture.name', (expected) => {
     }
   });
 
-  test('logits with lesions are those of the reference', () => {
-    const logits = network.lesionedLogits(images, lesions);
-    expect(largestDifference(logits, unpacked(expected.lesionedLogits))).toBeLessThan(TOLERANCE);
+  test('logits with ablations are those of the reference', () => {
+    const logits = network.ablationLogits(images, ablations);
+    expect(largestDifference(logits, unpacked(expected.ablationLogits))).toBeLessThan(TOLERANCE);
   });
 
-  test('outputs with a lesion have the value where it was put, and end in the same logits', () => {
-    const logits = unpacked(expected.lesionedLogits);
-    for (const [l, lesion] of lesions.entries()) {
-      const forward = network.forward(images.subarray(0, size), lesion);
+  test('outputs with an ablation have the value where it was put, and end in the same logits', () => {
+    const logits = unpacked(expected.ablationLogits);
+    for (const [l, ablation] of ablations.entries()) {
+      const forward = network.forward(images.subarray(0, size), ablation);
       expect(largestDifference(forward.logits, logits.slice(2 * l * K, (2 * l + 1) * K))).toBeLessThan(TOLERANCE);
-      for (const { layer, filter, value } of lesion) {
+      for (const { layer, filter, value } of ablation) {
         const row = network.table.find((one) => one.layer.name === layer)!;
         if (row.index === network.table.length - 1) continue;
         const filters = row.outputShape.at(-1)!;
@@ -101,7 +101,7 @@ describe('what a network refuses', () => {
     expect(() => network.logits(image.subarray(1))).toThrow('143 bytes');
     expect(() => network.forward(image, [{ layer: 'conv2d', filter: 4, value: 0 }])).toThrow('conv2d has no filter 4');
     expect(() => network.forward(image, [{ layer: 'conv', filter: 0, value: 0 }])).toThrow('no layer conv');
-    expect(() => network.lesionedLogits(image, [[{ layer: 'dense', filter: 0, value: NaN }]])).toThrow(
+    expect(() => network.ablationLogits(image, [[{ layer: 'dense', filter: 0, value: NaN }]])).toThrow(
       'cannot give NaN',
     );
     expect(() => network.layerGradients(image, new Float32Array(9), ['input'])).toThrow('needs 10');
@@ -116,6 +116,6 @@ describe('what a network refuses', () => {
 
   test('no images are no logits', () => {
     expect(network.logits(new Uint8Array())).toEqual(new Float32Array());
-    expect(network.lesionedLogits(new Uint8Array(), [[]])).toEqual(new Float32Array());
+    expect(network.ablationLogits(new Uint8Array(), [[]])).toEqual(new Float32Array());
   });
 });

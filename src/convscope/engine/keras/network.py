@@ -24,15 +24,15 @@ from convscope.engine.keras.backend import (
 )
 from convscope.engine.keras.builder import connected, keras_blocks, set_weights, weight_variables
 from convscope.engine.network import (
+    Ablation,
     EpochOptions,
     EpochResult,
-    Lesion,
     Progress,
     Weights,
+    check_ablations,
     check_arrays,
     check_dlogits,
     check_images,
-    check_lesions,
     check_weights,
     image_blocks,
 )
@@ -230,7 +230,7 @@ class KerasNetwork:
             self._variables[name].assign(value.reshape(self._variables[name].shape))
 
     def logits(self, images: NDArray[np.uint8]) -> Array:
-        logits: NDArray[np.float32] = self.lesioned_logits(images, [()])[0]
+        logits: NDArray[np.float32] = self.ablation_logits(images, [()])[0]
         return logits
 
     def activations(self, images: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, Array]:
@@ -305,15 +305,15 @@ class KerasNetwork:
                     result[name][block] = gradient
         return result
 
-    def lesioned_logits(self, images: NDArray[np.uint8], lesions: Sequence[Lesion]) -> Array:
+    def ablation_logits(self, images: NDArray[np.uint8], ablations: Sequence[Ablation]) -> Array:
         check_images(images, self._architecture.input.shape)
-        check_lesions(self._architecture, lesions)
+        check_ablations(self._architecture, ablations)
         last = self._architecture.layers[-1].name
-        result = np.empty((len(lesions), len(images), self._architecture.num_classes), np.float32)
+        result = np.empty((len(ablations), len(images), self._architecture.num_classes), np.float32)
         with predicting():
             for block in image_blocks(self._architecture, len(images), _VALUE_BYTES):
-                for logits, lesion in zip(result, lesions, strict=True):
-                    logits[block] = to_numpy(self._forward(images[block], _replacing(lesion))[last])
+                for logits, ablation in zip(result, ablations, strict=True):
+                    logits[block] = to_numpy(self._forward(images[block], _replacing(ablation))[last])
         return result
 
     def _forward(self, images: NDArray[np.uint8], changed: Callable[[str, Any], Any] | None = None) -> dict[str, Any]:
@@ -332,12 +332,12 @@ class KerasNetwork:
         return values
 
 
-def _replacing(lesion: Lesion) -> Callable[[str, Any], Any]:
-    """Make the function that applies the replacements of a lesion to the outputs of the layers."""
+def _replacing(ablation: Ablation) -> Callable[[str, Any], Any]:
+    """Make the function that applies the replacements of an ablation to the outputs of the layers."""
     ops = load_keras().ops
 
     def changed(name: str, y: Any) -> Any:
-        of_layer = [replacement for replacement in lesion if replacement.layer == name]
+        of_layer = [replacement for replacement in ablation if replacement.layer == name]
         if not of_layer:
             return y
         kept, value = np.ones(y.shape[-1], bool), np.zeros(y.shape[-1], np.float32)

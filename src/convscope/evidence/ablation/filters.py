@@ -17,7 +17,7 @@ from convscope.base.packing import Packed
 from convscope.base.records import Change, ChangeInterval, Count, Fraction, Record, to_tuple
 from convscope.base.tables import Tabular
 from convscope.data.datasets import Dataset, DatasetLike, evenly
-from convscope.engine import Replacement, lesion_effects
+from convscope.engine import Replacement, compute_ablation_effects
 from convscope.evidence.ablation.parts import (
     Part,
     Replaced,
@@ -165,8 +165,9 @@ def ablate(
     def value(layer: str, number: int, replacement: Replaced) -> float:
         return float(means[layer][number]) if means is not None and replacement == "mean" else 0.0
 
-    lesions = [[Replacement(part[0], part[1], value(*part))] for part in named]
-    effects = lesion_effects(model.network, measured.images, measured.labels, [[], *lesions], with_losses=False)
+    ablations = [[Replacement(part[0], part[1], value(*part))] for part in named]
+    ablations = [[], *ablations]  # the whole network first
+    effects = compute_ablation_effects(model.network, measured.images, measured.labels, ablations, with_losses=False)
     right = effects.predictions == measured.labels  # (1 + L, N), the whole network first
     measures, of_all = _measure(right[0], right[1:], measured)
     return Ablation(

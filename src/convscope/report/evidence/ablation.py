@@ -9,7 +9,7 @@ from convscope.base.tables import clip
 from convscope.evidence.ablation import Ablation, FilterAblation, LeftOut
 from convscope.experiment.ablation import AblationRecord
 from convscope.experiment.architectures import ArchitectureAblation
-from convscope.report.ablation_chart import draw_ablation, draw_architectures, lesions_by_layer, main_replacement
+from convscope.report.ablation_chart import ablations_by_layer, draw_ablation, draw_architectures, main_replacement
 from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import ablation_finding, between, counted, percent, points
 from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
@@ -55,7 +55,7 @@ def _filters(value: Ablation) -> list[Table | Chart]:
             say("evidence.ablation.false"),
         ),
         drawing=draw_ablation(filters, title),
-        numbers=_lesion_numbers(value),
+        numbers=_ablation_numbers(value),
         is_wide=True,
     )
     return [chart, _classes(value)]
@@ -81,7 +81,7 @@ def _classes(value: Ablation) -> Table:
     """Return the changes by class that are significant, the largest first."""
     is_significant, names = value.is_significant_by_class.unpack().astype(bool), value.class_names
     intervals, noun, marking = value.interval_by_class.unpack(), _noun(value), value.marking_by_class
-    changes = [(value.filters[lesion], int(lesion), int(label)) for lesion, label in np.argwhere(is_significant)]
+    changes = [(value.filters[index], int(index), int(label)) for index, label in np.argwhere(is_significant)]
     changes.sort(key=lambda change: -abs(change[0].accuracy_change_by_class[change[2]]))
     rows = [
         [
@@ -90,9 +90,9 @@ def _classes(value: Ablation) -> Table:
             say(f"evidence.ablation.by.{ablation.replacement}"),
             f"{ablation.filter}",
             points(ablation.accuracy_change_by_class[label]),
-            *(points(float(end)) for end in intervals[lesion, label]),
+            *(points(float(end)) for end in intervals[index, label]),
         ]
-        for ablation, lesion, label in changes[:_MAX_ROWS]
+        for ablation, index, label in changes[:_MAX_ROWS]
     ]
     look = say(
         "evidence.ablation.byChance",
@@ -108,22 +108,22 @@ def _classes(value: Ablation) -> Table:
     return Table(finding, look, header, rows or [nothing], left=3)
 
 
-def _lesion_numbers(value: Ablation) -> Table:
+def _ablation_numbers(value: Ablation) -> Table:
     """Return each filter's change of accuracy in points with its interval, and the class that it changes most."""
-    kinds = list(dict.fromkeys(lesion.replacement for lesion in value.filters))
+    kinds = list(dict.fromkeys(ablation.replacement for ablation in value.filters))
     header: list[str] = [say("head.layer"), say(f"noun.{_noun(value)}")]
     for kind in kinds:
         header += heads("ablation", kind, "low", "high", "significant", "largest", "inClass")
     rows = list[list[str]]()
-    for layer, group in lesions_by_layer(value.filters).items():
-        for lesions in group:
-            row = [layer, f"{next(iter(lesions.values())).filter}"]
+    for layer, group in ablations_by_layer(value.filters).items():
+        for ablations in group:
+            row = [layer, f"{next(iter(ablations.values())).filter}"]
             for kind in kinds:
-                lesion = lesions[kind]
-                by_class = lesion.accuracy_change_by_class
+                ablation = ablations[kind]
+                by_class = ablation.accuracy_change_by_class
                 label_of_largest = max(range(len(by_class)), key=lambda label: abs(by_class[label]))
-                row += [points(lesion.accuracy_change), *map(points, lesion.interval)]
-                row.append(say("yes") if lesion.is_significant else "")
+                row += [points(ablation.accuracy_change), *map(points, ablation.interval)]
+                row.append(say("yes") if ablation.is_significant else "")
                 name = clip(value.class_names[label_of_largest], _WIDEST_NAME)
                 row += [name, points(by_class[label_of_largest])] if by_class[label_of_largest] else ["", ""]
             rows.append(row)

@@ -1,5 +1,5 @@
 // The layers as columns of the flow.
-import type { Lesion } from '../../analysis/lesions';
+import type { Ablation } from '../../analysis/ablations';
 import type { LayerRow } from '../../engine/types';
 import { headings, type Heading } from '../parts/headings';
 import { BOLD, linesIn, pieces, PLAIN, widthOf } from '../parts/wrapping';
@@ -9,10 +9,10 @@ export interface Column {
   heading: Heading;
   folds: boolean; // it changes no number, so a thin line stands for it until it is opened
   folded: boolean;
-  parts: ('activation' | 'bias' | 'pooling')[]; // that lesions took away
+  parts: ('activation' | 'bias' | 'pooling')[]; // that ablations took away
 }
 
-export function columnsOf(table: LayerRow[], lesions: Lesion[], opened: string[], looked: string): Column[] {
+export function columnsOf(table: LayerRow[], ablations: Ablation[], opened: string[], looked: string): Column[] {
   const named = headings(table);
   return table.map((row, i) => {
     const { kind, name } = row.layer;
@@ -22,7 +22,9 @@ export function columnsOf(table: LayerRow[], lesions: Lesion[], opened: string[]
       heading: named[i],
       folds,
       folded: folds && !opened.includes(name) && looked !== name,
-      parts: lesions.flatMap((lesion) => (lesion.part !== 'filter' && lesion.layer === name ? [lesion.part] : [])),
+      parts: ablations.flatMap((ablation) =>
+        ablation.part !== 'filter' && ablation.layer === name ? [ablation.part] : [],
+      ),
     };
   });
 }

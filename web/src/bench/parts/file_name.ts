@@ -7,7 +7,7 @@ export function benchFile(bench: Bench, ...what: string[]): string {
 }
 
 // The name of a network that trains in the page tells that it does.
-function moment({ epoch, lesions, trained }: Bench): string {
+function moment({ epoch, ablations, trained }: Bench): string {
   const when = epoch !== null ? `epoch ${epoch}` : trained === null ? 'trained' : '';
-  return `${when}${lesions.length > 0 ? ' with ablation' : ''}`;
+  return `${when}${ablations.length > 0 ? ' with ablation' : ''}`;
 }

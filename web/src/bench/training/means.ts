@@ -1,4 +1,4 @@
-// What each filter of a network gives on average, for lesions that put the mean in its place.
+// What each filter of a network gives on average, for ablations that put the mean in its place.
 import type { Work } from '../../analysis/schedule';
 import type { Network } from '../../engine/network';
 import type { LayerRow } from '../../engine/types';

@@ -1,4 +1,4 @@
-#include "lesions.hpp"
+#include "ablations.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -28,9 +28,9 @@ struct Patch {
 };
 
 struct Patches {
-    std::size_t lesion = 0;
+    std::size_t ablation = 0;
     std::vector<Patch> patches;  // in the order of their maps
-    std::size_t first = 0;       // the map where the lesion begins; the logits', if it replaces nothing
+    std::size_t first = 0;       // the map where the ablation begins; the logits', if it replaces nothing
     bool by_sums = false;        // whether the layer behind that map is computed from its sums
 };
 
@@ -58,7 +58,7 @@ Patch patch(const Network& network, const Plan& plan, const Replacement& replace
     return {map, y, y + 1, x, x + 1, {{replacement.filter % shape.channels, replacement.value}}};
 }
 
-// By map: who reads it, where lesions may begin there and nobody else reads it.
+// By map: who reads it, where ablations may begin there and nobody else reads it.
 std::vector<Reader> readers(const Plan& plan) {
     std::vector<Reader> all(plan.maps.size());
     for (std::size_t step = 0; step < plan.steps.size(); ++step) all[step].sums = plan.steps[step].computes->channel_sums();
@@ -72,18 +72,18 @@ std::vector<Reader> readers(const Plan& plan) {
     return all;
 }
 
-Lesion by_layer(Lesion lesion) {
-    std::stable_sort(lesion.begin(), lesion.end(),
+Ablation by_layer(Ablation ablation) {
+    std::stable_sort(ablation.begin(), ablation.end(),
                      [](const Replacement& one, const Replacement& other) { return one.layer < other.layer; });
-    return lesion;
+    return ablation;
 }
 
-// Whether the lesion begins with whole channels of a map whose reader can be computed from sums.
-bool is_by_sums(const Plan& plan, const Reader& reader, const Patches& lesion) {
-    if (reader.sums == nullptr || lesion.patches.empty()) return false;
-    const Shape shape = plan.maps[lesion.first].value.shape;
-    const Patch& first = lesion.patches.front();
-    const bool is_only_one = lesion.patches.size() == 1 || lesion.patches[1].map != lesion.first;
+// Whether the ablation begins with whole channels of a map whose reader can be computed from sums.
+bool is_by_sums(const Plan& plan, const Reader& reader, const Patches& ablation) {
+    if (reader.sums == nullptr || ablation.patches.empty()) return false;
+    const Shape shape = plan.maps[ablation.first].value.shape;
+    const Patch& first = ablation.patches.front();
+    const bool is_only_one = ablation.patches.size() == 1 || ablation.patches[1].map != ablation.first;
     return is_only_one && first.top == 0 && first.bottom == shape.height && first.left == 0 && first.right == shape.width;
 }
 
@@ -193,15 +193,15 @@ class SliceSums {
     std::vector<Sums> parts_;  // by channel; null as long as nobody has asked
 };
 
-// The lesions by where they begin, and within one where its patches lie. Two layers of one lesion may share a map: then the
+// The ablations by where they begin, and within one where its patches lie. Two layers of one ablation may share a map: then the
 // later layer has the last word, as it would have if each had its own.
 std::vector<Patches> arranged(const Network& network, const Plan& plan, std::vector<Reader>& readers,
-                              const std::vector<Lesion>& lesions) {
+                              const std::vector<Ablation>& ablations) {
     std::vector<Patches> all;
-    for (const Lesion& lesion : lesions) {
+    for (const Ablation& ablation : ablations) {
         Patches one;
-        one.lesion = all.size();
-        for (const Replacement& replacement : by_layer(lesion)) {
+        one.ablation = all.size();
+        for (const Replacement& replacement : by_layer(ablation)) {
             Patch next = patch(network, plan, replacement);
             if (!one.patches.empty() && one.patches.back().same_pixels(next)) {
                 one.patches.back().channels.push_back(next.channels.front());
@@ -232,9 +232,9 @@ void apply(const Plan& plan, const Patch& patch, Workspace& workspace, int64_t i
     }
 }
 
-// The images of a slice as they are without a lesion, and pairs of an image and a lesion, as many at once as a slice has
-// images: each takes a lane, from where its lesion begins to the logits. The pairs of one image come one after another, so
-// that its sums stay near, and the dense layers have full tiles with few images and with few lesions.
+// The images of a slice as they are without an ablation, and pairs of an image and an ablation, as many at once as a slice has
+// images: each takes a lane, from where its ablation begins to the logits. The pairs of one image come one after another, so
+// that its sums stay near, and the dense layers have full tiles with few images and with few ablations.
 class Slice {
    public:
     // `whole` has read images [0, count).
@@ -242,8 +242,8 @@ class Slice {
           int64_t count)
         : network_(network), plan_(plan), readers_(readers), whole_(whole), lanes_(lanes), count_(count) {}
 
-    // Computes the logits with lesions [begin, end), which begin at one map, in one way and no earlier than those before
-    // them, and calls take(lesion, image, logits). Stops where go_on() is false.
+    // Computes the logits with ablations [begin, end), which begin at one map, in one way and no earlier than those before
+    // them, and calls take(ablation, image, logits). Stops where go_on() is false.
     template <class Take, class GoOn>
     void compute(const Patches* begin, const Patches* end, Take take, GoOn go_on) {
         const std::size_t first = begin->first;
@@ -255,9 +255,9 @@ class Slice {
         const int64_t at_once = sums ? sums->at_once() : count_;
         for (int64_t image = 0; image < count_; ++image) {
             if (sums && image % at_once == 0) sums->take(image, std::min(image + at_once, count_));
-            for (const Patches* lesion = begin; lesion != end; ++lesion) {
-                enter(*lesion, image, sums);
-                const bool is_last = image + 1 == count_ && lesion + 1 == end;
+            for (const Patches* ablation = begin; ablation != end; ++ablation) {
+                enter(*ablation, image, sums);
+                const bool is_last = image + 1 == count_ && ablation + 1 == end;
                 if (static_cast<int64_t>(pairs_.size()) < slice_images && !is_last) continue;
                 finish(take);
                 if (!go_on()) return;
@@ -267,7 +267,7 @@ class Slice {
 
    private:
     struct Pair {
-        const Patches* lesion;
+        const Patches* ablation;
         int64_t image;
         std::vector<Patch>::const_iterator next;  // patch that is to be made
     };
@@ -283,9 +283,9 @@ class Slice {
     }
 
     // Gives the pair a lane, and takes it to where all of them start.
-    void enter(const Patches& lesion, int64_t image, std::optional<SliceSums>& sums) {
+    void enter(const Patches& ablation, int64_t image, std::optional<SliceSums>& sums) {
         const auto lane = static_cast<int64_t>(pairs_.size());
-        pairs_.push_back({&lesion, image, lesion.patches.begin()});
+        pairs_.push_back({&ablation, image, ablation.patches.begin()});
         for (std::size_t map : needed_) copy(map, image, lane);
         if (!sums) {
             copy(reached_, image, lane);
@@ -308,7 +308,7 @@ class Slice {
         for (std::size_t map = start_; map < plan_.steps.size();) {
             std::size_t next = plan_.steps.size();
             for (const Pair& pair : pairs_) {
-                if (pair.next != pair.lesion->patches.end()) next = std::min(next, pair.next->map);
+                if (pair.next != pair.ablation->patches.end()) next = std::min(next, pair.next->map);
             }
             network_.forward_read(plan_, {map, next}, lanes_, count);
             for (int64_t lane = 0; lane < count; ++lane) patch_at(next, lane);
@@ -316,14 +316,14 @@ class Slice {
         }
         for (int64_t lane = 0; lane < count; ++lane) {
             const Pair& pair = pairs_[static_cast<std::size_t>(lane)];
-            take(pair.lesion->lesion, pair.image, lanes_.values.back().image(lane));
+            take(pair.ablation->ablation, pair.image, lanes_.values.back().image(lane));
         }
         pairs_.clear();
     }
 
     void patch_at(std::size_t map, int64_t lane) {
         Pair& pair = pairs_[static_cast<std::size_t>(lane)];
-        for (; pair.next != pair.lesion->patches.end() && pair.next->map == map; ++pair.next) apply(plan_, *pair.next, lanes_, lane);
+        for (; pair.next != pair.ablation->patches.end() && pair.next->map == map; ++pair.next) apply(plan_, *pair.next, lanes_, lane);
     }
 
     void copy(std::size_t map, int64_t image, int64_t lane) const {
@@ -343,20 +343,20 @@ class Slice {
 
 }  // namespace
 
-bool lesioned_logits(const Network& network, int threads, const Images& images, int64_t count,
-                     const std::vector<Lesion>& lesions, float* logits, Watcher& watcher) {
+bool ablation_logits(const Network& network, int threads, const Images& images, int64_t count,
+                     const std::vector<Ablation>& ablations, float* logits, Watcher& watcher) {
     const Plan& plan = network.plan();
     const int64_t classes = network.classes();
     std::vector<Reader> by_map = readers(plan);
-    const std::vector<Patches> all = arranged(network, plan, by_map, lesions);
+    const std::vector<Patches> all = arranged(network, plan, by_map, ablations);
     Predictor predictor(network, plan, Kept::maps);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto go_on) {
         SliceArrays& lanes = predictor.second(arrays);
         network.read(plan, arrays.workspace, arrays.batch, predictor.from(images, begin), 0, end - begin);
         network.read(plan, lanes.workspace, lanes.batch, images, 0, 0);
         Slice slice(network, plan, by_map, arrays.workspace, lanes.workspace, end - begin);
-        const auto take = [&](std::size_t lesion, int64_t image, const float* values) {
-            std::copy(values, values + classes, logits + (static_cast<int64_t>(lesion) * count + begin + image) * classes);
+        const auto take = [&](std::size_t ablation, int64_t image, const float* values) {
+            std::copy(values, values + classes, logits + (static_cast<int64_t>(ablation) * count + begin + image) * classes);
         };
         bool goes_on = true;
         for (auto first = all.begin(), last = first; first != all.end() && goes_on; first = last) {
@@ -369,12 +369,12 @@ bool lesioned_logits(const Network& network, int threads, const Images& images, 
     return predictor.for_slices(threads, count, work, watcher);
 }
 
-// Computes every layer's output with `lesion`, whose replacements are by layer, and reads each as soon as it is there: the
+// Computes every layer's output with `ablation`, whose replacements are by layer, and reads each as soon as it is there: the
 // next may share its map.
-bool lesioned_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
-                      const Lesion& lesion, const std::vector<float*>& outputs, Watcher& watcher) {
+bool ablated_outputs(const Network& network, OwnPlan& by, int threads, const Images& images, int64_t count,
+                      const Ablation& ablation, const std::vector<float*>& outputs, Watcher& watcher) {
     const Plan& plan = by.plan;
-    const Lesion ordered = by_layer(lesion);
+    const Ablation ordered = by_layer(ablation);
     auto work = [&](SliceArrays& arrays, int64_t begin, int64_t end, auto) {
         Workspace& workspace = arrays.workspace;
         network.read(plan, workspace, arrays.batch, by.predictor.from(images, begin), 0, end - begin);

@@ -1,23 +1,29 @@
-// Lesions by the buttons of their instrument, against those that Python computed.
+// Ablations by the buttons of their instrument, against those that Python computed.
 import type { Page } from 'puppeteer-core';
 import { expect } from 'vitest';
 import { largestDifference, logitsOf, openTab } from './bench';
 
 // Not by the pointer: pointing at a filter shows a preview, and on a busy machine a click may come after what moves then.
 const press = (page: Page, filter: string) =>
-  page.$eval(`[data-lesion="${filter}"]`, (button) => (button as HTMLButtonElement).click());
+  page.$eval(`[data-ablation="${filter}"]`, (button) => (button as HTMLButtonElement).click());
 
 // Switches each off alone, holds the logits to Python's, and switches it on again.
-export async function checkLesions(page: Page, lesions: Record<string, number[]>, filters: string[]): Promise<void> {
-  await openTab(page, 'lesions');
+export async function checkAblations(
+  page: Page,
+  ablations: Record<string, number[]>,
+  filters: string[],
+): Promise<void> {
+  await openTab(page, 'ablations');
   // Units are folded away where there are many.
-  await page.$$eval('[data-lesions] details', (all) => all.forEach((one) => ((one as HTMLDetailsElement).open = true)));
+  await page.$$eval('[data-ablations] details', (all) =>
+    all.forEach((one) => ((one as HTMLDetailsElement).open = true)),
+  );
   for (const filter of filters) {
     await press(page, filter);
-    await page.waitForSelector(`[data-lesion="${filter}"][aria-pressed="true"]`);
-    expect(largestDifference(await logitsOf(page), lesions[filter]), `without ${filter}`).toBeLessThanOrEqual(1e-4);
+    await page.waitForSelector(`[data-ablation="${filter}"][aria-pressed="true"]`);
+    expect(largestDifference(await logitsOf(page), ablations[filter]), `without ${filter}`).toBeLessThanOrEqual(1e-4);
     await press(page, filter);
-    await page.waitForSelector(`[data-lesion="${filter}"][aria-pressed="false"]`);
+    await page.waitForSelector(`[data-ablation="${filter}"][aria-pressed="false"]`);
   }
 }
 

@@ -1,9 +1,9 @@
-"""Time the lesions of an ablation study: each filter of the convolutions silenced alone, on all test images of MNIST.
+"""Time the ablations of an ablation study: each filter of the convolutions silenced alone, on all test images of MNIST.
 
-python benchmarks/lesions.py [--architecture NETWORK] [--repeats 7] [--threads N] [--instruction-set NAME]
+python benchmarks/ablations.py [--architecture NETWORK] [--repeats 7] [--threads N] [--instruction-set NAME]
 
-Printed are seconds of the lesions' logits alone and with predictions and losses made of them, and beside them of the
-whole network's logits times the number of lesions: what it would take without reusing what a lesion leaves as it was.
+It prints the seconds of the ablations' logits alone and with predictions and losses, and those of the whole network's
+logits times the number of ablations: the time without reusing unchanged results.
 """
 
 import argparse
@@ -17,13 +17,13 @@ import machine
 
 import convscope as cs
 from convscope.architecture import presets
-from convscope.engine import Lesion, Replacement, initial_weights, lesion_effects
+from convscope.engine import Ablation, Replacement, compute_ablation_effects, initial_weights
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 
 
-def single_lesions(architecture: cs.Architecture) -> list[Lesion]:
-    """Return a lesion for each filter of each convolution: zero in its place."""
+def single_ablations(architecture: cs.Architecture) -> list[Ablation]:
+    """Return an ablation for each filter of each convolution: zero in its place."""
     return [
         [Replacement(row.layer.name, filter_)]
         for row in architecture.table
@@ -55,11 +55,11 @@ def main() -> None:
     network = NativeNetwork(
         architecture, initial_weights(architecture, 0), arguments.threads, arguments.instruction_set
     )
-    lesions = single_lesions(architecture)
+    ablations = single_ablations(architecture)
     rows = {
-        "lesions' logits": timed(arguments.repeats, lambda: network.lesioned_logits(test.images, lesions)),
+        "ablations' logits": timed(arguments.repeats, lambda: network.ablation_logits(test.images, ablations)),
         "with their effects": timed(
-            arguments.repeats, lambda: lesion_effects(network, test.images, test.labels, lesions)
+            arguments.repeats, lambda: compute_ablation_effects(network, test.images, test.labels, ablations)
         ),
         "whole network": timed(arguments.repeats, lambda: network.logits(test.images)),
     }
@@ -67,9 +67,11 @@ def main() -> None:
     print(f"python, convscope   {platform.python_version()}, {version('convscope')}")
     print(f"instruction set     {network.instruction_set}")
     print(f"threads             {network.threads}")
-    print(f"lesions, images     {len(lesions)} of {arguments.architecture}, {len(test):,} (n = {arguments.repeats})")
+    print(
+        f"ablations, images     {len(ablations)} of {arguments.architecture}, {len(test):,} (n = {arguments.repeats})"
+    )
     for name, seconds in rows.items():
-        times = len(lesions) if name == "whole network" else 1
+        times = len(ablations) if name == "whole network" else 1
         low, high = min(seconds) * times, max(seconds) * times
         note = f" ({times} times)" if times > 1 else ""
         print(f"{name:<19} {statistics.median(seconds) * times:.3f} s, {low:.3f} to {high:.3f}{note}")

@@ -1,5 +1,5 @@
-// Gradients by layers and lesions of whole networks, against the naive one.
-#include "lesions.hpp"
+// Gradients by layers and ablations of whole networks, against the naive one.
+#include "ablations.hpp"
 
 #include <cmath>
 
@@ -124,28 +124,28 @@ struct Case {
         for (std::size_t layer = 0; layer < architecture.layers.size(); ++layer) {
             for (int k = 0; k < 2; ++k) {
                 const int64_t filter = random.below(architecture.layers[layer].output.channels);
-                lesions.push_back({{layer, filter, random.number()}});
+                ablations.push_back({{layer, filter, random.number()}});
             }
         }
         // Two filters of one layer with one of each third layer, the last layers first; and nothing at all.
-        lesions.push_back({});
-        Lesion several = {{0, 0, 0.5f}, {0, architecture.layers[0].output.channels - 1, -0.25f}};
+        ablations.push_back({});
+        Ablation several = {{0, 0, 0.5f}, {0, architecture.layers[0].output.channels - 1, -0.25f}};
         for (std::size_t layer = 2; layer < architecture.layers.size(); layer += 3) {
             several.insert(several.begin(), {layer, 1, random.number()});
         }
-        lesions.push_back(several);
+        ablations.push_back(several);
     }
 
-    std::vector<float> lesioned(const std::vector<Lesion>& wanted, int threads) {
+    std::vector<float> ablated(const std::vector<Ablation>& wanted, int threads) {
         std::vector<float> logits(wanted.size() * static_cast<std::size_t>(count * engine.network().classes()));
-        CHECK(lesioned_logits(engine.network(), threads, images, count, wanted, logits.data(), watcher));
+        CHECK(ablation_logits(engine.network(), threads, images, count, wanted, logits.data(), watcher));
         return logits;
     }
 
     std::vector<Weights> weights;
     std::vector<uint8_t> bytes;
     std::vector<float> dlogits;
-    std::vector<Lesion> lesions;
+    std::vector<Ablation> ablations;
     Images images;
     Engine engine;
     GoOn watcher;
@@ -193,14 +193,14 @@ TEST(gradients_by_layers_and_image_are_those_of_the_naive_network) {
     }
 }
 
-TEST(lesions_are_those_of_the_naive_network) {
+TEST(ablations_are_those_of_the_naive_network) {
     uint64_t seed = 321;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
-        const std::vector<float> logits = c.lesioned(c.lesions, 2);
-        for (std::size_t l = 0; l < c.lesions.size(); ++l) {
+        const std::vector<float> logits = c.ablated(c.ablations, 2);
+        for (std::size_t l = 0; l < c.ablations.size(); ++l) {
             for (int64_t i = 0; i < count; ++i) {
-                const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), c.lesions[l]);
+                const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), c.ablations[l]);
                 CHECK_NEAR_ALL(logits.data() + (static_cast<int64_t>(l) * count + i) * a.classes(), naive.back(), 1e-5,
                                1e-3);
             }
@@ -208,46 +208,46 @@ TEST(lesions_are_those_of_the_naive_network) {
     }
 }
 
-TEST(a_lesion_has_the_same_bits_alone_and_in_any_company_on_any_number_of_threads) {
+TEST(an_ablation_has_the_same_bits_alone_and_in_any_company_on_any_number_of_threads) {
     uint64_t seed = 341;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
-        const std::vector<float> together = c.lesioned(c.lesions, 1);
-        CHECK(c.lesioned(c.lesions, 3) == together);
+        const std::vector<float> together = c.ablated(c.ablations, 1);
+        CHECK(c.ablated(c.ablations, 3) == together);
         const auto size = static_cast<std::ptrdiff_t>(count * a.classes());
-        for (std::size_t l = 0; l < c.lesions.size(); ++l) {
-            const std::vector<float> alone = c.lesioned({c.lesions[l]}, 1);
+        for (std::size_t l = 0; l < c.ablations.size(); ++l) {
+            const std::vector<float> alone = c.ablated({c.ablations[l]}, 1);
             CHECK(std::equal(alone.begin(), alone.end(), together.begin() + static_cast<std::ptrdiff_t>(l) * size));
         }
-        CHECK(c.lesioned({{}}, 1) == c.engine.logits(c.bytes, count, 1));
+        CHECK(c.ablated({{}}, 1) == c.engine.logits(c.bytes, count, 1));
     }
 }
 
-TEST(outputs_with_a_lesion_are_those_of_the_naive_network) {
+TEST(outputs_with_an_ablation_are_those_of_the_naive_network) {
     uint64_t seed = 351;
     for (const Architecture& a : architectures()) {
         Case c(a, seed += 2, kernels);
         OwnPlan by(c.engine.network(), Purpose::outputs, Kept::maps);
-        for (const Lesion& lesion : c.lesions) {
+        for (const Ablation& ablation : c.ablations) {
             std::vector<std::vector<float>> values;
             std::vector<float*> pointers;
             for (const Layer& layer : a.layers) values.emplace_back(static_cast<std::size_t>(count * layer.output.size()));
             for (std::vector<float>& one : values) pointers.push_back(one.data());
-            CHECK(lesioned_outputs(c.engine.network(), by, 2, c.images, count, lesion, pointers, c.watcher));
+            CHECK(ablated_outputs(c.engine.network(), by, 2, c.images, count, ablation, pointers, c.watcher));
             for (int64_t i = 0; i < count; ++i) {
-                const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), lesion);
+                const auto naive = outputs(a, c.weights, c.bytes.data() + i * a.input.shape.size(), ablation);
                 for (std::size_t l = 0; l < values.size(); ++l) {
                     const int64_t size = a.layers[l].output.size();
                     CHECK_NEAR_ALL(values[l].data() + i * size, naive[l + naive.size() - values.size()], 1e-5, 1e-2);
                 }
             }
-            if (!lesion.empty()) continue;
+            if (!ablation.empty()) continue;
             for (std::size_t l = 0; l < values.size(); ++l) CHECK(values[l] == c.engine.activations(l, c.bytes, count, 1));
         }
     }
 }
 
-TEST(a_lesion_whose_part_of_the_sums_overflows_is_computed_without_them) {
+TEST(an_ablation_whose_part_of_the_sums_overflows_is_computed_without_them) {
     const Architecture a = Architecture(1, 2, 1).convolution(2, 1, 1, false).convolution(1, 1, 2, false).flatten();
     // All outputs of the first layer are 2, and what both of its first channel's add is 4e38.
     const std::vector<Weights> weights = {{{0, 0}, {2, 2}}, {{1e38, -1e38, 1e38, -0.5e38}, {0}}, {}};
@@ -257,17 +257,17 @@ TEST(a_lesion_whose_part_of_the_sums_overflows_is_computed_without_them) {
     images.bytes = bytes.data();
     float logit = 0;
     GoOn watcher;
-    const Lesion lesion = {{0, 0, 0.0f}};
-    CHECK(lesioned_logits(engine.network(), 1, images, 1, {lesion}, &logit, watcher));
-    CHECK_NEAR_ALL(&logit, outputs(a, weights, bytes.data(), lesion).back(), 1e-5, 1e-3);
+    const Ablation ablation = {{0, 0, 0.0f}};
+    CHECK(ablation_logits(engine.network(), 1, images, 1, {ablation}, &logit, watcher));
+    CHECK_NEAR_ALL(&logit, outputs(a, weights, bytes.data(), ablation).back(), 1e-5, 1e-3);
 }
 
-TEST(a_watcher_stops_lesions_and_gradients) {
+TEST(a_watcher_stops_ablations_and_gradients) {
     const Architecture a = architectures().front();
     Case c(a, 361, kernels);
     StopAtOnce stop;
-    std::vector<float> logits(c.lesions.size() * static_cast<std::size_t>(count * a.classes()));
-    CHECK(!lesioned_logits(c.engine.network(), 2, c.images, count, c.lesions, logits.data(), stop));
+    std::vector<float> logits(c.ablations.size() * static_cast<std::size_t>(count * a.classes()));
+    CHECK(!ablation_logits(c.engine.network(), 2, c.images, count, c.ablations, logits.data(), stop));
     std::vector<float> gradients(static_cast<std::size_t>(count * a.input.shape.size()));
     CHECK(!LayerGradients(c.engine.network()).compute(2, c.images, count, c.dlogits.data(), {{-1, gradients.data()}}, stop));
 }

@@ -7,11 +7,11 @@ export type Value = 'zero' | 'mean';
 // A filter, or with `filter` null every filter of the layer, gives zero or its mean over the test images; or a part of the
 // layer is taken away: its activation function, its bias (zero), or what its pooling selects (the mean of the window
 // instead of its largest value).
-export type Lesion =
+export type Ablation =
   | { part: 'filter'; layer: string; filter: number | null; value: Value }
   | { part: 'activation' | 'bias' | 'pooling'; layer: string };
 
-export function sameLesion(a: Lesion, b: Lesion): boolean {
+export function sameAblation(a: Ablation, b: Ablation): boolean {
   return (
     a.part === b.part && a.layer === b.layer && (a.part !== 'filter' || b.part !== 'filter' || a.filter === b.filter)
   );
@@ -32,15 +32,19 @@ export function partsOf(row: LayerRow): ('activation' | 'bias' | 'pooling')[] {
   return parts;
 }
 
-export function replacements(table: LayerRow[], means: Record<string, Float32Array>, lesions: Lesion[]): Replacement[] {
+export function replacements(
+  table: LayerRow[],
+  means: Record<string, Float32Array>,
+  ablations: Ablation[],
+): Replacement[] {
   const all: Replacement[] = [];
-  for (const lesion of lesions) {
-    if (lesion.part !== 'filter') continue;
-    const count = filtersOf(table, rowNamed(table, lesion.layer));
-    const filters = lesion.filter === null ? Array.from({ length: count }, (_, k) => k) : [lesion.filter];
+  for (const ablation of ablations) {
+    if (ablation.part !== 'filter') continue;
+    const count = filtersOf(table, rowNamed(table, ablation.layer));
+    const filters = ablation.filter === null ? Array.from({ length: count }, (_, k) => k) : [ablation.filter];
     for (const filter of filters) {
-      const value = lesion.value === 'mean' ? (means[lesion.layer]?.[filter] ?? 0) : 0;
-      all.push({ layer: lesion.layer, filter, value });
+      const value = ablation.value === 'mean' ? (means[ablation.layer]?.[filter] ?? 0) : 0;
+      all.push({ layer: ablation.layer, filter, value });
     }
   }
   return all;
@@ -50,12 +54,12 @@ export function replacements(table: LayerRow[], means: Record<string, Float32Arr
 export function withoutParts(
   architecture: Architecture,
   weights: Weights,
-  lesions: Lesion[],
+  ablations: Ablation[],
 ): { architecture: Architecture; weights: Weights } {
-  const taken = lesions.filter((lesion) => lesion.part !== 'filter');
+  const taken = ablations.filter((ablation) => ablation.part !== 'filter');
   if (taken.length === 0) return { architecture, weights };
-  const has = (layer: string, part: Lesion['part']) =>
-    taken.some((lesion) => lesion.layer === layer && lesion.part === part);
+  const has = (layer: string, part: Ablation['part']) =>
+    taken.some((ablation) => ablation.layer === layer && ablation.part === part);
   const changed = { ...weights };
   const layers = architecture.layers.map((layer) => {
     const bias = `${layer.name}/bias`;
@@ -75,10 +79,10 @@ export function weightedFilters(table: LayerRow[]): { layer: string; kind: strin
     .map((row) => ({ layer: row.layer.name, kind: row.layer.kind, filters: filtersOf(table, row) }));
 }
 
-const GATE = '_lesion';
+const GATE = '_ablation';
 
 // The same network with the replacements written into it: behind each such layer stands one that lets through what stays
-// and gives a constant for the rest. Gradients, which know no replacements, are then those of the network with lesions.
+// and gives a constant for the rest. Gradients, which know no replacements, are then those of the network with ablations.
 export function withReplacements(
   table: LayerRow[],
   architecture: Architecture,

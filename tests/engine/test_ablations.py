@@ -1,11 +1,11 @@
-"""Lesions: against networks whose weights were edited to the same effect, and `native` against `reference`."""
+"""Ablations: against networks whose weights were edited to the same effect, and `native` against `reference`."""
 
 import numpy as np
 import pytest
 
 from convscope.architecture import Architecture, Conv2D, Dense, Flatten, Input, MaxPooling2D, presets
 from convscope.base import metrics
-from convscope.engine import Replacement, initial_weights, lesion_effects, lesions, open_network
+from convscope.engine import Replacement, ablations, compute_ablation_effects, initial_weights, open_network
 from convscope.engine.native import NativeNetwork
 from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
@@ -27,8 +27,8 @@ def with_constant_filter(weights, layer, filter_, bias):
     return edited
 
 
-def various_lesions(architecture):
-    """Return lesions of each layer alone, of several filters, of all layers at once, and of none."""
+def various_ablations(architecture):
+    """Return ablations of each layer alone, of several filters, of all layers at once, and of none."""
     stream = np.random.default_rng(3)
     singles, sets = [], []
     for row in architecture.table:
@@ -43,21 +43,21 @@ def various_lesions(architecture):
 
 @pytest.mark.slow
 def test_native_agrees_with_the_reference(architecture, weights, images):
-    lesions = various_lesions(architecture)
-    expected = ReferenceNetwork(architecture, weights).lesioned_logits(images, lesions)
+    ablations = various_ablations(architecture)
+    expected = ReferenceNetwork(architecture, weights).ablation_logits(images, ablations)
     for isa in instruction_sets():
-        logits = NativeNetwork(architecture, weights, 2, isa).lesioned_logits(images, lesions)
+        logits = NativeNetwork(architecture, weights, 2, isa).ablation_logits(images, ablations)
         assert logits.dtype == expected.dtype == np.float32
-        assert logits.shape == (len(lesions), len(images), architecture.num_classes)
-        for one, wanted, lesion in zip(logits, expected, lesions, strict=True):
+        assert logits.shape == (len(ablations), len(images), architecture.num_classes)
+        for one, wanted, ablation in zip(logits, expected, ablations, strict=True):
             tolerance = 1e-5 * max(1, np.abs(wanted).max())
-            np.testing.assert_allclose(one, wanted, rtol=0, atol=tolerance, err_msg=f"{isa}, {lesion}")
+            np.testing.assert_allclose(one, wanted, rtol=0, atol=tolerance, err_msg=f"{isa}, {ablation}")
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_lesion_of_nothing_leaves_the_logits_as_they_are(architecture, weights, images, engine):
+def test_an_ablation_of_nothing_leaves_the_logits_as_they_are(architecture, weights, images, engine):
     network = open_network(architecture, weights, engine)
-    np.testing.assert_array_equal(network.lesioned_logits(images, [()])[0], network.logits(images))
+    np.testing.assert_array_equal(network.ablation_logits(images, [()])[0], network.logits(images))
 
 
 @pytest.mark.slow
@@ -68,8 +68,8 @@ def test_a_silent_filter_is_one_of_zero_weights(architecture, weights, images, e
     of_zero = {"sigmoid": 0.5}
     layers = [row for row in architecture.table if row.parameters and row.layer.kind != "PReLU"]
     chosen = [(row.layer, filter_) for row in layers for filter_ in (0, row.output_shape[-1] - 1)]
-    lesions = [[Replacement(layer.name, filter_, of_zero.get(layer.activation, 0.0))] for layer, filter_ in chosen]
-    for logits, (layer, filter_) in zip(network.lesioned_logits(images, lesions), chosen, strict=True):
+    ablations = [[Replacement(layer.name, filter_, of_zero.get(layer.activation, 0.0))] for layer, filter_ in chosen]
+    for logits, (layer, filter_) in zip(network.ablation_logits(images, ablations), chosen, strict=True):
         edited = with_constant_filter(weights, layer.name, filter_, 0)
         wanted = open_network(architecture, edited, engine).logits(images)
         np.testing.assert_allclose(logits, wanted, rtol=0, atol=1e-5 * max(1, np.abs(wanted).max()))
@@ -80,14 +80,14 @@ def test_replaced_filters_of_several_layers_are_biases_without_kernels(engine):
     architecture = presets.cnn((14, 15, 1), 7)
     weights = initial_weights(architecture, 0)
     images = np.random.default_rng(0).integers(0, 256, (11, 14, 15, 1), np.uint8)
-    lesion = [
+    ablation = [
         Replacement("dense", 5, 0.75), Replacement("conv2d", 3, 0.25), Replacement("conv2d_1", 0, 0.0),
         Replacement("conv2d", 15, 1.5), Replacement("dense_1", 6, -3.25),
     ]  # fmt: skip
     edited = weights
-    for one in lesion:
+    for one in ablation:
         edited = with_constant_filter(edited, one.layer, one.filter, one.value)
-    logits = open_network(architecture, weights, engine).lesioned_logits(images, [lesion])[0]
+    logits = open_network(architecture, weights, engine).ablation_logits(images, [ablation])[0]
     np.testing.assert_allclose(logits, open_network(architecture, edited, engine).logits(images), rtol=0, atol=1e-5)
     assert (logits[:, 6] == -3.25).all()
 
@@ -101,7 +101,7 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
     pooled, convolved = Replacement("max_pooling2d", 1, 2.0), Replacement("conv2d", 1, 1.0)
     flat = [Replacement("flatten", 3 * place + 1, 4.0) for place in range(4)]
     given = [[pooled], [pooled, convolved], [convolved, pooled], [*flat, pooled, convolved], flat, [convolved]]
-    logits = network.lesioned_logits(images, given)
+    logits = network.ablation_logits(images, given)
     for one in (1, 2):
         np.testing.assert_array_equal(logits[one], logits[0])
     np.testing.assert_array_equal(logits[3], logits[4])
@@ -109,29 +109,29 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
 
 
 @pytest.mark.slow
-def test_lesions_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
-    lesions = various_lesions(architecture)
+def test_ablations_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
+    ablations = various_ablations(architecture)
     network = NativeNetwork(architecture, weights, 1)
-    expected = network.lesioned_logits(images, lesions)
-    np.testing.assert_array_equal(NativeNetwork(architecture, weights, 3).lesioned_logits(images, lesions), expected)
-    np.testing.assert_array_equal(network.lesioned_logits(images, lesions[::-1])[::-1], expected)
-    np.testing.assert_array_equal(network.lesioned_logits(images[4:5], lesions), expected[:, 4:5])
-    for lesion, logits in zip(lesions, expected, strict=True):
-        np.testing.assert_array_equal(network.lesioned_logits(images, [lesion])[0], logits)
+    expected = network.ablation_logits(images, ablations)
+    np.testing.assert_array_equal(NativeNetwork(architecture, weights, 3).ablation_logits(images, ablations), expected)
+    np.testing.assert_array_equal(network.ablation_logits(images, ablations[::-1])[::-1], expected)
+    np.testing.assert_array_equal(network.ablation_logits(images[4:5], ablations), expected[:, 4:5])
+    for ablation, logits in zip(ablations, expected, strict=True):
+        np.testing.assert_array_equal(network.ablation_logits(images, [ablation])[0], logits)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_no_lesions_and_no_images_give_nothing(engine):
+def test_no_ablations_and_no_images_give_nothing(engine):
     architecture = presets.cnn()
     network = open_network(architecture, initial_weights(architecture, 0), engine)
-    assert network.lesioned_logits(np.zeros((2, 28, 28, 1), np.uint8), []).shape == (0, 2, 10)
+    assert network.ablation_logits(np.zeros((2, 28, 28, 1), np.uint8), []).shape == (0, 2, 10)
     none = np.empty((0, 28, 28, 1), np.uint8)
-    assert network.lesioned_logits(none, [[Replacement("conv2d", 0)]]).shape == (1, 0, 10)
+    assert network.ablation_logits(none, [[Replacement("conv2d", 0)]]).shape == (1, 0, 10)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
-    ("lesion", "error", "message"),
+    ("ablation", "error", "message"),
     [
         ([Replacement("conv2d", 16)], ValueError, "filter is 16; conv2d has filters 0 to 15"),
         ([Replacement("dense", -1)], ValueError, "filter is -1; dense has filters 0 to 127"),
@@ -154,11 +154,11 @@ def test_no_lesions_and_no_images_give_nothing(engine):
         ([Replacement("input", 0)], KeyError, "no layer 'input'; the layers are conv2d, max_pooling2d"),
     ],
 )
-def test_lesioned_logits_reject(engine, lesion, error, message):
+def test_ablation_logits_reject(engine, ablation, error, message):
     architecture = presets.cnn()
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     with pytest.raises(error, match=message):
-        network.lesioned_logits(np.zeros((2, 28, 28, 1), np.uint8), [[], lesion])
+        network.ablation_logits(np.zeros((2, 28, 28, 1), np.uint8), [[], ablation])
 
 
 @pytest.mark.slow
@@ -167,10 +167,10 @@ def test_effects_are_those_of_the_logits_however_the_images_are_cut(engine, smal
     architecture, test = presets.cnn(), small_mnist.test.take(np.arange(150))
     network = open_network(architecture, initial_weights(architecture, 0), engine)
     given = [[], [Replacement("conv2d_1", 3)], [Replacement("dense", k) for k in range(64)]]
-    logits = network.lesioned_logits(test.images, given)
-    for block_bytes in (lesions.BLOCK_BYTES, 1):  # at once, and in blocks of 64, 64 and 22
-        monkeypatch.setattr(lesions, "BLOCK_BYTES", block_bytes)
-        effects = lesion_effects(network, test.images, test.labels, given)
+    logits = network.ablation_logits(test.images, given)
+    for block_bytes in (ablations.BLOCK_BYTES, 1):  # at once, and in blocks of 64, 64 and 22
+        monkeypatch.setattr(ablations, "BLOCK_BYTES", block_bytes)
+        effects = compute_ablation_effects(network, test.images, test.labels, given)
         np.testing.assert_array_equal(effects.predictions, logits.argmax(axis=2))
         assert effects.losses.shape == (3, 150)
         for losses, one in zip(effects.losses, logits, strict=True):
@@ -181,7 +181,7 @@ def test_effects_reject_labels_of_other_images(small_mnist):
     architecture, test = presets.cnn(), small_mnist.test
     network = open_network(architecture, initial_weights(architecture, 0))
     with pytest.raises(ValueError, match=r"labels have shape \(299,\) for 300 images; give one label per image"):
-        lesion_effects(network, test.images, test.labels[1:], [[]])
+        compute_ablation_effects(network, test.images, test.labels[1:], [[]])
 
 
 @pytest.mark.parametrize("size", [1e4, 1e12, 3e38])
@@ -190,9 +190,9 @@ def test_a_filter_that_outgrows_all_others_leaves_no_trace_once_it_is_replaced(s
     weights = initial_weights(architecture, 0)
     images = np.random.default_rng(0).integers(0, 256, (9, 14, 15, 1), dtype=np.uint8)
     for layer in ("conv2d", "conv2d_1", "dense"):
-        lesions = [[Replacement(layer, 3, value)] for value in (0.25, 0.0)]
-        wanted = open_network(architecture, weights, "native").lesioned_logits(images, lesions)
+        ablations = [[Replacement(layer, 3, value)] for value in (0.25, 0.0)]
+        wanted = open_network(architecture, weights, "native").ablation_logits(images, ablations)
         kernel = weights[f"{layer}/kernel"].copy()
         kernel[..., 3] = size
         network = open_network(architecture, {**weights, f"{layer}/kernel": kernel}, "native")
-        np.testing.assert_allclose(network.lesioned_logits(images, lesions), wanted, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(network.ablation_logits(images, ablations), wanted, rtol=0, atol=1e-5)
