@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "convscope"
 LIMITS = {
     "src/convscope, lines of code": 40_210,
     "largest room, lines of code": 7_500,
-    "native without tests, lines": 12_000,
+    "native without tests, lines": 11_420,
     "web/src, lines": 23_960,
     "tests of Python, lines": 45_620,
     "pages, words": 58_740,

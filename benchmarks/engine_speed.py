@@ -34,9 +34,9 @@ def main() -> None:
     # The first epoch, which warms up the caches, is not counted.
     recipe = replace(getattr(cs.recipes, options.recipe), epochs=1 + options.epochs, precision=options.precision)
     instruction_set = instruction_sets(options.precision)[0]
-    peak = measure_peak(options.threads, instruction_set, precision=options.precision)
+    peak = measure_peak(options.threads)
     model, history = cs.train(options.architecture, data.train, recipe, threads=options.threads)
-    peak = max(peak, measure_peak(options.threads, instruction_set, precision=options.precision))
+    peak = max(peak, measure_peak(options.threads))
     gflop = 2e-9 * training_work.training_macs(model.architecture) * len(data.train)
     epoch = median(history.seconds[1:])
     here = machine.describe()

@@ -1,6 +1,6 @@
 """Compute random networks by the compiled engine under AddressSanitizer and UBSan, and compare them with the reference.
 
-    python fuzz/networks.py [--count 10000] [--seed 1] [--first 0] [--sets avx512 avx2 sse2 avx512_bf16 amx_bf16]
+    python fuzz/networks.py [--count 10000] [--seed 1] [--first 0] [--sets avx512 avx2 sse2 amx_bf16]
 
 Case n of a seed is a network around the n-th ordered triple of layer kinds (network_cases.py). The engine trains it,
 predicts, and computes gradients, ablations and augmented images (network_checks.py). Every instruction set computes

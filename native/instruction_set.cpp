@@ -15,11 +15,6 @@ namespace convscope {
 #if defined(CONVSCOPE_X86)
 namespace amx_bf16 {
 void multiply_bfloat16(const Bfloat16Product&);
-double multiply_add_bfloat16(int64_t, float*);
-}
-namespace avx512_bf16 {
-void multiply_bfloat16(const Bfloat16Product&);
-double multiply_add_bfloat16(int64_t, float*);
 }
 namespace avx512 {
 extern const Kernels kernels;
@@ -44,7 +39,6 @@ namespace {
 struct Processor {
     bool avx2 = false;  // with FMA and both sets of bit manipulation
     bool avx512 = false;  // F, BW, DQ and VL
-    bool avx512_bf16 = false;
     bool amx_bf16 = false;
 };
 
@@ -65,26 +59,14 @@ Processor read_processor() {
 #endif
     constexpr unsigned f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;
     found.avx512 = found.avx2 && all(saved, 0xe6) && all(ebx, f | dq | bw | vl);
-    constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24, bf16 = 1u << 5;
+    constexpr unsigned amx_bf16 = 1u << 22, amx_tile = 1u << 24;
     found.amx_bf16 = found.avx512 && all(edx, amx_bf16 | amx_tile);
-    if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) found.avx512_bf16 = found.avx512 && all(eax, bf16);
     return found;
 }
 
 const Processor& processor() {
     static const Processor found = read_processor();
     return found;
-}
-
-// The kernels of avx512 with other products of bfloat16.
-Kernels with_products(const char* name, bool multiplies_tiles, decltype(Kernels::multiply_bfloat16) multiply,
-                      decltype(Kernels::multiply_add_bfloat16) multiply_add) {
-    Kernels kernels = avx512::kernels;
-    kernels.name = name;
-    kernels.multiplies_tiles = multiplies_tiles;
-    kernels.multiply_bfloat16 = multiply;
-    kernels.multiply_add_bfloat16 = multiply_add;
-    return kernels;
 }
 
 // Whether the processor multiplies tiles of bfloat16 and the system lets this process: their registers are large, so each
@@ -114,16 +96,17 @@ std::vector<const Kernels*> usable_kernels() {
 }
 
 std::vector<const Kernels*> usable_bfloat16_kernels() {
-    std::vector<const Kernels*> usable;
 #if defined(CONVSCOPE_X86)
-    if (!processor().avx512) return usable;
-    static const Kernels by_tiles = with_products("amx_bf16", true, amx_bf16::multiply_bfloat16, amx_bf16::multiply_add_bfloat16);
-    static const Kernels by_registers = with_products("avx512_bf16", false, avx512_bf16::multiply_bfloat16, avx512_bf16::multiply_add_bfloat16);
-    static const bool tiles = may_use_tiles();
-    if (tiles) usable.push_back(&by_tiles);
-    if (processor().avx512_bf16) usable.push_back(&by_registers);
+    static const Kernels amx = [] {  // those of avx512, with products by tiles
+        Kernels kernels = avx512::kernels;
+        kernels.name = "amx_bf16";
+        kernels.multiply_bfloat16 = amx_bf16::multiply_bfloat16;
+        return kernels;
+    }();
+    static const bool is_usable = may_use_tiles();
+    if (is_usable) return {&amx};
 #endif
-    return usable;
+    return {};
 }
 
 const Kernels* find_kernels(const char* name) {

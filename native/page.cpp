@@ -5,9 +5,9 @@
 #include <memory>
 #include <new>
 
+#include "ablations.hpp"
 #include "handwriting/preparation.hpp"
 #include "layer_gradients.hpp"
-#include "ablations.hpp"
 #include "page_fields.hpp"
 #include "page_gradients.hpp"
 #include "prediction.hpp"
@@ -35,6 +35,7 @@ void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void std::__libcpp_verbose_abort(const char*, ...) { __builtin_trap(); }
+extern "C" void __cxa_pure_virtual() { __builtin_trap(); }
 
 namespace convscope {
 namespace {

@@ -5,18 +5,14 @@
 #include <stdexcept>
 
 #include "layers/activation_pass.hpp"
-#include "layers/addition.hpp"
-#include "layers/average_pooling.hpp"
 #include "layers/bfloat16_convolution.hpp"
-#include "layers/bfloat16_dense.hpp"
-#include "layers/concatenation.hpp"
 #include "layers/convolution.hpp"
 #include "layers/dense.hpp"
 #include "layers/depthwise_convolution.hpp"
 #include "layers/dropout.hpp"
 #include "layers/flatten.hpp"
-#include "layers/max_pooling.hpp"
 #include "layers/pooled_convolution.hpp"
+#include "layers/pooling.hpp"
 #include "layers/soft_voting.hpp"
 #include "layers/winograd_convolution.hpp"
 #include "layers/zero_padding.hpp"
@@ -95,15 +91,15 @@ bool is_read_again(const std::vector<Layer>& layers, int64_t number) {
 }
 
 // Which step begins with layer `next`.
-StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose purpose, const Kernels& kernels) {
+StepKind choose_step(const std::vector<Layer>& layers, std::size_t next, Purpose purpose) {
     const Layer& layer = layers[next];
     if (layer.kind != Kind::convolution) return StepKind::layer;
+    if (Bfloat16Convolution::fits(layer)) return StepKind::bfloat16_convolution;
     const bool fuses = purpose == Purpose::training || purpose == Purpose::input_gradient;
     if (fuses && commutes_with_maximum(layer.activation) && next + 1 < layers.size() &&
         PooledConvolution::fits(layer, layers[next + 1]) && !is_read_again(layers, static_cast<int64_t>(next))) {
         return StepKind::pooled_convolution;
     }
-    if (Bfloat16Convolution::fits(layer, kernels)) return StepKind::bfloat16_convolution;
     if (fuses && choose_winograd(layer) != WinogradAlgorithm::none) {
         return StepKind::winograd_convolution;
     }
@@ -142,7 +138,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
            const std::vector<MovingStatistics*>& moving, const Kernels& kernels, Purpose purpose)
     : purpose(purpose), map_of_layer(whole_layers.size(), -1) {
     const std::vector<Layer> layers = layers_for(purpose, whole_layers);
-    lay_out_steps(layers, kernels);
+    lay_out_steps(layers);
     first_trained = steps.size();
     for (std::size_t i = steps.size(); i-- > 0;) {
         if (steps[i].kind != StepKind::activation) steps[i].parameters = parameters[steps[i].layer];
@@ -164,7 +160,7 @@ Plan::Plan(const std::vector<Layer>& whole_layers, const Input& input, const std
     }
 }
 
-void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels) {
+void Plan::lay_out_steps(const std::vector<Layer>& layers) {
     bool on_maps = true;
     const std::size_t on_maps_until = count_on_maps(layers);
     for (std::size_t next = 0; next < layers.size();) {
@@ -185,7 +181,7 @@ void Plan::lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernel
             map_of_layer[next++] = static_cast<int>(steps.size());
             continue;
         }
-        const StepKind kind = choose_step(layers, next, purpose, kernels);
+        const StepKind kind = choose_step(layers, next, purpose);
         const std::size_t last = kind == StepKind::pooled_convolution ? next + 1 : next;
         steps.push_back({next, kind, layers[last].output});
         const bool is_pass = layer.kind == Kind::activation;
@@ -235,64 +231,51 @@ void Plan::make_layers(const std::vector<Layer>& layers, const std::vector<Movin
                        const Kernels& kernels) {
     for (std::size_t i = 0; i < steps.size(); ++i) {
         Step& step = steps[i];
-        const Layer& layer = layers[step.layer];
-        const int index = static_cast<int>(i);
-        const bool wants_gradient = this->wants_gradient(i);
+        const StepContext context = {layers[step.layer], i, maps[i], maps[i + 1], kernels, wants_gradient(i)};
         switch (step.kind) {
             case StepKind::activation:
-                step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
+                step.computes = std::make_unique<ActivationPass>(context);
                 break;
             case StepKind::pooled_convolution:
-                step.computes = std::make_unique<PooledConvolution>(layer, layers[step.layer + 1], index, maps,
-                                                                    *step.parameters, kernels, wants_gradient);
+                step.computes = std::make_unique<PooledConvolution>(context, layers[step.layer + 1], *step.parameters);
                 break;
             case StepKind::bfloat16_convolution:
 #if !defined(CONVSCOPE_NO_BFLOAT16)  // which the page has no use for
-                step.computes =
-                    std::make_unique<Bfloat16Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                step.computes = std::make_unique<Bfloat16Convolution>(context, *step.parameters);
 #endif
                 break;
             case StepKind::winograd_convolution:
-                step.computes =
-                    std::make_unique<WinogradConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                step.computes = std::make_unique<WinogradConvolution>(context, *step.parameters);
                 break;
             case StepKind::direct_convolution:
-                step.computes =
-                    std::make_unique<Convolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+                step.computes = std::make_unique<Convolution>(context, *step.parameters);
                 break;
             case StepKind::layer:
-                make_layer(layers, moving, kernels, i);
+                make_layer(context, step, moving);
                 break;
         }
     }
 }
 
-void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
-                      std::size_t i) {
-    Step& step = steps[i];
-    const Layer& layer = layers[step.layer];
-    const int index = static_cast<int>(i);
-    const bool wants_gradient = this->wants_gradient(i);
+void Plan::make_layer(const StepContext& context, Step& step, const std::vector<MovingStatistics*>& moving) {
+    const Layer& layer = context.layer;
     switch (layer.kind) {
         case Kind::convolution:
             break;  // a kind of step of its own
         case Kind::depthwise:
-            step.computes =
-                std::make_unique<DepthwiseConvolution>(layer, index, maps, *step.parameters, kernels, wants_gradient);
+            step.computes = std::make_unique<DepthwiseConvolution>(context, *step.parameters);
             break;
         case Kind::max_pooling:
-            step.computes = std::make_unique<MaxPooling>(layer, index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<MaxPooling>(context);
             break;
         case Kind::average_pooling:
-            step.computes = std::make_unique<AveragePooling>(layer, index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<AveragePooling>(context);
             break;
         case Kind::dropout:
-            step.computes = std::make_unique<Dropout>(layer, static_cast<int>(step.layer), index, maps, kernels,
-                                                      wants_gradient);
+            step.computes = std::make_unique<Dropout>(context, static_cast<int>(step.layer));
             break;
         case Kind::normalization: {
-            auto normalization = std::make_unique<BatchNormalization>(layer, index, maps, *step.parameters,
-                                                                      *moving[step.layer], kernels, wants_gradient);
+            auto normalization = std::make_unique<BatchNormalization>(context, *step.parameters, *moving[step.layer]);
             step.normalizes = normalization.get();
             step.computes = std::move(normalization);
             break;
@@ -303,38 +286,31 @@ void Plan::make_layer(const std::vector<Layer>& layers, const std::vector<Moving
             const std::size_t other = map_read_earlier(layer);
             std::unique_ptr<Joining> joining;
             if (layer.kind == Kind::addition) {
-                joining = std::make_unique<Addition>(layer, index, other, maps, kernels, wants_gradient);
+                joining = std::make_unique<Addition>(context, other, maps[other]);
             } else {
-                joining = std::make_unique<Concatenation>(index, other, maps, kernels, wants_gradient);
+                joining = std::make_unique<Concatenation>(context, other, maps[other]);
             }
-            if (this->wants_gradient(other)) steps[other].joinings.push_back(joining.get());
+            if (wants_gradient(other)) steps[other].joinings.push_back(joining.get());
             step.computes = std::move(joining);
             break;
         }
         case Kind::soft_voting:
-            step.computes = std::make_unique<SoftVoting>(index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<SoftVoting>(context);
             break;
         case Kind::zero_padding:
-            step.computes = std::make_unique<ZeroPadding>(layer, index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<ZeroPadding>(context);
             break;
         case Kind::activation:
-            step.computes = std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<ActivationPass>(context);
             break;
         case Kind::prelu:
-            step.computes =
-                std::make_unique<ActivationPass>(layer, index, maps, kernels, wants_gradient, step.parameters);
+            step.computes = std::make_unique<ActivationPass>(context, step.parameters);
             break;
         case Kind::flatten:
-            step.computes = std::make_unique<Flatten>(index, maps, kernels, wants_gradient);
+            step.computes = std::make_unique<Flatten>(context);
             break;
         case Kind::dense:
-            if (layer.bfloat16) {
-                step.computes = std::make_unique<Bfloat16Dense>(layer, index, i - first_vector, maps, *step.parameters,
-                                                                kernels, wants_gradient);
-            } else {
-                step.computes = std::make_unique<Dense>(layer, index, i - first_vector, maps, *step.parameters, kernels,
-                                                        wants_gradient);
-            }
+            step.computes = std::make_unique<Dense>(context, *step.parameters, context.map - first_vector);
             break;
     }
 }

@@ -77,11 +77,10 @@ struct Plan {
 
    private:
     bool goes_to_image() const { return purpose == Purpose::gradients || purpose == Purpose::input_gradient; }
-    void lay_out_steps(const std::vector<Layer>& layers, const Kernels& kernels);
+    void lay_out_steps(const std::vector<Layer>& layers);
     void lay_out_maps(const std::vector<Layer>& layers, const Input& input);
     void make_layers(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels);
-    void make_layer(const std::vector<Layer>& layers, const std::vector<MovingStatistics*>& moving, const Kernels& kernels,
-                    std::size_t step);
+    void make_layer(const StepContext& context, Step& step, const std::vector<MovingStatistics*>& moving);
     // Throws std::logic_error, or ends the program where there are no exceptions, if a layer goes beyond its maps.
     void check_extents(const Kernels& kernels) const;
 };

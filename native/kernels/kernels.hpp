@@ -191,16 +191,12 @@ struct Bfloat16Product {
     int64_t columns = 0;
     float* c = nullptr;
     const int64_t* c_rows = nullptr;  // (runs, rows); a row that goes to below zero is left out
-    int64_t c_panel = 0;              // from panel to panel of C, of the mask and of the winners
+    int64_t c_panel = 0;              // from panel to panel of C and of the mask
     Finish finish = Finish::store;
     const float* bias = nullptr;
     int64_t bias_panel = 0;
     const float* mask = nullptr;
     const int64_t* mask_rows = nullptr;
-    // For Finish::pool: a row is a cell of 2 x 2 places, that stand at 2 m a_row, one a_row behind, and `lower` behind both.
-    int64_t lower = 0;
-    int32_t* winners = nullptr;  // (runs, rows, winner_row), or null
-    int64_t winner_row = 0;
 };
 
 constexpr int64_t bfloat16_rows = 16;  // of A that are taken at once
@@ -343,19 +339,18 @@ struct Kernels {
     void (*winograd_weights_backward)(const WinogradWeights&);  // rows += G^T transformed G
     void (*winograd_pool)(const WinogradCells&);  // from `products` of f2x3 to `output` and `winners`
 
-    bool multiplies_tiles;  // of bfloat16 numbers, many times as fast as float32
-    void (*multiply_bfloat16)(const Bfloat16Product&);
-    double (*multiply_add_bfloat16)(int64_t steps, float* numbers);  // as multiply_add
-    void (*round_to_bfloat16)(const float* from, int64_t count, uint16_t* to);
+    // Null in the page, which does not train with bfloat16.
+    void (*multiply_bfloat16)(const Bfloat16Product&) = nullptr;
+    void (*round_to_bfloat16)(const float* from, int64_t count, uint16_t* to) = nullptr;
     // A segment of a panel of B: rows from[rows[k] ...] of panel_width numbers, two by two, zeros where rows[k] is below zero
     // and to the end of the last step.
-    void (*pair_rows)(const float* from, const int64_t* rows, int64_t count, uint16_t* to);
+    void (*pair_rows)(const float* from, const int64_t* rows, int64_t count, uint16_t* to) = nullptr;
     // Rows of weights (count, panel_width), rounded, as `pairs` rows (pair of columns, panel_width, 2) of a panel.
-    void (*turn_rows)(const float* from, int64_t count, int64_t pairs, uint16_t* to);
+    void (*turn_rows)(const float* from, int64_t count, int64_t pairs, uint16_t* to) = nullptr;
     // A map, place p's channels at from + places[p], rounded, as to[channel * to_row + p]; an odd last place gets a zero
     // beside it.
     void (*by_channels)(const float* from, const int64_t* places, int64_t count, int64_t channels, uint16_t* to,
-                        int64_t to_row);
+                        int64_t to_row) = nullptr;
 };
 
 }  // namespace convscope

@@ -59,21 +59,12 @@ const Kernels kernels = {
     .winograd_weights = winograd_weights,
     .winograd_weights_backward = winograd_weights_backward,
     .winograd_pool = winograd_pool,
-    .multiplies_tiles = false,
 #if !defined(CONVSCOPE_NO_BFLOAT16)
     .multiply_bfloat16 = multiply_bfloat16,
-    .multiply_add_bfloat16 = multiply_add_bfloat16,
     .round_to_bfloat16 = round_to_bfloat16,
     .pair_rows = pair_rows,
     .turn_rows = turn_rows,
     .by_channels = by_channels,
-#else
-    .multiply_bfloat16 = nullptr,
-    .multiply_add_bfloat16 = nullptr,
-    .round_to_bfloat16 = nullptr,
-    .pair_rows = nullptr,
-    .turn_rows = nullptr,
-    .by_channels = nullptr,
 #endif
 };
 

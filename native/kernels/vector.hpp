@@ -80,18 +80,6 @@ CONVSCOPE_INLINE Pairs load_pairs(const uint16_t* from) { return *reinterpret_ca
 CONVSCOPE_INLINE void store_pairs(uint16_t* to, Pairs value) { *reinterpret_cast<PairsInMemory*>(to) = value; }
 CONVSCOPE_INLINE Vector broadcast(float value) { return value - Vector{}; }
 
-// Adds to each sum the products of both numbers of a pair, whose order and rounding are the processor's where it has an
-// instruction for it.
-CONVSCOPE_INLINE Vector add_dot_products(Vector sums, Pairs a, Pairs b) {
-#if defined(__AVX512BF16__)
-    asm("vdpbf16ps %2, %1, %0" : "+v"(sums) : "v"(a), "v"(b));  // the compilers' builtins take different types
-    return sums;
-#else
-    sums += reinterpret_cast<Vector>(a & 0xffff0000) * reinterpret_cast<Vector>(b & 0xffff0000);
-    return sums + reinterpret_cast<Vector>(a << 16) * reinterpret_cast<Vector>(b << 16);
-#endif
-}
-
 // By its bits: neither zero is.
 CONVSCOPE_INLINE bool is_nonzero(float value) {
     uint32_t bits;
@@ -186,7 +174,6 @@ void winograd_weights(const WinogradWeights&);
 void winograd_weights_backward(const WinogradWeights&);
 void winograd_pool(const WinogradCells&);
 void multiply_bfloat16(const Bfloat16Product&);
-double multiply_add_bfloat16(int64_t, float*);
 void round_to_bfloat16(const float*, int64_t, uint16_t*);
 void pair_rows(const float*, const int64_t*, int64_t, uint16_t*);
 void turn_rows(const float*, int64_t, int64_t, uint16_t*);

@@ -4,31 +4,17 @@
 
 namespace convscope {
 
-ActivationPass::ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
-                               bool wants_input_gradient, const Parameters* slopes)
-    : activation_(layer.activation),
-      slope_(layer.slope),
-      index_(index),
-      input_(maps[static_cast<std::size_t>(index)]),
-      output_(maps[static_cast<std::size_t>(index) + 1]),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient),
-      slopes_(slopes),
-      channels_(input_.value.shape.channels),
-      row_(input_.value.shape.width * channels_) {}
-
 void ActivationPass::write_slopes(float* slopes) const {
-    const int64_t width = kernels_.panel_width;
-    for (int64_t c = 0; c < channels_; ++c) slopes[c] = slopes_->panel(c / width)[c % width];
-    for (int64_t i = channels_; i < row_; ++i) slopes[i] = slopes[i - channels_];
+    const int64_t width = kernels_.panel_width, channels = input_.value.shape.channels;
+    for (int64_t c = 0; c < channels; ++c) slopes[c] = slopes_->panel(c / width)[c % width];
+    for (int64_t i = channels; i < row_; ++i) slopes[i] = slopes[i - channels];
 }
 
 void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     const Shape shape = output_.value.shape;
-    const float* input = workspace.values[map].image(image);
-    float* output = workspace.values[map + 1].image(image);
-    float* slopes = workspace.scratch->forward[map].data();
+    const float* input = workspace.values[map_].image(image);
+    float* output = workspace.values[map_ + 1].image(image);
+    float* slopes = workspace.scratch->forward[map_].data();
     if (slopes_ != nullptr) write_slopes(slopes);
     const int64_t count = shape.width * shape.channels;
     for (int64_t y = 0; y < shape.height; ++y) {
@@ -37,18 +23,17 @@ void ActivationPass::forward_image(Workspace& workspace, int64_t image) const {
         if (slopes_ != nullptr) {
             kernels_.prelu(from, slopes, count, to);
         } else {
-            kernels_.activate(activation_, slope_, from, count, to);
+            kernels_.activate(layer_.activation, layer_.slope, from, count, to);
         }
     }
 }
 
 void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* by_slopes) const {
     if (!wants_input_gradient_ && by_slopes == nullptr) return;
-    const auto map = static_cast<std::size_t>(index_);
     const Shape shape = output_.value.shape;
-    const float* input = workspace.values[map].image(image);
-    const float* gradient = workspace.gradients[map + 1].image(image);
-    float* row = workspace.scratch->backward[map].data();
+    const float* input = workspace.values[map_].image(image);
+    const float* gradient = workspace.gradients[map_ + 1].image(image);
+    float* row = workspace.scratch->backward[map_].data();
     // Nothing depends on the input's rows and columns that were cut from the output.
     const int64_t count = shape.width * shape.channels;
     std::fill(row + count, row + row_, 0.0f);
@@ -65,15 +50,15 @@ void ActivationPass::backward_image(Workspace& workspace, int64_t image, float* 
             if (slopes_ != nullptr) {
                 kernels_.prelu_backward(x, dy, slopes, count, row, sums);
             } else {
-                kernels_.activate_backward(activation_, slope_, x, dy, count, row);
+                kernels_.activate_backward(layer_.activation, layer_.slope, x, dy, count, row);
             }
         }
         if (wants_input_gradient_) {
-            write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map].image(image));
+            write_gradient_row(kernels_, row, input_, input, y, workspace.gradients[map_].image(image));
         }
     }
     if (slopes_ == nullptr || by_slopes == nullptr) return;
-    for (int64_t i = 0; i < count; i += channels_) kernels_.add(by_slopes, sums + i, channels_);
+    for (int64_t i = 0; i < count; i += shape.channels) kernels_.add(by_slopes, sums + i, shape.channels);
 }
 
 void ActivationPass::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t, int64_t,

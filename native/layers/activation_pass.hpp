@@ -15,8 +15,8 @@ namespace convscope {
 class ActivationPass final : public MapLayer {
    public:
     // `slopes` are those of PReLU, a leaky relu with one that is learned for each channel.
-    ActivationPass(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
-                   bool wants_input_gradient, const Parameters* slopes = nullptr);
+    explicit ActivationPass(const StepContext& context, const Parameters* slopes = nullptr)
+        : MapLayer(context), slopes_(slopes), row_(input_.value.shape.width * input_.value.shape.channels) {}
 
     Extents extents() const override;
     int64_t forward_scratch_size() const override { return slopes_ == nullptr ? 0 : row_; }
@@ -31,14 +31,8 @@ class ActivationPass final : public MapLayer {
     // Writes the slope of each number of a row.
     void write_slopes(float* slopes) const;
 
-    const Activation activation_;
-    const float slope_;
-    const int index_;
-    const Map input_, output_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
     const Parameters* const slopes_;
-    const int64_t channels_, row_;  // numbers of a row of the input
+    const int64_t row_;  // numbers of a row of the input
 };
 
 }  // namespace convscope

@@ -10,20 +10,13 @@ std::size_t at(int64_t i) { return static_cast<std::size_t>(i); }
 
 }  // namespace
 
-BatchNormalization::BatchNormalization(const Layer& layer, int index, const std::vector<Map>& maps,
-                                       const Parameters& parameters, MovingStatistics& moving, const Kernels& kernels,
-                                       bool wants_input_gradient)
-    : layer_(layer),
-      map_(static_cast<std::size_t>(index)),
-      input_(maps[map_]),
-      output_(maps[map_ + 1]),
+BatchNormalization::BatchNormalization(const StepContext& context, const Parameters& parameters, MovingStatistics& moving)
+    : MapLayer(context),
       parameters_(parameters),
       moving_(moving),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient),
-      channels_(layer.input.channels),
-      row_(round_up(channels_, kernels.panel_width)),
-      places_(layer.input.height * layer.input.width) {}
+      channels_(layer_.input.channels),
+      row_(round_up(channels_, kernels_.panel_width)),
+      places_(layer_.input.height * layer_.input.width) {}
 
 Statistics BatchNormalization::make_statistics(int64_t slices) const {
     Statistics statistics;

@@ -16,8 +16,7 @@ namespace convscope {
 
 class BatchNormalization final : public MapLayer {
    public:
-    BatchNormalization(const Layer& layer, int index, const std::vector<Map>& maps, const Parameters& parameters,
-                       MovingStatistics& moving, const Kernels& kernels, bool wants_input_gradient);
+    BatchNormalization(const StepContext& context, const Parameters& parameters, MovingStatistics& moving);
 
     Statistics make_statistics(int64_t slices) const;
 
@@ -46,13 +45,8 @@ class BatchNormalization final : public MapLayer {
    private:
     void make_factors(Statistics& statistics) const;
 
-    const Layer layer_;
-    const std::size_t map_;
-    const Map input_, output_;
     const Parameters& parameters_;
     MovingStatistics& moving_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
     const int64_t channels_, row_, places_;
 };
 

@@ -31,24 +31,23 @@ Bfloat16Convolution::Runs Bfloat16Convolution::make_runs(const Shape& map, int64
     return runs;
 }
 
-Bfloat16Convolution::Bfloat16Convolution(const Layer& layer, int index, const std::vector<Map>& maps,
-                                         Parameters& parameters, const Kernels& kernels, bool wants_input_gradient)
-    : Convolution(layer, index, maps, parameters, kernels, wants_input_gradient) {
-    parameters.keep_bfloat16(wants_input_gradient);
+Bfloat16Convolution::Bfloat16Convolution(const StepContext& context, Parameters& parameters)
+    : Convolution(context, parameters) {
+    parameters.keep_bfloat16(wants_input_gradient_);
     const Layout& input = input_.value;
     const int64_t filters = parameters.bfloat16().even_filters();
-    while (group_ < slice_images && group_ * layer.output.height * layer.output.width < least_places) group_ *= 2;
-    writes_by_runs_ = make_runs(layer.output, input.frame_width, writes_);
-    for (int64_t row = 0; row < layer.window[0]; ++row) {
+    while (group_ < slice_images && group_ * layer_.output.height * layer_.output.width < least_places) group_ *= 2;
+    writes_by_runs_ = make_runs(layer_.output, input.frame_width, writes_);
+    for (int64_t row = 0; row < layer_.window[0]; ++row) {
         segments_.push_back(row * input.row());
         back_segments_.push_back(row * output_.gradient.frame_width * filters);
     }
-    if (wants_input_gradient) {
-        back_writes_by_runs_ = make_runs(layer.input, output_.gradient.frame_width, back_writes_);
-        back_masks_by_runs_ = make_runs(layer.input, output_.gradient.frame_width, back_masks_);
+    if (wants_input_gradient_) {
+        back_writes_by_runs_ = make_runs(layer_.input, output_.gradient.frame_width, back_writes_);
+        back_masks_by_runs_ = make_runs(layer_.input, output_.gradient.frame_width, back_masks_);
     }
     channel_size_ = round_up(frame_size(input), 2);
-    for (int64_t place = 0; place < frame_size(input); ++place) frame_places_.push_back(place * layer.input.channels);
+    for (int64_t place = 0; place < frame_size(input); ++place) frame_places_.push_back(place * layer_.input.channels);
 }
 
 int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
@@ -63,9 +62,8 @@ int64_t Bfloat16Convolution::bfloat16_scratch_size() const {
 }
 
 void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     uint16_t* rounded = workspace.scratch->bfloat16.data();
-    kernels_.round_to_bfloat16(workspace.values[map].image(image), input_.value.size(), rounded);
+    kernels_.round_to_bfloat16(workspace.values[map_].image(image), input_.value.size(), rounded);
     Bfloat16Product p;
     p.a = rounded;
     p.a_row = layer_.input.channels;
@@ -78,7 +76,7 @@ void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) con
     p.runs = writes_by_runs_.runs;
     p.rows = writes_by_runs_.rows;
     p.columns = layer_.output.channels;
-    p.c = workspace.values[map + 1].image(image);
+    p.c = workspace.values[map_ + 1].image(image);
     p.c_rows = writes_by_runs_.places.data();
     p.c_panel = kernels_.panel_width;
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
@@ -88,25 +86,23 @@ void Bfloat16Convolution::forward_image(Workspace& workspace, int64_t image) con
 }
 
 void Bfloat16Convolution::backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
-    const auto map = static_cast<std::size_t>(index_);
     const bool in_bfloat16 = layer_.input.channels >= least_channels;
     if (gradient != nullptr && in_bfloat16) kernel_gradient_of(workspace, begin, end, gradient);
     for (int64_t image = begin; image < end; ++image) {
-        const float* output_gradient = workspace.gradients[map + 1].image(image);
+        const float* output_gradient = workspace.gradients[map_ + 1].image(image);
         if (gradient != nullptr) {
-            if (!in_bfloat16) kernel_gradient(workspace.values[map].image(image), output_gradient, gradient);
-            bias_gradient(output_gradient, gradient);
+            if (!in_bfloat16) kernel_gradient(workspace.values[map_].image(image), output_gradient, gradient);
+            add_bias_gradient(output_gradient, gradient);
         }
-        if (wants_input_gradient_) input_gradient(workspace, image, output_gradient, map);
+        if (wants_input_gradient_) input_gradient(workspace, image, output_gradient);
     }
 }
 
 void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const {
-    const auto map = static_cast<std::size_t>(index_);
     const int64_t channels = layer_.input.channels, size = channels * channel_size_, width = kernels_.panel_width;
     uint16_t* by_channels = workspace.scratch->bfloat16.data();
     for (int64_t image = begin; image < end; ++image) {
-        kernels_.by_channels(workspace.values[map].image(image), frame_places_.data(), frame_size(input_.value), channels,
+        kernels_.by_channels(workspace.values[map_].image(image), frame_places_.data(), frame_size(input_.value), channels,
                              by_channels + (image - begin) * size, channel_size_);
     }
     const Shape out = layer_.output;
@@ -141,7 +137,7 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
             p.b_panel = p.segments * segment;
             for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
                 for (int64_t i = 0; i < p.segments; ++i) {
-                    kernels_.pair_rows(workspace.gradients[map + 1].image(first + i) + panel * width, places.data(), p.length,
+                    kernels_.pair_rows(workspace.gradients[map_ + 1].image(first + i) + panel * width, places.data(), p.length,
                                        panels + panel * p.b_panel + i * segment);
                 }
             }
@@ -155,8 +151,7 @@ void Bfloat16Convolution::kernel_gradient_of(Workspace& workspace, int64_t begin
     }
 }
 
-void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
-                                         std::size_t map) const {
+void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {
     const int64_t filters = layer_.output.channels, even_filters = parameters_.bfloat16().even_filters();
     const int64_t places = frame_size(output_.gradient);
     uint16_t* rounded = workspace.scratch->bfloat16.data();
@@ -180,10 +175,10 @@ void Bfloat16Convolution::input_gradient(Workspace& workspace, int64_t image, co
     p.runs = back_writes_by_runs_.runs;
     p.rows = back_writes_by_runs_.rows;
     p.columns = layer_.input.channels;
-    p.c = workspace.gradients[map].image(image);
+    p.c = workspace.gradients[map_].image(image);
     p.c_rows = back_writes_by_runs_.places.data();
     p.c_panel = kernels_.panel_width;
-    p.mask = workspace.values[map].image(image);
+    p.mask = workspace.values[map_].image(image);
     p.mask_rows = back_masks_by_runs_.places.data();
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     kernels_.multiply_bfloat16(p);

@@ -5,28 +5,26 @@
 #pragma once
 
 #include "convolution.hpp"
-#include "winograd_algorithm.hpp"
 
 namespace convscope {
 
 class Bfloat16Convolution final : public Convolution {
    public:
-    // Whether it gains, and may: `layer` says so. Where a row of the kernel reads fewer numbers than half a step, most of them
-    // would be zeros. Instructions that multiply vectors do twice as much in bfloat16 at most, and Winograd's way saves more.
-    static bool fits(const Layer& layer, const Kernels& kernels) {
+    // Whether `layer` may use it and gains by it. Where a row of the kernel reads fewer numbers than half a step, most of what
+    // a tile multiplies would be zeros.
+    static bool fits(const Layer& layer) {
         const bool by_one = layer.stride[0] == 1 && layer.stride[1] == 1;
-        return layer.bfloat16 && by_one && layer.has_plain_kernel() && 2 * layer.window[1] * layer.input.channels >= bfloat16_step &&
-               (kernels.multiplies_tiles || choose_winograd(layer) == WinogradAlgorithm::none);
+        return layer.bfloat16 && by_one && layer.has_plain_kernel() &&
+               2 * layer.window[1] * layer.input.channels >= bfloat16_step;
     }
 
-    Bfloat16Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
-                        const Kernels& kernels, bool wants_input_gradient);
+    Bfloat16Convolution(const StepContext& context, Parameters& parameters);
 
     int64_t group() const override { return group_; }
     std::unique_ptr<ChannelSums> channel_sums() const override { return nullptr; }
     int64_t bfloat16_scratch_size() const override;
     void backward(Workspace& workspace, int64_t begin, int64_t end, float* gradient) const override;
-    void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const override;
+    void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const override;
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "max_pooling.hpp"
+#include "pooling.hpp"
 
 namespace convscope {
 

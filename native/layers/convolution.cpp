@@ -11,7 +11,6 @@ namespace {
 
 constexpr int64_t places_at_once = 512;  // what they read stays in cache while the panels pass
 constexpr int64_t gradient_places_at_once = 128;  // of one panel 16 KB
-constexpr float one = 1;
 
 }  // namespace
 
@@ -89,51 +88,43 @@ Layout Convolution::gradient_layout(const Layer& layer) {
             {layer.stride[0], layer.stride[1]}};
 }
 
-Convolution::Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
-                         const Kernels& kernels, bool wants_input_gradient)
-    : layer_(layer),
-      index_(index),
-      input_(maps[static_cast<std::size_t>(index)]),
-      output_(maps[static_cast<std::size_t>(index) + 1]),
-      parameters_(parameters),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient),
-      has_few_channels_(has_few_channels(layer, kernels)),
-      walk_(layer, input_.value),
-      reads_(kernel_corners(layer, input_.value)),
+Convolution::Convolution(const StepContext& context, Parameters& parameters)
+    : WeightedLayer(context, parameters),
+      has_few_channels_(has_few_channels(layer_, kernels_)),
+      walk_(layer_, input_.value),
+      reads_(kernel_corners(layer_, input_.value)),
       writes_(output_.value.places()),
-      kernel_reads_(kernel_places(layer, input_.value)),
-      kernel_writes_(multiples(kernels.panel_width, parameters.inputs())) {
-    if (wants_input_gradient) {
-        parameters.keep_turned();
-        back_walk_ = std::make_unique<const KernelWalk>(layer, output_.gradient);
-        for (int64_t y = 0; y < layer.input.height; ++y) {
-            for (int64_t x = 0; x < layer.input.width; ++x) {
-                back_reads_.push_back(y * output_.gradient.row() + x * layer.output.channels);
-            }
+      kernel_reads_(kernel_places(layer_, input_.value)),
+      kernel_writes_(multiples(kernels_.panel_width, parameters.inputs())) {
+    if (!wants_input_gradient_) return;
+    parameters.keep_turned();
+    back_walk_ = std::make_unique<const KernelWalk>(layer_, output_.gradient);
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        for (int64_t x = 0; x < layer_.input.width; ++x) {
+            back_reads_.push_back(y * output_.gradient.row() + x * layer_.output.channels);
         }
-        const Layout& from = output_.gradient;
-        const int64_t step = layer.dilation[0], below = from.top + (layer.output.height - 1) * layer.stride[0] + 1;
-        for (int64_t y = 0; y < layer.input.height; ++y) {
-            // The first row at or behind `place`, from the place of the first.
-            const auto row = [&](int64_t place) { return std::max<int64_t>(0, (place - y + step - 1) / step); };
-            const int64_t first = row(from.top), end = std::max(first, std::min(layer.window[0], row(below)));
-            const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
-            if (!as_before) bands_.push_back({y * layer.input.width, 0, first, end});
-            bands_.back().end = (y + 1) * layer.input.width;
-        }
-        back_writes_ = input_.gradient.places();
-        back_masks_ = input_.value.places();
-        if (has_few_channels_) {
-            gradient_places_ = output_.gradient.places();
-            product_rows_ = multiples(parameters.inputs(), static_cast<int64_t>(gradient_places_.size()));
-        }
+    }
+    const Layout& from = output_.gradient;
+    const int64_t step = layer_.dilation[0], below = from.top + (layer_.output.height - 1) * layer_.stride[0] + 1;
+    for (int64_t y = 0; y < layer_.input.height; ++y) {
+        // The first row at or behind `place`, from the place of the first.
+        const auto row = [&](int64_t place) { return std::max<int64_t>(0, (place - y + step - 1) / step); };
+        const int64_t first = row(from.top), end = std::max(first, std::min(layer_.window[0], row(below)));
+        const bool as_before = !bands_.empty() && bands_.back().first_row == first && bands_.back().end_row == end;
+        if (!as_before) bands_.push_back({y * layer_.input.width, 0, first, end});
+        bands_.back().end = (y + 1) * layer_.input.width;
+    }
+    back_writes_ = input_.gradient.places();
+    back_masks_ = input_.value.places();
+    if (has_few_channels_) {
+        gradient_places_ = output_.gradient.places();
+        product_rows_ = multiples(parameters.inputs(), static_cast<int64_t>(gradient_places_.size()));
     }
 }
 
 void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     Product p;
-    p.a = workspace.values[static_cast<std::size_t>(index_)].image(image);
+    p.a = workspace.values[map_].image(image);
     walk_.set(p, layer_.window[0], kernels_.panel_width);
     p.b = parameters_.panel(0);
     p.b_panel = parameters_.panel_size();
@@ -143,19 +134,19 @@ void Convolution::forward_image(Workspace& workspace, int64_t image) const {
     p.a_product = layer_.input.channels / layer_.groups;
     p.b_product = parameters_.group_panels() * p.b_panel;
     p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
-    p.c = workspace.values[static_cast<std::size_t>(index_) + 1].image(image);
+    p.c = workspace.values[map_ + 1].image(image);
     multiply_places(kernels_, p, reads_, writes_);
 }
 
 void Convolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
-    const float* output_gradient = workspace.gradients[static_cast<std::size_t>(index_) + 1].image(image);
+    const float* output_gradient = workspace.gradients[map_ + 1].image(image);
     if (gradient != nullptr) {
-        kernel_gradient(workspace.values[static_cast<std::size_t>(index_)].image(image), output_gradient, gradient);
-        bias_gradient(output_gradient, gradient);
+        kernel_gradient(workspace.values[map_].image(image), output_gradient, gradient);
+        add_bias_gradient(output_gradient, gradient);
     }
     if (!wants_input_gradient_) return;
     if (has_few_channels_) return input_gradient_of_few_channels(workspace, image, output_gradient);
-    input_gradient(workspace, image, output_gradient, static_cast<std::size_t>(index_));
+    input_gradient(workspace, image, output_gradient);
 }
 
 bool Convolution::has_few_channels(const Layer& layer, const Kernels& kernels) {
@@ -175,9 +166,8 @@ int64_t Convolution::scratch_size() const {
 }
 
 void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const {
-    const auto map = static_cast<std::size_t>(index_);
     const int64_t width = kernels_.panel_width, inputs = parameters_.inputs(), filters = parameters_.filters();
-    float* const frame = workspace.scratch->backward[map].data();
+    float* const frame = workspace.scratch->backward[map_].data();
     float* const turned = frame + round_up(input_.value.size(), 16);  // panels of (filter, panel_width)
     float* const products = turned + filters * round_up(inputs, width);
     for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
@@ -211,10 +201,7 @@ void Convolution::input_gradient_of_few_channels(Workspace& workspace, int64_t i
             }
         }
     }
-    for (int64_t y = 0; y < layer_.input.height; ++y) {
-        write_gradient_row(kernels_, frame + input_.value.at(y, 0), input_, workspace.values[map].image(image), y,
-                           workspace.gradients[map].image(image));
-    }
+    write_input_gradient(workspace, image, frame + input_.value.at(0, 0), input_.value.row());
 }
 
 void Convolution::kernel_gradient(const float* input, const float* output_gradient, float* gradient) const {
@@ -245,37 +232,15 @@ void Convolution::kernel_gradient(const float* input, const float* output_gradie
     }
 }
 
-void Convolution::bias_gradient(const float* output_gradient, float* gradient) const {
-    const Layout& layout = output_.gradient;
-    Product p;  // the bias is the weight of an input that is always one
-    p.a = &one;
-    p.a_rows = kernel_reads_.data();
-    p.a_step = 0;
-    p.b_segment = layout.step[0] * layout.row();
-    p.b_step = layout.step[1] * layout.shape.channels;
-    p.segments = layout.shape.height;
-    p.length = layout.shape.width;
-    p.rows = 1;
-    p.c_rows = kernel_writes_.data();
-    p.finish = Finish::accumulate;
-    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        p.b = output_gradient + layout.at(0, 0) + parameters_.first_filter(panel);
-        p.columns = parameters_.columns(panel);
-        p.c = gradient + panel * parameters_.panel_size() + parameters_.inputs() * kernels_.panel_width;
-        kernels_.multiply(p);
-    }
-}
-
-void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient,
-                                 std::size_t map) const {
+void Convolution::input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const {
     Product p;
     p.b_panel = parameters_.turned_rows() * kernels_.panel_width;
     p.products = layer_.groups;
     p.columns = p.c_product = layer_.input.channels / layer_.groups;
     p.a_product = layer_.output.channels / layer_.groups;
     p.b_product = parameters_.turned_panels() * p.b_panel;
-    p.c = workspace.gradients[map].image(image);
-    p.mask = workspace.values[map].image(image);
+    p.c = workspace.gradients[map_].image(image);
+    p.mask = workspace.values[map_].image(image);
     p.finish = input_.relu ? Finish::store_where_positive : Finish::store;
     for (const Band& band : bands_) {
         back_walk_->set(p, band.end_row - band.first_row, kernels_.panel_width);
@@ -291,14 +256,8 @@ void Convolution::input_gradient(Workspace& workspace, int64_t image, const floa
     }
 }
 
-void Convolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
-    const int64_t width = kernels_.panel_width;
-    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
-}
-
 std::unique_ptr<ChannelSums> Convolution::channel_sums() const {
-    return std::make_unique<ConvolutionSums>(layer_, nullptr, static_cast<std::size_t>(index_), input_.value,
-                                             output_.value, parameters_, kernels_);
+    return std::make_unique<ConvolutionSums>(layer_, nullptr, map_, input_.value, output_.value, parameters_, kernels_);
 }
 
 Extents Convolution::extents() const {

@@ -1,8 +1,7 @@
 // A convolution with bias and relu: y[p, f] = act(bias[f] + sum over (r, s, c) of x[p + (r, s), c] kernel[r, s, c, f]).
 #pragma once
 
-#include "map_layer.hpp"
-#include "parameters.hpp"
+#include "weighted_layer.hpp"
 
 namespace convscope {
 
@@ -20,11 +19,9 @@ struct KernelWalk {
     void set(Product& product, int64_t rows, int64_t width) const;
 };
 
-class Convolution : public MapLayer {
+class Convolution : public WeightedLayer {
    public:
-    // `wants_input_gradient` says whether a layer before this one has weights.
-    Convolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
-                const Kernels& kernels, bool wants_input_gradient);
+    Convolution(const StepContext& context, Parameters& parameters);
 
     // The layout in which the gradient by a convolution's output must lie for `input_gradient`: a full correlation.
     static Layout gradient_layout(const Layer& layer);
@@ -34,12 +31,8 @@ class Convolution : public MapLayer {
     Extents extents() const override;
     std::unique_ptr<ChannelSums> channel_sums() const override;
     int64_t scratch_size() const override;
-    int64_t gradient_size() const override { return parameters_.size(); }
-    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
-
     // dx[p, c] = sum over (r, s, f) of dy[p - (r, s), f] kernel[r, s, c, f]
-    // `map` is the layer's input in the workspace.
-    virtual void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient, std::size_t map) const;
+    virtual void input_gradient(Workspace& workspace, int64_t image, const float* output_gradient) const;
 
    protected:
     void forward_image(Workspace& workspace, int64_t image) const override;
@@ -56,14 +49,8 @@ class Convolution : public MapLayer {
     void input_gradient_of_few_channels(Workspace& workspace, int64_t image, const float* output_gradient) const;
     // dkernel[(r, s, c), f] = sum over p of x[p + (r, s), c] dy[p, f]
     void kernel_gradient(const float* input, const float* output_gradient, float* gradient) const;
-    void bias_gradient(const float* output_gradient, float* gradient) const;
 
-    const Layer layer_;
-    const int index_;
-    const Map input_, output_;
-    const Parameters& parameters_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_, has_few_channels_;
+    const bool has_few_channels_;
     const KernelWalk walk_;
     std::vector<int64_t> reads_, writes_;                             // forward: where each place reads and writes
     std::vector<Band> bands_;                                         // input_gradient

@@ -10,16 +10,9 @@ constexpr float one = 1;
 
 }  // namespace
 
-Dense::Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
-             const Kernels& kernels, bool wants_input_gradient)
-    : relu_(layer.relu),
-      map_(static_cast<std::size_t>(index)),
-      vector_(vector),
-      input_(maps[map_]),
-      parameters_(parameters),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {
-    if (wants_input_gradient) parameters.keep_turned();
+Dense::Dense(const StepContext& context, Parameters& parameters, std::size_t vector)
+    : MapLayer(context), parameters_(parameters), vector_(vector) {
+    if (wants_input_gradient_) parameters.keep_turned();
 }
 
 void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
@@ -37,7 +30,7 @@ void Dense::forward(Workspace& workspace, int64_t begin, int64_t end) const {
     p.bias = parameters_.bias(0);
     p.c = to.image(begin);
     p.c_rows = writes.data();
-    p.finish = relu_ ? Finish::bias_relu : Finish::bias;
+    p.finish = layer_.relu ? Finish::bias_relu : Finish::bias;
     kernels_.multiply(p);
 }
 
@@ -90,7 +83,7 @@ void Dense::collect(const Batch& batch, int64_t images, int64_t, int64_t panel, 
 }
 
 std::unique_ptr<ChannelSums> Dense::channel_sums() const {
-    return std::make_unique<DenseSums>(relu_, map_, input_.value.shape, parameters_, kernels_);
+    return std::make_unique<DenseSums>(layer_.relu, map_, input_.value.shape, parameters_, kernels_);
 }
 
 Extents Dense::extents() const {

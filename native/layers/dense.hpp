@@ -8,11 +8,10 @@
 
 namespace convscope {
 
-class Dense : public MapLayer {
+class Dense final : public MapLayer {
    public:
     // `vector` is the number of the map it reads among the vectors of a batch.
-    Dense(const Layer& layer, int index, std::size_t vector, const std::vector<Map>& maps, Parameters& parameters,
-          const Kernels& kernels, bool wants_input_gradient);
+    Dense(const StepContext& context, Parameters& parameters, std::size_t vector);
 
     Extents extents() const override;
     void forward(Workspace& workspace, int64_t begin, int64_t end) const override;
@@ -21,13 +20,9 @@ class Dense : public MapLayer {
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
                  float* total) const override;
 
-   protected:
-    const bool relu_;
-    const std::size_t map_, vector_;
-    const Map input_;
+   private:
     const Parameters& parameters_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
+    const std::size_t vector_;
 };
 
 }  // namespace convscope

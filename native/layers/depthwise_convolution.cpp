@@ -4,22 +4,13 @@
 
 namespace convscope {
 
-DepthwiseConvolution::DepthwiseConvolution(const Layer& layer, int index, const std::vector<Map>& maps,
-                                           const Parameters& parameters, const Kernels& kernels,
-                                           bool wants_input_gradient)
-    : layer_(layer),
-      index_(index),
-      input_(maps[static_cast<std::size_t>(index)]),
-      output_(maps[static_cast<std::size_t>(index) + 1]),
-      parameters_(parameters),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient),
-      writes_(output_.value.places()) {
-    const int64_t multiplier = layer.output.channels / layer.input.channels;
+DepthwiseConvolution::DepthwiseConvolution(const StepContext& context, Parameters& parameters)
+    : WeightedLayer(context, parameters), writes_(output_.value.places()) {
+    const int64_t multiplier = layer_.output.channels / layer_.input.channels;
     if (multiplier == 1) return;
     // Up to a whole register: lanes behind the last output read some channel, and are not stored.
-    for (int64_t o = 0; o < round_up(layer.output.channels, kernels.vector_width); ++o) {
-        sources_.push_back(o < layer.output.channels ? o / multiplier : 0);
+    for (int64_t o = 0; o < round_up(layer_.output.channels, kernels_.vector_width); ++o) {
+        sources_.push_back(o < layer_.output.channels ? o / multiplier : 0);
     }
 }
 
@@ -43,37 +34,27 @@ DepthwiseImage DepthwiseConvolution::sizes() const {
 }
 
 void DepthwiseConvolution::forward_image(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     DepthwiseImage p = sizes();
-    p.input = workspace.values[map].image(image);
+    p.input = workspace.values[map_].image(image);
     p.relu = layer_.relu;
-    p.output = workspace.values[map + 1].image(image);
+    p.output = workspace.values[map_ + 1].image(image);
     p.output_places = writes_.data();
     kernels_.depthwise(p);
 }
 
 void DepthwiseConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
-    const auto map = static_cast<std::size_t>(index_);
     DepthwiseImage p = sizes();
-    p.input = workspace.values[map].image(image);
-    p.gradient = workspace.gradients[map + 1].image(image);
+    p.input = workspace.values[map_].image(image);
+    p.gradient = workspace.gradients[map_ + 1].image(image);
     p.kernel_gradient = gradient;
     if (gradient != nullptr) kernels_.depthwise_kernel(p);
     if (!wants_input_gradient_) return;
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
-    float* scratch = workspace.scratch->backward[map].data();
+    float* scratch = workspace.scratch->backward[map_].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.input_gradient = scratch;
     kernels_.depthwise_input(p);
-    for (int64_t y = 0; y < layer_.input.height; ++y) {
-        write_gradient_row(kernels_, scratch + input_.value.at(y, 0), input_, p.input, y,
-                           workspace.gradients[map].image(image));
-    }
-}
-
-void DepthwiseConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
-    const int64_t width = kernels_.panel_width;
-    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_, total);
+    write_input_gradient(workspace, image, scratch + input_.value.at(0, 0), input_.value.row());
 }
 
 Extents DepthwiseConvolution::extents() const {

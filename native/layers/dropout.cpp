@@ -8,20 +8,9 @@ namespace convscope {
 
 uint64_t dropout_start(uint64_t key, int64_t layer, int64_t image) { return split_mix(split_mix(key, layer), image); }
 
-Dropout::Dropout(const Layer& layer, int number, int index, const std::vector<Map>& maps, const Kernels& kernels,
-                 bool wants_input_gradient)
-    : layer_(layer),
-      number_(number),
-      index_(index),
-      input_(maps[static_cast<std::size_t>(index)]),
-      output_(maps[static_cast<std::size_t>(index) + 1]),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient) {}
-
 void Dropout::forward_image(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
-    const float* input = workspace.values[map].image(image);
-    float* output = workspace.values[map + 1].image(image);
+    const float* input = workspace.values[map_].image(image);
+    float* output = workspace.values[map_ + 1].image(image);
     const int64_t row = layer_.input.width * layer_.input.channels;
     const Chance& chance = workspace.chance;
     const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
@@ -38,17 +27,16 @@ void Dropout::forward_image(Workspace& workspace, int64_t image) const {
 
 void Dropout::backward_image(Workspace& workspace, int64_t image, float*) const {
     if (!wants_input_gradient_) return;
-    const auto map = static_cast<std::size_t>(index_);
-    const float* gradient = workspace.gradients[map + 1].image(image);
+    const float* gradient = workspace.gradients[map_ + 1].image(image);
     const int64_t row = layer_.input.width * layer_.input.channels;
     const Chance& chance = workspace.chance;
     const uint64_t start = dropout_start(chance.key, number_, chance.first + image);
-    float* scratch = workspace.scratch->backward[map].data();
+    float* scratch = workspace.scratch->backward[map_].data();
+    if (!chance.drops) return write_input_gradient(workspace, image, gradient + output_.gradient.at(0, 0), output_.gradient.row());
     for (int64_t y = 0; y < layer_.input.height; ++y) {
-        const float* from = gradient + output_.gradient.at(y, 0);
-        if (chance.drops) kernels_.dropout(start, y * row, layer_.dropped, from, row, scratch);
-        write_gradient_row(kernels_, chance.drops ? scratch : from, input_, workspace.values[map].image(image), y,
-                           workspace.gradients[map].image(image));
+        kernels_.dropout(start, y * row, layer_.dropped, gradient + output_.gradient.at(y, 0), row, scratch);
+        write_gradient_row(kernels_, scratch, input_, workspace.values[map_].image(image), y,
+                           workspace.gradients[map_].image(image));
     }
 }
 

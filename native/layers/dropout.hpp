@@ -14,8 +14,7 @@ uint64_t dropout_start(uint64_t key, int64_t layer, int64_t image);
 
 class Dropout final : public MapLayer {
    public:
-    Dropout(const Layer& layer, int number, int index, const std::vector<Map>& maps, const Kernels& kernels,
-            bool wants_input_gradient);
+    Dropout(const StepContext& context, int number) : MapLayer(context), number_(number) {}
 
     Extents extents() const override;
     int64_t scratch_size() const override { return layer_.input.width * layer_.input.channels; }
@@ -24,12 +23,7 @@ class Dropout final : public MapLayer {
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
 
-    const Layer layer_;
     const int number_;  // in the architecture
-    const int index_;
-    const Map input_, output_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
 };
 
 }  // namespace convscope

@@ -1,5 +1,5 @@
-// A map layer that also reads an earlier map, `other`. Its gradient goes to both: to the map before it here, and to `other`
-// once the layer that reads it first has written its own part.
+// Map layers that also read an earlier map, `other`: sums and concatenations. The gradient goes to both: to the map before
+// it here, and to `other` once the layer that reads it first has written its own part.
 #pragma once
 
 #include "map_layer.hpp"
@@ -8,6 +8,10 @@ namespace convscope {
 
 class Joining : public MapLayer {
    public:
+    // Map `other` lies as `earlier`.
+    Joining(const StepContext& context, std::size_t other, const Map& earlier)
+        : MapLayer(context), other_(other), earlier_(earlier) {}
+
     // Adds this layer's part to the gradient by `other`.
     void add_to_other(Workspace& workspace, int64_t begin, int64_t end) const;
 
@@ -15,24 +19,43 @@ class Joining : public MapLayer {
     int64_t scratch_size() const override { return output_.value.shape.width * output_.value.shape.channels; }
 
    protected:
-    Joining(int index, std::size_t other, const std::vector<Map>& maps, const Kernels& kernels, bool wants_input_gradient)
-        : map_(static_cast<std::size_t>(index)),
-          other_(other),
-          input_(maps[map_]),
-          earlier_(maps[other]),
-          output_(maps[map_ + 1]),
-          kernels_(kernels),
-          wants_input_gradient_(wants_input_gradient) {}
-
     // Writes `count` channels, from `first`, of row `y` of the gradient by the output as a row of their own; zeros where
     // `mask`, if it is not null, is not positive.
     void take_channels(const Workspace& workspace, int64_t image, int64_t y, int64_t first, int64_t count,
                        const float* mask, float* row) const;
 
-    const std::size_t map_, other_;
-    const Map input_, earlier_, output_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
+    const std::size_t other_;
+    const Map earlier_;
+};
+
+// Residual addition with relu: y = act(x + other).
+class Addition final : public Joining {
+   public:
+    using Joining::Joining;
+
+    int64_t forward_scratch_size() const override { return scratch_size(); }
+
+   private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+};
+
+// The channels of `other`, followed by those of the map before. A branch has `other` alone.
+class Concatenation final : public Joining {
+   public:
+    using Joining::Joining;
+
+    // The row of a gradient by either map, or of zeros by one that a branch does not read.
+    int64_t scratch_size() const override {
+        return std::max(Joining::scratch_size(), input_.value.shape.width * input_.value.shape.channels);
+    }
+
+   private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+
+    // How many channels the output has of the map before it.
+    int64_t own_channels() const { return output_.value.shape.channels - earlier_.value.shape.channels; }
 };
 
 }  // namespace convscope

@@ -60,9 +60,18 @@ class ChannelSums {
     virtual void finish(Workspace& workspace, int64_t image, const float* sums) const = 0;
 };
 
-// Layer `index` of a plan reads map `index` and writes map `index + 1`.
+// Where a layer stands in a plan: it reads map `map`, which lies as `input`, and writes the next one.
+struct StepContext {
+    const Layer& layer;
+    std::size_t map;
+    const Map &input, &output;
+    const Kernels& kernels;
+    bool wants_input_gradient;  // whether a layer before this one has weights, or the image's gradient is wanted
+};
+
 class MapLayer {
    public:
+    explicit MapLayer(const StepContext& context);
     virtual ~MapLayer() = default;
 
     virtual Extents extents() const = 0;
@@ -94,18 +103,21 @@ class MapLayer {
                          float* total) const;
 
    protected:
+    // Writes the gradient by the input of an image from plain rows of numbers, `row` from one to the next.
+    void write_input_gradient(Workspace& workspace, int64_t image, const float* numbers, int64_t row) const;
+
     // A layer that takes one image after another overrides these instead.
     virtual void forward_image(Workspace&, int64_t) const {}
     virtual void backward_image(Workspace&, int64_t, float*) const {}
+
+    const Layer layer_;
+    const std::size_t map_;
+    const Map input_, output_;
+    const Kernels& kernels_;
+    const bool wants_input_gradient_;
 };
 
-inline void MapLayer::collect(const Batch&, int64_t, int64_t, int64_t, int64_t, int64_t, float*) const {}
-
 // The layers that keep their sums as Parameters do: the shards' numbers [first, first + count), added in their order.
-inline void add_shards(const std::vector<Buffer<float>>& shards, int64_t first, int64_t count, const Kernels& kernels,
-                       float* total) {
-    std::copy(shards[0].data() + first, shards[0].data() + first + count, total);
-    for (std::size_t s = 1; s < shards.size(); ++s) kernels.add(total, shards[s].data() + first, count);
-}
+void add_shards(const std::vector<Buffer<float>>& shards, int64_t first, int64_t count, const Kernels& kernels, float* total);
 
 }  // namespace convscope

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "bfloat16_convolution.hpp"
 #include "channel_sums.hpp"
 
 namespace convscope {
@@ -23,23 +22,18 @@ bool PooledConvolution::fits(const Layer& convolution, const Layer& pooling) {
            inside(1, pooling.input.width, pooling.output.width);
 }
 
-PooledConvolution::Forward PooledConvolution::choose_forward(const Layer& convolution, const Layer& pooling, int index,
-                                                             const Kernels& kernels) {
-    if (Bfloat16Convolution::fits(convolution, kernels) && pooling.window[0] == 2 && pooling.stride[1] == 2) {
-        return Forward::bfloat16;
-    }
+PooledConvolution::Forward PooledConvolution::choose_forward() const {
     // Below some channels the transforms cost more than the multiplications that they save.
-    if (convolution.window[0] == 3 && convolution.window[1] == 3 && convolution.stride[0] == 1 &&
-        convolution.stride[1] == 1 && pooling.window[0] == 2 && convolution.input.channels >= 8) {
+    if (layer_.window[0] == 3 && layer_.window[1] == 3 && layer_.stride[0] == 1 && layer_.stride[1] == 1 &&
+        pooling_.window[0] == 2 && layer_.input.channels >= 8) {
         return Forward::winograd;
     }
-    return index == 0 ? Forward::live_cells : Forward::direct;
+    return map_ == 0 ? Forward::live_cells : Forward::direct;
 }
 
-PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient(const Layer& convolution,
-                                                                            const Kernels& kernels) {
-    const auto kernel = convolution.window;
-    const int64_t width = kernels.vector_width, run = kernel[1] * convolution.input.channels;
+PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient() const {
+    const auto kernel = layer_.window;
+    const int64_t width = kernels_.vector_width, run = kernel[1] * layer_.input.channels;
     const int64_t vectors = (run + width - 1) / width;
     // Multiply-adds for a vector of filters and a cell: all of the four places' weights, or per filter that is not shut
     // (about six in ten) its kernel rows as vectors and the upkeep of the list.
@@ -48,28 +42,20 @@ PooledConvolution::KernelGradient PooledConvolution::choose_kernel_gradient(cons
     return by_filters ? KernelGradient::filters : KernelGradient::runs;
 }
 
-PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pooling, int index,
-                                     const std::vector<Map>& maps, Parameters& parameters, const Kernels& kernels,
-                                     bool wants_input_gradient)
-    : layer_(convolution),
+PooledConvolution::PooledConvolution(const StepContext& context, const Layer& pooling, Parameters& parameters)
+    : WeightedLayer(context, parameters),
       pooling_(pooling),
-      index_(index),
-      input_(maps[static_cast<std::size_t>(index)]),
-      output_(maps[static_cast<std::size_t>(index) + 1]),
-      parameters_(parameters),
-      kernels_(kernels),
-      forward_(choose_forward(convolution, pooling, index, kernels)),
-      kernel_gradient_(choose_kernel_gradient(convolution, kernels)),
-      wants_input_gradient_(wants_input_gradient) {
-    const auto kernel = convolution.window;
-    const Layout spread = Convolution::gradient_layout(convolution);
+      forward_(choose_forward()),
+      kernel_gradient_(choose_kernel_gradient()) {
+    const auto kernel = layer_.window;
+    const Layout spread = Convolution::gradient_layout(layer_);
     for (int64_t y = 0; y < pooling.output.height; ++y) {
         for (int64_t x = 0; x < pooling.output.width; ++x) {
             for (int64_t j = 0; j < 4; ++j) {
                 const int64_t row = y * pooling.stride[0] + j / pooling.window[1];
                 const int64_t column = x * pooling.stride[1] + j % pooling.window[1];
-                const int64_t place = row * convolution.stride[0] * input_.value.row() +
-                                      column * convolution.stride[1] * convolution.input.channels;
+                const int64_t place = row * layer_.stride[0] * input_.value.row() +
+                                      column * layer_.stride[1] * layer_.input.channels;
                 if (j == 0) cell_places_.push_back(place);
                 window_[j] = place - cell_places_.back();
                 spread_places_.push_back(spread.at(row, column));
@@ -78,30 +64,25 @@ PooledConvolution::PooledConvolution(const Layer& convolution, const Layer& pool
     }
     writes_ = output_.value.places();
 
-    // A plan that does not pool reads them in any case.
-    if (Bfloat16Convolution::fits(convolution, kernels)) parameters.keep_bfloat16(false);
-    if (forward_ == Forward::bfloat16) {
-        for (int64_t row = 0; row < kernel[0]; ++row) segments_.push_back(row * input_.value.row());
-    }
     if (forward_ == Forward::winograd) parameters.keep_winograd(WinogradAlgorithm::f2x3);
 
     search_.input_row = input_.value.row();
     search_.cell_rows = pooling.output.height;
     search_.cell_columns = pooling.output.width;
-    search_.down = pooling.stride[0] * convolution.stride[0] * input_.value.row();
-    search_.right = pooling.stride[1] * convolution.stride[1] * convolution.input.channels;
-    search_.window_rows = (pooling.window[0] - 1) * convolution.stride[0] + kernel[0];
-    search_.window_run = ((pooling.window[1] - 1) * convolution.stride[1] + kernel[1]) * convolution.input.channels;
+    search_.down = pooling.stride[0] * layer_.stride[0] * input_.value.row();
+    search_.right = pooling.stride[1] * layer_.stride[1] * layer_.input.channels;
+    search_.window_rows = (pooling.window[0] - 1) * layer_.stride[0] + kernel[0];
+    search_.window_run = ((pooling.window[1] - 1) * layer_.stride[1] + kernel[1]) * layer_.input.channels;
     for (int64_t cell = 0; cell < cells(); ++cell) all_cells_.push_back(static_cast<int32_t>(cell));
 
-    if (wants_input_gradient) {
+    if (wants_input_gradient_) {
         const bool square = kernel[0] == kernel[1] && (kernel[0] == 3 || kernel[0] == 5);
-        const bool by_one = convolution.stride[0] == 1 && convolution.stride[1] == 1;
+        const bool by_one = layer_.stride[0] == 1 && layer_.stride[1] == 1;
         if (square && by_one && pooling.window[0] == 2) {
             parameters.keep_back();
         } else {
-            std::vector<Map> around = {input_, {Layout::plain(convolution.output), spread, false}};
-            all_places_ = std::make_unique<Convolution>(convolution, 0, around, parameters, kernels, true);
+            const Map unpooled = {Layout::plain(layer_.output), spread};
+            all_places_ = std::make_unique<Convolution>(StepContext{layer_, map_, input_, unpooled, kernels_, true}, parameters);
         }
     }
 }
@@ -130,36 +111,34 @@ int64_t PooledConvolution::forward_scratch_size() const {
 }
 
 void PooledConvolution::order_cells(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     CellSearch search = search_;
-    search.input = workspace.values[map].image(image);
-    search.scratch = workspace.scratch->forward[map].data();
-    search.order = workspace.orders[map].data() + image * order_size();
+    search.input = workspace.values[map_].image(image);
+    search.scratch = workspace.scratch->forward[map_].data();
+    search.order = workspace.orders[map_].data() + image * order_size();
     search.order[cells()] = static_cast<int32_t>(kernels_.find_live_cells(search));
 }
 
 PooledConvolution::Order PooledConvolution::order_of(const Workspace& workspace, int64_t image) const {
     if (forward_ != Forward::live_cells) return {all_cells_.data(), cells()};
-    const int32_t* order = workspace.orders[static_cast<std::size_t>(index_)].data() + image * order_size();
+    const int32_t* order = workspace.orders[map_].data() + image * order_size();
     return {order, order[cells()]};
 }
 
 void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     WinogradTiles tiles;
     tiles.algorithm = WinogradAlgorithm::f2x3;
-    tiles.map = workspace.values[map].image(image);
+    tiles.map = workspace.values[map_].image(image);
     tiles.row = input_.value.row();
     tiles.pixel = tiles.channels = layer_.input.channels;
     tiles.tile_step = round_up(tiles.channels, kernels_.vector_width);
-    tiles.transformed = workspace.scratch->forward[map].data();
+    tiles.transformed = workspace.scratch->forward[map_].data();
     float* products = tiles.transformed + 16 * winograd_cells * tiles.tile_step;
     WinogradCells w;
     w.products = products;
     w.relu = layer_.relu;
     w.winner_row = layer_.output.channels;
-    float* output = workspace.values[map + 1].image(image);
-    int32_t* winners = workspace.winners_of(map, image, winners_size());
+    float* output = workspace.values[map_ + 1].image(image);
+    int32_t* winners = workspace.winners_of(map_, image, winners_size());
     int64_t reads[winograd_cells], writes[winograd_cells];
     for (int64_t i = 0; i < winograd_cells; ++i) {
         reads[i] = i * tiles.tile_step;
@@ -196,42 +175,8 @@ void PooledConvolution::forward_by_winograd(Workspace& workspace, int64_t image)
     }
 }
 
-int64_t PooledConvolution::bfloat16_scratch_size() const {
-    return forward_ == Forward::bfloat16 ? input_.value.size() + bfloat16_rows * layer_.input.channels + bfloat16_step : 0;
-}
-
-void PooledConvolution::forward_by_bfloat16(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
-    uint16_t* rounded = workspace.scratch->bfloat16.data();
-    kernels_.round_to_bfloat16(workspace.values[map].image(image), input_.value.size(), rounded);
-    Bfloat16Product p;
-    p.a = rounded;
-    p.a_row = window_[1];
-    p.lower = window_[2];
-    p.a_segments = segments_.data();
-    p.segments = layer_.window[0];
-    p.length = layer_.window[1] * layer_.input.channels;
-    p.b = parameters_.bfloat16().panels();
-    p.b_panel = parameters_.bfloat16().panel_size();
-    p.runs = output_.value.shape.height;
-    p.rows = output_.value.shape.width;
-    p.a_run = p.runs > 1 ? cell_places_[static_cast<std::size_t>(p.rows)] : 0;
-    p.columns = layer_.output.channels;
-    p.c = workspace.values[map + 1].image(image);
-    p.c_rows = writes_.data();
-    p.c_panel = kernels_.panel_width;
-    p.finish = layer_.relu ? Finish::pool_relu : Finish::pool;
-    p.bias = parameters_.bias(0);
-    p.bias_panel = parameters_.panel_size();
-    p.winners = workspace.winners_of(map, image, winners_size());
-    p.winner_row = layer_.output.channels;
-    kernels_.multiply_bfloat16(p);
-}
-
 void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const {
     switch (forward_) {
-        case Forward::bfloat16:
-            return forward_by_bfloat16(workspace, image);
         case Forward::winograd:
             return forward_by_winograd(workspace, image);
         case Forward::direct:
@@ -241,10 +186,9 @@ void PooledConvolution::forward_image(Workspace& workspace, int64_t image) const
 }
 
 void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     constexpr int64_t cells_at_once = 128;  // what they read stays in cache while the panels pass
     Product p;
-    p.a = workspace.values[map].image(image);
+    p.a = workspace.values[map_].image(image);
     p.a_segment = input_.value.row();
     p.b_step = kernels_.panel_width;
     p.segments = layer_.window[0];
@@ -256,10 +200,10 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
     p.b_panel = parameters_.panel_size();
     p.bias = parameters_.bias(0);
     p.columns = parameters_.filters();
-    p.c = workspace.values[map + 1].image(image);
+    p.c = workspace.values[map_ + 1].image(image);
     p.a_rows = cell_places_.data();
     p.c_rows = writes_.data();
-    p.winners = workspace.winners_of(map, image, winners_size());
+    p.winners = workspace.winners_of(map_, image, winners_size());
     std::copy(window_, window_ + 4, p.window);
     if (forward_ == Forward::live_cells) order_cells(workspace, image);
     const Order order = order_of(workspace, image);
@@ -277,12 +221,11 @@ void PooledConvolution::forward_directly(Workspace& workspace, int64_t image) co
 }
 
 void PooledConvolution::backward_image(Workspace& workspace, int64_t image, float* gradient) const {
-    const auto map = static_cast<std::size_t>(index_);
     WinnersImage p;
-    p.input = workspace.values[map].image(image);
+    p.input = workspace.values[map_].image(image);
     p.input_row = input_.value.row();
-    p.gradient = workspace.gradients[map + 1].image(image);
-    p.winners = workspace.winners[map].data() + image * winners_size();
+    p.gradient = workspace.gradients[map_ + 1].image(image);
+    p.winners = workspace.winners[map_].data() + image * winners_size();
     p.cells = cells();
     p.cell_places = cell_places_.data();
     std::copy(window_, window_ + 4, p.window);
@@ -309,23 +252,19 @@ void PooledConvolution::backward_image(Workspace& workspace, int64_t image, floa
         return;
     }
     // The windows reach into the frame of zeros, so the sums are made in a map with that frame, and its inside is kept.
-    float* scratch = workspace.scratch->backward[map].data();
+    float* scratch = workspace.scratch->backward[map_].data();
     std::memset(scratch, 0, static_cast<std::size_t>(input_.value.size()) * sizeof(float));
     p.back = parameters_.back();
     p.input_gradient = scratch;
     kernels_.winners_input(p);
-    for (int64_t y = 0; y < layer_.input.height; ++y) {
-        write_gradient_row(kernels_, scratch + input_.value.at(y, 0), input_, p.input, y,
-                           workspace.gradients[map].image(image));
-    }
+    write_input_gradient(workspace, image, scratch + input_.value.at(0, 0), input_.value.row());
 }
 
 void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image) const {
-    const auto map = static_cast<std::size_t>(index_);
     const int64_t filters = layer_.output.channels;
-    const float* gradient = workspace.gradients[map + 1].image(image);
-    const int32_t* winners = workspace.winners[map].data() + image * winners_size();
-    float* scratch = workspace.scratch->backward[map].data();
+    const float* gradient = workspace.gradients[map_ + 1].image(image);
+    const int32_t* winners = workspace.winners[map_].data() + image * winners_size();
+    float* scratch = workspace.scratch->backward[map_].data();
     std::memset(scratch, 0, static_cast<std::size_t>(scratch_size()) * sizeof(float));
     for (int64_t cell = 0; cell < cells(); ++cell) {
         for (int64_t filter = 0; filter < filters; ++filter) {
@@ -333,15 +272,13 @@ void PooledConvolution::spread_and_multiply(Workspace& workspace, int64_t image)
             scratch[spread_places_[static_cast<std::size_t>(cell * 4 + winners[at])] + filter] += gradient[at];
         }
     }
-    all_places_->input_gradient(workspace, image, scratch, map);
+    all_places_->input_gradient(workspace, image, scratch);
 }
 
-void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
+void PooledConvolution::collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const {
     const int64_t width = kernels_.panel_width;
     if (kernel_gradient_ == KernelGradient::filters) {
-        add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
-                   total);
-        return;
+        return WeightedLayer::collect(batch, images, offset, panel, begin, end, total);
     }
     const int64_t run = layer_.window[1] * layer_.input.channels, stride = run_stride();
     const int64_t kernel_size = layer_.window[0] * stride, inputs = parameters_.inputs();
@@ -366,9 +303,7 @@ void PooledConvolution::collect(const Batch& batch, int64_t, int64_t offset, int
 }
 
 std::unique_ptr<ChannelSums> PooledConvolution::channel_sums() const {
-    if (forward_ == Forward::bfloat16) return nullptr;
-    return std::make_unique<ConvolutionSums>(layer_, &pooling_, static_cast<std::size_t>(index_), input_.value,
-                                             output_.value, parameters_, kernels_);
+    return std::make_unique<ConvolutionSums>(layer_, &pooling_, map_, input_.value, output_.value, parameters_, kernels_);
 }
 
 Extents PooledConvolution::extents() const {

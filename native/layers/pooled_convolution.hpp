@@ -10,12 +10,12 @@
 
 namespace convscope {
 
-class PooledConvolution final : public MapLayer {
+class PooledConvolution final : public WeightedLayer {
    public:
     static bool fits(const Layer& convolution, const Layer& pooling);
 
-    PooledConvolution(const Layer& convolution, const Layer& pooling, int index, const std::vector<Map>& maps,
-                      Parameters& parameters, const Kernels& kernels, bool wants_input_gradient);
+    // The context's layer is the convolution.
+    PooledConvolution(const StepContext& context, const Layer& pooling, Parameters& parameters);
 
     Extents extents() const override;
     std::unique_ptr<ChannelSums> channel_sums() const override;
@@ -23,7 +23,6 @@ class PooledConvolution final : public MapLayer {
     int64_t winners_size() const override { return cells() * layer_.output.channels; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
-    int64_t bfloat16_scratch_size() const override;
     int64_t gradient_size() const override;
     void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end, float* total) const override;
 
@@ -41,38 +40,30 @@ class PooledConvolution final : public MapLayer {
     Order order_of(const Workspace& workspace, int64_t image) const;
     void forward_directly(Workspace& workspace, int64_t image) const;
     void forward_by_winograd(Workspace& workspace, int64_t image) const;
-    void forward_by_bfloat16(Workspace& workspace, int64_t image) const;
     int64_t run_stride() const;  // of a kernel row in the gradient by runs
     // By a product over all places, for kernels that `winners_input` does not know.
     void spread_and_multiply(Workspace& workspace, int64_t image) const;
 
-    const Layer layer_, pooling_;
-    const int index_;
-    const Map input_, output_;
-    const Parameters& parameters_;
-    const Kernels& kernels_;
+    const Layer pooling_;
     // How the products are computed.
     enum class Forward {
         direct,
         live_cells,  // direct, but only of cells that read anything but zeros: of an image, whose ground is often empty
-        bfloat16,
         winograd,
     };
-    static Forward choose_forward(const Layer& convolution, const Layer& pooling, int index, const Kernels& kernels);
+    Forward choose_forward() const;
     // Along what the vectors of the gradient by the kernel lie: see Kernels.
     enum class KernelGradient { filters, runs };
-    static KernelGradient choose_kernel_gradient(const Layer& convolution, const Kernels& kernels);
+    KernelGradient choose_kernel_gradient() const;
 
     const Forward forward_;
     const KernelGradient kernel_gradient_;
-    const bool wants_input_gradient_;
     CellSearch search_;
     std::vector<int32_t> all_cells_;
     std::unique_ptr<Convolution> all_places_;  // where the gradient by the input is a product over all places
     std::vector<int64_t> cell_places_, writes_;  // where each cell reads and writes
     std::vector<int64_t> spread_places_;  // of each cell's four places in the gradient of all_places_
     int64_t window_[4] = {};
-    std::vector<int64_t> segments_;  // where each row of the kernel reads
 };
 
 }  // namespace convscope

@@ -67,8 +67,7 @@ void SoftVoting::backward_image(Workspace& workspace, int64_t image, float*) con
         const float rest = total / static_cast<float>(members_) - weighted;
         for (int64_t k = 0; k < classes_; ++k) to[k] += std::exp(of_member[k] - sums[i]) * rest;
     }
-    write_gradient_row(kernels_, row, input_, workspace.values[map_].image(image), 0,
-                       workspace.gradients[map_].image(image));
+    write_input_gradient(workspace, image, row, members_ * classes_);
 }
 
 Extents SoftVoting::extents() const {

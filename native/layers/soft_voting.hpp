@@ -9,12 +9,8 @@ namespace convscope {
 
 class SoftVoting final : public MapLayer {
    public:
-    SoftVoting(int index, const std::vector<Map>& maps, const Kernels& kernels, bool wants_input_gradient)
-        : map_(static_cast<std::size_t>(index)),
-          input_(maps[map_]),
-          output_(maps[map_ + 1]),
-          kernels_(kernels),
-          wants_input_gradient_(wants_input_gradient),
+    explicit SoftVoting(const StepContext& context)
+        : MapLayer(context),
           classes_(output_.value.shape.channels),
           members_(input_.value.shape.channels / classes_) {}
 
@@ -30,10 +26,6 @@ class SoftVoting final : public MapLayer {
     // Returns log Σ exp over the members of the logarithm of what each gives class k.
     float class_logarithm(const float* logits, const float* sums, int64_t k) const;
 
-    const std::size_t map_;
-    const Map input_, output_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
     const int64_t classes_, members_;
 };
 

@@ -13,7 +13,6 @@ namespace {
 // so many that a product by kernels, or over tiles, is worth its start.
 constexpr int64_t block_floats = 1 << 17;
 constexpr int64_t least_tiles = 32;
-constexpr float one = 1;
 
 // Where rows of `numbers` lie best: whole registers of them, and not so many apart that columns fall on the same cache
 // lines.
@@ -39,33 +38,26 @@ Layout WinogradConvolution::gradient_layout(const Layer& layer) {
     return {layer.output, round_up(layer.output.height, side), round_up(layer.output.width, side)};
 }
 
-WinogradConvolution::WinogradConvolution(const Layer& layer, int index, const std::vector<Map>& maps,
-                                         Parameters& parameters, const Kernels& kernels, bool wants_input_gradient)
-    : layer_(layer),
-      map_(static_cast<std::size_t>(index)),
-      input_(maps[map_]),
-      output_(maps[map_ + 1]),
-      parameters_(parameters),
-      kernels_(kernels),
-      wants_input_gradient_(wants_input_gradient),
-      algorithm_(choose_winograd(layer)),
+WinogradConvolution::WinogradConvolution(const StepContext& context, Parameters& parameters)
+    : WeightedLayer(context, parameters),
+      algorithm_(choose_winograd(layer_)),
       sizes_(winograd_sizes(algorithm_)),
-      frame_(input_layout(layer)),
-      tiles_(winograd_tiles(algorithm_, layer.output)) {
+      frame_(input_layout(layer_)),
+      tiles_(winograd_tiles(algorithm_, layer_.output)) {
     parameters.keep_winograd(algorithm_);
-    if (wants_input_gradient) parameters.keep_winograd_turned();
-    input_step_ = row_step(layer.input.channels);
-    output_step_ = row_step(layer.output.channels);
-    frame_.shape.channels = round_up(layer.input.channels, kernels.vector_width);
+    if (wants_input_gradient_) parameters.keep_winograd_turned();
+    input_step_ = row_step(layer_.input.channels);
+    output_step_ = row_step(layer_.output.channels);
+    frame_.shape.channels = round_up(layer_.input.channels, kernels_.vector_width);
     const int64_t side = sizes_.outputs;
-    for (int64_t y = 0; y < layer.output.height; y += side) {
-        for (int64_t x = 0; x < layer.output.width; x += side) {
-            reads_.push_back(y * input_.value.row() + x * layer.input.channels);
+    for (int64_t y = 0; y < layer_.output.height; y += side) {
+        for (int64_t x = 0; x < layer_.output.width; x += side) {
+            reads_.push_back(y * input_.value.row() + x * layer_.input.channels);
             writes_.push_back(output_.value.at(y, x));
             gradient_reads_.push_back(output_.gradient.at(y, x));
             frame_places_.push_back(y * frame_.row() + x * frame_.shape.channels);
-            inside_.push_back(std::min(side, layer.output.height - y));
-            inside_.push_back(std::min(side, layer.output.width - x));
+            inside_.push_back(std::min(side, layer_.output.height - y));
+            inside_.push_back(std::min(side, layer_.output.width - x));
         }
     }
     const int64_t fit = std::max(least_tiles, block_floats / (sizes_.positions() * (input_step_ + output_step_)));
@@ -74,8 +66,8 @@ WinogradConvolution::WinogradConvolution(const Layer& layer, int index, const st
     const int64_t tiles = block_images_ * block_tiles_;
     input_rows_ = multiples(input_step_, tiles);
     output_rows_ = multiples(output_step_, tiles);
-    product_rows_ = multiples(kernels.panel_width, std::max(tiles, layer.input.channels));
-    channels_ = multiples(1, layer.input.channels);
+    product_rows_ = multiples(kernels_.panel_width, std::max(tiles, layer_.input.channels));
+    channels_ = multiples(1, layer_.input.channels);
 }
 
 int64_t WinogradConvolution::products_size() const {
@@ -187,7 +179,7 @@ void WinogradConvolution::backward(Workspace& workspace, int64_t begin, int64_t 
         add_input_gradient(block, output_gradient, products, frames);
         if (block.end_tile < tiles_) return;
         for (int64_t i = block.begin; i < block.end; ++i) {
-            write_input_gradient(workspace, i, frames + (i - block.begin) * frame_.size());
+            write_from_frame(workspace, i, frames + (i - block.begin) * frame_.size());
         }
     });
 }
@@ -223,28 +215,6 @@ void WinogradConvolution::add_kernel_gradient(const Block& block, const Transfor
     }
 }
 
-void WinogradConvolution::add_bias_gradient(const float* output_gradient, float* gradient) const {
-    // The bias is the weight of an input that is always one.
-    const Layout& layout = output_.gradient;
-    const int64_t zero = 0;
-    Product p;
-    p.a = &one;
-    p.a_rows = p.c_rows = &zero;
-    p.a_step = 0;
-    p.rows = 1;
-    p.b_segment = layout.row();
-    p.b_step = layout.shape.channels;
-    p.segments = layout.shape.height;
-    p.length = layout.shape.width;
-    p.finish = Finish::accumulate;
-    for (int64_t panel = 0; panel < parameters_.panels(); ++panel) {
-        p.b = output_gradient + layout.at(0, 0) + panel * kernels_.panel_width;
-        p.columns = parameters_.columns(panel);
-        p.c = gradient + panel * parameters_.panel_size() + parameters_.inputs() * kernels_.panel_width;
-        kernels_.multiply(p);
-    }
-}
-
 void WinogradConvolution::add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                                              float* frames) const {
     const int64_t width = kernels_.panel_width;
@@ -271,28 +241,20 @@ void WinogradConvolution::add_input_gradient(const Block& block, const Transform
     }
 }
 
-void WinogradConvolution::write_input_gradient(Workspace& workspace, int64_t image, const float* frame) const {
+void WinogradConvolution::write_from_frame(Workspace& workspace, int64_t image, const float* frame) const {
+    const Shape shape = layer_.input;
+    if (frame_.shape.channels == shape.channels) {
+        return write_input_gradient(workspace, image, frame + frame_.at(0, 0), frame_.row());
+    }
     const float* values = workspace.values[map_].image(image);
     float* gradient = workspace.gradients[map_].image(image);
-    const Shape shape = layer_.input;
     for (int64_t y = 0; y < shape.height; ++y) {
-        if (frame_.shape.channels == shape.channels) {
-            write_gradient_row(kernels_, frame + frame_.at(y, 0), input_, values, y, gradient);
-            continue;
-        }
         for (int64_t x = 0; x < shape.width; ++x) {
             const float* mask = input_.relu ? values + input_.value.at(y, x) : nullptr;
             kernels_.copy_where_positive(gradient + input_.gradient.at(y, x), frame + frame_.at(y, x), mask,
                                          shape.channels);
         }
     }
-}
-
-void WinogradConvolution::collect(const Batch& batch, int64_t, int64_t offset, int64_t panel, int64_t begin,
-                                  int64_t end, float* total) const {
-    const int64_t width = kernels_.panel_width;
-    add_shards(batch.shards, offset + panel * parameters_.panel_size() + begin * width, (end - begin) * width, kernels_,
-               total);
 }
 
 std::unique_ptr<ChannelSums> WinogradConvolution::channel_sums() const {

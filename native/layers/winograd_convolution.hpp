@@ -9,16 +9,13 @@
 // kernels/winograd_transforms.hpp has the formulas.
 #pragma once
 
-#include "map_layer.hpp"
-#include "parameters.hpp"
+#include "weighted_layer.hpp"
 
 namespace convscope {
 
-class WinogradConvolution final : public MapLayer {
+class WinogradConvolution final : public WeightedLayer {
    public:
-    // `wants_input_gradient` says whether a layer before this one has weights.
-    WinogradConvolution(const Layer& layer, int index, const std::vector<Map>& maps, Parameters& parameters,
-                        const Kernels& kernels, bool wants_input_gradient);
+    WinogradConvolution(const StepContext& context, Parameters& parameters);
 
     // The layout that `forward` reads, and that in which `backward` reads the gradient by the output: up to whole
     // tiles.
@@ -33,9 +30,6 @@ class WinogradConvolution final : public MapLayer {
     int64_t group() const override { return slice_images; }
     int64_t scratch_size() const override;
     int64_t forward_scratch_size() const override;
-    int64_t gradient_size() const override { return parameters_.size(); }
-    void collect(const Batch& batch, int64_t images, int64_t offset, int64_t panel, int64_t begin, int64_t end,
-                 float* total) const override;
 
    private:
     // Tiles [first_tile, end_tile) of each of the images [begin, end) of the slice: several whole images or a part of
@@ -60,19 +54,12 @@ class WinogradConvolution final : public MapLayer {
                    Image image) const;
     void add_kernel_gradient(const Block& block, const Transformed& input, const Transformed& output_gradient,
                              float* products, float* gradient) const;
-    void add_bias_gradient(const float* output_gradient, float* gradient) const;
     void add_input_gradient(const Block& block, const Transformed& output_gradient, float* products,
                             float* frames) const;
-    void write_input_gradient(Workspace& workspace, int64_t image, const float* frame) const;
+    void write_from_frame(Workspace& workspace, int64_t image, const float* frame) const;
 
     int64_t products_size() const;  // of one panel, for a block
 
-    const Layer layer_;
-    const std::size_t map_;
-    const Map input_, output_;
-    Parameters& parameters_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
     const WinogradAlgorithm algorithm_;
     const WinogradSizes sizes_;
     Layout frame_;  // of the gradient by the input while it is summed: all that the tiles read, channels up to whole

@@ -7,20 +7,13 @@ namespace convscope {
 
 class ZeroPadding final : public MapLayer {
    public:
-    ZeroPadding(const Layer& layer, int index, const std::vector<Map>& maps, const Kernels& kernels,
-                bool wants_input_gradient);
+    using MapLayer::MapLayer;
 
     Extents extents() const override;
 
    private:
     void forward_image(Workspace& workspace, int64_t image) const override;
     void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
-
-    const int64_t above_, left_;
-    const std::size_t map_;
-    const Map input_, output_;
-    const Kernels& kernels_;
-    const bool wants_input_gradient_;
 };
 
 }  // namespace convscope

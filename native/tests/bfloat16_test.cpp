@@ -226,50 +226,6 @@ TEST(the_order_of_a_bfloat16_sum_does_not_depend_on_the_rows_beside_it) {
     CHECK(together == o.result);
 }
 
-TEST(a_pooled_bfloat16_product_keeps_the_largest_of_four_and_says_which) {
-    Random random(7);
-    for (Finish finish : {Finish::pool, Finish::pool_relu}) {
-        for (int64_t cells : {1, 3, 7, 8, 9, 20}) {
-            for (int64_t columns : {int64_t{1}, kernels.panel_width - 1, kernels.panel_width + 2}) {
-                constexpr int64_t runs = 2;
-                Operands o(kernels, {runs, cells, columns, 2, 6}, random);
-                const int64_t winner_row = columns + 2;
-                std::vector<int32_t> winners(static_cast<std::size_t>(runs * cells * winner_row), -1);
-                for (std::size_t m = 0; m < o.c_rows.size(); ++m) {  // a pooled product leaves nothing out
-                    o.c_rows[m] = static_cast<int64_t>(m) * (o.panels * o.width + 1);
-                }
-                o.product.a_run = 3;  // so that A holds what the last cell reads
-                o.product.lower = 11;
-                o.product.finish = finish;
-                o.product.bias = o.bias.data();
-                o.product.winners = winners.data();
-                o.product.winner_row = winner_row;
-                kernels.multiply_bfloat16(o.product);
-                for (int64_t m = 0; m < runs * cells; ++m) {
-                    const int64_t start = m / cells * o.product.a_run + m % cells * 2 * o.product.a_row;
-                    const int64_t places[4] = {start, start + o.product.a_row, start + o.product.lower,
-                                               start + o.product.a_row + o.product.lower};
-                    const float* row = o.result.data() + o.c_rows[static_cast<std::size_t>(m)];
-                    const int32_t* winner = winners.data() + m * winner_row;
-                    for (int64_t n = 0; n < columns; ++n) {
-                        double largest = o.sum_from(places[0], n);
-                        for (int64_t place : places) largest = std::max(largest, o.sum_from(place, n));
-                        CHECK(winner[n] >= 0 && winner[n] < 4);
-                        CHECK_NEAR(o.sum_from(places[winner[n] & 3], n), largest, 1e-6);
-                        largest += o.bias_at(n);
-                        CHECK_NEAR(static_cast<double>(row[n]), finish == Finish::pool ? largest : std::max(largest, 0.0), 1e-5);
-                    }
-                    CHECK(row[columns] == untouched && winner[columns] == -1);
-                }
-                const Buffer<float> with_winners = o.result;
-                o.product.winners = nullptr;
-                kernels.multiply_bfloat16(o.product);
-                CHECK(o.result == with_winners);
-            }
-        }
-    }
-}
-
 TEST(weights_turned_and_maps_by_channels_are_transposes_in_bfloat16) {
     Random random(8);
     const int64_t width = kernels.panel_width;

@@ -28,7 +28,7 @@ from convscope.engine.network import (
     check_images,
     check_weights,
 )
-from convscope.engine.processor import chosen_instruction_set, chosen_threads
+from convscope.engine.processor import choose_instruction_set, choose_threads
 from convscope.engine.rounding import kernel_filters
 from convscope.recipes import Augmentation, Precision
 
@@ -42,7 +42,7 @@ def augment(
 ) -> NDArray[np.uint8]:
     """Return images (N, H, W, C) as training sees them; see `convscope.engine.augmentation.augment`."""
     images = np.ascontiguousarray(images)
-    result, chosen = np.empty_like(images), chosen_instruction_set(instruction_set, "float32")
+    result, chosen = np.empty_like(images), choose_instruction_set(instruction_set, "float32")
     _native.augment(images, _augmentation(augmentation, key), first, chosen, result)
     return result
 
@@ -70,8 +70,8 @@ def training_bytes(
     return _native.training_bytes(
         list(architecture.input.shape),
         plain_layers(architecture, precision),
-        chosen_threads(threads),
-        chosen_instruction_set(instruction_set, precision),
+        choose_threads(threads),
+        choose_instruction_set(instruction_set, precision),
         batch_size,
         _settings(options),
     )
@@ -104,7 +104,7 @@ class NativeNetwork:
         precision: Precision = "float32",
     ) -> None:
         check_weights(architecture, weights)
-        threads = chosen_threads(threads)
+        threads = choose_threads(threads)
         self._architecture = architecture
         # Asked for with every image: a property takes a tenth of a microsecond.
         self._image_shape, self._num_classes = architecture.input.shape, architecture.num_classes
@@ -112,7 +112,7 @@ class NativeNetwork:
         trained, image = architecture.trainable_weight_shapes, architecture.input
         self._moving_shapes = {name: s for name, s in architecture.weight_shapes.items() if name not in trained}
         self._kernel_shapes = {name: architecture.weight_shapes[name] for name in kernel_filters(architecture)}
-        layers, chosen = plain_layers(architecture, precision), chosen_instruction_set(instruction_set, precision)
+        layers, chosen = plain_layers(architecture, precision), choose_instruction_set(instruction_set, precision)
         self._core = _native.Core(list(image.shape), image.scale, image.offset, layers, threads, chosen)
         self._write("weights", weights)
         for pair in self._moving:

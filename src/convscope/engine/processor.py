@@ -1,4 +1,4 @@
-"""What the compiled engine uses of this processor: an instruction set and a number of threads, and its peak."""
+"""The instruction sets, threads and measured peak that the compiled engine has on this processor."""
 
 import os
 
@@ -10,46 +10,40 @@ INSTRUCTION_SET_VARIABLE = "CONVSCOPE_ISA"
 
 
 def instruction_sets(precision: Precision = "float32") -> tuple[str, ...]:
-    """Return the names of the instruction sets that the engine can use on this processor, the fastest first.
+    """List the instruction sets that the engine can use on this processor, the fastest first.
 
-    For `bfloat16` these are the ones with instructions for it, which many processors lack; whatever is not a product of
-    bfloat16 numbers they compute as `avx512` does, to the same bits.
+    For `bfloat16` it is `amx_bf16`, or none: most processors lack it. It computes all but the products of bfloat16
+    numbers as `avx512` does, to the same bits.
     """
     return tuple(_native.instruction_sets(precision == "bfloat16"))
 
 
 def usable_instruction_sets(precision: Precision) -> tuple[str, ...]:
-    """Return `instruction_sets(precision)`; raises `RecipeError`, saying what to take instead, if there are none."""
+    """List `instruction_sets(precision)`; without any, raise a `RecipeError` that names the alternative."""
     if not (usable := instruction_sets(precision)):
         raise RecipeError(
-            f"precision is {precision}, but this processor has no instructions for it (AVX512-BF16 or AMX-BF16); use "
-            "precision float32"
+            f"precision is {precision}, but this processor has no instructions for it (AMX-BF16); use precision float32"
         )
     return usable
 
 
-def measure_peak(
-    threads: int | None = None,
-    instruction_set: str | None = None,
-    seconds: float = 0.2,
-    precision: Precision = "float32",
-) -> float:
-    """Return the peak of multiply-add in GFLOP/s (a multiply-add counts as two), measured for some `seconds`.
+def measure_peak(threads: int | None = None, instruction_set: str | None = None, seconds: float = 0.2) -> float:
+    """Measure the peak of float32 multiply-add in GFLOP/s (a multiply-add counts as two) for some `seconds`.
 
     It is the best of many short rounds of arithmetic in registers alone, so no real work reaches it.
 
     Args:
-        threads, instruction_set, precision: as `NativeNetwork` takes them.
+        threads, instruction_set: as `NativeNetwork` takes them.
 
     Raises:
         ValueError: if threads < 1, or if the instruction set is unknown or not usable here.
     """
-    chosen = chosen_instruction_set(instruction_set, precision)
-    return _native.measure_peak(chosen_threads(threads), chosen, precision == "bfloat16", seconds) / 1e9
+    chosen = choose_instruction_set(instruction_set, "float32")
+    return _native.measure_peak(choose_threads(threads), chosen, seconds) / 1e9
 
 
-def chosen_threads(threads: int | None) -> int:
-    """Return how many threads work: by default as many as the process may run on, and 1,024 at most."""
+def choose_threads(threads: int | None) -> int:
+    """Check a number of threads; by default take as many as the process may run on, and 1,024 at most."""
     if threads is None:
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if threads < 1:
@@ -57,8 +51,8 @@ def chosen_threads(threads: int | None) -> int:
     return min(threads, 1024)
 
 
-def chosen_instruction_set(name: str | None, precision: Precision) -> str:
-    """Return the instruction set that is asked for: by name, by CONVSCOPE_ISA, or else the fastest.
+def choose_instruction_set(name: str | None, precision: Precision) -> str:
+    """Check an instruction set; by default take the one in CONVSCOPE_ISA, or else the fastest.
 
     Raises:
         EngineError: if it is unknown or not usable here.
@@ -71,7 +65,7 @@ def chosen_instruction_set(name: str | None, precision: Precision) -> str:
     if not name:
         return usable[0]
     if precision == "float32":
-        usable += instruction_sets("bfloat16")  # so that one may be named for training, and what follows it goes on
+        usable += instruction_sets("bfloat16")  # CONVSCOPE_ISA=amx_bf16 also holds for what follows the training
     if name not in usable:
         raise EngineError(f"{origin} is {name!r}; on this processor, {precision} can use {', '.join(usable)}")
     return name

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import UNSET
 
 from convscope.engine import EngineName, keras
-from convscope.engine.processor import chosen_instruction_set
+from convscope.engine.processor import choose_instruction_set
 from convscope.recipes import Precision
 from convscope.storage.records import Machine, Processor
 
@@ -29,7 +29,7 @@ def machine_record(engine: EngineName, precision: Precision) -> Machine:
         name=cpu_name(),
         cores=available_cores(),
         machine=platform.machine(),
-        instruction_set=chosen_instruction_set(None, precision) if engine == "native" else UNSET,
+        instruction_set=choose_instruction_set(None, precision) if engine == "native" else UNSET,
     )
     return Machine(versions=versions, cpu=cpu)
 

@@ -1,0 +1,43 @@
+// Poolings that stand by themselves: an average, and a maximum after another pooling, first in the network, or of windows
+// other than four places. The mean of a window leaves out padding; over the whole map it is global.
+#pragma once
+
+#include "map_layer.hpp"
+
+namespace convscope {
+
+// The sizes that a pooling's kernel needs.
+PoolingImage pooling_image(const Layer& layer);
+
+class Pooling : public MapLayer {
+   public:
+    explicit Pooling(const StepContext& context) : MapLayer(context), writes_(output_.value.places()) {}
+
+    Extents extents() const override;
+    int64_t scratch_size() const override { return wants_input_gradient_ ? layer_.input.size() : 0; }
+
+   protected:
+    const std::vector<int64_t> writes_;
+};
+
+class MaxPooling final : public Pooling {
+   public:
+    using Pooling::Pooling;
+
+    int64_t winners_size() const override { return layer_.output.size(); }
+
+   private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+};
+
+class AveragePooling final : public Pooling {
+   public:
+    using Pooling::Pooling;
+
+   private:
+    void forward_image(Workspace& workspace, int64_t image) const override;
+    void backward_image(Workspace& workspace, int64_t image, float* gradient) const override;
+};
+
+}  // namespace convscope
