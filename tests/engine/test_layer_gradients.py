@@ -10,7 +10,6 @@ from convscope.architecture import Architecture, Dense, Dropout, Flatten, Input,
 from convscope.engine import initial_weights, open_network, reference_passes
 from convscope.engine.loss import cross_entropy_backward, dlogits_of_logit, dlogits_of_loss
 from convscope.engine.native import NativeNetwork
-from convscope.engine.processor import instruction_sets
 from convscope.engine.reference import ReferenceNetwork
 
 from .epochs import assert_same_bits, train
@@ -64,22 +63,6 @@ def test_the_references_gradients_agree_with_finite_differences(architecture, we
             if smooth == 5:
                 break
         assert smooth >= 3, name
-
-
-@pytest.mark.slow
-def test_native_agrees_with_the_reference(architecture, weights, images):
-    dlogits, names = random_dlogits(architecture, len(images)), names_of(architecture)
-    expected = ReferenceNetwork(architecture, weights).layer_gradients(images, dlogits, names)
-    for isa in instruction_sets():
-        network = NativeNetwork(architecture, weights, 2, isa)
-        native = network.layer_gradients(images, dlogits, names)
-        assert list(native) == names
-        alone = network.layer_gradients(images, dlogits, ["input"])  # where nothing else is asked for, layers are fused
-        for name, value in [*native.items(), *alone.items()]:
-            assert value.dtype == np.float32
-            assert value.shape == expected[name].shape
-            tolerance = 1e-5 * np.abs(expected[name]).max()
-            np.testing.assert_allclose(value, expected[name], rtol=0, atol=tolerance, err_msg=f"{isa}, {name}")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -129,50 +129,6 @@ def test_convolutions_with_dilation_or_groups_are_computed_in_float32(isa: str) 
     assert distance(gradients, expected_gradients) < 1e-5
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(
-    "architecture",
-    [
-        presets.cnn(),
-        Architecture(
-            Input(19, 14, 6),
-            (Conv2D(16, (3, 4), activation="relu"), MaxPooling2D(2), Conv2D(9, (2, 3)), MaxPooling2D(2, 1), Flatten()),
-        ),
-        Architecture(Input(12, 13, 8), (Conv2D(9, 3), MaxPooling2D((1, 4)), Conv2D(5, 2), Flatten(), Dense(2))),
-    ],
-    ids=range(3),
-)
-def test_gradients_are_within_seven_percent_of_exact_ones(architecture: Architecture, isa: str) -> None:
-    weights = random_weights(architecture)
-    network, exact = NativeNetwork(architecture, weights, 2, isa, "bfloat16"), ReferenceNetwork(architecture, weights)
-    images, labels = random_images(architecture.input.shape, 40), random_labels(architecture.num_classes, 40)
-    logits = exact.logits(images)
-    assert np.abs(network.logits(images) - logits).max() < 0.02 * np.abs(logits).max()
-    # Rounding every operand in the reference itself moves those of `cnn` by 5.4 %: other winners, other relus.
-    assert 1e-5 < distance(network.gradients(images, labels)[1], exact.gradients(images, labels)[1]) < 0.07
-    for name, values in network.activations(images, [layer.name for layer in architecture.layers]).items():
-        expected = exact.activations(images, [name])[name]
-        assert np.abs(values - expected).max() < 0.02 * np.abs(expected).max(), name
-
-
-@pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("architecture", [presets.cnn(), Architecture(Input(13, 11, 16), CHAINS[0])], ids=range(2))
-def test_gradients_by_layers_are_within_ten_percent_of_exact_ones(architecture: Architecture, isa: str) -> None:
-    weights = random_weights(architecture)
-    network, exact = NativeNetwork(architecture, weights, 2, isa, "bfloat16"), ReferenceNetwork(architecture, weights)
-    images = random_images(architecture.input.shape, 9)
-    dlogits = np.random.default_rng(3).normal(size=(9, architecture.num_classes))
-    before = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
-    names = ["input", *(layer.name for layer in architecture.layers)]
-    expected = exact.layer_gradients(images, dlogits, names)
-    for name, values in network.layer_gradients(images, dlogits, names).items():
-        assert distance({name: values}, {name: expected[name]}) < 0.1, name
-    # This needs copies of the weights that training does not; what training reads stays as it was.
-    after = network.gradients(images, random_labels(architecture.num_classes, 9))[1]
-    assert all(np.array_equal(before[name], after[name]) for name in before)
-
-
 @pytest.mark.parametrize("isa", ISAS)
 def test_results_are_the_same_bits_for_any_number_of_threads(isa: str) -> None:
     for layers in (CHAINS[2], CHAINS[4]):
