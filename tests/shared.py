@@ -33,6 +33,13 @@ def invoke(*arguments: object) -> Result:
     return done
 
 
+def succeed(*arguments: object) -> Any:
+    """Run a command that exits with 0; return what it printed, with `--json` as a value."""
+    done = invoke(*arguments)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
 def check_output(command: str, printed: Any) -> None:
     """Raise `jsonschema.ValidationError` unless `printed` is what `command --json` may print."""
     schema = output_schema()

@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.shared import invoke
+from tests.shared import invoke, succeed
 
-__all__ = ["invoke", "refused"]
+__all__ = ["invoke", "refused", "succeed"]
 
 
 def refused(*arguments: object) -> str:

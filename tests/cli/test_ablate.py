@@ -9,14 +9,14 @@ import convscope as cs
 from convscope.runs import ablation
 from convscope.storage import open_run
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 
 @pytest.fixture(scope="module")
 def trained(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose filter 3 of the first convolution is zero, and filter 9 the same as filter 5."""
     out = tmp_path_factory.mktemp("runs") / "cnn"
-    assert invoke("train", "--dataset", small_folder, "--epochs", 1, "--out", out, "--json").exit_code == 0
+    succeed("train", "--dataset", small_folder, "--epochs", 1, "--out", out, "--json")
     folder = open_run(out)
     model = folder.load_model()
     weights = {name: weight.copy() for name, weight in model.weights.items()}
@@ -36,16 +36,14 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     monkeypatch.setattr(ablation, "NUM_SEEDS", 2)
     out = tmp_path / "ann"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--out", out)
-    assert invoke("train", *arguments).exit_code == 0
-    done = invoke("report", out, "architectures")
-    assert done.exit_code == 0, done.output
-    assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in done.stdout
-    assert "no difference shown" in done.stdout
+    succeed("train", *arguments)
+    printed = succeed("report", out, "architectures")
+    assert "Training ann and 6 variants from 2 seeds: 14 runs by recipe fast, about 12 times" in printed
+    assert "no difference shown" in printed
     assert kept(out).keys() == {"architectures", "architecture_runs", "weights_sha256"}
-    done = invoke("report", out, "ablation", "architectures", "--json")
-    assert done.exit_code == 0, done.output
+    output = succeed("report", out, "ablation", "architectures", "--json")
     values = kept(out)
-    assert values == {**json.loads(done.stdout)["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
+    assert values == {**output["evidence"]["ablation"], "weights_sha256": values["weights_sha256"]}
     assert {"filters", "architectures"} <= values.keys()
     assert values["architectures"][0]["name"] == "whole network"
     assert {len(one["accuracies"]) for one in values["architectures"]} == {2}

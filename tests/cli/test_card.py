@@ -12,7 +12,7 @@ from tests.shared import bare_reports
 import convscope as cs
 from convscope.data.datasets import DATASETS
 
-from .conftest import invoke, refused
+from .conftest import refused, succeed
 
 HOSTILE = ("quote \" and '", "colon: #hash", "- item | <b>*ñ*", "line\nbreak ---", "`tick` 😀", "[a](b) & {c}")
 
@@ -29,10 +29,9 @@ def copied(shared_run: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
-    done = invoke("export", copied, "--format", "card", "--licence", "apache-2.0", "--json")
-    assert done.exit_code == 0, done.output
+    printed = succeed("export", copied, "--format", "card", "--licence", "apache-2.0", "--json")
     path = copied / "README.md"
-    assert json.loads(done.stdout) == {"exports": [], "card": str(path), "missing": {}}
+    assert printed == {"exports": [], "card": str(path), "missing": {}}
     found, evaluation = metadata(path), json.loads((copied / "evaluation.json").read_text())
     assert (found["license"], found["library_name"], found["pipeline_tag"]) == (
         "apache-2.0",
@@ -87,13 +86,13 @@ def test_a_card_tells_what_the_evidence_found(measured_run: Path, tmp_path: Path
 def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     path = cs.open_run(copied).card()
     first = path.read_text(encoding="utf-8")
-    assert invoke("export", copied, "--format", "card", "--licence", "mit").exit_code == 0
+    succeed("export", copied, "--format", "card", "--licence", "mit")
     path.write_text(path.read_text(encoding="utf-8") + "Mine.\n", encoding="utf-8")
     error = refused("export", copied, "--format", "card")
     assert f"{path}: was not written by `convscope export --format card`, or was edited since; " in error
     assert "--force" in error
     assert path.read_text(encoding="utf-8").endswith("Mine.\n")
-    assert invoke("export", copied, "--format", "card", "--force").exit_code == 0
+    succeed("export", copied, "--format", "card", "--force")
     assert path.read_text(encoding="utf-8") == first
 
 
@@ -134,8 +133,8 @@ def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: 
     imported, joined = tmp_path / "imported", tmp_path / "joined"
     with bare_reports():
         model = copied / "model.safetensors"
-        assert invoke("import", model, "--dataset", small_folder, "--out", imported).exit_code == 0
-        assert invoke("ensemble", copied, copied / "baseline", "--out", joined).exit_code == 0
+        succeed("import", model, "--dataset", small_folder, "--out", imported)
+        succeed("ensemble", copied, copied / "baseline", "--out", joined)
     text = cs.open_run(imported).card().read_text(encoding="utf-8")
     assert "Nobody knows whether it was trained on some of the test images." in text
     assert "The file of the network does not say which images it was trained on." in text

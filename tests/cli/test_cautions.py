@@ -10,7 +10,7 @@ import pytest
 import convscope as cs
 from convscope.storage import save_model
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -49,7 +49,7 @@ def test_nothing_is_claimed_of_a_class_without_images(small_mnist: cs.Splits, tm
     absent = json.loads((out / "evaluation.json").read_text())["classes"][3]
     nothing = {"support": 0, "precision": None, "recall": None, "recall_interval": None, "f1": None}
     assert absent == {"class_name": "3", **nothing}
-    assert invoke("report", out).exit_code == 0
+    succeed("report", out)
     assert re.search(
         r'<td colspan="3"><say-text[^>]*>no test images</say-text></td>', (out / "report.html").read_text()
     )

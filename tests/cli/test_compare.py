@@ -12,7 +12,7 @@ from convscope.runs.run_record import run_record
 from convscope.storage import create_run, open_run, writing
 from convscope.training import History
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 CNN, ANN = cs.presets.cnn(), cs.presets.ann()
 HISTORY = History((0.1,), (0.9,), (0.2,), (0.8,), (1.5,))
@@ -98,8 +98,7 @@ def test_runs_that_repeat_a_seed_or_are_not_finished_are_left_out_and_named(runs
 def test_an_experiment_is_compared_by_its_groups(small_folder, tmp_path):
     out = tmp_path / "experiment"
     asked = ["--architecture", "cnn", "--architecture", "ann", "--epochs", "1", "--num-images", "100", "--threads", "1"]
-    done = invoke("experiment", "--dataset", small_folder, *asked, "--seeds", "2", "--out", out, "--json")
-    assert done.exit_code == 0, done.output
+    succeed("experiment", "--dataset", small_folder, *asked, "--seeds", "2", "--out", out, "--json")
     shutil.rmtree(out / "runs" / "weights")  # they are not needed
     value = compared(out)
     experiment = json.loads((out / "experiment.json").read_text())

@@ -1,4 +1,3 @@
-import json
 from io import BytesIO
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from PIL import Image
 import convscope as cs
 from convscope.data.datasets.readers.idx import idx_header
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 
 def numbers(text: str) -> list[list[int]]:
@@ -34,10 +33,9 @@ def colour_folder(tmp_path_factory) -> Path:
 
 
 def test_list_names_mnist_and_its_licence():
-    result = invoke("data", "list")
-    assert result.exit_code == 0
-    assert result.output.startswith("mnist: MNIST")
-    assert "Creative Commons Attribution-Share Alike 3.0" in result.output
+    printed = succeed("data", "list")
+    assert printed.startswith("mnist: MNIST")
+    assert "Creative Commons Attribution-Share Alike 3.0" in printed
 
 
 @pytest.mark.slow
@@ -57,7 +55,7 @@ def test_info_prints_what_mnist_holds(mnist):
 
 @pytest.mark.slow
 def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
-    document = json.loads(invoke("data", "info", small_folder, "--json").stdout)
+    document = succeed("data", "info", small_folder, "--json")
     splits = cs.load_dataset(small_folder)
     for split in (splits.train, splits.test):
         assert document[split.split] == split.to_dict()
@@ -74,15 +72,14 @@ def test_info_tells_what_needs_a_person_s_eye_first(colour_folder):
 
 
 def test_show_prints_every_number_of_the_first_training_image(mnist):
-    result = invoke("data", "show", "mnist", "--split", "train", "--index", "0")
-    assert result.exit_code == 0
-    assert "label 5, class 5" in result.output
-    assert numbers(result.output) == mnist.train.images[0, :, :, 0].tolist()
+    printed = succeed("data", "show", "mnist", "--split", "train", "--index", "0")
+    assert "label 5, class 5" in printed
+    assert numbers(printed) == mnist.train.images[0, :, :, 0].tolist()
 
 
 def test_show_prints_a_matrix_for_each_channel(colour_folder):
     output = invoke("data", "show", colour_folder, "--split", "test").output
-    image = np.array(json.loads(invoke("data", "show", colour_folder, "--split", "test", "--json").stdout)["image"])
+    image = np.array(succeed("data", "show", colour_folder, "--split", "test", "--json")["image"])
     assert [line for line in output.splitlines() if line.startswith("channel")] == [
         "channel 0, red",
         "channel 1, green",
@@ -104,7 +101,7 @@ def test_show_replaces_a_picture_only_when_forced(tmp_path):
     path.write_text("precious")
     assert "already exists" in refused("data", "show", "mnist", "--png", path)
     assert path.read_text() == "precious"
-    assert invoke("data", "show", "mnist", "--png", path, "--force").exit_code == 0
+    succeed("data", "show", "mnist", "--png", path, "--force")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 

@@ -13,7 +13,7 @@ from tests.shared import bare_reports
 import convscope as cs
 from convscope.base.metrics import log_softmax
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 pytestmark = [pytest.mark.usefixtures("bare_reports"), pytest.mark.slow]
 
@@ -46,16 +46,14 @@ def test_the_test_images_are_answered_by_the_mean_of_the_members(joined: tuple[P
 
 def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict], shared_run: Path, tmp_path: Path):
     out, printed = joined
-    measured = json.loads(invoke("evaluate", out, "--json").stdout)
+    measured = succeed("evaluate", out, "--json")
     assert measured["accuracy"] == printed["evaluation"]["accuracy"]
-    compared = json.loads(invoke("compare", out, shared_run, "--json").stdout)
+    compared = succeed("compare", out, shared_run, "--json")
     assert [group["name"] for group in compared["groups"]] == ["ensemble", "cnn"]
     seconds = [member["seconds"] for member in json.loads((out / "run.json").read_text())["members"]]
     assert compared["groups"][0]["training_seconds"] == pytest.approx(sum(seconds))
     copy = shutil.copytree(out, tmp_path / "run")
-    done = invoke("export", copy, "--format", "c", "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["exports"][0]["num_changed"] == 0
+    assert succeed("export", copy, "--format", "c", "--json")["exports"][0]["num_changed"] == 0
     report = (out / "report.html").read_text(encoding="utf-8")
     assert "The ensemble answers with the mean of their probabilities" in report
     assert "baseline (ann, seed 3)" in report
@@ -63,10 +61,8 @@ def test_the_ensemble_is_a_run_that_other_commands_read(joined: tuple[Path, dict
 
 def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path: Path):
     asked = ("--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--seeds", 3)
-    assert invoke("experiment", *asked, "--out", tmp_path / "seeds").exit_code == 0
-    done = invoke("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json")
-    assert done.exit_code == 0, done.output
-    members = json.loads(done.stdout)["members"]
+    succeed("experiment", *asked, "--out", tmp_path / "seeds")
+    members = succeed("ensemble", tmp_path / "seeds", "--out", tmp_path / "run", "--json")["members"]
     assert [member["seed"] for member in members] == [0, 1, 2]
     images = cs.open_run(tmp_path / "run").splits.test.images
     expected = np.mean([cs.load_model(member["run"]).probabilities(images) for member in members], axis=0)
@@ -75,8 +71,7 @@ def test_the_seeds_of_an_experiment_become_members(small_folder: Path, tmp_path:
 
 def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dict], tmp_path: Path):
     copy = shutil.copytree(joined[0], tmp_path / "run")
-    done = invoke("report", copy, "calibration", "--json")
-    assert done.exit_code == 0, done.output
+    succeed("report", copy, "calibration", "--json")
     model, splits = cs.load_model(copy), cs.open_run(copy).splits
     members = [
         cs.crossfit(network, splits.train, cs.Recipe.from_dict(member["recipe"]), seed=3, folds_seed=3)
@@ -92,7 +87,7 @@ def test_the_temperature_is_that_of_the_averaged_answers(joined: tuple[Path, dic
 def test_the_command_makes_it_again(joined: tuple[Path, dict], tmp_path: Path):
     out, _ = joined
     words = shlex.split(json.loads((out / "run.json").read_text())["command"])
-    assert invoke(*words[1:], "--out", tmp_path / "again").exit_code == 0
+    succeed(*words[1:], "--out", tmp_path / "again")
     assert cs.load_model(tmp_path / "again").weights_sha256 == cs.load_model(out).weights_sha256
 
 
@@ -102,7 +97,7 @@ def test_what_cannot_be_joined_or_done_with_an_ensemble_is_one_line(
     out, _ = joined
     other = tmp_path / "other"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 1, "--seed", 7)
-    assert invoke("train", *arguments, "--out", other).exit_code == 0
+    succeed("train", *arguments, "--out", other)
     record = json.loads((other / "run.json").read_text())
     record["dataset"]["train"]["sha256"] = "0" * 64
     (other / "run.json").write_text(json.dumps(record))

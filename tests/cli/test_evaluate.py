@@ -1,6 +1,5 @@
 """`convscope evaluate` on data that are not the run's own: which images are measured, and as which classes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,14 @@ from PIL import Image
 
 import convscope as cs
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 
 @pytest.fixture(scope="module")
 def trained(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "run"
     arguments = ("--dataset", small_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
-    assert invoke("train", *arguments).exit_code == 0
+    succeed("train", *arguments)
     return out
 
 
@@ -35,9 +34,7 @@ def write_pictures(folder: Path, dataset: cs.Dataset, size: int = 28) -> Path:
 
 
 def measured(run: Path, *arguments: object) -> dict:
-    done = invoke("evaluate", run, *arguments, "--json")
-    assert done.exit_code == 0, done.output
-    return json.loads(done.stdout)
+    return succeed("evaluate", run, *arguments, "--json")
 
 
 @pytest.mark.slow

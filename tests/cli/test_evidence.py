@@ -9,7 +9,7 @@ import pytest
 
 import convscope as cs
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 TOPICS = (
     "calibration", "rejection", "filters", "embedding", "ablation", "robustness", "attacks", "audit",
@@ -47,8 +47,7 @@ def test_what_was_not_measured_yet_is_measured_and_kept(measured: tuple[Path, di
 @pytest.mark.slow
 def test_the_charts_of_each_topic_are_figures_too(measured: tuple[Path, dict]):
     names = {"reliability", "robustness-heat", "attacks", "ablation"}
-    done = invoke("figures", measured[0], *names, "--format", "svg")
-    assert done.exit_code == 0, done.output
+    succeed("figures", measured[0], *names, "--format", "svg")
     assert {path.stem for path in (measured[0] / "figures").glob("*.svg")} == names
 
 
@@ -73,9 +72,7 @@ def test_measured_topics_are_not_measured_again_unless_named(measured: tuple[Pat
     out, _ = measured
     marked = json.loads((out / "attacks.json").read_text()) | {"seed": 77}
     (out / "attacks.json").write_text(json.dumps(marked))
-    again = invoke("report", out, "all", "--json")
-    assert again.exit_code == 0, again.output
-    assert json.loads(again.stdout)["evidence"] == {}
+    assert succeed("report", out, "all", "--json")["evidence"] == {}
     assert json.loads((out / "attacks.json").read_text()) == marked
     named = invoke("report", out, "attacks", "--json")
     assert set(json.loads(named.stdout)["evidence"]) == {"attacks"}
@@ -90,7 +87,7 @@ def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path,
         (out / f"{topic}.json").unlink()
     foreign = json.loads((out / "audit.json").read_text()) | {"weights_sha256": "0" * 64}
     (out / "audit.json").write_text(json.dumps(foreign))
-    assert invoke("report", out).exit_code == 0
+    succeed("report", out)
     assert ' id="audit"' not in (out / "report.html").read_text()
     assert ' id="attacks"' in (out / "report.html").read_text()
 
@@ -100,10 +97,8 @@ def test_what_was_measured_of_other_weights_is_passed_over(measured: tuple[Path,
 def test_validation_images_take_the_place_of_sibling_networks(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--validation-fraction", 0.2, "--seeds", 1, "--no-baseline", "--out", out)
-    assert invoke("run", "--dataset", small_folder, *arguments).exit_code == 0
-    done = invoke("report", out, "calibration", "rejection", "--json")
-    assert done.exit_code == 0, done.output
-    evidence = json.loads(done.stdout)["evidence"]
+    succeed("run", "--dataset", small_folder, *arguments)
+    evidence = succeed("report", out, "calibration", "rejection", "--json")["evidence"]
     assert evidence["calibration"]["fitted_on"] == "validation images"
     assert evidence["calibration"]["num_fitted"] == 199
     assert evidence["rejection"]["rules"][0]["num_held_out"] == 199

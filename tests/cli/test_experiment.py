@@ -13,7 +13,7 @@ import pytest
 import convscope as cs
 from convscope.storage import StoredRuns, list_runs
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 RECIPE = {"name": "short", "epochs": 2, "batch_size": 16}
 
@@ -65,21 +65,21 @@ def test_a_run_and_the_page_have_all_commands_that_trained_in_the_folder(small_f
     asked = ("--architecture", "ann", "--recipe", "fast", "--epochs", 1, "--num-images", 300)
     commands = [("experiment", "--dataset", small_folder, *asked, "--seeds", seeds) for seeds in ("1", "7-7", "1")]
     for command in commands:
-        assert invoke(*command, "--out", folder, "--json").exit_code == 0
+        succeed(*command, "--out", folder, "--json")
     first, second = StoredRuns(folder / "runs").runs(pytest.fail)
     lines = [f"convscope {' '.join(map(str, command))}" for command in commands[:2]]
     assert first.folder.record.command == second.folder.record.command == "\n".join(lines)
     page = (folder / "experiment.html").read_text()
     assert all(line.replace(str(small_folder), small_folder.name) in page for line in lines)
     for line in lines:
-        assert invoke(*line.split()[1:], "--out", tmp_path / "again").exit_code == 0
+        succeed(*line.split()[1:], "--out", tmp_path / "again")
     assert StoredRuns(tmp_path / "again" / "runs").digests() == StoredRuns(folder / "runs").digests()
 
 
 @pytest.mark.slow
 def test_without_out_the_same_command_goes_on(arguments, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    printed = [json.loads(invoke(*arguments, "--json").stdout) for _ in range(2)]
+    printed = [succeed(*arguments, "--json") for _ in range(2)]
     assert printed[0] == printed[1]
     assert [path.name for path in (tmp_path / "runs").iterdir()] == [f"experiment-{printed[0]['dataset']}"]
 

@@ -11,7 +11,7 @@ import convscope as cs
 from convscope.report.evidence import render_evidence
 from convscope.runs import page
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -23,9 +23,7 @@ def run(run_folder: tuple[Path, dict], tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.MonkeyPatch):
-    done = invoke("export", run, "--format", "safetensors", "--json")
-    assert done.exit_code == 0, done.output
-    (row,) = json.loads(done.stdout)["exports"]
+    (row,) = succeed("export", run, "--format", "safetensors", "--json")["exports"]
     assert (row["file"], row["num_images"], row["largest_difference"], row["num_changed"]) == (
         "model.safetensors", 300, 0.0, 0,
     )  # fmt: skip
@@ -35,7 +33,7 @@ def test_a_file_is_proved_and_the_run_keeps_it(run: Path, monkeypatch: pytest.Mo
     assert kept["weights_sha256"] == cs.load_model(run).weights_sha256
     monkeypatch.setattr(page, "TOPICS", {"exports": None})
     monkeypatch.setattr(page, "render_evidence", render_evidence)
-    assert invoke("report", run).exit_code == 0
+    succeed("report", run)
     assert ' id="exports"' in (run / "report.html").read_text()
 
 

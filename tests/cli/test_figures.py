@@ -7,17 +7,16 @@ import pytest
 import convscope as cs
 from convscope.base.errors import FigureError
 
-from .conftest import invoke, refused
+from .conftest import refused, succeed
 
 
 @pytest.mark.slow
 def test_figures_are_written_where_and_as_they_are_asked_for(shared_run: Path, tmp_path: Path):
     before = {path: path.stat().st_mtime_ns for path in shared_run.rglob("*")}
     asked = ("--format", "svg", "--theme", "dark", "--out", tmp_path / "out")
-    done = invoke("figures", shared_run, "diagram", "comparison", *asked)
-    assert done.exit_code == 0, done.output
+    printed = succeed("figures", shared_run, "diagram", "comparison", *asked)
     paths = [tmp_path / "out" / name for name in ("diagram.svg", "comparison.svg")]
-    assert done.stdout.splitlines() == list(map(str, paths))
+    assert printed.splitlines() == list(map(str, paths))
     options = {"format": "svg", "theme": "dark"}
     again = cs.open_run(shared_run).figures("diagram", "comparison", **options, out=tmp_path / "again")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in paths]

@@ -13,7 +13,7 @@ import pytest
 from convscope.base.png import encode_png
 from convscope.storage.writing import LOCK_FILE
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -99,15 +99,13 @@ def test_options_change_recipe_and_width_and_the_recorded_command_repeats_them(s
     first, again = tmp_path / "first", tmp_path / "again"
     asked = ("train", "--dataset", small_folder, "--recipe", "fast", "--json")
     changed = ("--lr", 0.004, "--batch-size", 50, "--width", 0.25, "--architecture", "small")
-    done = invoke(*asked, *changed, "--out", first)
-    assert done.exit_code == 0, done.output
+    succeed(*asked, *changed, "--out", first)
     record = json.loads((first / "run.json").read_text())
     assert (record["recipe"]["optimizer"]["learning_rate"], record["recipe"]["batch_size"]) == (0.004, 50)
     assert record["architecture"]["name"] == "small-x0.25"
     assert record["architecture"]["layers"][0]["filters"] == 2
     assert "--lr 0.004 --batch-size 50" in record["command"]
-    repeated = invoke(*shlex.split(record["command"])[1:], "--out", again)
-    assert repeated.exit_code == 0, repeated.output
+    succeed(*shlex.split(record["command"])[1:], "--out", again)
     assert json.loads((again / "run.json").read_text())["weights_sha256"] == record["weights_sha256"]
 
 
@@ -116,11 +114,9 @@ def test_what_summary_prints_is_an_architecture_for_every_command(small_folder: 
     file.write_text(invoke("summary", "small", "--width", 0.5, "--json").stdout)
     common = ("--dataset", small_folder, "--architecture", file)
     assert "small-x0.5" in invoke("summary", file).stdout
-    done = invoke("train", *common, "--epochs", 1, "--out", tmp_path / "run", "--json")
-    assert done.exit_code == 0, done.output
-    seeds = invoke("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
-    assert seeds.exit_code == 0, seeds.output
-    assert json.loads(seeds.stdout)["runs"][0]["architecture"] == "small-x0.5"
+    succeed("train", *common, "--epochs", 1, "--out", tmp_path / "run", "--json")
+    printed = succeed("experiment", *common, "--epochs", 1, "--seeds", 1, "--out", tmp_path / "runs", "--json")
+    assert printed["runs"][0]["architecture"] == "small-x0.5"
 
 
 def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
@@ -134,9 +130,8 @@ def test_what_is_wrong_with_a_folder_of_pictures_is_said(tmp_path: Path):
     error = refused(*asked, tmp_path / "refused")
     assert "3.png: " in error
     assert "leave it out with --skip-damaged" in error
-    done = invoke(*asked, tmp_path / "run", "--skip-damaged", "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["warnings"] == [
+    printed = succeed(*asked, tmp_path / "run", "--skip-damaged", "--json")
+    assert printed["warnings"] == [
         "class 'dog' has one image: add some or drop it",
         "1 damaged picture was left out",
     ]

@@ -13,7 +13,7 @@ import convscope as cs
 from convscope.data.datasets.records import SourceFile
 from convscope.storage import NOTHING, list_runs, load_model, load_trained_on, open_run
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("bare_reports")
 @pytest.fixture(scope="module")
 def source(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("source") / "run"
-    assert invoke("train", "--dataset", small_folder, "--epochs", 12, "--out", out).exit_code == 0
+    succeed("train", "--dataset", small_folder, "--epochs", 12, "--out", out)
     return out
 
 
@@ -47,8 +47,7 @@ def history_of(run: Path):
 @pytest.mark.slow
 def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "on"
-    done = invoke("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
     assert history_of(out)[0]["loss"] < history_of(source)[3]["loss"]
     record = open_run(out).record
     assert record.start.to_dict() == {
@@ -63,19 +62,17 @@ def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Pat
 @pytest.mark.slow
 def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
     out = tmp_path / "three"
-    done = invoke(
+    printed = succeed(
         "run",
         *("--dataset", fewer_classes, "--from", source, "--new-output"),
         *("--epochs", 4, "--seeds", 2, "--out", out, "--json"),
     )
-    assert done.exit_code == 0, done.output
     model = load_model(out)
     assert model.class_names == ("0", "1", "2")
-    seeds = json.loads(done.stdout)["seeds"]["runs"]
+    seeds = printed["seeds"]["runs"]
     runs = [run for run in seeds if run["architecture"] == "cnn"]
     assert len({run["weights_sha256"] for run in runs}) == len(runs) == 2
-    scratch = invoke("train", "--dataset", fewer_classes, "--epochs", 4, "--out", tmp_path / "scratch")
-    assert scratch.exit_code == 0
+    succeed("train", "--dataset", fewer_classes, "--epochs", 4, "--out", tmp_path / "scratch")
     assert history_of(out)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
     for folder in list_runs(out / "seeds" / "runs"):
         if open_run(folder).architecture.name == "cnn":
@@ -88,11 +85,11 @@ def test_a_run_stopped_before_its_first_epoch_still_starts_from_the_model(
 ):
     out = tmp_path / "stopped"
     arguments = ("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
-    assert invoke(*arguments).exit_code == 0
+    succeed(*arguments)
     expected = load_model(out).weights_sha256
     for path in (out / "checkpoints").iterdir():
         path.unlink()
-    assert invoke("train", "--resume", out).exit_code == 0
+    succeed("train", "--resume", out)
     assert load_model(out).weights_sha256 == expected
 
 
@@ -134,14 +131,11 @@ def test_images_that_the_network_was_trained_on_are_never_held_out(source: Path,
 def test_what_no_ancestor_was_trained_on_is_held_out_again(small_folder: Path, tmp_path: Path):
     options = ("train", "--dataset", small_folder, "--epochs", 1, "--validation-fraction", 0.2)
     generations = [tmp_path / name for name in ("first", "second", "third")]
-    assert invoke(*options, "--out", generations[0]).exit_code == 0
+    succeed(*options, "--out", generations[0])
     for number, (before, out) in enumerate(pairwise(generations)):
-        done = invoke(*options, "--from", before, "--seed", number + 1, "--out", out)
-        assert done.exit_code == 0, done.output
+        succeed(*options, "--from", before, "--seed", number + 1, "--out", out)
         assert open_run(out).record.start.num_seen_images == 801
-        done = invoke("report", out, "calibration", "--json")
-        assert done.exit_code == 0, done.output
-        assert json.loads(done.stdout)["evidence"]["calibration"]["num_fitted"] == 199
+        assert succeed("report", out, "calibration", "--json")["evidence"]["calibration"]["num_fitted"] == 199
     digests = [load_trained_on(out, load_model(out)).digests for out in generations]
     for other in digests[1:]:  # so no later one was trained on what the first held out
         np.testing.assert_array_equal(digests[0], other)
@@ -160,8 +154,7 @@ def test_of_a_set_that_has_grown_only_new_images_are_held_out(
     test = small_mnist.test
     np.savez(path, x_train=grown.images, y_train=grown.labels, x_test=test.images, y_test=test.labels)
     arguments = ("--dataset", path, "--from", source, "--epochs", 1, "--validation-fraction", 0.1)
-    done = invoke("run", *arguments, "--seeds", 2, "--no-baseline", "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed("run", *arguments, "--seeds", 2, "--no-baseline", "--out", out)
     assert open_run(out).record.start.num_seen_images == 1000
     old = load_trained_on(source, load_model(source)).digests
     known = load_trained_on(out, load_model(out))
@@ -181,11 +174,9 @@ def test_a_cross_fit_starts_from_a_network_that_saw_none_of_the_images(
     np.savez(tmp_path / "inverted.npz", **arrays)
     out = tmp_path / "run"
     started = ("--dataset", tmp_path / "inverted.npz", "--from", source, "--epochs", 1)
-    assert invoke("train", *started, "--out", out).exit_code == 0
+    succeed("train", *started, "--out", out)
     assert open_run(out).record.start.num_seen_images == 0
-    done = invoke("report", out, "audit", "calibration", "--json")
-    assert done.exit_code == 0, done.output
-    calibration = json.loads(done.stdout)["evidence"]["calibration"]
+    calibration = succeed("report", out, "audit", "calibration", "--json")["evidence"]["calibration"]
     model = load_model(source)
     data = cs.load_dataset(tmp_path / "inverted.npz")
     state = cs.transfer(model, data.image_shape, data.class_names, 0).state
@@ -199,7 +190,7 @@ def test_what_a_network_from_elsewhere_was_trained_on_is_unknown(source: Path, s
     options = ("train", "--dataset", small_folder, "--from", alone, "--epochs", 1)
     error = refused(*options, "--validation-fraction", 0.1, "--out", tmp_path / "refused")
     assert f"--from {alone}: its training images are unknown" in error
-    assert invoke(*options, "--out", tmp_path / "on").exit_code == 0
+    succeed(*options, "--out", tmp_path / "on")
     assert open_run(tmp_path / "on").record.start.num_seen_images is None
     assert "nobody knows which images" in refused("report", tmp_path / "on", "calibration")
 
@@ -208,11 +199,11 @@ def test_test_images_that_the_network_was_trained_on_are_refused(small_mnist: cs
     path = tmp_path / "whole.npz"
     np.savez(path, images=small_mnist.train.images, labels=small_mnist.train.labels)
     options = ("train", "--dataset", path, "--epochs", 1)
-    assert invoke(*options, "--out", tmp_path / "first").exit_code == 0
+    succeed(*options, "--out", tmp_path / "first")
     started = (*options, "--from", tmp_path / "first")
     error = refused(*started, "--test-fraction", 0.3, "--out", tmp_path / "other")
     assert "it was trained on 100 of the 300 test images of" in error
-    assert invoke(*started, "--out", tmp_path / "same").exit_code == 0
+    succeed(*started, "--out", tmp_path / "same")
 
 
 def test_images_of_the_same_file_in_another_size_may_have_been_seen(small_mnist: cs.Splits):

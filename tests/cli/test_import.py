@@ -16,7 +16,7 @@ import convscope as cs
 from convscope.runs import topics
 from convscope.runs.importing import ImportedRun
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -55,9 +55,7 @@ def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run
 def test_it_is_compared_by_itself_and_its_training_took_nobody_knows_how_long(
     imported: tuple[Path, dict], run_folder: tuple[Path, dict]
 ):
-    done = invoke("compare", run_folder[0], imported[0], "--json")
-    assert done.exit_code == 0, done.output
-    compared = json.loads(done.stdout)
+    compared = succeed("compare", run_folder[0], imported[0], "--json")
     trained, elsewhere = compared["groups"]
     assert trained["training_seconds"] > 0
     assert elsewhere["training_seconds"] is None
@@ -68,10 +66,9 @@ def test_it_is_not_trained_but_trained_on(imported: tuple[Path, dict], small_fol
     done = invoke("train", "--resume", imported[0])
     assert done.exit_code == 1
     assert f"trained elsewhere; train it on as a new run, with --from {imported[0]}" in done.stderr
-    done = invoke(
+    succeed(
         "train", "--from", imported[0], "--dataset", small_folder, "--epochs", 1, "--out", tmp_path / "on", "--json"
     )
-    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.slow
@@ -95,8 +92,7 @@ def test_what_needs_unseen_images_is_refused_or_left_out(
 
 def test_a_model_alone_needs_no_data(model_file: Path, tmp_path: Path):
     out = tmp_path / "alone.safetensors"
-    done = invoke("import", model_file, "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed("import", model_file, "--out", out)
     assert cs.load_model(out).provenance["imported"]["program"] == "convscope"
     assert "already exists" in refused("import", model_file, "--out", out)
 
@@ -131,10 +127,9 @@ def foreign(small_mnist: cs.Splits, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
 def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: Path, tmp_path: Path):
-    done = invoke("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run")
-    assert done.exit_code == 0, done.output
-    assert "A byte becomes" in done.stdout
-    assert "its scaling is -1 to 1, of 10 that were tried" in done.stdout
+    printed = succeed("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run")
+    assert "A byte becomes" in printed
+    assert "its scaling is -1 to 1, of 10 that were tried" in printed
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["imported"]["scaling"] == cs.Scaling(mean=0.5, std=0.5).to_dict()
     assert record["imported"]["scalings"][0]["name"] == "-1 to 1"
@@ -148,10 +143,9 @@ def test_the_scaling_is_found_printed_and_recorded(foreign: Path, small_folder: 
 @pytest.mark.usefixtures("bare_reports")
 def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, small_folder: Path, tmp_path: Path):
     options = ("--scale", "1/255/0.5", "--mean", "1", "--inverted", "--std", "-1")
-    done = invoke("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run", *options, "--json")
-    assert done.exit_code == 0, done.output
+    printed = succeed("import", foreign, "--dataset", small_folder, "--out", tmp_path / "run", *options, "--json")
     stated = cs.Scaling(1 / 255 / 0.5, 1.0, -1.0, inverted=True)
-    imported = json.loads(done.stdout)["imported"]
+    imported = printed["imported"]
     assert imported["scaling"] == stated.to_dict()
     assert "scalings" not in imported
     words = shlex.split(json.loads((tmp_path / "run" / "run.json").read_text())["command"])
@@ -175,8 +169,7 @@ def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_pa
 def test_without_data_a_scaling_is_stated_or_refused(foreign: Path, tmp_path: Path):
     error = refused("import", foreign, "--out", tmp_path / "m.safetensors")
     assert "does not say how a byte becomes the number that it reads; state it with --scale" in error
-    done = invoke("import", foreign, "--mean", "0.5", "--std", "0.5", "--out", tmp_path / "m.safetensors")
-    assert done.exit_code == 0, done.output
+    succeed("import", foreign, "--mean", "0.5", "--std", "0.5", "--out", tmp_path / "m.safetensors")
     assert cs.load_model(tmp_path / "m.safetensors").architecture.input.offset == -1.0
 
 
@@ -202,8 +195,7 @@ def test_the_shape_of_images_and_the_output_are_stated(tmp_path: Path):
     assert "outputs are kinds, sizes; name the one with a number for each class with --output" in refused(*words)
     why = "has no output 'kind', but 'kinds', 'sizes'; did you mean 'kinds'?"
     assert why in refused(*words, "--output", "kind")
-    done = invoke(*words, "--output", "sizes")
-    assert done.exit_code == 0, done.output
+    succeed(*words, "--output", "sizes")
     model = cs.load_model(tmp_path / "m.safetensors")
     assert (model.architecture.input.shape, model.class_names) == ((20, 30, 1), ("0", "1", "2"))
     assert model.provenance["imported"]["output"] == "sizes"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 CLASSES = ("=a\x1b[31m\x1b]0;owned\x07", "b\u202e\x9b2J\x85b")
 NAME = "\x1b[2Jnet\u2066"
@@ -30,9 +30,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     value = {"name": NAME, "input": {"height": 8, "width": 8}, "layers": layers}
     (folder / "net.json").write_text(json.dumps(value))
     trained = ("--dataset", folder / "data", "--architecture", folder / "net.json", "--epochs", 1)
-    done = invoke("train", *trained, "--out", folder / "run")
-    assert done.exit_code == 0, done.output
-    assert_shown(done.output)
+    assert_shown(succeed("train", *trained, "--out", folder / "run"))
     return folder
 
 

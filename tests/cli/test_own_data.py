@@ -1,6 +1,5 @@
 """The main job on data of one's own: pictures in folders, in colour, of uneven classes, and sets of a few images."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import convscope as cs
 from convscope.data.datasets import LoadOptions
 from convscope.storage import load_model, open_run
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 NAMES = ("<b>x", "кошка", "ß & o")
 
@@ -33,13 +32,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def own_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("own-runs") / "run"
-    done = invoke(
+    printed = succeed(
         "run",
         *("--dataset", pictures, "--test-fraction", 0.25, "--class-weights", "balanced"),
         *("--epochs", 6, "--seeds", 2, "--out", out, "--json"),
     )
-    assert done.exit_code == 0, done.output
-    return out, json.loads(done.stdout)
+    return out, printed
 
 
 @pytest.mark.slow
@@ -62,15 +60,14 @@ def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, p
     assert "--class-weights balanced" in record.command
     again = cs.load_dataset(pictures, test_fraction=0.25)
     assert again.test.sha256 == record.dataset.test.sha256
-    assert invoke("evaluate", out).exit_code == 0
+    succeed("evaluate", out)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["report", "compare"])
 def test_what_the_page_measures_works_for_pictures_of_ones_own(own_run, command):
     out, _ = own_run
-    done = invoke(command, *((out / "seeds", out) if command == "compare" else (out, "all", "ablation")))
-    assert done.exit_code == 0, done.output
+    succeed(command, *((out / "seeds", out) if command == "compare" else (out, "all", "ablation")))
 
 
 @pytest.mark.slow
@@ -80,10 +77,9 @@ def test_fifty_images_train_and_say_what_they_cannot(small_mnist: cs.Splits, tmp
     train, test = small_mnist.train.take(np.arange(50)), small_mnist.test.take(np.arange(10))
     np.savez(path, x_train=train.images, y_train=train.labels, x_test=test.images, y_test=test.labels)
     out = tmp_path / "run"
-    done = invoke("run", "--dataset", path, "--epochs", 2, "--seeds", 2, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert "With 10 images, the 95 % interval of the accuracy is" in done.output
-    assert "fewer than 10 images, so the figures of these classes are unreliable" in done.output
+    printed = succeed("run", "--dataset", path, "--epochs", 2, "--seeds", 2, "--out", out)
+    assert "With 10 images, the 95 % interval of the accuracy is" in printed
+    assert "fewer than 10 images, so the figures of these classes are unreliable" in printed
     assert "the 95 % interval of the accuracy is" in (out / "report.html").read_text(encoding="utf-8")
 
 

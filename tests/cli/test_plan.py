@@ -11,7 +11,7 @@ from convscope.runs import experiments
 from convscope.storage import StoredRuns
 from convscope.storage.run_notes import RunNotes
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,11 @@ def pilot(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = folder / "short.json"
     recipe.write_text(json.dumps({"name": "short", "epochs": 1, "batch_size": 50}))
     networks = ("--architecture", "ann", "--architecture", "lenet5", "--recipe", recipe)
-    done = invoke("experiment", "--dataset", small_folder, *networks, "--seeds", "3", "--out", folder / "pilot")
-    assert done.exit_code == 0, done.output
+    succeed("experiment", "--dataset", small_folder, *networks, "--seeds", "3", "--out", folder / "pilot")
     arguments = ("--difference", "40", "--looks", "2", "--out", folder / "plan.json")
-    done = invoke("plan", folder / "pilot", *arguments)
-    assert done.exit_code == 0, done.output
+    printed = succeed("plan", folder / "pilot", *arguments)
     follow = f"convscope experiment --dataset {small_folder} --plan {folder / 'plan.json'} --out runs/planned"
-    assert follow in done.output
+    assert follow in printed
     return folder
 
 
@@ -36,7 +34,7 @@ def follow(pilot: Path, data: Path, out: Path, *more: object):
 
 
 def looks_of(folder: Path):
-    return json.loads(invoke("compare", folder, "--json").stdout)["looks"]
+    return succeed("compare", folder, "--json")["looks"]
 
 
 @pytest.mark.slow
@@ -50,7 +48,7 @@ def test_an_experiment_follows_its_plan_look_by_look(pilot: Path, small_folder: 
         assert f"was followed: look {look} of 2, with {count} of {plan['seeds']} seeds of each network" in text
         seeds = sorted(run["seed"] for run in json.loads((tmp_path / "out" / "experiment.json").read_text())["runs"])
         assert seeds == sorted([*range(3, 3 + count)] * 2)
-    value = json.loads(invoke("compare", tmp_path / "out", "--json").stdout)
+    value = succeed("compare", tmp_path / "out", "--json")
     assert (value["looks"]["is_followed"], value["looks"]["look"], value["looks"]["level"]) == (True, 2, 0.0294)
     comparison = value["comparisons"][0]
     assert comparison["margin"] == plan["margin"]
@@ -62,9 +60,7 @@ def test_a_plan_that_is_not_followed_is_said(pilot: Path, small_folder: Path, tm
     out = tmp_path / "out"
     assert follow(pilot, small_folder, out).exit_code == 0
     recipe = ("--recipe", pilot / "short.json", "--seeds", "90-90")
-    assert (
-        invoke("experiment", "--dataset", small_folder, "--architecture", "ann", *recipe, "--out", out).exit_code == 0
-    )
+    succeed("experiment", "--dataset", small_folder, "--architecture", "ann", *recipe, "--out", out)
     looks = looks_of(out)
     assert (looks["is_followed"], looks["level"]) == (False, 0.05)
     assert "was not followed: ann also has seed 90" in looks["sentence"]
@@ -129,9 +125,7 @@ def test_a_look_in_a_folder_that_cannot_be_written_to_is_not_counted_but_judged(
 
     assert follow(pilot, small_folder, tmp_path / "out").exit_code == 0
     monkeypatch.setattr(RunNotes, "add_look", refuse)
-    done = invoke("compare", tmp_path / "out")
-    assert done.exit_code == 0
-    text = " ".join(done.stdout.split())
+    text = " ".join(succeed("compare", tmp_path / "out").split())
     assert "Left out: this look is not counted: runs.db: cannot be opened" in text
     assert "was followed: look 1 of 2" in text
 
@@ -141,9 +135,7 @@ def test_the_same_network_in_two_folders_is_compared(pilot: Path, small_folder: 
     options = ("--dataset", small_folder, "--architecture", "ann", "--recipe", pilot / "short.json")
     for seeds in ("0-1", "5-6"):
         invoke("experiment", *options, "--seeds", seeds, "--out", tmp_path / seeds)
-    done = invoke("compare", tmp_path / "0-1", tmp_path / "5-6", "--json")
-    assert done.exit_code == 0, done.output
-    value = json.loads(done.stdout)
+    value = succeed("compare", tmp_path / "0-1", tmp_path / "5-6", "--json")
     assert [group["seeds"] for group in value["groups"]] == [[0, 1], [5, 6]]
     assert value["looks"] is None
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 
 def test_a_file_is_replaced_only_with_force(tmp_path: Path):
@@ -19,9 +19,8 @@ def test_a_file_is_replaced_only_with_force(tmp_path: Path):
 @pytest.mark.slow
 def test_the_page_holds_all_of_mnist_in_less_than_ten_megabytes(tmp_path: Path):
     page = tmp_path / "playground.html"
-    done = invoke("playground", "--out", page)
-    assert done.exit_code == 0, done.output
+    printed = succeed("playground", "--out", page)
     size = f"{page.stat().st_size / 1e6:.1f} MB, 60,000 training images"
-    assert done.stdout == f"The page is {page} ({size})\n"
+    assert printed == f"The page is {page} ({size})\n"
     assert page.stat().st_size < 10_000_000
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

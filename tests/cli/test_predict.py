@@ -19,7 +19,7 @@ from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 CLASSES = ("zero", "ein langer Name mit Umläuten, der nicht passt", "</script><b>two", "三", *"456789")
 MNIST_LIKE = Handwriting("light", 20)
@@ -52,9 +52,7 @@ def pictures(tmp_path):
 
 
 def test_a_folder_is_answered_a_row_a_picture(run, pictures):
-    result = invoke("predict", run, pictures)
-    assert result.exit_code == 0, result.output
-    lines = result.stdout.splitlines()
+    lines = succeed("predict", run, pictures).splitlines()
     assert lines[0].split() == [
         "file", "prediction", "probability", "runner-up",
         *["none", "of", "these", "preparation", "(height", "×", "width)"],
@@ -73,7 +71,7 @@ def test_json_is_a_list_of_what_python_answers(run, model, pictures):
 
 def test_csv_has_a_row_a_picture(run, pictures):
     result = invoke("predict", run, pictures, "--csv")
-    values = json.loads(invoke("predict", run, pictures, "--json").stdout)
+    values = succeed("predict", run, pictures, "--json")
     rows = list(csv.DictReader(StringIO(result.stdout)))
     for row, value in zip(rows, values, strict=True):
         assert row["file"] == value["file"]
@@ -91,7 +89,7 @@ def test_csv_has_a_row_a_picture(run, pictures):
 def test_standard_input_is_a_picture(run, pictures):
     content = (pictures / "a.png").read_bytes()
     (value,) = json.loads(CliRunner().invoke(main, ["predict", str(run), "-", "--json"], input=content).stdout)
-    (same,) = json.loads(invoke("predict", run, pictures / "a.png", "--json").stdout)
+    (same,) = succeed("predict", run, pictures / "a.png", "--json")
     assert value == {**same, "file": "-"}
     assert "standard input can be read only once" in invoke("predict", run, "-", "-").stderr
 
@@ -99,16 +97,16 @@ def test_standard_input_is_a_picture(run, pictures):
 def test_a_picture_of_the_data_set_is_answered_as_it_is(run, model, mnist, tmp_path):
     image = mnist.test.images[3]
     Image.fromarray(image[..., 0]).save(tmp_path / "three.png")
-    (value,) = json.loads(invoke("predict", run, tmp_path / "three.png", "--json").stdout)
+    (value,) = succeed("predict", run, tmp_path / "three.png", "--json")
     assert value["is_as_made"]
     np.testing.assert_array_equal(value["probabilities"], model.probabilities(image[None])[0])
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
-    (value,) = json.loads(invoke("predict", run, pictures / "a.png", "--without", step, "--json").stdout)
+    (value,) = succeed("predict", run, pictures / "a.png", "--without", step, "--json")
     assert value["steps"] == [one for one in MNIST_LIKE.steps if one != step]
-    (value,) = json.loads(invoke("predict", run, pictures / "a.png", "--with", step, "--json").stdout)
+    (value,) = succeed("predict", run, pictures / "a.png", "--with", step, "--json")
     assert value["steps"] == [one for one in STEPS if one in MNIST_LIKE.steps or one == step]
     both = invoke("predict", run, pictures / "a.png", "--without", step, "--with", step)
     assert both.exit_code == 2
@@ -118,7 +116,7 @@ def test_each_step_can_be_left_out_or_asked_for(run, pictures, step):
 def test_a_model_of_other_images_takes_no_step_but_those_asked_for(model, pictures, tmp_path):
     plain = replace(model, handwriting=Handwriting("light", 20, centre=False))
     save_model(plain, tmp_path / "plain.safetensors")
-    (value,) = json.loads(invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--json").stdout)
+    (value,) = succeed("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--json")
     assert value["steps"] == []
     assert "--with polarity" in invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png").stdout
     result = invoke("predict", tmp_path / "plain.safetensors", pictures / "a.png", "--with", "polarity", "--json")
@@ -183,15 +181,13 @@ def test_thousands_of_pictures_are_answered_a_few_at_a_time(run, pictures, monke
         )[1],
     )
     paths = [pictures / "a.png"] * 7
-    assert len(json.loads(invoke("predict", run, *paths, "--json").stdout)) == 7
+    assert len(succeed("predict", run, *paths, "--json")) == 7
 
 
 def test_explain_writes_one_page_that_asks_for_nothing(run, pictures, tmp_path):
     page = tmp_path / "page.html"
     (pictures / "a.png").rename(pictures / "<script>a.png")
-    result = invoke("predict", run, pictures, "--explain", page)
-    assert result.exit_code == 0, result.output
-    assert f"The page is {page}" in result.stdout
+    assert f"The page is {page}" in succeed("predict", run, pictures, "--explain", page)
     html = page.read_text(encoding="utf-8")
     assert "default-src 'none'" in html
     assert "<script" not in html
@@ -206,7 +202,7 @@ def test_explain_replaces_a_file_only_if_told(run, pictures, tmp_path):
     page.write_text("mine")
     assert "already exists" in refused("predict", run, pictures, "--explain", page)
     assert page.read_text() == "mine"
-    assert invoke("predict", run, pictures, "--explain", page, "--force", "--json").exit_code == 0
+    succeed("predict", run, pictures, "--explain", page, "--force", "--json")
     assert page.read_text().startswith("<!DOCTYPE html>")
 
 

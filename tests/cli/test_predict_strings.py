@@ -17,7 +17,7 @@ from convscope.runs import predicting
 from convscope.storage import save_model
 from convscope.training.model import Model
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 BOXES = ((10, 5, 31, 45), (40, 6, 60, 44), (12, 60, 30, 95))
 
@@ -56,17 +56,16 @@ def known_boxes(monkeypatch):
 
 
 def test_lines_are_printed_as_read_with_a_table_of_boxes(run, scan):
-    result = invoke("predict", run, scan, "--strings")
-    assert result.exit_code == 0, result.output
-    (value,) = json.loads(invoke("predict", run, scan, "--strings", "--json").stdout)
-    lines = result.stdout.splitlines()
+    printed = succeed("predict", run, scan, "--strings")
+    (value,) = succeed("predict", run, scan, "--strings", "--json")
+    lines = printed.splitlines()
     assert lines[0] == str(scan)[-120:]
     assert lines[1:3] == [f"  {line}" for line in value["lines"]]
     assert lines[3] == "  (touching characters were not separated)"
     assert lines[5].split()[-4:] == ["left", "top", "right", "bottom"]
     assert [line.split()[0] for line in lines[7:10]] == ["1", "1", "2"]
     assert lines[7].split()[-4:] == ["10", "5", "31", "45"]
-    assert "not calibrated" in result.stdout
+    assert "not calibrated" in printed
 
 
 def test_csv_has_a_row_a_digit(run, scan):
@@ -85,7 +84,7 @@ def test_bad_files_and_empty_ones_have_their_place(run, scan):
     assert re.search(r"a\.png\n  not read: is not a picture", result.stdout)
     assert re.search(r"b\.png\n  no writing found", result.stdout)
     page = scan.parent / "page.html"
-    assert invoke("predict", run, scan.with_name("b.png"), "--strings", "--explain", page).exit_code == 0
+    succeed("predict", run, scan.with_name("b.png"), "--strings", "--explain", page)
     assert page.read_text(encoding="utf-8").count("No writing was found") == 2
     values = json.loads(invoke("predict", run, scan.parent, "--strings", "--json").stdout)
     assert ["error" in value for value in values] == [True, False, False]
@@ -101,7 +100,7 @@ def test_steps_cannot_be_named(run, scan):
 
 def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     page = scan.with_name("page.html")
-    assert invoke("predict", run, scan, "--strings", "--explain", page).exit_code == 0
+    succeed("predict", run, scan, "--strings", "--explain", page)
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 3
     assert '<rect x="10" y="5" width="21" height="40"/>' in html
@@ -110,7 +109,7 @@ def test_the_page_draws_the_boxes_over_the_picture(run, scan, monkeypatch):
     assert "scan &lt;1&gt;.png" in html
     assert "--strings" in html
     monkeypatch.setattr(prediction_page.PredictionPage, "__init__", _with_few_digits(prediction_page.PredictionPage))
-    assert invoke("predict", run, scan, scan, "--strings", "--explain", page, "--force").exit_code == 0
+    succeed("predict", run, scan, scan, "--strings", "--explain", page, "--force")
     html = page.read_text(encoding="utf-8")
     assert html.count("<rect ") == 6
     assert html.count("the attribution of each pixel") == 4

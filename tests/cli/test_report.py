@@ -8,7 +8,7 @@ import pytest
 import convscope as cs
 from convscope.base.packing import unpack
 
-from .conftest import invoke, refused
+from .conftest import invoke, refused, succeed
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("bare_reports")]
 
@@ -17,9 +17,7 @@ def test_report_is_written_again_from_the_folder(run_folder):
     out, _ = run_folder
     page = (out / "report.html").read_text()
     (out / "report.html").unlink()
-    done = invoke("report", out, "--index", 7, "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["report"] == str(out / "report.html")
+    assert succeed("report", out, "--index", 7, "--json")["report"] == str(out / "report.html")
     assert (out / "report.html").read_text() != page  # another image, other maps
     assert json.loads((out / "explanation.json").read_text())["index"] == 7
 
@@ -38,8 +36,7 @@ def test_the_payload_holds_the_weights_of_every_epoch_of_both_networks(run_folde
 
 def test_a_report_without_checkpoints_has_no_replay_and_one_with_a_damaged_one_says_which(small_folder, tmp_path):
     out = tmp_path / "run"
-    made = invoke("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
-    assert made.exit_code == 0
+    succeed("run", "--dataset", small_folder, "--epochs", 1, "--no-baseline", "--out", out, "--json")
     checkpoint = out / "checkpoints" / "epoch-0001.safetensors"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
     assert refused("report", out).startswith(f"Error: {checkpoint}: ")

@@ -14,7 +14,7 @@ from convscope.runs.page import Found, RunPage, load_found
 from convscope.runs.topics import TOPICS, read_topics
 from convscope.storage import RunFolder
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 QUICK = ("filters", "embedding", "ablation")
 
@@ -60,8 +60,7 @@ def test_a_run_that_is_interrupted_leaves_a_page_with_what_was_measured(interrup
 def test_what_goes_on_ends_with_the_same_files(interrupted: tuple[Path, str, str], shared_run: Path):
     out, _, _ = interrupted
     filters = (out / "filters.json").stat().st_mtime_ns
-    done = invoke("run", "--resume", out)
-    assert done.exit_code == 0, done.output
+    succeed("run", "--resume", out)
     assert (out / "filters.json").stat().st_mtime_ns == filters
     for name in (*QUICK, "evaluation", "explanation"):
         assert json.loads((out / f"{name}.json").read_text()) == json.loads((shared_run / f"{name}.json").read_text())

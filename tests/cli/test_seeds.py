@@ -9,7 +9,7 @@ import pytest
 import convscope as cs
 from convscope.runs.seeds import number_of_seeds
 
-from .conftest import invoke
+from .conftest import succeed
 
 pytestmark = pytest.mark.usefixtures("bare_reports")
 
@@ -48,8 +48,7 @@ def test_a_run_has_five_seeds_of_both_networks_by_default(run_folder):
 def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_folder: Path, tmp_path: Path):
     _, printed = run_folder
     alone = tmp_path / "alone"
-    done = invoke("train", "--dataset", small_folder, "--epochs", 2, "--seed", 5, "--out", alone)
-    assert done.exit_code == 0, done.output
+    succeed("train", "--dataset", small_folder, "--epochs", 2, "--seed", 5, "--out", alone)
     among = next(run for run in printed["seeds"]["runs"] if (run["architecture"], run["seed"]) == ("cnn", 5))
     assert among["weights_sha256"] == cs.load_model(alone).weights_sha256
 
@@ -57,9 +56,8 @@ def test_a_further_seed_gives_what_a_run_of_that_seed_gives(run_folder, small_fo
 @pytest.mark.slow
 def test_one_seed_has_no_experiment_and_the_page_says_what_one_run_cannot(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
-    done = invoke("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--json")
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["seeds"] is None
+    printed = succeed("run", "--dataset", small_folder, "--epochs", 1, "--seeds", 1, "--out", out, "--json")
+    assert printed["seeds"] is None
     assert not (out / "seeds.json").exists()
     page = (out / "report.html").read_text()
     assert ', 1 run"' in page  # beside the accuracy
@@ -73,10 +71,9 @@ def test_a_resumed_run_does_not_train_its_seeds_again(run_folder, tmp_path: Path
     shutil.copytree(run_folder[0], out)
     (out / "DONE").unlink()
     files = {path: path.read_bytes() for path in (out / "seeds" / "runs").rglob("*") if path.is_file()}
-    done = invoke("run", "--resume", out, "--json")
-    assert done.exit_code == 0, done.output
+    printed = succeed("run", "--resume", out, "--json")
     assert {path: path.read_bytes() for path in (out / "seeds" / "runs").rglob("*") if path.is_file()} == files
-    first, again = run_folder[1]["seeds"], json.loads(done.stdout)["seeds"]
+    first, again = run_folder[1]["seeds"], printed["seeds"]
     assert [run["weights_sha256"] for run in again["runs"]] == [run["weights_sha256"] for run in first["runs"]]
 
 
@@ -84,8 +81,6 @@ def test_a_resumed_run_does_not_train_its_seeds_again(run_folder, tmp_path: Path
 def test_without_a_baseline_there_is_one_network_over_seeds(small_folder: Path, tmp_path: Path):
     out = tmp_path / "run"
     arguments = ("--epochs", 1, "--seeds", 2, "--no-baseline", "--out", out, "--json")
-    done = invoke("run", "--dataset", small_folder, *arguments)
-    assert done.exit_code == 0, done.output
-    seeds = json.loads(done.stdout)["seeds"]
+    seeds = succeed("run", "--dataset", small_folder, *arguments)["seeds"]
     assert [group["architecture"] for group in seeds["table"]] == ["cnn"]
     assert seeds["comparison"] is None

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.shared import bare_reports
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -89,4 +89,4 @@ def _content(path: Path) -> bytes:
 
 
 def test_a_run_can_be_resumed_from_what_it_keeps(written: Path):
-    assert invoke("run", "--resume", written / "run", "--json").exit_code == 0
+    succeed("run", "--resume", written / "run", "--json")

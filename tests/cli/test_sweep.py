@@ -1,6 +1,5 @@
 """`convscope sweep`."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,16 +10,14 @@ from convscope.experiment.sweep.records import SweepRecord
 from convscope.experiment.sweep.sweep import CHECK_SEEDS
 from convscope.storage import StoredRuns
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 
 @pytest.mark.slow
 def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Path, tmp_path: Path):
     asked = ("sweep", "--dataset", small_folder, "--architecture", "ann", "--recipe", "fast", "--search", "grid")
     vary = ("--vary", "learning_rate=0.0001,0.01", "--vary", "units=8,16")
-    done = invoke(*asked, *vary, "--out", tmp_path, "--json")
-    assert done.exit_code == 0, done.output
-    printed = json.loads(done.stdout)
+    printed = succeed(*asked, *vary, "--out", tmp_path, "--json")
     kept = read(tmp_path / "sweep.json", SweepRecord).to_dict()
     places = {"sweep": str(tmp_path), "page": str(tmp_path / "sweep.html")}
     assert printed == {**kept, **places, "format": 1, "version": cs.__version__}
@@ -37,9 +34,7 @@ def test_a_sweep_leaves_its_files_and_its_winner_can_be_trained(small_folder: Pa
     words = text.strip().splitlines()[-1].split()
     assert words[:4] == ["convscope", "experiment", "--dataset", str(small_folder)]
     assert words[-1] == "6-35"
-    again = invoke(*words[1:-1], "6-6", "--out", tmp_path / "winner", "--json")
-    assert again.exit_code == 0, again.output
-    [group] = json.loads(again.stdout)["table"]
+    [group] = succeed(*words[1:-1], "6-6", "--out", tmp_path / "winner", "--json")["table"]
     assert group["architecture"] == printed["architecture"]["name"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import invoke
+from tests.shared import invoke, succeed
 
 import convscope as cs
 from convscope.experiment import RunSpec, run_experiment, train_runs
@@ -61,14 +61,12 @@ def test_test_images_that_a_stored_run_was_trained_on_are_refused(
 
 def test_runs_from_a_model_are_no_group_with_those_from_random_weights(stored: tuple[Path, list]):
     folder, runs = stored
-    done = invoke("compare", folder, "--pairs", "first")
-    assert done.exit_code == 0, done.output
-    assert "from " + runs[0].weights_sha256[:8] in done.stdout
-    assert "random weights of seed 7" in done.stdout
+    printed = succeed("compare", folder, "--pairs", "first")
+    assert "from " + runs[0].weights_sha256[:8] in printed
+    assert "random weights of seed 7" in printed
     found, left_out = finished_runs([folder])
     assert (len({run.kind for run in found}), left_out) == (3, [])
-    made = invoke("ensemble", folder, "--out", folder / "joined", "--json")
-    assert made.exit_code == 0, made.output
+    succeed("ensemble", folder, "--out", folder / "joined", "--json")
     members = open_run(folder / "joined").record.members
     assert [one.is_from_random_weights for one in members] == [True, True, False, False, True]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import bare_reports, invoke
+from tests.shared import bare_reports, invoke, succeed
 
 import convscope as cs
 from convscope.storage import load_model, open_run
@@ -45,8 +45,7 @@ def make_again(run: Path, out: Path) -> None:
     """Run the command that `run` records, and compare the result with `run`."""
     words = shlex.split(open_run(run).record.command)
     assert words[0] == "convscope"
-    done = invoke(*words[1:], "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed(*words[1:], "--out", out)
     assert load_model(out).weights_sha256 == load_model(run).weights_sha256
     assert open_run(run).record == open_run(out).record
 
@@ -61,8 +60,7 @@ def test_the_recorded_command_makes_the_run_again(begun: Path, tmp_path: Path):
 def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(few: Path, begun: Path, tmp_path: Path):
     out = tmp_path / "on"
     cut = ("--test-fraction", 1 / 3)
-    done = invoke("train", "--dataset", few, *cut, "--from", begun, "--new-output", "--epochs", 1, "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed("train", "--dataset", few, *cut, "--from", begun, "--new-output", "--epochs", 1, "--out", out)
     make_again(out, tmp_path / "again")
 
 
@@ -70,8 +68,7 @@ def test_the_recorded_command_of_a_run_that_starts_from_another_makes_it_again(f
 def test_a_resumed_run_has_the_options_that_it_was_begun_with(begun: Path):
     command = open_run(begun).record.command
     (begun / "DONE").unlink()
-    done = invoke("run", "--resume", begun)
-    assert done.exit_code == 0, done.output
+    succeed("run", "--resume", begun)
     assert not (begun / "baseline").exists()
     assert not (begun / "seeds").exists()
     assert open_run(begun).record.command == command

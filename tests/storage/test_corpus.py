@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import invoke, made_once
+from tests.shared import invoke, made_once, succeed
 
 import convscope as cs
 from convscope.evidence.comparison import weights_bytes
@@ -78,35 +78,31 @@ def test_runs_open_with_what_was_measured(written: Path, name: str):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["measured", "imported", "joined"])
 def test_reports_are_written(copied: Path, name: str):
-    done = invoke("report", copied / name, "--json")
-    assert done.exit_code == 0, done.output
+    succeed("report", copied / name, "--json")
     assert (copied / name / "report.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow
 def test_cards_are_written(copied: Path):
     for name in RUNS:
-        assert invoke("export", copied / name, "--format", "card").exit_code == 0
+        succeed("export", copied / name, "--format", "card")
 
 
 @pytest.mark.slow
 def test_an_experiment_is_compared_and_continued(copied: Path):
-    compared = json.loads(invoke("compare", copied / "experiment", copied / "low-bit", "--json").stdout)
+    compared = succeed("compare", copied / "experiment", copied / "low-bit", "--json")
     assert len(compared["groups"]) == 2
     record = next((copied / "experiment/runs").glob("*/run.json"))
     before = record.stat().st_mtime_ns
     words = ("--dataset", copied / "digits.npz", "--architecture", "tiny697", "--recipe", "fast", "--seeds", "3")
-    done = invoke("experiment", *words, "--out", copied / "experiment", "--json")
-    assert done.exit_code == 0, done.output
-    assert len(json.loads(done.stdout)["runs"]) == 3
+    assert len(succeed("experiment", *words, "--out", copied / "experiment", "--json")["runs"]) == 3
     assert record.stat().st_mtime_ns == before
 
 
 @pytest.mark.slow
 def test_a_training_is_continued(copied: Path):
     (copied / "run/DONE").unlink()
-    done = invoke("run", "--resume", copied / "run", "--json")
-    assert done.exit_code == 0, done.output
+    succeed("run", "--resume", copied / "run", "--json")
     assert (copied / "run/report.html").stat().st_size > 100_000
 
 
@@ -117,9 +113,7 @@ def test_weights_of_few_bits_are_counted_as_stored_in_ensembles_too(copied: Path
     assert sizes[0] < sizes[1] / 2
     for first, second in (("low-bit", "run"), ("run", "low-bit")):
         out = copied / f"{first}-first"
-        done = invoke("ensemble", copied / first, copied / second, "--out", out, "--json")
-        assert done.exit_code == 0, done.output
-        against = json.loads(done.stdout)["against_members"]
+        against = succeed("ensemble", copied / first, copied / second, "--out", out, "--json")["against_members"]
         assert (against["a"]["weights_bytes"], against["b"]["weights_bytes"]) == (sum(sizes), sum(sizes) // 2)
         assert stored_bytes(cs.open_run(out).folder) == sum(sizes)
     record = json.loads((copied / "imported/run.json").read_text())

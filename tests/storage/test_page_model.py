@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from tests.shared import invoke
+from tests.shared import invoke, succeed
 
 import convscope as cs
 
@@ -29,9 +29,7 @@ def test_evaluate_measures_a_model_saved_in_the_page(tmp_path: Path):
     images, answers = np.array(EXPECTED["images"], np.uint8), np.argmax(EXPECTED["logits"], axis=1)
     names = np.array(EXPECTED["description"]["class_names"])
     np.savez(tmp_path / "drawn.npz", x_test=images, y_test=answers, class_names=names)
-    done = invoke("evaluate", FILE, "--dataset", tmp_path / "drawn.npz", "--json")
-    assert done.exit_code == 0, done.output
-    measured = json.loads(done.stdout)
+    measured = succeed("evaluate", FILE, "--dataset", tmp_path / "drawn.npz", "--json")
     alone = invoke("evaluate", FILE)
     assert (alone.exit_code, alone.output.count("Error: ")) == (1, 1)
     assert "a model file has no images of its own; name a data set with --dataset" in alone.output

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.shared import invoke
+from tests.shared import invoke, succeed
 
-__all__ = ["invoke"]
+__all__ = ["invoke", "succeed"]
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,5 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of `convscope train` that was not logged; tests copy it."""
     out = tmp_path_factory.mktemp("runs") / "first"
-    done = invoke("train", "--dataset", tiny_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
-    assert done.exit_code == 0, done.output
+    succeed("train", "--dataset", tiny_folder, "--architecture", "ann", "--epochs", 2, "--out", out)
     return out

@@ -13,7 +13,7 @@ from convscope.recipes import Schedule
 from convscope.runs.tracking import read_results, read_run
 from convscope.storage import open_run
 
-from .conftest import invoke
+from .conftest import succeed
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_rate_is_that_of_the_images_not_held_out(tiny_folder: Path, tmp_path
     recipe.write_text(json.dumps(asked.to_dict()))
     out = tmp_path / "run"
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--recipe", recipe, "--out", out)
-    assert invoke("train", *options).exit_code == 0
+    succeed("train", *options)
     expected = asked.learning_rates(300 - 3 * 35)[:, -1]
     found = [epoch.metrics["learning_rate"] for epoch in read_run(out).epochs]
     assert np.array_equal(np.float32(found), expected)

@@ -15,7 +15,7 @@ from convscope.cli.progress import JobProgress
 from convscope.runs import page
 from convscope.storage import open_run
 
-from .conftest import invoke
+from .conftest import invoke, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -50,8 +50,7 @@ def logged(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
         patch.setattr(page, "quick_topics", lambda _: ())  # what takes longest, and is a file like others
         done = invoke("run", *options)
     assert done.exit_code == 0, done.output
-    done = invoke("log", folder / "run", "--to", f"tensorboard:{folder / 'logs'}")
-    assert done.exit_code == 0, done.output
+    succeed("log", folder / "run", "--to", f"tensorboard:{folder / 'logs'}")
     return folder / "run", folder / "logs"
 
 
@@ -63,7 +62,7 @@ def test_logging_again_leaves_nothing_twice(logged: tuple[Path, Path], tmp_path:
     run, logs = logged
     shutil.copytree(logs, tmp_path / "logs")
     before = content(tmp_path / "logs")
-    assert invoke("log", run, run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
+    succeed("log", run, run, "--to", f"tensorboard:{tmp_path / 'logs'}")
     assert content(tmp_path / "logs") == before
 
 
@@ -107,13 +106,13 @@ def test_an_interrupted_run_goes_on_in_its_place(tiny_folder: Path, tmp_path: Pa
         patch.setattr(JobProgress, "on_epoch", interrupt)
         stopped = invoke("train", *options, "--out", out)
     assert stopped.exit_code == 1
-    assert invoke("log", out, "--to", to).exit_code == 0
+    succeed("log", out, "--to", to)
     steps = [step for _, tag, step in content(tmp_path / "logs") if tag == "loss"]
     assert sorted(steps) == [1, 2]
-    assert invoke("train", "--resume", out).exit_code == 0
-    assert invoke("log", out, "--to", to).exit_code == 0
+    succeed("train", "--resume", out)
+    succeed("log", out, "--to", to)
     assert len(list((tmp_path / "logs").iterdir())) == 1
-    assert invoke("log", out, "--to", f"tensorboard:{tmp_path / 'later'}").exit_code == 0
+    succeed("log", out, "--to", f"tensorboard:{tmp_path / 'later'}")
     assert content(tmp_path / "logs") == content(tmp_path / "later")
     assert sorted(step for _, tag, step in content(tmp_path / "logs") if tag == "loss") == [1, 2, 3, 4]
 
@@ -123,7 +122,7 @@ def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
     record = json.loads((run / "run.json").read_text())
     record["dataset"]["name"] = "a | b <script> [x](y) **z**\nnew"
     (run / "run.json").write_text(json.dumps(record))
-    assert invoke("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}").exit_code == 0
+    succeed("log", run, "--to", f"tensorboard:{tmp_path / 'logs'}")
     (event,) = read(next((tmp_path / "logs").iterdir())).Tensors("run")
     (table,) = (text.decode() for text in event.tensor_proto.string_val)
     assert "a \\| b \\<script\\> \\[x\\]\\(y\\) \\*\\*z\\*\\* new" in table
@@ -133,11 +132,10 @@ def test_names_are_text_and_never_markup(trained: Path, tmp_path: Path):
 def test_the_runs_of_an_experiment_are_logged_each(tiny_folder: Path, tmp_path: Path):
     options = ("--dataset", tiny_folder, "--architecture", "ann", "--epochs", 2, "--seeds", 2)
     out, to = tmp_path / "ours", f"tensorboard:{tmp_path / 'logs'}"
-    done = invoke("experiment", *options, "--out", out)
-    assert done.exit_code == 0, done.output
-    assert invoke("log", out, "--to", to).exit_code == 0
+    succeed("experiment", *options, "--out", out)
+    succeed("log", out, "--to", to)
     first = content(tmp_path / "logs")
     names = {place.rpartition("-")[0] for place, _, _ in first}
     assert names == {"ours/ann-classic-seed-0", "ours/ann-classic-seed-1"}
-    assert invoke("log", out, "--to", to).exit_code == 0
+    succeed("log", out, "--to", to)
     assert content(tmp_path / "logs") == first

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from tests.shared import bare_reports, invoke, made_once
+from tests.shared import bare_reports, invoke, made_once, succeed
 
-__all__ = ["assert_one_error", "invoke"]
+__all__ = ["assert_one_error", "invoke", "succeed"]
 
 
 def assert_one_error(done: Result, *words: str) -> None:

@@ -15,7 +15,7 @@ from convscope.base.errors import RunError
 from convscope.service import load_served
 from convscope.storage import list_runs, writing
 
-from .conftest import assert_one_error, invoke
+from .conftest import assert_one_error, invoke, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -61,8 +61,7 @@ def test_runs_whose_data_have_different_names_are_compared_if_the_images_are_the
     record = json.loads((run / "run.json").read_text())
     record["dataset"]["name"] = "renamed"
     (run / "run.json").write_text(json.dumps(record))
-    done = invoke("compare", run, run / "baseline", "--json")
-    assert done.exit_code == 0, done.output
+    succeed("compare", run, run / "baseline", "--json")
 
 
 @pytest.mark.parametrize(
@@ -115,8 +114,7 @@ def test_a_stored_run_is_exported_with_the_lock(run: Path, monkeypatch: pytest.M
             yield
 
     monkeypatch.setattr("convscope.runs.jobs.writing", note)
-    done = invoke("export", path, "--format", "safetensors")
-    assert done.exit_code == 0, done.output
+    succeed("export", path, "--format", "safetensors")
     assert locked == [path]
 
 

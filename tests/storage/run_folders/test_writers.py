@@ -9,7 +9,7 @@ import pytest
 
 from convscope.storage.writing import LOCK_FILE
 
-from .conftest import assert_one_error, invoke
+from .conftest import assert_one_error, invoke, succeed
 
 ONE_LINE = "from convscope.cli import main; main()"
 COMMANDS = {
@@ -57,8 +57,8 @@ def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[
 
 @pytest.mark.slow
 def test_a_command_that_reads_does_not_mind_a_writer(held: tuple[Path, int]):
-    assert invoke("evaluate", held[0], "--json").exit_code == 0
-    assert invoke("compare", held[0], held[0] / "baseline", "--json").exit_code == 0
+    succeed("evaluate", held[0], "--json")
+    succeed("compare", held[0], held[0] / "baseline", "--json")
 
 
 @pytest.mark.slow
@@ -72,16 +72,15 @@ def test_two_processes_on_one_folder_end_as_one_run_and_one_error(tiny_data: Pat
         assert code == 0 or (code, said.count("\n"), "is writing to" in said) == (1, 1, True), said
     assert sorted(code for *_, code in ended) in ([0, 0], [0, 1])
     assert not (out / LOCK_FILE).exists()
-    again = invoke(*words)
-    assert again.exit_code == 0, again.output
+    succeed(*words)
 
 
 def test_two_processes_without_a_folder_get_one_each(tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", "--dataset", tiny_data, "--recipe", "fast", "--architecture", "ann")
-    assert invoke(*words).exit_code == 0
+    succeed(*words)
     [first] = (tmp_path / "runs").iterdir()
     name = first.name.removesuffix("001")
     first.with_name(f"{name}002").mkdir()  # as another process makes it a moment before
-    assert invoke(*words).exit_code == 0
+    succeed(*words)
     assert (first.with_name(f"{name}003") / "DONE").exists()
