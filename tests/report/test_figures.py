@@ -38,7 +38,9 @@ from convscope.training import History
 
 
 @pytest.mark.slow
-def test_every_figure_of_every_run_is_written(run: RunContents, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["hostile", "colour", "tiny", "depthwise"])
+def test_every_figure_of_a_run_is_written(runs: dict[str, RunContents], tmp_path: Path, name: str) -> None:
+    run = runs[name]
     is_odd = len(run.evaluation.class_names) % 2 == 1  # half of the runs in each style
     style = FigureStyle("svg", "dark", transparent=True) if is_odd else FigureStyle("png", dpi=36)
     paths = write_figures(tmp_path / "figures", run, (), style)

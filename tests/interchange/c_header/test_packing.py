@@ -124,8 +124,7 @@ def test_c_computes_the_same_integers_with_all_warnings_and_sanitizers(
     compiler: str, bits: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(bits)
-    models = [deep_model(rng), *(random_model(rng) for _ in range(3))]
-    for number, model in enumerate(of_few_bits(model, bits) for model in models):
+    for number, model in enumerate(of_few_bits(model, bits) for model in (deep_model(rng), random_model(rng))):
         folder = tmp_path / str(number)
         folder.mkdir()
         images, calibration = (random_images(model.architecture, rng, count) for count in (9, 40))

@@ -39,7 +39,7 @@ from convscope.storage import load_model, open_run
 
 from .conftest import invoke
 
-MOST = int(os.environ.get("CONVSCOPE_MUTATIONS", "6"))  # changes tried of each file
+MOST = int(os.environ.get("CONVSCOPE_MUTATIONS", "4"))  # changes tried of each file
 _BYTES = 1 << 30  # that a reader may take beyond what the process has
 _SECONDS = 300  # for one change
 
