@@ -54,7 +54,6 @@ def released(folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, folder], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.slow
 def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
     done = released(checkout)
     assert (done.returncode, done.stderr) == (0, "")
@@ -64,7 +63,6 @@ def test_a_checkout_that_is_ready_gets_the_words_to_tag(checkout: Path):
     assert tags.stdout == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
@@ -93,7 +91,6 @@ def test_what_is_missing_or_disagrees_is_said(checkout: Path, file: str, content
     assert said in done.stdout
 
 
-@pytest.mark.slow
 def test_changes_that_are_not_committed_and_a_tag_that_is_there_are_said(checkout: Path):
     git(checkout, "tag", "v1.2.3")
     (checkout / "new.txt").write_text("")

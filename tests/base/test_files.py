@@ -170,7 +170,6 @@ print(len(read_bytes(Path(sys.argv[1]))))
 """
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the memory of a process is read from /proc")
 def test_reading_a_file_takes_the_memory_of_its_bytes_and_not_of_the_limit(tmp_path: Path):
     (tmp_path / "a.safetensors").write_bytes(bytes(1000))  # for which the limit is 1 GiB

@@ -172,7 +172,6 @@ def test_many_different_keys_and_then_one_twice_take_a_moment():
         decode(b"{" + names + b',"7":1}', Table, "table.json")
 
 
-@pytest.mark.slow
 def test_every_record_is_frozen_without_unknown_fields():
     package = Path(convscope.__file__).parent
     for path in package.rglob("*.py"):

@@ -72,7 +72,6 @@ def test_error_ratio_interval_of_empty_cells(counts, low, high):
     assert error_ratio_interval(*counts) == pytest.approx((low, high), rel=1e-9)
 
 
-@pytest.mark.slow
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(0, 500))
 def test_error_ratio_interval_holds_the_ratio_and_is_mirrored_by_swapping(only_a, only_b, both):
     low, high = error_ratio_interval(only_a, only_b, both)
@@ -115,7 +114,6 @@ def answers(stream, seeds, images, seed_sd=0.1, ease=2.0, hard=1.0, own=1.0):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(4, 4), (8, 8)])
 def test_where_only_seeds_differ_the_interval_is_students(seeds):
     # So many images that their luck is nothing beside that of the seeds.

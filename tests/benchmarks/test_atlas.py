@@ -220,7 +220,6 @@ WORLDS = {
 """How far weights, order and their interaction move the errors, in standard deviations of luck on single images."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_crossed_seeds_divide_the_variance_into_its_four_parts(world: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("atlas.crossed.NUM_DRAWS", 2000)

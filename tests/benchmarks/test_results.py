@@ -294,7 +294,6 @@ def test_pictures_and_chance_are_left_out_until_they_are_measured(publish: Modul
     assert "| `cnn-fast` | 30 | 0.050 | 0.070 | 0.071 | 0.108 | 52 % | 68 % |" in page  # of 4.5 images, not 5
 
 
-@pytest.mark.slow
 def test_the_picture_of_the_frontier_follows_the_theme_and_shows_every_point(publish: ModuleType, digest: str):
     parts = frontier_parts(
         frontier_row(publish, "cnn-fast", digest, 3), frontier_row(publish, "ten", digest, 1, members=10)

@@ -44,7 +44,6 @@ def test_cross_validation_in_two_processes_gives_what_one_gives():
     np.testing.assert_array_equal(one, two)
 
 
-@pytest.mark.slow
 def test_a_grid_search_in_two_processes_finds_what_learns(digits):
     X_train, X_test, y_train, y_test = digits
     search = GridSearchCV(small(), {"learning_rate": [1e-7, 0.01], "architecture": ["ann"]}, cv=2, n_jobs=2)

@@ -49,7 +49,6 @@ def test_a_card_has_the_metadata_of_hubs_with_what_was_measured(copied: Path):
     assert f1["value"] == pytest.approx(evaluation["macro_f1"], abs=1e-6)
 
 
-@pytest.mark.slow
 def test_a_card_tells_of_seeds_comparison_and_what_is_missing(copied: Path):
     text = cs.open_run(copied).card().read_text(encoding="utf-8")
     group = json.loads((copied / "seeds.json").read_text())["table"][0]
@@ -62,7 +61,6 @@ def test_a_card_tells_of_seeds_comparison_and_what_is_missing(copied: Path):
     assert "licence of the data | not known" in text
 
 
-@pytest.mark.slow
 def test_a_card_has_title_and_licence_of_data_that_have_a_name(copied: Path):
     record = json.loads((copied / "run.json").read_text())
     record["dataset"]["argument"] = "fashion-mnist"
@@ -82,7 +80,6 @@ def test_a_card_tells_what_the_evidence_found(measured_run: Path, tmp_path: Path
     assert not (measured_run / "README.md").exists()
 
 
-@pytest.mark.slow
 def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     path = cs.open_run(copied).card()
     first = path.read_text(encoding="utf-8")
@@ -96,7 +93,6 @@ def test_an_edited_card_is_kept_and_another_replaced(copied: Path):
     assert path.read_text(encoding="utf-8") == first
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("bare_reports")
 def test_names_that_yaml_and_markdown_obey_break_nothing(tmp_path: Path):
     generator = np.random.default_rng(0)
@@ -145,7 +141,6 @@ def test_imported_networks_and_ensembles_have_cards(copied: Path, small_folder: 
     assert str(tmp_path) not in text
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -47,7 +47,6 @@ def compared(*arguments):
     return json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_two_runs_are_compared_image_by_image(runs):
     value = compared(runs / "cnn-0", runs / "ann-0")["comparisons"][0]
     right = list[np.ndarray]()
@@ -61,7 +60,6 @@ def test_two_runs_are_compared_image_by_image(runs):
     assert value["a"]["parameters"] == CNN.parameters
 
 
-@pytest.mark.slow
 def test_a_folder_of_runs_is_grouped_by_network(runs):
     value = compared(runs)
     assert [group["name"] for group in value["groups"]] == ["ann", "cnn"]
@@ -70,7 +68,6 @@ def test_a_folder_of_runs_is_grouped_by_network(runs):
     assert value["left_out"] == []
 
 
-@pytest.mark.slow
 def test_folders_side_by_side_are_named_by_what_tells_them_apart(runs, small_mnist, tmp_path):
     other = write_run(tmp_path / "longer", small_mnist, ANN, replace(cs.recipes.fast, name="slow", epochs=9), seed=5)
     value = compared(runs / "ann-0", runs / "ann-1", other)
@@ -133,7 +130,6 @@ def test_the_same_digest_over_other_labels_is_refused(runs, small_mnist):
     assert "have different test images" in refused("compare", runs / "cnn-0", runs / "ann-0")
 
 
-@pytest.mark.slow
 def test_too_many_pairs_are_refused_with_the_way_out(runs, small_mnist, monkeypatch):
     monkeypatch.setattr("convscope.runs.comparing.MAX_PAIRS", 9)
     for number in range(3):

@@ -53,7 +53,6 @@ def test_info_prints_what_mnist_holds(mnist):
         assert f"{file.name} {file.sha256}" in lines
 
 
-@pytest.mark.slow
 def test_info_as_json_has_the_numbers_of_both_splits(small_folder):
     document = succeed("data", "info", small_folder, "--json")
     splits = cs.load_dataset(small_folder)
@@ -95,7 +94,6 @@ def test_show_writes_a_picture(mnist, tmp_path):
     np.testing.assert_array_equal(picture[5::10, 5::10], mnist.train.images[0, :, :, 0])
 
 
-@pytest.mark.slow
 def test_show_replaces_a_picture_only_when_forced(tmp_path):
     path = tmp_path / "five.png"
     path.write_text("precious")

@@ -37,7 +37,6 @@ def measured(run: Path, *arguments: object) -> dict:
     return succeed("evaluate", run, *arguments, "--json")
 
 
-@pytest.mark.slow
 def test_all_images_of_other_data_are_measured(trained: Path, others: cs.Dataset, tmp_path: Path):
     folder = write_pictures(tmp_path / "others", others)
     found = measured(trained, "--dataset", folder)

@@ -40,7 +40,6 @@ def finished(arguments: tuple[object, ...], tmp_path_factory: pytest.TempPathFac
     return out, json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_an_experiment_leaves_its_files(finished: tuple[Path, dict]):
     out, printed = finished
     assert {path.name for path in out.iterdir()} == {

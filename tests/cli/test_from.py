@@ -44,7 +44,6 @@ def history_of(run: Path):
     return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.slow
 def test_a_run_goes_on_from_the_model_of_another(source: Path, small_folder: Path, tmp_path: Path):
     out = tmp_path / "on"
     succeed("train", "--dataset", small_folder, "--from", source, "--epochs", 1, "--out", out)
@@ -79,7 +78,6 @@ def test_classes_may_change(source: Path, fewer_classes: Path, tmp_path: Path):
             assert history_of(folder)[-1]["loss"] < history_of(tmp_path / "scratch")[-1]["loss"]
 
 
-@pytest.mark.slow
 def test_a_run_stopped_before_its_first_epoch_still_starts_from_the_model(
     source: Path, small_folder: Path, tmp_path: Path
 ):

@@ -37,7 +37,6 @@ def imported(model_file: Path, small_folder: Path, tmp_path_factory: pytest.Temp
     return out, json.loads(done.stdout)
 
 
-@pytest.mark.slow
 def test_an_imported_run_has_all_but_a_training(imported: tuple[Path, dict], run_folder: tuple[Path, dict]):
     out, printed = imported
     assert printed["evaluation"]["accuracy"] == run_folder[1]["evaluation"]["accuracy"]
@@ -153,7 +152,6 @@ def test_a_stated_scaling_is_not_tried_and_stands_in_the_command(foreign: Path, 
     assert json.loads(again.stdout)["imported"]["scaling"] == stated.to_dict()
 
 
-@pytest.mark.slow
 def test_an_unclear_scaling_is_refused_with_its_table(small_folder: Path, tmp_path: Path):
     config, arrays = small(28, 28, units=10)
     (tmp_path / "new.keras").write_bytes(archive(config, hdf5(arrays)))

@@ -8,7 +8,6 @@ from click.testing import CliRunner
 from convscope.cli import main
 
 
-@pytest.mark.slow
 def test_help_is_printed_without_importing_what_it_does_not_need():
     code = (
         "import sys, convscope.cli as c\n"

@@ -51,7 +51,6 @@ def test_pictures_in_folders_are_trained_on_with_their_names_and_sizes(own_run):
     assert "<b>x" not in (out / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_a_run_says_how_its_test_split_was_cut_off_and_finds_it_again(own_run, pictures: Path):
     out, _ = own_run
     record = open_run(out).record

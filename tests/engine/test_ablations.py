@@ -93,7 +93,6 @@ def test_a_later_layers_replacement_has_the_last_word(engine):
     assert not np.array_equal(logits[5], logits[0])
 
 
-@pytest.mark.slow
 def test_ablations_are_the_same_bits_on_any_number_of_threads_and_in_any_company(architecture, weights, images):
     ablations = various_ablations(architecture)
     network = NativeNetwork(architecture, weights, 1)

@@ -103,7 +103,6 @@ def test_no_augmentation_changes_nothing(engine):
     np.testing.assert_array_equal(engine(images, Augmentation(elastic_sigma=2), 9), images)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_the_changed_images_are_what_is_trained_on(engine):
     images, labels, order = random_images(75, 9, 11, 3), np.arange(75) % 5, np.random.default_rng(3).permutation(75)
@@ -263,7 +262,6 @@ def test_bilinear_reads_between_pixels_and_zeros_outside():
 # --- What becomes of the values ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_cutout_is_a_square_of_zeros_with_its_middle_anywhere():
     images = np.full((4000, 6, 9, 2), 50, np.uint8)
     seen = np.zeros((6, 9))

@@ -25,7 +25,6 @@ def names_of(architecture):
     return ["input", *(layer.name for layer in architecture.layers)]
 
 
-@pytest.mark.slow
 def test_the_references_gradients_agree_with_finite_differences(architecture, weights, images, monkeypatch):
     # A first layer that does nothing stands for the image.
     first = Dropout(0.0, name="image")
@@ -102,7 +101,6 @@ def test_the_losses_gradient_by_the_last_kernel_follows_from_that_by_its_layer(s
     np.testing.assert_allclose(inputs.T @ by_layer / 50, by_weight["dense_1/kernel"], atol=1e-6)
 
 
-@pytest.mark.slow
 def test_asking_for_gradients_leaves_training_as_it_is_and_follows_it(architecture, weights):
     # The way back to every layer reads copies of the weights that training alone would not keep.
     dataset = random_dataset(40, architecture.input.shape, architecture.num_classes)

@@ -157,7 +157,6 @@ ctypes.pythonapi.Py_IncRef(ctypes.py_object(network))
 """
 
 
-@pytest.mark.slow
 def test_a_network_that_is_held_until_the_interpreter_ends_is_freed() -> None:
     run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
     assert run.stderr == ""  # nanobind would report what leaked

@@ -68,7 +68,6 @@ def test_blocks_of_any_number_of_images_agree_with_the_reference(
     assert_close(architecture, count, instruction_sets()[:1], 2 * TOLERANCES[kernel])
 
 
-@pytest.mark.slow
 def test_deep_networks_agree_with_the_reference() -> None:
     layers = (
         cs.Conv2D(20, 3, padding="same", use_bias=False), cs.BatchNormalization(activation="relu"),

@@ -80,7 +80,6 @@ def assert_backward(forward, backward, arrays, stream, **options):
 # Most are linear in each of their arrays: no step is too long.
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
 @pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
 @pytest.mark.parametrize(("channels", "groups"), [(1, 1), (3, 1), (17, 1), (6, 3)])
@@ -110,7 +109,6 @@ def test_pooling_backward_agrees_with_finite_differences(batch, size, pooling, b
     assert_backward(lambda: pooling(x, window), lambda dy: [backward(dy, x, window)], [x], stream, count=20, step=0.1)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda w: f"{w.size[0]}-{w.padding}-{w.strides[0]}-{w.dilation[0]}")
 @pytest.mark.parametrize(("batch", "size"), CASES, ids=str)
 @pytest.mark.parametrize("multiplier", [1, 3])
@@ -240,7 +238,6 @@ def assert_network_gradients(architecture, images, labels, entries=4):
         assert compared == entries, f"{name}: too few smooth points"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "kernel", "stride", "padding"),
     [(1, 3, 1, "valid"), (3, 5, 1, "same"), (5, 2, 2, "same"), (17, 1, 2, "valid")],
@@ -282,7 +279,6 @@ NETWORKS = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("layers", NETWORKS.values(), ids=NETWORKS)
 def test_gradients_through_every_kind_of_layer_agree_with_finite_differences(layers):
     architecture = cs.Architecture(cs.Input(9, 7, 3, scale=1 / 127.5, offset=-1), layers)

@@ -46,7 +46,6 @@ def test_local_processes_give_the_same_bytes_as_this_one(
     assert outcomes(there) == outcomes(results)
 
 
-@pytest.mark.slow
 def test_local_processes_share_data_in_memory(here, processes: LocalProcesses, small_splits: cs.Splits):
     _, results = here
     specs = [RunSpec("", tiny(), ONE_EPOCH, seed) for seed in range(2)]
@@ -307,7 +306,6 @@ def test_an_executor_that_is_not_there_says_so(case: str, monkeypatch):
         pass
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "library", "extra"), [("dask://a:1", "distributed", "dask"), ("ray://", "ray", "ray")]
 )

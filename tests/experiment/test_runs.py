@@ -203,7 +203,6 @@ class Dying(Executor):
         return future
 
 
-@pytest.mark.slow
 def test_a_run_whose_worker_dies_is_submitted_again(here, small_splits: cs.Splits, small_folder: Path, tmp_path: Path):
     _, results = here
     executor = Dying(2)

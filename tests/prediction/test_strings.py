@@ -99,7 +99,6 @@ def test_grey_pictures_read_as_colours_do(model, mnist):
     assert len(lines) == 1
 
 
-@pytest.mark.slow
 def test_longer_class_names_are_joined_with_spaces(model, mnist):
     named = replace(model, class_names=tuple(f"<b>{name}</b>" for name in model.class_names))
     picture, _ = photographed_string(ones(mnist, 1, 2), 90)
@@ -129,7 +128,6 @@ def test_a_picture_of_another_form_is_refused(model):
         read_strings(model, np.zeros((50, 50, 2), np.uint8))
 
 
-@pytest.mark.slow
 def test_very_much_ink_is_read_uncut_with_a_notice(model, mnist, monkeypatch):
     monkeypatch.setattr(strings, "MAX_SPANS", 2)
     reading = read_strings(model, photographed_string(ones(mnist, 8, 3), 95)[0])

@@ -126,7 +126,6 @@ def test_nothing_measured_is_a_section_without_parts() -> None:
     assert ablation_section(AblationRecord()).parts == []
 
 
-@pytest.mark.slow
 def test_the_class_that_loses_most_by_more_than_luck_is_named() -> None:
     single = RUNS["cnn"]().single
     names, changes = single.class_names, list(single.filters[4].accuracy_change_by_class)

@@ -1,7 +1,6 @@
 from typing import Any
 
 import numpy as np
-import pytest
 from msgspec.structs import replace
 from tests.noise import untrained
 
@@ -66,7 +65,6 @@ def test_titles_and_numbers_are_those_measured() -> None:
     assert chart.numbers.look.startswith("The two plotted dimensions hold 40.0\N{NO-BREAK SPACE}% of the variance.")
 
 
-@pytest.mark.slow
 def test_of_a_hundred_classes_the_26_with_the_fewest_neighbours_of_their_own_are_shown() -> None:
     value = embedding_of(tuple(f"a class with a long name {number}" for number in range(100)), 300)
     value = replace(value, agreement_by_class=tuple(None if n == 3 else n / 100 for n in range(100)))

@@ -84,7 +84,6 @@ def test_titles_are_what_the_numbers_say() -> None:
     ]
 
 
-@pytest.mark.slow
 def test_units_are_called_units_and_read_the_whole_image() -> None:
     value = cards_of(presets.ann((8, 8, 3), 100), noise((8, 8, 3), 100))
     section = filters_section(value)
@@ -115,7 +114,6 @@ def test_what_lies_beyond_the_image_is_clear_and_what_a_place_does_not_read_dimm
     assert (far[1:25, 19:25, 3] == 80).all()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 12])
 def test_many_layers_share_one_gallery(count: int) -> None:
     layers = tuple(Conv2D(2, 1, activation="tanh") for _ in range(count))
@@ -136,7 +134,6 @@ def test_names_are_data_whatever_they_hold() -> None:
     assert "\x1b" not in html
 
 
-@pytest.mark.slow
 def test_a_thousand_filters_are_all_counted_and_some_shown() -> None:
     architecture = Architecture(Input(8, 8), (Conv2D(1000, 3, activation="relu"), GlobalAveragePooling2D(), Dense(3)))
     value = cards_of(architecture, noise((8, 8, 1), 3, 20))

@@ -46,7 +46,6 @@ def texts(section):
     return found
 
 
-@pytest.mark.slow
 def test_the_heat_table_says_what_each_corruption_leaves(small):
     value = small[0]
     heat = robustness_section(value).parts[0]
@@ -134,7 +133,6 @@ def test_sections_are_made_for_any_size_and_number_of_classes(shape, num_classes
         )
 
 
-@pytest.mark.slow
 def test_the_charts_have_names_of_their_own_and_are_small(small):
     charts = [
         part
@@ -149,7 +147,6 @@ def test_the_charts_have_names_of_their_own_and_are_small(small):
         assert len(svg) < 45_000
 
 
-@pytest.mark.slow
 def test_the_sections_say_how_many_images_were_left_out(small):
     value = replace(small[0], num_images=2000, num_images_left_out=8000)
     assert "2,000 test images, sampled evenly (8,000 left out)" in robustness_section(value).shows
@@ -157,7 +154,6 @@ def test_the_sections_say_how_many_images_were_left_out(small):
     assert f"takes up to {STEPS} steps" in attacks_section(small[1]).shows
 
 
-@pytest.mark.slow
 def test_no_text_is_a_number_of_python(small):
     for text in texts(robustness_section(small[0])) + texts(attacks_section(small[1])):
         assert "np." not in text

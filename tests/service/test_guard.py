@@ -156,7 +156,6 @@ def slow_bodies(go: asyncio.Event, app: Any, count: int, size: int = 1) -> list[
     return [asyncio.create_task(ask(app, waiting())) for _ in range(count)]
 
 
-@pytest.mark.slow
 def test_bodies_that_are_still_arriving_take_no_place(grey: Served):
     app = create_app([grey], Limits(requests=1, body_seconds=30))
 

@@ -88,7 +88,6 @@ def test_cards_are_written(copied: Path):
         succeed("export", copied / name, "--format", "card")
 
 
-@pytest.mark.slow
 def test_an_experiment_is_compared_and_continued(copied: Path):
     compared = succeed("compare", copied / "experiment", copied / "low-bit", "--json")
     assert len(compared["groups"]) == 2

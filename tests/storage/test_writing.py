@@ -175,7 +175,6 @@ def test_a_forked_child_neither_keeps_nor_ends_the_lock_of_its_parent(tmp_path: 
         assert (tmp_path / LOCK_FILE).read_text() == f"{os.getpid()}\n"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("part", ["baseline", "seeds", "seeds/runs/0123456789abcdef", "architectures/runs/0123"])
 def test_a_run_and_the_runs_within_it_have_one_writer(hold: Hold, tmp_path: Path, part: str):
     (tmp_path / "run" / part).mkdir(parents=True)
@@ -187,7 +186,6 @@ def test_a_run_and_the_runs_within_it_have_one_writer(hold: Hold, tmp_path: Path
         pass
 
 
-@pytest.mark.slow
 def test_the_runs_of_an_experiment_have_writers_of_their_own(hold: Hold, tmp_path: Path):
     hold(tmp_path)
     with writing(tmp_path / "runs" / "0123456789abcdef"):
@@ -221,7 +219,6 @@ def test_a_file_system_without_locks_stops_nobody(tmp_path: Path, monkeypatch: p
         pass
 
 
-@pytest.mark.slow
 def test_one_folder_by_two_names_has_one_writer(hold: Hold, tmp_path: Path):
     (tmp_path / "link").symlink_to(tmp_path / "run")
     hold(tmp_path / "run")

@@ -60,7 +60,6 @@ def test_train_resumed_from_any_epoch_equals_an_unbroken_run(small_mnist: cs.Spl
     assert again.val_loss == history.val_loss
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["native", "reference"])
 def test_classic_is_plain_steps_of_adam_over_the_shuffled_images(small_mnist: cs.Splits, engine):
     data, architecture = small_mnist.train.take(np.arange(100)), cs.presets.ann()

@@ -113,7 +113,6 @@ def test_every_pool_is_augmented_by_a_stream_of_its_own(on_disk, monkeypatch):
     assert {purpose for _, purpose, _ in keys} >= {"augment", "augment/1", "augment/2", "dropout", "dropout/2"}
 
 
-@pytest.mark.slow
 def test_progress_runs_through_all_pools_of_an_epoch(on_disk):
     told = []
     recipe = cs.Recipe(epochs=2, batch_size=32)

@@ -85,7 +85,6 @@ def test_a_character_that_crosses_a_rule_is_kept():
     assert segments.num_rules == 1
 
 
-@pytest.mark.slow
 def test_large_pictures_are_averaged_down():
     segments = find_segments(sheet((400, 400, 500, 1000), (800, 400, 900, 1000), size=(2000, 4800)))
     assert segments.scale == 2
@@ -136,7 +135,6 @@ def test_a_picture_of_another_form_is_refused(picture):
         find_segments(picture)
 
 
-@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3]))))
 def test_any_picture_gives_segments_within_it(picture):

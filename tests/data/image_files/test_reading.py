@@ -338,7 +338,6 @@ def read_or_refuse(content):
     assert picture.shape[:2] == picture_size(content)
 
 
-@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(ENDINGS), st.binary(max_size=200))
 def test_any_bytes_give_a_picture_or_an_error(start, rest):

@@ -98,7 +98,6 @@ def test_only_the_loss_of_the_deciding_filter_is_marked():
     assert ablation.marking_by_class.num_tests == 12
 
 
-@pytest.mark.slow
 def test_a_filter_of_zeros_costs_nothing(small_mnist):
     model, _ = cs.train(cs.presets.cnn(), small_mnist, cs.recipes.fast, seed=0)
     weights = {name: weight.copy() for name, weight in model.weights.items()}

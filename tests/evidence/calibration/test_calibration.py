@@ -15,7 +15,6 @@ def measured(count=800, num_classes=4, **arguments):
     return measure_calibration(*draw_answers(count, num_classes), *draw_answers(2000, num_classes, seed=1), **settings)
 
 
-@pytest.mark.slow
 def test_the_temperature_is_told_by_the_held_out_images_alone():
     logits, labels = draw_answers()
     held_out = draw_answers(2000, seed=1)
@@ -26,7 +25,6 @@ def test_the_temperature_is_told_by_the_held_out_images_alone():
     assert shuffled.accuracy != calibration.accuracy
 
 
-@pytest.mark.slow
 def test_before_and_after_are_the_figures_of_the_logits_and_of_their_quotient():
     logits, labels = draw_answers()
     calibration = measured()
@@ -59,7 +57,6 @@ def test_logits_twice_too_large_are_mended():
     assert calibration.changes.negative_log_likelihood.interval[1] < 0
 
 
-@pytest.mark.slow
 def test_where_the_held_out_images_do_not_tell_it_the_temperature_says_so():
     logits, labels = draw_answers(60)
     calibration = measure_calibration(

@@ -23,7 +23,6 @@ def figures(scores):
     }
 
 
-@pytest.mark.slow
 def test_values_are_those_measured_directly_and_changes_are_their_differences():
     logits, labels = draw_answers()
     before, after = (score_images(logits, labels, temperature, 15) for temperature in (1.0, 2.0))

@@ -61,7 +61,6 @@ def test_the_interval_of_two_classes_has_a_closed_form():
     assert np.sqrt(low * high) == pytest.approx(temperature)
 
 
-@pytest.mark.slow
 def test_the_interval_is_as_wide_as_temperatures_of_resampled_images_scatter():
     logits, labels = draw_answers(count=400)
     low, high = temperature_interval(logits, labels, cs.fit_temperature(logits, labels))

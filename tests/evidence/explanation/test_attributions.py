@@ -77,7 +77,6 @@ def test_occlusion_is_what_blanking_costs():
     assert found[0, 5, 6] == pytest.approx(fall, abs=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "classes"), [((8, 8, 3), 2), ((28, 28, 1), 100), ((33, 64, 3), 3), ((5, 5, 1), 4)])
 def test_every_method_gives_finite_maps_for_any_size(shape, classes):
     model = untrained(presets.cnn(shape, classes) if min(shape[:2]) > 9 else presets.ann(shape, classes))

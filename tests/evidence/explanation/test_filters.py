@@ -187,7 +187,6 @@ def test_a_filter_is_read_behind_the_activation_that_is_a_layer():
     ]
 
 
-@pytest.mark.slow
 def test_without_a_convolution_it_is_the_hidden_units_that_see_the_whole_image():
     dataset = noise(60, (8, 8, 3), 5)
     cards = filter_cards(untrained(cs.presets.ann((8, 8, 3), 5)), dataset)

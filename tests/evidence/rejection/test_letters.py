@@ -19,7 +19,6 @@ def test_every_letter_is_drawn_or_left_out_as_a_look_alike():
     assert sorted(LETTERS + LOOK_ALIKES) == sorted(string.ascii_letters)
 
 
-@pytest.mark.slow
 def test_no_letter_is_drawn_that_reads_as_a_digit():
     _, drawn = draw_letters((28, 28, 1), MNIST_LIKE, 200, letter_fonts()[:1])
     assert set(drawn).isdisjoint("OoQDlIiJjZzYySsGbBgq")

@@ -60,7 +60,6 @@ def test_inverted_and_turned_images_are_test_images():
     np.testing.assert_array_equal(sets["turned"], np.rot90(dataset.images, 1, (1, 2)))
 
 
-@pytest.mark.slow
 def test_photo_crops_show_different_parts_of_a_photo_and_say_which_are_near():
     crops = next(one for one in out_of_distribution_sets(photos(), most=200)[0] if one.name == "photo crops")
     assert len({crop.tobytes() for crop in crops.images}) > 190
@@ -144,7 +143,6 @@ def test_shuffled_pixels_are_the_images_own_pixels_in_orders_of_their_own():
     assert len(orders) == 6
 
 
-@pytest.mark.slow
 def test_the_noises_have_the_statistics_that_they_are_named_after():
     dataset = photos(200)
     sets = by_name(dataset, most=100)
@@ -156,7 +154,6 @@ def test_the_noises_have_the_statistics_that_they_are_named_after():
     assert len(uniform) == len(normal) == 100
 
 
-@pytest.mark.slow
 def test_blank_images_run_from_black_to_white():
     levels = by_name(photos(), most=256)["blank"]
     assert len(levels) == 256

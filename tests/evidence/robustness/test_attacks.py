@@ -79,7 +79,6 @@ def test_the_median_of_known_shares_is_interpolated():
     assert module._median((0, 10), wrong[:2, :0]) == (None, None)
 
 
-@pytest.mark.slow
 def test_the_interval_of_the_median_holds_that_of_endless_images():
     stream, sizes, held = np.random.default_rng(0), (0, 5, 10, 20, 40), 0
     for _ in range(500):

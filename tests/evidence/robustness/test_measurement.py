@@ -23,7 +23,6 @@ def dense(dataset):
     return untrained(cs.Architecture(cs.Input(*dataset.image_shape), layers))
 
 
-@pytest.mark.slow
 def test_each_accuracy_is_that_on_the_spoiled_images(robustness, model, digits):
     assert len(robustness.corruptions) == 75
     clean = model.predict(digits.images) == digits.labels
@@ -45,7 +44,6 @@ def test_the_means_are_plain_ones(robustness):
     assert [one.is_mnist_c for one in robustness.corruptions].count(True) == 15
 
 
-@pytest.mark.slow
 def test_images_are_left_out_evenly_and_spoiled_as_in_the_whole(model, mnist):
     dataset = mnist.test.take(np.arange(1000))
     robustness = measure_robustness(model, dataset, most_images=40)

@@ -104,7 +104,6 @@ def test_an_activation_is_within_some_steps_of_the_models(activation: str) -> No
     assert np.abs(logits - expected).max() <= steepest * 2.5 * before
 
 
-@pytest.mark.slow
 def test_the_file_states_how_far_it_is_from_the_model_and_a_bound(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     model = random_model(rng)

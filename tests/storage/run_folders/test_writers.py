@@ -45,7 +45,6 @@ def held(finished_run: Path, tmp_path_factory: pytest.TempPathFactory):
     process.communicate("")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[Path, int], tiny_data: Path, name: str):
     run, pid = held
@@ -55,7 +54,6 @@ def test_a_command_that_writes_waits_for_nobody_and_says_who_writes(held: tuple[
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.slow
 def test_a_command_that_reads_does_not_mind_a_writer(held: tuple[Path, int]):
     succeed("evaluate", held[0], "--json")
     succeed("compare", held[0], held[0] / "baseline", "--json")

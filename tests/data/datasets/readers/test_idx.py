@@ -136,7 +136,6 @@ def test_a_damaged_gzip_is_refused(tmp_path, content, message):
     refused(tmp_path / "images.gz", content, message)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
 def test_a_file_cut_short_anywhere_is_refused(tmp_path, pack):
     whole = pack(GOOD)

@@ -201,7 +201,6 @@ def test_a_malformed_archive_is_refused(tmp_path, content, message):
     assert "; " in str(caught.value), "the next step"
 
 
-@pytest.mark.slow
 def test_an_archive_cut_short_anywhere_is_refused(tmp_path):
     whole = archive()
     for length in range(0, len(whole), 7):
