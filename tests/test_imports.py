@@ -31,23 +31,18 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(tree, package):
-    """Yield (line, room) for every import of the package in `tree`, wherever in the file it stands.
+def imported_names(source, package="convscope"):
+    """Yield (line, dotted name) of everything that `source` imports, wherever in the file it stands.
 
-    `package` is the dotted name that relative imports start from. A name taken from the package itself that is no room
-    yields as it is.
+    `package` is the dotted name that relative imports start from.
     """
-    for node in ast.walk(tree):
-        names = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            source = ".".join([*parents, *filter(None, [node.module])])
-            names = [f"{source}.{alias.name}" for alias in node.names]
-        for name in names:
-            if name.split(".")[0] == "convscope":
-                yield node.lineno, [*name.split("."), ""][1]
+            origin = ".".join([*parents, *filter(None, [node.module])])
+            yield from ((node.lineno, f"{origin}.{alias.name}") for alias in node.names)
 
 
 def violations(path, source, table):
@@ -55,9 +50,11 @@ def violations(path, source, table):
     if room in PUBLIC_FACE:
         return []
     return [
-        f"{path.relative_to(PACKAGE)}:{line}: {room} (line {table[room]}) imports {other or 'the package itself'}"
-        for line, other in imported_rooms(ast.parse(source), package)
-        if other != room and not table.get(other, 99) < table[room]
+        f"{path.relative_to(PACKAGE)}:{line}: {room} (line {table[room]}) imports {name}"
+        for line, name in imported_names(source, package)
+        if name.split(".")[0] == "convscope"
+        and (other := [*name.split("."), ""][1]) != room
+        and not table.get(other, 99) < table[room]
     ]
 
 
@@ -68,8 +65,7 @@ def names_used(source):
             yield node.lineno, node.id
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             yield node.lineno, f"{node.value.id}.{node.attr}"
-        elif isinstance(node, ast.ImportFrom):
-            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+    yield from imported_names(source)
 
 
 def test_the_table_is_read_from_the_design_page():
@@ -115,16 +111,8 @@ def test_the_rule_finds_what_it_forbids_and_nothing_else(module, source, is_wron
 def module_imports(name, path, source, modules):
     """Return which of `modules` the module `name` in file `path` imports, in functions and for types too."""
     package = name if path.stem == "__init__" else name.rpartition(".")[0]
-    found = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            origin = ".".join([*parents, *filter(None, [node.module])])
-            for alias in node.names:
-                found.add(full if (full := f"{origin}.{alias.name}") in modules else origin)
-    return (found & modules.keys()) - {name}
+    names = {imported for _, imported in imported_names(source, package)}
+    return ({one if one in modules else one.rpartition(".")[0] for one in names} & modules.keys()) - {name}
 
 
 def circle_in(imports):
@@ -199,13 +187,7 @@ COMPUTING = {"numpy", "scipy", "matplotlib", "PIL", "statistics"}
 
 def computing_imports(source):
     """Return which packages that compute `source` imports, wherever in the file it does."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-    return {name.split(".")[0] for name in names} & COMPUTING
+    return {name.split(".")[0] for _, name in imported_names(source)} & COMPUTING
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) == "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -248,13 +230,9 @@ IMPORTING = {"import_module", "need", "_import", "find_spec"}
 
 def packages_imported(source):
     """Return the packages that `source` imports, in functions and by name too, but for Python's own and convscope."""
-    names = set()
+    names = {name for _, name in imported_names(source)}
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
-            names.add(node.module)
-        elif (
+        if (
             isinstance(node, ast.Call)
             and ast.unparse(node.func) in IMPORTING
             and isinstance(node.args[0], ast.Constant)
@@ -294,13 +272,13 @@ NAMING = {"argument_of", "loading_words", "located", "find_pictures", "load_mode
 def functions_called(source):
     """Return which functions `source` imports from rooms other than `base`, `runs`, `service` and `cli`."""
     return {
-        f"{node.module}.{alias.name}"
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("convscope.")
-        and node.module.split(".")[1] not in ("base", "runs", "service", "cli")
-        for alias in node.names
-        if alias.name.islower() and alias.name not in NAMING
-    }  # fmt: skip
+        name
+        for _, name in imported_names(source)
+        if name.startswith("convscope.")
+        and name.split(".")[1] not in ("base", "runs", "service", "cli")
+        and (function := name.rpartition(".")[2]).islower()
+        and function not in NAMING
+    }
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if room_of(p) == "cli"], ids=lambda p: str(p.relative_to(PACKAGE)))

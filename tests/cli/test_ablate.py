@@ -5,24 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import convscope as cs
 from convscope.runs import ablation
-from convscope.storage import open_run
 
 from .conftest import invoke, succeed
-
-
-@pytest.fixture(scope="module")
-def trained(small_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose filter 3 of the first convolution is zero, and filter 9 the same as filter 5."""
-    out = tmp_path_factory.mktemp("runs") / "cnn"
-    succeed("train", "--dataset", small_folder, "--epochs", 1, "--out", out, "--json")
-    folder = open_run(out)
-    model = folder.load_model()
-    weights = {name: weight.copy() for name, weight in model.weights.items()}
-    weights["conv2d/kernel"][..., 3] = weights["conv2d/bias"][3] = 0
-    folder.write_model(cs.Model(model.architecture, weights, model.class_names), folder.load_history())
-    return out
 
 
 def kept(out: Path) -> dict:
@@ -50,8 +35,8 @@ def test_variants_are_trained_again_and_added_to_what_was_measured(
     assert values["architecture_runs"]["recipe"] == "fast"
 
 
-def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(trained: Path, tmp_path: Path) -> None:
-    for words in ((trained, "architectures", "--executor", "mars:1"), (tmp_path, "ablation")):
+def test_an_unknown_executor_and_a_folder_that_is_no_run_are_refused(shared_run: Path, tmp_path: Path) -> None:
+    for words in ((shared_run, "architectures", "--executor", "mars:1"), (tmp_path, "ablation")):
         done = invoke("report", *words)
         assert done.exit_code == 1
         assert done.stderr.startswith("Error: ")

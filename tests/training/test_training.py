@@ -6,7 +6,6 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 from tests.engine.epochs import assert_same_bits
 from tests.engine.epochs import train as train_epoch
-from tests.noise import random_dataset
 
 import convscope as cs
 from convscope.base.errors import ArchitectureError, DivergedError, RecipeError
@@ -232,14 +231,6 @@ def test_train_reports_progress_within_an_epoch(small_mnist: cs.Splits):
     )
 
 
-def test_train_takes_a_ready_architecture_and_other_sizes():
-    data = random_dataset(40, (9, 12, 3), 4)
-    layers = (cs.Conv2D(5, 2, padding="same", activation="relu"), cs.MaxPooling2D(3), cs.Flatten(), cs.Dense(4))
-    model, _ = cs.train(cs.Architecture(cs.Input(9, 12, 3), layers), data, cs.Recipe(epochs=2, batch_size=16))
-    assert model.probabilities(data.images).shape == (40, 4)
-    assert model.class_names == data.class_names
-
-
 def test_train_refuses_data_that_do_not_fit_the_architecture(small_mnist: cs.Splits):
     with pytest.raises(ArchitectureError, match=r"28 × 28 × 1 .* 8 × 8 × 1"):
         cs.train(cs.presets.ann((8, 8, 1), 10), small_mnist, RECIPE)
@@ -252,12 +243,6 @@ def test_fast_reaches_99_percent_in_one_epoch(mnist: cs.Splits):
     _, history = cs.train(cs.presets.cnn, mnist, cs.recipes.fast)
     assert len(history) == 1
     assert history.val_accuracy[0] > 0.99
-
-
-def test_train_says_when_it_diverges(small_mnist: cs.Splits):
-    huge = cs.Architecture(cs.Input(28, 28, scale=1e30), (cs.Flatten(), cs.Dense(99), cs.Dense(10, "softmax")))
-    with pytest.raises(RecipeError, match=r"diverged in epoch 1.*lower the learning rate"):
-        cs.train(huge, small_mnist, cs.Recipe(epochs=1, optimizer=cs.Adam(learning_rate=1.0)))
 
 
 _DENSE = (cs.Dense(3),)
@@ -354,15 +339,6 @@ def test_history_shows_itself_as_a_table_of_what_was_measured():
     measured = History((0.5,), (0.8,), (0.6,), (0.7,), (1.5,))
     assert "test_accuracy" in measured._repr_html_()
     assert str(replace(measured, best_epoch=1)).splitlines()[-1].split()[:2] == ["1", "(best)"]
-
-
-def test_dropout_is_the_same_in_an_epoch_that_is_gone_back_to():
-    dataset, states = random_dataset(64, (5, 4, 1), 2), []
-    architecture = cs.Architecture(cs.Input(5, 4), (cs.Flatten(), cs.Dropout(0.5), cs.Dense(2, "softmax")))
-    recipe = cs.Recipe(epochs=2, batch_size=16)
-    model, _ = cs.train(architecture, dataset, recipe, seed=3, on_epoch=states.append)
-    again, _ = cs.train(architecture, dataset, recipe, seed=3, state=states[1])
-    assert again.weights_sha256 == model.weights_sha256
 
 
 # --- Passes -----------------------------------------------------------------------------------------------------------

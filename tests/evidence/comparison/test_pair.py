@@ -4,7 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from statsmodels.stats.contingency_tables import mcnemar
 from tests.noise import untrained
 
 import convscope as cs
@@ -32,14 +31,6 @@ def test_comparison_agrees_with_scipy_and_the_two_evaluations():
     assert counts.both_correct + only_b == 3000 - comparison.b.num_errors
     assert comparison.p_value == pytest.approx(binomtest(only_a, only_a + only_b).pvalue, rel=1e-9)
     assert comparison.accuracy_difference == pytest.approx(comparison.a.accuracy - comparison.b.accuracy)
-
-
-@pytest.mark.parametrize("counts", [(50, 9, 2, 3), (9760, 143, 44, 53), (0, 5, 5, 0), (10, 0, 0, 0)])
-def test_counts_and_p_value_are_those_of_statsmodels(counts):
-    comparison = compare_counts(*counts)
-    assert comparison.counts == PairedCounts(*counts)
-    expected = mcnemar(np.reshape(counts, (2, 2)), exact=True).pvalue if counts[1] + counts[2] else 1.0
-    assert comparison.p_value == pytest.approx(expected, rel=1e-9)
 
 
 def test_intervals_are_the_score_intervals_of_the_counts():

@@ -5,18 +5,10 @@ import json
 import h5py
 import numpy as np
 import pytest
-from tests.interchange.keras_files.keras_archives import (
-    BY_WEIGHT,
-    archive,
-    hdf5,
-    image,
-    layer,
-    legacy,
-    sequential,
-    small,
-)
 
 from convscope.base.errors import InterchangeError
+
+from .keras_archives import BY_WEIGHT, archive, hdf5, image, layer, legacy, sequential, small
 
 CONFIG, ARRAYS = small()
 

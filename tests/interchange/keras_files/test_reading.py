@@ -2,20 +2,12 @@ import json
 
 import numpy as np
 import pytest
-from tests.interchange.keras_files.keras_archives import (
-    BY_WEIGHT,
-    archive,
-    hdf5,
-    image,
-    layer,
-    legacy,
-    sequential,
-    small,
-)
 
 import convscope as cs
 from convscope.base.errors import InterchangeError
 from convscope.interchange.keras_files import from_keras, read_keras
+
+from .keras_archives import BY_WEIGHT, archive, hdf5, image, layer, legacy, sequential, small
 
 CONFIG, ARRAYS = small()
 

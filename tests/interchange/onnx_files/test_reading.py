@@ -51,26 +51,6 @@ GRAPHS = {
         [node("Conv", "x w", "m", pads=[0, 0, 1, 0], strides=[2, 1]), *HEAD],
         {"w": numbers(3, 2, 3, 3), "k": numbers(60, 4)},
     ),
-    "depthwise with a multiplier": (
-        [node("Conv", "x w", "m", group=2, pads=[1, 1, 1, 1]), *HEAD],
-        {"w": numbers(6, 1, 3, 3), "k": numbers(378, 4)},
-    ),
-    "dilated": (
-        [node("Conv", "x w", "m", pads=[2, 1, 2, 2], dilations=[2, 3]), *HEAD],
-        {"w": numbers(3, 2, 3, 2), "k": numbers(189, 4)},
-    ),
-    "in groups, dilated along one axis": (
-        [
-            node("Conv", "x w", "a", dilations=[4, 4]),
-            node("Conv", "a v", "m", group=2, dilations=[1, 2], pads=[1, 2, 1, 2]),
-            *HEAD,
-        ],
-        {"w": numbers(4, 2, 1, 1), "v": numbers(6, 2, 3, 3), "k": numbers(378, 4)},
-    ),
-    "depthwise and dilated": (
-        [node("Conv", "x w", "m", group=2, dilations=[2, 1]), *HEAD],
-        {"w": numbers(4, 1, 3, 3), "k": numbers(100, 4)},
-    ),
     "batch normalisation, then Gemm transposed and scaled": (
         [
             node("BatchNormalization", "x g b m0 v", "n", epsilon=0.0), node("Relu", "n", "m"),
@@ -167,19 +147,10 @@ GRAPHS = {
         ],
         {"shape": np.array([-1, 126]), "k": numbers(4, 126).astype(np.float64)},
     ),
-    "weights of 16 bits": (
-        [
-            node("Cast", "x", "h", to=TensorProto.FLOAT16), node("Flatten", "h", "f"), node("Gemm", "f k", "g"),
-            node("Cast", "g", "y", to=TensorProto.FLOAT),
-        ],
-        {"k": numbers(126, 4).astype(np.float16)},
-    ),
     "a softmax at the end": (
         [node("Flatten", "x", "f"), node("Gemm", "f k", "g"), node("Softmax", "g", "y")],
         {"k": numbers(126, 4)},
     ),
-}  # fmt: skip
-PADDED = {
     "conv with other pads": (
         [node("Conv", "x w", "m", pads=[2, 0, 0, 1], strides=[2, 2]), *HEAD],
         {"w": numbers(3, 2, 3, 3), "k": numbers(45, 4)},
@@ -243,15 +214,14 @@ PADDED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*GRAPHS, *PADDED])
+@pytest.mark.parametrize("name", GRAPHS)
 def test_layers_give_what_the_runtime_gives(name: str, tmp_path: Path):
-    model = proto(*(GRAPHS | PADDED)[name])
+    model = proto(*GRAPHS[name])
     images = np.random.default_rng(0).integers(0, 256, (4, 9, 7, 2), dtype=np.uint8)
     expected = runtime_answer(model, images)
     ours = as_model(read_onnx(save(model, tmp_path)))
     answer = ours.probabilities(images) if "softmax" in name else ours.logits(images)
-    tolerance = 1e-2 if "16 bits" in name else 1e-5  # the file computes in float16 what is read in float32
-    np.testing.assert_allclose(answer, expected, atol=tolerance * spread(expected))
+    np.testing.assert_allclose(answer, expected, atol=1e-5 * spread(expected))
 
 
 @pytest.mark.parametrize(
@@ -282,13 +252,12 @@ def test_images_are_taken_in_the_order_that_the_file_has(shape, image_shape, axe
 
 
 def test_a_file_says_whether_it_is_given_bytes(tmp_path: Path):
-    head = [node("Flatten", "m", "f"), node("Gemm", "f k", "y")]
     constants = {"k": numbers(126, 4), "c": np.float32(255)}
-    plain, divided = [node("Identity", "x", "m"), *head], [node("Div", "x c", "m"), *head]
+    plain, divided = [node("Identity", "x", "m"), *HEAD], [node("Div", "x c", "m"), *HEAD]
     for nodes, dtype, reads_bytes, scale, note in (
         (plain, TensorProto.FLOAT, False, 1, None),
         (divided, TensorProto.FLOAT, True, 1 / 255, "taken as bytes from 0 to 255"),
-        ([node("Cast", "x", "z", to=1), node("Identity", "z", "m"), *head], TensorProto.UINT8, True, 1, None),
+        ([node("Cast", "x", "z", to=1), node("Identity", "z", "m"), *HEAD], TensorProto.UINT8, True, 1, None),
     ):
         imported = read_onnx(save(proto(nodes, constants, dtype=dtype), tmp_path))
         image = imported.architecture.input
@@ -380,7 +349,6 @@ REFUSED = {
     "bias of another size": (
         [node("Conv", "x w c", "m"), *HEAD], {"w": numbers(2, 2, 1, 1), "c": numbers(5)}, "bias has shape",
     ),
-    "one class": (HEAD, {"k": numbers(126, 1)}, "a single number without a sigmoid"),
     "weights that are not finite": (HEAD, {"k": numbers(126, 4) * np.float32(np.nan)}, "not finite"),
 }  # fmt: skip
 
@@ -399,13 +367,8 @@ def test_what_no_layer_does_is_named_with_what_would_be_needed(name: str, tmp_pa
 
 
 def test_every_node_that_is_not_read_is_named_in_one_error(tmp_path: Path):
-    nodes = [node("Selu", "x", "a"), node("Resize", "a - s", "b"), node("Conv", "b w", "m"), *HEAD]
-    model = proto(nodes, {"w": numbers(2, 2, 1, 1), "k": numbers(126, 4), "s": np.float32([1, 1, 1, 1])})
-    with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Selu\).*'n_b' \(Resize\)"):
-        read_onnx(save(model, tmp_path))
-    nodes = [node("Conv", "x w", "a", group=3), node("Relu", "a", "b"), *HEAD]
-    nodes += [node("MaxPool", "x", "c", kernel_shape=[3]), node("Add", "c b", "m")]
-    model = proto(nodes[:2] + nodes[4:] + HEAD, {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)})
+    nodes = [node("Conv", "x w", "a", group=3), node("Relu", "a", "b"), node("MaxPool", "x", "c", kernel_shape=[3])]
+    model = proto([*nodes, node("Add", "c b", "m"), *HEAD], {"w": numbers(2, 2, 3, 3), "k": numbers(126, 4)})
     with pytest.raises(InterchangeError, match=r"2 of its nodes .*'n_a' \(Conv\).*'n_c' \(MaxPool\)"):
         read_onnx(save(model, tmp_path))
 
