@@ -16,12 +16,21 @@ import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import convert
+from numpy.typing import NDArray
 from PIL import Image
 
+from convscope.base.packing import Packed
 from convscope.cli import main
 from convscope.evidence.rejection import measure_rejection
 from convscope.evidence.robustness import measure_attacks
 from convscope.runs import page, seeds, topics
+
+
+def unpack(block: dict[str, Any]) -> NDArray[Any]:
+    """Unpack an array from plain JSON."""
+    packed: Packed = convert(block, Packed)
+    return packed.unpack()
 
 
 def invoke(*arguments: object) -> Result:

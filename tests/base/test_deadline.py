@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from convscope.base.deadline import Deadline, DeadlineError, check_deadline, held, within
+from convscope.base.deadline import Deadline, DeadlineError, check_deadline, hold, within
 
 
 def test_without_a_deadline_nothing_ends():
@@ -45,9 +45,9 @@ def test_a_deadline_holds_for_one_thread_alone():
 def test_a_lock_is_awaited_until_the_deadline_and_freed_afterwards():
     lock = threading.Lock()
     start = monotonic()
-    with lock, within(Deadline(0.1)), pytest.raises(DeadlineError), held(lock):
+    with lock, within(Deadline(0.1)), pytest.raises(DeadlineError), hold(lock):
         pass
     assert monotonic() - start >= 0.1
-    with held(lock):
+    with hold(lock):
         assert lock.locked()
     assert not lock.locked()

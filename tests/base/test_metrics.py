@@ -124,7 +124,7 @@ def test_wilson_interval_holds_the_fraction_and_stays_within_0_and_1(trials, fra
 @pytest.mark.parametrize(("only_a", "only_b", "count"), [(1, 7, 21), (40, 20, 160), (3, 160, 10_000), (0, 9, 300)])
 def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, count):
     both = count - only_a - only_b
-    for difference in map(float, np.ravel(metrics.paired_interval(np.array([only_a]), np.array([only_b]), count))):
+    for difference in map(float, np.ravel(metrics.difference_interval(np.array([only_a]), np.array([only_b]), count))):
 
         def unlikeliness(q, d=difference):  # of q, the share that B alone gets right, while A has d more
             return -(xlogy(only_a, q + d) + xlogy(only_b, q) + xlogy(both, 1 - 2 * q - d))
@@ -136,7 +136,7 @@ def test_the_ends_of_a_paired_interval_are_where_the_score_is_z(only_a, only_b, 
 
 
 def test_paired_interval_where_the_two_agree_everywhere():
-    low, high = metrics.paired_interval(np.array([0]), np.array([0]), 1000)
+    low, high = metrics.difference_interval(np.array([0]), np.array([0]), 1000)
     z = 1.959963984540054  # d n = z sqrt(n (d - d^2)), since then q is 0
     assert high[0] == -low[0] == pytest.approx(z**2 / (1000 + z**2), rel=1e-12)
 
@@ -147,10 +147,10 @@ def test_paired_interval_holds_the_difference_and_is_mirrored_by_swapping(count,
     differing = round(fraction * count)
     a = np.array([round(part * differing)])
     b = differing - a
-    low, high = metrics.paired_interval(a, b, count)
+    low, high = metrics.difference_interval(a, b, count)
     assert -1 <= low[0] <= (a - b)[0] / count <= high[0] <= 1
     assert low[0] < high[0]
-    assert metrics.paired_interval(b, a, count) == (-high, -low)
+    assert metrics.difference_interval(b, a, count) == (-high, -low)
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (0, 5), (5, 0), (7, 7), (1, 2), (44, 143), (400, 300)])
@@ -175,11 +175,11 @@ LABELS = np.array([0, 1])
         (lambda: metrics.confusion_matrix(LABELS[:0], LABELS[:0], 2), "N at least 1"),
         (lambda: metrics.confusion_matrix(LABELS + 1, LABELS, 2), "y_true runs from 1 to 2"),
         (lambda: metrics.confusion_matrix(LABELS, LABELS - 1, 2), "y_pred runs from -1 to 0"),
-        (lambda: metrics.paired_interval(np.array([2]), np.array([1]), 2), "exceed the images"),
-        (lambda: metrics.paired_interval(np.array([-1]), np.array([1]), 2), "exceed the images"),
-        (lambda: metrics.paired_interval(np.array([]), np.array([]), 0), "exceed the images"),
-        (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.0), "confidence is 1.0"),
-        (lambda: metrics.paired_interval(np.array([0]), np.array([0]), 1, 1.5), "confidence is 1.5"),
+        (lambda: metrics.difference_interval(np.array([2]), np.array([1]), 2), "exceed the images"),
+        (lambda: metrics.difference_interval(np.array([-1]), np.array([1]), 2), "exceed the images"),
+        (lambda: metrics.difference_interval(np.array([]), np.array([]), 0), "exceed the images"),
+        (lambda: metrics.difference_interval(np.array([0]), np.array([0]), 1, 1.0), "confidence is 1.0"),
+        (lambda: metrics.difference_interval(np.array([0]), np.array([0]), 1, 1.5), "confidence is 1.5"),
         (lambda: metrics.wilson_interval(3, 2), "between 0 and the trials"),
         (lambda: metrics.wilson_interval(-1, 2), "between 0 and the trials"),
         (lambda: metrics.wilson_interval(1, 2, 1.0), "confidence is 1.0"),

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from tests.shared import unpack
 
 import convscope as cs
-from convscope.base.packing import unpack
 
 from .conftest import invoke, refused, succeed
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.noise import random_dataset, untrained
+from tests.shared import unpack
 
 from convscope.architecture import Architecture, Dense, Flatten, Input
-from convscope.base.packing import unpack
 from convscope.data.datasets import Splits
 from convscope.engine import initial_weights
 from convscope.evidence.ablation import filter_means

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jsonschema import Draft202012Validator
 from tests.noise import untrained
+from tests.shared import unpack
 
 from convscope.architecture import presets
-from convscope.base.packing import unpack
 from convscope.evidence.explanation.embedding import Embedding, embed
 from convscope.report.payload import live_map
 from convscope.training.model import Model

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
-
-from convscope.base.packing import unpack
+from tests.shared import unpack
 
 from .conftest import picture_from_json
 

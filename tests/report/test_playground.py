@@ -5,8 +5,8 @@ import re
 
 import numpy as np
 import pytest
+from tests.shared import unpack
 
-from convscope.base.packing import unpack
 from convscope.report import RunContents
 from convscope.report.built import built
 from convscope.report.playground import playground_payload, render_playground

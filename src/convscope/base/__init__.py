@@ -1,1 +1,1 @@
-"""What every room stands on: errors, files, random streams, plain JSON, tables, metrics and statistics."""
+"""Errors, files, random streams, plain JSON, tables, metrics and statistics: the base of every room."""

@@ -21,11 +21,12 @@ from convscope.base.errors import RecipeError
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_NUMBER_KINDS = {np.bool_: "b", np.integer: "iu", np.floating: "fiu"}  # dtype kinds; a whole number is a number too
+# Kinds of dtypes that an annotated array takes. Whole numbers are numbers too, so a float array may hold them.
+_NUMBER_KINDS = {np.bool_: "b", np.integer: "iu", np.floating: "fiu"}
 
 
 def check_seed(value: Any, name: str = "seed") -> int:
-    """Return a random seed as an `int`: any whole number from 0, of Python or NumPy.
+    """Check a random seed, any whole number from 0 of Python or NumPy, and convert it to `int`.
 
     Raises:
         TypeError: if it is not a whole number; True and 1.0 are none.
@@ -33,22 +34,22 @@ def check_seed(value: Any, name: str = "seed") -> int:
     """
     rule = "a whole number from 0"
     if isinstance(value, bool | np.bool_):
-        raise TypeError(_refusal(name, value, rule))
+        raise TypeError(_format_refusal(name, value, rule))
     try:
         seed = index(value)
     except TypeError as error:
-        raise TypeError(_refusal(name, value, rule)) from error
+        raise TypeError(_format_refusal(name, value, rule)) from error
     if seed < 0:
-        raise ValueError(_refusal(name, value, rule))
+        raise ValueError(_format_refusal(name, value, rule))
     return seed
 
 
 MAX_NAME_CHARACTERS = 255
-"""Of the name of a class, a layer, a network, a recipe or a data set, as of a folder or a file on common systems."""
+"""Limit for names of classes, layers, networks, recipes and data sets; common file systems have the same."""
 
 
 def check_name(value: Any, name: str = "name", error: Callable[[str], Exception] | None = None) -> str:
-    """Return the name of something: text of at most `MAX_NAME_CHARACTERS`.
+    """Check a name: text of at most `MAX_NAME_CHARACTERS`.
 
     Args:
         error: what is raised in place of TypeError or ValueError.
@@ -58,7 +59,7 @@ def check_name(value: Any, name: str = "name", error: Callable[[str], Exception]
         ValueError: if it is longer.
     """
     if not isinstance(value, str):
-        raise (error or TypeError)(_refusal(name, value, "text"))
+        raise (error or TypeError)(_format_refusal(name, value, "text"))
     if len(value) > MAX_NAME_CHARACTERS:
         raise (error or ValueError)(f"{name} has {len(value):,} characters; the limit is {MAX_NAME_CHARACTERS}")
     return value
@@ -71,7 +72,7 @@ Seeds = Annotated[Iterable[Seed], "a list of whole numbers from 0, such as range
 
 
 def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return `function` with each argument checked against its annotation before the function runs.
+    """Check each argument of `function` against its annotation before the function runs.
 
     >>> @checked
     ... def half(number: float, name: str | None = None) -> float:
@@ -89,26 +90,26 @@ def checked(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def call(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         known = _signature(function)
         try:
-            given = known.bind(*args, **kwargs)
+            bound = known.bind(*args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{function.__name__}: {error}") from None
-        for name, value in given.arguments.items():
+        for name, value in bound.arguments.items():
             if (rule := known.parameters[name].annotation) is not Parameter.empty:  # `self` and `cls` have none
-                given.arguments[name] = convert(value, rule, name)
-        return function(*given.args, **given.kwargs)
+                bound.arguments[name] = convert(value, rule, name)
+        return function(*bound.args, **bound.kwargs)
 
     return call
 
 
 @cache
-def _rules(kind: Any) -> dict[str, Any]:
+def _get_field_rules(kind: Any) -> dict[str, Any]:
     """Return the annotations of a dataclass's fields by their names."""
     hints = get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
 @cache
-def _signature(function: Any) -> Signature:  # made when first needed, which keeps the import of the package fast
+def _signature(function: Any) -> Signature:  # computed at the first call, which keeps the import of the package fast
     return signature(function)
 
 
@@ -120,59 +121,60 @@ def check_fields(value: Any, error: Callable[[str], Exception] | None = None, la
         label: what stands before the name of the field, such as "recipe: ".
     """
     kind: Any = type(value)
-    for name, rule in _rules(kind).items():
-        given = getattr(value, name)
+    for name, rule in _get_field_rules(kind).items():
+        current = getattr(value, name)
         try:
-            taken = convert(given, rule, label + name)
+            converted = convert(current, rule, label + name)
         except (TypeError, ValueError) as wrong:
             if error is None:
                 raise
             raise error(str(wrong)) from wrong
-        if taken is not given:
-            object.__setattr__(value, name, taken)
+        if converted is not current:
+            object.__setattr__(value, name, converted)  # a frozen dataclass refuses plain assignment
 
 
 def convert(value: Any, rule: Any, name: str) -> Any:
-    """Return `value` as the annotation `rule` has it: the same object, or NumPy's number as Python's.
+    """Check `value` against the annotation `rule`, and convert NumPy's numbers to Python's.
 
     Raises:
         TypeError: if it is of another type.
         ValueError: if it is none of the values of a `Literal`.
     """
-    rule = _without_alias(rule)
+    rule = _resolve_alias(rule)
     if get_origin(rule) is Annotated:
         rule, *notes = get_args(rule)
-        for note in notes:
+        for note in notes:  # a function checks the value itself, text is what the error says
             if callable(note):
                 return note(value, name)
         try:
             return convert(value, rule, name)
         except (TypeError, ValueError) as error:
-            raise type(error)(_refusal(name, value, *notes)) from error
+            raise type(error)(_format_refusal(name, value, *notes)) from error
     origin, parts = get_origin(rule), get_args(rule)
     if origin is Union or origin is types.UnionType:
-        return _of_union(value, rule, name)
+        return _convert_union(value, rule, name)
     if origin is Literal:
+        # True is an int to Python, but no value of a Literal of numbers.
         is_of_kind = isinstance(value, tuple(map(type, parts))) and not isinstance(value, bool)
         if is_of_kind and value in parts:
             return value
-        raise (ValueError if is_of_kind else TypeError)(_refusal(name, value, _words(rule)))
+        raise (ValueError if is_of_kind else TypeError)(_format_refusal(name, value, _describe_rule(rule)))
     if origin is np.ndarray:
-        return _array(value, parts[1], name)
+        return _convert_array(value, parts[1], name)
     if origin is tuple:
-        return _tuple(value, parts, rule, name)
+        return _convert_tuple(value, parts, rule, name)
     if origin in (Sequence, Collection, Iterable, list):
-        return _elements(value, origin, parts[0], rule, name)
+        return _convert_elements(value, origin, parts[0], rule, name)
     if origin is not None:
         rule_type = origin  # Mapping, Callable, dict
     elif rule is Any or isinstance(rule, TypeVar | str):
         return value
     else:
         rule_type = type(None) if rule is None else rule
-    return _instance(value, rule_type, rule, name)
+    return _convert_instance(value, rule_type, rule, name)
 
 
-def _without_alias(rule: Any) -> Any:
+def _resolve_alias(rule: Any) -> Any:
     """Resolve a type alias: `NDArray` is one from NumPy 2.5 on, which Python 3.11 does not have."""
     alias, parts = get_origin(rule) or rule, get_args(rule)
     if not hasattr(alias, "__value__"):
@@ -180,13 +182,13 @@ def _without_alias(rule: Any) -> Any:
     return alias.__value__[parts] if parts else alias.__value__
 
 
-def _instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
-    """Return `value` as one of the class `kind`."""
+def _convert_instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
+    """Check that `value` is an instance of `kind`, and convert numbers and paths."""
     if kind is int and not isinstance(value, bool | np.bool_):
         try:
             return index(value)
         except TypeError as error:
-            raise TypeError(_refusal(name, value, _words(rule))) from error
+            raise TypeError(_format_refusal(name, value, _describe_rule(rule))) from error
     if kind is float and isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
         return value.item() if isinstance(value, np.generic) else value
     if kind is bool and isinstance(value, bool | np.bool_):
@@ -198,15 +200,16 @@ def _instance(value: Any, kind: Any, rule: Any, name: str) -> Any:
     else:
         good = isinstance(value, kind) and kind not in (int, float, bool, Path)
     if not good:
-        raise TypeError(_refusal(name, value, _words(rule)))
+        raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     return value
 
 
-def _of_union(value: Any, rule: Any, name: str) -> Any:
+def _convert_union(value: Any, rule: Any, name: str) -> Any:
     members = get_args(rule)
     if value is None and type(None) in members:
         return value
-    if any(type(value) is member for member in members):  # before another member converts it
+    # First the exact types, so that `int | float` leaves 1 an int, and no earlier member converts the value.
+    if any(type(value) is member for member in members):
         return value
     others = [member for member in members if member is not type(None)]
     kinds = set()
@@ -217,64 +220,64 @@ def _of_union(value: Any, rule: Any, name: str) -> Any:
             if len(others) == 1 and not str(error).startswith(f"{name} is "):  # of an element, which it names
                 raise
             kinds.add(type(error))
-    raise (ValueError if ValueError in kinds else TypeError)(_refusal(name, value, _words(rule)))
+    raise (ValueError if ValueError in kinds else TypeError)(_format_refusal(name, value, _describe_rule(rule)))
 
 
-def _array(value: Any, dtype: Any, name: str) -> Any:
-    """Return an array, or a list of numbers as one; what is no array but reads like one stays as it is."""
+def _convert_array(value: Any, dtype: Any, name: str) -> Any:
+    """Check an array or convert a list of numbers to one; array-likes, such as `DiskImages`, stay as they are."""
     wanted = (get_args(dtype) or (Any,))[0]
     wanted = get_origin(wanted) or wanted
-    rule = _array_words(wanted)
+    rule = _describe_array(wanted)
     if isinstance(value, list | tuple | range):
         try:
             value = np.asarray(value)
         except ValueError as error:
             raise TypeError(f"{name} is a list of unequal parts ({error}); it must be {rule}") from error
     if not isinstance(getattr(value, "dtype", None), np.dtype) or not getattr(value, "shape", ()):
-        raise TypeError(_refusal(name, value, rule))
-    # A function says itself which shape and which bytes its images must have.
+        raise TypeError(_format_refusal(name, value, rule))
+    # Only the kind is checked here. Shape and byte width are the function's own matter.
     kinds = _NUMBER_KINDS.get(wanted, "biuf")
     if value.dtype.kind not in kinds and wanted is not Any:
-        raise TypeError(_refusal(name, value, rule))
+        raise TypeError(_format_refusal(name, value, rule))
     return value
 
 
-def _tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> Any:
+def _convert_tuple(value: Any, parts: tuple[Any, ...], rule: Any, name: str) -> Any:
     if not isinstance(value, tuple | list):
-        raise TypeError(_refusal(name, value, _words(rule)))
+        raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     if parts[-1:] == (...,):
         if isinstance(value, tuple) and set(map(type, value)) <= {parts[0]}:
             return value  # at once, as a long training checks its history after each epoch
         parts = (parts[0],) * len(value)
     if len(value) != len(parts):
-        raise ValueError(_refusal(name, value, _words(rule)))
-    taken = tuple(convert(item, part, f"{name}[{i}]") for i, (item, part) in enumerate(zip(value, parts, strict=True)))
-    same = isinstance(value, tuple) and all(new is old for new, old in zip(taken, value, strict=True))
-    return value if same else taken
+        raise ValueError(_format_refusal(name, value, _describe_rule(rule)))
+    items = tuple(convert(item, part, f"{name}[{i}]") for i, (item, part) in enumerate(zip(value, parts, strict=True)))
+    is_same = isinstance(value, tuple) and all(new is old for new, old in zip(items, value, strict=True))
+    return value if is_same else items
 
 
-def _elements(value: Any, origin: Any, part: Any, rule: Any, name: str) -> Any:
-    """Return a sequence whose elements are each as `part` has it; text is no sequence here."""
+def _convert_elements(value: Any, origin: Any, part: Any, rule: Any, name: str) -> Any:
+    """Check each element of a sequence against `part`; text does not count as a sequence."""
     if isinstance(value, np.ndarray) and value.ndim:
         value = value.tolist() if value.ndim == 1 else list(value)
     if origin is Iterable and not isinstance(value, str | bytes) and hasattr(value, "__iter__"):
-        value = tuple(value)
+        value = tuple(value)  # a generator could be read only once
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, list if origin is list else origin):
-        raise TypeError(_refusal(name, value, _words(rule)))
+        raise TypeError(_format_refusal(name, value, _describe_rule(rule)))
     if part is Any:
         return value
-    taken = [convert(item, part, f"{name}[{i}]") for i, item in enumerate(value)]
-    if all(new is old for new, old in zip(taken, value, strict=True)):
+    items = [convert(item, part, f"{name}[{i}]") for i, item in enumerate(value)]
+    if all(new is old for new, old in zip(items, value, strict=True)):
         return value
-    return taken if origin is list else tuple(taken)
+    return items if origin is list else tuple(items)
 
 
-def _refusal(name: str, value: Any, rule: str) -> str:
+def _format_refusal(name: str, value: Any, rule: str) -> str:
     return f"{name} is {describe(value)}; it must be {rule}"
 
 
 def describe(value: Any) -> str:
-    """Return a wrong value in words: plain ones as Python writes them, arrays by type and shape, others by class."""
+    """Describe a wrong value: plain values as Python writes them, arrays by type and shape, others by class."""
     if value is None or isinstance(value, str | bytes | bool | int | float | complex | range | np.generic):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:57]}..."
@@ -309,31 +312,31 @@ _WORDS: Mapping[Any, str] = {
 }
 
 
-def _words(rule: Any) -> str:
+def _describe_rule(rule: Any) -> str:
     """Describe in words what an annotation accepts."""
-    rule = _without_alias(rule)
+    rule = _resolve_alias(rule)
     origin, parts = get_origin(rule), get_args(rule)
     if (plain := rule if origin is None else origin) in _WORDS:
         return _WORDS[plain]
     if origin is Annotated:
-        return next((note for note in parts[1:] if isinstance(note, str)), "") or _words(parts[0])
+        return next((note for note in parts[1:] if isinstance(note, str)), "") or _describe_rule(parts[0])
     if origin is Union or origin is types.UnionType:
-        words = list(dict.fromkeys(_words(part) for part in parts))
+        words = list(dict.fromkeys(_describe_rule(part) for part in parts))
         return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
     if origin is Literal:
         return f"one of {', '.join(map(str, parts))}"
     if origin is np.ndarray:
         wanted = (get_args(parts[1]) or (Any,))[0]
-        return _array_words(get_origin(wanted) or wanted)
+        return _describe_array(get_origin(wanted) or wanted)
     if origin is tuple and parts[-1:] != (...,):
-        return f"({', '.join(_words(part) for part in parts)})"
+        return f"({', '.join(_describe_rule(part) for part in parts)})"
     if parts:
-        return f"a sequence, each element {_words(parts[0])}"
+        return f"a sequence, each element {_describe_rule(parts[0])}"
     name = getattr(rule, "__name__", str(rule))
     return f"{_article(name)} {name}"
 
 
-def _array_words(wanted: Any) -> str:
+def _describe_array(wanted: Any) -> str:
     kinds = {np.bool_: "truth values", np.integer: "whole numbers", np.floating: "numbers", np.uint8: "uint8"}
     return f"an array of {kinds[wanted]}" if wanted in kinds else "an array"
 
@@ -341,7 +344,7 @@ def _array_words(wanted: Any) -> str:
 def check_range(
     name: str, value: Any, low: float, high: float, *, open_below: bool = False, open_above: bool = False
 ) -> None:
-    """Raise `RecipeError` unless a recipe's `value` is a number in the interval; ends belong to it where not open."""
+    """Raise `RecipeError` unless a recipe's `value` is a number from `low` to `high`; an open end is excluded."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if not good or not low <= value <= high or (open_below and value == low) or (open_above and value == high):
         above, below = "above" if open_below else "of at least", "below" if open_above else "at most"

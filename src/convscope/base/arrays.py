@@ -1,4 +1,4 @@
-"""Arrays that nobody can change any more."""
+"""Make arrays read-only."""
 
 from typing import Any, TypeVar
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 T = TypeVar("T", bound=np.generic)
 
 
-def frozen_array(array: NDArray[T]) -> NDArray[T]:
-    """Return the array if nobody can write to its memory, else a read-only copy."""
+def freeze_array(array: NDArray[T]) -> NDArray[T]:
+    """Copy an array to read-only memory, unless nobody can write to its memory anyway."""
     if _is_writable(array):
         array = array.copy()
         array.flags.writeable = False
@@ -26,7 +26,7 @@ def read_only(array: NDArray[T]) -> NDArray[T]:
 
 
 def _is_writable(array: NDArray[Any]) -> bool:
-    """Return whether the memory of `array` can be written to, through it or the array that it is a view of."""
+    """Return True if the memory of `array` can be written to, through it or through an array that it is a view of."""
     owner: Any = array
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:

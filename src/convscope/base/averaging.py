@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from convscope.base import _handwriting
 
-_BAND_VALUES = 4 << 20  # of the source that are averaged together
+_BAND_VALUES = 4 << 20  # numbers of the source that are in memory at once: 4 MiB
 
 fit = _handwriting.fit
 """`fit(height, width, most_height, most_width)` is the largest size of the same aspect within another."""
@@ -26,7 +26,7 @@ def average(picture: NDArray[np.uint8], height: int, width: int) -> NDArray[np.u
 def average_rows(
     rows: Callable[[int, int], NDArray[np.uint8]], size: tuple[int, int], height: int, width: int
 ) -> NDArray[np.uint8]:
-    """Return the average (height, width, C) of a picture of `size` (h, w) whose rows are asked for as they are needed.
+    """Resize a picture of `size` (h, w) to (height, width, C), reading its rows as they are needed.
 
     Args:
         rows: gives rows `start` to `stop` - 1, (stop - start, w, C).
@@ -37,6 +37,8 @@ def average_rows(
     step = max(1, _BAND_VALUES * height // (down * across * channels))
     for first in range(0, height, step):
         last = min(first + step, height)
+        # A new row covers down / height old ones, so rows `first` to `last` read the old rows from
+        # floor(first · down / height) to ceil(last · down / height) - 1.
         start, stop = first * down // height, (last * down - 1) // height + 1
         averaged[first:last] = _handwriting.average_rows(rows(start, stop), start, down, height, width, first, last)
     return averaged

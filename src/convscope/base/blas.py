@@ -1,10 +1,11 @@
-"""Threads of NumPy: between two products they spin, which costs more than they save where products are small."""
+"""Limit NumPy's threads: between two products they spin, which costs more than they save where products are small."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from ctypes import CDLL
 from importlib import import_module
 
+# NumPy's wheels prefix and suffix OpenBLAS's functions; a system's OpenBLAS has the plain names.
 _NAMES = tuple(f"{prefix}openblas_{{}}_num_threads{suffix}" for prefix in ("scipy_", "") for suffix in ("64_", ""))
 
 
@@ -25,7 +26,8 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _linear_algebra() -> CDLL | None:
-    """Return NumPy's linear algebra, with all that it is linked to; None if NumPy has no longer this private part."""
+    """Open NumPy's linear algebra module, which is linked to OpenBLAS; None if NumPy has no such module any more."""
+    # A private module: a NumPy without it is only slower.
     with suppress(ImportError, AttributeError, OSError):
         return CDLL(import_module("numpy.linalg._umath_linalg").__file__)
     return None

@@ -1,4 +1,4 @@
-"""Work that ends in time: long loops call `check_deadline`, which raises once the time given to their thread is up.
+"""Stop work in time: long loops call `check_deadline`, which raises once the deadline of their thread is over.
 
 A thread cannot be ended from outside, so the work itself has to look. Without a deadline nothing is checked.
 """
@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from threading import Lock
 from time import monotonic
 
-_LOOK_SECONDS = 0.05  # between two looks at the deadline while a lock is awaited
+_POLL_SECONDS = 0.05  # between two checks of the deadline while a thread waits for a lock
 
 
 class DeadlineError(Exception):
@@ -30,6 +30,7 @@ class Deadline:
         return monotonic() >= self._end
 
 
+# A context variable, because requests of the service run as asyncio tasks of one thread as well as in threads.
 _current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
 
 
@@ -51,13 +52,13 @@ def check_deadline() -> None:
 
 
 @contextmanager
-def held(lock: Lock) -> Iterator[None]:
+def hold(lock: Lock) -> Iterator[None]:
     """Hold a lock inside the block; waiting for it ends at the deadline.
 
     Raises:
         DeadlineError: if the deadline passes before the lock is free.
     """
-    while not lock.acquire(timeout=-1 if _current.get() is None else _LOOK_SECONDS):
+    while not lock.acquire(timeout=-1 if _current.get() is None else _POLL_SECONDS):
         check_deadline()
     try:
         yield

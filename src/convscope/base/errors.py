@@ -1,4 +1,4 @@
-"""Errors that a user can meet and mend.
+"""Errors that a user can meet and fix.
 
 Every error that comes from a file, a folder, a configuration or a command is a `ConvscopeError`: its message names the
 file or the value and the next step, and the command line prints it as one line. A wrong argument in Python code is a

@@ -29,9 +29,9 @@ MAX_BYTES = {
     ".npz": 4 << 30,
     ".safetensors": 4 << 30,
 }
-"""Of a file of a run, by its suffix. The first three are read whole, of the others only what was checked before."""
+"""By suffix of a run's file. The first three are read whole; of the others, only parts whose size was checked."""
 
-_MAX_BYTES_ELSE = MAX_BYTES[".safetensors"]  # of a file that a user named, by any name
+_MAX_OTHER_BYTES = MAX_BYTES[".safetensors"]  # for a file that a user named, whose name may end in anything
 
 
 def inside(folder: Path, name: str | Path) -> Path:
@@ -43,6 +43,7 @@ def inside(folder: Path, name: str | Path) -> Path:
         RunError: if a step from `folder` to the file is a symbolic link, or leads out of the folder.
     """
     path = folder
+    # Every step is checked, since a link in the middle leads out of the folder as well as one at the end.
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise RunError(f"{folder / name}: leads out of {folder}; use another copy of the run")
     for part in Path(name).parts:
@@ -59,10 +60,10 @@ def open_file(path: Path) -> BufferedReader:
         OSError: if it is missing or cannot be opened.
         RunError: if it is a folder, a pipe or a device, or larger than `MAX_BYTES` allows.
     """
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 (it is returned)
+    file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115 (it is returned)
     try:
         status = os.fstat(file.fileno())
-        max_bytes = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
+        max_bytes = MAX_BYTES.get(path.suffix, _MAX_OTHER_BYTES)
         if not stat.S_ISREG(status.st_mode):
             raise RunError(f"{path}: is not a regular file; remove it or use another copy of it")
         if status.st_size > max_bytes:
@@ -79,10 +80,11 @@ def open_file(path: Path) -> BufferedReader:
 def read_bytes(path: Path) -> bytes:
     """Read the regular file at `path`; raises as `open_file` does."""
     with open_file(path) as file:
-        max_bytes = MAX_BYTES.get(path.suffix, _MAX_BYTES_ELSE)
+        max_bytes = MAX_BYTES.get(path.suffix, _MAX_OTHER_BYTES)
         size = os.fstat(file.fileno()).st_size
-        content = file.read(size + 1)  # Python asks for the memory of all that may come
-        if len(content) > size:  # it has grown, or is a file of /proc, which does not tell its size
+        # Not `max_bytes + 1`: Python would allocate that much before it reads a byte.
+        content = file.read(size + 1)
+        if len(content) > size:  # it has grown, or is a file of /proc, whose size reads as 0
             content += file.read(max_bytes + 1 - len(content))
     if len(content) > max_bytes:
         raise RunError(f"{path}: has more than {max_bytes:,} bytes, the limit for such a file; use another copy of it")
@@ -109,7 +111,7 @@ def file_digest(file: BufferedReader, algorithm: str = "sha256") -> str:
     return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
-def _open_at_once(path: str, flags: int) -> int:
+def _open_without_waiting(path: str, flags: int) -> int:
     # Opening a pipe would wait for a writer. Windows has neither flag, and needs O_BINARY, which `flags` has there.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
@@ -130,9 +132,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
-        with partial.open("xb") as file:  # with the permissions that the umask leaves, as those of `tempfile` have not
+        with partial.open("xb") as file:  # not by `tempfile`, whose files nobody else may read
             temporary = partial
             file.write(content)
+            # Synced before it is renamed: else a crash could leave the new name with no content.
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)

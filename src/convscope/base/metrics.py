@@ -1,4 +1,4 @@
-"""What is measured on labels, predictions and logits: losses, counts, intervals and tests, as functions of arrays.
+"""Losses, counts, intervals and tests, as functions of arrays of labels, predictions and logits.
 
 Labels y_true and y_pred are (N,) whole numbers below K; logits are (N, K). Nothing here knows a data set or a model.
 """
@@ -16,6 +16,7 @@ Floats = NDArray[np.floating[Any]]
 def softmax(logits: Floats) -> NDArray[np.float64]:
     """Return the probabilities (N, K) that finite `logits` (N, K) stand for; each row sums to 1."""
     shifted = np.asarray(logits, np.float64)
+    # Less the largest, so that no exponential overflows; the quotient stays the same.
     exponentials = np.exp(shifted - shifted.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
@@ -81,6 +82,7 @@ def confusion_matrix(y_true: Integers, y_pred: Integers, num_classes: int) -> ND
     _check_pair(y_true, y_pred)
     _check_labels("y_true", y_true, num_classes)
     _check_labels("y_pred", y_pred, num_classes)
+    # Cell (row, column) of the matrix is number row · K + column, so one bincount counts all cells.
     cells = y_true.astype(np.int64) * num_classes + y_pred
     return np.bincount(cells, minlength=num_classes**2).astype(np.int64).reshape(num_classes, num_classes)
 
@@ -120,7 +122,7 @@ def balanced_accuracy(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple
     support = confusion_matrix.sum(axis=1)
     right, images = np.diagonal(confusion_matrix)[support > 0], support[support > 0]
     value = float((right / images).mean())
-    return value, _interval_of(value, _effective_images(right, images))
+    return value, _compute_wilson_interval(value, _count_effective_images(right, images))
 
 
 def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, float]]:
@@ -145,24 +147,28 @@ def macro_f1(confusion_matrix: NDArray[np.int64]) -> tuple[float, tuple[float, f
     counts = confusion_matrix[np.ix_(occurs, occurs)]
     support, classes = counts.sum(axis=1), np.eye(len(counts))
     value = float((2 * np.diagonal(counts) / (counts.sum(axis=0) + support)).mean())
-    if len(counts) == 1:
+    if len(counts) == 1:  # a single class occurs, so every prediction is right
         return value, wilson_interval(int(support[0]), int(support[0]))
+    # Half an image right, and half an image spread evenly over the wrong classes. Without it, intervals for classes of
+    # 5 to 20 images covered the truth in 76 to 97 % of simulations; with it in 92 to 98 %.
     counts = counts + 0.5 * (support > 0)[:, np.newaxis] * (classes + (1 - classes) / (len(counts) - 1))
     share = counts / counts.sum()
     size = share.sum(axis=0) + share.sum(axis=1)
     f1 = 2 * np.diagonal(share) / size
-    # By how much the mean changes with each cell's share of the images.
+    # By how much the mean F1 changes with the share of each cell. From F1[i] = 2 share[i, i] / size[i] follows
+    # d mean / d share[i, j] = (2 [i = j] / size[i] - F1[i] / size[i] - F1[j] / size[j]) / K.
     slope = (2 * classes / size - (f1 / size)[:, np.newaxis] - f1 / size) / len(f1)
     variance = float((share * slope**2).sum() - (share * slope).sum() ** 2) / support.sum()
     bias = f1 * (1 - f1) / size / counts.sum()
+    # Satterthwaite's rule, with each class's share of the bias for its share of the variance.
     freedom = bias.sum() ** 2 / (bias**2 / np.maximum(support - 1, 1)).sum()
     images = f1.mean() * (1 - f1.mean()) / variance * (NormalDist().inv_cdf(0.975) / stdtrit(freedom, 0.975)) ** 2
-    low, high = _interval_of(min(value + float(bias.mean()), 1.0), float(images))
+    low, high = _compute_wilson_interval(min(value + float(bias.mean()), 1.0), float(images))
     return value, (min(low, value), max(high, value))
 
 
-def _effective_images(right: Integers, images: Integers) -> float:
-    """Return of how many images one proportion has the variance of the mean of `right` / `images`, each (K,).
+def _count_effective_images(right: Integers, images: Integers) -> float:
+    """Return the number of images for which one proportion has the variance of the mean of `right` / `images` (K,).
 
     Half an image right and half an image wrong are added to each class (Jeffreys), so that a class of one image that is
     right is not treated as one without variance.
@@ -172,7 +178,7 @@ def _effective_images(right: Integers, images: Integers) -> float:
     return float(recall.mean() * (1 - recall.mean()) / variance)
 
 
-def _interval_of(value: float, images: float) -> tuple[float, float]:
+def _compute_wilson_interval(value: float, images: float) -> tuple[float, float]:
     low, high = wilson_interval(np.array([value * images]), np.array([images]))
     return float(low[0]), float(high[0])
 
@@ -239,10 +245,10 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     # Here and not above: it takes four times as long to import as NumPy, and only a comparison needs it.
     from scipy.special import bdtr
 
-    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))  # which rounding may take above 1
+    return min(1.0, float(2 * bdtr(min(only_a, only_b), only_a + only_b, 0.5)))  # rounding may take it above 1
 
 
-def paired_interval(
+def difference_interval(
     only_a: Integers, only_b: Integers, num_images: int, confidence: float = 0.95
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (low, high), the score interval of how much more often A is right than B on the same images.
@@ -259,7 +265,7 @@ def paired_interval(
         ValueError: unless there is an image, 0 <= only_a, 0 <= only_b, their sum is at most `num_images`, and
             0 < confidence < 1.
 
-    >>> low, high = paired_interval(np.array([30]), np.array([10]), 1000)
+    >>> low, high = difference_interval(np.array([30]), np.array([10]), 1000)
     >>> f"{low[0]:.4f} to {high[0]:.4f}"
     '0.0080 to 0.0336'
     """
@@ -271,18 +277,19 @@ def paired_interval(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; it must lie between 0 and 1")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    return _paired_low(a, b, num_images, z), -_paired_low(b, a, num_images, z)
+    # The upper end is minus the lower end of B's lead over A.
+    return _find_difference_low(a, b, num_images, z), -_find_difference_low(b, a, num_images, z)
 
 
-def _paired_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int, z: float) -> NDArray[np.float64]:
-    """Return the lower end of `paired_interval`, between -1 and the difference itself."""
+def _find_difference_low(a: NDArray[np.float64], b: NDArray[np.float64], n: int, z: float) -> NDArray[np.float64]:
+    """Find the lower end of `difference_interval`, between -1 and the difference itself."""
     low, high = np.full(a.shape, -1.0), (a - b) / n
     for _ in range(56):  # halvings from 2 to the last bit of a float
         d = (low + high) / 2
         half = ((2 * n - a + b) * d - a - b) / 2
         q = (np.sqrt(half**2 + 2 * n * b * d * (1 - d)) - half) / (2 * n)
         variance = np.maximum(n * (2 * q + d * (1 - d)), 0.0)
-        beyond = a - b - n * d >= z * np.sqrt(variance)  # so far from what was seen that the end lies above
+        beyond = a - b - n * d >= z * np.sqrt(variance)  # d is rejected, so the end lies above it
         low, high = np.where(beyond, d, low), np.where(beyond, high, d)
     return low
 
@@ -294,6 +301,7 @@ def average_ranks(values: NDArray[Any]) -> NDArray[np.float64]:
     array([2.5, 1. , 2.5])
     """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    # Values that stand `counts` times take the ranks ends - counts + 1 to ends, whose mean is ends - (counts - 1) / 2.
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2)[inverse])
 
@@ -317,6 +325,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     order = np.argsort(values, kind="stable")
     stepped = values[order] * np.arange(len(values), 0, -1)
     adjusted = np.empty_like(values)
+    # A larger p-value must not become the smaller one by its smaller factor, hence the running maximum.
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted
 

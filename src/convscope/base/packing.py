@@ -1,31 +1,35 @@
-"""Arrays as plain JSON: little-endian numbers, deflated, in base64, with their type and shape beside them."""
+"""Arrays as plain JSON: little-endian numbers, deflated, in base64, with their type and shape."""
 
 import json
 import zlib
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from math import prod
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from msgspec import UNSET, Meta, UnsetType, convert
+from msgspec import UNSET, Meta, UnsetType, convert, to_builtins
 from numpy.typing import NDArray
 
 from convscope.base.records import Record
 
-_TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
-_HALF = "uint4"  # two numbers a byte, each a uint8 divided by 17
-_LEVEL = 7  # at most 2 percent larger than 9, in a tenth of the time
-_LEVELS = np.rint(np.arange(256) / 17).astype(np.uint8)  # of 16, by pixel
-_LARGEST = 25  # of the whole numbers that an array is rounded to: as coarse as the accuracies allow
+_STORED_TYPES = {"float32": "<f4", "uint8": "u1", "uint16": "<u2", "int8": "i1"}
+_HALF_BYTES = "uint4"  # two numbers a byte, each a uint8 divided by 17
+_ZLIB_LEVEL = 7  # at most 2 percent larger than 9, in a tenth of the time
+# 255 = 15 × 17, so 16 levels that are 17 apart include black and white.
+_LEVEL_OF_PIXEL = np.rint(np.arange(256) / 17).astype(np.uint8)
+# The coarsest grid whose effect on a snapshot's accuracy stays within 0.13 points; -25 to 25 fit into 6 bits.
+_MAX_ROUNDED = 25
 _MAX_BYTES = 1 << 28  # of an array; a page of 5 MB holds none of a tenth of that
-_AROUND = 128  # bytes that the type, the shape and the name before a packed array take at most
+_MAX_FIELDS_BYTES = 128  # of the JSON around an array's data: its name, type and shape
+_NUM_STEPS = 64  # in which rows are compressed, so that their number is known to 1 part in 64
 
 
 class Packed(Record, kw_only=True):
     """An array as a record.
 
     Raises:
-        ValueError: if the data are not as long as the shape says, which is found before more than that is unpacked.
+        ValueError: if the data are not as long as the shape says, which is noticed before more than that is unpacked.
     """
 
     dtype: Literal["float32", "uint8", "uint16", "int8", "uint4"]
@@ -39,25 +43,33 @@ class Packed(Record, kw_only=True):
     @classmethod
     def from_array(cls, array: NDArray[Any]) -> "Packed":
         """Pack a float32, uint8, uint16 or int8 array exactly."""
-        return convert(pack(array), cls)
+        name = array.dtype.name
+        return _pack(name, array.shape, zlib.compress(_to_bytes(array, _STORED_TYPES[name]), _ZLIB_LEVEL))
+
+    @property
+    def num_json_bytes(self) -> int:
+        """Bytes of JSON that the array takes, with a name of up to 32 characters."""
+        fields = {**to_builtins(self), "data": ""}
+        return len(json.dumps(fields, separators=(",", ":"))) + len(self.data) + 32
 
     def unpack(self) -> NDArray[Any]:
-        """Return the array, a rounded one as float32."""
-        is_halved = self.dtype == _HALF
-        name = "uint8" if is_halved else self.dtype
-        dtype, unpacking = np.dtype(_TYPES[name]), zlib.decompressobj()
+        """Return the array; a rounded array is float32."""
+        has_half_bytes = self.dtype == _HALF_BYTES
+        name = "uint8" if has_half_bytes else self.dtype
+        dtype = np.dtype(_STORED_TYPES[name])
         if (num_bytes := dtype.itemsize * prod(self.shape)) > _MAX_BYTES:
             raise ValueError(f"shape {self.shape!r:.60} is larger than any valid shape")
         try:
-            data = unpacking.decompress(b64decode(self.data, validate=True), num_bytes + 1)
+            # One byte more than the shape says shows data that are too long, however much they would unpack to.
+            content = zlib.decompressobj().decompress(b64decode(self.data, validate=True), num_bytes + 1)
         except zlib.error as error:
             raise ValueError(f"its data cannot be unpacked ({error})") from error
-        if is_halved:
-            halves = np.frombuffer(data, np.uint8)
-            data = (17 * np.stack([halves >> 4, halves & 15], axis=1)).astype(np.uint8).tobytes()
-        if len(data) != num_bytes:
+        if has_half_bytes:
+            pairs = np.frombuffer(content, np.uint8)
+            content = (17 * np.stack([pairs >> 4, pairs & 15], axis=1)).astype(np.uint8).tobytes()
+        if len(content) != num_bytes:
             raise ValueError("its data do not have the length of its shape")
-        array: NDArray[Any] = np.frombuffer(data, dtype).reshape(self.shape).astype(name)
+        array: NDArray[Any] = np.frombuffer(content, dtype).reshape(self.shape).astype(name)
         if self.scales is UNSET:
             return array
         if self.shape[-1:] != (len(self.scales),):
@@ -66,80 +78,79 @@ class Packed(Record, kw_only=True):
         return rounded
 
 
-def pack(array: NDArray[Any]) -> dict[str, Any]:
-    """Return a float32, uint8, uint16 or int8 array as plain JSON, exactly."""
-    packed = zlib.compress(np.ascontiguousarray(array, _TYPES[array.dtype.name]).tobytes(), _LEVEL)
-    return {"dtype": array.dtype.name, "shape": list(array.shape), "data": b64encode(packed).decode()}
+def pack_rounded(array: NDArray[np.floating[Any]]) -> Packed:
+    """Pack a float array rounded to 6 bits, with a scale for each index of its last axis.
 
-
-def pack_rounded(array: NDArray[np.floating[Any]]) -> dict[str, Any]:
-    """Return a float array rounded to 6 bits, with one scale for each index of its last axis.
-
-    A value is off by at most half a scale, that is by 1/50 of the largest value with the same last index. Deflated, it
-    takes a quarter less than with 8 bits; on 3,000 images, the accuracy of `cnn` after each epoch of `classic` changes
-    by at most 0.13 points.
+    The error of a value is at most half a scale, which is 1/50 of the largest value with the same last index. Deflated,
+    it takes a quarter less than with 8 bits; on 3,000 images, the accuracy of `cnn` after each epoch of `classic`
+    changes by at most 0.13 points.
     """
     largest = np.abs(array).reshape(-1, array.shape[-1]).max(axis=0)
     # Nine digits tell any two float32 apart, and the shorter text saves room.
-    scales = [float(f"{scale:.8e}") for scale in largest / _LARGEST]
-    numbers = np.rint(array / np.where(largest > 0, scales, 1)).astype(np.int8)
-    return {**pack(numbers), "scales": scales}
+    scales = tuple(float(f"{scale:.8e}") for scale in largest / _MAX_ROUNDED)
+    rounded = np.rint(array / np.where(largest > 0, scales, 1)).astype(np.int8)
+    return _pack("int8", array.shape, zlib.compress(_to_bytes(rounded, "i1"), _ZLIB_LEVEL), scales)
 
 
-def pack_halved(array: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return a uint8 array of an even size in 16 levels, two numbers a byte; a value is off by at most 8."""
-    levels = _LEVELS[array].reshape(-1, 2)
-    packed = zlib.compress((levels[:, 0] << 4 | levels[:, 1]).tobytes(), _LEVEL)
-    return {"dtype": _HALF, "shape": list(array.shape), "data": b64encode(packed).decode()}
+def pack_halved(array: NDArray[np.uint8]) -> Packed:
+    """Pack a uint8 array of an even size in 16 levels, two numbers a byte; the error of a value is at most 8."""
+    levels = _LEVEL_OF_PIXEL[array].reshape(-1, 2)
+    content = (levels[:, 0] << 4 | levels[:, 1]).tobytes()
+    return _pack(_HALF_BYTES, array.shape, zlib.compress(content, _ZLIB_LEVEL))
 
 
-def unpack(block: Any) -> NDArray[Any]:
-    """Return the array that `pack`, `pack_rounded` or `pack_halved` packed, a rounded one as float32.
-
-    Raises:
-        ValueError: if it is no such block, or as `Packed`.
-    """
-    packed: Packed = convert(block, Packed)
-    return packed.unpack()
+def _pack(dtype: str, shape: tuple[int, ...], compressed: bytes, scales: Any = UNSET) -> Packed:
+    fields = {"dtype": dtype, "shape": shape, "data": b64encode(compressed).decode(), "scales": scales}
+    return convert({name: value for name, value in fields.items() if value is not UNSET}, Packed)
 
 
-def packed_bytes(block: dict[str, Any]) -> int:
-    """Return how much of a page a packed array takes, and the name before it at most."""
-    return len(json.dumps({**block, "data": ""}, separators=(",", ":"))) + len(block["data"]) + 32
+def _to_bytes(array: NDArray[Any], dtype: str) -> bytes:
+    return np.ascontiguousarray(array, dtype).tobytes()
 
 
-def pack_first(rows: NDArray[np.uint8], room: int) -> dict[str, Any]:
-    """Pack as many of the first of `rows` (N, ...) as take at most `room` bytes, to 1 part in 64; there may be none."""
-    return RowPacker(rows).pack(room)
+class _Prefix(NamedTuple):
+    """The first rows of an array, compressed: `num_bytes` of the common stream, then `ending`."""
+
+    num_rows: int
+    num_bytes: int
+    ending: bytes
+
+    @property
+    def num_json_bytes(self) -> int:
+        # base64 writes four characters for three bytes.
+        return 4 * (self.num_bytes + len(self.ending)) // 3 + _MAX_FIELDS_BYTES
 
 
 class RowPacker:
-    """Packs the first of `rows` (N, ...) for several sizes of room, and compresses each row once."""
+    """Packs as many of the first of `rows` (N, ...) as fit, for several limits, and compresses each row once.
+
+    All prefixes share one deflate stream. For each, a copy of the compressor is ended there:
+
+        stream    [ rows 0-9 | rows 10-19 | rows 20-29 | ...
+        prefixes             ^ + ending   ^ + ending   ^ + ending
+    """
 
     def __init__(self, rows: NDArray[np.uint8]) -> None:
-        self._rows, self._deflate = rows, zlib.compressobj(_LEVEL)
-        self._packed = bytearray()
-        self._ends = [(0, 0, zlib.compress(b""))]  # rows, bytes of `_packed`, and how the data end after them
+        self._rows, self._compressor = rows, zlib.compressobj(_ZLIB_LEVEL)
+        self._stream = bytearray()
+        self._prefixes = [_Prefix(0, 0, zlib.compress(b""))]
 
-    def pack(self, room: int) -> dict[str, Any]:
-        """Pack these rows as `pack_first` does."""
-        chosen = 0
-        while (following := chosen + 1) < len(self._ends) or self._add():
-            _, length, end = self._ends[following]
-            if 4 * (length + len(end)) // 3 + _AROUND > room:
+    def pack(self, max_bytes: int) -> Packed:
+        """Pack as many rows as take at most `max_bytes` of JSON, to 1 part in 64; there may be none."""
+        best = self._prefixes[0]
+        for prefix in self._longer_prefixes():
+            if prefix.num_json_bytes > max_bytes:
                 break
-            chosen = following
-        count, length, end = self._ends[chosen]
-        data = b64encode(bytes(self._packed[:length]) + end).decode()
-        return {"dtype": self._rows.dtype.name, "shape": [count, *self._rows.shape[1:]], "data": data}
+            best = prefix
+        compressed = bytes(self._stream[: best.num_bytes]) + best.ending
+        return _pack(self._rows.dtype.name, (best.num_rows, *self._rows.shape[1:]), compressed)
 
-    def _add(self) -> bool:
-        """Compress the next rows; return whether there were any."""
-        count = self._ends[-1][0]
-        if count == len(self._rows):
-            return False
-        step = max(1, len(self._rows) // 64)
-        self._packed += self._deflate.compress(np.ascontiguousarray(self._rows[count : count + step]).tobytes())
-        end = self._deflate.copy().flush()  # were it to end here
-        self._ends.append((min(count + step, len(self._rows)), len(self._packed), end))
-        return True
+    def _longer_prefixes(self) -> Iterator[_Prefix]:
+        """Yield the prefixes that were compressed for earlier limits, then compress further rows step by step."""
+        yield from self._prefixes[1:]
+        step = max(1, len(self._rows) // _NUM_STEPS)
+        while (start := self._prefixes[-1].num_rows) < len(self._rows):
+            stop = min(start + step, len(self._rows))
+            self._stream += self._compressor.compress(_to_bytes(self._rows[start:stop], "u1"))
+            self._prefixes.append(_Prefix(stop, len(self._stream), self._compressor.copy().flush()))
+            yield self._prefixes[-1]

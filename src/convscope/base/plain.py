@@ -10,21 +10,21 @@ from typing import Any, TypeVar
 
 _Value = TypeVar("_Value")
 
-_MAX_VALUES = 4_000_000  # in one text: an experiment of 10,000 runs has a fifth of them
+_MAX_VALUES = 4_000_000  # in a text: an experiment of 10,000 runs has a fifth as many
 _MAX_DEPTH = 64
-_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1  # of whole numbers: what an int64 or a uint64 holds
+_SMALLEST, _LARGEST = -(1 << 63), (1 << 64) - 1  # the range of int64 and uint64 together
 HALF_PAIR = re.compile("[\ud800-\udfff]")
-"""What text from file names may hold, and UTF-8 may not."""
+"""Half of a surrogate pair. Python reads undecodable bytes of file names as such; UTF-8 cannot hold it."""
 
 
 def from_plain(kind: type[_Value], value: Any, label: str, error: type[Exception]) -> _Value:
-    """Return the dataclass `kind` whose fields are those of the JSON object `value`.
+    """Build the dataclass `kind` from the fields of the JSON object `value`.
 
     Args:
         label: what the object is called in an error, such as "input".
 
     Raises:
-        error: if it is no object, or a field is unknown or missing; what the dataclass itself refuses is its own.
+        error: if it is no object, or a field is unknown or missing. The dataclass raises its own errors.
     """
     known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # no type says "a dataclass"
     if not isinstance(value, Mapping):
@@ -43,6 +43,7 @@ def canonical_json(value: Any) -> str:
 
 
 def _canonical(value: Any) -> Any:
+    # NumPy, JSON and users write 1 and 1.0 for the same setting, and a digest must not depend on that.
     if isinstance(value, Mapping):
         return {name: _canonical(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -57,12 +58,14 @@ def parse_json(content: bytes) -> Any:
         ValueError: if it is no such text, nests more than 64 deep, has more than four million values, a key twice in
             an object, or half a surrogate pair in a string, which could not be written again.
     """
+    # Counted before it is parsed: each list, object and comma adds at most one value, also within a string.
     if sum(map(content.count, b"[{,")) > _MAX_VALUES:
         raise ValueError(f"more than {_MAX_VALUES:,} values")
     try:
         value = json.loads(content.decode(), object_pairs_hook=_to_object)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+    # Level by level and not by recursion, so that a deep text meets this limit and not Python's.
     level: list[Iterable[Any]] = [[value]]
     for _ in range(_MAX_DEPTH):
         level = [inner for outer in level for inner in _check_values(outer)]
@@ -80,7 +83,7 @@ def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_values(values: Iterable[Any]) -> Iterator[Iterable[Any]]:
-    """Check each of `values` but lists and objects, and yield what is in these."""
+    """Check the plain values among `values`, and yield the content of its lists and objects."""
     for value in values:
         if isinstance(value, str):
             if not value.isascii() and HALF_PAIR.search(value):

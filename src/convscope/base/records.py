@@ -1,4 +1,4 @@
-"""Records: what goes to disk, page, terminal and HTTP, as types that state their fields, units and bounds once.
+"""Records: the types of everything on disk, page, terminal and HTTP, with fields, units and bounds.
 
 A record is a frozen msgspec `Struct`. Where a result is not a record itself, a function `record` of its topic builds
 one. `read` and `decode` take files and requests, and refuse what the type does not allow. JSON schemas are written from
@@ -30,17 +30,18 @@ Fraction = Annotated[float, Meta(ge=0, le=1)]
 Change = Annotated[float, Meta(ge=-1, le=1)]
 """Of a fraction; also a correlation."""
 Seconds = Annotated[float, Meta(ge=0)]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]  # Python's `$` lets a line feed pass
+# With a length, because `$` also matches before a line feed at the end.
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{16}$", max_length=16)]
 Interval = tuple[float, float]
 FractionInterval = tuple[Fraction, Fraction]
 ChangeInterval = tuple[Change, Change]
 NonNegative = Annotated[float, Meta(ge=0)]
 Finite = Annotated[float, Meta(ge=-1e300, le=1e300)]
-"""So that no sum of a few is infinite."""
+"""Bounded, so that no sum of a few is infinite."""
 OpenInterval = tuple[float | None, float | None]
 JsonObject = dict[str, Any]
-"""What keeps a form of its own, such as an architecture or a recipe."""
+"""A value with a form and a reader of its own, such as an architecture or a recipe."""
 
 
 @dataclass_transform(
@@ -60,6 +61,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name = type(self).__name__
         try:
             value: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_to_plain)
+            # msgspec checks types and bounds only when it reads, so the record is read back once.
             msgspec.convert(value, type(self))
         except msgspec.ValidationError as error:
             raise ValueError(f"{name}: {_describe(error)}") from error
@@ -190,10 +192,10 @@ def _describe(error: msgspec.ValidationError) -> str:
 
 
 def _to_json(value: Any, path: str) -> Any:
-    """Convert tuples to lists, and replace what text from file names may hold and UTF-8 may not.
+    """Convert tuples to lists, and replace halves of surrogate pairs, which file names may hold and UTF-8 may not.
 
     Raises:
-        ValueError: if a number is not finite, with its place.
+        ValueError: if a number is not finite; the message has its path.
     """
     if isinstance(value, float) and not isfinite(value):
         raise ValueError(f"{path} is {value}, which is not finite")

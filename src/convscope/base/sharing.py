@@ -1,6 +1,6 @@
-"""What is shared names no folder of this machine: each path becomes its last part.
+"""Shorten paths to their last part, so that pages, cards and trackers name no folder of this machine.
 
-Pages, model cards and trackers are for others. `run.json` keeps the whole paths, because `--resume` reads them.
+`run.json` keeps the whole paths, because `--resume` reads them.
 """
 
 import re
@@ -20,11 +20,12 @@ _PATHS = ("argument", "run")  # keys of `run.json`, of data, a model that traini
 
 
 def last_part(word: str) -> str:
-    """Return the last part of a path that is absolute or leaves the folder; other words stay.
+    """Shorten a path that is absolute or leaves the folder to its last part; other words stay.
 
     >>> [last_part(word) for word in ("/home/ann/digits.npz", "../ann/digits.npz", "digits/train.npz", "mnist", "/")]
     ['digits.npz', 'digits.npz', 'digits/train.npz', 'mnist', '/']
     """
+    # Both kinds, since a run may come from another system.
     for path in (PurePosixPath(word), PureWindowsPath(word)):
         if path.is_absolute() or word.startswith(("~", "..")):
             return path.name or word
@@ -46,14 +47,14 @@ def without_folders(command: str) -> str:
 
 def shareable(record: _Kind) -> _Kind:
     """Copy the record of `run.json`, with each path shortened to its last part."""
-    return convert(_shareable(record.to_dict()), type(record))
+    return convert(_shorten_paths(record.to_dict()), type(record))
 
 
-def _shareable(record: Any, key: str = "") -> Any:
+def _shorten_paths(record: Any, key: str = "") -> Any:
     if isinstance(record, Mapping):
-        return {name: _shareable(value, name) for name, value in record.items()}
+        return {name: _shorten_paths(value, name) for name, value in record.items()}
     if isinstance(record, list):
-        return [_shareable(value) for value in record]
+        return [_shorten_paths(value) for value in record]
     if isinstance(record, str) and key == "command":
         return without_folders(record)
     return last_part(record) if isinstance(record, str) and key in _PATHS else record

@@ -1,4 +1,4 @@
-"""What a name that is not known was meant to be."""
+"""Suggest the intended name for an unknown one."""
 
 import os
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that asks for the closest of the `known` names; "" where none is close.
+    """Suggest the closest of the `known` names, as the end of a sentence; "" if none is close.
 
     >>> did_you_mean("mnits", ["mnist", "qmnist"])
     "; did you mean 'mnist'?"
@@ -19,7 +19,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def is_path(text: str) -> bool:
-    """Return whether `text` is written as a path rather than as a name: with a folder, or an ending such as .json.
+    """Return True if `text` looks like a path: it has a folder, or an ending such as .json.
 
     >>> is_path("nets/mine"), is_path("mine.json"), is_path("cnn")
     (True, True, False)

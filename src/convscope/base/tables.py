@@ -1,6 +1,6 @@
 """Values as tables: aligned text for terminals, HTML for notebooks.
 
-What goes into a cell is data and may be any string: a terminal gets no control characters from it, a page no markup.
+A cell is data and may be any string: a terminal gets no control characters from it, a page no markup.
 """
 
 import csv
@@ -16,7 +16,7 @@ from unicodedata import category, east_asian_width
 
 from convscope.base.palette import Rgb
 
-# What makes a spreadsheet compute a cell; the last four are the wide forms of the first four.
+# A spreadsheet computes a cell that begins so; the last four are the full-width forms of the first four.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -54,17 +54,17 @@ def confidence_text(probability: float, digits: int = 1) -> str:
 
 
 def printable(text: str) -> str:
-    """Return `text` with everything that a terminal would obey rather than show replaced by U+FFFD."""
+    """Replace everything that a terminal would obey rather than show by U+FFFD."""
     return "".join(c if c.isprintable() or c == "\N{NO-BREAK SPACE}" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def printable_lines(text: str) -> str:
-    """Return `text` with what a terminal would obey replaced, line by line, by U+FFFD."""
+    """Replace everything but line feeds that a terminal would obey rather than show by U+FFFD."""
     return "\n".join(map(printable, text.split("\n")))
 
 
 def without_passwords(text: str) -> str:
-    """Return `text` without what stands before the `@` of an address in it.
+    """Remove user names and passwords from the addresses in `text`.
 
     >>> without_passwords("no answer from http://ann:secret@host/path")
     'no answer from http://host/path'
@@ -73,12 +73,12 @@ def without_passwords(text: str) -> str:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal printable `text` takes: two for East Asian wide, none for combining."""
+    """Count the columns that printable `text` takes on a terminal: two for East Asian wide, none for combining."""
     return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def clip(text: str, width: int) -> str:
-    """Return printable `text`, its end replaced by an ellipsis where it would take more than `width` columns.
+    """Shorten printable `text` to `width` columns of a terminal, with an ellipsis at its end.
 
     >>> clip("Ankle boot", 6)
     'Ankle…'
@@ -87,11 +87,11 @@ def clip(text: str, width: int) -> str:
     ends = list(accumulate(map(display_width, text)))
     if not ends or ends[-1] <= width:
         return text
-    return text[: bisect_right(ends, width - 1)] + "…"
+    return text[: bisect_right(ends, width - 1)] + "…"  # by columns and not by characters, which may take two
 
 
 def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Return `rows` under `header` with a rule between, the first `left` columns to the left, the others to the right.
+    """Format a table with a rule under its header; the first `left` columns are aligned left, the others right.
 
     >>> print(text_table(("class", "recall"), [("zero", "99.0 %"), ("one", "100.0 %")]))
     class   recall
@@ -112,7 +112,7 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int =
 
 
 def csv_line(cells: Iterable[str | float | bool | None]) -> str:
-    """Return a row of comma-separated values with its line feed, in which no text is a formula to a spreadsheet.
+    """Format a row of comma-separated values with its line feed; a spreadsheet takes none of its text as a formula.
 
     Text that a spreadsheet would compute, as it begins with = + - @, a tab or an end of a line, gets an apostrophe
     before it, which shows it as text. Numbers stay as they are, in full precision; None is empty.
@@ -123,7 +123,8 @@ def csv_line(cells: Iterable[str | float | bool | None]) -> str:
     "'=1+1,-0.5,true,\\n"
     """
     line = StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(map(_csv_cell, cells))  # so that a lone \r is quoted too
+    # The writer quotes the characters of its line terminator, so this one makes it quote a lone \r too.
+    csv.writer(line, lineterminator="\r\n").writerow(map(_csv_cell, cells))
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 

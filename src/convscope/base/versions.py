@@ -1,4 +1,4 @@
-"""Which convscope this is, and what its extras install: as its own metadata say, so that there is no second list."""
+"""The version of convscope and the packages of its extras, read from its metadata."""
 
 import re
 from functools import cache

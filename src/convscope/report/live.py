@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from msgspec import convert, structs, to_builtins
+from msgspec import structs
 from numpy.typing import NDArray
 
-from convscope.base.packing import Packed, RowPacker, pack_first, pack_rounded, packed_bytes
+from convscope.base.packing import Packed, RowPacker, pack_rounded
 from convscope.base.records import Record
 from convscope.data.datasets import Splits, evenly
 from convscope.data.datasets.data_file import Labels
@@ -57,7 +57,7 @@ class LivePacker:
         self._splits, self._evaluation = splits, evaluation
         self._models: dict[str, LiveModel] = {}  # by the digest of the weights, and their epochs
         self._epochs: dict[tuple[str, int], Snapshot] = {}
-        self._sample = _pack_images(pack_first(splits.test.images[:_MAX_SAMPLE], _IMAGE_BYTES * 6 // 10))
+        self._sample = RowPacker(splits.test.images[:_MAX_SAMPLE]).pack(_IMAGE_BYTES * 6 // 10)
         self._images_packed: tuple[list[int], LiveImages, NDArray[np.uint8]] | None = None
         self._training: tuple[NDArray[np.int64], RowPacker, RowPacker] | None = None
 
@@ -104,8 +104,8 @@ class LivePacker:
         others = [*mistakes, *sorted({index for index in shown if index >= num_sample} - set(mistakes))]
         if self._images_packed is not None and self._images_packed[0] == others:
             return self._images_packed[1:]
-        more = pack_first(test.images[others], _IMAGE_BYTES - _bytes(sample))
-        indices = np.array([*range(num_sample), *others[: more["shape"][0]]])
+        more = RowPacker(test.images[others]).pack(_IMAGE_BYTES - sample.num_json_bytes)
+        indices = np.array([*range(num_sample), *others[: more.shape[0]]])
         pixels = test.images[indices]
         images = LiveImages(
             split=test.split,
@@ -127,7 +127,7 @@ class LivePacker:
             chosen, used = evenly_spaced(epochs, num_epochs), 0
             for number, epoch in enumerate(chosen, 1):
                 if (digest, epoch) not in self._epochs:
-                    weights = {name: _pack_images(pack_rounded(weight)) for name, weight in snapshots[epoch].items()}
+                    weights = {name: pack_rounded(weight) for name, weight in snapshots[epoch].items()}
                     self._epochs[digest, epoch] = Snapshot(epoch=epoch, weights=weights)
                 used += _bytes(self._epochs[digest, epoch])
                 if used > room:
@@ -145,11 +145,11 @@ class LivePacker:
             self._training = chosen, RowPacker(images), RowPacker(images[:_LEAST_TRAINING])
         chosen, all_rows, first_rows = self._training
         pixels = all_rows.pack(room)
-        if pixels["shape"][0] < _LEAST_TRAINING:
+        if pixels.shape[0] < _LEAST_TRAINING:
             least = first_rows.pack(max(room, _LEAST_TRAINING_BYTES))
-            pixels = max(pixels, least, key=lambda packed: packed["shape"][0])
-        labels = dataset.labels[chosen[: pixels["shape"][0]]]
-        return TrainingImages(labels=pack_small(labels), pixels=_pack_images(pixels), of=len(dataset))
+            pixels = max(pixels, least, key=lambda packed: packed.shape[0])
+        labels = dataset.labels[chosen[: pixels.shape[0]]]
+        return TrainingImages(labels=pack_small(labels), pixels=pixels, of=len(dataset))
 
 
 def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveModel:
@@ -163,15 +163,10 @@ def pack_model(model: Model, means: Mapping[str, NDArray[np.float32]]) -> LiveMo
     )
 
 
-def _pack_images(block: object) -> Packed:
-    packed: Packed = convert(block, Packed)
-    return packed
-
-
 def _bytes(value: object) -> int:
     """Count how much of the page the packed arrays within `value` take."""
     if isinstance(value, Packed):
-        return packed_bytes(to_builtins(value))
+        return value.num_json_bytes
     if isinstance(value, Record):
         value = structs.asdict(value)
     if isinstance(value, dict):

@@ -5,8 +5,6 @@ Every training image is inside, in 16 grey levels so that the file stays below 1
 
 from pathlib import Path
 
-from msgspec import convert
-
 from convscope.base.files import write_text
 from convscope.base.packing import Packed, pack_halved
 from convscope.base.versions import FORMAT
@@ -47,9 +45,7 @@ def playground_payload(splits: Splits, model: Model) -> Playground:
                 num_mistakes=0,
             ),
             parity=Parity(logits=Packed.from_array(model.logits(pixels[:NUM_PARITY]))),
-            training=TrainingImages(
-                labels=pack_small(train.labels), pixels=convert(pack_halved(train.images), Packed), of=len(train)
-            ),
+            training=TrainingImages(labels=pack_small(train.labels), pixels=pack_halved(train.images), of=len(train)),
             handwriting=train.handwriting,
         ),
     )

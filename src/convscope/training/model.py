@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Architecture
 from convscope.base.arguments import Name, check_fields
-from convscope.base.arrays import frozen_array
+from convscope.base.arrays import freeze_array
 from convscope.base.metrics import softmax
 from convscope.base.tables import clip, html_table, text_table
 from convscope.data.datasets import Dataset, DatasetLike, as_dataset
@@ -174,7 +174,7 @@ def _frozen(weights: Weights) -> Weights:
     for name, weight in weights.items():
         array = float_array(weight)
         if np.may_share_memory(array, weight):
-            array = frozen_array(array)
+            array = freeze_array(array)
         array.flags.writeable = False
         frozen[name] = array
     return MappingProxyType(frozen)

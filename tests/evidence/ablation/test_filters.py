@@ -3,7 +3,7 @@ import pytest
 from tests.noise import untrained
 
 import convscope as cs
-from convscope.base.metrics import mcnemar_exact, paired_interval
+from convscope.base.metrics import difference_interval, mcnemar_exact
 from convscope.base.records import encode
 from convscope.evidence.ablation import filter_means
 
@@ -46,13 +46,13 @@ def test_an_ablation_is_the_evaluation_of_a_model_whose_filter_is_constant_by_it
         assert effect.accuracy_change_by_class == pytest.approx(recalls, abs=6e-7)
         right, less_right = whole.y_true == whole.y_pred, less.y_true == less.y_pred
         mended, broken = (~right & less_right).sum(), (right & ~less_right).sum()
-        low, high = paired_interval(np.array([mended]), np.array([broken]), len(dataset))
+        low, high = difference_interval(np.array([mended]), np.array([broken]), len(dataset))
         assert effect.interval == (low[0], high[0])
         assert effect.p_value == pytest.approx(mcnemar_exact(int(mended), int(broken)))
         for label in range(7):
             members = whole.y_true == label
             mended, broken = (~right & less_right & members).sum(), (right & ~less_right & members).sum()
-            low, high = paired_interval(np.array([mended]), np.array([broken]), int(members.sum()))
+            low, high = difference_interval(np.array([mended]), np.array([broken]), int(members.sum()))
             assert intervals[row, label] == pytest.approx((low[0], high[0]), abs=1e-6)
 
 

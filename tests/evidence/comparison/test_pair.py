@@ -35,7 +35,7 @@ def test_comparison_agrees_with_scipy_and_the_two_evaluations():
 
 def test_intervals_are_the_score_intervals_of_the_counts():
     comparison = compare_counts(9760, 143, 44, 53)
-    difference = metrics.paired_interval(np.array([143]), np.array([44]), 10_000)
+    difference = metrics.difference_interval(np.array([143]), np.array([44]), 10_000)
     assert comparison.accuracy_difference_interval == pytest.approx(tuple(np.ravel(difference)))
     assert comparison.error_ratio_interval == statistics.error_ratio_interval(143, 44, 53)
 

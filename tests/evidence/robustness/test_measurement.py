@@ -3,8 +3,7 @@ import pytest
 from tests.noise import random_dataset, untrained
 
 import convscope as cs
-from convscope.base.metrics import paired_interval, wilson_interval
-from convscope.base.packing import packed_bytes
+from convscope.base.metrics import difference_interval, wilson_interval
 from convscope.evidence.robustness import CORRUPTIONS, corrupt, measure_robustness, measurement
 from convscope.evidence.robustness.pictures import _shrunk, pack_small
 
@@ -90,7 +89,7 @@ def test_pictures_are_packed_as_they_are_or_smaller():
     pictures = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 16, 3)).astype(np.uint8)
     np.testing.assert_array_equal(pack_small(pictures, 1 << 20).unpack(), pictures)
     packed = pack_small(pictures, 8000)
-    assert packed_bytes(packed.to_dict()) <= 8000
+    assert packed.num_json_bytes <= 8000
     small = packed.unpack()
     assert small.shape[:2] == (4, 3)
     assert small.shape[2] == 2 * small.shape[3] < 32
@@ -121,5 +120,5 @@ def test_accuracies_and_changes_have_the_intervals_of_the_metrics():
     assert accuracies == (0.6,)
     assert intervals == (wilson_interval(6, 10),)
     assert changes == pytest.approx((-0.2,))
-    low, high = paired_interval(np.array([1]), np.array([3]), 10)
+    low, high = difference_interval(np.array([1]), np.array([3]), 10)
     assert change_intervals == ((low[0], high[0]),)

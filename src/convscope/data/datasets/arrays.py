@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import describe
-from convscope.base.arrays import frozen_array
+from convscope.base.arrays import freeze_array
 from convscope.data.datasets.image_rows import as_rows, stated_shape
 from convscope.data.datasets.pixel_range import PixelRange, usual_range
 
@@ -90,7 +90,7 @@ def _numbers(images: Any) -> NDArray[Any]:
 def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
     """Return rows (N, F) as bytes: uint8 as they are, other numbers by the range that is stated or clear."""
     if rows.dtype == np.uint8 and value_range is None:
-        return frozen_array(rows)
+        return freeze_array(rows)
     low, high = float(rows.min()), float(rows.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise ValueError("images hold a value that is not finite; replace or remove such images")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
 from convscope.base.averaging import average_rows, fit
-from convscope.base.deadline import DeadlineError, check_deadline, held
+from convscope.base.deadline import DeadlineError, check_deadline, hold
 from convscope.base.errors import ImageFileError
 from convscope.data.image_files.headers import Header, UnreadableError, exif_orientation, read_header, white_of
 
@@ -122,7 +122,7 @@ def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple
         if len(content) > MAX_FILE_BYTES:
             raise UnreadableError(f"has more than {MAX_FILE_BYTES >> 20} MiB; save a smaller version")
         header = read_header(content, MAX_PIXELS)
-        with held(_one_at_a_time), warnings.catch_warnings():
+        with hold(_one_at_a_time), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 with Image.open(_Stoppable(header.content), formats=[header.format]) as image:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import numpy as np
-from msgspec import Meta, convert
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from convscope.base.packing import Packed, pack_first
+from convscope.base.packing import Packed, RowPacker
 from convscope.base.records import Count, Record
 from convscope.data.datasets import Splits
 
@@ -43,7 +43,7 @@ def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int) -> 
         np.asarray((splits.train if split == "train" else splits.test).images[index]) for split, index in distinct
     ]
     shape = splits.image_shape
-    packed = convert(pack_first(shrink(images, shape), room), Packed)
+    packed = RowPacker(shrink(images, shape)).pack(room)
     shown = distinct[: packed.shape[0]]
     return PicturesRecord(
         splits=tuple(split for split, _ in shown), indices=tuple(index for _, index in shown), images=packed

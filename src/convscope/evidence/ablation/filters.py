@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.metrics import paired_interval
+from convscope.base.metrics import difference_interval
 from convscope.base.packing import Packed
 from convscope.base.records import Change, ChangeInterval, Count, Fraction, Record, to_tuple
 from convscope.base.tables import Tabular
@@ -41,8 +41,9 @@ class FilterAblation(Record, kw_only=True):
         filter: a channel of the layer's map, or a number of its vector, from 0.
         accuracy_change: the accuracy with the ablation less that without, -1 to 1: below zero where the filter is
             missed.
-        interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.paired_interval`): the choice
-            of the images, not of the seed. Of twenty filters without effect, one interval leaves zero out.
+        interval: (low, high), the 95 % score interval of `accuracy_change` (see `metrics.difference_interval`). It
+            covers the choice of the images, not of the seed. Of twenty filters without effect, one interval leaves zero
+            out.
         p_value: McNemar's exact, for no change at all.
         is_significant: whether the change is marked among those of all ablations; see `Ablation`.
         accuracy_change_by_class: the change over the images of each class, in six digits; 0.0 for a class without
@@ -202,10 +203,10 @@ def _measure(
     by_class = (gained_by_class - lost_by_class) / np.maximum(counts, 1)
     intervals_by_class = np.tile((-1.0, 1.0), (*by_class.shape, 1))
     for label in np.flatnonzero(counts):
-        interval = paired_interval(gained_by_class[:, label], lost_by_class[:, label], int(counts[label]))
+        interval = difference_interval(gained_by_class[:, label], lost_by_class[:, label], int(counts[label]))
         intervals_by_class[:, label] = np.stack(interval, axis=1)
     num_gained, num_lost = gained.sum(axis=1), lost.sum(axis=1)
-    intervals = np.stack(paired_interval(num_gained, num_lost, len(dataset)), axis=1)
+    intervals = np.stack(difference_interval(num_gained, num_lost, len(dataset)), axis=1)
     values = p_values(num_gained, num_lost)
     is_significant, marking = mark(values)
     is_tested = np.broadcast_to(counts > 0, by_class.shape)

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.base.metrics import mcnemar_exact, paired_interval
+from convscope.base.metrics import difference_interval, mcnemar_exact
 from convscope.base.records import OpenInterval
 from convscope.base.statistics import error_ratio_interval
 
@@ -35,8 +35,8 @@ class PairedCounts:
 
     @cached_property
     def accuracy_difference_interval(self) -> tuple[float, float]:
-        """(low, high), its 95 % score interval (see `metrics.paired_interval`), as far as 0 if the test allows that."""
-        low, high = paired_interval(np.array(self.only_a_correct), np.array(self.only_b_correct), self.num_images)
+        """(low, high), its 95 % score interval by `metrics.difference_interval`, extended to 0 if the test allows 0."""
+        low, high = difference_interval(np.array(self.only_a_correct), np.array(self.only_b_correct), self.num_images)
         return self._with_equality((float(low), float(high)), 0.0)
 
     @cached_property

@@ -144,7 +144,7 @@ class RunGroup:
     @property
     def next_run_interval(self) -> tuple[float, float] | None:
         """(low, high), in which the accuracy of one further run on these images lies with 95 %; None for one model."""
-        interval = prediction_interval(self.accuracies, least_sd=0.5 / self.num_images)
+        interval = prediction_interval(self.accuracies, min_sd=0.5 / self.num_images)
         return None if interval is None else (max(interval[0], 0.0), min(interval[1], 1.0))
 
     def to_record(self) -> RunGroupRecord:

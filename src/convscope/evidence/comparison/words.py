@@ -6,7 +6,7 @@ A comparison is a record: of two runs, or of two groups of them.
 from collections.abc import Sequence
 from math import inf
 
-from convscope.base.statistics import coverage
+from convscope.base.statistics import simulated_coverage
 from convscope.base.tables import clip, printable
 from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
 from convscope.texts import Figure, Said, figure, rounded, say, sentences, signed
@@ -150,7 +150,7 @@ def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:
 
 def format_coverage(num_seeds: int, key: str = "comparing.coverageSeeds") -> str:
     """Say how often an interval over seeds and images holds the truth; "" for 30 seeds or more."""
-    share = coverage(num_seeds)
+    share = simulated_coverage(num_seeds)
     return say(key, n=num_seeds, least=share[0], most=share[1]) if share else ""
 
 

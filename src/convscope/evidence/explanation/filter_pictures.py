@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convscope.architecture import ReceptiveField
-from convscope.base.packing import Packed, packed_bytes
+from convscope.base.packing import Packed
 from convscope.base.records import Count, Record, to_tuple
 from convscope.data.datasets import evenly
 from convscope.evidence.explanation.filter_measures import FilterLayer
@@ -73,18 +73,13 @@ def picture_layers(
         left = len(layers) - done
         filters = evenly(layers[index].num_filters, max(left_over // left, 1))
         pictures = _cut_out(layers[index], filters, images, spots[index])
-        bytes_each = _bytes_per_filter(pictures)
+        bytes_each = pictures.real.num_json_bytes / max(len(pictures.filters), 1)
         if bytes_each * len(filters) > room // left:
             filters = evenly(layers[index].num_filters, max(int(room // left / bytes_each), 0 if pictured else 1))
             pictures = _cut_out(layers[index], filters, images, spots[index])
         pictured[index] = pictures
         room, left_over = max(room - int(bytes_each * len(filters)), 0), left_over - len(filters)
     return [pictured[index] for index in range(len(layers))]
-
-
-def _bytes_per_filter(pictures: FilterPictures) -> float:
-    """Return the bytes of a page that a filter takes."""
-    return packed_bytes(pictures.real.to_dict()) / max(len(pictures.filters), 1)
 
 
 def _cut_out(

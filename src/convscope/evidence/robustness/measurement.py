@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from numpy.typing import NDArray
 
 from convscope.base.arguments import Seed, checked
-from convscope.base.metrics import paired_interval, wilson_interval
+from convscope.base.metrics import difference_interval, wilson_interval
 from convscope.base.records import Change, ChangeInterval, Fraction, FractionInterval, JsonObject, Record
 from convscope.base.statistics import group_accuracy_interval
 from convscope.base.tables import Tabular, percent_with_interval
@@ -172,7 +172,7 @@ def measured(
     counts = right.sum(axis=1)
     gained, lost = (right & ~clean).sum(axis=1), (clean & ~right).sum(axis=1)
     lows, highs = wilson_interval(counts, np.full(len(right), num_images))
-    change_lows, change_highs = paired_interval(gained, lost, num_images)
+    change_lows, change_highs = difference_interval(gained, lost, num_images)
     return (
         tuple((counts / num_images).tolist()),
         tuple(zip(lows.tolist(), highs.tolist(), strict=True)),
