@@ -37,7 +37,7 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.texts import known, say
+from convscope.texts import say, translate_name
 
 _LEFT, _RIGHT, _TOP, _PLOT_HEIGHT = 64, 16, 40, 200
 _SLOT, _GAP = 16, 24  # pixels of a filter, and between two layers, as long as the drawing is no wider than the page
@@ -130,7 +130,7 @@ def draw_architectures(architectures: Sequence[VariantResult], num_images: int, 
         num_images: of the test; less than half an image in error cannot be drawn.
     """
     whole, ordered = architectures[0], sorted(architectures, key=lambda architecture: -architecture.mean)
-    names = [known("evidence.ablation.variant", clip(architecture.name, 24)) for architecture in ordered]
+    names = [translate_name("evidence.ablation.variant", clip(architecture.name, 24)) for architecture in ordered]
     left, right = 24 + round(LETTER * max(_LONGEST_VARIANT, *map(display_width, names))), 136
     row = 24
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from convscope.base.tables import clip, display_width
 from convscope.report.style import INK, PAPER
-from convscope.texts import Figure, rounded
+from convscope.texts import Figure, format_rounded
 
 CHART_WIDTH = 448
 LINE = 16  # pixels from one line of text to the next
@@ -21,17 +21,17 @@ ROW = ("axes fraction", "data")
 
 def percent_tick(value: float, _position: int | None = None) -> Figure:
     """Return a fraction as an axis writes it, in percent."""
-    return rounded(100 * value, 4, "%")
+    return format_rounded(100 * value, 4, "%")
 
 
 def number_tick(value: float, _position: int | None = None) -> Figure:
     """Return a number as an axis writes it."""
-    return rounded(value, 4)
+    return format_rounded(value, 4)
 
 
 def points_tick(value: float, _position: int | None = None) -> Figure:
     """Return a change of a fraction as an axis writes it, in percentage points."""
-    return rounded(100 * value, 4)
+    return format_rounded(100 * value, 4)
 
 
 def set_ticks(axis: Axis, max_ticks: int, write_tick: Callable[[float, int], str]) -> None:

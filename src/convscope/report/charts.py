@@ -33,7 +33,7 @@ from convscope.report.style import (
     house_style,
     new_drawing,
 )
-from convscope.texts import Figure, Said, known, say
+from convscope.texts import Figure, Sentence, say, translate_name
 from convscope.training import History
 
 Measure = Literal["accuracy", "loss"]
@@ -82,9 +82,9 @@ def draw_training_curves(histories: Mapping[str, History], measure: Measure = "a
                     axes.plot(
                         [best], [values[best - 1]], "o", color=colour, markersize=11, fillstyle="none", clip_on=False
                     )
-                text = known("curve", split)
+                text = translate_name("curve", split)
                 if len(histories) > 1:
-                    text = say("charts.curve", model=name if isinstance(name, Said) else clip(name, 8), split=text)
+                    text = say("charts.curve", model=name if isinstance(name, Sentence) else clip(name, 8), split=text)
                 labels.append((values[-1], text, colour))
         number_epochs(axes, epochs, 6)
         axes.margins(y=0.08)

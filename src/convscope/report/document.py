@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from convscope.base.tables import printable
 from convscope.report import findings
-from convscope.texts import Said, attribute, figure, rounded, say
+from convscope.texts import Sentence, attribute, figure, format_rounded, say
 
 _ITS_OWN = "base-uri 'none'; form-action 'none'"
 STILL_POLICY = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_ITS_OWN}"
@@ -71,9 +71,10 @@ def percent_interval(bounds: Sequence[float]) -> str:
 def _templates() -> Environment:
     environment = Environment(loader=FunctionLoader(read_resource), autoescape=True, undefined=StrictUndefined)
     environment.filters["plain"] = lambda text: printable(str(text))  # also as an attribute
-    environment.filters["text"] = lambda text: text if isinstance(text, Said) else printable(str(text))
+    environment.filters["text"] = lambda text: text if isinstance(text, Sentence) else printable(str(text))
     environment.filters["percent"] = findings.percent
     environment.filters["interval"] = percent_interval
     environment.filters["thousands"] = "{:,}".format
-    environment.globals.update(say=say, figure=figure, rounded=rounded, attribute=attribute, between=findings.between)
+    environment.globals.update(say=say, figure=figure, rounded=format_rounded)
+    environment.globals.update(attribute=attribute, between=findings.between)
     return environment

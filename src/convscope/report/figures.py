@@ -30,7 +30,7 @@ from convscope.report.pictures import (
     large_channels,
 )
 from convscope.report.style import Drawing, figure_bytes
-from convscope.texts import Said, say
+from convscope.texts import Sentence, say
 from convscope.training.records import HistoryRecord
 
 Makers = dict[str, Callable[[], Drawing]]
@@ -47,7 +47,7 @@ class RunChart:
         numbers: its table; None of the confusion matrix, which is one itself.
     """
 
-    title: Said
+    title: Sentence
     draw: Callable[[str], Drawing]
     numbers: Table | None = None
 
@@ -73,7 +73,7 @@ def run_charts(contents: RunContents) -> dict[str, RunChart]:
         histories = {trained.model.architecture.name: trained.history}
         if baseline is not None and baseline.history.loss:
             histories[say("baseline") if comparison is None else comparison.names[1]] = baseline.history
-        measures: dict[Measure, Callable[[HistoryRecord], Said]]
+        measures: dict[Measure, Callable[[HistoryRecord], Sentence]]
         measures = {"accuracy": findings.accuracy_finding, "loss": findings.loss_finding}
         for measure, finding in measures.items():
             draw, table = partial(draw_training_curves, histories, measure), curves_table(facts, measure)

@@ -15,11 +15,11 @@ from convscope.evidence.comparison.words import SIGNIFICANCE, format_p_value
 from convscope.evidence.evaluation import Evaluation, EvaluationRecord, caution_facts
 from convscope.evidence.explanation.kernels_and_maps import LayerSummary
 from convscope.evidence.records import ClassesRecord, ImagesRecord
-from convscope.texts import Figure, Said, figure, rounded, say, signed
+from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, say
 from convscope.training.records import HistoryRecord
 
 
-def percent_within(fraction: float, interval: Sequence[float] | UnsetType) -> Said | Figure:
+def percent_within(fraction: float, interval: Sequence[float] | UnsetType) -> Sentence | Figure:
     """Write a fraction in percent with its interval, if there is one."""
     if interval is UNSET:
         return percent(fraction)
@@ -41,7 +41,7 @@ def confidence_text(probability: float, digits: int = 1) -> str:
     return say("below", value=percent(step / 100, digits)) if rounded_number <= 0 else number
 
 
-def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> Said:
+def between(bounds: Sequence[float], text: Callable[[float], str] = percent) -> Sentence:
     """Return an interval as its two ends in words."""
     return say("to", low=text(bounds[0]), high=text(bounds[1]))
 
@@ -52,13 +52,13 @@ def bracketed(interval: Sequence[float | None], digits: int = 2, factor: float =
     return f"[{low}, {high}]".replace("-", "\N{MINUS SIGN}")
 
 
-def counted(measured: ImagesRecord | ClassesRecord) -> Said:
+def counted(measured: ImagesRecord | ClassesRecord) -> Sentence:
     """Return on how many images something was measured, and how many were left out."""
     images, left_out = say(f"counted.{measured.split}", n=measured.num_images), measured.num_images_left_out
     return say("counted.sampled", images=images, leftOut=left_out) if left_out else images
 
 
-def accuracy_finding(history: HistoryRecord) -> Said:
+def accuracy_finding(history: HistoryRecord) -> Sentence:
     """Return where the accuracy ended, and when it first came within half a point of that."""
     measured = history.val_accuracy or history.accuracy
     split = history.val_split if history.val_accuracy else "training"
@@ -71,7 +71,7 @@ def accuracy_finding(history: HistoryRecord) -> Said:
     return say(f"accuracySettled.{split}", accuracy=accuracy, half=figure(0.5, 1), epoch=near)
 
 
-def loss_finding(history: HistoryRecord) -> Said:
+def loss_finding(history: HistoryRecord) -> Sentence:
     """Return how the loss on the kept images ended against the training loss."""
     measured, split = history.val_loss, history.val_split
     if not measured:
@@ -85,7 +85,7 @@ def loss_finding(history: HistoryRecord) -> Said:
     return say(f"lossFalling.{split}", loss=loss)
 
 
-def choice_said(history: HistoryRecord, recipe: JsonObject) -> Said | None:
+def choice_said(history: HistoryRecord, recipe: JsonObject) -> Sentence | None:
     """Return after which epoch a training ended and which epoch's weights it took; None without early stopping."""
     stopping, epochs = recipe["early_stopping"], recipe["epochs"]
     if stopping is None:
@@ -98,7 +98,7 @@ def choice_said(history: HistoryRecord, recipe: JsonObject) -> Said | None:
     return say("choice.weights", ended=ended, epoch=best or done)
 
 
-def cautions_said(evaluation: Evaluation) -> list[Said]:
+def cautions_said(evaluation: Evaluation) -> list[Sentence]:
     """Write the cautions about too few or unevenly spread test images."""
     return [
         say(f"caution.{kind}", **{name: percent(value) if name == "share" else value for name, value in facts.items()})
@@ -106,18 +106,18 @@ def cautions_said(evaluation: Evaluation) -> list[Said]:
     ]
 
 
-def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Said:
+def measured_sentence(history: HistoryRecord, recipe: JsonObject) -> Sentence:
     """Say which images were measured after each epoch, and what was chosen by them."""
     if history.val_split == "test":
         return say("measuredTest")
     fraction, choice = recipe["validation_fraction"], choice_said(history, recipe)
-    share = rounded(100 * fraction, 4)
+    share = format_rounded(100 * fraction, 4)
     if fraction:
         return say("measuredShareStopped", share=share, choice=choice) if choice else say("measuredShare", share=share)
     return say("measuredStopped", choice=choice) if choice else say("measuredValidation")
 
 
-def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Said:
+def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Sentence:
     """Return how many times the largest class is as large as the smallest."""
     largest, smallest = int(np.argmax(counts)), int(np.argmin(counts))
     if counts[largest] == counts[smallest]:
@@ -128,7 +128,7 @@ def balance_finding(counts: Sequence[int], names: Sequence[str]) -> Said:
     return say("balanceRatio", most=clip(names[largest], 12), ratio=ratio, least=clip(names[smallest], 12))
 
 
-def confusion_finding(evaluation: EvaluationRecord) -> Said:
+def confusion_finding(evaluation: EvaluationRecord) -> Sentence:
     """Return the most frequent mistake."""
     if not evaluation.confused_pairs:
         return say("confusionNone", images=evaluation.num_images)
@@ -138,7 +138,7 @@ def confusion_finding(evaluation: EvaluationRecord) -> Said:
     return say("confusionMost", true=true, predicted=predicted, images=pair.count, total=total)
 
 
-def classes_finding(evaluation: EvaluationRecord) -> Said:
+def classes_finding(evaluation: EvaluationRecord) -> Sentence:
     """Say what accuracy all classes but the weakest reach."""
     by_recall = sorted((c.recall, c.class_name) for c in evaluation.classes if c.recall is not None)
     recalls = [{"recall": percent(recall), "name": clip(name, 24)} for recall, name in by_recall[:2]]
@@ -154,7 +154,7 @@ def classes_finding(evaluation: EvaluationRecord) -> Said:
     return say("recallMost", **values, reached=len(by_recall) - 1)
 
 
-def mistakes_finding(evaluation: EvaluationRecord) -> Said:
+def mistakes_finding(evaluation: EvaluationRecord) -> Sentence:
     """Return how many of the mistakes the model was nearly certain of."""
     mistakes, total = evaluation.mistakes, evaluation.num_mistakes
     if not mistakes:
@@ -164,12 +164,12 @@ def mistakes_finding(evaluation: EvaluationRecord) -> Said:
     return say(key, mistakes=certain, total=total)
 
 
-def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Said:
+def kernels_finding(kernel: NDArray[np.float32], limit: float) -> Sentence:
     """Say which part of a bank's weights is positive, and how large they get."""
-    return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=rounded(limit, 3))
+    return say("kernelsPositive", share=round(100 * float((kernel > 0).mean())), most=format_rounded(limit, 3))
 
 
-def maps_finding(summary: LayerSummary) -> Said:
+def maps_finding(summary: LayerSummary) -> Sentence:
     """Return how many of a layer's maps answer to the image."""
     count = summary.shape[-1]
     answering = count - summary.num_dead_maps
@@ -181,7 +181,7 @@ def maps_finding(summary: LayerSummary) -> Said:
     return say("mapsAll", **values) if answering == count else say("mapsSome", **values, active=answering)
 
 
-def comparison_finding(comparison: ComparisonRecord) -> Said:
+def comparison_finding(comparison: ComparisonRecord) -> Sentence:
     """Say which of two runs makes fewer errors by McNemar's test, or that the test shows no difference."""
     names = [clip(name, 12) for name in comparison.names]
     p = format_p_value(comparison.p_value)
@@ -193,10 +193,10 @@ def comparison_finding(comparison: ComparisonRecord) -> Said:
 
 def points(change: float) -> Figure:
     """Return a change of a fraction as text in percentage points, with its sign."""
-    return signed(100 * change, 2)
+    return format_signed(100 * change, 2)
 
 
-def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Said:
+def ablation_finding(filters: Sequence[FilterAblation], noun: str) -> Sentence:
     """Name the filter with the largest significant loss of accuracy, or say that no loss is significant."""
     silent = [ablation for ablation in filters if ablation.replacement == "zero"] or filters
     missed = [ablation for ablation in silent if ablation.is_significant and ablation.accuracy_change < 0]

@@ -6,12 +6,12 @@ from convscope.base.tables import clip
 from convscope.evidence.explanation import Explanation, KernelBank
 from convscope.report.findings import classes_finding, percent
 from convscope.report.records import PageData, PageFacts, PageModel, PageRecord
-from convscope.texts import Said, glossary, listed, say
+from convscope.texts import Sentence, glossary, join_texts, say
 
 _MAX_BANKS = 3  # convolutions that a sentence lists
 
 
-def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Said]:
+def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Sentence]:
     """Return the finding of each folded section that every report has, by the section's anchor."""
     names = list(glossary())
     return {
@@ -27,14 +27,14 @@ def fold_findings(page: PageFacts, explanation: Explanation) -> dict[str, Said]:
     }
 
 
-def image_size(shape: Sequence[int]) -> Said:
+def image_size(shape: Sequence[int]) -> Sentence:
     """Return how large the images are."""
     height, width, channels = shape
     size = f"{height} × {width}"
     return say("sizeChannels", size=size, channels=channels) if channels > 1 else say("size", size=size)
 
 
-def _data(data: PageData) -> Said:
+def _data(data: PageData) -> Sentence:
     train, test = data.train, data.test
     return say(
         "foldData",
@@ -45,7 +45,7 @@ def _data(data: PageData) -> Said:
     )
 
 
-def _model(model: PageModel) -> Said:
+def _model(model: PageModel) -> Sentence:
     """Return how many parameters there are, and which layers have most of them and most of the computation."""
     total, layers = model.parameters + model.non_trainable_parameters, model.layers
     counts = [layer.parameters + layer.non_trainable_parameters for layer in layers]
@@ -60,20 +60,20 @@ def _model(model: PageModel) -> Said:
     return say("foldModelTwo", **values, busiest=clip(busiest.name, 24))
 
 
-def _kernels(banks: Sequence[KernelBank]) -> Said:
+def _kernels(banks: Sequence[KernelBank]) -> Sentence:
     if not banks:
         return say("foldKernelsNone")
     if len(banks) > _MAX_BANKS:
         return say("foldKernelsMany", filters=sum(bank.num_filters for bank in banks), layers=len(banks))
-    return say("sentence", text=listed([_bank(bank) for bank in banks]))
+    return say("sentence", text=join_texts([_bank(bank) for bank in banks]))
 
 
-def _bank(bank: KernelBank) -> Said:
+def _bank(bank: KernelBank) -> Sentence:
     rows, columns = bank.kernel.shape[:2]
     return say("bank", n=bank.num_filters, size=f"{rows} × {columns}", layer=clip(bank.layer, 24))
 
 
-def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
+def _maps(explanation: Explanation, names: Sequence[str]) -> Sentence:
     layers = [layer for layer in explanation.layers if layer.layer in explanation.feature_maps]
     if not layers:
         return say("foldMapsNone")
@@ -87,7 +87,7 @@ def _maps(explanation: Explanation, names: Sequence[str]) -> Said:
     )
 
 
-def _reproduce(record: PageRecord) -> Said:
+def _reproduce(record: PageRecord) -> Sentence:
     if record.imported:
         return say("foldImported")
     if record.members:

@@ -8,7 +8,7 @@ from convscope.evidence.confusion_colours import confusion_opacities
 from convscope.report.evidence.section import Table
 from convscope.report.findings import percent
 from convscope.report.records import PageData, PageFacts
-from convscope.texts import known, say
+from convscope.texts import say, translate_name
 
 _CELLS = ((16, 40), (26, 32), (100_000, 24))  # to how many classes a cell has how many pixels: 26 fit the page
 _LONGEST_LEVEL = 4  # letters of a class name that a column has room for
@@ -41,7 +41,7 @@ def curves_table(page: PageFacts, measure: str) -> Table:
     header: list[str] = [say("head.epoch")]
     columns = []
     for name, history in histories:
-        titles = (known("curve", history.val_split), say("curve.train"), say("head.seconds"))
+        titles = (translate_name("curve", history.val_split), say("curve.train"), say("head.seconds"))
         for title, column in zip(titles, (f"val_{measure}", measure, "seconds"), strict=True):
             if getattr(history, column):
                 header.append(say("charts.curve", model=name, split=title) if len(histories) > 1 else title)

@@ -33,7 +33,7 @@ from convscope.report.views import (
     runs_view,
     samples_view,
 )
-from convscope.texts import Said, glossary, say
+from convscope.texts import Sentence, glossary, say
 
 _IN_THE_REPORT = ("evidence", "mistake_pictures", "explained_picture", "kernels", "feature_maps")
 """What of a payload is in the page once: as the report's tables and pictures."""
@@ -126,7 +126,7 @@ def _for_script(payload: Payload) -> dict[str, object]:
     return {name: part for name, part in value.items() if name not in _IN_THE_REPORT} | {"data": data}
 
 
-def _limits(page: PageFacts, *, has_seeds: bool) -> list[Said]:
+def _limits(page: PageFacts, *, has_seeds: bool) -> list[Sentence]:
     """Write the limits of the verdict in sentences."""
     images = page.evaluation.num_images
     if page.record.imported:

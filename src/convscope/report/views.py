@@ -23,7 +23,7 @@ from convscope.report import findings
 from convscope.report.pictures import MAX_KERNELS, MAX_MAPS, kernel_tiles, large_channels, map_limits
 from convscope.report.pixels import Palette, Pixels, data_uri, paint, pixels_view, scale_to
 from convscope.report.records import PageFacts
-from convscope.texts import Said, attribute, figure, follow_language, known, listed, say
+from convscope.texts import Sentence, attribute, figure, follow_language, join_texts, say, translate_name
 from convscope.training.memory import Memory
 
 _MAX_BARS = 10
@@ -48,9 +48,9 @@ def run_view(page: PageFacts) -> dict[str, object]:
     processor += [record.cpu.instruction_set] if record.cpu.instruction_set else []
     facts = [(say("facts.version", name=program), version) for program, version in record.versions.items()]
     facts += [(say("facts.threads"), str(record.threads))]
-    facts += [(say("facts.processor"), listed(processor))]
+    facts += [(say("facts.processor"), join_texts(processor))]
     facts += [
-        (say("facts.time", step=known("facts.step", step)), figure(value, 2))
+        (say("facts.time", step=translate_name("facts.step", step)), figure(value, 2))
         for step, value in record.timings.items()
         if not isinstance(value, Memory)
     ]
@@ -70,7 +70,7 @@ def run_view(page: PageFacts) -> dict[str, object]:
         "engine": record.engine,
         "training_seconds": say("head.unknown") if seconds is None else f"{seconds:.1f} s",
         "command": printable_lines(record.command),
-        "facts": [(name, value if isinstance(value, Said) else printable(value)) for name, value in facts if value],
+        "facts": [(name, value if isinstance(value, Sentence) else printable(value)) for name, value in facts if value],
     }
 
 
@@ -99,7 +99,7 @@ def runs_view(name: str, seeds: SeedsRecord | None) -> dict[str, str]:
     }
 
 
-def _epochs_trained(page: PageFacts) -> Said:
+def _epochs_trained(page: PageFacts) -> Sentence:
     """Return how many epochs were trained, of how many, and which one's weights the model has if not the last one's."""
     history, epochs = page.history, page.recipe["epochs"]
     best = history.best_epoch
@@ -156,7 +156,7 @@ def samples_view(page: PageFacts) -> dict[str, object]:
     return {"many": len(rows) > 26, "rows": rows}
 
 
-def curves_note(page: PageFacts) -> Said:
+def curves_note(page: PageFacts) -> Sentence:
     """Write the note on what was chosen by the measured curves."""
     return (
         findings.measured_sentence(page.history, page.recipe) if page.history.best_epoch is None else say("look.ring")

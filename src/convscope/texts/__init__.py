@@ -1,35 +1,35 @@
-"""Every sentence that the report and the page show, in each language, and the English of those that Python fills in."""
+"""The sentences of the report and the page, in each language; Python fills in the English ones."""
 
-from convscope.texts.catalogue import below, catalogues, glossary
-from convscope.texts.said import (
+from convscope.texts.catalogue import catalogues, get_texts, glossary
+from convscope.texts.sentence import (
     Figure,
-    Said,
-    alike,
+    Sentence,
     attribute,
     figure,
+    find_text,
     follow_language,
-    known,
-    listed,
-    rounded,
+    format_rounded,
+    format_signed,
+    join_sentences,
+    join_texts,
     say,
-    sentences,
-    signed,
+    translate_name,
 )
 
 __all__ = [
     "Figure",
-    "Said",
-    "alike",
+    "Sentence",
     "attribute",
-    "below",
     "catalogues",
     "figure",
+    "find_text",
     "follow_language",
+    "format_rounded",
+    "format_signed",
+    "get_texts",
     "glossary",
-    "known",
-    "listed",
-    "rounded",
+    "join_sentences",
+    "join_texts",
     "say",
-    "sentences",
-    "signed",
+    "translate_name",
 ]

@@ -13,22 +13,22 @@ def catalogues() -> dict[str, dict[str, Any]]:
     return {name: _read(name) for name in sorted(path.name.removesuffix(".json") for path in _FOLDER.iterdir())}
 
 
-def below(key: str) -> Any:
-    """Return the report's English text at a key, or the texts below it by name."""
-    found: Any = _english()["report"]
+def get_texts(key: str) -> Any:
+    """Return the report's English text at a key such as `evidence.ablation.head`, or the texts below it by name."""
+    texts: Any = _read_english()["report"]
     for name in key.split("."):
-        found = found[name]
-    return found
+        texts = texts[name]
+    return texts
 
 
 @cache
 def glossary() -> dict[str, str]:
     """Return the meaning of each term of the report."""
-    return {name: term["meaning"] for name, term in below("terms").items()}
+    return {name: term["meaning"] for name, term in get_texts("terms").items()}
 
 
 @cache
-def _english() -> dict[str, Any]:
+def _read_english() -> dict[str, Any]:
     return _read("en")
 
 

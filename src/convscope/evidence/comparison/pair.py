@@ -21,7 +21,7 @@ from convscope.evidence.comparison.candidate import CandidateArgument, check_sam
 from convscope.evidence.comparison.counts import PairedCounts, open_interval
 from convscope.evidence.comparison.group import RunGroup
 from convscope.evidence.comparison.records import CandidateRecord, ComparisonRecord
-from convscope.texts import sentences
+from convscope.texts import join_sentences
 
 _Record = TypeVar("_Record", bound=ComparisonRecord)
 
@@ -80,7 +80,7 @@ class Comparison(Recorded):
     @property
     def sentence(self) -> str:
         """The result of the comparison and its limits, in words."""
-        return sentences(*words.format_counts(self._numbers))
+        return join_sentences(*words.format_counts(self._numbers))
 
     def to_record(self) -> ComparisonRecord:
         return structs.replace(self._numbers, verdict=self.verdict, sentence=self.sentence)

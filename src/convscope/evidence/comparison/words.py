@@ -9,7 +9,7 @@ from math import inf
 from convscope.base.statistics import simulated_coverage
 from convscope.base.tables import clip, printable
 from convscope.evidence.comparison.records import ComparisonRecord, Equivalence
-from convscope.texts import Figure, Said, figure, rounded, say, sentences, signed
+from convscope.texts import Figure, Sentence, figure, format_rounded, format_signed, join_sentences, say
 
 SIGNIFICANCE = 0.05
 """Below it, two are said to differ."""
@@ -42,15 +42,15 @@ def ratio(value: float) -> str:
     return f"{value:.2f}" if value >= 0.1 or value == 0 else f"{value:.1g}"
 
 
-def format_p_value(p_value: float) -> Said:
+def format_p_value(p_value: float) -> Sentence:
     """Write a p-value, or the bound below which it lies.
 
     >>> str(format_p_value(0.0212)), str(format_p_value(0.0))
     ('p = 0.021', 'p < 1e-300')
     """
     if p_value >= _SMALLEST_PRINTED_P:
-        return say("p", p=rounded(p_value, 2))
-    return say("pBelow", p=rounded(_SMALLEST_PRINTED_P, 2))
+        return say("p", p=format_rounded(p_value, 2))
+    return say("pBelow", p=format_rounded(_SMALLEST_PRINTED_P, 2))
 
 
 def p_number(p_value: float) -> str:
@@ -58,18 +58,18 @@ def p_number(p_value: float) -> str:
     return format_p_value(p_value).removeprefix("p ").removeprefix("= ")
 
 
-def format_points(value: float, interval: Sequence[float]) -> Said:
+def format_points(value: float, interval: Sequence[float]) -> Sentence:
     """Write a difference of fractions and its interval as points, with three digits where all are below a tenth.
 
     >>> str(format_points(0.0099, (0.0073, 0.0127)))
     '+0.99 [+0.73, +1.27] points'
     """
     digits = 2 if max(abs(100 * each) for each in (value, *interval)) >= 0.1 else 3
-    number, low, high = (signed(100 * each, digits) for each in (value, *interval))
+    number, low, high = (format_signed(100 * each, digits) for each in (value, *interval))
     return say("points", change=say("within", value=number, low=low, high=high))
 
 
-def format_verdict(comparison: ComparisonRecord) -> Said:
+def format_verdict(comparison: ComparisonRecord) -> Sentence:
     """Say who makes fewer errors and by how much, or that the two do not differ significantly."""
     names = [clip(name, _WIDEST_NAME) for name in comparison.names]
     difference = comparison.accuracy_difference
@@ -94,7 +94,7 @@ def format_verdict(comparison: ComparisonRecord) -> Said:
     return say(key, **sides, fewer=fewer_percent(errors[better] / errors[1 - better]), **ends)
 
 
-def format_counts(comparison: ComparisonRecord) -> list[Said]:
+def format_counts(comparison: ComparisonRecord) -> list[Sentence]:
     """Say what the counts of two single runs show and what they cannot show."""
     first, second = comparison.names
     errors = [comparison.a.num_errors, comparison.b.num_errors]
@@ -145,7 +145,7 @@ def format_limits(names: Sequence[str], num_models: Sequence[int]) -> str:
         return say("comparing.oneRun")
     if alone:
         return say("comparing.alone", name=alone[0])
-    return sentences(say("comparing.covers"), format_coverage(min(num_models), "comparing.coverage"))
+    return join_sentences(say("comparing.covers"), format_coverage(min(num_models), "comparing.coverage"))
 
 
 def format_coverage(num_seeds: int, key: str = "comparing.coverageSeeds") -> str:
@@ -164,11 +164,11 @@ def fewer_percent(share: float) -> Figure | str:
     if value == -inf:
         return "\N{MINUS SIGN}\N{INFINITY}"
     if 99.5 <= value < 100:
-        return rounded(value, 4)
-    return figure(value, 0) if abs(value) >= 9.5 else rounded(value, 2)
+        return format_rounded(value, 4)
+    return figure(value, 0) if abs(value) >= 9.5 else format_rounded(value, 2)
 
 
-def _chance(comparison: ComparisonRecord) -> Said:
+def _chance(comparison: ComparisonRecord) -> Sentence:
     differing = comparison.num_differing
     if differing == 0:
         return say("comparing.equal")

@@ -12,7 +12,7 @@ from convscope.experiment.architectures import ArchitectureAblation
 from convscope.report.ablation_chart import ablations_by_layer, draw_ablation, draw_architectures, main_replacement
 from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import ablation_finding, between, counted, percent, points
-from convscope.texts import Said, alike, below, figure, known, listed, say, sentences
+from convscope.texts import Sentence, figure, find_text, get_texts, join_sentences, join_texts, say, translate_name
 
 _WIDEST_NAME = 12
 _MAX_ROWS = 20  # the largest changes by class
@@ -47,7 +47,7 @@ def _filters(value: Ablation) -> list[Table | Chart]:
     chart = Chart(
         name="ablation",
         title=title,
-        look=sentences(
+        look=join_sentences(
             say(f"evidence.ablation.lookFew.{noun}"),
             say("measured", images=counted(value)),
             say(f"evidence.ablation.untested.{noun}", n=left_out) if left_out else "",
@@ -151,12 +151,12 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     rows = [
         [
             _variant(architecture.name),
-            known("evidence.ablation.changed", architecture.change),
+            translate_name("evidence.ablation.changed", architecture.change),
             percent(architecture.mean),
             _interval(architecture.interval, percent),
             "" if architecture is whole else points(architecture.difference),
             "" if architecture is whole else _interval(architecture.difference_interval, points),
-            "" if architecture is whole else known("evidence.ablation.verdict", architecture.verdict),
+            "" if architecture is whole else translate_name("evidence.ablation.verdict", architecture.verdict),
             f"{architecture.parameters:,}",
             f"{architecture.macs:,}",
             f"{architecture.num_images:,}",
@@ -166,10 +166,10 @@ def _architectures(value: ArchitectureAblation) -> list[Table | Chart]:
     ]
     header = heads("ablation", "variant", "change", "accuracy", "interval", "points", "interval", "verdict")
     header += heads("ablation", "parameters", "macs", "images", "seconds")
-    left_out = listed([_left_out(variant) for variant in runs.left_out], "semicolon")
+    left_out = join_texts([_left_out(variant) for variant in runs.left_out], "semicolon")
     table = Table(
         title=say("evidence.ablation.variants.title", architecture=clip(runs.architecture, 18)),
-        look=sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
+        look=join_sentences(say("evidence.ablation.variants.same"), say("leftOut", names=left_out) if left_out else ""),
         header=header,
         rows=rows,
         left=2,
@@ -182,13 +182,13 @@ def _interval(interval: Sequence[float] | None, text: Callable[[float], str]) ->
 
 
 def _variant(name: str) -> str:
-    return known("evidence.ablation.variant", name)
+    return translate_name("evidence.ablation.variant", name)
 
 
-def _left_out(left_out: LeftOut) -> Said:
+def _left_out(left_out: LeftOut) -> Sentence:
     reasons = [
-        say("evidence.ablation.identical", name=_variant(variant)) for variant in below("evidence.ablation.variant")
+        say("evidence.ablation.identical", name=_variant(variant)) for variant in get_texts("evidence.ablation.variant")
     ]
     reasons += [say("evidence.ablation.needsTimes", times=str(times)) for times in range(2, _MAX_TIMES)]
-    why = alike(left_out.reason, [*reasons, known("evidence.ablation.reasons", left_out.reason)])
+    why = find_text(left_out.reason, [*reasons, translate_name("evidence.ablation.reasons", left_out.reason)])
     return say("evidence.ablation.reason", name=_variant(left_out.name), reason=why)

@@ -12,7 +12,7 @@ from convscope.report.evidence.section import Card, Chart, Gallery, Section, Tab
 from convscope.report.findings import confidence_text, percent
 from convscope.report.pixels import image_pixels, paint
 from convscope.report.style import ACCENT, MUTED, WARM, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import Said, say
+from convscope.texts import Sentence, say
 
 _COLOURS = {"noise": MUTED, "fgsm": ACCENT, "pgd": WARM}  # FGSM is in files of earlier versions
 _SIDE = 84
@@ -44,7 +44,7 @@ def attacks_finding(value: Attacks) -> str:
     size, last = value.median_epsilon, _by_method(value)["pgd"][-1]
     if size is None:
         return say("evidence.attacks.accuracy", epsilon=f"{last.epsilon}", accuracy=percent(last.accuracy))
-    levels: Said | str = f"{size:.0f}"
+    levels: Sentence | str = f"{size:.0f}"
     if value.median_epsilon_interval:
         low, high = ("\N{INFINITY}" if end is None else f"{end:.0f}" for end in value.median_epsilon_interval)
         levels = say("within", value=levels, low=low, high=high)

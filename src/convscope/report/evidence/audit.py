@@ -10,7 +10,7 @@ from convscope.evidence.audit.label_suspects import LabelSuspectsRecord
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import Pixels, image_pixels, tile
-from convscope.texts import figure, listed, rounded, say, sentences
+from convscope.texts import figure, format_rounded, join_sentences, join_texts, say
 
 _MAX_MEMBERS = 3
 _WIDEST_NAME = 12
@@ -78,7 +78,8 @@ def _accuracy_table(value: AuditRecord) -> list[Table]:
         title = say("evidence.audit.known", n=number, ceiling=ceiling)
     else:
         title = say("evidence.audit.twins", twins=left_out.get("twins", 0), images=whole.num_images)
-    look = sentences(*(say(f"evidence.audit.meaning.{name}") for name in left_out), say("evidence.audit.neverLeftOut"))
+    meanings = [say(f"evidence.audit.meaning.{name}") for name in left_out]
+    look = join_sentences(*meanings, say("evidence.audit.neverLeftOut"))
     header = heads("audit", "testImages", "images", "right", "accuracy", "interval")
     return [Table(title, look, header, rows)]
 
@@ -130,7 +131,7 @@ def _suspects_gallery(
     if rejected:
         both = sum(suspect.index in rejected for suspect in suspects.suspects)
         title = say(f"evidence.audit.suspectsRejected.{split}", **counts, rejected=both)
-    look = sentences(
+    look = join_sentences(
         say("evidence.audit.suspectLook"),
         say("sentence", text=say("evidence.filters.areShown", n=len(shown)))
         if len(shown) < suspects.num_suspects
@@ -154,7 +155,7 @@ def _counts_table(suspects: Mapping[str, LabelSuspectsRecord]) -> Table:
         for split, split_suspects in suspects.items()
     ]
     return Table(
-        say("evidence.audit.suspect", counts=listed(counts, "and")),
+        say("evidence.audit.suspect", counts=join_texts(counts, "and")),
         say("evidence.audit.confidentLook"),
         heads("audit", "split", "labels", "confident", "suspect"),
         rows,
@@ -171,8 +172,8 @@ def _duplicates_table(duplicates: DuplicatesRecord) -> Table:
     else:
         title = say("evidence.audit.groups.none", images=images)
     left_out = duplicates.num_left_out
-    look = sentences(
-        say("evidence.audit.similar", threshold=rounded(duplicates.threshold, 6)),
+    look = join_sentences(
+        say("evidence.audit.similar", threshold=format_rounded(duplicates.threshold, 6)),
         say("evidence.audit.notSearched", n=left_out) if left_out else "",
     )
     counts = {
@@ -195,11 +196,11 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
             continue
         labels = [clip(names[label], _WIDEST_NAME) for label in dict.fromkeys(member.label for member in group.members)]
         more = group.num_images - len(shown)
-        members_shown = listed(
+        members_shown = join_texts(
             [say(f"evidence.audit.member.{image.split}", index=str(image.index)) for image, _ in shown]
         )
         lines = [
-            listed(labels[:_MAX_MEMBERS], "or"),
+            join_texts(labels[:_MAX_MEMBERS], "or"),
             say("evidence.audit.andMore", members=members_shown, more=more) if more else members_shown,
             say("evidence.audit.equal")
             if group.is_equal
@@ -215,7 +216,7 @@ def _duplicates_gallery(duplicates: DuplicatesRecord, names: Sequence[str], pict
         across=duplicates.num_groups_across_splits,
     )
     is_all = len(cards) == duplicates.num_groups
-    look = sentences(
+    look = join_sentences(
         say("evidence.audit.galleryLook"),
         "" if is_all else say("evidence.audit.groupsShown", shown=len(cards), n=duplicates.num_groups),
     )

@@ -4,7 +4,7 @@ from convscope.evidence.calibration import Calibration
 from convscope.report.calibration_charts import draw_reliability, draw_risk, sure_text
 from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import between, bracketed, percent, points
-from convscope.texts import Said, alike, figure, known, rounded, say, sentences
+from convscope.texts import Sentence, figure, find_text, format_rounded, join_sentences, say, translate_name
 
 _NUMBERS = {  # what a value is multiplied by, and its digits
     "ece_by_width": (100, 2),
@@ -21,7 +21,7 @@ def calibration_section(value: Calibration) -> Section:
     reliability = Chart(
         "reliability",
         error_finding(value),
-        sentences(
+        join_sentences(
             say("sentence", text=confidence_finding(value)), say("evidence.calibration.reliability", n=value.num_bins)
         ),
         draw_reliability(value),
@@ -80,8 +80,9 @@ def refusal_finding(value: Calibration) -> str:
     chosen = next(
         (refusal for refusal in others if refusal.num_errors_left <= whole.num_errors_left / 2), [whole, *others][-1]
     )
+    share = format_rounded(100 * chosen.fraction, 6)
     left, errors = chosen.num_errors_left, whole.num_errors_left
-    return say("evidence.calibration.refusing", share=rounded(100 * chosen.fraction, 6), left=left, errors=errors)
+    return say("evidence.calibration.refusing", share=share, left=left, errors=errors)
 
 
 def _figures_table(value: Calibration) -> Table:
@@ -123,13 +124,13 @@ def _figures_table(value: Calibration) -> Table:
     return Table(_temperature_sentence(value), _figures_look(value), figures, rows)
 
 
-def _temperature_sentence(value: Calibration) -> Said:
+def _temperature_sentence(value: Calibration) -> Sentence:
     interval, left_out = value.temperature_interval, value.num_fitted_left_out
     temperature: str = figure(value.temperature, 2)
     if interval:
         temperature = say("within", value=temperature, low=figure(interval[0], 2), high=figure(interval[1], 2))
     siblings = (say("evidence.calibration.siblings", n=count) for count in range(2, _MAX_SIBLINGS))
-    images = alike(value.fitted_on, [*siblings, known("evidence.calibration.on", value.fitted_on)])
+    images = find_text(value.fitted_on, [*siblings, translate_name("evidence.calibration.on", value.fitted_on)])
     values = {"temperature": temperature, "images": images}
     if left_out:
         return say("evidence.calibration.fittedLeftOut", n=value.num_fitted, leftOut=left_out, **values)
@@ -139,7 +140,7 @@ def _temperature_sentence(value: Calibration) -> Said:
 def _figures_look(value: Calibration) -> str:
     images = say(f"counted.{value.split}", n=value.num_images)
     errors = value.before.risk_coverage.refusals[0].num_errors_left
-    return sentences(
+    return join_sentences(
         say("evidence.calibration.atBound") if value.is_at_bound else "",
         say("evidence.calibration.figures", images=images),
         say("evidence.calibration.fewErrors", n=errors) if errors < 10 else "",
@@ -158,7 +159,7 @@ def _refusal_table(value: Calibration) -> Table:
         low, high = refusal.interval
         rows.append(
             [
-                rounded(100 * refusal.fraction, 6, "%"),
+                format_rounded(100 * refusal.fraction, 6, "%"),
                 f"{refusal.num_left:,}",
                 say("ofTotal", n=refusal.num_errors_left, total=whole.num_errors_left),
                 percent(refusal.risk),

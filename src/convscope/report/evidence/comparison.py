@@ -13,7 +13,7 @@ from convscope.report.axes import CHART_WIDTH, DASHES, LETTER, ROW, draw_interva
 from convscope.report.evidence.section import Chart, Table
 from convscope.report.findings import bracketed, percent, points
 from convscope.report.style import ACCENT, INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import rounded, say, sentences
+from convscope.texts import format_rounded, join_sentences, say
 
 _ROW = 44  # pixels of a group
 _RIGHT = 104  # pixels for the numbers beside the rows
@@ -26,11 +26,11 @@ def comparison_chart(comparison: GroupComparisonRecord) -> Chart:
     """Draw a comparison of groups, with the verdict as its title."""
     look = say("evidence.comparison.lookSingle")
     if comparison.degrees_of_freedom is not None:
-        look = say("evidence.comparison.lookSeveral", freedom=rounded(comparison.degrees_of_freedom, 3))
+        look = say("evidence.comparison.lookSeveral", freedom=format_rounded(comparison.degrees_of_freedom, 3))
     return Chart(
         "comparison-difference",
         format_verdict(comparison),
-        sentences(look, "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm")),
+        join_sentences(look, "" if comparison.adjusted_p_value is None else say("evidence.comparison.holm")),
         draw_difference(comparison),
         _numbers(comparison),
     )

@@ -13,7 +13,7 @@ from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import figure, say, sentences
+from convscope.texts import figure, join_sentences, say
 
 _MAX_GREY = 12_000  # dots of other classes in all clouds: what a file of 40 kB has room for
 _MAX_PANELS = 26  # with more classes, those whose images have the fewest neighbours of their class
@@ -45,7 +45,7 @@ def _clouds(value: Embedding) -> Chart:
         dimensions=value.num_dimensions,
         chance=percent(value.chance_agreement, 1),
     )
-    look = sentences(blue, "" if len(shown) == num_classes else say("evidence.embedding.fewest", n=len(shown)))
+    look = join_sentences(blue, "" if len(shown) == num_classes else say("evidence.embedding.fewest", n=len(shown)))
     return Chart("embedding", title, look, _draw(value, shown, title), _numbers(value), is_wide=True)
 
 

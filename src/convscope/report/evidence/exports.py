@@ -3,7 +3,7 @@
 from convscope.interchange.parity import ParityTable
 from convscope.report.evidence.section import Section, Table
 from convscope.report.findings import percent
-from convscope.texts import Said, rounded, say
+from convscope.texts import Sentence, format_rounded, say
 
 
 def exports_section(table: ParityTable) -> Section:
@@ -21,11 +21,11 @@ def exports_section(table: ParityTable) -> Section:
     )
 
 
-def _finding(table: ParityTable) -> Said:
+def _finding(table: ParityTable) -> Sentence:
     """Return how many predictions changed, beside how large logits are."""
     changed = [row.num_changed for row in table.rows if row.num_changed]
     values = {
-        "largest": rounded(max(row.largest_logit for row in table.rows), 3),
+        "largest": format_rounded(max(row.largest_logit for row in table.rows), 3),
         "accuracy": percent(table.rows[0].model_accuracy),
     }
     if changed:

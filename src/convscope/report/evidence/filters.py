@@ -12,7 +12,7 @@ from convscope.evidence.explanation.filter_pictures import picture_box
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import counted, percent
 from convscope.report.pixels import Pixels, enlarge, image_pixels, scale_to, tile
-from convscope.texts import figure, rounded, say, sentences
+from convscope.texts import figure, format_rounded, join_sentences, say
 
 _GRID = 90  # pixels that the nine pictures take, about
 _GAP = 3
@@ -54,7 +54,7 @@ def _layer_table(value: FilterCards, noun: str) -> Table:
     title = say(f"evidence.filters.noneDead.{noun}")
     if dead:
         title = say(f"evidence.filters.dead.{noun}", n=dead, total=total)
-    look = sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=counted(value)))
+    look = join_sentences(say("evidence.filters.lookDead"), say("evidence.filters.formula", images=counted(value)))
     rows = []
     for layer in layers:
         cards = layer.filters
@@ -83,7 +83,7 @@ def _gallery(value: FilterCards, layers: Sequence[FilterLayerCards], noun: str) 
         title, reads = _liveliness(layers[0], noun), _reads(value, layers[0], noun)
         if len(cards) < total:
             title = say("semicolon", first=title, second=say("evidence.filters.areShown", n=len(cards)))
-    look = sentences(
+    look = join_sentences(
         say(f"evidence.filters.left.{value.split}.{noun}"),
         reads,
     )
@@ -161,10 +161,10 @@ def _pad_pictures(picture: Pixels, height: int, width: int) -> Pixels:
 def _lines(card: FilterCard, names: Sequence[str]) -> list[str]:
     highest = card.quantiles[-1]
     if card.is_dead:
-        return [_line("dead", value=rounded(highest, 3))]
+        return [_line("dead", value=format_rounded(highest, 3))]
     name = clip(names[card.selective_label], 12)
     lines = [_line("selective", value=figure(card.selectivity, 2), name=name)]
-    lines.append(_line("maximum", value=rounded(highest, 3)))
+    lines.append(_line("maximum", value=format_rounded(highest, 3)))
     if card.is_rare:
         lines.append(_line("rare", share=percent(card.active_image_fraction)))
     return lines

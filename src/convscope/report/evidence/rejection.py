@@ -9,7 +9,16 @@ from convscope.evidence.rejection.result import OutOfDistributionResult, Rejecti
 from convscope.report.evidence.section import Card, Gallery, Section, Table, heads
 from convscope.report.findings import between, confidence_text, percent
 from convscope.report.pixels import image_pixels
-from convscope.texts import alike, below, figure, known, listed, rounded, say, sentences
+from convscope.texts import (
+    figure,
+    find_text,
+    format_rounded,
+    get_texts,
+    join_sentences,
+    join_texts,
+    say,
+    translate_name,
+)
 
 _NAME = 20  # columns of a set's name
 _COLUMNS = 8  # pictures in a row, at most
@@ -54,14 +63,14 @@ def _answer(name: str, text: str) -> str:
 
 
 def _set(name: str) -> str:
-    return known("evidence.rejection.set", clip(name, _NAME))
+    return translate_name("evidence.rejection.set", clip(name, _NAME))
 
 
 def _name_alteration(name: str) -> str:
     """Name an alteration of images in words."""
     shifted = (say("evidence.rejection.shifted", n=pixels) for pixels in range(1, _MAX_CHANGE))
     rotated = (say("evidence.rejection.rotated", angle=str(angle)) for angle in range(1, _MAX_CHANGE))
-    return alike(name, chain(shifted, rotated))
+    return find_text(name, chain(shifted, rotated))
 
 
 def _refused(value: Rejection) -> Table:
@@ -106,20 +115,20 @@ def _refused_look(value: Rejection) -> str:
     if value.temperature is None:
         said.append(say("evidence.rejection.uncalibrated"))
     else:
-        said.append(say("evidence.rejection.calibrated", temperature=rounded(value.temperature, 3)))
+        said.append(say("evidence.rejection.calibrated", temperature=format_rounded(value.temperature, 3)))
     groups = [
         _clusters(images, images.num_clusters)
         for images in value.out_of_distribution
         if images.num_clusters is not None
     ]
     if groups:
-        said.append(say("evidence.rejection.clusters", groups=listed(groups)))
-    return sentences(*said, *_left_out(value))
+        said.append(say("evidence.rejection.clusters", groups=join_texts(groups)))
+    return join_sentences(*said, *_left_out(value))
 
 
 def _clusters(images: OutOfDistributionResult, count: int) -> str:
     by = images.clustered_by
-    kind = by if by in below("evidence.rejection.cluster") else "groups"
+    kind = by if by in get_texts("evidence.rejection.cluster") else "groups"
     return say(f"evidence.rejection.cluster.{kind}", name=_set(images.name), n=count)
 
 
@@ -160,7 +169,7 @@ def _costs(value: Rejection) -> tuple[Gallery, ...]:
     if wrong.total:
         title = say("evidence.rejection.costBoth", **counts, wrong=wrong.count, others=wrong.total)
     answered = own.correct_among_accepted[rule]
-    look = sentences(
+    look = join_sentences(
         say(f"evidence.rejection.some.{value.split}"),
         say("evidence.rejection.answered", accuracy=percent(answered.value)) if answered.total else "",
     )
@@ -176,7 +185,7 @@ def _share(share: Share) -> tuple[str, str]:
 
 def _left_out(value: Rejection) -> list[str]:
     return [
-        say("evidence.rejection.leftOut", name=_set(name), why=known("evidence.rejection.why", why))
+        say("evidence.rejection.leftOut", name=_set(name), why=translate_name("evidence.rejection.why", why))
         for name, why in value.left_out.items()
     ]
 

@@ -12,7 +12,7 @@ from convscope.evidence.robustness.measurement import Robustness
 from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.findings import percent, percent_within, points
 from convscope.report.style import INK, MUTED, Drawing, add_axes, house_style, new_drawing
-from convscope.texts import figure, known, say
+from convscope.texts import figure, say, translate_name
 
 _CELL = 64, 24  # pixels of the heat table
 _DEEPEST = 0.6  # how opaque the red of a cell is where everything is lost
@@ -37,7 +37,7 @@ def robustness_section(value: Robustness) -> Section:
 
 
 def _spoken(name: str) -> str:
-    return known("evidence.robustness.corruption", name)
+    return translate_name("evidence.robustness.corruption", name)
 
 
 def _heat(value: Robustness, names: Sequence[str], accuracies: NDArray[np.float64]) -> Chart:

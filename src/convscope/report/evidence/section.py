@@ -11,7 +11,7 @@ from markupsafe import Markup
 from convscope.report.document import render_template
 from convscope.report.pixels import Pixels, pixels_view, scale_to
 from convscope.report.style import Drawing, svg_element
-from convscope.texts import below, say
+from convscope.texts import get_texts, say
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Section:
 
 def heads(topic: str, *names: str) -> list[str]:
     """Return heads of columns, each by its name among the topic's own, or else among those of all tables."""
-    own = below(f"evidence.{topic}.head")
+    own = get_texts(f"evidence.{topic}.head")
     return [say(f"evidence.{topic}.head.{name}" if name in own else f"head.{name}") for name in names]
 
 

@@ -12,7 +12,7 @@ from convscope.report.evidence.comparison import comparison_chart
 from convscope.report.evidence.section import Chart, Section, Table, heads
 from convscope.report.experiment_charts import draw_strips, group_names
 from convscope.report.findings import bracketed, percent
-from convscope.texts import say, sentences
+from convscope.texts import join_sentences, say
 
 _MAX_RUNS = 400  # as dots and in the table, over all groups
 
@@ -35,7 +35,7 @@ def experiment_section(experiment: RunsRecord) -> Section:
             images=experiment.num_images,
             data=clip(experiment.dataset, 40),
         ),
-        sentences(say("evidence.seeds.doesNotShow"), covered),
+        join_sentences(say("evidence.seeds.doesNotShow"), covered),
         parts,
     )
 
@@ -43,8 +43,8 @@ def experiment_section(experiment: RunsRecord) -> Section:
 def seeds_section(seeds: SeedsRecord) -> Section:
     """Return the section of a run's own experiment and, where there are two networks, of their comparison."""
     section, comparison = experiment_section(seeds), seeds.comparison
-    parts = [] if comparison is None else [comparison_chart(comparison)]
-    return replace(section, shows=sentences(section.shows, say("evidence.seeds.more")), parts=[*section.parts, *parts])
+    parts = [*section.parts, *([] if comparison is None else [comparison_chart(comparison)])]
+    return replace(section, shows=join_sentences(section.shows, say("evidence.seeds.more")), parts=parts)
 
 
 def seeds_finding(experiment: RunsRecord) -> str:
@@ -104,7 +104,7 @@ def _strips(experiment: RunsRecord, runs: Sequence[Sequence[RunRecord]]) -> Char
     return Chart(
         "seeds",
         title,
-        sentences(say("evidence.seeds.compare"), drawn),
+        join_sentences(say("evidence.seeds.compare"), drawn),
         draw_strips(groups, [_evenly([run.accuracy for run in members], shown) for members in runs], title),
         Table("", "", header, rows, left=2),
         is_wide=True,
@@ -141,7 +141,7 @@ def _table(groups: Sequence[GroupRecord], runs: Sequence[Sequence[RunRecord]]) -
     single = any(group.num_runs == 1 for group in groups)
     return Table(
         say("evidence.seeds.groups"),
-        sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
+        join_sentences(say("evidence.seeds.sd"), say("evidence.seeds.noInterval") if single else ""),
         [
             *heads("seeds", "architecture", "recipe", "runs", "mean"),
             say("evidence.comparison.sd"),

@@ -4,11 +4,21 @@ import pytest
 from markupsafe import Markup, escape
 
 from convscope.report.findings import percent
-from convscope.texts import alike, attribute, figure, follow_language, known, listed, rounded, say, signed
+from convscope.texts import (
+    attribute,
+    figure,
+    find_text,
+    follow_language,
+    format_rounded,
+    format_signed,
+    join_texts,
+    say,
+    translate_name,
+)
 
 
 @pytest.mark.parametrize(
-    ("said", "english"),
+    ("sentence", "english"),
     [
         (say("foldKernelsNone"), "This network has no convolution."),
         (say("confusionNone", images=10_000), "No mistakes on 10,000 images"),
@@ -17,14 +27,14 @@ from convscope.texts import alike, attribute, figure, follow_language, known, li
         (say("bank", n=2, size="3 × 3", layer="conv"), "2 filters of 3 × 3 in conv"),
         (say("sentence", text=say("mistakesNone")), "No mistakes to show."),
         (say("accuracyOnce.test", accuracy=percent(0.5)), "Test accuracy is 50.00\N{NO-BREAK SPACE}% after one epoch"),
-        (say("kernelsPositive", share=51, most=rounded(0.98765, 3)), None),
+        (say("kernelsPositive", share=51, most=format_rounded(0.98765, 3)), None),
     ],
 )
-def test_a_sentence_is_english_text(said: str, english: str | None) -> None:
+def test_a_sentence_is_english_text(sentence: str, english: str | None) -> None:
     if english is None:
-        assert said.endswith("the largest absolute value is 0.988.")
+        assert sentence.endswith("the largest absolute value is 0.988.")
     else:
-        assert said == english
+        assert sentence == english
 
 
 def test_a_sentence_in_a_page_names_its_text_and_values_and_explains_its_terms() -> None:
@@ -33,9 +43,9 @@ def test_a_sentence_in_a_page_names_its_text_and_values_and_explains_its_terms()
     start = """<say-text key="head.mcnemar" values='{"p":"&lt;0.1"}'><abbr title="""
     assert html.startswith(start)
     assert html.endswith(">McNemar test</abbr>, exact: p = &lt;0.1</say-text>")
-    said = say("sentence", text=say("balanceNone", name="o'k"))
+    sentence = say("sentence", text=say("balanceNone", name="o'k"))
     values = '{"text":["balanceNone",{"name":"o&#39;k"}]}'
-    assert f"values='{values}'" in escape(said)
+    assert f"values='{values}'" in escape(sentence)
 
 
 def test_a_missing_text_or_value_is_an_error() -> None:
@@ -46,16 +56,16 @@ def test_a_missing_text_or_value_is_an_error() -> None:
 
 
 def test_a_figure_is_a_number_as_english_writes_it() -> None:
-    assert [figure(-0.04, 1), figure(-1234.5, 1), signed(0.004, 2), signed(-1.5, 1)] == [
+    assert [figure(-0.04, 1), figure(-1234.5, 1), format_signed(0.004, 2), format_signed(-1.5, 1)] == [
         "0.0", "−1,234.5", "0.00", "−1.5",
     ]  # fmt: skip
-    assert [rounded(92.5, 4, "%"), rounded(2.7e-33, 2)] == ["92.5\N{NO-BREAK SPACE}%", "2.7e-33"]
+    assert [format_rounded(92.5, 4, "%"), format_rounded(2.7e-33, 2)] == ["92.5\N{NO-BREAK SPACE}%", "2.7e-33"]
 
 
 def test_an_attribute_names_its_text_and_data_stays_data() -> None:
     assert attribute("alt", 'a "b"') == 'alt="a &quot;b&quot;"'
-    said = attribute("title", say("head.more", n=2))
-    assert said == """title="2 more" data-say-title='["head.more",{"n":2}]'"""
+    sentence = attribute("title", say("head.more", n=2))
+    assert sentence == """title="2 more" data-say-title='["head.more",{"n":2}]'"""
 
 
 def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
@@ -67,14 +77,14 @@ def test_texts_of_a_drawing_follow_unless_data_reads_the_same() -> None:
 
 
 def test_names_of_the_program_are_looked_up_and_others_stay() -> None:
-    assert known("evidence.rejection.set", "letters").key == "evidence.rejection.set.letters"  # type: ignore[attr-defined]
-    assert known("evidence.rejection.set", "Fashion-MNIST") == "Fashion-MNIST"
+    assert translate_name("evidence.rejection.set", "letters").key == "evidence.rejection.set.letters"  # type: ignore[attr-defined]
+    assert translate_name("evidence.rejection.set", "Fashion-MNIST") == "Fashion-MNIST"
     shifts = [say("evidence.rejection.shifted", n=pixels) for pixels in (1, 2)]
-    assert alike("shifted by 2 pixels", shifts) is shifts[1]
-    assert alike("bent", shifts) == "bent"
-    assert listed(["a", "b", "c"], "or") == "a or b or c"
+    assert find_text("shifted by 2 pixels", shifts) is shifts[1]
+    assert find_text("bent", shifts) == "bent"
+    assert join_texts(["a", "b", "c"], "or") == "a or b or c"
 
 
 def test_a_pickled_sentence_is_its_english() -> None:
-    said = say("lossTraining", loss=figure(0.12345, 3))
-    assert pickle.loads(pickle.dumps([said, figure(0.5, 1)])) == [said, "0.5"]
+    sentence = say("lossTraining", loss=figure(0.12345, 3))
+    assert pickle.loads(pickle.dumps([sentence, figure(0.5, 1)])) == [sentence, "0.5"]
