@@ -73,6 +73,7 @@ def set_pair(layer: NamedLayer, field: str) -> None:
         raise ArchitectureError(
             f"{label(layer)}: {field} is {value!r}; it must be one or two whole numbers from 1 to 1024"
         )
+    # A frozen dataclass refuses plain assignment.
     object.__setattr__(layer, field, tuple(pair))
 
 

@@ -15,7 +15,7 @@ MAX_MAP_BYTES = 1 << 31
 MAX_WEIGHT_BYTES = 1 << 32
 """Of all weights in float32. VGG-16 with its dense layers at 512 × 512 takes half of it."""
 MAX_OPERATIONS = 10**12
-"""For one image on its way forward: a hundred times ResNet-152 at 224 × 224, and minutes on a CPU."""
+"""For one image, forward: a hundred times ResNet-152 at 224 × 224, and minutes on a CPU."""
 
 
 class Budget:
@@ -34,6 +34,7 @@ class Budget:
         self._take(layer.name or layer.kind, output, weights, layer_operations(layer, input_shape, output))
 
     def _take(self, name: str, output: Shape, weights: int, operations: int) -> None:
+        # In float32. Python's whole numbers do not overflow, so a hostile shape ends at a limit and not below it.
         self._map_bytes += 4 * prod(output)
         self._weight_bytes += 4 * weights
         self._operations += operations
@@ -68,7 +69,7 @@ def check_layer_count(count: int) -> None:
 def layer_operations(layer: Layer, input_shape: Shape, output: Shape) -> int:
     """Count a layer's operations for one image: multiply-adds or numbers read, and numbers written."""
     if (window := getattr(layer, "window", None)) is not None:
-        reads = layer.macs(input_shape) or prod(output) * prod(window.size)
+        reads = layer.macs(input_shape) or prod(output) * prod(window.size)  # a pooling has no multiply-adds
     else:
         reads = max(layer.macs(input_shape), prod(input_shape))
     return reads + prod(output)

@@ -1,10 +1,10 @@
 """A drawing of the layers from left to right, as SVG.
 
-Maps are stacks of planes and vectors are bars. A side follows the square root of its size, the number of planes and the
-height of a bar the logarithm: they hint at the shape, and the text below says it. Long networks wrap into rows. An arc
-above the blocks leads from an earlier layer to the layer that reads it; where the two are in different rows, the arc
-comes straight from above. No arrow leads to a `Branch` from the previous layer.
-It has no script, style sheet or ids; its text has the colour of the page, and `--accent` is the colour of its marks.
+Maps are stacks of planes and vectors are bars. A side grows with the square root of its size, the number of planes and
+the height of a bar with the logarithm: they hint at the shape, and the text below states it. Long networks wrap into
+rows. An arc above the blocks leads from an earlier layer to the layer that reads it; if the two are in different rows,
+the arc comes straight from above. No arrow leads to a `Branch` from the previous layer.
+The drawing has no script, style sheet or ids. Its text has the colour of the page, its marks the colour `--accent`.
 """
 
 from collections.abc import Iterator
@@ -21,15 +21,16 @@ from convscope.architecture.table import Input, LayerRow, earlier
 _FONT = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _FONT_SIZE, _LINE, _CHARACTER = 12, 17, 7.4
 _ACCENT = "var(--accent, #9a6ee0)"
-_WIDTH = 1000  # of a full row: what a page shows without scrolling
+_WIDTH = 1000  # of a full row, which a page shows without scrolling
 _MARGIN, _GAP, _ROW_GAP = 20, 26, 44
-_LANE = 12  # between arcs over the blocks
+_LANE = 12  # height between two arcs above the blocks
 _LABELS = ("", "", "name", "output", "parameters", "MACs")
 _LABEL_WIDTH = 10 * _CHARACTER
 _MAX_CHARACTERS = 16  # of a line of text before it wraps
 _SIDE, _BAR_HEIGHT, _BAR_WIDTH = 76, 96, 12
 _MAX_PLANES, _OFFSET = 10, 4
-_FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}  # by how a kind ends
+# By the end of a layer's kind: DepthwiseConv2D looks like Conv2D, and all poolings are alike.
+_FILLS = {"Conv2D": (_ACCENT, 0.6), "Dense": (_ACCENT, 0.6), "Pooling2D": (_ACCENT, 0.3)}
 _PLAIN_FILL = ("currentColor", 0.14)
 
 
@@ -75,6 +76,7 @@ def diagram_svg(image: Input, table: tuple[LayerRow, ...]) -> str:
         above, top = top, top + _LANE * max((lane for *_, lane in arcs), default=0)
         middle = top + drawn / 2
         if row_end is not None and row[0].kind != "Branch":
+            # From the end of the last row along the right, the middle between the rows and the left to the first block.
             start, start_y = row_end
             turns = [
                 (start, start_y),
@@ -128,6 +130,7 @@ def _blocks(image: Input, table: tuple[LayerRow, ...]) -> list[_Block]:
     for kind, text, shape, window, number in zip(kinds, texts, shapes, [*windows, None], read, strict=True):
         if len(shape) == 3:
             height, width = (max(_SIDE * (size / largest_side) ** 0.5, 5) for size in shape[:2])
+            # As many planes as channels up to 3; from there 4, 5, ... for 4, 8, ... channels.
             planes = shape[2] if shape[2] <= 3 else min(2 + round(log2(shape[2])), _MAX_PLANES)
         else:
             height = max(_BAR_HEIGHT * (1 + log2(shape[0])) / (1 + log2(largest_vector)), 12)
@@ -224,6 +227,7 @@ def _rows(blocks: list[_Block]) -> list[list[_Block]]:
     """Arrange the blocks in the fewest rows that fit the width, of about equal length."""
     full = int(_WIDTH - 2 * _MARGIN - _LABEL_WIDTH - _GAP)
     fewest = len(_fill_rows(blocks, full))
+    # The narrowest limit that needs no further row makes the rows about equally long. Steps of 20 pixels suffice.
     return next(
         rows for limit in range(0, full + 20, 20) if len(rows := _fill_rows(blocks, min(limit, full))) == fewest
     )
@@ -257,6 +261,8 @@ def _arcs(row: list[_Block]) -> list[tuple[int | None, int, int]]:
                 (next((index for index, candidate in enumerate(row) if candidate is block.source), None), target)
             )
     arcs: list[tuple[int | None, int, int]] = []
+    # Short arcs first, so that a long one finds the lanes of those that it spans. An arc from another row spans
+    # nothing.
     for source, target in sorted(ends, key=lambda end: (end[1] - (end[1] if end[0] is None else end[0]), end[1])):
         first = target if source is None else source
         below = [lane for s, t, lane in arcs if (t if s is None else s) < target and first < t]
@@ -294,13 +300,14 @@ def _drawing(block: _Block, centre: float, middle: float) -> str:
     x, y = centre - block.full_width / 2, middle + block.full_height / 2 - block.height
     w, h, d = block.width, block.height, _OFFSET
     marks = [
-        # Of the planes behind, only the visible part is drawn: translucent marks must not add up.
+        # Only the visible part of the planes at the back is drawn, since translucent marks would add up:
+        # along the top, down the right side and back along the edge of the plane before it.
         f'<path d="M{x + d * k:.1f} {y - d * k:.1f}h{w:.1f}v{h:.1f}h{-d}v{d - h:.1f}h{d - w:.1f}z" '
         f'fill-opacity="{opacity * 0.7:.2f}"/>'
         for k in range(block.planes - 1, 0, -1)
     ]
     marks.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" fill-opacity="{opacity}"/>')
-    if len(block.shape) == 1 and block.shape[0] <= 16:
+    if len(block.shape) == 1 and block.shape[0] <= 16:  # more lines would blur into grey
         steps = (y + h * k / block.shape[0] for k in range(1, block.shape[0]))
         marks += [f'<path d="M{x:.1f} {step:.1f}h{w:.1f}" stroke-opacity="0.6"/>' for step in steps]
     if block.read_by is not None and len(block.shape) == 3:

@@ -44,6 +44,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         check_name(self.name, "architecture: name", ArchitectureError)
+        # Before anything that puts a layer's name into an error.
         object.__setattr__(self, "layers", _name_layers(tuple(self.layers)))
         if not self.layers:
             raise ArchitectureError("an architecture needs at least one layer")
@@ -71,12 +72,12 @@ class Architecture:
 
     @property
     def parameters(self) -> int:
-        """How many numbers training can change."""
+        """Number of trainable weights."""
         return sum(row.parameters for row in self.table)
 
     @property
     def non_trainable_parameters(self) -> int:
-        """How many weights no gradient changes: the moving statistics of batch normalisation."""
+        """Number of weights that no gradient changes: the moving statistics of batch normalisation."""
         return sum(row.non_trainable_parameters for row in self.table)
 
     @property
@@ -173,10 +174,10 @@ def architecture_in(value: Any, image_shape: Shape | None = None) -> Architectur
 
 
 def _name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
-    taken = Counter(layer.name for layer in layers if layer.name)
-    if taken and max(taken.values()) > 1:
-        raise ArchitectureError(f"two layers are called {taken.most_common(1)[0][0]!r}; layer names must be unique")
-    for name in taken:
+    stated = Counter(layer.name for layer in layers if layer.name)
+    if stated and max(stated.values()) > 1:
+        raise ArchitectureError(f"two layers are called {stated.most_common(1)[0][0]!r}; layer names must be unique")
+    for name in stated:
         check_name(name, "layer: name", ArchitectureError)
         if not name.replace("_", "a").isalnum() or not name.isascii():
             raise ArchitectureError(f"layer name {name!r}: use ASCII letters, digits and underscores")
@@ -190,7 +191,7 @@ def _name_layers(layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         while True:
             name = f"{stem}_{counts[stem]}" if counts[stem] else stem
             counts[stem] += 1
-            if name not in taken:
+            if name not in stated:
                 break
         named.append(replace(layer, name=name))
     return tuple(named)
@@ -202,6 +203,7 @@ def keras_stem(kind: str) -> str:
     >>> keras_stem("GlobalMaxPooling2D"), keras_stem("PReLU")
     ('global_max_pooling2d', 'p_re_lu')
     """
+    # An underscore before a capital that begins a word, and between a small letter and a capital.
     return re.sub("(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 

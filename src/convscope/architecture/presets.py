@@ -29,7 +29,7 @@ from convscope.base.spelling import did_you_mean
 
 @checked
 def cnn(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return two convolutions with pooling and two dense layers: 108,618 parameters on MNIST.
+    """Make two convolutions with pooling and two dense layers: 108,618 parameters on MNIST.
 
     Source: the public notebook "CNN with the MNIST dataset".
 
@@ -50,7 +50,7 @@ def cnn(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture
 
 @checked
 def ann(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return three dense layers, which see no neighbourhoods: what the CNN is compared with.
+    """Make three dense layers, which see no neighbourhoods; the CNN is compared with them.
 
     Source: the network that the same notebook compares itself with.
 
@@ -68,7 +68,7 @@ def ann(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture
 
 @checked
 def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return LeNet-5 as it is usually written today: 61,706 parameters on MNIST.
+    """Make LeNet-5 as it is usually written today: 61,706 parameters on MNIST.
 
     Source: LeCun, Bottou, Bengio and Haffner (1998), "Gradient-based learning applied to document recognition", figure
     2. The filters and units are those of the paper. As in most modern versions the activations are ReLU, the pooling
@@ -93,7 +93,7 @@ def lenet5(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
 
 @checked
 def small(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return two small convolutions and one dense layer, for microcontrollers: 5,258 parameters on MNIST.
+    """Make two small convolutions and a dense layer, for microcontrollers: 5,258 parameters on MNIST.
 
     >>> small().parameters
     5258
@@ -111,7 +111,7 @@ def small(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectu
 
 @checked
 def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return the layers of `cnn` with twice the filters and units: 431,242 parameters on MNIST.
+    """Make the layers of `cnn` with twice the filters and units: 431,242 parameters on MNIST.
 
     >>> wide().parameters
     431242
@@ -130,9 +130,7 @@ def wide(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
 
 @checked
 def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return six convolutions with batch normalisation and global average pooling: 72,666 parameters on MNIST.
-
-    The moving statistics have a momentum of 0.9, so that they settle within one epoch of a small data set.
+    """Make six convolutions with batch normalisation and global average pooling: 72,666 parameters on MNIST.
 
     >>> deep().parameters
     72666
@@ -140,6 +138,7 @@ def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
     layers: list[Layer] = []
     for block, filters in enumerate((16, 32, 64)):
         for _ in range(2):
+            # A momentum of 0.9, not Keras's 0.99, so that the statistics settle within an epoch of a small data set.
             layers += [
                 Conv2D(filters, (3, 3), padding="same", use_bias=False),
                 BatchNormalization(momentum=0.9, activation="relu"),
@@ -150,10 +149,9 @@ def deep(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architectur
 
 @checked
 def residual(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return three convolutions with two residual blocks after each of the first two: 187,434 parameters on MNIST.
+    """Make three convolutions with two residual blocks after each of the first two: 187,434 parameters on MNIST.
 
-    A block adds, to the batch normalisation of what it reads, a convolution of that with ReLU. The moving statistics
-    are those of `deep`.
+    A block computes y = n + relu(convolution(n)), with n the batch normalisation of its input.
 
     Source: the shape is that of ttdoucet/mnist (4.7 million parameters), with fewer filters.
 
@@ -180,7 +178,7 @@ def _convolution(filters: int, size: int, *, padding: Padding = "valid", pools: 
     A positive scale, relu and the maximum commute: pooling first gives nearly the same from a quarter of the numbers.
     """
     pooling = (MaxPooling2D((2, 2)),) if pools else ()
-    convolution = Conv2D(filters, (size, size), padding=padding, use_bias=False)
+    convolution = Conv2D(filters, (size, size), padding=padding, use_bias=False)  # the normalisation shifts anyway
     return convolution, *pooling, BatchNormalization(momentum=0.9, activation="relu")
 
 
@@ -206,7 +204,7 @@ def _join_blocks(
 
 @checked
 def tiny697(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return a convolution and four separable ones of 7 and 8 filters: 679 parameters on MNIST.
+    """Make a convolution and four separable ones of 7 and 8 filters: 679 parameters on MNIST.
 
     It is trained with the recipe of the same name, as are the other `tiny` presets, each named after the most
     parameters that it may have on MNIST. The numbers of filters and layers were chosen on held-out training images of
@@ -215,13 +213,15 @@ def tiny697(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
     >>> tiny697().parameters
     679
     """
+    # On held-out images, five narrow layers were better than three wider ones, and separable convolutions better than
+    # full ones (dev/LOG.md, 2026-11-29).
     blocks = (_convolution(6, 3, pools=True), _separable(7), _separable(7), _separable(8), _separable(8))
     return _join_blocks(blocks, image_shape, num_classes, "tiny697")
 
 
 @checked
 def tiny2k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return a convolution and four separable ones of 16 and 18 filters: 1,970 parameters on MNIST.
+    """Make a convolution and four separable ones of 16 and 18 filters: 1,970 parameters on MNIST.
 
     >>> tiny2k().parameters
     1970
@@ -233,7 +233,7 @@ def tiny2k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
 
 @checked
 def tiny8k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return four convolutions of 16 filters: 7,610 parameters on MNIST.
+    """Make four convolutions of 16 filters: 7,610 parameters on MNIST.
 
     >>> tiny8k().parameters
     7610
@@ -243,7 +243,7 @@ def tiny8k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architect
 
 @checked
 def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return four convolutions of 24 and 32 filters: 22,466 parameters on MNIST.
+    """Make four convolutions of 24 and 32 filters: 22,466 parameters on MNIST.
 
     >>> tiny25k().parameters
     22466
@@ -253,13 +253,14 @@ def tiny25k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architec
 
 @checked
 def micro11k(image_shape: Shape = (28, 28, 1), num_classes: int = 10) -> Architecture:
-    """Return four convolutions of 24 and 27 filters: with kernels of 4 bits, 10,732 bytes of weights in a C header.
+    """Make four convolutions of 24 and 27 filters: with kernels of 4 bits, 10,732 bytes of weights in a C header.
 
     It is for microcontrollers with room for 11,000 bytes; the recipe of the same name trains it in 4 bits.
 
     >>> micro11k().parameters
     18661
     """
+    # The largest of its shape whose header has less than 11,000 bytes in 4 bits.
     return _join_blocks(_four(24, 27), image_shape, num_classes, "micro11k")
 
 
@@ -358,6 +359,6 @@ def preset_of(network: Architecture) -> str | None:
     try:
         preset = PRESETS[name](network.input.shape, network.num_classes)
         expected = widen(preset, float(width)) if width else preset
-    except (ArchitectureError, ValueError):
+    except (ArchitectureError, ValueError):  # it only looks like a preset's name
         return None
     return name if expected == network else None

@@ -77,9 +77,9 @@ class LayerRow:
 
     Attributes:
         input_shape: of a `Branch` that of the earlier layer, of a `Concatenate` that of both together.
-        parameters: how many numbers training can change.
-        non_trainable_parameters: how many are weights too, but no gradient changes them.
-        macs: multiply-adds for one image on its way forward.
+        parameters: number of trainable weights.
+        non_trainable_parameters: number of weights that no gradient changes.
+        macs: multiply-adds for one image, forward.
     """
 
     layer: Layer
@@ -190,7 +190,8 @@ def _check_all_are_read(layers: tuple[Layer, ...]) -> None:
 
 def _receptive_field(layer: Layer, input_shape: Shape, seen: ReceptiveField, image: Input) -> ReceptiveField:
     if (window := getattr(layer, "window", None)) is not None:
-        # Along an axis: k neighbours that see r pixels each, j apart, see r + (k - 1) j pixels together.
+        # Along an axis: k neighbours that see r pixels each, j apart, see r + (k - 1) j pixels together. Outputs lie s
+        # inputs, s j pixels, apart; the first begins p zeros, p j pixels, before the first input.
         before, _ = zip(*window.frame(input_shape), strict=True)
         axes = zip(seen.size, seen.jump, seen.start, window.reach, window.strides, before, strict=True)
         size, jump, start = zip(*((r + (k - 1) * j, j * s, o - p * j) for r, j, o, k, s, p in axes), strict=True)
@@ -221,6 +222,7 @@ def _around(seen: ReceptiveField, source: ReceptiveField, shape: Shape) -> Recep
     sizes, starts = [], []
     for axis, count in enumerate(shape[:2] if len(shape) == 3 else (1, 1)):
         jump, start = seen.jump[axis], seen.start[axis]
+        # At index i `source` lies i (source.jump - jump) pixels further along than at index 0, relative to `seen`.
         drift = (count - 1) * (source.jump[axis] - jump)
         first = min(start, source.start[axis] + min(drift, 0))
         last = max(start + seen.size[axis], source.start[axis] + max(drift, 0) + source.size[axis])

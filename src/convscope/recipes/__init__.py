@@ -1,4 +1,4 @@
-"""How a network is trained: the recipe, what it is made of, and the recipes that come with convscope."""
+"""Recipes: all settings of a training, and the recipes that come with convscope."""
 
 from convscope.recipes.augmentation import Augmentation
 from convscope.recipes.early_stopping import EarlyStopping

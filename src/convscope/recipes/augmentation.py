@@ -10,21 +10,21 @@ from convscope.base.errors import RecipeError
 class Augmentation:
     """Random changes of each training image each time it is seen; zero is none.
 
-    `shift` to `horizontal_flip` say where each pixel of the new image is read in the old one: they are composed, and
-    the image is resampled once, bilinearly, about its middle. What lies outside of it is zero, the background of MNIST.
-    Then follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and kept in 0 to
-    255.
+    `shift` to `horizontal_flip` define where each pixel of the new image is read in the old one. They are composed, and
+    the image is resampled once, bilinearly, about its middle. Pixels outside the image are zero, the background of
+    MNIST. Then follow `cutout`, `contrast`, `brightness` and `noise` in this order, and the result is rounded and
+    clipped to 0 to 255.
     A number "at most" is drawn evenly between its negative and itself.
 
     Attributes:
-        shift: by how many whole pixels at most an image is moved up or down, and left or right. Alone, it moves bytes
+        shift: whole pixels at most by which an image is moved up or down, and left or right. Alone, it moves bytes
             and blurs nothing.
-        rotation: by how many degrees at most it is turned.
-        scale: by what share at most it is made larger or smaller, both sides alike.
-        stretch: s, where height and width are also multiplied by exp(u), u from -s to s, each by a number of its own.
-        shear: by how many degrees at most its columns lean.
-        crop: by what share at most a window is smaller than the image, whose shape it has; it lies anywhere within, and
-            becomes the image.
+        rotation: degrees at most by which it is rotated.
+        scale: fraction at most by which it is enlarged or reduced, both sides alike.
+        stretch: s: height and width are also multiplied by exp(u), with a u of their own from -s to s.
+        shear: degrees at most by which its columns lean.
+        crop: fraction at most by which a window of the image's shape is smaller than the image; it lies anywhere within
+            the image, and is enlarged to it.
         elastic: α of elastic deformation, in pixels: each pixel is moved by α times two fields of even random numbers
             from -1 to 1, which a Gaussian has smoothed; beyond the image they are zero.
         elastic_sigma: σ of that Gaussian in pixels, cut off at 3 σ. Simard and others took α = 34, σ = 4 for MNIST.
@@ -32,8 +32,8 @@ class Augmentation:
             with `shift` it blurs nothing.
         cutout: the side in pixels of a square that is set to zero, its middle anywhere in the image, so that a part of
             it may lie outside. Its authors set it to the mean of the data.
-        contrast: by what share at most the distance of each value to the image's mean is made larger or smaller.
-        brightness: how many grey levels at most are added to all values alike.
+        contrast: fraction at most by which the distance of each value to the image's mean is enlarged or reduced.
+        brightness: grey levels at most that are added to all values.
         noise: standard deviation in grey levels of the Gaussian noise that each value gets for itself.
 
     Raises:
@@ -62,7 +62,7 @@ class Augmentation:
         check_range("rotation", self.rotation, 0, 180)
         check_range("scale", self.scale, 0, 0.9)
         check_range("stretch", self.stretch, 0, 1)
-        check_range("shear", self.shear, 0, 80)
+        check_range("shear", self.shear, 0, 80)  # the tangent grows without bound towards 90
         check_range("crop", self.crop, 0, 0.9)
         check_range("elastic", self.elastic, 0, 1000)
         check_range("elastic_sigma", self.elastic_sigma, 0, 100, open_below=True)

@@ -55,6 +55,7 @@ class EarlyStopping:
         """
         best, sign = 0, 1 if self.monitor == "val_loss" else -1
         for epoch, value in enumerate(values, 1):
+            # Compared with the last improvement, not with the best value: small steps must not add up unnoticed.
             if best == 0 or sign * value + self.min_delta < sign * values[best - 1]:
                 best = epoch
         return best

@@ -1,4 +1,4 @@
-"""Optimizers as data: what a step does with a gradient, and how long the step is before the schedule."""
+"""Optimizers as data: how a step changes the weights, and its learning rate before the schedule."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args

@@ -13,14 +13,15 @@ from convscope.recipes.schedule import Schedule
 classic = Recipe(name="classic")
 """The notebook's recipe, which is Keras's defaults: Adam at 1e-3, batches of 128, ten epochs."""
 
+# The comments give mean accuracies of ten seeds on held-out images, here 99.188 % (standard deviation 0.06).
 fast = Recipe(
     epochs=1,
-    batch_size=64,
-    optimizer=Adam(learning_rate=0.012, beta_2=0.98),
+    batch_size=64,  # 32 is as good (99.194 % at half the rate) and takes twice the steps
+    optimizer=Adam(learning_rate=0.012, beta_2=0.98),  # 99.170 % with β₂ 0.99, 99.089 % with half the rate
     name="fast",
-    schedule=Schedule("linear", warmup=0.1),
-    label_smoothing=0.1,
-    augmentation=Augmentation(shift=1),
+    schedule=Schedule("linear", warmup=0.1),  # the decay matters most: 98.788 % without, at a rate of 0.008
+    label_smoothing=0.1,  # 98.947 % without, 99.118 % with, at a rate of 0.008
+    augmentation=Augmentation(shift=1),  # makes no measurable difference in a single epoch
 )
 """One epoch for about 99.2 % on MNIST: large steps that fade out, smoothed labels, images shifted by up to a pixel.
 
@@ -28,6 +29,7 @@ Its numbers were chosen for `cnn` on the last 10,000 training images of MNIST, a
 search is in dev/LOG.md.
 """
 
+# A rate of 0.004 gave 99.43 %, this 99.50 % of held-out images (four seeds).
 accurate = replace(fast, epochs=5, optimizer=Adam(learning_rate=0.006, beta_2=0.99, weight_decay=0.01), name="accurate")
 """Five epochs of the same in smaller steps with weight decay, chosen in the same way."""
 
@@ -58,6 +60,7 @@ fashion = replace(
     residual,
     epochs=30,
     name="fashion",
+    # 94.10 and 93.90 % of two halves of held-out images; 93.74 and 93.84 % in 22 epochs without cutout (one seed).
     augmentation=Augmentation(shift=2, horizontal_flip=True, cutout=8),
 )
 """For the network `residual` on Fashion-MNIST: images are shifted, mirrored and lose a square of 8 pixels.
@@ -66,21 +69,21 @@ Chosen on the last 10,000 training images of Fashion-MNIST, after training on th
 """
 
 tiny697 = Recipe(
-    epochs=30,
+    epochs=30,  # in batches of 128: 97.82 % of held-out images after 6 epochs, 98.40 % after 30
     batch_size=64,
-    optimizer=Adam(learning_rate=0.02, beta_2=0.99),
+    optimizer=Adam(learning_rate=0.02, beta_2=0.99),  # 0.04 is better in 6 epochs and not in 30
     name="tiny697",
     schedule=Schedule("linear", warmup=0.1),
     averaging=0.998,
 )
-"""Long training in large steps for the network of that name, which has too few numbers to overfit."""
+"""Long training in large steps for the network of that name, which has too few weights to overfit."""
 
 tiny2k = replace(tiny697, epochs=20, batch_size=128, name="tiny2k", averaging=0.0)
 """The same for `tiny2k`, in fewer and larger batches, without an average of the weights."""
 
 tiny8k = replace(
     tiny2k,
-    epochs=12,
+    epochs=12,  # 20 epochs cannot be told apart from 12
     optimizer=Adam(learning_rate=0.01, beta_2=0.99),
     name="tiny8k",
     augmentation=Augmentation(shift=1, rotation=10.0, scale=0.1, shear=8.0),
@@ -98,7 +101,7 @@ micro11k = replace(tiny8k, epochs=20, name="micro11k", weight_bits=4)
 """The same in 4 bits and more epochs, for the microcontroller's `micro11k`."""
 
 DEFAULT_RECIPE = "classic"
-"""The name of the recipe that is taken where none is named."""
+"""Name of the recipe that is used unless another is chosen."""
 
 _ALL = (classic, fast, accurate, thorough, residual, fashion, tiny697, tiny2k, tiny8k, tiny25k, micro11k)
 RECIPES = {recipe.name: recipe for recipe in _ALL}
@@ -107,7 +110,7 @@ AnyRecipe = Annotated[Recipe | str, f"a Recipe or the name of one ({', '.join(RE
 
 
 def recipe_named(recipe: AnyRecipe) -> Recipe:
-    """Return the recipe that is given as one or by its name.
+    """Find a recipe by its name; a `Recipe` is returned as it is.
 
     >>> recipe_named("fast") is recipe_named(fast) is fast
     True

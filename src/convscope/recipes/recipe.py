@@ -1,7 +1,4 @@
-"""How a network is trained: the recipe.
-
-A recipe does not hold the seed: it is the same for every run of an experiment.
-"""
+"""The recipe: all settings of a training but the seed, since the runs of an experiment share a recipe."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -24,7 +21,7 @@ WeightBits = Literal[2, 4, 8]
 WEIGHT_BITS: tuple[WeightBits, ...] = get_args(WeightBits)
 
 
-# What a recipe is made of, and how its user makes such a part.
+# The parts of a recipe with their types, and how a user makes each.
 _PARTS: tuple[tuple[str, Any, str], ...] = (
     ("optimizer", Optimizer, f"an {' or '.join(OPTIMIZERS)}, such as cs.Adam(learning_rate=0.001)"),
     ("schedule", Schedule, "a Schedule, such as cs.Schedule('cosine')"),
@@ -91,9 +88,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if isinstance(self.class_weights, list):
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
-        for name, kinds, such in _PARTS:
+        for name, kinds, rule in _PARTS:
             if not isinstance(getattr(self, name), kinds):
-                raise RecipeError(f"recipe: {name} is {describe(getattr(self, name))}; it must be {such}")
+                raise RecipeError(f"recipe: {name} is {describe(getattr(self, name))}; it must be {rule}")
         check_whole("epochs", self.epochs, 1, 100_000)
         check_whole("batch_size", self.batch_size, 1, 65_536)
         check_range("label_smoothing", self.label_smoothing, 0, 1, open_above=True)
@@ -121,7 +118,7 @@ class Recipe:
         check_name(self.name, "recipe: name", RecipeError)
 
     def learning_rates(self, num_images: int) -> NDArray[np.float32]:
-        """Return (epochs, steps of one), the learning rate of each step of a run over `num_images` images.
+        """Compute the learning rate (epochs, steps of an epoch) of each step of a run over `num_images` images.
 
         >>> recipe = Recipe(epochs=2, batch_size=50, schedule=Schedule("linear"))
         >>> (1000 * recipe.learning_rates(100)).round(2).tolist()
@@ -132,7 +129,7 @@ class Recipe:
         return (self.optimizer.learning_rate * factors).astype(np.float32).reshape(self.epochs, steps)
 
     def class_weights_for(self, class_counts: NDArray[np.int64]) -> tuple[float, ...] | None:
-        """Return the weight of each class of training images of which there are `class_counts` (K,); None is one each.
+        """Compute the loss weight of each class from its number of training images (K,); None if all weights are 1.
 
         Source: the weights "balanced" are those of King and Zeng 2001, as scikit-learn computes them.
 
@@ -145,7 +142,7 @@ class Recipe:
         return tuple(float(share / count) if count else 1.0 for count in class_counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as plain JSON, `name` first."""
+        """Convert the recipe to plain JSON, `name` first."""
         values = asdict(self)
         values["optimizer"] = {"kind": type(self.optimizer).__name__, **values["optimizer"]}
         if isinstance(self.class_weights, tuple):
@@ -154,7 +151,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, value: Any) -> "Recipe":
-        """Return the recipe that `to_dict` wrote; what is not given has its default.
+        """Read a recipe that `to_dict` wrote; missing settings have their defaults.
 
         Raises:
             RecipeError: if anything in it is unknown or out of range.

@@ -1,4 +1,4 @@
-"""The layers with kernels: two convolutions over maps, and the dense layer over vectors."""
+"""Layers with kernels: two convolutions over maps, and the dense layer over vectors."""
 
 from dataclasses import dataclass, field
 from math import prod
@@ -64,6 +64,8 @@ class Conv2D:
         return _with_bias(self, (*self.kernel_size, input_shape[2] // self.groups, self.filters), self.filters)
 
     def macs(self, input_shape: Shape) -> int:
+        # Outputs (rows · columns · filters), times the numbers that each of them reads: a window of its group's
+        # channels.
         return prod(self.output_shape(input_shape)) * prod(self.kernel_size) * (input_shape[2] // self.groups)
 
 

@@ -1,4 +1,4 @@
-"""The layers that compute number by number and keep the shape, of maps and vectors alike."""
+"""Layers that compute number by number and keep the shape, for maps and vectors."""
 
 from dataclasses import dataclass
 from typing import ClassVar, get_args
@@ -29,7 +29,7 @@ class Dropout(SameShape):
 
     @property
     def dropped(self) -> int:
-        """Of 2^24 numbers; the engines take the rate in this form."""
+        """The rate in units of 2^-24: the engines drop a number if 24 random bits are below this."""
         return int(self.rate * 2**24)
 
 

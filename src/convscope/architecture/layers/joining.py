@@ -1,4 +1,4 @@
-"""The layers that make a list a network of several branches; most of them read an earlier layer by its name."""
+"""Layers that join branches, so that a list of layers can be any network; most read an earlier layer by its name."""
 
 from dataclasses import dataclass
 from typing import ClassVar, get_args
@@ -62,12 +62,12 @@ class Concatenate(SameShape):
 class SoftVoting(SameShape):
     """The logits of an ensemble: their softmax is the mean of its members' softmax probabilities.
 
-    It reads the logits of `members` networks one behind the other, and may only end a network:
+    It reads the concatenated logits of `members` networks, and may only end a network:
 
     y[k] = log((1 / members) Σ_i softmax(x_i)[k]) + (1 / members) Σ_i log Σ_j exp(x_i[j])
 
-    The second part is the same for all classes, so no probability depends on it. With it the logits of equal members
-    are theirs.
+    The second part is the same for all classes, so no probability depends on it. With it, an ensemble of equal members
+    has the logits of a member.
     """
 
     members: int

@@ -1,15 +1,15 @@
-"""The poolings: by windows, and of whole maps."""
+"""Poolings by windows and of whole maps."""
 
 from dataclasses import dataclass
 from typing import ClassVar, get_args
 
 from convscope.architecture.arguments import check_choice, set_pair
 from convscope.architecture.layers.types import Padding, Pair, Shape
-from convscope.architecture.layers.windows import Window, check_maps, map_size
+from convscope.architecture.layers.windows import Window, WithoutWeights, check_maps, map_size
 
 
 @dataclass(frozen=True)
-class _Pooling:
+class _Pooling(WithoutWeights):
     """A pooling by windows. `valid` drops rows and columns that fill no whole window; `same` keeps them.
 
     Padding is ignored: it is never the largest value, and no mean counts it.
@@ -36,12 +36,6 @@ class _Pooling:
     def output_shape(self, input_shape: Shape) -> Shape:
         return (*map_size(self, input_shape, self.window), input_shape[2])
 
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
 class MaxPooling2D(_Pooling):
@@ -58,7 +52,7 @@ class AveragePooling2D(_Pooling):
 
 
 @dataclass(frozen=True)
-class _GlobalPooling:
+class _GlobalPooling(WithoutWeights):
     """A pooling of whole maps: one number a map, so (H, W, C) becomes (C,)."""
 
     name: str = ""
@@ -67,12 +61,6 @@ class _GlobalPooling:
     def output_shape(self, input_shape: Shape) -> Shape:
         check_maps(self, input_shape)
         return (input_shape[2],)
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
 
 
 @dataclass(frozen=True)

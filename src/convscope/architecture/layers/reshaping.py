@@ -1,4 +1,4 @@
-"""The layers that only move numbers: maps into a vector, and maps into a frame of zeros."""
+"""Layers that only move numbers: maps into a vector, and maps into a frame of zeros."""
 
 from dataclasses import dataclass
 from math import prod
@@ -6,11 +6,11 @@ from typing import ClassVar
 
 from convscope.architecture.arguments import set_frame
 from convscope.architecture.layers.types import Frame, Shape
-from convscope.architecture.layers.windows import check_maps
+from convscope.architecture.layers.windows import WithoutWeights, check_maps
 
 
 @dataclass(frozen=True)
-class Flatten:
+class Flatten(WithoutWeights):
     """The maps as one vector, in the order row, column, channel."""
 
     name: str = ""
@@ -19,15 +19,9 @@ class Flatten:
     def output_shape(self, input_shape: Shape) -> Shape:
         return (prod(input_shape),)
 
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0
-
 
 @dataclass(frozen=True)
-class ZeroPadding2D:
+class ZeroPadding2D(WithoutWeights):
     """Each map in a frame of zeros, so that (H, W, C) becomes (above + H + below, left + W + right, C).
 
     `padding` may be given as in Keras: one number for all four sides, a pair (rows, columns), or ((above, below),
@@ -45,9 +39,3 @@ class ZeroPadding2D:
         check_maps(self, input_shape)
         (above, below), (left, right) = self.padding
         return (above + input_shape[0] + below, left + input_shape[1] + right, input_shape[2])
-
-    def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        return {}
-
-    def macs(self, input_shape: Shape) -> int:
-        return 0

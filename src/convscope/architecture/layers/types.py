@@ -1,4 +1,4 @@
-"""The words in which layers are described: shapes, paddings and activations."""
+"""Types of the arguments of layers: shapes, paddings and activations."""
 
 from typing import Literal
 

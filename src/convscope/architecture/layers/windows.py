@@ -7,17 +7,21 @@ from convscope.architecture.layers.types import Frame, Padding, Pair, Shape
 from convscope.base.errors import ArchitectureError
 
 
-class SameShape:
-    """A layer whose output has its input's shape; without weights or multiply-adds unless it says otherwise."""
-
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return input_shape
+class WithoutWeights:
+    """Base of layers that have no weights or multiply-adds unless they define them."""
 
     def weight_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {}
 
     def macs(self, input_shape: Shape) -> int:
         return 0
+
+
+class SameShape(WithoutWeights):
+    """Base of layers whose output has their input's shape."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Window:
 
     @property
     def reach(self) -> Pair:
+        # k = 3, d = 2:  x . x . x
         rows, columns = ((k - 1) * d + 1 for k, d in zip(self.size, self.dilation, strict=True))
         return rows, columns
 
@@ -67,6 +72,7 @@ def map_size(layer: NamedLayer, input_shape: Shape, window: Window) -> Pair:
         ArchitectureError: if the input is a vector, or smaller than the window.
     """
     check_maps(layer, input_shape)
+    # `same`: a window at every stride, ceil(size / stride). `valid`: only whole windows.
     rows, columns = (
         -(-size // stride) if window.padding == "same" else (size - kernel) // stride + 1
         for size, kernel, stride in zip(input_shape, window.reach, window.strides, strict=False)
