@@ -13,7 +13,7 @@ from convscope.data.handwriting import Handwriting
 from convscope.data.handwriting.segments import Blob, Segments
 from convscope.prediction.strings import read_strings
 from convscope.prediction.strings import reading as strings
-from convscope.prediction.strings.lattice import cheapest, lattice_of
+from convscope.prediction.strings.lattice import find_cheapest, make_lattice
 from convscope.prediction.strings.result import join_names
 
 
@@ -172,18 +172,18 @@ def segments_of(*blobs):
 def test_the_cheapest_path_takes_two_parts_where_they_cost_less_than_the_whole():
     parts = np.ones((40, 40), np.int16)
     parts[:, 20:] = 2
-    lattice = lattice_of(segments_of(Blob(0, 0, parts, (1.0,))), 0)
+    lattice = make_lattice(segments_of(Blob(0, 0, parts, (1.0,))), 0)
     spans = {(span.first, span.last): number for number, span in enumerate(lattice.spans)}
     assert set(spans) == {(0, 1), (1, 2), (0, 2)}
     costs = [0.0] * 3
     costs[spans[0, 2]] = 3.0
-    assert cheapest(lattice, costs, cut_cost=2.0) == [spans[0, 1], spans[1, 2]]
-    assert cheapest(lattice, costs, cut_cost=4.0) == [spans[0, 2]]
+    assert find_cheapest(lattice, costs, cut_cost=2.0) == [spans[0, 1], spans[1, 2]]
+    assert find_cheapest(lattice, costs, cut_cost=4.0) == [spans[0, 2]]
 
 
 def test_a_bar_above_a_stroke_may_be_part_of_it_and_two_tall_strokes_may_not():
     tall, bar = np.ones((40, 8), np.int16), np.ones((6, 20), np.int16)
-    lattice = lattice_of(segments_of(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
+    lattice = make_lattice(segments_of(Blob(0, 0, tall), Blob(0, 9, bar), Blob(0, 34, tall), Blob(0, 44, tall)), 0)
     found = {(span.first, span.last) for span in lattice.spans}
     assert (0, 2) in found
     assert (2, 4) not in found

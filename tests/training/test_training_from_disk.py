@@ -11,7 +11,7 @@ import pytest
 import convscope as cs
 from convscope.data.datasets.disk import images as disk
 from convscope.data.datasets.disk import pools
-from convscope.data.datasets.disk.images import DiskImages, as_images, held_bytes, is_on_disk
+from convscope.data.datasets.disk.images import DiskImages, as_images, count_memory_bytes, is_on_disk
 from convscope.data.datasets.readers.idx import idx_header
 from convscope.data.inspection import find_duplicates
 from convscope.evidence.ablation import ablate, filter_means
@@ -168,7 +168,7 @@ def test_siblings_answer_alike_for_images_on_disk(small_mnist, on_disk):
 
 
 def test_memory_counts_what_is_held_and_not_what_is_on_disk(small_mnist, on_disk):
-    assert held_bytes(on_disk.train.images) == 0
+    assert count_memory_bytes(on_disk.train.images) == 0
     architecture = cs.presets.ann()
     measured = measure_memory(architecture, RECIPE, on_disk.train, on_disk.test)
     assert measured.data_bytes == on_disk.train.labels.nbytes + on_disk.test.labels.nbytes

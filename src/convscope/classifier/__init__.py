@@ -6,7 +6,7 @@ from convscope.base.versions import install_command
 try:
     from convscope.classifier.estimator import CNNClassifier
 except ImportError as error:
-    if (error.name or "").partition(".")[0] != "sklearn":
+    if (error.name or "").partition(".")[0] != "sklearn":  # another import fails, whose own message helps more
         raise
     raise MissingPackageError(
         f"CNNClassifier needs scikit-learn 1.6 or later; run {install_command('sklearn')}", name="sklearn"

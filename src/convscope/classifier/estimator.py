@@ -1,7 +1,7 @@
 """`CNNClassifier`: convscope's training as a scikit-learn classifier.
 
-It computes nothing itself: numbers become images (`image_rows` and `pixel_range` of `convscope.data.datasets`), labels
-become places in `classes_`, and `convscope.training.train` does the rest.
+It only converts numbers to images (`image_rows` and `pixel_range` of `convscope.data.datasets`) and labels to indices
+of `classes_`; `convscope.training.train` does the rest.
 """
 
 # ruff: noqa: N803  (X is scikit-learn's name)
@@ -33,9 +33,9 @@ from convscope.training.model import Model
 
 
 def auto(image_shape: Shape, num_classes: int) -> Architecture:
-    """Return `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and `small_cnn` for those between.
+    """Choose `cnn` for images of at least 16 × 16, `ann` for less than 8 × 8, and `small_cnn` for sizes between.
 
-    `small_cnn` is `cnn` with `same` padding and without its first pooling, which would leave of 8 × 8 pixels nothing.
+    `small_cnn` is `cnn` with `same` padding and without its first pooling, which would leave nothing of 8 × 8 pixels.
     Rows of a table, images of height 1, get `ann`, which sees no neighbourhoods.
 
     >>> [auto(shape, 10).name for shape in ((28, 28, 1), (8, 8, 1), (1, 30, 1))]
@@ -65,11 +65,11 @@ _ARCHITECTURES = {"auto": auto, **PRESETS}
 class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A small convolutional network as a scikit-learn classifier, trained on the CPU by convscope's engine.
 
-    X holds an image each: (N, H, W, C), (N, H, W), or rows (N, F). Rows of a square number of numbers are square
-    images; others are images of one row, which a dense network reads; `image_shape` says otherwise. The model reads
-    bytes. uint8 is taken as it is; other numbers become the nearest of 256 levels by a range that `fit` learns and
-    keeps, beyond which they are cut off: one range a column where X has two dimensions, one a channel where it has more
-    (see `convscope.data.datasets.pixel_range.learn_range`).
+    X holds images: (N, H, W, C), (N, H, W), or rows (N, F). Rows of a square number of numbers are square images, and
+    others are images of height 1, which a dense network reads; `image_shape` overrides both. The model reads bytes.
+    uint8 is taken as it is. Other numbers become the nearest of 256 levels by a range that `fit` learns and keeps, and
+    are clipped to it: a range for each column if X has two dimensions, else for each channel (see
+    `convscope.data.datasets.pixel_range.learn_range`).
 
     With the same `random_state` and the same data, `fit` gives the same bits, however many threads run. There are no
     sample weights.
@@ -85,24 +85,24 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         architecture: "auto" (by the size of the images, see `convscope.classifier.estimator`), the name of a preset, an
             `Architecture`, or a function of the images' shape (H, W, C) and the number of classes.
         recipe: the name of a recipe, or a `Recipe`; None is the preset's own, or `classic`.
-        epochs: by default those of a `Recipe`; of any other recipe as many, but at least 500 steps.
-        batch_size, learning_rate, validation_fraction: in place of the recipe's. What is held out for validation is
-            measured after each epoch (`history_`) and not trained on.
-        class_weight: by what the loss of each class's images is multiplied: a dict of labels, of which those left out
-            count one; "balanced", N / (K n) for a class of n of the N images; None, what the recipe says.
+        epochs: by default those of a `Recipe`; for a recipe's name the same, but at least 500 steps.
+        batch_size, learning_rate, validation_fraction: replace the recipe's. Validation images are measured after each
+            epoch (`history_`) and not trained on.
+        class_weight: factor for the loss of each class's images: a dict by label, with 1 for missing labels;
+            "balanced", N / (K n) for a class of n of the N images; None, the recipe's.
         image_shape: (H, W) or (H, W, C) of an image; None as above.
-        threads: how many threads train; None is as many as the process may run on, or as joblib gives its workers.
-        random_state: a whole number is the seed that `convscope.train` takes, and gives the same weights; of a
-            `RandomState`, or of NumPy's own where it is None, a seed is drawn.
+        threads: number of threads; None is as many as the process may run on, or as joblib gives its workers.
+        random_state: a whole number is the seed of `convscope.train`, and gives the same weights; otherwise a seed is
+            drawn from the `RandomState`, or from NumPy's global one for None.
 
     Attributes:
         classes_: (K,) the labels, sorted.
-        model_: the trained `Model`, for all else that convscope does with one.
+        model_: the trained `Model`, for the rest of convscope.
         history_: loss and accuracy of each epoch, as a `History`.
-        n_iter_: how many epochs that were.
+        n_iter_: number of epochs.
         image_shape_: (H, W, C).
-        pixel_range_: what a number becomes as a pixel, as a `PixelRange`.
-        n_features_in_, feature_names_in_: as scikit-learn has them; of images, H · W · C.
+        pixel_range_: the range by which numbers become pixels, as a `PixelRange`.
+        n_features_in_, feature_names_in_: as in scikit-learn; H · W · C for images.
     """
 
     model_: Model
@@ -155,24 +155,25 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if len(classes) < 2:
             raise ValueError(f"y holds one class only, {classes.tolist()[0]!r}; a classifier needs at least two")
         start = self._make_setup(rows, shown, classes)
-        recipe = self._recipe(len(rows), classes, start.architecture)
+        recipe = self._make_recipe(len(rows), classes, start.architecture)
         states: list[TrainingState] = []
 
         def keep(state: TrainingState) -> None:
-            if state.history.best_epoch in (None, len(state.history)):  # else the model is of an earlier epoch
+            # The state of the model, from which `partial_fit` continues: not a later one than the best epoch's.
+            if state.history.best_epoch in (None, len(state.history)):
                 states[:] = [state]
 
         data = start.dataset(rows, labels)
-        threads = _threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
+        threads = _choose_threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
         model, history = train(start.architecture, data, recipe, seed=start.seed, threads=threads, on_epoch=keep)
-        return self._take(start, states[0], model, history)
+        return self._set_fitted(start, states[0], model, history)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, classes: ArrayLike | None = None) -> "CNNClassifier":
-        """Train one pass more, over these images, with all that the optimizer remembers of earlier ones.
+        """Train another pass, over these images, with the optimizer's state of earlier passes.
 
-        It goes on from what `fit` or the last call left. The learning rate is the recipe's without its schedule, since
-        nobody knows where the passes end; nothing is held out, and nothing stops early. What a number means as a pixel
-        was learned from the first images: later ones beyond their range are cut off.
+        It continues from `fit` or from the last call. The learning rate is the recipe's without its schedule, since the
+        number of passes is unknown; nothing is held out, and nothing stops early. The range of pixels was learned from
+        the first images, and later numbers are clipped to it.
 
         Args:
             X, y: as `fit` takes them; labels of one class are enough.
@@ -189,36 +190,36 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if (strange := known[labels] != y).any():
             raise ValueError(f"y holds {y[strange].tolist()[0]!r}, which is not among the classes {known.tolist()}")
         start = self._make_setup(rows, shown, known) if is_first else self._setup
-        recipe = self._recipe_of_pass(known, start.architecture)
+        recipe = self._make_recipe_of_pass(known, start.architecture)
         state = TrainingState(initial_weights(start.architecture, start.seed)) if is_first else self._state
         data = start.dataset(rows, labels)
-        threads = _threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
+        threads = _choose_threads(self.threads, start.architecture, min(len(rows), recipe.batch_size))
         state = train_pass(start.architecture, data, recipe, state, seed=start.seed, threads=threads)
         provenance = {"recipe": recipe.to_dict(), "seed": start.seed, "passes": len(state.history)}
         model = Model(start.architecture, state.weights, data.class_names, provenance)
-        return self._take(start, state, model, state.history)
+        return self._set_fitted(start, state, model, state.history)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return (N,), the label of the largest logit for each image of X, which is as in `fit`.
+        """Predict the label (N,) of each image of X, which is as in `fit`.
 
         Raises:
             NotFittedError: before `fit` or `partial_fit`.
             ValueError: if X is not finite, or not of the size that was trained on.
         """
-        images = self._images(X)
+        images = self._to_images(X)
         return self.classes_[self.model_.predict(images)]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return (N, K), each row the softmax of its logits; raises as `predict` does."""
-        images = self._images(X)
+        """Compute probabilities (N, K), the softmax of the logits; raises as `predict` does."""
+        images = self._to_images(X)
         return self.model_.probabilities(images)
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the logits (N, K); of two classes (N,), the second's less the first's, as scikit-learn has it.
+        """Compute the logits (N, K); for two classes (N,), the second's less the first's, as in scikit-learn.
 
         Raises as `predict` does.
         """
-        images = self._images(X)
+        images = self._to_images(X)
         logits = self.model_.logits(images).astype(np.float64)
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
@@ -246,7 +247,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self._check_shape(shown)
         return rows, y, shown
 
-    def _images(self, X: Any) -> NDArray[np.uint8]:
+    def _to_images(self, X: Any) -> NDArray[np.uint8]:
         """Convert X to the bytes (N, H, W, C) that the model reads."""
         check_is_fitted(self)
         rows, shown = as_rows(X)
@@ -277,7 +278,7 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- Training -----------------------------------------------------------------------------------------------------
 
-    def _base_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
+    def _make_base_recipe(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Apply the parameters to the recipe, except the number of epochs."""
         recipe = default_recipe(architecture) if self.recipe is None else recipe_named(self.recipe)
         changes: dict[str, Any] = {}
@@ -296,9 +297,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             changes["class_weights"] = self.class_weight
         return replace(recipe, **changes)
 
-    def _recipe(self, num_images: int, classes: NDArray[Any], architecture: Architecture) -> Recipe:
+    def _make_recipe(self, num_images: int, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Make the recipe of `fit`."""
-        recipe = self._base_recipe(classes, architecture)
+        recipe = self._make_base_recipe(classes, architecture)
         epochs = recipe.epochs
         if self.epochs is not None:
             epochs = index(self.epochs)
@@ -307,9 +308,9 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             epochs = max(epochs, -(-_MIN_STEPS // steps))
         return replace(recipe, epochs=epochs)
 
-    def _recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
+    def _make_recipe_of_pass(self, classes: NDArray[Any], architecture: Architecture) -> Recipe:
         """Make the recipe of a call of `partial_fit`."""
-        recipe = self._base_recipe(classes, architecture)
+        recipe = self._make_base_recipe(classes, architecture)
         if recipe.class_weights == "balanced":
             raise ValueError(
                 "partial_fit does not support class_weight='balanced', because it does not see all labels at once; "
@@ -325,10 +326,10 @@ class CNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             image_shape=image_shape,
             pixel_range=learn_range(rows, None if shown is None else image_shape[2]),
             architecture=network_for(self.architecture, image_shape, len(classes), _ARCHITECTURES),
-            seed=_seed(self.random_state),
+            seed=_choose_seed(self.random_state),
         )
 
-    def _take(self, setup: "_Setup", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
+    def _set_fitted(self, setup: "_Setup", state: TrainingState, model: Model, history: History) -> "CNNClassifier":
         """Set all fitted attributes at once."""
         self._setup, self._state = setup, state
         self.classes_, self.image_shape_ = setup.classes, setup.image_shape
@@ -355,7 +356,7 @@ class _Setup:
         return Dataset(self.images(rows), labels.astype(np.int64), tuple(map(class_name, self.classes.tolist())), "X")
 
 
-def _seed(random_state: Any) -> int:
+def _choose_seed(random_state: Any) -> int:
     """Take a whole number as the seed, and draw one from anything else that scikit-learn accepts."""
     generator = check_random_state(random_state)
     if isinstance(random_state, int | np.integer):
@@ -363,7 +364,7 @@ def _seed(random_state: Any) -> int:
     return int(generator.randint(2**31))
 
 
-def _threads(threads: int | None, architecture: Architecture, batch_size: int) -> int | None:
+def _choose_threads(threads: int | None, architecture: Architecture, batch_size: int) -> int | None:
     """Choose the number of threads; None is one for each core of the process.
 
     By default it is OMP_NUM_THREADS, by which joblib divides the cores among its workers.

@@ -17,7 +17,7 @@ from convscope.cli.output import echo
 from convscope.cli.progress import StepProgress
 from convscope.cli.records import DataShowOutput
 from convscope.data.datasets import DATASETS, LoadOptions, Splits
-from convscope.data.datasets.named.sources import located
+from convscope.data.datasets.named.sources import locate
 from convscope.data.datasets.pictures import image_png, matrix_text
 from convscope.runs.data import load_data
 from convscope.runs.inspecting import inspect_named
@@ -36,7 +36,7 @@ def data() -> None:
 @json_option
 def list_datasets(as_json: bool) -> None:
     """List the named data sets and the place of their files."""
-    paths = {name: located(entry) for name, entry in DATASETS.items()}
+    paths = {name: locate(entry) for name, entry in DATASETS.items()}
     if as_json:
         print_json([entry.to_record(paths[name]) for name, entry in DATASETS.items()])
         return

@@ -1,1 +1,1 @@
-"""Images and their labels: data sets, pictures from files, handwriting, and what to check first."""
+"""Images and their labels: data sets, pictures from files, handwriting, and inspection."""

@@ -1,4 +1,4 @@
-"""A model's answers to pictures of one's own, and how each picture became an image for it."""
+"""Classify users' own pictures and strings of characters with a model."""
 
 from convscope.prediction.prediction import METHOD, Prediction, answer_maps, predict, reading_side
 from convscope.prediction.preparation import Preparation, is_as_made, preparation_of

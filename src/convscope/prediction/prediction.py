@@ -39,7 +39,7 @@ class Prediction(Recorded):
         size: (h, w) of the picture.
         prepared: the image, the picture after each step, and hints at what may be wrong with it.
         is_as_made: whether the picture already looked like the model's images, and was left unchanged.
-        is_assumed: whether the model does not say how its images are made, so that it was guessed.
+        is_assumed: whether the preparation is a guess, since the model does not state its own.
     """
 
     file: str
@@ -86,7 +86,7 @@ class Prediction(Recorded):
         if not self.steps:
             return ", ".join([*words, "only resized"])
         left_out = [step for step in _ALL_STEPS if step not in self.steps]
-        if len(left_out) <= len(_ALL_STEPS) // 2:
+        if len(left_out) <= len(_ALL_STEPS) // 2:  # the shorter list
             more = [step for step in self.steps if step not in _ALL_STEPS]
             words += ["all steps"] if not left_out else [f"without {', '.join(left_out)}"]
             words += [f"with {', '.join(more)}"] if more else []
@@ -163,7 +163,9 @@ def predict(
     predictions = list[Prediction]()
     for start in range(0, len(pictures), _BATCH_IMAGES):
         batch = pictures[start : start + _BATCH_IMAGES]
-        unchanged = [_image_of(ready, (height, width, channels), preparation.handwriting, steps) for ready in batch]
+        unchanged = [
+            _find_ready_image(ready, (height, width, channels), preparation.handwriting, steps) for ready in batch
+        ]
         prepared = [
             ready or prepare(picture, height, width, channels, preparation.handwriting, steps)
             for picture, ready in zip(batch, unchanged, strict=True)
@@ -171,7 +173,7 @@ def predict(
         images = np.stack([ready.image for ready in prepared])
         probabilities, refused = model.calibrated_probabilities(images, views), _apply_rejection(model, images)
         for index, picture in enumerate(batch):
-            order = np.argsort(-probabilities[index], kind="stable")
+            order = np.argsort(-probabilities[index], kind="stable")  # the first of equals, as argmax
             best = [
                 Answer(int(label), model.class_names[label], float(probabilities[index, label])) for label in order[:2]
             ]
@@ -197,7 +199,7 @@ def reading_side(model: Model) -> int:
     return LARGEST_FACTOR * max(model.architecture.input.height, model.architecture.input.width)
 
 
-def _image_of(
+def _find_ready_image(
     picture: NDArray[np.uint8], shape: tuple[int, int, int], handwriting: Handwriting, steps: Collection[Step] | None
 ) -> Prepared | None:
     """Take a picture that already looks like the data set's images; None if it has to be prepared."""

@@ -43,7 +43,7 @@ def preparation_of(model: Model) -> Preparation:
 
 
 def is_as_made(picture: NDArray[np.uint8], shape: tuple[int, int, int], handwriting: Handwriting) -> bool:
-    """Whether a picture (h, w, C) uint8 already looks prepared, as a saved image of the data set does.
+    """Return True if a picture (h, w, C) uint8 already looks prepared, as a saved image of the data set does.
 
     It then has the size of the model's images (`shape`), ink on an even ground of the data set's polarity and size, and
     its centre of mass in the middle. Preparing it again would change single pixels and, rarely, the prediction.

@@ -39,6 +39,7 @@ def hold_out(
         except ValueError as error:
             problem = "leaves none on one side; choose another or give more images"
             raise RecipeError(f"{subject} {problem if unseen is None or unseen.all() else error}") from error
+        # A network that never sees a class predicts it never, and its loss on validation images is large.
         if (lost := (kept.class_counts == 0) & (dataset.class_counts > 0)).any():
             name = dataset.class_names[int(lost.argmax())]
             raise RecipeError(f"{subject} leaves no training image of class {name!r}; choose a smaller one")

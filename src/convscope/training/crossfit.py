@@ -222,7 +222,7 @@ def crossfit(
 
 
 def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.uint8]:
-    """Return (N,) uint8, the fold of each image by its label (N,), as `crossfit` deals them.
+    """Deal images to folds by their labels (N,): (N,) uint8, the fold of each image.
 
     >>> deal(np.array([0, 0, 0, 0, 1, 1]), 2, seed=0)[4:].sum()  # of the two images of class 1, one in either fold
     np.uint64(1)
@@ -230,6 +230,7 @@ def deal(labels: NDArray[np.integer[Any]], folds: int, seed: int) -> NDArray[np.
     shuffled = random_stream(seed, "folds").permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
     fold = np.empty(len(labels), np.uint8)
+    # Dealt in turn through all classes, without starting again at fold 0, so the folds differ by at most one image.
     fold[by_class] = np.arange(len(labels)) % folds
     return fold
 

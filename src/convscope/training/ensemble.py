@@ -1,7 +1,7 @@
-"""Several trained networks of the same images and classes as one `Model`, whose probabilities are the mean of theirs.
+"""Join trained networks for the same images and classes into a `Model` with the mean of their probabilities.
 
-The model's architecture holds all members as branches that read the image, and a `SoftVoting` layer behind them. So it
-is a network like any other for everything that reads a model.
+The architecture has all members as branches from the image, and a `SoftVoting` layer at the end. So everything that
+reads a model can read it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from convscope.training.model import Model
 
 @checked
 def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
-    """Return the ensemble of `members` as one model: the softmax of its logits is the mean of their probabilities.
+    """Join `members` into one model: the softmax of its logits is the mean of their probabilities.
 
     The members' architectures may differ. Their temperatures are left out, because the mean of calibrated probabilities
     is not calibrated: fit one for the ensemble, on images that no member was trained on.
@@ -44,14 +44,14 @@ def ensemble(members: Sequence[Model], name: str = "ensemble") -> Model:
     """
     _check(members)
     first = members[0]
-    parts = [_Part.of(member, f"m{number}") for number, member in enumerate(members, 1)]
+    parts = [_Part.from_member(member, f"m{number}") for number, member in enumerate(members, 1)]
     layers = _join_layers(parts)
     weights = {name: weight for part in parts for name, weight in part.weights.items()}
     return Model(
         Architecture(first.architecture.input, layers, name),
         weights,
         first.class_names,
-        provenance=_provenance(members),
+        provenance=_merge_provenance(members),
         handwriting=first.handwriting if all(member.handwriting == first.handwriting for member in members) else None,
     )
 
@@ -88,7 +88,7 @@ class _Part:
     weights: Mapping[str, Any]
 
     @classmethod
-    def of(cls, member: Model, prefix: str) -> "_Part":
+    def from_member(cls, member: Model, prefix: str) -> "_Part":
         layers = [_add_prefix(layer, prefix) for layer in member.architecture.layers]
         if getattr(layers[-1], "activation", "linear") == "softmax":
             layers[-1] = replace(layers[-1], activation="linear")  # type: ignore[arg-type]
@@ -103,7 +103,11 @@ class _Part:
 
 
 def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
-    """Join the layers of all members by a `Concatenate` of their logits and the vote."""
+    """Join the layers of all members by a `Concatenate` of their logits and the vote.
+
+    Two members a and b, with layers that read maps and layers that read vectors, become
+    maps of a, image, maps of b | a's vector, rest of a, b's vector, rest of b, logits of a and b | vote.
+    """
     layers = list(parts[0].maps)
     for part in parts[1:]:
         layers += [Branch("input", name=f"{part.prefix}_image"), *part.maps]
@@ -114,6 +118,7 @@ def _join_layers(parts: Sequence[_Part]) -> tuple[Layer, ...]:
             layers += part.rest
     if layers[-1].name != parts[-1].last:
         layers.append(Branch(parts[-1].last, name=f"{parts[-1].prefix}_logits"))
+    # Each puts its member's logits before those of the later members: the last member's come first into the list.
     layers += [Concatenate(part.last, name=f"{part.prefix}_and_later") for part in reversed(parts[:-1])]
     return (*layers, SoftVoting(len(parts), name="soft_voting"))
 
@@ -152,7 +157,7 @@ def _check(members: Sequence[Model]) -> None:
                 )
 
 
-def _provenance(members: Sequence[Model]) -> dict[str, Any]:
+def _merge_provenance(members: Sequence[Model]) -> dict[str, Any]:
     """Collect the members' common provenance, and under `members` the rest of each with its weights' digest."""
     first = members[0].provenance
     common = {

@@ -15,7 +15,7 @@ from convscope.recipes import Recipe
 from convscope.training.records import HistoryRecord
 
 HISTORY_COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
-"""What is measured in each epoch; `storage` keeps them in this order."""
+"""The values that are measured in each epoch, in the order in which `storage` keeps them."""
 
 
 @dataclass(frozen=True)

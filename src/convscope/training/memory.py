@@ -10,7 +10,7 @@ from pathlib import Path
 from convscope.architecture import Architecture
 from convscope.base.records import Count, Record, Seconds
 from convscope.data.datasets import Dataset
-from convscope.data.datasets.disk.images import held_bytes
+from convscope.data.datasets.disk.images import count_memory_bytes
 from convscope.data.datasets.disk.pools import epoch_bytes
 from convscope.engine import EngineName, EpochOptions, native
 from convscope.recipes import Recipe
@@ -54,7 +54,7 @@ def measure_memory(
     """
     peak = peak_memory_bytes()  # first, since computing the bound allocates what training does
     training = training_bytes(architecture, recipe, train, test, threads) if engine == "native" else None
-    return Memory(peak, sum(held_bytes(part.images) + part.labels.nbytes for part in (train, test)), training)
+    return Memory(peak, sum(count_memory_bytes(part.images) + part.labels.nbytes for part in (train, test)), training)
 
 
 def peak_memory_bytes() -> int | None:
@@ -103,8 +103,10 @@ def training_bytes(
         architecture, min(recipe.batch_size, len(train)), options, threads, precision=recipe.precision
     )
     weights = 4 * (architecture.parameters + architecture.non_trainable_parameters)
+    # Weights and Adam's two moments, perhaps averages, and unrounded weights.
     state = weights * (3 + bool(recipe.averaging) + bool(recipe.weight_bits))
-    copies = 2 * weights + 3 * state  # the epoch's first and last weights; the state as arrays, as bytes and as a file
+    # The weights before and after the epoch; the state as arrays, as bytes and as a file.
+    copies = 2 * weights + 3 * state
     epoch = epoch_bytes(train, recipe.batch_size)
     measuring = len(test) * architecture.num_classes * (4 + 2 * 8)  # in float32, and twice in float64 for the loss
     return engine + copies + epoch + measuring

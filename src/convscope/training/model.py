@@ -33,15 +33,15 @@ class Model:
     """An architecture, its weights, and the names of its classes.
 
     Attributes:
-        weights: float32 arrays by name, in Keras layout, which nothing can change: `replace(model, weights=...)` of
-            `dataclasses` makes a model with others. Given in another float type (float16, bfloat16 or its bits as
-            uint16, float64), they are rounded once, here; see `convscope.engine.network.float_array`.
+        weights: read-only float32 arrays by name, in Keras layout; `dataclasses.replace(model, weights=...)` makes a
+            model with other weights. Other float types (float16, bfloat16 or its bits as uint16, float64) are rounded
+            once, here; see `convscope.engine.network.float_array`.
         class_names: K names, one for each logit.
-        provenance: where it came from (data set, recipe, seed, engine), as plain JSON.
-        calibration: fitted values as plain JSON, where there are any: `temperature`, by which the logits are divided
-            before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that says which images belong
-            to none of the classes (see `convscope.evidence.rejection`).
-        handwriting: how a photo becomes an image like its training images; None if that is unknown.
+        provenance: data set, recipe, seed and engine of the training, as plain JSON.
+        calibration: fitted values as plain JSON, if there are any: `temperature`, by which the logits are divided
+            before the softmax (see `calibrated_probabilities`), and `rejection`, the rule that refuses images of none
+            of the classes (see `convscope.evidence.rejection`).
+        handwriting: how a photo is converted to an image like the training images; None if that is unknown.
 
     Raises:
         ValueError: if the weights or the class names do not fit the architecture, the temperature is out of its range,
@@ -58,7 +58,7 @@ class Model:
     def __post_init__(self) -> None:
         check_fields(self)
         check_weights(self.architecture, self.weights)
-        object.__setattr__(self, "weights", _frozen(self.weights))
+        object.__setattr__(self, "weights", _freeze(self.weights))
         if len(self.class_names) != self.architecture.num_classes:
             raise ValueError(
                 f"{len(self.class_names)} class names, but the network has {self.architecture.num_classes} outputs"
@@ -79,7 +79,7 @@ class Model:
         return state | {"weights": dict(self.weights)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state | {"weights": _frozen(state["weights"])})
+        self.__dict__.update(state | {"weights": _freeze(state["weights"])})
 
     @property
     def name(self) -> str:
@@ -99,11 +99,11 @@ class Model:
         return digest.hexdigest()
 
     def logits(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float32]:
-        """Return (N, K), one number a class, for images (N, H, W, C) uint8; see `probabilities` for what they mean.
+        """Compute the logits (N, K) of images (N, H, W, C) uint8; `probabilities` are their softmax.
 
         Args:
-            views: with 5 or 9, each image's probabilities are the mean of those of the image and of its shifts by one
-                pixel, and the logits are their logarithms; see `convscope.training.views`. 1 is the image alone.
+            views: with 5 or 9, each image's probabilities are the mean over the image and its shifts by a pixel, and
+                the logits are their logarithms; see `convscope.training.views`. 1 is the image alone.
 
         Raises:
             ValueError: if the images are not uint8 or not of the size the model reads, or `views` is not 1, 5 or 9.
@@ -111,25 +111,25 @@ class Model:
         return average_views(self.network, images, check_views(views))
 
     def probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
-        """Return (N, K), each row the softmax of its logits; takes and raises what `logits` does."""
+        """Compute probabilities (N, K), the softmax of the logits; arguments and errors are those of `logits`."""
         return softmax(self.logits(images, views))
 
     def calibrated_probabilities(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.float64]:
-        """Return (N, K), each row the softmax of its logits divided by the temperature that was fitted for this model.
+        """Compute probabilities (N, K), the softmax of the logits divided by the model's fitted temperature.
 
-        Without one they are the `probabilities`. The answer is the same, and only how sure it is changes. Takes and
-        raises what `logits` does. The temperature was fitted for one view; several are a little less confident.
+        The predicted class is that of `probabilities`, and without a temperature the values are, too. The temperature
+        was fitted for one view; several are a little less confident. Arguments and errors are those of `logits`.
         """
         return softmax(self.logits(images, views).astype(np.float64) / self.calibration.get("temperature", 1.0))
 
     def predict(self, images: NDArray[np.uint8], views: Views = 1) -> NDArray[np.int64]:
-        """Return (N,), the label with the largest logit (the first of equals); takes and raises what `logits` does."""
+        """Predict the label (N,) with the largest logit, the first of equals; arguments as for `logits`."""
         return np.asarray(self.logits(images, views).argmax(axis=1), dtype=np.int64)
 
     def activations(
         self, images: NDArray[np.uint8], layers: Sequence[str] | None = None
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the output of each of `layers` (all by default) for each image, `(N, *output shape)`.
+        """Compute the output `(N, *output shape)` of each of `layers` (all by default).
 
         Raises:
             ValueError: as `logits` does.
@@ -168,12 +168,12 @@ class Model:
         ]
 
 
-def _frozen(weights: Weights) -> Weights:
+def _freeze(weights: Weights) -> Weights:
     """Convert weights to read-only float32 arrays; arrays that a caller can still write to are copied."""
     frozen = {}
     for name, weight in weights.items():
         array = float_array(weight)
-        if np.may_share_memory(array, weight):
+        if np.may_share_memory(array, weight):  # not if the conversion to float32 made a copy already
             array = freeze_array(array)
         array.flags.writeable = False
         frozen[name] = array

@@ -25,8 +25,8 @@ class Transfer:
     Attributes:
         architecture: the model's, with an output for each of the new classes.
         weights: float32 arrays by name.
-        kept_classes: those whose output weights are the model's.
-        new_classes: those whose output weights start at random.
+        kept_classes: classes whose output weights are the model's.
+        new_classes: classes whose output weights start at random.
     """
 
     architecture: Architecture
@@ -71,7 +71,7 @@ def transfer(
     source = model.architecture
     if class_names == model.class_names and image_shape == source.input.shape and not new_output:
         return Transfer(source, dict(model.weights), class_names, ())
-    architecture, output = _for_classes(source, image_shape, len(class_names))
+    architecture, output = _adapt(source, image_shape, len(class_names))
     weights = initial_weights(architecture, seed)
     old_labels = {} if new_output else {name: label for label, name in enumerate(model.class_names)}
     kept = [label for label, name in enumerate(class_names) if name in old_labels]
@@ -99,7 +99,7 @@ def transfer(
     )
 
 
-def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> tuple[Architecture, frozenset[str]]:
+def _adapt(source: Architecture, image_shape: Shape, num_classes: int) -> tuple[Architecture, frozenset[str]]:
     """Adapt an architecture to other images and classes; also return the layers with weights for each class."""
     height, width, channels = image_shape
     if channels != source.input.channels:
@@ -107,6 +107,7 @@ def _for_classes(source: Architecture, image_shape: Shape, num_classes: int) -> 
             f"the images have {channels} channels, but the model needs {source.input.channels}; use images with as many"
         )
     layers, output = list(source.layers), set[str]()
+    # From the end: layers without units, such as an Activation or a pooling, belong to the output.
     for index in reversed(range(len(layers))):
         layer = layers[index]
         output.add(layer.name)

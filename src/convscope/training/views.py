@@ -22,7 +22,7 @@ NUM_VIEWS = (1, 5, len(SHIFTS))
 
 
 def check_views(value: Any, name: str = "views") -> int:
-    """Return a number of views as an `int`.
+    """Check a number of views, and convert it to `int`.
 
     Raises:
         TypeError: if it is not a whole number.
@@ -36,7 +36,7 @@ def check_views(value: Any, name: str = "views") -> int:
 
 
 Views = Annotated[int, check_views]
-"""How many of `SHIFTS` are averaged."""
+"""The number of `SHIFTS` that are averaged."""
 
 
 def shift_images(images: NDArray[np.uint8], down: int, right: int) -> NDArray[np.uint8]:
@@ -62,13 +62,14 @@ def average_views(network: Network, images: NDArray[np.uint8], views: int) -> ND
     check_images(images, network.architecture.input.shape)
     if views == 1 or not len(images):
         return network.logits(images)
-    return np.concatenate([_of_block(network.logits, block, views) for block in blocks(images)])
+    return np.concatenate([_average_block(network.logits, block, views) for block in blocks(images)])
 
 
-def _of_block(
+def _average_block(
     logits: Callable[[NDArray[np.uint8]], NDArray[np.float32]], images: NDArray[np.uint8], views: int
 ) -> NDArray[np.float32]:
     with np.errstate(invalid="ignore"):  # the logits of a network that diverged stay NaN
+        # log Σ_v p_v by logaddexp, so that no probability underflows; less log V for the mean.
         total = log_softmax(logits(images))
         for down, right in SHIFTS[1:views]:
             total = np.logaddexp(total, log_softmax(logits(shift_images(images, down, right))))

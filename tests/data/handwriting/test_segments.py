@@ -11,8 +11,8 @@ from convscope.base.deadline import Deadline, DeadlineError, within
 from convscope.data.handwriting.segments import find_segments
 from convscope.data.handwriting.segments import rules as rules_module
 from convscope.data.handwriting.segments import sheet as sheet_module
-from convscope.data.handwriting.segments.components import components_of
-from convscope.data.handwriting.segments.cuts import cut_places
+from convscope.data.handwriting.segments.components import find_components
+from convscope.data.handwriting.segments.cuts import find_cuts
 
 
 def sheet(*boxes, size=(300, 500), ink=30, paper=230):
@@ -101,14 +101,14 @@ def test_only_the_largest_blobs_are_kept_of_too_many(monkeypatch):
 def test_a_loop_is_not_cut_through():
     y, x = np.mgrid[:60, :60]
     distance = np.hypot(y - 30, x - 30)
-    parts, _ = cut_places((distance < 29) & (distance > 22), 60, 7)
+    parts, _ = find_cuts((distance < 29) & (distance > 22), 60, 7)
     assert parts[30, 4] == parts[30, 55] > 0  # one part on both sides
 
 
 def test_two_rings_that_touch_can_be_cut_where_they_touch():
     y, x = np.mgrid[:60, :120]
     rings = [(np.hypot(y - 30, x - middle) < 29) & (np.hypot(y - 30, x - middle) > 21) for middle in (31, 87)]
-    parts, cuts = cut_places(rings[0] | rings[1], 60, 8)
+    parts, cuts = find_cuts(rings[0] | rings[1], 60, 8)
     wrong = [np.count_nonzero((parts > number) ^ rings[1]) for number in range(1, len(cuts) + 1)]
     assert min(wrong) <= 0.05 * np.count_nonzero(rings[1])
 
@@ -116,7 +116,7 @@ def test_two_rings_that_touch_can_be_cut_where_they_touch():
 def test_parts_are_numbered_from_left_to_right_and_hold_all_ink():
     y, x = np.mgrid[:60, :150]
     mask = np.abs(y - 30 - 20 * np.sin(x / 9)) < 5
-    parts, cuts = cut_places(mask, 60, 9)
+    parts, cuts = find_cuts(mask, 60, 9)
     assert set(np.unique(parts)) == set(range(len(cuts) + 2))
     np.testing.assert_array_equal(parts > 0, mask)
     middles = [np.nonzero(parts == number)[1].mean() for number in range(1, len(cuts) + 2)]
@@ -124,7 +124,7 @@ def test_parts_are_numbered_from_left_to_right_and_hold_all_ink():
 
 
 def test_a_narrow_blob_is_not_cut():
-    parts, cuts = cut_places(np.ones((60, 20), bool), 60, 20)
+    parts, cuts = find_cuts(np.ones((60, 20), bool), 60, 20)
     assert cuts == ()
     assert (parts == 1).all()
 
@@ -163,7 +163,7 @@ masks = arrays(bool, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 @settings(deadline=None)
 @given(masks)
 def test_components_are_those_of_scipy(mask):
-    found = components_of(mask)
+    found = find_components(mask)
     labels, count = ndimage.label(mask, np.ones((3, 3)))
     assert found.numbers.tolist() == list(range(1, count + 1))
     places = [(slice(top, bottom), slice(left, right)) for top, left, bottom, right in found.boxes.tolist()]
@@ -177,7 +177,7 @@ def test_components_are_those_of_scipy(mask):
 @given(masks, st.integers(2, 9))
 def test_ink_in_columns_is_what_an_opening_leaves(mask, size):
     opened = ndimage.binary_opening(mask, np.ones((size, 1)))
-    np.testing.assert_array_equal(rules_module._in_columns(mask, size), opened)
+    np.testing.assert_array_equal(rules_module._find_columns(mask, size), opened)
 
 
 @pytest.mark.slow

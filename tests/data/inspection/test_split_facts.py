@@ -40,6 +40,6 @@ def test_images_on_disk_give_the_same_and_are_never_read_as_a_whole(make, tmp_pa
     path.write_bytes(train.images.tobytes())
     on_disk = disk.as_images(disk.DiskImages(path, 0, train.images.shape))
     monkeypatch.setattr(disk.blocks, "__defaults__", (50_000,))
-    monkeypatch.setattr(disk, "_most_at_once", lambda: 60_000)  # beyond it reading is an error
+    monkeypatch.setattr(disk, "_max_read_bytes", lambda: 60_000)  # beyond it reading is an error
     counted = scan_split(type(train)(on_disk, train.labels, train.class_names))
     np.testing.assert_array_equal(counted.histogram, scan_split(train).histogram)

@@ -1,6 +1,6 @@
-"""Arrays as users have them, to the bytes and labels of a `Dataset`: any shape, number type and kind of label.
+"""Convert users' arrays of any shape, number type and kind of label to the bytes and labels of a `Dataset`.
 
-Nothing is guessed: where the meaning of an array is not clear, the error says which argument states it.
+Nothing is guessed: if the meaning of an array is not clear, the error names the argument that states it.
 """
 
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from convscope.base.arguments import describe
 from convscope.base.arrays import freeze_array
-from convscope.data.datasets.image_rows import as_rows, stated_shape
+from convscope.data.datasets.image_rows import as_rows, parse_shape
 from convscope.data.datasets.pixel_range import PixelRange, usual_range
 
 
 def image_bytes(
     images: Any, image_shape: Any = None, value_range: tuple[float, float] | None = None
 ) -> NDArray[np.uint8]:
-    """Return images as `Dataset.from_arrays` takes them as uint8 (N, H, W, C); raises as it does."""
+    """Convert images to uint8 (N, H, W, C); arguments and errors are those of `Dataset.from_arrays`."""
     array = _numbers(images)
     if array.ndim not in (2, 3, 4) or 0 in array.shape:
         raise ValueError(
@@ -29,15 +29,15 @@ def image_bytes(
     rows, shown = as_rows(array)
     if shown is None and image_shape is None:
         side = isqrt(rows.shape[1])
-        such = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
-        raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={such}")
-    shape = shown if image_shape is None else stated_shape(image_shape, rows.shape[1], shown)
+        example = f"({side}, {side})" if side * side == rows.shape[1] else "(H, W) or (H, W, C)"
+        raise ValueError(f"images are rows of {rows.shape[1]} numbers; state their size, such as image_shape={example}")
+    shape = shown if image_shape is None else parse_shape(image_shape, rows.shape[1], shown)
     assert shape is not None
     return _bytes(rows, value_range).reshape(-1, *shape)
 
 
 def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return labels (N,) as places in the class names, and these; see `Dataset.from_arrays`, and raises as it does."""
+    """Convert labels (N,) to indices of class names, and return both; errors are those of `Dataset.from_arrays`."""
     try:
         array = np.asarray(labels)
     except ValueError as error:
@@ -52,10 +52,11 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
     if class_names is None:
         return indices.astype(np.int64), tuple(names)
     known = {name: index for index, name in enumerate(class_names)}
+    # Names come first: of classes called "1" to "9", the label 1 is the class "1" and not the second class.
     if all(name in known for name in names):
         return np.array([known[name] for name in names], np.int64)[indices], tuple(class_names)
     if array.dtype.kind in "iu":
-        return array.astype(np.int64), tuple(class_names)  # places already; `Dataset` checks that each has a name
+        return array.astype(np.int64), tuple(class_names)  # indices already; `Dataset` checks that each has a name
     strange = next(name for name in names if name not in known)
     raise ValueError(
         f"labels hold {describe(strange)}; they must be class names ({', '.join(class_names)}), or their indices"
@@ -63,7 +64,7 @@ def class_indices(labels: Any, class_names: Sequence[str] | None = None) -> tupl
 
 
 def class_name(label: Any) -> str:
-    """Return the name of the class with this label: text as it is, 3.0 as "3".
+    """Name the class with this label: text as it is, 3.0 as "3".
 
     Raises:
         TypeError, ValueError: if it is neither text nor a whole number.
@@ -88,7 +89,7 @@ def _numbers(images: Any) -> NDArray[Any]:
 
 
 def _bytes(rows: NDArray[Any], value_range: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """Return rows (N, F) as bytes: uint8 as they are, other numbers by the range that is stated or clear."""
+    """Convert rows (N, F) to bytes: uint8 as they are, other numbers by the stated or the usual range."""
     if rows.dtype == np.uint8 and value_range is None:
         return freeze_array(rows)
     low, high = float(rows.min()), float(rows.max())

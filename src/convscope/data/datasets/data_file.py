@@ -1,8 +1,4 @@
-"""Open a file of data that may be damaged or hostile, and say what is wrong with it by its name.
-
-What the readers share: the file is a regular one, what they refuse becomes an error that names it, and the bounds that
-keep memory within what the file can hold.
-"""
+"""Open a data file that may be damaged or hostile. Errors name the file, and memory stays within what it can hold."""
 
 import stat
 from collections.abc import Callable, Iterator
@@ -17,9 +13,9 @@ from numpy.typing import NDArray
 from convscope.base.errors import DatasetError
 from convscope.base.files import file_digest
 
-# Deflate cannot do better than 258 bytes for two bits, which is 1032 to 1: what promises more is lying.
+# Deflate codes at best 258 bytes in two bits, which is 1032 to 1: a header that promises more is false.
 DEFLATE_RATIO = 1032
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 18  # of unpacked data that are in memory besides the array
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.uint8] | NDArray[np.int64]
@@ -31,8 +27,8 @@ class DataFileError(Exception):
 
 
 @contextmanager
-def refusals_of(path: Path | str) -> Iterator[None]:
-    """Make what is refused within an error that names `path`; raises `DatasetError` in place of DataFileError."""
+def naming_errors(path: Path | str) -> Iterator[None]:
+    """Raise a `DataFileError` of the block as a `DatasetError` that names `path`."""
     try:
         yield
     except DataFileError as error:
@@ -48,6 +44,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
     """
     try:
         mode = path.stat().st_mode
+        # Before it is opened: opening a pipe waits for a writer.
         if stat.S_ISDIR(mode):
             raise DatasetError(f"{path}: is a folder; name a file in it")
         if not stat.S_ISREG(mode):
@@ -60,7 +57,7 @@ def open_data_file(path: Path) -> Iterator[BufferedReader]:
         raise DatasetError(f"{path}: cannot be opened ({reason}); check the path and its permissions") from error
     with file:
         try:
-            with refusals_of(path):
+            with naming_errors(path):
                 yield file
         except OSError as error:
             reason = error.strerror or error
@@ -83,14 +80,14 @@ def reason(error: Exception) -> str:
 
 
 def fill(content: NDArray[np.uint8], read_some: Callable[[int], bytes], start: int = 0) -> int:
-    """Fill bytes (n,) from `start` on with what comes in pieces of at most so many; return where they end."""
+    """Fill bytes (n,) from `start` on in pieces that `read_some` returns, and return the index after the last."""
     while start < len(content) and (piece := read_some(min(CHUNK_BYTES, len(content) - start))):
         content[start : start + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
         start += len(piece)
     return start
 
 
-def sealed(array: NDArray[Number]) -> NDArray[Number]:
-    """Return `array` made read-only: a data set is shared by all its users."""
+def seal(array: NDArray[Number]) -> NDArray[Number]:
+    """Make `array` read-only, since a data set is shared by all its users."""
     array.flags.writeable = False
     return array

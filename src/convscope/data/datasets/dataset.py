@@ -23,7 +23,7 @@ from convscope.data.datasets.pictures import strip_png
 from convscope.data.datasets.records import LoadOptions, SourceFile, SplitRecord, SplitsRecord
 from convscope.data.handwriting import Handwriting, handwriting_of
 
-_LABELS_AT_ONCE = 1 << 20  # NumPy widens what it counts
+_LABELS_AT_ONCE = 1 << 20  # np.bincount widens labels to int64, eight times the memory of uint8
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Dataset(Recorded):
     """Images as they are in the file, their labels, and what the labels mean.
 
     Attributes:
-        images: (N, H, W, C) uint8; of a file too large for memory they are `DiskImages`, which are read as an array is
-            by an index, but are none: what needs them all goes over `convscope.data.datasets.disk.images.blocks`.
+        images: (N, H, W, C) uint8. Images of a file too large for memory are `DiskImages`, which take an index as an
+            array does; code that needs them all goes over `convscope.data.datasets.disk.images.blocks`.
         labels: (N,) uint8 or int64, each below K. Labels and images are read-only views of the arguments, which must
             not change afterwards; `from_arrays` copies them.
         class_names: K names; `class_names[label]` is what an image shows.
@@ -82,7 +82,7 @@ class Dataset(Recorded):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for name in ("images", "labels"):  # writable also in a copy of another data set, by pickle
+        for name in ("images", "labels"):  # also here, since pickle makes arrays writable again
             if isinstance(array := self.__dict__[name], np.ndarray):
                 self.__dict__[name] = read_only(array)
 
@@ -98,7 +98,7 @@ class Dataset(Recorded):
         name: str = "custom",
         split: str = "train",
     ) -> "Dataset":
-        """Return images and labels of any common form as a data set.
+        """Make a data set of images and labels of any common form.
 
         >>> digits = Dataset.from_arrays([[[0.0, 0.5], [1.0, 0.0]]] * 2, ["seven", "one"])
         >>> digits.image_shape, digits.class_names, digits.labels.tolist(), digits.images[0, ..., 0].tolist()
@@ -109,11 +109,12 @@ class Dataset(Recorded):
                 numbers. uint8 is copied, unless nobody can write to it: to save the memory of a copy, set
                 `images.flags.writeable = False` first. Other numbers become the nearest of the 256 bytes.
             labels: (N,) whole numbers or text, one label for each image.
-            class_names: K names. By default they are the different labels as text, sorted as the labels are. A label is
-                the class that it names; where some labels are whole numbers and no names, all are places from 0.
+            class_names: K names. By default they are the different labels as text, sorted as the labels are. A label
+                stands for the class that it names; if some labels are whole numbers but no names, all labels are
+                indices from 0.
             image_shape: (H, W) or (H, W, C) of an image in rows, in the order row, column, channel.
             value_range: the numbers that become byte 0 and byte 255. By default 0 to 255, 0 to 1 or -1 to 1: the first
-                of them that holds all numbers and is filled to more than half. Where none is, it must be stated.
+                range that contains all numbers and is more than half filled. If there is none, it must be stated.
 
         Raises:
             ValueError: if shape, range or a label is not clear or does not fit, a number is not finite, or there are
@@ -140,7 +141,7 @@ class Dataset(Recorded):
 
     @property
     def class_counts(self) -> NDArray[np.int64]:
-        """(K,) how many images each class has."""
+        """(K,), the number of images of each class."""
         counts = np.zeros(self.num_classes, np.int64)
         for start in range(0, len(self), _LABELS_AT_ONCE):
             counts += np.bincount(self.labels[start : start + _LABELS_AT_ONCE], minlength=self.num_classes)
@@ -148,13 +149,13 @@ class Dataset(Recorded):
 
     @property
     def pixel_range(self) -> tuple[int, int]:
-        """The least and the greatest value of any pixel."""
+        """The smallest and the largest value of any pixel."""
         images = self.images
         return images.pixel_range if is_on_disk(images) else (int(images.min()), int(images.max()))
 
     @cached_property
     def handwriting(self) -> Handwriting:
-        """How an image like these is made from a photo."""
+        """How a photo is converted to an image like these."""
         return handwriting_of(self.images)
 
     @cached_property
@@ -163,15 +164,13 @@ class Dataset(Recorded):
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         for block in blocks(self.images):
             digest.update(np.ascontiguousarray(block).data)
+        # As int64 in one byte order, so that neither the label type nor the machine changes the digest.
         for start in range(0, len(self), _LABELS_AT_ONCE):
             digest.update(self.labels[start : start + _LABELS_AT_ONCE].astype("<i8").data)
         return digest.hexdigest()
 
     def take(self, indices: NDArray[np.integer[Any]], split: str | None = None) -> "Dataset":
-        """Return the images at `indices` (n,), in that order, as a data set of its own.
-
-        Of images on disk, few are read, and many stay there.
-        """
+        """Make a data set of the images at `indices` (n,), in that order; many images on disk stay there."""
         images = self.images.take(indices) if is_on_disk(self.images) else self.images[indices]
         return replace(self, images=images, labels=self.labels[indices], split=split or self.split)
 
@@ -182,7 +181,7 @@ class Dataset(Recorded):
         """Return (train, validation): `fraction` of each class, drawn by the stream "split", held out for validation.
 
         Args:
-            unseen: (N,), which images may be held out, as a network was not trained on them before; by default all.
+            unseen: (N,), true for images that may be held out, since no network was trained on them; by default all.
 
         Raises:
             ValueError: if `fraction` is not between 0 and 1 or leaves one side without an image, or fewer images of a
@@ -193,6 +192,7 @@ class Dataset(Recorded):
         stream = random_stream(seed, "split")
         held_out = np.zeros(len(self), dtype=bool)
         for label in range(self.num_classes):
+            # Drawn among all images of the class even if few are allowed, so that `unseen` does not change the draw.
             members = stream.permutation(np.flatnonzero(self.labels == label))
             wanted = round(fraction * len(members))
             allowed = members if unseen is None else members[unseen[members]]
@@ -221,21 +221,21 @@ class Dataset(Recorded):
         return html_card([self])
 
 
-def evenly(count: int, most: int) -> NDArray[np.int64]:
-    """Return at most `most` of the places 0 to count - 1, evenly spaced from the first to the last.
+def evenly(count: int, max_count: int) -> NDArray[np.int64]:
+    """Choose at most `max_count` of the indices 0 to count - 1, evenly spaced from the first to the last.
 
     >>> evenly(9, 3).tolist()
     [0, 4, 8]
     """
-    return np.linspace(0, count - 1, min(count, most)).round().astype(np.int64)
+    return np.linspace(0, count - 1, min(count, max_count)).round().astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
 class Splits(Recorded):
-    """The two halves that a published data set comes in; `test` is never trained on and never chosen by.
+    """The two halves of a data set; nothing is trained on `test` or chosen by it.
 
     Attributes:
-        options: how `load_dataset` made them, where it was not by the path alone.
+        options: the arguments of `load_dataset` that made the splits.
 
     Raises:
         ValueError: if the two differ in image size or class names.
@@ -267,7 +267,8 @@ class Splits(Recorded):
 
     @property
     def num_damaged(self) -> int:
-        """How many damaged pictures were left out."""
+        """Number of damaged pictures that were left out."""
+        # A file may be a source of both splits, and counts once.
         return sum(file.num_damaged for file in dict.fromkeys((*self.train.source, *self.test.source)))
 
     @property
@@ -287,25 +288,25 @@ NAME_WIDTH = 40
 
 
 def html_card(splits: "Sequence[Dataset]") -> str:
-    """Return one or more splits of one data set as HTML: a table with a column a split, and a strip of images each."""
+    """Format splits of a data set as HTML: a table with a column for each split, and a strip of images of each."""
     first = splits[0]
     height, width, channels = first.image_shape
     plural = "channel" if channels == 1 else "channels"
     head = ("class", *(split.split for split in splits))
     counts = [split.class_counts.tolist() for split in splits]
     every = ("all", *(f"{len(split):,}" for split in splits))
-    each = [
+    classes = [
         (clip(name, NAME_WIDTH), *(f"{column[label]:,}" for column in counts))
         for label, name in enumerate(first.class_names)
     ]
     if first.num_classes <= MAX_OPEN_CLASSES:
-        table = html_table(head, [every, *each])
+        table = html_table(head, [every, *classes])
     else:
         fewest = ("smallest class", *(f"{min(column):,}" for column in counts))
-        most = ("largest class", *(f"{max(column):,}" for column in counts))
+        largest = ("largest class", *(f"{max(column):,}" for column in counts))
         table = (
-            f"{html_table(head, [every, fewest, most])}"
-            f"<details><summary>each of the {first.num_classes} classes</summary>{html_table(head, each)}</details>"
+            f"{html_table(head, [every, fewest, largest])}"
+            f"<details><summary>each of the {first.num_classes} classes</summary>{html_table(head, classes)}</details>"
         )
     return "".join(
         [

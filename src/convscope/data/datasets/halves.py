@@ -1,6 +1,6 @@
-"""From arrays as they were read to a data set: the halves are compared with each other, and errors name their files.
+"""Make a data set of the arrays that a reader returned: compare the halves, resize images, and split off test images.
 
-A source without a test split is cut in two here, and images are brought to the size that was asked for.
+Errors name the files.
 """
 
 import os
@@ -16,23 +16,23 @@ from convscope.base.arguments import check_name
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError
 from convscope.base.streams import random_stream
-from convscope.data.datasets.data_file import Images, Labels, sealed
+from convscope.data.datasets.data_file import Images, Labels, seal
 from convscope.data.datasets.dataset import Dataset, Splits
 from convscope.data.datasets.disk.images import blocks, is_on_disk
 from convscope.data.datasets.readers.labels import MAX_CLASSES, sorted_names
 from convscope.data.datasets.records import LoadOptions, SourceFile
 
-MAX_CHANNELS = 4
+MAX_CHANNELS = 4  # red, green, blue and alpha
 
 
 @dataclass(frozen=True)
 class Half:
-    """One split as read: arrays not yet compared with each other, and what to call their files in an error.
+    """A split as read: unchecked arrays, and the names of their files for errors.
 
     Attributes:
         images: uint8 (N, H, W) or (N, H, W, C).
-        labels: (N,) whole numbers; the classes' numbers, or places in `names`.
-        names: what the labels are called, where they are text; the classes are these of both halves, sorted.
+        labels: (N,) whole numbers: classes, or indices in `names`.
+        names: the names of labels that are text; the classes are the names of both halves, sorted.
     """
 
     images: Images
@@ -45,9 +45,9 @@ class Half:
 
 @dataclass(frozen=True)
 class Parts:
-    """The content of a source of data: one or two splits, and the class names if it has them in order.
+    """The content of a source of data: one or two splits, and class names in the order of the labels.
 
-    Without splits, all of it is `train`.
+    A source without splits is all `train`.
     """
 
     train: Half | None
@@ -62,13 +62,13 @@ def make_splits(
     class_names: tuple[str, ...] | None = None,
     options: LoadOptions | None = None,
 ) -> Splits:
-    """Hold the halves against each other and make them a data set.
+    """Check that the halves fit each other, and make a data set of them.
 
     Args:
-        test: None where the source has none: then a share of each class of `train` is cut off, `options.test_fraction`
-            or `TEST_FRACTION`.
+        test: None if the source has no test split. Then a fraction of each class of `train` is split off:
+            `options.test_fraction` or `TEST_FRACTION`.
         class_names: in the order of the labels; without them, text labels are sorted, and numbers name themselves.
-        options: what was asked for; `Splits.options` says what was done.
+        options: as the caller stated them; `Splits.options` has those that were used.
 
     Raises:
         DatasetError: naming the files that do not fit together.
@@ -101,7 +101,7 @@ def make_splits(
 
 
 def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Half]:
-    """Divide data without splits into "train" and "test" as `options` say; see `cut_test`.
+    """Divide data without splits into "train" and "test" as `options` state; see `cut_test`.
 
     Raises:
         DatasetError: if each class has one image.
@@ -112,7 +112,7 @@ def cut_half(half: Half, num_classes: int, options: LoadOptions) -> dict[str, Ha
             f"{half.images_from}: each class has one image, so none is left for testing; add images or a test split"
         )
     return {
-        split: replace(half, images=_taken(half.images, part), labels=cast(Labels, sealed(half.labels[part])))
+        split: replace(half, images=_take(half.images, part), labels=cast(Labels, seal(half.labels[part])))
         for split, part in zip(("train", "test"), is_test, strict=True)
     }
 
@@ -121,19 +121,19 @@ def _fraction(options: LoadOptions) -> float:
     return TEST_FRACTION if options.test_fraction is None else options.test_fraction
 
 
-def _taken(images: Images, indices: NDArray[np.int64]) -> Images:
-    return images.take(indices) if is_on_disk(images) else sealed(images[indices])
+def _take(images: Images, indices: NDArray[np.int64]) -> Images:
+    return images.take(indices) if is_on_disk(images) else seal(images[indices])
 
 
 def check_halves(
     halves: list[Half], class_names: tuple[str, ...] | None, image_size: tuple[int, int] | None
 ) -> tuple[list[Half], tuple[str, ...]]:
-    """Return the halves, compared with each other: images (N, H, W, C), labels as places in the class names returned.
+    """Check the halves, and return them with images (N, H, W, C) and labels as indices of the class names returned.
 
     Raises:
         DatasetError: naming the files that do not fit together.
     """
-    halves = [_brought_to_size(half, image_size) for half in halves]
+    halves = [_resize(half, image_size) for half in halves]
     for half in halves:
         _check_half(half, class_names)
     halves = [half if half.images.ndim == 4 else replace(half, images=half.images[..., np.newaxis]) for half in halves]
@@ -145,14 +145,14 @@ def check_halves(
             "have images of one size"
         )
     if class_names is None:
-        return _named(halves)
+        return _number_labels(halves)
     for label, name in enumerate(class_names):
         check_name(name, f"{first.labels_from}: the name of class {label}", DatasetError)
     return halves, class_names
 
 
-def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:
-    """Average the images to the size that was asked for, if they have another."""
+def _resize(half: Half, image_size: tuple[int, int] | None) -> Half:
+    """Average the images to `image_size`, if they have another size."""
     images = half.images
     if image_size is None or images.ndim not in (3, 4) or images.shape[1:3] == image_size:
         return half
@@ -160,16 +160,16 @@ def _brought_to_size(half: Half, image_size: tuple[int, int] | None) -> Half:
     resized = np.empty((len(images), *image_size, *channels), np.uint8)
     start = 0
     for block in blocks(images):
-        # Area averaging treats each pixel column alike: images and channels lie side by side in the last axis.
+        # (n, H, W, C) to (H, W, n C): all images and channels are averaged together, as channels of one picture.
         flat = np.moveaxis(block, 0, 2).reshape(*block.shape[1:3], -1)
         done = average(flat, *image_size).reshape(*image_size, len(block), *channels)
         resized[start : start + len(block)] = np.moveaxis(done, 2, 0)
         start += len(block)
-    return replace(half, images=cast(Images, sealed(resized)))
+    return replace(half, images=cast(Images, seal(resized)))
 
 
-def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
-    """Return the halves with labels that count through the class names."""
+def _number_labels(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
+    """Name the classes, and number labels that are text in the order of their sorted names, the same in all halves."""
     if halves[0].names is None:
         highest = max(int(half.labels.max()) for half in halves)
         return halves, tuple(str(label) for label in range(max(highest + 1, 2)))
@@ -183,7 +183,7 @@ def _named(halves: list[Half]) -> tuple[list[Half], tuple[str, ...]]:
     renumbered = []
     for half in halves:
         numbers = np.array([label_of[name] for name in half.names or ()], dtype=np.int64)
-        renumbered.append(replace(half, labels=sealed(numbers[half.labels]), names=None))
+        renumbered.append(replace(half, labels=seal(numbers[half.labels]), names=None))
     return renumbered, class_names
 
 
@@ -214,22 +214,22 @@ def _check_half(half: Half, class_names: tuple[str, ...] | None) -> None:
 
 
 def file_name(path: Path) -> str:
-    """Return the last part of a path as text that can be written anywhere, whatever bytes the file system has."""
+    """Get the last part of a path as valid text, whatever bytes the file system has."""
     name = path.name or path.resolve().name or "custom"
     return os.fsencode(name).decode(errors="replace")
 
 
 TEST_FRACTION = 0.2
-"""The share that is cut off where nobody says how much."""
+"""Fraction of each class that is split off for tests by default."""
 
 
 def cut_test(
     labels: Labels, num_classes: int, fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return (train, test): the places of the images of each, in rising order, drawn by the stream "test split".
+    """Return (train, test): the indices of the images of each, in rising order, drawn by the stream "test split".
 
-    Each class gives its share, rounded so that the shares add up to that of the whole; of no class all images are
-    taken, so a class of one image is only trained on.
+    Each class gives its share, rounded so that the shares add up to that of the whole. At least one image of each class
+    is left for training.
 
     Raises:
         ValueError: if `fraction` is not between 0 and 1.
@@ -242,7 +242,8 @@ def cut_test(
     share = fraction * counts
     wanted = np.minimum(np.floor(share).astype(np.int64), max_counts)
     missing = max(round(fraction * len(labels)), 1) - int(wanted.sum())
-    # What rounding down has left over goes to the largest remainders; chance decides between equal ones.
+    # The largest remainders are rounded up; chance decides between equal ones. Rounded to nine decimals, since equal
+    # shares may differ in their last bit.
     order = np.lexsort((stream.permutation(num_classes), -np.round(share - np.floor(share), 9)))
     for label in order:
         if missing > 0 and wanted[label] < max_counts[label]:

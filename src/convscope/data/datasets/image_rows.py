@@ -1,4 +1,4 @@
-"""Which numbers of an array are an image: from the shapes that arrays come in to one row an image, and (H, W, C)."""
+"""Convert arrays of images to a row for each image, and find the shape (H, W, C) of an image."""
 
 from math import isqrt, prod
 from typing import Any
@@ -9,9 +9,9 @@ ImageShape = tuple[int, int, int]
 
 
 def as_rows(X: Any) -> tuple[Any, ImageShape | None]:  # noqa: N803 (scikit-learn's name)
-    """Return X with one row an image, and the (H, W, C) that X shows: (N, H, W) has one channel, (N, F) shows none.
+    """Reshape X to a row for each image, and return it with the (H, W, C) that X shows; (N, F) shows none.
 
-    What is not three- or four-dimensional is returned as it is.
+    Arrays of other than three or four dimensions are returned as they are.
     """
     ndim = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
     if ndim not in (3, 4):
@@ -25,8 +25,8 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
     """Return (H, W, C) of images with `num_features` numbers, whose X shows the shape `shown`, if any.
 
     Args:
-        wanted: (H, W) or (H, W, C), if the user says so; else a row of a square number of features is a square image,
-            and any other row an image of one row.
+        wanted: (H, W) or (H, W, C), if the user states it; else a row of a square number of features is a square image,
+            and any other row an image of height 1.
 
     Raises:
         ValueError: if `wanted` is no such shape, or not that of X.
@@ -35,7 +35,7 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
     ((8, 8, 1), (1, 30, 1), (4, 4, 3))
     """
     if wanted is not None:
-        return stated_shape(wanted, num_features, shown)
+        return parse_shape(wanted, num_features, shown)
     if shown is not None:
         return shown
     side = isqrt(num_features)
@@ -49,8 +49,8 @@ def image_shape_of(num_features: int, shown: ImageShape | None, wanted: Any = No
     return 1, num_features, 1
 
 
-def stated_shape(wanted: Any, num_features: int, shown: ImageShape | None = None) -> ImageShape:
-    """Return the (H, W) or (H, W, C) that is `wanted` as (H, W, C).
+def parse_shape(wanted: Any, num_features: int, shown: ImageShape | None = None) -> ImageShape:
+    """Check the shape (H, W) or (H, W, C) that a user states, and return (H, W, C).
 
     Raises:
         ValueError: if it is no such shape, not the one `shown` by the array, or not of `num_features` numbers.

@@ -1,4 +1,4 @@
-"""A data set by its name, or from a folder or file of one's own."""
+"""Load a data set by its name, or from a user's folder or file."""
 
 import os
 from contextlib import suppress
@@ -30,24 +30,24 @@ def load_dataset(
     skip_damaged: bool = False,
     on_progress: OnProgress | None = None,
 ) -> Splits:
-    """Load a data set, by its name or from a folder or file of one's own.
+    """Load a data set by its name, or from your own folder or file.
 
     Args:
         name_or_path: a name in `DATASETS`; or a folder or zip archive of IDX files (plain, gzip, xz or zip), Parquet or
             CSV files, `.npy` arrays, pictures in a folder for each class, or a table of their names and labels; or an
             `.npz`, Parquet or CSV file alone. docs/datasets.md shows each. A name comes first: a folder of that name is
             reached as `./name`.
-        test_fraction: share of each class that is cut off as the test split, where the source has none; a fifth unless
-            told otherwise.
-        seed: which images are cut off.
+        test_fraction: fraction of each class that is split off for tests, if the source has no test split; a fifth by
+            default.
+        seed: chooses which images are split off.
         image_size: (H, W) of all images: pictures of other sizes are averaged to it, and rows of pixels cut into it.
         skip_damaged: whether pictures that cannot be read are left out; `Splits.num_damaged` counts them.
         on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
 
     Returns:
-        both splits: images (N, H, W, C) uint8, labels (N,); read-only. Classes are called as text labels and folders
-        are, in natural order; numbers in arrays and IDX files are "0" to the highest. `Splits.options` has what to pass
-        to get the same again.
+        both splits: images (N, H, W, C) uint8, labels (N,); read-only. Classes have the names of text labels and
+        folders, in natural order; numbers in arrays and IDX files are "0" to the highest. With `Splits.options`, the
+        same splits are made again.
 
     Raises:
         DatasetError: if there is no such name or path, a file is missing, damaged or not as its digest says, the counts
@@ -81,18 +81,18 @@ def load_for_classes(
     options: LoadOptions,
     on_progress: OnProgress | None = None,
 ) -> list[Dataset]:
-    """Load images of a data set, labelled as a network for the classes `class_names` labels them.
+    """Load images of a data set with the labels of a network for the classes `class_names`.
 
-    The data set may lack some of these classes, and training images or test images; classes are known by name.
+    The data set may lack some of these classes, and training images or test images. Classes are matched by name.
 
     Args:
         name_or_path, on_progress: as for `load_dataset`.
         split: which images. A source without splits is cut for "train" and "test" as `load_dataset` cuts it.
-        options: as those of `load_dataset`; `test_fraction` and `seed` have no say in "all".
+        options: as those of `load_dataset`; "all" ignores `test_fraction` and `seed`.
 
     Returns:
-        a data set for each split that the source has, or the one asked for; of a source without splits its `split` is
-        "all", unless it was cut.
+        a data set for each split of the source, or the chosen one; for a source without splits its `split` is "all",
+        unless it was cut.
 
     Raises:
         DatasetError: if an image is of another class or there is no such split; and as `load_dataset`, but for what
@@ -100,6 +100,7 @@ def load_for_classes(
     """
     entry = find_entry(name_or_path)
     if entry is not None:
+        # Named sets have a test split, beside which a fraction would be refused; here it only applies to other data.
         splits = read_entry(entry, structs.replace(options, test_fraction=None), on_progress=on_progress)
         name = splits.name
         train, test = (Half(set_.images, set_.labels, name, name, set_.source) for set_ in (splits.train, splits.test))
@@ -117,28 +118,28 @@ def load_for_classes(
     if split not in ("all", *halves_of):
         raise DatasetError(f"{name_or_path}: has no {split} split, only {' and '.join(halves_of)}; omit --split")
     return [
-        Dataset(half.images, _relabelled(half, names, class_names), class_names, name, key, half.source)
+        Dataset(half.images, _relabel(half, names, class_names), class_names, name, key, half.source)
         for key, half in halves_of.items()
         if split in ("all", key)
     ]
 
 
-def _relabelled(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
-    """Return the labels of `half`, which are places in `names`, as places in `wanted`."""
+def _relabel(half: Half, names: tuple[str, ...], wanted: tuple[str, ...]) -> Labels:
+    """Convert the labels of `half` from indices in `names` to indices in `wanted`."""
     label_of = {name: label for label, name in enumerate(wanted)}
     used = np.unique(half.labels).tolist()
     if unknown := [names[label] for label in used if names[label] not in label_of]:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise DatasetError(
             f"{half.labels_from}: has images of class {unknown[0]!r}{more}, which the network does not know; it knows "
-            f"{_listed(wanted)}. Remove these images, or rename the classes as in the network"
+            f"{_format_names(wanted)}. Remove these images, or rename the classes as in the network"
         )
     numbers = np.zeros(max(used) + 1, np.int64)
     numbers[used] = [label_of[names[label]] for label in used]
     return numbers[half.labels]
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _format_names(names: tuple[str, ...]) -> str:
     shown = ", ".join(names[:10])
     return f"{shown} and {len(names) - 10} more" if len(names) > 10 else shown
 

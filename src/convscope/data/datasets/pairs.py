@@ -1,4 +1,4 @@
-"""A pair (X, y) in place of a `Dataset`: what the public functions accept, read in one place."""
+"""Read a pair (X, y), which the public functions accept in place of a `Dataset`."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
@@ -16,7 +16,7 @@ def as_dataset(
     class_names: Sequence[str] | None = None,
     image_shape: tuple[int, ...] | None = None,
 ) -> Dataset:
-    """Return a data set as it is, and a pair (X, y) as `Dataset.from_arrays` makes one of it.
+    """Convert a pair (X, y) to a data set by `Dataset.from_arrays`; a data set is returned as it is.
 
     Args:
         name: of the argument, for errors.
@@ -42,7 +42,7 @@ def as_dataset(
 
 
 def _is_list_of_rows(images: Any) -> bool:
-    """Return whether `images` is a list of lists of numbers."""
+    """Return True if `images` is a list of lists of numbers."""
     try:
         return bool(len(images)) and bool(len(images[0])) and not hasattr(images[0][0], "__len__")
     except (TypeError, KeyError, IndexError):

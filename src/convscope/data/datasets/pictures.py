@@ -1,7 +1,6 @@
-"""Images of a data set as PNG pictures: one enlarged, or the first few in a strip.
+"""Draw images of a data set as PNG: one enlarged, or the first few in a strip.
 
-Arrays (H, W, C) or (N, H, W, C) uint8 to the bytes of a PNG file. One channel is shown in grey and three in colour;
-with any other number the channels stand side by side in grey.
+One channel is shown in grey and three in colour; any other number of channels is shown side by side in grey.
 """
 
 import numpy as np
@@ -16,7 +15,7 @@ STRIP_GAP = 4
 
 
 def image_png(image: Images, at_least: int = 280) -> bytes:
-    """Return one image (H, W, C) as PNG, enlarged by the least whole multiple that makes its longer side `at_least`.
+    """Draw an image (H, W, C) as PNG, enlarged by the smallest whole factor that makes its longer side `at_least`.
 
     Raises:
         ValueError: if `image` is not uint8 of three dimensions, or `at_least` is below 1.
@@ -32,7 +31,7 @@ def image_png(image: Images, at_least: int = 280) -> bytes:
 
 
 def strip_png(images: Images) -> bytes:
-    """Return images (N, H, W, C) side by side as PNG with transparent gaps.
+    """Draw images (N, H, W, C) side by side as PNG with transparent gaps.
 
     Each is at most `STRIP_HEIGHT` high and `STRIP_WIDTH` wide.
 
@@ -49,7 +48,7 @@ def strip_png(images: Images) -> bytes:
         height, width = pixels.shape[:2]
         # Small images grow by whole multiples and stay sharp; large ones are averaged down.
         fit = min(STRIP_HEIGHT / height, STRIP_WIDTH / width)
-        scale = fit // 1 if fit >= 1 else fit
+        scale = fit // 1 if fit >= 1 else fit  # // 1 rounds down to a whole multiple
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         method = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.BOX
         piece = np.asarray(Image.fromarray(pixels).resize(size, method))
@@ -59,7 +58,7 @@ def strip_png(images: Images) -> bytes:
 
 
 def _colours(image: Images) -> NDArray[np.uint8]:
-    """Return (H, W, 3), or (H, C * W, 3) for other than one or three channels."""
+    """Convert an image to (H, W, 3), or to (H, C * W, 3) for other than one or three channels."""
     if image.shape[2] == 3:
         return image
     side_by_side = np.concatenate(list(np.moveaxis(image, 2, 0)), axis=1)
@@ -67,6 +66,6 @@ def _colours(image: Images) -> NDArray[np.uint8]:
 
 
 def matrix_text(values: NDArray[np.uint8]) -> str:
-    """Return all of `values` (H, W) as text, a line a row, the columns aligned."""
+    """Format `values` (H, W) as text, a line for each row, with aligned columns."""
     num_digits = len(str(values.max()))
     return "\n".join(" ".join(f"{value:{num_digits}d}" for value in row) for row in values.tolist())

@@ -1,7 +1,7 @@
-"""Numbers as pixels: from whatever a table or an array of images holds to the bytes that a model reads.
+"""Convert the numbers of a table or of images to the bytes that a model reads.
 
-A `PixelRange` is stated, or is one that images usually have, or is learned from the training data of a classifier and
-kept. So a value always means the same byte.
+A `PixelRange` is stated by the user, usual for images, or learned from the training data of a classifier and kept with
+it. So a value always becomes the same byte.
 """
 
 from dataclasses import dataclass, field
@@ -10,23 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_ROWS_AT_ONCE = 1024  # what is widened to float64 at once, so that memory does not grow with the number of rows
-_USUAL_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # of images as others keep them
+_ROWS_AT_ONCE = 1024  # widened to float64 together, so that memory does not grow with the number of rows
+_USUAL_RANGES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))  # of images in other libraries
 
 
 @dataclass(frozen=True, eq=False)
 class PixelRange:
-    """Which number becomes byte 0 and which becomes byte 255; between them it is linear, beyond them cut off.
+    """The numbers that become byte 0 and byte 255; between them the map is linear, beyond them it is clipped.
 
     Attributes:
-        low, high: (F,) float64 each, for the F numbers of an image as one row. Where both are equal, all is byte 0.
+        low, high: (F,) float64 each, for the F numbers of an image as one row. If both are equal, all becomes byte 0.
     """
 
     low: NDArray[np.float64] = field(repr=False)
     high: NDArray[np.float64] = field(repr=False)
 
     def to_bytes(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return (N, F) uint8, each of the finite numbers `rows` (N, F) as the nearest byte; bytes as they are.
+        """Convert finite numbers `rows` (N, F) to the nearest bytes (N, F); bytes stay as they are.
 
         >>> learn_range(np.array([[0, 2.0], [10, 4.0]]), None).to_bytes(np.array([[2, 3.5], [-1, 9.0]])).tolist()
         [[51, 191], [0, 255]]
@@ -52,13 +52,12 @@ class PixelRange:
 def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
     """Choose how the numbers of `rows` (N, F) become pixels.
 
-    Bytes (uint8) stay as they are. Of other images, the smallest number of each channel becomes 0 and the largest 255,
-    unless `usual_range` says what the range is. Of a table, each column has a range of its own, from its smallest
-    number to its largest.
+    Bytes (uint8) stay as they are. Other images have the range of `usual_range` if it is clear; else the smallest
+    number of each channel becomes 0 and the largest 255. In a table, each column has a range of its own, from its
+    smallest number to its largest.
 
     Args:
-        channels: how many numbers a pixel has, if the rows are images; None for a table, whose columns may be of any
-            units.
+        channels: numbers of a pixel, if the rows are images; None for a table, whose columns may have any unit.
     """
     num_features = rows.shape[1]
     if rows.dtype == np.uint8:
@@ -73,14 +72,15 @@ def learn_range(rows: NDArray[Any], channels: int | None) -> PixelRange:
 
 
 def usual_range(low: float, high: float) -> tuple[float, float] | None:
-    """Return the range of images whose numbers run from `low` to `high`, if it is clear.
+    """Return the usual range of images whose numbers run from `low` to `high`; None if it is not clear.
 
-    That is the first of 0 to 255, 0 to 1 and -1 to 1 that contains both numbers and is more than half filled by them.
+    It is the first of 0 to 255, 0 to 1 and -1 to 1 that contains both numbers and is more than half filled by them.
 
     >>> usual_range(0, 254), usual_range(0.1, 0.9), usual_range(0, 16)
     ((0.0, 255.0), (0.0, 1.0), None)
     """
     for lowest, highest in _USUAL_RANGES:
+        # Images need not be black anywhere, so numbers above 0 fill the range from 0 on.
         if lowest <= low and high <= highest and high - min(low, 0) > (highest - lowest) / 2:
             return lowest, highest
     return None

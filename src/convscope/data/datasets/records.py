@@ -1,4 +1,4 @@
-"""Data sets as records: what run.json and commands say of them, and how they were loaded."""
+"""Records of data sets, as in run.json and in the output of commands, and the options with which they were loaded."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ class SourceFile(Record):
     """A file that a data set was read from, with the SHA-256 of its uncompressed bytes (of an archive: as it is).
 
     Attributes:
-        num_damaged: how many damaged pictures of a folder, archive or table were left out.
+        num_damaged: damaged pictures of a folder, archive or table that were left out.
     """
 
     name: str
@@ -39,7 +39,7 @@ class SplitRecord(Record, kw_only=True):
 
 
 MAX_SIDE = 4096
-"""Pixels of an image's height and width that a network may read, and so the most that pictures are brought to."""
+"""Largest height and width, in pixels, of images that a network may read."""
 
 _Side = Annotated[int, Meta(ge=1, le=MAX_SIDE)]
 
@@ -48,9 +48,9 @@ class LoadOptions(Record):
     """The options of `load_dataset`, with which it gives the same data again.
 
     Attributes:
-        test_fraction: share of each class that was cut off as the test split; None if the data came with one.
-        seed: which images were cut off.
-        image_size: (H, W) that the images were brought to; None if they are as in the file.
+        test_fraction: fraction of each class that was split off for tests; None if the data have a test split.
+        seed: chose which images were split off.
+        image_size: (H, W) to which images were resized; None if they are as in the file.
         skip_damaged: whether pictures that cannot be read are left out.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From a drawing or a photo to the pixels that a network sees, as the images of a data set were made."""
+"""Convert a drawing or a photo to an image like those of a data set."""
 
 from convscope.data.handwriting.pictures import Picture
 from convscope.data.handwriting.prepare import HINTS, LARGEST_FACTOR, Hint, Prepared, Stage, prepare

@@ -1,4 +1,4 @@
-"""What a picture is, and which of ground and ink is the lighter."""
+"""The types of pictures and of their ink."""
 
 from typing import Annotated, Literal
 
@@ -12,7 +12,7 @@ Ink = Literal["light", "dark"]
 
 
 def with_channels(picture: Picture) -> Picture:
-    """Return the picture as (h, w, 1) or (h, w, 3).
+    """Convert a picture to (h, w, 1) or (h, w, 3).
 
     Raises:
         ValueError: if it is not (h, w), (h, w, 1) or (h, w, 3) uint8, or has no pixels.

@@ -1,6 +1,6 @@
-"""From a drawing or a photo to the pixels that a network sees: `prepare` takes a picture to an image of a data set.
+"""Convert a drawing or a photo to an image like those of a data set.
 
-The steps are computed by native/handwriting, which the page uses too, and the picture after each is kept.
+The steps are computed by native/handwriting, which the page uses too. The picture after each step is kept.
 
 Source: LeCun, Bottou, Bengio and Haffner 1998, section III.A: digits are scaled to fit 20 × 20 pixels with their aspect
 kept, and moved so that the centre of mass of their pixels is the middle of 28 × 28.
@@ -28,16 +28,16 @@ HINTS: tuple[Hint, ...] = get_args(Hint)
 """
 
 LARGEST_FACTOR = _handwriting.LARGEST_FACTOR
-"""A picture is first averaged down to so many times the longer side of the image, which takes noise away."""
+"""A picture is first averaged down to this many times the longer side of the image, which removes noise."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A picture on its way: `name` is "picture" for what was given, and else the step that has just been reached.
+    """A picture during its preparation: `name` is "picture" for the original, else the last step.
 
     Attributes:
         on: whether the step was taken; if not, the picture is as before, but resized and placed as it must be.
-        pixels: (h, w, 1 or 3) uint8, in the polarity that the picture has by then.
+        pixels: (h, w, 1 or 3) uint8, in the polarity that the picture has after this step.
     """
 
     name: str
@@ -47,12 +47,12 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """An image for a network, and how it came about.
+    """An image for a network, and the steps of its preparation.
 
     Attributes:
         image: (H, W, C) uint8.
-        stages: the picture as it was given, in the colours that the network has, then after each step.
-        hints: what may be wrong with the picture, whether a step corrects it or not; none for other than handwriting.
+        stages: the original in the network's colours, then the picture after each step.
+        hints: possible faults of the picture, whether a step corrects them or not; none for other than handwriting.
         clipped: share of the ink that centring moved out of the image.
     """
 
@@ -70,7 +70,7 @@ def prepare(
     handwriting: Handwriting,
     steps: Collection[Step] | None = None,
 ) -> Prepared:
-    """Make an image (height, width, channels) of a picture, in the way in which the images of a data set were made.
+    """Convert a picture to an image (height, width, channels) like those of a data set.
 
     First it is averaged down to ten times the image at most, and made grey for a network that sees grey. Then
 
@@ -90,9 +90,9 @@ def prepare(
     stretched.
 
     Args:
-        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; what is transparent in a file belongs on white before.
+        picture: (h, w), (h, w, 1) or (h, w, 3) uint8; put transparent pictures on white before.
         channels: 1 (grey), 3 (colours), or 2 and 4, the same with an opaque alpha channel.
-        steps: which steps to take; by default all but deslanting for handwriting, and none for other data sets.
+        steps: the steps to take; by default all but deslanting for handwriting, and none for other data sets.
 
     Raises:
         ValueError: for a picture of another form, or an unknown step.
@@ -112,7 +112,7 @@ def prepare(
         min(handwriting.target, LARGEST_FACTOR * max(height, width)),  # C++ has no larger numbers, and none fits
         handwriting.threshold,
         handwriting.centre,
-        sum(1 << i for i, step in enumerate(STEPS) if step in chosen),
+        sum(1 << i for i, step in enumerate(STEPS) if step in chosen),  # a bit for each step, as hints come back
     )
     return Prepared(
         image,

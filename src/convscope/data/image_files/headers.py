@@ -1,8 +1,7 @@
-"""What a picture's bytes say before anything decodes them: its format, which way is up, and what not to pass on.
+"""Read a picture's format and orientation before anything decodes it, and remove metadata that decoders must not see.
 
-Bytes to a `Header`. A decoder reads a file's metadata too, and much of it: a TIFF file may point thousands of tags at
-the same megabytes, and a JPEG file carry a second picture or a directory of any size. So what is not needed is cut off
-here, and what promises more than the file can hold is refused.
+Decoders read metadata of any size: a TIFF file may point thousands of tags at the same megabytes, and a JPEG file may
+have a second picture. So unneeded metadata are cut off here, and files that claim more than they can hold are refused.
 """
 
 import struct
@@ -17,6 +16,7 @@ _SIGNATURES = (
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
 )
+# Formats that are not read, but named in the error.
 _OTHERS = (
     (b"%PDF", "PDF"),
     (b"II+\0", "BigTIFF"),
@@ -33,7 +33,8 @@ _OTHERS = (
 _MAX_SCANS = 200  # of a JPEG file; progressive ones have about ten, and each is a pass over all pixels
 _ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 0x0102, 0x0106
 _TILE_WIDTH, _TILE_HEIGHT = 0x0142, 0x0143
-_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS, interoperability: read as well where a tag points to them
+_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # Exif, GPS and interoperability: tags that point to a further directory
+# Bytes of a number by its TIFF type, such as 1 byte, 2 text, 3 short, 4 long and 5 rational.
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 
 
@@ -46,10 +47,10 @@ class Header:
     """The content of a picture's first bytes.
 
     Attributes:
-        format: Pillow's name of it.
-        content: what is decoded: of a JPEG file without its metadata.
-        orientation: 1 to 8 as Exif counts, 1 for upright, of JPEG; PNG and WebP files tell it when they are decoded,
-            and Pillow turns TIFF files itself.
+        format: Pillow's name of the format.
+        content: the bytes to decode, for a JPEG file without its metadata.
+        orientation: 1 to 8 as in Exif, 1 for upright, of JPEG. PNG and WebP files are asked after decoding, and Pillow
+            turns TIFF files itself.
         tags: the small whole numbers of a TIFF file's first directory.
     """
 
@@ -59,11 +60,11 @@ class Header:
     tags: dict[int, int] = field(default_factory=dict)
 
 
-def read_header(content: bytes, most_pixels: int) -> Header:
+def read_header(content: bytes, max_pixels: int) -> Header:
     """Read format and size from the bytes of a picture, and refuse headers that no picture needs.
 
     Raises:
-        UnreadableError: for an unknown format, and for directories or tiles larger than what they can be for.
+        UnreadableError: for an unknown format, and for directories or tiles larger than the file can hold.
     """
     if not content:
         raise UnreadableError("is empty; save the picture again")
@@ -71,24 +72,25 @@ def read_header(content: bytes, most_pixels: int) -> Header:
     if name == "JPEG":
         return _jpeg(content)
     if name == "TIFF":
-        tags = _directory(content, 0, [len(content)])
-        if max(tags.get(_TILE_WIDTH, 1), 1) * max(tags.get(_TILE_HEIGHT, 1), 1) > most_pixels:
-            raise UnreadableError(f"has tiles of more than {most_pixels:,} pixels; save it again without tiles")
+        tags = _read_directory(content, 0, [len(content)])
+        if max(tags.get(_TILE_WIDTH, 1), 1) * max(tags.get(_TILE_HEIGHT, 1), 1) > max_pixels:
+            raise UnreadableError(f"has tiles of more than {max_pixels:,} pixels; save it again without tiles")
         return Header("TIFF", content, tags=tags)
     return Header(name, content)
 
 
 def exif_orientation(exif: bytes) -> int:
-    """Return the orientation, 1 to 8, that a block of Exif data gives; 1 where it gives none or cannot be read."""
+    """Read the orientation, 1 to 8, from a block of Exif data; 1 if it is missing or cannot be read."""
     block = exif.removeprefix(b"Exif\0\0")
     try:
-        return _valid(_directory(block, 0, [len(block)]).get(_ORIENTATION, 1))
+        orientation = _read_directory(block, 0, [len(block)]).get(_ORIENTATION, 1)
     except UnreadableError:  # the picture is whole without it
         return 1
+    return orientation if 1 <= orientation <= 8 else 1
 
 
 def white_of(header: Header) -> tuple[int, bool]:
-    """Return the largest value of a 16-bit grey picture, and whether it stands for black."""
+    """Return the largest value of a 16-bit grey picture, and whether it means black."""
     bits = header.tags.get(_BITS, 16)
     return (1 << bits) - 1 if 8 < bits <= 16 else 65_535, header.tags.get(_PHOTOMETRIC) == 0
 
@@ -108,14 +110,10 @@ def _format(content: bytes) -> str:
     raise UnreadableError(f"is not a picture in a known format; {known}")
 
 
-def _valid(orientation: int) -> int:
-    return orientation if 1 <= orientation <= 8 else 1
-
-
 def _jpeg(content: bytes) -> Header:
-    """Leave out comments and application segments but those that say how colours are stored (JFIF and Adobe).
+    """Leave out comments and application segments, except those that define how colours are stored (JFIF and Adobe).
 
-    Of several pictures in one file, as telephones write them, the first is the photo.
+    If a file has several pictures, as from telephones, the first is the photo.
     """
     kept, orientation, offset = [content[:2]], 1, 2
     while True:
@@ -127,12 +125,14 @@ def _jpeg(content: bytes) -> Header:
         if marker == 0xFF:  # any number may fill the space before a marker
             offset += 1
             continue
+        # A segment is FF, its marker, two bytes with the length of all but these first two, and its data.
         length = int.from_bytes(content[offset + 2 : offset + 4], "big")
         segment = content[offset : offset + 2 + length]
         if length < 2:
             raise UnreadableError("is damaged before its picture begins; copy or save it again")
         if marker == 0xE1 and segment[4:10] == b"Exif\0\0" and orientation == 1:
             orientation = exif_orientation(segment[4:])
+        # E0 to EF are application segments (E0 JFIF, E1 Exif, EE Adobe), FE comments; DA begins the pixels.
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):
             kept.append(segment)
         offset += 2 + length
@@ -143,16 +143,18 @@ def _jpeg(content: bytes) -> Header:
     return Header("JPEG", b"".join([*kept, content[offset:]]), orientation)
 
 
-def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict[int, int]:
-    """Return the whole numbers of a TIFF directory; its header, where `depth` is 0, says where the directory is.
+def _read_directory(content: bytes, start: int, bytes_left: list[int], depth: int = 0) -> dict[int, int]:
+    """Read the whole numbers of a TIFF directory at `start`, or for `depth` 0 at the offset that the header states.
 
     Args:
-        left: bytes that the tags may still point at, in all directories together: no more than there are.
+        bytes_left: a counter for all directories: bytes that tags may still point at, at first those of the file.
     """
     order = "<" if content[:2] == b"II" else ">"
     damaged = UnreadableError("is damaged: its size cannot be read; copy or save it again")
     try:
-        start = struct.unpack_from(order + "I", content, 4)[0] if depth == 0 else at
+        start = struct.unpack_from(order + "I", content, 4)[0] if depth == 0 else start
+        # A directory is the number of its entries, then 12 bytes for each: tag, type, number of values, and the values
+        # or, if they need more than four bytes, their offset.
         (count,) = struct.unpack_from(order + "H", content, start)
         if start + 2 + 12 * count > len(content):
             raise damaged
@@ -160,15 +162,15 @@ def _directory(content: bytes, at: int, left: list[int], depth: int = 0) -> dict
         for entry in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, number = struct.unpack_from(order + "HHI", content, entry)
             size = _TYPE_BYTES.get(kind, 0) * number
-            left[0] -= size if size > 4 else 0
-            if left[0] < 0:
+            bytes_left[0] -= size if size > 4 else 0
+            if bytes_left[0] < 0:
                 raise UnreadableError("is incomplete; save it again")
             offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", content, entry + 8)[0]
             if kind in (1, 3, 4) and number and offset + _TYPE_BYTES[kind] <= len(content):
                 (value,) = struct.unpack_from(order + {1: "B", 3: "H", 4: "I"}[kind], content, offset)
                 tags.setdefault(tag, value)
                 if tag in _DIRECTORIES and depth < 2:
-                    _directory(content, value, left, depth + 1)
+                    _read_directory(content, value, bytes_left, depth + 1)
     except struct.error:
         raise damaged from None
     return tags

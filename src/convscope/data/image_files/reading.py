@@ -1,9 +1,9 @@
-"""Read a picture: the bytes of a PNG, JPEG, WebP, BMP, TIFF or GIF file to (h, w, 1) or (h, w, 3) uint8.
+"""Read a picture in PNG, JPEG, WebP, BMP, TIFF or GIF as (h, w, 1) or (h, w, 3) uint8.
 
-What is decoded is upright and opaque: turned as its Exif data say, transparent parts on white, 16 bits scaled to 8, and
-palettes, CMYK, YCbCr and Lab made RGB. A colour profile (ICC) is not applied, and a file of several pages is refused.
-A file's size in bytes and in pixels is checked before anything is decoded, and one picture is decoded at a time,
-whatever the number of threads: it takes up to 12 bytes a pixel, and three more where it is not averaged down.
+Pictures are rotated by their Exif data, transparent parts become white, 16 bits are scaled to 8, and palettes, CMYK,
+YCbCr and Lab become RGB. A colour profile (ICC) is not applied, and a file of several pages is refused.
+A file's size in bytes and in pixels is checked before anything is decoded. One picture is decoded at a time, whatever
+the number of threads: it takes up to 12 bytes a pixel, and three more if it is not averaged down.
 """
 
 import stat
@@ -28,33 +28,32 @@ if TYPE_CHECKING:
     from PIL import Image
 
 MAX_PIXELS = 50_000_000
-"""Of a picture; the largest telephones' cameras are set to take fewer unless told otherwise."""
+"""Of a picture; telephones' largest cameras take fewer by default."""
 
 Picture = NDArray[np.uint8]
 """(H, W, C), as it is in a file."""
 
 MAX_FILE_BYTES = 64 << 20
-"""Of a file."""
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif"})
-"""How the names of files end that are read, in lower case; what is in a file is told from its bytes."""
+"""Suffixes of the files that are read, in lower case; the format is recognised from the bytes."""
 
-_BAND = 256  # rows that are taken from the decoder at once
+_BAND = 256  # rows that are converted at once
 _MAX_SIDE = 65_535  # pixels; the longest side that JPEG knows
 _one_at_a_time = Lock()  # also because warnings are filtered for the whole process
 
 
 @checked
 def read_picture(source: Path | str | bytes, name: str | None = None) -> Picture:
-    """Return the picture in a file, or in the bytes of one, as (h, w, 1) in grey or (h, w, 3) in colours, uint8.
+    """Read a picture file, or its bytes, as (h, w, 1) in grey or (h, w, 3) in colours, uint8.
 
     Args:
-        source: a path, or what such a file holds.
-        name: what errors call it; by default the path, or "picture" for bytes.
+        source: a path, or the bytes of a file.
+        name: the picture's name in errors; by default the path, or "picture" for bytes.
 
     Raises:
-        ImageFileError: if there is no such file, it is no picture of a format that is read, damaged, cut off, larger
-            than `MAX_FILE_BYTES` or `MAX_PIXELS`, of several pages, or of 32 bits a channel, which have no white.
+        ImageFileError: if there is no such file, or it is no picture in a known format, damaged, cut off, larger than
+            `MAX_FILE_BYTES` or `MAX_PIXELS`, of several pages, or of 32 bits a channel, for which white is undefined.
     """
     return read_reduced(source, name)[0]
 
@@ -62,11 +61,11 @@ def read_picture(source: Path | str | bytes, name: str | None = None) -> Picture
 def read_reduced(
     source: Path | str | bytes, name: str | None = None, longest: int | None = None
 ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-    """Return the picture as `read_picture` does, and its size (h, w) in the file.
+    """Read a picture as `read_picture` does, and return it with its size (h, w) in the file.
 
     Args:
-        longest: of more pixels on a side, the picture is averaged down to so many while it is read; see
-            `convscope.base.averaging`. The picture in full size is then held only as the decoder has it.
+        longest: pixels of the longest side to which a larger picture is averaged down while it is read; see
+            `convscope.base.averaging`. In full size it is then only in the decoder's memory.
 
     Raises:
         ImageFileError: as `read_picture` does.
@@ -93,10 +92,10 @@ def read_reduced(
 
 
 def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
-    """Return (h, w) of the picture that `read_picture` would give, from the file's header; nothing is decoded.
+    """Read the size (h, w) of a picture from the file's header, without decoding it.
 
     Raises:
-        ImageFileError: as `read_picture` does, but for what only decoding can find.
+        ImageFileError: as `read_picture` does, except for damage that only decoding can find.
     """
     with _open_image(source, name) as (image, header):
         width, height = image.size
@@ -104,7 +103,7 @@ def picture_size(source: Path | str | bytes, name: str | None = None) -> tuple[i
 
 
 class _Stoppable(BytesIO):
-    """Bytes that a decoder reads piece by piece; between two pieces it can be stopped."""
+    """Bytes that a decoder reads in pieces; the deadline is checked before each."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         check_deadline()
@@ -113,7 +112,7 @@ class _Stoppable(BytesIO):
 
 @contextmanager
 def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple[Image.Image, Header]]":
-    """Open a picture whose size is within bounds; all that goes wrong until it is closed becomes an error of ours."""
+    """Open a picture whose size is within bounds; every error until it is closed becomes an `ImageFileError`."""
     from PIL import Image
 
     called = name or ("picture" if isinstance(source, bytes) else str(source))
@@ -134,9 +133,9 @@ def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple
                 _refuse_size()
             except MemoryError:
                 raise UnreadableError("does not fit into memory; make it smaller") from None
-            except Exception as error:  # whatever a decoder stumbles over in hostile bytes is the file's fault
+            except Exception as error:  # decoders raise errors of any class for hostile bytes
                 reason = " ".join(str(error).split())[:100] if isinstance(error, OSError) else ""
-                if not reason or "object at" in reason:
+                if not reason or "object at" in reason:  # a message with the address of a Python object
                     reason = f"its {header.format} data cannot be decoded"
                 raise UnreadableError(f"is damaged ({reason}); copy or save it again") from error
     except UnreadableError as error:
@@ -144,7 +143,7 @@ def _open_image(source: Path | str | bytes, name: str | None) -> "Iterator[tuple
 
 
 def _content(path: Path) -> bytes:
-    """Return the bytes of a regular file, one more than allowed at most; nothing else is opened, as it may block."""
+    """Read a regular file, at most a byte more than allowed; other files are not opened, since that may block."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -181,7 +180,7 @@ def _refuse_size(size: str = "") -> NoReturn:
 
 
 def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
-    """Return a decoded picture as (h, w, 1) or (h, w, 3), opaque."""
+    """Convert a decoded picture to (h, w, 1) or (h, w, 3), opaque."""
     from PIL import Image
 
     if image.mode.startswith("I;16"):
@@ -203,14 +202,13 @@ def _pixels(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
 
 
 def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
-    """Return 16-bit grey as bytes, rounded; of 12 bits the largest value is white as well."""
+    """Convert 16-bit grey to bytes, rounded; for 12 bits the largest value is white, too."""
     values = np.array(image)
     white, inverted = white_of(header)
     grey = np.empty(values.shape, np.uint8)
-    for row, bytes_ in zip(
-        values, grey, strict=True
-    ):  # by rows: whole, the wider numbers would take four times as much
-        bytes_[:] = np.minimum((row.astype(np.uint32) * 255 + white // 2) // white, 255)
+    # By rows: the wider numbers of the whole picture would take four times its memory.
+    for row, grey_row in zip(values, grey, strict=True):
+        grey_row[:] = np.minimum((row.astype(np.uint32) * 255 + white // 2) // white, 255)
     if inverted:
         grey = 255 - grey
     if isinstance(transparent := image.info.get("transparency"), int):
@@ -219,7 +217,7 @@ def _from_16_bits(image: "Image.Image", header: Header) -> NDArray[np.uint8]:
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Turn and mirror as Exif's eight orientations ask for."""
+    """Rotate and mirror a picture by its Exif orientation."""
     if orientation >= 5:
         pixels = pixels.transpose(1, 0, 2)
     if orientation in (2, 3, 6, 7):

@@ -1,4 +1,4 @@
-"""What a person checks first in a data set, before anything is trained on it."""
+"""Inspect a data set before anything is trained on it."""
 
 from convscope.data.inspection.duplicates import find_duplicates
 from convscope.data.inspection.inspection import DataInfo, Inspection, inspect_dataset

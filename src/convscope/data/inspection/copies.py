@@ -1,7 +1,4 @@
-"""Images that stand in a data set more than once, counted by where they are: within a split, or in both.
-
-The search is that of the module `duplicates`; here are only the counts.
-"""
+"""Count the images that occur more than once in a data set, within a split or in both."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,15 +13,15 @@ from convscope.data.inspection.duplicates import DuplicateGroup, DuplicatesRecor
 
 
 class Copies(Record, kw_only=True):
-    """How many equal and near images stand where.
+    """The numbers of equal and near images within and across the splits.
 
     Attributes:
-        num_extra: (train, test) images that repeat an earlier one of their split.
+        num_extra: (train, test) images that repeat an earlier image of their split.
         num_leaked: test images that are equal to a training image.
-        num_leaked_otherwise: those of them whose label none of the equal training images has.
+        num_leaked_otherwise: leaked images with a label that no equal training image has.
         num_near_leaked: test images that are near to a training image, but equal to none.
-        num_conflicts: groups of equal images with differing labels, blank ones not counted.
-        duplicates: the groups, as `find_duplicates` found them.
+        num_conflicts: groups of equal images with differing labels, except for blank images.
+        duplicates: the groups from `find_duplicates`.
     """
 
     num_extra: tuple[Count, Count]
@@ -36,10 +33,10 @@ class Copies(Record, kw_only=True):
 
 
 def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
-    """Return the equal and near images of both splits and the counts of them.
+    """Find and count the equal and near images of both splits.
 
     Args:
-        blank: for each split the indices of its blank images, which are equal for another reason.
+        blank: for each split the indices of its blank images, which are equal but no copies.
     """
     duplicates = find_duplicates(splits.train, splits.test)
     equal = tuple(part for group in duplicates.groups for part in _equal_parts(group, splits))
@@ -65,7 +62,7 @@ def find_copies(splits: Splits, blank: dict[str, NDArray[np.int64]]) -> Copies:
             if labels["train"]
             for member in group.members
         ),
-        num_near_leaked=len(duplicates.test_twins()) - len(leaked),
+        num_near_leaked=len(duplicates.leaked_test_images()) - len(leaked),
         num_conflicts=sum(
             group.has_two_labels and (group.members[0].split, group.members[0].index) not in is_blank for group in equal
         ),

@@ -1,8 +1,8 @@
-"""Images that stand in a data set more than once: `find_duplicates` takes both splits to groups of equal and near ones.
+"""Find images that occur more than once in a data set, equal or near.
 
-Equal images with two labels are a fault for certain, and a test image that is also a training image measures memory.
-Near ones are to be looked at: two simple drawings may be alike without being one. An image that was moved, turned or
-mirrored is not found.
+Equal images with two labels are certainly a fault, and a test image that is also a training image measures memory. Near
+images need a look: two simple drawings may be alike without being copies. Copies that were moved, rotated or mirrored
+are not found.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from convscope.base.arguments import checked
-from convscope.base.records import Change, Count, Fraction, Record, from_attributes
+from convscope.base.records import Change, Count, Fraction, Record, Recorded, from_attributes
 from convscope.base.tables import Tabular, clip
 from convscope.data.datasets import Dataset, evenly
 from convscope.data.inspection.near import FLATTEST, components, deviations, near_pairs
@@ -39,7 +39,7 @@ class DuplicateGroup(Record, kw_only=True):
 
     Attributes:
         is_equal: whether all are equal, byte for byte.
-        correlation: 1 for equal images; of near ones the lowest that links one of them to the others.
+        correlation: 1 for equal images; for near ones the lowest that links an image to the others.
         members: at least two, training images first; in JSON the first 12.
     """
 
@@ -80,15 +80,15 @@ class DuplicatesRecord(Record, kw_only=True):
 
 
 @dataclass(frozen=True)
-class Duplicates(Tabular):
+class Duplicates(Tabular, Recorded):
     """The groups of equal and near images of a data set.
 
     Attributes:
         threshold: the correlation from which two images are near.
-        num_compared: distinct images that were compared with each other; each was checked against all for equality.
+        num_compared: distinct images that were compared with each other; all images were compared for equality.
         num_left_out: distinct images beyond the number that is compared, sampled evenly.
-        num_flat: distinct images of one shade (see `near.FLATTEST`), for which no correlation is defined.
-        groups: those with two labels first, then those across the splits, then equal ones, then the larger ones.
+        num_flat: distinct images of a single shade (see `near.FLATTEST`), for which no correlation is defined.
+        groups: first those with two labels, then those across the splits, then equal ones, then larger ones.
     """
 
     _header = ("Images", "Members", "Labels", "Correlation")
@@ -104,8 +104,8 @@ class Duplicates(Tabular):
     num_flat: int
     groups: tuple[DuplicateGroup, ...] = field(repr=False)
 
-    def test_twins(self) -> NDArray[np.int64]:
-        """Return the indices of the test images that are equal or near to a training image."""
+    def leaked_test_images(self) -> NDArray[np.int64]:
+        """Return the indices of test images that duplicate a training image."""
         across = (group.members for group in self.groups if group.is_across_splits)
         return np.array(
             sorted(member.index for members in across for member in members if member.split == "test"), np.int64
@@ -119,15 +119,12 @@ class Duplicates(Tabular):
             num_equal_groups=sum(group.is_equal for group in self.groups),
             num_groups_with_two_labels=sum(group.has_two_labels for group in self.groups),
             num_groups_across_splits=sum(group.is_across_splits for group in self.groups),
-            num_test_twins=len(self.test_twins()),
+            num_test_twins=len(self.leaked_test_images()),
             groups=tuple(
                 structs.replace(group, members=group.members[:_MAX_MEMBERS_IN_JSON])
                 for group in self.groups[:_MAX_GROUPS_IN_JSON]
             ),
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        return self.to_record().to_dict()
 
     def _headline(self) -> str:
         equal = sum(group.is_equal for group in self.groups)
@@ -144,7 +141,8 @@ class Duplicates(Tabular):
             first = group.members[:4]
             more = ", ..." if len(group.members) > len(first) else ""
             images = ", ".join(f"{member.split} {member.index}" for member in first)
-            labels = ", ".join(clip(self.class_names[label], 12) for label in sorted({one.label for one in first}))
+            different = sorted({member.label for member in first})
+            labels = ", ".join(clip(self.class_names[label], 12) for label in different)
             correlation = "equal" if group.is_equal else f"{group.correlation:.4f}"
             rows.append((f"{len(group.members):,}", images + more, labels, correlation))
         return rows
@@ -154,25 +152,24 @@ class Duplicates(Tabular):
 def find_duplicates(
     train: Dataset, test: Dataset, *, threshold: float = 0.99, most_compared: int = 100_000
 ) -> Duplicates:
-    """Return the equal and near images within and across `train` and `test`.
+    """Find the equal and near images within and across `train` and `test`.
 
-    Equal are images with the same bytes. Near are images of which one is, up to a correlation of `threshold`, a linear
-    function of the other: brightness and contrast do not matter, an edge elsewhere does. Groups are what is linked, so
-    two of a large group may be less alike.
+    Equal images have the same bytes. Near images have a correlation of at least `threshold`: brightness and contrast do
+    not matter, a moved edge does. A group is linked by pairs, so two images of a large group may be less alike.
 
     >>> from convscope.data.datasets import Dataset, evenly
     >>> images = (np.arange(3 * 64) ** 2 % 251).astype(np.uint8).reshape(3, 8, 8, 1)
     >>> train = Dataset(images, np.array([0, 1, 0]), ("a", "b"))
     >>> test = Dataset(images[1:2], np.array([0]), ("a", "b"), split="test")
     >>> group = find_duplicates(train, test).groups[0]
-    >>> [(one.split, one.index) for one in group.members], group.is_equal, group.has_two_labels
+    >>> [(member.split, member.index) for member in group.members], group.is_equal, group.has_two_labels
     ([('train', 1), ('test', 0)], True, True)
 
     Args:
         threshold: of the correlation of all pixel values. At 0.98 MNIST has 622 pairs of ones that are simply alike, at
             0.99 three, at 0.995 none.
-        most_compared: beyond so many distinct images, evenly sampled ones are compared for near ones; equal ones are
-            looked for among all. The time grows with the square of this number.
+        most_compared: distinct images that are searched for near pairs, sampled evenly if there are more. Equal images
+            are searched among all. The time grows with the square of this number.
 
     Raises:
         ValueError: if the image sizes differ, or `threshold` or `most_compared` is out of its range.
@@ -210,17 +207,17 @@ def find_duplicates(
 
 
 def _first_equal(splits: Sequence[NDArray[np.uint8]]) -> NDArray[np.int64]:
-    """Return for each image, numbered through all splits, the number of the first image with the same bytes."""
-    packed = bytearray()  # sixteen bytes an image, where a dict would take a hundred
+    """Find for each image, numbered through all splits, the number of the first image with the same bytes."""
+    packed = bytearray()  # sixteen bytes for each image; a dict would take a hundred
     for images in splits:
         for image in images:
             packed += blake2b(image.tobytes(), digest_size=16).digest()
     digests = np.frombuffer(packed, np.uint64).reshape(-1, 2)
-    order = np.lexsort((digests[:, 0], digests[:, 1]))  # stable: of equals the first comes first
-    is_other = np.ones(len(order), bool)
-    is_other[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
+    order = np.lexsort((digests[:, 0], digests[:, 1]))  # stable, so the first of equal images comes first
+    is_new = np.ones(len(order), bool)  # differs from the image before it in this order
+    is_new[1:] = (digests[order[1:]] != digests[order[:-1]]).any(axis=1)
     first = np.empty(len(order), np.int64)
-    first[order] = order[is_other][np.cumsum(is_other) - 1]
+    first[order] = order[is_new][np.cumsum(is_new) - 1]
     return first
 
 
@@ -249,7 +246,12 @@ def _groups(
     return tuple(
         sorted(
             groups,
-            key=lambda one: (not one.has_two_labels, not one.is_across_splits, not one.is_equal, -len(one.members)),
+            key=lambda found: (
+                not found.has_two_labels,
+                not found.is_across_splits,
+                not found.is_equal,
+                -len(found.members),
+            ),
         )
     )
 

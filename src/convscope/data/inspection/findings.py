@@ -1,7 +1,4 @@
-"""What of an inspection needs a person's eye: short sentences with numbers and a next step, the gravest first.
-
-Measurements to `Finding`s; nothing is measured here.
-"""
+"""Write findings about an inspected data set: short sentences with numbers and a next step, most severe first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
@@ -14,17 +11,17 @@ from convscope.data.inspection.split_facts import InspectedSplits
 Severity = Literal["fault", "warning", "note"]
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-"""A fault makes figures wrong or training useless; a warning may; a note is what to bear in mind."""
+"""A fault makes figures wrong or training useless, a warning may do so, and a note should be kept in mind."""
 
 
 class Finding(Record):
-    """One thing to know, and what to do about it.
+    """A fact about a data set, with a next step.
 
     Attributes:
         severity: see `SEVERITIES`.
-        topic: what it is about: "balance", "duplicates", "blank", "range", "polarity", "channels" or "size".
-        text: what was found, with its numbers.
-        next_step: what to do.
+        topic: "balance", "duplicates", "blank", "range", "polarity", "channels" or "size".
+        text: the fact, with its numbers.
+        next_step: advice.
     """
 
     severity: Severity
@@ -44,15 +41,15 @@ class Measurements(Record, kw_only=True):
 
 
 _NARROW_RANGE = 128  # a brightest pixel below this leaves half of the range unused
-_MIXED = 0.005  # share of images on the other ground
-_RARE = 0.001  # share of the test images: so many ones and dashes are alike in any set
+_MIXED = 0.005  # share of images with the opposite polarity that is worth a warning
+_RARE = 0.001  # share of test images that are similar to training images: as many simple drawings are in any set
 _NAMED = 3  # images or classes that a sentence names
-_UNEVEN = 10  # images of the largest class for one of the smallest: from there on rare classes are easily given up
+_UNEVEN = 10  # largest to smallest class: from this ratio on, networks easily give up rare classes
 _FEW = 20  # training images of a class
 
 
 def find(value: Measurements) -> tuple[Finding, ...]:
-    """Return the findings of an inspection, faults before warnings before notes."""
+    """Write the findings of an inspection: first faults, then warnings, then notes."""
     parts = (_duplicates, _polarity, _range, _missing, _blank, _imbalance, _channels)
     findings = [finding for part in parts for finding in part(value)]
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
@@ -229,7 +226,7 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
             f"{clip(names[balance.smallest], 24)} has {balance.smallest_count:,}: {balance.ratio:,.0f} to 1.",
             "Use class weights, and report balanced accuracy and macro F1 besides accuracy.",
         )
-    if balance.smallest_count < _FEW:
+    if balance.smallest_count < _FEW:  # of the classes with any image; `_missing` names the others
         few = sum(0 < number < _FEW for number in value.splits.train.class_counts)
         yield Finding(
             "warning",
@@ -241,16 +238,16 @@ def _imbalance(value: Measurements) -> Iterator[Finding]:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent, with a digit after the point or, of less than a thousandth, two that count."""
+    """Format a fraction in percent with a decimal, or below 0.1 % with two significant digits."""
     return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.2g} %"
 
 
 def _count(number: int, singular: str, several: str | None = None) -> str:
-    """Return a number with its noun, as "1 class" and "2 classes"."""
+    """Format a number with its noun, as "1 class" and "2 classes"."""
     return f"{number:,} {singular if number == 1 else several or singular + 's'}"
 
 
 def _names_of(class_names: Sequence[str], labels: Sequence[int]) -> str:
-    """Return the names of the first three classes, clipped."""
+    """Format the names of the first three classes, clipped."""
     named = ", ".join(clip(class_names[label], 24) for label in labels[:_NAMED])
     return named + (", ..." if len(labels) > _NAMED else "")

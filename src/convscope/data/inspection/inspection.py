@@ -1,8 +1,4 @@
-"""What a person would check first in a data set: `inspect_dataset` takes both splits to an `Inspection`.
-
-Counts, balance, duplicates, blank images, range and polarity. Nothing is
-trained, and nothing is changed.
-"""
+"""Inspect a data set: counts, balance, duplicates, blank images, range and polarity; nothing is trained or changed."""
 
 from collections.abc import Iterator
 from html import escape
@@ -25,7 +21,7 @@ class Inspection(Measurements, kw_only=True):
     """The first checks of a data set: its measurements, and the findings that follow from them.
 
     Attributes:
-        findings: what needs a person's eye, the gravest first.
+        findings: facts that need attention, the most severe first.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -97,10 +93,10 @@ class Inspection(Measurements, kw_only=True):
 
 
 class DataInfo(SplitsRecord, kw_only=True):
-    """A data set, what is known of it by its name, and what an inspection shows.
+    """A data set, the published facts about it if it has a name, and its inspection.
 
     Attributes:
-        accuracy: what others have reached.
+        accuracy: a published accuracy.
     """
 
     title: str | None
@@ -115,8 +111,8 @@ class DataInfo(SplitsRecord, kw_only=True):
 def inspect_dataset(splits: Splits) -> Inspection:
     """Check a data set for damaged images, duplicates, leaks and imbalance.
 
-    The images are read in blocks, so they may lie on a disk; of very many not all are searched for duplicates, and the
-    findings say so.
+    The images are read in blocks, so they may stay on a disk. In very large sets, not all images are searched for
+    duplicates, and a finding says so.
 
     >>> import numpy as np
     >>> from convscope.data.datasets import Dataset, Splits

@@ -1,7 +1,7 @@
-"""Pairs of images whose pixels are almost a linear function of each other, without comparing the pixels of all pairs.
+"""Find pairs of images whose pixels are highly correlated, without comparing the pixels of all pairs.
 
-An image is described by a few numbers whose products cannot lie below the correlation of the pixels, so what they rule
-out is ruled out for certain; only what is left is checked against the pixels.
+An image is described by a few numbers, whose product with those of another image is an upper bound for the correlation
+of their pixels. Only pairs that the bound does not rule out are compared by their pixels.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,28 +13,28 @@ from numpy.typing import NDArray
 from convscope.data.datasets import evenly
 
 FLATTEST = 1.0
-"""The standard deviation of an image's pixels, in grey levels, below which it is noise on a plain ground."""
+"""Standard deviation of an image's pixels, in grey levels, below which they are noise on a plain ground."""
 
-_DIMENSIONS = 47  # of a description, and one more for the rest
-_SAMPLE = 1024  # images that the directions are taken from
+_DIMENSIONS = 47  # of a description; the length of the rest makes it 48 numbers
+_SAMPLE = 1024  # images from which the directions are computed
 _ROWS, _COLUMNS = 1024, 4096  # images whose descriptions are multiplied at once
-_MAX_LIKELY = 1 << 16  # pairs of such a block that are checked against the pixels
-_BLOCK_BYTES = 1 << 22  # of the pixels that are held as floats at once: what a cache holds
-_ROUNDING = 1e-4  # far above that of float32, far below what tells images apart
+_MAX_LIKELY = 1 << 16  # pairs of a block of 1,024 by 4,096 that are compared by their pixels
+_BLOCK_BYTES = 1 << 22  # of pixels that are held as floats at once, as much as a cache holds
+_ROUNDING = 1e-4  # far above the errors of float32, and far below differences that matter
 
 Numbers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Pixels = Callable[[Numbers], NDArray[np.uint8]]
-"""Of images by their numbers (n,), the pixels (n, D)."""
+"""Returns the pixels (n, D) of images by their numbers (n,)."""
 
 
 def deviations(pixels: Pixels, numbers: Numbers) -> Floats:
-    """Return (n,), the standard deviation of the pixels of each image, over places and channels."""
-    return np.concatenate([pixels(some).astype(np.float32).std(axis=1) for some in _blocks(pixels, numbers)])
+    """Compute the standard deviation (n,) of the pixels of each image, over positions and channels."""
+    return np.concatenate([pixels(block).astype(np.float32).std(axis=1) for block in _blocks(pixels, numbers)])
 
 
 def components(count: int, pairs: Numbers) -> Numbers:
-    """Return (count,), the number of the group of each of `count` things, of which `pairs` (P, 2) are linked."""
+    """Number the groups (count,) of `count` things that `pairs` (P, 2) link."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -43,11 +43,11 @@ def components(count: int, pairs: Numbers) -> Numbers:
 
 
 def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numbers, Floats]:
-    """Return pairs (P, 2) of the images `numbers` whose correlation is at least `threshold`, and the correlation (P,).
+    """Find pairs (P, 2) of the images `numbers` whose correlation (P,) is at least `threshold`.
 
-    Two images that are linked through others are not compared with each other, so of many that are near to one another
-    not all pairs are found. Where the descriptions alone leave more than 65,536 pairs of 1,024 by 4,096 images, only
-    the likeliest of each image is checked against the pixels: then a near pair can be missed.
+    Two images that are linked through others are not compared with each other, so not all pairs of a group are found.
+    If the descriptions leave more than 65,536 pairs of 1,024 by 4,096 images, only the likeliest of each image is
+    compared by its pixels: then a near pair can be missed.
 
     With z an image less its mean, divided by its norm, the correlation of two images is z·z'. For directions V of
     orthonormal columns, p = z V and r = sqrt(1 - |p|²), Cauchy and Schwarz give z·z' <= p·p' + r r'.
@@ -61,7 +61,7 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
     order = np.argsort(described[:, 0], kind="stable")
     pairs, bounds = _likely_pairs(described[order], threshold - _ROUNDING)
     pairs = order[pairs]
-    # First the likeliest of each image: where everything is near to everything, that links it all.
+    # First the likeliest pair of each image. If many images are near to each other, these pairs already link them all.
     best = np.lexsort((-bounds, pairs[:, 0]))
     is_first = np.zeros(len(pairs), bool)
     is_first[best[np.diff(pairs[best, 0], prepend=-1) != 0]] = True
@@ -73,26 +73,28 @@ def near_pairs(pixels: Pixels, numbers: Numbers, threshold: float) -> tuple[Numb
 
 
 def _describe(pixels: Pixels, numbers: Numbers) -> Floats:
-    """Return (n, D + 1): each image's coordinates along the sample's main directions, and how long the rest is."""
-    some = numbers[evenly(len(numbers), _SAMPLE)]
-    centred = _unit(pixels(some))
+    """Compute (n, D + 1): each image's coordinates along the sample's main directions, and the length of the rest."""
+    centred = _unit(pixels(numbers[evenly(len(numbers), _SAMPLE)]))
     centred -= centred.mean(axis=0)
     number = min(_DIMENSIONS, *centred.shape)
+    # Principal directions of few images with many pixels: X.T times the eigenvectors of X X.T.
     _, vectors = np.linalg.eigh(centred @ centred.T)
     directions, _ = np.linalg.qr(centred.T @ vectors[:, ::-1][:, :number])  # orthonormal whatever the rank
     parts = list[Floats]()
-    for some in _blocks(pixels, numbers):
-        along = _unit(pixels(some)) @ directions
+    for block in _blocks(pixels, numbers):
+        along = _unit(pixels(block)) @ directions
         rest = np.sqrt(np.maximum(1 - (along**2).sum(axis=1, keepdims=True), 0))
         parts.append(np.concatenate([along, rest], axis=1))
     return np.concatenate(parts)
 
 
 def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]:
-    """Return pairs (P, 2) of rows of `described` (n, D) whose product reaches `threshold`, and the product (P,).
+    """Find pairs (P, 2) of rows of `described` (n, D) whose product (P,) is at least `threshold`.
 
-    The rows are sorted by their first column. Two unit vectors differ in no coordinate by more than their distance.
+    The rows are unit vectors, sorted by their first column.
     """
+    # |a - b|² = 2 - 2 a·b, and no coordinate differs by more than the distance. So only rows whose first numbers differ
+    # by at most this can be near.
     reach = np.sqrt(2 - 2 * threshold)
     pairs, bounds = [np.empty((0, 2), np.int64)], [np.empty(0, np.float32)]
     for top in range(0, len(described), _ROWS):
@@ -115,17 +117,17 @@ def _likely_pairs(described: Floats, threshold: float) -> tuple[Numbers, Floats]
 
 
 def _confirm(pixels: Pixels, numbers: Numbers, pairs: Numbers, threshold: float) -> tuple[Numbers, Floats]:
-    """Return those of `pairs` (P, 2) of places in `numbers` whose pixels correlate by `threshold`, and how much."""
-    distances = [np.empty(0, np.float32)]
-    for some in _blocks(pixels, pairs):
-        first, second = (_unit(pixels(numbers[side])) for side in some.T)
-        distances.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
-    correlations = np.concatenate(distances)
+    """Keep `pairs` (P, 2) of indices in `numbers` whose pixels have a correlation of at least `threshold`."""
+    parts = [np.empty(0, np.float32)]
+    for block in _blocks(pixels, pairs):
+        first, second = (_unit(pixels(numbers[side])) for side in block.T)
+        parts.append(np.minimum(np.einsum("ij,ij->i", first, second), 1))
+    correlations = np.concatenate(parts)
     return pairs[correlations >= threshold], correlations[correlations >= threshold]
 
 
 def _blocks(pixels: Pixels, rows: Numbers) -> Iterator[Numbers]:
-    """Yield `rows`, images or pairs of them, in blocks whose pixels fit into memory as floats."""
+    """Yield `rows`, images or pairs of images, in blocks whose pixels fit into a cache as floats."""
     if len(rows):
         step = max(1, _BLOCK_BYTES // (4 * rows[0].size * pixels(rows[:1].reshape(-1)[:1]).size))
         for start in range(0, len(rows), step):
@@ -133,7 +135,7 @@ def _blocks(pixels: Pixels, rows: Numbers) -> Iterator[Numbers]:
 
 
 def _unit(rows: NDArray[Any]) -> Floats:
-    """Return rows of pixels (n, D) as float32, less their means and of length 1."""
+    """Convert rows of pixels (n, D) to float32, with mean 0 and length 1."""
     centred = rows.astype(np.float32)
     centred -= centred.mean(axis=1, keepdims=True)
     centred /= np.sqrt(np.einsum("ij,ij->i", centred, centred))[:, None]

@@ -1,4 +1,4 @@
-"""The pictures that an audit travels with: of the images it names, as many of the first as there is room for."""
+"""Pack small pictures of the images that an audit names."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated
@@ -12,7 +12,7 @@ from convscope.base.records import Count, Record
 from convscope.data.datasets import Splits
 
 LARGEST = 32
-"""Pixels that a picture is high and wide at most; a larger image is shrunk by a whole factor."""
+"""Largest height and width of a picture in pixels; a larger image is shrunk by a whole factor."""
 
 SplitName = Annotated[str, Meta(pattern="^(train|test)$", max_length=5)]
 PicturePlace = tuple[str, int]
@@ -32,18 +32,18 @@ class PicturesRecord(Record, kw_only=True):
             raise ValueError(f"{count} splits, {len(self.indices)} indices and images of the shape {shape} do not fit")
 
 
-def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int) -> PicturesRecord:
-    """Return the pictures of the images at `places`, each once, in the order in which they are first named.
+def take_pictures(splits: Splits, named: Iterable[PicturePlace], max_bytes: int) -> PicturesRecord:
+    """Pack pictures of the `named` images, each once, in the order in which they are first named.
 
     Args:
-        room: bytes of JSON that they take at most; those that have none are left out.
+        max_bytes: limit for their JSON; the pictures beyond it are left out.
     """
-    distinct = list(dict.fromkeys(places))
+    distinct = list(dict.fromkeys(named))
     images = [
         np.asarray((splits.train if split == "train" else splits.test).images[index]) for split, index in distinct
     ]
     shape = splits.image_shape
-    packed = RowPacker(shrink(images, shape)).pack(room)
+    packed = RowPacker(shrink(images, shape)).pack(max_bytes)
     shown = distinct[: packed.shape[0]]
     return PicturesRecord(
         splits=tuple(split for split, _ in shown), indices=tuple(index for _, index in shown), images=packed
@@ -51,7 +51,7 @@ def take_pictures(splits: Splits, places: Iterable[PicturePlace], room: int) -> 
 
 
 def shrink(images: Sequence[NDArray[np.uint8]], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return images of `shape` (H, W, C) as (N, h, w, C), by the mean of whole squares so that both are at most 32."""
+    """Shrink images of `shape` (H, W, C) to (N, h, w, C), at most 32 pixels a side, by the means of whole squares."""
     from PIL import Image  # here and not above: only this needs it
 
     factor = -(-max(shape[:2]) // LARGEST)

@@ -1,4 +1,4 @@
-"""What one split holds, in numbers: one pass over its images in blocks, never more of which than one is held."""
+"""Measure the images of a split in a pass over blocks, of which one is in memory at a time."""
 
 from dataclasses import dataclass
 
@@ -30,13 +30,13 @@ class PixelFacts(Record, kw_only=True):
 
 
 class Balance(Record, kw_only=True):
-    """How evenly the images of a split are spread over the classes.
+    """The distribution of a split's images over the classes.
 
     Attributes:
         num_classes: classes with at least one image.
         missing: labels of the classes without one.
         smallest, largest: labels of the classes with the fewest (of those with any) and the most images.
-        ratio: images of the largest class for one of the smallest.
+        ratio: images of the largest class to images of the smallest.
     """
 
     num_classes: Count
@@ -53,8 +53,8 @@ class SplitFacts(Record, kw_only=True):
 
     Attributes:
         class_counts: (K,) images of each class.
-        blank: the first 200 images of which every channel has one value throughout, of `num_blank`.
-        num_grey: images whose colour channels are equal; 0 where there are not three of them.
+        blank: the first 200 of `num_blank` images, each of whose channels has a single value.
+        num_grey: images whose colour channels are equal; 0 if there are fewer than three.
         polarity: "light ink on dark", "dark ink on light" or "uneven background".
         num_light_ground: images whose border has a mean of at least 128.
     """
@@ -82,8 +82,8 @@ class Scan:
     """The counts of one pass over a split.
 
     Attributes:
-        histogram: (C, 256) how often each value stands in each channel.
-        blank: (n,) the images of which every channel has one value throughout.
+        histogram: (C, 256), the number of pixels with each value in each channel.
+        blank: (n,), the images each of whose channels has a single value.
         num_grey, num_light_ground: see `SplitFacts`.
         border_near_ends: share of all border values within 16 levels of 0 or 255.
     """
@@ -96,7 +96,7 @@ class Scan:
 
 
 def scan_split(dataset: Dataset) -> Scan:
-    """Count what a pass over a split can count; its images may be any array that gives slices of itself."""
+    """Count values, blank, grey and light images in a pass over a split."""
     height, width, channels = dataset.image_shape
     histogram = np.zeros((channels, 256), np.int64)
     blank = list[Integers]()
@@ -112,6 +112,7 @@ def scan_split(dataset: Dataset) -> Scan:
         blank.append(np.flatnonzero(is_blank) + start)
         if channels >= 3:
             num_grey += int(((planes[0] == planes[1]) & (planes[0] == planes[2])).all(axis=1).sum())
+        # The last of two or four channels is alpha, which is no colour.
         border = images[:, is_border][..., : channels if channels in (1, 3) else max(1, channels - 1)]
         num_light += int((border.mean(axis=(1, 2)) >= 128).sum())
         near_ends += int(np.count_nonzero((border < _NEAR_END) | (border > 255 - _NEAR_END)))
@@ -121,7 +122,7 @@ def scan_split(dataset: Dataset) -> Scan:
 
 
 def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
-    """Return the facts of a split, of which `scan` was counted."""
+    """Build the record of a split from its scan."""
     return SplitFacts(
         num_images=len(dataset),
         class_counts=to_tuple(dataset.class_counts),
@@ -136,7 +137,7 @@ def facts_of(dataset: Dataset, scan: Scan) -> SplitFacts:
 
 
 def _balance(class_counts: Integers) -> Balance:
-    """Return how evenly (K,) counts are spread; at least one of them is above zero."""
+    """Measure the balance of counts (K,), at least one of which is above zero."""
     present = np.flatnonzero(class_counts)
     counts = class_counts[present]
     smallest, largest = present[counts.argmin()], present[counts.argmax()]

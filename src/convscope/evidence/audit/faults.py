@@ -223,7 +223,7 @@ def audit(
     right = test_probabilities.argmax(axis=1) == splits.test.labels
     left_out: dict[LeftOut, NDArray[np.int64]] = {
         "known errors": np.array([answer.index for answer in answers], np.int64),
-        "twins": duplicates.test_twins(),
+        "twins": duplicates.leaked_test_images(),
     }
     return Audit(
         dataset_name=splits.name,

@@ -1,4 +1,4 @@
-"""Several characters in one picture: found, cut apart and read, line by line."""
+"""Read several characters in a picture, line by line."""
 
 from convscope.prediction.strings.reading import read_strings
 from convscope.prediction.strings.result import ReadDigit, StringReading

@@ -1,8 +1,11 @@
-"""All ways to cut a line into characters, and the cheapest of them: pieces of ink, spans of pieces, and a path.
+"""Cut a line into characters: pieces of ink, spans of pieces, and the cheapest row of spans that covers the line.
 
-A line is a row of pieces: whole blobs, or parts of one where a cut is possible. A span is a run of neighbouring pieces
-that may be one character. Once each span has a cost, the cheapest row of spans that covers the line is found by
-dynamic programming.
+A piece is a blob, or a part of a blob if cuts are possible. A span is a run of neighbouring pieces that may be a
+character. Dynamic programming finds the cheapest row of spans:
+
+    pieces    0   1   2   3
+    spans    [0] [1] [2] [3]  [0 1] [1 2] [2 3]  [0 1 2] ...
+    a row    [0 1] [2] [3]    its cost is the sum of its spans' costs and of the ink that its cuts cross
 
 Source: LeCun, Bottou, Bengio and Haffner 1998, section V: heuristic over-segmentation, the segmentation graph, and the
 best path through it (Viterbi).
@@ -21,9 +24,9 @@ from convscope.base.deadline import check_deadline
 from convscope.data.handwriting.segments import Blob, Segments
 
 MAX_PIECES = 10
-"""Of a span that cuts a blob."""
+"""Limit for spans that cut a blob."""
 
-_MAX_WHOLE_PIECES = 40  # of a span of whole blobs: a broken character of two blobs, each with 14 parts, has 28
+_MAX_WHOLE_PIECES = 40  # limit for spans of whole blobs: a broken character of two blobs with 15 parts each has 30
 
 # In units of the usual height of a character:
 _MAX_WIDTH = 1.7  # a wider span is more than one character
@@ -103,7 +106,7 @@ class Lattice:
         return np.flatnonzero(near).tolist()
 
 
-def lattice_of(segments: Segments, line: int, merge: bool = True, max_spans: int | None = None) -> Lattice:
+def make_lattice(segments: Segments, line: int, merge: bool = True, max_spans: int | None = None) -> Lattice:
     """Make the lattice of a line.
 
     Args:
@@ -113,9 +116,10 @@ def lattice_of(segments: Segments, line: int, merge: bool = True, max_spans: int
     check_deadline()
     keyed: list[tuple[float, Piece]] = []
     for number, blob in enumerate(segments.lines[line]):
+        # Pieces are sorted by their middles, but the parts of a blob stay in their order, which its cuts count by.
         furthest = -np.inf
         for part in range(1, blob.num_parts + 1):
-            box, ink = _box_of(blob, part)
+            box, ink = _find_box(blob, part)
             furthest = max(furthest + 1e-6, (box[0] + box[2]) / 2)
             keyed.append((furthest, Piece((line, number), part, box, ink)))
     keyed.sort(key=lambda pair: pair[0])
@@ -123,17 +127,17 @@ def lattice_of(segments: Segments, line: int, merge: bool = True, max_spans: int
     return Lattice(
         line,
         pieces,
-        _cuts(pieces, segments.lines[line]),
+        _compute_cuts(pieces, segments.lines[line]),
         tuple(
             islice(
-                _spans(pieces, segments.lines[line], line, segments.height, _MAX_WHOLE_PIECES if merge else 1),
+                _find_spans(pieces, segments.lines[line], line, segments.height, _MAX_WHOLE_PIECES if merge else 1),
                 max_spans,
             )
         ),
     )
 
 
-def cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[int]:
+def find_cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[int]:
     """Find the indices of the spans that cover the line at the lowest cost, from left to right.
 
     Args:
@@ -143,6 +147,7 @@ def cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[
     # best[i] is the lowest cost of covering the first i pieces, came_from[i] the last span of that cover.
     num_pieces = len(lattice.pieces)
     best, came_from = [0.0] + [np.inf] * num_pieces, [-1] * (num_pieces + 1)
+    # By their ends, so that best[span.first] is final before it is used.
     for number in sorted(range(len(lattice.spans)), key=lambda i: lattice.spans[i].last):
         span = lattice.spans[number]
         cost = best[span.first] + costs[number] + cut_cost * lattice.cuts[span.last]
@@ -155,7 +160,7 @@ def cheapest(lattice: Lattice, costs: Sequence[float], cut_cost: float) -> list[
     return path[::-1]
 
 
-def picture_of(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint8]:
+def cut_out(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.uint8]:
     """Cut out the ink of a span alone with a margin, (h, w) uint8, 255 is full ink."""
     from scipy.ndimage import binary_dilation
 
@@ -169,6 +174,7 @@ def picture_of(span: Span, lattice: Lattice, segments: Segments) -> NDArray[np.u
         _draw_piece(
             own if span.first <= number < span.last else others, blob, piece, left - _EDGE_PIXELS, top - _EDGE_PIXELS
         )
+    # The paler edge of the strokes belongs to the character, but no ink of other pieces.
     around = binary_dilation(own, np.ones((3, 3)), _EDGE_PIXELS) & ~others
     ink = np.zeros(own.shape, np.uint8)
     above, before = max(0, _EDGE_PIXELS - top), max(0, _EDGE_PIXELS - left)
@@ -190,7 +196,7 @@ def _draw_piece(canvas: NDArray[np.bool_], blob: Blob, piece: Piece, left: int, 
     under |= mask[: under.shape[0], : under.shape[1]]
 
 
-def _box_of(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
+def _find_box(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
     mask = blob.parts == part
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
@@ -201,18 +207,19 @@ def _box_of(blob: Blob, part: int) -> tuple[tuple[int, int, int, int], int]:
     ), int(np.count_nonzero(mask))
 
 
-def _cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]:
+def _compute_cuts(pieces: tuple[Piece, ...], blobs: Sequence[Blob]) -> tuple[float, ...]:
     cuts = np.zeros(len(pieces) + 1)
     pieces_of_blob: dict[int, list[int]] = {}
     for number, piece in enumerate(pieces):
         pieces_of_blob.setdefault(piece.blob[1], []).append(number)
     for blob, numbers in pieces_of_blob.items():
         for k, crossed in enumerate(blobs[blob].cuts):
+            # A character that ends after part k and before part k + 1 of the blob makes cut k.
             cuts[numbers[k] + 1 : numbers[k + 1] + 1] += crossed
     return tuple(cuts.tolist())
 
 
-def _spans(
+def _find_spans(
     pieces: tuple[Piece, ...], blobs: Sequence[Blob], line: int, height: float, max_pieces: int
 ) -> Iterator[Span]:
     for first in range(len(pieces)):
@@ -226,6 +233,8 @@ def _spans(
                     blob = blobs[piece.blob[1]]
                     shared = right - max(blob.left, left)
                     low = min(bottom - top, blob.bottom - blob.top) < _MAX_FRAGMENT_HEIGHT * height
+                    # Another blob belongs to the character if one of them is low, as the bar of a broken 5, or if
+                    # they overlap by half a width.
                     if gap > _MAX_GAP or not (low or shared > 0.5 * min(right - left, blob.right - blob.left)):
                         break
                 part_counts[piece.blob[1]] += 1

@@ -1,7 +1,7 @@
-"""Several characters in one picture, read line by line, and cut apart where they touch: picture to text and boxes.
+"""Read several characters in a picture line by line, and cut them apart where they touch.
 
-`convscope.data.handwriting.segments` finds ink and more places for cuts than are needed. Here the model reads every
-piece that may be one character, all in one batch, and the pieces that together cost least are the answer.
+`convscope.data.handwriting.segments` finds ink and more cuts than are needed. Here the model classifies every span that
+may be a character, and the spans that cost least together are the answer.
 
 Source: LeCun, Bottou, Bengio and Haffner 1998, section V (heuristic over-segmentation and the best path), with
 weights found as in their section VI, by making right paths likelier than all others.
@@ -22,16 +22,16 @@ from convscope.data.handwriting.segments import Blob, Segments, find_segments
 from convscope.evidence.rejection import RejectionRule
 from convscope.prediction.prediction import Prediction, predict
 from convscope.prediction.preparation import preparation_of
-from convscope.prediction.strings.lattice import Lattice, Span, cheapest, lattice_of, picture_of
+from convscope.prediction.strings.lattice import Lattice, Span, cut_out, find_cheapest, make_lattice
 from convscope.prediction.strings.result import Notice, ReadDigit, StringReading, join_names
 from convscope.training.model import Model
 
 MAX_SPANS = 8_000
-"""In one picture. If there are more, blobs are classified whole and not cut."""
+"""Limit for a picture. If there are more, blobs are classified whole and not cut."""
 
 _SHEET_STEPS: frozenset[Step] = frozenset(("light", "ink", "specks"))  # already taken for the whole sheet
 _BATCH_SPANS = 2048
-_MAX_SURPRISE = 3.0  # -log of a probability
+_MAX_SURPRISE = 3.0  # -log of a probability: below 5 %, all spans are equally unlikely
 _USUAL_LOGIT = 12.0  # the largest logit, at the model's temperature, of a typical digit of MNIST
 
 _MAX_MARK_HEIGHT = 0.4  # of the usual height: a lower span that is refused is a dash, a comma or a dot
@@ -50,7 +50,7 @@ WEIGHTS = {
     "blobs": -0.41,
     "cut": 1.41,
 }
-"""The cost of a span is the sum of these times its measures; see `measures`.
+"""The cost of a span is the sum of these times its measures; see `measure_spans`.
 
 Fitted to 250 photographed strings of five training digits of MNIST, each touching the one before with a chance of 0.15,
 as read by `cnn` trained by `classic`, so that paths with the correct text become likelier than all others.
@@ -83,15 +83,15 @@ def read_strings(
     segments = find_segments(picture)
     lattices, num_spans = list[Lattice](), 0
     for line in range(len(segments.lines)):
-        lattices.append(lattice_of(segments, line, max_spans=MAX_SPANS + 1 - num_spans))
+        lattices.append(make_lattice(segments, line, max_spans=MAX_SPANS + 1 - num_spans))
         num_spans += len(lattices[-1].spans)
         if num_spans > MAX_SPANS:
             break
     if is_cut := num_spans <= MAX_SPANS:
-        chosen = _cheapest_spans(model, handwriting, segments, lattices)
+        chosen = _choose_spans(model, handwriting, segments, lattices)
     else:  # each blob is one span, and there is nothing to choose from
         segments = _join_parts(segments)
-        lattices = [lattice_of(segments, line, merge=False) for line in range(len(segments.lines))]
+        lattices = [make_lattice(segments, line, merge=False) for line in range(len(segments.lines))]
         chosen = [(lattice, span) for lattice in lattices for span in lattice.spans]
     conditions: dict[Notice, bool] = {
         "no ink": not segments.lines,
@@ -99,8 +99,8 @@ def read_strings(
         "not cut": not is_cut,
     }
     file = "picture" if name is None else name
-    pictures = [_shrink(picture_of(span, lattice, segments), model) for lattice, span in chosen]
-    answers = predict(model, pictures, names=[file] * len(pictures), steps=_steps(handwriting))
+    pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in chosen]
+    answers = predict(model, pictures, names=[file] * len(pictures), steps=_list_steps(handwriting))
     by_line: dict[int, list[tuple[Span, Prediction]]] = {}
     for (_, span), answer in zip(chosen, answers, strict=True):
         if not _is_mark(span, answer, segments.height):
@@ -115,7 +115,7 @@ def read_strings(
     return StringReading(file, lines, digits, size, segments.num_specks, segments.num_rules, notices)
 
 
-def _cheapest_spans(
+def _choose_spans(
     model: Model, handwriting: Handwriting, segments: Segments, lattices: Sequence[Lattice]
 ) -> list[tuple[Lattice, Span]]:
     """Choose the spans that cover each line at the lowest cost; pictures of the others are not kept in memory."""
@@ -125,22 +125,24 @@ def _cheapest_spans(
     weights = np.array(list(WEIGHTS.values())[:-1])
     for start in range(0, len(candidates), _BATCH_SPANS):
         batch = candidates[start : start + _BATCH_SPANS]
-        pictures = [_shrink(picture_of(span, lattice, segments), model) for lattice, span in batch]
+        pictures = [_shrink(cut_out(span, lattice, segments), model) for lattice, span in batch]
         images = [
-            prepare(span_picture, image.height, image.width, image.channels, handwriting, _steps(handwriting)).image
+            prepare(
+                span_picture, image.height, image.width, image.channels, handwriting, _list_steps(handwriting)
+            ).image
             for span_picture in pictures
         ]
         spans = [span for _, span in batch]
-        costs[start : start + len(batch)] = measures(model, np.stack(images), spans, segments.height) @ weights
+        costs[start : start + len(batch)] = measure_spans(model, np.stack(images), spans, segments.height) @ weights
     chosen, start = list[tuple[Lattice, Span]](), 0
     for lattice in lattices:
-        these = costs[start : start + len(lattice.spans)].tolist()
+        line_costs = costs[start : start + len(lattice.spans)].tolist()
         start += len(lattice.spans)
-        chosen += [(lattice, lattice.spans[number]) for number in cheapest(lattice, these, WEIGHTS["cut"])]
+        chosen += [(lattice, lattice.spans[number]) for number in find_cheapest(lattice, line_costs, WEIGHTS["cut"])]
     return chosen
 
 
-def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], height: float) -> NDArray[np.float64]:
+def measure_spans(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], height: float) -> NDArray[np.float64]:
     """Measure how far each span is from one character, (N, 11): a column for each of `WEIGHTS` but the last.
 
     Args:
@@ -164,16 +166,16 @@ def measures(model: Model, images: NDArray[np.uint8], spans: Sequence[Span], hei
             np.clip(1 - logits.max(axis=1) / _USUAL_LOGIT, -1, 1),
             wide,
             wide**2,
-            np.maximum(0, wide - 1.15),
+            np.maximum(0, wide - 1.15),  # "very wide": hardly a digit is wider than high
             high,
-            np.maximum(0, 0.8 - high),
+            np.maximum(0, 0.8 - high),  # "low"
             [span.gaps for span in spans],
             [span.num_blobs - 1 for span in spans],
         ]
     )
 
 
-def _steps(handwriting: Handwriting) -> list[Step]:
+def _list_steps(handwriting: Handwriting) -> list[Step]:
     """List the steps that remain for a single character of a sheet."""
     return [step for step in handwriting.steps if step not in _SHEET_STEPS]
 

@@ -13,8 +13,7 @@ from convscope.prediction.records import DigitRecord, StringsRecord
 
 Notice = Literal["no ink", "too many", "not cut"]
 NOTICES: tuple[Notice, ...] = get_args(Notice)
-"""Nothing is written on a picture; only the largest pieces of ink were read; there was so much ink that touching
-characters were not cut apart."""
+"""There is no ink; only the largest pieces of ink were read; there was too much ink to cut touching characters."""
 
 # Blue and orange, as in the report, which colour-blind readers distinguish too.
 _ACCEPTED_COLOUR, _REFUSED_COLOUR = (20, 96, 200), (200, 64, 16)
@@ -112,8 +111,8 @@ class StringReading(Recorded):
     def _rows(self) -> list[tuple[str, str, str]]:
         rows = []
         for number, line in enumerate(self.lines):
-            least = min(digit.prediction.probability for digit in self.digits if digit.line == number)
-            rows.append((str(number + 1), clip(line, 64), confidence_text(least)))
+            lowest = min(digit.prediction.probability for digit in self.digits if digit.line == number)
+            rows.append((str(number + 1), clip(line, 64), confidence_text(lowest)))
         return rows
 
 

@@ -16,7 +16,7 @@ from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import caches
 from convscope.data.datasets.named.catalogue import CatalogueEntry, read_entry
 from convscope.data.datasets.named.entries import PublishedFile
-from convscope.data.datasets.named.sources import emnist_member, is_published, located
+from convscope.data.datasets.named.sources import emnist_member, is_published, locate
 from convscope.data.datasets.records import SourceFile
 
 DEBIAN = caches.DEBIAN_FOLDER / "fashion-mnist"
@@ -112,7 +112,7 @@ def test_fashion_mnist_is_read_from_debians_package():
     assert [(file.name, file.sha256) for file in (*data.train.source, *data.test.source)] == [
         (name, file.content_sha256) for name, file in zip(IDX, FASHION_MNIST.files, strict=True)
     ]
-    assert located(DATASETS["fashion-mnist"]) == str(DEBIAN)
+    assert locate(DATASETS["fashion-mnist"]) == str(DEBIAN)
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_debians_files_are_the_published_ones_without_name_and_time(place):
 def test_the_published_files_are_read_wherever_they_lie(home, folder):
     write(home / folder, PACKED)
     assert is_good(read_entry(KMNIST))
-    assert located(KMNIST) in (str(home / folder), folder)
+    assert locate(KMNIST) in (str(home / folder), folder)
 
 
 @pytest.mark.parametrize("folder", ["data/fashion-mnist", "data"])
@@ -223,7 +223,7 @@ def test_emnist_is_read_from_its_archive_upright_and_from_0(home, folder):
     data = read_entry(entry)
     assert is_good(data)
     assert data.class_names[0] == "A"
-    assert located(entry).endswith(f"{folder}/gzip.zip")
+    assert locate(entry).endswith(f"{folder}/gzip.zip")
 
 
 def test_the_labels_of_the_other_sets_of_emnist_count_from_0(home):
@@ -268,7 +268,7 @@ def test_medmnist_is_read_from_its_archive_without_the_validation_images(home, c
     np.testing.assert_array_equal(data.test.images.reshape(10, *shape), images["c"])
     np.testing.assert_array_equal(data.test.labels, TEST_LABELS % 8)
     assert data.train.source == (SourceFile("bloodmnist.npz", hashlib.sha256(content).hexdigest()),)
-    assert located(entry) == str(path)
+    assert locate(entry) == str(path)
 
 
 def test_another_archive_is_not_medmnists(home):

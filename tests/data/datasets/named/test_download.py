@@ -12,7 +12,7 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets import DATASETS
 from convscope.data.datasets.named import download as module
 from convscope.data.datasets.named.catalogue import read_entry
-from convscope.data.datasets.named.sources import located
+from convscope.data.datasets.named.sources import locate
 from convscope.data.datasets.readers.idx import idx_header
 
 ANSWERS = {"with its length": sending(), "without a length": sending(Content_Length=None), "in chunks": in_chunks()}
@@ -147,7 +147,7 @@ def test_a_named_set_is_fetched_once_and_then_read_from_the_cache(host, kmnist, 
     names = [file.name for file in kmnist.files]
     assert host.paths == [f"/{folder}/{name}" for name in names for folder in ("down", "up")]
     assert {path.name for path in (tmp_path / "cache" / "kmnist").iterdir()} == set(names)
-    assert located(kmnist) == str(tmp_path / "cache" / "kmnist")
+    assert locate(kmnist) == str(tmp_path / "cache" / "kmnist")
     host.paths.clear()
     assert read_entry(kmnist).train.sha256 == first.train.sha256
     assert host.paths == []

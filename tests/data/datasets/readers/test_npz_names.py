@@ -1,7 +1,7 @@
 import pytest
 
 from convscope.data.datasets.data_file import DataFileError
-from convscope.data.datasets.readers.npz_names import array_names
+from convscope.data.datasets.readers.npz_names import choose_arrays
 
 NAMES = {
     "Keras": ["x_train", "y_train", "x_test", "y_test"],
@@ -17,20 +17,20 @@ NAMES = {
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_both_splits_are_found_in_any_order(names):
     for held in (names, names[::-1]):
-        found = array_names(held)
+        found = choose_arrays(held)
         assert (found.train, found.test) == (tuple(names[:2]), tuple(names[2:]))
 
 
 @pytest.mark.parametrize("names", [("images", "labels"), ("X", "y"), ("data", "target"), ("arr_0", "arr_1")])
 def test_one_split_is_found(names):
-    found = array_names([*names, "notes"])
+    found = choose_arrays([*names, "notes"])
     assert found.train == names
     assert found.test is None
 
 
 def test_validation_arrays_of_medmnist_are_left_out():
     kinds = [f"{split}_{kind}" for split in ("train", "val", "test") for kind in ("images", "labels")]
-    found = array_names(kinds)
+    found = choose_arrays(kinds)
     assert (found.train, found.test) == (("train_images", "train_labels"), ("test_images", "test_labels"))
 
 
@@ -48,4 +48,4 @@ def test_validation_arrays_of_medmnist_are_left_out():
 )
 def test_half_of_a_pair_is_refused(held, message):
     with pytest.raises(DataFileError, match=message):
-        array_names(held)
+        choose_arrays(held)

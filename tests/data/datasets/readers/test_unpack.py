@@ -41,7 +41,7 @@ def test_the_content_comes_out_in_pieces_as_asked_for(tmp_path, content, step):
     (tmp_path / "file").write_bytes(content)
     pieces = []
     with open_stream(tmp_path / "file") as stream:
-        assert stream.most >= len(CONTENT)
+        assert stream.max_bytes >= len(CONTENT)
         assert stream.peek(3) == CONTENT[:3]
         while piece := stream.read_some(step):
             assert len(piece) <= step
@@ -116,7 +116,7 @@ def test_zeros_stay_within_the_bound_and_take_no_memory(tmp_path, pack, most):
     tracemalloc.start()
     try:
         with open_stream(tmp_path / "file") as stream:
-            assert stream.most >= 1 << 26
+            assert stream.max_bytes >= 1 << 26
             size = sum(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
         assert size == 1 << 26
         assert tracemalloc.get_traced_memory()[1] < most  # of xz: its dictionary
@@ -146,7 +146,7 @@ def test_ratios_of_packings_in_each_other_do_not_multiply(tmp_path, content, kin
 
     def read():
         with open_stream(tmp_path / "file") as stream:
-            assert stream.most <= LZMA_RATIO * len(packed)
+            assert stream.max_bytes <= LZMA_RATIO * len(packed)
             pieces.extend(len(piece) for piece in iter(lambda: stream.read_some(1 << 18), b""))
 
     with pytest.raises(DatasetError, match=f"its {kind} stream gives more than [0-9,]* bytes"):

@@ -1,7 +1,7 @@
-"""Which files of images can stay on disk: plain IDX, `.npy`, and what lies unpacked in an `.npz`.
+"""Open files of images that can stay on disk: plain IDX, `.npy`, and arrays that an `.npz` holds uncompressed.
 
-Path to images that are read as they are needed, or None where the file is small enough to be read, or is of a kind that
-has to be: compressed, or not an array of bytes. Headers are checked against the size of the file, as for reading.
+Each function returns images that are read as they are needed, or None if the file must be read as a whole: because it
+is small, compressed, or not an array of bytes. Headers are checked against the size of the file, as for reading.
 """
 
 import math
@@ -19,12 +19,13 @@ from convscope.data.datasets.disk import images as disk
 from convscope.data.datasets.readers import npz
 from convscope.data.datasets.readers.idx import PACKED, read_plain_shape
 
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # of a zip's member: its mark, the lengths of its name and of what is extra
+# The start of a member in a zip archive: signature, then at bytes 26 and 28 the lengths of its name and extra field.
+_LOCAL_HEADER = struct.Struct("<4s22xHH")
 _LOCAL_MARK = b"PK\x03\x04"
 
 
 def open_idx(path: str | os.PathLike[str]) -> Images | None:
-    """Return the images (N, H, W, C) of a plain IDX file larger than `in_memory_bytes()`; None for any other file.
+    """Open the images (N, H, W, C) of a plain IDX file larger than `in_memory_bytes()`; None for any other file.
 
     Raises:
         DatasetError: if it is that large and no whole IDX file of unsigned bytes, or not one of images.
@@ -35,13 +36,13 @@ def open_idx(path: str | os.PathLike[str]) -> Images | None:
         shape = read_plain_shape(file)
         if len(shape) not in (3, 4):
             raise DataFileError(f"has the shape {shape}; images must be (N, H, W) or (N, H, W, C)")
-        return _left(path, file.tell(), shape)
+        return _leave_on_disk(path, file.tell(), shape)
 
 
 def open_npy(path: str | os.PathLike[str]) -> Images | None:
-    """Return the images (N, H, W, C) of an `.npy` file larger than `in_memory_bytes()`; None for any other file.
+    """Open the images (N, H, W, C) of an `.npy` file larger than `in_memory_bytes()`; None for any other file.
 
-    None too for what only reading can put right or refuse: another type of number, columns before rows.
+    None too for arrays that only reading can convert or refuse: another type of number, Fortran order.
 
     Raises:
         DatasetError: if it is that large and damaged.
@@ -50,13 +51,13 @@ def open_npy(path: str | os.PathLike[str]) -> Images | None:
         size = _size(file)
         if size <= disk.in_memory_bytes() or _is_packed(file):
             return None
-        return _npy(path, file, 0, size, "it")
+        return _open_npy(path, file, 0, size, "it")
 
 
 def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
-    """Return the images (N, H, W, C) of the array `name` in an `.npz`, if it is stored there as it is and is large.
+    """Open the images (N, H, W, C) of the large array `name` that an `.npz` holds uncompressed.
 
-    None where it is not larger than `in_memory_bytes()`, packed, not there, or not for this (see `open_npy`).
+    None if it is not larger than `in_memory_bytes()`, compressed, missing, or not suited (see `open_npy`).
 
     Raises:
         DatasetError: if it is that large and damaged, also by its checksum.
@@ -79,24 +80,26 @@ def open_npz_member(path: str | os.PathLike[str], name: str) -> Images | None:
             raise DataFileError(
                 f"{name} is not where the archive's table says; the archive is damaged, download it again"
             )
+        # The lengths here may differ from those in the archive's table at its end.
         _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(start)
         offset = info.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
         if info.compress_size != info.file_size or offset + info.file_size > _size(file):
             raise DataFileError(f"{name} is incomplete; download the archive again")
-        images = _npy(path, file, offset, info.file_size, name)
+        images = _open_npy(path, file, offset, info.file_size, name)
+        # Once, here: zipfile would compare the checksum, but parts are read without it later.
         if images is not None and _checksum(file, offset, info.file_size) != info.CRC:
             raise DataFileError(f"{name} is damaged (its checksum differs); download the archive again")
         return images
 
 
 def file_sha256(images: Images) -> str:
-    """Return the SHA-256 of the whole file that `images` of one of these functions are read from."""
+    """Return the SHA-256 of the whole file that `images` are read from."""
     assert disk.is_on_disk(images), "made here"
     return images.file_sha256
 
 
-def _npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: int, name: str) -> Images | None:
-    """Return the images of the `.npy` that lies in `size` bytes from `offset` on."""
+def _open_npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: int, name: str) -> Images | None:
+    """Open the images of the `.npy` in `size` bytes from `offset` on."""
     file.seek(offset)
     header = BytesIO(file.read(min(npz.MAX_HEADER_BYTES, size)))
     shape, fortran_order, dtype = npz.read_header(header, name)
@@ -108,10 +111,10 @@ def _npy(path: str | os.PathLike[str], file: BufferedReader, offset: int, size: 
             f"{name} should contain {dtype} of shape {shape}, {promised:,} bytes, but {held:,} follow; it is damaged, "
             "download it again"
         )
-    return _left(path, offset + header.tell(), shape)
+    return _leave_on_disk(path, offset + header.tell(), shape)
 
 
-def _left(path: str | os.PathLike[str], offset: int, shape: tuple[int, ...]) -> Images:
+def _leave_on_disk(path: str | os.PathLike[str], offset: int, shape: tuple[int, ...]) -> Images:
     count, height, width = shape[:3]
     channels = shape[3] if len(shape) == 4 else 1
     return disk.as_images(disk.DiskImages(Path(path), offset, (count, height, width, channels)))

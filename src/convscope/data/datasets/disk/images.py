@@ -1,8 +1,8 @@
-"""Images that stay in their file: read where they are needed, a part at a time.
+"""Images that stay in their file and are read in parts, as they are needed.
 
-A file of more than `in_memory_bytes()` is not read when its data set is loaded. `DiskImages` then stands in the place
-of the array: it has an array's shape and gives arrays for indices, but holds none. Whatever needs all images goes over
-`blocks`. Which files can be left where they are is the business of `disk_files`.
+A file of more than `in_memory_bytes()` is not read when its data set is loaded. `DiskImages` then replaces the array:
+it has an array's shape and returns arrays for indices. Code that needs all images goes over `blocks`. `disk/files.py`
+decides which files can stay on disk.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from convscope.data.datasets.data_file import Images
 
 IN_MEMORY_VARIABLE = "CONVSCOPE_IN_MEMORY_BYTES"
 PART_BYTES = 1 << 26
-"""Parts up to this are read when they are taken, however small the bound is: samples are arrays like any other."""
-BLOCK_BYTES = 1 << 22  # of one of `blocks`: fits into a processor's cache, and is large for a disk
-_WINDOW_BYTES = 1 << 20  # what is read at once of rows that do not lie side by side
-_GAP_BYTES = 1 << 14  # reading over so much costs less than asking twice
-_UNKNOWN_MEMORY = 1 << 32  # where the system does not say how much there is
+"""Parts up to this are read at once, however small `in_memory_bytes()` is: samples are plain arrays."""
+BLOCK_BYTES = 1 << 22  # of a block: fits into a processor's cache, and is long for a disk
+_WINDOW_BYTES = 1 << 20  # of a read that spans rows with gaps between them
+_GAP_BYTES = 1 << 14  # reading over a gap of this size costs less than a second read
+_UNKNOWN_MEMORY = 1 << 32  # if the system does not say how much memory is free
 
 
 def in_memory_bytes() -> int:
     """Return the size up to which a file of images is read into memory.
 
-    It is what CONVSCOPE_IN_MEMORY_BYTES says, or else a quarter of the memory that is free to this process now.
+    It is CONVSCOPE_IN_MEMORY_BYTES, or else a quarter of the memory that is free to this process now.
 
     Raises:
         DatasetError: if the variable is not a whole number of bytes.
@@ -46,30 +46,30 @@ def in_memory_bytes() -> int:
 
 
 def is_on_disk(images: object) -> "TypeGuard[DiskImages]":
-    """Return whether these images are read from a file as they are needed."""
+    """Return True if these images are read from a file as they are needed."""
     return isinstance(images, DiskImages)
 
 
-def blocks(images: "Images | DiskImages", most_bytes: int | None = None) -> Iterator[NDArray[np.uint8]]:
-    """Yield all images (N, H, W, C) in their order, in arrays of at most so many bytes (4 MiB); of an array, views."""
-    step = max(1, (BLOCK_BYTES if most_bytes is None else most_bytes) // max(1, images.nbytes // len(images)))
+def blocks(images: "Images | DiskImages", max_bytes: int | None = None) -> Iterator[NDArray[np.uint8]]:
+    """Yield all images (N, H, W, C) in order, in blocks of at most `max_bytes` (4 MiB); of an array, views."""
+    step = max(1, (BLOCK_BYTES if max_bytes is None else max_bytes) // max(1, images.nbytes // len(images)))
     for start in range(0, len(images), step):
         yield images[start : start + step]
 
 
-def held_bytes(images: "Images | DiskImages") -> int:
-    """Return how much memory images take as they are held: of those on disk, what says which of them they are."""
+def count_memory_bytes(images: "Images | DiskImages") -> int:
+    """Count the bytes of memory that images take; images on disk take only their row numbers."""
     if is_on_disk(images):
         return 0 if images.rows is None else images.rows.nbytes
     return images.nbytes
 
 
 class DiskImages:
-    """Images (N, H, W, C) uint8 in a file, or some of them in an order of one's own.
+    """Images (N, H, W, C) uint8 in a file, or some of them in any order.
 
-    An index gives an array: one image (H, W, C) for a number, several (n, H, W, C) for a slice or an array of numbers
-    or of N truths. What would need more memory than `in_memory_bytes()` at once is an error and not a swapping machine.
-    Several threads may read at once.
+    An index gives an array: an image (H, W, C) for a number, several (n, H, W, C) for a slice, an array of numbers or a
+    mask (N,). To read more than `in_memory_bytes()` at once is an error, since the machine would begin to swap. Several
+    threads may read at once.
 
     Args:
         path: of the file, which stays open.
@@ -134,27 +134,27 @@ class DiskImages:
             yield from block
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return all of them as an array, where that is no larger than `in_memory_bytes()`."""
+        """Read all images, unless they are larger than `in_memory_bytes()`."""
         if copy is False:
             raise ValueError(f"{self!r} cannot become an array without being read")
         return np.asarray(self[:], dtype)
 
     def take(self, indices: Any) -> Images:
-        """Return the images at `indices` (n,), in that order: an array if they are few, and else still on disk."""
+        """Take the images at `indices` (n,), in that order: as an array if they are few, else still on disk."""
         positions = self._positions(indices)
-        if len(positions) * self.image_bytes <= _most_at_once():
+        if len(positions) * self.image_bytes <= _max_read_bytes():
             return self.read(positions)
         rows = self.rows
         if rows is not None:
             rows = rows[positions]
         else:
-            rows = positions.astype(np.uint32) if len(self) < 1 << 32 else positions
+            rows = positions.astype(np.uint32) if len(self) < 1 << 32 else positions  # half the memory
         return as_images(DiskImages(self.path, self._offset, self._in_file, rows, self._file))
 
     def read(self, positions: NDArray[np.integer[Any]], out: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
-        """Return the images at `positions` (n,), each from 0 to N - 1, in that order; in `out` (n, H, W, C) if given.
+        """Read the images at `positions` (n,), each from 0 to N - 1, in that order, into `out` (n, H, W, C).
 
-        They are read in the order of the file, whatever order they are asked for in.
+        They are read in the order of the file, whatever the order of `positions`.
         """
         if out is None:
             out = np.empty((len(positions), *self.shape[1:]), np.uint8)
@@ -166,7 +166,8 @@ class DiskImages:
             order = np.argsort(rows, kind="stable")
             rows = rows[order]
             steps = np.diff(rows)
-        # Groups of rows between which it does not pay to read on, and how many steps before each are not to the next.
+        # Groups end where the gap to the next row is so large that reading over it does not pay. `uneven[i]` counts the
+        # steps before row i that are not to the following row: it is the same at both ends of a group without gaps.
         ends = np.append(np.flatnonzero(steps * self.image_bytes > _GAP_BYTES) + 1, len(rows))
         uneven = np.concatenate([[0], np.cumsum(steps != 1)])
         begin = 0
@@ -176,38 +177,38 @@ class DiskImages:
             else:
                 self._read_windows(rows, order, begin, end, target)
             begin = end
-        self._file.check_unchanged()
+        self._file.check_unchanged()  # after reading, so that no half-new images are returned
         return out
 
     def _read_windows(
         self, rows: NDArray[np.int64], order: NDArray[np.intp] | None, begin: int, end: int, target: NDArray[np.uint8]
     ) -> None:
-        """Read the file's `rows[begin:end]`, ascending, with what lies between them, and keep those asked for."""
+        """Read the file's `rows[begin:end]`, ascending, with the gaps between them, and copy the rows to `target`."""
         step = max(1, _WINDOW_BYTES // self.image_bytes)
         while begin < end:
             first = int(rows[begin])
             stop = begin + int(np.searchsorted(rows[begin:end], first + step))
             window = np.empty((int(rows[stop - 1]) - first + 1, self.image_bytes), np.uint8)
             self._file.read(window, self._offset + first * self.image_bytes)
-            place = slice(begin, stop) if order is None else order[begin:stop]
-            target[place] = window[rows[begin:stop] - first]
+            positions = slice(begin, stop) if order is None else order[begin:stop]
+            target[positions] = window[rows[begin:stop] - first]
             begin = stop
 
     @property
     def file_sha256(self) -> str:
-        """The SHA-256 of the whole file; of it alone, whichever of its images these are."""
+        """The SHA-256 of the whole file, whichever of its images these are."""
         return self._file.sha256
 
     @cached_property
     def pixel_range(self) -> tuple[int, int]:
-        """The least and the greatest value of any pixel."""
+        """The smallest and the largest value of any pixel."""
         low, high = 255, 0
         for block in blocks(self):
             low, high = min(low, int(block.min())), max(high, int(block.max()))
         return low, high
 
     def _positions(self, indices: Any) -> NDArray[np.int64]:
-        """Return `indices` as NumPy reads them, as positions from 0 to N - 1."""
+        """Convert indices, a mask or negative numbers to positions from 0 to N - 1, as NumPy does."""
         array = np.asarray(indices)
         if array.dtype == bool and array.shape == (len(self),):
             return np.flatnonzero(array)
@@ -221,7 +222,7 @@ class DiskImages:
         return np.where(array < 0, array + len(self), array)
 
     def _check_room(self, count: int) -> None:
-        if count * self.image_bytes > _most_at_once():
+        if count * self.image_bytes > _max_read_bytes():
             raise DatasetError(
                 f"{self.path}: {count:,} images at once are {count * self.image_bytes:,} bytes, more than the limit "
                 f"for memory; process them in parts, or set {IN_MEMORY_VARIABLE} to this number of bytes"
@@ -233,10 +234,7 @@ class DiskImages:
 
 
 def as_images(images: DiskImages) -> Images:
-    """Return them as the type that a data set's images have.
-
-    They are read like an array, but hold none. What only an array can do raises AttributeError or TypeError.
-    """
+    """Cast images on disk to the type of a data set's images, which they replace as far as indexing goes."""
     return cast(Images, images)
 
 
@@ -249,6 +247,7 @@ class _File:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
             raise DatasetError(f"{path}: cannot be opened ({error.strerror}); check the path") from error
+        # Closes the file when the last images that use it are gone, without a ResourceWarning.
         weakref.finalize(self, self._file.close)
         self._lock = threading.Lock()
         self.stamp = self._stamp() if stamp is None else stamp
@@ -270,7 +269,7 @@ class _File:
     def _read_some(self, view: memoryview, offset: int) -> int:
         if hasattr(os, "preadv"):
             return os.preadv(self._file.fileno(), [view], offset)
-        with self._lock:  # the place in the file is shared
+        with self._lock:  # threads share the file's position
             self._file.seek(offset)
             return self._file.readinto(view) or 0
 
@@ -307,13 +306,13 @@ def _reopen(
     return DiskImages(path, offset, shape, rows, _File(path, stamp))
 
 
-def _most_at_once() -> int:
+def _max_read_bytes() -> int:
     return max(in_memory_bytes(), PART_BYTES)
 
 
 @lru_cache(maxsize=1)
 def _cgroup_files() -> tuple[Path, ...]:
-    """Return the files that bound this process's memory, of its control group and of those around it."""
+    """List the files with the memory limits of this process's control group and of its parents."""
     try:
         lines = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -331,7 +330,7 @@ def _cgroup_files() -> tuple[Path, ...]:
 
 
 def free_memory() -> int:
-    """Return how many bytes this process may still take, as far as the system says."""
+    """Return the number of bytes that this process may still take, as far as the system says."""
     limits = []
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():

@@ -1,12 +1,14 @@
-"""In which order an epoch sees the images, and in which pieces they are read for it.
+"""Shuffle the images of an epoch, and read them in that order in large pieces.
 
-Up to `POOL_BYTES` of images are shuffled as a whole. Of more, neighbours in the file are taken together as a block,
-the blocks come in an order drawn again for each epoch, and as many as fill a pool are shuffled image by image. So a set
-of any size is read a block at a time, with two pools in memory: one that is trained on, and the next, which a thread
-reads meanwhile.
+Up to `POOL_BYTES` of images are shuffled as a whole. More images are shuffled in two steps: blocks of neighbours come
+in random order, and the images of as many blocks as fill a pool are shuffled with each other:
 
-The order follows from the seed, the epoch and the sizes alone, and not from where the images lie: read from a disk,
-they train to the same bits as in memory.
+    file    | block 0 | block 1 | block 2 | block 3 | ...
+    epoch   | block 2, block 0: shuffled together | block 3, block 1: shuffled together | ...
+
+So a set of any size is read a block at a time, with two pools in memory: the network trains on one, while a thread
+reads the next. The order follows from the seed, the epoch and the sizes alone, so that images on disk train to the same
+bits as in memory.
 """
 
 from collections.abc import Generator, Iterator
@@ -24,8 +26,8 @@ from convscope.data.datasets.disk.images import DiskImages, is_on_disk
 
 POOL_BYTES = 1 << 27
 BLOCK_BYTES = 1 << 17
-"""Small beside a pool, so that even of a file sorted by class each pool has hundreds of places; large for a disk."""
-_PIECE_BYTES = 1 << 23  # after so much the reading thread looks whether it is still wanted
+"""Long for a disk, and 1/1024 of a pool: even of a file sorted by class, a pool has images of hundreds of positions."""
+_PIECE_BYTES = 1 << 23  # after each piece, the reading thread checks whether it should stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +36,8 @@ class Pool:
 
     Attributes:
         dataset: the images, and perhaps others.
-        order: (n,) int64, places in `dataset`, each of the piece's images once.
-        suffix: what the names of its random streams end with; "" for the first piece.
+        order: (n,) int64, indices in `dataset`, each of the piece's images once.
+        suffix: end of the names of its random streams; "" for the first piece.
     """
 
     dataset: Dataset
@@ -46,8 +48,8 @@ class Pool:
 def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Generator[Pool, None, None]:
     """Yield the pieces of an epoch, which together hold each image once; all but the last are full batches.
 
-    What a piece holds may be overwritten when the next is asked for. Close the iterator where it is not run to its end:
-    that ends its thread.
+    The next piece may overwrite the images of this one. Close the iterator if you do not run it to its end: that ends
+    its thread.
 
     Raises:
         DatasetError: if images on disk cannot be read, or have changed.
@@ -61,17 +63,18 @@ def epoch_pools(dataset: Dataset, batch_size: int, seed: int, epoch: int) -> Gen
 
 
 def pool_images(images: Images | DiskImages, batch_size: int) -> int:
-    """Return how many images a pool has: all, or an even share of them that is whole batches."""
+    """Return the number of images in a pool: all, or an even share of them in whole batches."""
     count = len(images)
     max_images = max(1, POOL_BYTES // (images.nbytes // count) // batch_size) * batch_size
     if images.nbytes <= POOL_BYTES or count <= max_images:
         return count
+    # As few pools as fit, all of about the same size: ceil(count / pools), rounded up to whole batches.
     pools = -(-count // max_images)
     return -(-count // (pools * batch_size)) * batch_size
 
 
 def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
-    """Return the most that an epoch takes beside the data set and the network: its order, and what is read for it."""
+    """Return the largest number of bytes that an epoch takes besides data set and network: its order and its pools."""
     count = pool_images(dataset.images, batch_size)
     on_disk = is_on_disk(dataset.images)
     labels = count if on_disk else len(dataset)  # as the engine takes them, int64
@@ -84,7 +87,7 @@ def epoch_bytes(dataset: Dataset, batch_size: int) -> int:
 def _pools(
     dataset: Dataset, batch_size: int, seed: int, epoch: int
 ) -> Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield of each pool the suffix of its streams, its places in the data set, ascending, and their order."""
+    """Yield for each pool the suffix of its streams, its indices in the data set, ascending, and their order."""
     count, size = len(dataset), pool_images(dataset.images, batch_size)
     if size == count:
         yield "", np.arange(count), random_stream(seed, "shuffle", epoch).permutation(count)
@@ -95,6 +98,8 @@ def _pools(
     ends = np.cumsum(lengths)  # of each block in the epoch
     for number, first in enumerate(range(0, count, size)):
         stop = min(first + size, count)
+        # The blocks that overlap positions `first` to `stop` - 1 of the epoch. Position p of a block that begins at
+        # position b of the epoch and at image s of the file is image s + p - b.
         blocks = slice(int(np.searchsorted(ends, first, "right")), int(np.searchsorted(ends, stop)) + 1)
         begins = (ends - lengths)[blocks]
         indices = np.repeat(starts[blocks] - begins, lengths[blocks]) + np.arange(begins[0], ends[blocks][-1])
@@ -107,7 +112,7 @@ def _pools(
 def _read_pools(
     dataset: Dataset, pools: Iterator[tuple[str, NDArray[np.int64], NDArray[np.int64]]], size: int
 ) -> Generator[Pool, None, None]:
-    """Read each pool while the one before it is in use, into the one of two buffers that is not."""
+    """Read each pool into one of two buffers while the network trains on the other."""
     images = dataset.images
     assert is_on_disk(images), "an array needs no reading"
     num_pools = -(-len(dataset) // size)
@@ -116,19 +121,19 @@ def _read_pools(
 
     def read(number: int) -> Pool:
         suffix, indices, order = next(pools)
-        held = buffers[number % 2][: len(indices)]
+        pixels = buffers[number % 2][: len(indices)]
         for start in range(0, len(indices), step):
             if stopped.is_set():
                 break
-            images.read(indices[start : start + step], held[start : start + step])
-        return Pool(replace(dataset, images=held, labels=dataset.labels[indices]), order, suffix)
+            images.read(indices[start : start + step], pixels[start : start + step])
+        return Pool(replace(dataset, images=pixels, labels=dataset.labels[indices]), order, suffix)
 
     with ThreadPoolExecutor(1, "convscope-reader") as reader:
         try:
             upcoming = reader.submit(read, 0)
             for number in range(num_pools):
                 pool = upcoming.result()
-                if number + 1 < num_pools:
+                if number + 1 < num_pools:  # into the buffer of the pool before this one, which nobody uses any more
                     upcoming = reader.submit(read, number + 1)
                 yield pool
         finally:

@@ -1,1 +1,1 @@
-"""The data sets that have a name: what they are, where their files are found, and how they are fetched."""
+"""Data sets with a name: their descriptions, files and downloads."""

@@ -1,6 +1,6 @@
-"""Where files of a data set may already lie on this machine, in the order in which they are looked for.
+"""List the folders of this machine that may hold files of a data set, in the order in which they are searched.
 
-Nothing is read here. First comes what the user named, then convscope's own cache, then the folder of Debian's packages.
+First come the user's folders, then convscope's own cache, then the folder of Debian's packages.
 """
 
 import os
@@ -13,9 +13,9 @@ DEBIAN_FOLDER = Path("/usr/share/datasets")  # of the package dataset-fashion-mn
 
 
 def cache_folder() -> Path | None:
-    """Return where copies that can be made again are kept: $CONVSCOPE_CACHE, else a folder in the user's cache.
+    """Return the folder for copies that can be made again: $CONVSCOPE_CACHE, else a folder in the user's cache.
 
-    None where there is no such place, as for a user without a home.
+    None for a user without a home folder.
     """
     if own := os.environ.get("CONVSCOPE_CACHE"):
         return Path(own)
@@ -28,7 +28,7 @@ def cache_folder() -> Path | None:
 
 
 def places(entry: CatalogueEntry) -> tuple[Path, ...]:
-    """Return every folder that may hold files of `entry`, the first first, whether there is one or not."""
+    """List the folders that may hold files of `entry`, in order of preference; they need not exist."""
     own = (entry.name.rpartition(":")[2], entry.folder, "")
     cache = cache_folder()
     roots = [*([cache] if cache else []), DEBIAN_FOLDER]
@@ -37,6 +37,6 @@ def places(entry: CatalogueEntry) -> tuple[Path, ...]:
 
 
 def data_folders() -> tuple[Path, ...]:
-    """Return the folders that $CONVSCOPE_DATA names, one or several as in $PATH."""
+    """List the folders that $CONVSCOPE_DATA names, separated as in $PATH."""
     named = os.environ.get("CONVSCOPE_DATA", "")
     return tuple(Path(os.path.expanduser(folder)) for folder in named.split(os.pathsep) if folder)  # noqa: PTH111 (a user without a home keeps ~)

@@ -1,8 +1,8 @@
-"""The data sets that can be asked for by name, read into `Splits`.
+"""Read data sets by their names into `Splits`.
 
-MNIST itself is part of the package. Its uncompressed copy is kept in the user's cache, since
-unpacking takes longer than a short training run; a copy is used only if its digest is right, and where none can be kept
-the data set is unpacked each time. The others are found on this machine or fetched, see `sources.py`.
+MNIST itself is part of the package. An uncompressed copy is kept in the user's cache, because unpacking takes longer
+than a short training run. A copy is used only if its digest is right; without a cache the data set is unpacked each
+time. Other data sets are searched on this machine or downloaded, see `sources.py`.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from convscope.base.errors import ConvscopeError, DatasetError
 from convscope.base.files import write_bytes
 from convscope.base.spelling import did_you_mean
-from convscope.data.datasets.data_file import Labels, sealed
+from convscope.data.datasets.data_file import Labels, seal
 from convscope.data.datasets.dataset import Splits
 from convscope.data.datasets.halves import Half, make_splits
 from convscope.data.datasets.named.caches import cache_folder
 from convscope.data.datasets.named.emnist import read_emnist
 from convscope.data.datasets.named.entries import DATASETS, REFUSED, CatalogueEntry, OnProgress, PublishedFile
-from convscope.data.datasets.named.sources import check_published, first_good
+from convscope.data.datasets.named.sources import check_published, read_good_copy
 from convscope.data.datasets.readers.idx import idx_header, idx_sha256, read_idx
 from convscope.data.datasets.readers.npz import read_npz
 from convscope.data.datasets.records import LoadOptions, SourceFile
@@ -36,7 +36,7 @@ _PREFIX = "medmnist:"
 
 
 def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
-    """Return the entry of a name; None if it is no name but perhaps a path.
+    """Find the entry of a name; None if it is no name but perhaps a path.
 
     Raises:
         DatasetError: if it is the name of a data set that is not read, with the reason.
@@ -58,10 +58,10 @@ def find_entry(name: str | os.PathLike[str]) -> CatalogueEntry | None:
 def read_entry(
     entry: CatalogueEntry, options: LoadOptions | None = None, *, on_progress: OnProgress | None = None
 ) -> Splits:
-    """Return the data set of an entry, from this machine or fetched.
+    """Read the data set of an entry, from this machine or after a download.
 
     Args:
-        options: what else was asked for, such as another image size.
+        options: such as another image size.
         on_progress: called as `on_progress(file, bytes_so_far, bytes_in_all_or_None)` while something is fetched.
 
     Raises:
@@ -74,7 +74,7 @@ def read_entry(
         train, test = _read_idx_set(entry, on_progress)
     else:
         read = partial(read_emnist if entry.form == "emnist" else _read_medmnist, entry)
-        train, test = first_good(entry, entry.files[0], read, on_progress)
+        train, test = read_good_copy(entry, entry.files[0], read, on_progress)
     return make_splits(entry.name, train, test, entry.class_names, options)
 
 
@@ -85,7 +85,7 @@ def _read_embedded_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...])
 
 
 def _read_embedded(entry: CatalogueEntry, file: PublishedFile) -> NDArray[np.uint8]:
-    """Read one file of the package, from its uncompressed copy if that is good, and leave such a copy if not."""
+    """Read a file of the package from its uncompressed copy; write the copy if there is no good one."""
     folder = cache_folder()
     copy = folder / entry.name / file.name if folder else None
     if copy:
@@ -110,20 +110,20 @@ def _read_idx_set(entry: CatalogueEntry, on_progress: OnProgress | None) -> tupl
 
 def _read_idx_half(entry: CatalogueEntry, files: tuple[PublishedFile, ...], on_progress: OnProgress | None) -> Half:
     (images, images_path), (classes, labels_path) = (
-        first_good(entry, file, partial(_read_array, file=file), on_progress) for file in files
+        read_good_copy(entry, file, partial(_read_array, file=file), on_progress) for file in files
     )
     source = tuple(
         SourceFile(file.name.removesuffix(".gz"), _content_sha256(array))
         for file, array in zip(files, (images, classes), strict=True)
     )
     labels: Labels = classes
-    if classes.ndim == 2:  # QMNIST's: who wrote the digit, where it lies in NIST's files, and first of all its class
-        labels = sealed(classes[:, 0].astype(np.uint8))
+    if classes.ndim == 2:  # QMNIST has eight numbers for each image: first its class, then its writer and origin
+        labels = seal(classes[:, 0].astype(np.uint8))
     return Half(images, labels, str(images_path), str(labels_path), source)
 
 
 def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
-    """Read a copy of an IDX file that is as published: as it is, or by the digest of its content packed in any way."""
+    """Read a copy of an IDX file, and check it by the digest of its content if that is known, else of the file."""
     if file.content_sha256 is None:
         check_published(path, file)
     array = read_idx(path, whole_numbers=True)
@@ -133,15 +133,16 @@ def _read_array(path: Path, file: PublishedFile) -> tuple[NDArray[Any], Path]:
 
 
 def _content_sha256(values: NDArray[Any]) -> str:
-    """Return the SHA-256 of the unpacked IDX file of bytes, or of int32 as the labels of QMNIST are."""
+    """Return the SHA-256 of the unpacked IDX file with these values."""
     if values.dtype == np.uint8:
         return idx_sha256(values)
+    # The labels of QMNIST: int32, type 0x0C, big-endian.
     header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 0x0C, values.ndim, *values.shape)
     return hashlib.sha256(header + values.astype(">i4").tobytes()).hexdigest()
 
 
 def _read_medmnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
-    """Read the training and the test images; those for validation are left out."""
+    """Read the training and the test images of MedMNIST, without its validation images."""
     check_published(path, entry.files[0])
     archive = read_npz(path)
     source = (SourceFile(path.name, archive.sha256),)

@@ -30,7 +30,8 @@ class _Progress:
 
     def update(self, num_bytes: int) -> None:
         self._done += num_bytes
-        if max(self.total, self._done - CHUNK_BYTES) > self._file.limit_bytes:  # pooch counts whole chunks
+        # pooch adds a whole chunk even for the last, shorter one.
+        if max(self.total, self._done - CHUNK_BYTES) > self._file.limit_bytes:
             raise _TooLargeError
         if self._on_progress is not None:
             total = self._file.size_bytes or self.total or None
@@ -44,12 +45,12 @@ class _Progress:
 
 
 def download(file: PublishedFile, path: Path, on_progress: OnProgress | None = None) -> Path:
-    """Fetch a file to `path`, which is there whole and with the published digest, or not at all.
+    """Download a file to `path`, with the published digest or not at all.
 
     Raises:
         DatasetError: if no host gives the file, with what went wrong at each; or if it cannot be written.
     """
-    algorithm, digest = list(file.digests.items())[-1]
+    algorithm, digest = list(file.digests.items())[-1]  # SHA-256 if it is published, else MD5
     reasons = []
     for url in file.urls:
         downloader = pooch.HTTPDownloader(

@@ -1,22 +1,18 @@
-"""Read one of EMNIST's six sets, from the published archive.
-
-The files hold each image column by column, so it lies on its side, mirrored: rows and columns are swapped here. The
-labels of `letters` count from 1, and are made to count from 0.
-"""
+"""Read a set of EMNIST from the published archive, with upright images and labels from 0."""
 
 from pathlib import Path
 
 import numpy as np
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import sealed
+from convscope.data.datasets.data_file import seal
 from convscope.data.datasets.halves import Half
 from convscope.data.datasets.named.entries import CatalogueEntry
 from convscope.data.datasets.named.sources import check_published, emnist_member
 from convscope.data.datasets.readers.idx import idx_sha256, read_idx
 from convscope.data.datasets.records import SourceFile
 
-_FIRST_LABEL = {"emnist-letters": 1}
+_FIRST_LABEL = {"emnist-letters": 1}  # the other five sets count from 0
 
 
 def read_emnist(entry: CatalogueEntry, path: Path) -> tuple[Half, Half]:
@@ -43,6 +39,7 @@ def _read_half(entry: CatalogueEntry, split: str, path: Path) -> Half:
         raise DatasetError(
             f"{path}: {names[1]}: has labels from {labels.min()}; those of {entry.name} count from {first}"
         )
-    upright = sealed(np.ascontiguousarray(images.swapaxes(1, 2)))
-    labels = sealed(labels - np.uint8(first))
+    # The files hold each image column by column.
+    upright = seal(np.ascontiguousarray(images.swapaxes(1, 2)))
+    labels = seal(labels - np.uint8(first))
     return Half(upright, labels, f"{path}: {names[0]}", f"{path}: {names[1]}", source)

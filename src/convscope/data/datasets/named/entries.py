@@ -1,6 +1,6 @@
-"""The data sets that have a name, as data_sets.json describes them: their published files, and what must be in them.
+"""Data sets with a name, as data_sets.json describes them: their published files and contents.
 
-Where the files are found is in `sources.py`, how they are read in `catalogue.py`.
+`sources.py` finds the files, and `catalogue.py` reads them.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,22 +14,22 @@ import msgspec
 from convscope.base.records import Count, Record, Sha256, from_attributes
 
 OnProgress = Callable[[str, int, int | None], None]
-"""Called while a file is fetched, with its name, the bytes so far, and how many it will be, None where nobody knows."""
+"""Called during a download with the file's name, the bytes so far and in all; None if the total is unknown."""
 
 Form = Literal["embedded", "idx", "emnist", "medmnist"]
-"""How the files of a data set are to be read."""
+"""Selects the reader of a data set's files."""
 
 
 class PublishedFile(Record):
-    """A file as it is published, and how a copy of it is known to be whole.
+    """A published file, with the digests by which a copy of it is checked.
 
     Attributes:
-        name: as published; a copy may also lie unpacked, without `.gz`.
+        name: as published; a copy may also be unpacked, without `.gz`.
         urls: the same bytes at several hosts, in the order in which they are tried.
-        md5, sha256: of the file as it is; None where nobody publishes it.
-        content_sha256: of the unpacked bytes, which is the same however the file was packed.
-        size_bytes: of the file as it is; None where it is not published.
-        most_bytes: what no honest copy is larger than, where the size is not known.
+        md5, sha256: of the file as it is; None if it is not published.
+        content_sha256: of the unpacked bytes, however the file was packed.
+        size_bytes: of the file as it is; None if it is not published.
+        most_bytes: an upper bound for the size of a file whose size is not known.
     """
 
     name: str
@@ -64,9 +64,9 @@ class DatasetFacts(Record, kw_only=True):
 
     Attributes:
         files: as published; of IDX files: train images, train labels, test images, test labels.
-        num_train, num_test, image_shape: what is in the files.
-        accuracy: what others have reached, with the source.
-        notes: what else a user should know.
+        num_train, num_test, image_shape: the content of the files.
+        accuracy: a published accuracy, with its source.
+        notes: further facts that a user should know.
     """
 
     name: str
@@ -86,7 +86,7 @@ class NamedDataset(DatasetFacts, kw_only=True):
     """A data set with a name, as commands list it.
 
     Attributes:
-        located: where its files lie on this machine; None where they are not there.
+        located: the path of its files on this machine; None if some are missing.
     """
 
     num_classes: Count
@@ -98,19 +98,19 @@ class CatalogueEntry(DatasetFacts, kw_only=True):
 
     Attributes:
         form: how the files are read.
-        folder: what its folder in a cache is called.
+        folder: the name of its folder in a cache.
     """
 
     form: Form
     folder: str
 
     def to_record(self, located: str | None) -> NamedDataset:
-        """Return the entry, with the place of its files on this machine."""
+        """Build the record of the entry, with the path of its files on this machine."""
         return from_attributes(NamedDataset, self, num_classes=len(self.class_names), located=located)
 
 
 def url_folder(url: str) -> str:
-    """Return where a file lies, with the slash.
+    """Return the folder of a file, with the slash at its end.
 
     >>> url_folder("https://example.org/a/b.gz")
     'https://example.org/a/'
@@ -124,7 +124,7 @@ class _Catalogue:
     """The content of data_sets.json.
 
     Attributes:
-        facts: where the facts about a data set, or a family of data sets, come from.
+        facts: the sources of the facts about a data set, or a family of data sets.
         refused: data sets of MedMNIST that are not supported, with the reason.
     """
 
@@ -136,7 +136,7 @@ class _Catalogue:
 _CATALOGUE = msgspec.json.decode((Path(__file__).parent / "data_sets.json").read_bytes(), type=_Catalogue)
 
 DATASETS: Mapping[str, CatalogueEntry] = MappingProxyType({entry.name: entry for entry in _CATALOGUE.data_sets})
-"""Every data set that has a name."""
+"""All data sets with a name."""
 
 REFUSED: Mapping[str, str] = MappingProxyType(_CATALOGUE.refused)
 """Data sets of MedMNIST that are not supported, with the reason."""

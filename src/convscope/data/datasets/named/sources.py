@@ -1,6 +1,6 @@
-"""Find a data set's files on this machine, or fetch them; what is found is used where it lies.
+"""Find a data set's files on this machine, or download them.
 
-A copy is taken only if it is what was published: its digest is right, or that of its unpacked bytes.
+A copy is used only if its digest, or that of its unpacked bytes, is the published one. It stays where it is.
 """
 
 import os
@@ -17,24 +17,24 @@ from convscope.data.datasets.named.entries import CatalogueEntry, OnProgress, Pu
 Read = TypeVar("Read")
 
 
-def offline() -> bool:
-    """Return whether the user forbids to fetch anything, by $CONVSCOPE_OFFLINE."""
+def is_offline() -> bool:
+    """Return True if $CONVSCOPE_OFFLINE forbids downloads."""
     return os.environ.get("CONVSCOPE_OFFLINE", "").lower() not in ("", "0", "false", "no")
 
 
-def first_good(
+def read_good_copy(
     entry: CatalogueEntry,
     file: PublishedFile,
     read: Callable[[Path], Read],
     on_progress: OnProgress | None,
 ) -> Read:
-    """Return the first copy of a file that `read` accepts; fetch one if there is none.
+    """Read the first copy of a file that `read` accepts; download the file if there is none.
 
     Args:
         read: takes a path; raises DatasetError if that is not the file.
 
     Raises:
-        DatasetError: if there is no good copy and none can be fetched, saying what to put where.
+        DatasetError: if there is no good copy and none can be downloaded; it says which files to put where.
     """
     refused = []
     for path in candidates(entry, file):
@@ -45,7 +45,7 @@ def first_good(
     cache = cache_folder()
     if cache is None:
         raise _missing(entry, ["there is no folder to keep it in, because you have no home folder"], refused)
-    if offline():
+    if is_offline():
         raise _missing(entry, ["CONVSCOPE_OFFLINE forbids downloads"], refused)
     from convscope.data.datasets.named.download import download  # takes time to import, and few calls fetch
 
@@ -66,7 +66,7 @@ def candidates(entry: CatalogueEntry, file: PublishedFile) -> Iterator[Path]:
 
 
 def is_published(path: Path, file: PublishedFile) -> bool:
-    """Return whether a copy has the published size and digests, as it is.
+    """Return True if a copy has the published size and digest.
 
     Raises:
         DatasetError: if it cannot be read.
@@ -91,7 +91,7 @@ def check_published(path: Path, file: PublishedFile) -> None:
 
 
 def emnist_member(entry: CatalogueEntry, split: str, kind: str) -> str:
-    """Return the name of a file in EMNIST's archive; `split` is train or test, `kind` images or labels.
+    """Name a file in EMNIST's archive; `split` is train or test, `kind` images or labels.
 
     >>> from convscope.data.datasets.named.entries import DATASETS
     >>> emnist_member(DATASETS["emnist-letters"], "train", "images")
@@ -100,8 +100,8 @@ def emnist_member(entry: CatalogueEntry, split: str, kind: str) -> str:
     return f"{entry.name}-{split}-{kind}-idx{3 if kind == 'images' else 1}-ubyte.gz"
 
 
-def located(entry: CatalogueEntry) -> str | None:
-    """Return where an entry's files are, by their names alone; None if any would have to be fetched."""
+def locate(entry: CatalogueEntry) -> str | None:
+    """Find the path of an entry's files by their names alone; None if any would have to be downloaded."""
     if entry.form == "embedded":
         return "part of the package"
     paths = []
@@ -113,7 +113,7 @@ def located(entry: CatalogueEntry) -> str | None:
 
 
 def _missing(entry: CatalogueEntry, reasons: list[str], refused: list[str]) -> DatasetError:
-    """Return the error that says which files to put where."""
+    """Make the error that says which files to put where."""
     absent = [file for file in entry.files if next(candidates(entry, file), None) is None] or list(entry.files)
     names = ", ".join(file.name for file in absent)
     # Each host once, and the names after it: four URLs that differ in the name alone are no help to anybody.

@@ -1,1 +1,1 @@
-"""The forms in which a data set may come, a reader each; nothing in a file is believed before it is checked."""
+"""A reader for each form of data set; everything in a file is checked before it is used."""

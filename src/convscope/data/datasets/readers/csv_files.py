@@ -1,7 +1,4 @@
-"""Data sets in CSV or TSV files: of pixels, or of the names of picture files; one file, or one for each split.
-
-A path, or a place and the names of tables in it, to `Parts`.
-"""
+"""Read data sets from CSV or TSV tables of pixels, or of names of picture files; one table, or one for each split."""
 
 import re
 from collections.abc import Sequence
@@ -11,62 +8,65 @@ from convscope.base.errors import DatasetError
 from convscope.data.datasets.halves import Parts
 from convscope.data.datasets.readers.csv_pixels import read_csv_pixels
 from convscope.data.datasets.readers.csv_text import CsvText
-from convscope.data.datasets.readers.places import FilePlace
+from convscope.data.datasets.readers.places import SPLIT_WORDS, FilePlace
 from convscope.data.datasets.readers.rows import layout_of
 from convscope.data.datasets.readers.table import find_table_columns, names_files, read_table
 from convscope.data.datasets.readers.unpack import open_stream
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv", ".tab"})
-_SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
-    ("validation", "valid", "val", "dev"), "validation"
-)
 
 
 def read_csv_file(path: Path, image_size: tuple[int, int] | None, *, skip_damaged: bool = False) -> Parts:
-    """Return the data set of one table; raises `DatasetError` if it is damaged or none."""
-    return _read(FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged), path.name, image_size)
+    """Read the data set in a table; raises `DatasetError` if the table is damaged or has no images."""
+    folder = FilePlace(path.parent, (), is_archive=False, skip_damaged=skip_damaged)
+    return _read_table(folder, path.name, image_size)
 
 
 def read_csv(
-    source: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, must_be: bool
+    source: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None, is_required: bool
 ) -> Parts | None:
-    """Return the data set of the tables `names` of a place; None if none of them is of images.
+    """Read the data set in the tables `names` of a folder or archive; None if no table has images.
+
+    A word in a table's name tells its split, as in `mnist_train.csv`. The test images are in a table of their own, or
+    a column of the table tells which they are.
 
     Args:
-        must_be: there is nothing else in the place: then say what is wrong with the table.
+        is_required: whether an error says what is wrong with the tables if none has images, because there is nothing
+            else in the folder.
 
     Raises:
-        DatasetError: if a table is damaged, or it is not clear which one is meant.
+        DatasetError: if a table is damaged, or there are several for a split.
     """
     splits: dict[str, list[str]] = {}
     for name in names:
         words = re.split(r"[^a-z]+", name.rpartition("/")[2].lower())
-        splits.setdefault(next((_SPLITS[word] for word in words if word in _SPLITS), ""), []).append(name)
-    usable = {split: [name for name in held if _has_images(source, name)] for split, held in splits.items()}
+        split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "")
+        splits.setdefault(split, []).append(name)
+    usable = {split: [name for name in tables if _has_images(source, name)] for split, tables in splits.items()}
+    # A table that is alone is read whatever split its name tells.
     train = usable.get("train") or usable.get("") or usable.get("test") or []
-    if len(train) > 1 or len(usable.get("test", [])) > 1:
-        several = train if len(train) > 1 else usable["test"]
-        raise DatasetError(
-            f"{source.path}: holds several tables ({', '.join(repr(name)[:60] for name in several[:6])}); name one of "
-            "them"
-        )
-    if not train:
-        if must_be and names:
-            _read(source, (splits.get("train") or splits.get("") or list(names))[0], image_size)  # says what is wrong
-        return None
-    parts = _read(source, train[0], image_size)
     test = usable.get("test", [])
+    for tables in (train, test):
+        if len(tables) > 1:
+            shown = ", ".join(repr(name)[:60] for name in tables[:6])
+            raise DatasetError(f"{source.path}: holds several tables ({shown}); name one of them")
+    if not train:
+        if is_required and names:
+            # Reading a table without images raises the error that says what it lacks.
+            _read_table(source, (splits.get("train") or splits.get("") or list(names))[0], image_size)
+        return None
+    parts = _read_table(source, train[0], image_size)
     if not test or test == train:
         return parts
     if parts.test is not None:
-        raise DatasetError(f"{source.called(train[0])}: has a column with a test split already; name one table")
-    return Parts(parts.train, _read(source, test[0], image_size).train)
+        raise DatasetError(f"{source.describe(train[0])}: has a column with a test split already; name one table")
+    return Parts(parts.train, _read_table(source, test[0], image_size).train)
 
 
 def _has_images(source: FilePlace, name: str) -> bool:
-    """Return whether a table has images and labels: a test set without labels tells nothing."""
+    """Return True if a table has images and labels: a test set without labels measures nothing."""
     try:
-        with open_stream(*source.located(name)) as stream:
+        with open_stream(*source.locate(name)) as stream:
             text = CsvText(stream)
             if names_files(text):
                 find_table_columns(text)
@@ -76,12 +76,11 @@ def _has_images(source: FilePlace, name: str) -> bool:
         return False
 
 
-def _read(place: FilePlace, name: str, image_size: tuple[int, int] | None) -> Parts:
-    """Read a table."""
-    path, member = place.located(name)
+def _read_table(place: FilePlace, name: str, image_size: tuple[int, int] | None) -> Parts:
+    path, member = place.locate(name)
     with open_stream(path, member) as stream:
         text = CsvText(stream)
         if names_files(text):
             return read_table(text, place, name, image_size)
         source = path if member is None else Path(name)
-        return Parts(read_csv_pixels(text, source, place.called(name), image_size))
+        return Parts(read_csv_pixels(text, source, place.describe(name), image_size))

@@ -1,7 +1,4 @@
-"""The lines of a CSV or TSV file, and the cells in them.
-
-Unpacked bytes to rows; no more than a megabyte and a line are held at once.
-"""
+"""Split a CSV or TSV file into lines and cells; no more than a megabyte and a line are in memory at once."""
 
 import csv
 import hashlib
@@ -25,9 +22,9 @@ class CsvText:
     """A CSV file that is read once, from its first line on.
 
     Attributes:
-        first: the cells of the first line.
-        has_header: whether they are names.
-        delimiter: what parts the cells.
+        first: the cells of the first line, stripped.
+        has_header: whether they are names of columns.
+        delimiter: the character between two cells.
 
     Raises:
         DataFileError: if it is empty or no text, or has one column only, or more than MAX_COLUMNS.
@@ -36,15 +33,7 @@ class CsvText:
     def __init__(self, stream: ByteStream) -> None:
         self._digest = hashlib.sha256()
         self._lines = self._read_lines(stream)
-        start = next(self._lines, b"")
-        if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise DataFileError("is text in UTF-16; save it as UTF-8")
-        start = start.removeprefix(b"\xef\xbb\xbf")
-        if not start.strip():
-            raise DataFileError("has an empty first line; save it with a header or an image there")
-        if b"\0" in start:
-            raise DataFileError("is not a text file; name a CSV file")
-        text = _decode(start, 1)
+        text = _decode_first(next(self._lines, b""))
         self.delimiter = max(DELIMITERS, key=text.count)
         if text.count(self.delimiter) > MAX_COLUMNS:
             raise DataFileError(f"has more than {MAX_COLUMNS:,} columns; is this a table with one image per line?")
@@ -74,17 +63,17 @@ class CsvText:
             yield number, cells
 
     def sha256(self) -> str:
-        """Return the digest of all that was read: after the last row, of the whole unpacked file."""
+        """Return the digest of all bytes that were read; after the last row, of the whole unpacked file."""
         return self._digest.hexdigest()
 
     def _read_lines(self, stream: ByteStream) -> Iterator[bytes]:
         rest, number = b"", 1
         while piece := stream.read_some(BLOCK_BYTES):
             self._digest.update(piece)
-            *lines, rest = (rest + piece).split(b"\n")
+            *lines, rest = (rest + piece).split(b"\n")  # the last line goes on in the next piece
             yield from lines
             number += len(lines)
-            if len(rest) > MAX_LINE_BYTES:
+            if len(rest) > MAX_LINE_BYTES:  # else a file without a line feed would be held as a whole
                 raise DataFileError(
                     f"line {number:,} has more than {MAX_LINE_BYTES >> 20} MiB, or is not a line; is this a table with "
                     "one image per line?"
@@ -103,19 +92,32 @@ class CsvText:
 
 
 def is_number(text: str) -> bool:
-    """Return whether a cell is a number."""
+    """Return True if a cell is a number."""
     return bool(_NUMBER.fullmatch(text.strip(" \t")))
 
 
 def is_header(cells: tuple[str, ...]) -> bool:
-    """Return whether the cells of a first line are names: no picture files, and no numbers but such as count cells."""
+    """Return True if the cells of a first line are names of columns, or numbers that count the columns."""
     if len(cells) < 9 and any(suffix_of(cell) in SUFFIXES for cell in cells):
-        return False
-    inner = cells[1:-1] or cells
+        return False  # the first picture of a table of file names without header
+    inner = cells[1:-1] or cells  # the label may be a number or a text, in the first or the last column
     numbers = [int(cell) for cell in inner if cell.isascii() and cell.isdigit() and len(cell) < 9]
+    # pandas names columns 0, 1, 2, ...; the pixels of an image hardly rise so.
     if len(numbers) == len(inner) >= 4 and numbers == list(range(numbers[0], numbers[0] + len(inner))):
         return numbers[0] in (0, 1)
     return not any(is_number(cell) for cell in inner)
+
+
+def _decode_first(line: bytes) -> str:
+    """Decode the first line, and refuse other kinds of file by it."""
+    if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataFileError("is text in UTF-16; save it as UTF-8")
+    line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark, as Excel writes it
+    if not line.strip():
+        raise DataFileError("has an empty first line; save it with a header or an image there")
+    if b"\0" in line:
+        raise DataFileError("is not a text file; name a CSV file")
+    return _decode(line, 1)
 
 
 def _decode(content: bytes, number: int) -> str:

@@ -1,7 +1,4 @@
-"""Which kind of data set lies at a path, and its reader.
-
-A folder or a file to `Parts`. A file is told by its first bytes, a folder or zip archive by the names in it.
-"""
+"""Choose the reader for a path: a file by its first bytes, a folder or zip archive by the names in it."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import Images, open_data_file, refusals_of, sha256_of
+from convscope.data.datasets.data_file import Images, naming_errors, open_data_file, sha256_of
 from convscope.data.datasets.disk.files import file_sha256, open_npy, open_npz_member
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_files import CSV_SUFFIXES, read_csv, read_csv_file
 from convscope.data.datasets.readers.idx_files import find_idx, is_idx_name, read_idx_files
 from convscope.data.datasets.readers.npz import as_labels, check_image_array, check_label_array, read_npy, read_npz
-from convscope.data.datasets.readers.npz_names import array_names
+from convscope.data.datasets.readers.npz_names import choose_arrays
 from convscope.data.datasets.readers.parquet import read_parquet
 from convscope.data.datasets.readers.places import FilePlace, list_archive, list_folder, suffix_of
 from convscope.data.datasets.readers.rows import row_shape
@@ -33,9 +30,10 @@ Size = tuple[int, int] | None
 
 
 def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
-    """Return the data set in a folder; raises `DatasetError` if there is none, or what its reader raises."""
+    """Read the data set in a folder; raises `DatasetError` if there is none, and the errors of its reader."""
     source = replace(list_folder(folder), skip_damaged=skip_damaged)
     top = [name for name in source.names if "/" not in name]
+    # From the clearest signs to the weakest: a folder of arrays or tables may also have pictures, such as plots.
     if find_idx(source.names):
         return read_idx_files(source)
     if parquets := [name for name in source.names if name.lower().endswith((".parquet", ".pq"))]:
@@ -46,13 +44,13 @@ def read_folder(folder: Path, image_size: Size, *, skip_damaged: bool = False) -
         return parts
     if len(archives := [name for name in top if name.lower().endswith(".npz")]) == 1:
         return _read_npz(folder / archives[0], image_size)
-    if is_tree(source, least=1):
+    if is_tree(source, min_classes=1):  # for the error that says what the tree lacks
         return read_tree(source, image_size)
     raise DatasetError(f"{folder}: holds no known data set; it may hold {READABLE}")
 
 
 def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Parts:
-    """Return the data set in a file, or of which it is a part; raises `DatasetError` as its reader does."""
+    """Read the data set in a file, or that the file is a part of; raises the errors of its reader."""
     with open_data_file(path) as file:
         start = file.read(len(NPY_MAGIC))
     if is_idx_name(path.name):
@@ -67,7 +65,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
             return read_idx_files(source)
         if parts := _read_tables_or_tree(source, image_size):
             return parts
-        if is_tree(source, least=1):
+        if is_tree(source, min_classes=1):
             return read_tree(source, image_size)
         raise DatasetError(f"{path}: is not a known data set; unpack it, or give {READABLE}")
     if path.suffix.lower() == ".npz":
@@ -86,7 +84,7 @@ def read_file(path: Path, image_size: Size, *, skip_damaged: bool = False) -> Pa
 
 def _read_tables_or_tree(source: FilePlace, image_size: Size) -> Parts | None:
     tables = [name for name in source.names if suffix_of(name) in CSV_SUFFIXES]
-    nearest = min((name.count("/") for name in tables), default=0)
+    nearest = min((name.count("/") for name in tables), default=0)  # deeper tables may be anything, as annotations
     is_by_class = is_tree(source)
     parts = read_csv(source, [name for name in tables if name.count("/") == nearest], image_size, not is_by_class)
     if parts is None and is_by_class:
@@ -95,7 +93,7 @@ def _read_tables_or_tree(source: FilePlace, image_size: Size) -> Parts | None:
 
 
 def _beside(path: Path) -> FilePlace:
-    """Return the folder of a file, with the files in it alone."""
+    """List the folder of a file, without its subfolders."""
     try:
         names = tuple(sorted(sibling.name for sibling in path.parent.iterdir()))
     except OSError as error:
@@ -104,21 +102,21 @@ def _beside(path: Path) -> FilePlace:
 
 
 def _read_npz(path: Path, image_size: Size) -> Parts:
-    left: dict[str, Images] = {}
+    on_disk: dict[str, Images] = {}
 
-    def is_left(name: str) -> bool:
+    def stays_on_disk(name: str) -> bool:
         images = open_npz_member(path, name)
         if images is not None:
-            left[name] = images
+            on_disk[name] = images
         return images is not None
 
-    arrays = read_npz(path, is_left)
+    arrays = read_npz(path, stays_on_disk)
     source = (SourceFile(file_name(path), arrays.sha256),)
     train, test = (
         None
         if pair is None
         else Half(
-            _as_images(left[pair.images_name] if pair.images is None else pair.images, image_size, path),
+            _as_images(on_disk[pair.images_name] if pair.images is None else pair.images, image_size, path),
             pair.labels,
             f"{path}: {pair.images_name}",
             f"{path}: {pair.labels_name}",
@@ -132,12 +130,12 @@ def _read_npz(path: Path, image_size: Size) -> Parts:
 
 
 def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
-    """Return the data set that lies in `.npy` files, called as the arrays of an archive are."""
+    """Read the data set in `.npy` files that are named as the arrays of an archive."""
     stems = {name[: name.lower().rindex(".npy")]: folder / name for name in reversed(files)}
-    with refusals_of(folder):
-        found = array_names(list(stems))
+    with naming_errors(folder):
+        chosen = choose_arrays(list(stems))
     halves = list[Half | None]()
-    for names in (found.train, found.test):
+    for names in (chosen.train, chosen.test):
         if names is None:
             halves.append(None)
         else:
@@ -147,7 +145,7 @@ def _read_arrays(folder: Path, files: Sequence[str], image_size: Size) -> Parts:
                 digest = file_sha256(images)
             else:
                 images, digest = read_npy(images_path, check_image_array), sha256_of(images_path)
-            with refusals_of(labels_path):
+            with naming_errors(labels_path):
                 labels, texts = as_labels(read_npy(labels_path, check_label_array), "it")
             source = (
                 SourceFile(file_name(images_path), digest),
@@ -162,12 +160,12 @@ def _as_images(images: Images, image_size: Size, path: Path) -> Images:
     """Give rows of pixels the shape of images."""
     if images.ndim != 2:
         return images
-    with refusals_of(path):
+    with naming_errors(path):
         return images.reshape(len(images), *row_shape(images.shape[1], image_size))
 
 
 def _read_parquets(folder: Path, names: Sequence[str], image_size: Size) -> Parts:
-    """Return the data set of Parquet files, of which the names, or those of their folders, say the split."""
+    """Read the data set in Parquet files, whose names, or those of their folders, tell the split."""
     splits: dict[str, list[Path]] = {}
     for name in names:
         words = [word for part in name.lower().split("/") for word in re.findall(r"^[a-z]+", part)]

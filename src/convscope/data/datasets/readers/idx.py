@@ -1,8 +1,9 @@
-"""Read IDX files, the format MNIST came in: a header that says type and shape, then the numbers.
+"""Read IDX files, the format of MNIST: a header with type and shape, then the numbers.
 
-Path to array. Nothing is believed before it is checked: the header is read first and checked against what the file can
-hold, so a damaged or hostile file costs an error and not the memory it asks for. What the numbers mean (images, labels)
-is for others to say.
+    0 0 | type | number of dimensions D | D sizes of 4 bytes, big-endian | the numbers, row by row
+
+The header is checked against what the file can hold before memory is allocated, so a damaged or hostile file costs an
+error and not the memory that it claims.
 
 Source: Yann LeCun and Corinna Cortes, the format as described with the MNIST files.
 """
@@ -18,7 +19,7 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.data.datasets.data_file import DataFileError, fill, open_data_file, sealed
+from convscope.data.datasets.data_file import DataFileError, fill, open_data_file, seal
 from convscope.data.datasets.readers.unpack import GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC, ByteStream, open_stream
 
 UNSIGNED_BYTE = 0x08
@@ -76,7 +77,7 @@ def read_idx_and_sha256(
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """Return the header of an IDX file that holds unsigned bytes of this shape."""
+    """Make the header of an IDX file of unsigned bytes of this shape."""
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, UNSIGNED_BYTE, len(shape), *shape)
 
 
@@ -96,11 +97,11 @@ def _finish(header: bytes, content: NDArray[np.uint8]) -> tuple[NDArray[Any], st
     array: NDArray[Any] = content
     if header[2] != UNSIGNED_BYTE:
         array = content.view(TYPES[header[2]]).astype(np.int64)
-    return sealed(array).reshape(shape), _sha256(header, content)
+    return seal(array).reshape(shape), _sha256(header, content)
 
 
 def read_plain_shape(file: BufferedReader) -> tuple[int, ...]:
-    """Return the shape of an open, plain IDX file of unsigned bytes, and leave it at the first of them.
+    """Read the shape of an open, plain IDX file of unsigned bytes, and leave it at the first of them.
 
     Raises:
         DataFileError: if it is another kind of file, or not exactly as long as its header promises.
@@ -112,7 +113,7 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
     size = os.fstat(file.fileno()).st_size
     start = file.read(4)
     header = start + file.read(4 * _num_dimensions(start, kinds))
-    promised, held = _promised_bytes(header), size - file.tell()
+    promised, held = _count_bytes(header), size - file.tell()
     if held < promised:
         raise DataFileError(f"{_promise(header)}, but only {held:,} follow; the file is incomplete, download it again")
     if held > promised:
@@ -122,7 +123,7 @@ def _read_plain_header(file: BufferedReader, kinds: tuple[int, ...]) -> bytes:
 
 def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
     header = _read_plain_header(file, kinds)
-    content = np.empty(_promised_bytes(header), dtype=np.uint8)
+    content = np.empty(_count_bytes(header), dtype=np.uint8)
     # A file may shrink while it is read.
     if file.readinto(content.data) != len(content):
         raise DataFileError("changed while it was read; try again")
@@ -132,8 +133,8 @@ def _read_plain(file: BufferedReader, kinds: tuple[int, ...]) -> tuple[bytes, ND
 def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDArray[np.uint8]]:
     start = stream.read(4)
     header = start + stream.read(4 * _num_dimensions(start, kinds))
-    promised = _promised_bytes(header)
-    if promised > stream.most:
+    promised = _count_bytes(header)
+    if promised > stream.max_bytes:
         raise DataFileError(
             f"{_promise(header)}, more than its compressed bytes can hold; the file is incomplete or damaged, download "
             "it again"
@@ -143,7 +144,7 @@ def _read_stream(stream: ByteStream, kinds: tuple[int, ...]) -> tuple[bytes, NDA
         raise DataFileError(
             f"{_promise(header)}, but only {filled:,} follow; the file is incomplete, download it again"
         )
-    # Reading on to the end also makes the checksum be compared.
+    # The decompressor compares the checksum only when it is read to its end.
     if stream.read_some(1):
         raise DataFileError(f"{_promise(header)}, but more follow; the file is damaged or has another format")
     return header, content
@@ -173,11 +174,11 @@ def _shape(header: bytes) -> tuple[int, ...]:
     return shape
 
 
-def _promised_bytes(header: bytes) -> int:
+def _count_bytes(header: bytes) -> int:
     return math.prod(_shape(header)) * np.dtype(TYPES[header[2]]).itemsize
 
 
 def _promise(header: bytes) -> str:
     size = np.dtype(TYPES[header[2]]).itemsize
     numbers = "" if size == 1 else f" × {size}"
-    return f"should contain {' × '.join(map(str, _shape(header)))}{numbers} = {_promised_bytes(header):,} bytes"
+    return f"should contain {' × '.join(map(str, _shape(header)))}{numbers} = {_count_bytes(header):,} bytes"

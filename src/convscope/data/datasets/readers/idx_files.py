@@ -1,16 +1,15 @@
-"""Find the IDX files of a data set in a folder or archive, by the names in use, and read them.
+"""Find the IDX files of a data set in a folder or archive by their names, and read them.
 
-Names such as train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz or emnist-letters-test-images-idx3-ubyte.xz: what comes
-before the split is the set's own name, and a folder may hold several sets.
+Names are such as train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz or emnist-letters-test-images-idx3-ubyte.xz. The
+part before the split is the set's own name, and a folder may hold several sets.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import Images, sealed
+from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.files import file_sha256, open_idx
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.idx import read_idx_and_sha256
@@ -22,7 +21,7 @@ _NAME = re.compile(
     r"([-_.](ubyte|byte|short|int))?(?P<packing>\.gz|\.xz|\.zip)?",
     re.IGNORECASE,
 )
-_PACKINGS = ("", ".gz", ".xz", ".zip")  # of the same file twice, the first of these is read
+_PACKINGS = ("", ".gz", ".xz", ".zip")  # in order of preference, if a file is there in several
 _KINDS = (("train", "images"), ("train", "labels"), ("test", "images"), ("test", "labels"))
 _USUAL = {
     ("train", "images"): "train-images-idx3-ubyte",
@@ -32,20 +31,17 @@ _USUAL = {
 }
 
 
-@dataclass(frozen=True)
-class IdxFiles:
-    """The files of one set: (split, kind) to name."""
-
-    files: dict[tuple[str, str], str]
+IdxFiles = dict[tuple[str, str], str]
+"""The names of a set's files by (split, kind)."""
 
 
 def is_idx_name(name: str) -> bool:
-    """Return whether a file is called as IDX files are."""
+    """Return True if a file has the name of an IDX file."""
     return _match(name) is not None
 
 
 def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
-    """Return the sets among the files, by what stands before their split."""
+    """Group the files by the name of their set, which stands before the split."""
     files_by_set: dict[str, dict[tuple[str, str], tuple[int, str]]] = {}
     for name in names:
         match = _match(name)
@@ -57,25 +53,24 @@ def find_idx(names: Iterable[str]) -> dict[str, IdxFiles]:
         key = split, match["kind"].lower()
         if key not in files or rank < files[key][0]:
             files[key] = rank, name
-    return {name: IdxFiles({key: file for key, (_, file) in files.items()}) for name, files in files_by_set.items()}
+    return {name: {key: file for key, (_, file) in files.items()} for name, files in files_by_set.items()}
 
 
 def read_idx_files(source: FilePlace, only: str | None = None) -> Parts:
-    """Read the set that lies in a place, or that to which the file `only` belongs.
+    """Read the set in a folder or archive; of several, the set to which the file `only` belongs.
 
     Raises:
         DatasetError: if there are several sets, one of the files is missing, or one is damaged.
     """
     sets = find_idx(source.names)
     if only is not None:
-        sets = {name: held for name, held in sets.items() if only in held.files.values()}
+        sets = {name: files for name, files in sets.items() if only in files.values()}
+    files = next(iter(sets.values()))
     if len(sets) > 1:
-        one = next(iter(sets.values())).files
         raise DatasetError(
             f"{source.path}: holds IDX files of several data sets ({', '.join(repr(name)[:40] for name in sets)}); "
-            f"name one file of the set to load, such as {source.path / next(iter(one.values()))}"
+            f"name one file of the set to load, such as {source.path / next(iter(files.values()))}"
         )
-    files = next(iter(sets.values())).files
     for key in _KINDS:
         needed = any(split == key[0] for split, _ in files)
         if needed and key not in files:
@@ -96,19 +91,19 @@ def _match(name: str) -> re.Match[str] | None:
 
 def _read_half(place: FilePlace, images_name: str, labels_name: str) -> Half:
     images, images_sha256 = _read_images(place, images_name)
-    path, member = place.located(labels_name)
+    path, member = place.locate(labels_name)
     labels, labels_sha256 = read_idx_and_sha256(path, member=member, whole_numbers=True)
     if labels.ndim == 2 and "idx2" in labels_name.lower():
-        labels = sealed(labels[:, 0].copy())  # QMNIST: the class, then who wrote it and where it is kept
+        labels = seal(labels[:, 0].copy())  # QMNIST: the class, then its writer and origin
     source = (
         SourceFile(file_name(Path(images_name)), images_sha256),
         SourceFile(file_name(Path(labels_name)), labels_sha256),
     )
-    return Half(images, labels, place.called(images_name), place.called(labels_name), source)
+    return Half(images, labels, place.describe(images_name), place.describe(labels_name), source)
 
 
 def _read_images(source: FilePlace, name: str) -> tuple[Images, str]:
-    path, member = source.located(name)
+    path, member = source.locate(name)
     if member is None and (images := open_idx(path)) is not None:
         return images, file_sha256(images)
     return read_idx_and_sha256(path, member=member)

@@ -1,7 +1,4 @@
-"""Labels that are text: each different one is a class, and the classes are sorted as people sort names.
-
-Texts to whole numbers and names.
-"""
+"""Number labels that are text: each different text is a class, and classes are sorted in natural order."""
 
 import re
 from collections.abc import Iterable
@@ -12,25 +9,24 @@ from numpy.typing import NDArray
 from convscope.base.arguments import check_name
 from convscope.data.datasets.data_file import DataFileError
 
-MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; a label beyond is damage, and K × K tables are to come
+MAX_CLASSES = 4096  # above the 3,832 of Kuzushiji-Kanji; confusion matrices take K × K numbers
 
-_WHOLE = re.compile(r"(-?[0-9]+)\.0*")  # as tables are written that once had a gap among whole numbers
+_WHOLE = re.compile(r"(-?[0-9]+)\.0*")  # pandas writes whole numbers so, if a value of their column was missing
 
 
 class TextLabels:
-    """Labels as they are read one after the other: a number for each, in the order in which they first came."""
+    """Collects text labels and numbers them in the order in which they first come."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}  # of the names, and of the texts that became them
+        self._numbers: dict[str, int] = {}  # by name, and by each text that means it, as "3.0" means "3"
         self._names: list[str] = []
         self._labels: list[int] = []
 
     def extend(self, texts: Iterable[str], called: str, first_row: int = 1) -> None:
-        """Add labels; `called` says in errors what a row is, such as "line".
+        """Add labels; `called` is the word for a row in errors, such as "line".
 
         Raises:
-            DataFileError: if a label is empty or longer than a name may be, or there are more different ones than
-                MAX_CLASSES.
+            DataFileError: if a label is empty or too long, or there are more than MAX_CLASSES different labels.
         """
         numbers, labels = self._numbers, self._labels
         for row, text in enumerate(texts, first_row):
@@ -61,30 +57,30 @@ class TextLabels:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """(n,) the numbers."""
+        """(n,), the number of each label."""
         return np.array(self._labels, dtype=np.int64)
 
 
 def clean_name(text: str) -> str:
-    """Return a label as a name: without blanks around it, as text that can be written anywhere, and 3.0 as 3."""
+    """Convert a label to a name: without surrounding blanks, as valid text, and 3.0 as 3."""
     name = text.strip().encode(errors="replace").decode()
     whole = _WHOLE.fullmatch(name)
     return whole[1] if whole else name
 
 
 def natural_key(name: str) -> tuple[tuple[str, int, str], ...]:
-    """Return a key that sorts "2" before "10", and "a2" before "a10".
+    """Make a key that sorts "2" before "10", and "a2" before "a10".
 
     >>> sorted(["10", "a10", "9", "a9"], key=natural_key)
     ['9', '10', 'a9', 'a10']
     """
     pieces = re.split(r"([0-9]+)", name)
     digits = [*pieces[1::2], ""]
-    # A number is compared by its length, then by its digits: it may be longer than an int can be made from text.
+    # Numbers are compared by their length, then by their digits: Python refuses to make an int of 5,000 digits.
     numbers = [(len(number.lstrip("0")), number.lstrip("0") or "0") for number in digits]
     return tuple((text, *number) for text, number in zip(pieces[::2], numbers, strict=True))
 
 
 def sorted_names(*names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return every name once, in natural order."""
+    """List every name once, in natural order."""
     return tuple(sorted({name for some in names for name in some}, key=lambda name: (natural_key(name), name)))

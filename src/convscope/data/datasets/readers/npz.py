@@ -1,7 +1,7 @@
 """Read NumPy archives that hold a data set under the names that Keras, MedMNIST, scikit-learn and others use.
 
-Path to arrays. An archive is checked in layers before memory is taken: the zip's own table against the size of the
-file, then each member's header against the size that the table gives it. Nothing is ever unpickled.
+Before memory is allocated, the zip's table is checked against the size of the file, then each member's header against
+its size in the table. Nothing is ever unpickled.
 """
 
 import math
@@ -30,16 +30,16 @@ from convscope.data.datasets.data_file import (
     fill,
     open_data_file,
     reason,
-    sealed,
+    seal,
 )
 from convscope.data.datasets.readers.labels import TextLabels
-from convscope.data.datasets.readers.npz_names import ArrayNames, array_names
+from convscope.data.datasets.readers.npz_names import ArrayNames, choose_arrays
 from convscope.data.datasets.readers.unpack import ENCRYPTED as ENCRYPTED
 from convscope.data.datasets.readers.unpack import zip_entry
 
 _LARGEST_INT64 = 2**63 - 1
 MAX_HEADER_BYTES = 10_000  # NumPy's own limit; an array of numbers takes 128
-# What zipfile, zlib and NumPy's header reader raise on damaged bytes (RuntimeError: deep nesting too).
+# Errors of zipfile, zlib and NumPy's header reader for damaged bytes; a RuntimeError also for deep nesting.
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -58,12 +58,12 @@ Check = Callable[[str, tuple[int, ...], np.dtype[Any]], None]
 
 @dataclass(frozen=True, eq=False)
 class NpzPair:
-    """The images and labels of one split, and under which names they are in the archive.
+    """The images and labels of a split, with their names in the archive.
 
     Attributes:
-        images: uint8 (N, H, W), (N, H, W, C) or (N, pixels); None if they were left in the file.
-        labels: uint8 or int64 (N,); places in `names` if that is not None.
-        names: the labels' texts, where they are text.
+        images: uint8 (N, H, W), (N, H, W, C) or (N, pixels); None if they stay in the file.
+        labels: uint8 or int64 (N,); indices in `names` if that is not None.
+        names: the names of labels that are text.
     """
 
     images: Images | None
@@ -79,7 +79,7 @@ class NpzArrays:
 
     Attributes:
         train, test: None if it has one split only; without splits, all of it is `train`.
-        class_names: in the order of the labels, where the archive says them.
+        class_names: in the order of the labels, if the archive has them.
     """
 
     train: NpzPair | None
@@ -88,12 +88,12 @@ class NpzArrays:
     sha256: str
 
 
-def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = None) -> NpzArrays:
-    """Read a data set from an `.npz` archive, in whatever order its members come.
+def read_npz(path: str | os.PathLike[str], stays_on_disk: Callable[[str], bool] | None = None) -> NpzArrays:
+    """Read a data set from an `.npz` archive.
 
     Args:
         path: the file.
-        left: says of the name of an array of images whether it is not to be read.
+        stays_on_disk: takes the name of an array of images, and returns True if it is not to be read.
 
     Returns:
         the arrays, read-only; labels of another type than uint8 as int64, labels (N, 1) as (N,). That counts agree is
@@ -107,22 +107,19 @@ def read_npz(path: str | os.PathLike[str], left: Callable[[str], bool] | None = 
     with open_data_file(Path(path)) as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                found = array_names(_names(archive))
-                train, test = (
-                    None if names is None else _read_pair(archive, names, left) for names in (found.train, found.test)
-                )
+                names = choose_arrays(_names(archive))
                 return NpzArrays(
-                    train=train,
-                    test=test,
-                    class_names=_read_class_names(archive, found),
+                    train=names.train and _read_pair(archive, names.train, stays_on_disk),
+                    test=names.test and _read_pair(archive, names.test, stays_on_disk),
+                    class_names=_read_class_names(archive, names),
                     sha256=file_digest(file),
                 )
         except DAMAGE as error:
-            raise _not_whole(error) from error
+            raise _describe_damage(error) from error
 
 
 def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
-    """Read the array of an `.npy` file, read-only, after `check` has seen its name, shape and type and refused none.
+    """Read the array of an `.npy` file, read-only, after `check` has accepted its name, shape and type.
 
     Raises:
         DatasetError: if the file is missing, unreadable or no `.npy` file, holds objects, or is not exactly as long as
@@ -132,12 +129,10 @@ def read_npy(path: str | os.PathLike[str], check: Check) -> NDArray[Any]:
         return _read_open_npy(file.read, os.fstat(file.fileno()).st_size, "it", check)
 
 
-def read_member(
-    archive: zipfile.ZipFile, name: str, check: Callable[[str, tuple[int, ...], np.dtype[Any]], None]
-) -> NDArray[Any]:
-    """Return one array of an archive, read-only, after `check` has seen its name, shape and type and refused none.
+def read_member(archive: zipfile.ZipFile, name: str, check: Check) -> NDArray[Any]:
+    """Read an array of an archive, read-only, after `check` has accepted its name, shape and type.
 
-    Nothing is allocated before the header is checked against the bytes that are there.
+    Nothing is allocated before the header is checked against the size of the member.
 
     Raises:
         DataFileError: if it is missing, damaged, cut short or longer than it says; and what `check` raises.
@@ -152,7 +147,7 @@ def read_member(
 
 
 def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Check) -> NDArray[Any]:
-    # A header of a few bytes may ask for megabytes of itself: no more of it is read than an honest one has.
+    # The first bytes of a header state its length, which a damaged one may set to gigabytes.
     header = BytesIO(read(min(MAX_HEADER_BYTES, size)))
     shape, fortran_order, dtype = read_header(header, name)
     check(name, shape, dtype)
@@ -174,11 +169,11 @@ def _read_open_npy(read: Callable[[int], bytes], size: int, name: str, check: Ch
     if read(1):  # one read more than is needed: at its end zipfile compares the checksum
         raise DataFileError(f"{name} is longer than the archive's table says; it is damaged, download it again")
     array = flat.view(dtype).reshape(shape, order="F" if fortran_order else "C")
-    return sealed(np.ascontiguousarray(array))
+    return seal(np.ascontiguousarray(array))
 
 
 def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return (shape, fortran_order, dtype) as an .npy header says, and leave `header` at its end.
+    """Read (shape, fortran_order, dtype) from an .npy header, and leave `header` at its end.
 
     Raises:
         DataFileError: if it is no readable header, calling it `name`.
@@ -197,7 +192,7 @@ def read_header(header: BytesIO, name: str) -> tuple[tuple[int, ...], bool, np.d
 
 
 def check_image_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse what can be no images: other than uint8 (N, H, W), (N, H, W, C) or (N, pixels)."""
+    """Refuse arrays other than uint8 (N, H, W), (N, H, W, C) or (N, pixels)."""
     if dtype != np.uint8:
         raise DataFileError(f"{name} is {_kind(dtype)}; save images as uint8, 0 to 255")
     if len(shape) not in (2, 3, 4):
@@ -205,7 +200,7 @@ def check_image_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -
 
 
 def check_label_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Refuse what can be no labels: other than whole numbers or text (N,) or (N, 1)."""
+    """Refuse arrays other than whole numbers or text (N,) or (N, 1)."""
     if dtype.kind not in "iuUS":
         raise DataFileError(f"{name} is {_kind(dtype)}; save labels as whole numbers, counted from 0")
     if len(shape) != 1 and (len(shape) != 2 or shape[1] != 1):
@@ -213,7 +208,7 @@ def check_label_array(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -
 
 
 def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] | None]:
-    """Return labels that `check_label_array` let pass as (N,) numbers, and their texts where they were text.
+    """Convert labels that `check_label_array` accepted to numbers (N,), and return the names of labels that are text.
 
     Raises:
         DataFileError: as `TextLabels.extend` does; for text that is not Unicode and numbers beyond 64 bits with a sign.
@@ -222,14 +217,17 @@ def as_labels(array: NDArray[Any], name: str) -> tuple[Labels, tuple[str, ...] |
     if array.dtype.kind in "US":
         texts = TextLabels()
         texts.extend(_texts(array, name), f"{name}: image")
-        return sealed(texts.labels), texts.names
+        return seal(texts.labels), texts.names
     if array.dtype.kind == "u" and array.max() > _LARGEST_INT64:
         raise DataFileError(f"{name} has the label {array.max()}; save labels as whole numbers, counted from 0")
-    return (array if array.dtype == np.uint8 else sealed(array.astype(np.int64))), None
+    return (array if array.dtype == np.uint8 else seal(array.astype(np.int64))), None
 
 
-def _read_pair(archive: zipfile.ZipFile, names: tuple[str, str], left: Callable[[str], bool] | None) -> NpzPair:
-    images = None if left and left(names[0]) else read_member(archive, names[0], check_image_array)
+def _read_pair(
+    archive: zipfile.ZipFile, names: tuple[str, str], stays_on_disk: Callable[[str], bool] | None
+) -> NpzPair:
+    is_left = stays_on_disk is not None and stays_on_disk(names[0])
+    images = None if is_left else read_member(archive, names[0], check_image_array)
     labels, texts = as_labels(read_member(archive, names[1], check_label_array), names[1])
     return NpzPair(images, labels, *names, texts)
 
@@ -251,7 +249,7 @@ def _texts(array: NDArray[Any], name: str) -> list[str]:
         if array.dtype.kind == "S":
             return [text.decode() for text in array.tolist()]
         codes = array.view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
-        if codes.max() > sys.maxunicode:  # NumPy makes text of it that ends in a SystemError
+        if codes.max() > sys.maxunicode:  # NumPy would make an invalid string of it, which ends in a SystemError
             raise ValueError(f"the character {codes.max():#x} is beyond the last one, {sys.maxunicode:#x}")
         return [text.encode(errors="replace").decode() for text in array.tolist()]
     except ValueError as error:
@@ -266,7 +264,7 @@ def _names(archive: zipfile.ZipFile) -> list[str]:
     return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
-def _not_whole(error: Exception) -> DataFileError:
+def _describe_damage(error: Exception) -> DataFileError:
     return DataFileError(
         f"is not a complete .npz archive ({reason(error)}); download it again, or name a folder with four IDX files"
     )

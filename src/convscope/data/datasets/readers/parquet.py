@@ -1,7 +1,7 @@
-"""Read images from Parquet files: a picture file a row, as Hugging Face keeps them, or a list of numbers.
+"""Read images from Parquet files: a picture file in each row, as on Hugging Face, or a list of numbers.
 
-Paths to images and labels. Rows are read a few at a time, and no more pixels are kept than the file could hold by the
-bound that the other readers have. pyarrow, which is an extra, is imported here and only when a file is read.
+Rows are read a few at a time, and no more pixels are kept than the file could hold by the bound of the other readers.
+pyarrow, which is an extra, is imported here and only when a file is read.
 """
 
 import os
@@ -16,7 +16,7 @@ from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
 from convscope.base.files import file_digest
 from convscope.base.versions import install_command
-from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, sealed
+from convscope.data.datasets.data_file import DEFLATE_RATIO, DataFileError, Images, open_data_file, reason, seal
 from convscope.data.datasets.halves import Half, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.parquet_columns import Columns, find_columns, numbers_of
@@ -25,13 +25,13 @@ from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import MAX_FILE_BYTES, read_picture
 
 MAX_ROWS = 1024  # read at once
-FEWEST_ROWS = 4
-LIST_ROWS = 64
-MAX_BYTES = 1 << 28  # that the rows read at once may take
+FEWEST_ROWS = 4  # read at once, however large they may be
+LIST_ROWS = 64  # read at once if they hold lists, whose lengths no header tells
+MAX_BYTES = 1 << 28  # of rows that are read at once
 
 
 def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> tuple[Half, tuple[str, ...] | None]:
-    """Return the images and labels of the files of one split, and the classes' names if they say them in order.
+    """Read the images and labels of the files of a split, and the class names if the files have them in order.
 
     Args:
         paths: the files, in order; all of one kind.
@@ -47,12 +47,12 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
         raise DatasetError(
             f"{paths[0]}: reading Parquet files needs pyarrow; run {install_command('parquet')}"
         ) from error
-    kept = _Kept(image_size)
+    kept = _ReadRows(image_size)
     sources = []
     for path in paths:
         with open_data_file(path) as file:
             sources.append(SourceFile(file_name(path), file_digest(file)))
-            kept.most_bytes += DEFLATE_RATIO * os.fstat(file.fileno()).st_size
+            kept.max_bytes += DEFLATE_RATIO * os.fstat(file.fileno()).st_size
             try:
                 _read_file(file, kept)
             except (DataFileError, MemoryError, DatasetError):
@@ -65,12 +65,12 @@ def read_parquet(paths: Sequence[Path], image_size: tuple[int, int] | None) -> t
     return kept.half(called, tuple(sources)), kept.class_names
 
 
-class _Kept:
-    """The images and labels of the rows read so far."""
+class _ReadRows:
+    """Collects the images and labels of the rows."""
 
     def __init__(self, image_size: tuple[int, int] | None) -> None:
         self.image_size = image_size
-        self.most_bytes = 0
+        self.max_bytes = 0
         self.bytes = 0
         self.rows = 0
         self.parts: list[Images] = []
@@ -79,9 +79,9 @@ class _Kept:
         self.class_names: tuple[str, ...] | None = None
 
     def add_images(self, images: Images) -> None:
-        """Keep images (n, H, W, C), if they have the size of those before, and the file can hold so much."""
+        """Add images (n, H, W, C) of the size of those before; refuse more bytes than the file can hold."""
         self.bytes += images.nbytes
-        if self.bytes > self.most_bytes:
+        if self.bytes > self.max_bytes:
             raise DataFileError(
                 f"should contain more than {self.bytes:,} bytes of pixels, which a file of this size cannot hold; "
                 "download it again"
@@ -96,9 +96,9 @@ class _Kept:
         self.rows += len(images)
 
     def add_labels(self, values: list[Any], first_row: int) -> None:
-        """Keep labels as pyarrow gives them: text, or numbers, which count through the class names if there are any."""
+        """Add labels of pyarrow: text, or numbers, which are indices of class names if the file has these."""
         for row, value in enumerate(values, first_row):
-            if value is None or (self.class_names is not None and value == -1):
+            if value is None or (self.class_names is not None and value == -1):  # -1 is Hugging Face's missing label
                 raise DataFileError(f"row {row:,} has no label; remove splits without labels")
             if self.class_names is not None and not 0 <= value < len(self.class_names):
                 raise DataFileError(
@@ -116,11 +116,11 @@ class _Kept:
         images = np.concatenate([part if part.shape[3] == depth else part.repeat(depth, axis=3) for part in self.parts])
         if self.class_names is not None:
             numbers = np.array(self.numbers, dtype=np.int64)
-            return Half(sealed(images), sealed(numbers), called, called, sources)
-        return Half(sealed(images), sealed(self.labels.labels), called, called, sources, self.labels.names)
+            return Half(seal(images), seal(numbers), called, called, sources)
+        return Half(seal(images), seal(self.labels.labels), called, called, sources, self.labels.names)
 
 
-def _read_file(file: BufferedReader, kept: _Kept) -> None:
+def _read_file(file: BufferedReader, kept: _ReadRows) -> None:
     from pyarrow.parquet import ParquetFile
 
     file.seek(0)
@@ -143,14 +143,14 @@ def _read_file(file: BufferedReader, kept: _Kept) -> None:
 
 
 def _batches(parquet: Any, columns: Columns) -> Iterator[Any]:
-    """Yield the rows that are asked for, as many at once as fit into MAX_BYTES by what the file says of itself."""
+    """Yield batches of rows that fit into MAX_BYTES by the sizes in the file's metadata."""
     rows = MAX_ROWS
     if columns.numbers is not None:
         rows = LIST_ROWS  # how long a list is only shows when it is read
     else:
         for group in range(parquet.metadata.num_row_groups):
-            # A value of a dictionary may stand in every row, and is no larger than all that the rows are unpacked. What
-            # is said of each column would tell it better, but pyarrow ends the process where that is damaged.
+            # A value may be as large as all unpacked rows of its group, and a dictionary may repeat it in every row.
+            # The metadata of each column would tell more, but pyarrow ends the process if it is damaged.
             largest = max(1, min(parquet.metadata.row_group(group).total_byte_size, MAX_FILE_BYTES))
             rows = min(rows, max(FEWEST_ROWS, MAX_BYTES // largest))
     return iter(

@@ -1,7 +1,4 @@
-"""Which columns of a Parquet file hold images and labels, and the numbers in them as pixels.
-
-A schema to names of columns; rows of numbers to (n, pixels), (n, H, W) or (n, H, W, C) uint8.
-"""
+"""Find the columns of a Parquet file that hold images and labels, and convert their numbers to pixels."""
 
 import json
 from dataclasses import dataclass
@@ -22,10 +19,10 @@ class Columns:
     """The columns of a file.
 
     Attributes:
-        label: the one of labels.
-        class_names: of the labels' numbers, as Hugging Face keeps them.
-        pictures: a column of picture files; or
-        numbers: a column of lists of pixels.
+        label: the column of labels.
+        class_names: of the labels' numbers, from Hugging Face's metadata.
+        pictures: the column of picture files; or
+        numbers: the column of lists of pixels.
     """
 
     label: str
@@ -35,7 +32,7 @@ class Columns:
 
 
 def find_columns(schema: Any) -> Columns:
-    """Assign the columns of an Arrow schema to images and labels.
+    """Find the columns of images and labels in an Arrow schema.
 
     Raises:
         DataFileError: if there are none of images or labels.
@@ -49,10 +46,10 @@ def find_columns(schema: Any) -> Columns:
     label = next((lower[name] for name in LABEL_NAMES if name in lower), None)
     pictures = [name for name in types if _is_pictures(types[name]) and name != label]
     lists = [name for name in types if _is_list(types[name]) and name != label]
-    for held, kinds, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
-        usual = [lower[name] for name in kinds if lower.get(name) in held]
-        if usual or len(held) == 1:
-            image = (usual or held)[0]
+    for candidates, kinds, argument in ((pictures, PICTURES, "pictures"), (lists, PIXELS, "numbers")):
+        usual = [lower[name] for name in kinds if lower.get(name) in candidates]
+        if usual or len(candidates) == 1:
+            image = (usual or candidates)[0]
             label = label or _only_other(types, image)
             if pa.types.is_nested(types[label]):
                 raise DataFileError(f"{label!r} is {types[label]}; the label must be one number or name per image")
@@ -62,13 +59,14 @@ def find_columns(schema: Any) -> Columns:
 
 
 def numbers_of(batch: Any, columns: Columns, first_row: int) -> Images:
-    """Return the pixels of some rows: (n, pixels), or with the dimensions of nested lists.
+    """Convert some rows to pixels (n, pixels), or with the dimensions of nested lists (n, H, W) or (n, H, W, C).
 
     Raises:
         DataFileError: if a row has another number of pixels, lacks some, or one is not a whole number from 0 to 255.
     """
     values, shape = batch.column(columns.numbers), [batch.num_rows]
     called = f"column {str(columns.numbers)[:40]!r} of the rows from {first_row:,} on"
+    # Each level of lists is a dimension, whose size must be the same in all rows.
     while _is_list(values.type):
         values = getattr(values, "storage", values)
         if values.null_count:
@@ -138,7 +136,7 @@ def _only_other(types: dict[str, Any], image: str) -> str:
 
 
 def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
-    """Return the names that Hugging Face's metadata give the numbers of a ClassLabel."""
+    """Read the names of the numbers of a ClassLabel from Hugging Face's metadata."""
     import pyarrow as pa
 
     content = (schema.metadata or {}).get(b"huggingface")
@@ -150,5 +148,5 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...] | None:
             names = [names[str(index)] for index in range(len(names))]
         named = tuple(clean_name(name) for name in names)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None  # of another kind of feature, or of a later version
+        return None  # another kind of feature, or a later version of the metadata
     return named if 2 <= len(named) <= MAX_CLASSES else None

@@ -1,7 +1,6 @@
-"""Images that are picture files of their own, read into one array.
+"""Read picture files into an array (N, H, W, C).
 
-Names and the bytes behind them to (N, H, W, C). All must have one size, unless a size is asked for; if one has colours,
-all get three channels.
+All must have the same size, unless `image_size` is given. If a picture has colours, all get three channels.
 """
 
 import hashlib
@@ -15,72 +14,75 @@ from numpy.typing import NDArray
 
 from convscope.base.averaging import average
 from convscope.base.errors import DatasetError, ImageFileError
-from convscope.data.datasets.data_file import Images, sealed
+from convscope.data.datasets.data_file import Images, seal
 from convscope.data.datasets.disk.images import free_memory
+from convscope.data.datasets.readers.places import FilePlace
 from convscope.data.image_files import picture_size, read_picture
 
 SIZES_SHOWN = 4
 DAMAGED_SHOWN = 10
-"""How many damaged pictures an error names."""
+"""Damaged pictures that an error names."""
 
 
 def read_pictures(
-    names: Sequence[str],
-    content_of: Callable[[str], bytes],
-    called: Callable[[str], str],
-    image_size: tuple[int, int] | None,
-    skip_damaged: bool = False,
+    place: FilePlace, names: Sequence[str], image_size: tuple[int, int] | None
 ) -> tuple[Images, NDArray[np.intp], str]:
-    """Return the images (n, H, W, C), read-only, the places (n,) of their names, and a SHA-256.
+    """Read pictures of a folder or archive: images (n, H, W, C), read-only, the indices (n,) of their names, a digest.
 
-    The digest is over the names and the bytes of these files.
+    The SHA-256 is over the names and the bytes of these files.
 
     Args:
+        place: the folder or archive, which tells whether damaged pictures are left out.
         names: of the files, at least one.
-        content_of: gives a file's bytes.
-        called: gives what an error calls a file.
         image_size: (H, W) to average each picture to.
-        skip_damaged: whether files that are no picture are left out.
 
     Raises:
         DatasetError: naming the files that are no picture, or saying how many pictures have which size.
     """
+    with place.open() as read_content:
+        return _read_pictures(place, names, read_content, image_size)
+
+
+def _read_pictures(
+    place: FilePlace, names: Sequence[str], read_content: Callable[[str], bytes], image_size: tuple[int, int] | None
+) -> tuple[Images, NDArray[np.intp], str]:
     digest = hashlib.sha256()
     images: Images | None = None
     kept, damaged = list[int](), list[str]()
     for index, name in enumerate(names):
         try:
-            content = content_of(name)
-            picture = read_picture(content, called(name))
+            content = read_content(name)
+            picture = read_picture(content, place.describe(name))
         except (DatasetError, ImageFileError) as error:
             damaged.append(str(error))
             continue
-        if damaged and not skip_damaged:  # only the other errors are still wanted
+        if damaged and not place.skip_damaged:  # only to list the other damaged pictures
             continue
+        # With their lengths, so that no other names and contents have the same bytes together.
         for part in (name.encode(errors="surrogateescape"), content):
             digest.update(len(part).to_bytes(8, "little"))
             digest.update(part)
-        place = len(kept)
+        position = len(kept)
         kept.append(index)
         if image_size is not None:
             picture = average(picture, *image_size)
         if images is None:
-            images = _room(len(names), picture.shape, called(name))
+            images = _allocate(len(names), picture.shape, place.describe(name))
         if picture.shape[:2] != images.shape[1:3]:
-            raise _sizes_differ(names, content_of, called)
-        if picture.shape[2] > images.shape[3]:
-            in_colour = _room(len(names), picture.shape, called(name))
-            in_colour[:place] = images[:place]
+            raise _describe_sizes(place, names, read_content)
+        if picture.shape[2] > images.shape[3]:  # the first picture in colours
+            in_colour = _allocate(len(names), picture.shape, place.describe(name))
+            in_colour[:position] = images[:position]
             images = in_colour
-        images[place] = picture
-    if damaged and (images is None or not skip_damaged):
-        raise _damage_error(damaged, len(names))
+        images[position] = picture
+    if damaged and (images is None or not place.skip_damaged):
+        raise _describe_damage(damaged, len(names))
     assert images is not None, "there is at least one name"
-    return sealed(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
+    return seal(images[: len(kept)]), np.array(kept, dtype=np.intp), digest.hexdigest()
 
 
-def _damage_error(errors: Sequence[str], count: int) -> DatasetError:
-    """Return the error that lists the pictures that cannot be read, the first of them by name."""
+def _describe_damage(errors: Sequence[str], count: int) -> DatasetError:
+    """Make the error that lists the pictures that cannot be read, the first of them by name."""
     if len(errors) == count:
         return DatasetError(f"none of the {count:,} pictures can be read: {errors[0]}")
     advice = "replace or remove them, or leave them out with `skip_damaged`"
@@ -92,7 +94,8 @@ def _damage_error(errors: Sequence[str], count: int) -> DatasetError:
     )
 
 
-def _room(count: int, shape: tuple[int, ...], called: str) -> Images:
+def _allocate(count: int, shape: tuple[int, ...], called: str) -> Images:
+    # Asked first: Linux grants more memory than there is, and ends the process when it is used.
     if count * prod(shape) <= free_memory():
         with suppress(MemoryError):
             return np.empty((count, *shape), np.uint8)
@@ -102,16 +105,14 @@ def _room(count: int, shape: tuple[int, ...], called: str) -> Images:
     )
 
 
-def _sizes_differ(
-    names: Sequence[str], content_of: Callable[[str], bytes], called: Callable[[str], str]
-) -> DatasetError:
-    """Return the error that says how many pictures have which size, and an example of each."""
+def _describe_sizes(place: FilePlace, names: Sequence[str], read_content: Callable[[str], bytes]) -> DatasetError:
+    """Make the error that lists the sizes of the pictures, each with its number and an example."""
     sizes: Counter[tuple[int, int]] = Counter()
     example: dict[tuple[int, int], str] = {}
     for name in names:
         try:
-            size = picture_size(content_of(name), called(name))
-        except (DatasetError, ImageFileError):  # it was left out
+            size = picture_size(read_content(name), place.describe(name))
+        except (DatasetError, ImageFileError):  # a damaged picture, which was left out
             continue
         sizes[size] += 1
         example.setdefault(size, name)
@@ -119,6 +120,6 @@ def _sizes_differ(
     shown = ", ".join(f"{count:,} of {size[0]} × {size[1]} (such as {example[size]!r})" for size, count in common)
     more = f" and {len(sizes) - SIZES_SHOWN:,} other sizes" if len(sizes) > SIZES_SHOWN else ""
     return DatasetError(
-        f"{called(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them all with "
-        "`image_size`, such as 28x28"
+        f"{place.describe(names[0])}: the pictures have several sizes (height × width): {shown}{more}; resize them all "
+        "with `image_size`, such as 28x28"
     )

@@ -1,7 +1,6 @@
-"""The files of a folder or of a zip archive, by their names, alike for both.
+"""List and read the files of a folder or of a zip archive in the same way.
 
-Path to names and to the bytes behind them. Hidden files are passed over, links are followed, and no more names are
-listed than `MAX_FILES`.
+Hidden files are skipped, links are followed, and at most `MAX_FILES` names are listed.
 """
 
 import os
@@ -14,11 +13,15 @@ from pathlib import Path, PurePosixPath
 from convscope.base.errors import DatasetError
 from convscope.data.datasets.data_file import DataFileError, open_data_file, reason
 from convscope.data.datasets.readers.labels import natural_key
-from convscope.data.datasets.readers.unpack import ZIP_DAMAGE, opened_zip, zip_entry, zip_names
+from convscope.data.datasets.readers.unpack import ZIP_DAMAGE, open_zip, zip_entry, zip_names
 from convscope.data.image_files import MAX_FILE_BYTES
 
 MAX_FILES = 4_000_000  # their names take about a gigabyte
 MAX_DEPTH = 8  # folders within folders
+SPLIT_WORDS = {"train": "train", "training": "train", "test": "test", "testing": "test"} | dict.fromkeys(
+    ("validation", "valid", "val", "dev"), "validation"
+)
+"""The split that a word in the name of a file or folder tells."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class FilePlace:
     """A folder or a zip archive.
 
     Attributes:
-        names: of its files, in natural order, parted by "/".
+        names: paths of its files, with "/" between folders, in natural order.
         skip_damaged: whether pictures that cannot be read are left out.
     """
 
@@ -35,24 +38,24 @@ class FilePlace:
     is_archive: bool
     skip_damaged: bool = False
 
-    def located(self, name: str) -> tuple[Path, str | None]:
-        """Return the path, and the member's name in an archive, as the readers take them."""
+    def locate(self, name: str) -> tuple[Path, str | None]:
+        """Return the path of a file, and its name as a member of an archive, as the readers take them."""
         return (self.path, name) if self.is_archive else (self.path / name, None)
 
-    def called(self, name: str) -> str:
+    def describe(self, name: str) -> str:
         """Name a file in an error."""
         return f"{self.path}: {name}" if self.is_archive else str(self.path / name)
 
     @contextmanager
-    def opened(self) -> Iterator[Callable[[str], bytes]]:
-        """Give a function that returns a file's bytes, which are no more than a picture may have.
+    def open(self) -> Iterator[Callable[[str], bytes]]:
+        """Open the place, and yield a function that reads a file by its name.
 
-        It raises DatasetError, naming the file, if that cannot be read, or is larger.
+        The function raises DatasetError if the file cannot be read, or is larger than a picture may be.
         """
         if not self.is_archive:
             yield lambda name: read_small(self.path / name)
             return
-        with open_data_file(self.path) as file, opened_zip(file) as archive:
+        with open_data_file(self.path) as file, open_zip(file) as archive:
             yield lambda name: self._member(archive, name)
 
     def _member(self, archive: zipfile.ZipFile, name: str) -> bytes:
@@ -63,17 +66,17 @@ class FilePlace:
             with archive.open(info) as member:
                 return member.read(info.file_size + 1)
         except DataFileError as error:
-            raise DatasetError(f"{self.called(name)}: {error}") from error
+            raise DatasetError(f"{self.describe(name)}: {error}") from error
         except KeyError:
-            raise DatasetError(f"{self.called(name)}: is not in the archive; check the name") from None
+            raise DatasetError(f"{self.describe(name)}: is not in the archive; check the name") from None
         except ZIP_DAMAGE as error:
             raise DatasetError(
-                f"{self.called(name)}: is damaged ({reason(error)}); download the archive again"
+                f"{self.describe(name)}: is damaged ({reason(error)}); download the archive again"
             ) from error
 
 
 def read_small(path: Path) -> bytes:
-    """Return the bytes of a file that is no larger than a picture may be; raises `DatasetError` otherwise."""
+    """Read a file that is no larger than a picture may be; raises `DatasetError` otherwise."""
     with open_data_file(path) as file:
         content = file.read(MAX_FILE_BYTES + 1)
         if len(content) > MAX_FILE_BYTES:
@@ -82,7 +85,7 @@ def read_small(path: Path) -> bytes:
 
 
 def list_folder(folder: Path) -> FilePlace:
-    """Return a folder with all files in it and below.
+    """List all files in a folder and below.
 
     Raises:
         DatasetError: if it cannot be listed, or holds more than MAX_FILES.
@@ -95,7 +98,7 @@ def list_folder(folder: Path) -> FilePlace:
         try:
             status = (folder / below).stat()
             if (status.st_dev, status.st_ino) in seen:
-                continue  # a link leads back
+                continue  # a link leads back to a folder that was listed before
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder / below) as entries:
                 for entry in entries:
@@ -117,12 +120,12 @@ def list_folder(folder: Path) -> FilePlace:
 
 
 def list_archive(path: Path) -> FilePlace:
-    """Return a zip archive with all files in it; raises `DatasetError` if it is none or damaged."""
+    """List all files in a zip archive; raises `DatasetError` if it is none or damaged."""
     return FilePlace(path, _in_order(list(zip_names(path))), is_archive=True)
 
 
 def suffix_of(name: str) -> str:
-    """Return the ending of a file's name in lower case, without that of its packing: ".csv" of "a.CSV.gz"."""
+    """Get the suffix of a file's name in lower case, without that of its packing: ".csv" of "a.CSV.gz"."""
     path = PurePosixPath(name)
     suffix = path.suffix.lower()
     return path.with_suffix("").suffix.lower() if suffix in (".gz", ".xz", ".zip") and path.stem else suffix

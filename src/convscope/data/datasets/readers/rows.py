@@ -1,7 +1,4 @@
-"""Images that lie in a file as rows of pixels: how many columns make an image, in which order and of which size.
-
-Names of columns to a layout, a number of pixels to a shape (H, W, C): a square, unless the caller says another.
-"""
+"""Find the label and the pixels among the columns of a table, and the shape of images that are rows of pixels."""
 
 import math
 import re
@@ -9,7 +6,7 @@ from dataclasses import dataclass
 
 from convscope.data.datasets.data_file import DataFileError
 
-# Names under which tables keep the label, in lower case; of several that are there, the first of these.
+# Names of label columns, in lower case and in order of preference.
 LABEL_NAMES = (
     "label",
     "labels",
@@ -26,18 +23,18 @@ LABEL_NAMES = (
     "label_id",
     "emotion",
 )
-PASSED_OVER = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # numbers of rows
+PASSED_OVER = ("", "id", "index", "unnamed: 0", "__index_level_0__")  # row numbers; pandas writes the last two names
 
 _PIXEL = re.compile(r"[a-z]*[ _.-]?[0-9]{1,7}([x_, ][0-9]{1,5}){0,2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class RowLayout:
-    """Which columns of a table are what.
+    """The columns of a table.
 
     Attributes:
-        label: the column of the label; None if there is none.
-        pixels: the columns of the pixels, in the order of the file.
+        label: index of the label's column; None if there is none.
+        pixels: indices of the pixels' columns, in the order of the file.
     """
 
     label: int | None
@@ -45,12 +42,12 @@ class RowLayout:
 
 
 def is_pixel_name(name: str) -> bool:
-    """Return whether a column of this name holds a pixel: pixel12, px_3, x0, 7, 1x28, pixel3x4."""
+    """Return True if a column of this name holds a pixel: pixel12, px_3, x0, 7, 1x28, pixel3x4."""
     return bool(_PIXEL.fullmatch(name))
 
 
 def layout_of(names: tuple[str, ...]) -> RowLayout:
-    """Return the layout that a table's column names tell.
+    """Find the label and the pixels among a table's columns by their names.
 
     Raises:
         DataFileError: if it is not clear which column holds the label or which hold pixels.
@@ -60,7 +57,7 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
     others = [i for i, name in enumerate(lower) if i != label and name not in PASSED_OVER]
     pixels = [i for i in others if is_pixel_name(lower[i])]
     odd = [i for i in others if not is_pixel_name(lower[i])]
-    if label is None and len(odd) == 1:
+    if label is None and len(odd) == 1:  # whatever its name, nothing else can be the label
         label, odd = odd[0], []
     if odd or not pixels:
         shown = ", ".join(repr(names[i][:40]) for i in (odd or range(len(names)))[:5])
@@ -70,10 +67,10 @@ def layout_of(names: tuple[str, ...]) -> RowLayout:
 
 
 def row_shape(num_pixels: int, image_size: tuple[int, int] | None) -> tuple[int, int, int]:
-    """Return (H, W, C) of images that are rows of so many numbers: of `image_size`, else square, in grey or colours.
+    """Compute (H, W, C) of images that are rows of pixels: of `image_size`, else square, in grey or colours.
 
     Raises:
-        DataFileError: naming the number and the ways to say the size.
+        DataFileError: if the number of pixels does not fit.
     """
     if image_size is not None:
         channels, rest = divmod(num_pixels, math.prod(image_size))

@@ -1,21 +1,21 @@
-"""Read a table of file names and labels that lies beside the pictures, and perhaps says which split each is of.
+"""Read a CSV or TSV table of file names and labels, perhaps with a column that tells the split.
 
-A CSV or TSV file to a data set. A name is a path from the table's folder; pictures in a folder `images`, or one called
-like the table, are found without it, and so are names without an ending. No name leads out of the table's folder.
+A name is a path from the table's folder, or from a folder `images`, `train`, `test` or one with the table's name in it.
+The suffix may be missing. No name leads out of the table's folder.
 """
 
 import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from convscope.data.datasets.data_file import DataFileError, sealed
+from convscope.data.datasets.data_file import DataFileError, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.csv_text import CsvText
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
 from convscope.data.datasets.readers.places import FilePlace, suffix_of
 from convscope.data.datasets.readers.rows import LABEL_NAMES, is_pixel_name
-from convscope.data.datasets.readers.tree import SPLITS
+from convscope.data.datasets.readers.tree import FOLDER_SPLITS
 from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
@@ -36,23 +36,24 @@ FILE_NAMES = (
     "img_name",
 )
 SPLIT_NAMES = ("split", "set", "subset", "usage", "partition", "fold")
-_ENDINGS = ("", *sorted(SUFFIXES))  # of names without their suffix
+_ENDINGS = ("", *sorted(SUFFIXES))  # that are tried for names without a suffix
 
 
 def names_files(text: CsvText) -> bool:
-    """Return whether a table's first line shows that it has names of files, and not pixels."""
+    """Return True if the header lists file names instead of pixels."""
     if text.has_header:
         lower = [cell.lower() for cell in text.first]
+        # `image` or `path` may also be the name of a row among columns of pixels.
         return any(name in lower for name in FILE_NAMES) and sum(map(is_pixel_name, lower)) < 2
     return len(text.first) < 4 and any(suffix_of(cell) in SUFFIXES for cell in text.first)
 
 
 def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[int, int] | None) -> Parts:
-    """Return the data set of an opened table.
+    """Read the data set of an opened table.
 
     Args:
-        text: the table, of which no block was read.
-        place: where it lies with its pictures.
+        text: the table, of which no row was read.
+        place: the folder or archive of the table and its pictures.
         table: its name there.
         image_size: (H, W) to average each picture to.
 
@@ -65,34 +66,33 @@ def read_table(text: CsvText, place: FilePlace, table: str, image_size: tuple[in
     names: dict[str, list[str]] = {"train": [], "test": []}
     labels = {"train": TextLabels(), "test": TextLabels()}
     for line, cells in text.rows():
-        kind = "train" if split is None else SPLITS.get(cells[split].strip().lower())
+        kind = "train" if split is None else FOLDER_SPLITS.get(cells[split].strip().lower())
         if kind is None:
             raise DataFileError(
                 f"line {line:,} has the split {cells[split or 0][:40]!r}; write train, test or validation"
             )
         if kind == "validation":
             continue
-        names[kind].append(finder(cells[file], line))
+        names[kind].append(finder.find(cells[file], line))
         labels[kind].extend([cells[label]], "line", line)
     if not names["train"] and not names["test"]:
         raise DataFileError("has no line with a training or test image; add some")
     every = names["train"] + names["test"]
-    with place.opened() as content_of:
-        images, kept, sha256 = read_pictures(every, content_of, place.called, image_size, place.skip_damaged)
+    images, kept, sha256 = read_pictures(place, every, image_size)
     pictures = SourceFile("pictures", sha256, len(every) - len(kept))
     source = (SourceFile(file_name(Path(table)), text.sha256()), pictures)
-    called, num_train = place.called(table), len(names["train"])
-    count = int((kept < num_train).sum())
+    called, num_train = place.describe(table), len(names["train"])
+    count = int((kept < num_train).sum())  # training images that were not left out as damaged
     halves = {"train": (images[:count], kept[:count]), "test": (images[count:], kept[count:] - num_train)}
     train, test = (
-        Half(part, sealed(labels[kind].labels[at]), called, called, source, labels[kind].names) if len(part) else None
-        for kind, (part, at) in halves.items()
+        Half(part, seal(labels[kind].labels[rows]), called, called, source, labels[kind].names) if len(part) else None
+        for kind, (part, rows) in halves.items()
     )
     return Parts(train, test)
 
 
 def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
-    """Return the columns of file, label and split."""
+    """Find the columns of file, label and split; a table without split has None."""
     if not text.has_header:
         is_file = [suffix_of(cell) in SUFFIXES for cell in text.first]
         if len(text.first) != 2:
@@ -111,7 +111,7 @@ def find_table_columns(text: CsvText) -> tuple[int, int, int | None]:
 
 
 class _Finder:
-    """Finds the file that a line of the table means."""
+    """Finds the file that a line of the table names."""
 
     def __init__(self, source: FilePlace, table: str) -> None:
         self._exists: Callable[[str], bool]
@@ -124,7 +124,7 @@ class _Finder:
         stem = own.partition(".")[0]
         self._starts = [before, f"{before}images/", f"{before}{stem}/", f"{before}train/", f"{before}test/"]
 
-    def __call__(self, text: str, line: int) -> str:
+    def find(self, text: str, line: int) -> str:
         name = text.strip().replace("\\", "/")
         path = PurePosixPath(os.path.normpath(name) if name else "")
         if not name or "\0" in name:
@@ -137,8 +137,9 @@ class _Finder:
         for start in self._starts:
             for ending in endings:
                 if self._exists(candidate := f"{start}{path}{ending}"):
+                    # Most other files are in the same folder, so it is tried first from now on.
                     self._starts.remove(start)
-                    self._starts.insert(0, start)  # the others will mostly lie there too
+                    self._starts.insert(0, start)
                     return candidate
         raise DataFileError(
             f"line {line:,} names {text[:60]!r}, but there is no such file in the table's folder; check the name"

@@ -1,49 +1,37 @@
-"""Read a folder tree with a folder of pictures for each class.
+"""Read a tree of folders with a folder of pictures for each class: CLASS/picture.png, or train/CLASS/picture.png.
 
-A place's names to a data set: CLASS/picture.png, or train/CLASS/picture.png with test/CLASS/picture.png. A folder's
-name is its class's, and what lies deeper in it belongs to it too.
+A folder's name is its class's, and deeper folders belong to the class too.
 """
 
 from collections.abc import Iterable
 
 from convscope.base.errors import DatasetError
-from convscope.data.datasets.data_file import refusals_of, sealed
+from convscope.data.datasets.data_file import naming_errors, seal
 from convscope.data.datasets.halves import Half, Parts, file_name
 from convscope.data.datasets.readers.labels import TextLabels
 from convscope.data.datasets.readers.picture_files import read_pictures
-from convscope.data.datasets.readers.places import FilePlace, suffix_of
+from convscope.data.datasets.readers.places import SPLIT_WORDS, FilePlace, suffix_of
 from convscope.data.datasets.records import SourceFile
 from convscope.data.image_files import SUFFIXES
 
-# Folders that are splits; those of validation are left out, as they are in archives.
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "train_images": "train",
-    "test": "test",
-    "testing": "test",
-    "test_images": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-}
+FOLDER_SPLITS = SPLIT_WORDS | {"train_images": "train", "test_images": "test"}
+"""The splits by the names of their folders; validation images are left out."""
 
 
-def is_tree(source: FilePlace, least: int = 2) -> bool:
-    """Return whether the pictures of a place lie in folders, of at least so many classes."""
-    splits = _by_split(source.names)
-    return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= least
+def is_tree(source: FilePlace, min_classes: int = 2) -> bool:
+    """Return True if the pictures of a place are in folders of at least `min_classes` classes."""
+    splits = _group_by_split(source.names)
+    return len({_class_of(name, depth) for depth, names in splits.values() for name in names}) >= min_classes
 
 
 def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
-    """Return the data set whose classes are the folders of a place for which `is_tree` holds.
+    """Read the data set whose classes are the folders of a place for which `is_tree` is true.
 
     Raises:
         DatasetError: if there is no picture for training or tests, a folder's name is blank or too long for a class, or
             a picture is damaged or of another size.
     """
-    splits = _by_split(place.names)
+    splits = _group_by_split(place.names)
     if not splits.keys() & {"train", "test"}:
         raise DatasetError(
             f"{place.path}: has no folder train besides {', '.join(splits)}; add it, or name one of them"
@@ -51,17 +39,18 @@ def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
     names = [name for split in ("train", "test") for name in splits.get(split, (0, []))[1]]
     labels = TextLabels()
     for split in ("train", "test"):
-        depth, held = splits.get(split, (0, []))
-        for folder in {_class_of(name, depth): None for name in held}:
+        depth, in_split = splits.get(split, (0, []))
+        for folder in {_class_of(name, depth): None for name in in_split}:
             if not folder.strip():
                 raise DatasetError(f"{place.path}: the folder name {folder!r} is not a class name; rename it")
-        with refusals_of(place.path):
-            labels.extend((file_text(_class_of(name, depth)) for name in held), "picture")
-    with place.opened() as content_of:
-        images, kept, sha256 = read_pictures(names, content_of, place.called, image_size, place.skip_damaged)
+        with naming_errors(place.path):
+            # A name that is not valid Unicode holds surrogates, which no file can be written with.
+            classes = (_class_of(name, depth).encode(errors="surrogateescape") for name in in_split)
+            labels.extend((name.decode(errors="replace") for name in classes), "picture")
+    images, kept, sha256 = read_pictures(place, names, image_size)
     source = (SourceFile(file_name(place.path), sha256, len(names) - len(kept)),)
     count = int((kept < len(splits.get("train", (0, []))[1])).sum())
-    numbers = sealed(labels.labels[kept])
+    numbers = seal(labels.labels[kept])
     called = str(place.path)
     train, test = (
         Half(images[part], numbers[part], called, called, source, labels.names) if len(numbers[part]) else None
@@ -71,31 +60,26 @@ def read_tree(place: FilePlace, image_size: tuple[int, int] | None) -> Parts:
 
 
 def picture_names(names: Iterable[str]) -> list[str]:
-    """Return those names that are of pictures."""
+    """Select the names of pictures."""
     return [name for name in names if suffix_of(name) in SUFFIXES]
 
 
-def file_text(name: str) -> str:
-    """Return a file's or folder's name as text that can be written anywhere, whatever bytes the system has for it."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
-    """Return for each split the place of the class in its names, and the names of its pictures."""
+def _group_by_split(names: Iterable[str]) -> dict[str, tuple[int, list[str]]]:
+    """Return for each split the depth of the class's folder in its names, and the names of its pictures."""
     pictures = picture_names(names)
     depth = 0
     tops = {name.split("/")[0] for name in pictures}
-    # A folder that holds all others is only a wrapper.
-    while len(tops) == 1 and SPLITS.get(next(iter(tops)).lower()) is None:
+    # A folder that contains everything else is only a wrapper, unless it is a split.
+    while len(tops) == 1 and FOLDER_SPLITS.get(next(iter(tops)).lower()) is None:
         if any(name.count("/") < depth + 2 for name in pictures):
             alone = all(name.count("/") == depth + 1 for name in pictures)  # it is the only class
             return {"train": (depth, pictures)} if alone else {}
         depth += 1
         tops = {name.split("/")[depth] for name in pictures}
-    kinds = {top: kind for top in tops if (kind := SPLITS.get(top.lower()))}
+    kinds = {top: kind for top in tops if (kind := FOLDER_SPLITS.get(top.lower()))}
     inside = [name for name in pictures if name.count("/") > depth]
     in_splits = [name for name in inside if name.split("/")[depth] in kinds]
-    # Pictures that lie in `train` itself are of trains.
+    # If pictures are in `train` itself, it is a class, of trains.
     if not in_splits or any(name.count("/") == depth + 1 for name in in_splits):
         return {"train": (depth, inside)} if inside else {}
     splits: dict[str, tuple[int, list[str]]] = {}

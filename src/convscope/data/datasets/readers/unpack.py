@@ -1,7 +1,7 @@
-"""The bytes of a data file without its packing: plain, gzip, xz or a file of a zip archive, and these in each other.
+"""Unpack a data file as a stream: plain, gzip, xz or a file of a zip archive, and these within each other.
 
-Path to a stream. Its bytes come in pieces that are asked for, and how many can come at most is known before the first:
-so a reader can hold what a header promises against what the file can hold.
+The largest number of bytes that can come is known before the first, so that a reader can check the size in a header
+before it allocates memory.
 """
 
 import lzma
@@ -17,17 +17,17 @@ from typing import Protocol
 
 from convscope.data.datasets.data_file import CHUNK_BYTES, DEFLATE_RATIO, DataFileError, open_data_file, reason
 
-# What LZMA can do: 2 MiB of zeros are matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
+# LZMA codes 2 MiB of zeros as matches of 273 bytes, each about 14 decisions of 0.022 bit, which is 7000 to 1.
 LZMA_RATIO = 8192
 LZMA_MEMORY = 1 << 27  # the largest preset of xz takes 65 MiB to unpack
-# Packed data may give no more than this, in all its layers; what is larger is read as it is, from disk.
+# Packed data may not become larger than this; larger data can be read uncompressed, from disk.
 MAX_UNPACKED_BYTES = 1 << 32
 MAX_LAYERS = 3  # gzip within a zip within a zip is someone's mistake; more is an attack
-# zip tools write these two; what bzip2 can blow up to has no useful bound.
+# Zip tools write these two. Others have no useful bound: bzip2 packs zeros by more than a million to one.
 MAX_RATIO = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE_RATIO}
 ENCRYPTED = 0x1  # in a member's flags
 GZIP_MAGIC, XZ_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"\xfd7zXZ\0", b"PK\x03\x04"
-# What zipfile and zlib raise on damaged bytes.
+# Errors of zipfile and zlib for damaged bytes.
 ZIP_DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -41,26 +41,26 @@ ZIP_DAMAGE = (
 
 
 class ByteStream:
-    """Bytes that come in pieces, never more of them at once than asked for.
+    """Bytes that are read in pieces.
 
     Attributes:
-        most: no more bytes than these can come.
+        max_bytes: an upper bound for their number.
     """
 
     def __init__(self, pull: Callable[[int], bytes], max_bytes: int) -> None:
         self._pull = pull
         self._seen = b""
-        self.most = max_bytes
+        self.max_bytes = max_bytes
 
     def read_some(self, limit: int) -> bytes:
-        """Return 1 to `limit` bytes, or none at the end."""
+        """Read 1 to `limit` bytes, or none at the end."""
         if self._seen:
             piece, self._seen = self._seen[:limit], self._seen[limit:]
             return piece
         return self._pull(limit)
 
     def read(self, size: int) -> bytes:
-        """Return `size` bytes, or fewer at the end."""
+        """Read `size` bytes, or fewer at the end."""
         pieces = []
         while size > 0 and (piece := self.read_some(min(size, CHUNK_BYTES))):
             pieces.append(piece)
@@ -84,24 +84,24 @@ def open_stream(path: Path, member: str | None = None) -> Iterator[ByteStream]:
     """
     with open_data_file(path) as file:
         try:
-            with _unpacked(file, os.fstat(file.fileno()).st_size, member, MAX_LAYERS) as stream:
+            with _open_unpacked(file, os.fstat(file.fileno()).st_size, member, MAX_LAYERS) as stream:
                 yield stream
         except DataFileError as error:
             raise DataFileError(f"{member}: {error}" if member else str(error)) from error
 
 
 def zip_names(path: Path) -> tuple[str, ...]:
-    """Return the names of the files in a zip archive, without folders and what a system hides in it.
+    """List the files in a zip archive, without folders and hidden files.
 
     Raises:
         DatasetError: if it cannot be read or is no zip archive.
     """
-    with open_data_file(path) as file, opened_zip(file) as archive:
+    with open_data_file(path) as file, open_zip(file) as archive:
         return _file_names(archive)
 
 
 def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) -> zipfile.ZipInfo:
-    """Return a member's line in an archive's table, if it can be true.
+    """Find a member in an archive's table, and check that its sizes are possible.
 
     Raises:
         DataFileError: if it is encrypted, packed by another method than deflate, or larger than it can be.
@@ -132,10 +132,10 @@ def zip_entry(archive: zipfile.ZipFile, name: str, called: str | None = None) ->
 
 
 @contextmanager
-def _unpacked(file: BufferedReader, size: int, member: str | None, layers: int) -> Iterator[ByteStream]:
+def _open_unpacked(file: BufferedReader, size: int, member: str | None, layers: int) -> Iterator[ByteStream]:
     stream = ByteStream(file.read, size)
     if member is not None or stream.peek(len(ZIP_MAGIC)) == ZIP_MAGIC:
-        with opened_zip(file) as archive:
+        with open_zip(file) as archive:
             name = _only_name(archive) if member is None else member
             member_stream, packed = _member_stream(archive, name)
             yield _without_layers(member_stream, packed, layers - 1)
@@ -144,12 +144,12 @@ def _unpacked(file: BufferedReader, size: int, member: str | None, layers: int) 
 
 
 def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
-    """Return the bytes within the layers of packing, of a stream that takes `size` bytes on disk.
+    """Unpack the layers of a stream that takes `size` bytes on disk.
 
-    What is well packed cannot be packed again: all layers together give no more than the best of them could. Otherwise
-    their ratios would multiply, and a few hundred bytes could become gigabytes.
+    Honest data that are well packed hardly shrink when they are packed again. So all layers together may give no more
+    than the best of them could; if their ratios multiplied, a few hundred bytes could become gigabytes.
     """
-    max_bytes = stream.most
+    max_bytes = stream.max_bytes
     make: Callable[[], _Decompressor]
     for _ in range(layers):
         start = stream.peek(len(XZ_MAGIC))
@@ -165,7 +165,7 @@ def _without_layers(stream: ByteStream, size: int, layers: int) -> ByteStream:
 
 
 @contextmanager
-def opened_zip(file: BufferedReader) -> Iterator[zipfile.ZipFile]:
+def open_zip(file: BufferedReader) -> Iterator[zipfile.ZipFile]:
     """Open the zip archive in an open file; raises `DataFileError` if it is none, or damaged."""
     try:
         archive = zipfile.ZipFile(file)
@@ -189,7 +189,7 @@ def _only_name(archive: zipfile.ZipFile) -> str:
 
 
 def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int]:
-    """Return the bytes of a file in an archive, and how many they are on disk."""
+    """Open a file in an archive, and return its bytes with their number on disk."""
     try:
         info = zip_entry(archive, name)
         member = archive.open(info)
@@ -210,12 +210,12 @@ def _member_stream(archive: zipfile.ZipFile, name: str) -> tuple[ByteStream, int
 class _Decompressor(Protocol):
     @property
     def eof(self) -> bool: ...
-    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
-        """Return at most `limit` unpacked bytes, and what of `packed` was not taken."""
+    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+        """Return at most `limit` unpacked bytes, and the rest of `packed`."""
 
 
 class _Gzip:
-    """The standard library's gzip reads in pieces too small to be fast here, and passes over bytes after the end."""
+    """Unpacks gzip by zlib: the module gzip reads small pieces, which is slow, and ignores bytes after the end."""
 
     def __init__(self) -> None:
         self._inflate = zlib.decompressobj(wbits=31)  # 31: gzip, checksum and length compared at the end
@@ -224,7 +224,7 @@ class _Gzip:
     def eof(self) -> bool:
         return self._inflate.eof
 
-    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
         piece = self._inflate.decompress(packed, limit)
         return piece, self._inflate.unconsumed_tail or self._inflate.unused_data
 
@@ -237,20 +237,20 @@ class _Xz:
     def eof(self) -> bool:
         return self._unpack.eof
 
-    def feed(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
+    def decompress(self, packed: bytes, limit: int) -> tuple[bytes, bytes]:
         if self._unpack.needs_input:
             piece, rest = self._unpack.decompress(packed, limit), b""
-        else:  # it holds more than it was let say
+        else:  # it still holds unpacked bytes, which `limit` held back
             piece, rest = self._unpack.decompress(b"", limit), packed
         return piece, self._unpack.unused_data + rest if self._unpack.eof else rest
 
 
 class _Unpacking:
-    """The unpacked bytes of a stream of one kind; packed streams may be joined end to end."""
+    """Unpacks a stream of gzip or xz; several packed streams may follow each other."""
 
     def __init__(self, packed: ByteStream, make: Callable[[], _Decompressor], kind: str, max_bytes: int) -> None:
-        self._packed, self._make, self._kind, self._most = packed, make, kind, max_bytes
-        self._given = 0
+        self._packed, self._make, self._kind, self._max_bytes = packed, make, kind, max_bytes
+        self._num_unpacked = 0
         self._pending = b""
         self._decompressor = make()
 
@@ -262,15 +262,15 @@ class _Unpacking:
                     return b""
                 self._decompressor = self._make()
             try:
-                piece, self._pending = self._decompressor.feed(packed, limit)
+                piece, self._pending = self._decompressor.decompress(packed, limit)
             except (zlib.error, lzma.LZMAError) as error:
                 raise DataFileError(f"its {self._kind} stream is damaged ({error}); download it again") from error
             if piece:
-                self._given += len(piece)
-                if self._given > self._most:
+                self._num_unpacked += len(piece)
+                if self._num_unpacked > self._max_bytes:
                     raise DataFileError(
-                        f"its {self._kind} stream gives more than {self._most:,} bytes, the limit for a file of its "
-                        "size; unpack it and name the unpacked file"
+                        f"its {self._kind} stream gives more than {self._max_bytes:,} bytes, the limit for a file of "
+                        "its size; unpack it and name the unpacked file"
                     )
                 return piece
             if not packed and not self._decompressor.eof:

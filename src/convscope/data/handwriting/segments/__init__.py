@@ -1,4 +1,4 @@
-"""The characters of a picture, apart from each other: ink, lines of writing, and where touching ones may be cut."""
+"""Separate the characters of a picture: find ink, lines of writing, and cuts between touching characters."""
 
 from convscope.data.handwriting.segments.sheet import LONGEST_SIDE, Blob, Segments, find_segments
 

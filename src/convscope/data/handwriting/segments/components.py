@@ -1,6 +1,6 @@
-"""Connected ink: `components_of` takes a mask to labels, boxes and sizes, as arrays and not as an object each.
+"""Find connected ink in a mask.
 
-A picture of noise has a million pieces; time and memory grow with its pixels alone.
+The pieces are arrays and not objects, because a picture of noise has a million of them.
 """
 
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
-_BAND = 256  # rows that are looked at together, so that memory stays small
+_BAND = 256  # rows that are scanned together: the coordinates of their ink take 16 bytes a pixel
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Pieces of ink, which touch themselves over corners too.
+    """Pieces of ink; pixels that touch at a corner are connected.
 
     Attributes:
-        labels: (h, w), the number of each pixel's piece from 1, and 0 without ink.
+        labels: (h, w), the label of each pixel's piece from 1, and 0 without ink.
         boxes: (N, 4) int64: top, left, bottom and right, the latter two exclusive.
-        pixels: (N,) int64: how many each has.
-        numbers: (N,) int64: which label it has.
+        pixels: (N,) int64: number of pixels of each piece.
+        numbers: (N,) int64: the label of each piece.
     """
 
     labels: NDArray[np.int32]
@@ -45,17 +45,17 @@ class Components:
         return self.heights * self.widths
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Components":
-        """Return some of them: those that a mask marks, or those of some places in their order."""
+        """Select pieces by a mask or by indices, in their order."""
         return Components(self.labels, self.boxes[which], self.pixels[which], self.numbers[which])
 
     def mask(self, index: int) -> Mask:
-        """Return one piece within its box."""
+        """Return the mask of a piece within its box."""
         top, left, bottom, right = self.boxes[index]
         return np.asarray(self.labels[top:bottom, left:right] == self.numbers[index])
 
 
-def components_of(mask: Mask) -> Components:
-    """Return the pieces of ink in a mask (h, w), in the order in which they begin, row by row."""
+def find_components(mask: Mask) -> Components:
+    """Find the pieces of ink in a mask (h, w), in the order in which they begin, row by row."""
     from scipy import ndimage
 
     labels, count = ndimage.label(mask, np.ones((3, 3)))
@@ -65,6 +65,7 @@ def components_of(mask: Mask) -> Components:
     for start in range(0, len(mask), _BAND):
         rows, columns = np.nonzero(labels[start : start + _BAND])
         numbers = labels[start + rows, columns]
+        # Unbuffered, so that a piece with many pixels in the band gets the smallest and largest of all.
         np.minimum.at(boxes[:, 0], numbers, start + rows)
         np.minimum.at(boxes[:, 1], numbers, columns)
         np.maximum.at(boxes[:, 2], numbers, start + rows + 1)

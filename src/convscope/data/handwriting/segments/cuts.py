@@ -1,8 +1,8 @@
-"""Where touching characters may be cut apart: paths from the top to the bottom of a blob that cross little ink.
+"""Cut touching characters along paths from the top to the bottom of a blob that cross little ink.
 
-A path goes down a pixel and at most a pixel to a side with each step, so that it follows the gap between slanted
-characters, and takes the way with the least ink on it. There are more paths than are needed on purpose: which of them
-divide characters is decided where the parts are read.
+With each step a path goes down a pixel, and at most a pixel to a side, along the way with the least ink. So it follows
+the gap between slanted characters. More paths are found than there are gaps: the reader of the parts decides which of
+them divide characters.
 
 Source: the paths are the seams of Avidan and Shamir 2007 with ink as the energy; over-segmentation before recognition
 is section V of LeCun, Bottou, Bengio and Haffner 1998, and by paths rather than columns Congedo, Dimauro, Impedovo and
@@ -10,30 +10,44 @@ Pirlo 1995 ("drop falling").
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.deadline import check_deadline
 
-Side = tuple[float, int, NDArray[np.int32], NDArray[np.int64]]
-"""A path: the ink it crosses, how much ink is left of it, in which row how much, and its columns (h,)."""
-
 MAX_CUTS = 14
-"""Cuts of one blob at most; of more, those through the least ink."""
+"""Of a blob; if there are more cuts, those through the least ink are kept."""
 
-_ROWS = 48  # of a blob in which paths are looked for
-_SIDEWAYS = 0.06, 0.6  # ink that a step to a side counts as: for paths that wind, and for straight ones
-_HOLE = 0.5  # ink that a pixel of enclosed paper counts as: a path through it cuts a loop, as of a 0, and not two apart
-_MAX_INK = 3.0  # strokes that a path may cross: two, and a little for slanted ones
-_LEAST_PART = 0.035  # of the square of the usual height: the least ink on either side
-_NARROWEST = 0.45  # of the usual height: a narrower blob is one character
-_APART = 0.016  # of the square of the usual height: ink that lies between two paths at least
-_CROSSED = 0.005  # of the same: ink that two paths may disagree about
+_ROWS = 48  # to which a blob is reduced before paths are searched
+_SIDEWAYS = 0.06, 0.6  # ink that a step to a side costs: for winding and for straight paths
+_HOLE = 0.5  # ink that a pixel of enclosed paper costs: a path through it cuts a loop, as of a 0
+_MAX_INK = 3.0  # stroke widths that a path may cross: two strokes, and a little for slanted ones
+_MIN_WIDTH = 0.45  # of the usual height: a narrower blob is a single character
+# Ink in squares of the usual height: on either side of a path at least, between two paths at least, and on the wrong
+# side where two paths cross at most.
+_MIN_PART, _MIN_BETWEEN, _MAX_CROSSED = 0.035, 0.016, 0.005
 
 
-def cut_places(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
-    """Return the parts of a blob and what each cut crosses.
+class _Path(NamedTuple):
+    """A path through a blob.
+
+    Attributes:
+        ink: pixels of ink that it crosses.
+        left_ink: pixels of ink to its left.
+        left_by_row: (h,), the same for each row.
+        columns: (h,), its column in each row.
+    """
+
+    ink: float
+    left_ink: int
+    left_by_row: NDArray[np.int32]
+    columns: NDArray[np.int64]
+
+
+def find_cuts(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[NDArray[np.uint8], tuple[float, ...]]:
+    """Cut a blob into parts along the paths with the least ink.
 
     Args:
         mask: (h, w), the blob's ink.
@@ -45,79 +59,77 @@ def cut_places(mask: NDArray[np.bool_], height: float, stroke: float) -> tuple[N
         the ink on it in stroke widths.
     """
     whole = mask.astype(np.uint8)
-    if mask.shape[1] < _NARROWEST * height:
+    if mask.shape[1] < _MIN_WIDTH * height:
         return whole, ()
-    max_area = height**2
+    area = height**2
     before = np.pad(np.cumsum(mask, axis=1, dtype=np.int32), ((0, 0), (1, 0)))  # ink to the left of each column
     total = int(before[:, -1].sum())
     rows = np.arange(len(mask))
-    sides = list[Side]()
-    for crossed, path in _paths(mask, height, stroke):
-        left = before[rows, np.clip(path, 0, mask.shape[1])]
-        amount = int(left.sum())
-        if min(amount, total - amount) >= _LEAST_PART * max_area:
-            sides.append((crossed, amount, left, path))
-    sides.sort(key=_ink_of)
-    chosen = list[Side]()
-    for side in sides:  # the least ink first, so that no worse path stands in the way of a better one
+    paths = list[_Path]()
+    for ink, columns in _find_paths(mask, height, stroke):
+        left_by_row = before[rows, np.clip(columns, 0, mask.shape[1])]
+        left_ink = int(left_by_row.sum())
+        if min(left_ink, total - left_ink) >= _MIN_PART * area:
+            paths.append(_Path(ink, left_ink, left_by_row, columns))
+    paths.sort(key=lambda path: (path.ink, path.left_ink))
+    chosen = list[_Path]()
+    for path in paths:  # the least ink first, so that no worse path keeps out a better one
         if len(chosen) == MAX_CUTS:
             break
-        if all(_stand_apart(side, chosen_side, _APART * max_area, _CROSSED * max_area) for chosen_side in chosen):
-            chosen.append(side)
-    chosen.sort(key=_left_of)
+        if all(_are_apart(path, chosen_path, area) for chosen_path in chosen):
+            chosen.append(path)
+    chosen.sort(key=lambda path: path.left_ink)
     furthest, columns = np.zeros(len(mask), np.int64), np.arange(mask.shape[1])
     parts = whole.copy()
-    for number, (_, _, _, path) in enumerate(chosen, 2):
-        furthest = np.maximum(furthest, path)
+    for number, path in enumerate(chosen, 2):
+        furthest = np.maximum(furthest, path.columns)  # paths may cross; parts must not
         parts[mask & (columns >= furthest[:, None])] = number
-    return parts, tuple(round(crossed / stroke, 3) for crossed, _, _, _ in chosen)
+    return parts, tuple(round(path.ink / stroke, 3) for path in chosen)
 
 
-def _ink_of(side: Side) -> tuple[float, int]:
-    return side[0], side[1]
-
-
-def _left_of(side: Side) -> int:
-    return side[1]
-
-
-def _stand_apart(first: Side, second: Side, apart: float, crossed: float) -> bool:
-    """Whether enough ink lies between two paths, and hardly any where they change sides."""
-    if abs(first[1] - second[1]) < apart:
+def _are_apart(first: _Path, second: _Path, area: float) -> bool:
+    """Return True if enough ink is between two paths, and hardly any where they change sides."""
+    if abs(first.left_ink - second.left_ink) < _MIN_BETWEEN * area:
         return False
-    smaller, larger = (first, second) if first[1] < second[1] else (second, first)
-    return int(np.maximum(smaller[2] - larger[2], 0).sum()) <= crossed
+    left, right = (first, second) if first.left_ink < second.left_ink else (second, first)
+    return int(np.maximum(left.left_by_row - right.left_by_row, 0).sum()) <= _MAX_CROSSED * area
 
 
-def _paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tuple[float, NDArray[np.int64]]]:
+def _find_paths(mask: NDArray[np.bool_], height: float, stroke: float) -> Iterator[tuple[float, NDArray[np.int64]]]:
     """Yield the best path from each column at the top and to each at the bottom: ink in pixels, columns (h,)."""
     from scipy import ndimage
 
     step = max(1, round(min(height, len(mask)) / _ROWS))
     holes = ndimage.binary_fill_holes(mask) & ~mask
-    coarse = _coarse(mask, holes, step)
+    coarse = _reduce(mask, holes, step)
     rows, width = coarse.shape
+    # Four searches at once: winding and straight paths, each downwards and upwards. The former find the best path to
+    # each column at the bottom, the latter from each column at the top.
     energy = np.stack([coarse, coarse, coarse[::-1], coarse[::-1]])
     sideways = np.array(_SIDEWAYS * 2)[:, None]
     best, choice = energy[:, 0].copy(), np.zeros((4, rows, width), np.int8)
-    for row in range(1, rows):  # best[c]: the least cost of a path from the first row that has come to column c
+    # best[c] is the least cost of a path from the first row to column c of this one:
+    # best[c] = energy[row, c] + min(best[c - 1] + sideways, best[c], best[c + 1] + sideways)
+    for row in range(1, rows):
         ways = np.stack([_shift(best, 1) + sideways, best, _shift(best, -1) + sideways])
         choice[:, row] = ways.argmin(axis=0)
         best = ways.min(axis=0) + energy[:, row]
     for number in range(4):
         check_deadline()
-        paths = np.empty((width - 2, rows), np.int16)  # one to each end
+        # A path to each end but those in the free columns, followed backwards; choice 0, 1, 2 is a step of -1, 0, 1.
+        paths = np.empty((width - 2, rows), np.int16)
         paths[:, -1] = np.arange(1, width - 1)
         for row in range(rows - 1, 0, -1):
             paths[:, row - 1] = paths[:, row] + choice[number, row, paths[:, row]] - 1
         inks = energy[number][np.arange(rows), paths].sum(axis=1) * step
         for column in np.flatnonzero(inks <= _MAX_INK * stroke):
             path = paths[column] if number < 2 else paths[column, ::-1]
+            # Back to pixels: less the free column, `step` rows for each, in the middle of a square.
             columns = np.repeat(path.astype(np.int64) - 1, step)[: len(mask)]
             yield float(inks[column]), columns * step + step // 2
 
 
-def _coarse(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:
+def _reduce(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDArray[np.float64]:
     """Compute the cost of a path in each square of `step` pixels, with a free column on either side."""
     padded = np.pad(mask + _HOLE * holes, ((0, -len(mask) % step), (0, -mask.shape[1] % step)))
     coarse = padded.reshape(len(padded) // step, step, padded.shape[1] // step, step).mean(axis=(1, 3))
@@ -125,7 +137,7 @@ def _coarse(mask: NDArray[np.bool_], holes: NDArray[np.bool_], step: int) -> NDA
 
 
 def _shift(values: NDArray[np.float64], by: int) -> NDArray[np.float64]:
-    """Return rows of values (n, w) moved by so many columns, with infinity where nothing comes from."""
+    """Move rows of values (n, w) by some columns, and fill up with infinity."""
     shifted = np.full_like(values, np.inf)
     if by > 0:
         shifted[:, by:] = values[:, :-by]

@@ -1,4 +1,4 @@
-"""Which blobs stand on one line: `group_lines` orders them as they are read, top to bottom and left to right."""
+"""Group blobs into lines of writing, in reading order."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -7,8 +7,8 @@ import numpy as np
 
 from convscope.base.deadline import check_deadline
 
-_NEAR = 2.5  # usual heights between two neighbours whose slope tells the skew
-_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and makes no line
+_NEAR = 2.5  # usual heights between two neighbours whose slope is used for the skew
+_SMALL = 0.5  # of the usual height: a lower blob is a part of a character or a mark, and begins no line
 _STEEPEST = 0.15  # skew: 8.5 degrees
 
 
@@ -29,9 +29,9 @@ T = TypeVar("T", bound=Boxed)
 
 
 def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
-    """Return the blobs of each line from left to right, the lines from top to bottom.
+    """Group blobs into lines from top to bottom, each from left to right.
 
-    Lines may be skewed by up to 8 degrees: the skew is that of neighbours that stand side by side, and taken out first.
+    Lines may be skewed by up to 8 degrees. The skew is estimated from neighbours that stand side by side.
 
     Args:
         height: the usual height of a character.
@@ -46,6 +46,7 @@ def group_lines(blobs: Sequence[T], height: float) -> list[list[T]]:
         if lines and middle - lines[-1][1] < 0.6 * height:
             lines[-1][0].append(blob)
             middles.append(middle)
+            # The median: blobs come by rising middles.
             lines[-1] = lines[-1][0], (middles[(len(middles) - 1) // 2] + middles[len(middles) // 2]) / 2
         else:
             lines.append(([blob], middle))
@@ -67,16 +68,16 @@ def _middle(blob: Boxed, skew: float) -> float:
 
 
 def _skew(blobs: Sequence[Boxed], height: float) -> float:
-    """Return the median slope between neighbours on a line, drawn to 0 where there are few."""
+    """Estimate the skew as the median slope between neighbours on a line, shrunk to 0 if there are few."""
     large = sorted((blob for blob in blobs if blob.bottom - blob.top >= _SMALL * height), key=lambda blob: blob.left)
     slopes = []
     for i, blob in enumerate(large):
         best: tuple[float, float] | None = None
-        for neighbour in large[i + 1 : i + 60]:
+        for neighbour in large[i + 1 : i + 60]:  # bounded, as a page of print would take the square of its characters
             gap = neighbour.left - blob.right
             overlap = min(blob.bottom, neighbour.bottom) - max(blob.top, neighbour.top)
-            least = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
-            if gap <= _NEAR * height and overlap >= 0.5 * least:
+            lower = min(blob.bottom - blob.top, neighbour.bottom - neighbour.top)
+            if gap <= _NEAR * height and overlap >= 0.5 * lower:
                 run = (neighbour.left + neighbour.right - blob.left - blob.right) / 2
                 rise = (neighbour.top + neighbour.bottom - blob.top - blob.bottom) / 2
                 if run > 0.3 * height and (best is None or run < best[0]):

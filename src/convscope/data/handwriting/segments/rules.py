@@ -1,44 +1,45 @@
-"""What is printed and not written: `without_rules` takes rules, tables and the boxes of a form out of a mask of ink.
+"""Remove printed rules, tables and the boxes of a form from a mask of ink.
 
-A rule is told by its form alone: a straight run of ink, nearly level or upright, that is long and thin. Only blobs that
-are much wider than high, or that reach around others, are looked at, so that no stroke of a character is lost.
+A rule is recognised by its shape alone: a straight run of ink, nearly level or upright, that is long and thin. Only
+blobs that are much wider than high, or that surround others, are searched, so that no stroke of a character is lost.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from convscope.base.deadline import check_deadline
-from convscope.data.handwriting.segments.components import components_of
+from convscope.data.handwriting.segments.components import find_components
 
 _ANGLES = np.tan(np.radians(np.arange(-8, 8.5, 0.5)))  # a sheet may be turned, and its lines converge
-_SHARE = 0.55  # of a blob's width (or height) that one straight run takes at least
-_THIN = 0.06  # of that width: a run is no thicker
-_MAX_LOOKED_AT = 200  # blobs, the largest first
-_MAX_INK = 1_000_000  # pixels of ink in which rules are looked for: a sheet with tables has fewer, and noise far more
-_THINNER = 0.6  # of the pen's stroke: the thickness of a rule that comes in pieces, at most
-_LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its length and its gaps in usual heights, and which share of it is there
+_SHARE = 0.55  # of a blob's width (or height) that a straight run covers at least
+_THIN = 0.06  # of that width: largest thickness of a run
+_MAX_SEARCHED = 200  # blobs, the largest first
+_MAX_INK = 1_000_000  # pixels of ink that are searched: a sheet with tables has fewer, and noise far more
+_THINNER = 0.6  # of the pen's stroke: largest thickness of a rule in pieces
+_LONGER, _BROKEN, _FILLED = 2.2, 0.4, 0.6  # its smallest length and largest gap in usual heights, smallest share of ink
 _GAP = 3  # pixels that a run may miss
 
 Mask = NDArray[np.bool_]
 
 
-def without_rules(mask: Mask) -> tuple[Mask, int]:
-    """Return the mask (h, w) without rules, and how many blobs had any.
+def remove_rules(mask: Mask) -> tuple[Mask, int]:
+    """Remove rules from a mask (h, w), and count the blobs that had any.
 
-    What crosses a rule is kept, but for the pixels in common; what is left of a rule beside them is thin, and dropped.
+    Strokes that cross a rule are kept, except for the common pixels. Thin remains along a rule are removed.
     """
     from scipy import ndimage
 
-    components = components_of(mask)
+    components = find_components(mask)
     if len(components) == 0:
         return mask, 0
     heights, widths = components.heights, components.widths
     usual_height, usual_width = np.median(heights), np.median(widths)
     middles = (components.boxes[:, :2] + components.boxes[:, 2:]) / 2
     cleaned, num_rules, ink_left = mask.copy(), 0, _MAX_INK
-    for number in np.argsort(-components.areas, kind="stable")[:_MAX_LOOKED_AT]:
+    for number in np.argsort(-components.areas, kind="stable")[:_MAX_SEARCHED]:
         high, wide = heights[number], widths[number]
         top, left, bottom, right = components.boxes[number]
+        # Blobs that it may frame, as the box of a form frames digits; not its own specks.
         inside = (
             (middles[:, 0] > top)
             & (middles[:, 0] < bottom)
@@ -55,7 +56,7 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
             continue
         ink_left -= components.pixels[number]
         blob = components.mask(number)
-        rules = _runs(blob, is_alone=is_long) | _runs(blob.T, is_alone=is_long).T
+        rules = _find_runs(blob, is_alone=is_long) | _find_runs(blob.T, is_alone=is_long).T
         if not rules.any() or not (is_long or _is_frame(rules) or inside.any()):
             continue
         num_rules += 1
@@ -64,8 +65,8 @@ def without_rules(mask: Mask) -> tuple[Mask, int]:
     return cleaned, num_rules
 
 
-def _runs(blob: Mask, is_alone: bool) -> Mask:
-    """Return the pixels (h, w) that lie on straight, nearly level, thin runs over most of the blob's width."""
+def _find_runs(blob: Mask, is_alone: bool) -> Mask:
+    """Find the pixels (h, w) on straight, nearly level, thin runs over most of the blob's width."""
     height, width = blob.shape
     least = max(12, _SHARE * width)
     if width < 12 or (not is_alone and width < 20):
@@ -75,17 +76,19 @@ def _runs(blob: Mask, is_alone: bool) -> Mask:
     runs = np.zeros_like(blob)
     for slope in _ANGLES:
         check_deadline()
+        # Sheared by the slope about the middle, a run along it lies in a row, which many pixels of ink share.
         row = y - np.rint(slope * (np.arange(width) - width / 2)).astype(np.int32)[x]
         inside = (row >= 0) & (row < height)
         counts = np.bincount(row[inside] + 1, minlength=height + 2)
         likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= least)
         if len(likely) == 0:
             continue
-        sheared = np.zeros((height + 2, width + _GAP + 2), bool)  # with an empty row above and below, and space between
+        # With an empty row above and below, and so many empty columns that no stretch goes on into the next row.
+        sheared = np.zeros((height + 2, width + _GAP + 2), bool)
         sheared[row[inside] + 1, x[inside]] = True
-        near = _near(sheared, likely)
+        near = _merge_neighbours(sheared, likely)
         near[np.count_nonzero(near, axis=1) < least] = False
-        starts, stops, _ = _stretches(np.flatnonzero(near), _GAP)
+        starts, stops, _ = _find_stretches(np.flatnonzero(near), _GAP)
         on = np.zeros_like(sheared)
         straight = likely[starts[stops - starts >= least] // sheared.shape[1]]
         for off in (-1, 0, 1):
@@ -93,38 +96,39 @@ def _runs(blob: Mask, is_alone: bool) -> Mask:
         hits = np.zeros_like(inside)
         hits[inside] = on[row[inside] + 1, x[inside]]
         runs[y[hits], x[hits]] = True
-    return _only_thin(runs, blob, thick)
+    return _keep_thin(runs, blob, thick)
 
 
-def _near(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
-    """Return those rows, each with the ink of its neighbours: a rule is hardly as straight as a row of pixels."""
+def _merge_neighbours(sheared: Mask, rows: NDArray[np.intp]) -> Mask:
+    """Merge each of the rows with its neighbours, since a rule is hardly as straight as a row of pixels."""
     near = sheared[rows]
     near |= sheared[rows - 1]
     near |= sheared[rows + 1]
     return near
 
 
-def _only_thin(runs: Mask, blob: Mask, thick: float) -> Mask:
-    """Return `found` where the blob is no thicker than `thick`: nothing, if most of it is a thick stroke."""
+def _keep_thin(runs: Mask, blob: Mask, thick: float) -> Mask:
+    """Keep the pixels of runs where the blob is no thicker than `thick`; none, if most of it is a thick stroke."""
     if not runs.any():
         return runs
-    thin: Mask = runs & ~_in_columns(blob, int(thick) + 2)
+    thin: Mask = runs & ~_find_columns(blob, int(thick) + 2)
     return thin if np.count_nonzero(thin) >= 0.4 * np.count_nonzero(runs) else np.zeros_like(runs)
 
 
-def _in_columns(mask: Mask, size: int) -> Mask:
-    """Return the pixels (h, w) that lie in at least `size` pixels of ink one below the other."""
+def _find_columns(mask: Mask, size: int) -> Mask:
+    """Find the pixels (h, w) in vertical runs of at least `size` pixels of ink."""
     from scipy import ndimage
 
     if size > len(mask):
         return np.zeros_like(mask)
+    # An opening: the minimum is true at the top of `size` pixels of ink, and the maximum spreads it over all of them.
     below = ndimage.minimum_filter1d(mask.view(np.uint8), size, axis=0, mode="constant", origin=-(size // 2))
     columns = ndimage.maximum_filter1d(below, size, axis=0, mode="constant", origin=(size - 1) // 2)
     return np.asarray(columns.view(bool))
 
 
 def _is_frame(rules: Mask) -> bool:
-    """Whether there is a rule near at least two of the four sides."""
+    """Return True if rules run along at least three of the four sides."""
     height, width = rules.shape
     y, x = max(1, height // 5), max(1, width // 5)
     sides = (rules[:y].any(axis=0), rules[-y:].any(axis=0), rules[:, :x].any(axis=1), rules[:, -x:].any(axis=1))
@@ -132,7 +136,7 @@ def _is_frame(rules: Mask) -> bool:
 
 
 def _without_slivers(rest: Mask, rules: Mask) -> Mask:
-    """Remove from a blob without its rules the pieces that are hardly more than their edges."""
+    """Remove pieces that are hardly more than the edges of the rules."""
     from scipy import ndimage
 
     labels, count = ndimage.label(rest, np.ones((3, 3)))
@@ -146,10 +150,10 @@ def _without_slivers(rest: Mask, rules: Mask) -> Mask:
     return np.asarray(keep[labels])
 
 
-def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, int]:
-    """Return the mask (h, w) without straight lines that are thinner than the pen, broken as they may be, and how many.
+def remove_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, int]:
+    """Remove straight lines that are thinner than the pen, also broken ones, from a mask (h, w), and count them.
 
-    A printed rule is often pale, and comes in pieces that alone might be characters. Together they are straight.
+    A printed rule is often pale and in pieces, each of which might be a character. Together they are straight.
 
     Args:
         height: the usual height of a character.
@@ -161,22 +165,22 @@ def without_thin_rules(mask: Mask, height: float, stroke: float) -> tuple[Mask, 
     if size < 2 or height == 0:
         return mask, 0
     cleaned, count = mask.copy(), 0
-    for level, turned in ((mask, cleaned), (mask.T, cleaned.T)):
-        thin = level & ~_in_columns(level, size)
-        lines = _lines(thin, _LONGER * height, _BROKEN * height)
+    for level, result in ((mask, cleaned), (mask.T, cleaned.T)):  # upright rules are level in the transposed mask
+        thin = level & ~_find_columns(level, size)
+        lines = _find_lines(thin, _LONGER * height, _BROKEN * height)
         if lines.any():
             count += int(ndimage.label(ndimage.maximum_filter(lines, 2 * round(stroke) + 1, mode="constant"))[1])
-            turned &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
+            result &= ~(ndimage.binary_dilation(lines, np.ones((3, 3))) & thin)
     return cleaned, count
 
 
-def _lines(thin: Mask, least: float, gap: float) -> Mask:
-    """Return the pixels that lie on straight, nearly level lines of that length, with gaps of at most `gap`."""
+def _find_lines(thin: Mask, min_length: float, gap: float) -> Mask:
+    """Find the pixels on straight, nearly level lines of at least `min_length`, with gaps of at most `gap`."""
     lines = np.zeros_like(thin)
     y, x = (axis.astype(np.int32) for axis in np.nonzero(thin))
-    if len(y) < max(1, _FILLED * least) or len(y) > _MAX_INK:
+    if len(y) < max(1, _FILLED * min_length) or len(y) > _MAX_INK:
         return lines
-    apart = int(gap) + 2  # columns between two rows that are looked at as one, so that no stretch goes on to the next
+    apart = int(gap) + 2  # empty columns at the end of a row, so that no stretch goes on into the next
     for slope in _ANGLES:
         check_deadline()
         row = np.rint(y - slope * x).astype(np.int32)
@@ -185,11 +189,11 @@ def _lines(thin: Mask, least: float, gap: float) -> Mask:
         sheared = np.zeros((num_rows, thin.shape[1] + apart), bool)  # with an empty row above and below
         sheared[row, x] = True
         counts = np.bincount(row, minlength=num_rows)
-        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _FILLED * least)
-        starts, stops, filled = _stretches(np.flatnonzero(_near(sheared, likely)), gap)
+        likely = 1 + np.flatnonzero(counts[:-2] + counts[1:-1] + counts[2:] >= _FILLED * min_length)
+        starts, stops, filled = _find_stretches(np.flatnonzero(_merge_neighbours(sheared, likely)), gap)
         lengths = stops - starts
         on = np.zeros_like(sheared)
-        rules = (lengths >= least) & (filled >= _FILLED * lengths)
+        rules = (lengths >= min_length) & (filled >= _FILLED * lengths)
         for start, stop in zip(starts[rules].tolist(), stops[rules].tolist(), strict=True):
             number, left = divmod(start, sheared.shape[1])
             middle = likely[number]
@@ -199,8 +203,10 @@ def _lines(thin: Mask, least: float, gap: float) -> Mask:
     return lines
 
 
-def _stretches(positions: NDArray[np.intp], gap: float) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Return of rising places the stretches without a larger gap: where each begins and ends, and how many it holds."""
+def _find_stretches(
+    positions: NDArray[np.intp], gap: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Divide rising positions at gaps above `gap`: the first, the last + 1 and the number of each stretch."""
     breaks = np.flatnonzero(np.diff(positions) > gap + 1)
     firsts, lasts = np.r_[0, breaks + 1][: len(positions)], np.r_[breaks, len(positions) - 1][: len(positions)]
     return positions[firsts], positions[lasts] + 1, lasts - firsts + 1

@@ -1,7 +1,7 @@
-"""Where the single characters of a picture may be: `find_segments` takes a photo to lines of blobs and places for cuts.
+"""Find the characters of a photo: lines of blobs of ink, with possible cuts.
 
-It looks at the ink alone and knows no classes: which cuts are taken, and which blobs are parts of one character, is for
-a reader to decide (`convscope.prediction.strings`). Specks, printed rules, tables and the boxes of a form are left out.
+Only the ink is used, and no classes: `convscope.prediction.strings` decides which cuts are made and which blobs are
+parts of a character. Specks, printed rules, tables and the boxes of a form are left out.
 """
 
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ from convscope.base.deadline import check_deadline
 from convscope.data.handwriting.pictures import Picture
 from convscope.data.handwriting.prepare import LARGEST_FACTOR, prepare
 from convscope.data.handwriting.recipe import Handwriting
-from convscope.data.handwriting.segments.components import Components, components_of
-from convscope.data.handwriting.segments.cuts import cut_places
+from convscope.data.handwriting.segments.components import Components, find_components
+from convscope.data.handwriting.segments.cuts import find_cuts
 from convscope.data.handwriting.segments.lines import group_lines
-from convscope.data.handwriting.segments.rules import without_rules, without_thin_rules
+from convscope.data.handwriting.segments.rules import remove_rules, remove_thin_rules
 
-_FAINT, _FULL = 0.4, 0.65  # of the usual strength: a pixel is ink from the one if connected ink reaches the other
-_GROUND = 0.3  # of the usual strength: what is fainter is paper; so strokes are as wide as MNIST's are
+# Shares of the usual strength. A pixel is ink if it is faint or stronger, and connected ink reaches full strength.
+_FAINT, _FULL = 0.4, 0.65
+_GROUND = 0.3  # below it all is paper, which makes strokes as wide as MNIST's
 
 
-def sheet_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return the strength of ink (h, w) uint8, 0 on the ground, and which pixels are ink (h, w).
+def extract_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Extract the strength of ink (h, w) uint8, 0 on the ground, and a mask (h, w) of ink.
 
     Args:
         picture: (h, w), (h, w, 1) or (h, w, 3) uint8; a side longer than `LONGEST_SIDE` is averaged down.
@@ -46,30 +47,31 @@ def sheet_ink(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     is_full[labels[strengths > _FULL * usual]] = True
     is_full[0] = False
     ground = _GROUND * usual
-    clean = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255  # of each strength
+    # A table by strength: from 0 at the ground's to 255 at the usual one.
+    clean = np.clip((np.arange(256) - ground) / (usual - ground), 0, 1) * 255
     return (clean + 0.5).astype(np.uint8)[strengths], is_full[labels]
 
 
 def _usual(strengths: NDArray[np.uint8]) -> float:
-    """Return how strong ink usually is: the median of what Otsu's threshold parts from the paper."""
+    """Compute the usual strength of ink: the median above Otsu's threshold."""
     threshold = middle_of_classes(strengths)
     strong = strengths[strengths > max(threshold, FAINTEST // 2)]
     return float(np.median(strong)) if strong.size else 0.0
 
 
 LONGEST_SIDE = 2400
-"""Pixels to which a larger picture is averaged down before anything is looked for."""
+"""Pixels to which a larger picture is averaged down first."""
 
 MAX_BLOBS = 2000
-"""Blobs that are kept; of more, as in a page of print or a photo of a lawn, the largest."""
+"""If there are more, as in a page of print or a photo of a lawn, the largest are kept."""
 
 MAX_AREA = 4 * LONGEST_SIDE**2
-"""Pixels of the boxes of all blobs that are kept; more only where one lies around another, again and again."""
+"""Pixels of the boxes of all blobs; only blobs that surround each other many times have more."""
 
-_SMALLEST = 0.22  # of the usual height: what is smaller in both directions is a speck
-_FLATTEST = 0.09  # of the usual height: what is thinner than this is no stroke of the same pen
-_THINNEST = 0.4  # of the pen's stroke: what is thinner over its whole length is a hair, or left of a printed rule
-_LEAST_PIXELS = 12
+_SMALLEST = 0.22  # of the usual height: a blob that is smaller in both directions is a speck
+_FLATTEST = 0.09  # of the usual height: a blob with less ink than the square of this is no stroke of the same pen
+_THINNEST = 0.4  # of the pen's stroke: a blob that is thinner over its whole length is a hair, or the rest of a rule
+_MIN_PIXELS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +79,9 @@ class Blob:
     """Connected ink.
 
     Attributes:
-        top, left: where it begins in the ink picture.
-        parts: (h, w) uint8: 0 where it has no ink, and else the number of its part, from 1, left to right.
-        cuts: `num_parts - 1` numbers: how much ink each cut crosses, in widths of the pen's stroke.
+        top, left: its first row and column in the ink picture.
+        parts: (h, w) uint8: 0 without ink, else the number of its part, from 1, left to right.
+        cuts: `num_parts - 1` numbers: the ink that each cut crosses, in widths of the pen's stroke.
     """
 
     top: int
@@ -105,8 +107,8 @@ class Segments:
     """The blobs, lines and cuts in a picture.
 
     Attributes:
-        ink: (h, w) uint8, 255 where the ink is strongest and 0 on the ground, with the light made even.
-        scale: pixels of the picture to one of `ink`, 1 or more.
+        ink: (h, w) uint8, 255 for the strongest ink and 0 on the ground, without shadows.
+        scale: pixels of the picture for a pixel of `ink`, 1 or more.
         lines: blobs of each line from left to right, the lines from top to bottom.
         height: the usual height of a character in pixels of `ink`; 0 if there is none.
         num_specks, num_rules: blobs that were left out as specks, and as rules, tables and boxes.
@@ -123,18 +125,18 @@ class Segments:
 
 
 def find_segments(picture: Picture) -> Segments:
-    """Return where characters may be in a picture (h, w), (h, w, 1) or (h, w, 3) uint8 of dark or light ink.
+    """Find characters in a picture (h, w), (h, w, 1) or (h, w, 3) uint8 of dark or light ink.
 
     Raises:
         ValueError: for a picture of another form.
     """
-    ink, mask = sheet_ink(picture)
+    ink, mask = extract_ink(picture)
     scale = max(picture.shape[:2]) / max(ink.shape)
-    mask, num_rules = without_rules(mask)
+    mask, num_rules = remove_rules(mask)
     components = _blobs(mask)
     height = usual_height(components)
     stroke = _stroke_width(components)
-    thinner, num_thin = without_thin_rules(mask, height, stroke)
+    thinner, num_thin = remove_thin_rules(mask, height, stroke)
     if num_thin:
         components = _blobs(thinner)
         num_rules, height = num_rules + num_thin, usual_height(components)
@@ -150,9 +152,10 @@ def find_segments(picture: Picture) -> Segments:
 
 
 def usual_height(components: Components) -> float:
-    """Return the height that most of the ink belongs to: the median of the blobs' heights, each counted by its ink."""
+    """Compute the usual height: the median of the blobs' heights, weighted by their ink."""
     if len(components) == 0:
         return 0.0
+    # A dash has hardly any height, so 0.6 times its width counts.
     heights = np.maximum(components.heights, np.where(components.heights < 8, 0.6 * components.widths, 0))
     order = np.argsort(heights, kind="stable")
     total = np.cumsum(components.pixels[order])
@@ -160,8 +163,8 @@ def usual_height(components: Components) -> float:
 
 
 def _blobs(mask: NDArray[np.bool_]) -> Components:
-    components = components_of(mask)
-    return components.take(components.pixels >= _LEAST_PIXELS)
+    components = find_components(mask)
+    return components.take(components.pixels >= _MIN_PIXELS)
 
 
 def _are_specks(components: Components, height: float, stroke: float) -> NDArray[np.bool_]:
@@ -172,27 +175,27 @@ def _are_specks(components: Components, height: float, stroke: float) -> NDArray
 
 
 def _within(components: Components, area: int) -> Components:
-    """Return the first ones, whose boxes together have no more than so many pixels; the very first in any case."""
+    """Keep the first components whose boxes together have at most `area` pixels, and at least one."""
     number = int(np.searchsorted(np.cumsum(components.areas), area, side="right"))
     return components.take(np.arange(min(max(1, number), len(components))))
 
 
 def _stroke_width(components: Components) -> float:
-    """Return the width of the pen's stroke: twice the median distance of the ink's middle lines from the ground."""
+    """Estimate the width of the pen's stroke: twice the median distance of the ink's middle lines from the ground."""
     from scipy import ndimage
 
     widths = []
-    looked_at = _within(components.take(np.argsort(-components.pixels, kind="stable")[:50]), LONGEST_SIDE**2)
-    for index in range(len(looked_at)):
+    largest = _within(components.take(np.argsort(-components.pixels, kind="stable")[:50]), LONGEST_SIDE**2)
+    for index in range(len(largest)):
         check_deadline()
-        depth = _squared_depth(np.pad(looked_at.mask(index), 1))
+        depth = _compute_squared_depth(np.pad(largest.mask(index), 1))
         ridge = depth[(depth == ndimage.maximum_filter(depth, 3)) & (depth > 0)]
-        widths.append(2 * float(np.median(np.sqrt(ridge))) - 1)
+        widths.append(2 * float(np.median(np.sqrt(ridge))) - 1)  # a stroke of a single pixel has distance 1
     return max(1.0, float(np.median(widths))) if widths else 1.0
 
 
-def _squared_depth(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return the square of each pixel's distance from the nearest ground, (h, w); whole numbers take little memory."""
+def _compute_squared_depth(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Compute the squared distance (h, w) of each pixel from the nearest ground, in whole numbers to save memory."""
     from scipy import ndimage
 
     nearest = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
@@ -204,5 +207,5 @@ def _squared_depth(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def _with_cuts(blob: Blob, height: float, stroke: float) -> Blob:
     check_deadline()
-    parts, cuts = cut_places(blob.parts > 0, height, stroke)
+    parts, cuts = find_cuts(blob.parts > 0, height, stroke)
     return Blob(blob.top, blob.left, parts, cuts)
