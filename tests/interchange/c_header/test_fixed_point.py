@@ -1,33 +1,33 @@
 import numpy as np
 import pytest
 
-from convscope.interchange.c_header.fixed_point import Scale, fixed_point, rescale, scale_of_range
+from convscope.interchange.c_header.fixed_point import Scale, choose_scale, rescale, to_fixed_point
 
 
 @pytest.mark.parametrize(("low", "high"), [(-1.0, 3.0), (0.0, 7.0), (-5.0, 0.0), (2.0, 3.0), (-9.0, -8.0), (0.0, 0.0)])
 def test_a_scale_holds_its_range_and_zero(low: float, high: float) -> None:
-    scale = scale_of_range(low, high)
+    scale = choose_scale(low, high)
     assert -128 <= scale.zero <= 127
     ends = np.array([low, 0.0, high])
-    assert np.abs(scale.numbers(scale.integers(ends)) - ends).max() <= 0.5001 * scale.scale
-    assert scale.numbers(scale.integers(np.zeros(1)))[0] == 0
+    assert np.abs(scale.to_numbers(scale.to_integers(ends)) - ends).max() <= 0.5001 * scale.scale
+    assert scale.to_numbers(scale.to_integers(np.zeros(1)))[0] == 0
 
 
 def test_a_residue_is_what_zero_misses() -> None:
     scale = Scale(1 / 127.5, 0, 1 / 255)  # of bytes less 128, where -1 to 1 are wanted
-    assert scale.numbers(np.array([-128, 127])).round(12).tolist() == [-1, 1]
+    assert scale.to_numbers(np.array([-128, 127])).round(12).tolist() == [-1, 1]
 
 
 @pytest.mark.parametrize("factor", [1e-19, 3.1e-10, 0.25, 0.1, 0.49999999999, 0.99999999999, 1.0, 1.7, 12345.6])
 def test_a_factor_is_a_multiplier_and_a_shift(factor: float) -> None:
-    multiplier, shift = fixed_point(factor)
+    multiplier, shift = to_fixed_point(factor)
     assert 0 <= multiplier < 2**31
     assert 1 <= shift <= 62
     assert float(multiplier) / 2.0 ** float(shift) == pytest.approx(factor, rel=2**-31, abs=2**-63)
 
 
 def test_a_factor_beyond_all_multipliers_saturates() -> None:
-    multiplier, shift = fixed_point([2.0**30, 1e30])
+    multiplier, shift = to_fixed_point([2.0**30, 1e30])
     assert multiplier.tolist() == [2**31 - 1] * 2
     assert rescale(np.array([1, -1]), multiplier, shift, 0).tolist() == [127, -128]
 

@@ -14,7 +14,7 @@ import convscope as cs
 from convscope.engine import initial_weights
 from convscope.engine.rounding import kernel_filters, rounded
 from convscope.interchange.c_header import open_c, write_c
-from convscope.interchange.c_header.packing import bits_of, grid_of, int8_function_text, packed
+from convscope.interchange.c_header.packing import count_bits, find_grid, make_int8_function, pack
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import simulate
 
@@ -34,27 +34,27 @@ def test_a_grid_is_found_behind_a_folded_normalisation(most: int) -> None:
     levels = rng.integers(-most, most + 1, (30, 50))
     steps = np.exp(rng.normal(size=50)).astype(np.float32)
     kernel = (levels.astype(np.float32) * steps).astype(np.float64) * np.exp(rng.normal(size=50)) * -1
-    found = grid_of(kernel)
+    found = find_grid(kernel)
     assert found is not None
     common = np.gcd.reduce(levels, axis=0)  # the coarsest grid is as good
     np.testing.assert_array_equal(found[0] * common, -levels)
     np.testing.assert_allclose(found[0] * found[1], kernel, rtol=1e-6)
-    assert bits_of(found[0]) == {1: 2, 7: 4, 127: 8}[most]
+    assert count_bits(found[0]) == {1: 2, 7: 4, 127: 8}[most]
 
 
 def test_no_grid_is_found_where_there_is_none() -> None:
     rng = np.random.default_rng(0)
-    assert grid_of(rng.normal(size=(4, 2000))[:, :1]) is None
+    assert find_grid(rng.normal(size=(4, 2000))[:, :1]) is None
     for kernel in np.moveaxis(rng.normal(size=(4, 2000)), 1, 0):
-        assert grid_of(kernel[:, None]) is None
+        assert find_grid(kernel[:, None]) is None
     on_grid = np.array([[1.0, 0.3], [0, 0.1], [-1, 0.2], [1, 0.7]])
-    assert grid_of(on_grid) is not None
-    assert grid_of(on_grid + np.array([0, 1e-4])) is None  # one channel is enough
-    assert grid_of(on_grid[:3]) is None  # so few may lie on one by chance
+    assert find_grid(on_grid) is not None
+    assert find_grid(on_grid + np.array([0, 1e-4])) is None  # one channel is enough
+    assert find_grid(on_grid[:3]) is None  # so few may lie on one by chance
 
 
 def test_channels_of_zeros_lie_on_every_grid() -> None:
-    found = grid_of(np.zeros((5, 2)))
+    found = find_grid(np.zeros((5, 2)))
     assert found is not None
     assert not found[0].any()
     assert found[1].tolist() == [1, 1]
@@ -63,7 +63,7 @@ def test_channels_of_zeros_lie_on_every_grid() -> None:
 @pytest.mark.parametrize(("bits", "most"), [(2, 1), (4, 7)])
 def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, most: int) -> None:
     levels = np.random.default_rng(bits).integers(-most, most + 1, 101)
-    given = packed(levels, bits)
+    given = pack(levels, bits)
     assert given.nbytes == -(-101 * bits // 8)
     places = np.arange(101)
     unpacked = (given[places * bits // 8] >> places % (8 // bits) * bits & 2**bits - 1).astype(int) - most
@@ -72,13 +72,13 @@ def test_packed_weights_take_their_bits_and_lose_nothing(bits: int, most: int) -
 
 @pytest.mark.parametrize("name", ["conv2d", "grouped_conv2d", "depthwise", "dense", "dense_logits"])
 def test_every_function_with_a_kernel_can_unpack_it(name: str) -> None:
-    text = int8_function_text(f"{name}_4bit")
+    text = make_int8_function(f"{name}_4bit")
     code = text.partition("*/")[2]
     assert f"PREFIX_{name}_4bit(" in code
     assert "const uint8_t *kernel" in code
     assert code.count("PREFIX_unpack_4(kernel, ") == 1
     assert "kernel[" not in code
-    assert int8_function_text(name).count("kernel[") >= 1  # and without bits as it stands in the file
+    assert make_int8_function(name).count("kernel[") >= 1  # and without bits as it stands in the file
 
 
 def deep_model(rng: np.random.Generator) -> cs.Model:

@@ -43,7 +43,7 @@ def test_no_image_can_overflow_a_sum(seed: int) -> None:
         assert step.bias is not None
         assert np.abs(step.kernel).max() <= 127
         channels = np.abs(step.kernel).reshape(-1, len(step.bias))
-        assert (channels.sum(axis=0) * step.given[0].reach + np.abs(step.bias)).max() <= 2**31 - 1
+        assert (channels.sum(axis=0) * step.input_scales[0].reach + np.abs(step.bias)).max() <= 2**31 - 1
 
 
 @pytest.mark.slow

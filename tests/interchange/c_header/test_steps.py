@@ -4,15 +4,15 @@ from tests.interchange.c_header.test_memory import model_of
 
 import convscope as cs
 from convscope.base.errors import ConvscopeError
-from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
+from convscope.interchange.c_header.arithmetic import activate, compute_step, scale_images
 from convscope.interchange.c_header.steps import plan_steps
 
 
 def logits_of_steps(model: cs.Model, images: np.ndarray) -> np.ndarray:
     given = model.architecture.input
-    values = [number_images(images, given.scale, given.offset)]
+    values = [scale_images(images, given.scale, given.offset)]
     for step in plan_steps(model):
-        values.append(activation(step.activation, step.slope, float_step(step, [values[v] for v in step.reads])))
+        values.append(activate(step.activation, step.slope, compute_step(step, [values[v] for v in step.reads])))
     return values[-1].reshape(len(images), -1)
 
 

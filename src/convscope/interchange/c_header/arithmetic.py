@@ -1,7 +1,7 @@
-"""The steps in NumPy and float64, for the ranges that quantisation needs, and for exact integers in the simulator.
+"""Compute the steps in NumPy and float64: the ranges that quantisation needs, and the simulator's integers.
 
-float64 holds every integer below 2^53, and sums of such products stay below it here; so the same functions compute
-both, in any order of summation.
+float64 holds every integer below 2^53 exactly, and the sums here stay below 2^31. So the same functions compute
+integers without rounding, in any order of summation.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from convscope.engine.reference_layers import ACTIVATIONS, Array, convolution, d
 from convscope.interchange.c_header.steps import ComputedStep
 
 
-def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
+def compute_linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     """Compute a conv2d, depthwise or dense step without bias: x (N, H, W, C) by `kernel` to (N, H', W', F)."""
     if step.kind == "dense":
         return (x.reshape(len(x), -1) @ kernel).reshape(len(x), 1, 1, -1)
@@ -22,9 +22,9 @@ def linear(step: ComputedStep, x: Array, kernel: Array) -> Array:
     return compute(_pad_maps(step, x, 0.0), kernel, np.zeros(step.output_shape[2]), _window(step))
 
 
-def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
-    """Return sums over the windows of x (N, H, W, C), (N, H', W', C), and how many pixels each has, (1, H', W', 1)."""
-    if step.is_whole_map:
+def sum_windows(step: ComputedStep, x: Array) -> tuple[Array, Array]:
+    """Sum each window of x (N, H, W, C) to (N, H', W', C), and count its pixels within the map, (1, H', W', 1)."""
+    if step.is_whole_map:  # the loop below over a large window would be slow
         return x.sum(axis=(1, 2), keepdims=True), np.full((1, 1, 1, 1), float(x.shape[1] * x.shape[2]))
     total, count = (
         depthwise(_pad_maps(step, y, 0.0), np.ones((*step.size, channels, 1)), np.zeros(channels), _window(step))
@@ -33,29 +33,29 @@ def window_sum(step: ComputedStep, x: Array) -> tuple[Array, Array]:
     return total, count
 
 
-def window_max(step: ComputedStep, x: Array) -> Array:
-    """Return the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
+def find_window_maxima(step: ComputedStep, x: Array) -> Array:
+    """Find the largest value of each window of x (N, H, W, C), (N, H', W', C)."""
     if step.is_whole_map:
         return np.asarray(x.max(axis=(1, 2), keepdims=True), np.float64)
     return max_pooling(_pad_maps(step, x, -np.inf), _window(step))
 
 
 def pad(step: ComputedStep, x: Array, value: float) -> Array:
-    """Return x (N, H, W, C) with `value` around it, as large as the step's output."""
+    """Surround x (N, H, W, C) with `value`, up to the step's output shape."""
     y = np.full((len(x), *step.output_shape), value)
-    (top, left), (height, width, _) = step.before, step.input_shape
+    (top, left), (height, width, _) = step.padding, step.input_shape
     y[:, top : top + height, left : left + width] = x
     return y
 
 
 def concatenate(step: ComputedStep, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-    """Return the channels of `a` and behind them those of `b`."""
+    """Join the channels of `a` and those of `b`, in this order."""
     pixels = (len(a), *step.output_shape[:2])
     return np.concatenate([a.reshape(*pixels, step.size[0]), b.reshape(*pixels, step.size[1])], axis=-1)
 
 
-def activation(name: str, slope: float, x: Array) -> Array:
-    """Return the activation called `name` of x, number by number; `slope` is that of leaky_relu below zero."""
+def activate(name: str, slope: float, x: Array) -> Array:
+    """Apply the activation called `name` to each number; `slope` is that of `leaky_relu` below zero."""
     if name == "linear":
         return x
     if name == "leaky_relu":
@@ -63,7 +63,7 @@ def activation(name: str, slope: float, x: Array) -> Array:
     return ACTIVATIONS[name][0](x)
 
 
-def float_step(step: ComputedStep, read: list[Array]) -> Array:
+def compute_step(step: ComputedStep, read: list[Array]) -> Array:
     """Compute a step before its activation from the values it reads, each (N, H, W, C)."""
     if step.kind == "concatenate":
         return concatenate(step, *read)
@@ -71,11 +71,11 @@ def float_step(step: ComputedStep, read: list[Array]) -> Array:
     match step.kind:
         case "conv2d" | "depthwise" | "dense":
             kernel, bias = step.weights
-            return linear(step, x, kernel) + bias
+            return compute_linear(step, x, kernel) + bias
         case "max_pool":
-            return window_max(step, x)
+            return find_window_maxima(step, x)
         case "average_pool":
-            total, count = window_sum(step, x)
+            total, count = sum_windows(step, x)
             return total / count
         case "pad":
             return pad(step, x, 0.0)
@@ -85,8 +85,8 @@ def float_step(step: ComputedStep, read: list[Array]) -> Array:
             return x
 
 
-def number_images(images: NDArray[np.uint8], scale: float, offset: float) -> Array:
-    """Return images (N, H, W, C) uint8 as the numbers that a network reads."""
+def scale_images(images: NDArray[np.uint8], scale: float, offset: float) -> Array:
+    """Convert images (N, H, W, C) uint8 to the numbers that a network reads."""
     return np.asarray(images * scale + offset, np.float64)
 
 
@@ -95,9 +95,10 @@ def _window(step: ComputedStep) -> Window:
 
 
 def _pad_maps(step: ComputedStep, x: Array, outside: float) -> Array:
-    """Return maps (N, H, W, C) as far as the windows reach; `outside` stands around them."""
+    """Pad maps (N, H, W, C) with `outside` as far as the windows reach."""
     edges = [(0, 0)]
     for axis in (0, 1):
-        last = (step.output_shape[axis] - 1) * step.strides[axis] + _window(step).reach[axis]
-        edges.append((step.before[axis], max(last - step.before[axis] - x.shape[axis + 1], 0)))
+        # The windows cover (outputs - 1) · stride + reach pixels: padding, then the map, then the rest after it.
+        covered = (step.output_shape[axis] - 1) * step.strides[axis] + _window(step).reach[axis]
+        edges.append((step.padding[axis], max(covered - step.padding[axis] - x.shape[axis + 1], 0)))
     return np.pad(x, (*edges, (0, 0)), constant_values=outside)

@@ -1,4 +1,4 @@
-"""Values as C99 text: numbers without loss, and strings whose content stays content."""
+"""Write values as C99: numbers without loss, strings and comments that cannot break out of their quotes."""
 
 import json
 import re
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LINE_LENGTH = 120
+# Bytes that stand for themselves in a C string. Not among them: the quote, the backslash, and ? (two begin a trigraph).
 _SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _-+.,:;()[]{}<>=!&|^~#$@%*/'`")
 
 
@@ -42,40 +43,33 @@ class StepText:
     calls: tuple[str, ...]
 
 
-def float_literal(value: float) -> str:
-    """Return a float32 in hexadecimal, such as 0x1.8p-3f: the same bits in every compiler.
-
-    >>> float_literal(0.1875)
-    '0x1.8p-3f'
-    """
+def format_float(value: float) -> str:
+    """Write a float32 in hexadecimal, 0x1.8p-3f for 0.1875."""
+    # A decimal literal is rounded by the compiler; a hexadecimal one names the bits.
     mantissa, exponent = float(np.float32(value)).hex().split("p")
     return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}f"
 
 
-def string_literal(text: str) -> str:
-    r"""Return `text` as a C string in UTF-8; whatever could end it, or begin a trigraph, is an octal escape.
-
-    >>> print(string_literal('a "b"?'))
-    "a \042b\042\077"
-    """
+def format_string(text: str) -> str:
+    r"""Write `text` as a C string in UTF-8, with octal escapes: "a \042b\042\077" for a "b"?"""
     content = text.encode(errors="backslashreplace")
     literal = "".join(chr(byte) if byte in _SAFE else f"\\{byte:03o}" for byte in content)
-    return '"' + literal.replace("PREFIX_", "PREFIX\\137") + '"'  # which `with_prefix` leaves alone
+    return '"' + literal.replace("PREFIX_", "PREFIX\\137") + '"'  # an escaped _, so that `replace_prefix` skips it
 
 
-def comment_json(value: Any) -> str:
-    """Return plain JSON that may stand in a C comment: no slash, which begins and ends them, and no trigraph."""
+def format_comment(value: Any) -> str:
+    """Write JSON for a C comment, without a slash, which could end the comment, and without trigraphs."""
     text = json.dumps(value, sort_keys=True).replace("/", "\\u002f").replace("?", "\\u003f")
-    return text.replace("PREFIX_", "PREFIX\\u005f")  # which `with_prefix` leaves alone
+    return text.replace("PREFIX_", "PREFIX\\u005f")  # an escaped _, so that `replace_prefix` skips it
 
 
-def call(function: str, *arguments: str | int) -> str:
-    """Return the statement that calls PREFIX_`function`, broken at `LINE_LENGTH`."""
-    return "\n".join(wrapped(map(str, arguments), f"    PREFIX_{function}(", " " * 8, ");"))
+def format_call(function: str, *arguments: str | int) -> str:
+    """Write a call of PREFIX_`function`, broken at `LINE_LENGTH`."""
+    return "\n".join(wrap_items(map(str, arguments), f"    PREFIX_{function}(", " " * 8, ");"))
 
 
-def wrapped(items: Iterable[str], start: str, indent: str, end: str) -> list[str]:
-    """Return `items` with commas between them as lines of at most `LINE_LENGTH`, but for what cannot be broken."""
+def wrap_items(items: Iterable[str], start: str, indent: str, end: str) -> list[str]:
+    """Join `items` by commas in lines of at most `LINE_LENGTH`; a longer item has a line of its own."""
     lines = [start]
     words = list(items)
     for number, word in enumerate(words):
@@ -89,29 +83,25 @@ def wrapped(items: Iterable[str], start: str, indent: str, end: str) -> list[str
     return lines
 
 
-def array_text(array: CArray) -> str:
-    """Return the definition of `array`."""
+def format_array(array: CArray) -> str:
+    """Write the definition of `array`."""
     flat = array.values.reshape(-1).tolist()
-    literals = [float_literal(value) for value in flat] if array.type == "float" else [str(value) for value in flat]
+    literals = [format_float(value) for value in flat] if array.type == "float" else [str(value) for value in flat]
     start = f"static const {array.type} PREFIX_{array.name}[{len(literals)}] = {{"
-    lines = wrapped(literals, "    ", "    ", "};")
+    lines = wrap_items(literals, "    ", "    ", "};")
     return "\n".join([start, *lines])
 
 
 @cache
-def function_text(file: str, name: str) -> str:
-    """Return the C function `name` of this package's `file`.c, in which a line `//// NAME` begins each function."""
+def read_function(file: str, name: str) -> str:
+    """Read the C function `name` from `file`.c of this package, where a line `//// NAME` begins each function."""
     text = (Path(__file__).parent / f"{file}.c").read_text()
     _, _, function = f"\n{text}".partition(f"\n//// {name}\n")
     assert function, f"{file}.c has no {name}"
     return function.partition("\n//// ")[0].rstrip("\n") + "\n"
 
 
-def with_prefix(text: str, prefix: str) -> str:
-    """Return C `text` with `prefix` for PREFIX in the names of functions and arrays, in capitals in those of macros."""
-
-    def named(match: re.Match[str]) -> str:
-        name = match[1]
-        return f"{prefix.upper() if name.isupper() else prefix}_{name}"
-
-    return re.sub(r"\bPREFIX_(\w+)", named, text)
+def replace_prefix(text: str, prefix: str) -> str:
+    """Replace PREFIX in all names by `prefix`, in macros by `prefix` in capitals."""
+    text = re.sub(r"\bPREFIX_(?=[A-Z0-9_]*\b)", f"{prefix.upper()}_", text)
+    return re.sub(r"\bPREFIX_(?=\w)", f"{prefix}_", text)

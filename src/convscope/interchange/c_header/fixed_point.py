@@ -1,4 +1,4 @@
-"""Numbers as 8-bit integers, and factors as an integer multiplier and a shift, in Python as in the exported C.
+"""Convert numbers to 8-bit integers, and factors to a multiplier and a shift, as the exported C does.
 
 Source: Jacob and others 2018, "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 Inference", equations 1, 5 and 6. Deviation: halves are rounded up, also below zero, and the product has 64 bits.
@@ -22,8 +22,9 @@ class Scale:
     """The number of an 8-bit integer: scale · (integer - zero) + residue.
 
     Attributes:
-        zero: the integer of the number 0, from -128 to 127.
-        residue: what `zero` misses of 0, at most half a step; it is 0 but for images whose 0 lies between two bytes.
+        zero: the integer nearest to the number 0, from -128 to 127.
+        residue: the number that `zero` stands for, at most half a step; not 0 only for images whose 0 lies between two
+            bytes.
     """
 
     scale: float
@@ -35,35 +36,35 @@ class Scale:
         """The largest distance of an integer from `zero`."""
         return max(HIGHEST - self.zero, self.zero - LOWEST)
 
-    def integers(self, numbers: Array) -> Integers:
-        """Return the nearest integers to `numbers`, those beyond the ends at the ends."""
+    def to_integers(self, numbers: Array) -> Integers:
+        """Round numbers to integers, limited to -128 to 127."""
         steps = np.floor((numbers - self.residue) / self.scale + 0.5) + self.zero
         return np.asarray(np.clip(steps, LOWEST, HIGHEST), np.int64)
 
-    def numbers(self, integers: Integers) -> Array:
+    def to_numbers(self, integers: Integers) -> Array:
         """Convert integers to the numbers that they stand for."""
         return np.asarray(self.scale * (integers - self.zero) + self.residue, np.float64)
 
 
-def scale_of_range(low: float, high: float) -> Scale:
-    """Return the scale by which -128 to 127 reach from `low` to `high`, widened to hold 0, and 0 is an integer."""
+def choose_scale(low: float, high: float) -> Scale:
+    """Choose the scale of integers that reach from `low` to `high` and include 0, which gets an integer of its own."""
     low, high = min(low, 0.0), max(high, 0.0)
     scale = max((high - low) / (HIGHEST - LOWEST), _SMALLEST_SCALE)
     zero = round(LOWEST - low / scale)
     return Scale(scale, min(max(zero, LOWEST), HIGHEST))
 
 
-def fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
-    """Return multipliers and shifts for `factors`, none negative, so that factor ≈ multiplier / 2^shift.
+def to_fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
+    """Approximate non-negative factors by multiplier / 2^shift, with a relative error of at most 2^-31.
 
-    A multiplier has 31 bits, unless the factor is below 2^-32; a shift is from 1 to 62. The relative error is at most
-    2^-31. Factors of 2^30 and more become the largest there is: whatever they multiply saturates.
+    A multiplier has 31 bits, unless the factor is below 2^-32; a shift is from 1 to 62. A factor of 2^30 or more
+    becomes the largest possible: its products exceed 8 bits anyway.
     """
     factors = np.asarray(factors, np.float64)
     _, exponents = np.frexp(factors)
     shifts = np.minimum(31 - exponents.astype(np.int64), _LARGEST_SHIFT)
     multipliers = np.rint(np.ldexp(factors, np.maximum(shifts, 1))).astype(np.float64)
-    rounded_up = multipliers >= 2**31
+    rounded_up = multipliers >= 2**31  # 0.99999... rounds to 1: one bit too many
     shifts = np.where(rounded_up, shifts - 1, shifts)
     multipliers = np.where(rounded_up, np.rint(np.ldexp(factors, np.maximum(shifts, 1))), multipliers)
     too_large = shifts < 1
@@ -72,7 +73,7 @@ def fixed_point(factors: ArrayLike) -> tuple[Integers, Integers]:
 
 
 def rescale(sums: Integers, multipliers: ArrayLike, shifts: ArrayLike, zero: int) -> Integers:
-    """Return zero + ⌊sum · multiplier / 2^shift + 1/2⌋, kept within -128 to 127: what `requantize` is in C."""
+    """Compute zero + ⌊sum · multiplier / 2^shift + 1/2⌋, limited to -128 to 127, as `requantize` does in C."""
     shifts = np.asarray(shifts, np.int64)
     product = sums * np.asarray(multipliers, np.int64) + (np.int64(1) << (shifts - 1))
     return np.asarray(np.clip((product >> shifts) + zero, LOWEST, HIGHEST), np.int64)

@@ -1,4 +1,4 @@
-"""The C header of a model, from its text's first line to its last, and written to a file."""
+"""Write a model as a C header."""
 
 import re
 from math import prod
@@ -13,17 +13,17 @@ from convscope.base.files import write_text
 from convscope.interchange.c_header.c_text import (
     LINE_LENGTH,
     StepText,
-    array_text,
-    comment_json,
-    function_text,
-    string_literal,
-    with_prefix,
-    wrapped,
+    format_array,
+    format_comment,
+    format_string,
+    read_function,
+    replace_prefix,
+    wrap_items,
 )
-from convscope.interchange.c_header.float32_calls import float32_parts
-from convscope.interchange.c_header.int8_calls import int8_parts
+from convscope.interchange.c_header.float32_calls import format_float32_steps
+from convscope.interchange.c_header.int8_calls import format_int8_steps
 from convscope.interchange.c_header.memory import WorkingMemory, plan_memory
-from convscope.interchange.c_header.packing import int8_function_text
+from convscope.interchange.c_header.packing import make_int8_function
 from convscope.interchange.c_header.quantization import quantize
 from convscope.interchange.c_header.simulation import Deviation, measure_deviation
 from convscope.interchange.c_header.steps import WRITES_LOGITS, ComputedStep, plan_steps
@@ -31,7 +31,7 @@ from convscope.interchange.formats import check_calibration
 from convscope.training.model import Model
 
 CType = Literal["float32", "int8"]
-_LONGEST_PREFIX = 40
+MAX_PREFIX_LETTERS = 40
 
 
 def write_c(
@@ -56,51 +56,54 @@ def write_c(
         prefix: before every name in the file; the architecture's name by default.
 
     Raises:
-        ValueError: if `prefix` is none that there is.
+        ValueError: if `prefix` cannot begin a name in C.
         ConvscopeError: if a weight is not finite, or the file cannot be written.
     """
     if prefix is None:
-        prefix = _prefix_of(model.name)
-    elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > _LONGEST_PREFIX:
+        prefix = _make_prefix(model.name)
+    elif not re.fullmatch(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*", prefix) or len(prefix) > MAX_PREFIX_LETTERS:
         raise ValueError(
             f"prefix is {prefix!r}; it must be ASCII letters, digits and single underscores, begin with a letter and "
-            f"have at most {_LONGEST_PREFIX}"
+            f"have at most {MAX_PREFIX_LETTERS}"
         )
     check_calibration(model, dtype, calibration_images)
     images = calibration_images if dtype == "int8" else None
-    write_text(path, with_prefix(_float32_text(model) if images is None else _int8_text(model, images), prefix))
+    write_text(path, replace_prefix(_format_float32(model) if images is None else _format_int8(model, images), prefix))
 
 
-def _prefix_of(name: str) -> str:
+def _make_prefix(name: str) -> str:
     words = re.findall("[a-z0-9]+", name.lower())
-    prefix = "_".join(words)[:_LONGEST_PREFIX].rstrip("_")
-    return prefix if prefix and prefix[0].isalpha() else f"model_{prefix}".rstrip("_")[:_LONGEST_PREFIX]
+    prefix = "_".join(words)[:MAX_PREFIX_LETTERS].rstrip("_")
+    return prefix if prefix and prefix[0].isalpha() else f"model_{prefix}".rstrip("_")[:MAX_PREFIX_LETTERS]
 
 
-def _float32_text(model: Model) -> str:
+def _format_float32(model: Model) -> str:
     steps = plan_steps(model)
-    memory = _memory(model, steps)
-    parts = float32_parts(steps, model.architecture.input, memory)
-    return _text(
+    memory = _plan_memory(model, steps)
+    parts = format_float32_steps(steps, model.architecture.input, memory)
+    return _format_header(
         model, "float32", parts, memory, ["All arithmetic is float32, in the order that each function states."]
     )
 
 
-def _int8_text(model: Model, images: NDArray[np.uint8]) -> str:
-    for_ranges, others = images[::2], images[1::2]
-    network = quantize(model, for_ranges)
-    deviation = measure_deviation(model, network, others, len(for_ranges))
-    memory = _memory(model, tuple(quantized.step for quantized in network.steps))
+def _format_int8(model: Model, images: NDArray[np.uint8]) -> str:
+    # Images that chose the ranges would show too small a deviation, so it is measured on the others.
+    range_images, test_images = images[::2], images[1::2]
+    network = quantize(model, range_images)
+    deviation = measure_deviation(model, network, test_images, len(range_images))
+    memory = _plan_memory(model, tuple(quantized.step for quantized in network.steps))
     bits = {quantized.bits for quantized in network.steps if quantized.kernel is not None}
-    return _text(model, "int8", int8_parts(network, memory), memory, _int8_lines(deviation, bits), deviation)
+    return _format_header(
+        model, "int8", format_int8_steps(network, memory), memory, _describe_int8(deviation, bits), deviation
+    )
 
 
-def _memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
+def _plan_memory(model: Model, steps: tuple[ComputedStep, ...]) -> WorkingMemory:
     writes_logits = bool(steps) and steps[-1].kind in WRITES_LOGITS
     return plan_memory(steps, prod(model.architecture.input.shape), keep_last=not writes_logits)
 
 
-def _int8_lines(deviation: Deviation, bits: set[int]) -> list[str]:
+def _describe_int8(deviation: Deviation, bits: set[int]) -> list[str]:
     largest, count = f"{deviation.largest:.6g}", deviation.num_images
     kinds = "Weights and values are 8-bit integers"
     if bits - {8}:
@@ -115,7 +118,7 @@ def _int8_lines(deviation: Deviation, bits: set[int]) -> list[str]:
     ]
 
 
-def _text(
+def _format_header(
     model: Model,
     dtype: CType,
     parts: list[StepText],
@@ -127,7 +130,9 @@ def _text(
     arrays = [array for part in parts for array in part.arrays]
     functions = dict.fromkeys(function for part in parts for function in part.functions)
     value_type, value_bytes = ("float", 4) if dtype == "float32" else ("int8_t", 1)
-    num_values = -(-memory.size * value_bytes // 4) * 4 // value_bytes  # so that the struct has no padding
+    num_values = (
+        -(-memory.size * value_bytes // 4) * 4 // value_bytes
+    )  # a multiple of 4 bytes: no padding in the struct
     macros: dict[str, int | str] = {
         "HEIGHT": architecture.input.height,
         "WIDTH": architecture.input.width,
@@ -139,9 +144,9 @@ def _text(
     }
     if deviation is not None:
         macros["LOGIT_BOUND"] = f"{deviation.bound:.9e}f"
-    names = [string_literal(name) for name in model.class_names]
+    names = [format_string(name) for name in model.class_names]
     lines = [
-        *_opening(model, dtype, arithmetic),
+        *_format_opening(model, dtype, arithmetic),
         "#ifndef PREFIX_H",
         "#define PREFIX_H",
         "",
@@ -151,7 +156,7 @@ def _text(
         *(f"#define PREFIX_{name} {value}" for name, value in macros.items()),
         "",
         f"static const char *const PREFIX_class_names[{len(names)}] = {{",
-        *wrapped(names, "    ", "    ", "};"),
+        *wrap_items(names, "    ", "    ", "};"),
         "",
         "/* Working memory: the values of a few layers at a time, and the logits of PREFIX_predict. */",
         "typedef struct {",
@@ -159,8 +164,8 @@ def _text(
         f"    {value_type} values[{num_values}];",
         "} PREFIX_scratch;",
         "",
-        *(int8_function_text(name) if dtype == "int8" else function_text(dtype, name) for name in functions),
-        *(array_text(array) + "\n" for array in arrays),
+        *(make_int8_function(name) if dtype == "int8" else read_function(dtype, name) for name in functions),
+        *(format_array(array) + "\n" for array in arrays),
         "/* Compute the logits, PREFIX_CLASSES numbers, of an image: PREFIX_HEIGHT x PREFIX_WIDTH x PREFIX_CHANNELS",
         "   bytes in the order row, column, channel. */",
         "static inline void PREFIX_logits(const uint8_t *image, float *logits, PREFIX_scratch *scratch)",
@@ -169,14 +174,14 @@ def _text(
         *(line for part in parts for line in (f"    /* {part.comment} */", *part.calls)),
         "}",
         "",
-        function_text("answers", "answers"),
+        read_function("answers", "answers"),
         "#endif",
         "",
     ]
     return "\n".join(lines)
 
 
-def _opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
+def _format_opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
     paragraphs = [
         "Include it in one source file; every function and constant in it is static. It allocates no memory and keeps "
         "no state: the caller provides PREFIX_SCRATCH_BYTES of working memory. Weights (PREFIX_WEIGHT_BYTES) are "
@@ -189,13 +194,13 @@ def _opening(model: Model, dtype: CType, arithmetic: list[str]) -> list[str]:
         "       static PREFIX_scratch scratch;",
         "       int32_t label = PREFIX_predict(image, &scratch);",
         "       const char *name = PREFIX_class_names[label];",
-        *(line for paragraph in paragraphs for line in ("", *_prose(paragraph))),
+        *(line for paragraph in paragraphs for line in ("", *_wrap_paragraph(paragraph))),
         "",
         f"   SHA-256 of the model's weights: {model.weights_sha256}",
-        *(f"   {comment_json({key: value})[1:-1]}" for key, value in model.provenance.items()),
+        *(f"   {format_comment({key: value})[1:-1]}" for key, value in model.provenance.items()),
         "*/",
     ]
 
 
-def _prose(paragraph: str) -> list[str]:
+def _wrap_paragraph(paragraph: str) -> list[str]:
     return wrap(paragraph, LINE_LENGTH, initial_indent="   ", subsequent_indent="   ", break_long_words=False)

@@ -1,114 +1,118 @@
-"""The steps of a quantised network as calls in integers."""
+"""Format the steps of a quantised network as C calls on integers."""
 
+from collections.abc import Iterable
+from itertools import chain
 from math import prod
 
 import numpy as np
 
-from convscope.interchange.c_header.c_text import CArray, StepText, call, float_literal
+from convscope.interchange.c_header.c_text import CArray, StepText, format_call, format_float
 from convscope.interchange.c_header.fixed_point import LOWEST, Integers
-from convscope.interchange.c_header.memory import WorkingMemory, value_at
-from convscope.interchange.c_header.packing import packed
+from convscope.interchange.c_header.memory import WorkingMemory, format_address
+from convscope.interchange.c_header.packing import pack
 from convscope.interchange.c_header.quantization import QuantizedNetwork, QuantizedStep
-from convscope.interchange.c_header.steps import outputs_first, step_comment
+from convscope.interchange.c_header.steps import describe_step, move_outputs_first
+
+_WITHOUT_RESCALING = {"max_pool", "average_pool", "pad", "look_up"}
+"""The C functions that give integers in the scale of what they read."""
 
 
-def int8_parts(network: QuantizedNetwork, memory: WorkingMemory) -> list[StepText]:
-    """Return how the image is read, each step, and how the last value becomes the logits."""
-    parts = [_image_part(network, memory)]
+def format_int8_steps(network: QuantizedNetwork, memory: WorkingMemory) -> list[StepText]:
+    """Format the reading of the image, each step, and the conversion of the last value to logits."""
+    parts = [_format_image(network, memory)]
     for number, quantized in enumerate(network.steps, 1):
-        read = [value_at(memory, value) for value in quantized.step.reads]
-        parts.append(_part(quantized, read, value_at(memory, number)))
+        read = [format_address(memory, value) for value in quantized.step.reads]
+        parts.append(_format_step(quantized, read, format_address(memory, number)))
     scale = network.scales[-1]
     if scale is not None:
         size = prod(network.steps[-1].step.output_shape) if network.steps else prod(network.image.shape)
-        numbers = (scale.zero, float_literal(scale.scale), float_literal(scale.residue))
-        logits = call("to_logits", value_at(memory, len(network.steps)), size, *numbers, "logits")
+        numbers = (scale.zero, format_float(scale.scale), format_float(scale.residue))
+        logits = format_call("to_logits", format_address(memory, len(network.steps)), size, *numbers, "logits")
         parts.append(StepText("logits", ("to_logits",), (), (logits,)))
     return parts
 
 
-def _image_part(network: QuantizedNetwork, memory: WorkingMemory) -> StepText:
-    size, target = prod(network.image.shape), value_at(memory, 0)
+def _format_image(network: QuantizedNetwork, memory: WorkingMemory) -> StepText:
+    size, target = prod(network.image.shape), format_address(memory, 0)
     comment = f"image: {size} numbers"
     if np.array_equal(network.image_table, np.arange(256) + LOWEST):
-        return StepText(comment, ("read_image",), (), (call("read_image", "image", size, target),))
+        return StepText(comment, ("read_image",), (), (format_call("read_image", "image", size, target),))
     table = CArray("image_table", network.image_table.astype(np.int8))
-    reading = call("read_image_by_table", "image", size, "PREFIX_image_table", target)
+    reading = format_call("read_image_by_table", "image", size, "PREFIX_image_table", target)
     return StepText(comment, ("read_image_by_table",), (table,), (reading,))
 
 
-def _part(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
-    step, given, result = quantized.step, quantized.given, quantized.result
-    size = prod(step.output_shape)
-    window: tuple[int, ...] = (*step.size, *step.strides, *step.before)
-    entry = quantized.before_table
-    zeros: tuple[int, ...] = () if entry is None else (entry.zero,)  # of what the sums become
-    arrays = _arrays(quantized)
-    weights = [f"PREFIX_{array.name}" for array in arrays]
-    packs = "" if quantized.bits == 8 else f"_{quantized.bits}bit"  # the end of a function's name
-    function = f"{step.kind}{packs}"
+def _format_step(quantized: QuantizedStep, read: list[str], target: str) -> StepText:
+    step, arrays = quantized.step, _make_arrays(quantized)
+    function, arguments = _choose_call(quantized, read, target, [f"PREFIX_{array.name}" for array in arrays])
     functions, calls = [], []
-    match step.kind:
-        case "conv2d" if not step.is_plain:
-            function = f"grouped_{function}"
-            given_shape = (*step.input_shape, given[0].zero)
-            window = (*step.size, *step.strides, *step.dilation, *step.before)
-            shape = (*step.output_shape, step.groups)
-            calls.append(call(function, *read, *given_shape, *weights, *window, target, *shape, *zeros))
-        case "conv2d":
-            given_shape = (*step.input_shape, given[0].zero)
-            calls.append(call(function, *read, *given_shape, *weights, *window, target, *step.output_shape, *zeros))
-        case "depthwise":
-            given_shape = (*step.input_shape, given[0].zero)
-            maps = (*step.output_shape[:2], step.output_shape[2] // step.input_shape[2])
-            calls.append(call(function, *read, *given_shape, *weights, *window, target, *maps, *zeros))
-        case "dense":
-            inputs: tuple[str | int, ...] = (read[0], prod(step.input_shape), given[0].zero, *weights)
-            if result is None:
-                function = f"dense_logits{packs}"
-                calls.append(call(function, *inputs, "logits", size))
-            else:
-                calls.append(call(function, *inputs, target, size, *zeros))
-        case "average_pool" if quantized.multipliers is not None:
-            function = "average_map"
-            factors = (*_numbers(quantized.bias), *_numbers(quantized.multipliers), *_numbers(quantized.shifts))
-            pixels, channels = prod(step.size), step.output_shape[2]
-            calls.append(call(function, *read, pixels, channels, given[0].zero, *factors, target, *zeros))
-        case "max_pool" | "average_pool":
-            calls.append(call(step.kind, *read, *step.input_shape, *window, target, *step.output_shape[:2]))
-        case "pad":
-            padding: tuple[str | int, ...] = (*step.before, target, *step.output_shape[:2], given[0].zero)
-            calls.append(call("pad", *read, *step.input_shape, *padding))
-        case "add":
-            first, second = _numbers(quantized.multipliers)
-            summands: tuple[str | int, ...] = (read[0], given[0].zero, first, read[1], given[1].zero, second)
-            rest: tuple[str | int, ...] = (*_numbers(quantized.bias), *_numbers(quantized.shifts), size, target, *zeros)
-            calls.append(call("add", *summands, *rest))
-        case "concatenate":
-            both: list[str | int] = []
-            parts = zip(read, step.size, given, _numbers(quantized.multipliers), _numbers(quantized.bias), strict=True)
-            for value, channels, scale, multiplier, bias in parts:
-                both += [value, channels, scale.zero, multiplier, bias]
-            pixels = prod(step.output_shape[:2])
-            calls.append(call("concatenate", *both, *_numbers(quantized.shifts), pixels, target, *zeros))
-    if calls:
-        functions += [f"unpack_{quantized.bits}", function] if packs else [function]
+    if function:
+        if quantized.bits < 8:
+            functions.append(f"unpack_{quantized.bits}")
+            function += f"_{quantized.bits}bit"
+        functions.append(function)
+        calls.append(format_call(function, *arguments))
     if quantized.table is not None:
         source = read[0] if step.kind == "activation" else target
         functions.append("look_up")
         arrays = (*arrays, CArray(f"{step.name}_table", quantized.table.astype(np.int8)))
-        calls.append(call("look_up", source, size, f"PREFIX_{step.name}_table", target))
-    if result is not None and not {"max_pool", "pad", "look_up", "average_pool"} >= set(functions):
-        functions.insert(0, "requantize")
-    return StepText(_comment(quantized), tuple(functions), arrays, tuple(calls))
+        calls.append(format_call("look_up", source, prod(step.output_shape), f"PREFIX_{step.name}_table", target))
+    if quantized.output_scale is not None and not set(functions) <= _WITHOUT_RESCALING:
+        functions.insert(0, "requantize")  # C functions stand before those that call them
+    return StepText(_format_comment(quantized), tuple(functions), arrays, tuple(calls))
 
 
-def _arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
-    """Return the arrays of a linear step, in the order in which the functions take them."""
+def _choose_call(
+    quantized: QuantizedStep, read: list[str], target: str, weights: list[str]
+) -> tuple[str, tuple[str | int, ...]]:
+    """Choose the C function of a step and its arguments; "" for a step that is a table alone."""
+    step, zeros = quantized.step, [scale.zero for scale in quantized.input_scales]
+    size, pixels = prod(step.output_shape), prod(step.output_shape[:2])
+    window: tuple[int, ...] = (*step.size, *step.strides, *step.padding)
+    output_zero = () if quantized.sum_scale is None else (quantized.sum_scale.zero,)
+    parts: Iterable[tuple[str | int, ...]]
+    match step.kind:
+        case "conv2d" if not step.is_plain:
+            window = (*step.size, *step.strides, *step.dilation, *step.padding)
+            source, output = (*read, *step.input_shape, zeros[0]), (target, *step.output_shape)
+            return "grouped_conv2d", (*source, *weights, *window, *output, step.groups, *output_zero)
+        case "conv2d":
+            source, output = (*read, *step.input_shape, zeros[0]), (target, *step.output_shape)
+            return "conv2d", (*source, *weights, *window, *output, *output_zero)
+        case "depthwise":
+            source, multiplier = (*read, *step.input_shape, zeros[0]), step.output_shape[2] // step.input_shape[2]
+            return "depthwise", (*source, *weights, *window, target, *step.output_shape[:2], multiplier, *output_zero)
+        case "dense":
+            inputs: tuple[str | int, ...] = (*read, prod(step.input_shape), zeros[0], *weights)
+            if quantized.output_scale is None:
+                return "dense_logits", (*inputs, "logits", size)
+            return "dense", (*inputs, target, size, *output_zero)
+        case "average_pool" if quantized.multipliers is not None:
+            factors = (*_to_ints(quantized.bias), *_to_ints(quantized.multipliers), *_to_ints(quantized.shifts))
+            channels = step.output_shape[2]
+            return "average_map", (*read, prod(step.size), channels, zeros[0], *factors, target, *output_zero)
+        case "max_pool" | "average_pool":
+            return step.kind, (*read, *step.input_shape, *window, target, *step.output_shape[:2])
+        case "pad":
+            return "pad", (*read, *step.input_shape, *step.padding, target, *step.output_shape[:2], zeros[0])
+        case "add":
+            parts = zip(read, zeros, _to_ints(quantized.multipliers), strict=True)
+            sums = (*_to_ints(quantized.bias), *_to_ints(quantized.shifts))
+            return "add", (*chain(*parts), *sums, size, target, *output_zero)
+        case "concatenate":
+            multipliers, biases = _to_ints(quantized.multipliers), _to_ints(quantized.bias)
+            parts = zip(read, step.size, zeros, multipliers, biases, strict=True)
+            return "concatenate", (*chain(*parts), *_to_ints(quantized.shifts), pixels, target, *output_zero)
+        case _:  # an activation
+            return "", ()
+
+
+def _make_arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
+    """Make the arrays of a linear step, in the order of the C functions' arguments."""
     if quantized.kernel is None or quantized.bias is None:
         return ()
     name = quantized.step.name
-    kernel = packed(outputs_first(quantized.step, quantized.kernel), quantized.bits)
+    kernel = pack(move_outputs_first(quantized.step, quantized.kernel), quantized.bits)
     arrays = [CArray(f"{name}_kernel", kernel), CArray(f"{name}_bias", quantized.bias.astype(np.int32))]
     if quantized.logit_scales is not None:
         return (*arrays, CArray(f"{name}_scale", quantized.logit_scales))
@@ -118,14 +122,14 @@ def _arrays(quantized: QuantizedStep) -> tuple[CArray, ...]:
     return (*arrays, multiplier, CArray(f"{name}_shift", quantized.shifts.astype(np.uint8)))
 
 
-def _numbers(integers: Integers | None) -> list[int]:
+def _to_ints(integers: Integers | None) -> list[int]:
     assert integers is not None
     return [int(integer) for integer in integers.reshape(-1)]
 
 
-def _comment(quantized: QuantizedStep) -> str:
+def _format_comment(quantized: QuantizedStep) -> str:
     """Describe a step in a comment: its operation, its number of weights, and the scale of its output."""
-    step, result, comment = quantized.step, quantized.result, step_comment(quantized.step)
+    step, result, comment = quantized.step, quantized.output_scale, describe_step(quantized.step)
     if quantized.kernel is not None:
         weights = quantized.kernel.size
         macs = weights * (1 if step.kind == "dense" else prod(step.output_shape[:2]))

@@ -1,7 +1,7 @@
-"""Where in the working memory each value of a network lies, so that the memory is small and nothing is overwritten.
+"""Choose an offset in the working memory for each value, so that the memory is small and no needed value is lost.
 
-The values of a chain take turns in two places; what an `Add` still needs keeps its own. Steps that read a number only
-before they write over it work in place.
+The values of a chain alternate between two buffers; a value that an `Add` reads later keeps its own. A step that has
+read a number before it writes over it works in place.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class WorkingMemory:
 
 @dataclass
 class _Buffer:
-    """Values at one offset, each written over the one before it: (size, when written, when read for the last time)."""
+    """Values at one offset, each over the previous one: (size, step that writes it, last step that reads it)."""
 
     values: list[tuple[int, int, int]]
     offset: int = 0
@@ -31,11 +31,12 @@ class _Buffer:
         return max(size for size, _, _ in self.values)
 
     def end_of_conflict(self, placed: "_Buffer") -> int | None:
-        """Return where a value of `other` ends that lies, at the same time, where one of these does; None without."""
+        """Find the furthest end of a value in `placed` that shares memory and time with a value here; None without."""
         ends = [
             placed.offset + their_size
             for size, first, last in self.values
             for their_size, their_first, their_last in placed.values
+            # Two ranges overlap if each begins before the other ends: first in time, then in memory.
             if first <= their_last
             and their_first <= last
             and self.offset < placed.offset + their_size
@@ -45,10 +46,10 @@ class _Buffer:
 
 
 def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bool) -> WorkingMemory:
-    """Return offsets for the image of `image_size` numbers and every step's output.
+    """Choose offsets for the image of `image_size` numbers and for the output of every step.
 
-    The largest buffers are placed first, each at the lowest offset where no value lies that is needed at the same
-    time. `keep_last` is false if the last step writes elsewhere.
+    The largest buffers come first, each at the lowest offset that is free while its values are needed. `keep_last` is
+    false if the last step writes elsewhere.
 
     Source: Pisarchyk and Lee 2020, "Greedy by Size for Offset Calculation"; with buffers that shrink.
     """
@@ -58,7 +59,7 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
         for value in step.reads:
             last_read[value] = time
     last_read[end] = end
-    buffers = [_Buffer([(image_size, 0, last_read[0])])]  # of each value; of some the same
+    buffers = [_Buffer([(image_size, 0, last_read[0])])]  # one entry for each value; values in place share theirs
     for time, step in enumerate(steps, 1):
         size = prod(step.output_shape) if time < end or keep_last else 0
         reused = next((v for v in step.reads if last_read[v] == time and _works_in_place(step)), None)
@@ -78,18 +79,18 @@ def plan_memory(steps: Sequence[ComputedStep], image_size: int, *, keep_last: bo
 
 
 def _works_in_place(step: ComputedStep) -> bool:
-    """Whether the step reads nothing behind what it has written, going through its output from first to last."""
+    """True if the step, which writes its output from first to last, never reads what it has written over."""
     match step.kind:
         case "add" | "activation":
             return True
         case "depthwise":
             return step.size == step.strides == (1, 1) and step.input_shape == step.output_shape
         case "max_pool" | "average_pool":  # output (i, j) is written when windows at (i, j) and later are still read
-            return step.before == (0, 0)
+            return step.padding == (0, 0)
         case _:
             return False
 
 
-def value_at(memory: WorkingMemory, value: int) -> str:
-    """Return the place of a value in the working memory, in C."""
+def format_address(memory: WorkingMemory, value: int) -> str:
+    """Write the address of a value in C."""
     return f"values + {memory.offsets[value]}"

@@ -1,6 +1,6 @@
-"""A network in 8-bit integers: scales from calibration images, weights by channel, and sums that cannot overflow.
+"""Quantise a network to 8-bit integers: scales from calibration images, weights by channel, sums without overflow.
 
-It gives all the integers that the C file states; `simulation` computes with them.
+The result holds all integers of the C file; `simulation` computes with them.
 """
 
 from collections.abc import Iterator
@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from convscope.architecture import Input
 from convscope.base.errors import ConvscopeError
-from convscope.interchange.c_header.arithmetic import activation, float_step, number_images
+from convscope.interchange.c_header.arithmetic import activate, compute_step, scale_images
 from convscope.interchange.c_header.fixed_point import (
     HIGHEST,
     LOWEST,
     Array,
     Integers,
     Scale,
-    fixed_point,
-    scale_of_range,
+    choose_scale,
+    to_fixed_point,
 )
-from convscope.interchange.c_header.packing import bits_of, grid_of
+from convscope.interchange.c_header.packing import count_bits, find_grid
 from convscope.interchange.c_header.steps import LINEAR, ComputedStep, plan_steps
 from convscope.training.model import Model
 
 _ALL = np.arange(LOWEST, HIGHEST + 1)
-_MARGIN = 1.5  # see docs/c_header.md for what it was chosen by
+# By the ranges of 500 training images alone, a logit of a held-out one was off by up to 1.56; half as wide again: 0.28.
+_MARGIN = 1.5
 _SUM_LIMIT = 2**30  # of a bias, and of the products: together below 2^31
 _SMALLEST_WEIGHT_SCALE = 1e-150  # so that its product with any other scale is above 0
 _ADD_BITS = 21  # of the factors of an `add` and the like: two of them times 255, and a half, stay below 2^31
@@ -40,25 +41,25 @@ class QuantizedStep:
     """A step with its integers.
 
     Attributes:
-        given: the scales of what it reads.
-        result: the scale of what it gives, behind its table; None where its sums become logits.
+        input_scales: of the values that the step reads.
+        output_scale: of its output, after the table; None if the sums become logits.
         kernel: int8, as in the `ComputedStep`; bias: int32. Of linear steps.
         multipliers, shifts: from sums to integers, one a channel, or one for all; of an `add` one a summand, with one
             shift and one bias, and of a `concatenate` with one shift.
-        before_table: the scale of the integers that the table is entered with.
+        sum_scale: the scale of the integers that sums become, before the table.
         table: the activation of each of -128 to 127, (256,).
         logit_scales: by which sums are multiplied to give logits, (K,) float32.
         bits: in how many each weight of the kernel is held: 2 where all are -1 to 1, 4 where -7 to 7, else 8.
     """
 
     step: ComputedStep
-    given: tuple[Scale, ...]
-    result: Scale | None
+    input_scales: tuple[Scale, ...]
+    output_scale: Scale | None
     kernel: Integers | None = None
     bias: Integers | None = None
     multipliers: Integers | None = None
     shifts: Integers | None = None
-    before_table: Scale | None = None
+    sum_scale: Scale | None = None
     table: Integers | None = None
     logit_scales: NDArray[np.float32] | None = None
     bits: int = 8
@@ -80,7 +81,7 @@ class QuantizedNetwork:
 
 
 def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
-    """Return `model` in integers, its ranges half as wide again as the numbers that `images` (N, H, W, C) cause.
+    """Quantise `model`, with ranges half as wide again as the numbers that `images` (N, H, W, C) cause.
 
     Raises:
         ConvscopeError: if a weight or an activation is not finite, an average is over more than 8 million pixels, or
@@ -93,28 +94,28 @@ def quantize(model: Model, images: NDArray[np.uint8]) -> QuantizedNetwork:
         if step.kind == "average_pool" and prod(step.size) > _LARGEST_WINDOW:
             raise ConvscopeError(f"{step.name}: a mean over {prod(step.size)} pixels overflows; export it as float32")
     image = model.architecture.input
-    image_scale, image_table = _image_scale(image)
+    image_scale, image_table = _choose_image_scale(image)
     scales: list[Scale | None] = [image_scale]
     quantized = []
-    for number, (step, range_) in enumerate(zip(steps, _ranges(steps, image, images), strict=True)):
+    for number, (step, range_) in enumerate(zip(steps, _measure_ranges(steps, image, images), strict=True)):
         read = tuple(scale for value in step.reads if (scale := scales[value]) is not None)
         quantized.append(_quantize(step, read, range_, is_last=number + 1 == len(steps)))
-        scales.append(quantized[-1].result)
+        scales.append(quantized[-1].output_scale)
     return QuantizedNetwork(image, image_table, tuple(scales), tuple(quantized))
 
 
 _Range = tuple[float, float]
 
 
-def _ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> list[_Range]:
-    """Return the smallest and largest numbers of each step before its activation, `_MARGIN` times as far from 0."""
+def _measure_ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]) -> list[_Range]:
+    """Measure each step's smallest and largest number before its activation, and multiply them by `_MARGIN`."""
     ranges = np.tile([np.inf, -np.inf], (len(steps), 1))
-    for block in calibration_blocks(steps, image, images):
-        values = [number_images(block, image.scale, image.offset)]
+    for block in split_images(steps, image, images):
+        values = [scale_images(block, image.scale, image.offset)]
         for step, extremes in zip(steps, ranges, strict=True):
             with np.errstate(all="ignore"):  # what is not finite is refused below
-                numbers = float_step(step, [values[value] for value in step.reads])
-                values.append(activation(step.activation, step.slope, numbers))
+                numbers = compute_step(step, [values[value] for value in step.reads])
+                values.append(activate(step.activation, step.slope, numbers))
             extremes[:] = np.minimum(extremes[0], numbers.min()), np.maximum(extremes[1], numbers.max())
     for step, extremes in zip(steps, ranges, strict=True):
         if not np.isfinite(extremes).all():
@@ -122,41 +123,42 @@ def _ranges(steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.ui
     return [(low, high) for low, high in (_MARGIN * ranges).tolist()]
 
 
-def calibration_blocks(
+def split_images(
     steps: tuple[ComputedStep, ...], image: Input, images: NDArray[np.uint8]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield `images` in parts so small that the numbers of all steps take some megabytes."""
+    """Yield `images` in parts whose values, of all steps together, take some megabytes."""
     values = prod(image.shape) + sum(prod(step.output_shape) for step in steps)
     size = max(1, _BLOCK_VALUES // values)
     for start in range(0, len(images), size):
         yield images[start : start + size]
 
 
-def _image_scale(image: Input) -> tuple[Scale, Integers]:
-    """Return the scale of the images and the integer of each byte: the byte less 128 wherever 0 allows it."""
-    if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else 0 is no byte, and the quotient might overflow
+def _choose_image_scale(image: Input) -> tuple[Scale, Integers]:
+    """Choose the scale of the images and the integer of each byte, which is the byte - 128 if some byte is near 0."""
+    if image.scale > max(1e-30, abs(image.offset) * 1e-9):  # else no byte is near 0, and the quotient might overflow
         exact = LOWEST - image.offset / image.scale
         if LOWEST - 0.5 <= exact <= HIGHEST + 0.5:
             zero = min(max(round(exact), LOWEST), HIGHEST)
             return Scale(image.scale, zero, image.offset + image.scale * (zero - LOWEST)), _ALL
-    numbers = number_images(np.arange(256, dtype=np.uint8), image.scale, image.offset)
-    scale = scale_of_range(numbers.min(), numbers.max())
-    return scale, scale.integers(numbers)
+    numbers = scale_images(np.arange(256, dtype=np.uint8), image.scale, image.offset)
+    scale = choose_scale(numbers.min(), numbers.max())
+    return scale, scale.to_integers(numbers)
 
 
 def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, is_last: bool) -> QuantizedStep:
     is_global = step.kind == "average_pool" and step.is_whole_map
     if step.kind in ("max_pool", "pad") or (step.kind == "average_pool" and not is_global):
-        return QuantizedStep(step, inputs, inputs[0])
+        return QuantizedStep(step, inputs, inputs[0])  # maxima and means of integers keep their scale
     if step.kind == "activation":
-        numbers = activation(step.activation, step.slope, inputs[0].numbers(_ALL))
-        result = scale_of_range(numbers.min(), numbers.max())
-        return QuantizedStep(step, inputs, result, before_table=inputs[0], table=result.integers(numbers))
+        numbers = activate(step.activation, step.slope, inputs[0].to_numbers(_ALL))
+        result = choose_scale(numbers.min(), numbers.max())
+        return QuantizedStep(step, inputs, result, sum_scale=inputs[0], table=result.to_integers(numbers))
     if step.kind == "dense" and is_last:
-        kernel, bias, sum_scales, bits = _weights(step, inputs[0])
+        kernel, bias, sum_scales, bits = _quantize_weights(step, inputs[0])
         return QuantizedStep(step, inputs, None, kernel, bias, logit_scales=sum_scales.astype(np.float32), bits=bits)
-    result, entry, table = _through_table(step, range_)
+    result, entry, table = _plan_table(step, range_)
     if step.kind in ("add", "concatenate"):
+        # Both summands share one shift, by which the larger factor gets `_ADD_BITS` bits and the other fewer.
         factors = np.array([scale.scale for scale in inputs]) / entry.scale
         shift = int(np.clip(_ADD_BITS - np.frexp(factors.max())[1], 1, 30))
         multipliers = np.minimum(np.rint(np.ldexp(factors, shift)), 2**_ADD_BITS)
@@ -169,31 +171,32 @@ def _quantize(step: ComputedStep, inputs: tuple[Scale, ...], range_: _Range, *, 
     if is_global:
         residue = np.rint([inputs[0].residue / inputs[0].scale * prod(step.size)]).astype(np.int64)
         factors = np.array([inputs[0].scale / prod(step.size) / entry.scale])
-        return QuantizedStep(step, inputs, result, None, residue, *fixed_point(factors), entry, table)
+        return QuantizedStep(step, inputs, result, None, residue, *to_fixed_point(factors), entry, table)
     assert step.kind in LINEAR, step.kind
-    kernel, bias, sum_scales, bits = _weights(step, inputs[0])
-    multipliers, shifts = fixed_point(sum_scales / entry.scale)
+    kernel, bias, sum_scales, bits = _quantize_weights(step, inputs[0])
+    multipliers, shifts = to_fixed_point(sum_scales / entry.scale)
     return QuantizedStep(step, inputs, result, kernel, bias, multipliers, shifts, entry, table, bits=bits)
 
 
-def _weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
-    """Return the kernel in -127 to 127, the bias, what one step of the sums of each output channel is, and the bits.
+def _quantize_weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers, Array, int]:
+    """Quantise the weights of a linear step.
 
-    Where all channels lie on grids, as of a network trained in few bits, the integers are the levels of these, exactly.
-    Else a channel's scale is its largest weight's, or as much larger as its bias and the worst image need for a sum
-    below 2^31: |bias| and Σ |weight| · reach are at most 2^30 each.
+    Returns the kernel from -127 to 127, the bias, the number that 1 stands for in the sums of each channel, and the
+    bits of a weight. If the weights of each channel are multiples of a step, as after training in few bits, nothing is
+    rounded. Otherwise a channel's largest weight becomes 127, or less where the worst image could overflow its sum:
+    |bias| and Σ |weight| · reach are at most 2^30 each.
     """
     kernel, bias = step.weights
     channels = kernel.reshape(-1, len(bias))
     if step.kind == "depthwise":
         channels = kernel.reshape(prod(kernel.shape[:2]), -1)
     bias = bias + input_scale.residue * channels.sum(axis=0)
-    grid = grid_of(channels)
+    grid = find_grid(channels)
     if grid is not None:
         levels, steps = grid
         whole = np.rint(bias / (steps * input_scale.scale))
         if max(np.abs(levels).sum(axis=0).max() * input_scale.reach, np.abs(whole).max()) <= _SUM_LIMIT:
-            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * input_scale.scale, bits_of(levels)
+            return levels.reshape(kernel.shape), whole.astype(np.int64), steps * input_scale.scale, count_bits(levels)
     scales = np.maximum(np.abs(channels).max(axis=0) / HIGHEST, np.abs(bias) / input_scale.scale / _SUM_LIMIT)
     scales = np.where(scales > 0, np.maximum(scales, _SMALLEST_WEIGHT_SCALE), 1.0)
     while True:
@@ -201,25 +204,25 @@ def _weights(step: ComputedStep, input_scale: Scale) -> tuple[Integers, Integers
         too_large = np.abs(integers).sum(axis=0) * input_scale.reach > _SUM_LIMIT
         if not too_large.any():
             break
-        scales = np.where(too_large, 2 * scales, scales)
+        scales = np.where(too_large, 2 * scales, scales)  # half as large integers
     sum_scales = scales * input_scale.scale
     return integers.reshape(kernel.shape).astype(np.int64), np.rint(bias / sum_scales).astype(np.int64), sum_scales, 8
 
 
-def _through_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
-    """Return the result's scale, the scale of what the sums become, and the table between them where one is needed.
+def _plan_table(step: ComputedStep, range_: _Range) -> tuple[Scale, Scale, Integers | None]:
+    """Choose the scale of a step's output, the scale of its rescaled sums, and the activation table between them.
 
-    Relu needs none: its range starts at 0, and what is below is cut off. The table's range stops where the activation
-    stays within half a step of what it is at the end of the range.
+    Relu needs no table: its range starts at 0, and rescaling cuts off the integers below. The scale of the sums need
+    not reach to where the activation is flat, within half a step of its value at the end of the range.
     """
-    grid = np.linspace(*range_, 4097)
-    values = activation(step.activation, step.slope, grid)
-    result = scale_of_range(values.min(), values.max())
+    grid = np.linspace(*range_, 4097)  # 16 intervals for each of 256 integers
+    values = activate(step.activation, step.slope, grid)
+    result = choose_scale(values.min(), values.max())
     if step.activation in ("linear", "relu"):
         return result, result, None
     from_low, from_high = (np.abs(values - end) > result.scale / 2 for end in (values[0], values[-1]))
     if from_low.any() and from_high.any():
         first, last = int(from_low.argmax()) - 1, len(grid) - int(from_high[::-1].argmax())
         grid = grid[first : last + 1] if first < last else grid
-    entry = scale_of_range(grid[0], grid[-1])
-    return result, entry, result.integers(activation(step.activation, step.slope, entry.numbers(_ALL)))
+    entry = choose_scale(grid[0], grid[-1])
+    return result, entry, result.to_integers(activate(step.activation, step.slope, entry.to_numbers(_ALL)))

@@ -1,4 +1,4 @@
-"""An exported header compiled by the system's C compiler and run, to hold it against the model it came from.
+"""Compile an exported header with the system's C compiler and run it, to compare it with its model.
 
 It runs the code in the file: open only headers that you wrote, or whose writer you trust.
 """
@@ -75,7 +75,7 @@ def open_c(path: Path, *, compiler: str | None = None) -> FileRunner:
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """Give a folder that is removed at the end; raises `ConvscopeError` if there is none or it takes nothing."""
+    """Make a folder that is removed at the end; raises `ConvscopeError` if it cannot be made or written to."""
     try:
         with tempfile.TemporaryDirectory(prefix="convscope-") as folder:
             yield Path(folder)
@@ -87,7 +87,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 def _read_header(path: Path) -> tuple[str, dict[str, int]]:
-    """Return the prefix of an exported header, and what its macros say of sizes."""
+    """Read the prefix and the sizes from an exported header."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,11 +1,12 @@
-"""A model as the few steps that its answers need, before anything is said of number types or C.
+"""Turn a model into the few steps that prediction needs, before number types and C come in.
 
-Dropout, Flatten and Branch cost nothing at prediction and vanish; batch normalisation and `Activation` layers go into
-the step before them, zero padding into the convolution behind it, wherever nobody else reads what lies between.
-Vectors are maps of one pixel, so every shape here is (H, W, C).
+Layers that do nothing at prediction (Dropout, Flatten, Branch) vanish. Batch normalisation and activations go into the
+step before them, and zero padding into the convolution after it, unless another layer reads the value between.
+A vector is a map of one pixel, so every shape is (H, W, C).
+
+Values are numbered in the order in which they are computed: 0 is the image, n the output of the n-th step.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import prod
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from convscope.architecture import BatchNormalization, LayerRow, Shape
+from convscope.architecture import Architecture, LayerRow, Shape
 from convscope.architecture.layers import Pair
 from convscope.base.errors import ConvscopeError
 from convscope.engine.reference_layers import LEAKY_SLOPE
@@ -27,8 +28,8 @@ StepKind = Literal[
 ]
 LINEAR: tuple[StepKind, ...] = ("conv2d", "depthwise", "dense")
 WRITES_LOGITS: tuple[StepKind, ...] = ("dense", "soft_voting")
-"""Those that, as the last step, need no place in the working memory for what they give."""
-_POOLS: Mapping[str, StepKind] = {
+"""Kinds that, as the last step, write straight into the logits and need no working memory for their output."""
+_POOLINGS: Mapping[str, StepKind] = {
     "MaxPooling2D": "max_pool",
     "GlobalMaxPooling2D": "max_pool",
     "AveragePooling2D": "average_pool",
@@ -41,16 +42,15 @@ class ComputedStep:
     """One function call of the exported network.
 
     Attributes:
-        layers: the names of the layers that it computes; it is called by the first.
-        reads: the numbers of the values it reads: 0 is the image, s + 1 what step s gives. An `add` and a
-            `concatenate` read two.
-        size: rows and columns of a window; of a `concatenate` how many channels it takes of either.
-        before: rows above and columns left of the map that a window may stand on without reading anything.
-        kernel: (U, V, C, F) of a conv2d, (U, V, C, M) of a depthwise, (inputs, units) of a dense step.
-        bias: (F,), (C·M,) or (units,), also where the layer has none.
-        dilation, groups: of a conv2d; its kernel is (U, V, C / groups, F). A dilated depthwise convolution is one.
-        activation: what is applied to the result; the softmax of a last layer is left out, as logits come before it.
-        slope: of leaky_relu below zero.
+        layers: the names of the layers that the step computes; it is named after the first.
+        reads: the numbers of the values that it reads, two for `add` and `concatenate`.
+        size: rows and columns of the window; for `concatenate` the channels of its two values.
+        padding: how many rows above and columns left of the map the first window starts; pixels there are skipped.
+        kernel: (U, V, C, F) for conv2d, (U, V, C, M) for depthwise, (inputs, units) for dense.
+        bias: (F,), (C·M,) or (units,); zeros if the layer has no bias.
+        dilation, groups: of a conv2d, whose kernel is (U, V, C / groups, F).
+        activation: applied to the result. A softmax at the end is left out, because the steps end in logits.
+        slope: of `leaky_relu` below zero.
     """
 
     kind: StepKind
@@ -60,7 +60,7 @@ class ComputedStep:
     output_shape: Map
     size: Pair = (1, 1)
     strides: Pair = (1, 1)
-    before: Pair = (0, 0)
+    padding: Pair = (0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
     kernel: Array | None = None
@@ -81,200 +81,217 @@ class ComputedStep:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the rows, columns and channels that a window reads lie side by side, without dilation or groups."""
+        """True without dilation and groups: a window then reads neighbouring pixels with all their channels."""
         return self.dilation == (1, 1) and self.groups == 1
 
     @property
     def is_whole_map(self) -> bool:
-        """Whether one window of a pooling covers the map, so that every output counts the same pixels."""
-        return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.before == (0, 0)
+        """True if one pooling window covers the whole map, so that every mean is over the same number of pixels."""
+        return self.size == self.input_shape[:2] and self.output_shape[:2] == (1, 1) and self.padding == (0, 0)
 
 
 def plan_steps(model: Model) -> tuple[ComputedStep, ...]:
-    """Return the steps of `model`, in their order; none if it only flattens the image.
+    """Plan the steps that compute the model's logits, in their order; none if it only flattens the image.
 
     Raises:
-        ConvscopeError: if a weight, or what batch normalisation makes of it, is not finite in float32.
+        ConvscopeError: if a weight, with batch normalisation folded into it, is not finite in float32.
     """
-    rows = model.architecture.table
-    plan = _Plan(model.architecture.input.shape, {row.layer.name for row in rows}, model.architecture.read_again)
-    for row in rows:
+    builder = _StepBuilder(model.architecture)
+    for row in model.architecture.table:
         prefix = f"{row.layer.name}/"
         weights = {
             name.removeprefix(prefix): weight.astype(np.float64)
             for name, weight in model.weights.items()
             if name.startswith(prefix)
         }
-        plan.append(row, weights)
-    for step in plan.steps:
-        with np.errstate(over="ignore"):  # a float32 that overflows is refused too
+        builder.append(row, weights)
+    for step in builder.steps:
+        with np.errstate(over="ignore"):  # a weight that overflows to infinity is refused here
             if step.kind in LINEAR and not all(np.isfinite(np.float32(weight)).all() for weight in step.weights):
                 raise ConvscopeError(f"{step.name}: a weight is not a finite number; train the model again")
-    return tuple(plan.steps)
+    return tuple(builder.steps)
 
 
-class _Plan:
-    """The steps so far, and which layers' outputs their values are."""
+class _StepBuilder:
+    """Adds the steps of one layer after another.
 
-    def __init__(self, image: Shape, layers: set[str], kept: frozenset[str]) -> None:
+    Attributes:
+        steps: the steps so far.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
         self.steps: list[ComputedStep] = []
-        self._image, self._layers = image, layers
-        self._kept = kept
-        self._last = 0  # the value that the next layer reads
-        self._value_of = {"input": 0}
-        self._names: defaultdict[int, set[str]] = defaultdict(set)
+        self._image_size = prod(architecture.input.shape)
+        self._layer_names = {row.layer.name for row in architecture.table}
+        self._read_again = architecture.read_again
+        self._current = 0  # the value that the next layer reads, unless it is a Branch
+        self._output_of = {"input": 0}  # the value that each layer gives, by its name
 
     def append(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+        """Add the steps that compute a layer, or fold it into the last step."""
         layer: Any = row.layer
         match layer.kind:
             case "Flatten" | "Dropout":
                 pass
+            case "Branch":
+                self._current = self._output_of[layer.from_layer]
             case "BatchNormalization":
-                self._normalize(row, weights, layer)
+                self._normalize(row, weights)
             case "Activation":
                 self._activate(row)
             case "PReLU":
-                self._learned_slopes(row, weights["alpha"])
-            case "Branch":
-                self._last = self._value_of[layer.from_layer]
-            case "Add":
-                reads = (self._last, self._value_of[layer.from_layer])
-                self._push(replace(_step(row, "add", self._last), reads=reads))
-            case "Concatenate":
-                reads = (self._value_of[layer.from_layer], self._last)
-                step = _step(row, "concatenate", self._last)
-                first = self._numbers(reads[0]) // prod(step.output_shape[:2])
-                self._push(replace(step, reads=reads, size=(first, step.output_shape[2] - first)))
-            case "SoftVoting":
-                self._push(_step(row, "soft_voting", self._last))
+                self._add_prelu(row, weights["alpha"])
+            case "Conv2D" | "DepthwiseConv2D":
+                self._add_convolution(row, weights)
+            case "Dense":
+                self._add(_with_weights(self._make_step(row, "dense"), weights))
             case "ZeroPadding2D":
                 (top, _), (left, _) = layer.padding
-                self._push(replace(_step(row, "pad", self._last), before=(top, left)))
-            case "Conv2D" | "DepthwiseConv2D":
-                self._convolve(row, weights)
-            case "Dense":
-                self._push(_linear(_step(row, "dense", self._last), weights))
+                self._add(replace(self._make_step(row, "pad"), padding=(top, left)))
+            case "Add":
+                reads = (self._current, self._output_of[layer.from_layer])
+                self._add(replace(self._make_step(row, "add"), reads=reads))
+            case "Concatenate":
+                self._add_concatenation(row, self._output_of[layer.from_layer])
+            case "SoftVoting":
+                self._add(self._make_step(row, "soft_voting"))
             case _:
-                self._push(_window_step(_step(row, _POOLS[layer.kind], self._last), layer))
-        self._value_of[layer.name] = self._last
-        self._names[self._last].add(layer.name)
+                self._add(_with_window(self._make_step(row, _POOLINGS[layer.kind]), layer))
+        self._output_of[layer.name] = self._current
 
-    def _numbers(self, value: int) -> int:
-        return prod(self.steps[value - 1].output_shape if value else self._image)
+    def _make_step(self, row: LayerRow, kind: StepKind) -> ComputedStep:
+        """Make the step of a layer that reads the current value; `_add` adds it."""
+        shapes = _to_map_shape(row.input_shape), _to_map_shape(row.output_shape)
+        return ComputedStep(kind, (row.layer.name,), (self._current,), *shapes, activation=_activation_of(row.layer))
 
-    def _push(self, step: ComputedStep) -> None:
+    def _add(self, step: ComputedStep) -> None:
         self.steps.append(step)
-        self._last = len(self.steps)
+        self._current = len(self.steps)
 
-    @property
-    def _is_open(self) -> bool:
-        """Whether the next layer, and nobody else, reads what the last step gives."""
-        return 0 < self._last == len(self.steps) and not self._names[self._last] & self._kept
+    def _find_open_step(self) -> ComputedStep | None:
+        """Find the last step if the next layer, and no other, reads its output: then the layer can go into it."""
+        is_read_again = self._current in {self._output_of.get(name) for name in self._read_again}
+        is_last = self._current == len(self.steps)
+        return self.steps[-1] if self.steps and is_last and not is_read_again else None
 
-    def _convolve(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
-        padding = self.steps.pop() if self._is_open and self.steps[-1].kind == "pad" else None
-        if padding is not None:
-            self._names.pop(self._last, None)
-            (self._last,) = padding.reads
+    def _add_convolution(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
         layer: Any = row.layer
-        kind: StepKind = "conv2d" if layer.kind == "Conv2D" else "depthwise"
-        groups = layer.groups if kind == "conv2d" else 1
-        if kind == "depthwise" and layer.dilation_rate != (1, 1):
-            kind, groups = "conv2d", row.input_shape[2]
+        pad = self._find_open_step()
+        if pad is not None and pad.kind == "pad":
+            self.steps.pop()
+            (self._current,) = pad.reads
+        else:
+            pad = None
+        if layer.kind == "DepthwiseConv2D" and layer.dilation_rate != (1, 1):
+            # No C function is both depthwise and dilated, so this is a conv2d with a group for each channel:
+            # (U, V, C, M) holds the numbers of (U, V, 1, C·M) in the same order.
             kernel = weights["kernel"]
             weights = {**weights, "kernel": kernel.reshape(*kernel.shape[:2], 1, -1)}
-        step = replace(_window_step(_step(row, kind, self._last), layer), groups=groups)
-        step = _linear(step, weights)
-        if padding is not None:
-            # The padded map is never made: its rim is where the windows read nothing.
-            (top, left), (above, beside) = step.before, padding.before
-            step = replace(
-                step,
-                layers=(*step.layers, *padding.layers),
-                input_shape=padding.input_shape,
-                before=(top + above, left + beside),
-            )
-        self._push(step)
+            step = replace(self._make_step(row, "conv2d"), groups=row.input_shape[2])
+        elif layer.kind == "DepthwiseConv2D":
+            step = self._make_step(row, "depthwise")
+        else:
+            step = replace(self._make_step(row, "conv2d"), groups=layer.groups)
+        step = _with_weights(_with_window(step, layer), weights)
+        if pad is not None:
+            # The padded map is never computed. Its rim of zeros adds nothing to a sum, so windows skip it.
+            top, left = (own + outer for own, outer in zip(step.padding, pad.padding, strict=True))
+            layers = (*step.layers, *pad.layers)
+            step = replace(step, layers=layers, input_shape=pad.input_shape, padding=(top, left))
+        self._add(step)
 
-    def _normalize(self, row: LayerRow, weights: Mapping[str, Array], layer: BatchNormalization) -> None:
-        """Multiply and shift the outputs of the step before, or be a step with one multiplication a number."""
-        with np.errstate(all="ignore"):  # what is not finite is refused by `plan_steps`
+    def _add_concatenation(self, row: LayerRow, earlier: int) -> None:
+        """Join the channels of the value `earlier` with those of the current value, which come after them."""
+        step = self._make_step(row, "concatenate")
+        pixels, channels = prod(step.output_shape[:2]), step.output_shape[2]
+        numbers = prod(self.steps[earlier - 1].output_shape) if earlier else self._image_size
+        sizes = (numbers // pixels, channels - numbers // pixels)
+        self._add(replace(step, reads=(earlier, self._current), size=sizes))
+
+    def _normalize(self, row: LayerRow, weights: Mapping[str, Array]) -> None:
+        """Fold a batch normalisation into the step before it, or add it as a 1 × 1 depthwise step.
+
+        With g = γ / √(σ² + ε), a kernel K and a bias b become g K and g b + β - g μ.
+        """
+        layer: Any = row.layer
+        with np.errstate(all="ignore"):  # `plan_steps` refuses numbers that are not finite
             scale = weights["gamma"] / np.sqrt(weights["moving_variance"] + layer.epsilon)
             shift = weights["beta"] - weights["moving_mean"] * scale
-        input_shape = _as_map(row.input_shape)
-        last = self.steps[-1] if self._is_open else None
-        if last is None or last.kind not in LINEAR or last.activation != "linear" or last.output_shape != input_shape:
+        last = self._find_open_step()
+        if (
+            last is None
+            or last.kind not in LINEAR
+            or last.activation != "linear"
+            # A Flatten between: the scale is for each number of the map, the kernel for each channel.
+            or last.output_shape != _to_map_shape(row.input_shape)
+        ):
             weights = {"kernel": scale.reshape(1, 1, -1, 1), "bias": shift}
-            self._push(_linear(_step(row, "depthwise", self._last), weights))
+            self._add(_with_weights(self._make_step(row, "depthwise"), weights))
             return
         kernel, bias = last.weights
         factors = scale.reshape(kernel.shape[2:]) if last.kind == "depthwise" else scale
         self.steps[-1] = replace(
             last,
-            layers=(*last.layers, row.layer.name),
+            layers=(*last.layers, layer.name),
             kernel=kernel * factors,
             bias=bias * scale + shift,
-            activation=_activation(layer),
+            activation=_activation_of(layer),
         )
 
     def _activate(self, row: LayerRow) -> None:
         layer: Any = row.layer
-        activation, slope = _activation(layer), float(layer.negative_slope)
-        last = self.steps[-1] if self._is_open else None
-        if activation == "linear":
+        step = replace(self._make_step(row, "activation"), slope=float(layer.negative_slope))
+        last = self._find_open_step()
+        if step.activation == "linear":
             return
         if last is not None and last.kind in (*LINEAR, "add") and last.activation == "linear":
             layers = (*last.layers, layer.name)
-            self.steps[-1] = replace(last, layers=layers, activation=activation, slope=slope)
-            return
-        self._push(replace(_step(row, "activation", self._last), slope=slope))
+            self.steps[-1] = replace(last, layers=layers, activation=step.activation, slope=step.slope)
+        else:
+            self._add(step)
 
-    def _learned_slopes(self, row: LayerRow, alpha: Array) -> None:
-        """Add α x and (1 - α) relu(x): two multiplications a number, by steps that other layers have too."""
-        source, above = self._last, f"{row.layer.name}_above"
-        while above in self._layers:
-            above += "_"
-        self._push(replace(_step(row, "activation", source), layers=(above,), activation="relu"))
-        for reads, name, slopes in ((self._last, above, 1 - alpha), (source, row.layer.name, alpha)):
-            step = _linear(_step(row, "depthwise", reads), {"kernel": slopes.reshape(1, 1, -1, 1)})
-            self._push(replace(step, layers=(name,)))
-        self._push(replace(_step(row, "add", self._last), reads=(self._last - 1, self._last)))
-
-
-def _step(row: LayerRow, kind: StepKind, reads: int) -> ComputedStep:
-    shapes = _as_map(row.input_shape), _as_map(row.output_shape)
-    return ComputedStep(kind, (row.layer.name,), (reads,), *shapes, activation=_activation(row.layer))
+    def _add_prelu(self, row: LayerRow, alpha: Array) -> None:
+        """Compute a PReLU as α x + (1 - α) relu(x), in steps that other layers need too."""
+        name, x = row.layer.name, self._current
+        relu_name = f"{name}_above"
+        while relu_name in self._layer_names:
+            relu_name += "_"
+        self._add(replace(self._make_step(row, "activation"), layers=(relu_name,), activation="relu"))
+        for value, step_name, slopes in ((self._current, relu_name, 1 - alpha), (x, name, alpha)):
+            step = replace(self._make_step(row, "depthwise"), layers=(step_name,), reads=(value,))
+            self._add(_with_weights(step, {"kernel": slopes.reshape(1, 1, -1, 1)}))
+        self._add(replace(self._make_step(row, "add"), reads=(self._current - 1, self._current)))
 
 
-def _window_step(step: ComputedStep, layer: Any) -> ComputedStep:
+def _with_window(step: ComputedStep, layer: Any) -> ComputedStep:
     if layer.kind.startswith("Global"):
         return replace(step, size=step.input_shape[:2])
     window = layer.window
     (top, _), (left, _) = window.frame(step.input_shape)
-    return replace(step, size=window.size, strides=window.strides, dilation=window.dilation, before=(top, left))
+    return replace(step, size=window.size, strides=window.strides, dilation=window.dilation, padding=(top, left))
 
 
-def _linear(step: ComputedStep, weights: Mapping[str, Array]) -> ComputedStep:
+def _with_weights(step: ComputedStep, weights: Mapping[str, Array]) -> ComputedStep:
     bias = weights.get("bias", np.zeros(step.output_shape[2]))
     return replace(step, kernel=weights["kernel"], bias=bias)
 
 
-def _activation(layer: Any) -> str:
+def _activation_of(layer: Any) -> str:
     activation = getattr(layer, "activation", "linear")
     return "linear" if activation == "softmax" else str(activation)
 
 
-def _as_map(shape: Shape) -> Map:
+def _to_map_shape(shape: Shape) -> Map:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
 
 
-def outputs_first(step: ComputedStep, kernel: NDArray[Any]) -> NDArray[Any]:
-    """Return a kernel as the C functions read it: (F, U, V, C), (units, inputs), and a depthwise one as it is."""
+def move_outputs_first(step: ComputedStep, kernel: NDArray[Any]) -> NDArray[Any]:
+    """Order a kernel as the C functions read it: (F, U, V, C), (units, inputs); a depthwise kernel stays as it is."""
     return kernel if step.kind == "depthwise" else np.moveaxis(kernel, -1, 0)
 
 
-def step_comment(step: ComputedStep) -> str:
-    """Describe a step in words: its layers, and the sizes that it reads and writes."""
+def describe_step(step: ComputedStep) -> str:
+    """Describe a step in words: its layers, its input and output sizes, and its activation."""
     sizes = " to ".join(" x ".join(map(str, shape)) for shape in (step.input_shape, step.output_shape))
     activation = "" if step.activation == "linear" else f", {step.activation}"
     return f"{' + '.join(step.layers)}: {sizes}{activation}"
